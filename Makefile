@@ -1,0 +1,82 @@
+# One line a target; `make help` lists them. Needs make and git; everything else is installed by `make build`, when root.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help build packages demo check test kernel versions checked bench fuzz docs dist clean
+
+# Debian 13 and Ubuntu 24.04 have all of them.
+BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
+RUN_PACKAGES := nftables iptables conntrack iproute2 procps
+TEST_PACKAGES := bind9-dnsutils curl dnsperf knot-dnsutils nginx openssl unbound
+
+BIN := .venv/bin
+SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
+SECONDS ?= 60# of every fuzz target
+T ?=# one fuzz target; empty: all of them
+
+# `dns` must be ours wherever a command is started from.
+export PYTHONSAFEPATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+build: .venv/.compiled ## .venv with filterd in it, compiled; as root it first installs the Debian packages that are missing
+
+packages:
+	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
+
+.venv/.installed: pyproject.toml | packages
+	test -x $(BIN)/python || { python="$${PYTHON:-$$(.ci/python)}"; "$$python" -m venv .venv; }
+	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython>=3.1'
+	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
+	touch $@
+
+.venv/.compiled: .venv/.installed $(SOURCES)
+	FILTERD_BUILD=release $(BIN)/python setup.py -q build_ext --inplace
+	touch $@
+
+demo: build ## the whole of it in network namespaces, each step printed with its time; without root: the steps that need none
+	$(BIN)/filterd lab run
+
+check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
+	$(BIN)/ruff check .
+	$(BIN)/cython-lint fastpath
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest fastpath
+	$(BIN)/pytest -q -m 'not long' tests/repo
+
+test: build ## the tests that need no root: units, properties, corpus, real servers on loopback
+	$(BIN)/pytest -q -m 'not kernel and not long' --ignore tests/repo
+
+kernel: build ## the tests in network namespaces; needs root
+	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
+	$(BIN)/pytest -q -m kernel
+
+versions: build ## the tests on every Python from 3.11 to 3.13 that is here
+	$(BIN)/tox
+
+checked: build ## the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
+	FILTERD_BUILD=checked $(BIN)/python setup.py -q build --build-base build/checked --build-lib build/checked/tree
+	$(BIN)/pytest -q -o pythonpath='build/checked/tree . tests' tests/fastpath
+	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -o pythonpath='build/asan/tree . tests' tests/fastpath
+
+bench: build ## every figure, appended to bench/history/ as one line of this machine
+	$(BIN)/python bench/run.py
+
+fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
+
+docs: build ## the generated pages of docs/
+	$(BIN)/python docs/generate.py
+
+dist: build ## sdist and wheel in dist/, their contents tested, installed in a clean place
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist . >/dev/null
+	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py
+	ls -l dist
+
+clean: ## everything that was built
+	rm -rf .venv build dist .tox *.egg-info fastpath/*.so fastpath/*.c .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,89 @@
+"""How a block is answered: splash address, TTL and EDE by reason; the list's action chooses among them.
+
+Invariants: a block of a confidential list is answered exactly as an ordinary order is, whatever its list says, so that
+DNS is no oracle for it; TTLs are at most 60 s, of locks at most 10 s, so that a withdrawn order or a lifted lock opens
+soon.
+Absent on purpose: any setting for CSAM.
+Source: semantics §4; RFC 8914 §4.
+"""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from fastpath.answering import AnswerSpec
+from fastpath.verdict import Action, Reason
+
+BLOCKED: Final = 15     # the operator's security
+CENSORED: Final = 16    # an external requirement
+FILTERED: Final = 17    # what the subscriber asked for
+NO_EDE: Final = 0xFFFF
+
+MAX_TTL_S: Final = 60
+MAX_LOCK_TTL_S: Final = 10
+
+LOCKS: Final = frozenset({Reason.PAUSE, Reason.SCHEDULE})
+
+EDE_OF: Final[Mapping[Reason, int]] = {
+    Reason.DEFAULT: NO_EDE,
+    Reason.CSAM: CENSORED,
+    Reason.ORDER: CENSORED,
+    Reason.HELP: NO_EDE,
+    Reason.PAUSE: FILTERED,
+    Reason.SCHEDULE: FILTERED,
+    Reason.CATEGORY: FILTERED,
+    Reason.SECURITY: BLOCKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Splash:
+    """Where the splash page is.  Without any address a splash is answered NXDOMAIN."""
+
+    v4: IPv4Address | None = None
+    v6: IPv6Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPolicy:
+    """What the operator chose.
+
+    splash         for every reason that `splash_of` does not name
+    order_action   what an order gets by default, and what CSAM gets always
+    Raises ValueError for a TTL beyond what semantics allow, or an order_action that does not answer."""
+
+    splash: Splash = Splash()
+    splash_of: Mapping[Reason, Splash] = field(default_factory=dict)
+    ttl_s: int = MAX_TTL_S
+    lock_ttl_s: int = MAX_LOCK_TTL_S
+    order_action: Action = Action.SPLASH
+
+    def __post_init__(self) -> None:
+        _require_ttl("ttl_s", self.ttl_s, MAX_TTL_S)
+        _require_ttl("lock_ttl_s", self.lock_ttl_s, MAX_LOCK_TTL_S)
+        if self.order_action not in (Action.SPLASH, Action.NXDOMAIN, Action.NODATA, Action.REFUSED):
+            raise ValueError(
+                f"answers: order_action {self.order_action.name.lower()} gives no answer; not used; "
+                "choose splash, nxdomain, nodata or refused"
+            )
+
+    def specs(self) -> list[AnswerSpec]:
+        """One spec a Reason, as the loop wants them."""
+        return [self._spec(reason) for reason in Reason]
+
+    def _spec(self, reason: Reason) -> AnswerSpec:
+        if reason is Reason.CSAM:
+            return self._spec(Reason.ORDER)._replace(action=self.order_action)
+        splash = self.splash_of.get(reason, self.splash)
+        return AnswerSpec(
+            splash4=splash.v4.packed if splash.v4 else b"",
+            splash6=splash.v6.packed if splash.v6 else b"",
+            ttl_s=self.lock_ttl_s if reason in LOCKS else self.ttl_s,
+            ede=EDE_OF[reason],
+            action=Action.NO_ACTION,
+        )
+
+
+def _require_ttl(name: str, ttl_s: int, most: int) -> None:
+    if not 0 <= ttl_s <= most:
+        raise ValueError(f"answers: {name} {ttl_s}; not used; block answers live 0 to {most} s")

@@ -1,0 +1,176 @@
+"""The DNS front of one worker: its sockets, the loop's thread, TCP beside it, and the care for both.
+
+    run() = thread(DnsLoop) + StreamServer + upstream watch + reporters' tending, until cancelled
+
+Invariants: IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
+several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
+"""
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from dns.answers import AnswerPolicy
+from dns.streams import BACKLOG, DEFAULT_LIMITS, StreamLimits, StreamServer
+from dns.upstreams import Endpoint, ask, watch
+from fastpath.answering import StreamAnswering
+from fastpath.loop_dns import DnsLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+
+# 4 MiB: a quarter of a second of queries at 100,000 a second, 200 octets each with the kernel's own share.
+BUFFER_OCTETS: Final = 4 << 20
+TEND_EVERY_S: Final = 0.1
+SWAP_PATIENCE_S: Final = 5.0
+SWAP_POLL_S: Final = 0.001
+
+_IP_PKTINFO: Final = 8              # <linux/in.h>; the socket module does not name it
+_IP_MTU_DISCOVER: Final = 10
+_IPV6_MTU_DISCOVER: Final = 23
+# Ignore path MTUs that strangers claim, and never set DF: forged ICMP must not cut our answers (Linux ip(7)).
+_PMTUDISC_OMIT: Final = 5
+
+
+def open_udp(endpoint: Endpoint) -> socket.socket:
+    """A bound UDP socket that tells which address a query came to.   Raises OSError with a note on where."""
+    opened = _bound(endpoint, socket.SOCK_DGRAM)
+    if opened.family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_OMIT)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_OCTETS)
+    return opened
+
+
+def open_tcp(endpoint: Endpoint) -> socket.socket:
+    """A listening TCP socket.   Raises OSError with a note on where."""
+    opened = _bound(endpoint, socket.SOCK_STREAM)
+    opened.listen(BACKLOG)
+    return opened
+
+
+def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+    opened = socket.socket(family, kind)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        opened.bind(endpoint)
+    except OSError as exc:
+        opened.close()
+        exc.add_note(f"dns listen {endpoint}: not bound; is the address on this box, and the port free and allowed")
+        raise
+    return opened
+
+
+class DnsFront:
+    """One worker.   listen: a port of 0 lets the kernel choose, see `bound`;  upstreams: in order of preference.
+
+    reporter, stream_reporter   of the loop and of TCP: each has its own counters and spool, as each is one writer
+    Sockets are open once this returns.   Raises OSError where one cannot be bound."""
+
+    def __init__(
+        self,
+        listen: Sequence[Endpoint],
+        upstreams: Sequence[Endpoint],
+        reporter: Reporter,
+        stream_reporter: Reporter,
+        answers: AnswerPolicy,
+        limits: StreamLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._upstreams = list(upstreams)
+        self._upstream = self._upstreams[0]
+        self._reporters = (reporter, stream_reporter)
+        self._handoff = Handoff()
+        self._udp: list[socket.socket] = []
+        self._tcp: list[socket.socket] = []
+        self.bound: list[Endpoint] = []
+        for endpoint in listen:
+            self._open(endpoint)
+        specs = answers.specs()
+        self._loop = DnsLoop(self._udp, self._upstreams, self._handoff, reporter, specs)
+        answering = StreamAnswering(self._handoff, stream_reporter, specs)
+        self._streams = StreamServer(answering, stream_reporter.counters, self._ask, limits)
+
+    def _open(self, endpoint: Endpoint) -> None:
+        udp = open_udp(endpoint)
+        bound = Endpoint(endpoint.host, udp.getsockname()[1])
+        self._udp.append(udp)
+        self._tcp.append(open_tcp(bound))
+        self.bound.append(bound)
+
+    async def use(self, tables: TableSet) -> None:
+        """Serve `tables`; returns once the loop does.   tables: newer than any given before.
+
+        Raises TimeoutError where the loop does not take them in 5 s."""
+        ticket = self._handoff.give(tables)
+        self._loop.wake()
+        async with asyncio.timeout(SWAP_PATIENCE_S):
+            while self._handoff.taken() != ticket:  # noqa: ASYNC110  # the loop has no way to call Python
+                await asyncio.sleep(SWAP_POLL_S)
+
+    async def run(self) -> None:
+        """Serve until cancelled; then close everything."""
+        thread = threading.Thread(target=self._loop.run, name="dns-loop", daemon=True)
+        thread.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._streams.serve(self._tcp))
+                group.create_task(watch(self._upstreams, self._choose))
+                group.create_task(self._tend())
+        finally:
+            self._loop.stop()
+            thread.join()
+            self.close()
+
+    def close(self) -> None:
+        """Close the sockets of a front that does not run."""
+        for opened in self._udp + self._tcp:
+            opened.close()
+
+    def _choose(self, index: int) -> None:
+        self._upstream = self._upstreams[index]
+        self._loop.use_upstream(index)
+
+    async def _ask(self, query: bytes) -> bytes:
+        return await ask(self._upstream, query)
+
+    async def _tend(self) -> None:
+        while True:
+            for reporter in self._reporters:
+                reporter.tend()
+            await asyncio.sleep(TEND_EVERY_S)
+
+
+async def serve(
+    listen: Sequence[Endpoint],
+    upstreams: Sequence[Endpoint],
+    tables: TableSet,
+    answers: AnswerPolicy,
+    workers: int,
+    state: Path,
+) -> None:
+    """Run `workers` fronts on the same endpoints with the same tables until cancelled.
+
+    state   a directory for their counters and spools: `dns-0`, `dns-0-tcp`, …"""
+    fronts: list[DnsFront] = []
+    for number in range(workers):
+        reporter, stream_reporter = (_reporter(state, f"dns-{number}{part}") for part in ("", "-tcp"))
+        endpoints = fronts[0].bound if fronts else listen
+        fronts.append(DnsFront(endpoints, upstreams, reporter, stream_reporter, answers))
+    async with asyncio.TaskGroup() as group:
+        for front in fronts:
+            group.create_task(front.run())
+            await front.use(tables)
+
+
+def _reporter(state: Path, name: str) -> Reporter:
+    (state / "counters").mkdir(parents=True, exist_ok=True)
+    return Reporter(state / "counters" / name, state / "spool" / name)

@@ -1,0 +1,104 @@
+"""Writes the pages of docs/ that are made from the code: commands.md and configuration.md.  `make docs` runs it.
+
+Invariant: the same code gives the same text, whatever the Python; tests/repo/test_docs.py holds the pages against it.
+"""
+import argparse
+import dataclasses
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterd.cli import COMMANDS
+from filterd.config.schema import Config, Spec
+
+HERE = Path(__file__).parent
+MADE = "<!-- made by `make docs`; change the code, not this page -->"
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every generated page."""
+    return {"commands.md": commands_page(), "configuration.md": configuration_page()}
+
+
+def commands_page() -> str:
+    parts = [
+        f"# Commands\n\n{MADE}\n\nExit codes: 0 done · 1 the answer is no, or something was found wrong · "
+        "2 wrong use or bad configuration · 3 a needed part is missing.\n"
+    ]
+    for name, purpose in COMMANDS.items():
+        module = importlib.import_module("filterd.commands." + name.replace("-", "_"))
+        parser = argparse.ArgumentParser(prog=f"filterd {name}")
+        module.add_arguments(parser)
+        parts.append(f"\n## filterd {name}\n\n{purpose[0].upper()}{purpose[1:]}.\n")
+        parts += _parser_parts(parser)
+        parts.append(f"\n```\n{module.EXAMPLE}\n```\n")
+    return "".join(parts)
+
+
+def _parser_parts(parser: argparse.ArgumentParser) -> Iterator[str]:
+    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    below = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
+    plain = [action for action in actions if action not in below]
+    if plain:
+        yield "\n| argument | meaning |\n|---|---|\n"
+    for action in plain:
+        yield f"| `{_written(action)}` | {_in_cell(action.help or '')} |\n"
+    for action in below:
+        for sub in action.choices.values():
+            yield f"\n### {sub.prog}\n"
+            yield from _parser_parts(sub)
+
+
+def _written(action: argparse.Action) -> str:
+    """An argument as one types it."""
+    choices = "|".join(map(str, action.choices)) if action.choices else ""
+    value = action.metavar or choices or action.dest.upper()
+    shown = value if isinstance(value, str) else " ".join(value)
+    if not action.option_strings:
+        return shown.replace("|", "\\|")
+    takes_value = action.nargs != 0
+    return (", ".join(action.option_strings) + (f" {shown}" if takes_value else "")).replace("|", "\\|")
+
+
+def configuration_page() -> str:
+    head = (
+        f"# Configuration\n\n{MADE}\n\n"
+        "Every key with its default; [filterd.example.yaml](filterd.example.yaml) shows them in use.\n"
+    )
+    rows = "".join(f"| `{path}` | {default} |\n" for path, default in _keys(Config, ""))
+    return f"{head}\n| key | default |\n|---|---|\n{rows}"
+
+
+def _keys(shape: type, above: str) -> Iterator[tuple[str, str]]:
+    for field in dataclasses.fields(shape):
+        spec: Spec = field.metadata["spec"]
+        path = f"{above}/{field.name}" + ("/N" if spec.is_many and spec.shape else "")
+        if spec.shape:
+            yield from _keys(spec.shape, path)
+        else:
+            yield path, _default(field)
+
+
+def _default(field: dataclasses.Field[object]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "must be given"
+    if field.default is None or field.default == ():
+        return "none"
+    values = field.default if isinstance(field.default, tuple) else (field.default,)
+    return f"`{' '.join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)}`"
+
+
+def _in_cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("%%", "%")
+
+
+def main() -> int:
+    for name, text in pages().items():
+        (HERE / name).write_text(text)
+        print(f"docs/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

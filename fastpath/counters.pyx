@@ -1,0 +1,67 @@
+"""Counters in shared memory: a file of 64-bit words, one writer, any reader.
+
+Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel: blocks of
+confidential lists are counted there and leave no other trace (semantics §8).
+Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.
+"""
+import mmap
+import os
+
+from libc.stdint cimport uint64_t
+
+NAMES = (
+    "dns_queries", "dns_blocked", "dns_forwarded", "dns_answered", "dns_malformed", "dns_not_a_query",
+    "dns_upstream_late", "dns_upstream_lost", "dns_send_failed", "dns_tcp_queries",
+    "gate_packets", "gate_hellos", "gate_requests", "gate_blocked", "gate_released", "gate_not_tls", "gate_no_name",
+    "gate_malformed", "gate_too_big", "gate_overlap", "gate_flows_evicted", "gate_rst_sent", "gate_pages_sent",
+    "gate_queue_overrun", "gate_verdict_failed",
+    "no_tables", "events", "events_lost",
+)
+if len(NAMES) != N_COUNTERS:
+    raise AssertionError("counters.pxd and NAMES differ")
+
+
+cdef class Counters:
+    """The counters file at `path`, made when it is not there; this process is its writer."""
+
+    def __cinit__(self, path: str | os.PathLike[str]):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            os.ftruncate(descriptor, 8 * COUNTER_WORDS)
+            self._map = mmap.mmap(descriptor, 8 * COUNTER_WORDS)
+        finally:
+            os.close(descriptor)
+        self._view = memoryview(self._map)
+        self.at = <uint64_t*>&self._view[0]
+
+    def add(self, name: str, by: int = 1) -> None:
+        """Count `by` more of `name`, for what happens outside a loop. Raises ValueError for an unknown name."""
+        count(self.at, NAMES.index(name), by)
+
+    def values(self) -> dict[str, int]:
+        """Every counter by name."""
+        return {name: self.at[i] for i, name in enumerate(NAMES)}
+
+
+def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Every counter of the file at `path`, by name.  Raises OSError, ValueError for a file of another length."""
+    words = _words(path)
+    return {name: words[i] for i, name in enumerate(NAMES)}
+
+
+def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
+    """Blocks of confidential lists: (index of the list, channel) → count, only where it is not 0."""
+    words = _words(path)
+    return {
+        divmod(i - CONFIDENTIAL_AT, 8): words[i]
+        for i in range(CONFIDENTIAL_AT, COUNTER_WORDS)
+        if words[i]
+    }
+
+
+cdef object _words(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    if len(data) != 8 * COUNTER_WORDS:
+        raise ValueError(f"{path}: {len(data)} octets, a counters file has {8 * COUNTER_WORDS}; not read; remove it")
+    return memoryview(data).cast("Q")

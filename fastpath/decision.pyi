@@ -1,0 +1,22 @@
+from typing import NamedTuple
+
+from fastpath.verdict import Action, Mode, Reason, Tier
+
+class Match(NamedTuple):
+    list: str
+    rule: str | None
+    mode: Mode
+    action: Action
+    order: int
+
+class Decision(NamedTuple):
+    action: Action
+    reason: Reason
+    tier: Tier
+    category: int
+    list: str | None
+    rule: str | None
+    mode: Mode | None
+    order: int
+    subscriber: int | None
+    matched: tuple[str, ...]

@@ -1,0 +1,29 @@
+"""What TableSet says in Python: the values that `lookup`, the API's explain and the records are made of."""
+from typing import NamedTuple
+
+from fastpath.verdict import Action, Mode, Reason, Tier
+
+
+class Match(NamedTuple):
+    """One entry that speaks of a name; `rule` is the entry's own name, None where its list is confidential."""
+
+    list: str
+    rule: str | None
+    mode: Mode
+    action: Action
+    order: int
+
+
+class Decision(NamedTuple):
+    """What decide() said; `list`, `rule` and `mode` are None where no list decided."""
+
+    action: Action
+    reason: Reason
+    tier: Tier
+    category: int
+    list: str | None
+    rule: str | None
+    mode: Mode | None
+    order: int
+    subscriber: int | None
+    matched: tuple[str, ...]

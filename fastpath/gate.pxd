@@ -1,0 +1,64 @@
+"""One client packet through the gate: see gate.pyx."""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+
+from fastpath.flow cimport FlowTable
+from fastpath.name cimport Name
+from fastpath.spool cimport Shared
+from fastpath.tables cimport Tables
+
+cdef enum State:            # low bits of the ct mark
+    UNDECIDED = 0
+    RELEASED = 1            # the rest of the flow stays in the kernel
+    BLOCKED = 2             # dropped, reset both ways
+    ALLOWED = 3             # allowed so far, the server is silent
+    ALLOWED_SPOKEN = 4      # allowed so far, the server has spoken
+    ANSWERED = 5            # dropped, a page was injected
+
+
+cdef enum:
+    MARK_STATE = 0x3f
+    MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
+    MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
+
+
+cdef enum PortKind:
+    PORT_NEITHER = 0
+    PORT_TLS = 1
+    PORT_HTTP = 2
+
+
+cdef enum:
+    N_PAGES = 8             # by Reason
+    PAGE_OCTETS = 32768     # a page with its head and host
+    # a page in segments of SEGMENT_OCTETS with headers of at most 100 octets, and one reset
+    OUTBOX_ROOM = 49152
+
+
+cdef struct Page:           # a whole HTTP answer; the host's name goes between the halves
+    const uint8_t* before
+    uint32_t before_n
+    const uint8_t* after
+    uint32_t after_n        # 0: nothing goes between
+
+
+cdef struct Outbox:         # packets to inject: {length u32, IP packet} one after the other
+    uint8_t* at
+    size_t used
+    size_t room
+
+
+cdef struct Gate:
+    FlowTable flows
+    Shared* shared
+    const Tables* tables        # NULL: none yet
+    int64_t now_ns              # unix
+    uint8_t closed              # what is undecidable is blocked
+    uint8_t* port_kinds         # 65536 of them
+    Page pages[8]
+    Outbox out
+    uint8_t* scratch            # HELLO_OCTETS for the parser
+    uint8_t* page               # PAGE_OCTETS to put a page together
+    Name name
+
+
+cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil

@@ -1,0 +1,25 @@
+"""HTTP/1.x request heads in C: see http1.pyx."""
+from libc.stdint cimport uint8_t, uint16_t
+
+from fastpath.cursor cimport Status
+
+cdef enum:
+    HEAD_HOSTS = 8         # Host values and absolute-form authority kept of one head
+    HEAD_OCTETS = 16384    # h11 and IIS use 16 KiB for a head
+
+
+cdef struct HostValue:
+    const uint8_t* at
+    uint16_t n
+
+
+cdef struct RequestHead:
+    uint8_t n_hosts
+    uint8_t hosts_overflowed
+    size_t after                # octets up to and including the empty line
+    const uint8_t* target       # request-target as sent
+    uint16_t target_n
+    HostValue hosts[8]          # white space trimmed, port and userinfo still there
+
+
+cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil

@@ -1,0 +1,111 @@
+"""A mapped image: opened read-only, checked whole, never changed.
+
+Invariants: after open_image() every section lies inside the mapping, on a 64-octet border; the checksum covered all of
+it.  The mapping lives as long as the Image; a file replaced by rename leaves it readable.
+Absent on purpose: any way to write.  Writers are in pack.pyx.
+"""
+import mmap
+import os
+
+import xxhash
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from fastpath.layout cimport CHECKSUM_AT, HEADER_OCTETS, LAYOUT_VERSION, MAX_SECTIONS
+
+
+class BadImage(ValueError):
+    """The file is no image that this program may serve; the message says where and what."""
+
+
+cdef uint32_t _u32(const uint8_t* at) noexcept nogil:
+    cdef uint32_t value
+    memcpy(&value, at, 4)
+    return value
+
+
+cdef uint64_t _u64(const uint8_t* at) noexcept nogil:
+    cdef uint64_t value
+    memcpy(&value, at, 8)
+    return value
+
+
+cdef class Image:
+    """One opened image.  Made by open_image()."""
+
+    cdef const uint8_t* section(self, int index, uint64_t* n) noexcept nogil:
+        """Where section `index` begins, and its length in octets (0: absent)."""
+        cdef const uint8_t* row = self.data + 72 + 16 * index
+        n[0] = _u64(row + 8)
+        return self.data + _u64(row)
+
+    @property
+    def key(self) -> bytes:
+        """The 16 octets that the image's hashes are keyed with."""
+        return PyBytes_FromStringAndSize(<const char*>self.data + 48, 16)
+
+    def section_octets(self) -> list[int]:
+        """The length of each section in octets, for statistics."""
+        cdef uint64_t n
+        cdef list found = []
+        cdef int i
+        for i in range(MAX_SECTIONS):
+            self.section(i, &n)
+            found.append(n)
+        return found
+
+
+def open_image(path: str | os.PathLike[str], kind: int) -> Image:
+    """Map the image at `path` and check it whole.
+
+    kind   the ImageKind that is wanted
+    Raises BadImage for anything else than an undamaged image of this kind, OSError where it cannot be read.
+    Cost: one pass of xxh3 over the file, about 10 GB/s."""
+    cdef Image image = Image.__new__(Image)
+    where = os.fspath(path)
+    with open(where, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < HEADER_OCTETS:
+            raise BadImage(f"{where}: {size} octets are too few for an image; not opened; compile it again")
+        image._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    image._view = memoryview(image._map)
+    image.data = &image._view[0]
+    image.path = where
+    image.n_bytes = size
+    fault = _fault(image, size, kind)
+    if fault is not None:
+        raise BadImage(f"{where}: {fault}; not opened; compile it again or look at the disk")
+    return image
+
+
+cdef object _fault(Image image, uint64_t size, int kind):
+    """What is wrong with the mapped octets, or None."""
+    cdef const uint8_t* data = image.data
+    cdef uint64_t at
+    cdef uint64_t n
+    cdef int i
+    if memcmp(data, b"FLTRDIMG", 8) != 0:
+        return "it does not begin as an image does"
+    if _u32(data + 8) != LAYOUT_VERSION:
+        return f"layout {_u32(data + 8)}, this program reads {LAYOUT_VERSION}"
+    if _u32(data + 12) != <uint32_t>kind:
+        return f"kind {_u32(data + 12)}, wanted {kind}"
+    if _u64(data + 32) != size:
+        return f"{size} octets, its header says {_u64(data + 32)}"
+    if _u32(data + 64) > MAX_SECTIONS:
+        return f"{_u32(data + 64)} sections, at most {MAX_SECTIONS} are known"
+    for i in range(MAX_SECTIONS):
+        at = _u64(data + 72 + 16 * i)
+        n = _u64(data + 80 + 16 * i)
+        if at % 64 != 0 or at > size or n > size - at:
+            return f"section {i} reaches outside the file"
+    checksum = xxhash.xxh3_64(memoryview(image._map)[:CHECKSUM_AT])
+    checksum.update(memoryview(image._map)[CHECKSUM_AT + 8 :])
+    if checksum.intdigest() != _u64(data + CHECKSUM_AT):
+        return "checksum differs"
+    image.kind = kind
+    image.generation = _u64(data + 16)
+    image.base_generation = _u64(data + 24)
+    return None

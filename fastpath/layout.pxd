@@ -1,0 +1,98 @@
+"""The bytes of an image: the one file that writer and reader share.
+
+Little-endian, offsets instead of pointers, sections on 64-octet borders.
+
+    0   magic "FLTRDIMG"      8   layout version u32    12  kind u32
+    16  generation u64        24  base generation u64 (0: this is a base)
+    32  length u64            40  checksum u64 (xxh3-64 of the other octets)
+    48  hash key, 16 octets   64  n sections u32        68  zero
+    72  16 sections of {offset u64, length u64}, in the order of the kind's Section enum
+    328 zero up to 384
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    LAYOUT_VERSION = 1
+    HEADER_OCTETS = 384
+    CHECKSUM_AT = 40       # 8 octets, the only ones that it does not cover
+    MAX_SECTIONS = 16
+    LINE_WORDS = 8         # fingerprints in a 64-octet line: one cache line, one miss
+    MAX_LISTS = 128        # two 64-bit words of mask
+    LIST_ID_OCTETS = 24
+
+
+cdef enum Kind:
+    K_NAMES = 1
+    K_SUBSCRIBERS = 4
+    K_POLICY = 5
+
+
+cdef enum NamesSection:
+    S_LISTS = 0     # ListRow[]
+    S_BLOOM = 1     # uint64[]: each name sets four bits of one word
+    S_LINES = 2     # uint64[8][], 0 = free; rows of 64-bit fingerprints
+    S_COLD_AT = 3   # uint32[lines + 1]: where each line's records begin in S_COLD
+    S_COLD = 4      # records, see names.pyx
+    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS
+    S_SETS = 6      # SetRow[]
+
+
+cdef enum SubscribersSection:
+    S_RANGES4 = 0   # Range4[], sorted by start, first start 0
+    S_RANGES6 = 1   # Range6[], sorted by start, first start 0
+
+
+cdef enum PolicySection:
+    S_SUBSCRIBERS = 0   # uint32[], sorted
+    S_PROFILE_OF = 1    # uint32[], parallel: index in S_PROFILES
+    S_PROFILES = 2      # ProfileRow[]
+    S_CLOSED = 3        # ClosedRow[]
+
+
+cdef enum:
+    NOT_HERE = 0xffffffff   # Range.subscriber: this image says nothing of the addresses from here on
+    NOBODY = 0xfffffffe     # Range.subscriber: these addresses belong to no subscriber any more
+
+
+cdef packed struct ListRow:
+    char id[24]             # ASCII, zero-padded
+    uint8_t tier
+    uint8_t category        # 0: none
+    uint8_t action
+    uint8_t confidential
+    uint8_t zero[4]
+
+
+cdef packed struct SetRow:
+    uint32_t order
+    uint8_t list
+    uint8_t mode
+    uint8_t action          # NO_ACTION: the list's own
+    uint8_t zero
+
+
+cdef packed struct Range4:
+    uint32_t start          # host order
+    uint32_t subscriber
+
+
+cdef packed struct Range6:
+    uint64_t start_hi       # host order
+    uint64_t start_lo
+    uint32_t subscriber
+    uint32_t zero
+
+
+cdef packed struct ClosedRow:
+    uint16_t start          # minute of the week, Monday 00:00 = 0
+    uint16_t minutes        # start + minutes <= 10080: the writer splits at the week's end
+
+
+cdef packed struct ProfileRow:
+    uint64_t categories[2]
+    int64_t paused_until_s  # unix seconds; 0: not paused
+    int64_t next_offset_at_s
+    int32_t utc_offset_s
+    int32_t next_utc_offset_s
+    uint32_t closed_at      # index of the first ClosedRow
+    uint32_t n_closed

@@ -1,0 +1,35 @@
+from collections.abc import Iterable, Mapping
+from typing import final
+
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff
+
+@final
+class GateLoop:
+    """One packet queue's loop."""
+
+    def __new__(
+        cls,
+        queue_number: int,
+        handoff: Handoff,
+        reporter: Reporter,
+        tls_ports: Iterable[int],
+        http_ports: Iterable[int],
+        when_undecidable_closed: int,
+        pages: Mapping[int, tuple[bytes, bytes]],
+        n_flows: int = 4096,
+        when_overloaded_closed: int = 0,
+    ) -> GateLoop:
+        """pages: whole HTTP answers by Reason; the host's name goes between the halves unless the second is empty.
+
+        n_flows takes 32 KiB each, touched as it is used.  MemoryError and ValueError say what does not fit."""
+    def run(self) -> None:
+        """Serve the queue in this thread until stop().  OSError when the queue or a raw socket cannot be had."""
+    def stop(self) -> None:
+        """End run(); from any thread."""
+    def wake(self) -> None:
+        """Let run() look for newer tables at once; from any thread."""
+    def feed(self, packet: bytes, mark: int, now_s: int) -> int:
+        """Judge one packet without a queue, by the same path.  mark: as the kernel gives it; returns the verdict's."""
+    def injected(self) -> list[bytes]:
+        """Take the IP packets that feed() would have sent."""

@@ -1,0 +1,27 @@
+import socket
+
+NETLINK_NETFILTER: int
+SOL_NETLINK: int
+NETLINK_NO_ENOBUFS: int
+SO_RCVBUFFORCE: int
+RECEIVE_BUFFER: int
+QUEUE_MAXLEN: int
+COPY_RANGE: int
+CFG_CMD: int
+CFG_PARAMS: int
+CFG_QUEUE_MAXLEN: int
+CFG_MASK: int
+CFG_FLAGS: int
+CMD_BIND: int
+COPY_PACKET: int
+F_FAIL_OPEN: int
+F_GSO: int
+
+def read_message(msg: bytes) -> tuple[int, int, bytes] | None:
+    """(packet id, mark, packet) of one message; None: an acknowledgement.  ValueError: damaged, or an error report."""
+
+def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
+    """Netlink message: accept, with this mark, every packet of the queue up to `last_id`."""
+
+def open_queue(number: int, when_overloaded_closed: int = 0) -> socket.socket:
+    """Bind queue `number` of this network namespace.  OSError when another process has it or the right is missing."""

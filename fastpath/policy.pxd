@@ -1,0 +1,30 @@
+"""Policy of a subscriber, and the decision: see policy.pyx."""
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from fastpath.layout cimport ClosedRow, ListRow, ProfileRow
+from fastpath.name cimport Name
+from fastpath.names cimport Hits
+from fastpath.verdict cimport Decision
+
+
+cdef struct PolicyView:
+    const uint32_t* subscribers
+    const uint32_t* profile_of
+    uint32_t n_subscribers
+    const ProfileRow* profiles
+    uint32_t n_profiles
+    const ClosedRow* closed
+    uint32_t n_closed
+
+
+cdef struct Policy:             # what a profile means: see decide()
+    uint64_t categories[2]      # blocked
+    int64_t paused_until_s
+    const ClosedRow* closed
+    uint32_t n_closed
+    int64_t utc_offset_s        # valid at the asked instant
+
+
+cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
+                      Policy* out) noexcept nogil
+cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s, Decision* out) noexcept nogil

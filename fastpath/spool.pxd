@@ -1,0 +1,57 @@
+"""Block events, from a loop to the control plane: see spool.pyx."""
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastpath.counters cimport Counters
+from fastpath.name cimport Name
+from fastpath.tables cimport Tables
+from fastpath.verdict cimport Decision
+
+cdef enum:
+    EVENT_OCTETS = 320
+    SEGMENT_HEADER = 320        # one record's room, so that records stay aligned
+    SEGMENT_RECORDS = 65536     # 20 MiB a segment
+
+
+cdef packed struct Event:
+    int64_t time_ns             # unix
+    uint64_t names_generation
+    uint64_t policy_generation
+    uint32_t subscriber
+    uint32_t order
+    uint8_t channel
+    uint8_t action
+    uint8_t reason
+    uint8_t tier
+    uint8_t mode
+    uint8_t category
+    uint8_t rule_octets
+    uint8_t zero
+    char list[24]
+    uint8_t rule[255]           # the matched rule's name in wire form, never the query
+    uint8_t pad
+
+
+cdef struct Segment:
+    uint8_t* at                 # header, then records
+    uint64_t n                  # records written
+
+
+cdef struct Shared:             # what a loop reports through
+    uint64_t* counters
+    Segment segment
+    Segment spare               # made by the control thread; at == NULL: none yet
+
+
+cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
+                     int64_t now_ns) noexcept nogil
+
+
+@cython.final
+cdef class Reporter:
+    """The Python end of Shared: a loop class owns one and passes `&reporter.shared` to its nogil loop."""
+    cdef Shared shared
+    cdef readonly Counters counters
+    cdef str _directory
+    cdef uint64_t _next_number
+    cdef list _maps             # (address, mapping) of the segments the loop may still write

@@ -1,0 +1,50 @@
+"""All images of one moment, and how a loop gets newer ones: see tables.pyx."""
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from fastpath.image cimport Image
+from fastpath.name cimport Name
+from fastpath.names cimport NamesView
+from fastpath.policy cimport PolicyView
+from fastpath.subscribers cimport SubscribersView
+from fastpath.verdict cimport Decision
+
+
+cdef struct Tables:
+    NamesView names
+    NamesView names_delta
+    SubscribersView subscribers
+    SubscribersView subscribers_delta
+    PolicyView policy
+    PolicyView policy_delta
+    uint64_t generations[6]     # names, subscribers, policy: base, delta each; 0: none
+    uint64_t ticket             # rises with every TableSet of this process
+
+
+cdef struct Handover:           # between one control thread and one loop
+    const Tables* pending       # written by the control thread, taken by the loop
+    const Tables* current       # the loop's own
+    uint64_t taken              # ticket of `current`, written after the swap
+
+
+cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                Decision* out) noexcept nogil
+cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                         Decision* out) noexcept nogil
+cdef const Tables* take_tables(Handover* h) noexcept nogil
+
+
+@cython.final
+cdef class TableSet:
+    cdef Tables tables
+    cdef readonly list images   # kept alive as long as the tables point into them
+    cdef readonly list list_ids
+
+    cdef object _require_same_lists(self, Image delta)
+
+
+@cython.final
+cdef class Handoff:
+    """The Python end of a Handover. A loop class owns one and passes `&handoff.h` to its nogil loop."""
+    cdef Handover h
+    cdef list _alive            # table sets that the loop may still read

@@ -1,0 +1,8 @@
+from typing import NamedTuple
+
+class Hello(NamedTuple):
+    names: list[bytes]
+    has_ech: bool
+    after: int
+
+def client_hello(data: bytes) -> Hello | None: ...

@@ -1,0 +1,74 @@
+"""Talking to the API from the command line.
+
+Invariant: an answer of 400 and above is told with its own words, never as a traceback.   Cost: one connection a call.
+"""
+
+import argparse
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from filterd.errors import Missing, Refused, WrongUse
+
+TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
+
+
+def add_api_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--api",
+        default=os.environ.get("FILTERD_API", "http://127.0.0.1:8080"),
+        metavar="URL",
+        help="default $FILTERD_API, http://127.0.0.1:8080",
+    )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="where the token is; default the environment's FILTERD_TOKEN"
+    )
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="certificate that the API's is signed with")
+
+
+def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:
+    """One request; its JSON answer.   Raises Refused, Missing, WrongUse."""
+    with open_answer(args, method, path, None if body is None else json.dumps(body).encode()) as answer:
+        return json.load(answer)
+
+
+def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | None = None) -> HTTPResponse:
+    """One request; its open answer.   Raises Refused, Missing, WrongUse."""
+    headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": "application/json"}
+    if not args.api.startswith(("http://", "https://")):
+        raise WrongUse(f"--api {args.api!r}: write http://ADDRESS:PORT or https://NAME")
+    request = urllib.request.Request(args.api.rstrip("/") + path, body, headers, method=method)
+    context = ssl.create_default_context(cafile=str(args.ca)) if args.ca else None
+    try:
+        answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
+    except urllib.error.HTTPError as refusal:
+        raise Refused(_words(refusal.code, refusal.read())) from refusal
+    except OSError as reason:
+        raise Missing(
+            f"{args.api}: {getattr(reason, 'reason', reason)}; nothing done; start filterd run or give --api"
+        ) from reason
+    return answer
+
+
+def _token(args: argparse.Namespace) -> str:
+    if args.token_file is None and "FILTERD_TOKEN" in os.environ:
+        return os.environ["FILTERD_TOKEN"].strip()
+    if args.token_file is None:
+        raise WrongUse("no token; nothing done; set FILTERD_TOKEN or give --token-file FILE (filterd token makes one)")
+    try:
+        return str(args.token_file.read_text().strip())
+    except OSError as reason:
+        raise WrongUse(f"--token-file {args.token_file}: {reason.strerror}") from reason
+
+
+def _words(status: int, body: bytes) -> str:
+    try:
+        said = json.loads(body)
+        return f"{said['where']}: {said['detail']} ({status})"
+    except (ValueError, KeyError, TypeError):
+        return f"the API answered {status}"

@@ -1,0 +1,80 @@
+"""The command line: `filterd COMMAND …`.
+
+Every command is a module of `filterd.commands` with the same three things: `EXAMPLE`, `add_arguments(parser)` and
+`run(args) -> int`. Only the module of the command that was asked for is imported, so that `filterd canon` does not wait
+for a web framework. Exit codes: 0 done · 1 the answer is no · 2 wrong use or bad configuration · 3 a needed part is
+missing.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import filterd
+from filterd.errors import Missing, Refused, WrongUse
+
+COMMANDS = {
+    "run": "the daemon",
+    "check-config": "every fault of a configuration at once",
+    "doctor": "what this box can do, and what to do about what it cannot",
+    "status": "roles, generations, ages, counters, last refusals",
+    "canon": "the canonical form of names",
+    "compile": "lists in, images out",
+    "lookup": "what would happen to a name, and why",
+    "inspect": "what would happen to the names in a capture file",
+    "dns": "the DNS front alone, without a configuration file",
+    "gate": "the packet gate alone, on existing queues",
+    "token": "make a token for the API, directly in the database",
+    "orders": "the regulator's orders, over the API",
+    "subscribers": "subscribers and their locks, over the API",
+    "audit": "records of blocks, over the API",
+    "lab": "the network-namespace laboratory",
+    "bench": "measure this build on this box",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(given[0] if given else "").parse_args(given)
+    try:
+        return int(args.run(args))
+    except Missing as reason:
+        print(f"filterd {args.command}: {reason}", file=sys.stderr)
+        return 3
+    except Refused as reason:
+        print(f"filterd {args.command}: {reason}", file=sys.stderr)
+        return 1
+    except WrongUse as reason:
+        print(f"filterd {args.command}: {reason}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does; without this Python complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """The whole parser, of which only the chosen command knows its arguments."""
+    parser = argparse.ArgumentParser(prog="filterd", description="A content-filtering gateway for internet providers.")
+    parser.add_argument("--version", action="version", version=f"filterd {filterd.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        if name != chosen:
+            commands.add_parser(name, help=purpose)
+            continue
+        module = importlib.import_module("filterd.commands." + name.replace("-", "_"))
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=purpose[0].upper() + purpose[1:] + ".",
+            epilog="example:\n" + "\n".join(f"  {line}" for line in module.EXAMPLE.splitlines()),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

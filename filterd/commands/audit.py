@@ -1,0 +1,27 @@
+"""`filterd audit pull`: the records of what was blocked, over the API."""
+
+import argparse
+import shutil
+import sys
+from urllib.parse import urlencode
+
+from filterd.api import add_api_arguments, open_answer
+
+EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    pull = verbs.add_parser("pull", help="records of blocks, to stdout as they come")
+    pull.add_argument("--since", metavar="ISO8601", help="default from the beginning")
+    pull.add_argument("--until", metavar="ISO8601", help="default until now")
+    pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default ndjson")
+    add_api_arguments(pull)
+
+
+def run(args: argparse.Namespace) -> int:
+    asked = {"since": args.since, "until": args.until, "format": args.format}
+    query = urlencode({key: value for key, value in asked.items() if value is not None})
+    with open_answer(args, "GET", f"/v1/audit/blocks?{query}") as answer:
+        shutil.copyfileobj(answer, sys.stdout.buffer)
+    return 0

@@ -1,0 +1,122 @@
+"""`filterd doctor`: what this box can do, and what to do about what it cannot."""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from filterd.config import Config
+from filterd.nameguard import claims_text, foreign_claims
+
+EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
+
+CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
+
+
+class Finding(NamedTuple):
+    """One thing looked at; `cure` is empty where nothing has to be done."""
+
+    what: str
+    found: str
+    cure: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="also look at what this configuration needs")
+    parser.add_argument("--json", action="store_true", help='{"what","found","cure"} a line')
+
+
+def run(args: argparse.Namespace) -> int:
+    from filterd.commands.run import loaded
+
+    findings = [*_box(), *(_needs(loaded(args.config)) if args.config else ())]
+    for finding in findings:
+        if args.json:
+            print(json.dumps(finding._asdict()))
+        else:
+            print(
+                f"{'needs' if finding.cure else 'good '} {finding.what}: {finding.found}"
+                + (f"; {finding.cure}" if finding.cure else "")
+            )
+    return 1 if any(finding.cure for finding in findings) else 0
+
+
+def _box() -> Iterator[Finding]:
+    yield _capabilities()
+    yield _program("nft", "nftables")
+    yield _program("iptables-nft", "iptables")
+    yield _program("conntrack", "conntrack")
+    yield _queue()
+    yield _conntrack_marks()
+    claims = foreign_claims()
+    yield Finding("package names", "another distribution claims one" if claims else "ours alone", claims_text(claims))
+
+
+def _needs(config: Config) -> Iterator[Finding]:
+    for kind, endpoints in (("dns", config.dns.listen), ("splash", config.splash.listen), ("api", config.api.listen)):
+        for endpoint in endpoints:
+            yield _port(kind, endpoint.address, endpoint.port)
+    folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
+    free_mib = shutil.disk_usage(folder).free >> 20
+    # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
+    yield Finding("disk", f"{free_mib} MiB free at {folder}", "" if free_mib >= 1024 else "free 1 GiB")
+    for entry in config.lists:
+        yield Finding(f"list {entry.id}", str(entry.file), "" if entry.file.is_file() else "put the file there")
+
+
+def _capabilities() -> Finding:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
+    held = int(line.split()[1], 16)
+    wanted = {"net_admin": CAP_NET_ADMIN, "net_raw": CAP_NET_RAW, "net_bind_service": CAP_NET_BIND_SERVICE}
+    missing = [name for name, bit in wanted.items() if not held >> bit & 1]
+    found = f"uid {os.geteuid()}, " + (f"without {', '.join(missing)}" if missing else "all three are held")
+    return Finding("capabilities", found, f"run as root or grant cap_{', cap_'.join(missing)}" if missing else "")
+
+
+def _program(name: str, package: str) -> Finding:
+    place = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return Finding(name, place or "not found", "" if place else f"apt-get install {package}")
+
+
+def _queue() -> Finding:
+    """Whether the kernel has NFQUEUE: the netlink subsystem answers, or the module can be loaded."""
+    path = Path("/proc/net/netfilter/nfnetlink_queue")
+    if not path.exists() and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "-q", "nfnetlink_queue"], check=False, stderr=subprocess.DEVNULL)
+    there = path.exists()
+    return Finding(
+        "NFQUEUE",
+        "there" if there else "the kernel shows none",
+        "" if there else "load nfnetlink_queue; the gate needs it",
+    )
+
+
+def _conntrack_marks() -> Finding:
+    there = Path("/proc/sys/net/netfilter/nf_conntrack_max").exists()
+    return Finding(
+        "connection tracking", "there" if there else "the kernel shows none", "" if there else "load nf_conntrack"
+    )
+
+
+def _port(kind: str, address: str, port: int) -> Finding:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    what, shown = f"{kind} port", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM if kind == "dns" else socket.SOCK_STREAM) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind != "dns":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as reason:
+        return Finding(
+            what,
+            f"{shown} {reason.strerror}",
+            "stop what uses it (ss -lnp), or choose another; filterd itself may be running",
+        )
+    return Finding(what, f"{shown} free", "")

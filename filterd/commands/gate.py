@@ -1,0 +1,55 @@
+"""`filterd gate`: the packet gate alone, on queues that exist already."""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from filterd.errors import Missing, WrongUse
+
+EXAMPLE = "filterd gate --queue 0:1 --list pta.csv,tier=order"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--queue", required=True, metavar="N[:M]", help="NFQUEUE number, or the first and the last")
+    parser.add_argument(
+        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="again for more, first named first"
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
+
+
+def run(args: argparse.Namespace) -> int:
+    from filterd.logs import start_logging
+
+    start_logging("gate")
+    first, _, last = args.queue.partition(":")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < 65536):
+        raise WrongUse(f"--queue {args.queue!r}: write a number, or the first and the last as 0:3")
+    try:
+        return asyncio.run(_serve(args, range(int(first), int(last or first) + 1)))
+    except* OSError as group:
+        raise Missing(
+            f"queue: {group.exceptions[0]}; not served; run as root, and look whether another process has it"
+        ) from group
+
+
+async def _serve(args: argparse.Namespace, queues: range) -> int:
+    from filterd.commands.lookup import open_tables
+    from filterd.config.schema import Gate
+    from filterd.gatefront import GateFront
+    from filterd.life import stop_requested
+    from filterd.worker import make_reporter
+
+    with tempfile.TemporaryDirectory(prefix="filterd-gate-") as folder:
+        place = Path(folder)
+        tables = open_tables(args.lists, args.images, place)
+        fronts = [GateFront(queue, Gate(), {}, make_reporter(place, place, f"gate-{queue}")) for queue in queues]
+        stopping = stop_requested()
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(front.run()) for front in fronts]
+            for front in fronts:
+                await front.use(tables)
+            await stopping.wait()
+            for task in running:
+                task.cancel()
+    return 0

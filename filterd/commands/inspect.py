@@ -1,0 +1,44 @@
+"""`filterd inspect FILE.pcap[ng]`: every name that clients asked for in a capture, with the decision on it."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from filterd.capture import iter_frames
+from filterd.commands.lookup import open_tables
+from filterd.errors import WrongUse
+from filterd.inspecting import Inspector
+
+EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="look in this list; again for more"
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="filterd-") as folder:
+        inspector = Inspector(open_tables(args.lists, args.images, Path(folder)))
+        try:
+            for frame in iter_frames(args.file):
+                for found in inspector.see(frame):
+                    print(json.dumps(found) if args.json else _line(found))
+        except (OSError, ValueError) as reason:
+            raise WrongUse(str(reason)) from reason
+    return 0
+
+
+def _line(found: dict[str, Any]) -> str:
+    if "undecidable" in found:
+        return f"{found['channel'] or '-'} {found.get('name') or '-'}: undecidable, {found['undecidable']}"
+    decision = found["decision"]
+    who = f"{found['src']}:{found['sport']} > {found['dst']}:{found['dport']}"
+    why = f"reason {decision['reason']}, rule {decision['rule'] or '-'}"
+    return f"{found['channel']} {found['name']}: {decision['action']} ({why}) {who}"

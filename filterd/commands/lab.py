@@ -1,0 +1,15 @@
+"""`filterd lab up|run|down`: the network-namespace laboratory, and the demo in it."""
+
+import argparse
+
+from filterd.lab import cli
+
+EXAMPLE = cli.EXAMPLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    cli.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    return cli.main(args)

@@ -1,0 +1,92 @@
+"""`filterd orders push|list|show|withdraw`: the regulator's desk, over the API."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filterd.api import add_api_arguments, call
+from filterd.errors import WrongUse
+
+EXAMPLE = """filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example
+filterd orders withdraw PTA-2026-17 --reason 'court order 12/2026'"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    push = verbs.add_parser("push", help="put an order in force; waits until every worker serves it")
+    push.add_argument("names", nargs="*", metavar="NAME")
+    push.add_argument("--file", type=Path, metavar="FILE", help="the names, one a line; - for stdin")
+    push.add_argument("--issuer", required=True)
+    push.add_argument("--ref", required=True, help="the order's own reference; pushing it again is safe")
+    push.add_argument("--ground", required=True, help="the law it rests on")
+    push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default subtree")
+    listed = verbs.add_parser("list", help="every order")
+    show = verbs.add_parser("show", help="one order with its entries")
+    show.add_argument("ref", metavar="REF|ID")
+    withdraw = verbs.add_parser("withdraw", help="end an order, or some of its entries")
+    withdraw.add_argument("ref", metavar="REF|ID")
+    withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
+    withdraw.add_argument("--reason", required=True)
+    for verb in (push, listed, show, withdraw):
+        add_api_arguments(verb)
+        verb.add_argument("--json", action="store_true", help="the API's objects, one a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    match args.verb:
+        case "push":
+            names = [*args.names, *_names_in(args.file)]
+            if not names:
+                raise WrongUse("push: no name; nothing pushed; write names or --file FILE")
+            said = {
+                "issuer": args.issuer,
+                "ref": args.ref,
+                "ground": args.ground,
+                "scope": args.scope,
+                "entries": names,
+            }
+            _show(args, call(args, "POST", "/v1/orders", said))
+        case "list":
+            _list(args)
+        case "show":
+            _show(args, call(args, "GET", f"/v1/orders/{quote(args.ref, safe='')}"))
+        case _:
+            said = {"reason": args.reason} | ({"entries": args.names} if args.names else {})
+            _show(args, call(args, "POST", f"/v1/orders/{quote(args.ref, safe='')}/withdraw", said))
+    return 0
+
+
+def _names_in(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as reason:
+        raise WrongUse(f"--file {path}: {reason}; nothing pushed; name a text file") from reason
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _list(args: argparse.Namespace) -> None:
+    after = 0
+    while after is not None:
+        page = call(args, "GET", f"/v1/orders?after={after}")
+        for order in page["orders"]:
+            print(json.dumps(order) if args.json else _line(order))
+        after = page["next"]
+
+
+def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:
+    if args.json:
+        print(json.dumps(order))
+        return
+    print(_line(order))
+    for entry in order.get("entries", []):
+        print(f"  {entry['value']}: {entry['status']}" + (f", {entry['reason']}" if entry["reason"] else ""))
+
+
+def _line(order: dict[str, Any]) -> str:
+    counts = ", ".join(f"{n} {status}" for status, n in order["counts"].items()) or "no entries"
+    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts})"

@@ -1,0 +1,67 @@
+"""`filterd status`: roles, generations, ages, counters, last refusals of the daemon on this box."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.errors import Missing
+from filterd.jsonlines import NoAnswer, ask_blocking
+
+EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+    parser.add_argument("--json", action="store_true", help="one object with everything")
+
+
+def run(args: argparse.Namespace) -> int:
+    run_dir = loaded(args.config).run_dir
+    try:
+        found = ask_blocking(run_dir / "control.sock", {"op": "status"})
+    except NoAnswer as reason:
+        found = {"ok": False, "error": str(reason), "workers": _workers(run_dir)}
+    if not found["ok"] and not found.get("workers"):
+        raise Missing(f"control: {found['error']}; nothing is known; start filterd run")
+    if args.json:
+        print(json.dumps(found))
+    else:
+        _print(found)
+    return 0 if found["ok"] and not _refusals(found) else 1
+
+
+def _workers(run_dir: Path) -> list[dict[str, Any]]:
+    """What the workers say themselves, where control is not there to be asked."""
+    found = []
+    for path in sorted(run_dir.glob("worker-*.sock")):
+        try:
+            found.append(ask_blocking(path, {"op": "status"}))
+        except NoAnswer as reason:
+            found.append({"name": path.stem.removeprefix("worker-"), "refused": str(reason)})
+    return found
+
+
+def _refusals(found: dict[str, Any]) -> list[str]:
+    said = [f"worker {worker['name']}: {worker['refused']}" for worker in found["workers"] if worker.get("refused")]
+    return [*said, *(f"control: {fault}" for fault in found.get("faults", {}).values())]
+
+
+def _print(found: dict[str, Any]) -> None:
+    if not found["ok"]:
+        print(f"control: {found['error']}; the workers go on with the last images")
+    for kind, (base, delta) in found.get("generations", {}).items():
+        age_s = found["ages_s"].get(kind)
+        print(f"images {kind}: generation {base}/{delta}" + (f", {age_s:.0f} s old" if age_s is not None else ""))
+    for each in found.get("lists", []):
+        print(f"list {each['id']}: {each['rules']} rules, {each['skipped']} lines not enforced")
+    for worker in found["workers"]:
+        shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
+        print(f"worker {worker['name']}: pid {worker.get('pid', '-')} names {_names(worker)} {shown}")
+    for refusal in _refusals(found):
+        print(refusal)
+
+
+def _names(worker: dict[str, Any]) -> str:
+    return "/".join(map(str, worker.get("generations", {}).get("names", ("none",))))

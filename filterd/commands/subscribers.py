@@ -1,0 +1,82 @@
+"""`filterd subscribers put|list|show|pause|resume|delete`: lines and their locks, over the API."""
+
+import argparse
+import json
+from typing import Any
+
+from filterd.api import add_api_arguments, call
+
+EXAMPLE = """filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --prefix 2001:db8:7::/56 --category adult
+filterd subscribers pause 7 --minutes 30"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    put = verbs.add_parser("put", help="create or replace a line; its schedule and pause stay")
+    put.add_argument("id", type=int, metavar="ID")
+    put.add_argument("--label", required=True)
+    put.add_argument("--prefix", action="append", default=[], dest="prefixes", metavar="PREFIX", help="again for more")
+    put.add_argument(
+        "--category",
+        action="append",
+        default=[],
+        dest="categories",
+        metavar="NAME",
+        help="closed for this line; again for more",
+    )
+    listed = verbs.add_parser("list", help="every line")
+    others = {
+        "show": verbs.add_parser("show", help="one line"),
+        "pause": verbs.add_parser("pause", help="close the internet now"),
+        "resume": verbs.add_parser("resume", help="end a pause; a schedule still holds"),
+        "delete": verbs.add_parser("delete", help="forget a line"),
+    }
+    for verb in others.values():
+        verb.add_argument("id", type=int, metavar="ID")
+    others["pause"].add_argument("--minutes", type=int, metavar="N", help="default until resumed")
+    for verb in (put, listed, *others.values()):
+        add_api_arguments(verb)
+        verb.add_argument("--json", action="store_true", help="the API's objects, one a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.verb == "list":
+        _list(args)
+        return 0
+    path = f"/v1/subscribers/{args.id}"
+    match args.verb:
+        case "put":
+            found = call(
+                args, "PUT", path, {"label": args.label, "prefixes": args.prefixes, "categories": args.categories}
+            )
+        case "show":
+            found = call(args, "GET", path)
+        case "pause":
+            found = call(args, "POST", path + "/pause", {"minutes": args.minutes})
+        case "resume":
+            found = call(args, "POST", path + "/resume", {})
+        case _:
+            found = call(args, "DELETE", path)
+    _show(args, found)
+    return 0
+
+
+def _list(args: argparse.Namespace) -> None:
+    after = 0
+    while after is not None:
+        page = call(args, "GET", f"/v1/subscribers?after={after}")
+        for found in page["subscribers"]:
+            _show(args, found)
+        after = page["next"]
+
+
+def _show(args: argparse.Namespace, found: dict[str, Any]) -> None:
+    if args.json:
+        print(json.dumps(found))
+    elif "deleted" in found:
+        print(f"subscriber {found['id']}: forgotten")
+    else:
+        state = found["state"] + (f" by {found['reason']}" if found["reason"] else "")
+        print(
+            f"subscriber {found['id']} {found['label']}: {state}; {found['sentence']}; {', '.join(found['prefixes'])}"
+        )

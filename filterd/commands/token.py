@@ -1,0 +1,45 @@
+"""`filterd token ROLE`: make a token for the API, directly in the database, as the first one must be."""
+
+import argparse
+from pathlib import Path
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.errors import Missing, WrongUse
+
+EXAMPLE = "filterd token parent --subscriber 7 --config /etc/filterd/filterd.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "role",
+        choices=("operator", "regulator", "parent", "auditor"),
+        metavar="ROLE",
+        help="operator, regulator, parent, auditor",
+    )
+    parser.add_argument("--subscriber", type=int, metavar="ID", help="whose parent: needed for that role only")
+    parser.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+
+
+def run(args: argparse.Namespace) -> int:
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    from mgmt.auth import create_token
+    from parental.database import open_database, writing
+
+    state_dir = loaded(args.config).state_dir
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        engine = open_database(state_dir / "filterd.db")
+        with writing(engine) as conn:
+            print(create_token(conn, args.role, args.subscriber))
+    except IntegrityError as reason:
+        raise WrongUse(
+            f"subscriber {args.subscriber}: there is none; no token made; put the subscriber first"
+        ) from reason
+    except OperationalError as reason:
+        raise Missing(
+            f"{state_dir / 'filterd.db'}: {reason.orig}; no token made; run as the user of the daemon"
+        ) from reason
+    except ValueError as reason:
+        raise WrongUse(str(reason)) from reason
+    return 0

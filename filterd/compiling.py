@@ -1,0 +1,100 @@
+"""The names base of a configuration: compiled in a process of its own, remembered with what it was made of.
+
+    inputs changed? → `filterd compile --config FILE` (nice 10) → names-N.img → compiled.json
+
+Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
+tells which lists the base holds by which number, so that a delta can be made for it also when the configuration has
+changed since.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastpath.pack import ListSpec
+from filterd.config import Config
+from filterd.sources import config_sources, help_rules
+from rules.compile import list_specs
+from rules.whole import writing_whole
+
+REMEMBERED = "compiled.json"
+
+
+class CompileFailed(RuntimeError):
+    """The lists could not be compiled; the base in force stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One names base."""
+
+    generation: int
+    inputs: list[Any]
+    lists: list[ListSpec]
+    report: dict[str, Any]
+
+
+def inputs_of(config: Config) -> list[Any]:
+    """What the base is made of, to be compared: lists, time and length of their files, names held open or protected."""
+    listed: list[Any] = []
+    for source in config_sources(config):
+        is_file = source.path is not None and source.path.is_file()
+        stat = source.path.stat() if source.path is not None and is_file else None
+        listed.append([str(source), stat.st_mtime_ns if stat else 0, stat.st_size if stat else -1])
+    return [listed, [rule.wire.hex() for rule in help_rules(config)], list(config.protected.names)]
+
+
+def remembered(images_dir: Path) -> Compiled | None:
+    """What is known of the last base; None where nothing is."""
+    try:
+        said = json.loads((images_dir / REMEMBERED).read_bytes())
+        return Compiled(said["generation"], said["inputs"], [ListSpec(*row) for row in said["lists"]], said["report"])
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or written by another version: compile again
+        return None
+
+
+def remember(images_dir: Path, compiled: Compiled) -> None:
+    said = {
+        "generation": compiled.generation,
+        "inputs": compiled.inputs,
+        "lists": [list(spec) for spec in compiled.lists],
+        "report": compiled.report,
+    }
+    with writing_whole(images_dir / REMEMBERED) as file:
+        file.write(json.dumps(said).encode())
+
+
+async def compile_base(config: Config, config_file: Path) -> Compiled:
+    """Compile the lists of a configuration into the images directory; not in force yet.   Raises CompileFailed."""
+    inputs, lists = inputs_of(config), list_specs(config_sources(config))
+    # 10: a list of a million names takes one core for some seconds, which the workers may need
+    command = [
+        "nice",
+        "-n",
+        "10",
+        sys.executable,
+        "-P",
+        "-m",
+        "filterd",
+        "compile",
+        "--config",
+        str(config_file),
+        "--json",
+    ]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        out, told = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise CompileFailed(
+            told.decode(errors="replace").strip() or f"compile: exit code {process.returncode}; nothing changed"
+        )
+    report = json.loads(out)
+    return Compiled(report["generation"], inputs, lists, report)

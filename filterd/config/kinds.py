@@ -1,0 +1,198 @@
+"""What a scalar of the configuration may be: one small parser a kind.
+
+Invariant: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead.
+The text is taken as it was written: `53:53` and `no` are not turned into a number and a truth value behind the
+operator's back.
+"""
+
+import re
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rules.category import NUMBERS
+
+TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
+LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/layout.pxd)
+RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
+
+Kind = Callable[[str], object]
+
+
+class Unfit(ValueError):
+    """A scalar that is not of its kind."""
+
+    def __init__(self, found: str, write: str) -> None:
+        super().__init__(f"{found}; {write}")
+        self.found, self.write = found, write
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address and a port."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def quoted(text: str) -> str:
+    """`text` in quotation marks, cut where it is long, with nothing in it that moves a terminal's cursor."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:60])
+    return f"'{shown}…'" if len(text) > 60 else f"'{shown}'"
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """The most alike of `words` as a suggestion, else all of them."""
+    alike = get_close_matches(word[:60], words, n=1)
+    return f"'{alike[0]}'" if alike else "one of " + ", ".join(words)
+
+
+def text(value: str) -> str:
+    if len(value) > TEXT_OCTETS:
+        raise Unfit(f"a text of {len(value)} characters", f"write at most {TEXT_OCTETS}")
+    if not value.isprintable():
+        raise Unfit(f"{quoted(value)} has control characters", "write it on one line")
+    return value
+
+
+def path(value: str) -> Path:
+    if not value or "\0" in value or len(value) > TEXT_OCTETS:
+        raise Unfit(f"{quoted(value)} is not a file name", "write the path of a file")
+    return Path(value)
+
+
+def run_directory(value: str) -> Path:
+    if len(value.encode("utf-8", "surrogatepass")) > RUN_DIR_OCTETS:
+        raise Unfit(
+            f"a path of {len(value)} characters, too long for a socket in it", f"write at most {RUN_DIR_OCTETS}"
+        )
+    return path(value)
+
+
+def whole_number(lowest: int, highest: int) -> Kind:
+    def parse(value: str) -> int:
+        wanted = f"write a whole number, {lowest} to {highest}"
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            raise Unfit(f"{quoted(value)} is not a whole number", wanted)
+        if not lowest <= int(value) <= highest:
+            raise Unfit(f"{int(value)} is out of range", wanted)
+        return int(value)
+
+    return parse
+
+
+port = whole_number(1, 65535)
+
+
+def truth(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise Unfit(f"{quoted(value)} is neither true nor false", "write true or false")
+    return value == "true"
+
+
+def one_of(*words: str) -> Kind:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise Unfit(f"{quoted(value)} is not known here", f"write {nearest(value, list(words))}")
+        return value
+
+    return parse
+
+
+def endpoint(value: str) -> Endpoint:
+    wanted = "write ADDRESS:PORT, an IPv6 address in brackets: 192.0.2.1:53 or [2001:db8::1]:53"
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", value)
+    if not found:
+        raise Unfit(f"{quoted(value)} is not an address and a port", wanted)
+    number = int(found[3])
+    if not 1 <= number <= 65535:
+        raise Unfit(f"{number} is not a port", "write a port, 1 to 65535")
+    parsed = _ip(found[1] or found[2], wanted)
+    if (parsed.version == 6) != bool(found[1]):
+        raise Unfit(f"{quoted(value)} is not an address and a port", wanted)
+    return Endpoint(str(parsed), number)
+
+
+def address4(value: str) -> str:
+    parsed = _ip(value, "write an IPv4 address")
+    if not isinstance(parsed, IPv4Address):
+        raise Unfit(f"{quoted(value)} is no IPv4 address", "write an IPv4 address")
+    return str(parsed)
+
+
+def address6(value: str) -> str:
+    parsed = _ip(value, "write an IPv6 address")
+    if not isinstance(parsed, IPv6Address):
+        raise Unfit(f"{quoted(value)} is no IPv6 address", "write an IPv6 address")
+    return str(parsed)
+
+
+def prefix(value: str) -> str:
+    """An address or prefix, IPv4 or IPv6."""
+    try:
+        return str(ip_network(value))
+    except ValueError as reason:
+        raise Unfit(
+            f"{quoted(value)} is not an address or prefix", "write 192.0.2.0/24 or 2001:db8::/32, no host bits"
+        ) from reason
+
+
+def list_id(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,23}", value):
+        raise Unfit(f"{quoted(value)} is not a list's id", f"write at most {LIST_ID_OCTETS} of a-z, 0-9, '.', '_', '-'")
+    return value
+
+
+def host(value: str) -> str:
+    """A host name in its canonical form."""
+    from rules.canonical import canonical_name  # late: it brings the IDNA tables, which most commands do without
+
+    try:
+        return canonical_name(value)
+    except ValueError as reason:
+        raise Unfit(
+            f"{quoted(value)} is not a host name ({reason})", "write a name such as splash.isp.example"
+        ) from reason
+
+
+def category(value: str) -> str:
+    """The name of a category."""
+    if value not in NUMBERS:
+        raise Unfit(f"{quoted(value)} is no category", f"write {nearest(value, list(NUMBERS))}")
+    return value
+
+
+def url(value: str) -> str:
+    try:
+        parts = urlsplit(text(value))
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_web = False
+    if not is_web:
+        raise Unfit(f"{quoted(value)} is not an address of a page", "write https://…")
+    return value
+
+
+def zone(value: str) -> str:
+    known = zoneinfo.available_timezones()
+    if value not in known:
+        alike = get_close_matches(value[:60], known, n=1)
+        raise Unfit(
+            f"{quoted(value)} is not a time zone this box knows",
+            f"write {quoted(alike[0]) if alike else 'a name such as Asia/Karachi'}",
+        )
+    return value
+
+
+def _ip(value: str, wanted: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(value)
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} is not an address", wanted) from reason

@@ -1,0 +1,203 @@
+"""YAML text to `Config`, with every fault at once.
+
+Invariants: nothing is constructed but what the schema names (no tags, no aliases, no objects); a fault names file, line
+and path; one bad key never hides another.  Limits: 1 MiB, 20 levels, 20,000 nodes.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from filterd.config.kinds import Unfit, nearest, quoted
+from filterd.config.schema import Config, Spec, check_whole
+
+SIZE_OCTETS = 1 << 20  # 128 lists with long paths are 40 KiB
+DEPTH = 20  # the schema has four levels
+NODES = 20_000
+
+MISSING = dataclasses.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a configuration."""
+
+    file: str
+    line: int
+    path: str
+    found: str
+    write: str
+
+    def __str__(self) -> str:
+        return f"config {self.file} line {self.line} {self.path}: {self.found}; not loaded; {self.write}"
+
+
+class BadConfig(ValueError):
+    """The configuration cannot be used; `faults` holds every reason, in the order of the file."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+def load(path: Path) -> Config:
+    """Read the configuration file at `path`; paths in it are relative to its directory.   Raises BadConfig."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(SIZE_OCTETS + 1)
+    except OSError as reason:
+        found = f"the file cannot be read ({reason.strerror})"
+        raise BadConfig([Fault(str(path), 0, "/", found, "name a readable file with --config FILE")]) from reason
+    return read_config(data, str(path), path.parent.absolute())
+
+
+def read_config(data: bytes, name: str, base: Path) -> Config:
+    """Read a configuration from octets; `name` stands in the faults, relative paths begin at `base`.   Raises BadConfig."""
+    root = _compose(data, name)
+    reader = _Reader(name, base)
+    values = reader.read_shape(Config, root, "", 1)
+    if reader.faults:
+        raise BadConfig(sorted(reader.faults, key=lambda fault: fault.line))
+    config: Config = values
+    faults = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
+    if faults:
+        raise BadConfig(sorted(faults, key=lambda fault: fault.line))
+    return config
+
+
+def _compose(data: bytes, name: str) -> yaml.Node | None:
+    """The node tree of `data`, after a look at its events: they are read without recursion, however deep they go."""
+    if len(data) > SIZE_OCTETS:
+        raise BadConfig([Fault(name, 0, "/", f"more than {SIZE_OCTETS} octets", "shorten the file")])
+    try:
+        text = data.decode("utf-8")
+        faults = list(_limit_faults(text, name))
+        if faults:
+            raise BadConfig(faults)
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as reason:
+        line = data.count(b"\n", 0, reason.start) + 1
+        raise BadConfig([Fault(name, line, "/", "octets that are not UTF-8", "save the file as UTF-8")]) from reason
+    except yaml.MarkedYAMLError as reason:
+        mark = reason.problem_mark or reason.context_mark
+        found = f"not YAML ({reason.problem or reason.context})"
+        write = "mend the line, or the one above it"
+        raise BadConfig([Fault(name, mark.line + 1 if mark else 1, "/", found, write)]) from reason
+    except yaml.YAMLError as reason:
+        found = f"not YAML ({str(reason).splitlines()[0]})"
+        raise BadConfig([Fault(name, 1, "/", found, "remove the character")]) from reason
+
+
+def _limit_faults(text: str, name: str) -> Iterator[Fault]:
+    depth = n_nodes = n_documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            yield Fault(name, line, "/", f"an alias, {quoted('*' + str(event.anchor))}", "write the value out")
+        n_documents += isinstance(event, yaml.DocumentStartEvent)
+        n_nodes += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH or n_nodes > NODES or n_documents > 1:
+            found = "more than one document" if n_documents > 1 else f"more than {DEPTH} levels or {NODES} values"
+            yield Fault(name, line, "/", found, "write one flat document, as in filterd.example.yaml")
+            return
+
+
+class _Reader:
+    """Walks the schema beside the node tree, collecting faults."""
+
+    def __init__(self, name: str, base: Path) -> None:
+        self.faults: list[Fault] = []
+        self._name, self._base = name, base
+        self._lines: dict[str, int] = {}
+
+    def line_of(self, path: str) -> int:
+        """The line of `path`, or of the nearest part above it that was written."""
+        while path and path not in self._lines:
+            path = path.rpartition("/")[0]
+        return self._lines.get(path, 1)
+
+    def read_shape(self, shape: type, node: yaml.Node | None, path: str, line: int) -> Any:
+        """An instance of `shape`, or None after a fault."""
+        before = len(self.faults)
+        fields = {field.name: field for field in dataclasses.fields(shape)}
+        written = self._mapping(node, path, line, list(fields))
+        values = {}
+        for name, field in fields.items():
+            spec: Spec = field.metadata["spec"]
+            below = f"{path}/{name}"
+            if name in written:
+                values[name] = self._read_field(spec, written[name], below)
+            elif spec.shape is not None and not spec.is_many:
+                values[name] = self.read_shape(spec.shape, None, below, line)
+            elif field.default is MISSING:
+                self._fault(line, below, "the key is missing", f"add {name}: …")
+            elif isinstance(field.default, Path):
+                values[name] = self._base / field.default
+        return shape(**values) if len(self.faults) == before else None
+
+    def _mapping(self, node: yaml.Node | None, path: str, line: int, known: list[str]) -> dict[str, yaml.Node]:
+        """What is written in a mapping; keys with nothing behind them count as not written."""
+        if node is None or _is_null(node):
+            return {}
+        self._lines[path] = node.start_mark.line + 1
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(line, path or "/", f"{_said(node)} where keys were expected", f"write keys: {', '.join(known)}")
+            return {}
+        written: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name, at = key.value if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1
+            below = f"{path}/{quoted(name)[1:-1]}"
+            if name not in known:
+                self._fault(at, below, "no such key", f"write {nearest(name, known)}")
+            elif name in written:
+                self._fault(at, below, "the key stands here twice", "keep one of the two")
+            else:
+                self._lines[below] = at
+                written[name] = value
+        return {name: value for name, value in written.items() if not _is_null(value)}
+
+    def _read_field(self, spec: Spec, node: yaml.Node, path: str) -> Any:
+        if not spec.is_many:
+            return self._read_one(spec, node, path)
+        line = node.start_mark.line + 1
+        if not isinstance(node, yaml.SequenceNode):
+            self._fault(line, path, f"{_said(node)} where a list was expected", "write [ … ] or one '- …' a line")
+            return None
+        if not spec.at_least <= len(node.value) <= spec.at_most:
+            self._fault(line, path, f"{len(node.value)} items", f"write {spec.at_least} to {spec.at_most}")
+            return None
+        return tuple(self._read_one(spec, item, f"{path}/{at}") for at, item in enumerate(node.value))
+
+    def _read_one(self, spec: Spec, node: yaml.Node, path: str) -> Any:
+        line = node.start_mark.line + 1
+        self._lines[path] = line
+        if spec.shape is not None:
+            return self.read_shape(spec.shape, node, path, line)
+        if not isinstance(node, yaml.ScalarNode) or _is_null(node):
+            self._fault(line, path, f"{_said(node)} where one value was expected", "write one value")
+            return None
+        try:
+            value = spec.kind(node.value) if spec.kind else None
+        except Unfit as reason:
+            self._fault(line, path, reason.found, reason.write)
+            return None
+        return self._base / value if isinstance(value, Path) else value
+
+    def _fault(self, line: int, path: str, found: str, write: str) -> None:
+        self.faults.append(Fault(self._name, line, path, found, write))
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and bool(node.tag == "tag:yaml.org,2002:null")
+
+
+def _said(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return "nothing" if _is_null(node) else quoted(node.value)
+    return "a list" if isinstance(node, yaml.SequenceNode) else "keys"

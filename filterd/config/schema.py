@@ -1,0 +1,175 @@
+"""The shape of the configuration, its defaults and its limits: the one place that knows them.
+
+Invariants: every default stands here, nowhere else; a key that is not here is a fault; a value of these types is valid.
+A field says what it may hold (`one`, `many`, `part`, `parts`); `filterd.config.load` walks these fields and knows no
+key by name, except in `check_whole`, which looks at what no single key can tell.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filterd.config import kinds
+from filterd.config.kinds import Endpoint, Kind
+
+DEFAULT_STATE_DIR = Path("/var/lib/filterd")
+MAX_LISTS = 128  # two 64-bit words of mask in an image
+MAX_ITEMS = 1000  # of any other sequence: listeners, names, addresses
+MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
+
+
+class Spec(NamedTuple):
+    """How a field is read: a scalar `kind` or a `shape` (a class of this file), once or as a sequence."""
+
+    kind: Kind | None
+    shape: type | None
+    is_many: bool
+    at_least: int
+    at_most: int
+
+
+def one(kind: Kind, **default: Any) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(kind, None, False, 0, 1)}, **default)
+
+
+def many(kind: Kind, at_least: int = 0, **default: Any) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(kind, None, True, at_least, MAX_ITEMS)}, **default)
+
+
+def part(shape: type) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(None, shape, False, 0, 1)})
+
+
+def parts(shape: type, at_most: int) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(None, shape, True, 0, at_most)}, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isp:
+    """Who runs this box, as the pages say it."""
+
+    name: str = one(kinds.text, default="Your internet provider")
+    url: str | None = one(kinds.url, default=None)
+    contact: str | None = one(kinds.text, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dns:
+    """The DNS front."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, 1, default=(Endpoint("0.0.0.0", 53), Endpoint("::", 53)))
+    upstreams: tuple[Endpoint, ...] = many(kinds.endpoint, 1)
+    workers: int = one(kinds.whole_number(0, MAX_WORKERS), default=1)
+    redirect_foreign: bool = one(kinds.truth, default=True)
+    """Queries of subscribers to other resolvers come here, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The packet gate."""
+
+    workers: int = one(kinds.whole_number(0, MAX_WORKERS), default=1)
+    first_queue: int = one(kinds.whole_number(0, 65535 - MAX_WORKERS), default=0)
+    tls_ports: tuple[int, ...] = many(kinds.port, default=(443,))
+    http_ports: tuple[int, ...] = many(kinds.port, default=(80,))
+    when_dead: str = one(kinds.one_of("open", "closed"), default="open")
+    when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splash:
+    """The page a person meets instead of a blocked one."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=(Endpoint("0.0.0.0", 80), Endpoint("::", 80)))
+    address4: str | None = one(kinds.address4, default=None)
+    address6: str | None = one(kinds.address6, default=None)
+    host: str | None = one(kinds.host, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The API and the parent's pages."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=(Endpoint("127.0.0.1", 8080),))
+    certificate: Path | None = one(kinds.path, default=None)
+    key: Path | None = one(kinds.path, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """One list."""
+
+    id: str = one(kinds.list_id)
+    file: Path = one(kinds.path)
+    format: str = one(kinds.one_of("plain", "hosts", "rpz", "csv"))
+    match: str | None = one(kinds.one_of("exact", "subtree", "as-written"), default=None)
+    """None: as the format's own default says (semantics §2)."""
+    tier: str = one(kinds.one_of("csam", "order", "category", "security"))
+    category: str | None = one(kinds.category, default=None)
+    action: str | None = one(kinds.one_of("nxdomain", "nodata", "refused", "splash", "drop", "tcp-only"), default=None)
+    """None: splash where a splash address is configured, else nxdomain."""
+    issuer: str | None = one(kinds.text, default=None)
+    allow_public_suffix: bool = one(kinds.truth, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpCorridor:
+    """What stays open through every lock and is never logged."""
+
+    names: tuple[str, ...] = many(kinds.host, default=())
+    addresses: tuple[str, ...] = many(kinds.prefix, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protected:
+    """Names that no list may hold."""
+
+    names: tuple[str, ...] = many(kinds.host, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parental:
+    timezone: str = one(kinds.zone, default="Asia/Karachi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything the daemon is told."""
+
+    state_dir: Path = one(kinds.path, default=DEFAULT_STATE_DIR)
+    run_dir: Path = one(kinds.run_directory, default=Path("/run/filterd"))
+    isp: Isp = part(Isp)
+    dns: Dns = part(Dns)
+    gate: Gate = part(Gate)
+    splash: Splash = part(Splash)
+    api: Api = part(Api)
+    lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS)
+    help_corridor: HelpCorridor = part(HelpCorridor)
+    protected: Protected = part(Protected)
+    parental: Parental = part(Parental)
+
+
+def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Faults that no single key shows: (path, what was found, what to write)."""
+    seen: set[str] = set()
+    for at, entry in enumerate(config.lists):
+        if entry.id in seen:
+            yield f"/lists/{at}/id", f"'{entry.id}' is the id of an earlier list", "give each list its own id"
+        seen.add(entry.id)
+        if entry.tier == "category" and entry.category is None:
+            yield f"/lists/{at}", "a list of tier category without a category", "add category: …"
+        if entry.tier != "category" and entry.category is not None:
+            yield (
+                f"/lists/{at}/category",
+                f"a category on a list of tier {entry.tier}",
+                "remove it or set tier: category",
+            )
+        if entry.action == "splash" and config.splash.address4 is None and config.splash.address6 is None:
+            yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
+    if (config.api.certificate is None) != (config.api.key is None):
+        yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
+    both = set(config.gate.tls_ports) & set(config.gate.http_ports)
+    if both:
+        yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"

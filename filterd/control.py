@@ -1,0 +1,257 @@
+"""The control role's work: what is in the database and in the lists becomes images, locks and records.
+
+    list files ─compile─┐
+    orders ─────delta───┼─→ images → manifest → workers ─ack→ receipt
+    people ─────delta───┘
+    people, clock ──────────→ kernel's locked sets, connections cut
+    spools, counters ───────→ ledger
+
+Invariants: one publication at a time; the manifest is written before the workers are told, so a worker that starts
+meanwhile is right, too; a failure leaves what was in force and is told in every status until it is mended.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from fastpath.name import to_text
+from fastpath.tables import TableSet
+from fastpath.verdict import Mode
+from filterd.compiling import Compiled, CompileFailed, compile_base, inputs_of
+from filterd.config import BadConfig, Config, load
+from filterd.explain import CHANNELS, explain
+from filterd.images import ImageStore, OrderEntry
+from filterd.jsonlines import Message
+from filterd.locking import LockKeeper
+from filterd.workers import ask_status, tell_all
+from mgmt.orders import find_orders, live_entries
+from parental.database import reading
+from rules.canonical import canonical_wire
+from rules.category import category_name
+from rules.publish import Kind, read_manifest
+
+log = logging.getLogger("filterd.control")
+
+
+class Control:
+    """The control role without its socket, its clock and its drain (filterd.roles.control)."""
+
+    def __init__(self, config: Config, config_file: Path, engine: Engine, locks: LockKeeper) -> None:
+        self.config = config
+        self.locks = locks
+        self.faults: dict[str, str] = {}
+        self._config_file, self._engine = config_file, engine
+        self._images = ImageStore(config.state_dir)
+        self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
+        self._base: Compiled | None = None
+        self._tables = TableSet()
+
+    async def start(self) -> None:
+        """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
+        self._base = self._images.compiled()
+        if self._base is None:
+            await self._compile()
+        async with self._publishing:
+            await self._publish(self._write_orders, self._write_people_bases)
+
+    async def reload(self) -> Message:
+        """Read configuration and lists again, and compile what has changed."""
+        try:
+            self.config = load(self._config_file)
+            self.faults.pop("configuration", None)
+            await self.compile_if_changed()
+        except (BadConfig, CompileFailed) as reason:
+            self._note_fault("configuration" if isinstance(reason, BadConfig) else "lists", reason)
+            return {"ok": False, "error": str(reason)}
+        return {"ok": True, "generations": self._tables.generations}
+
+    async def compile_if_changed(self) -> None:
+        """Compile the lists where they are not what the base was made of.   Raises CompileFailed."""
+        if self._base is None or await asyncio.to_thread(inputs_of, self.config) != self._base.inputs:
+            await self._compile()
+
+    async def orders_changed(self) -> Message:
+        """Put the orders in force as the database has them now."""
+        began = time.monotonic()
+        async with self._publishing:
+            acks = await self._publish(self._write_orders)
+        return self._receipt("names", began, acks)
+
+    async def policy_changed(self) -> Message:
+        """Put subscribers, profiles and locks in force as the database has them now; the kernel first: a lock hurries."""
+        began = time.monotonic()
+        async with self._publishing:
+            refreshed = await asyncio.to_thread(self.locks.refresh, datetime.now(UTC))
+            acks = await self._publish(self._write_people)
+        return self._receipt("policy", began, acks) | {"connections_ended": refreshed.n_cut}
+
+    async def renew_people(self) -> None:
+        """New bases of subscribers and policy; once a day, as a policy image knows only two turns of a zone's clocks."""
+        async with self._publishing:
+            await self._publish(self._write_people_bases)
+
+    def explain(self, name: str | None, address: str | None, channel: str) -> Message:
+        """What is decided for a name and an address.   Raises ValueError for a name, channel or address that is none."""
+        if channel not in CHANNELS:
+            raise ValueError(f"channel {channel!r}: none; write one of {', '.join(CHANNELS)}")
+        now = datetime.now(UTC)
+        wire = canonical_wire(name) if name else None
+        found = explain(self._tables, wire, address, int(now.timestamp()), channel)
+        decision = self._tables.decide(wire, address, int(now.timestamp()))
+        until = self.locks.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
+        more = {
+            "name": to_text(wire) if wire else None,
+            "category": category_name(decision.category) if decision.category else None,
+            "order": decision.order or None,
+            "until": until.isoformat() if until else None,
+        }
+        return {"ok": True} | found | more | self._order_words(decision.order)
+
+    async def status(self) -> Message:
+        """Generations, ages, lists, workers, and everything that went wrong and is not mended."""
+        images = self.config.state_dir / "images"
+        report = self._base.report if self._base else {"lists": []}
+        return {
+            "ok": True,
+            "generations": self._tables.generations,
+            "ages_s": {kind: round(_age_s(images, kind), 1) for kind in self._tables.generations},
+            "lists": [
+                {"id": each["list"], "rules": each["rules"], "skipped": sum(each["skipped"].values())}
+                for each in report["lists"]
+            ],
+            "faults": self.faults,
+            "workers": await ask_status(self.config.run_dir),
+        }
+
+    async def answer(self, request: Message) -> Message:
+        """One request of control.sock."""
+        match request:
+            case {"op": "orders_changed"}:
+                return await self.orders_changed()
+            case {"op": "policy_changed"}:
+                return await self.policy_changed()
+            case {"op": "reload"}:
+                return await self.reload()
+            case {"op": "status"}:
+                return await self.status()
+            case {"op": "explain"}:
+                try:
+                    said = (request.get("name"), request.get("address"), request.get("channel", "dns"))
+                    return await asyncio.to_thread(self.explain, *said)
+                except (ValueError, TypeError) as reason:
+                    return {"ok": False, "error": str(reason)}
+            case _:
+                return {"ok": False, "error": "op is none of orders_changed, policy_changed, explain, status, reload"}
+
+    def list_ids(self) -> list[str]:
+        """The lists of the names in force, by number."""
+        return self._tables.list_ids
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _compile(self) -> None:
+        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
+        async with self._compiling:
+            log.info("compiling %d lists", len(self.config.lists))
+            compiled = await compile_base(self.config, self._config_file)
+            async with self._publishing:
+                await self._publish(lambda: self._write_base(compiled))
+            self.faults.pop("lists", None)
+            log.info(
+                "names %d in force: %d names, %.1f s",
+                compiled.generation,
+                compiled.report["names"],
+                compiled.report["seconds"],
+            )
+
+    async def _publish(self, *writers: Callable[[], None]) -> dict[str, tuple[str | None, float]]:
+        """Write images, then tell the workers: worker → (why it refused, ms)."""
+        for write in writers:
+            await asyncio.to_thread(write)
+        self._tables = await asyncio.to_thread(TableSet.open, self._images.manifest)
+        began = time.monotonic()
+        told = await tell_all(self.config.run_dir, self._images.manifest)
+        for worker, refusal in told.items():
+            if refusal:
+                log.warning("worker %s: %s", worker, refusal)
+        return {worker: (refusal, (time.monotonic() - began) * 1000) for worker, refusal in told.items()}
+
+    def _write_base(self, compiled: Compiled) -> None:
+        self._images.publish_names(compiled, self._orders())
+        self._base = compiled
+
+    def _write_orders(self) -> None:
+        if self._base is None:
+            raise CompileFailed("orders: no names image yet; stored, not in force; look at the lists' faults")
+        self._images.publish_orders(self._base, self._orders())
+
+    def _write_people(self) -> None:
+        with reading(self._engine) as conn:
+            self._images.publish_people(conn, datetime.now(UTC))
+
+    def _write_people_bases(self) -> None:
+        with reading(self._engine) as conn:
+            self._images.publish_people_bases(conn, datetime.now(UTC))
+
+    def _orders(self) -> list[OrderEntry]:
+        with reading(self._engine) as conn:
+            return [(live.wire, Mode[live.mode.upper()], live.order) for live in live_entries(conn)]
+
+    def _order_words(self, order: int) -> dict[str, Any]:
+        """What the page says of an order."""
+        if not order:
+            return {}
+        with reading(self._engine) as conn:
+            rows = [row for row in find_orders(conn, str(order)) if row.id == order]
+        if not rows:
+            return {}
+        received = datetime.fromtimestamp(rows[0].received_ms / 1000, UTC)
+        return {
+            "issuer": rows[0].issuer,
+            "order_ref": rows[0].ref,
+            "order_date": received.date().isoformat(),
+            "ground": rows[0].ground,
+        }
+
+    def _receipt(self, kind: Kind, began: float, acks: dict[str, tuple[str | None, float]]) -> Message:
+        generation = max(self._tables.generations[kind])
+        return {
+            "ok": True,
+            "generation": generation,
+            "acks": [
+                {"worker": worker, "generation": generation, "ms": ms, "refused": refusal}
+                for worker, (refusal, ms) in acks.items()
+            ],
+            "ms": (time.monotonic() - began) * 1000,
+            "at": datetime.now(UTC).isoformat(),
+            "connections_ended": None,
+        }
+
+    def _note_fault(self, where: str, reason: Exception) -> None:
+        self.faults[where] = str(reason)
+        log.warning("%s: %s", where, reason)
+
+
+async def guarded(control: Control, where: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what may fail without ending the role: the fault stays in the status until the same work succeeds."""
+    try:
+        await work()
+    except Exception as reason:  # the edge: what is in force stays in force
+        fault = f"{type(reason).__name__}: {reason}"
+        if control.faults.get(where) != fault:  # told once, however often it is tried
+            log.exception("%s", where)
+        control.faults[where] = fault
+    else:
+        control.faults.pop(where, None)
+
+
+def _age_s(images: Path, kind: str) -> float:
+    pair = read_manifest(images).pair(kind)  # type: ignore[arg-type]  # the kinds of a TableSet are those of a manifest
+    newest = pair.delta or pair.base
+    return time.time() - (images / newest).stat().st_mtime if newest and (images / newest).exists() else 0.0

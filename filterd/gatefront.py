@@ -1,0 +1,79 @@
+"""The packet gate of one queue: its loop's thread, and the care for it; the same shape as dns.front.DnsFront.
+
+Invariant: run() raises what ends the loop (no right to the queue, another process has it), so that the role ends and is
+started again.
+"""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from fastpath.loop_gate import GateLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from filterd.config.schema import Gate
+
+TEND_EVERY_S: Final = 0.1
+SWAP_PATIENCE_S: Final = 5.0
+SWAP_POLL_S: Final = 0.001
+
+Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
+
+
+class GateFront:
+    """One queue.   pages: see GateLoop."""
+
+    def __init__(self, queue: int, config: Gate, pages: Pages, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._handoff = Handoff()
+        self._loop = GateLoop(
+            queue,
+            self._handoff,
+            reporter,
+            config.tls_ports,
+            config.http_ports,
+            int(config.when_undecidable == "closed"),
+            pages,
+            when_overloaded_closed=int(config.when_dead == "closed"),
+        )
+
+    async def use(self, tables: TableSet) -> None:
+        """Serve `tables`; returns once the loop does.   Raises TimeoutError where it does not take them in 5 s."""
+        ticket = self._handoff.give(tables)
+        self._loop.wake()
+        async with asyncio.timeout(SWAP_PATIENCE_S):
+            while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
+                await asyncio.sleep(SWAP_POLL_S)
+
+    async def run(self) -> None:
+        """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(
+            target=self._serve, args=(asyncio.get_running_loop(), ended), name="gate-loop", daemon=True
+        )
+        thread.start()
+        tending = asyncio.ensure_future(self._tend())
+        try:
+            await ended
+        finally:
+            tending.cancel()
+            self._loop.stop()
+            thread.join()
+
+    def _serve(self, main: asyncio.AbstractEventLoop, ended: "asyncio.Future[None]") -> None:
+        try:
+            self._loop.run()
+        except Exception as reason:  # the thread's edge: it is raised again by whoever awaits the end
+            main.call_soon_threadsafe(_settle, ended, reason)
+
+    async def _tend(self) -> None:
+        while True:
+            self._reporter.tend()
+            self._handoff.taken()  # lets go of tables that the loop has left
+            await asyncio.sleep(TEND_EVERY_S)
+
+
+def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:
+    if not ended.done():
+        ended.set_exception(reason)

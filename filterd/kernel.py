@@ -1,0 +1,290 @@
+"""The kernel's part of the gate: nftables, the NFQUEUE rule, locked subscribers, the redirect of foreign DNS.
+
+    forward -160  locked? → reject · decided? → accept, reject · ISN of the SYN/ACK → ct mark
+                  client's payload → meta mark 0x80
+    forward -150  (iptables, mangle) meta mark 0x80 → NFQUEUE; nft has no `queue` statement on every kernel
+    forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
+    prerouting    (nat) subscribers' DNS to anybody → this box
+
+*Invariants*
+- The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
+- Nothing outside table `inet filterd` and the iptables chain FILTERD is touched, but one jump to that chain.
+- Whoever is locked stays locked while the rules are replaced, as apply() is told who that is.
+
+*Source*: nft(8), iptables-extensions(8), conntrack(8).
+"""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from filterd.config import Config
+from filterd.errors import Missing
+
+Network = IPv4Network | IPv6Network
+Run = Callable[[Sequence[str], str], "Done"]
+TABLE = "inet filterd"
+CHAIN = "FILTERD"
+IPTABLES = ("iptables-nft", "ip6tables-nft")
+# With these, conntrack itself drops what an end host would ignore: a second fence behind the gate's own (rule R4).
+SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
+
+_RULESET = """\
+table inet filterd
+delete table inet filterd
+table inet filterd {
+  set gate_ports { type inet_service; %(gate_ports)s }
+  set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
+  set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
+  set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
+  set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
+  set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
+  set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
+
+  chain locked_from {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
+  }
+  chain locked_to {
+    meta l4proto tcp reject with tcp reset comment "else the server's connection stays open"
+    drop
+  }
+  chain blocked {
+    meta l4proto tcp reject with tcp reset
+    drop
+  }
+  chain answered {
+    ct direction reply meta l4proto tcp reject with tcp reset
+    tcp flags & fin == fin reject with tcp reset
+    drop
+  }
+  chain to_gate {
+    @ih,0,8 >= 0 meta mark set ct mark | 0x80 comment "only packets with payload have @ih"
+  }
+  chain from_client {
+    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
+    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate }
+  }
+  chain from_server {
+    tcp flags & (syn | ack) == syn | ack ct mark & 0xff == 0 ct mark set tcp ackseq << 8 accept
+    tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
+    ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
+  }
+  chain before {
+    type filter hook forward priority -160; policy accept;
+    ip saddr @locked4 ip daddr != @open4 goto locked_from
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip daddr @locked4 ip saddr != @open4 goto locked_to
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    ct state invalid drop
+    ct mark & 0xff vmap { 1 : accept, 2 : goto blocked, 5 : goto answered }
+    ct direction original tcp dport @gate_ports goto from_client
+    ct direction reply tcp sport @gate_ports goto from_server
+    tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
+    tcp sport @gate_ports goto from_server
+  }
+
+  chain keep_released { ct mark set ct mark & 0xffffff00 | 1; }
+  chain keep_allowed {
+    ct mark & 0xff == 0 ct mark set ct mark & 0xffffff00 | 3 comment "4 may stand there by now"
+  }
+  chain keep_blocked {
+    ct mark set ct mark & 0xffffff00 | 2
+    goto blocked
+  }
+  chain keep_answered {
+    ct mark set ct mark & 0xffffff00 | 5
+    drop
+  }
+  chain after {
+    type filter hook forward priority 0; policy accept;
+    meta mark & 0x7f vmap {
+      0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered
+    }
+  }
+%(dns)s}
+"""
+_DNS = """
+  chain to_resolver {
+    meta l4proto { tcp, udp } th dport 53 redirect to :%(port)d
+  }
+  chain dns {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local accept
+    ip saddr @subscribers4 goto to_resolver
+    ip6 saddr @subscribers6 goto to_resolver
+%(interfaces)s  }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended."""
+
+    code: int
+    output: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate."""
+
+    ports: tuple[int, ...] = ()
+    first_queue: int = 0
+    n_queues: int = 0
+    is_open_when_dead: bool = True
+    always_open: tuple[Network, ...] = ()
+    subscribers: tuple[Network, ...] = ()
+    subscriber_interfaces: tuple[str, ...] = ()
+    dns_port: int | None = None
+
+
+class Kernel:
+    """The kernel of this network namespace.   Needs CAP_NET_ADMIN; every method blocks for some milliseconds."""
+
+    def __init__(self, run: Run | None = None) -> None:
+        self._run = run or run_program
+
+    def apply(self, rules: Rules, locked: Iterable[Network] = ()) -> None:
+        """Put `rules` in force in place of those that were; twice is like once.
+
+        Raises RuntimeError where the kernel refuses, Missing where a program is not there."""
+        for program in IPTABLES:
+            self._must([f"{program}-restore", "--noflush", "-w"], queue_rules(rules))
+            if self._run(_jump(program, "-C"), "").code != 0:
+                self._must(_jump(program, "-A"), "")
+        self._must(["nft", "-f", "-"], ruleset(rules, locked))
+
+    def remove(self) -> None:
+        """Take out everything apply() has put in; nothing happens where nothing is."""
+        self._must(["nft", "-f", "-"], f"table {TABLE}\ndelete table {TABLE}\n")
+        for program in IPTABLES:
+            if self._run([program, "-w", "-t", "mangle", "-n", "-L", CHAIN], "").code != 0:
+                continue
+            while self._run(_jump(program, "-C"), "").code == 0:
+                self._must(_jump(program, "-D"), "")
+            self._must([program, "-w", "-t", "mangle", "-F", CHAIN], "")
+            self._must([program, "-w", "-t", "mangle", "-X", CHAIN], "")
+
+    def set_locked(self, v4: Iterable[IPv4Network], v6: Iterable[IPv6Network]) -> None:
+        """Replace what is locked, in one transaction."""
+        self._must(["nft", "-f", "-"], _replace("locked4", v4) + _replace("locked6", v6))
+
+    def set_subscribers(self, v4: Iterable[IPv4Network], v6: Iterable[IPv6Network]) -> None:
+        """Replace whose DNS is redirected, in one transaction."""
+        self._must(["nft", "-f", "-"], _replace("subscribers4", v4) + _replace("subscribers6", v6))
+
+    def cut(self, prefixes: Iterable[Network]) -> int:
+        """Forget the tracked connections from and to these prefixes; returns their number.   Cost: 10 ms a prefix."""
+        return sum(self._cut_one(prefix, side) for prefix in prefixes for side in ("-s", "-d"))
+
+    def _cut_one(self, prefix: Network, side: str) -> int:
+        argv = ["conntrack", "-D", "-f", "ipv4" if prefix.version == 4 else "ipv6", side, str(prefix)]
+        done = self._run(argv, "")
+        counted = re.search(r"(\d+) flow entries have been deleted", done.fault)
+        if counted is None:  # it ends with 1 where it found none
+            raise RuntimeError(
+                f"conntrack: {_first_line(done.fault)}; connections of {prefix} stay tracked; run 'filterd doctor'"
+            )
+        return int(counted[1])
+
+    def _must(self, argv: Sequence[str], text: str) -> None:
+        done = self._run(argv, text)
+        if done.code != 0:
+            raise RuntimeError(f"{argv[0]}: {_first_line(done.fault)}; rules stay as they were; run 'filterd doctor'")
+
+
+def rules_of_config(config: Config) -> Rules:
+    """What the configuration asks the kernel for.   Whose DNS is redirected comes later, by set_subscribers()."""
+    gate, splash = config.gate, config.splash
+    places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
+    return Rules(
+        ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if gate.workers else (),
+        first_queue=gate.first_queue,
+        n_queues=gate.workers,
+        is_open_when_dead=gate.when_dead == "open",
+        always_open=tuple(_network(place) for place in places),
+        dns_port=config.dns.listen[0].port if config.dns.redirect_foreign and config.dns.workers else None,
+    )
+
+
+def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
+    """The nft table, and the deletion of the one before."""
+    locked = tuple(locked)
+    interfaces = ", ".join(f'"{name}"' for name in rules.subscriber_interfaces)
+    by_interface = f"    iifname {{ {interfaces} }} goto to_resolver\n" if interfaces else ""
+    dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
+    return _RULESET % {
+        "gate_ports": _elements(rules.ports),
+        "locked4": _elements(_of_version(4, locked)),
+        "locked6": _elements(_of_version(6, locked)),
+        "subscribers4": _elements(_of_version(4, rules.subscribers)),
+        "subscribers6": _elements(_of_version(6, rules.subscribers)),
+        "open4": _elements(_of_version(4, rules.always_open)),
+        "open6": _elements(_of_version(6, rules.always_open)),
+        "dns": dns,
+    }
+
+
+def queue_rules(rules: Rules) -> str:
+    """What iptables-nft-restore --noflush makes the chain FILTERD of."""
+    lines = ["*mangle", f":{CHAIN} - [0:0]"]
+    if rules.n_queues:
+        last = rules.first_queue + rules.n_queues - 1
+        # one flow always goes to the same queue: xt_NFQUEUE balances by a hash of both addresses
+        queues = f"--queue-num {last}" if rules.n_queues == 1 else f"--queue-balance {rules.first_queue}:{last}"
+        bypass = " --queue-bypass" if rules.is_open_when_dead else ""
+        lines.append(f"-A {CHAIN} -m mark --mark 0x80/0x80 -j NFQUEUE {queues}{bypass}")
+    return "\n".join([*lines, "COMMIT", ""])
+
+
+def sysctl_faults(folder: Path = Path("/proc/sys/net/netfilter")) -> list[str]:
+    """What is set otherwise than the gate needs it, as messages."""
+    faults = []
+    for name, wanted in SYSCTLS.items():
+        path = folder / name
+        found = path.read_text().strip() if path.exists() else "absent"
+        if found != wanted:
+            faults.append(f"net.netfilter.{name}: is {found}; decoy packets are let through; set it to {wanted}")
+    return faults
+
+
+def run_program(argv: Sequence[str], text: str) -> Done:
+    """Run a program to its end with `text` on its standard input.   Raises Missing."""
+    try:
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError as exc:
+        needed = "nftables iptables conntrack"
+        raise Missing(f"{argv[0]}: not on this box; no rules were made; apt-get install {needed}") from exc
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _jump(program: str, verb: str) -> list[str]:
+    return [program, "-w", "-t", "mangle", verb, "FORWARD", "-j", CHAIN]
+
+
+def _replace(name: str, elements: Iterable[object]) -> str:
+    text = ", ".join(sorted(str(element) for element in elements))
+    added = f"add element {TABLE} {name} {{ {text} }}\n" if text else ""
+    return f"flush set {TABLE} {name}\n{added}"
+
+
+def _elements(elements: Iterable[object]) -> str:
+    text = ", ".join(str(element) for element in elements)
+    return f"elements = {{ {text} }};" if text else ""
+
+
+def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
+    return [network for network in networks if network.version == version]
+
+
+def _network(text: str) -> Network:
+    return IPv6Network(text) if ":" in text else IPv4Network(text)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0] or "it said nothing"

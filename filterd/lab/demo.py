@@ -1,0 +1,120 @@
+"""`filterd lab run`: every journey of filterd, on a real network of namespaces, each step printed with its time.
+
+Invariants: the first step that sees something else than it must ends the demo with 1; nothing is left behind, except the logs of a
+demo that failed; without root the steps that need no packets run on the loopback, and the others are named.
+"""
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from filterd.lab import steps_faults, steps_filter, steps_people, steps_start
+from filterd.lab.gateway import Folder, Gateway
+from filterd.lab.loopback import loopback
+from filterd.lab.processes import tail
+from filterd.lab.servers import start_resolver, start_servers
+from filterd.lab.stage import Failed, Stage
+from filterd.lab.teller import Teller
+from filterd.lab.topology import lab
+
+
+class Step(NamedTuple):
+    """A sentence, and what makes it true; returns what was measured."""
+
+    sentence: str
+    call: Callable[[Stage], str]
+    needs_packets: bool = False
+
+
+STEPS = (
+    Step("A list of 1,100,000 names is written, as the regulator's spreadsheet holds it", steps_start.write_list),
+    Step("It is compiled", steps_start.compile_list),
+    Step("filterd starts on it, and its last name is blocked", steps_start.start_filterd),
+    Step("The operator puts a child and an adult; everybody gets a token", steps_start.make_people),
+    Step("A wrong token and another family's line are refused", steps_start.refuse_wrong_token),
+    Step("dig: listed names get the splash address and EDE 16, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_listed),
+    Step("dig: an allowed name gets its own address, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_allowed),
+    Step("dig: a category is closed for the child and open for the adult; malware is closed for both", steps_filter.dig_category),
+    Step("dig: questions to a foreign resolver are answered here", steps_filter.redirect_foreign, True),
+    Step("curl https: a listed name is reset at the server's own address, IPv4 and IPv6", steps_filter.reset_listed_sni, True),
+    Step("curl https: an allowed name works at the same address", steps_filter.pass_allowed_sni, True),
+    Step("curl http: a listed name shows the splash with 451, in English and Urdu", steps_filter.show_splash, True),
+    Step("curl http by name: DNS leads to the splash", steps_filter.open_splash_by_name, True),
+    Step("The regulator pushes an order: blocked within 2 s", steps_people.push_order),
+    Step("The regulator withdraws it: open within 2 s", steps_people.withdraw_order),
+    Step("The parent pauses the child: it stops within 2 s, the adult goes on", steps_people.pause_child),
+    Step("The parent resumes: open within 2 s", steps_people.resume_child),
+    Step("At the scheduled minute the same happens by itself", steps_people.close_by_schedule),
+    Step("kill -9 of control: filtering goes on, control comes back by itself", steps_faults.kill_control),
+    Step("A corrupted image is refused, and the old one stays", steps_faults.refuse_corrupted_image),
+    Step("The auditor pulls the records of exactly these blocks, and none of the allowed", steps_people.pull_records),
+    Step("filterd ends when it is told to, and leaves no process", steps_faults.stop_filterd),
+)
+
+
+def run_demo() -> int:
+    """Run every step that can be run here; returns the exit code.   Raises Missing."""
+    is_root = os.geteuid() == 0
+    directory = Path(tempfile.mkdtemp(prefix="filterd-demo-"))
+    teller = Teller(len(STEPS))
+    began = time.monotonic()
+    has_passed = False
+    try:
+        with (_lab_stage if is_root else _loopback_stage)(directory, teller) as stage:
+            has_passed = run_steps(stage, STEPS, teller)
+    finally:
+        if has_passed:
+            shutil.rmtree(directory)
+        else:
+            print(f"logs and state: {directory}", flush=True)
+    if has_passed:
+        print(f"all of it in {time.monotonic() - began:.0f} s" + ("" if is_root else "; as root the steps with packets run, too"))
+    return 0 if has_passed else 1
+
+
+def run_steps(stage: Stage, steps: tuple[Step, ...], teller: Teller) -> bool:
+    """Run steps in their order until one fails; whether none did."""
+    for number, step in enumerate(steps, 1):
+        teller.begin(number, step.sentence)
+        if step.needs_packets and not stage.has_packets:
+            teller.end("not run: needs root")
+            continue
+        began = time.monotonic()
+        try:
+            measured = step.call(stage)
+        except (Failed, OSError, RuntimeError, LookupError, ValueError) as fault:
+            teller.end(f"FAILED {time.monotonic() - began:.2f} s", _told(stage, fault))
+            return False
+        teller.end(f"ok {time.monotonic() - began:.2f} s", measured)
+    return True
+
+
+# ------------------------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _lab_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
+    began = time.monotonic()
+    with lab(directory) as place:
+        internet = start_servers(place)
+        print(f"the lab: 5 namespaces, nginx, 2 resolvers ({time.monotonic() - began:.2f} s); all in {directory}", flush=True)
+        yield Stage(place, Gateway(place, Folder(directory)), internet.authority, teller)
+
+
+@contextlib.contextmanager
+def _loopback_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
+    print(f"not root: DNS and API on high ports of the loopback, no packets; all in {directory}", flush=True)
+    with loopback(directory) as place:
+        start_resolver(place, "resolver", place.addresses.resolver4)
+        yield Stage(place, Gateway(place, Folder(directory)), None, teller)
+
+
+def _told(stage: Stage, fault: Exception) -> str:
+    """Expected, seen, the gateway's last lines, and where the rest is."""
+    said = f"expected: {fault.expected}\nsaw:      {fault.seen}" if isinstance(fault, Failed) else f"{type(fault).__name__}: {fault}"
+    log = stage.place.directory / "logs/gateway-filterd.log"
+    return f"{said}\nthe end of {log}:\n{tail(log)}"

@@ -1,0 +1,37 @@
+"""This box itself as a place, for those who are not root: every party is an address of the loopback, every port a high one.
+
+Deliberately absent: packets.  Nothing is forwarded here, so there is nothing for the gate to do.
+"""
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filterd.lab.addresses import LOOPBACK, Addresses
+from filterd.lab.processes import Done, Programs, Running, run
+
+
+class Loopback:
+    """A `Place` without namespaces; `node` only names the log."""
+
+    def __init__(self, directory: Path, addresses: Addresses = LOOPBACK) -> None:
+        self.directory, self.addresses = directory, addresses
+        self.programs = Programs(directory / "logs")
+
+    def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:  # noqa: ARG002
+        return run(argv, stdin, timeout_s)
+
+    def popen(self, node: str, argv: Sequence[str]) -> Running:
+        return self.programs.start(argv, f"{node}-{Path(argv[0]).name}")
+
+    def stop(self, program: Running) -> None:
+        self.programs.stop(program)
+
+
+@contextlib.contextmanager
+def loopback(directory: Path, addresses: Addresses = LOOPBACK) -> Iterator[Loopback]:
+    """This box as a place, all programs ended at the end."""
+    place = Loopback(directory, addresses)
+    try:
+        yield place
+    finally:
+        place.programs.stop_all()

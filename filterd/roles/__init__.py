@@ -1,0 +1,1 @@
+"""One module a role, all of the same shape: `async live(config, config_file, index) -> int`, until SIGTERM."""

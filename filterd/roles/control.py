@@ -1,0 +1,106 @@
+"""The control role: filterd.control with its socket, its clock and its drain."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filterd.config import Config
+from filterd.control import Control, guarded
+from filterd.drain import Ledger, drain_confidential, drain_spools
+from filterd.jsonlines import serve
+from filterd.kernel import Kernel, Rules, rules_of_config
+from filterd.keys import pseudonym_key
+from filterd.life import stop_requested, tell_we_live
+from filterd.locking import LockKeeper
+from parental.database import open_database
+
+DRAIN_S = 0.5
+LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
+RENEW_S = 86_400.0
+
+log = logging.getLogger("filterd.control")
+
+
+async def live(config: Config, config_file: Path, index: int) -> int:
+    """Publish, lock and drain until SIGTERM."""
+    del index
+    stopping = stop_requested()
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    config.run_dir.mkdir(parents=True, exist_ok=True)
+    engine = open_database(config.state_dir / "filterd.db")
+    rules = rules_of_config(config)
+    locks = LockKeeper(engine, Kernel() if has_work(rules) else None)
+    control = Control(config, config_file, engine, locks)
+    await control.start()
+    await asyncio.to_thread(locks.install, rules, datetime.now(UTC))
+    wake = asyncio.Event()
+    server = await serve(config.run_dir / "control.sock", lambda request: _answer(control, request, wake))
+    ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
+    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), tell_we_live()]
+    tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(each) for each in work]
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.ensure_future(control.reload())))
+    try:
+        await stopping.wait()
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        (config.run_dir / "control.sock").unlink(missing_ok=True)
+        engine.dispose()
+    return 0
+
+
+def has_work(rules: Rules) -> bool:
+    """Whether this box filters packets or redirects DNS; one that only answers it needs no right to the rules."""
+    return rules.n_queues > 0 or rules.dns_port is not None
+
+
+async def _answer(control: Control, request: dict[str, object], wake: asyncio.Event) -> dict[str, object]:
+    reply = await control.answer(request)
+    if request.get("op") == "policy_changed":
+        wake.set()  # the next change of a lock may come sooner now
+    return reply
+
+
+async def _compile(control: Control) -> None:
+    """Once, at the start: lists that changed while nobody looked."""
+    await guarded(control, "lists", control.compile_if_changed)
+
+
+async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
+    """Lock and unlock at the second a schedule says so."""
+    renewed_at = time.monotonic()
+    while True:
+        next_change: datetime | None = None
+
+        async def refresh() -> None:
+            nonlocal next_change
+            next_change = (await asyncio.to_thread(control.locks.refresh, datetime.now(UTC))).next_change
+
+        await guarded(control, "locks", refresh)
+        if time.monotonic() - renewed_at > RENEW_S:
+            await guarded(control, "policy", control.renew_people)
+            renewed_at = time.monotonic()
+        until_s = (next_change - datetime.now(UTC)).total_seconds() if next_change else LONGEST_SLEEP_S
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), min(max(until_s, 0.0), LONGEST_SLEEP_S))
+        wake.clear()
+
+
+async def _drain(control: Control, ledger: Ledger) -> None:
+    state_dir, run_dir = control.config.state_dir, control.config.run_dir
+
+    async def drain() -> None:
+        await asyncio.to_thread(drain_spools, state_dir / "spool", ledger)
+        await asyncio.to_thread(drain_confidential, run_dir / "counters", control.list_ids(), int(time.time()), ledger)
+
+    while True:
+        await guarded(control, "audit records", drain)
+        await asyncio.sleep(DRAIN_S)

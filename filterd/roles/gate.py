@@ -1,0 +1,27 @@
+"""The gate role: one packet queue under a worker's control side."""
+
+from pathlib import Path
+
+from fastpath.verdict import Reason
+from filterd.config import Config
+from filterd.doors import settings_of
+from filterd.gatefront import GateFront, Pages
+from filterd.worker import Worker, make_reporter
+from mgmt.settings import Settings
+from mgmt.splash.canned import REASON_GROUPS, canned_page
+
+
+async def live(config: Config, config_file: Path, index: int) -> int:
+    """Judge the packets of queue first_queue + index until SIGTERM."""
+    del config_file
+    name = f"gate-{index}"
+    reporter = make_reporter(config.state_dir, config.run_dir, name)
+    pages = pages_of(settings_of(config))
+    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter)
+    await Worker(name, config.state_dir, config.run_dir, front).run()
+    return 0
+
+
+def pages_of(settings: Settings) -> Pages:
+    """The page that is injected, by reason."""
+    return {Reason[group.upper()]: canned_page(group, settings) for group in REASON_GROUPS}

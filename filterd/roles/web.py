@@ -1,0 +1,65 @@
+"""The web role: API and parent's page, and the splash, each on its own listeners."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from filterd.config import Config
+from filterd.config.kinds import Endpoint
+from filterd.controlclient import ControlClient
+from filterd.doors import settings_of
+from filterd.life import stop_requested, tell_we_live
+from mgmt.app import create_app
+from mgmt.splash.app import create_splash
+from parental.database import open_database
+
+SHUTDOWN_S = 2.0  # an order that waits for its receipt is stored already; the asker repeats it
+
+log = logging.getLogger("filterd.web")
+
+
+async def live(config: Config, config_file: Path, index: int) -> int:
+    """Serve API and splash until SIGTERM."""
+    del config_file, index
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    stopping = stop_requested()
+    engine = open_database(config.state_dir / "filterd.db")
+    settings, control = settings_of(config), ControlClient(config.run_dir)
+    runners = [
+        await _serve(create_app(settings, engine, control), config.api.listen, _tls(config)),
+        await _serve(create_splash(settings, control), config.splash.listen, None),
+    ]
+    living = asyncio.ensure_future(tell_we_live())
+    await stopping.wait()
+    living.cancel()
+    for runner in runners:
+        await runner.cleanup()
+    engine.dispose()
+    return 0
+
+
+async def _serve(app: web.Application, listen: Sequence[Endpoint], tls: ssl.SSLContext | None) -> web.AppRunner:
+    # No access log: it would hold addresses and what they asked for (semantics §9).
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    for endpoint in listen:
+        try:
+            await web.TCPSite(runner, endpoint.address, endpoint.port, ssl_context=tls, reuse_address=True).start()
+        except OSError as reason:
+            reason.add_note(
+                f"web listen {endpoint}: not bound; is the address on this box, and the port free and allowed"
+            )
+            raise
+    return runner
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if config.api.certificate is None or config.api.key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.api.certificate, config.api.key)
+    return context

@@ -1,0 +1,196 @@
+"""/v1/orders: the regulator's desk.
+
+A push answers 201 only after every worker serves the order; until then it is stored and `pending`, and the answer is
+503.  Sending the same order again is always safe: equal content gives the equal answer, other content under the same
+reference is refused with what is there.
+"""
+
+import asyncio
+import hmac
+import json
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from mgmt import orders
+from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
+from mgmt.body import read_fields, unfit
+from mgmt.control import Receipt, receipt_json, receive
+from mgmt.order import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
+from mgmt.problem import Problem
+from mgmt.wiring import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
+
+PAGE = 1000  # entries of one answer: a few hundred kilobytes
+ORDERS_PAGE = 100
+
+
+async def push_order(request: web.Request, _: Principal) -> web.Response:
+    """POST /v1/orders"""
+    body = await request.read()
+    order = await asyncio.to_thread(parse_order, body)
+    judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED])))
+
+    def store(conn: Connection) -> tuple[int, bool]:
+        found = orders.find_order(conn, order.issuer, order.ref)
+        if found is None:
+            return orders.put_order(conn, order, judged, body, request.app[CLOCK]()), True
+        if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
+            raise _taken(conn, found)
+        return found.id, found.receipt is None
+
+    try:
+        number, is_open = await write(request, store)
+    except IntegrityError as exc:
+        raise Problem(
+            409, "taken", f"{order.issuer} {order.ref}: pushed at the same moment; look at it", "/ref"
+        ) from exc
+    if not is_open:
+        return json_response(await read(request, lambda conn: _shown(conn, number, 0)))
+    return json_response(await _enforce(request, number), status=201)
+
+
+async def list_orders(request: web.Request, _: Principal) -> web.Response:
+    """GET /v1/orders?after="""
+    after = _number(request, "after")
+
+    def load(conn: Connection) -> dict[str, Any]:
+        found = orders.page_of_orders(conn, after, ORDERS_PAGE)
+        return {
+            "orders": [orders.order_json(conn, order) for order in found],
+            "next": found[-1].id if len(found) == ORDERS_PAGE else None,
+        }
+
+    return json_response(await read(request, load))
+
+
+async def show_order(request: web.Request, _: Principal) -> web.Response:
+    """GET /v1/orders/{ref-or-id}?after=ENTRY"""
+    after = _number(request, "after")
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
+
+
+async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
+    """POST /v1/orders/{ref-or-id}/withdraw"""
+    fields = await read_fields(request, "reason", "entries")
+    reason = fields.text("reason")
+    values = fields.sequence("entries", MAX_ENTRIES)
+    for at, value in enumerate(values):
+        if not isinstance(value, str) or len(value) > MAX_VALUE_CHARACTERS:
+            raise unfit(f"/entries/{at}", "no text", "write an entry as it was pushed")
+
+    def store(conn: Connection) -> tuple[int, int]:
+        order = _one(conn, request)
+        if values:
+            return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason)
+        if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
+            return order.id, 0
+        return order.id, orders.withdraw_order(conn, order.id, reason, request.app[CLOCK]())
+
+    number, n_withdrawn = await write(request, store)
+    revision, published = await _publish(request)
+    receipt = receipt_json(published, request.app[SETTINGS].zone)
+
+    def keep(conn: Connection) -> dict[str, Any]:
+        orders.mark_enforced(conn, revision, published.generation, published.at)
+        if not values:
+            orders.keep_withdrawal_receipt(conn, number, receipt)
+        return {
+            **_shown(conn, number, 0),
+            "withdrawn_now": n_withdrawn,
+            "withdrawal_receipt": receipt,
+            "still_blocked": orders.held_elsewhere(conn, number),
+        }
+
+    return json_response(await write(request, keep))
+
+
+async def _enforce(request: web.Request, number: int) -> dict[str, Any]:
+    """Have what is pending published, and write down that it is in force."""
+    revision, receipt = await _publish(request)
+
+    def keep(conn: Connection) -> dict[str, Any]:
+        orders.mark_enforced(conn, revision, receipt.generation, receipt.at)
+        orders.keep_receipt(conn, number, receipt_json(receipt, request.app[SETTINGS].zone))
+        return _shown(conn, number, 0)
+
+    return await write(request, keep)
+
+
+async def _publish(request: web.Request) -> tuple[int, Receipt]:
+    """The receipt, and the revision that it covers at least.   Raises Problem 503."""
+    revision = await read(request, orders.orders_revision)
+    return revision, await receive(request.app[CONTROL].orders_changed())
+
+
+def _shown(conn: Connection, number: int, after: int) -> dict[str, Any]:
+    """An order with a page of its entries."""
+    order = orders.get_order(conn, number)
+    page = orders.page_of_entries(conn, number, after, PAGE)
+    return {
+        **orders.order_json(conn, order),
+        "entries": [orders.entry_json(entry) for entry in page],
+        "next": page[-1].number if len(page) == PAGE else None,
+    }
+
+
+def _taken(conn: Connection, found: Row[Any]) -> Problem:
+    there = orders.order_json(conn, found)
+    said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
+    detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
+    return Problem(409, "taken", detail, "/ref", order=json.loads(json.dumps(there)))
+
+
+def _one(conn: Connection, request: web.Request) -> Row[Any]:
+    """The order that the path names.   Raises Problem 404, 409."""
+    said = request.match_info["order"]
+    found = orders.find_orders(conn, said)
+    if not found:
+        raise Problem(
+            404, "not there", f"order {said[:80]}: there is none; nothing done; look at GET /v1/orders", "order"
+        )
+    if len(found) > 1:
+        ids = ", ".join(f"{order.id} ({order.issuer})" for order in found)
+        raise Problem(
+            409,
+            "more than one",
+            f"order {said[:80]}: several issuers have it; nothing done; write one of {ids}",
+            "order",
+        )
+    return found[0]
+
+
+def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
+    """The entries of an order that `values` name, as pushed or by name.   Raises Problem 422 for a stranger."""
+    by_value: dict[str | bytes, list[int]] = {}
+    after = 0
+    while page := orders.page_of_entries(conn, order.id, after, PAGE):
+        for entry in page:
+            by_value.setdefault(entry.value, []).append(entry.number)
+            if entry.wire is not None:
+                by_value.setdefault(entry.wire, []).append(entry.number)
+        after = page[-1].number
+    numbers: set[int] = set()
+    for at, value in enumerate(values):
+        found = by_value.get(value) or by_value.get(wire_of(value, order.scope) or b"")
+        if found is None:
+            raise unfit(f"/entries/{at}", f"{value[:80]!r} is not in this order", "write an entry as it was pushed")
+        numbers.update(found)
+    return sorted(numbers)
+
+
+def _number(request: web.Request, key: str) -> int:
+    said = request.query.get(key, "0")
+    if not (said.isascii() and said.isdigit() and len(said) < 12):
+        raise unfit(f"?{key}", f"{said[:20]!r} is no number", "write the `next` of the page before")
+    return int(said)
+
+
+_DESKS = frozenset({REGULATOR, OPERATOR})
+ROUTES = (
+    Route("POST", "/v1/orders", push_order, _DESKS),
+    Route("GET", "/v1/orders", list_orders, _DESKS),
+    Route("GET", "/v1/orders/{order}", show_order, _DESKS),
+    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _DESKS),
+)

@@ -1,0 +1,96 @@
+"""/v1/status and /v1/explain: the operator's questions.
+
+Explain never answers about a confidential list.  A name that such a list decides gets, octet for octet, the answer of a
+name that nothing decides: what a lock says of the address alone, or that there is nothing to be seen.
+"""
+
+import ipaddress
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import func, select
+
+from mgmt.auth import OPERATOR, Principal, Route
+from mgmt.body import unfit
+from mgmt.control import ControlFailed, not_live
+from mgmt.store import entries
+from mgmt.wiring import CONTROL, SETTINGS, json_response, read
+from rules.canonical import canonical_name
+from rules.errors import BadName
+
+CHANNELS = ("dns", "sni", "http", "quic")
+# What an answer may hold; whatever else control says stays inside.
+SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
+SILENT = ("csam", "default", "help")  # decided by what this desk may not see, by nothing, or never logged
+
+
+async def status(request: web.Request, _: Principal) -> web.Response:
+    """GET /v1/status"""
+    counts = await read(
+        request, lambda conn: conn.execute(select(entries.c.status, func.count()).group_by(entries.c.status)).all()
+    )
+    try:
+        control: dict[str, Any] = {"ok": True, **await request.app[CONTROL].status()}
+    except (ControlFailed, OSError, TimeoutError) as exc:
+        control = {
+            "ok": False,
+            "detail": f"control: {str(exc) or 'no answer'}; filtering goes on with what the workers have",
+        }
+    unverified = [line.number for line in request.app[SETTINGS].helplines if line.verified_on is None]
+    return json_response(
+        {
+            "control": control,
+            "entries": {status: n for status, n in counts},
+            "notices": [
+                f"helpline {number}: nobody has noted that it answers; call it and set verified_on"
+                for number in unverified
+            ],
+        }
+    )
+
+
+async def explain(request: web.Request, _: Principal) -> web.Response:
+    """GET /v1/explain?name=&address=&channel="""
+    query = request.query
+    channel = query.get("channel", "dns")
+    if channel not in CHANNELS:
+        raise unfit("?channel", f"{channel[:20]!r} is none", f"write one of {', '.join(CHANNELS)}")
+    name, address = _name(query.get("name", "")), _address(query.get("address"))
+    control = request.app[CONTROL]
+    try:
+        found = await control.explain(name, address, channel)
+        if found.get("reason") in SILENT:
+            found = await control.explain(None, address, channel)
+    except (ControlFailed, OSError, TimeoutError) as exc:
+        raise not_live(f"control: {str(exc) or 'no answer'}") from exc
+    is_seen = found.get("reason", "default") not in SILENT
+    return json_response(
+        {
+            "name": name,
+            "address": address,
+            "channel": channel,
+            "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
+            "detail": "decided as said" if is_seen else "nothing that this desk may see decides this",
+        }
+    )
+
+
+def _name(said: str) -> str:
+    try:
+        return canonical_name(said[:2048])
+    except BadName as exc:
+        raise unfit("?name", f"{said[:80]!r} {exc.reason}", "write a host name") from exc
+
+
+def _address(said: str | None) -> str | None:
+    try:
+        return None if said is None else str(ipaddress.ip_address(said))
+    except ValueError as exc:
+        raise unfit("?address", f"{said!r:.60} is no address", "write 192.0.2.7 or 2001:db8::7") from exc
+
+
+_OPERATOR = frozenset({OPERATOR})
+ROUTES = (
+    Route("GET", "/v1/status", status, _OPERATOR),
+    Route("GET", "/v1/explain", explain, _OPERATOR),
+)

@@ -1,0 +1,47 @@
+"""The web role's application: the API and the parent's page.  (The splash is an application of its own.)
+
+Invariants: every /v1 route stands in a table with its roles and passes the same guard; nothing here touches a packet or
+a worker, only the database and `Control`.
+"""
+
+import asyncio
+
+from aiohttp import web
+from sqlalchemy import Engine
+
+from mgmt.api import audit, orders, status, subscribers
+from mgmt.auth import guarded
+from mgmt.body import MAX_BODY_OCTETS
+from mgmt.control import Control
+from mgmt.portal.pages import add_portal
+from mgmt.problem import problems
+from mgmt.settings import Settings
+from mgmt.wiring import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
+from parental.database import metadata, writing
+from rules.protected import Protected
+from rules.suffixes import public_suffixes
+
+ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *audit.ROUTES, *status.ROUTES)
+
+
+def create_app(settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now) -> web.Application:
+    """The application over an engine of parental.database.open_database."""
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_OCTETS)
+    app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
+    app[PROTECTED] = Protected(settings.protected_names)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, guarded(route))
+    add_portal(app)
+    app.on_startup.append(_warm)
+    return app
+
+
+async def _warm(app: web.Application) -> None:
+    """Make the tables, and read the public suffixes before the first order waits for them."""
+    await asyncio.to_thread(_make_tables, app[ENGINE])
+    await asyncio.to_thread(public_suffixes)
+
+
+def _make_tables(engine: Engine) -> None:
+    with writing(engine) as conn:
+        metadata.create_all(conn)

@@ -1,0 +1,107 @@
+"""Who is asking: bearer tokens and what their roles may do.
+
+Invariants: a token is 256 random bits and is stored as SHA-256 only; it is compared in constant time; a parent's token
+is bound to one subscriber and dies with it; 401 and 403 tell nothing about why.   Source: RFC 6750.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aiohttp import web
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from mgmt.problem import Endpoint, forbidden, unauthorised
+from mgmt.store import tokens
+from mgmt.wiring import ENGINE
+from parental.database import reading
+
+TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse
+MAX_HEADER_CHARACTERS = 200
+
+OPERATOR, REGULATOR, PARENT, AUDITOR = "operator", "regulator", "parent", "auditor"
+ROLES = (OPERATOR, REGULATOR, PARENT, AUDITOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking.   subscriber  of a parent, else None."""
+
+    token: int
+    role: str
+    subscriber: int | None
+
+
+PrincipalEndpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """One line of the API's table.   roles  who may; the endpoint may be narrower (a parent: only the own line)."""
+
+    method: str
+    path: str
+    endpoint: PrincipalEndpoint
+    roles: frozenset[str]
+
+
+def create_token(conn: Connection, role: str, subscriber: int | None = None) -> str:
+    """Make a token; the text is returned once and stored nowhere.   Raises ValueError for a role that is none."""
+    if role not in ROLES:
+        raise ValueError(f"role: {role!r} is none; no token made; write one of {', '.join(ROLES)}")
+    if (role == PARENT) != (subscriber is not None):
+        raise ValueError(
+            "token: a parent's token has a subscriber, the others have none; no token made; give one or the other"
+        )
+    token = secrets.token_urlsafe(TOKEN_OCTETS)
+    conn.execute(
+        insert(tokens).values(sha256=digest(token), role=role, subscriber=subscriber, created_s=int(time.time()))
+    )
+    return token
+
+
+def revoke_token(conn: Connection, token: int) -> None:
+    """End a token and the sessions that began with it."""
+    conn.execute(delete(tokens).where(tokens.c.id == token))
+
+
+def find_principal(conn: Connection, token: str) -> Principal | None:
+    """Who holds this token.   Cost: one index look-up, whether there is such a token or not."""
+    wanted = digest(token)
+    row = conn.execute(select(tokens).where(tokens.c.sha256 == wanted)).one_or_none()
+    if not hmac.compare_digest(wanted, row.sha256 if row is not None else bytes(len(wanted))) or row is None:
+        return None
+    return Principal(row.id, row.role, row.subscriber)
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def guarded(route: Route) -> Endpoint:
+    """The route's endpoint, for tokens of its roles only."""
+
+    async def endpoint(request: web.Request) -> web.StreamResponse:
+        principal = await asyncio.to_thread(
+            _principal_of, request.app[ENGINE], request.headers.get("Authorization", "")
+        )
+        if principal is None:
+            raise unauthorised()
+        if principal.role not in route.roles:
+            raise forbidden()
+        return await route.endpoint(request, principal)
+
+    return endpoint
+
+
+def _principal_of(engine: Engine, header: str) -> Principal | None:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or len(header) > MAX_HEADER_CHARACTERS:
+        return None
+    with reading(engine) as conn:
+        return find_principal(conn, token.strip())

@@ -1,0 +1,201 @@
+"""/family: one plain page for a parent.  No JavaScript; forms and redirects only.
+
+Invariants: nothing changes without the session's cookie, its form token and a request from our own page; the page shows
+limits and states, never a name that somebody visited.   Source: the portal brief §4.1, §4.2; OWASP ASVS 4.2.2 (CSRF).
+"""
+
+import hmac
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Connection
+
+from mgmt.control import receipt_json, receive
+from mgmt.language import LANGUAGES, preferred_language
+from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
+from mgmt.portal.state import receipt_words, state_of
+from mgmt.problem import Problem
+from mgmt.wiring import CLOCK, CONTROL, SETTINGS, read, write
+from parental import store
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: with it a browser sends `Origin: null` from our own forms (Fetch §3.2).
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+MAX_TOKEN_CHARACTERS = 200
+PATH = "/family"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def add_portal(app: web.Application) -> None:
+    """Put the page's routes into the web role's application."""
+    app.router.add_get(PATH, show)
+    app.router.add_post(PATH + "/login", login)
+    app.router.add_post(PATH + "/logout", logout)
+    app.router.add_post(PATH + "/pause", pause)
+    app.router.add_post(PATH + "/resume", resume)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /family: the child's card, or the form to sign in."""
+    session = await _session(request)
+    return _login_page(request) if session is None else await _card_page(request, session)
+
+
+async def login(request: web.Request) -> web.Response:
+    """POST /family/login"""
+    if not _is_from_here(request):
+        return _login_page(request, 403)
+    token = await _field(request, "token")
+    now = request.app[CLOCK]()
+    secret = await write(request, lambda conn: begin_session(conn, token[:MAX_TOKEN_CHARACTERS].strip(), now))
+    if secret is None:
+        return _login_page(request, 403, is_wrong=True)
+    response = _back(request)
+    response.set_cookie(
+        _cookie(request),
+        secret,
+        max_age=30 * 86400,
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=request.app[SETTINGS].has_tls,
+    )
+    return response
+
+
+async def logout(request: web.Request) -> web.Response:
+    """POST /family/logout"""
+    if await _allowed(request) is None:
+        return _login_page(request, 403)
+    secret = request.cookies[_cookie(request)]
+    await write(request, lambda conn: end_session(conn, secret))
+    response = _back(request)
+    response.del_cookie(
+        _cookie(request), path="/", secure=request.app[SETTINGS].has_tls, httponly=True, samesite="Strict"
+    )
+    return response
+
+
+async def pause(request: web.Request) -> web.Response:
+    """POST /family/pause: close now, until resumed."""
+    return await _tap(request, "pause", lambda conn, subscriber: store.pause(conn, subscriber, None))
+
+
+async def resume(request: web.Request) -> web.Response:
+    """POST /family/resume: end the pause; the schedule still holds."""
+    return await _tap(request, "resume", store.resume)
+
+
+async def _tap(request: web.Request, did: str, change: Any) -> web.Response:
+    session = await _allowed(request)
+    if session is None:
+        return _login_page(request, 403)
+    await write(request, lambda conn: change(conn, session.subscriber))
+    try:
+        receipt = await receive(request.app[CONTROL].policy_changed())
+    except Problem:
+        return await _card_page(request, session, is_late=True, status=503)
+    kept = {"did": did, **receipt_json(receipt, request.app[SETTINGS].zone)}
+    secret = request.cookies[_cookie(request)]
+    await write(request, lambda conn: keep_receipt(conn, secret, kept))
+    return _back(request)
+
+
+async def _allowed(request: web.Request) -> Session | None:
+    """The session of a form that was really sent from our page; None for anything else."""
+    session = await _session(request)
+    if session is None or not _is_from_here(request):
+        return None
+    said = await _field(request, "csrf")
+    return session if hmac.compare_digest(said.encode(), session.csrf.encode()) else None
+
+
+async def _session(request: web.Request) -> Session | None:
+    secret = request.cookies.get(_cookie(request), "")
+    now = request.app[CLOCK]()
+    return await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
+
+
+def _is_from_here(request: web.Request) -> bool:
+    """Whether the browser says that our own page sent the form; old ones that say nothing have the form token only."""
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() == request.host.lower()
+    return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+
+
+async def _field(request: web.Request, key: str) -> str:
+    """A text field of the form; '' where it is absent or a file."""
+    found: str | bytearray | bytes | FileField = (await request.post()).get(key, "")
+    return found if isinstance(found, str) else ""
+
+
+def _cookie(request: web.Request) -> str:
+    """The cookie's name: with https the prefix binds it to this very host."""
+    return "__Host-family" if request.app[SETTINGS].has_tls else "family"
+
+
+def _language(request: web.Request) -> str:
+    asked = request.query.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    return preferred_language(request.headers.get("Accept-Language", ""), request.app[SETTINGS].first_language)
+
+
+def _back(request: web.Request) -> web.Response:
+    """To the page, so that a reload sends nothing again."""
+    asked = request.query.get("lang", "")
+    where = f"{PATH}?lang={asked}" if asked in LANGUAGES else PATH
+    return web.Response(status=303, headers={**HEADERS, "Location": where})
+
+
+def _login_page(request: web.Request, status: int = 200, *, is_wrong: bool = False) -> web.Response:
+    return _page(request, "login.html", status, is_wrong=is_wrong)
+
+
+async def _card_page(
+    request: web.Request, session: Session, *, is_late: bool = False, status: int = 200
+) -> web.Response:
+    language, now = _language(request), request.app[CLOCK]()
+
+    def load(conn: Connection) -> Any:
+        return store.get_subscriber(conn, session.subscriber)
+
+    subscriber = await read(request, load)
+    receipt = None if session.receipt is None or is_late else receipt_words(session.receipt, language)
+    return _page(
+        request,
+        "family.html",
+        status,
+        subscriber=subscriber,
+        state=state_of(subscriber, now, language),
+        csrf=session.csrf,
+        receipt=receipt,
+        is_late=is_late,
+    )
+
+
+def _page(request: web.Request, template: str, status: int, **values: Any) -> web.Response:
+    language = _language(request)
+    text = _templates.get_template(template).render(
+        language=language, other="ur" if language == "en" else "en", settings=request.app[SETTINGS], path=PATH, **values
+    )
+    return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)

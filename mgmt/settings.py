@@ -1,0 +1,63 @@
+"""What the doors are told by the configuration: the operator's name, addresses, and the law's list owners.
+
+Invariants: agencies, numbers and addresses are values here, never literals in code; what is not configured is left out
+of a page, not invented.   Source of the texts: the portal brief §4.4.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+MIN_KEY_OCTETS = 16
+COUNTS_ONLY = "counts-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Helpline:
+    """A number that a person in need can call.   verified_on  when the operator last called it; None: never."""
+
+    number: str
+    name_en: str
+    name_ur: str
+    verified_on: date | None = None
+
+
+HELPLINES = (
+    Helpline("1121", "child helpline (free)", "بچوں کی ہیلپ لائن (مفت)"),
+    Helpline("1799", "cyber crime, NCCIA (earlier FIA 1991)", "سائبر کرائم، این سی سی آئی اے (پہلے ایف آئی اے 1991)"),
+    Helpline("1099", "human rights", "انسانی حقوق"),
+    Helpline("0800-39393", "Digital Rights Foundation (free)", "ڈیجیٹل رائٹس فاؤنڈیشن (مفت)"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the doors are told.
+
+    pseudonym_key   at least 16 secret octets; with the day's key it makes the pseudonyms of the audit records
+    csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records nobody
+    has_tls         whether browsers reach the API and the parent's page by https
+    helplines       of the help strip of every page"""
+
+    pseudonym_key: bytes
+    isp_name: str = "Your internet provider"
+    isp_url: str | None = None
+    isp_contact: str | None = None
+    zone: str = "Asia/Karachi"
+    first_language: str = "ur"
+    has_tls: bool = False
+    protected_names: tuple[str, ...] = ()
+    helplines: tuple[Helpline, ...] = HELPLINES
+    report_url: str | None = "complaint.fia.gov.pk"
+    csam_log: str = COUNTS_ONLY
+    csam_list_owner: str | None = None
+    csam_list_owner_ur: str | None = None
+    csam_list_owner_contact: str | None = None
+    csam_reference: str = "STOP-1"
+    iwf_portal_url: str | None = None
+    self_help_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.pseudonym_key) < MIN_KEY_OCTETS:
+            raise ValueError(
+                f"pseudonym_key: {len(self.pseudonym_key)} octets; not taken; give at least {MIN_KEY_OCTETS}"
+            )

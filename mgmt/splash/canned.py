@@ -1,0 +1,47 @@
+"""The splash as bytes that the gate injects: a whole HTTP/1.1 response, cut where the host goes.
+
+The response has no length; its end is the end of the connection.  The gate sends before + host + after, the host being
+the canonical name (letters, digits, '-', '_', '.'), or `before` alone where `after` is empty.
+
+Invariants: at most 8,000 octets with the longest host; the CSAM page has no place for a host.
+Source: RFC 9112 §6.3 (a response without a length), RFC 7725.
+"""
+
+from http import HTTPStatus
+
+from mgmt.settings import Settings
+from mgmt.splash.pages import STATUS, Facts, compact_page, headers
+
+REASON_GROUPS = ("order", "csam", "category", "schedule", "pause", "security")
+HOST_MARK = "host.mark.invalid"  # RFC 2606: no name that anybody can have
+MAX_HOST_OCTETS = 253
+MAX_OCTETS = 8000
+
+
+def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
+    """(before the host, after the host) for one of REASON_GROUPS; ('all', b'') for csam.
+
+    Raises ValueError for a group that is none, or texts that make the page too long."""
+    if reason_group not in REASON_GROUPS:
+        raise ValueError(
+            f"reason {reason_group!r}: there is no page for it; none made; write one of {', '.join(REASON_GROUPS)}"
+        )
+    is_csam = reason_group == "csam"
+    text = compact_page(Facts(reason_group, None if is_csam else HOST_MARK), settings)
+    before, mark, after = text.partition(HOST_MARK)
+    if bool(mark) == is_csam or HOST_MARK in after:
+        raise ValueError(f"splash {reason_group}: the template must print the host once, and never for csam")
+    status = STATUS[reason_group]
+    head = f"HTTP/1.1 {status} {_phrase(status)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in headers(reason_group, settings).items())
+    head += "Connection: close\r\n\r\n"
+    whole = head.encode("latin-1") + before.encode(), after.encode()
+    if len(whole[0]) + len(whole[1]) + MAX_HOST_OCTETS > MAX_OCTETS:
+        raise ValueError(
+            f"splash {reason_group}: more than {MAX_OCTETS} octets; none made; shorten isp name and contact"
+        )
+    return whole
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase

@@ -1,0 +1,1 @@
+"""People in, policy image out: subscribers, profiles, schedules, pauses."""

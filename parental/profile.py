@@ -1,0 +1,53 @@
+"""What a parent asked for: categories that stay closed, hours that are closed, and a pause.
+
+Invariants: a pause is an absolute instant, a schedule is wall clock; a pause that has ended says nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fastpath.verdict import Reason
+from parental.errors import BadProfile
+from parental.schedule import MAX_INTERVALS, Schedule
+from rules.category import NUMBERS
+
+NOT_PAUSED = 0
+UNTIL_RESUMED = 2**62  # the number the policy image knows for a pause without an end
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One subscriber's rules.
+
+    blocked_categories  names of rules.category
+    paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED"""
+
+    blocked_categories: frozenset[str] = frozenset()
+    schedule: Schedule = field(default_factory=Schedule)
+    paused_until_s: int = NOT_PAUSED
+
+    def __post_init__(self) -> None:
+        unknown = sorted(self.blocked_categories - NUMBERS.keys())
+        if unknown:
+            raise BadProfile(f"categories: {unknown[0][:40]!r} is none; not taken; write one of {', '.join(NUMBERS)}")
+        if len(self.schedule.intervals) > MAX_INTERVALS:
+            raise BadProfile(
+                f"schedule: {len(self.schedule.intervals)} intervals; not taken; write at most {MAX_INTERVALS}"
+            )
+
+
+def lock_reason(profile: Profile, at: datetime) -> Reason:
+    """PAUSE, SCHEDULE, or DEFAULT where the profile locks nothing at `at`."""
+    if at.timestamp() < profile.paused_until_s:
+        return Reason.PAUSE
+    return Reason.SCHEDULE if profile.schedule.is_closed(at) else Reason.DEFAULT
+
+
+def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
+    """The first instant after `after` at which the profile locks or unlocks, in UTC; None where it never does."""
+    if after.timestamp() >= profile.paused_until_s:
+        return profile.schedule.next_change(after)
+    if profile.paused_until_s == UNTIL_RESUMED:
+        return None
+    end = datetime.fromtimestamp(profile.paused_until_s, UTC)
+    return profile.schedule.next_change(end) if profile.schedule.is_closed(end) else end

@@ -1,0 +1,257 @@
+"""Subscribers and their profiles in the database.
+
+Every change raises the room's revision and stamps what it touched, so that a delta image can be written from "what has
+changed since revision R" without keeping anything in memory.
+
+Invariants: a subscriber has exactly one profile; no address belongs to two subscribers, checked inside the transaction;
+an address that somebody lost is remembered as released until the next base image is written.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    and_,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from parental.database import metadata
+from parental.errors import BadProfile, BadSubscriber, NoSubscriber
+from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile
+from parental.schedule import Interval, Schedule
+from parental.subscriber import Network, Subscriber
+
+REVISION = "parental"
+_BATCH = 500  # bound values of one statement; SQLite takes at least 999
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("label", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("paused_until_s", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False, index=True),
+)
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("first", LargeBinary, primary_key=True),  # network order, so that octets sort as numbers
+    Column("last", LargeBinary, nullable=False),
+    Column("prefix_length", Integer, nullable=False),
+    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+released_addresses = Table(
+    "released_addresses",
+    metadata,
+    Column("prefix", String, primary_key=True),
+    Column("revision", BigInteger, nullable=False, index=True),
+)
+blocked_categories = Table(
+    "blocked_categories",
+    metadata,
+    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("category", String, primary_key=True),
+)
+closed_intervals = Table(
+    "closed_intervals",
+    metadata,
+    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("weekday", Integer, primary_key=True),
+    Column("start_minute", Integer, primary_key=True),
+    Column("minutes", Integer, primary_key=True),
+)
+
+
+def raise_revision(conn: Connection, name: str) -> int:
+    """Count a change of `name` and return its number; unique, since a writer is alone."""
+    value = current_revision(conn, name) + 1
+    conn.execute(delete(revisions).where(revisions.c.name == name))
+    conn.execute(insert(revisions).values(name=name, value=value))
+    return value
+
+
+def current_revision(conn: Connection, name: str = REVISION) -> int:
+    """The number of the last change of `name`; 0: none yet."""
+    return conn.execute(select(revisions.c.value).where(revisions.c.name == name)).scalar_one_or_none() or 0
+
+
+def put_subscriber(conn: Connection, subscriber: Subscriber) -> None:
+    """Create or replace a subscriber with addresses and profile.
+
+    Raises BadSubscriber where an address belongs to another line; nothing is changed then if the transaction ends."""
+    revision = raise_revision(conn, REVISION)
+    _release(conn, subscriber.id, set(subscriber.prefixes), revision)
+    row = {
+        "label": subscriber.label,
+        "zone": subscriber.profile.schedule.zone,
+        "paused_until_s": subscriber.profile.paused_until_s,
+        "revision": revision,
+    }
+    changed = conn.execute(update(subscribers).where(subscribers.c.id == subscriber.id).values(**row))
+    if changed.rowcount == 0:
+        conn.execute(insert(subscribers).values(id=subscriber.id, **row))
+    for prefix in subscriber.prefixes:
+        _claim(conn, prefix, subscriber.id)
+    _set_categories(conn, subscriber.id, subscriber.profile.blocked_categories)
+    _set_intervals(conn, subscriber.id, subscriber.profile.schedule.intervals)
+
+
+def get_subscriber(conn: Connection, subscriber: int) -> Subscriber:
+    """One subscriber.   Raises NoSubscriber."""
+    found = list(_load(conn, [subscriber]))
+    if not found:
+        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+    return found[0]
+
+
+def iter_subscribers(conn: Connection, after: int = 0, since_revision: int = 0) -> Iterator[Subscriber]:
+    """Subscribers by rising id, above `after`, changed after `since_revision`.   Memory: 500 of them at a time."""
+    chosen = select(subscribers.c.id).where(subscribers.c.revision > since_revision).order_by(subscribers.c.id)
+    while ids := list(conn.execute(chosen.where(subscribers.c.id > after).limit(_BATCH)).scalars()):
+        yield from _load(conn, ids)
+        after = ids[-1]
+
+
+def delete_subscriber(conn: Connection, subscriber: int) -> None:
+    """Forget a subscriber; its addresses are nobody's.   Raises NoSubscriber."""
+    _release(conn, subscriber, set(), raise_revision(conn, REVISION))
+    if conn.execute(delete(subscribers).where(subscribers.c.id == subscriber)).rowcount == 0:
+        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+
+
+def set_schedule(conn: Connection, subscriber: int, schedule: Schedule) -> None:
+    """Replace the closed intervals and their zone.   Raises NoSubscriber, BadProfile for too many intervals."""
+    Profile(schedule=schedule)
+    _touch(conn, subscriber, zone=schedule.zone)
+    _set_intervals(conn, subscriber, schedule.intervals)
+
+
+def pause(conn: Connection, subscriber: int, until: datetime | None) -> None:
+    """Close the internet now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
+    if until is not None and until.tzinfo is None:
+        raise BadProfile("pause: the instant has no zone; not paused; give it one")
+    # rounded up: the pause never ends before the promised instant
+    _touch(conn, subscriber, paused_until_s=UNTIL_RESUMED if until is None else -int(-until.timestamp() // 1))
+
+
+def resume(conn: Connection, subscriber: int) -> None:
+    """End a pause; a schedule still holds.   Raises NoSubscriber."""
+    _touch(conn, subscriber, paused_until_s=NOT_PAUSED)
+
+
+def released_since(conn: Connection, since_revision: int) -> list[Network]:
+    """Prefixes that somebody lost after `since_revision`; others may hold them, or parts of them, by now."""
+    found = conn.execute(
+        select(released_addresses.c.prefix)
+        .where(released_addresses.c.revision > since_revision)
+        .order_by(released_addresses.c.prefix)
+    )
+    return [ipaddress.ip_network(text) for text in found.scalars()]
+
+
+def forget_released(conn: Connection, up_to_revision: int) -> None:
+    """Drop what a base image written at `up_to_revision` no longer needs to be told."""
+    conn.execute(delete(released_addresses).where(released_addresses.c.revision <= up_to_revision))
+
+
+def _touch(conn: Connection, subscriber: int, **values: Any) -> None:
+    revision = raise_revision(conn, REVISION)
+    changed = conn.execute(
+        update(subscribers).where(subscribers.c.id == subscriber).values(revision=revision, **values)
+    )
+    if changed.rowcount == 0:
+        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+
+
+def _release(conn: Connection, subscriber: int, kept: set[Network], revision: int) -> None:
+    """Take the subscriber's addresses away; remember those it does not keep."""
+    held = conn.execute(select(addresses).where(addresses.c.subscriber == subscriber)).all()
+    for prefix in {_network(row) for row in held} - kept:
+        conn.execute(delete(released_addresses).where(released_addresses.c.prefix == str(prefix)))
+        conn.execute(insert(released_addresses).values(prefix=str(prefix), revision=revision))
+    conn.execute(delete(addresses).where(addresses.c.subscriber == subscriber))
+
+
+def _claim(conn: Connection, prefix: Network, subscriber: int) -> None:
+    """Give a prefix to a subscriber.   Cost: one index lookup, since held prefixes never overlap."""
+    first, last = prefix.network_address.packed, prefix.broadcast_address.packed
+    before = conn.execute(
+        select(addresses)
+        .where(and_(addresses.c.version == prefix.version, addresses.c.first <= last))
+        .order_by(addresses.c.first.desc())
+        .limit(1)
+    ).one_or_none()
+    if before is not None and before.last >= first:
+        raise BadSubscriber(
+            f"prefix: {prefix} shares addresses with {_network(before)} of subscriber {before.subscriber}; "
+            "not taken; release it there first"
+        )
+    conn.execute(
+        insert(addresses).values(
+            version=prefix.version, first=first, last=last, prefix_length=prefix.prefixlen, subscriber=subscriber
+        )
+    )
+
+
+def _set_categories(conn: Connection, subscriber: int, categories: Iterable[str]) -> None:
+    conn.execute(delete(blocked_categories).where(blocked_categories.c.subscriber == subscriber))
+    for category in sorted(categories):
+        conn.execute(insert(blocked_categories).values(subscriber=subscriber, category=category))
+
+
+def _set_intervals(conn: Connection, subscriber: int, intervals: Iterable[Interval]) -> None:
+    conn.execute(delete(closed_intervals).where(closed_intervals.c.subscriber == subscriber))
+    for interval in sorted(set(intervals)):
+        conn.execute(
+            insert(closed_intervals).values(
+                subscriber=subscriber,
+                weekday=interval.weekday,
+                start_minute=interval.start_minute,
+                minutes=interval.minutes,
+            )
+        )
+
+
+def _network(row: Row[Any]) -> Network:
+    return ipaddress.ip_network((row.first, row.prefix_length))
+
+
+def _load(conn: Connection, ids: list[int]) -> Iterator[Subscriber]:
+    """The subscribers of at most _BATCH ids, by rising id."""
+    prefixes: dict[int, list[Network]] = {}
+    categories: dict[int, set[str]] = {}
+    intervals: dict[int, list[Interval]] = {}
+    for row in conn.execute(
+        select(addresses).where(addresses.c.subscriber.in_(ids)).order_by(addresses.c.version, addresses.c.first)
+    ):
+        prefixes.setdefault(row.subscriber, []).append(_network(row))
+    for row in conn.execute(select(blocked_categories).where(blocked_categories.c.subscriber.in_(ids))):
+        categories.setdefault(row.subscriber, set()).add(row.category)
+    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.subscriber.in_(ids))):
+        intervals.setdefault(row.subscriber, []).append(Interval(row.weekday, row.start_minute, row.minutes))
+    for row in conn.execute(select(subscribers).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id)):
+        schedule = Schedule(tuple(sorted(intervals.get(row.id, ()))), row.zone)
+        profile = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s)
+        yield Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), profile)

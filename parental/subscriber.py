@@ -1,0 +1,61 @@
+"""A paying line: a number, a label for people, and the addresses and prefixes that are its own.
+
+Invariants: prefixes are canonical (no host bits), of one or both families, and none overlaps another.
+The number is what images, counters and records hold; the label never leaves the operator's and the parent's pages.
+"""
+
+import ipaddress
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from parental.errors import BadSubscriber
+from parental.profile import Profile
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_ID = 2**32 - 3  # the two numbers above mean "nobody" and "not here" in an image
+MAX_PREFIXES = 256  # a home has one or two; a school with an address a class has dozens
+MAX_LABEL_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One line and its profile.   Raises BadSubscriber for an id, a label or prefixes that cannot be."""
+
+    id: int
+    label: str
+    prefixes: tuple[Network, ...]
+    profile: Profile = field(default_factory=Profile)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.id <= MAX_ID:
+            raise BadSubscriber(f"id: {self.id}; not taken; write 1 to {MAX_ID}")
+        if not 1 <= len(self.label) <= MAX_LABEL_CHARACTERS or not self.label.isprintable():
+            raise BadSubscriber(f"label: not one line of text; not taken; write 1 to {MAX_LABEL_CHARACTERS} characters")
+        if len(self.prefixes) > MAX_PREFIXES:
+            raise BadSubscriber(f"prefixes: {len(self.prefixes)}; not taken; give one line at most {MAX_PREFIXES}")
+        refuse_overlaps(self.prefixes)
+
+
+def parse_prefix(text: str) -> Network:
+    """'192.0.2.7', '192.0.2.0/24' or '2001:db8::/64' to a prefix.   Raises BadSubscriber, also for host bits."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError as exc:
+        raise BadSubscriber(
+            f"prefix: {text[:60]!r} is no address or prefix; not taken; write 192.0.2.7 or 2001:db8::/64, no host bits"
+        ) from exc
+    if network.prefixlen == 0:
+        raise BadSubscriber(f"prefix: {network} is everybody; not taken; write the prefix of one line")
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.scope_id:
+        raise BadSubscriber(f"prefix: {text[:60]!r} names an interface; not taken; leave out what follows '%'")
+    return network
+
+
+def refuse_overlaps(prefixes: Iterable[Network]) -> None:
+    """Raise BadSubscriber where two of one line's prefixes share an address."""
+    ordered = sorted(prefixes, key=lambda prefix: (prefix.version, int(prefix.network_address), prefix.prefixlen))
+    for left, right in itertools.pairwise(ordered):
+        if left.version == right.version and int(right.network_address) <= int(left.broadcast_address):
+            raise BadSubscriber(f"prefixes: {right} lies in {left}; not taken; write one of the two")

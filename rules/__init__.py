@@ -1,0 +1,1 @@
+"""Lists in, images out: formats, canonical names, categories, compile, publish."""

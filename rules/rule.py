@@ -1,0 +1,40 @@
+"""One line of a list, as a value: a rule, or the reason why it is none.
+
+Invariants: a Rule's wire is canonical; nothing a list holds disappears, it becomes a Rule or a Skipped.
+Tuples instead of dataclasses: a list has a million lines and each becomes one of these for an instant.
+"""
+from typing import NamedTuple
+
+from fastpath.verdict import Action, Mode
+
+SAMPLE_CHARACTERS = 80      # of a refused line, in a report
+
+
+class Rule(NamedTuple):
+    """One name that a list speaks of."""
+
+    wire: bytes                 # canonical, root octet included
+    mode: Mode
+    action: Action              # NO_ACTION: the list's own
+    line: int                   # from 1
+    order_ref: str | None = None    # the order's letter, as the list writes it
+
+
+class Skipped(NamedTuple):
+    """One line, or one name of it, that is not enforced."""
+
+    line: int       # from 1
+    column: int     # from 1, in octets
+    text: str       # the line, printable, cut to SAMPLE_CHARACTERS
+    reason: str     # a fixed phrase, so that reports can count by it
+
+
+def skipped(line_number: int, column: int, line: bytes, reason: str) -> Skipped:
+    """Report `line` as not enforced.   line  as read, any octets."""
+    return Skipped(line_number, column, printable(line), reason)
+
+
+def printable(octets: bytes) -> str:
+    """Make any octets fit to be shown in one line of a terminal: no control, no direction mark, not long."""
+    text = octets[:4 * SAMPLE_CHARACTERS].strip().decode("utf-8", "backslashreplace")[:SAMPLE_CHARACTERS]
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -1,0 +1,10 @@
+"""Fixtures for every tier."""
+from pathlib import Path
+
+import pytest
+from support.images import Images
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Images:
+    return Images(tmp_path)

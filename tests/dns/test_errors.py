@@ -1,0 +1,6 @@
+from dns.errors import UpstreamFailed
+
+
+def test_a_failed_upstream_is_no_fault_of_the_program() -> None:
+    assert not issubclass(UpstreamFailed, OSError | ValueError)
+    assert str(UpstreamFailed("upstream 192.0.2.1:53: gone")) == "upstream 192.0.2.1:53: gone"

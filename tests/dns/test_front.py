@@ -1,0 +1,223 @@
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from dnslib import DNSRecord
+from support.images import Images
+
+from dns.answers import AnswerPolicy, Splash
+from dns.front import DnsFront, open_tcp, open_udp, serve
+from dns.upstreams import Endpoint
+from fastpath.counters import read_counters
+from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
+from fastpath.tables import TableSet
+from fastpath.verdict import Action, Channel, Mode
+
+Program = Callable[[str], str]
+
+BLOCKED = (
+    ("orders", "n.test", Mode.SUBTREE),
+    ("malware", "evil.test", Mode.SUBTREE),
+    ("csam", "c.test", Mode.SUBTREE, Action.REFUSED),
+)
+
+
+async def told(*command: str) -> str:
+    """What a program prints."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    return out.decode()
+
+
+def at(front: DnsFront, family: int = 0) -> tuple[str, ...]:
+    return (f"@{front.bound[family].host}", "-p", str(front.bound[family].port))
+
+
+async def dig(program: Program, front: DnsFront, *question: str, family: int = 0) -> str:
+    return await told(program("dig"), *at(front, family), "+time=5", "+tries=1", *question)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+@pytest.mark.parametrize("family", [0, 1])
+async def test_dig_gets_the_splash_for_a_listed_name_and_the_truth_for_a_free_one(
+    serving, unbound: Endpoint, program: Program, transport: str, family: int
+) -> None:
+    async with serving(BLOCKED, (unbound,)) as front:
+        listed = await dig(program, front, transport, "+short", "www.n.test", "A", family=family)
+        listed6 = await dig(program, front, transport, "+short", "www.n.test", "AAAA", family=family)
+        free = await dig(program, front, transport, "+short", "www.free.test", "A", family=family)
+        absent = await dig(program, front, transport, "absent.test", "A", family=family)
+
+    assert (listed.split(), listed6.split(), free.split()) == (["192.0.2.80"], ["2001:db8::80"], ["198.51.100.10"])
+    assert "status: NXDOMAIN" in absent
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+async def test_dig_reads_the_extended_error_and_the_soa_of_a_block(
+    serving, unbound: Endpoint, program: Program, transport: str
+) -> None:
+    async with serving(BLOCKED, (unbound,)) as front:
+        order = await dig(program, front, transport, "www.n.test", "HTTPS")
+        security = await dig(program, front, transport, "evil.test", "A")
+
+    assert "EDE: 16 (Censored)" in order and "status: NOERROR" in order and re.search(r"\sSOA\s", order)
+    assert "EDE: 15 (Blocked)" in security and "status: NXDOMAIN" in security
+    assert "EDNS: version: 0" in order and "udp: 1232" in order
+
+
+@pytest.mark.services
+async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbound: Endpoint, program: Program) -> None:
+    async with serving(BLOCKED, (unbound,)) as front:
+        for qtype in ("A", "AAAA", "TXT", "HTTPS"):
+            said = [await dig(program, front, "+norrcomments", "+nostats", "+nocmd", "+qid=7", name, qtype)
+                    for name in ("n.test", "c.test")]
+
+            assert said[0].replace("n.test", "c.test") == said[1]
+
+
+@pytest.mark.services
+async def test_an_answer_too_large_for_udp_comes_over_tcp_by_itself(
+    serving, unbound: Endpoint, program: Program
+) -> None:
+    async with serving(BLOCKED, (unbound,)) as front:
+        said = await dig(program, front, "+bufsize=1232", "big.test", "TXT")
+        cut = await dig(program, front, "+ignore", "+bufsize=1232", "big.test", "TXT")
+
+    assert "(TCP)" in said and "x" * 250 in said
+    assert " tc " in cut
+
+
+@pytest.mark.services
+async def test_kdig_gets_pipelined_queries_answered_over_one_connection(
+    serving, unbound: Endpoint, program: Program
+) -> None:
+    async with serving(BLOCKED, (unbound,)) as front:
+        said = await told(program("kdig"), "+tcp", "+keepopen", "+short", *at(front), "www.free.test", "n.test",
+                          "www.free.test", "AAAA")
+
+    assert set(said.split()) == {"198.51.100.10", "192.0.2.80", "2001:db8:1::10"}
+
+
+@pytest.mark.services
+async def test_dnsperf_loses_nothing_of_a_mixed_load(
+    serving, unbound: Endpoint, program: Program, tmp_path: Path, images: Images
+) -> None:
+    queries = tmp_path / "queries"
+    queries.write_text("".join(f"q{i}.n.test A\nwww.free.test A\nq{i}.evil.test AAAA\n" for i in range(300)))
+
+    async with serving(BLOCKED, (unbound,)) as front:
+        said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
+                          "-n", "5", "-q", "50")
+
+    assert re.search(r"Queries completed:\s+4500 \(100\.00%\)", said), said
+    counted = read_counters(images.folder / "c-udp")
+    assert (counted["dns_blocked"], counted["dns_forwarded"], counted["dns_answered"]) == (3000, 1500, 1500)
+
+
+@pytest.mark.services
+async def test_a_second_upstream_takes_over_while_the_first_is_dead(
+    serving, unbound: Endpoint, program: Program
+) -> None:
+    async with serving((), (Endpoint("127.0.0.1", 1), unbound)) as front:
+        deadline = asyncio.get_running_loop().time() + 20
+        said = ""
+        while "198.51.100.10" not in said and asyncio.get_running_loop().time() < deadline:
+            said = await told(program("dig"), *at(front), "+time=1", "+tries=1", "+short", "www.free.test")
+        over_tcp = await dig(program, front, "+tcp", "+short", "www.free.test")
+
+    assert said.split() == over_tcp.split() == ["198.51.100.10"]
+
+
+@pytest.mark.services
+async def test_new_tables_are_in_force_once_use_returns(serving, images: Images, unbound: Endpoint,
+                                                        program: Program) -> None:
+    async with serving((), (unbound,)) as front:
+        before = await dig(program, front, "+short", "www.free.test")
+        await front.use(TableSet(images.names([("orders", "free.test", Mode.SUBTREE)])))
+        udp = await dig(program, front, "+short", "www.free.test")
+        tcp = await dig(program, front, "+tcp", "+short", "www.free.test")
+
+    assert (before.strip(), udp.strip(), tcp.strip()) == ("198.51.100.10", "192.0.2.80", "192.0.2.80")
+
+
+async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving, images: Images) -> None:
+    query = bytes(DNSRecord.question("www.n.test").pack())
+    async with serving(BLOCKED) as front:
+        reader, writer = await asyncio.open_connection(*front.bound[0])
+        writer.write(len(query).to_bytes(2, "big") + query)
+        async with asyncio.timeout(10):
+            await reader.readexactly(2)
+        writer.close()
+        await udp_exchange(front.bound[0], query)
+
+    for name in ("udp", "tcp"):
+        folder = str(images.folder / name)
+        [event] = read_segment(segment_path(folder, segment_numbers(folder)[0]), 0, 9)
+        assert (event.channel, event.rule, event.list) == (Channel.DNS, "n.test", "orders")
+
+
+async def udp_exchange(endpoint: Endpoint, query: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as client:
+        client.connect(endpoint)
+        async with asyncio.timeout(10):
+            await loop.sock_sendall(client, query)
+            return await loop.sock_recv(client, 4096)
+
+
+async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        endpoint = Endpoint(*opened.getsockname())
+    tables = TableSet(images.names(BLOCKED))
+    policy = AnswerPolicy(Splash(IPv4Address("192.0.2.80")))
+    query = bytes(DNSRecord.question("n.test").pack())
+    paths = [tmp_path / "counters" / f"dns-{number}" for number in range(2)]
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(serve([endpoint], [Endpoint("127.0.0.1", 9)], tables, policy, 2, tmp_path))
+        async with asyncio.timeout(10):
+            while not all(path.exists() and read_counters(path)["dns_blocked"] for path in paths):
+                try:
+                    await udp_exchange(endpoint, query)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.01)
+        running.cancel()
+
+
+async def test_everything_is_closed_after_a_cancel(serving) -> None:
+    async with serving(BLOCKED) as front:
+        endpoint = front.bound[0]
+
+    open_udp(endpoint).close()
+    with socket.create_server(endpoint):
+        pass
+
+
+def test_a_port_in_use_is_reported_with_its_endpoint() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        taken = Endpoint(*opened.getsockname())
+
+        with pytest.raises(OSError) as caught:
+            open_udp(taken)
+
+    assert str(taken) in caught.value.__notes__[0]
+
+
+def test_tcp_and_udp_of_an_endpoint_share_a_port_and_ipv6_takes_no_mapped_addresses(images: Images) -> None:
+    reporters = [Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab"]
+    front = DnsFront([Endpoint("::1", 0)], [Endpoint("127.0.0.1", 9)], *reporters, AnswerPolicy())
+    try:
+        with open_udp(Endpoint("::1", 0)) as udp, open_tcp(Endpoint("::1", 0)) as tcp:
+            assert [one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) for one in (udp, tcp)] == [1, 1]
+        socket.create_connection(front.bound[0]).close()
+    finally:
+        front.close()

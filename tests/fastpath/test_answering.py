@@ -1,0 +1,195 @@
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dnslib import QTYPE, RCODE, DNSRecord
+from support.images import Entry, Images
+
+from fastpath.answering import AnswerSpec, StreamAnswering
+from fastpath.loop_dns import DnsLoop
+from fastpath.pack import ProfileSpec
+from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Action, Mode, Reason
+
+NOW_NS = 1_795_000_000_000_000_000
+CLIENT = "192.0.2.7"
+SPLASH4 = bytes([192, 0, 2, 80])
+SPLASH6 = bytes([0x20, 1, 0x0D, 0xB8]) + bytes(11) + b"\x50"
+SPECS = [AnswerSpec(SPLASH4, SPLASH6, 60, 16, Action.NO_ACTION)] * len(Reason)
+
+
+def ask(name: str, qtype: str = "A") -> bytes:
+    return bytes(DNSRecord.question(name, qtype).pack())
+
+
+class Desk:
+    """A StreamAnswering with its reporter; `serve` puts tables in force as a loop beside it would."""
+
+    def __init__(self, folder: Path, specs: list[AnswerSpec]) -> None:
+        self.folder = folder / "spool"
+        self.handoff = Handoff()
+        self.reporter = Reporter(folder / "counters", self.folder)
+        self.answering = StreamAnswering(self.handoff, self.reporter, specs)
+        self._loop_reporter = Reporter(folder / "loop-counters", folder / "loop-spool")
+
+    def serve(self, tables: TableSet, listener: socket.socket) -> None:
+        self.handoff.give(tables)
+        DnsLoop([listener], [("127.0.0.1", 9)], self.handoff, self._loop_reporter, SPECS, 1).turn(0)
+
+    def ask(self, name: str, qtype: str = "A") -> DNSRecord | None:
+        answer = self.answering.answer(ask(name, qtype), CLIENT, NOW_NS)
+        return DNSRecord.parse(answer) if answer else None
+
+    def counted(self) -> dict[str, int]:
+        return {name: n for name, n in self.reporter.counters.values().items() if n}
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        yield opened
+
+
+def desk_with(images: Images, listener: socket.socket, *entries: Entry, specs: list[AnswerSpec] = SPECS) -> Desk:
+    desk = Desk(images.folder, specs)
+    desk.serve(TableSet(images.names(entries)), listener)
+    return desk
+
+
+def test_a_name_of_no_list_is_the_upstreams_to_answer(images: Images, listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
+
+    assert desk.answering.answer(ask("free.test"), CLIENT, NOW_NS) is None
+    assert desk.counted() == {"dns_queries": 1, "dns_tcp_queries": 1}
+
+
+def test_a_blocked_name_is_counted_and_noted_with_its_rule(images: Images, listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN, 12))
+
+    answer = desk.ask("www.N.test")
+
+    assert answer is not None and answer.header.rcode == RCODE.NXDOMAIN
+    assert desk.counted() == {"dns_queries": 1, "dns_tcp_queries": 1, "dns_blocked": 1, "events": 1}
+    event = read_segment(segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0]), 0, 10)[0]
+    assert (event.list, event.rule, event.order, event.time_ns) == ("orders", "n.test", 12, NOW_NS)
+
+
+@pytest.mark.parametrize(("action", "rcode"), [
+    (Action.NXDOMAIN, RCODE.NXDOMAIN), (Action.NODATA, RCODE.NOERROR), (Action.REFUSED, RCODE.REFUSED)])
+def test_the_lists_action_chooses_the_rcode(images: Images, listener: socket.socket, action: Action,
+                                            rcode: int) -> None:
+    answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE, action)).ask("n.test")
+
+    assert answer is not None
+    assert (answer.header.rcode, answer.rr) == (rcode, [])
+
+
+@pytest.mark.parametrize(("qtype", "data"), [("A", ["192.0.2.80"]), ("AAAA", ["2001:db8::50"]), ("HTTPS", [])])
+def test_a_splash_gives_addresses_to_address_queries_only(images: Images, listener: socket.socket, qtype: str,
+                                                          data: list[str]) -> None:
+    answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE)).ask("n.test", qtype)
+
+    assert answer is not None and answer.header.rcode == RCODE.NOERROR
+    assert [str(record.rdata) for record in answer.rr] == data
+
+
+def test_a_splash_without_an_address_is_nxdomain(images: Images, listener: socket.socket) -> None:
+    specs = [AnswerSpec(b"", b"", 60, 16, Action.NO_ACTION)] * len(Reason)
+
+    answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE), specs=specs).ask("n.test")
+
+    assert answer is not None and answer.header.rcode == RCODE.NXDOMAIN
+
+
+def test_a_spec_with_an_action_overrides_the_list_but_never_a_passthru(images: Images, listener: socket.socket) -> None:
+    specs = [AnswerSpec(SPLASH4, b"", 60, 16, Action.REFUSED)] * len(Reason)
+    entries = ("orders", "n.test", Mode.SUBTREE), ("help", "h.test", Mode.SUBTREE)
+    desk = desk_with(images, listener, *entries, specs=specs)
+
+    refused = desk.ask("n.test")
+
+    assert refused is not None and refused.header.rcode == RCODE.REFUSED
+    assert desk.answering.answer(ask("h.test"), CLIENT, NOW_NS) is None
+
+
+def test_a_dropped_name_gets_no_answer_but_is_noted(images: Images, listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE, Action.DROP))
+
+    assert desk.answering.answer(ask("n.test"), CLIENT, NOW_NS) == b""
+    assert desk.counted()["events"] == 1
+
+
+def test_a_tcp_only_name_over_a_stream_is_the_upstreams_to_answer(images: Images, listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE, Action.TCP_ONLY))
+
+    assert desk.answering.answer(ask("n.test"), CLIENT, NOW_NS) is None
+    assert "dns_blocked" not in desk.counted()
+
+
+def test_without_tables_everything_is_forwarded_and_counted(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS)
+
+    assert desk.answering.answer(ask("n.test"), CLIENT, NOW_NS) is None
+    assert desk.counted()["no_tables"] == 1
+
+
+@pytest.mark.parametrize(("what", "message", "rcode", "counter"), [
+    ("opcode UPDATE", b"\x12\x34\x28\x00\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01", RCODE.NOTIMP,
+     None),
+    ("two questions", b"\x12\x34\x01\x00\x00\x02" + bytes(6) + b"\x01n\x00\x00\x01\x00\x01", RCODE.FORMERR,
+     "dns_malformed"),
+    ("a bare header", b"\x12\x34\x01\x00" + bytes(8), RCODE.FORMERR, "dns_malformed"),
+    ("a name that is cut", b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x05nnn", RCODE.FORMERR, "dns_malformed")])
+def test_a_wrong_message_with_a_readable_header_gets_its_rcode(tmp_path: Path, what: str, message: bytes, rcode: int,
+                                                              counter: str | None) -> None:
+    desk = Desk(tmp_path, SPECS)
+
+    answer = desk.answering.answer(message, CLIENT, NOW_NS)
+
+    assert answer is not None and answer[:2] == message[:2]
+    assert (answer[2] >> 7, answer[3] & 15) == (1, rcode)
+    assert desk.counted().get("dns_malformed", 0) == (1 if counter else 0)
+
+
+@pytest.mark.parametrize(("what", "message", "counter"), [
+    ("an answer", b"\x12\x34\x81\x80\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01", "dns_not_a_query"),
+    ("eleven octets", bytes(11), "dns_malformed"), ("nothing", b"", "dns_malformed")])
+def test_what_is_no_query_is_never_answered_only_counted(tmp_path: Path, what: str, message: bytes,
+                                                        counter: str) -> None:
+    desk = Desk(tmp_path, SPECS)
+
+    assert desk.answering.answer(message, CLIENT, NOW_NS) == b""
+    assert desk.counted() == {"dns_tcp_queries": 1, counter: 1}
+
+
+def test_a_client_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="somebody"):
+        Desk(tmp_path, SPECS).answering.answer(b"", "somebody", NOW_NS)
+
+
+def test_the_decision_is_that_of_the_clients_subscriber(images: Images, listener: socket.socket) -> None:
+    desk = Desk(images.folder, SPECS)
+    desk.serve(TableSet(
+        images.names([("adult", "n.test", Mode.SUBTREE)]), None, images.subscribers([("2001:db8:1::/64", 7)]), None,
+        images.policy([(7, ProfileSpec(1 << 1, (), 0, 0))]), None), listener)
+    query = ask("n.test")
+
+    assert desk.answering.answer(query, "2001:db8:1::5", NOW_NS)
+    assert desk.answering.answer(query, "2001:db8:2::5", NOW_NS) is None
+
+
+@pytest.mark.parametrize(("what", "specs"), [
+    ("too few", SPECS[1:]), ("a short address", [AnswerSpec(b"123", b"", 60, 16, Action.NO_ACTION), *SPECS[1:]])])
+def test_impossible_answers_are_refused(tmp_path: Path, what: str, specs: list[AnswerSpec]) -> None:
+    with pytest.raises(ValueError, match="not used"):
+        Desk(tmp_path, specs)
+
+
+def test_every_qtype_of_a_blocked_name_is_answered(images: Images, listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
+
+    for number in (1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 255):
+        assert desk.ask("n.test", QTYPE[number]) is not None

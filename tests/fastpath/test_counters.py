@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from fastpath.counters import NAMES, Counters, read_confidential, read_counters
+
+
+def test_every_counter_moves_when_it_is_added_to(tmp_path: Path) -> None:
+    counters = Counters(tmp_path / "c")
+    for by, name in enumerate(NAMES):
+        counters.add(name, by + 1)
+
+    assert list(counters.values().values()) == [by + 1 for by in range(len(NAMES))]
+    assert read_counters(tmp_path / "c") == counters.values()
+
+
+def test_counters_go_on_where_the_last_process_stopped(tmp_path: Path) -> None:
+    Counters(tmp_path / "c").add("dns_queries", 5)
+
+    again = Counters(tmp_path / "c")
+    again.add("dns_queries")
+
+    assert again.values()["dns_queries"] == 6
+
+
+def test_an_unknown_counter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        Counters(tmp_path / "c").add("no_such_counter")
+
+
+def test_a_file_of_another_length_is_no_counters_file(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"short")
+
+    with pytest.raises(ValueError, match="5 octets"):
+        read_counters(tmp_path / "c")
+
+
+def test_nothing_confidential_is_counted_at_first(tmp_path: Path) -> None:
+    Counters(tmp_path / "c")
+
+    assert read_confidential(tmp_path / "c") == {}

@@ -1,0 +1,5 @@
+from fastpath.layout import ImageKind
+
+
+def test_kinds_are_the_numbers_that_stand_in_headers() -> None:
+    assert {kind.name: int(kind) for kind in ImageKind} == {"NAMES": 1, "SUBSCRIBERS": 4, "POLICY": 5}

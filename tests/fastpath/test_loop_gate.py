@@ -1,0 +1,97 @@
+"""The loop's Python side: what it refuses, how it ends.  What it does with packets: the two test_gate.py."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from support.images import Images
+from support.packets import Client, hello, request
+
+from fastpath.loop_gate import GateLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode, Reason
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a packet queue needs root")
+
+
+@pytest.fixture
+def reporter(tmp_path: Path) -> Reporter:
+    return Reporter(tmp_path / "counters", tmp_path / "spool")
+
+
+@pytest.mark.parametrize(
+    "pages", [{Reason.ORDER: (bytes(40000), b"")}, {9: (b"page", b"")}], ids=["too long", "no reason"]
+)
+def test_a_page_that_cannot_be_sent_is_refused_at_the_start(
+    reporter: Reporter, pages: dict[int, tuple[bytes, bytes]]
+) -> None:
+    with pytest.raises(ValueError, match="page for reason"):
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, pages, 4)
+
+
+def test_a_loop_without_flows_is_refused(reporter: Reporter) -> None:
+    with pytest.raises(MemoryError, match="no memory for 0 flows"):
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, {}, 0)
+
+
+def test_only_the_configured_ports_are_judged(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    gate = GateLoop(0, handoff, reporter, [8443], [8080], 0, {}, 4)
+
+    states = {port: gate.feed(Client(dport=port).segment(0, hello(b"blocked.test")), 0x80, 1) for port in (443, 8443)}
+    states |= {port: gate.feed(Client(dport=port).segment(0, request(b"blocked.test")), 0x80, 1) for port in (80, 8080)}
+
+    assert states == {443: 0x40, 8443: 0x42, 80: 0x40, 8080: 0x42}
+
+
+def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    handoff.give(TableSet(images.names([])))
+    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
+    assert gate.feed(Client().segment(0, hello(b"blocked.test")), 0x80, 1) == 0x43
+
+    ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+
+    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), 0x80, 1) == 0x42
+    assert handoff.taken() == ticket
+
+
+@needs_root
+def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter) -> None:
+    first = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
+    thread = threading.Thread(target=first.run)
+    thread.start()
+    try:
+        with pytest.raises(OSError, match="queue 65017"):
+            while thread.is_alive():
+                _try(reporter)
+    finally:
+        first.stop()
+        thread.join()
+
+
+def _try(reporter: Reporter) -> None:
+    second = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
+    second.stop()
+    second.run()
+
+
+@needs_root
+def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    gate = GateLoop(65018, handoff, reporter, [443], [80], 0, {}, 4)
+    thread = threading.Thread(target=gate.run)
+    thread.start()
+
+    ticket = handoff.give(TableSet(images.names([])))
+    gate.wake()
+    while handoff.taken() < ticket and thread.is_alive():
+        pass
+    gate.stop()
+    thread.join(timeout=5)
+
+    assert not thread.is_alive()
+    assert handoff.taken() == ticket

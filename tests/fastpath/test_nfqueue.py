@@ -1,0 +1,71 @@
+"""Netlink messages of the packet queue, byte by byte."""
+
+import struct
+
+import pytest
+
+from fastpath.nfqueue import open_queue, read_message, verdict_message
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def message(kind: int, body: bytes) -> bytes:
+    return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
+
+
+PACKET = message(
+    0x0300,
+    bytes(4)
+    + attribute(1, struct.pack(">IHB", 7, 0x0800, 2))
+    + attribute(3, struct.pack(">I", 0x01020380))
+    + attribute(5, bytes(4))
+    + attribute(10, b"octets"),
+)
+
+
+def test_a_queued_packet_has_its_id_mark_and_octets() -> None:
+    assert read_message(PACKET) == (7, 0x01020380, b"octets")
+
+
+@pytest.mark.parametrize("n", range(len(PACKET)))
+def test_a_cut_message_is_damaged(n: int) -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        read_message(PACKET[:n])
+
+
+@pytest.mark.parametrize("length", [0, 3, 200])
+def test_an_attribute_of_a_wrong_length_is_damaged(length: int) -> None:
+    wrong = bytearray(PACKET)
+    wrong[20:22] = struct.pack("=H", length)
+
+    with pytest.raises(ValueError, match="damaged"):
+        read_message(bytes(wrong))
+
+
+def test_a_packet_without_id_is_damaged() -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        read_message(message(0x0300, bytes(4) + attribute(10, b"octets")))
+
+
+def test_an_acknowledgement_is_no_packet() -> None:
+    assert read_message(message(2, bytes(20))) is None
+
+
+def test_an_error_report_is_told_apart_from_an_acknowledgement() -> None:
+    with pytest.raises(ValueError, match="error report"):
+        read_message(message(2, struct.pack("=i", -2) + bytes(16)))
+
+
+def test_a_verdict_accepts_up_to_an_id_with_a_mark() -> None:
+    body = (
+        struct.pack(">BBH", 0, 0, 260) + attribute(2, struct.pack(">II", 1, 9)) + attribute(3, struct.pack(">I", 0x43))
+    )
+
+    assert verdict_message(260, 9, 0x43) == struct.pack("=IHHII", 40, 0x0303, 1, 0, 0) + body
+
+
+def test_a_queue_number_out_of_range_is_no_queue() -> None:
+    with pytest.raises(ValueError, match="no such queue"):
+        open_queue(70000)

@@ -1,0 +1,88 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.images import Images
+
+from fastpath.image import BadImage, open_image
+from fastpath.layout import ImageKind
+from fastpath.name import to_wire
+from fastpath.pack import ListSpec, NamesBuilder
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode
+
+
+def test_a_manifest_opens_every_image_that_it_names(images: Images) -> None:
+    base = images.names([("orders", "n.test", Mode.SUBTREE)])
+    delta = images.names([("orders", "m.test", Mode.SUBTREE)], base)
+    manifest = images.folder / "current.json"
+    manifest.write_text(json.dumps({"names": {"base": Path(base.path).name, "delta": Path(delta.path).name}}))
+
+    tables = TableSet.open(manifest)
+
+    assert tables.generations == {"names": (1, 2), "subscribers": (0, 0), "policy": (0, 0)}
+    assert tables.matches(to_wire(b"m.test"))
+
+
+def test_a_delta_of_another_base_is_refused(images: Images) -> None:
+    old = images.names([])
+    delta = images.names([], old)
+    new = images.names([])
+
+    with pytest.raises(BadImage, match="a delta of names 1, the base here is 3"):
+        TableSet(new, delta)
+
+
+def test_a_delta_with_other_lists_is_refused(images: Images) -> None:
+    base = images.names([])
+    path = images.folder / "other.img"
+    with path.open("wb") as out:
+        NamesBuilder(bytes(range(16)), [ListSpec("other", 2, 0, 4, False)]).build(out, 9, base.generation)
+
+    with pytest.raises(BadImage, match="its lists are not those of its base"):
+        TableSet(base, open_image(path, ImageKind.NAMES))
+
+
+def test_a_missing_file_is_said_by_name(images: Images) -> None:
+    manifest = images.folder / "current.json"
+    manifest.write_text('{"names": {"base": "gone.img", "delta": null}}')
+
+    with pytest.raises(FileNotFoundError, match=r"gone\.img"):
+        TableSet.open(manifest)
+
+
+def test_the_base_alone_is_asked_for_the_entries_of_exactly_one_name(images: Images) -> None:
+    base = images.names([("orders", "n.test", Mode.SUBTREE, 255, 3), ("adult", "n.test", Mode.EXACT)])
+    tables = TableSet(base, images.names([], base, drops=["n.test"]))
+
+    assert tables.base_entries(to_wire(b"n.test")) == [(1, Mode.SUBTREE, 255, 3), (4, Mode.EXACT, 255, 0)]
+    assert tables.base_entries(to_wire(b"www.n.test")) == []
+
+
+@pytest.mark.parametrize("wire", [b"", b"\x01", b"\x04test", b"\x04test\x00\x00", b"\xc0\x0c"])
+def test_a_name_that_is_none_is_refused(images: Images, wire: bytes) -> None:
+    with pytest.raises(ValueError, match="not one name"):
+        TableSet().matches(wire)
+
+
+def test_tables_outlive_the_files_that_they_came_from(images: Images) -> None:
+    tables = TableSet(images.names([("orders", "n.test", Mode.SUBTREE)]))
+    shutil.rmtree(images.folder)
+
+    assert tables.matches(to_wire(b"n.test"))
+
+
+def test_a_handoff_reports_nothing_taken_before_a_loop_takes() -> None:
+    handoff = Handoff()
+    ticket = handoff.give(TableSet())
+
+    assert ticket > 0
+    assert handoff.taken() == 0
+    assert handoff.give(TableSet()) > ticket
+
+
+def test_measuring_lookups_takes_time(images: Images) -> None:
+    tables = TableSet(images.names([("orders", "n.test", Mode.SUBTREE)]))
+
+    assert tables.measure_lookups([to_wire(b"www.n.test")], 10) > 0

@@ -1,0 +1,153 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.config import BadConfig, Config, load, read_config
+from filterd.config.kinds import Endpoint
+
+SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"
+ROOT = Path(__file__).parents[3]
+
+
+def read(text: str) -> Config:
+    return read_config(text.encode(), "x.yaml", Path("/etc/filterd"))
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(BadConfig) as caught:
+        read(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_the_smallest_configuration_is_one_upstream_and_the_rest_comes_from_the_schema():
+    config = read(SMALLEST)
+
+    assert config.dns.upstreams == (Endpoint("192.0.2.53", 53),)
+    assert config.state_dir == Path("/var/lib/filterd")
+    assert config.gate.tls_ports == (443,)
+    assert config.parental.timezone == "Asia/Karachi"
+
+
+def test_every_fault_is_told_at_once_with_file_line_and_path():
+    found = faults_of(
+        "dns:\n  upstreams: [here]\n  workers: -1\ngate:\n  when_dead: ajar\nlists:\n- {id: A, file: a.txt}\n"
+    )
+
+    assert [line.split(": ")[0] for line in found] == [
+        "config x.yaml line 2 /dns/upstreams/0",
+        "config x.yaml line 3 /dns/workers",
+        "config x.yaml line 5 /gate/when_dead",
+        "config x.yaml line 7 /lists/0/id",
+        "config x.yaml line 7 /lists/0/format",
+        "config x.yaml line 7 /lists/0/tier",
+    ]
+    assert all("; not loaded; " in line for line in found)
+
+
+def test_an_unknown_key_is_a_fault_with_the_most_alike_known_one():
+    assert faults_of("dns: {upstreams: ['192.0.2.53:53'], lisen: []}") == [
+        "config x.yaml line 1 /dns/lisen: no such key; not loaded; write 'listen'"
+    ]
+
+
+def test_a_key_that_stands_twice_is_a_fault_at_the_second():
+    assert faults_of(SMALLEST + "run_dir: /run/a\nrun_dir: /run/b\n") == [
+        "config x.yaml line 3 /run_dir: the key stands here twice; not loaded; keep one of the two"
+    ]
+
+
+def test_a_missing_key_is_told_at_the_part_that_lacks_it():
+    assert faults_of("dns:\n  workers: 2\n") == [
+        "config x.yaml line 2 /dns/upstreams: the key is missing; not loaded; add upstreams: …"
+    ]
+
+
+def test_a_path_is_relative_to_the_file_it_stands_in():
+    config = read(SMALLEST + "lists: [{id: a, file: lists/a.txt, format: plain, tier: security}]")
+
+    assert config.lists[0].file == Path("/etc/filterd/lists/a.txt")
+
+
+def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
+    config = read(SMALLEST + "lists: [{id: no, file: 012, format: plain, tier: security}]")
+
+    assert config.lists[0].id == "no"
+    assert config.lists[0].file.name == "012"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a\n", "a list where keys were expected"),
+        ("dns: 7\n", "'7' where keys were expected"),
+        ("lists: {}\n", "keys where a list was expected"),
+        ("dns: {upstreams: [{}]}\n", "keys where one value was expected"),
+        ("dns: {upstreams: []}\n", "0 items"),
+        ("a: &x 1\nb: *x\n", "an alias"),
+        ("[" * 100_000, "more than 20 levels"),
+        ("a: [\n", "not YAML"),
+        ("a: \x07\n", "not YAML"),
+        ("--- 1\n--- 2\n", "more than one document"),
+        ("run_dir: /" + "x" * 100, "too long for a socket"),
+        ("parental: {timezone: Asia/Karatschi}", "not a time zone"),
+        ("dns: {upstreams: ['[192.0.2.1]:53']}", "not an address and a port"),
+        ("dns: {upstreams: ['192.0.2.1:0']}", "0 is not a port"),
+        ("gate: {http_ports: [443]}\n" + SMALLEST, "443 is a port of tls_ports"),
+        ("api: {key: k.pem}\n" + SMALLEST, "a key without its certificate"),
+        (SMALLEST + "lists: [{id: a, file: a, format: plain, tier: category}]", "without a category"),
+        (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, category: adult}]",
+            "on a list of tier order",
+        ),
+        (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, action: splash}]",
+            "splash without a splash address",
+        ),
+        (
+            SMALLEST
+            + "lists: [{id: a, file: a, format: rpz, tier: order}, {id: a, file: b, format: rpz, tier: order}]",
+            "earlier list",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_said(text, said):
+    assert any(said in fault for fault in faults_of(text))
+
+
+def test_octets_that_are_no_utf8_are_a_fault_at_their_line():
+    with pytest.raises(BadConfig, match=r"line 2 /: octets that are not UTF-8"):
+        read_config(b"a: 1\nb: \xff\n", "x.yaml", Path("/"))
+
+
+def test_a_file_beyond_the_limit_is_a_fault():
+    with pytest.raises(BadConfig, match="more than 1048576 octets"):
+        read_config(b"#" * (1 << 20) + b"#", "x.yaml", Path("/"))
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+    with pytest.raises(BadConfig, match="No such file"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_a_fault_moves_no_cursor():
+    assert all(fault.isprintable() for fault in faults_of('"\\e[2J": 1\ndns: {upstreams: ["\\e[2J"]}\n'))
+
+
+def test_the_shipped_example_is_good():
+    config = load(ROOT / "docs/filterd.example.yaml")
+
+    assert [entry.id for entry in config.lists] == ["pta", "adult", "malware"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200) | st.text("{}[]:,-&*!|>'\"% \nadnslistup", max_size=80).map(str.encode))
+def test_any_octets_are_a_configuration_or_bad_config(data):
+    place = ROOT / "tests/fuzz/targets/config.py"
+    spec = importlib.util.spec_from_file_location("fuzz_config", place)
+    target = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(target)
+
+    target.check(data)

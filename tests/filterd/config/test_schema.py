@@ -1,0 +1,22 @@
+import dataclasses
+
+from filterd.config.schema import Config, Spec
+
+
+def shapes(shape):
+    yield shape
+    for field in dataclasses.fields(shape):
+        spec: Spec = field.metadata["spec"]
+        if spec.shape is not None:
+            yield from shapes(spec.shape)
+
+
+def test_every_field_says_what_it_may_hold():
+    for shape in shapes(Config):
+        for field in dataclasses.fields(shape):
+            spec = field.metadata["spec"]
+            assert (spec.kind is None) != (spec.shape is None), field.name
+
+
+def test_every_shape_is_frozen():
+    assert all(shape.__dataclass_params__.frozen for shape in shapes(Config))

@@ -1,0 +1,102 @@
+import struct
+
+import pytest
+
+from filterd.capture import Broken, Frame, ip_packet, iter_frames
+
+IP4 = b"\x45" + bytes(19)
+ETHERNET = bytes(12)
+
+
+def pcap(*packets, link=1, order="<", magic=0xA1B2C3D4):
+    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
+    for packet in packets:
+        out += struct.pack(order + "IIII", 5, 250_000, len(packet), len(packet)) + packet
+    return out
+
+
+def block(kind, body, order="<"):
+    padded = body + bytes(-len(body) % 4)
+    n = struct.pack(order + "I", len(padded) + 12)
+    return struct.pack(order + "I", kind) + n + padded + n
+
+
+def pcapng(*blocks, order="<"):
+    return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order) + b"".join(blocks)
+
+
+def enhanced(ticks, packet, order="<"):
+    return block(
+        6, struct.pack(order + "IIIII", 0, ticks >> 32, ticks & 0xFFFFFFFF, len(packet), len(packet)) + packet, order
+    )
+
+
+def frames(tmp_path, data):
+    (tmp_path / "x").write_bytes(data)
+    return list(iter_frames(tmp_path / "x"))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_pcap_of_either_byte_order_gives_its_packets(tmp_path, order):
+    data = pcap(ETHERNET + b"\x08\x00" + IP4, order=order)
+
+    assert frames(tmp_path, data) == [Frame(5.25, IP4)]
+
+
+def test_a_nanosecond_pcap_counts_nanoseconds(tmp_path):
+    assert frames(tmp_path, pcap(IP4, link=101, magic=0xA1B23C4D)) == [Frame(5.00025, IP4)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_pcapng_of_either_byte_order_gives_its_packets(tmp_path, order):
+    interface = block(1, struct.pack(order + "HHI", 101, 0, 0), order)
+    data = pcapng(interface, enhanced(7_500_000, IP4, order), order=order)
+
+    assert frames(tmp_path, data) == [Frame(7.5, IP4)]
+
+
+def test_the_resolution_of_an_interface_is_honoured(tmp_path):
+    interface = block(1, struct.pack("<HHI", 101, 0, 0) + struct.pack("<HHB3x", 9, 1, 9))
+
+    assert frames(tmp_path, pcapng(interface, enhanced(7_500_000_000, IP4))) == [Frame(7.5, IP4)]
+
+
+def test_a_bad_block_is_told_and_the_next_packet_follows(tmp_path):
+    interface = block(1, struct.pack("<HHI", 101, 0, 0))
+    data = pcapng(interface, block(6, b"\x09\x00\x00\x00"), enhanced(0, IP4))
+
+    assert frames(tmp_path, data) == [Broken("a block of type 6 contradicts itself"), Frame(0.0, IP4)]
+
+
+def test_a_file_cut_anywhere_gives_what_is_whole_and_says_that_it_ends(tmp_path):
+    for whole in (pcap(IP4, IP4, link=101), pcapng(block(1, struct.pack("<HHI", 101, 0, 0)), enhanced(0, IP4))):
+        for cut in range(4, len(whole)):
+            found = frames(tmp_path, whole[:cut])
+            assert all(isinstance(one, Frame | Broken) for one in found)
+
+
+def test_a_file_that_is_no_capture_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="neither pcap nor pcapng"):
+        frames(tmp_path, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("description", "link", "data"),
+    [
+        ("ethernet", 1, ETHERNET + b"\x08\x00" + IP4),
+        ("one tag", 1, ETHERNET + b"\x81\x00\x00\x07\x08\x00" + IP4),
+        ("two tags", 1, ETHERNET + b"\x88\xa8\x00\x07\x81\x00\x00\x07\x08\x00" + IP4),
+        ("pppoe", 1, ETHERNET + b"\x88\x64\x11\x00\x00\x01\x00\x16\x00\x21" + IP4),
+        ("raw", 101, IP4),
+        ("loopback", 0, b"\x02\x00\x00\x00" + IP4),
+        ("cooked", 113, bytes(14) + b"\x08\x00" + IP4),
+        ("cooked 2", 276, b"\x08\x00" + bytes(18) + IP4),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_ip_packet_is_found_in(description, link, data):
+    assert ip_packet(link, data) == IP4
+
+
+def test_a_frame_of_another_protocol_is_no_ip_packet():
+    assert ip_packet(1, ETHERNET + b"\x08\x06" + bytes(28)) is None

@@ -1,0 +1,37 @@
+"""Every answer keeps the question octet for octet, fits its limits, and reads back as a message of that question."""
+
+from fastpath.dnsmsg import Block, Query, block_answer, error_answer, query
+
+ADDRESSES = {"splash4": bytes([192, 0, 2, 80]), "splash6": bytes.fromhex("20010db8") + bytes(12)}
+BLOCKS = (
+    Block(is_splash=True, ede=16, **ADDRESSES),
+    Block(is_splash=True, splash4=ADDRESSES["splash4"]),
+    Block(rcode=3, ede=17),
+    Block(rcode=0),
+    Block(rcode=5, ede=18),
+    Block(is_cut=True),
+)
+
+
+def check(data: bytes) -> None:
+    refused = error_answer(data, 1)
+    assert bool(refused) == (len(data) >= 12 and data[2] < 0x80) and len(refused) <= len(data)
+    try:
+        asked = query(data)
+    except ValueError:
+        return
+    assert 17 <= asked.after <= len(data) and asked.edns_size >= 512
+    assert refused[12:] == data[12 : asked.after]
+    for block in BLOCKS:
+        for room in (65535, asked.after, asked.after + 30):
+            _check_answer(data, asked, block_answer(data, block, room), room)
+
+
+def _check_answer(data: bytes, asked: Query, answer: bytes, room: int) -> None:
+    assert answer[:2] == data[:2] and answer[12 : asked.after] == data[12 : asked.after]
+    assert len(answer) <= min(room, asked.edns_size)
+    assert answer[2] & 0x80 and not answer[2] & 0x04, "QR set, AA clear"
+    again = query(answer[:2] + bytes([answer[2] & 0x7F]) + answer[3:])
+    assert (again.name, again.qtype, again.qclass) == (asked.name, asked.qtype, asked.qclass)
+    if again.edns_version is not None:
+        assert asked.edns_version is not None and (again.edns_version, again.edns_size) == (0, 1232)

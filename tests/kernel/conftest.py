@@ -1,0 +1,37 @@
+"""The laboratory for the kernel tests: one for the session, its servers running; skipped with the reason where it cannot be made.
+
+A test that puts rules into the gateway, or starts a program there, takes them out again: the next test gets the same lab.
+"""
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from filterd.lab.servers import Internet, start_servers
+from filterd.lab.topology import Lab, why_not
+from filterd.lab.topology import lab as make_lab
+
+
+class _Standing(NamedTuple):
+    lab: Lab
+    internet: Internet
+
+
+@pytest.fixture(scope="session")
+def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Standing]:
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    with make_lab(tmp_path_factory.mktemp("lab")) as place:
+        yield _Standing(place, start_servers(place))
+
+
+@pytest.fixture(scope="session")
+def lab(_standing: _Standing) -> Lab:
+    """Namespaces and running servers: `lab.run("child", argv)`, `lab.popen("gateway", argv)`, `lab.addresses.web4`."""
+    return _standing.lab
+
+
+@pytest.fixture(scope="session")
+def internet(_standing: _Standing) -> Internet:
+    """What runs in the internet; `internet.authority` is the certificate to trust."""
+    return _standing.internet

@@ -1,0 +1,293 @@
+"""The gate in a real forward path: real clients, real servers, a real queue."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastpath.counters import read_counters
+from fastpath.spool import read_segment, segment_numbers, segment_path
+from filterd.lab.clients import Download, Fetched, fetch
+from filterd.lab.processes import Running, wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+ROOT = Path(__file__).parents[2]
+FAMILIES = ("web4", "web6")
+PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
+
+
+class Gate:
+    """A gate that runs in the gateway."""
+
+    def __init__(self, lab: Lab, folder: Path, policy: str) -> None:
+        self.lab, self.folder = lab, folder
+        folder.mkdir()
+        self.program: Running = lab.popen(
+            "gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy]
+        )
+        wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")
+        assert self.program.poll() is None, "the gate has ended; see logs/gateway-env.log"
+
+    def counted(self, name: str) -> int:
+        return read_counters(self.folder / "counters")[name]
+
+    def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
+        """Run one line of Python with `kernel` and `net` in the gateway."""
+        line = "from filterd.kernel import Kernel; from ipaddress import ip_network as net; kernel = Kernel(); "
+        line += f"print({call})"
+        done = self.lab.run("gateway", [*PYTHON, "-c", line])
+        assert done.returncode == 0, done.stderr
+        return done
+
+
+@pytest.fixture(params=["open"])
+def gate(lab: Lab, internet: Internet, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gate]:
+    running = Gate(lab, tmp_path / "gate", request.param)
+    yield running
+    lab.stop(running.program)
+    Gate.kernel(running, "kernel.remove()")
+
+
+def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
+    trust = ["--cacert", str(internet.authority), *options]
+    return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)
+
+
+def connections_of_server(lab: Lab) -> list[str]:
+    done = lab.run("internet", ["ss", "-Htn", "state", "established"])
+    return [line for line in done.stdout.splitlines() if ":443 " in line or ":80 " in line]
+
+
+def segments(lab: Lab, family: str, pieces: str) -> str:
+    """Send a hello in pieces from the child; what came of it: reset, closed, or answered."""
+    program = f"""
+import socket, sys, time
+from support.packets import hello, hello_message, records
+one = socket.create_connection(({getattr(lab.addresses, family)!r}, 443), 5)
+one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+try:
+    for piece in {pieces}:
+        one.send(piece)
+        time.sleep(0.002)
+    print("answered" if one.recv(1) else "closed")
+except ConnectionResetError:
+    print("reset")
+"""
+    return lab.run("child", [*PYTHON, "-c", program]).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--tls-max", "1.2"], ["--http1.1", "--curves", "X25519"]], ids=["1.3", "1.2", "small"]
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_listed_name_is_reset_and_another_works(
+    gate: Gate, lab: Lab, internet: Internet, family: str, options: list[str]
+) -> None:
+    blocked = https(lab, internet, "www.blocked.test", family, *options)
+    allowed = https(lab, internet, "allowed.test", family, *options)
+
+    assert blocked.was_reset, blocked
+    assert (allowed.exit_code, allowed.code) == (0, 200)
+    assert gate.counted("gate_hellos") == 2
+    assert gate.counted("gate_verdict_failed") == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_server_of_a_blocked_connection_is_reset_too(gate: Gate, lab: Lab, internet: Internet, family: str) -> None:
+    for _ in range(5):
+        assert https(lab, internet, "www.blocked.test", family).was_reset
+
+    wait_until(lambda: connections_of_server(lab) == [], "no connection of the server")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        "[bytes([octet]) for octet in hello(NAME)]",
+        "[hello(NAME)[:60], hello(NAME)[60:]]",
+        "[records(hello_message(NAME), 3)]",
+        "[hello(NAME, padding=9000)]",
+    ],
+    ids=["one octet a segment", "two segments", "records of three octets", "padded"],
+)
+def test_how_a_hello_is_cut_does_not_matter(gate: Gate, lab: Lab, pieces: str, family: str) -> None:
+    assert segments(lab, family, pieces.replace("NAME", "b'www.blocked.test'")) == "reset"
+    assert segments(lab, family, pieces.replace("NAME", "b'www.allowed.test'")) in ("answered", "closed")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_listed_host_gets_the_page(gate: Gate, lab: Lab, internet: Internet, family: str) -> None:
+    seen = fetch(lab, "child", "http://www.blocked.test/some/path", getattr(lab.addresses, family))
+
+    assert (seen.exit_code, seen.code) == (0, 451), seen
+    assert seen.body.startswith("stopped: www.blocked.test")
+    assert seen.body.endswith("x END")
+    wait_until(lambda: connections_of_server(lab) == [], "no connection of the server")
+
+
+def test_a_second_request_of_a_kept_connection_gets_the_page(gate: Gate, lab: Lab) -> None:
+    urls = ["http://allowed.test/", "http://www.blocked.test/"]
+
+    done = lab.run("child", ["curl", "-s", "--noproxy", "*", "--connect-to", f"::{lab.addresses.web4}:80", *urls])
+    assert "origin sni= host=allowed.test" in done.stdout
+    assert "stopped: www.blocked.test" in done.stdout
+
+
+def test_an_allowed_download_leaves_the_queue(gate: Gate, lab: Lab, internet: Internet) -> None:
+    download = Download(
+        lab, "child", "https://video.test/big", lab.addresses.web4, ["--cacert", str(internet.authority)]
+    )
+    try:
+        download.wait_for(1 << 20)
+        wait_until(lambda: gate.counted("gate_released") == 1, "the flow's release")
+        queued = gate.counted("gate_packets")
+        download.wait_for(4 << 20)
+
+        assert gate.counted("gate_packets") == queued
+        assert queued <= 12
+    finally:
+        download.stop()
+
+
+def test_only_blocks_leave_a_record(gate: Gate, lab: Lab, internet: Internet) -> None:
+    https(lab, internet, "allowed.test", "web4")
+    https(lab, internet, "www.blocked.test", "web4")
+
+    spool = gate.folder / "spool"
+    events = [
+        event
+        for number in segment_numbers(str(spool))
+        for event in read_segment(segment_path(str(spool), number), 0, 100)
+    ]
+    assert [(event.list, event.rule) for event in events] == [("orders", "blocked.test")]
+
+
+def test_a_dead_gate_lets_everything_pass_where_it_fails_open(gate: Gate, lab: Lab, internet: Internet) -> None:
+    gate.program.kill()
+    gate.program.wait()
+
+    assert https(lab, internet, "www.blocked.test", "web4").code == 200
+
+
+@pytest.mark.parametrize("gate", ["closed"], indirect=True)
+def test_a_dead_gate_lets_nothing_pass_where_it_fails_closed(gate: Gate, lab: Lab, internet: Internet) -> None:
+    assert https(lab, internet, "allowed.test", "web4").code == 200
+    gate.program.kill()
+    gate.program.wait()
+
+    assert https(lab, internet, "allowed.test", "web4", "-m", "1").exit_code == 28
+
+
+@pytest.mark.parametrize("gate", ["closed"], indirect=True)
+def test_a_hello_without_a_name_goes_by_the_policy(gate: Gate, lab: Lab, internet: Internet) -> None:
+    seen = fetch(lab, "child", f"https://{lab.addresses.web4}/", "", ["-k"])
+
+    assert seen.was_reset, seen
+    assert gate.counted("gate_no_name") == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_lock_stops_a_running_download_and_no_other(gate: Gate, lab: Lab, internet: Internet, family: str) -> None:
+    trust = ["--cacert", str(internet.authority)]
+    address = getattr(lab.addresses, family)
+    child = Download(lab, "child", "https://video.test/big", address, trust)
+    adult = Download(lab, "adult", "https://video.test/big", address, trust)
+    try:
+        child.wait_for(1 << 20)
+        adult.wait_for(1 << 20)
+        child4, child6 = lab.addresses.child4, lab.addresses.child6
+        gate.kernel(f"kernel.set_locked([net({child4!r})], [net({child6!r})])")
+        returned = time.time()
+
+        assert child.wait_for_stop(silence_s=0.3) < returned + 0.2
+        adult.wait_for(1 << 20)
+        assert int(gate.kernel(f"kernel.cut([net({child4!r}), net({child6!r})])").stdout) >= 1
+        assert https(lab, internet, "allowed.test", family).code == 0
+        gate.kernel("kernel.set_locked([], [])")
+        assert https(lab, internet, "allowed.test", family).code == 200
+    finally:
+        child.stop()
+        adult.stop()
+
+
+def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
+    def state() -> str:
+        tables = [
+            ["nft", "list", "tables"],
+            ["iptables-nft-save", "-t", "mangle"],
+            ["ip6tables-nft-save", "-t", "mangle"],
+        ]
+        lines = [
+            line for argv in tables for line in lab.run("gateway", argv).stdout.splitlines() if not line.startswith("#")
+        ]
+        return "\n".join(lines)
+
+    code = (
+        "from filterd.kernel import *\nkernel = Kernel()\nrules = Rules(ports=(443,), n_queues=2, dns_port=53)\n"
+        "kernel.apply(rules); kernel.apply(rules)\n"
+        "print(run_program(['iptables-nft-save', '-t', 'mangle'], '').output)\n"
+        "kernel.remove(); kernel.remove()"
+    )
+    # the first look makes iptables-nft create its own empty tables
+    state()
+    done = lab.run("gateway", [*PYTHON, "-c", code])
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("-A FORWARD -j FILTERD") == 1
+    assert done.stdout.count("NFQUEUE") == 1
+    assert "FILTERD" not in state()
+    assert "filterd" not in state()
+
+
+def test_every_packet_of_many_connections_gets_its_verdict(gate: Gate, lab: Lab, internet: Internet) -> None:
+    names = ["allowed.test", "www.blocked.test"] * 60
+    urls = [f"https://{name}/" for name in names]
+    argv = ["curl", "-s", "-Z", "--parallel-immediate", "--parallel-max", "30", "--noproxy", "*", "-m", "20"]
+    argv += ["--cacert", str(internet.authority), "-H", "Connection: close", "--http1.1"]
+    done = lab.run("child", [*argv, "--connect-to", f"::{lab.addresses.web4}:443", *urls], None, 40.0)
+
+    assert done.stdout.count("sni=allowed.test") == 60
+    assert "blocked" not in done.stdout
+    assert gate.counted("gate_verdict_failed") == 0
+    assert gate.counted("gate_queue_overrun") == 0
+
+
+# What an evading client sends, in order: (stream position, octets, time to live).  A time to live of 3 passes the gate
+# and ends before the server, which is made to look far away.
+DECOYS = {
+    "low time to live": "[(0, OTHER, 3), (0, HELLO, 64)]",
+    "low time to live and early data": "[(0, OTHER + records(bytes(40), kind=23), 3), (0, HELLO, 64)]",
+    "piece on the name": "[(0, HELLO[:60], 64), (60, OTHER[60:], 3), (60, HELLO[60:], 64)]",
+    "old sequence number": "[(-100000, OTHER, 64), (0, HELLO, 64)]",
+    "old and contiguous": "[(-len(OTHER), OTHER, 64), (0, HELLO, 64)]",
+    "far ahead": "[(40000, OTHER, 3), (0, HELLO, 64)]",
+    "at its own length ahead": "[(len(HELLO), OTHER, 3), (0, HELLO, 64)]",
+    "reversed": "[(60, HELLO[60:], 64), (0, HELLO[:60], 64)]",
+}
+
+
+@pytest.fixture
+def far_server(lab: Lab) -> Iterator[None]:
+    rules = "table ip far { chain in { type filter hook input priority 0; ip ttl < 10 drop; }; }"
+    lab.run("internet", ["nft", rules])
+    yield
+    lab.run("internet", ["nft", "delete table ip far"])
+
+
+@pytest.mark.parametrize("packets", DECOYS.values(), ids=DECOYS)
+def test_decoys_on_the_wire_do_not_save_the_real_hello(gate: Gate, lab: Lab, far_server: None, packets: str) -> None:
+    program = ROOT / "tests/support/evader.py"
+
+    def evade(name: str, plan: str) -> str:
+        argv = [*PYTHON, str(program), lab.addresses.child4, lab.addresses.web4, name, plan]
+        return lab.run("child", argv).stdout.strip()
+
+    assert evade("www.allowed.test", "[(0, HELLO, 64)]") == "answered"
+    assert evade("www.blocked.test", packets) in ("reset", "silence")

@@ -1,0 +1,71 @@
+import pytest
+
+ORDER_DECISION = {
+    "reason": "order",
+    "action": "splash",
+    "list": "pta",
+    "rule": "bad.example",
+    "order_ref": "PTA/1",
+    "secret": "stays inside",
+}
+
+
+async def test_status_says_what_control_says_and_which_helplines_nobody_has_verified(desk):
+    _, body = await desk("operator").ask("GET", "/v1/status")
+
+    assert body["control"] == {"ok": True, "workers": [{"worker": "dns-0", "generations": {"names": [41, 0]}}]}
+    assert any(notice.startswith("helpline 1121: ") for notice in body["notices"])
+
+
+async def test_status_answers_while_control_is_dead(desk, control):
+    control.fails = "connection refused"
+
+    status, body = await desk("operator").ask("GET", "/v1/status")
+
+    assert status == 200
+    assert body["control"]["ok"] is False
+    assert "connection refused" in body["control"]["detail"]
+
+
+async def test_explain_says_which_order_blocks_a_name_and_nothing_it_was_not_asked(desk, control):
+    control.decisions["bad.example"] = ORDER_DECISION
+
+    _, body = await desk("operator").ask("GET", "/v1/explain?name=BAD.example.&address=192.0.2.7&channel=sni")
+
+    assert control.asked == [("bad.example", "192.0.2.7", "sni")]
+    assert body["decision"] == {key: ORDER_DECISION[key] for key in ("reason", "action", "list", "rule", "order_ref")}
+
+
+@pytest.mark.parametrize("lock", [{"reason": "default"}, {"reason": "pause", "action": "splash"}])
+async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(desk, control, lock):
+    control.decisions["hidden.test"] = {"reason": "csam", "action": "splash", "list": "iwf", "rule": "hidden.test"}
+    control.decisions["allowed.test"] = control.decisions[None] = lock
+    desk = desk("operator")
+
+    hidden = await desk.raw("GET", "/v1/explain?name=hidden.test&address=192.0.2.7")
+    allowed = await desk.raw("GET", "/v1/explain?name=allowed.test&address=192.0.2.7")
+
+    assert hidden[0] == allowed[0]
+    assert hidden[2].replace(b"hidden", b"allowed") == allowed[2]
+    assert b"iwf" not in hidden[2] and b"csam" not in hidden[2]
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("", "?name"),
+        ("name=a..b", "?name"),
+        ("name=a.test&address=x", "?address"),
+        ("name=a.test&channel=lock", "?channel"),
+    ],
+)
+async def test_a_question_that_is_none_is_named(desk, query, where):
+    status, body = await desk("operator").ask("GET", f"/v1/explain?{query}")
+
+    assert (status, body["where"]) == (422, where)
+
+
+async def test_explain_without_control_is_a_problem_and_not_a_guess(desk, control):
+    control.fails = "connection refused"
+
+    assert (await desk("operator").ask("GET", "/v1/explain?name=a.test"))[0] == 503

@@ -1,0 +1,155 @@
+from datetime import timedelta
+
+import pytest
+
+from parental import store
+from parental.database import reading
+from parental.profile import UNTIL_RESUMED
+
+HOME = {
+    "label": "Ayesha",
+    "prefixes": ["198.51.100.9", "2001:db8:9::/48"],
+    "categories": ["adult"],
+    "closed": [{"day": "mon", "from": "21:30", "to": "06:30"}],
+}
+
+
+def stored(engine, number):
+    with reading(engine) as conn:
+        return store.get_subscriber(conn, number)
+
+
+async def test_a_subscriber_is_put_shown_and_deleted_and_each_change_is_acknowledged(desk, control):
+    desk = desk("operator")
+
+    status, body = await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    assert status == 201
+    assert body["receipt"]["generation"] == 42
+    assert {key: body[key] for key in HOME} == {**HOME, "prefixes": ["198.51.100.9/32", "2001:db8:9::/48"]}
+    assert body["sentence"] == "closed from 21:30 to 06:30 on Monday"
+
+    assert (await desk.ask("PUT", "/v1/subscribers/9", json=HOME))[0] == 200
+    assert (await desk.ask("GET", "/v1/subscribers/9"))[1]["label"] == "Ayesha"
+    assert (await desk.ask("DELETE", "/v1/subscribers/9"))[1]["receipt"]["generation"] == 44
+    assert (await desk.ask("GET", "/v1/subscribers/9"))[0] == 404
+    assert control.asked == ["policy_changed"] * 3
+
+
+async def test_a_parent_pauses_the_own_child_and_gets_the_time_of_the_last_acknowledgement(desk, engine):
+    status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
+
+    assert status == 200
+    assert (body["state"], body["reason"], body["paused_until"]) == ("closed", "pause", "resumed")
+    assert body["receipt"]["at"] == "2026-08-03T21:00:03.000+05:00"
+    assert body["receipt"]["connections_ended"] == 14
+    assert stored(engine, 7).profile.paused_until_s == UNTIL_RESUMED
+    assert stored(engine, 8).profile.paused_until_s == 0
+
+
+async def test_a_pause_of_minutes_ends_by_itself_and_resume_ends_it_at_once(desk, clock):
+    desk = desk("parent", 7)
+    _, body = await desk.ask("POST", "/v1/subscribers/7/pause", json={"minutes": 30})
+    assert body["changes_at"] == "2026-08-03T21:30:03+05:00"
+
+    clock.forward(minutes=31)
+    assert (await desk.ask("GET", "/v1/subscribers/7"))[1]["state"] == "open"
+    clock.now -= timedelta(minutes=20)
+    assert (await desk.ask("POST", "/v1/subscribers/7/resume"))[1]["state"] == "open"
+
+
+async def test_a_parent_sets_the_schedule_and_the_operators_put_leaves_pause_and_schedule_alone(desk, engine):
+    parent, operator = desk("parent", 7), desk("operator")
+    closed = [
+        {"day": "mon", "from": "20:00", "to": "22:00"},
+        {"day": "fri", "from": "00:00", "to": "24:00"},
+        {"day": "sat", "from": "12:00", "minutes": 3000},
+    ]
+
+    status, body = await parent.ask("PUT", "/v1/subscribers/7/schedule", json={"closed": closed})
+    assert (status, body["state"], body["reason"], body["closed"]) == (200, "closed", "schedule", closed)
+    await parent.ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
+
+    _, body = await operator.ask("PUT", "/v1/subscribers/7", json={"label": "New", "prefixes": ["192.0.2.7"]})
+    assert (body["label"], body["closed"], body["paused_until"]) == ("New", closed, "resumed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/subscribers/8"),
+        ("GET", "/v1/subscribers/12345"),
+        ("GET", "/v1/subscribers/08"),
+        ("GET", "/v1/subscribers/x"),
+        ("POST", "/v1/subscribers/8/pause"),
+        ("POST", "/v1/subscribers/8/resume"),
+        ("PUT", "/v1/subscribers/8/schedule"),
+    ],
+)
+async def test_a_parent_learns_nothing_about_other_lines(desk, engine, method, path):
+    desk = desk("parent", 7)
+    before = stored(engine, 8)
+
+    refused = await desk.ask(method, path, json={"minutes": None})
+
+    assert refused == await desk.ask("PUT", "/v1/subscribers/7", json={})
+    assert refused[0] == 403
+    assert stored(engine, 8) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"label": ""}, "/label"),
+        ({"label": "x" * 81}, "/"),
+        ({"prefixes": ["192.0.2.1/24"]}, "/prefixes"),
+        ({"prefixes": ["192.0.2.7"]}, "/prefixes"),
+        ({"prefixes": ["198.51.100.9", "198.51.100.0/24"]}, "/"),
+        ({"prefixes": [7]}, "/prefixes/0"),
+        ({"categories": ["adlt"]}, "/categories"),
+        ({"categories": [["adult"]]}, "/categories/0"),
+        ({"closed": [{"day": "mo", "from": "1", "to": "2"}]}, "/closed/0/day"),
+        ({"closed": [{"day": "mon", "from": "25:00", "to": "02:00"}]}, "/closed/0"),
+        ({"closed": [{"day": "mon", "from": "12:00", "minutes": 0}]}, "/closed/0/minutes"),
+        ({"closed": [{"day": "mon", "from": "12:00", "until": "13:00"}]}, "/closed/0/until"),
+        ({"closed": {}}, "/closed"),
+        ({"zone": "Mars/Base"}, "/zone"),
+        ({"colour": "red"}, "/colour"),
+    ],
+)
+async def test_what_cannot_be_taken_is_named_and_changes_nothing(desk, control, engine, change, where):
+    status, body = await desk("operator").ask("PUT", "/v1/subscribers/9", json={**HOME, **change})
+
+    assert (status, body["where"]) == (422, where), body
+    assert "not taken" in body["detail"]
+    assert control.asked == []
+    with reading(engine) as conn:
+        assert [found.id for found in store.iter_subscribers(conn)] == [7, 8]
+
+
+@pytest.mark.parametrize("minutes", [0, -1, 1.5, True, "30", 10**9])
+async def test_a_pause_of_no_length_is_refused(desk, minutes):
+    status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": minutes})
+
+    assert (status, body["where"]) == (422, "/minutes")
+
+
+@pytest.mark.parametrize("number", ["0", "99", "-1", "4294967295", "x", "9" * 40])
+async def test_nobody_is_not_there(desk, number):
+    assert (await desk("operator").ask("POST", f"/v1/subscribers/{number}/resume"))[0] == 404
+
+
+async def test_a_pause_while_control_is_away_is_stored_and_said_to_be_late(desk, control, engine):
+    control.fails = "no socket"
+
+    status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
+
+    assert (status, body["title"]) == (503, "stored, not yet in force")
+    assert stored(engine, 7).profile.paused_until_s == UNTIL_RESUMED
+
+
+async def test_the_list_comes_in_order_and_from_where_it_is_asked(desk):
+    desk = desk("operator")
+
+    assert [s["id"] for s in (await desk.ask("GET", "/v1/subscribers"))[1]["subscribers"]] == [7, 8]
+    assert [s["id"] for s in (await desk.ask("GET", "/v1/subscribers?after=7"))[1]["subscribers"]] == [8]
+    assert (await desk.ask("GET", "/v1/subscribers?after=x"))[0] == 422

@@ -1,0 +1,226 @@
+import asyncio
+import re
+from dataclasses import replace
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient, TestServer
+
+from mgmt.splash.app import create_splash
+
+DECISIONS = {
+    "ordered.example": {
+        "reason": "order",
+        "issuer": "PTA",
+        "order_ref": "PTA/WA/123/2026",
+        "order_date": "2026-08-03",
+        "ground": "decency",
+    },
+    "hidden.test": {"reason": "csam", "list": "iwf", "rule": "hidden.test"},
+    "adult.example": {"reason": "category", "category": "adult"},
+    "any.example": {"reason": "schedule", "until": "2026-08-04T06:30:00+05:00"},
+    "paused.example": {"reason": "pause", "until": None},
+    "virus.example": {"reason": "security", "list": "malware"},
+}
+
+
+@pytest.fixture
+async def splash(settings, control, clock):
+    control.decisions = dict(DECISIONS)
+    async with TestClient(TestServer(create_splash(settings, control, clock))) as client:
+        yield client
+
+
+async def met(splash, host, method="GET", path="/some/page?q=1", **headers):
+    async with splash.request(method, path, headers={"Host": host, **headers}) as response:
+        return response.status, response.headers, await response.text()
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "said"),
+    [
+        ("ordered.example", 451, "This site is closed by order."),
+        ("hidden.test", 451, "STOP. This page was not opened."),
+        ("adult.example", 403, "Your family keeps this kind of page closed: <b>adult content</b>"),
+        ("any.example", 403, "Internet opens at <b>06:30</b> (9 h 30 min left)"),
+        ("paused.example", 403, "Paused by your family. You have not done anything wrong."),
+        ("virus.example", 403, "closed for your safety"),
+        ("free.example", 404, "There is no page here."),
+    ],
+)
+async def test_each_reason_has_its_status_and_its_page_in_both_languages(splash, host, status, said):
+    got, headers, text = await met(splash, host)
+
+    assert got == status
+    assert said in text
+    assert re.search(r'<section lang="ur" dir="rtl">', text) and re.search(r'<section lang="en" dir="ltr">', text)
+    assert 'href="tel:1121"' in text
+    assert len(text.encode()) <= 30_000
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "Set-Cookie" not in headers
+    assert not re.search(r"<script|<img|<link|src=|@import|url\(|<form", text)
+
+
+async def test_an_order_says_who_when_why_and_where_to_complain(splash):
+    _, headers, text = await met(splash, "ordered.example")
+
+    for said in (
+        "PTA/WA/123/2026",
+        "2026-08-03",
+        "decency",
+        "ordered.example",
+        "section 37 of PECA 2016",
+        "2026-08-05",
+    ):
+        assert said in text
+    assert headers["Link"] == '<https://isp.example>; rel="blocked-by"'
+
+
+async def test_an_order_of_another_issuer_does_not_name_the_authority(splash, control):
+    control.decisions["ordered.example"] = {"reason": "order", "issuer": "Islamabad High Court"}
+
+    _, _, text = await met(splash, "ordered.example")
+
+    assert "Islamabad High Court ordered this address" in text
+    assert "section 37" not in text
+
+
+async def test_the_stop_page_prints_no_address_anywhere_and_stays_the_same_for_all(splash, control):
+    control.decisions["other.test"] = {**DECISIONS["hidden.test"], "order_ref": "IWF-77", "issuer": "iwf"}
+
+    one, other = await met(splash, "hidden.test", path="/secret"), await met(splash, "other.test")
+
+    assert one[2] == other[2]
+    for word in ("hidden", "secret", "other.test", "IWF-77"):
+        assert word not in one[2]
+    assert "Link" in one[1]
+
+
+async def test_the_stop_page_says_that_it_records_nobody_only_while_that_is_configured(settings, control, clock):
+    control.decisions = dict(DECISIONS)
+    for log, is_said in (("counts-only", True), ("by-order", False)):
+        async with TestClient(TestServer(create_splash(replace(settings, csam_log=log), control, clock))) as splash:
+            _, _, text = await met(splash, "hidden.test")
+        assert ("This page does not record who you are." in text) == is_said
+        assert ("یہ صفحہ یہ درج نہیں کرتا کہ آپ کون ہیں۔" in text) == is_said
+
+
+@pytest.mark.parametrize(
+    ("accept", "first"), [("en-US,en;q=0.9", "en"), ("ur-PK", "ur"), ("de, ur;q=0.2, en;q=0.1", "ur"), ("", "ur")]
+)
+async def test_the_language_asked_for_comes_first(splash, accept, first):
+    _, _, text = await met(splash, "adult.example", **{"Accept-Language": accept})
+
+    assert re.findall(r'<section lang="(..)"', text)[0] == first
+    assert f'<html lang="{first}"' in text
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
+async def test_every_method_and_path_gets_the_page(splash, method):
+    status, _, text = await met(splash, "adult.example", method, "/a/../%2e%2e/%ff//x?<script>alert(1)</script>")
+
+    assert status == 403
+    assert "<script" not in text
+
+
+async def test_head_gets_the_head(splash):
+    status, _, text = await met(splash, "adult.example", "HEAD")
+
+    assert (status, text) == (403, "")
+
+
+@pytest.mark.parametrize("host", ["<script>alert(1)</script>", "a..b", "", "192.0.2.1", "[2001:db8::1]:80", "x" * 300])
+async def test_a_host_that_is_no_name_is_not_printed_and_still_gets_a_page(splash, control, host):
+    status, _, text = await met(splash, host)
+
+    assert status == 404
+    assert "<script" not in text
+    assert control.asked[-1][0] is None
+
+
+async def test_the_host_and_the_clients_address_are_what_control_is_asked_about(splash, control):
+    await met(splash, "Adult.EXAMPLE.:80")
+
+    assert control.asked == [("adult.example", "127.0.0.1", "http")]
+
+
+async def test_a_request_line_in_absolute_form_outranks_the_host_field(splash, control):
+    text = await spoken(splash, b"GET http://adult.example/x HTTP/1.1\r\nHost: other.example\r\n\r\n")
+
+    assert text.startswith("HTTP/1.1 403 ")
+    assert control.asked[-1][0] == "adult.example"
+
+
+@pytest.mark.parametrize(
+    "request_octets",
+    [
+        b"OPTIONS * HTTP/1.1\r\nHost: adult.example\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: adult.example\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: adult.example\r\n\r\nGET / HTTP/1.1\r\nHost: free.example\r\n\r\n",
+    ],
+)
+async def test_odd_requests_get_one_page_and_the_connection_ends(splash, request_octets):
+    text = await spoken(splash, request_octets)
+
+    assert re.match(r"HTTP/1.[01] 403 ", text)
+    assert text.count("<!doctype html>") == 1
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 100000000", b"Transfer-Encoding: chunked"])
+async def test_a_body_that_never_comes_is_not_waited_for(splash, framing):
+    reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: adult.example\r\n" + framing + b"\r\n\r\n5\r\n")
+
+    text = await asyncio.wait_for(reader.readuntil(b"</html>"), 10)
+
+    assert text.startswith(b"HTTP/1.1 403 ")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def spoken(splash, octets):
+    """Everything that is answered until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
+    writer.write(octets)
+    text = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    await writer.wait_closed()
+    return text
+
+
+@pytest.mark.parametrize("state", ["dead", "hanging"])
+async def test_without_control_there_is_a_generic_page_with_help(splash, control, monkeypatch, state):
+    monkeypatch.setattr("mgmt.splash.app.EXPLAIN_TIMEOUT_S", 0.05)
+    control.fails = "connection refused"
+    control.hangs = state == "hanging"
+
+    status, _, text = await met(splash, "adult.example")
+
+    assert status == 403
+    assert "The reason cannot be shown right now" in text
+    assert 'href="tel:1121"' in text
+
+
+async def test_what_an_issuer_wrote_is_text_and_never_markup(splash, control):
+    control.decisions["ordered.example"] = {
+        "reason": "order",
+        "issuer": "<b>X",
+        "order_ref": "<script>1</script>",
+        "order_date": "\"'><",
+        "ground": "<img src=x>",
+    }
+
+    _, _, text = await met(splash, "ordered.example")
+
+    assert "<script" not in text and "<img" not in text and "<b>X" not in text
+    assert "&lt;script&gt;" in text
+
+
+async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(settings, control, clock):
+    async with TestServer(create_splash(settings, control, clock), host="::") as server, ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{server.port}/") as response:
+            assert response.status == 404
+
+    assert control.asked[-1][1] == "127.0.0.1"

@@ -1,0 +1,44 @@
+from dataclasses import replace
+
+import pytest
+
+from mgmt.splash.canned import REASON_GROUPS, canned_page
+
+STATUS = {"order": b"451 Unavailable For Legal Reasons", "csam": b"451 Unavailable For Legal Reasons"}
+
+
+@pytest.mark.parametrize("reason", REASON_GROUPS)
+def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(settings, reason):
+    before, after = canned_page(reason, settings)
+
+    head, _, body = (before + b"www.blocked.example" * bool(after) + after).partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"HTTP/1.1 " + STATUS.get(reason, b"403 Forbidden")
+    assert b"Connection: close" in lines and b"Cache-Control: no-store" in lines
+    assert not any(line.lower().startswith((b"content-length", b"transfer-encoding", b"set-cookie")) for line in lines)
+    assert any(line.startswith(b"Link: <https://isp.example>") for line in lines) == (reason in STATUS)
+    assert body.startswith(b"<!doctype html>") and body.rstrip().endswith(b"</html>")
+    assert 'lang="ur" dir="rtl"'.encode() in body and b'lang="en" dir="ltr"' in body
+    assert len(before) + len(after) <= 8000 - 253
+
+
+def test_the_stop_page_has_no_place_for_a_host(settings):
+    before, after = canned_page("csam", settings)
+
+    assert after == b""
+    assert b"host.mark" not in before
+
+
+@pytest.mark.parametrize("reason", sorted(set(REASON_GROUPS) - {"csam"}))
+def test_the_host_stands_between_the_parts_isolated_from_the_writing_around_it(settings, reason):
+    before, after = canned_page(reason, settings)
+
+    assert before.endswith(b'<bdi dir="ltr">') and after.startswith(b"</bdi>")
+    assert b"host.mark" not in before + after
+
+
+def test_a_reason_without_a_page_and_texts_that_are_too_long_are_refused(settings):
+    with pytest.raises(ValueError, match="no page for it"):
+        canned_page("weather", settings)
+    with pytest.raises(ValueError, match="more than 8000 octets"):
+        canned_page("order", replace(settings, isp_name="x" * 2000))

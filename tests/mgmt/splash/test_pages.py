@@ -1,0 +1,98 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mgmt.splash.pages import STATUS, Facts, compact_page, headers, page
+
+NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
+VOID = {"meta", "br", "input", "link"}
+BRIEF = Path(__file__).parents[4] / "shared/reference/portal.md"
+
+
+class Outline(HTMLParser):
+    """Checks that what is opened is closed, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def facts(reason):
+    return Facts(
+        reason, "a.example", "PTA", "R/1", "2026-08-03", "decency", "games", datetime(2026, 8, 4, 2, tzinfo=UTC)
+    )
+
+
+def text_of(html):
+    outline = Outline()
+    outline.feed(html)
+    outline.close()
+    assert outline.open == []
+    return " ".join("".join(outline.text).split())
+
+
+@pytest.mark.parametrize("reason", STATUS)
+@pytest.mark.parametrize("language", ["en", "ur"])
+def test_every_page_is_well_formed_and_below_30_kilobytes(settings, reason, language):
+    html = page(facts(reason), language, settings, NOW)
+
+    assert text_of(html)
+    assert len(html.encode()) < 30_000
+
+
+@pytest.mark.parametrize("reason", ["order", "csam", "category", "schedule", "pause", "security"])
+def test_every_compact_page_is_well_formed(settings, reason):
+    assert text_of(compact_page(facts(reason), settings))
+
+
+def test_a_page_works_with_nothing_configured_but_a_key(settings):
+    bare = type(settings)(pseudonym_key=bytes(16))
+
+    for reason in STATUS:
+        text = text_of(page(Facts(reason), "en", bare, NOW))
+        assert "None" not in text
+    assert "Link" not in headers("order", bare)
+
+
+def test_blocked_by_stands_only_on_what_was_imposed(settings):
+    assert {reason for reason in STATUS if "Link" in headers(reason, settings)} == {"order", "csam"}
+
+
+def test_an_urdu_morning_is_called_one(settings):
+    urdu = page(facts("schedule"), "ur", settings, NOW)
+
+    assert 'صبح <bdi dir="ltr">07:00</bdi> بجے کھلے گا' in urdu
+    evening = page(replace(facts("schedule"), until=datetime(2026, 8, 3, 17, tzinfo=UTC)), "ur", settings, NOW)
+    assert "صبح" not in evening
+
+
+@pytest.mark.skipif(not BRIEF.exists(), reason="the brief with the agreed texts is not here")
+def test_the_stop_page_is_the_agreed_text_word_for_word(settings):
+    full = replace(settings, iwf_portal_url="{iwf_portal_url}", self_help_url="{self_help_url}")
+    english = text_of(page(Facts("csam"), "en", full, NOW))
+    agreed = BRIEF.read_text().split("**(a) CSAM")[1].split("<div")[0].split("> **EN – ")[1]
+    values = {
+        "{list_owner}": settings.csam_list_owner,
+        "{ISP}": settings.isp_name,
+        "{ref}": settings.csam_reference,
+        "{list_owner_contact}": settings.csam_list_owner_contact,
+    }
+    agreed = agreed.replace('*(shown only while the node\'s log setting for this list is "counts only")*', "")
+    for key, value in values.items():
+        agreed = agreed.replace(key, value)
+
+    for line in agreed.replace("**", "").replace("\n>", "\n").splitlines():
+        assert " ".join(line.split()) in english

@@ -1,0 +1,128 @@
+import io
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from fastpath.image import open_image
+from fastpath.tables import TableSet
+from fastpath.verdict import Reason
+from parental import compile, store
+from parental.database import open_database, writing
+from parental.profile import Profile, lock_reason
+from parental.schedule import Interval, Schedule
+from parental.subscriber import Subscriber, parse_prefix
+
+NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
+SUBSCRIBERS, POLICY = 4, 5
+
+
+@pytest.fixture
+def conn(tmp_path):
+    engine = open_database(tmp_path / "filterd.db")
+    with writing(engine) as conn:
+        yield conn
+    engine.dispose()
+
+
+def line(number: int, *prefixes: str, profile: Profile | None = None) -> Subscriber:
+    return Subscriber(number, f"line {number}", tuple(map(parse_prefix, prefixes)), profile or Profile())
+
+
+class Images:
+    """The base of a moment, and the tables of it with a delta of now."""
+
+    def __init__(self, conn, folder):
+        self.conn, self.folder = conn, folder
+        self.base_revision = store.current_revision(conn)
+        self.subscribers = self._write("s1", SUBSCRIBERS, lambda out: compile.write_subscribers_base(conn, out, 1))
+        self.policy = self._write("p1", POLICY, lambda out: compile.write_policy_base(conn, out, 1, NOON))
+
+    def now(self) -> TableSet:
+        since = self.base_revision
+        subscribers = self._write(
+            "s2", SUBSCRIBERS, lambda out: compile.write_subscribers_delta(self.conn, out, 2, 1, since)
+        )
+        policy = self._write("p2", POLICY, lambda out: compile.write_policy_delta(self.conn, out, 2, 1, since, NOON))
+        return TableSet(None, None, self.subscribers, subscribers, self.policy, policy)
+
+    def _write(self, name, kind, write):
+        out = io.BytesIO()
+        assert write(out) == len(out.getvalue())
+        (self.folder / name).write_bytes(out.getvalue())
+        return open_image(self.folder / name, kind)
+
+
+def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(conn, tmp_path):
+    store.put_subscriber(conn, line(1, "192.0.2.1", "2001:db8:1::/48"))
+    store.put_subscriber(conn, line(2, "192.0.2.2"))
+    images = Images(conn, tmp_path)
+    now_s = int(NOON.timestamp())
+    assert images.now().decide(None, "192.0.2.1", now_s).reason == Reason.DEFAULT
+
+    store.pause(conn, 1, None)
+
+    tables = images.now()
+    assert tables.decide(None, "192.0.2.1", now_s).reason == Reason.PAUSE
+    assert tables.decide(None, "192.0.2.2", now_s).reason == Reason.DEFAULT
+    assert tables.decide(None, "2001:db8:1::5", now_s).reason == Reason.PAUSE
+
+
+def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path):
+    store.put_subscriber(conn, line(1, "192.0.2.0/25"))
+    store.put_subscriber(conn, line(2, "192.0.2.200"))
+    images = Images(conn, tmp_path)
+
+    store.put_subscriber(conn, line(1, "192.0.2.64/26"))
+    store.delete_subscriber(conn, 2)
+    store.put_subscriber(conn, line(3, "192.0.2.128/25"))
+
+    tables = images.now()
+    assert tables.subscriber_of("192.0.2.65") == 1
+    assert tables.subscriber_of("192.0.2.1") is None
+    assert tables.subscriber_of("192.0.2.200") == 3
+    assert tables.subscriber_of("192.0.2.129") == 3
+
+
+def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path):
+    store.put_subscriber(conn, line(1, "192.0.2.1"))
+    images = Images(conn, tmp_path)
+
+    store.put_subscriber(conn, line(1))
+    store.put_subscriber(conn, line(1, "192.0.2.1"))
+
+    assert images.now().subscriber_of("192.0.2.1") == 1
+
+
+@pytest.mark.parametrize("zone", ["Asia/Karachi", "Europe/Berlin", "America/St_Johns"])
+def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_path, zone):
+    profile = Profile(schedule=Schedule((Interval(6, 1380, 300), Interval(6, 150, 45), Interval(3, 600, 1)), zone))
+    store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
+
+    tables = Images(conn, tmp_path).now()
+
+    autumn = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the night in which Berlin turns its clocks
+    for start in (NOON, autumn):
+        for step in range(0, 8 * 24 * 60, 11):
+            at = start + timedelta(minutes=step, seconds=step % 60)
+            assert tables.decide(None, "192.0.2.1", int(at.timestamp())).reason == lock_reason(profile, at), at
+
+
+def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_path):
+    profile = Profile(frozenset({"adult", "gambling"}))
+    for number in range(1, 20):
+        store.put_subscriber(conn, line(number, f"192.0.2.{number}", profile=profile))
+
+    assert compile.profile_spec(profile, NOON).categories == 1 << 1 | 1 << 3
+    images = Images(conn, tmp_path)
+    assert images.policy.section_octets()[2] == 48
+
+
+def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn, tmp_path):
+    store.put_subscriber(conn, line(1))
+    store.put_subscriber(conn, line(2, "2001:db8::1"))
+
+    tables = Images(conn, tmp_path).now()
+
+    assert tables.subscriber_of("2001:db8::1") == 2
+    assert tables.subscriber_of(str(ip_network("192.0.2.0/24")[0])) is None

@@ -1,0 +1,53 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fastpath.verdict import Reason
+from parental.errors import BadProfile
+from parental.profile import UNTIL_RESUMED, Profile, lock_reason, next_lock_change
+from parental.schedule import Interval, Schedule
+
+NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)  # a Monday
+EVENING = Schedule((Interval(0, 20 * 60, 60),), "UTC")
+
+
+def at_hour(hour: int, minute: int = 0) -> datetime:
+    return NOON.replace(hour=hour, minute=minute)
+
+
+def test_a_category_that_is_none_is_refused_by_name():
+    with pytest.raises(BadProfile, match="'adlt' is none"):
+        Profile(frozenset({"adlt"}))
+
+
+def test_more_intervals_than_anybody_plans_are_refused():
+    with pytest.raises(BadProfile, match="101 intervals"):
+        Profile(schedule=Schedule(tuple(Interval(0, i, 1) for i in range(101))))
+
+
+def test_a_pause_locks_until_its_instant_and_outranks_the_schedule_as_a_reason():
+    profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(20, 30).timestamp()))
+
+    assert lock_reason(profile, at_hour(20, 29)) == Reason.PAUSE
+    assert lock_reason(profile, at_hour(20, 30)) == Reason.SCHEDULE
+    assert lock_reason(profile, at_hour(21)) == Reason.DEFAULT
+
+
+def test_a_pause_that_runs_into_closed_hours_changes_nothing_until_they_end():
+    profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(20, 30).timestamp()))
+
+    assert next_lock_change(profile, NOON) == at_hour(21)
+    assert next_lock_change(profile, at_hour(21)) == at_hour(20) + timedelta(days=7)
+
+
+def test_a_pause_that_ends_in_open_hours_changes_at_its_end():
+    profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(13).timestamp()))
+
+    assert next_lock_change(profile, NOON) == at_hour(13)
+
+
+def test_a_pause_until_resumed_never_ends_by_itself():
+    profile = Profile(schedule=EVENING, paused_until_s=UNTIL_RESUMED)
+
+    assert lock_reason(profile, NOON + timedelta(days=36500)) == Reason.PAUSE
+    assert next_lock_change(profile, NOON) is None

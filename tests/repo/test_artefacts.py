@@ -1,0 +1,86 @@
+"""What is shipped: the sdist can be built from, the wheel holds nothing but what runs, and it runs alone.
+
+`make dist` builds into dist/ and says so in FILTERD_DIST; otherwise both are built here.
+"""
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.long
+
+Files = Callable[..., list[Path]]
+
+
+@pytest.fixture(scope="session")
+def artefacts(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if built := os.environ.get("FILTERD_DIST"):
+        return root / built
+    to = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "build", "--outdir", to, root], check=True, capture_output=True)
+    return to
+
+
+@pytest.fixture(scope="session")
+def wheel(artefacts: Path) -> Path:
+    [path] = artefacts.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="session")
+def wheel_names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="session")
+def sdist_names(artefacts: Path) -> set[str]:
+    [path] = artefacts.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_the_sdist_holds_every_source_file(sdist_names: set[str], files: Files, packages: tuple[str, ...]) -> None:
+    sources = {str(path) for path in files(under=packages)}
+
+    assert sources - sdist_names == set()
+
+
+def test_the_sdist_holds_tests_units_and_manual(sdist_names: set[str], files: Files) -> None:
+    assert {str(path) for path in files(under=("tests", "systemd", "docs"))} - sdist_names == set()
+
+
+def test_the_sdist_holds_nothing_that_was_built(sdist_names: set[str]) -> None:
+    assert {name for name in sdist_names if name.endswith((".so", ".pyc")) or name.startswith("build/")} == set()
+
+
+def test_the_wheel_holds_no_c_and_no_tests(wheel_names: set[str]) -> None:
+    tops = {name.split("/")[0] for name in wheel_names}
+
+    assert {name for name in wheel_names if name.endswith((".c", ".h", ".pyx", ".pxd"))} == set()
+    assert tops & {"tests", "bench", "docs", "systemd"} == set()
+
+
+def test_the_wheel_holds_every_module_and_page(wheel_names: set[str], files: Files, packages: tuple[str, ...]) -> None:
+    expected = {str(path) for path in files(".py", ".pyi", ".html", ".css", ".js", ".svg", under=packages)}
+    compiled = {f"fastpath/{path.stem}" for path in files(".pyx")}
+
+    assert expected - wheel_names == set()
+    assert compiled - {name.split(".")[0] for name in wheel_names if name.endswith(".so")} == set()
+
+
+def test_the_wheel_runs_in_a_clean_place(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "clean", with_pip=True)
+    clean = tmp_path / "clean/bin"
+    subprocess.run([clean / "pip", "install", "-q", wheel], check=True, cwd=tmp_path)
+
+    asked = [clean / "filterd", "--help"]
+    shown = subprocess.run(asked, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    assert "check-config" in shown

@@ -1,0 +1,71 @@
+"""What the documents say exists: commands and targets."""
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from docs.generate import pages
+
+CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+MAKE = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo )make ((?:[a-z]+ ?)+)", re.MULTILINE)
+FILTERD = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo |bin/)filterd ([a-z][a-z-]+)", re.MULTILINE)
+
+Files = Callable[..., list[Path]]
+
+
+def code_of(text: str) -> str:
+    """What stands in code blocks and code spans, one a line."""
+    return "\n".join(block or span for block, span in CODE.findall(text))
+
+
+@pytest.fixture(scope="session")
+def manual(root: Path, files: Files) -> str:
+    pages = [Path("README.md"), *files(".md", under=("docs",))]
+    return "\n".join(code_of((root / page).read_text()) for page in pages if (root / page).exists())
+
+
+def test_every_make_target_that_is_written_about_exists(root: Path, manual: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), re.MULTILINE))
+
+    assert {name for line in MAKE.findall(manual) for name in line.split()} - targets == set()
+
+
+def test_every_make_target_is_one_line_in_the_help(root: Path) -> None:
+    lines = (root / "Makefile").read_text().splitlines()
+    targets = {line.split(":")[0] for line in lines if re.match(r"[a-z]+:", line)}
+
+    assert {line.split(":")[0] for line in lines if re.match(r"[a-z]+:.*## \S", line)} == targets - {"packages"}
+
+
+def test_every_command_that_is_written_about_exists(root: Path, manual: str) -> None:
+    unknown = []
+    for name in sorted(set(FILTERD.findall(manual))):
+        asked = subprocess.run([sys.executable, "-m", "filterd", name, "--help"], capture_output=True, cwd=root)
+        if asked.returncode != 0:
+            unknown.append(name)
+
+    assert unknown == []
+
+
+def test_the_generated_pages_say_what_the_code_says(root: Path) -> None:
+    written = {name: (root / "docs" / name).read_text() for name in pages()}
+
+    assert written == pages()
+
+
+def test_the_example_configuration_has_every_key(root: Path) -> None:
+    example = (root / "docs/filterd.example.yaml").read_text()
+    keys = {word for word in re.findall(r"`/(\S+)`", pages()["configuration.md"]) for word in word.split("/")} - {"N"}
+
+    assert {key for key in keys if not re.search(rf"\b{key}:", example)} == {"allow_public_suffix"}
+
+
+def test_the_changelog_has_an_unreleased_part(root: Path) -> None:
+    assert "\n## [Unreleased]\n" in (root / "CHANGELOG.md").read_text()
+
+
+def test_code_is_taken_from_blocks_and_spans() -> None:
+    assert code_of("a `make x` b\n```sh\nfilterd run\n```\nmake y") == "make x\nfilterd run\n"

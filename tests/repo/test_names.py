@@ -1,0 +1,59 @@
+"""Package and module names: six that are ours, none that would meet dnspython's or systemd's."""
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+# Every module of dnspython from 2.0 to 2.9: a foreign `import dns.resolver` must fail, not find ours.
+_NAMES = """
+    _asyncbackend _asyncio_backend _curio_backend _ddr _features _file_util _immutable_attr _immutable_ctx _no_ssl
+    _render_util _text_util _tls_util _trio_backend asyncbackend asyncquery asyncresolver btree btreezone dnssec
+    dnssecalgs dnssectypes e164 edns entropy enum exception flags grange hash immutable inet ipv4 ipv6 message name
+    namedict nameserver node opcode query quic rcode rdata rdataclass rdataset rdatatype rdtypes renderer resolver
+    reversename rrset serial set style tokenizer transaction tsig tsigkeyring ttl update version versioned win32util
+    wire wirebase wiredata xfr zone zonefile zonetypes _compat
+"""
+DNSPYTHON = set(_NAMES.split())
+SAY_NOTHING = {"user", "users", "manager", "handler", "handlers", "helper", "helpers", "util", "utils", "data", "info"}
+
+Files = Callable[..., list[Path]]
+
+
+def test_no_module_of_dns_is_called_like_one_of_dnspython(files: Files) -> None:
+    assert [path for path in files(under=("dns",)) if path.parts[1].split(".")[0] in DNSPYTHON] == []
+
+
+def test_our_six_names_are_claimed_by_nobody_else_here(packages: tuple[str, ...]) -> None:
+    claimed = packages_distributions()
+
+    assert {name: who for name in packages if (who := set(claimed.get(name, ())) - {"filterd"})} == {}
+
+
+def test_folders_that_are_no_packages_have_no_init(files: Files) -> None:
+    inits = [path for path in files(".py", under=("systemd", "tests", "bench", "docs")) if path.name == "__init__.py"]
+
+    assert inits == []
+
+
+def test_the_six_packages_are_all_there_is_at_the_top(files: Files, packages: tuple[str, ...]) -> None:
+    tops = {path.parts[0] for path in files(".py") if len(path.parts) == 2 and path.name == "__init__.py"}
+
+    assert tops == set(packages)
+
+
+def test_every_package_folder_is_listed_for_installation(root: Path, files: Files, packages: tuple[str, ...]) -> None:
+    listed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+
+    folders = {".".join(path.parent.parts) for path in files(".py", under=packages)}
+
+    assert sorted(folders) == listed
+
+
+def test_every_folder_with_python_in_it_has_an_init(root: Path, files: Files, packages: tuple[str, ...]) -> None:
+    folders = {path.parent for path in files(".py", under=packages)}
+
+    assert [folder for folder in sorted(folders) if not (root / folder / "__init__.py").exists()] == []
+
+
+def test_a_module_is_named_by_its_concept(files: Files, packages: tuple[str, ...]) -> None:
+    assert [path for path in files(".py", ".pyx", under=packages) if path.stem in SAY_NOTHING] == []

@@ -1,0 +1,58 @@
+import pytest
+from support.lists import complaints, items, rules
+
+from fastpath.verdict import Action, Mode
+from rules.errors import BadList
+from rules.formats.plain import IS_URL, iter_rules
+from rules.rule import Rule
+
+
+def test_a_name_a_line_is_a_rule_with_its_line() -> None:
+    found = items(iter_rules, "\n# a comment\nBad.Example.\r\n\n  worse.example  # why\n", Mode.EXACT)
+
+    assert found == [
+        Rule(b"\x03bad\x07example\x00", Mode.EXACT, Action.NO_ACTION, 3),
+        Rule(b"\x05worse\x07example\x00", Mode.EXACT, Action.NO_ACTION, 5),
+    ]
+
+
+@pytest.mark.parametrize("line", ["*.bad.example", ".bad.example", "*.bad.example # all of it"])
+def test_a_wildcard_or_a_dot_before_a_name_means_the_subtree(line: str) -> None:
+    assert rules(items(iter_rules, line, Mode.EXACT)) == [("bad.example", Mode.SUBTREE)]
+
+
+def test_an_international_name_is_read() -> None:
+    assert rules(items(iter_rules, "bücher.example\n")) == [("xn--bcher-kva.example", Mode.SUBTREE)]
+
+
+def test_one_bad_line_costs_only_itself() -> None:
+    found = items(iter_rules, "a.example\n  b c.example\nd.example\n192.0.2.1\n*.\n")
+
+    assert rules(found) == [("a.example", Mode.SUBTREE), ("d.example", Mode.SUBTREE)]
+    assert complaints(found) == [
+        (2, 3, "holds a character that no host name may hold"), (4, 1, "is an address"), (5, 1, "is empty"),
+    ]
+
+
+def test_a_url_is_reported_with_what_to_do() -> None:
+    assert complaints(items(iter_rules, "http://bad.example/\n")) == [(1, 1, IS_URL)]
+
+
+def test_a_line_with_a_hidden_octet_is_reported_even_in_a_comment() -> None:
+    found = items(iter_rules, b"bad.example # \xe2\x80\xae\nbad\0.example\n" + b"x" * 3000 + b"\n")
+
+    assert [(line, column) for line, column, _ in complaints(found)] == [(1, 15), (2, 4), (3, 2049)]
+    assert rules(found) == []
+
+
+def test_a_page_instead_of_a_list_is_refused() -> None:
+    with pytest.raises(BadList):
+        items(iter_rules, "<!doctype html><p>not found")
+
+
+def test_lines_are_read_one_by_one() -> None:
+    def lines() -> object:
+        yield b"a.example\n"
+        raise AssertionError("read too far")
+
+    assert next(iter_rules(lines(), Mode.EXACT)).line == 1  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+import pytest
+from support.lists import actions, complaints, items, rules
+
+from fastpath.verdict import Action, Mode
+from rules.errors import BadList
+from rules.formats.rpz import (
+    BAD_DIRECTIVE,
+    EVERY_NAME,
+    LOCAL_DATA,
+    NO_RECORD,
+    OTHER_TRIGGER,
+    OUTSIDE,
+    UNCLOSED,
+    iter_rules,
+)
+
+HEAD = """$TTL 60
+@ IN SOA localhost. root.localhost. (
+      2026080401 ; serial
+      300 60 86400 60 )
+  IN NS localhost.
+"""
+
+
+def test_a_zone_file_gives_its_rules_as_written() -> None:
+    text = HEAD + "bad.example    CNAME .\n*.bad.example  CNAME .\nok.bad.example CNAME rpz-passthru.\n"
+
+    assert actions(items(iter_rules, text, Mode.EXACT)) == [
+        ("bad.example", Mode.EXACT, Action.NXDOMAIN),
+        ("bad.example", Mode.BELOW, Action.NXDOMAIN),
+        ("ok.bad.example", Mode.EXACT, Action.PASSTHRU),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "action"),
+    [(".", Action.NXDOMAIN), ("*.", Action.NODATA), ("rpz-passthru.", Action.PASSTHRU), ("RPZ-Drop.", Action.DROP),
+     ("rpz-tcp-only.", Action.TCP_ONLY), ("bad.example", Action.PASSTHRU)],
+)
+def test_the_target_says_the_action(target: str, action: Action) -> None:
+    found = items(iter_rules, f"bad.example CNAME {target}", Mode.EXACT)
+
+    assert actions(found) == [("bad.example", Mode.EXACT, action)]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["a.example CNAME .", "a.example 300 IN CNAME .", "a.example IN 5m cname . ; why", "A.Example\tIN\tCNAME\t.",
+     "a.example IN CNAME ( . )", "a.example ( CNAME\n . )"],
+)
+def test_a_record_is_read_in_every_spelling(record: str) -> None:
+    assert rules(items(iter_rules, record, Mode.EXACT)) == [("a.example", Mode.EXACT)]
+
+
+@pytest.mark.parametrize(
+    ("head", "owner"),
+    [("$ORIGIN rpz.test.\n", "a.example"), ("$ORIGIN rpz.test.\n", "a.example.rpz.test."),
+     ("rpz.test. SOA . . 1 1 1 1 1\n", "A.Example.RPZ.test."),
+     ("$ORIGIN rpz.test.\n@ SOA . . 1 1 1 1 1\n$ORIGIN example.rpz.test.\n", "a"),
+     ("$ORIGIN rpz.test.\n$ORIGIN example\n", "a"), ("", "a.example."), ("@ SOA . . 1 1 1 1 1\n", "a.example")],
+)
+def test_owners_are_relative_to_the_zone(head: str, owner: str) -> None:
+    assert rules(items(iter_rules, f"{head}{owner} CNAME .\n", Mode.EXACT)) == [("a.example", Mode.EXACT)]
+
+
+def test_an_owner_outside_of_the_zone_is_reported() -> None:
+    assert complaints(items(iter_rules, "$ORIGIN rpz.test.\n  \na.example. CNAME .\n")) == [(3, 1, OUTSIDE)]
+
+
+def test_an_owner_that_is_left_out_is_the_one_before() -> None:
+    found = items(iter_rules, "a.example TXT \"why; (this)\"\n  CNAME .\n", Mode.EXACT)
+
+    assert rules(found) == [("a.example", Mode.EXACT)]
+    assert complaints(found) == [(1, 11, LOCAL_DATA)]
+
+
+@pytest.mark.parametrize(
+    "owner", ["24.0.2.0.192.rpz-ip", "32.1.2.0.192.rpz-client-ip", "ns.example.rpz-nsdname", "32.1.2.0.192.rpz-nsip"],
+)
+def test_triggers_by_address_or_name_server_are_reported(owner: str) -> None:
+    text = f"$ORIGIN rpz.test.\nok.example CNAME .\n{owner} CNAME .\n"
+
+    assert complaints(items(iter_rules, text)) == [(3, 1, OTHER_TRIGGER)]
+
+
+@pytest.mark.parametrize(
+    "data", ["A 192.0.2.1", "AAAA 2001:db8::1", "CNAME garden.example.", "CNAME *.garden.example.", "TXT x"],
+)
+def test_local_data_is_reported(data: str) -> None:
+    found = items(iter_rules, f"a.example {data}\n")
+
+    assert rules(found) == []
+    assert [(line, reason) for line, _, reason in complaints(found)] == [(1, LOCAL_DATA)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("* CNAME .", EVERY_NAME), ("@ CNAME .", EVERY_NAME), ("$INCLUDE other.zone", BAD_DIRECTIVE),
+     ("a.example CNAME . x", NO_RECORD),
+     ("a.example", NO_RECORD), ("a.example \"x", NO_RECORD), ("  CNAME .", NO_RECORD), ("a.example ( CNAME", UNCLOSED),
+     ("a.*.example CNAME .", "holds a character that no host name may hold"), ("192.0.2.1 CNAME .", "is an address")],
+)
+def test_what_is_no_rule_is_reported(line: str, reason: str) -> None:
+    found = items(iter_rules, line)
+
+    assert rules(found) == []
+    assert [item[2] for item in complaints(found)] == [reason]
+
+
+def test_a_parenthesis_that_is_never_closed_does_not_cost_the_rest_of_the_zone() -> None:
+    found = items(iter_rules, "a.example TXT (\n" + "".join(f"n{i}.example CNAME .\n" for i in range(200)), Mode.EXACT)
+
+    assert len(rules(found)) == 200
+    assert complaints(found) == [(1, 15, UNCLOSED)]
+
+
+def test_a_source_may_say_that_bare_owners_mean_subtrees() -> None:
+    assert rules(items(iter_rules, "a.example CNAME .\n*.b.example CNAME .", Mode.SUBTREE)) == [
+        ("a.example", Mode.SUBTREE), ("b.example", Mode.BELOW),
+    ]
+
+
+def test_a_page_instead_of_a_zone_is_refused() -> None:
+    with pytest.raises(BadList):
+        items(iter_rules, "<html>")
+
+
+def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() -> None:
+    found = items(iter_rules, "a..example TXT x\n  CNAME .\n")
+
+    assert complaints(found) == [(1, 12, LOCAL_DATA), (2, 1, "has an empty label")]

@@ -1,0 +1,102 @@
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rules.canonical import canonical_name, canonical_octets, canonical_wire
+from rules.errors import BadName
+
+LABELS = st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=63)
+NAMES = st.lists(LABELS, min_size=1, max_size=3).map(lambda labels: ".".join([*labels, "example"]))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["bad.example", "BAD.Example", "bad.example.", "bad.example:443", "Bad.EXAMPLE.:80", "bad.example:",
+     "ｂａｄ.example", "bad。example", "b\u00adad.example"],
+)
+def test_all_spellings_of_a_name_become_one(spelling: str) -> None:
+    assert canonical_name(spelling) == "bad.example"
+    assert canonical_wire(spelling) == b"\x03bad\x07example\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("bücher.example", "xn--bcher-kva.example"), ("BÜCHER.example", "xn--bcher-kva.example"),
+     ("bu\u0308cher.example", "xn--bcher-kva.example"), ("faß.example", "xn--fa-hia.example"),
+     ("پاکستان.example", "xn--mgbai9azgqp6j.example"), ("☃.example", "xn--n3h.example"),
+     ("XN--BCHER-KVA.example", "xn--bcher-kva.example")],
+)
+def test_an_international_name_becomes_its_a_label_without_transitional_mapping(text: str, name: str) -> None:
+    assert canonical_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["192.0.2.1", "192.0.2.1:80", "192.0.2.1.", "0300.0.2.1", "0xc0.0.2.1", "192.513", "3221225985", "0xC0000201",
+     "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "::ffff:192.0.2.1", "fe80::1%eth0", "１９２.0.2.1"],
+)
+def test_an_address_in_any_spelling_is_no_name(address: str) -> None:
+    with pytest.raises(BadName, match="is an address"):
+        canonical_name(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "is empty"), (".", "is empty"), (":80", "is empty"), ("a..example", "has an empty label"),
+     (".example", "has an empty label"), ("example..", "has an empty label"), ("a b.example", "holds a character"),
+     ("a/b.example", "holds a character"), ("a\0.example", "holds a character"), ("a:b:c.example", "holds a character"),
+     ("[bad.example", "holds a character"), ("bad.example:http", "has a port"), ("bad.example:65536", "has a port"),
+     ("bad.example:１", "has a port"), ("a" * 64 + ".example", "has a label longer"),
+     ("a." * 124 + "example", "is longer than 253"), ("bad.example.123", "ends in a number"),
+     ("\ud800.example", "is no valid international name"), ("bad：80.example", "holds a character")],
+)
+def test_what_is_no_name_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(BadName, match=reason):
+        canonical_name(text)
+
+
+def test_octets_that_are_not_utf8_are_refused_with_the_reason() -> None:
+    with pytest.raises(BadName, match="is not UTF-8"):
+        canonical_octets(b"b\xfcd.example")
+
+
+def test_a_name_of_253_octets_and_labels_of_63_are_the_longest() -> None:
+    longest = ".".join(["a" * 63] * 3 + ["b" * 61])
+
+    assert canonical_name(longest) == longest
+    with pytest.raises(BadName):
+        canonical_name("a" + longest)
+
+
+@given(st.text())
+@example("xn--é.example")
+@example("İ.example")
+@example("1.2.3.4։80")
+def test_any_text_becomes_a_name_that_stays_as_it_is_or_is_refused(text: str) -> None:
+    try:
+        name = canonical_name(text)
+    except BadName as bad:
+        assert bad.reason
+    else:
+        assert canonical_name(name) == name
+        assert name.isascii() and name == name.lower()
+
+
+@given(st.binary())
+def test_any_octets_become_a_wire_name_or_are_refused(octets: bytes) -> None:
+    try:
+        wire = canonical_octets(octets)
+    except BadName as bad:
+        assert bad.reason
+    else:
+        assert wire.endswith(b"\0")
+        assert wire == canonical_wire(octets.decode())
+
+
+@given(NAMES, st.randoms(), st.sampled_from(["", ".", ":443", ".:443"]))
+def test_letter_case_final_dot_and_port_never_matter(name: str, draw: object, end: str) -> None:
+    spelled = "".join(draw.choice((c.upper(), c.lower())) for c in name)  # type: ignore[attr-defined]
+
+    assert canonical_name(spelled + end) == name

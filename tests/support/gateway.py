@@ -1,0 +1,47 @@
+"""A gate in the gateway of the lab: rules, images, loop.   python gateway.py FOLDER closed|open;  ends with SIGTERM.
+
+FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.
+"""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from support.images import Images
+
+from fastpath.loop_gate import GateLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode, Reason
+from filterd.kernel import Kernel, Rules
+
+QUEUES = Path("/proc/net/netfilter/nfnetlink_queue")
+PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
+
+
+def serve(folder: Path, policy: str) -> None:
+    """Put the rules in force and serve queue 0 until SIGTERM."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
+    handoff.give(TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)])))
+    is_closed = int(policy == "closed")
+    pages = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
+    gate = GateLoop(0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=is_closed)
+    loop = threading.Thread(target=gate.run)
+    loop.start()
+    kernel = Kernel()
+    kernel.apply(Rules(ports=(80, 443), n_queues=1, is_open_when_dead=not is_closed))
+    while loop.is_alive() and not QUEUES.read_text():
+        stopped.wait(0.01)
+    (folder / "ready").touch()
+    while loop.is_alive() and not stopped.wait(0.1):
+        reporter.tend()
+    kernel.remove()
+    gate.stop()
+    loop.join()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2])

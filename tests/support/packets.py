@@ -1,0 +1,61 @@
+"""Builders that the packet tests share: TCP segments of one client, ClientHellos, request heads."""
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+
+SYN, ACK, FIN, RST, PSH = 0x02, 0x10, 0x01, 0x04, 0x08
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One TCP connection as its client sends it."""
+
+    src: str = "192.0.2.1"
+    dst: str = "198.51.100.1"
+    sport: int = 40000
+    dport: int = 443
+    isn: int = 1000  # sequence number of the first octet
+
+    def segment(self, at: int, payload: bytes, flags: int = ACK | PSH) -> bytes:
+        """An IP packet with `payload` at stream position `at`."""
+        seq = (self.isn + at) & 0xFFFFFFFF
+        tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, seq, 77777, 5 << 4, flags, 512, 0, 0) + payload
+        src, dst = ipaddress.ip_address(self.src).packed, ipaddress.ip_address(self.dst).packed
+        if len(src) == 4:
+            return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + src + dst + tcp
+        return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + src + dst + tcp
+
+    def mark(self, state: int) -> int:
+        """The mark that the kernel gives a queued packet of this connection."""
+        return (self.isn & 0xFFFFFF) << 8 | 0x80 | state
+
+
+def server_name(*names: bytes) -> bytes:
+    """A server_name extension."""
+    entries = b"".join(struct.pack("!BH", 0, len(name)) + name for name in names)
+    return struct.pack("!HHH", 0, len(entries) + 2, len(entries)) + entries
+
+
+def hello_message(*names: bytes, padding: int = 0) -> bytes:
+    """A ClientHello handshake message; without names there is no server_name extension."""
+    extensions = (server_name(*names) if names else b"") + struct.pack("!HH", 21, padding) + bytes(padding)
+    body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
+    body += struct.pack("!H", len(extensions)) + extensions
+    return b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+def records(message: bytes, size: int = 16384, kind: int = 22) -> bytes:
+    """A message in TLS records of `size` octets."""
+    pieces = [message[i : i + size] for i in range(0, len(message), size)]
+    return b"".join(struct.pack("!BHH", kind, 0x0301, len(piece)) + piece for piece in pieces)
+
+
+def hello(*names: bytes, padding: int = 0) -> bytes:
+    """A ClientHello in one record."""
+    return records(hello_message(*names, padding=padding))
+
+
+def request(host: bytes, target: bytes = b"/", method: bytes = b"GET", more: bytes = b"") -> bytes:
+    """An HTTP/1.1 request head."""
+    return method + b" " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n" + more + b"\r\n"
