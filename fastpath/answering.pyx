@@ -21,7 +21,7 @@ from fastpath.dnsmsg cimport (DNS_HEADER, EDE_NONE, RCODE_FORMERR, RCODE_NOERROR
                               RCODE_REFUSED, parse_query, write_block, write_error)
 from fastpath.spool cimport Reporter, note_block
 from fastpath.tables cimport Handoff, judge
-from fastpath.verdict cimport (C_DNS, DROP, Decision, NODATA, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY)
+from fastpath.verdict cimport (C_DNS, DROP, Decision, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY)
 
 import ipaddress
 
@@ -162,6 +162,7 @@ cdef class StreamAnswering:
         cdef Question q
         cdef bytes packed = ipaddress.ip_address(client.partition("%")[0]).packed
         cdef size_t n = len(query)
+        cdef uint8_t version = 4 if len(packed) == 4 else 6
         cdef Outcome outcome
         if n > sizeof(self.buffer):
             raise ValueError(f"{client}: a query of {n} octets; not answered; at most {MESSAGE_OCTETS} fit a stream")
@@ -170,7 +171,7 @@ cdef class StreamAnswering:
         self.state.now_ns = now_ns
         self.state.now_s = now_ns // 1_000_000_000
         count(self._reporter.shared.counters, CNT_DNS_TCP_QUERIES, 1)
-        outcome = answer_query(&self.state, self.buffer, &n, sizeof(self.buffer), packed, 4 if len(packed) == 4 else 6, &q)
+        outcome = answer_query(&self.state, self.buffer, &n, sizeof(self.buffer), packed, version, &q)
         if outcome == FORWARD:
             return None
         return self.buffer[:n] if outcome == ANSWER else b""

@@ -36,7 +36,7 @@ cdef struct Flow:
     int64_t used_s
     int64_t base            # stream position of window[0]
     int64_t next            # stream position that is judged next
-    int64_t body            # stream position where the body of the last head begins; == next: no body, or looked through
+    int64_t body            # where the body of the last head begins; == next: there is none, or it is looked through
     int64_t top             # highest stream position accepted
     uint32_t have           # octets of the window that are there without a gap
     uint32_t high           # octets of the window up to the last one that is there

@@ -4,8 +4,8 @@ An answer is believed when it arrives on the socket the query left by (a connect
 address, at a port the kernel drew), with the id drawn for it, and with the same question.
 
 Invariants: no allocation after open_inflight(); memory is bounded: when every slot waits, the oldest is given up and
-counted as lost; a slot is in the ring exactly while its id is taken; all deadlines are equally far away when they begin,
-so the ring is in order of deadline.
+counted as lost; a slot is in the ring exactly while its id is taken; all deadlines are equally far away when they
+begin, so the ring is in order of deadline.
 Source: RFC 5452 §9.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -94,7 +94,8 @@ cdef Waiting* begin_waiting(InFlight* t, uint8_t upstream_socket, int64_t deadli
     return w
 
 
-cdef Waiting* find_waiting(InFlight* t, uint8_t upstream_socket, uint16_t upstream_id, uint64_t question) noexcept nogil:
+cdef Waiting* find_waiting(InFlight* t, uint8_t upstream_socket, uint16_t upstream_id,
+                           uint64_t question) noexcept nogil:
     """Who waits for this answer, or NULL.  Another question under a waiting id leaves the wait as it is."""
     cdef uint16_t slot = t.slot_of[<size_t>upstream_socket * IDS + upstream_id]
     if slot == 0 or t.slots[slot].question != question:

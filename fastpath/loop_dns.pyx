@@ -2,9 +2,9 @@
 
     turn = poll → take_tables → give up expired queries → each listener's batch → each upstream socket's batch
 
-A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the address
-that the query came to.  What is let go leaves by one of several connected sockets under a random id; the answer is
-matched, gets the client's id back and goes home the same way.
+A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the
+address that the query came to. What is let go leaves by one of several connected sockets under a random id; the
+answer is matched, gets the client's id back and goes home the same way.
 
 Invariants: one thread runs a loop; nothing is allocated after __cinit__; only sockets, the clock and the handover are
 touched; every datagram ends as an answer, a forward or a count.

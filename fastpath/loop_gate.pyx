@@ -1,4 +1,4 @@
-"""The gate's loop: queue batch → judge_packet() → verdict batch, and the injected packets.  One thread, no Python in it.
+"""The gate's loop: queue batch → judge_packet() → verdict batch and injected packets.  One thread, no Python in it.
 
 *Invariants*
 - Every packet received gets a verdict, in the order of arrival, so that one batch verdict covers a run of equal marks.
@@ -27,8 +27,8 @@ from fastpath.spool cimport Reporter
 from fastpath.tables cimport Handoff, Handover, take_tables
 from fastpath.tls cimport HELLO_OCTETS
 from fastpath.udp cimport (
-    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, in6_addr, in_addr, iovec, mmsghdr, poll, pollfd, read, recvmmsg,
-    socklen_t, timespec)
+    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, in6_addr, in_addr, iovec, mmsghdr, poll, pollfd, read,
+    recvmmsg, socklen_t, timespec)
 
 from fastpath.nfqueue import open_queue
 

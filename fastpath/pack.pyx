@@ -21,6 +21,7 @@ from fastpath.layout cimport *
 from fastpath.name cimport Name, name_from_wire
 from fastpath.names cimport bloom_bits, hash_suffixes, reduce_to
 from fastpath.siphash cimport siphash128
+from fastpath.verdict cimport NO_ACTION, TCP_ONLY
 
 cdef extern from "<stdlib.h>" nogil:
     void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil, void* with_)
@@ -147,6 +148,8 @@ cdef class NamesBuilder:
             raise ValueError(f"list {list}: there are {len(self._lists)}")
         if not 1 <= mode <= 3:
             raise ValueError(f"mode {mode}: 1 exact, 2 subtree, 3 below")
+        if not (0 <= action <= TCP_ONLY or action == NO_ACTION):
+            raise ValueError(f"action {action}: 0 to {TCP_ONLY}, or {NO_ACTION} for the list's own")
         self._append(wire, list, mode, action, order, self._lists[list].confidential)
 
     def drop(self, wire: bytes) -> None:

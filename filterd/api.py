@@ -47,7 +47,8 @@ def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | 
     try:
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
-        raise Refused(_words(refusal.code, refusal.read())) from refusal
+        with refusal:
+            raise Refused(_words(refusal.code, refusal.read())) from refusal
     except OSError as reason:
         raise Missing(
             f"{args.api}: {getattr(reason, 'reason', reason)}; nothing done; start filterd run or give --api"

@@ -84,7 +84,7 @@ class Control:
         return self._receipt("names", began, acks)
 
     async def policy_changed(self) -> Message:
-        """Put subscribers, profiles and locks in force as the database has them now; the kernel first: a lock hurries."""
+        """Put subscribers, profiles and locks in force as the database has them; the kernel first: a lock hurries."""
         began = time.monotonic()
         async with self._publishing:
             refreshed = await asyncio.to_thread(self.locks.refresh, datetime.now(UTC))
@@ -92,12 +92,12 @@ class Control:
         return self._receipt("policy", began, acks) | {"connections_ended": refreshed.n_cut}
 
     async def renew_people(self) -> None:
-        """New bases of subscribers and policy; once a day, as a policy image knows only two turns of a zone's clocks."""
+        """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
         async with self._publishing:
             await self._publish(self._write_people_bases)
 
     def explain(self, name: str | None, address: str | None, channel: str) -> Message:
-        """What is decided for a name and an address.   Raises ValueError for a name, channel or address that is none."""
+        """What is decided for a name and an address.   Raises ValueError for one that is none, or a channel."""
         if channel not in CHANNELS:
             raise ValueError(f"channel {channel!r}: none; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)

@@ -5,22 +5,13 @@ Invariant: entries of a confidential list are never told; that one speaks is.   
 
 from typing import Any
 
+from dns.answers import EDE_OF, NO_EDE
 from fastpath.name import to_text
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Reason
 from rules.canonical import canonical_wire
 
 CHANNELS = ("dns", "sni", "http", "quic")
-
-# RFC 8914 §4: 16 Censored, 17 Filtered, 15 Blocked
-EDE_OF_REASON = {
-    Reason.CSAM: 16,
-    Reason.ORDER: 16,
-    Reason.PAUSE: 17,
-    Reason.SCHEDULE: 17,
-    Reason.CATEGORY: 17,
-    Reason.SECURITY: 15,
-}
 
 
 def explain(tables: TableSet, wire: bytes | None, address: str | None, at_s: int, channel: str) -> dict[str, Any]:
@@ -37,11 +28,18 @@ def explain(tables: TableSet, wire: bytes | None, address: str | None, at_s: int
             {"list": match.list, "rule": match.rule, "mode": word(match.mode)}
             for match in (tables.matches(wire) if wire is not None else [])
         ],
-        "ede": EDE_OF_REASON.get(decision.reason) if is_block and channel == "dns" else None,
+        "ede": _ede(decision.reason) if is_block and channel == "dns" else None,
         "enforceability": "enforced" if is_block else None,
         "generations": tables.generations,
         "subscriber": decision.subscriber,
     }
+
+
+def dns_answer(action: str, qtype: str) -> str | None:
+    """What a query of a type is answered with; None: whatever the upstream says.   Source: semantics §4."""
+    if action == "splash":
+        return "splash address" if qtype in ("A", "AAAA") else "nodata"
+    return None if action == "passthru" else action
 
 
 def host_of(given: str) -> str:
@@ -60,3 +58,8 @@ def explain_text(tables: TableSet, given: str, address: str | None, at_s: int, c
 def word(value: Action | Reason | Any) -> str:
     """An enum's value as commands and records write it."""
     return str(value.name).lower().replace("_", "-")
+
+
+def _ede(reason: Reason) -> int | None:
+    code = EDE_OF[reason]
+    return None if code == NO_EDE else code

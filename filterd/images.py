@@ -79,7 +79,7 @@ class ImageStore:
         prune(self.directory)
 
     def publish_people(self, conn: Connection, at: datetime) -> None:
-        """Put subscribers and their policy in force as of `at`.   conn: one transaction, so that both are of one moment."""
+        """Put subscribers and policy in force as of `at`.   conn: one transaction, so that both are of one moment."""
         changes = current_revision(conn) - self._people_revision
         if self._has_people_base and changes <= CHANGES_OF_A_DELTA:
             self._publish_people_deltas(conn, at)

@@ -92,7 +92,7 @@ class Inspector:
         if not seen.payload:
             return
         if key not in self._flows:
-            self._remember(key, Stream())
+            self._remember(key, Stream(seen.seq & 0xFFFFFF))  # we came late: what we see first counts as the begin
         self._flows.move_to_end(key)
         stream = self._flows[key]
         if stream is None:

@@ -24,6 +24,11 @@ from mgmt.store import blocks, csam_counts, day_keys, orders, spool_positions
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"
+_IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
+_NEW_BLOCKS = upsert(blocks)
+_ADD_BLOCKS = _NEW_BLOCKS.on_conflict_do_update(
+    index_elements=_IDENTITY, set_={"count": blocks.c.count + _NEW_BLOCKS.excluded.count}
+)
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
@@ -83,10 +88,9 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
             keys[day] = _day_key(conn, day)
         pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
         counted[*astuple(record)[:-1], pseudonym] += 1
-    names = [column.name for column in blocks.columns if column.name not in ("id", "count")]
-    for values, count in counted.items():
-        row = upsert(blocks).values(**dict(zip(names, values, strict=True)), count=count)
-        conn.execute(row.on_conflict_do_update(index_elements=names, set_={"count": blocks.c.count + count}))
+    if counted:
+        rows = [{**dict(zip(_IDENTITY, values, strict=True)), "count": count} for values, count in counted.items()]
+        conn.execute(_ADD_BLOCKS, rows)
     return counted.total()
 
 

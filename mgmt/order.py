@@ -96,7 +96,7 @@ def parse_order(body: bytes) -> Order:
 
 
 def judge_entries(order: Order, protected: Protected) -> Iterator[Entry]:
-    """Say of each entry what will be done with it.   Cost: some 20 µs an entry."""
+    """Say of each entry what will be done with it.   Cost: some 30 µs an entry."""
     seen: set[tuple[bytes, str]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
         entry = _judge(number, value, scope, protected)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from parental.database import metadata
+from parental.store import subscribers
 
 tokens = Table(
     "tokens",
@@ -26,7 +27,7 @@ tokens = Table(
     Column("id", Integer, primary_key=True),
     Column("sha256", LargeBinary, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE")),  # of a parent's token
+    Column("subscriber", Integer, ForeignKey(subscribers.c.id, ondelete="CASCADE")),  # of a parent's token
     Column("created_s", BigInteger, nullable=False),
 )
 sessions = Table(

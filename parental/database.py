@@ -4,6 +4,8 @@ Invariants: foreign keys are on; a writer takes the write lock when it begins, s
 having read first; a reader never waits for a writer.  `metadata` holds the tables of this room and of those above.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 
 BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
+WAL_RETRY_S = 0.01
 WRITES = "filterd_writes"
 
 metadata = MetaData()
@@ -45,9 +48,23 @@ def _set_pragmas(dbapi_connection: Any, _record: object) -> None:
     # The driver's own BEGIN comes too late (before the first write); ours is sent by _begin.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    _use_wal(cursor)
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL, once and for ever; SQLite waits for nobody here, so roles that start together must."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(WAL_RETRY_S)
 
 
 def _begin(conn: Connection) -> None:

@@ -18,7 +18,7 @@ from fastpath.tables import TableSet
 from filterd.commands.compile import progress_bar
 from filterd.config.schema import DEFAULT_STATE_DIR
 from filterd.errors import Missing, WrongUse
-from filterd.explain import CHANNELS, explain_text
+from filterd.explain import CHANNELS, dns_answer, explain_text
 from rules.compile import compile_sources
 from rules.errors import BadList, BadName, BadSource
 from rules.source import parse_source
@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscriber", metavar="ID|ADDRESS", help="whose policy; default nobody's")
     parser.add_argument("--at", metavar="ISO8601", help="when; default now")
     parser.add_argument("--channel", choices=CHANNELS, default="dns")
-    parser.add_argument("--qtype", default="A", metavar="T", help="default A; only the way of the answer depends on it")
+    parser.add_argument(
+        "--qtype", default="A", metavar="T", help="default A; what a block is answered with depends on it"
+    )
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
@@ -52,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         for given in args.names or _stdin_lines():
             try:
                 found = explain_text(tables, given, address, at_s, args.channel)
+                if args.channel == "dns":
+                    found["answer"] = dns_answer(found["action"], args.qtype.upper())
             except BadName as reason:
                 is_all_good = False
                 found = {"input": given, "canonical": None, "error": str(reason)}

@@ -56,7 +56,7 @@ def load(path: Path) -> Config:
 
 
 def read_config(data: bytes, name: str, base: Path) -> Config:
-    """Read a configuration from octets; `name` stands in the faults, relative paths begin at `base`.   Raises BadConfig."""
+    """Read a configuration from octets; `name` stands in faults, relative paths begin at `base`.   Raises BadConfig."""
     root = _compose(data, name)
     reader = _Reader(name, base)
     values = reader.read_shape(Config, root, "", 1)

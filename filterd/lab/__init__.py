@@ -1,1 +1,1 @@
-"""The laboratory: a provider's network in namespaces, with real servers and real clients, for the demo and the kernel tests."""
+"""The laboratory: a provider's network in namespaces, real servers and clients in it; for the demo and kernel tests."""

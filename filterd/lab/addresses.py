@@ -1,6 +1,7 @@
 """Who has which address: in the laboratory of namespaces, and on the loopback of a box where we are not root.
 
-Invariants: documentation prefixes only (RFC 5737, RFC 3849) in the namespaces; every address of a place is in one of these two values.
+Invariants: documentation prefixes only (RFC 5737, RFC 3849) in the namespaces; every address of a place is in one of
+these two values.
 """
 from dataclasses import dataclass
 

@@ -1,5 +1,6 @@
 """`filterd lab up|run|down`: the laboratory by hand, the demo, and the end of both."""
 import argparse
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _up() -> int:
+    """Make it, afresh where it stands already."""
     place = build_lab(STANDING, DIRECTORY)
     internet = start_servers(place)
     print(f"standing: {', '.join(place.namespace(node) for node in ('child', 'adult', 'gateway', 'desk', 'internet'))}")
@@ -44,6 +46,7 @@ def _run() -> int:
 
 def _down() -> int:
     removed = [*remove(STANDING), *remove_orphans()]
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
     print(f"removed: {', '.join(removed)}" if removed else "nothing stood")
     return 0 if removed else 1
 

@@ -56,13 +56,19 @@ class Fetched:
 
 
 def dig(
-    place: Place, node: str, name: str, qtype: str = "A", transport: Transport = "udp", server: str = "", source: str = "", port: int = 0
+    place: Place,
+    node: str,
+    name: str,
+    qtype: str = "A",
+    transport: Transport = "udp",
+    server: str = "",
+    source: str = "",
 ) -> Answer:
     """Ask once; `server` is the gateway unless given, `source` the address to ask from."""
     argv = ["dig", "-u", "+tries=1", "+time=3", "+noall", "+comments", "+answer", "+authority", "+stats"]
     argv += ["+tcp"] if transport == "tcp" else ["+notcp", "+ignore"]
     argv += ["-b", source] if source else []
-    argv += ["-p", str(port or place.addresses.dns_port), f"@{server or place.addresses.gateway4}", name, qtype]
+    argv += ["-p", str(place.addresses.dns_port), f"@{server or place.addresses.gateway4}", name, qtype]
     return parse_dig(place.run(node, argv).stdout)
 
 
@@ -113,15 +119,16 @@ class Download:
         self.file = folder / f"{node}-{time.monotonic_ns()}"
         self._place = place
         # --no-buffer: what curl has read is in the file at once
-        argv = ["curl", "-sS", "--no-buffer", "--noproxy", "*", "-o", str(self.file), *connect_to(address), *options, url]
-        self.program: Running = place.popen(node, argv)
+        argv = ["curl", "-sS", "--no-buffer", "--noproxy", "*", "-o", str(self.file)]
+        argv += [*connect_to(address), *options, url]
+        self.program: Running = place.popen(node, argv, "download")
 
     def received(self) -> int:
         """Octets so far."""
         return self.file.stat().st_size if self.file.exists() else 0
 
     def last_octet_at(self) -> float:
-        """When the newest octets were written: seconds of the Unix clock.   Resolution: a tick of the kernel, 1 to 10 ms."""
+        """When the newest octets were written: seconds of the Unix clock, to a tick of the kernel (1 to 10 ms)."""
         return self.file.stat().st_mtime
 
     def wait_for(self, more_octets: int, within_s: float = 10.0) -> float:

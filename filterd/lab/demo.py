@@ -1,7 +1,7 @@
 """`filterd lab run`: every journey of filterd, on a real network of namespaces, each step printed with its time.
 
-Invariants: the first step that sees something else than it must ends the demo with 1; nothing is left behind, except the logs of a
-demo that failed; without root the steps that need no packets run on the loopback, and the others are named.
+Invariants: the first step that sees something else than it must ends the demo with 1; nothing is left behind but the
+logs of a demo that failed; without root the steps without packets run on the loopback, and the others are named.
 """
 import contextlib
 import os
@@ -36,11 +36,11 @@ STEPS = (
     Step("filterd starts on it, and its last name is blocked", steps_start.start_filterd),
     Step("The operator puts a child and an adult; everybody gets a token", steps_start.make_people),
     Step("A wrong token and another family's line are refused", steps_start.refuse_wrong_token),
-    Step("dig: listed names get the splash address and EDE 16, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_listed),
+    Step("dig: listed names get the splash and EDE 16, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_listed),
     Step("dig: an allowed name gets its own address, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_allowed),
-    Step("dig: a category is closed for the child and open for the adult; malware is closed for both", steps_filter.dig_category),
+    Step("dig: a category is closed for the child alone, malware for both", steps_filter.dig_category),
     Step("dig: questions to a foreign resolver are answered here", steps_filter.redirect_foreign, True),
-    Step("curl https: a listed name is reset at the server's own address, IPv4 and IPv6", steps_filter.reset_listed_sni, True),
+    Step("curl https: a listed name is reset at the server's own address", steps_filter.reset_listed_sni, True),
     Step("curl https: an allowed name works at the same address", steps_filter.pass_allowed_sni, True),
     Step("curl http: a listed name shows the splash with 451, in English and Urdu", steps_filter.show_splash, True),
     Step("curl http by name: DNS leads to the splash", steps_filter.open_splash_by_name, True),
@@ -72,7 +72,8 @@ def run_demo() -> int:
         else:
             print(f"logs and state: {directory}", flush=True)
     if has_passed:
-        print(f"all of it in {time.monotonic() - began:.0f} s" + ("" if is_root else "; as root the steps with packets run, too"))
+        rest = "" if is_root else "; run it as root for the steps with packets"
+        print(f"all passed in {time.monotonic() - began:.0f} s{rest}")
     return 0 if has_passed else 1
 
 
@@ -93,7 +94,7 @@ def run_steps(stage: Stage, steps: tuple[Step, ...], teller: Teller) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -101,7 +102,8 @@ def _lab_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
     began = time.monotonic()
     with lab(directory) as place:
         internet = start_servers(place)
-        print(f"the lab: 5 namespaces, nginx, 2 resolvers ({time.monotonic() - began:.2f} s); all in {directory}", flush=True)
+        took_s = time.monotonic() - began
+        print(f"the lab: 5 namespaces, nginx, 2 resolvers ({took_s:.2f} s); all in {directory}", flush=True)
         yield Stage(place, Gateway(place, Folder(directory)), internet.authority, teller)
 
 
@@ -115,6 +117,8 @@ def _loopback_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
 
 def _told(stage: Stage, fault: Exception) -> str:
     """Expected, seen, the gateway's last lines, and where the rest is."""
-    said = f"expected: {fault.expected}\nsaw:      {fault.seen}" if isinstance(fault, Failed) else f"{type(fault).__name__}: {fault}"
+    said = f"{type(fault).__name__}: {fault}"
+    if isinstance(fault, Failed):
+        said = f"expected: {fault.expected}\nsaw:      {fault.seen}"
     log = stage.place.directory / "logs/gateway-filterd.log"
     return f"{said}\nthe end of {log}:\n{tail(log)}"

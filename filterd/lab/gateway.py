@@ -18,7 +18,7 @@ import yaml
 import filterd
 from filterd.errors import Missing
 from filterd.jsonlines import ask_blocking
-from filterd.lab.processes import Place, Running
+from filterd.lab.processes import Place, Running, is_alive
 
 N_NAMES = 1_100_000
 OWN_NAMES = ("listed.test", "blocked.test")  # of the order's list: names that the lab's own servers serve
@@ -57,7 +57,8 @@ class Gateway:
         self.program: Running | None = None
 
     def start(self) -> None:
-        self.program = self.place.popen("gateway", filterd_command("run", "--config", str(self.folder.configuration)))
+        command = filterd_command("run", "--config", str(self.folder.configuration))
+        self.program = self.place.popen("gateway", command, "filterd")
 
     def stop(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
@@ -68,7 +69,8 @@ class Gateway:
 
     def make_token(self, role: str, *options: str) -> str:
         """A token for the API.   Raises Missing with what `filterd token` said."""
-        done = self.place.run("gateway", filterd_command("token", role, *options, "--config", str(self.folder.configuration)))
+        command = filterd_command("token", role, *options, "--config", str(self.folder.configuration))
+        done = self.place.run("gateway", command)
         if done.returncode != 0:
             raise Missing(f"filterd token {role}: {done.stderr.strip()}; no token; look at the configuration")
         return done.stdout.strip()
@@ -78,7 +80,7 @@ class Gateway:
         found = {}
         for path in self.folder.run.glob("*-*.pid"):
             text = path.read_text().strip() if path.exists() else ""
-            if text.isdigit() and Path("/proc", text).exists():
+            if text.isdigit() and is_alive(int(text)):
                 found[path.stem] = int(text)
         return found
 
@@ -111,7 +113,7 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
     """Write filterd.yaml and the small lists beside it.   n_gates: 0 where there are no packets."""
     at, folder = gateway.place.addresses, gateway.folder
     (folder.root / "adult.txt").write_text("adult.test\n")
-    (folder.root / "malware.rpz").write_text("$TTL 60\n@ SOA localhost. root.localhost. 1 60 60 60 60\nmalware.test CNAME .\n")
+    (folder.root / "malware.rpz").write_text("$TTL 60\n@ SOA a.test. b.test. 1 60 60 60 60\nmalware.test CNAME .\n")
     loopback = n_gates == 0
     both = [at.gateway4, f"[{at.gateway6}]"] if loopback else ["0.0.0.0", "[::]"]
     said = {
@@ -132,7 +134,14 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
         },
         "api": {"listen": [f"{at.gateway4}:{at.api_port}"]},
         "lists": [
-            {"id": "pta", "file": folder.orders.name, "format": "csv", "match": "subtree", "tier": "order", "issuer": "PTA"},
+            {
+                "id": "pta",
+                "file": folder.orders.name,
+                "format": "csv",
+                "match": "subtree",
+                "tier": "order",
+                "issuer": "PTA",
+            },
             {"id": "adult", "file": "adult.txt", "format": "plain", "tier": "category", "category": "adult"},
             {"id": "malware", "file": "malware.rpz", "format": "rpz", "tier": "security", "action": "nxdomain"},
         ],

@@ -1,4 +1,4 @@
-"""This box itself as a place, for those who are not root: every party is an address of the loopback, every port a high one.
+"""This box itself as a place, for those who are not root: a party is an address of the loopback, a port a high one.
 
 Deliberately absent: packets.  Nothing is forwarded here, so there is nothing for the gate to do.
 """
@@ -17,11 +17,12 @@ class Loopback:
         self.directory, self.addresses = directory, addresses
         self.programs = Programs(directory / "logs")
 
-    def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:  # noqa: ARG002
+    def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:
+        del node  # there is but one
         return run(argv, stdin, timeout_s)
 
-    def popen(self, node: str, argv: Sequence[str]) -> Running:
-        return self.programs.start(argv, f"{node}-{Path(argv[0]).name}")
+    def popen(self, node: str, argv: Sequence[str], log: str = "") -> Running:
+        return self.programs.start(argv, f"{node}-{log or Path(argv[0]).name}")
 
     def stop(self, program: Running) -> None:
         self.programs.stop(program)

@@ -1,6 +1,7 @@
 """Programs of a place: started with their output in a file, and all of them ended with the place.
 
-Invariants: nothing that was started here outlives `stop`; every program has a process group of its own, which goes with it.
+Invariants: nothing that was started here outlives `stop`; every program has a process group of its own, which goes
+with it.
 """
 import contextlib
 import os
@@ -29,7 +30,7 @@ class Place(Protocol):
 
     def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done: ...
 
-    def popen(self, node: str, argv: Sequence[str]) -> Running: ...
+    def popen(self, node: str, argv: Sequence[str], log: str = "") -> Running: ...
 
     def stop(self, program: Running) -> None: ...
 
@@ -70,7 +71,9 @@ class Programs:
 def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:
     """Run a program to its end and give its output; the exit code is for the caller to look at.   Raises Missing."""
     try:
-        return subprocess.run(argv, input=stdin or "", capture_output=True, text=True, timeout=timeout_s, errors="replace")
+        return subprocess.run(
+            argv, input=stdin or "", capture_output=True, text=True, timeout=timeout_s, errors="replace"
+        )
     except FileNotFoundError as absent:
         raise Missing(f"{argv[0]}: not on this box; nothing was run; install the package that brings it") from absent
 
@@ -83,6 +86,14 @@ def wait_until(holds: Callable[[], bool], what: str, within_s: float = 10.0, eve
             raise TimeoutError(f"{what}: not within {within_s:g} s")
         time.sleep(every_s)
     return time.monotonic() - began
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs: one that has ended and was not waited for yet does not.   Source: proc_pid_stat(5)."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:  # it is gone, or goes while we read
+        return False
 
 
 def tail(path: Path, n_lines: int = TAIL_LINES) -> str:

@@ -1,6 +1,6 @@
 """The real servers of the internet: nginx for names under `.test`, the provider's resolver and a foreign one (unbound).
 
-Every name under `.test` that is not in NAMES does not exist; everything below `many.test` does.  Nothing outside `.test` exists.
+Every name under `.test` that is not in NAMES does not exist; everything below `many.test` does.  Nothing else exists.
 `whoami.test` TXT says which of the two resolvers has answered.
 """
 import shutil
@@ -13,10 +13,10 @@ from filterd.lab.addresses import Addresses
 from filterd.lab.processes import Place, Running, run, wait_until
 
 NAMES = (
-    "allowed.test", "blocked.test", "listed.test", "order.test", "video.test", "adult.test", "malware.test", "school.test",
-    "1121.test", "third.test", "www.allowed.test", "www.blocked.test", "www.listed.test", "www.order.test", "www.video.test",
-    "cdn.allowed.test", "a.b.c.listed.test",
-)  # fmt: skip
+    "allowed.test", "blocked.test", "listed.test", "order.test", "third.test", "video.test", "adult.test",
+    "malware.test", "1121.test", "www.allowed.test", "www.blocked.test", "www.listed.test", "www.order.test",
+    "www.video.test", "cdn.allowed.test", "a.b.c.listed.test",
+)
 OPEN_ZONE = "many.test"
 BIG_OCTETS = 500_000_000
 BIG_RATE = "2m"  # octets a second of one connection: a film, and minutes of it
@@ -66,7 +66,8 @@ def start_web(place: Place, folder: Path) -> Running:
         big.truncate(BIG_OCTETS)  # sparse: no room on the disk
     configuration = folder / "nginx.conf"
     configuration.write_text(web_configuration(place.addresses, folder))
-    program = place.popen("internet", [_found("nginx"), "-p", str(folder), "-c", str(configuration), "-e", "stderr"])
+    argv = [_found("nginx"), "-p", str(folder), "-c", str(configuration), "-e", "stderr"]
+    program = place.popen("internet", argv, "nginx")
     url = f"http://{place.addresses.web4}:{place.addresses.http_port}/"
     _wait_for(place, program, lambda: place.run("internet", ["curl", "-sf", "-m", "2", url]).returncode == 0, "nginx")
     return program
@@ -78,8 +79,9 @@ def start_resolver(place: Place, name: str, *addresses: str) -> Running:
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "unbound.conf"
     configuration.write_text(resolver_configuration(place.addresses, name, folder, addresses))
-    program = place.popen("internet", [_found("unbound"), "-d", "-p", "-c", str(configuration)])
-    question = ["dig", "+time=1", "+tries=1", "-p", str(place.addresses.upstream_port), f"@{addresses[0]}", "allowed.test"]
+    program = place.popen("internet", [_found("unbound"), "-d", "-p", "-c", str(configuration)], f"unbound-{name}")
+    server = ["-p", str(place.addresses.upstream_port), f"@{addresses[0]}"]
+    question = ["dig", "+time=1", "+tries=1", *server, "allowed.test"]
     _wait_for(place, program, lambda: "NOERROR" in place.run("internet", question).stdout, f"unbound ({name})")
     return program
 
@@ -88,7 +90,8 @@ def web_configuration(at: Addresses, folder: Path) -> str:
     """nginx.conf: one server for every name; it says which name and which host it was asked for."""
     hosts = dict.fromkeys((at.web4, f"[{at.web6}]"))
     listen = "\n".join(
-        f"    listen {host}:{at.http_port} default_server;\n    listen {host}:{at.https_port} ssl default_server;" for host in hosts
+        f"    listen {host}:{at.http_port} default_server;\n    listen {host}:{at.https_port} ssl default_server;"
+        for host in hosts
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f"  {kind}_temp_path {folder}/{kind};" for kind in kinds)
@@ -98,6 +101,7 @@ pid {folder}/nginx.pid;
 events {{ worker_connections 4096; }}
 http {{
   access_log {folder}/access.log;
+  sendfile_max_chunk 128k;
   default_type text/plain;
 {temporary}
   server {{
@@ -141,7 +145,7 @@ remote-control:
 """
 
 
-# ------------------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def _records(name: str, at: Addresses) -> str:
@@ -153,13 +157,14 @@ def _wait_for(place: Place, program: Running, answers: Callable[[], bool], what:
         wait_until(lambda: program.poll() is not None or answers(), what)
     finally:
         if program.poll() is not None:
-            raise Missing(f"{what}: ended with exit code {program.returncode}; nothing serves; its log is in {place.directory}/logs")
+            ended = f"ended with exit code {program.returncode}"
+            raise Missing(f"{what}: {ended}; nothing serves; look at its log in {place.directory}/logs")
 
 
 def _openssl(arguments: list[str]) -> None:
     done = run([_found("openssl"), *arguments])
     if done.returncode != 0:
-        raise Missing(f"openssl {arguments[0]}: {done.stderr.strip()}; no certificate was made; openssl 3.0 or newer is needed")
+        raise Missing(f"openssl {arguments[0]}: {done.stderr.strip()}; no certificate was made; install openssl 3.0")
 
 
 def _found(program: str) -> str:

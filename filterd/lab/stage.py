@@ -1,11 +1,10 @@
 """What every step of the demo stands on: the place, the gateway, the people, and the blocks that were seen so far.
 
-Invariant: `seen` holds exactly the blocks that a client of ours has met, so that the auditor's records can be held against it.
+Invariant: `seen` holds exactly the blocks that a client of ours has met: the auditor's records are held against it.
 """
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,11 +41,13 @@ class Stage:
     """(channel, reason, rule); the rule of a lock is ''."""
     began_s: float = field(default_factory=time.time)
 
-    def ask(self, name: str, node: str = "child", qtype: str = "A", transport: Transport = "udp", family: int = 4) -> Answer:
+    def ask(
+        self, name: str, node: str = "child", qtype: str = "A", transport: Transport = "udp", family: int = 4
+    ) -> Answer:
         """dig from a subscriber to the gateway over IPv4 or IPv6."""
         at = self.place.addresses
-        source = {("child", 4): at.child4, ("child", 6): at.child6, ("adult", 4): at.adult4, ("adult", 6): at.adult6}[node, family]
-        return dig(self.place, node, name, qtype, transport, at.gateway4 if family == 4 else at.gateway6, source)
+        server = at.gateway4 if family == 4 else at.gateway6
+        return dig(self.place, node, name, qtype, transport, server, getattr(at, f"{node}{family}"))
 
     def fetch(self, name: str, scheme: str = "https", family: int = 4, node: str = "child") -> Fetched:
         """curl to the server's own address, whatever DNS says."""
@@ -94,12 +95,14 @@ def must(holds: bool, expected: str, seen: object) -> None:
         raise Failed(expected, seen)
 
 
-def must_become(holds: Callable[[], bool], expected: str, since_s: float, within_s: float = LIMIT_S) -> float:
+def must_become(
+    holds: Callable[[], bool], expected: str, since_s: float, within_s: float = LIMIT_S, every_s: float = 0.02
+) -> float:
     """Poll until `holds()`; returns seconds since `since_s`, a reading of time.monotonic.   Raises Failed."""
     while not holds():
         passed_s = time.monotonic() - since_s
         must(passed_s <= within_s, f"{expected} within {within_s:g} s", f"not yet after {passed_s:.2f} s")
-        time.sleep(0.02)
+        time.sleep(every_s)
     passed_s = time.monotonic() - since_s
     must(passed_s <= within_s, f"{expected} within {within_s:g} s", f"{passed_s:.2f} s")
     return passed_s

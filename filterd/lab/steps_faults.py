@@ -6,7 +6,7 @@ from typing import Any
 
 from filterd.lab.desk import Refused
 from filterd.lab.stage import Stage, must, must_become
-from filterd.lab.steps_people import _push, _withdraw
+from filterd.lab.steps_people import push_name, withdraw_name
 
 BACK_S = 15.0  # control reads the base and the database again
 
@@ -16,25 +16,30 @@ def kill_control(stage: Stage) -> str:
     before = stage.gateway.pids()
     began = time.monotonic()
     killed = stage.gateway.kill("control-0")
-    n_blocked = 0
+    n_asked = 0
 
     def is_back() -> bool:
-        nonlocal n_blocked
+        nonlocal n_asked
         _must_filter(stage)
-        n_blocked += 1
+        n_asked += 1
+        if stage.gateway.pids().get("control-0", killed) == killed:
+            return False
         try:
             return bool(stage.desks["operator"].get("/v1/status")["control"]["ok"])
         except Refused:
             return False
 
-    _must_filter(stage)
-    took_s = must_become(lambda: stage.gateway.pids().get("control-0", killed) != killed and is_back(), "control to be back", began, BACK_S)
+    took_s = must_become(is_back, "control to be back", began, BACK_S)
     after = stage.gateway.pids()
     same = {role for role in before if before[role] == after.get(role)}
     must(same >= set(before) - {"control-0"}, "every other process untouched", f"{before} then {after}")
-    told = _push(stage, "third.test", "PTA-DEMO-2")
-    _withdraw(stage, "third.test", "PTA-DEMO-2")
-    return f"back after {took_s:.2f} s (process {killed}, then {after['control-0']}); its next order: {told}"
+    told = push_name(stage, "third.test", "PTA-DEMO-2")
+    withdraw_name(stage, "third.test", "PTA-DEMO-2")
+    processes = f"process {killed}, then {after['control-0']}"
+    return (
+        f"back after {took_s:.2f} s ({processes}); blocked and open as before, {n_asked} times asked meanwhile\n"
+        f"its next order: {told}"
+    )
 
 
 def refuse_corrupted_image(stage: Stage) -> str:

@@ -40,7 +40,8 @@ def dig_allowed(stage: Stage) -> str:
 
 
 def dig_category(stage: Stage) -> str:
-    must(stage.is_blocked_in_dns("adult.test", FILTERED), "adult.test blocked with EDE 17 for the child", stage.ask("adult.test"))
+    is_closed = stage.is_blocked_in_dns("adult.test", FILTERED)
+    must(is_closed, "adult.test blocked with EDE 17 for the child", stage.ask("adult.test"))
     stage.note("dns", "category", "adult.test")
     must(stage.is_open_in_dns("adult.test", "adult"), "adult.test open for the adult", stage.ask("adult.test", "adult"))
     malware = stage.ask("malware.test", "adult")
@@ -94,8 +95,8 @@ def show_splash(stage: Stage) -> str:
 
 def open_splash_by_name(stage: Stage) -> str:
     at = stage.place.addresses
-    argv = ["curl", "-sS", "-m", "5", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code} %{remote_ip}", "http://blocked.test/"]
-    seen = stage.place.run("child", argv).stdout
-    must(seen == f"451 {at.gateway4}" or seen == f"451 {at.gateway6}", "451 from the splash address", seen)
+    shown = ["-o", "/dev/null", "-w", "%{http_code} %{remote_ip}"]
+    seen = stage.place.run("child", ["curl", "-sS", "-m", "5", "--noproxy", "*", *shown, "http://blocked.test/"]).stdout
+    must(seen in (f"451 {at.gateway4}", f"451 {at.gateway6}"), "451 from the splash address", seen)
     stage.note("dns", "order", "blocked.test")
     return seen

@@ -1,4 +1,4 @@
-"""The demo's steps about people: the regulator pushes and withdraws, the parent pauses and schedules, the auditor pulls."""
+"""The demo's steps about people: the regulator's orders, the parent's pause and schedule, the auditor's records."""
 import csv
 import io
 import json
@@ -19,11 +19,11 @@ CHILDS = (("child", 4), ("child", 6))
 
 def push_order(stage: Stage) -> str:
     must(_is_open(stage, "order.test"), "order.test open before", "it is not")
-    return _push(stage, "order.test", "PTA-DEMO-1")
+    return push_name(stage, "order.test", "PTA-DEMO-1")
 
 
 def withdraw_order(stage: Stage) -> str:
-    return _withdraw(stage, "order.test", "PTA-DEMO-1")
+    return withdraw_name(stage, "order.test", "PTA-DEMO-1")
 
 
 def pause_child(stage: Stage) -> str:
@@ -32,7 +32,7 @@ def pause_child(stage: Stage) -> str:
     with stage.downloads(*CHILDS, ("adult", 4)) as (child4, child6, adult):
         tap_s = time.time()
         receipt = stage.desks["parent"].post(f"/v1/subscribers/{CHILD}/pause", {"minutes": None})["receipt"]
-        told = _see_stop(stage, (child4, child6), adult, tap_s)
+        told = _see_stop((child4, child6), adult, tap_s)
         _see_lock(stage, "pause")
     return f"{told}; in force {receipt['ms']} ms after the request, {receipt['connections_ended']} connections ended"
 
@@ -48,12 +48,13 @@ def close_by_schedule(stage: Stage) -> str:
     minute = (datetime.now(UTC) + timedelta(seconds=LEAD_S + 60)).replace(second=0, microsecond=0).astimezone(ZONE)
     closed = {"day": DAYS[minute.weekday()], "from": f"{minute:%H:%M}", "to": f"{minute + timedelta(minutes=30):%H:%M}"}
     said = stage.desks["parent"].put(f"/v1/subscribers/{CHILD}/schedule", {"closed": [closed]})
-    stage.teller.say(f"{said['sentence'] or closed}: waiting {minute.timestamp() - time.time():.0f} s for {minute:%H:%M} in Karachi")
+    wait_s = minute.timestamp() - time.time()
+    stage.teller.say(f"{said['sentence']}: waiting {wait_s:.0f} s for {minute:%H:%M} in Karachi")
     if not stage.has_packets:
         return _close_in_dns(stage, minute)
     with stage.downloads(*CHILDS, ("adult", 4)) as (child4, child6, adult):
         time.sleep(max(0.0, minute.timestamp() - time.time()))
-        told = _see_stop(stage, (child4, child6), adult, minute.timestamp())
+        told = _see_stop((child4, child6), adult, minute.timestamp())
         _see_lock(stage, "schedule")
     stage.desks["parent"].put(f"/v1/subscribers/{CHILD}/schedule", {"closed": []})
     return told
@@ -79,13 +80,11 @@ def pull_records(stage: Stage) -> str:
     rows = list(csv.DictReader(io.StringIO(auditor.ask("GET", f"/v1/audit/blocks?since={since}&format=csv"))))
     must(len(rows) == len(records), f"{len(records)} rows as CSV, too", len(rows))
     n_blocks = sum(int(record["count"]) for record in records)
-    return f"{len(records)} records of {n_blocks} blocks, {len(found)} different, complete after {took_s:.2f} s; as CSV, too"
+    return f"{len(records)} records of {n_blocks} blocks, {len(found)} kinds, whole after {took_s:.2f} s; as CSV, too"
 
 
-# ------------------------------------------------------------------------------------------------------------------------------
-
-
-def _push(stage: Stage, name: str, ref: str) -> str:
+def push_name(stage: Stage, name: str, ref: str) -> str:
+    """The regulator orders a name; measured from the request to what clients meet."""
     order = {"issuer": "PTA", "ref": ref, "ground": "section 37", "entries": [{"value": name, "scope": "subtree"}]}
     began = time.monotonic()
     receipt = stage.desks["regulator"].post("/v1/orders", order)["receipt"]
@@ -99,18 +98,26 @@ def _push(stage: Stage, name: str, ref: str) -> str:
     return f"{told}; every worker served it after {receipt['ms']} ms"
 
 
-def _withdraw(stage: Stage, name: str, ref: str) -> str:
+def withdraw_name(stage: Stage, name: str, ref: str) -> str:
+    """The regulator withdraws an order; measured as `push_name`."""
     began = time.monotonic()
     stage.desks["regulator"].post(f"/v1/orders/{ref}/withdraw", {"reason": "the ground has gone"})
     took_s = must_become(lambda: _is_open(stage, name), f"{name} open again", began)
     return f"open {took_s:.2f} s after the request"
 
 
+# ----------------------------------------------------------------------------------------------------------------------
+
+
 def _is_open(stage: Stage, name: str) -> bool:
     return stage.is_open_in_dns(name) and (not stage.has_packets or stage.fetch(name).code == 200)
 
 
-def _see_stop(stage: Stage, childs: tuple[Download, ...], adult: Download, since_s: float) -> str:
+def _is_locked(stage: Stage) -> bool:
+    return stage.is_blocked_in_dns("allowed.test", FILTERED)
+
+
+def _see_stop(childs: tuple[Download, ...], adult: Download, since_s: float) -> str:
     """Every download of the child ends within LIMIT_S of `since_s`, and not before; the adult's goes on."""
     adult_before = adult.received()
     after_s = [download.wait_for_stop(SILENCE_S) - since_s for download in childs]
@@ -126,9 +133,9 @@ def _see_stop(stage: Stage, childs: tuple[Download, ...], adult: Download, since
 
 def _see_lock(stage: Stage, reason: str) -> None:
     """Nothing new begins, either; DNS says so for a short time only."""
-    must_become(lambda: stage.is_blocked_in_dns("allowed.test", FILTERED), "the splash address for the child", time.monotonic())
+    must_become(lambda: _is_locked(stage), "the splash address for the child", time.monotonic())
     stage.note("dns", reason, "")
-    must(stage.is_open_in_dns("allowed.test", "adult"), "allowed.test open for the adult", stage.ask("allowed.test", "adult"))
+    must(stage.is_open_in_dns("allowed.test", "adult"), "allowed.test open for the adult", "it is not")
     if stage.has_packets:
         for family in (4, 6):
             seen = stage.fetch("allowed.test", "https", family)
@@ -138,7 +145,7 @@ def _see_lock(stage: Stage, reason: str) -> None:
 def _lock_in_dns(stage: Stage, reason: str) -> str:
     began = time.monotonic()
     stage.desks["parent"].post(f"/v1/subscribers/{CHILD}/pause", {"minutes": None})
-    took_s = must_become(lambda: stage.is_blocked_in_dns("allowed.test", FILTERED), "the child locked in DNS", began)
+    took_s = must_become(lambda: _is_locked(stage), "the child locked in DNS", began)
     _see_lock(stage, reason)
     return f"locked in DNS {took_s:.2f} s after the tap"
 
@@ -147,7 +154,7 @@ def _close_in_dns(stage: Stage, minute: datetime) -> str:
     time.sleep(max(0.0, minute.timestamp() - time.time() - 1))
     must(stage.is_open_in_dns("allowed.test"), "allowed.test open a second before", stage.ask("allowed.test"))
     time.sleep(max(0.0, minute.timestamp() - time.time()))
-    took_s = must_become(lambda: stage.is_blocked_in_dns("allowed.test", FILTERED), "the child locked in DNS", time.monotonic())
+    took_s = must_become(lambda: _is_locked(stage), "the child locked in DNS", time.monotonic())
     _see_lock(stage, "schedule")
     stage.desks["parent"].put(f"/v1/subscribers/{CHILD}/schedule", {"closed": []})
     return f"locked in DNS {took_s:.2f} s after the minute"

@@ -4,8 +4,9 @@
     adult ─┼── gateway ─────┤
            └─ forwards      └─ desk       the regulator, the operator, the auditor
 
-Invariants: every namespace is called PREFIX-NODE, PREFIX is `fd-PID` or `fd-up`; leaving the context removes all of it, and
-making a lab removes what a process that died has left.   Addresses are usable at once (no duplicate address detection).
+Invariants: every namespace is called PREFIX-NODE, PREFIX is `fd-PID` or `fd-up`; a process has one lab at a time;
+leaving the context removes all of it; making a lab removes what a process that died has left.
+Addresses are usable at once: there is no duplicate address detection.
 Source: ip-netns(8), rtnetlink(7).
 """
 import contextlib
@@ -22,7 +23,7 @@ from pyroute2 import IPRoute, netns
 
 from filterd.errors import Missing
 from filterd.lab.addresses import LAB, LINKS, Link
-from filterd.lab.processes import Done, Programs, Running, run, wait_until
+from filterd.lab.processes import Done, Programs, Running, is_alive, run, wait_until
 
 NODES = ("gateway", *(link.node for link in LINKS))
 STANDING = "fd-up"  # the prefix of `filterd lab up`: belongs to no process
@@ -63,9 +64,9 @@ class Lab:
         """Run a program in a namespace to its end."""
         return run(self.inside(node, argv), stdin, timeout_s)
 
-    def popen(self, node: str, argv: Sequence[str]) -> Running:
-        """Start a program in a namespace; its output goes to logs/NODE-PROGRAM.log."""
-        return self.programs.start(self.inside(node, argv), f"{node}-{Path(argv[0]).name}")
+    def popen(self, node: str, argv: Sequence[str], log: str = "") -> Running:
+        """Start a program in a namespace; its output goes to logs/NODE-LOG.log; the program's name unless given."""
+        return self.programs.start(self.inside(node, argv), f"{node}-{log or Path(argv[0]).name}")
 
     def stop(self, program: Running) -> None:
         self.programs.stop(program)
@@ -126,11 +127,11 @@ def remove_orphans() -> list[str]:
     """Remove the laboratories of processes that died without removing them."""
     names = {path.name for base in (MOUNTS, NETNS_FILES) if base.is_dir() for path in base.iterdir()}
     pids = {match["pid"] for name in names if (match := _OURS.fullmatch(name)) and match["pid"]}
-    dead = sorted(pid for pid in pids if not Path("/proc", pid).exists())
+    dead = sorted(pid for pid in pids if not is_alive(int(pid)))
     return [name for pid in dead for name in remove(f"fd-{pid}")]
 
 
-# ------------------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def _build(place: Lab) -> None:
@@ -161,7 +162,7 @@ def _set_kernel(place: Lab, node: str) -> None:
     }
     done = place.run(node, ["sysctl", "-qw", *(f"{name}={value}" for name, value in settings.items())])
     if done.returncode != 0:
-        raise Missing(f"lab: sysctl in {place.namespace(node)}: {done.stderr.strip()}; nothing was made; run on a box of your own")
+        raise Missing(f"lab: sysctl in {node}: {done.stderr.strip()}; nothing was made; run on a box of your own")
 
 
 def _wire_gateway(ip: Any, place: Lab) -> None:
@@ -202,7 +203,7 @@ def _in_namespace(name: str, call: Callable[[Any], T]) -> T:
 
 
 def _pids_in(namespaces: Sequence[str]) -> list[int]:
-    """Who runs in the namespaces.   Device and inode name a namespace: of an unmounted one nobody has them (namespaces(7))."""
+    """Who runs in the namespaces: device and inode tell them apart (namespaces(7))."""
     wanted = {_identity(MOUNTS / name) for name in namespaces}
     pids = []
     for process in Path("/proc").iterdir():

@@ -290,7 +290,8 @@ def test_newer_tables_are_taken_between_two_batches(bench: Bench) -> None:
     assert bench.handoff.taken() == ticket
 
 
-@pytest.mark.parametrize(("ends", "from_now_s", "is_locked"), [("an hour ago", -3600, False), ("in an hour", 3600, True)])
+@pytest.mark.parametrize(("ends", "from_now_s", "is_locked"), [("an hour ago", -3600, False),
+                                                               ("in an hour", 3600, True)])
 def test_a_subscriber_is_locked_until_the_pause_ends(bench: Bench, ends: str, from_now_s: int, is_locked: bool) -> None:
     profile = ProfileSpec(0, (), int(time.time()) + from_now_s, 0)
     bench.handoff.give(TableSet(

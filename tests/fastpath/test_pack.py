@@ -43,12 +43,13 @@ def test_the_statistics_count_names_entries_and_sets() -> None:
     assert stats["bytes"] == stats["written"]
 
 
-@pytest.mark.parametrize(("wire", "list_number", "mode", "said"), [
-    (b"\x04test", 1, 1, "not one name"), (b"\x00", 1, 1, "not one name"), (b"\x04test\x00x", 1, 1, "not one name"),
-    (b"\x04test\x00", 99, 1, "there are 8"), (b"\x04test\x00", 1, 4, "mode 4")])
-def test_what_is_no_entry_is_refused(wire: bytes, list_number: int, mode: int, said: str) -> None:
+@pytest.mark.parametrize(("wire", "list_number", "mode", "action", "said"), [
+    (b"\x04test", 1, 1, 4, "not one name"), (b"\x00", 1, 1, 4, "not one name"), (b"\x04test\x00x", 1, 1, 4, "not one name"),
+    (b"\x04test\x00", 99, 1, 4, "there are 8"), (b"\x04test\x00", 1, 4, 4, "mode 4"), (b"\x04test\x00", 1, 1, 7, "action 7"),
+    (b"\x04test\x00", 1, 1, -2, "action -2")])
+def test_what_is_no_entry_is_refused(wire: bytes, list_number: int, mode: int, action: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        NamesBuilder(KEY, LISTS).add(wire, list_number, mode)
+        NamesBuilder(KEY, LISTS).add(wire, list_number, mode, action)
 
 
 def test_lists_that_do_not_fit_the_image_are_refused() -> None:

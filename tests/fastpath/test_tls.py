@@ -183,6 +183,13 @@ def test_a_hello_of_16384_octets_is_read_and_one_more_is_too_big() -> None:
     assert "more than 16384" in str(outcome(records(over, 1000)[:9]))
 
 
+def test_records_that_hold_more_than_16384_octets_together_are_too_big() -> None:
+    padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
+    most = hello_message([(PADDING, bytes(padding)), server_name(NAME)])
+
+    assert "more than 16384" in str(outcome(record(most[:9000]) + record(most[9000:] + b"x")))
+
+
 def test_a_hello_of_records_of_one_octet_and_the_greatest_size_is_read() -> None:
     padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
 

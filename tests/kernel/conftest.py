@@ -1,11 +1,12 @@
-"""The laboratory for the kernel tests: one for the session, its servers running; skipped with the reason where it cannot be made.
+"""The laboratory for the kernel tests: one for the session, its servers running; skipped where it cannot be made.
 
-A test that puts rules into the gateway, or starts a program there, takes them out again: the next test gets the same lab.
+A test that puts rules into the gateway, or starts a program there, takes them out again: the next one gets this lab.
 """
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+
 from filterd.lab.servers import Internet, start_servers
 from filterd.lab.topology import Lab, why_not
 from filterd.lab.topology import lab as make_lab

@@ -291,3 +291,46 @@ def test_decoys_on_the_wire_do_not_save_the_real_hello(gate: Gate, lab: Lab, far
 
     assert evade("www.allowed.test", "[(0, HELLO, 64)]") == "answered"
     assert evade("www.blocked.test", packets) in ("reset", "silence")
+
+
+ANSWERING = """
+import socket, sys
+one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+one.bind(("::", 53))
+print("bound", flush=True)
+while True:
+    question, peer = one.recvfrom(512)
+    one.sendto(b"gateway", peer)
+"""
+ASKING = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+one = socket.socket(family, socket.SOCK_DGRAM)
+one.settimeout(0.5)
+one.connect((sys.argv[1], 53))
+one.send(b"no question")
+try:
+    print(one.recv(512))
+except OSError:
+    print("nothing")
+"""
+
+
+@pytest.mark.parametrize("server", ["foreign4", "foreign6"])
+def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: Lab, server: str) -> None:
+    code = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
+    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
+    put = lab.run("gateway", [*PYTHON, "-c", f"{code}kernel.apply(Rules(dns_port=53, subscribers=({prefixes})))"])
+    answering = lab.popen("gateway", [sys.executable, "-c", ANSWERING])
+    address = getattr(lab.addresses, server)
+
+    def ask(node: str) -> str:
+        return lab.run(node, [sys.executable, "-c", ASKING, address]).stdout.strip()
+
+    try:
+        assert put.returncode == 0, put.stderr
+        wait_until(lambda: ask("child") == "b'gateway'", "the gateway's answer")
+        assert ask("adult") != "b'gateway'"
+    finally:
+        lab.stop(answering)
+        lab.run("gateway", [*PYTHON, "-c", f"{code}kernel.remove()"])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from filterd.lab import topology
 from filterd.lab.clients import Download, Transport, dig, fetch
 from filterd.lab.servers import Internet
@@ -88,7 +89,8 @@ def test_no_address_of_the_lab_waits_for_duplicate_detection(lab: Lab) -> None:
 
 
 def test_a_lab_leaves_nothing_behind_and_removes_what_a_killed_one_has_left(tmp_path: Path) -> None:
-    killed = _in_own_process(tmp_path, "build_lab(f'fd-{os.getpid()}', here).popen('child', ['sleep', '600']); os.kill(os.getpid(), 9)")
+    started = "build_lab(f'fd-{os.getpid()}', here).popen('child', ['sleep', '600'])"
+    killed = _in_own_process(tmp_path, f"{started}; os.kill(os.getpid(), 9)")
     assert _namespaces(killed.pid) != []
 
     whole = _in_own_process(tmp_path, "\nwith lab(here) as place: place.popen('adult', ['sleep', '600'])")
@@ -98,7 +100,8 @@ def test_a_lab_leaves_nothing_behind_and_removes_what_a_killed_one_has_left(tmp_
 
 
 def _in_own_process(folder: Path, code: str) -> subprocess.Popen[bytes]:
-    before = f"import os; from pathlib import Path; from filterd.lab.topology import build_lab, lab; here = Path({str(folder)!r});"
+    before = "import os; from pathlib import Path; from filterd.lab.topology import build_lab, lab; "
+    before += f"here = Path({str(folder)!r});"
     search = os.environ | {"PYTHONPATH": str(Path(topology.__file__).parents[2])}
     with subprocess.Popen([sys.executable, "-c", before + code], env=search) as process:
         process.wait(30)

@@ -69,3 +69,22 @@ def test_opening_again_keeps_what_is_there(engine, tmp_path):
     with reading(again) as conn:
         assert store.current_revision(conn, "x") == 1
     again.dispose()
+
+
+def test_roles_that_open_a_new_database_together_all_get_it(tmp_path):
+    for attempt in range(20):
+        path, together, opened = tmp_path / f"{attempt}.db", threading.Barrier(6), []
+
+        def start(path=path, together=together, opened=opened) -> None:
+            together.wait()
+            engine = open_database(path)
+            opened.append(engine)
+            engine.dispose()
+
+        threads = [threading.Thread(target=start) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(opened) == 6

@@ -16,8 +16,13 @@ def _all_files() -> list[Path]:
     try:
         names = subprocess.run(listed, capture_output=True, check=True, text=True).stdout.split("\0")
     except (OSError, subprocess.CalledProcessError):  # an unpacked sdist has no git
-        return [path for path in ROOT.rglob("*") if path.is_file() and not {".venv", "build", "dist"} & set(path.parts)]
+        return [path for path in sorted(ROOT.rglob("*")) if path.is_file() and not _is_built(path.relative_to(ROOT))]
     return [ROOT / name for name in sorted(set(names)) if name and (ROOT / name).is_file()]
+
+
+def _is_built(path: Path) -> bool:
+    top, is_compiled = path.parts[0], path.suffix in {".so", ".c", ".pyc"}
+    return is_compiled or top in {"build", "dist"} or top.endswith((".egg-info", "_cache")) or top.startswith(".venv")
 
 
 @pytest.fixture(scope="session")

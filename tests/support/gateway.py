@@ -27,7 +27,7 @@ def serve(folder: Path, policy: str) -> None:
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
     handoff.give(TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)])))
     is_closed = int(policy == "closed")
-    pages = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
+    pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     gate = GateLoop(0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=is_closed)
     loop = threading.Thread(target=gate.run)
     loop.start()

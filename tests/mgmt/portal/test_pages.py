@@ -132,8 +132,8 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(phone, t
 async def test_with_https_the_cookie_is_bound_to_the_host(settings, engine, control, clock, token):
     app = create_app(replace(settings, has_tls=True), engine, control, clock)
     async with TestClient(TestServer(app)) as client:
-        async with client.post("/family/login", data={"token": token("parent", 7)}, allow_redirects=False) as response:
-            cookie = response.headers["Set-Cookie"]
+        response = await client.post("/family/login", data={"token": token("parent", 7)}, allow_redirects=False)
+        cookie = response.headers["Set-Cookie"]
 
     assert cookie.startswith("__Host-family=") and "Secure" in cookie and "Domain" not in cookie
 

@@ -220,7 +220,8 @@ async def test_what_an_issuer_wrote_is_text_and_never_markup(splash, control):
 
 async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(settings, control, clock):
     async with TestServer(create_splash(settings, control, clock), host="::") as server, ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{server.port}/") as response:
-            assert response.status == 404
+        response = await session.get(f"http://127.0.0.1:{server.port}/")
+        assert response.status == 404
+        await response.read()
 
     assert control.asked[-1][1] == "127.0.0.1"

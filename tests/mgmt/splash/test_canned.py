@@ -18,7 +18,7 @@ def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(setting
     assert not any(line.lower().startswith((b"content-length", b"transfer-encoding", b"set-cookie")) for line in lines)
     assert any(line.startswith(b"Link: <https://isp.example>") for line in lines) == (reason in STATUS)
     assert body.startswith(b"<!doctype html>") and body.rstrip().endswith(b"</html>")
-    assert 'lang="ur" dir="rtl"'.encode() in body and b'lang="en" dir="ltr"' in body
+    assert b'lang="ur" dir="rtl"' in body and b'lang="en" dir="ltr"' in body
     assert len(before) + len(after) <= 8000 - 253
 
 

@@ -1,0 +1,14 @@
+"""Fixtures of the daemon's tests."""
+from collections.abc import Iterator
+
+import pytest
+from support.daemon import Daemon
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One running filterd for all tests that only look at it or use subscribers and orders of their own."""
+    running = Daemon(tmp_path_factory.mktemp("daemon"))
+    running.start()
+    yield running
+    running.stop()

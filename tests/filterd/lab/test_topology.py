@@ -1,0 +1,44 @@
+"""What can be known of the topology without root; tests/kernel/test_lab.py has the rest."""
+from pathlib import Path
+
+import pytest
+
+from filterd.errors import Missing
+from filterd.lab import topology
+from filterd.lab.topology import NODES, Lab, build_lab, remove_orphans, why_not
+
+
+def test_a_program_runs_inside_its_namespace(tmp_path: Path) -> None:
+    assert Lab("fd-7", tmp_path).inside("child", ["dig", "a"]) == ["ip", "netns", "exec", "fd-7-child", "dig", "a"]
+
+
+def test_the_nodes_are_the_gateway_and_four_around_it() -> None:
+    assert NODES == ("gateway", "child", "adult", "desk", "internet")
+
+
+def test_without_root_there_is_no_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with pytest.raises(Missing, match="namespaces need root; nothing was made; run as root"):
+        build_lab("fd-7", tmp_path)
+
+
+def test_a_missing_program_is_named_by_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda program: None if program in ("dig", "unbound") else program)
+
+    assert (why_not() or "").endswith("apt-get install bind9-dnsutils unbound")
+
+
+def test_only_the_labs_of_dead_processes_are_orphans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = 2**22 + 1  # above the largest pid_max there is (proc_sys_kernel(5))
+    for name in (f"fd-{dead}-child", "fd-1-child", "fd-up-child", "somebody-else", f"fd-{dead}-other"):
+        (tmp_path / name).touch()
+    removed: list[str] = []
+    monkeypatch.setattr(topology, "MOUNTS", tmp_path)
+    monkeypatch.setattr(topology, "NETNS_FILES", tmp_path / "none")
+    monkeypatch.setattr(topology, "remove", lambda prefix: removed.append(prefix) or [prefix])
+
+    remove_orphans()
+
+    assert removed == [f"fd-{dead}"]

@@ -1,0 +1,108 @@
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+
+import pytest
+from support.daemon import UPSTREAM_ADDRESS, Daemon, eventually
+
+from filterd.config import read_config
+from filterd.kernel import rules_of_config
+from filterd.roles.control import has_work
+
+SPLASH = bytes((192, 0, 2, 1))
+
+
+@pytest.fixture
+def own(tmp_path):
+    running = Daemon(tmp_path)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.services
+def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own):
+    pid = int((own.folder / "run/control-0.pid").read_text())
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert own.ask("listed.test") == (0, SPLASH)
+    assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
+    eventually(lambda: own.run("status", "--config", str(own.config)).returncode == 0, "control")
+
+
+@pytest.mark.services
+def test_a_list_that_changed_is_live_after_sighup(own):
+    assert own.ask("late.test") == (0, UPSTREAM_ADDRESS)
+
+    with (own.folder / "pta.csv").open("a") as file:
+        file.write("https://late.test/,PTA-2\n")
+    own.process.send_signal(signal.SIGHUP)
+
+    eventually(lambda: own.ask("late.test") == (0, SPLASH), "the new list")
+
+
+@pytest.mark.services
+def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(own):
+    (own.folder / "pta.csv").unlink()
+    own.process.send_signal(signal.SIGHUP)
+
+    told = eventually(
+        lambda: json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)["faults"], "the fault"
+    )
+
+    assert "pta.csv" in told["lists"]
+    assert own.ask("listed.test") == (0, SPLASH)
+
+
+@pytest.mark.services
+def test_a_damaged_base_is_compiled_again_at_the_next_start(own):
+    images = own.folder / "state/images"
+    name = json.loads((images / "current.json").read_text())["names"]["base"]
+    damaged = bytearray((images / name).read_bytes())
+    damaged[-1] ^= 0xFF
+    (images / "damaged").write_bytes(damaged)
+    (images / "damaged").rename(images / name)
+
+    os.kill(int((own.folder / "run/control-0.pid").read_text()), signal.SIGKILL)
+
+    eventually(lambda: json.loads((images / "current.json").read_text())["names"]["base"] != name, "a new base")
+    assert own.ask("listed.test") == (0, SPLASH)
+
+
+@pytest.mark.services
+def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(daemon):
+    daemon.ask("other.test")
+    daemon.ask("x.listed.test")
+    auditor = daemon.token("auditor")
+
+    def records():
+        found = daemon.run("audit", "pull", token=auditor).stdout.splitlines()
+        return [json.loads(line) for line in found]
+
+    found = eventually(records, "the record")
+
+    assert ("listed.test", "PTA-1", "PTA") in {(each["rule"], each["order"], each["issuer"]) for each in found}
+    assert "other.test" not in json.dumps(found)
+
+
+@pytest.mark.services
+def test_the_splash_says_why_a_name_is_blocked(daemon):
+    request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/", headers={"Host": "listed.test"})
+
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+
+    with caught.value as answer:
+        assert answer.code == 451
+        assert b"listed.test" in answer.read()
+
+
+def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path):
+    only_dns = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
+    redirecting = b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {workers: 0}\n"
+
+    assert not has_work(rules_of_config(read_config(only_dns, "x", tmp_path)))
+    assert has_work(rules_of_config(read_config(redirecting, "x", tmp_path)))

@@ -1,0 +1,39 @@
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+
+def get(url, token):
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.services
+def test_the_api_knows_control_through_its_socket(daemon):
+    said = get(f"http://127.0.0.1:{daemon.api}/v1/status", daemon.token("operator"))
+
+    assert said["control"]["ok"]
+    assert [worker["name"] for worker in said["control"]["workers"]] == ["dns-0"]
+
+
+@pytest.mark.services
+def test_a_wrong_token_is_refused(daemon):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(f"http://127.0.0.1:{daemon.api}/v1/status", "nonsense")
+
+    with caught.value as answer:
+        assert answer.code == 401
+
+
+@pytest.mark.services
+def test_the_splash_answers_any_path_also_for_a_name_that_nothing_blocks(daemon):
+    request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/any/path", headers={"Host": "other.test"})
+
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+
+    with caught.value as answer:
+        assert answer.code == 404

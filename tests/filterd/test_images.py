@@ -1,0 +1,154 @@
+import json
+import logging
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+
+import pytest
+
+from fastpath.name import to_wire
+from fastpath.pack import ListSpec
+from fastpath.tables import TableSet
+from fastpath.verdict import Action, Mode, Reason, Tier
+from filterd.compiling import Compiled
+from filterd.images import ImageStore
+from filterd.keys import image_key
+from filterd.sources import ORDERS_LIST
+from parental.database import open_database, reading, writing
+from parental.profile import Profile
+from parental.store import delete_subscriber, pause, put_subscriber
+from parental.subscriber import Subscriber
+from rules.compile import compile_sources, list_specs
+from rules.source import describe_source
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOW_S = int(NOW.timestamp())
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ImageStore(tmp_path)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    opened = open_database(tmp_path / "db")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def compiled(tmp_path, store):
+    (tmp_path / "pta.txt").write_text("listed.test\n")
+    sources = [
+        describe_source("pta", tmp_path / "pta.txt", {"tier": "order"}),
+        describe_source(ORDERS_LIST, None, {"tier": "order"}),
+    ]
+    report = compile_sources(sources, store.directory, image_key(tmp_path), 1)
+    return Compiled(report.generation, [], list_specs(sources), {"lists": []})
+
+
+def open_tables(store):
+    return TableSet.open(store.manifest)
+
+
+def action(store, name, address=None):
+    return open_tables(store).decide(to_wire(name.encode()), address, NOW_S).action
+
+
+def add(engine, number, prefix):
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(number, "home", (IPv4Network(prefix),), Profile()))
+
+
+def publish(store, engine):
+    with reading(engine) as conn:
+        store.publish_people(conn, NOW)
+
+
+def test_a_base_comes_into_force_together_with_the_orders(store, compiled):
+    store.publish_names(compiled, [(to_wire(b"ordered.test"), Mode.SUBTREE, 5)])
+
+    assert action(store, "listed.test") == action(store, "www.ordered.test") == Action.SPLASH
+    assert open_tables(store).decide(to_wire(b"ordered.test"), None, NOW_S).order == 5
+    assert store.compiled() == compiled
+
+
+def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled):
+    store.publish_names(compiled, [(to_wire(b"ordered.test"), Mode.SUBTREE, 5)])
+    store.publish_orders(compiled, [])
+
+    assert action(store, "ordered.test") == Action.PASSTHRU
+    assert action(store, "listed.test") == Action.SPLASH
+
+
+def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled):
+    store.publish_names(compiled, [(to_wire(b"listed.test"), Mode.EXACT, 5)])
+
+    assert {match.list for match in open_tables(store).matches(to_wire(b"listed.test"))} == {"pta", ORDERS_LIST}
+
+
+def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, caplog):
+    store.publish_names(compiled, [])
+    path = store.directory / "names-1.img"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 0xFF
+    path.write_bytes(damaged)
+
+    with caplog.at_level(logging.WARNING):
+        assert store.compiled() is None
+    assert "checksum" in caplog.text
+
+
+def test_a_base_that_another_one_has_replaced_is_not_the_one_in_force(store, compiled):
+    store.publish_names(compiled, [])
+    said = json.loads(store.manifest.read_text())
+    said["names"]["base"] = "names-77.img"
+    store.manifest.write_text(json.dumps(said))
+
+    assert store.compiled() is None
+
+
+def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store, engine):
+    add(engine, 7, "192.0.2.7/32")
+    publish(store, engine)
+    with writing(engine) as conn:
+        pause(conn, 7, None)
+    publish(store, engine)
+
+    tables = open_tables(store)
+    assert tables.decide(None, "192.0.2.7", NOW_S).reason == Reason.PAUSE
+    assert all(delta > base > 0 for base, delta in (tables.generations["subscribers"], tables.generations["policy"]))
+
+
+def test_somebody_who_left_is_nobody(store, engine):
+    add(engine, 7, "192.0.2.7/32")
+    publish(store, engine)
+    with writing(engine) as conn:
+        delete_subscriber(conn, 7)
+    publish(store, engine)
+
+    assert open_tables(store).subscriber_of("192.0.2.7") is None
+
+
+def test_after_very_many_changes_the_bases_are_written_anew(store, engine, monkeypatch):
+    monkeypatch.setattr("filterd.images.CHANGES_OF_A_DELTA", 1)
+    publish(store, engine)
+    add(engine, 7, "192.0.2.7/32")
+    add(engine, 8, "192.0.2.8/32")
+    publish(store, engine)
+
+    assert open_tables(store).generations["subscribers"][1] == 0
+    assert open_tables(store).subscriber_of("192.0.2.8") == 8
+
+
+def test_generations_rise_over_a_restart(tmp_path, store, engine):
+    publish(store, engine)
+    first = open_tables(store).generations["policy"][0]
+
+    publish(ImageStore(tmp_path), engine)
+
+    assert open_tables(store).generations["policy"][0] > first
+
+
+def test_a_list_is_remembered_with_its_number(compiled):
+    assert compiled.lists[1] == ListSpec(ORDERS_LIST, Tier.ORDER, 0, Action.SPLASH, False)

@@ -1,0 +1,109 @@
+import random
+import struct
+
+import pytest
+from support import wire
+
+from fastpath.tables import TableSet
+from fastpath.verdict import Mode
+from filterd.capture import Broken, Frame
+from filterd.inspecting import Inspector
+
+SYN, DATA = 0x02, 0x18
+REQUEST = b"GET /a/b HTTP/1.1\r\nHost: bad.test\r\n\r\n"
+
+
+@pytest.fixture
+def inspector(images):
+    return Inspector(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)])))
+
+
+def segment(payload, seq=1000, flags=DATA):
+    return Frame(5.0, wire.ipv4(wire.tcp(payload, seq=seq, flags=flags)))
+
+
+def see(inspector, *frames):
+    return [found for frame in frames for found in inspector.see(frame)]
+
+
+def summary(found):
+    return [(each["channel"], each.get("name"), each["decision"] and each["decision"]["action"]) for each in found]
+
+
+def test_a_hello_in_one_segment_is_decided(inspector):
+    found = see(inspector, segment(wire.hello(b"www.bad.test")))
+
+    assert summary(found) == [("sni", "www.bad.test", "splash")]
+    assert found[0]["ech"] is False
+    assert found[0]["ts"] == 5.0
+
+
+def test_a_hello_is_put_together_from_segments_in_any_order(inspector):
+    hello = wire.hello(b"www.bad.test")
+    start = segment(b"", 999, SYN)
+    parts = [segment(hello[at : at + 20], 1000 + at) for at in range(0, len(hello), 20)]
+    random.Random(7).shuffle(parts)
+
+    assert summary(see(inspector, start, *parts)) == [("sni", "www.bad.test", "splash")]
+
+
+def test_every_pipelined_request_is_decided_with_its_url(inspector):
+    found = see(inspector, segment(REQUEST + REQUEST.replace(b"bad.test", b"good.test")))
+
+    assert summary(found) == [("http", "bad.test", "splash"), ("http", "good.test", "passthru")]
+    assert found[0]["url"] == "http://bad.test/a/b"
+
+
+def test_a_question_is_decided(inspector):
+    frame = Frame(5.0, wire.ipv4(datagram(53, wire.question(b"x.BAD.test")), proto=17))
+
+    assert summary(see(inspector, frame)) == [("dns", "x.bad.test", "splash")]
+
+
+def datagram(port, payload):
+    return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+
+
+def test_quic_is_told_as_undecidable_once_a_flow(inspector):
+    initial = Frame(5.0, wire.ipv4(datagram(443, b"\xc3\x00\x00\x00\x01" + bytes(30)), proto=17))
+
+    found = see(inspector, initial, initial)
+
+    assert [(each["channel"], each["quic_version"]) for each in found] == [("quic", "1")]
+    assert "undecidable" in found[0]
+
+
+def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector):
+    (found,) = see(inspector, segment(b"\x00\x01\x02\x03"))
+
+    assert found["undecidable"] == "neither a TLS hello nor an HTTP request"
+
+
+def test_a_hello_without_a_name_is_undecidable(inspector):
+    (found,) = see(inspector, segment(wire.records(wire.hello_message([]), 16384)))
+
+    assert found["undecidable"] == "a hello without a name"
+
+
+def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector):
+    hello = wire.hello(b"www.bad.test")
+
+    (found,) = see(inspector, segment(b"", 999, SYN), segment(hello[:20]), segment(b"\x16\x03\x02" + hello[3:25]))
+
+    assert "other octets than before" in found["undecidable"]
+
+
+def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector):
+    found = see(inspector, Broken("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
+
+    assert found[0] == {"channel": None, "undecidable": "the file ends inside a packet"}
+    assert summary(found[1:]) == [("sni", "bad.test", "splash")]
+
+
+def test_no_packet_however_damaged_raises(inspector):
+    whole = segment(wire.hello(b"www.bad.test")).packet
+    dice = random.Random(1)
+    for _ in range(2000):
+        damaged = bytearray(whole[: dice.randrange(1, len(whole) + 1)])
+        damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        see(inspector, Frame(0.0, bytes(damaged)))

@@ -1,0 +1,54 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filterd.life import stop_requested
+
+CHILD = """
+import os, subprocess, sys, time
+code = "import time; from filterd.life import end_with_supervisor; end_with_supervisor(); print('up', flush=True); "
+code += "time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"FILTERD_PARENT": str(os.getpid())})
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_signal_to_stop_is_seen():
+    async def play():
+        stopping = stop_requested()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stopping.wait(), 5)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        return True
+
+    assert asyncio.run(play())
+
+
+def test_a_role_ends_when_its_supervisor_is_killed():
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env=env)
+    with parent:
+        lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+        pid = int((lines - {"up"}).pop())
+
+        parent.kill()
+
+    deadline = time.monotonic() + 10
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()

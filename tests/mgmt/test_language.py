@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mgmt.language import isolate, preferred_language
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "ur"),
+        ("en", "en"),
+        ("ur", "ur"),
+        ("en-GB,en;q=0.9,ur;q=0.8", "en"),
+        ("ur-PK,en;q=0.9", "ur"),
+        ("de,fr;q=0.5", "ur"),
+        ("en;q=0.3, ur;q=0.7", "ur"),
+        ("en;q=0", "ur"),
+        ("EN", "en"),
+        ("en;q=2", "ur"),
+        ("*", "ur"),
+        ("en;q=x,ur;q=0.1", "ur"),
+        (",".join(["de"] * 20 + ["en"]), "ur"),
+    ],
+)
+def test_the_language_with_the_highest_weight_comes_first(header, language):
+    assert preferred_language(header, "ur") == language
+
+
+@given(st.text())
+def test_any_header_gives_one_of_the_two(header):
+    assert preferred_language(header, "ur") in ("en", "ur")
+
+
+@given(st.text())
+def test_isolating_changes_no_letter_and_lets_no_markup_through(text):
+    found = isolate(text)
+
+    assert found.replace("<bdi dir=ltr>", "").replace("</bdi>", "").unescape() == text
+    assert (
+        set(found.split("<")[1:]) - {piece for piece in found.split("<") if piece.startswith(("bdi dir=ltr>", "/bdi>"))}
+        == set()
+    )
+
+
+def test_numbers_names_and_addresses_of_an_urdu_sentence_are_isolated():
+    assert isolate("پیکا 2016 کی دفعہ 37") == "پیکا <bdi dir=ltr>2016</bdi> کی دفعہ <bdi dir=ltr>37</bdi>"
+    assert isolate("لکھیں: a.b@isp.example") == "لکھیں: <bdi dir=ltr>a.b@isp.example</bdi>"

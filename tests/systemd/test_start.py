@@ -1,0 +1,74 @@
+"""The units start, with their sandbox and their accounts, and what they start filters."""
+from typing import Protocol
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+ASK = ("dig", "+short", "+time=1", "+tries=1", "@127.0.0.1")
+BLOCKED = (*ASK, "www.blocked.example")
+SPLASH = "192.0.2.2"
+SHARE = "install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf && systemd-tmpfiles --create filterd.conf"
+
+
+class Box(Protocol):
+    def says(self, *argv: str) -> str: ...
+
+    def until(self, wanted: str, *argv: str) -> None: ...
+
+
+def test_the_all_in_one_unit_starts_filters_and_reloads(box: Box) -> None:
+    box.says("systemctl", "start", "filterd")
+
+    box.until(SPLASH, *BLOCKED)
+
+    box.says("bash", "-c", "echo later.example >> /etc/filterd/lists/today.txt")
+    box.says("systemctl", "reload", "filterd")
+    box.until(SPLASH, *ASK, "later.example")
+    assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
+
+
+def test_the_supervisor_tells_systemd_that_it_lives(box: Box) -> None:
+    box.says("bash", "-c", "mkdir /etc/systemd/system/filterd.service.d && printf '[Service]\\nWatchdogSec=2\\n' > $0", "/etc/systemd/system/filterd.service.d/quick.conf")
+    box.says("systemctl", "daemon-reload")
+    box.says("systemctl", "start", "filterd")
+    before = "systemctl show -P WatchdogTimestampMonotonic filterd"
+
+    first = box.says("bash", "-c", before)
+
+    box.until("yes", "bash", "-c", f"test $({before}) -gt {first} && echo yes")
+    assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
+
+
+def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -> None:
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+
+    box.until(SPLASH, *BLOCKED)
+
+    for unit in ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web"):
+        box.until("active", "systemctl", "is-active", unit)
+        assert box.says("systemctl", "show", "-P", "NRestarts", unit) == "0"
+
+
+def test_filtering_goes_on_without_the_control_role_and_it_comes_back(box: Box) -> None:
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+    box.until(SPLASH, *BLOCKED)
+
+    box.says("systemctl", "kill", "--signal=KILL", "filterd-control")
+
+    assert box.says(*BLOCKED) == SPLASH
+    box.until("1", "systemctl", "show", "-P", "NRestarts", "filterd-control")
+    box.until("active", "systemctl", "is-active", "filterd-control")
+
+
+def test_the_state_of_the_all_in_one_unit_is_taken_over_by_the_roles(box: Box) -> None:
+    box.says("systemctl", "start", "filterd")
+    box.until(SPLASH, *BLOCKED)
+    box.says("systemctl", "stop", "filterd")
+
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+
+    box.until(SPLASH, *BLOCKED)
