@@ -37,6 +37,7 @@ cdef struct Hits:
     Hit at[16]
 
 
+cdef const char* names_fault(const NamesView* v) noexcept nogil
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil
 cdef uint64_t bloom_bits(uint64_t hash) noexcept nogil
 cdef uint64_t reduce_to(uint64_t half, uint64_t n) noexcept nogil

@@ -9,15 +9,17 @@ A record of the cold section belongs to the slot of the same rank in its line:
     u32  octets of the name (8 bits, 0: a 16-octet digest follows instead) | number of its set << 8
     name in wire form without the root's octet
 
-Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first.
+Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first; a view is
+searched only after names_fault(), and a record is believed only inside its line's part of the section.
 Cost: bench/names.py.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from fastpath.layout cimport LINE_WORDS, SetRow
+from fastpath.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, ListRow, SetRow
 from fastpath.name cimport Name
 from fastpath.siphash cimport siphash128
+from fastpath.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
 
 cdef extern from *:
     """
@@ -32,6 +34,56 @@ cdef extern from *:
 
 cdef enum:
     SET_NONE = 0xffffffff
+    CATEGORIES = 128            # two words of ProfileRow.categories
+
+
+cdef const char* names_fault(const NamesView* v) noexcept nogil:
+    """Why this view must not be searched, or NULL.
+
+    Its sections are whole rows, and there is at least one line, one Bloom word and one row of `set_at`.
+    Cost: one pass over `cold_at`, `set_at` and the entries of the sets; 1 ms a million names."""
+    cdef const char* fault = _lists_fault(v)
+    cdef uint64_t i
+    if fault != NULL:
+        return fault
+    if not _partition(v.cold_at, v.n_lines, v.cold_octets):
+        return b"its lines do not follow each other in its records"
+    if not _partition(v.set_at, v.n_sets, v.n_rows):
+        return b"its sets do not follow each other in its entries"
+    for i in range(v.n_rows):
+        if v.sets[i].list >= v.n_lists:
+            return b"an entry of a list that it does not have"
+        if v.sets[i].mode < M_EXACT or v.sets[i].mode > M_BELOW:
+            return b"an entry of an unknown mode"
+    return NULL
+
+
+cdef const char* _lists_fault(const NamesView* v) noexcept nogil:
+    cdef const ListRow* row
+    cdef uint32_t i
+    cdef int k
+    if v.n_lists > MAX_LISTS:
+        return b"more lists than a mask holds"
+    for i in range(v.n_lists):
+        row = v.lists + i
+        for k in range(LIST_ID_OCTETS):
+            if <uint8_t>row.id[k] > 0x7f:
+                return b"the id of a list is not ASCII"
+        if row.category >= CATEGORIES:
+            return b"a list of a category past the mask"
+        if not (row.tier == T_CSAM or row.tier == T_ORDER or row.tier == T_HELP or row.tier == T_CATEGORY
+                or row.tier == T_SECURITY):
+            return b"a list of a tier that holds no lists"
+    return NULL
+
+
+cdef bint _partition(const uint32_t* at, uint64_t n, uint64_t end) noexcept nogil:
+    """Whether at[0..n] rises from 0 to `end`: n parts without a gap."""
+    cdef uint64_t i
+    for i in range(n):
+        if at[i] > at[i + 1]:
+            return False
+    return at[0] == 0 and at[n] == end
 
 
 cdef inline uint64_t _hash_label(const uint64_t* key, uint64_t parent, const uint8_t* label, uint32_t n) noexcept nogil:

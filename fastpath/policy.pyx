@@ -18,6 +18,23 @@ cdef enum:
     EPOCH_MINUTE = 4320     # 1 January 1970 was a Thursday: three days into a week that begins on Monday
 
 
+cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
+    """Why this view must not be asked, or NULL.   Cost: one pass over all of it."""
+    cdef uint32_t i
+    for i in range(v.n_subscribers):
+        if i and v.subscribers[i - 1] >= v.subscribers[i]:
+            return b"its subscribers are not sorted"
+        if v.profile_of[i] >= v.n_profiles:
+            return b"a subscriber of a profile that it does not have"
+    for i in range(v.n_profiles):
+        if v.profiles[i].closed_at > v.n_closed or v.profiles[i].n_closed > v.n_closed - v.profiles[i].closed_at:
+            return b"a profile of closed intervals that it does not have"
+    for i in range(v.n_closed):
+        if v.closed[i].start + v.closed[i].minutes > WEEK_MINUTES:
+            return b"a closed interval that leaves the week"
+    return NULL
+
+
 cdef inline uint32_t _profile_of(const PolicyView* v, uint32_t subscriber) noexcept nogil:
     """Index of the subscriber's profile, or n_profiles where the view does not know it."""
     cdef uint32_t lo = 0

@@ -11,5 +11,6 @@ cdef struct SubscribersView:
     uint32_t n_ranges6
 
 
+cdef const char* subscribers_fault(const SubscribersView* v) noexcept nogil
 cdef uint32_t find_subscriber(const SubscribersView* base, const SubscribersView* delta, const uint8_t* addr,
                               uint8_t ip_version) noexcept nogil

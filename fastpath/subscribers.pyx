@@ -9,6 +9,26 @@ from fastpath.layout cimport NOBODY, NOT_HERE, Range4, Range6
 from fastpath.verdict cimport NO_SUBSCRIBER
 
 
+cdef const char* subscribers_fault(const SubscribersView* v) noexcept nogil:
+    """Why this view must not be searched, or NULL.   Cost: one pass over the ranges."""
+    cdef const Range6* left
+    cdef const Range6* right
+    cdef uint32_t i
+    if v.n_ranges4 and v.ranges4[0].start != 0:
+        return b"its IPv4 ranges do not begin at address 0"
+    if v.n_ranges6 and (v.ranges6[0].start_hi != 0 or v.ranges6[0].start_lo != 0):
+        return b"its IPv6 ranges do not begin at address 0"
+    for i in range(1, v.n_ranges4):
+        if v.ranges4[i - 1].start >= v.ranges4[i].start:
+            return b"its IPv4 ranges are not sorted"
+    for i in range(1, v.n_ranges6):
+        left = v.ranges6 + i - 1
+        right = v.ranges6 + i
+        if left.start_hi > right.start_hi or (left.start_hi == right.start_hi and left.start_lo >= right.start_lo):
+            return b"its IPv6 ranges are not sorted"
+    return NULL
+
+
 cdef uint32_t _find4(const SubscribersView* v, const uint8_t* addr) noexcept nogil:
     cdef uint32_t key = (<uint32_t>addr[0] << 24) | (<uint32_t>addr[1] << 16) | (<uint32_t>addr[2] << 8) | addr[3]
     cdef uint32_t lo = 0

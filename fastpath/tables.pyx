@@ -3,14 +3,15 @@
 judge() is a packet's or a query's whole path through them: address → subscriber → policy; name → hits; decide().
 A control thread gives a TableSet to a Handoff; the loop takes it between two batches with one atomic exchange.
 
-Invariants: a Tables never changes once given; a TableSet lives until its loop has taken a newer one.
+Invariants: a Tables never changes once given; a TableSet lives until its loop has taken a newer one; every number in an
+image that leads somewhere was checked when the TableSet was made, so that no lookup leaves the image.
 """
 import ipaddress
 import json
 import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -20,9 +21,9 @@ from fastpath.image cimport Image
 from fastpath.layout cimport *
 from fastpath.name cimport Name, name_from_wire
 from fastpath.cursor cimport OK
-from fastpath.names cimport Hits, NamesView, find_hits
-from fastpath.policy cimport Policy, PolicyView, decide, find_policy
-from fastpath.subscribers cimport SubscribersView, find_subscriber
+from fastpath.names cimport Hits, NamesView, find_hits, names_fault
+from fastpath.policy cimport Policy, PolicyView, decide, find_policy, policy_fault
+from fastpath.subscribers cimport SubscribersView, find_subscriber, subscribers_fault
 from fastpath.verdict cimport M_BELOW, M_EXACT, NO_ACTION, NO_LIST, NO_SUBSCRIBER
 
 from fastpath import decision as values
@@ -77,58 +78,67 @@ cdef const Tables* take_tables(Handover* h) noexcept nogil:
     return h.current
 
 
+cdef const uint8_t* _rows(Image image, int section, uint64_t row_octets, uint32_t* n) except NULL:
+    """Where a section begins, and how many rows it has."""
+    cdef uint64_t octets
+    cdef const uint8_t* at = image.section(section, &octets)
+    if octets % row_octets != 0 or octets // row_octets > UINT32_MAX:
+        _refuse(image, b"a section of no whole number of rows")
+    n[0] = <uint32_t>(octets // row_octets)
+    return at
+
+
+cdef object _refuse(Image image, const char* fault):
+    """Raise for a fault that is one."""
+    if fault != NULL:
+        raise _image.BadImage(f"{image.path}: {fault.decode()}; not used; compile it again")
+
+
 cdef object _open_names(Image image, NamesView* v):
-    cdef uint64_t n
+    cdef uint32_t n
+    cdef uint32_t n_cold_at
+    cdef uint32_t n_set_at
     memset(v, 0, sizeof(NamesView))
     if image is None:
         return
     memcpy(v.key, image.data + 48, 16)
-    v.lists = <const ListRow*>image.section(S_LISTS, &n)
-    v.n_lists = <uint32_t>(n // sizeof(ListRow))
-    v.bloom = <const uint64_t*>image.section(S_BLOOM, &n)
-    v.n_bloom = n // 8
-    v.lines = <const uint64_t*>image.section(S_LINES, &n)
-    v.n_lines = n // (8 * LINE_WORDS)
-    v.cold_at = <const uint32_t*>image.section(S_COLD_AT, &n)
-    if n // 4 != v.n_lines + 1 or v.n_lines == 0 or v.n_bloom == 0 or v.n_lists > MAX_LISTS:
-        raise _image.BadImage(f"{image.path}: its sections contradict each other; not used; compile it again")
+    v.lists = <const ListRow*>_rows(image, S_LISTS, sizeof(ListRow), &v.n_lists)
+    v.bloom = <const uint64_t*>_rows(image, S_BLOOM, 8, &n)
+    v.n_bloom = n
+    v.lines = <const uint64_t*>_rows(image, S_LINES, 8 * LINE_WORDS, &n)
+    v.n_lines = n
+    v.cold_at = <const uint32_t*>_rows(image, S_COLD_AT, 4, &n_cold_at)
     v.cold = image.section(S_COLD, &v.cold_octets)
-    v.set_at = <const uint32_t*>image.section(S_SET_AT, &n)
-    v.n_sets = <uint32_t>(n // 4) - 1 if n else 0
-    v.sets = <const SetRow*>image.section(S_SETS, &n)
-    v.n_rows = n // sizeof(SetRow)
-    for i in range(v.n_rows):
-        if v.sets[i].list >= v.n_lists:
-            raise _image.BadImage(f"{image.path}: an entry of list {v.sets[i].list}, which it does not have; not used; compile it again")
+    v.set_at = <const uint32_t*>_rows(image, S_SET_AT, 4, &n_set_at)
+    v.sets = <const SetRow*>_rows(image, S_SETS, sizeof(SetRow), &n)
+    v.n_rows = n
+    if v.n_bloom == 0 or v.n_lines == 0 or n_cold_at != v.n_lines + 1 or n_set_at == 0:
+        _refuse(image, b"its sections contradict each other")
+    v.n_sets = n_set_at - 1
+    _refuse(image, names_fault(v))
 
 
 cdef object _open_subscribers(Image image, SubscribersView* v):
-    cdef uint64_t n
     memset(v, 0, sizeof(SubscribersView))
     if image is None:
         return
-    v.ranges4 = <const Range4*>image.section(S_RANGES4, &n)
-    v.n_ranges4 = <uint32_t>(n // sizeof(Range4))
-    v.ranges6 = <const Range6*>image.section(S_RANGES6, &n)
-    v.n_ranges6 = <uint32_t>(n // sizeof(Range6))
+    v.ranges4 = <const Range4*>_rows(image, S_RANGES4, sizeof(Range4), &v.n_ranges4)
+    v.ranges6 = <const Range6*>_rows(image, S_RANGES6, sizeof(Range6), &v.n_ranges6)
+    _refuse(image, subscribers_fault(v))
 
 
 cdef object _open_policy(Image image, PolicyView* v):
-    cdef uint64_t n
-    cdef uint64_t n_profile_of
-    cdef uint32_t i
+    cdef uint32_t n_profile_of
     memset(v, 0, sizeof(PolicyView))
     if image is None:
         return
-    v.subscribers = <const uint32_t*>image.section(S_SUBSCRIBERS, &n)
-    v.n_subscribers = <uint32_t>(n // 4)
-    v.profile_of = <const uint32_t*>image.section(S_PROFILE_OF, &n_profile_of)
-    v.profiles = <const ProfileRow*>image.section(S_PROFILES, &n)
-    v.n_profiles = <uint32_t>(n // sizeof(ProfileRow))
-    v.closed = <const ClosedRow*>image.section(S_CLOSED, &n)
-    v.n_closed = <uint32_t>(n // sizeof(ClosedRow))
-    if n_profile_of // 4 != v.n_subscribers:
-        raise _image.BadImage(f"{image.path}: its sections contradict each other; not used; compile it again")
+    v.subscribers = <const uint32_t*>_rows(image, S_SUBSCRIBERS, 4, &v.n_subscribers)
+    v.profile_of = <const uint32_t*>_rows(image, S_PROFILE_OF, 4, &n_profile_of)
+    v.profiles = <const ProfileRow*>_rows(image, S_PROFILES, sizeof(ProfileRow), &v.n_profiles)
+    v.closed = <const ClosedRow*>_rows(image, S_CLOSED, sizeof(ClosedRow), &v.n_closed)
+    if n_profile_of != v.n_subscribers:
+        _refuse(image, b"its sections contradict each other")
+    _refuse(image, policy_fault(v))
 
 
 cdef uint8_t _address(str text, uint8_t* out) except 0:

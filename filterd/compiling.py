@@ -11,13 +11,23 @@ import asyncio
 import json
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from fastpath.pack import ListSpec
 from filterd.config import Config
-from filterd.sources import config_sources, help_rules
-from rules.compile import list_specs
+from filterd.keys import image_key
+from filterd.sources import HELP_LIST, config_sources, help_rules
+from mgmt.orders import find_order, number_letter
+from parental.database import open_database, reading, writing
+from rules.compile import Progress, compile_sources, list_specs
+from rules.protected import Protected
+from rules.publish import next_generation
+from rules.report import CompileReport
+from rules.source import Source
 from rules.whole import writing_whole
 
 REMEMBERED = "compiled.json"
@@ -98,3 +108,35 @@ async def compile_base(config: Config, config_file: Path) -> Compiled:
         )
     report = json.loads(out)
     return Compiled(report["generation"], inputs, lists, report)
+
+
+def compile_config(config: Config, progress: Progress | None) -> CompileReport:
+    """The work of that process.   Raises BadList, BadReadBack."""
+    images = config.state_dir / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    engine = open_database(config.state_dir / "filterd.db")
+    try:
+        return compile_sources(
+            config_sources(config),
+            images,
+            image_key(config.state_dir),
+            next_generation(images, "names"),
+            progress,
+            protected=Protected(config.protected.names),
+            live={HELP_LIST: help_rules(config)},
+            number_order=lambda source, ref: _number_of(engine, source, ref),
+        )
+    finally:
+        engine.dispose()
+
+
+def _number_of(engine: Engine, source: Source, ref: str) -> int:
+    """The number of an order that a list names by its letter, given now where it has none, so that a record of a block
+    can name its order.   Cost: a commit for a new one; asked once a letter."""
+    issuer = source.issuer or source.id
+    with reading(engine) as conn:
+        found = find_order(conn, issuer, ref)
+    if found is not None:
+        return int(found.id)
+    with writing(engine) as conn:
+        return number_letter(conn, issuer, ref, datetime.now(UTC))

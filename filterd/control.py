@@ -66,6 +66,7 @@ class Control:
             self.config = load(self._config_file)
             self.faults.pop("configuration", None)
             await self.compile_if_changed()
+            self.faults.pop("lists", None)
         except (BadConfig, CompileFailed) as reason:
             self._note_fault("configuration" if isinstance(reason, BadConfig) else "lists", reason)
             return {"ok": False, "error": str(reason)}
@@ -141,11 +142,7 @@ class Control:
             case {"op": "status"}:
                 return await self.status()
             case {"op": "explain"}:
-                try:
-                    said = (request.get("name"), request.get("address"), request.get("channel", "dns"))
-                    return await asyncio.to_thread(self.explain, *said)
-                except (ValueError, TypeError) as reason:
-                    return {"ok": False, "error": str(reason)}
+                return await asyncio.to_thread(self._explain_request, request)
             case _:
                 return {"ok": False, "error": "op is none of orders_changed, policy_changed, explain, status, reload"}
 
@@ -154,6 +151,15 @@ class Control:
         return self._tables.list_ids
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _explain_request(self, request: Message) -> Message:
+        name, address, channel = request.get("name"), request.get("address"), request.get("channel", "dns")
+        if not (isinstance(name, str | None) and isinstance(address, str | None) and isinstance(channel, str)):
+            return {"ok": False, "error": "name, address and channel are texts"}
+        try:
+            return self.explain(name, address, channel)
+        except ValueError as reason:
+            return {"ok": False, "error": str(reason)}
 
     async def _compile(self) -> None:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""

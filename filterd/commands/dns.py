@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.errors import WrongUse
+from filterd.errors import Missing, WrongUse
 
 if TYPE_CHECKING:
+    from dns.answers import AnswerPolicy, Splash
     from dns.upstreams import Endpoint
 
 EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list adult.txt,category=adult"
@@ -33,38 +34,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from dns.answers import AnswerPolicy
     from dns.upstreams import parse_endpoint
     from filterd.logs import start_logging
 
-    start_logging("dns")
     try:
         listen = [parse_endpoint(text) for text in args.listen]
         upstreams = [parse_endpoint(text) for text in args.upstream]
+        answers = AnswerPolicy(_splash(args.splash4, args.splash6))
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     if not 1 <= args.workers <= 128:
         raise WrongUse(f"--workers {args.workers}: write 1 to 128")
-    return asyncio.run(_serve(args, listen, upstreams))
+    start_logging("dns")
+    try:
+        return asyncio.run(_serve(args, listen, upstreams, answers))
+    except OSError as reason:
+        why = getattr(reason, "__notes__", ["look at the addresses"])[0]
+        raise Missing(f"{reason.strerror}; not served; {why}") from reason
 
 
-async def _serve(args: argparse.Namespace, listen: list["Endpoint"], upstreams: list["Endpoint"]) -> int:
-    from dns.answers import AnswerPolicy, Splash
+async def _serve(
+    args: argparse.Namespace, listen: list["Endpoint"], upstreams: list["Endpoint"], answers: "AnswerPolicy"
+) -> int:
     from dns.front import serve
     from filterd.commands.lookup import open_tables
     from filterd.life import stop_requested
 
-    try:
-        splash = Splash(
-            ipaddress.IPv4Address(args.splash4) if args.splash4 else None,
-            ipaddress.IPv6Address(args.splash6) if args.splash6 else None,
-        )
-    except ValueError as reason:
-        raise WrongUse(f"splash: {reason}") from reason
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))
-        serving = asyncio.ensure_future(
-            serve(listen, upstreams, tables, AnswerPolicy(splash), args.workers, Path(folder))
-        )
+        serving = asyncio.ensure_future(serve(listen, upstreams, tables, answers, args.workers, Path(folder)))
         stopping = asyncio.ensure_future(stop_requested().wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
@@ -72,3 +71,9 @@ async def _serve(args: argparse.Namespace, listen: list["Endpoint"], upstreams: 
         with contextlib.suppress(asyncio.CancelledError):
             await serving
     return 0
+
+
+def _splash(v4: str | None, v6: str | None) -> "Splash":
+    from dns.answers import Splash
+
+    return Splash(ipaddress.IPv4Address(v4) if v4 else None, ipaddress.IPv6Address(v6) if v6 else None)

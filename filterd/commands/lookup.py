@@ -15,10 +15,10 @@ from fastpath.image import BadImage, open_image
 from fastpath.layout import ImageKind
 from fastpath.pack import pack_subscribers
 from fastpath.tables import TableSet
-from filterd.commands.compile import progress_bar
 from filterd.config.schema import DEFAULT_STATE_DIR
 from filterd.errors import Missing, WrongUse
 from filterd.explain import CHANNELS, dns_answer, explain_text
+from filterd.progress import progress_bar
 from rules.compile import compile_sources
 from rules.errors import BadList, BadName, BadSource
 from rules.source import parse_source

@@ -1,7 +1,7 @@
 """This machine once more, with systemd as its first process: an overlay over / in namespaces of its own.
 
-Nothing that happens there reaches this machine: its files, its network and its processes are the overlay's.  In there, /opt/filterd
-is a virtual environment that takes the packages of this one, and lo and a veth pair are all the network there is.
+Nothing that happens there reaches this machine: its files, its network and its processes are the overlay's.  In there,
+/opt/filterd is a virtual environment that takes the packages of this one; lo and a veth pair are all its network.
 """
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-PATIENCE_S = 60.0  # a loaded machine; it takes three seconds otherwise
+PATIENCE_S = 30.0  # a loaded machine; it takes three seconds otherwise
 
 CONFIG = """\
 dns: {upstreams: ["192.0.2.53:53"]}
@@ -35,6 +35,8 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 for place in run tmp var/lib dev; do mount -t tmpfs -o mode=755 tmpfs "$place"; done
 for device in null zero full random urandom tty; do touch dev/$device; mount --bind /dev/$device dev/$device; done
 mkdir dev/shm dev/pts
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 rm -rf opt/filterd
 mkdir -p opt/filterd/packages opt/filterd/source
@@ -45,7 +47,10 @@ ip link add here type veth peer name there
 ip link set here up
 ip link set there up
 ip address add 192.0.2.2/24 dev here
-exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . \
+pivot_root . mnt
+umount -l /mnt
+cd /
+exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=basic.target --show-status=no --log-target=journal
 """
 
@@ -55,7 +60,11 @@ set -e
 "$1" -m venv --without-pip --symlinks /opt/filterd
 site=$(/opt/filterd/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf '/opt/filterd/source\\n/opt/filterd/packages\\n' > "$site"/filterd.pth
-printf '#!/opt/filterd/bin/python\\nimport sys\\nfrom filterd.cli import main\\nsys.exit(main())\\n' > /opt/filterd/bin/filterd
+cat > /opt/filterd/bin/filterd <<'SCRIPT'
+#!/opt/filterd/bin/python
+from filterd.cli import main
+raise SystemExit(main())
+SCRIPT
 chmod 755 /opt/filterd/bin/filterd
 cd /opt/filterd/source/systemd
 install -m 644 filterd.sysusers /usr/lib/sysusers.d/filterd.conf && systemd-sysusers

@@ -8,7 +8,15 @@ pytestmark = pytest.mark.kernel
 ASK = ("dig", "+short", "+time=1", "+tries=1", "@127.0.0.1")
 BLOCKED = (*ASK, "www.blocked.example")
 SPLASH = "192.0.2.2"
-SHARE = "install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf && systemd-tmpfiles --create filterd.conf"
+SHARE = """
+install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
+systemd-tmpfiles --create filterd.conf
+"""
+QUICK = """
+mkdir /etc/systemd/system/filterd.service.d
+printf '[Service]\\nWatchdogSec=2\\n' > /etc/systemd/system/filterd.service.d/quick.conf
+systemctl daemon-reload
+"""
 
 
 class Box(Protocol):
@@ -29,14 +37,13 @@ def test_the_all_in_one_unit_starts_filters_and_reloads(box: Box) -> None:
 
 
 def test_the_supervisor_tells_systemd_that_it_lives(box: Box) -> None:
-    box.says("bash", "-c", "mkdir /etc/systemd/system/filterd.service.d && printf '[Service]\\nWatchdogSec=2\\n' > $0", "/etc/systemd/system/filterd.service.d/quick.conf")
-    box.says("systemctl", "daemon-reload")
+    box.says("bash", "-c", QUICK)
     box.says("systemctl", "start", "filterd")
-    before = "systemctl show -P WatchdogTimestampMonotonic filterd"
+    heard = "systemctl show -P WatchdogTimestampMonotonic filterd"
 
-    first = box.says("bash", "-c", before)
+    first = box.says("bash", "-c", heard)
 
-    box.until("yes", "bash", "-c", f"test $({before}) -gt {first} && echo yes")
+    box.until("yes", "bash", "-c", f"test $({heard}) -gt {first} && echo yes")
     assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
 
 

@@ -1,0 +1,18 @@
+import pytest
+
+
+@pytest.mark.services
+def test_the_records_come_as_csv(daemon):
+    long_ago = "2020-01-01T00:00:00+00:00"
+    done = daemon.run("audit", "pull", "--format", "csv", "--until", long_ago, token=daemon.token("auditor"))
+
+    assert done.returncode == 0
+    assert done.stdout == "time,channel,action,list,rule,order,issuer,category,reason,generation,subscriber,count\n"
+
+
+@pytest.mark.services
+def test_a_token_of_another_role_pulls_nothing(daemon):
+    done = daemon.run("audit", "pull", token=daemon.token("operator"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "(403)" in done.stderr

@@ -1,0 +1,29 @@
+import json
+
+import pytest
+
+from filterd.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    runner = "def benchmarks(): return ['one']\ndef measure(name): return {'lookup_ns': 12.5}\n"
+    (tmp_path / "run.py").write_text(runner)
+    monkeypatch.setattr("filterd.commands.bench.FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_benchmark_is_measured_and_told(folder, capsys):
+    assert main(["bench", "one", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"bench": "one", "figures": {"lookup_ns": 12.5}}
+
+
+def test_one_that_is_not_there_is_wrong_use(folder, capsys):
+    assert main(["bench", "two"]) == 2
+    assert "write one" in capsys.readouterr().err
+
+
+def test_without_the_source_tree_a_part_is_missing(folder, capsys):
+    (folder / "run.py").unlink()
+
+    assert main(["bench"]) == 3

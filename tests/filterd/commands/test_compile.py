@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from fastpath.name import to_wire
+from fastpath.tables import TableSet
+from filterd.cli import main
+
+
+@pytest.fixture
+def bad(tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_text("listed.test\ncom\n192.0.2.1\n")
+    return path
+
+
+def test_a_compiled_list_is_in_force_in_its_directory(tmp_path, bad, capsys):
+    assert main(["compile", f"{bad},tier=order,list=pta", "-o", str(tmp_path / "out")]) == 0
+
+    tables = TableSet.open(tmp_path / "out/current.json")
+    assert tables.decide(to_wire(b"www.listed.test"), None, 0).list == "pta"
+    assert "1 rules, 2 lines not enforced" in capsys.readouterr().out
+
+
+def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(tmp_path, bad, capsys):
+    main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
+
+    report = json.loads(capsys.readouterr().out)
+    assert (report["rules"], report["skipped"]) == (1, 2)
+    assert report["bytes"] > 0
+    assert report["seconds"] >= 0
+
+
+def test_compiling_again_raises_the_generation(tmp_path, bad, capsys):
+    for _ in range(2):
+        main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
+
+    first, second = (json.loads(line)["generation"] for line in capsys.readouterr().out.splitlines())
+    assert second > first
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["x.txt"], ["-o", "out"], ["absent.txt", "-o", "out"], ["a,tier=nonsense", "-o", "out"]]
+)
+def test_what_cannot_be_compiled_is_wrong_use_and_leaves_no_manifest(wrong, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["compile", *wrong]) == 2
+    assert capsys.readouterr().err
+    assert not (tmp_path / "out/current.json").exists()

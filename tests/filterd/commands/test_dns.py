@@ -1,0 +1,62 @@
+import signal
+import socket
+import subprocess
+
+import pytest
+from support.daemon import Daemon, eventually, free_port
+from support.wire import question
+
+from filterd.cli import main
+
+
+@pytest.mark.services
+def test_the_front_alone_blocks_a_listed_name_and_forwards_another(tmp_path):
+    daemon = Daemon(tmp_path)  # for its command line, environment and upstream only
+    upstream = daemon.upstream
+    upstream.start()
+    port = free_port(socket.SOCK_DGRAM)
+    listed = f"{tmp_path / 'adult.txt'},tier=order"
+    said = ["--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{upstream.port}", "--list", listed]
+    running = subprocess.Popen(daemon.command("dns", *said, "--splash4", "192.0.2.1"), env=daemon.env())
+
+    def ask(name):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.2)
+            asking.sendto(question(name), ("127.0.0.1", port))
+            try:
+                return asking.recv(4096)
+            except (TimeoutError, ConnectionRefusedError):
+                return b""
+
+    assert bytes((192, 0, 2, 1)) in eventually(lambda: ask(b"www.adult.test"), "the front")
+    assert bytes((198, 51, 100, 7)) in ask(b"other.test")
+
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(10) == 0
+    upstream.socket.close()
+
+
+def test_an_address_that_cannot_be_had_is_a_missing_part(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("a.test\n")
+    said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", str(tmp_path / "a.txt")]
+    daemon = Daemon(tmp_path)
+    daemon.upstream.socket.close()
+
+    done = daemon.run("dns", *said)
+
+    assert done.returncode == 3
+    assert "is the address on this box" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--listen", "here", "--upstream", "192.0.2.53:53"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "resolver.test:53"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--workers", "0"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--splash4", "2001:db8::1"],
+    ],
+)
+def test_wrong_use_is_exit_2(wrong, capsys):
+    assert main(["dns", *wrong]) == 2
+    assert capsys.readouterr().err.startswith("filterd dns: ")

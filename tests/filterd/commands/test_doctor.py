@@ -1,0 +1,38 @@
+import json
+import socket
+
+from filterd.cli import main
+from filterd.commands.doctor import _port, _program
+
+
+def test_what_is_missing_comes_with_its_cure(capsys):
+    main(["doctor", "--json"])
+
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    looked_at = {each["what"] for each in found}
+    assert {"capabilities", "nft", "iptables-nft", "conntrack", "NFQUEUE", "package names"} <= looked_at
+    assert all(each.keys() == {"what", "found", "cure"} for each in found)
+
+
+def test_a_program_that_is_not_there_names_its_package():
+    assert _program("no-such-program", "its-package").cure == "apt-get install its-package"
+
+
+def test_a_port_that_is_taken_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        finding = _port("api", "127.0.0.1", port)
+
+    assert finding.found == f"127.0.0.1:{port} Address already in use"
+    assert finding.cure
+    assert not _port("api", "127.0.0.1", port).cure
+
+
+def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
+    config = tmp_path / "f.yaml"
+    lists = "lists: [{id: a, file: a.txt, format: plain, tier: security}]\n"
+    config.write_text("dns: {upstreams: ['192.0.2.53:53']}\n" + lists)
+
+    assert main(["doctor", "--config", str(config)]) == 1
+    assert "needs list a: " in capsys.readouterr().out

@@ -1,0 +1,112 @@
+import io
+import json
+
+import pytest
+
+from filterd.cli import main
+
+
+@pytest.fixture
+def source(tmp_path):
+    (tmp_path / "pta.txt").write_text("bad.test\n")
+    return f"{tmp_path / 'pta.txt'},tier=order"
+
+
+def objects(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_answer_has_the_keys_of_the_contract(source, capsys):
+    assert main(["lookup", "www.bad.test", "--list", source, "--json"]) == 0
+
+    (found,) = objects(capsys)
+    contract = "input canonical action reason tier list rule matches ede enforceability generations"
+    assert found.keys() >= set(contract.split())
+    assert (found["action"], found["list"], found["rule"], found["ede"]) == ("splash", "pta", "bad.test", 16)
+
+
+def test_names_come_from_stdin_where_none_is_given(source, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad.test\nhttps://good.test/x\n")))
+
+    main(["lookup", "--list", source, "--json"])
+
+    assert [(found["canonical"], found["action"]) for found in objects(capsys)] == [
+        ("bad.test", "splash"),
+        ("good.test", "passthru"),
+    ]
+
+
+def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(source, capsys):
+    assert main(["lookup", "192.0.2.1", "bad.test", "--list", source, "--json"]) == 1
+
+    first, second = objects(capsys)
+    assert (first["canonical"], first["error"]) == (None, "is an address")
+    assert second["action"] == "splash"
+
+
+@pytest.mark.parametrize(("qtype", "answer"), [("A", "splash address"), ("HTTPS", "nodata"), ("mx", "nodata")])
+def test_what_a_query_is_answered_with_depends_on_its_type(source, capsys, qtype, answer):
+    main(["lookup", "bad.test", "--list", source, "--qtype", qtype, "--json"])
+
+    assert objects(capsys)[0]["answer"] == answer
+
+
+def test_the_images_of_a_directory_are_asked(tmp_path, source, capsys):
+    main(["compile", source, "-o", str(tmp_path / "out")])
+    capsys.readouterr()
+
+    main(["lookup", "bad.test", "--images", str(tmp_path / "out")])
+
+    assert capsys.readouterr().out == "bad.test: splash (reason order, list pta, rule bad.test)\n"
+
+
+def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(images, tmp_path, capsys):
+    from fastpath.pack import ProfileSpec
+
+    made = {
+        "names": images.names([("adult", "adult.test", 2)]),
+        "subscribers": images.subscribers([("192.0.2.7/32", 7)]),
+        "policy": images.policy([(7, ProfileSpec(1 << 1, (), 0, 0, 2**62, 0))]),
+    }
+    manifest = {kind: {"base": image.path.rpartition("/")[2], "delta": None} for kind, image in made.items()}
+    (tmp_path / "current.json").write_text(json.dumps(manifest))
+
+    for who in ([], ["--subscriber", "7"], ["--subscriber", "192.0.2.7"], ["--subscriber", "8"]):
+        main(["lookup", "adult.test", "--images", str(tmp_path), "--json", *who])
+
+    assert [found["action"] for found in objects(capsys)] == ["passthru", "splash", "splash", "passthru"]
+
+
+def test_a_schedule_is_looked_at_the_given_instant(images, tmp_path, capsys):
+    from fastpath.pack import ProfileSpec
+
+    monday_from_8_to_9 = ((8 * 60, 60),)
+    made = {
+        "subscribers": images.subscribers([("192.0.2.7/32", 7)]),
+        "policy": images.policy([(7, ProfileSpec(0, monday_from_8_to_9, 0, 5 * 3600, 2**62, 5 * 3600))]),
+        "names": images.names([("adult", "adult.test", 2)]),
+    }
+    manifest = {kind: {"base": image.path.rpartition("/")[2], "delta": None} for kind, image in made.items()}
+    (tmp_path / "current.json").write_text(json.dumps(manifest))
+
+    for at in ("2026-11-23T08:30:00+05:00", "2026-11-23T09:00:00+05:00"):
+        main(["lookup", "a.test", "--images", str(tmp_path), "--json", "--subscriber", "7", "--at", at])
+
+    assert [found["reason"] for found in objects(capsys)] == ["schedule", "default"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--images", "absent"], 3),
+        (["--list", "absent.txt"], 2),
+        (["--list", "a.txt", "--images", "b"], 2),
+        (["--list", "SOURCE", "--at", "noon"], 2),
+        (["--list", "SOURCE", "--subscriber", "me"], 2),
+    ],
+)
+def test_what_cannot_be_looked_up_is_said(options, code, source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["lookup", "a.test", *(source if option == "SOURCE" else option for option in options)]) == code
+    assert capsys.readouterr().err

@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def regulator(daemon):
+    return daemon.token("regulator")
+
+
+@pytest.mark.services
+def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon, regulator):
+    pushed = daemon.run(
+        "orders", "push", "one.test", "x..y", "--issuer", "PTA", "--ref", "T-7", "--ground", "a law", token=regulator
+    )
+    assert "order" in pushed.stdout and "T-7: enforced" in pushed.stdout
+    assert "x..y: invalid" in pushed.stdout
+    assert daemon.ask("www.one.test")[1] == bytes((192, 0, 2, 1))
+
+    shown = daemon.run("orders", "show", "T-7", "--json", token=regulator)
+    assert json.loads(shown.stdout)["counts"] == {"enforced": 1, "invalid": 1}
+    assert "PTA T-7: enforced" in daemon.run("orders", "list", token=regulator).stdout
+
+    withdrawn = daemon.run("orders", "withdraw", "T-7", "--reason", "a court", token=regulator)
+    assert "T-7: withdrawn" in withdrawn.stdout
+    assert daemon.ask("www.one.test")[1] == bytes((198, 51, 100, 7))
+
+
+@pytest.mark.services
+def test_names_come_from_a_file(daemon, regulator, tmp_path):
+    (tmp_path / "names").write_text("two.test\n\nthree.test\n")
+
+    done = daemon.run(
+        "orders", "push", "--file", str(tmp_path / "names"), "--issuer", "PTA", "--ref", "T-8", "--ground", "a law",
+        token=regulator,
+    )  # fmt: skip
+
+    assert "T-8: enforced (2 enforced)" in done.stdout
+
+
+@pytest.mark.services
+def test_what_the_api_refuses_is_told_in_its_words(daemon, regulator):
+    done = daemon.run("orders", "show", "T-none", token=regulator)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("filterd orders: order: order T-none: there is none; nothing done; ")
+    assert done.stderr.endswith(" (404)\n")
+
+
+@pytest.mark.services
+def test_an_order_without_a_name_is_wrong_use(daemon, regulator):
+    done = daemon.run("orders", "push", "--issuer", "PTA", "--ref", "T-9", "--ground", "x", token=regulator)
+
+    assert done.returncode == 2

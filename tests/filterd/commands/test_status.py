@@ -1,0 +1,32 @@
+import json
+
+import pytest
+
+from filterd.cli import main
+
+
+@pytest.mark.services
+def test_the_status_holds_generations_lists_and_workers(daemon):
+    done = daemon.run("status", "--json", "--config", str(daemon.config))
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert found["generations"].keys() == {"names", "subscribers", "policy"}
+    assert [each["id"] for each in found["lists"]][:2] == ["pta", "adult"]
+    assert found["workers"][0]["name"] == "dns-0"
+
+
+@pytest.mark.services
+def test_for_people_it_is_a_few_lines(daemon):
+    done = daemon.run("status", "--config", str(daemon.config))
+
+    assert done.stdout.startswith("images names: generation ")
+    assert "list pta: 1 rules, 0 lines not enforced" in done.stdout
+
+
+def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+
+    assert main(["status", "--config", str(config)]) == 3
+    assert "start filterd run" in capsys.readouterr().err

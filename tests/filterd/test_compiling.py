@@ -1,0 +1,95 @@
+import asyncio
+import dataclasses
+
+import pytest
+
+from fastpath.image import open_image
+from fastpath.layout import ImageKind
+from fastpath.name import to_wire
+from fastpath.tables import TableSet
+from fastpath.verdict import Reason
+from filterd.compiling import CompileFailed, compile_base, compile_config, inputs_of, remember, remembered
+from filterd.config import load
+from filterd.sources import HELP_LIST, ORDERS_LIST
+from mgmt.orders import find_order
+from parental.database import open_database, reading
+
+SAID = """
+state_dir: state
+dns: {upstreams: ["192.0.2.53:53"]}
+lists: [{id: pta, file: pta.csv, format: csv, tier: order, issuer: PTA}]
+help_corridor: {names: [help.test]}
+protected: {names: [isp.example]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "f.yaml").write_text(SAID)
+    (tmp_path / "pta.csv").write_text("url,reference\nhttps://a.test/,PTA-1\nhttps://isp.example/,PTA-2\n")
+    return tmp_path / "f.yaml"
+
+
+def tables(report):
+    return TableSet(open_image(report.path, ImageKind.NAMES))
+
+
+def test_the_base_holds_the_lists_the_help_corridor_and_room_for_orders(path):
+    found = tables(compile_config(load(path), None))
+
+    assert found.list_ids == ["pta", HELP_LIST, ORDERS_LIST]
+    assert found.decide(to_wire(b"www.a.test"), None, 0).reason == Reason.ORDER
+    assert found.decide(to_wire(b"help.test"), None, 0).reason == Reason.HELP
+
+
+def test_a_protected_name_is_held_and_not_in_force(path):
+    report = compile_config(load(path), None)
+
+    assert tables(report).decide(to_wire(b"isp.example"), None, 0).reason == Reason.DEFAULT
+    assert report.sources[0].n_held == 1
+
+
+def test_an_entry_knows_the_order_that_its_list_names_and_keeps_its_number(path, tmp_path):
+    first = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
+    again = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
+
+    engine = open_database(tmp_path / "state/filterd.db")
+    with reading(engine) as conn:
+        assert find_order(conn, "PTA", "PTA-1").id == first == again
+    engine.dispose()
+
+
+def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
+    config = load(path)
+    before = inputs_of(config)
+
+    assert inputs_of(load(path)) == before
+    with (tmp_path / "pta.csv").open("a") as file:
+        file.write("https://b.test/,PTA-3\n")
+    assert inputs_of(config) != before
+    other = dataclasses.replace(config, protected=dataclasses.replace(config.protected, names=()))
+    assert inputs_of(other) != inputs_of(config)
+    (tmp_path / "pta.csv").unlink()
+    assert inputs_of(config) != before
+
+
+def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
+    compiled = asyncio.run(compile_base(load(path), path))
+    remember(tmp_path, compiled)
+
+    assert compiled.report["rules"] == 2
+    assert remembered(tmp_path) == compiled
+
+
+def test_a_compilation_that_fails_says_why(path, tmp_path):
+    (tmp_path / "pta.csv").unlink()
+
+    with pytest.raises(CompileFailed, match=r"pta\.csv"):
+        asyncio.run(compile_base(load(path), path))
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"[]", b'{"generation": 1}', b"\xff"])
+def test_what_cannot_be_remembered_is_compiled_again(tmp_path, rubbish):
+    (tmp_path / "compiled.json").write_bytes(rubbish)
+
+    assert remembered(tmp_path) is None

@@ -1,0 +1,54 @@
+import asyncio
+
+import pytest
+
+from fastpath.tables import TableSet
+from fastpath.verdict import Mode
+from filterd.config.schema import Gate
+from filterd.gatefront import GateFront
+from filterd.worker import make_reporter
+
+
+class Loop:
+    """Stands for GateLoop: takes tables when it is woken, ends when it is told."""
+
+    def __init__(self, *arguments, **options):
+        self.arguments, self.options = arguments, options
+        self.woken = 0
+
+    def run(self):
+        raise PermissionError("queue 7")
+
+    def stop(self):
+        """It has ended."""
+
+    def wake(self):
+        self.woken += 1
+
+
+@pytest.fixture
+def front(tmp_path, monkeypatch):
+    monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
+    config = Gate(tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed")
+    return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
+
+
+def test_the_loop_is_made_as_the_configuration_says(front):
+    queue, _, _, tls_ports, http_ports, closed, pages = front._loop.arguments
+
+    assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
+    assert pages == {2: (b"a", b"b")}
+    assert front._loop.options == {"when_overloaded_closed": 1}
+
+
+def test_what_ends_the_loop_ends_the_front(front):
+    with pytest.raises(PermissionError, match="queue 7"):
+        asyncio.run(front.run())
+
+
+def test_tables_that_the_loop_does_not_take_are_a_timeout(front, images, monkeypatch):
+    monkeypatch.setattr("filterd.gatefront.SWAP_PATIENCE_S", 0.01)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(front.use(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)]))))
+    assert front._loop.woken == 1

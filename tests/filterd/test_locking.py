@@ -1,0 +1,136 @@
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network
+
+import pytest
+
+from filterd.kernel import Rules
+from filterd.locking import LockKeeper
+from parental.database import open_database, writing
+from parental.profile import Profile
+from parental.schedule import Interval, Schedule
+from parental.store import delete_subscriber, pause, put_subscriber, resume
+from parental.subscriber import Subscriber
+
+V4, V6 = IPv4Network("192.0.2.7/32"), IPv6Network("2001:db8:7::/56")
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class KernelLog:
+    """Notes what it is told, in order."""
+
+    def __init__(self):
+        self.said = []
+
+    def apply(self, rules, locked):
+        self.said.append(("apply", set(rules.subscribers), set(locked)))
+
+    def set_locked(self, v4, v6):
+        self.said.append(("locked", {*v4, *v6}))
+
+    def set_subscribers(self, v4, v6):
+        self.said.append(("subscribers", {*v4, *v6}))
+
+    def cut(self, prefixes):
+        self.said.append(("cut", set(prefixes)))
+        return 3
+
+
+@pytest.fixture
+def engine(tmp_path):
+    opened = open_database(tmp_path / "db")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def kernel():
+    return KernelLog()
+
+
+@pytest.fixture
+def keeper(engine, kernel):
+    return LockKeeper(engine, kernel)
+
+
+def put(engine, schedule=Schedule()):  # noqa: B008  # it is frozen
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (V4, V6), Profile(schedule=schedule)))
+
+
+def tap(engine, change, *arguments):
+    with writing(engine) as conn:
+        change(conn, 7, *arguments)
+
+
+def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine, kernel, keeper):
+    put(engine)
+    keeper.refresh(NOW)
+    kernel.said.clear()
+    tap(engine, pause, None)
+
+    done = keeper.refresh(NOW)
+
+    assert kernel.said == [("locked", {V4, V6}), ("cut", {V4, V6})]
+    assert done.n_cut == 3
+
+
+def test_what_is_locked_already_is_not_cut_again(engine, kernel, keeper):
+    put(engine)
+    tap(engine, pause, None)
+    keeper.refresh(NOW)
+    kernel.said.clear()
+
+    assert keeper.refresh(NOW).n_cut is None
+    assert kernel.said == []
+
+
+def test_a_resume_unlocks_and_cuts_nothing(engine, kernel, keeper):
+    put(engine)
+    tap(engine, pause, None)
+    keeper.refresh(NOW)
+    kernel.said.clear()
+    tap(engine, resume)
+
+    assert keeper.refresh(NOW).n_cut is None
+    assert kernel.said == [("locked", set())]
+
+
+def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine, kernel, keeper):
+    wednesday_five_past_five = Schedule((Interval(2, 17 * 60 + 5, 60),), "Asia/Karachi")
+    put(engine, wednesday_five_past_five)
+
+    done = keeper.refresh(NOW)
+    keeper.refresh(done.next_change)
+
+    assert done.next_change == NOW + timedelta(minutes=5)
+    assert ("cut", {V4, V6}) in kernel.said
+    assert keeper.end_of_lock(7, done.next_change) == done.next_change + timedelta(hours=1)
+
+
+def test_whose_dns_is_redirected_follows_the_subscribers(engine, kernel, keeper):
+    put(engine)
+    keeper.refresh(NOW)
+    tap(engine, delete_subscriber)
+    keeper.refresh(NOW)
+
+    assert kernel.said == [("subscribers", {V4, V6}), ("subscribers", set())]
+
+
+def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(engine, kernel, keeper):
+    put(engine)
+    tap(engine, pause, None)
+
+    keeper.install(Rules(), NOW)
+
+    assert kernel.said == [("apply", {V4, V6}, {V4, V6}), ("cut", {V4, V6})]
+    assert keeper.refresh(NOW).n_cut is None
+
+
+def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine):
+    keeper = LockKeeper(engine, None)
+    put(engine)
+    tap(engine, pause, NOW + timedelta(minutes=30))
+
+    assert keeper.refresh(NOW).next_change == NOW + timedelta(minutes=30)
+    assert keeper.end_of_lock(7, NOW) == NOW + timedelta(minutes=30)
+    assert keeper.end_of_lock(8, NOW) is None

@@ -1,0 +1,61 @@
+"""What several targets serve: small images of every kind, and tables of them that a loop has taken."""
+
+import tempfile
+from pathlib import Path
+
+from support.images import Images
+
+from fastpath.loop_gate import GateLoop
+from fastpath.pack import ProfileSpec
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Action, Mode, Reason
+
+NOW_S = 1_795_000_000
+NAMES = ("order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "new.example", "free.example")
+PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
+PAGES = {Reason.ORDER: (b"HTTP/1.1 451 no\r\nContent-Length: 0\r\n\r\n", b"."), Reason.PAUSE: (b"HTTP/1.1 200\r\n\r\n", b"")}
+
+_BASE = (
+    ("csam", "secret.test", Mode.SUBTREE),
+    ("orders", "order.test", Mode.SUBTREE, Action.NO_ACTION, 7),
+    ("orders-two", "order.test", Mode.EXACT),
+    ("help", "help.order.test", Mode.EXACT),
+    ("adult", "adult.test", Mode.SUBTREE),
+    ("games", "www.adult.test", Mode.BELOW),
+    ("malware", "malware.test", Mode.SUBTREE, Action.NODATA),
+    ("allowed", "ok.malware.test", Mode.EXACT, Action.PASSTHRU),
+    ("malware", "tcp.malware.test", Mode.EXACT, Action.TCP_ONLY),
+    ("malware", "gone.malware.test", Mode.EXACT, Action.DROP),
+    ("malware", "no.malware.test", Mode.EXACT, Action.REFUSED),
+)
+_DELTA = (("orders", "new.example", Mode.SUBTREE), ("csam", "other.example", Mode.EXACT))
+_OPEN = ProfileSpec(0, (), 0, 18000)
+_CAREFUL = ProfileSpec(1 << 1 | 1 << 70, ((0, 480), (9000, 1080)), 0, 18000, NOW_S + 60, 21600)
+
+_folder = tempfile.TemporaryDirectory(prefix="fuzz-")
+FOLDER = Path(_folder.name)  # of this process, gone with it
+_images = Images(FOLDER)
+_base = (
+    _images.names(_BASE),
+    _images.subscribers([("192.0.2.0/24", 1), (CHILD + "/128", 2), (PAUSED + "/32", 3), ("2001:db8:1::/48", 1)]),
+    _images.policy([(1, _OPEN), (2, _CAREFUL), (3, _OPEN._replace(paused_until=NOW_S + 60))]),
+)
+_delta = (
+    _images.names(_DELTA, _base[0], drops=["www.adult.test"]),
+    _images.subscribers([("192.0.2.128/25", 2), ("2001:db8:1::/64", None)], _base[1]),
+    _images.policy([(1, _CAREFUL)], _base[2]),
+)
+IMAGES = tuple(image for pair in zip(_base, _delta, strict=True) for image in pair)  # as TableSet takes them
+TABLES = TableSet(*IMAGES)
+HANDOFF = Handoff()
+REPORTER = Reporter(FOLDER / "counters", FOLDER / "spool")  # when its segment is full, events are counted as lost
+
+
+def gate(closed: int) -> GateLoop:
+    """A gate that has seen nothing yet, with these tables."""
+    return GateLoop(0, HANDOFF, REPORTER, [443], [80], closed, PAGES, 4)
+
+
+HANDOFF.give(TABLES)
+gate(0).feed(b"", 0x80, NOW_S)  # takes the tables

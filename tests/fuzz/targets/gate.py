@@ -1,0 +1,84 @@
+"""Every packet gets the mark of a known state, what is injected is a packet, and cutting a stream changes no verdict.
+
+Input: the port and the policy of what is undecidable; how the stream is cut; the stream.  What stands in the stream is
+also fed as packets of its own, each behind its length, the kernel's state and the connection's mark.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from fuzz import served
+from support.packets import Client
+
+from fastpath.loop_gate import GateLoop
+from fastpath.packet import packet
+
+QUEUED, JUDGED = 0x80, 0x40
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, ALLOWED_SPOKEN, ANSWERED = range(6)  # fastpath/gate.pxd
+WINDOW_OCTETS = 16384
+SEGMENT_OCTETS = 16000
+MOST_PACKETS = 64
+
+
+def check(data: bytes) -> None:
+    if len(data) < 4:
+        return
+    is_http, closed = data[0] & 1, data[0] >> 1 & 1
+    stream = data[4:]
+    _feed_packets(served.gate(closed), stream)
+    client = Client(src=served.PARENT, dport=80 if is_http else 443, isn=data[1] << 16 | 1)
+    whole = _verdict(client, closed, [stream[:SEGMENT_OCTETS], stream[SEGMENT_OCTETS:WINDOW_OCTETS]])
+    cut = _verdict(client, closed, _pieces(stream[:WINDOW_OCTETS], data[2], data[3]))
+    if is_http:  # each segment inside a body is looked at as if it began a request, so cuts may only show more
+        assert cut == whole or whole == ALLOWED, (whole, cut)
+    else:
+        assert cut == whole, (whole, cut)
+
+
+def _pieces(stream: bytes, first: int, size: int) -> list[bytes]:
+    """The stream cut after `first` octets and then every size + 1, never into more than MOST_PACKETS."""
+    size = max(size + 1, len(stream) // MOST_PACKETS + 1)
+    return [stream[:first], *(stream[at : at + size] for at in range(first, len(stream), size))]
+
+
+def _verdict(client: Client, closed: int, pieces: list[bytes]) -> int:
+    """The state that a connection ends in whose server stays silent."""
+    gate = served.gate(closed)
+    state, at = UNDECIDED, 0
+    for piece in filter(None, pieces):
+        state = _feed(gate, client.segment(at, piece), client.mark(state))
+        at += len(piece)
+        assert state in (BLOCKED, ALLOWED, ANSWERED)
+        if state != ALLOWED:  # from here on the kernel answers
+            break
+    return state
+
+
+def _feed_packets(gate: GateLoop, data: bytes) -> None:
+    for octets, state, isn in _iter_packets(data):
+        if _feed(gate, octets, isn << 8 | QUEUED | state) == RELEASED:
+            assert state in (RELEASED, ALLOWED_SPOKEN)
+
+
+def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 0
+    for _ in range(MOST_PACKETS):
+        if at + 6 > len(data):
+            return
+        n, state, *isn = struct.unpack_from(">HBBBB", data, at)[:3] + (int.from_bytes(data[at + 3 : at + 6], "big"),)
+        yield data[at + 6 : at + 6 + n % 2048], state % 6, isn[0]
+        at += 6 + n % 2048
+
+
+def _feed(gate: GateLoop, octets: bytes, mark: int) -> int:
+    judged = gate.feed(octets, mark, served.NOW_S)
+    assert judged & ~0x3F == JUDGED and judged & 0x3F <= ANSWERED
+    for injected in gate.injected():
+        ours = packet(injected)
+        theirs = packet(octets)
+        assert ours is not None and theirs is not None and ours.proto == 6
+        assert {(ours.src, ours.sport), (ours.dst, ours.dport)} == {
+            (theirs.src, theirs.sport),
+            (theirs.dst, theirs.dport),
+        }
+    return judged & 0x3F

@@ -1,0 +1,25 @@
+"""Any body is an order whose every entry is judged, or a problem that can be sent and says where."""
+
+from mgmt.order import ENFORCED, STATUSES, WITHDRAWN, judge_entries, name_text, parse_order
+from mgmt.problem import Problem
+from rules.protected import Protected
+
+NOTHING = Protected()
+
+
+def check(data: bytes) -> None:
+    try:
+        order = parse_order(data)
+    except Problem as problem:
+        assert problem.status in (400, 422) and problem.where and problem.detail
+        assert problem.response().body
+        return
+    assert order.issuer and order.ref and order.ground and order.entries and len(order.sha256) == 32
+    judged = list(judge_entries(order, NOTHING))
+    assert [(entry.number, entry.value) for entry in judged] == [
+        (number, value) for number, (value, _) in enumerate(order.entries, 1)
+    ]
+    for entry in judged:
+        assert entry.status in STATUSES and entry.status not in (ENFORCED, WITHDRAWN)
+        assert entry.reason or entry.status == "pending"
+        assert entry.wire is None or len(name_text(entry.wire)) == len(entry.wire) - 2
