@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build packages demo check test kernel versions checked bench fuzz docs dist clean
+.PHONY: help build again packages demo check test kernel versions checked bench fuzz docs dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
@@ -23,6 +23,8 @@ help: ## this list
 
 build: .venv/.compiled ## .venv with filterd in it, compiled; as root it first installs the Debian packages that are missing
 
+again: # somebody has removed what was compiled
+
 packages:
 	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
 
@@ -32,7 +34,7 @@ packages:
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
 	touch $@
 
-.venv/.compiled: .venv/.installed $(SOURCES)
+.venv/.compiled: .venv/.installed $(SOURCES) $(if $(wildcard fastpath/*.so),,again)
 	FILTERD_BUILD=release $(BIN)/python setup.py -q build_ext --inplace
 	touch $@
 
@@ -41,9 +43,9 @@ demo: build ## the whole of it in network namespaces, each step printed with its
 
 check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
 	$(BIN)/ruff check .
-	$(BIN)/cython-lint fastpath
+	PATH=$(BIN):$$PATH cython-lint fastpath
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest fastpath
+	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
 test: build ## the tests that need no root: units, properties, corpus, real servers on loopback
@@ -61,7 +63,7 @@ checked: build ## the tests of fastpath with every index checked, then under the
 	$(BIN)/pytest -q -o pythonpath='build/checked/tree . tests' tests/fastpath
 	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -o pythonpath='build/asan/tree . tests' tests/fastpath
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
 
 bench: build ## every figure, appended to bench/history/ as one line of this machine
 	$(BIN)/python bench/run.py

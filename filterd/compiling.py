@@ -1,6 +1,6 @@
 """The names base of a configuration: compiled in a process of its own, remembered with what it was made of.
 
-    inputs changed? → `filterd compile --config FILE` (nice 10) → names-N.img → compiled.json
+    inputs changed? → `filterd compile --config FILE` (nice 10) → names-N.img → compiled.json → control puts it in force
 
 Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
 tells which lists the base holds by which number, so that a delta can be made for it also when the configuration has
@@ -22,11 +22,11 @@ from filterd.config import Config
 from filterd.keys import image_key
 from filterd.sources import HELP_LIST, config_sources, help_rules
 from mgmt.orders import find_order, number_letter
-from parental.database import open_database, reading, writing
+from parental.database import opened, reading, writing
 from rules.compile import Progress, compile_sources, list_specs
 from rules.protected import Protected
 from rules.publish import next_generation
-from rules.report import CompileReport
+from rules.report import CompileReport, report_as_json
 from rules.source import Source
 from rules.whole import writing_whole
 
@@ -58,7 +58,7 @@ def inputs_of(config: Config) -> list[Any]:
 
 
 def remembered(images_dir: Path) -> Compiled | None:
-    """What is known of the last base; None where nothing is."""
+    """The newest base that was compiled, in force or not; None where nothing is known of one."""
     try:
         said = json.loads((images_dir / REMEMBERED).read_bytes())
         return Compiled(said["generation"], said["inputs"], [ListSpec(*row) for row in said["lists"]], said["report"])
@@ -67,6 +67,7 @@ def remembered(images_dir: Path) -> Compiled | None:
 
 
 def remember(images_dir: Path, compiled: Compiled) -> None:
+    """Note what the newest base is made of.   Its image must be there."""
     said = {
         "generation": compiled.generation,
         "inputs": compiled.inputs,
@@ -79,45 +80,30 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
 
 async def compile_base(config: Config, config_file: Path) -> Compiled:
     """Compile the lists of a configuration into the images directory; not in force yet.   Raises CompileFailed."""
-    inputs, lists = inputs_of(config), list_specs(config_sources(config))
     # 10: a list of a million names takes one core for some seconds, which the workers may need
-    command = [
-        "nice",
-        "-n",
-        "10",
-        sys.executable,
-        "-P",
-        "-m",
-        "filterd",
-        "compile",
-        "--config",
-        str(config_file),
-        "--json",
-    ]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    command = ["nice", "-n", "10", sys.executable, "-P", "-m", "filterd", "compile", "--config", str(config_file)]
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE)
     try:
-        out, told = await process.communicate()
+        _, told = await process.communicate()
     except asyncio.CancelledError:
         process.kill()
         raise
-    if process.returncode != 0:
-        raise CompileFailed(
-            told.decode(errors="replace").strip() or f"compile: exit code {process.returncode}; nothing changed"
-        )
-    report = json.loads(out)
-    return Compiled(report["generation"], inputs, lists, report)
+    compiled = remembered(config.state_dir / "images")
+    if process.returncode != 0 or compiled is None:
+        why = told.decode(errors="replace").strip() or f"compile: exit code {process.returncode}; nothing changed"
+        raise CompileFailed(why)
+    return compiled
 
 
 def compile_config(config: Config, progress: Progress | None) -> CompileReport:
     """The work of that process.   Raises BadList, BadReadBack."""
     images = config.state_dir / "images"
     images.mkdir(parents=True, exist_ok=True)
-    engine = open_database(config.state_dir / "filterd.db")
-    try:
-        return compile_sources(
-            config_sources(config),
+    sources, inputs = config_sources(config), inputs_of(config)
+    with opened(config.state_dir / "filterd.db") as engine:
+        report = compile_sources(
+            sources,
             images,
             image_key(config.state_dir),
             next_generation(images, "names"),
@@ -126,8 +112,8 @@ def compile_config(config: Config, progress: Progress | None) -> CompileReport:
             live={HELP_LIST: help_rules(config)},
             number_order=lambda source, ref: _number_of(engine, source, ref),
         )
-    finally:
-        engine.dispose()
+    remember(images, Compiled(report.generation, inputs, list_specs(sources), report_as_json(report)))
+    return report
 
 
 def _number_of(engine: Engine, source: Source, ref: str) -> int:

@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ class Control:
 
     async def start(self) -> None:
         """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
-        self._base = self._images.compiled()
-        if self._base is None:
+        compiled = self._images.compiled()
+        if compiled is None:
             await self._compile()
         async with self._publishing:
-            await self._publish(self._write_orders, self._write_people_bases)
+            names = self._write_orders if compiled is None else partial(self._write_base, compiled)
+            await self._publish(names, self._write_people_bases)
 
     async def reload(self) -> Message:
         """Read configuration and lists again, and compile what has changed."""
@@ -167,7 +169,7 @@ class Control:
             log.info("compiling %d lists", len(self.config.lists))
             compiled = await compile_base(self.config, self._config_file)
             async with self._publishing:
-                await self._publish(lambda: self._write_base(compiled))
+                await self._publish(partial(self._write_base, compiled))
             self.faults.pop("lists", None)
             log.info(
                 "names %d in force: %d names, %.1f s",

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.tables import TableSet
-from filterd.compiling import Compiled, remember, remembered
+from filterd.compiling import Compiled, remembered
 from filterd.keys import image_key
 from filterd.sources import ORDERS_LIST
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
@@ -54,11 +54,11 @@ class ImageStore:
         self._has_people_base = False
 
     def compiled(self) -> Compiled | None:
-        """The names base in force, where its file is good and we know what it is made of; None: compile it."""
+        """The newest names base, where its file is good and we know what it is made of; None: compile one."""
         known = remembered(self.directory)
+        if known is None:
+            return None
         try:
-            if known is None or read_manifest(self.directory).names.base != f"names-{known.generation}.img":
-                return None
             open_image(image_path(self.directory, "names", known.generation), ImageKind.NAMES)
         except (ValueError, OSError) as reason:
             log.warning("%s; compiled again", reason)
@@ -69,7 +69,6 @@ class ImageStore:
         """Put a base in force, with the orders as its delta.   Raises BadImage, OSError: nothing has changed then."""
         base = image_path(self.directory, "names", compiled.generation)
         delta = self._write_orders(compiled, orders)
-        remember(self.directory, compiled)
         publish_base(self.directory, "names", base, delta)
         prune(self.directory)
 

@@ -29,6 +29,11 @@ class Refreshed(NamedTuple):
     next_change: datetime | None
 
 
+def has_work(rules: Rules) -> bool:
+    """Whether this box filters packets or redirects DNS; one that only answers it needs no right to the rules."""
+    return rules.n_queues > 0 or rules.dns_port is not None
+
+
 class LockKeeper:
     """Keeps the subscribers in memory, so that a tap costs what it changes.   kernel None: nothing to do there."""
 

@@ -31,6 +31,16 @@ def open_database(path: Path) -> Engine:
 
 
 @contextmanager
+def opened(path: Path) -> Iterator[Engine]:
+    """open_database() for as long as a piece of work takes."""
+    engine = open_database(path)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that may write; committed at the end, rolled back by an exception."""
     with engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filterd.config import Config
+from filterd.kernel import sysctl_faults
 from filterd.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
@@ -53,6 +54,9 @@ def _box() -> Iterator[Finding]:
     yield _program("conntrack", "conntrack")
     yield _queue()
     yield _conntrack_marks()
+    for fault in sysctl_faults():
+        what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
+        yield Finding(what, found, cure)
     claims = foreign_claims()
     yield Finding("package names", "another distribution claims one" if claims else "ours alone", claims_text(claims))
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from filterd.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd run --config /etc/filterd/filterd.yaml"
 CONFIG_FILE = Path("/etc/filterd/filterd.yaml")
+log = logging.getLogger("filterd.run")
+
 ROLES = ("dns", "gate", "control", "web")
 
 
@@ -33,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     os.umask(0o027)
     name = "filterd" if args.role == "all" else f"{args.role}-{args.index}"
     start_logging(name)
+    end_with_supervisor()
     if args.role == "all":
         return asyncio.run(_supervise(config, args.config.absolute()))
-    end_with_supervisor()
     role = importlib.import_module(f"filterd.roles.{args.role}")
     return int(asyncio.run(role.live(config, args.config.absolute(), args.index)))
 
@@ -58,4 +61,21 @@ async def _supervise(config: Config, config_file: Path) -> int:
     loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
     print(f"filterd: starting {', '.join(child.name for child in roles_of(config))}", file=sys.stderr)
     await supervisor.run()
+    await asyncio.to_thread(_leave_kernel, config)
     return 0
+
+
+def _leave_kernel(config: Config) -> None:
+    """Take our rules out again; where a dead gate means that nothing passes, a stopped one does, too, and they stay."""
+    from filterd.kernel import Kernel, rules_of_config
+    from filterd.locking import has_work
+
+    if not has_work(rules_of_config(config)):
+        return
+    if config.gate.when_dead == "closed":
+        log.warning("kernel rules: they stay, as gate.when_dead is closed; remove: nft delete table inet filterd")
+        return
+    try:
+        Kernel().remove()
+    except (RuntimeError, Missing) as reason:
+        log.warning("kernel rules: %s", reason)

@@ -24,13 +24,12 @@ def run(args: argparse.Namespace) -> int:
     from sqlalchemy.exc import IntegrityError, OperationalError
 
     from mgmt.auth import create_token
-    from parental.database import open_database, writing
+    from parental.database import opened, writing
 
     state_dir = loaded(args.config).state_dir
     state_dir.mkdir(parents=True, exist_ok=True)
     try:
-        engine = open_database(state_dir / "filterd.db")
-        with writing(engine) as conn:
+        with opened(state_dir / "filterd.db") as engine, writing(engine) as conn:
             print(create_token(conn, args.role, args.subscriber))
     except IntegrityError as reason:
         raise WrongUse(

@@ -74,7 +74,7 @@ def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) 
         return subprocess.run(
             argv, input=stdin or "", capture_output=True, text=True, timeout=timeout_s, errors="replace"
         )
-    except FileNotFoundError as absent:
+    except (FileNotFoundError, PermissionError) as absent:  # the second: a folder of PATH is not ours to search
         raise Missing(f"{argv[0]}: not on this box; nothing was run; install the package that brings it") from absent
 
 

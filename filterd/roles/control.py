@@ -13,10 +13,10 @@ from filterd.config import Config
 from filterd.control import Control, guarded
 from filterd.drain import Ledger, drain_confidential, drain_spools
 from filterd.jsonlines import serve
-from filterd.kernel import Kernel, Rules, rules_of_config
+from filterd.kernel import Kernel, rules_of_config, sysctl_faults
 from filterd.keys import pseudonym_key
 from filterd.life import stop_requested, tell_we_live
-from filterd.locking import LockKeeper
+from filterd.locking import LockKeeper, has_work
 from parental.database import open_database
 
 DRAIN_S = 0.5
@@ -38,6 +38,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     control = Control(config, config_file, engine, locks)
     await control.start()
     await asyncio.to_thread(locks.install, rules, datetime.now(UTC))
+    for fault in sysctl_faults() if rules.n_queues else ():
+        log.warning("%s", fault)
     wake = asyncio.Event()
     server = await serve(config.run_dir / "control.sock", lambda request: _answer(control, request, wake))
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
@@ -55,11 +57,6 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         (config.run_dir / "control.sock").unlink(missing_ok=True)
         engine.dispose()
     return 0
-
-
-def has_work(rules: Rules) -> bool:
-    """Whether this box filters packets or redirects DNS; one that only answers it needs no right to the rules."""
-    return rules.n_queues > 0 or rules.dns_port is not None
 
 
 async def _answer(control: Control, request: dict[str, object], wake: asyncio.Event) -> dict[str, object]:

@@ -8,7 +8,7 @@ from fastpath.layout import ImageKind
 from fastpath.name import to_wire
 from fastpath.tables import TableSet
 from fastpath.verdict import Reason
-from filterd.compiling import CompileFailed, compile_base, compile_config, inputs_of, remember, remembered
+from filterd.compiling import CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.config import load
 from filterd.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders import find_order
@@ -75,10 +75,10 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
 
 def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
     compiled = asyncio.run(compile_base(load(path), path))
-    remember(tmp_path, compiled)
 
     assert compiled.report["rules"] == 2
-    assert remembered(tmp_path) == compiled
+    assert compiled.inputs == inputs_of(load(path))
+    assert remembered(tmp_path / "state/images") == compiled
 
 
 def test_a_compilation_that_fails_says_why(path, tmp_path):

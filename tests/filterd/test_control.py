@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from fastpath.name import to_wire
-from filterd.compiling import CompileFailed
+from filterd.compiling import CompileFailed, compile_config
 from filterd.config import load
 from filterd.control import Control, guarded
 from filterd.jsonlines import serve
@@ -166,6 +166,18 @@ def test_a_restart_compiles_nothing_that_is_there_already(place, engine):
 
     assert second[0] == first[0]
     assert second[1] > first[1]
+
+
+def test_a_base_that_the_operator_compiled_beforehand_is_put_in_force(place, engine):
+    compile_config(load(place / "f.yaml"), None)
+
+    async def work(control):
+        await control.compile_if_changed()
+        return (await control.status())["generations"], control.explain("listed.test", None, "dns")["reason"]
+
+    generations, reason = play(place, engine, work)
+
+    assert (generations["names"][0], reason) == (1, "order")
 
 
 def test_without_any_names_to_begin_with_the_start_fails_and_says_why(place, engine):

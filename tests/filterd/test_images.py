@@ -1,4 +1,3 @@
-import json
 import logging
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -9,7 +8,7 @@ from fastpath.name import to_wire
 from fastpath.pack import ListSpec
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode, Reason, Tier
-from filterd.compiling import Compiled
+from filterd.compiling import Compiled, remember
 from filterd.images import ImageStore
 from filterd.keys import image_key
 from filterd.sources import ORDERS_LIST
@@ -44,7 +43,9 @@ def compiled(tmp_path, store):
         describe_source(ORDERS_LIST, None, {"tier": "order"}),
     ]
     report = compile_sources(sources, store.directory, image_key(tmp_path), 1)
-    return Compiled(report.generation, [], list_specs(sources), {"lists": []})
+    made = Compiled(report.generation, [], list_specs(sources), {"lists": []})
+    remember(store.directory, made)
+    return made
 
 
 def open_tables(store):
@@ -99,11 +100,13 @@ def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, cap
     assert "checksum" in caplog.text
 
 
-def test_a_base_that_another_one_has_replaced_is_not_the_one_in_force(store, compiled):
-    store.publish_names(compiled, [])
-    said = json.loads(store.manifest.read_text())
-    said["names"]["base"] = "names-77.img"
-    store.manifest.write_text(json.dumps(said))
+def test_a_base_that_was_compiled_and_is_not_in_force_yet_is_the_one_to_take(store, compiled):
+    assert not store.manifest.exists()
+    assert store.compiled() == compiled
+
+
+def test_a_base_whose_file_is_gone_is_none(store, compiled):
+    (store.directory / "names-1.img").unlink()
 
     assert store.compiled() is None
 

@@ -62,10 +62,16 @@ def test_a_line_beyond_the_limit_is_refused(tmp_path):
 
 def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybody(tmp_path):
     (tmp_path / "s").write_text("")
+    modes = []
 
-    converse(tmp_path / "s", b"{}\n")
+    async def play():
+        server = await serve(tmp_path / "s", echo)
+        modes.append((tmp_path / "s").stat().st_mode)
+        server.close()
 
-    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o660
+    asyncio.run(play())
+
+    assert [stat.S_ISSOCK(modes[0]), stat.S_IMODE(modes[0])] == [True, 0o660]
 
 
 def test_nobody_there_is_no_answer(tmp_path):

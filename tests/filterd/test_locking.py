@@ -3,8 +3,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from filterd.kernel import Rules
-from filterd.locking import LockKeeper
+from filterd.config import read_config
+from filterd.kernel import Rules, rules_of_config
+from filterd.locking import LockKeeper, has_work
 from parental.database import open_database, writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
@@ -134,3 +135,11 @@ def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine):
     assert keeper.refresh(NOW).next_change == NOW + timedelta(minutes=30)
     assert keeper.end_of_lock(7, NOW) == NOW + timedelta(minutes=30)
     assert keeper.end_of_lock(8, NOW) is None
+
+
+def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path):
+    only_dns = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
+    redirecting = b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {workers: 0}\n"
+
+    assert not has_work(rules_of_config(read_config(only_dns, "x", tmp_path)))
+    assert has_work(rules_of_config(read_config(redirecting, "x", tmp_path)))

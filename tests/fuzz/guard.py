@@ -1,4 +1,4 @@
-"""Images mapped right before a page that nobody may touch: a read past their last octet is a crash, in every flavour."""
+"""Images mapped right before a page that nobody may touch: a read past their end is a crash, in every flavour."""
 
 import ctypes
 import mmap

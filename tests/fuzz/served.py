@@ -14,7 +14,7 @@ from fastpath.verdict import Action, Mode, Reason
 NOW_S = 1_795_000_000
 NAMES = ("order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "new.example", "free.example")
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
-PAGES = {Reason.ORDER: (b"HTTP/1.1 451 no\r\nContent-Length: 0\r\n\r\n", b"."), Reason.PAUSE: (b"HTTP/1.1 200\r\n\r\n", b"")}
+PAGES = {Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."), Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b"")}
 
 _BASE = (
     ("csam", "secret.test", Mode.SUBTREE),

@@ -1,4 +1,4 @@
-"""A whole filterd on high ports of the loopback, with an upstream that answers everything: for tests of roles and commands."""
+"""A whole filterd on high ports of the loopback, with an upstream that answers everything."""
 import json
 import os
 import socket
@@ -71,8 +71,13 @@ class Daemon:
     def start(self) -> None:
         self.upstream.start()
         with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(self.command("run", "--config", str(self.config)), env=self.env(), stderr=log)
-        eventually(lambda: "all roles ready" in self.log(), "all roles")
+            command = self.command("run", "--config", str(self.config))
+            self.process = subprocess.Popen(command, env=self.env(), stderr=log)
+        try:
+            eventually(lambda: "all roles ready" in self.log(), f"all roles of {self.folder}/log")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> int:
         assert self.process is not None
@@ -88,7 +93,9 @@ class Daemon:
         return [sys.executable, "-P", "-m", "filterd", *arguments]
 
     def env(self, **more: str) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(Path(filterd.__file__).parents[1])} | more
+        # FILTERD_PARENT: a daemon never outlives the tests that started it, even where they are killed
+        ours = {"PYTHONPATH": str(Path(filterd.__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
+        return os.environ | ours | more
 
     def run(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
         """One command line of filterd, to its end."""

@@ -7,10 +7,6 @@ import urllib.request
 import pytest
 from support.daemon import UPSTREAM_ADDRESS, Daemon, eventually
 
-from filterd.config import read_config
-from filterd.kernel import rules_of_config
-from filterd.roles.control import has_work
-
 SPLASH = bytes((192, 0, 2, 1))
 
 
@@ -98,11 +94,3 @@ def test_the_splash_says_why_a_name_is_blocked(daemon):
     with caught.value as answer:
         assert answer.code == 451
         assert b"listed.test" in answer.read()
-
-
-def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path):
-    only_dns = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
-    redirecting = b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {workers: 0}\n"
-
-    assert not has_work(rules_of_config(read_config(only_dns, "x", tmp_path)))
-    assert has_work(rules_of_config(read_config(redirecting, "x", tmp_path)))
