@@ -12,7 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.corpus import N_NAMES, names as bench_names
+from bench.corpus import N_NAMES
+from bench.corpus import names as bench_names
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire

@@ -1,6 +1,7 @@
 """Runs benchmarks and keeps their figures: one JSON line a benchmark in bench/history/MACHINE.jsonl.
 
-A benchmark is a file of this folder with `figures() -> dict[str, float]`; units stand in the keys (`lookup_ns`).
+A benchmark is a file of this folder with `figures() -> dict[str, float]`, or one that prints JSON objects when it is
+run: what is text in such an object tells its numbers apart (`plain_seconds`).  Units stand in the keys (`lookup_ns`).
 Each runs in a process of its own, so that none inherits the memory or the warm caches of another.
 
     python bench/run.py             all of them
@@ -21,8 +22,8 @@ RUN_ONE = "import json, runpy, sys; print(json.dumps(runpy.run_path(sys.argv[1])
 
 
 def benchmarks() -> list[str]:
-    """Names of the files here that have `figures`."""
-    return [path.stem for path in sorted(HERE.glob("*.py")) if _has_figures(path)]
+    """Names of the files here that are benchmarks."""
+    return [path.stem for path in sorted(HERE.glob("*.py")) if _has_figures(path) or _prints_json(path)]
 
 
 def _has_figures(path: Path) -> bool:
@@ -30,12 +31,28 @@ def _has_figures(path: Path) -> bool:
     return any(isinstance(part, ast.FunctionDef) and part.name == "figures" for part in parts)
 
 
+def _prints_json(path: Path) -> bool:
+    text = path.read_text()
+    return path != Path(__file__) and "json.dumps(" in text and '__name__ == "__main__"' in text
+
+
 def measure(name: str) -> dict[str, float]:
     """The figures of one benchmark.   Raises CalledProcessError where it fails."""
-    command = [sys.executable, "-P", "-c", RUN_ONE, str(HERE / f"{name}.py")]
+    path = HERE / f"{name}.py"
+    how = ["-c", RUN_ONE] if _has_figures(path) else []
+    command = [sys.executable, "-P", *how, str(path)]
     shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=HERE.parent).stdout
-    found: dict[str, float] = json.loads(shown.splitlines()[-1])
+    found: dict[str, float] = {}
+    for line in shown.splitlines():
+        if line.startswith("{"):
+            found |= _numbers(json.loads(line))
     return found
+
+
+def _numbers(said: dict[str, float | str]) -> dict[str, float]:
+    """The numbers of one object, their keys told apart by its texts."""
+    apart = [value for value in said.values() if isinstance(value, str)]
+    return {"_".join([*apart, key]): value for key, value in said.items() if not isinstance(value, str)}
 
 
 def machine() -> str:

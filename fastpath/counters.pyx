@@ -1,7 +1,7 @@
 """Counters in shared memory: a file of 64-bit words, one writer, any reader.
 
-Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel: blocks of
-confidential lists are counted there and leave no other trace (semantics §8).
+Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
+blocks of confidential lists are counted there and leave no other trace (semantics §8).
 Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.
 """
 import mmap

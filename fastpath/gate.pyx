@@ -12,14 +12,14 @@ injected stands in the outbox.
 
 *Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), RFC 9112 §6 (bodies), RFC 9293 §3.10.7 (resets).
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memcpy
 
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_FLOWS_EVICTED, CNT_GATE_HELLOS, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_NOT_TLS,
     CNT_GATE_OVERLAP, CNT_GATE_PACKETS, CNT_GATE_PAGES_SENT, CNT_GATE_RELEASED, CNT_GATE_REQUESTS, CNT_GATE_RST_SENT,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
-from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport (
     FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, slide_window,
     spend_flow, stream_position, touch_flow)

@@ -39,6 +39,16 @@ cdef struct Hits:
 
 cdef const char* names_fault(const NamesView* v) noexcept nogil
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil
-cdef uint64_t bloom_bits(uint64_t hash) noexcept nogil
-cdef uint64_t reduce_to(uint64_t half, uint64_t n) noexcept nogil
 cdef void find_hits(const NamesView* base, const NamesView* delta, const Name* name, Hits* out) noexcept nogil
+
+
+cdef inline uint64_t bloom_bits(uint64_t hash) noexcept nogil:
+    """The four bits of its Bloom word that a hash sets."""
+    cdef uint64_t g = hash * <uint64_t>0x9e3779b97f4a7c15
+    return (<uint64_t>1 << (g >> 58) | <uint64_t>1 << (g >> 52 & 63)
+            | <uint64_t>1 << (g >> 46 & 63) | <uint64_t>1 << (g >> 40 & 63))
+
+
+cdef inline uint64_t reduce_to(uint64_t half, uint64_t n) noexcept nogil:
+    """Map 32 bits evenly to 0..n-1 (Lemire, fast random integer generation, 2019)."""
+    return (half * n) >> 32

@@ -16,7 +16,7 @@ Cost: bench/names.py.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from fastpath.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, ListRow, SetRow
+from fastpath.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, ListRow
 from fastpath.name cimport Name
 from fastpath.siphash cimport siphash128
 from fastpath.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
@@ -41,7 +41,7 @@ cdef const char* names_fault(const NamesView* v) noexcept nogil:
     """Why this view must not be searched, or NULL.
 
     Its sections are whole rows, and there is at least one line, one Bloom word and one row of `set_at`.
-    Cost: one pass over `cold_at`, `set_at` and the entries of the sets; 1 ms a million names."""
+    Cost: one pass over `cold_at`, `set_at` and the entries of the sets; 0.3 ms a million names."""
     cdef const char* fault = _lists_fault(v)
     cdef uint64_t i
     if fault != NULL:
@@ -117,18 +117,6 @@ cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) no
         h = _hash_label(key, h, name.wire + name.at[i] + 1, name.wire[name.at[i]])
         out[i] = h if h != 0 else 1
         i -= 1
-
-
-cdef inline uint64_t bloom_bits(uint64_t hash) noexcept nogil:
-    """The four bits of its Bloom word that a hash sets."""
-    cdef uint64_t g = hash * <uint64_t>0x9e3779b97f4a7c15
-    return (<uint64_t>1 << (g >> 58) | <uint64_t>1 << (g >> 52 & 63)
-            | <uint64_t>1 << (g >> 46 & 63) | <uint64_t>1 << (g >> 40 & 63))
-
-
-cdef inline uint64_t reduce_to(uint64_t half, uint64_t n) noexcept nogil:
-    """Map 32 bits evenly to 0..n-1 (Lemire, fast random integer generation, 2019)."""
-    return (half * n) >> 32
 
 
 cdef inline const uint8_t* _record(const NamesView* v, uint64_t line, int slot) noexcept nogil:

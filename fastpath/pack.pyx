@@ -12,7 +12,7 @@ import xxhash
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy
 
@@ -24,10 +24,12 @@ from fastpath.siphash cimport siphash128
 from fastpath.verdict cimport NO_ACTION, TCP_ONLY
 
 cdef extern from "<stdlib.h>" nogil:
-    void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil, void* with_)
+    void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil,
+                 void* with_)
 
 cdef enum:
     BLOOM_BITS_A_NAME = 12      # 1.2-1.6 % of the misses pass
+    N_CATEGORIES = 128          # two words of Policy.categories
     NO_ENTRY = 0xffffffff
 
 # 0.70: fuller lines overflow into their neighbours and cost a second miss, emptier ones cost memory.
@@ -55,7 +57,8 @@ class ProfileSpec(NamedTuple):
     categories           blocked ones, bit n for category n (128 bits)
     closed               (start minute of the week, minutes), none reaching past minute 10080
     paused_until         unix seconds; 0: not paused
-    utc_offset_s         of the profile's zone until `next_offset_at` (unix seconds), `next_utc_offset_s` from then on"""
+    utc_offset_s         of the profile's zone until `next_offset_at` (unix seconds)
+    next_utc_offset_s    from then on"""
 
     categories: int
     closed: tuple[tuple[int, int], ...]
@@ -131,8 +134,10 @@ cdef class NamesBuilder:
         if len(self._lists) > MAX_LISTS:
             raise ValueError(f"lists: {len(self._lists)} are too many; an image holds {MAX_LISTS}")
         for spec in self._lists:
-            if not 0 < len(spec.id.encode("ascii")) <= LIST_ID_OCTETS:
+            if not (spec.id.isascii() and 0 < len(spec.id) <= LIST_ID_OCTETS):
                 raise ValueError(f"list {spec.id!r}: an id has 1 to {LIST_ID_OCTETS} ASCII octets")
+            if not 0 <= spec.category < N_CATEGORIES:
+                raise ValueError(f"list {spec.id!r}: category {spec.category}; categories are below {N_CATEGORIES}")
 
     def __dealloc__(self):
         free(self._entries)
@@ -184,7 +189,7 @@ cdef class NamesBuilder:
     cdef object _make_room(self, size_t name_n):
         cdef void* grown
         if self._n >= NO_ENTRY or self._blob_n + name_n > NO_ENTRY:
-            raise OverflowError("names image: more than 2**32 entries or octets of names; nothing written; split the lists")
+            raise OverflowError("names image: more than 2**32 entries or octets; nothing written; split the lists")
         if self._n == self._room:
             self._room = self._room * 2 or 1024
             grown = realloc(self._entries, self._room * sizeof(Entry))
@@ -207,8 +212,9 @@ cdef class NamesBuilder:
         if groups == NULL:
             raise MemoryError("grouping the entries of a names image")
         try:
-            with nogil:
-                qsort_r(self._entries, self._n, sizeof(Entry), _compare, self._blob)
+            if self._n:     # qsort_r() takes no NULL, not even for nothing
+                with nogil:
+                    qsort_r(self._entries, self._n, sizeof(Entry), _compare, self._blob)
             set_at, sets, n_groups = self._group(groups)
             bloom, lines, cold_at, cold = self._lay(groups, n_groups)
         finally:
@@ -248,7 +254,7 @@ cdef class NamesBuilder:
             n_groups += 1
             i = end
         if len(sets) >= 2**24:
-            raise OverflowError("names image: more than 2**24 different sets of entries; nothing written; split the lists")
+            raise OverflowError("names image: more than 2**24 sets of entries; nothing written; split the lists")
         set_at = bytearray(struct.pack("<I", 0))
         n_rows = 0
         for rows in sets:
@@ -372,7 +378,8 @@ def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
 
     rows   (prefix, subscriber): the longest prefix that holds an address counts; subscriber None: nobody's any more
     Raises ValueError for a prefix that is none or stands twice."""
-    networks = [(ipaddress.ip_network(prefix), _NOBODY if subscriber is None else subscriber) for prefix, subscriber in rows]
+    networks = [(ipaddress.ip_network(prefix), _NOBODY if subscriber is None else subscriber)
+                for prefix, subscriber in rows]
     if len({network for network, _ in networks}) != len(networks):
         raise ValueError("subscribers image: a prefix stands twice; nothing written; give it one subscriber")
     sections = []
@@ -431,7 +438,7 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
     rows = b""
     for spec in profiles:
         if any(start < 0 or minutes <= 0 or start + minutes > 10080 for start, minutes in spec.closed):
-            raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it at its end")
+            raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
         rows += struct.pack("<QQqqiiII", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
                             spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
                             len(closed) // 4, len(spec.closed))

@@ -28,4 +28,5 @@ cdef struct Policy:             # what a profile means: see decide()
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil
 cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
                       Policy* out) noexcept nogil
-cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s, Decision* out) noexcept nogil
+cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
+                 Decision* out) noexcept nogil

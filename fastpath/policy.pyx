@@ -9,7 +9,7 @@ precedence and an exception also ends the matching of later lists (RPZ draft §2
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fastpath.layout cimport ClosedRow, ListRow, ProfileRow, SetRow
+from fastpath.layout cimport ListRow, ProfileRow, SetRow
 from fastpath.names cimport Hits
 from fastpath.verdict cimport *
 
@@ -153,7 +153,8 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
                 out.order = row.order
 
 
-cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s, Decision* out) noexcept nogil:
+cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
+                 Decision* out) noexcept nogil:
     """Who speaks first decides (semantics §3).
 
     policy   of the subscriber, see find_policy()

@@ -13,8 +13,8 @@ cdef inline uint64_t _rotl(uint64_t x, int by) noexcept nogil:
 
 
 cdef inline void _rounds(uint64_t* v, int n) noexcept nogil:
-    cdef int i
-    for i in range(n):
+    cdef int _round
+    for _round in range(n):
         v[0] += v[1]
         v[1] = _rotl(v[1], 13) ^ v[0]
         v[0] = _rotl(v[0], 32)

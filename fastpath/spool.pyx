@@ -12,10 +12,10 @@ import os
 import struct
 from typing import NamedTuple
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastpath.atomic cimport load_pointer, load_u64, store_pointer, store_u64
+from fastpath.atomic cimport load_pointer, store_pointer, store_u64
 from fastpath.counters cimport *
 from fastpath.layout cimport LIST_ID_OCTETS, ListRow
 from fastpath.name cimport Name

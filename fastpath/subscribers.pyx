@@ -5,7 +5,7 @@ Cost: log2(ranges) dependent loads, 20 for a million prefixes.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastpath.layout cimport NOBODY, NOT_HERE, Range4, Range6
+from fastpath.layout cimport NOBODY, NOT_HERE, Range6
 from fastpath.verdict cimport NO_SUBSCRIBER
 
 
@@ -59,7 +59,8 @@ cdef uint32_t _find6(const SubscribersView* v, const uint8_t* addr) noexcept nog
     cdef uint32_t mid
     while hi - lo > 1:
         mid = lo + (hi - lo) // 2
-        if v.ranges6[mid].start_hi < key_hi or (v.ranges6[mid].start_hi == key_hi and v.ranges6[mid].start_lo <= key_lo):
+        if (v.ranges6[mid].start_hi < key_hi
+                or (v.ranges6[mid].start_hi == key_hi and v.ranges6[mid].start_lo <= key_lo)):
             lo = mid
         else:
             hi = mid

@@ -257,10 +257,11 @@ cdef class TableSet:
                 row = hits.at[i].rows + k
                 if (row.mode == M_EXACT and hits.at[i].label != 0) or (row.mode == M_BELOW and hits.at[i].label == 0):
                     continue
+                action = lists[row.list].action if row.action == NO_ACTION else row.action
                 found.append(values.Match(
                     self.list_ids[row.list],
                     None if lists[row.list].confidential else _rule_text(&name, hits.at[i].label),
-                    Mode(row.mode), Action(lists[row.list].action if row.action == NO_ACTION else row.action), row.order))
+                    Mode(row.mode), Action(action), row.order))
         return found
 
     def base_entries(self, wire: bytes) -> list[tuple[int, int, int, int]]:
@@ -289,7 +290,7 @@ cdef class TableSet:
         return None if found == NO_SUBSCRIBER else found
 
     def measure_lookups(self, wires: list[bytes], rounds: int) -> int:
-        """Nanoseconds that `rounds` passes of find_hits over `wires` take, with no Python in between: for benchmarks."""
+        """Nanoseconds that `rounds` passes of find_hits over `wires` take, without Python: for benchmarks."""
         return _measure(&self.tables, wires, rounds)
 
 
@@ -299,7 +300,7 @@ cdef object _measure(const Tables* t, list wires, uint64_t rounds):
     cdef Hits hits
     cdef size_t n = len(wires)
     cdef size_t i
-    cdef uint64_t k
+    cdef uint64_t _round
     cdef Name* names = <Name*>malloc(n * sizeof(Name) or 1)
     if names == NULL:
         raise MemoryError("measuring lookups")
@@ -308,7 +309,7 @@ cdef object _measure(const Tables* t, list wires, uint64_t rounds):
             _name(wires[i], names + i)
         with nogil:
             clock_gettime(CLOCK_MONOTONIC, &begin)
-            for k in range(rounds):
+            for _round in range(rounds):
                 for i in range(n):
                     find_hits(&t.names, &t.names_delta, names + i, &hits)
             clock_gettime(CLOCK_MONOTONIC, &end)

@@ -29,7 +29,7 @@ class Reason(IntEnum):
 
 
 class Tier(IntEnum):
-    """Who outranks whom: the lowest number that speaks decides.  The gaps are tiers of the design that hold nothing yet."""
+    """Who outranks whom: the lowest number that speaks decides.  The gaps are tiers that hold nothing yet."""
 
     CSAM = 1
     ORDER = 2

@@ -1,6 +1,6 @@
 """The names base of a configuration: compiled in a process of its own, remembered with what it was made of.
 
-    inputs changed? → `filterd compile --config FILE` (nice 10) → names-N.img → compiled.json → control puts it in force
+    inputs changed? → `filterd compile --config FILE` (nice) → names-N.img → compiled.json → control puts it in force
 
 Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
 tells which lists the base holds by which number, so that a delta can be made for it also when the configuration has
@@ -78,10 +78,10 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
         file.write(json.dumps(said).encode())
 
 
-async def compile_base(config: Config, config_file: Path) -> Compiled:
+async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
     """Compile the lists of a configuration into the images directory; not in force yet.   Raises CompileFailed."""
-    # 10: a list of a million names takes one core for some seconds, which the workers may need
-    command = ["nice", "-n", "10", sys.executable, "-P", "-m", "filterd", "compile", "--config", str(config_file)]
+    nice = ["nice", "-n", str(niceness)]
+    command = [*nice, sys.executable, "-P", "-m", "filterd", "compile", "--config", str(config_file)]
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE)
     try:

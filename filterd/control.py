@@ -37,6 +37,8 @@ from rules.canonical import canonical_wire
 from rules.category import category_name
 from rules.publish import Kind, read_manifest
 
+WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
+
 log = logging.getLogger("filterd.control")
 
 
@@ -77,6 +79,13 @@ class Control:
     async def compile_if_changed(self) -> None:
         """Compile the lists where they are not what the base was made of.   Raises CompileFailed."""
         if self._base is None or await asyncio.to_thread(inputs_of, self.config) != self._base.inputs:
+            await self._compile()
+
+    async def mend(self) -> None:
+        """Compile anew where the names base on the disk has gone bad: a worker that starts must find a good one.
+
+        Raises CompileFailed.   Cost: one read of the image."""
+        if await asyncio.to_thread(self._images.compiled) is None:
             await self._compile()
 
     async def orders_changed(self) -> Message:
@@ -167,7 +176,8 @@ class Control:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
         async with self._compiling:
             log.info("compiling %d lists", len(self.config.lists))
-            compiled = await compile_base(self.config, self._config_file)
+            niceness = WHILE_SERVING if self._base else 0
+            compiled = await compile_base(self.config, self._config_file, niceness)
             async with self._publishing:
                 await self._publish(partial(self._write_base, compiled))
             self.faults.pop("lists", None)

@@ -22,6 +22,7 @@ from parental.database import open_database
 DRAIN_S = 0.5
 LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
 RENEW_S = 86_400.0
+MEND_S = 60.0
 
 log = logging.getLogger("filterd.control")
 
@@ -67,8 +68,11 @@ async def _answer(control: Control, request: dict[str, object], wake: asyncio.Ev
 
 
 async def _compile(control: Control) -> None:
-    """Once, at the start: lists that changed while nobody looked."""
+    """At the start, lists that changed while nobody looked; from then on, a base that goes bad on the disk."""
     await guarded(control, "lists", control.compile_if_changed)
+    while True:
+        await asyncio.sleep(MEND_S)
+        await guarded(control, "images", control.mend)
 
 
 async def _watch_clock(control: Control, wake: asyncio.Event) -> None:

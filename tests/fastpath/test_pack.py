@@ -44,9 +44,14 @@ def test_the_statistics_count_names_entries_and_sets() -> None:
 
 
 @pytest.mark.parametrize(("wire", "list_number", "mode", "action", "said"), [
-    (b"\x04test", 1, 1, 4, "not one name"), (b"\x00", 1, 1, 4, "not one name"), (b"\x04test\x00x", 1, 1, 4, "not one name"),
-    (b"\x04test\x00", 99, 1, 4, "there are 8"), (b"\x04test\x00", 1, 4, 4, "mode 4"), (b"\x04test\x00", 1, 1, 7, "action 7"),
-    (b"\x04test\x00", 1, 1, -2, "action -2")])
+    (b"\x04test", 1, 1, 4, "not one name"),
+    (b"\x00", 1, 1, 4, "not one name"),
+    (b"\x04test\x00x", 1, 1, 4, "not one name"),
+    (b"\x04test\x00", 99, 1, 4, "there are 8"),
+    (b"\x04test\x00", 1, 4, 4, "mode 4"),
+    (b"\x04test\x00", 1, 1, 7, "action 7"),
+    (b"\x04test\x00", 1, 1, -2, "action -2"),
+])
 def test_what_is_no_entry_is_refused(wire: bytes, list_number: int, mode: int, action: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         NamesBuilder(KEY, LISTS).add(wire, list_number, mode, action)
@@ -57,6 +62,10 @@ def test_lists_that_do_not_fit_the_image_are_refused() -> None:
         NamesBuilder(KEY, [ListSpec(f"l{n}", 2, 0, 4, False) for n in range(129)])
     with pytest.raises(ValueError, match="1 to 24 ASCII octets"):
         NamesBuilder(KEY, [ListSpec("a-list-id-that-is-far-too-long", 2, 0, 4, False)])
+    with pytest.raises(ValueError, match="1 to 24 ASCII octets"):
+        NamesBuilder(KEY, [ListSpec("لسٹ", 2, 0, 4, False)])
+    with pytest.raises(ValueError, match="category 128"):
+        NamesBuilder(KEY, [ListSpec("list", 9, 128, 4, False)])
     with pytest.raises(ValueError, match="a key has 16"):
         NamesBuilder(b"short", LISTS)
 

@@ -74,7 +74,7 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
 
 
 def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
-    compiled = asyncio.run(compile_base(load(path), path))
+    compiled = asyncio.run(compile_base(load(path), path, 0))
 
     assert compiled.report["rules"] == 2
     assert compiled.inputs == inputs_of(load(path))
@@ -85,7 +85,7 @@ def test_a_compilation_that_fails_says_why(path, tmp_path):
     (tmp_path / "pta.csv").unlink()
 
     with pytest.raises(CompileFailed, match=r"pta\.csv"):
-        asyncio.run(compile_base(load(path), path))
+        asyncio.run(compile_base(load(path), path, 0))
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b'{"generation": 1}', b"\xff"])

@@ -91,6 +91,23 @@ def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(p
     assert later["reason"] == "default"
 
 
+def test_a_base_that_went_bad_on_the_disk_is_compiled_anew(place, engine):
+    async def work(control):
+        await control.mend()
+        good = control.answer({"op": "status"})
+        before = (await good)["generations"]["names"]
+        (base,) = (place / "state/images").glob(f"names-{before[0]}.img")
+        base.write_bytes(base.read_bytes()[:-1])
+        await control.mend()
+        after = (await control.answer({"op": "status"}))["generations"]["names"]
+        return before, after, control.explain("listed.test", None, "dns")["reason"]
+
+    before, after, reason = play(place, engine, work)
+
+    assert after[0] > before[0]
+    assert reason == "order"
+
+
 def test_a_receipt_names_every_worker_and_what_it_said(place, engine):
     async def refuse(request):
         return {"ok": False, "refused": "checksum differs"}

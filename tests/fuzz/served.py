@@ -1,5 +1,6 @@
 """What several targets serve: small images of every kind, and tables of them that a loop has taken."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -50,6 +51,7 @@ IMAGES = tuple(image for pair in zip(_base, _delta, strict=True) for image in pa
 TABLES = TableSet(*IMAGES)
 HANDOFF = Handoff()
 REPORTER = Reporter(FOLDER / "counters", FOLDER / "spool")  # when its segment is full, events are counted as lost
+shutil.rmtree(FOLDER / "spool")  # it stays mapped; a process that crashes must not leave 20 MiB behind
 
 
 def gate(closed: int) -> GateLoop:
