@@ -37,6 +37,7 @@ table inet filterd
 delete table inet filterd
 table inet filterd {
   set gate_ports { type inet_service; %(gate_ports)s }
+  set refused_udp { type inet_service; %(refused_udp)s }
   set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
   set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
@@ -79,6 +80,7 @@ table inet filterd {
     ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip daddr @locked4 ip saddr != @open4 goto locked_to
     ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    udp dport @refused_udp reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
     ct state invalid drop
     ct mark & 0xff vmap { 1 : accept, 2 : goto blocked, 5 : goto answered }
     ct direction original tcp dport @gate_ports goto from_client
@@ -131,9 +133,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate."""
+    """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
+
+    ports         TCP ports that the gate looks at
+    refused_udp   UDP ports that nothing is let through to"""
 
     ports: tuple[int, ...] = ()
+    refused_udp: tuple[int, ...] = ()
     first_queue: int = 0
     n_queues: int = 0
     is_open_when_dead: bool = True
@@ -204,6 +210,7 @@ def rules_of_config(config: Config) -> Rules:
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
         ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if gate.workers else (),
+        refused_udp=gate.tls_ports if gate.workers and gate.quic == "refuse" else (),
         first_queue=gate.first_queue,
         n_queues=gate.workers,
         is_open_when_dead=gate.when_dead == "open",
@@ -220,6 +227,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
     return _RULESET % {
         "gate_ports": _elements(rules.ports),
+        "refused_udp": _elements(rules.refused_udp),
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),

@@ -76,6 +76,8 @@ class Gate:
     http_ports: tuple[int, ...] = many(kinds.port, default=(80,))
     when_dead: str = one(kinds.one_of("open", "closed"), default="open")
     when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
+    quic: str = one(kinds.one_of("pass", "refuse"), default="pass")
+    """refuse: UDP to the TLS ports is answered with ICMP, and browsers fall back to TCP, where names are seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

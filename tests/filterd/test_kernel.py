@@ -15,6 +15,7 @@ from filterd.kernel import Done, Kernel, Rules, queue_rules, rules_of_config, ru
 CHILD4, CHILD6 = IPv4Network("198.51.100.0/28"), IPv6Network("2001:db8:1::/64")
 FULL = Rules(
     ports=(80, 443),
+    refused_udp=(443,),
     n_queues=2,
     first_queue=4,
     always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8::1/128")),
@@ -24,7 +25,7 @@ FULL = Rules(
 )
 CONFIG = b"""
 dns: {upstreams: ["192.0.2.53:53"]}
-gate: {workers: 2, first_queue: 8, when_dead: closed}
+gate: {workers: 2, first_queue: 8, when_dead: closed, quic: refuse}
 splash: {address4: 192.0.2.1}
 help_corridor: {addresses: ["2001:db8:5::/48"]}
 """
@@ -179,6 +180,7 @@ def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
 
     assert rules_of_config(config) == Rules(
         ports=(80, 443),
+        refused_udp=(443,),
         first_queue=8,
         n_queues=2,
         is_open_when_dead=False,

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -295,42 +296,63 @@ def test_decoys_on_the_wire_do_not_save_the_real_hello(gate: Gate, lab: Lab, far
 
 ANSWERING = """
 import socket, sys
-one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-one.bind(("::", 53))
-print("bound", flush=True)
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+one = socket.socket(family, socket.SOCK_DGRAM)
+one.bind((sys.argv[1], int(sys.argv[2])))
 while True:
     question, peer = one.recvfrom(512)
-    one.sendto(b"gateway", peer)
+    one.sendto(b"here", peer)
 """
 ASKING = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 one = socket.socket(family, socket.SOCK_DGRAM)
 one.settimeout(0.5)
-one.connect((sys.argv[1], 53))
+one.connect((sys.argv[1], int(sys.argv[2])))
 one.send(b"no question")
 try:
-    print(one.recv(512))
+    print(one.recv(512).decode())
+except ConnectionRefusedError:
+    print("refused")
 except OSError:
     print("nothing")
 """
+KERNEL = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
+
+
+@contextmanager
+def udp_to(lab: Lab, node: str, host: str, port: int, rules: str) -> Iterator[Callable[[str, str], str]]:
+    """`node` answers UDP at `host` while the gateway has `rules`: gives ask(from, address), the answer in a word."""
+
+    def ask(asker: str, address: str) -> str:
+        return lab.run(asker, [sys.executable, "-c", ASKING, address, str(port)]).stdout.strip()
+
+    answering = lab.popen(node, [sys.executable, "-c", ANSWERING, host, str(port)])
+    try:
+        wait_until(lambda: ask(node, "::1" if host == "::" else host) == "here", "the one who answers")
+        put = lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}kernel.apply({rules})"])
+        assert put.returncode == 0, put.stderr
+        yield ask
+    finally:
+        lab.stop(answering)
+        lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}kernel.remove()"])
+
+
+@pytest.mark.parametrize("server", FAMILIES)
+def test_quic_is_refused_at_once_where_the_operator_says_so(lab: Lab, server: str) -> None:
+    address = getattr(lab.addresses, server)
+
+    with udp_to(lab, "internet", address, 443, "Rules()") as ask:
+        assert ask("child", address) == "here"
+    with udp_to(lab, "internet", address, 443, "Rules(refused_udp=(443,))") as ask:
+        assert ask("child", address) == "refused"
 
 
 @pytest.mark.parametrize("server", ["foreign4", "foreign6"])
 def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: Lab, server: str) -> None:
-    code = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
     prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
-    put = lab.run("gateway", [*PYTHON, "-c", f"{code}kernel.apply(Rules(dns_port=53, subscribers=({prefixes})))"])
-    answering = lab.popen("gateway", [sys.executable, "-c", ANSWERING])
     address = getattr(lab.addresses, server)
 
-    def ask(node: str) -> str:
-        return lab.run(node, [sys.executable, "-c", ASKING, address]).stdout.strip()
-
-    try:
-        assert put.returncode == 0, put.stderr
-        wait_until(lambda: ask("child") == "b'gateway'", "the gateway's answer")
-        assert ask("adult") != "b'gateway'"
-    finally:
-        lab.stop(answering)
-        lab.run("gateway", [*PYTHON, "-c", f"{code}kernel.remove()"])
+    with udp_to(lab, "gateway", "::", 53, f"Rules(dns_port=53, subscribers=({prefixes}))") as ask:
+        assert ask("child", address) == "here"
+        assert ask("adult", address) != "here"
