@@ -96,14 +96,15 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Reading]:
-    """Open a list file, also one in UTF-16.   Raises BadList where it cannot be read or is too large."""
+    """Open a list file, also one in UTF-16.   Raises BadList, without the path, where it cannot be read or is too
+    large."""
     try:
         file = path.open("rb", buffering=2**20)
     except OSError as exc:
-        raise BadList(f"{path}: {exc.strerror}; not read; look at the path and its permissions") from exc
+        raise BadList(f"{exc.strerror}; not read; look at the path and its permissions") from exc
     with file:
         if path.stat().st_size > MAX_FILE_OCTETS:
-            raise BadList(f"{path}: larger than {MAX_FILE_OCTETS >> 20} MiB; not read; split it into several lists")
+            raise BadList(f"larger than {MAX_FILE_OCTETS >> 20} MiB; not read; split it into several lists")
         mark = file.read(2)
         file.seek(0)
         if mark in UTF16_MARKS:
