@@ -1,11 +1,13 @@
 """The DNS front of one worker: its sockets, the loop's thread, TCP beside it, and the care for both.
 
-    run() = thread(DnsLoop) + StreamServer + upstream watch + reporters' tending, until cancelled
+    run() = thread(DnsLoop) + StreamServer + upstream watch and connecting + reporters' tending, until cancelled
 
-Invariants: IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
+Invariants: it blocks from its first second, whatever the network behind it; no upstream is one of its own endpoints;
+IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
 several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
 """
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from typing import Final
 
 from dns.answers import AnswerPolicy
 from dns.streams import BACKLOG, DEFAULT_LIMITS, StreamLimits, StreamServer
-from dns.upstreams import Endpoint, ask, watch
+from dns.upstreams import Endpoint, ask, require_others, watch
 from fastpath.answering import StreamAnswering
 from fastpath.loop_dns import DnsLoop
 from fastpath.spool import Reporter
@@ -25,12 +27,16 @@ BUFFER_OCTETS: Final = 4 << 20
 TEND_EVERY_S: Final = 0.1
 SWAP_PATIENCE_S: Final = 5.0
 SWAP_POLL_S: Final = 0.001
+CONNECT_EVERY_S: Final = 1.0
+PORTS_TRIED: Final = 10
 
 _IP_PKTINFO: Final = 8              # <linux/in.h>; the socket module does not name it
 _IP_MTU_DISCOVER: Final = 10
 _IPV6_MTU_DISCOVER: Final = 23
 # Ignore path MTUs that strangers claim, and never set DF: forged ICMP must not cut our answers (Linux ip(7)).
 _PMTUDISC_OMIT: Final = 5
+
+log = logging.getLogger("dns.front")
 
 
 def open_udp(endpoint: Endpoint) -> socket.socket:
@@ -50,8 +56,26 @@ def open_udp(endpoint: Endpoint) -> socket.socket:
 def open_tcp(endpoint: Endpoint) -> socket.socket:
     """A listening TCP socket.   Raises OSError with a note on where."""
     opened = _bound(endpoint, socket.SOCK_STREAM)
-    opened.listen(BACKLOG)
+    try:
+        opened.listen(BACKLOG)
+    except OSError:
+        opened.close()
+        raise
     return opened
+
+
+def _open_both(endpoint: Endpoint) -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP of one port; where the kernel chooses it for UDP, it may be taken for TCP: then another is tried."""
+    left = 1 if endpoint.port else PORTS_TRIED
+    while True:
+        udp = open_udp(endpoint)
+        try:
+            return udp, open_tcp(Endpoint(endpoint.host, udp.getsockname()[1]))
+        except OSError:
+            udp.close()
+            left -= 1
+            if not left:
+                raise
 
 
 def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
@@ -74,7 +98,8 @@ class DnsFront:
     """One worker.   listen: a port of 0 lets the kernel choose, see `bound`;  upstreams: in order of preference.
 
     reporter, stream_reporter   of the loop and of TCP: each has its own counters and spool, as each is one writer
-    Sockets are open once this returns.   Raises OSError where one cannot be bound."""
+    Sockets are open once this returns; an upstream may still be out of reach.
+    Raises OSError where one cannot be bound, UpstreamIsOurselves."""
 
     def __init__(
         self,
@@ -85,6 +110,7 @@ class DnsFront:
         answers: AnswerPolicy,
         limits: StreamLimits = DEFAULT_LIMITS,
     ) -> None:
+        require_others(listen, upstreams)
         self._upstreams = list(upstreams)
         self._upstream = self._upstreams[0]
         self._reporters = (reporter, stream_reporter)
@@ -92,28 +118,32 @@ class DnsFront:
         self._udp: list[socket.socket] = []
         self._tcp: list[socket.socket] = []
         self.bound: list[Endpoint] = []
-        for endpoint in listen:
-            self._open(endpoint)
+        try:
+            for endpoint in listen:
+                self._open(endpoint)
+        except OSError:
+            self.close()
+            raise
         specs = answers.specs()
         self._loop = DnsLoop(self._udp, self._upstreams, self._handoff, reporter, specs)
         answering = StreamAnswering(self._handoff, stream_reporter, specs)
         self._streams = StreamServer(answering, stream_reporter.counters, self._ask, limits)
 
     def _open(self, endpoint: Endpoint) -> None:
-        udp = open_udp(endpoint)
-        bound = Endpoint(endpoint.host, udp.getsockname()[1])
+        udp, tcp = _open_both(endpoint)
         self._udp.append(udp)
-        self._tcp.append(open_tcp(bound))
-        self.bound.append(bound)
+        self._tcp.append(tcp)
+        self.bound.append(Endpoint(endpoint.host, udp.getsockname()[1]))
 
     async def use(self, tables: TableSet) -> None:
-        """Serve `tables`; returns once the loop does.   tables: newer than any given before.
+        """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
 
+        tables   newer than any given before
         Raises TimeoutError where the loop does not take them in 5 s."""
         ticket = self._handoff.give(tables)
         self._loop.wake()
         async with asyncio.timeout(SWAP_PATIENCE_S):
-            while self._handoff.taken() != ticket:  # noqa: ASYNC110  # the loop has no way to call Python
+            while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(SWAP_POLL_S)
 
     async def run(self) -> None:
@@ -124,6 +154,7 @@ class DnsFront:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._streams.serve(self._tcp))
                 group.create_task(watch(self._upstreams, self._choose))
+                group.create_task(self._connect())
                 group.create_task(self._tend())
         finally:
             self._loop.stop()
@@ -141,6 +172,21 @@ class DnsFront:
 
     async def _ask(self, query: bytes) -> bytes:
         return await ask(self._upstream, query)
+
+    async def _connect(self) -> None:
+        """Until every upstream has its sockets: after a start of the box, its network may come later than we do."""
+        told: dict[int, str] = {}
+        while missing := self._loop.connect_missing():
+            if missing != told:
+                for index, reason in missing.items():
+                    log.warning(
+                        "dns upstream %s: out of reach (%s); blocking without it, trying again; look at the routes",
+                        self._upstreams[index], reason)
+            told = missing
+            await asyncio.sleep(CONNECT_EVERY_S)
+            require_others(self.bound, self._upstreams)
+        if told:
+            log.info("dns upstreams: all are within reach now")
 
     async def _tend(self) -> None:
         while True:

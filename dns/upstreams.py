@@ -1,7 +1,8 @@
 """Upstreams: their addresses, which one is in use, and asking one over TCP.
 
 Invariants: the upstream in use is the first, in the operator's order, that answered when last asked; while none
-answers, the last choice stays.  An upstream is an address, never a name: nobody here could resolve it.
+answers, the last choice stays.  An upstream is an address, never a name: nobody here could resolve it; and never one
+of our own endpoints: each query would go round for ever.
 Source: RFC 7766 (TCP), RFC 1035 §4.2.2 (two octets of length).
 """
 import asyncio
@@ -11,7 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from dns.errors import UpstreamFailed
+from dns.errors import UpstreamFailed, UpstreamIsOurselves
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0
@@ -48,6 +49,54 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(host, int(port))
 
 
+def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Endpoint]) -> None:
+    """Raises UpstreamIsOurselves for an upstream whose queries would come back by one of `listen`, on this box now."""
+    for upstream in upstreams:
+        for endpoint in listen:
+            if _meets(endpoint, upstream):
+                raise UpstreamIsOurselves(
+                    f"dns upstream {upstream}: it is this box, which listens at {endpoint}; not started; "
+                    "name the resolver behind us"
+                )
+
+
+def _meets(listen: Endpoint, upstream: Endpoint) -> bool:
+    here, there = ipaddress.ip_address(listen.host), _destination(upstream.host)
+    if listen.port != upstream.port or listen.port == 0 or here.version != there.version:
+        return False
+    return here == there or (here.is_unspecified and is_local(Endpoint(str(there), upstream.port)))
+
+
+def _destination(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Where Linux sends what is sent to `host`: mapped addresses are IPv4, and the unspecified one is the loopback."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_unspecified:
+        return ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return address
+
+
+def is_local(endpoint: Endpoint) -> bool:
+    """Whether the address is one of this box's own.
+
+    Asked of the routes, which choose an own address as its own source: a bind() says yes to every address where
+    ip_nonlocal_bind is set, as it is beside VRRP."""
+    if ipaddress.ip_address(endpoint.host).is_loopback:
+        return True
+    with socket.socket(_family(endpoint), socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(endpoint)
+        except OSError:     # no route, so it is not here
+            return False
+        source = ipaddress.ip_address(asking.getsockname()[0])
+    return source.packed == ipaddress.ip_address(endpoint.host).packed
+
+
+def _family(endpoint: Endpoint) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+
+
 async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) -> bytes:
     """The upstream's answer to `query` over one TCP connection.   Raises UpstreamFailed."""
     try:
@@ -74,8 +123,7 @@ async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
 async def is_answering(upstream: Endpoint, patience_s: float = PROBE_PATIENCE_S) -> bool:
     """Whether the upstream answers a small question over UDP, whatever it says."""
     loop = asyncio.get_running_loop()
-    family = socket.AF_INET6 if ":" in upstream.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+    with socket.socket(_family(upstream), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         query = secrets.token_bytes(2) + PROBE
         try:
             async with asyncio.timeout(patience_s):

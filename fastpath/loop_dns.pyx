@@ -7,7 +7,7 @@ address that the query came to. What is let go leaves by one of several connecte
 answer is matched, gets the client's id back and goes home the same way.
 
 Invariants: one thread runs a loop; nothing is allocated after __cinit__; only sockets, the clock and the handover are
-touched; every datagram ends as an answer, a forward or a count.
+touched; every datagram ends as an answer, a forward or a count; an upstream that is out of reach stops nothing.
 Absent on purpose: a cache, retries (the client's resolver repeats), and any lock.
 Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7; cost: bench/dns.py.
 """
@@ -26,6 +26,7 @@ from fastpath.dnsmsg cimport DNS_HEADER, Question
 from fastpath.inflight cimport (MAX_SLOTS, MAX_SOCKETS, InFlight, Waiting, begin_waiting, close_inflight, end_waiting,
                                 expire_waiting, find_waiting, hash_question, next_random, open_inflight)
 from fastpath.name cimport Name, name_from_wire
+from fastpath.pktinfo cimport aim, leave_from, packet_info, remember
 from fastpath.spool cimport Reporter
 from fastpath.tables cimport Handoff, Handover, take_tables
 from fastpath.udp cimport *
@@ -61,7 +62,7 @@ cdef struct Loop:
     Answering answering
     InFlight in_flight
     Batch batch
-    pollfd fds[97]
+    pollfd fds[97]              # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
     uint8_t version_of[32]      # 4 or 6, by listener
     uint32_t n_fds
     uint32_t n_listeners
@@ -123,67 +124,12 @@ cdef uint32_t _send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost)
     return n_lost
 
 
-cdef cmsghdr* _packet_info(msghdr* head, uint8_t version) noexcept nogil:
-    """The header of the packet info that came with a datagram, or NULL."""
-    cdef cmsghdr* c = CMSG_FIRSTHDR(head)
-    while c != NULL:
-        if version == 4 and c.cmsg_level == IPPROTO_IP and c.cmsg_type == IP_PKTINFO:
-            return c
-        if version == 6 and c.cmsg_level == IPPROTO_IPV6 and c.cmsg_type == IPV6_PKTINFO:
-            return c
-        c = CMSG_NXTHDR(head, c)
-    return NULL
-
-
-cdef void _leave_from(cmsghdr* info, uint8_t version) noexcept nogil:
-    """Make received packet info fit for sending: keep the address, let the routes choose the interface.
-
-    A link-local address means nothing without its interface, so there it stays."""
-    cdef in6_pktinfo* six
-    if version == 4:
-        (<in_pktinfo*>CMSG_DATA(info)).ipi_ifindex = 0
-        return
-    six = <in6_pktinfo*>CMSG_DATA(info)
-    if not (six.ipi6_addr.s6_addr[0] == 0xfe and (six.ipi6_addr.s6_addr[1] & 0xc0) == 0x80):
-        six.ipi6_ifindex = 0
-
-
-cdef void _remember(Waiting* w, msghdr* head, uint8_t listener, uint8_t version) noexcept nogil:
-    """Keep where a query came from and what it came to."""
-    cdef cmsghdr* info = _packet_info(head, version)
-    w.listener = listener
-    w.client_n = head.msg_namelen
-    memcpy(w.client, head.msg_name, w.client_n)
-    w.source_n = 0
-    if info != NULL:
-        _leave_from(info, version)
-        w.source_n = sizeof(in_pktinfo) if version == 4 else sizeof(in6_pktinfo)
-        memcpy(w.source, CMSG_DATA(info), w.source_n)
-
-
-cdef void _aim(msghdr* head, const Waiting* w, uint8_t version) noexcept nogil:
-    """Address a message to the client of a waiting query."""
-    cdef cmsghdr* info
-    head.msg_namelen = w.client_n
-    memcpy(head.msg_name, w.client, w.client_n)
-    head.msg_controllen = 0
-    if w.source_n == 0:
-        head.msg_control = NULL
-        return
-    head.msg_controllen = CMSG_SPACE(w.source_n)
-    info = CMSG_FIRSTHDR(head)
-    info.cmsg_level = IPPROTO_IP if version == 4 else IPPROTO_IPV6
-    info.cmsg_type = IP_PKTINFO if version == 4 else IPV6_PKTINFO
-    info.cmsg_len = CMSG_LEN(w.source_n)
-    memcpy(CMSG_DATA(info), w.source, w.source_n)
-
-
 cdef void _forward(Loop* l, uint32_t i, const Question* q, uint8_t listener, uint8_t via, uint32_t at) noexcept nogil:
     """Make received message `i` the `at`-th of the batch that leaves by upstream socket `via`."""
     cdef Batch* b = &l.batch
     cdef Waiting* w = begin_waiting(&l.in_flight, via, l.now_ns + l.patience_ns)
     cdef uint8_t* msg = b.data + <size_t>i * STRIDE
-    _remember(w, &b.received[i].msg_hdr, listener, l.version_of[listener])
+    remember(w, &b.received[i].msg_hdr, listener, l.version_of[listener])
     w.client_id = q.id
     w.question = hash_question(&l.in_flight, &q.name, q.qtype, q.qclass)
     msg[0] = <uint8_t>(w.upstream_id >> 8)
@@ -260,12 +206,12 @@ cdef Outcome _answer(Loop* l, uint32_t i, uint8_t version, Question* q) noexcept
     if outcome != ANSWER:
         return outcome
     b.parts[i].iov_len = n
-    info = _packet_info(head, version)
+    info = packet_info(head, version)
     if info == NULL:
         head.msg_control = NULL
         head.msg_controllen = 0
     else:
-        _leave_from(info, version)
+        leave_from(info, version)
     return ANSWER
 
 
@@ -305,7 +251,7 @@ cdef bint _take_home(Loop* l, uint8_t via, uint32_t i) noexcept nogil:
         n = _cut(msg, after)
     b.parts[i].iov_len = n
     b.listener_of[i] = w.listener
-    _aim(&b.received[i].msg_hdr, w, l.version_of[w.listener])
+    aim(&b.received[i].msg_hdr, w, l.version_of[w.listener])
     end_waiting(&l.in_flight, w)
     return True
 
@@ -387,7 +333,8 @@ cdef class DnsLoop:
     """One worker's UDP: see the module.
 
     listeners   bound UDP sockets with IP_PKTINFO or IPV6_RECVPKTINFO set, at most 32; they stay the caller's to close
-    upstreams   (address, port), in order of preference; the first is used until use_upstream() says otherwise
+    upstreams   (address, port), in order of preference; the first is used until use_upstream() says otherwise; what is
+                out of reach now is connected by connect_missing()
     handoff     where its tables come from;  reporter  its own, never another loop's
     answers     one AnswerSpec a Reason
     n_upstream_sockets  for each upstream: that many ports an attacker has to guess among; in all at most 64
@@ -398,6 +345,7 @@ cdef class DnsLoop:
     cdef Handoff _handoff
     cdef Reporter _reporter
     cdef list _listeners        # kept open
+    cdef list _upstreams
     cdef int _eventfd
 
     def __cinit__(self, listeners, upstreams, Handoff handoff not None, Reporter reporter not None, answers,
@@ -405,12 +353,13 @@ cdef class DnsLoop:
         self._handoff = handoff
         self._reporter = reporter
         self._listeners = list(listeners)
-        _require_sizes(len(self._listeners), len(upstreams), n_upstream_sockets)
+        self._upstreams = list(upstreams)
+        _require_sizes(len(self._listeners), len(self._upstreams), n_upstream_sockets)
         self.loop = <Loop*>calloc(1, sizeof(Loop))
         if self.loop == NULL:
             raise MemoryError("dns loop")
         self.loop.batch.data = <uint8_t*>calloc(BATCH, STRIDE)
-        self.loop.n_upstreams = len(upstreams)
+        self.loop.n_upstreams = len(self._upstreams)
         self.loop.sockets_each = n_upstream_sockets
         self.loop.n_sockets = self.loop.n_upstreams * n_upstream_sockets
         self.loop.patience_ns = <int64_t>(patience_s * 1e9)
@@ -418,7 +367,7 @@ cdef class DnsLoop:
         self.loop.answering.shared = &reporter.shared
         fill_cells(self.loop.answering.cells, answers, ANSWER)
         self._open_table()
-        self._open_sockets(upstreams)
+        self._open_sockets()
         _arm(&self.loop.batch, BATCH)
 
     cdef object _open_table(self):
@@ -429,15 +378,15 @@ cdef class DnsLoop:
                 or open_inflight(&self.loop.in_flight, self.loop.n_sockets, MAX_SLOTS - 1, seed) != 0):
             raise MemoryError("dns loop")
 
-    cdef object _open_sockets(self, upstreams):
+    cdef object _open_sockets(self):
         cdef uint32_t i
         for i, listener in enumerate(self._listeners):
             self.loop.version_of[i] = 6 if listener.family == socket.AF_INET6 else 4
             self._poll_for(listener.fileno())
         self.loop.n_listeners = len(self._listeners)
-        for host, port in upstreams:
-            for _ in range(self.loop.sockets_each):
-                self._poll_for(_connected(host, port))
+        for _ in range(self.loop.n_sockets):
+            self._poll_for(-1)
+        self.connect_missing()
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll_for(self._eventfd)
 
@@ -452,7 +401,8 @@ cdef class DnsLoop:
             return
         if self.loop.n_listeners:
             for i in range(self.loop.n_listeners, self.loop.n_fds):
-                close(self.loop.fds[i].fd)
+                if self.loop.fds[i].fd >= 0:
+                    close(self.loop.fds[i].fd)
         close_inflight(&self.loop.in_flight)
         free(self.loop.batch.data)
         free(self.loop)
@@ -482,6 +432,24 @@ cdef class DnsLoop:
         if index >= self.loop.n_upstreams:
             raise ValueError(f"upstream {index}: there are {self.loop.n_upstreams}; not used; count from 0")
         self.loop.upstream = index
+
+    def connect_missing(self) -> dict[int, str]:
+        """Connect the upstream sockets that are not; the upstreams that still lack one, by index, with the reason.
+
+        For the control thread, as often as it likes: the loop uses a socket from the turn after it was connected.
+        Until then what is forwarded by it counts as dns_send_failed, and blocked names are answered as ever."""
+        cdef pollfd* socket_of = self.loop.fds + self.loop.n_listeners
+        cdef uint32_t i
+        cdef dict missing = {}
+        for i in range(self.loop.n_sockets):
+            if socket_of[i].fd >= 0:
+                continue
+            host, port = self._upstreams[i // self.loop.sockets_each]
+            try:
+                socket_of[i].fd = _connected(host, port)
+            except OSError as reason:   # no route, no such interface, no descriptor left: all of them may pass
+                missing[i // self.loop.sockets_each] = str(reason.strerror or reason)
+        return missing
 
 
 cdef object _require_sizes(size_t n_listeners, size_t n_upstreams, size_t n_upstream_sockets):

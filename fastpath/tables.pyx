@@ -164,7 +164,7 @@ cdef class TableSet:
     def __cinit__(self, Image names=None, Image names_delta=None, Image subscribers=None, Image subscribers_delta=None,
                   Image policy=None, Image policy_delta=None):
         global _last_ticket
-        cdef int i
+        cdef uint32_t i
         cdef Image image
         self.images = [names, names_delta, subscribers, subscribers_delta, policy, policy_delta]
         for kind, base, delta in zip(KINDS, self.images[::2], self.images[1::2]):

@@ -1,14 +1,12 @@
 """What the configuration tells mgmt's doors."""
 
 from filterd.config import Config
-from filterd.keys import pseudonym_key
 from mgmt.settings import Settings
 
 
 def settings_of(config: Config) -> Settings:
     """Settings of API, portal and splash."""
     return Settings(
-        pseudonym_key=pseudonym_key(config.state_dir),
         isp_name=config.isp.name,
         isp_url=config.isp.url,
         isp_contact=config.isp.contact,

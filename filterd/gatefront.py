@@ -39,7 +39,10 @@ class GateFront:
         )
 
     async def use(self, tables: TableSet) -> None:
-        """Serve `tables`; returns once the loop does.   Raises TimeoutError where it does not take them in 5 s."""
+        """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
+
+        tables   newer than any given before
+        Raises TimeoutError where the loop does not take them in 5 s."""
         ticket = self._handoff.give(tables)
         self._loop.wake()
         async with asyncio.timeout(SWAP_PATIENCE_S):
@@ -53,7 +56,8 @@ class GateFront:
             target=self._serve, args=(asyncio.get_running_loop(), ended), name="gate-loop", daemon=True
         )
         thread.start()
-        tending = asyncio.ensure_future(self._tend())
+        # Held here and not in a TaskGroup: what ends the loop is raised as it is.
+        tending = asyncio.ensure_future(self._tend())  # noqa: TID251
         try:
             await ended
         finally:

@@ -51,7 +51,7 @@ async def ask(path: Path, request: Message, timeout_s: float = 5.0) -> Message:
             reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_OCTETS)
             try:
                 writer.write(_line(request))
-                return _parsed(await reader.readline(), path)
+                return _parsed(await reader.readline())
             finally:
                 writer.close()
     except TimeoutError as reason:
@@ -68,8 +68,8 @@ def ask_blocking(path: Path, request: Message, timeout_s: float = 5.0) -> Messag
             connection.connect(str(path))
             connection.sendall(_line(request))
             with connection.makefile("rb") as file:
-                return _parsed(file.readline(LINE_OCTETS), path)
-    except OSError as reason:
+                return _parsed(file.readline(LINE_OCTETS))
+    except (OSError, ValueError) as reason:
         raise NoAnswer(f"{path}: {reason}") from reason
 
 
@@ -101,10 +101,14 @@ def _line(message: Message) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def _parsed(line: bytes, path: Path) -> Message:
+def _parsed(line: bytes) -> Message:
+    """The reply in a line.   Raises ValueError."""
     if not line.endswith(b"\n"):
-        raise NoAnswer(f"{path}: the connection ended before a whole reply")
-    reply = json.loads(line)
+        raise ValueError("the connection ended before a whole reply")
+    try:
+        reply = json.loads(line)
+    except (ValueError, RecursionError) as reason:
+        raise ValueError("the reply is no JSON") from reason
     if not isinstance(reply, dict):
-        raise NoAnswer(f"{path}: the reply is no JSON object")
+        raise ValueError("the reply is no JSON object")
     return reply

@@ -3,7 +3,7 @@
 Invariants: a role that ends is started again, after a pause that grows from 0.1 s to 5 s and falls back when it has
 lived for 10 s; every role has a process group of its own, which is killed when the role has ended or we stop, so that
 nothing of it is left behind; the supervisor touches no packet, no list and no database.  A role sends READY=1 and
-WATCHDOG=1 here as it would to systemd.
+WATCHDOG=1 here as it would to systemd, and the supervisor does to whoever started it.
 """
 
 import asyncio
@@ -145,20 +145,23 @@ class Supervisor:
 
     async def _wait(self, process: asyncio.subprocess.Process) -> int:
         """The exit code of a process, which is killed STOP_S after we were told to stop."""
-        ended = asyncio.ensure_future(process.wait())
-        told = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        await asyncio.wait((ended,), timeout=STOP_S if self._stopping.is_set() else None)
-        if not ended.done():
-            log.warning("process %d: still there %.0f s after SIGTERM; killed; nothing to do", process.pid, STOP_S)
-            process.kill()
-        return await ended
+        async with asyncio.TaskGroup() as group:
+            ended = group.create_task(process.wait())
+            told = group.create_task(self._stopping.wait())
+            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            await asyncio.wait((ended,), timeout=STOP_S if self._stopping.is_set() else None)
+            if not ended.done():
+                log.warning("process %d: still there %.0f s after SIGTERM; killed; nothing to do", process.pid, STOP_S)
+                process.kill()
+            return await ended
 
     async def _watch(self) -> None:
-        """Kill a role that has gone silent: it is started again like one that has died."""
+        """Say that we live; kill a role that has gone silent: it is started again like one that has died."""
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
+            with contextlib.suppress(OSError):  # whoever started us does not listen just now: the roles live on
+                notify("WATCHDOG=1")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), 1.0)
             for child in self._children:

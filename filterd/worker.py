@@ -52,8 +52,9 @@ class Worker:
 
     async def run(self) -> None:
         """Run the front until SIGTERM, with the images that the manifest names; raises whatever ends the front."""
-        running = asyncio.ensure_future(self._front.run())
-        stopping = asyncio.ensure_future(stop_requested().wait())
+        # Held here and not in a TaskGroup: what ends the front is raised as it is.
+        running = asyncio.ensure_future(self._front.run())  # noqa: TID251
+        stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         socket = self._run_dir / f"worker-{self.name}.sock"
         if self._manifest.exists():
             await self._use(self._manifest)
@@ -62,7 +63,7 @@ class Worker:
                 f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
             )
         server = await serve(socket, self.answer)
-        living = asyncio.ensure_future(tell_we_live())
+        living = asyncio.ensure_future(tell_we_live())  # noqa: TID251
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:

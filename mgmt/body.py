@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mgmt.problem import Problem
+from mgmt.problem import Problem, sendable
 
 # An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB; nginx and aiohttp default to 1 MiB.
 MAX_BODY_OCTETS = 16 * 2**20
@@ -47,6 +47,9 @@ class Fields:
         self._where, self._said = where, said
         for key in said:
             if key not in known:
+                if sendable(key) != key:
+                    detail = f"{where or 'body'}: a key with half a surrogate pair; not taken; send Unicode text"
+                    raise Problem(400, "the request cannot be read", detail, where or "body")
                 near = difflib.get_close_matches(key, known, 1) or ["one of " + ", ".join(known)]
                 raise unfit(self.path(str(key)[:60]), "an unknown key", f"write {near[0]}")
 

@@ -7,13 +7,13 @@ Source: semantics §2, §6; the words of the statuses: PR8.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mgmt.body import Fields, fields_of, unfit
+from mgmt.problem import sendable
 from rules.canonical import IS_ADDRESS
 from rules.compile import iter_source
 from rules.formats.table import HAS_PATH, OTHER_SCHEME
@@ -33,7 +33,6 @@ REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_th
 STATUSES = (PENDING, ENFORCED, INVALID, DUPLICATE, REFUSED_PROTECTED, NOT_ENFORCEABLE, PENDING_REVIEW, WITHDRAWN)
 
 NOT_BY_NAME = frozenset({HAS_PATH, OTHER_SCHEME, IS_ADDRESS})
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _TWICE = "stands in this order already"
 _SOURCES = {scope: Source("orders", None, format="csv", match=scope) for scope in SCOPES}
 
@@ -131,8 +130,7 @@ def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
         value, scope = said.get("value"), fields.one_of("scope", SCOPES, scope)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE_CHARACTERS:
         raise unfit(where, "no text", f"write a name of 1 to {MAX_VALUE_CHARACTERS} characters")
-    # a lone surrogate can be written in JSON and nowhere else
-    return _SURROGATE.sub("\ufffd", value), scope
+    return sendable(value), scope
 
 
 def _judge(number: int, value: str, scope: str, protected: Protected) -> Entry:

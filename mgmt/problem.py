@@ -1,11 +1,13 @@
 """How the API says no: application/problem+json with title, detail and where.
 
 Invariants: every answer of 400 and above under /v1 is a problem; a bug is logged and says nothing about itself; 401 and
-403 have one body each, whatever the cause, so that nobody learns by asking.   Source: RFC 9457.
+403 have one body each, whatever the cause, so that nobody learns by asking; every problem can be sent, whatever it
+quotes.   Source: RFC 9457, RFC 7493 §2.1.
 """
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +16,8 @@ from aiohttp import web
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 TITLES = {400: "the request cannot be read", 404: "not there", 405: "no such method here", 413: "too large"}
 
@@ -32,10 +36,15 @@ class Problem(Exception):
             headers["WWW-Authenticate"] = "Bearer"
         return web.Response(
             status=self.status,
-            body=json.dumps(body, ensure_ascii=False).encode(),
+            body=sendable(json.dumps(body, ensure_ascii=False)).encode(),
             content_type="application/problem+json",
             headers=headers,
         )
+
+
+def sendable(text: str) -> str:
+    """`text` with U+FFFD for every lone surrogate: one can be written in JSON, and nowhere else."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def unauthorised() -> Problem:

@@ -7,7 +7,6 @@ of a page, not invented.   Source of the texts: the portal brief §4.4.
 from dataclasses import dataclass
 from datetime import date
 
-MIN_KEY_OCTETS = 16
 COUNTS_ONLY = "counts-only"
 
 
@@ -33,12 +32,10 @@ HELPLINES = (
 class Settings:
     """Everything the doors are told.
 
-    pseudonym_key   at least 16 secret octets; with the day's key it makes the pseudonyms of the audit records
     csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records nobody
     has_tls         whether browsers reach the API and the parent's page by https
     helplines       of the help strip of every page"""
 
-    pseudonym_key: bytes
     isp_name: str = "Your internet provider"
     isp_url: str | None = None
     isp_contact: str | None = None
@@ -55,9 +52,3 @@ class Settings:
     csam_reference: str = "STOP-1"
     iwf_portal_url: str | None = None
     self_help_url: str | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.pseudonym_key) < MIN_KEY_OCTETS:
-            raise ValueError(
-                f"pseudonym_key: {len(self.pseudonym_key)} octets; not taken; give at least {MIN_KEY_OCTETS}"
-            )

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from dns.answers import AnswerPolicy
+    from dns.errors import UpstreamIsOurselves
     from dns.upstreams import parse_endpoint
     from filterd.logs import start_logging
 
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     start_logging("dns")
     try:
         return asyncio.run(_serve(args, listen, upstreams, answers))
+    except UpstreamIsOurselves as reason:
+        raise WrongUse(str(reason)) from reason
     except OSError as reason:
         why = getattr(reason, "__notes__", ["look at the addresses"])[0]
         raise Missing(f"{reason.strerror}; not served; {why}") from reason
@@ -63,8 +66,10 @@ async def _serve(
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))
-        serving = asyncio.ensure_future(serve(listen, upstreams, tables, answers, args.workers, Path(folder)))
-        stopping = asyncio.ensure_future(stop_requested().wait())
+        work = serve(listen, upstreams, tables, answers, args.workers, Path(folder))
+        # Held here and not in a TaskGroup: what ends the front is raised as it is.
+        serving = asyncio.ensure_future(work)  # noqa: TID251
+        stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
         stopping.cancel()

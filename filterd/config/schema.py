@@ -8,6 +8,7 @@ key by name, except in `check_whole`, which looks at what no single key can tell
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -172,6 +173,29 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
             yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
     if (config.api.certificate is None) != (config.api.key is None):
         yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
+    for at, upstream in enumerate(config.dns.upstreams):
+        for endpoint in config.dns.listen:
+            if _is_ourselves(endpoint, upstream):
+                found = f"{upstream} is this box, which listens at {endpoint}"
+                yield f"/dns/upstreams/{at}", found, "name the resolver behind us"
     both = set(config.gate.tls_ports) & set(config.gate.http_ports)
     if both:
         yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"
+
+
+def _is_ourselves(listen: Endpoint, upstream: Endpoint) -> bool:
+    """Whether a query sent to `upstream` comes back by `listen`, as far as a file tells; dns.upstreams asks the box."""
+    here, there = ip_address(listen.address), _destination(upstream.address)
+    if listen.port != upstream.port or here.version != there.version:
+        return False
+    return here == there or (here.is_unspecified and there.is_loopback)
+
+
+def _destination(written: str) -> IPv4Address | IPv6Address:
+    """Where Linux sends what is sent to an address: mapped ones are IPv4, and the unspecified one is the loopback."""
+    address = ip_address(written)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_unspecified:
+        return ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return address

@@ -41,20 +41,19 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await asyncio.to_thread(locks.install, rules, datetime.now(UTC))
     for fault in sysctl_faults() if rules.n_queues else ():
         log.warning("%s", fault)
-    wake = asyncio.Event()
+    wake, told = asyncio.Event(), asyncio.Event()
     server = await serve(config.run_dir / "control.sock", lambda request: _answer(control, request, wake))
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
-    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), tell_we_live()]
-    tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(each) for each in work]
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.ensure_future(control.reload())))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, told)]
     try:
-        await stopping.wait()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in (*work, tell_we_live())]
+            await stopping.wait()
+            for task in tasks:
+                task.cancel()
     finally:
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         (config.run_dir / "control.sock").unlink(missing_ok=True)
         engine.dispose()
     return 0
@@ -73,6 +72,18 @@ async def _compile(control: Control) -> None:
     while True:
         await asyncio.sleep(MEND_S)
         await guarded(control, "images", control.mend)
+
+
+async def _reload(control: Control, told: asyncio.Event) -> None:
+    """Read configuration and lists again whenever SIGHUP says so; what comes meanwhile is one more time."""
+
+    async def reload() -> None:
+        await control.reload()
+
+    while True:
+        await told.wait()
+        told.clear()
+        await guarded(control, "reload", reload)
 
 
 async def _watch_clock(control: Control, wake: asyncio.Event) -> None:

@@ -33,9 +33,10 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         await _serve(create_app(settings, engine, control), config.api.listen, _tls(config)),
         await _serve(create_splash(settings, control), config.splash.listen, None),
     ]
-    living = asyncio.ensure_future(tell_we_live())
-    await stopping.wait()
-    living.cancel()
+    async with asyncio.TaskGroup() as group:
+        living = group.create_task(tell_we_live())
+        await stopping.wait()
+        living.cancel()
     for runner in runners:
         await runner.cleanup()
     engine.dispose()

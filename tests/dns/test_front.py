@@ -1,15 +1,18 @@
 import asyncio
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from dnslib import DNSRecord
 from support.images import Images
+from support.netspace import in_a_network_of_its_own, run_ip
 
 from dns.answers import AnswerPolicy, Splash
+from dns.errors import UpstreamIsOurselves
 from dns.front import DnsFront, open_tcp, open_udp, serve
 from dns.upstreams import Endpoint
 from fastpath.counters import read_counters
@@ -163,13 +166,119 @@ async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving, images: Ima
         assert (event.channel, event.rule, event.list) == (Channel.DNS, "n.test", "orders")
 
 
-async def udp_exchange(endpoint: Endpoint, query: bytes) -> bytes:
+async def udp_exchange(endpoint: Endpoint, query: bytes, patience_s: float = 10) -> bytes:
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as client:
         client.connect(endpoint)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience_s):
             await loop.sock_sendall(client, query)
             return await loop.sock_recv(client, 4096)
+
+
+def quiet_front(images: Images, listen: Endpoint, *upstreams: Endpoint) -> DnsFront:
+    reporters = [Reporter(images.folder / f"c-{name}", images.folder / name) for name in ("udp", "tcp")]
+    return DnsFront([listen], upstreams, *reporters, AnswerPolicy(Splash(IPv4Address("192.0.2.80"))))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("n_upstreams", [1, 2])
+def test_a_front_blocks_before_there_is_a_network_and_forwards_once_there_is_one(
+    images: Images, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, n_upstreams: int
+) -> None:
+    monkeypatch.setattr("dns.front.CONNECT_EVERY_S", 0.02)
+    upstreams = [Endpoint("192.0.2.53", 5353), Endpoint("2001:db8::53", 5353)][:n_upstreams]
+    listed, free = (bytes(DNSRecord.question(name).pack()) for name in ("n.test", "free.test"))
+
+    async def serve_without_a_network() -> None:
+        front = quiet_front(images, Endpoint("127.0.0.1", 0), *upstreams)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(front.run())
+            await front.use(TableSet(images.names(BLOCKED)))
+            blocked = DNSRecord.parse(await udp_exchange(front.bound[0], listed))
+            with pytest.raises(TimeoutError):
+                await udp_exchange(front.bound[0], free, patience_s=0.1)
+            run_ip("address", "add", "192.0.2.53/32", "dev", "lo")
+            run_ip("address", "add", "2001:db8::53/128", "dev", "lo", "nodad")
+            with echoing(upstreams[0]):
+                answer = await first_answer(front.bound[0], free)
+            running.cancel()
+        assert str(blocked.a.rdata) == "192.0.2.80"
+        assert answer[:2] == free[:2] and answer[2] & 0x80
+
+    in_a_network_of_its_own(serve_without_a_network)
+
+    assert read_counters(images.folder / "c-udp")["dns_send_failed"] > 0
+    warned = [record.getMessage() for record in caplog.records if record.name == "dns.front"]
+    assert warned[:n_upstreams] == [
+        f"dns upstream {upstream}: out of reach (Network is unreachable); "
+        "blocking without it, trying again; look at the routes" for upstream in upstreams]
+
+
+@contextmanager
+def echoing(endpoint: Endpoint) -> Iterator[None]:
+    """An upstream that answers every query with its own question."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.bind(endpoint)
+    opened.setblocking(False)
+
+    def answer() -> None:
+        query, sender = opened.recvfrom(4096)
+        opened.sendto(query[:2] + b"\x81" + query[3:], sender)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(opened, answer)
+    try:
+        yield
+    finally:
+        loop.remove_reader(opened)
+        opened.close()
+
+
+async def first_answer(endpoint: Endpoint, query: bytes) -> bytes:
+    """Ask again and again, as a stub resolver does."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(TimeoutError):
+                return await udp_exchange(endpoint, query, patience_s=0.1)
+
+
+@pytest.mark.kernel
+def test_a_front_ends_where_a_late_address_makes_an_upstream_this_box(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dns.front.CONNECT_EVERY_S", 0.02)
+
+    async def serve_then_loop() -> None:
+        front = quiet_front(images, Endpoint("0.0.0.0", 5353), Endpoint("192.0.2.53", 5353))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(front.run())
+            await front.use(TableSet(images.names(BLOCKED)))
+            run_ip("address", "add", "192.0.2.53/32", "dev", "lo")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        in_a_network_of_its_own(serve_then_loop)
+    assert caught.group_contains(UpstreamIsOurselves, match="192.0.2.53:5353: it is this box")
+
+
+def test_a_front_whose_upstream_is_itself_is_refused_before_it_binds(images: Images) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        ours = Endpoint(*opened.getsockname())
+
+        with pytest.raises(UpstreamIsOurselves, match=f"dns upstream {ours}: "):
+            quiet_front(images, Endpoint("0.0.0.0", ours.port), Endpoint("127.0.0.1", 9), ours)
+
+
+async def test_newer_tables_given_meanwhile_count_as_taken(images: Images) -> None:
+    front = quiet_front(images, Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", 9))
+    tables = [TableSet(images.names(BLOCKED)) for _ in range(2)]
+
+    async with asyncio.TaskGroup() as group:
+        using = [group.create_task(front.use(each)) for each in tables]
+        await asyncio.sleep(0)      # both are given before the loop has its first turn
+        running = group.create_task(front.run())
+        await asyncio.gather(*using)
+        running.cancel()
 
 
 async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images, tmp_path: Path) -> None:
@@ -210,6 +319,43 @@ def test_a_port_in_use_is_reported_with_its_endpoint() -> None:
             open_udp(taken)
 
     assert str(taken) in caught.value.__notes__[0]
+
+
+def test_a_front_that_cannot_have_its_second_endpoint_leaves_no_socket_of_the_first(images: Images) -> None:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        opened.listen()
+        taken = Endpoint(*opened.getsockname())
+        reporters = [Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab"]
+        before = n_sockets()
+
+        with pytest.raises(OSError, match="in use"):
+            DnsFront([Endpoint("127.0.0.1", 0), taken], [Endpoint("127.0.0.1", 9)], *reporters, AnswerPolicy())
+
+        assert n_sockets() == before
+
+
+def n_sockets() -> int:
+    """Of this process."""
+    opened = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]  # iterdir's own is gone again
+    return sum(path.readlink().name.startswith("socket:") for path in opened)
+
+
+def test_a_port_that_is_taken_for_tcp_is_not_chosen(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def taken_once(endpoint: Endpoint) -> socket.socket:
+        tried.append(endpoint.port)
+        if len(tried) == 1:
+            raise OSError("in use")
+        return open_tcp(endpoint)
+
+    monkeypatch.setattr("dns.front.open_tcp", taken_once)
+
+    front = quiet_front(images, Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", 9))
+
+    assert [endpoint.port for endpoint in front.bound] == tried[1:]
+    front.close()
 
 
 def test_tcp_and_udp_of_an_endpoint_share_a_port_and_ipv6_takes_no_mapped_addresses(images: Images) -> None:

@@ -1,12 +1,15 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from dnslib import DNSRecord
+from support.netspace import in_a_network_of_its_own, run_ip
 
-from dns.errors import UpstreamFailed
-from dns.upstreams import Endpoint, ask, choose, is_answering, parse_endpoint, watch
+from dns.errors import UpstreamFailed, UpstreamIsOurselves
+from dns.upstreams import Endpoint, ask, choose, is_answering, is_local, parse_endpoint, require_others, watch
 
 QUERY = bytes(DNSRecord.question("free.test").pack())
 Reply = Callable[[bytes], bytes]
@@ -29,6 +32,51 @@ def test_an_endpoint_is_read_and_written_alike(text: str, endpoint: tuple[str, i
 def test_what_is_no_endpoint_is_refused_with_what_was_found(text: str, found: str) -> None:
     with pytest.raises(ValueError, match=found):
         parse_endpoint(text)
+
+
+@pytest.mark.parametrize(("listen", "upstream"), [
+    ("127.0.0.1:53", "127.0.0.1:53"), ("[2001:db8::1]:53", "[2001:DB8::1]:53"), ("0.0.0.0:53", "127.0.0.1:53"),
+    ("0.0.0.0:53", "127.7.7.7:53"), ("[::]:53", "[::1]:53"), ("127.0.0.1:53", "[::ffff:127.0.0.1]:53"),
+    ("127.0.0.1:53", "0.0.0.0:53"), ("[::1]:53", "[::]:53")])
+def test_an_upstream_that_is_ourselves_is_refused(listen: str, upstream: str) -> None:
+    with pytest.raises(UpstreamIsOurselves) as caught:
+        require_others([Endpoint("127.0.0.9", 54), parse_endpoint(listen)], [Endpoint("192.0.2.53", 54),
+                                                                              parse_endpoint(upstream)])
+
+    assert str(caught.value) == (f"dns upstream {parse_endpoint(upstream)}: it is this box, which listens at {listen}; "
+                                 "not started; name the resolver behind us")
+
+
+@pytest.mark.parametrize(("listen", "upstream"), [
+    ("127.0.0.1:53", "127.0.0.1:54"), ("127.0.0.1:53", "127.0.0.2:53"), ("0.0.0.0:53", "[::1]:53"),
+    ("[::]:53", "127.0.0.1:53"), ("0.0.0.0:53", "192.0.2.53:53"), ("0.0.0.0:0", "127.0.0.1:0")])
+def test_an_upstream_beside_us_is_no_loop(listen: str, upstream: str) -> None:
+    require_others([parse_endpoint(listen)], [parse_endpoint(upstream)])
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(("address", "width", "anywhere"), [
+    ("192.0.2.53", 24, "net.ipv4.ip_nonlocal_bind"), ("2001:db8::53", 64, "net.ipv6.ip_nonlocal_bind")])
+def test_an_address_is_local_while_it_is_on_this_box_whatever_may_be_bound(address: str, width: int,
+                                                                          anywhere: str) -> None:
+    endpoint = Endpoint(address, 53)
+    neighbour = Endpoint(str(ip_address(address) + 1), 53)  # reached through the same interface
+    wildcard = Endpoint("::" if ":" in address else "0.0.0.0", 53)
+
+    async def ask_the_box() -> None:
+        Path("/proc/sys", *anywhere.split(".")).write_text("1")
+        assert not is_local(endpoint)
+        require_others([wildcard], [endpoint])
+        run_ip("link", "add", "inside", "type", "veth", "peer", "outside")
+        run_ip("link", "set", "inside", "up")
+        run_ip("link", "set", "outside", "up")
+        run_ip("address", "add", f"{address}/{width}", "dev", "inside", *(["nodad"] if ":" in address else []))
+        assert (is_local(endpoint), is_local(neighbour)) == (True, False)
+        require_others([wildcard], [neighbour])
+        with pytest.raises(UpstreamIsOurselves):
+            require_others([wildcard], [endpoint])
+
+    in_a_network_of_its_own(ask_the_box)
 
 
 async def tcp_upstream(reply: Reply, use: Callable[[Endpoint], Awaitable[None]]) -> None:

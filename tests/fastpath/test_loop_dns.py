@@ -344,6 +344,31 @@ def test_a_query_that_could_not_be_sent_on_is_counted_once_and_waits_for_nothing
     assert bench.counted("dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0)
 
 
+def test_an_upstream_that_cannot_be_connected_does_not_keep_the_loop_from_blocking(bench: Bench) -> None:
+    bench.block(("orders", "n.test", Mode.SUBTREE))
+    everybody = ("255.255.255.255", 9)      # the kernel refuses to connect to it, on every box
+    bench.loop = DnsLoop(bench.listeners, [everybody], bench.handoff, bench.reporter, SPECS, 2, 0.01)
+
+    bench.ask("free.test")
+    bench.ask("n.test")
+    bench.loop.turn(30)
+
+    assert str(bench.answer().a.rdata) == "192.0.2.80"
+    assert bench.counted("dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0)
+    assert bench.loop.connect_missing() == {0: "Permission denied"}
+
+
+def test_a_second_upstream_serves_while_the_first_cannot_be_connected(bench: Bench) -> None:
+    upstreams = [("255.255.255.255", 9), bench.upstream.getsockname()]
+    bench.loop = DnsLoop(bench.listeners, upstreams, bench.handoff, bench.reporter, SPECS, 2)
+
+    assert list(bench.loop.connect_missing()) == [0]
+    bench.loop.use_upstream(1)
+    bench.ask("free.test")
+
+    assert str(bench.forwarded()[0].q.qname) == "free.test."
+
+
 def sockets_to(peer: tuple[str, int]) -> list[socket.socket]:
     """Doubles of this process's sockets that are connected to `peer`."""
     found = []
@@ -467,6 +492,7 @@ def test_an_impossible_loop_is_refused(images: Images, stack: ExitStack, what: s
 def test_a_loop_closes_what_it_opened_and_nothing_else(bench: Bench) -> None:
     n_open = len(list(Path("/proc/self/fd").iterdir()))
 
+    assert bench.loop.connect_missing() == {}   # all are connected; none is opened twice
     del bench.loop
 
     assert len(list(Path("/proc/self/fd").iterdir())) == n_open - 3

@@ -60,23 +60,23 @@ def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: 
 
 
 @needs_root
-def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter) -> None:
-    first = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
+def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    first = GateLoop(65017, handoff, reporter, [443], [80], 0, {}, 4)
+    second = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
+    second.stop()
     thread = threading.Thread(target=first.run)
     thread.start()
+    ticket = handoff.give(TableSet(images.names([])))
+    first.wake()
+    while handoff.taken() < ticket and thread.is_alive():  # then it has the queue
+        pass
     try:
         with pytest.raises(OSError, match="queue 65017"):
-            while thread.is_alive():
-                _try(reporter)
+            second.run()
     finally:
         first.stop()
         thread.join()
-
-
-def _try(reporter: Reporter) -> None:
-    second = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
-    second.stop()
-    second.run()
 
 
 @needs_root

@@ -9,9 +9,7 @@ dns: {upstreams: ["192.0.2.53:53"]}
 api: {certificate: c.pem, key: k.pem}
 protected: {names: [isp.example]}
 parental: {timezone: Europe/Berlin}
-state_dir: state
 """
-    (tmp_path / "state").mkdir()
 
     settings = settings_of(read_config(said, "x", tmp_path))
 
@@ -19,4 +17,11 @@ state_dir: state
     assert (settings.isp_contact, settings.zone) == ("help@isp.example", "Europe/Berlin")
     assert settings.has_tls
     assert settings.protected_names == ("isp.example",)
-    assert len(settings.pseudonym_key) == 32
+
+
+def test_the_doors_need_no_file_of_the_state(tmp_path):
+    said = b"dns: {upstreams: ['192.0.2.53:53']}\nstate_dir: state\n"
+
+    settings_of(read_config(said, "x", tmp_path))
+
+    assert not (tmp_path / "state").exists()

@@ -46,6 +46,27 @@ def test_what_ends_the_loop_ends_the_front(front):
         asyncio.run(front.run())
 
 
+def test_newer_tables_given_meanwhile_count_as_taken(front, images, monkeypatch):
+    older, newer = (TableSet(images.names([("orders", f"{name}.test", Mode.SUBTREE)])) for name in "ab")
+    newest = front._handoff.give(newer)
+    monkeypatch.setattr(front, "_handoff", Taken(newest))
+
+    asyncio.run(front.use(older))
+
+
+class Taken:
+    """Stands for a handoff whose loop has gone on to newer tables."""
+
+    def __init__(self, ticket):
+        self.ticket = ticket
+
+    def give(self, tables):
+        return self.ticket - 1
+
+    def taken(self):
+        return self.ticket
+
+
 def test_tables_that_the_loop_does_not_take_are_a_timeout(front, images, monkeypatch):
     monkeypatch.setattr("filterd.gatefront.SWAP_PATIENCE_S", 0.01)
 

@@ -94,3 +94,33 @@ def test_a_reply_that_does_not_come_is_no_answer(tmp_path):
 
     with pytest.raises(NoAnswer, match=r"no reply within 0\.05 s"):
         asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (b"{\n", "the reply is no JSON"),
+        (b"\xff\n", "the reply is no JSON"),
+        (b"[" * 50_000 + b"\n", "the reply is no JSON"),
+        (b"[1]\n", "the reply is no JSON object"),
+        (b'{"ok":true}', "the connection ended before a whole reply"),
+        (b"", "the connection ended before a whole reply"),
+    ],
+)
+def test_a_broken_reply_is_no_answer(tmp_path, reply, said):
+    async def answer_brokenly(reader, writer):
+        await reader.readline()
+        writer.write(reply)
+        writer.close()
+
+    async def play():
+        server = await asyncio.start_unix_server(answer_brokenly, tmp_path / "s")
+        asked = ask(tmp_path / "s", {}), asyncio.to_thread(ask_blocking, tmp_path / "s", {})
+        try:
+            return await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            server.close()
+
+    found = asyncio.run(play())
+
+    assert [(type(each), str(each)) for each in found] == [(NoAnswer, f"{tmp_path / 's'}: {said}")] * 2

@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -17,19 +19,16 @@ time.sleep(60)
 """
 
 
-def run_until(tmp_path, code, children, wanted, then=lambda supervisor: None):
-    """Supervise `python -c code` until `wanted()` is true, call `then`, stop; returns what `wanted` gave."""
+def run_until(tmp_path, code, children, wanted):
+    """Supervise `python -c code` until `wanted()` is true, stop; returns what `wanted` gave."""
     supervisor = Supervisor(children, lambda child: [sys.executable, "-c", code, child.name], tmp_path)
 
     async def play():
-        running = asyncio.ensure_future(supervisor.run())
-        deadline = time.monotonic() + 20
-        while not (found := wanted()):
-            assert time.monotonic() < deadline, "waited 20 s in vain"
-            await asyncio.sleep(0.01)
-        then(supervisor)
-        supervisor.stop()
-        await asyncio.wait_for(running, 20)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(supervisor.run())
+            while not (found := wanted()):  # noqa: ASYNC110  # files and processes cannot be awaited
+                await asyncio.sleep(0.01)
+            supervisor.stop()
         return found
 
     return asyncio.run(play())
@@ -109,6 +108,29 @@ def test_the_box_is_ready_when_every_role_has_said_so(tmp_path):
     children = [Child("dns", 0), Child("web", 0)]
 
     run_until(tmp_path, READY, children, lambda: all(child.is_ready for child in children))
+
+
+def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listening:
+        listening.bind(str(tmp_path / "systemd.sock"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd.sock"))
+        heard = []
+
+        def twice():
+            with contextlib.suppress(BlockingIOError):
+                heard.append(listening.recv(4096).decode().splitlines())
+            return len(heard) == 2
+
+        run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], twice)
+
+    assert heard == [["WATCHDOG=1", f"MAINPID={os.getpid()}"]] * 2
+
+
+def test_roles_live_on_where_nobody_hears_that_the_supervisor_lives(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "absent"))
+
+    pid_file = tmp_path / "run/control-0.pid"
+    run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], lambda: pid_in(pid_file))
 
 
 def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path):

@@ -46,14 +46,13 @@ def play(state, front, *requests):
 
     async def run():
         worker = Worker("dns-0", state, state / "run", front)
-        running = asyncio.ensure_future(worker.run())
         path = state / "run/worker-dns-0.sock"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
             while not path.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
                 await asyncio.sleep(0.001)
             replies = [await ask(path, request) for request in requests]
             os.kill(os.getpid(), signal.SIGTERM)
-            await running
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
         return replies

@@ -1,5 +1,6 @@
 """What several targets serve: small images of every kind, and tables of them that a loop has taken."""
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -34,8 +35,8 @@ _DELTA = (("orders", "new.example", Mode.SUBTREE), ("csam", "other.example", Mod
 _OPEN = ProfileSpec(0, (), 0, 18000)
 _CAREFUL = ProfileSpec(1 << 1 | 1 << 70, ((0, 480), (9000, 1080)), 0, 18000, NOW_S + 60, 21600)
 
-_folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-FOLDER = Path(_folder.name)  # of this process, gone with it
+FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))  # of this process, gone with it
+atexit.register(shutil.rmtree, FOLDER)
 _images = Images(FOLDER)
 _base = (
     _images.names(_BASE),

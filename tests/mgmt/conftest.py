@@ -73,7 +73,6 @@ class Clock:
 @pytest.fixture
 def settings():
     return Settings(
-        pseudonym_key=bytes(range(32)),
         isp_name="Example ISP",
         isp_url="https://isp.example",
         isp_contact="help@isp.example",

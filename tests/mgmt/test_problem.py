@@ -18,6 +18,9 @@ async def faulty():
     async def moved(_request):
         raise web.HTTPFound("/no")
 
+    async def quote(request):
+        raise Problem(400, "no", f"{request.query['said']}\ud800", "/\udfff")
+
     async def read(request):
         return web.Response(body=await request.read())
 
@@ -25,6 +28,7 @@ async def faulty():
     app.router.add_get("/bug", bug)
     app.router.add_get("/no", no)
     app.router.add_get("/moved", moved)
+    app.router.add_get("/quote", quote)
     app.router.add_post("/read", read)
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -62,6 +66,13 @@ async def test_what_the_framework_refuses_is_a_problem_too(faulty, method, path,
     async with faulty.request(method, path, data=b"x" * 20 if method == "POST" else None) as response:
         assert response.status == status
         assert (await body_of(response))["where"] == "request"
+
+
+async def test_a_problem_that_quotes_half_a_surrogate_pair_can_be_sent(faulty):
+    async with faulty.get("/quote?said=€") as response:
+        assert response.status == 400
+        body = await body_of(response)
+        assert (body["detail"], body["where"]) == ("€\ufffd", "/\ufffd")
 
 
 async def test_a_redirect_is_no_problem(faulty):

@@ -1,4 +1,5 @@
 """A whole filterd on high ports of the loopback, with an upstream that answers everything."""
+import contextlib
 import json
 import os
 import socket
@@ -28,10 +29,15 @@ def eventually(look: Callable[[], T], what: str) -> T:
     return found
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port of the loopback that nobody has, neither for TCP (where a connection lingers for a minute) nor for UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
 
 
 class Upstream(threading.Thread):
@@ -62,7 +68,7 @@ class Daemon:
         self.folder = folder
         self.config = folder / "filterd.yaml"
         self.upstream = Upstream()
-        self.dns, self.api, self.splash = free_port(socket.SOCK_DGRAM), free_port(), free_port()
+        self.dns, self.api, self.splash = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "pta.csv").write_text("url,reference\nhttps://listed.test/,PTA-1\n")
         (folder / "adult.txt").write_text("adult.test\n")

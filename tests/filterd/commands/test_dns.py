@@ -9,15 +9,20 @@ from support.wire import question
 from filterd.cli import main
 
 
+@pytest.fixture
+def stopped(tmp_path):
+    """A daemon that is not started: for its command line, environment, lists and upstream."""
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.upstream.socket.close()
+
+
 @pytest.mark.services
-def test_the_front_alone_blocks_a_listed_name_and_forwards_another(tmp_path):
-    daemon = Daemon(tmp_path)  # for its command line, environment and upstream only
-    upstream = daemon.upstream
-    upstream.start()
-    port = free_port(socket.SOCK_DGRAM)
-    listed = f"{tmp_path / 'adult.txt'},tier=order"
-    said = ["--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{upstream.port}", "--list", listed]
-    running = subprocess.Popen(daemon.command("dns", *said, "--splash4", "192.0.2.1"), env=daemon.env())
+def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped):
+    stopped.upstream.start()
+    port = free_port()
+    listed = f"{stopped.folder / 'adult.txt'},tier=order"
+    said = ["--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{stopped.upstream.port}", "--list", listed]
 
     def ask(name):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -28,21 +33,20 @@ def test_the_front_alone_blocks_a_listed_name_and_forwards_another(tmp_path):
             except (TimeoutError, ConnectionRefusedError):
                 return b""
 
-    assert bytes((192, 0, 2, 1)) in eventually(lambda: ask(b"www.adult.test"), "the front")
-    assert bytes((198, 51, 100, 7)) in ask(b"other.test")
+    with subprocess.Popen(stopped.command("dns", *said, "--splash4", "192.0.2.1"), env=stopped.env()) as running:
+        try:
+            assert bytes((192, 0, 2, 1)) in eventually(lambda: ask(b"www.adult.test"), "the front")
+            assert bytes((198, 51, 100, 7)) in eventually(lambda: ask(b"other.test"), "the upstream")
+        finally:
+            running.send_signal(signal.SIGTERM)
+        assert running.wait(10) == 0
 
-    running.send_signal(signal.SIGTERM)
-    assert running.wait(10) == 0
-    upstream.socket.close()
 
+def test_an_address_that_cannot_be_had_is_a_missing_part(stopped):
+    lists = str(stopped.folder / "adult.txt")
+    said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", lists]
 
-def test_an_address_that_cannot_be_had_is_a_missing_part(tmp_path, capsys):
-    (tmp_path / "a.txt").write_text("a.test\n")
-    said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", str(tmp_path / "a.txt")]
-    daemon = Daemon(tmp_path)
-    daemon.upstream.socket.close()
-
-    done = daemon.run("dns", *said)
+    done = stopped.run("dns", *said)
 
     assert done.returncode == 3
     assert "is the address on this box" in done.stderr

@@ -96,6 +96,13 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
         ("dns: {upstreams: ['[192.0.2.1]:53']}", "not an address and a port"),
         ("dns: {upstreams: ['192.0.2.1:0']}", "0 is not a port"),
         ("gate: {http_ports: [443]}\n" + SMALLEST, "443 is a port of tls_ports"),
+        ("dns: {listen: ['192.0.2.1:53'], upstreams: ['192.0.2.1:53']}", "192.0.2.1:53 is this box, which listens at"),
+        ("dns: {upstreams: ['192.0.2.53:53', '127.0.0.1:53']}", "line 1 /dns/upstreams/1: 127.0.0.1:53 is this box"),
+        ("dns: {upstreams: ['127.9.9.9:53']}", "which listens at 0.0.0.0:53; not loaded; name the resolver"),
+        ("dns: {upstreams: ['[::1]:53']}", "which listens at [::]:53"),
+        ("dns: {upstreams: ['[::ffff:127.0.0.1]:53']}", "which listens at 0.0.0.0:53"),
+        ("dns: {upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
+        ("dns: {listen: ['127.0.0.1:53'], upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
         ("api: {key: k.pem}\n" + SMALLEST, "a key without its certificate"),
         (SMALLEST + "lists: [{id: a, file: a, format: plain, tier: category}]", "without a category"),
         (
@@ -115,6 +122,19 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
 )
 def test_what_cannot_be_used_is_said(text, said):
     assert any(said in fault for fault in faults_of(text))
+
+
+@pytest.mark.parametrize(
+    "dns",
+    [
+        "{upstreams: ['127.0.0.1:5353', '[::1]:5353']}",
+        "{listen: ['192.0.2.1:53'], upstreams: ['127.0.0.1:53']}",
+        "{listen: ['0.0.0.0:53'], upstreams: ['[::1]:53']}",
+        "{listen: ['127.0.0.2:53'], upstreams: ['0.0.0.0:53']}",
+    ],
+)
+def test_a_resolver_beside_us_on_this_box_is_no_loop(dns):
+    assert read(f"dns: {dns}").dns.upstreams
 
 
 def test_octets_that_are_no_utf8_are_a_fault_at_their_line():

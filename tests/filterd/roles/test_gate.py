@@ -4,7 +4,7 @@ from mgmt.settings import Settings
 
 
 def test_every_reason_that_can_block_has_its_page():
-    pages = pages_of(Settings(pseudonym_key=bytes(32), isp_name="Example ISP"))
+    pages = pages_of(Settings(isp_name="Example ISP"))
 
     assert set(pages) == {Reason.ORDER, Reason.CSAM, Reason.CATEGORY, Reason.SCHEDULE, Reason.PAUSE, Reason.SECURITY}
     assert pages[Reason.ORDER][0].startswith(b"HTTP/1.1 451 ")
@@ -12,6 +12,6 @@ def test_every_reason_that_can_block_has_its_page():
 
 
 def test_the_page_of_a_confidential_list_has_no_place_for_a_name():
-    pages = pages_of(Settings(pseudonym_key=bytes(32)))
+    pages = pages_of(Settings())
 
     assert pages[Reason.CSAM][1] == b""

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from urllib.parse import quote
 
 import pytest
@@ -275,3 +276,18 @@ async def test_a_lone_surrogate_in_an_entry_is_invalid_and_not_a_fault_of_ours(d
 
     assert status == 201
     assert [e["status"] for e in answer["entries"]] == ["invalid", "enforced"]
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (b'{"\\ud800":1}', "body"),
+        ('{"issuer":"PTA","entries\udc00":[]}'.encode("utf-16-le", "surrogatepass"), "body"),
+        (b'{"issuer":"PTA","ref":"r","ground":"g","entries":[{"\\udfff":1}]}', "/entries/0"),
+    ],
+)
+async def test_half_a_surrogate_pair_in_a_key_is_refused_and_not_a_fault_of_ours(desk, body, where):
+    status, headers, answer = await desk("regulator").raw("POST", "/v1/orders", data=body)
+
+    assert (status, headers["Content-Type"]) == (400, "application/problem+json")
+    assert json.loads(answer)["where"] == where

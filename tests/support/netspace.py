@@ -1,0 +1,37 @@
+"""A network namespace with nothing but its loopback, for a coroutine of this process."""
+
+import asyncio
+import ctypes
+import os
+import subprocess
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+_CLONE_NEWNET = 0x40000000  # <linux/sched.h>
+
+
+def in_a_network_of_its_own(do: Callable[[], Awaitable[None]]) -> None:
+    """Await `do()` in a thread that has left for a namespace of its own; threads it starts are there, too."""
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace needs root")
+
+    def live() -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        run_ip("link", "set", "lo", "up")
+        asyncio.run(_awaited(do))
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(live).result()
+
+
+async def _awaited(do: Callable[[], Awaitable[None]]) -> None:
+    await do()
+
+
+def run_ip(*arguments: str) -> None:
+    """Run ip(8) in the namespace of the calling thread."""
+    subprocess.run(("ip", *arguments), check=True, timeout=10)
