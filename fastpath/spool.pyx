@@ -113,6 +113,7 @@ cdef class Reporter:
 
     counters_path   of the shared counters, made when absent
     directory       of the segments, made when absent
+    Without room for a segment it starts all the same: events are lost and counted until there is some.
     tend() belongs to the control thread and must be called a few times a second."""
 
     def __cinit__(self, counters_path: str | os.PathLike[str], directory: str | os.PathLike[str]):
@@ -133,7 +134,10 @@ cdef class Reporter:
         self._maps = [(at, kept) for at, kept in self._maps if <size_t>at == <size_t>current]
         if len(segment_numbers(self._directory)) >= MAX_SEGMENTS:
             return
-        mapping = _new_segment(segment_path(self._directory, self._next_number))
+        try:
+            mapping = _new_segment(segment_path(self._directory, self._next_number))
+        except OSError:     # a full disk: filtering goes on, the loop counts each event it loses, and we try again
+            return
         self._next_number += 1
         spare = <uint8_t*>_address_of(mapping)
         self._maps.append((<size_t>spare, mapping))
@@ -148,6 +152,9 @@ cdef object _new_segment(str path):
         os.posix_fallocate(descriptor, 0, size)
         os.pwrite(descriptor, MAGIC, 0)
         return mmap.mmap(descriptor, size)
+    except OSError:
+        os.unlink(path)
+        raise
     finally:
         os.close(descriptor)
 

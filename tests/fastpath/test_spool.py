@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_a_spool_that_nobody_drains_stops_growing(tmp_path: Path) -> None:
     Reporter(tmp_path / "counters", tmp_path)
 
     assert segment_numbers(str(tmp_path)) == list(range(1, MAX_SEGMENTS + 1))
+
+
+def test_a_full_disk_stops_neither_the_start_nor_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.posix_fallocate", full)
+        reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+        assert segment_numbers(str(tmp_path / "spool")) == []
+
+    reporter.tend()
+
+    assert segment_numbers(str(tmp_path / "spool")) == [1]
 
 
 def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
