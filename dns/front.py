@@ -146,6 +146,11 @@ class DnsFront:
             while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(SWAP_POLL_S)
 
+    @property
+    def n_turns(self) -> int:
+        """Turns of the loop so far; one a second at least, as long as it lives."""
+        return self._loop.n_turns
+
     async def run(self) -> None:
         """Serve until cancelled; then close everything."""
         thread = threading.Thread(target=self._loop.run, name="dns-loop", daemon=True)

@@ -71,6 +71,7 @@ cdef struct Loop:
     uint32_t n_sockets
     uint32_t upstream           # the one in use; written by the control thread
     uint32_t is_stopped         # likewise
+    uint64_t n_turns            # rises as long as the loop lives, also when idle
     Handover* handover
     int64_t patience_ns
     int64_t now_ns              # monotonic
@@ -297,6 +298,7 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     """Wait for work, at most `timeout_ms`, and do one batch of each socket that has some."""
     cdef int n_ready = poll(l.fds, l.n_fds, timeout_ms)
     cdef uint32_t i
+    l.n_turns += 1
     l.now_ns = _clock(CLOCK_MONOTONIC)
     l.answering.now_ns = _clock(CLOCK_REALTIME)
     l.answering.now_s = l.answering.now_ns // 1_000_000_000
@@ -422,6 +424,11 @@ cdef class DnsLoop:
         """Let run() return after its batch."""
         self.loop.is_stopped = 1
         self.wake()
+
+    @property
+    def n_turns(self) -> int:
+        """Turns so far: a loop that lives makes one a second at least."""
+        return self.loop.n_turns
 
     def wake(self) -> None:
         """Make the loop turn now: after giving tables to an idle one."""

@@ -27,6 +27,9 @@ class GateLoop:
         """Serve the queue in this thread until stop().  OSError when the queue or a raw socket cannot be had."""
     def stop(self) -> None:
         """End run(); from any thread."""
+    @property
+    def n_turns(self) -> int:
+        """Turns of run() so far: a loop that lives makes ten a second at least."""
     def wake(self) -> None:
         """Let run() look for newer tables at once; from any thread."""
     def feed(self, packet: bytes, mark: int, now_s: int) -> int:

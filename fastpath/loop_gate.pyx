@@ -64,6 +64,7 @@ cdef struct Loop:
     int raw6_fd
     uint16_t queue_number
     uint8_t stopping
+    uint64_t n_turns            # rises as long as the loop lives, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
     mmsghdr messages[64]
     iovec parts[64]
@@ -84,6 +85,7 @@ cdef void _run(Loop* l) noexcept nogil:
         fds[0].revents = 0
         fds[1].revents = 0
         poll(fds, 2, POLL_MS)
+        l.n_turns += 1
         if fds[1].revents:
             read(l.wake_fd, &woken, sizeof(woken))
         l.gate.tables = take_tables(l.handover)
@@ -264,6 +266,10 @@ cdef class GateLoop:
     def stop(self):
         self._loop.stopping = 1
         self.wake()
+
+    @property
+    def n_turns(self):
+        return self._loop.n_turns
 
     def wake(self):
         os.eventfd_write(self._loop.wake_fd, 1)

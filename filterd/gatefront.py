@@ -49,6 +49,11 @@ class GateFront:
             while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(SWAP_POLL_S)
 
+    @property
+    def n_turns(self) -> int:
+        """Turns of the loop so far; one a second at least, as long as it lives."""
+        return self._loop.n_turns
+
     async def run(self) -> None:
         """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

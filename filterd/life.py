@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 
 from filterd.notify import notify, watchdog_interval_s
 
@@ -22,13 +23,14 @@ def stop_requested() -> asyncio.Event:
     return stopping
 
 
-async def tell_we_live() -> None:
-    """Say that we are ready, and go on saying that we live, where somebody listens."""
+async def tell_we_live(is_alive: Callable[[], bool] = lambda: True) -> None:
+    """Say that we are ready, and go on saying that we live, where somebody listens, as long as `is_alive` says so."""
     notify("READY=1")
     interval_s = watchdog_interval_s()
     while interval_s:
         await asyncio.sleep(interval_s)
-        notify("WATCHDOG=1")
+        if is_alive():
+            notify("WATCHDOG=1")
 
 
 def end_with_supervisor() -> None:

@@ -29,6 +29,10 @@ class Front(Protocol):
     async def run(self) -> None:
         """Serve until cancelled."""
 
+    @property
+    def n_turns(self) -> int:
+        """Turns of the loop so far; one a second at least, as long as it lives."""
+
 
 def make_reporter(state_dir: Path, run_dir: Path, name: str) -> Reporter:
     """The counters and the spool of one loop."""
@@ -49,6 +53,7 @@ class Worker:
         self._generations: dict[str, tuple[int, int]] = {}
         self._refused: str | None = None
         self._using = asyncio.Lock()
+        self._n_turns = -1
 
     async def run(self) -> None:
         """Run the front until SIGTERM, with the images that the manifest names; raises whatever ends the front."""
@@ -63,7 +68,7 @@ class Worker:
                 f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
             )
         server = await serve(socket, self.answer)
-        living = asyncio.ensure_future(tell_we_live())  # noqa: TID251
+        living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -76,6 +81,13 @@ class Worker:
             raise RuntimeError(f"worker {self.name}: its loop has ended by itself")
         running.cancel()
         await asyncio.wait((running,))
+
+    def is_turning(self) -> bool:
+        """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
+        before, self._n_turns = self._n_turns, self._front.n_turns
+        if before == self._n_turns:
+            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be started again", self.name)
+        return before != self._n_turns
 
     async def answer(self, request: Message) -> Message:
         """One request of the worker socket."""

@@ -150,6 +150,13 @@ async def test_new_tables_are_in_force_once_use_returns(serving, images: Images,
     assert (before.strip(), udp.strip(), tcp.strip()) == ("198.51.100.10", "192.0.2.80", "192.0.2.80")
 
 
+async def test_a_front_that_serves_goes_on_turning_also_when_nobody_asks(serving) -> None:
+    async with serving((), (Endpoint("192.0.2.53", 53),)) as front, asyncio.timeout(10):
+        before = front.n_turns
+        while front.n_turns < before + 2:  # noqa: ASYNC110  # the loop has no way to call Python
+            await asyncio.sleep(0.05)
+
+
 async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving, images: Images) -> None:
     query = bytes(DNSRecord.question("www.n.test").pack())
     async with serving(BLOCKED) as front:

@@ -90,8 +90,12 @@ def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Rep
     gate.wake()
     while handoff.taken() < ticket and thread.is_alive():
         pass
+    turns = gate.n_turns
+    while gate.n_turns == turns and thread.is_alive():  # an idle loop turns, too
+        pass
     gate.stop()
     thread.join(timeout=5)
 
     assert not thread.is_alive()
     assert handoff.taken() == ticket
+    assert gate.n_turns > turns

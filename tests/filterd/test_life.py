@@ -1,12 +1,13 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from filterd.life import stop_requested
+from filterd.life import stop_requested, tell_we_live
 
 CHILD = """
 import os, subprocess, sys, time
@@ -28,6 +29,28 @@ def test_a_signal_to_stop_is_seen():
         return True
 
     assert asyncio.run(play())
+
+
+def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(tmp_path, monkeypatch):
+    says = iter([True, False, True])
+
+    async def play(listener):
+        loop = asyncio.get_running_loop()
+        telling = loop.create_task(tell_we_live(lambda: next(says)))
+        heard = [await loop.sock_recv(listener, 200) for _ in range(3)]
+        telling.cancel()
+        return heard
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "s"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        heard = asyncio.run(asyncio.wait_for(play(listener), 10))
+
+    assert [b"READY=1" in heard[0], b"WATCHDOG=1" in heard[1], b"WATCHDOG=1" in heard[2]] == [True, True, True]
+    assert list(says) == []
 
 
 def test_a_role_ends_when_its_supervisor_is_killed():

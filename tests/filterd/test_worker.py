@@ -15,7 +15,7 @@ class Front:
     """Notes the tables that it is given."""
 
     def __init__(self, fault=None):
-        self.given, self.fault = [], fault
+        self.given, self.fault, self.n_turns = [], fault, 0
 
     async def use(self, tables):
         if self.fault:
@@ -144,3 +144,13 @@ def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_besid
         Counters(state / "run/counters" / name).add("dns_queries", 2)
 
     assert counted(state / "run", "dns-0")["dns_queries"] == 4
+
+
+def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):
+    front = Front()
+    worker = Worker("dns-0", state, state / "run", front)
+
+    assert worker.is_turning()
+    assert not worker.is_turning()
+    front.n_turns += 1
+    assert worker.is_turning()
