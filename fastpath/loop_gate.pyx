@@ -5,7 +5,7 @@
 - A lost netlink message (ENOBUFS), a refused verdict and a failed injection are counted and never end the loop.
 - Tables change only between two batches.
 
-*Source*: linux/netfilter/nfnetlink_queue.h; batching is worth 1.7 times the packets a second (bench/gate.py).
+*Source*: linux/netfilter/nfnetlink_queue.h.
 """
 import os
 import socket
