@@ -1,7 +1,7 @@
 """The gate's judgement without the kernel's queue: nanoseconds a packet, 1.1 million names, another flow each time.
 
 Each figure holds one call from Python (about 100 ns of it), a flow that begins, the hello or head, and the decision;
-the two-segment hello is what browsers send, its figure is one of a segment.  A block also writes its event and its reset.
+the two-segment hello is what browsers send, its figure is a segment's.  A block also writes its event and its reset.
 What the queue itself costs is the kernel's and is not measured here.
 """
 import sys
@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.packets import Client, hello, request
 
