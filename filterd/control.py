@@ -30,7 +30,7 @@ from filterd.explain import CHANNELS, explain
 from filterd.images import ImageStore, OrderEntry
 from filterd.jsonlines import Message
 from filterd.locking import LockKeeper
-from filterd.workers import ask_status, tell_all
+from filterd.workers import ask_status, tell_all, workers_of
 from mgmt.orders import find_orders, live_entries
 from parental.database import reading
 from rules.canonical import canonical_wire
@@ -138,7 +138,7 @@ class Control:
                 for each in report["lists"]
             ],
             "faults": self.faults,
-            "workers": await ask_status(self.config.run_dir),
+            "workers": await ask_status(self.config.run_dir, workers_of(self.config)),
         }
 
     async def answer(self, request: Message) -> Message:
@@ -194,7 +194,7 @@ class Control:
             await asyncio.to_thread(write)
         self._tables = await asyncio.to_thread(TableSet.open, self._images.manifest)
         began = time.monotonic()
-        told = await tell_all(self.config.run_dir, self._images.manifest)
+        told = await tell_all(self.config.run_dir, self._images.manifest, workers_of(self.config))
         for worker, refusal in told.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 import pytest
 from support.daemon import Daemon
 
+from parental.database import opened
+
 
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
@@ -12,3 +14,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """A database of its own."""
+    with opened(tmp_path / "db") as engine:
+        yield engine

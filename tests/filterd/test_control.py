@@ -20,7 +20,8 @@ from parental.subscriber import Subscriber
 SAID = """
 state_dir: state
 run_dir: run
-dns: {upstreams: ["192.0.2.53:53"]}
+dns: {upstreams: ["192.0.2.53:53"], workers: 1}
+gate: {workers: 0}
 lists: [{id: pta, file: pta.txt, format: plain, tier: order}, {id: stop, file: stop.txt, format: plain, tier: csam}]
 """
 
@@ -209,7 +210,7 @@ def test_the_status_holds_lists_ages_and_generations(place, engine):
 
     assert [each["id"] for each in status["lists"]] == ["pta", "stop", "help-corridor", "orders"]
     assert status["ages_s"].keys() == status["generations"].keys() == {"names", "subscribers", "policy"}
-    assert status["workers"] == []
+    assert [(each["name"], bool(each["refused"])) for each in status["workers"]] == [("dns-0", True)]
 
 
 @pytest.mark.parametrize(

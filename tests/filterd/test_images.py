@@ -12,7 +12,7 @@ from filterd.compiling import Compiled, remember
 from filterd.images import ImageStore
 from filterd.keys import image_key
 from filterd.sources import ORDERS_LIST
-from parental.database import open_database, reading, writing
+from parental.database import reading, writing
 from parental.profile import Profile
 from parental.store import delete_subscriber, pause, put_subscriber
 from parental.subscriber import Subscriber
@@ -26,13 +26,6 @@ NOW_S = int(NOW.timestamp())
 @pytest.fixture
 def store(tmp_path):
     return ImageStore(tmp_path)
-
-
-@pytest.fixture
-def engine(tmp_path):
-    opened = open_database(tmp_path / "db")
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from filterd.config import read_config
 from filterd.kernel import Rules, rules_of_config
 from filterd.locking import LockKeeper, has_work
-from parental.database import open_database, writing
+from parental.database import writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
 from parental.store import delete_subscriber, pause, put_subscriber, resume
@@ -34,13 +34,6 @@ class KernelLog:
     def cut(self, prefixes):
         self.said.append(("cut", set(prefixes)))
         return 3
-
-
-@pytest.fixture
-def engine(tmp_path):
-    opened = open_database(tmp_path / "db")
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture
