@@ -37,7 +37,8 @@ UNCLOSED = "a parenthesis is not closed"
 
 _SIMPLE = re.compile(rb"([^\s;\"()$@]+)[ \t]+(?:(?:\d+|IN)[ \t]+){0,2}CNAME[ \t]+([^\s;\"()]+)\s*", re.IGNORECASE)
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s;"()]+|[()]|(;.*)')
-_TTL_OR_CLASS = re.compile(rb"(?:\d+[SMHDWsmhdw]?)+|IN|CH|HS|ANY", re.IGNORECASE)
+# Possessive: digits that a unit may follow or not can be grouped in 2**n ways, and a hostile line would try them all.
+_TTL_OR_CLASS = re.compile(rb"(?:\d++[SMHDW]?+)++|IN|CH|HS|ANY", re.IGNORECASE)
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:

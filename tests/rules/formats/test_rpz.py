@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from support.lists import actions, complaints, items, rules
 
@@ -129,3 +133,16 @@ def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() ->
     found = items(iter_rules, "a..example TXT x\n  CNAME .\n")
 
     assert complaints(found) == [(1, 12, LOCAL_DATA), (2, 1, "has an empty label")]
+
+
+def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:
+    # in a process of its own: what backtracks without end holds the interpreter's lock and cannot be interrupted
+    code = (
+        "from fastpath.verdict import Mode; from rules.formats.rpz import iter_rules; "
+        "print(list(iter_rules([b'a.test ' + b'7' * 400 + b'! CNAME .\\n'], Mode.EXACT))[0].reason)"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=20)
+
+    assert done.stdout.strip() == "is no record of a zone file"
