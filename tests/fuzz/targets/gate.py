@@ -54,9 +54,16 @@ def _verdict(client: Client, closed: int, pieces: list[bytes]) -> int:
 
 
 def _feed_packets(gate: GateLoop, data: bytes) -> None:
+    """A flow is released by a packet from after the server had spoken; packets queued before that one follow it."""
+    released: set[tuple[bytes, int, bytes, int]] = set()
     for octets, state, isn in _iter_packets(data):
-        if _feed(gate, octets, isn << 8 | QUEUED | state) == RELEASED:
-            assert state in (RELEASED, ALLOWED_SPOKEN)
+        if _feed(gate, octets, isn << 8 | QUEUED | state) != RELEASED or state == RELEASED:
+            continue
+        seen = packet(octets)
+        assert seen is not None
+        flow = seen.src, seen.sport, seen.dst, seen.dport
+        assert state == ALLOWED_SPOKEN or flow in released, state
+        released.add(flow)
 
 
 def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, int]]:
