@@ -7,7 +7,7 @@ from fastpath.tables cimport Tables
 
 cdef enum:
     N_REASONS = 8
-    N_ACTIONS = 7
+    N_ACTIONS = 8
 
 
 cdef enum Outcome:
@@ -26,9 +26,10 @@ cdef struct Answering:
     const Tables* tables        # NULL: none yet, everything is forwarded
     int64_t now_s               # unix
     int64_t now_ns              # unix
-    AnswerCell cells[8][7]      # [reason][action]
+    uint8_t is_stream           # what the client says of datagrams does not bound its answers
+    AnswerCell cells[8][8]      # [reason][action]
 
 
-cdef object fill_cells(AnswerCell (*cells)[7], object specs, Outcome for_tcp_only)
+cdef object fill_cells(AnswerCell (*cells)[8], object specs, Outcome for_tcp_only)
 cdef Outcome answer_query(Answering* a, uint8_t* msg, size_t* n, size_t room, const uint8_t* addr, uint8_t ip_version,
                           Question* q) noexcept nogil

@@ -2,7 +2,8 @@
 
     header → question → judge() → a cell of the answer table → answer in place, forward, or say nothing
 
-Which answer a decision gets was worked out before: one cell for each reason and action, so that the loop only looks up.
+Which answer a decision gets was worked out before: one cell for each reason and action, so that the loop looks up;
+local data alone are the deciding entry's own.
 
 Invariants: no allocation; the answer is written over the query; only a blocked query is counted or noted; a message
 that is itself an answer is never answered, so two servers cannot keep each other busy.
@@ -17,15 +18,16 @@ from fastpath.atomic cimport load_pointer
 from fastpath.counters cimport (CNT_DNS_BLOCKED, CNT_DNS_MALFORMED, CNT_DNS_NOT_A_QUERY, CNT_DNS_QUERIES,
                                 CNT_DNS_TCP_QUERIES, CNT_NO_TABLES, count)
 from fastpath.cursor cimport OK
-from fastpath.dnsmsg cimport (DNS_HEADER, EDE_NONE, RCODE_FORMERR, RCODE_NOERROR, RCODE_NOTIMP, RCODE_NXDOMAIN,
-                              RCODE_REFUSED, parse_query, write_block, write_error)
+from fastpath.dnsmsg cimport (BlockAnswer, DNS_HEADER, EDE_NONE, RCODE_FORMERR, RCODE_NOERROR, RCODE_NOTIMP,
+                              RCODE_NXDOMAIN, RCODE_REFUSED, parse_query, write_block, write_error)
 from fastpath.spool cimport Reporter, note_block
 from fastpath.tables cimport Handoff, judge
-from fastpath.verdict cimport (C_DNS, DROP, Decision, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY)
+from fastpath.verdict cimport (C_DNS, DROP, LOCAL_DATA, Decision, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH,
+                               TCP_ONLY)
 
 import ipaddress
 
-# A DNS message over TCP has a 16-bit length; a block answer adds at most SOA, OPT and EDE to its question.
+# A DNS message over TCP has a 16-bit length; a block answer adds records, SOA, OPT and EDE, as far as they fit.
 MESSAGE_OCTETS = 65535
 
 
@@ -58,6 +60,8 @@ cdef object _fill_cell(AnswerCell* cell, object spec, int action, Outcome for_tc
         a.rcode = RCODE_REFUSED
     elif action == NXDOMAIN or (action == SPLASH and not spec.splash4 and not spec.splash6):
         a.rcode = RCODE_NXDOMAIN
+    elif action == LOCAL_DATA:
+        a.has_data = 1
     elif action == SPLASH:
         _fill_splash(a, spec.splash4, spec.splash6)
 
@@ -72,7 +76,7 @@ cdef object _fill_splash(BlockAnswer* a, bytes splash4, bytes splash6):
         memcpy(a.splash6, <const char*>splash6, 16)
 
 
-cdef object fill_cells(AnswerCell (*cells)[7], object specs, Outcome for_tcp_only):
+cdef object fill_cells(AnswerCell (*cells)[8], object specs, Outcome for_tcp_only):
     """Work out every answer.   specs: one a Reason, in its order;  for_tcp_only: ANSWER on UDP, FORWARD on a stream."""
     cdef int reason
     cdef int action
@@ -117,6 +121,8 @@ cdef Outcome answer_query(Answering* a, uint8_t* msg, size_t* n, size_t room, co
     if parse_query(msg, n[0], q) != OK:
         count(a.shared.counters, CNT_DNS_MALFORMED, 1)
         return _refuse(msg, n, RCODE_FORMERR)
+    if a.is_stream:     # RFC 6891 §6.2.3: the size is that of UDP payloads
+        q.edns_size = 65535
     if a.tables == NULL:
         count(a.shared.counters, CNT_NO_TABLES, 1)
         return FORWARD
@@ -133,8 +139,20 @@ cdef Outcome answer_query(Answering* a, uint8_t* msg, size_t* n, size_t room, co
     count(a.shared.counters, CNT_DNS_BLOCKED, 1)
     note_block(a.shared, a.tables, &q.name, &d, C_DNS, a.now_ns)
     if cell.outcome == ANSWER:
-        n[0] = write_block(msg, n[0], room, q, &cell.answer)
+        n[0] = _write_answer(msg, n[0], room, q, &cell.answer, &d)
     return cell.outcome if n[0] != 0 else SAY_NOTHING
+
+
+cdef inline size_t _write_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a,
+                                 const Decision* d) noexcept nogil:
+    """Write a block's answer: of local data the deciding entry's, which no cell can hold."""
+    cdef BlockAnswer with_data
+    if not a.has_data:
+        return write_block(msg, n, room, q, a)
+    with_data = a[0]
+    with_data.data = d.data
+    with_data.data_n = d.data_n
+    return write_block(msg, n, room, q, &with_data)
 
 
 cdef class StreamAnswering:
@@ -154,6 +172,7 @@ cdef class StreamAnswering:
         self._handoff = handoff
         self._reporter = reporter
         self.state.shared = &reporter.shared
+        self.state.is_stream = 1
 
     def answer(self, bytes query, str client, int64_t now_ns) -> bytes | None:
         """The answer to `query`; None: the upstream's to answer; empty: none at all.

@@ -40,6 +40,9 @@ cdef struct BlockAnswer:
     uint32_t ttl_s
     uint16_t ede                # RFC 8914 info-code; EDE_NONE for none
     uint8_t truncate            # tcp-only: an empty answer with TC
+    uint8_t has_data            # local data: what `data` has of the asked type, NODATA for the rest
+    uint32_t data_n
+    const uint8_t* data         # records as layout.pxd has them, S_DATA; their TTLs count up to ttl_s
 
 
 cdef enum:

@@ -2,9 +2,11 @@
 
 Invariants: a question that came back OK lies whole inside the message; an answer keeps the question octet for octet
 (0x20 case comes back as it was sent), is never longer than `room` or what the client said it takes, and nothing is
-written past it.  A message that is itself a response is never answered.
+written past it.  A message that is itself a response is never answered.  Local data that cannot be read end where they
+cannot; whatever they hold, each record of an answer is whole.
 Absent on purpose: compression pointers in a question, and any answer that is not a block or a refusal.
-Source: RFC 1035 §4, RFC 2308 §5 (SOA in negative answers), RFC 6891 §6 (EDNS), RFC 8914 (EDE).
+Source: RFC 1035 §4, RFC 2308 §5 (SOA in negative answers), RFC 6891 §6 (EDNS), RFC 8914 (EDE), RFC 1034 §3.6.2 (a
+CNAME answers every type), RFC 8482 (ANY).
 """
 from typing import NamedTuple
 
@@ -22,7 +24,9 @@ cdef enum:
     RD = 0x0100
     RA = 0x0080
     CD = 0x0010
+    TYPE_CNAME = 5
     TYPE_OPT = 41
+    TYPE_ANY = 255
     CLASS_IN = 1
     CLASS_ANY = 255
     EDNS_DO = 0x8000
@@ -44,6 +48,11 @@ cdef const char* SOA_NAMES = b"\x07filterd\x07invalid\x00\x0ahostmaster\x07filte
 cdef struct Writer:
     uint8_t* at
     uint8_t* end
+
+
+cdef struct Records:           # of an answer
+    uint16_t n
+    size_t octets
 
 
 cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil:
@@ -120,38 +129,47 @@ cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, 
     """Turn the query at `msg` into its block answer; give the answer's octets, 0 where `room` does not hold a question.
 
     q   what parse_query() said of these very octets
-    An EDNS version other than 0 gets BADVERS.  Cost: no copy of the question, about 100 octets written."""
+    An EDNS version other than 0 gets BADVERS.  Cost: no copy of the question, about 100 octets written; local data are
+    walked twice."""
     cdef Writer w
     cdef uint16_t rcode = a.rcode
     cdef size_t limit = min(room, <size_t>q.edns_size)
     cdef size_t need
     cdef bint is_plain = a.truncate or q.edns_version != 0     # a header and an OPT, no record
-    cdef bint has_address = not is_plain and _has_address(q, a)
+    cdef Records records
     cdef bint has_soa
-    if a.has_splash or a.truncate:
+    records.n = 0
+    records.octets = 0
+    if not is_plain:
+        records = _records_of(q, a)
+    if a.has_splash or a.has_data or a.truncate:
         rcode = RCODE_NOERROR
-    has_soa = not is_plain and not has_address and (rcode == RCODE_NOERROR or rcode == RCODE_NXDOMAIN)
+    has_soa = not is_plain and records.n == 0 and (rcode == RCODE_NOERROR or rcode == RCODE_NXDOMAIN)
     if q.edns_version != 0:
         rcode = BADVERS
     if q.after > n or q.after > limit:
         return 0
-    need = _address_octets(q) if has_address else 0
+    need = records.octets
     need += RECORD_OCTETS + SOA_NAMES_OCTETS + 20 if has_soa else 0
-    need += _opt_octets(q, a, has_address)
+    need += _opt_octets(q, a, records.n != 0)
     w.at = msg + q.after
     w.end = msg + limit
     if q.after + need > limit:
         _write_header(msg, q.flags, rcode, TC, 1)
         return q.after
     _write_header(msg, q.flags, rcode, TC if a.truncate else 0, 1)
-    if has_address:
-        _put_address(&w, q, a)
-        msg[7] = 1
+    if records.n != 0:
+        if a.has_data:
+            _walk_data(&w, q, a)
+        else:
+            _put_address(&w, q, a)
+        msg[6] = <uint8_t>(records.n >> 8)
+        msg[7] = <uint8_t>(records.n & 0xff)
     if has_soa:
         _put_soa(&w, q, a.ttl_s)
         msg[9] = 1
     if q.has_edns:
-        _put_opt(&w, q, a, rcode, has_address)
+        _put_opt(&w, q, a, rcode, records.n != 0)
         msg[11] = 1
     return <size_t>(w.at - msg)
 
@@ -182,6 +200,47 @@ cdef void _write_header(uint8_t* msg, uint16_t asked, uint16_t rcode, uint16_t t
     msg[5] = n_questions
 
 
+cdef Records _records_of(const Question* q, const BlockAnswer* a) noexcept nogil:
+    """How many records answer this question, and their octets."""
+    cdef Records records
+    if a.has_data:
+        return _walk_data(NULL, q, a)
+    records.n = 1 if _has_address(q, a) else 0
+    records.octets = _address_octets(q) if records.n != 0 else 0
+    return records
+
+
+cdef Records _walk_data(Writer* w, const Question* q, const BlockAnswer* a) noexcept nogil:
+    """Count the local data that answer this question, and write them where `w` is given."""
+    cdef Records records
+    cdef Cursor c
+    cdef uint16_t kind, n_data
+    cdef uint32_t ttl_s
+    records.n = 0
+    records.octets = 0
+    c.at = a.data
+    c.end = a.data + a.data_n
+    while c.at < c.end:
+        if take_u16(&c, &kind) != OK or take_u32(&c, &ttl_s) != OK or take_u16(&c, &n_data) != OK:
+            break
+        if skip(&c, n_data) != OK:
+            break
+        if not _answers(kind, q):
+            continue
+        records.n += 1
+        records.octets += RECORD_OCTETS + n_data
+        if w != NULL:
+            _put_record_head(w, q, kind, min(ttl_s, a.ttl_s), n_data)
+            _put(w, c.at - n_data, n_data)
+    return records
+
+
+cdef inline bint _answers(uint16_t kind, const Question* q) noexcept nogil:
+    if q.qclass != CLASS_IN and q.qclass != CLASS_ANY:
+        return False
+    return kind == q.qtype or kind == TYPE_CNAME or q.qtype == TYPE_ANY
+
+
 cdef bint _has_address(const Question* q, const BlockAnswer* a) noexcept nogil:
     if not a.has_splash or q.qclass != CLASS_IN:
         return False
@@ -192,10 +251,10 @@ cdef size_t _address_octets(const Question* q) noexcept nogil:
     return RECORD_OCTETS + (4 if q.qtype == QTYPE_A else 16)
 
 
-cdef size_t _opt_octets(const Question* q, const BlockAnswer* a, bint has_address) noexcept nogil:
+cdef size_t _opt_octets(const Question* q, const BlockAnswer* a, bint is_forged) noexcept nogil:
     if not q.has_edns:
         return 0
-    return OPT_OCTETS + (EDE_OCTETS if a.ede != EDE_NONE else 0) + (EDE_OCTETS if has_address else 0)
+    return OPT_OCTETS + (EDE_OCTETS if a.ede != EDE_NONE else 0) + (EDE_OCTETS if is_forged else 0)
 
 
 cdef void _put_address(Writer* w, const Question* q, const BlockAnswer* a) noexcept nogil:
@@ -218,15 +277,15 @@ cdef void _put_soa(Writer* w, const Question* q, uint32_t ttl_s) noexcept nogil:
     _put_u32(w, ttl_s)
 
 
-cdef void _put_opt(Writer* w, const Question* q, const BlockAnswer* a, uint16_t rcode, bint has_address) noexcept nogil:
+cdef void _put_opt(Writer* w, const Question* q, const BlockAnswer* a, uint16_t rcode, bint is_forged) noexcept nogil:
     _put_u8(w, 0)
     _put_u16(w, TYPE_OPT)
     _put_u16(w, EDNS_OURS)
     _put_u32(w, (<uint32_t>(rcode >> 4) << 24) | (EDNS_DO if q.do_bit else 0))
-    _put_u16(w, <uint16_t>(_opt_octets(q, a, has_address) - OPT_OCTETS))
+    _put_u16(w, <uint16_t>(_opt_octets(q, a, is_forged) - OPT_OCTETS))
     if a.ede != EDE_NONE:
         _put_ede(w, a.ede)
-    if has_address:
+    if is_forged:
         _put_ede(w, EDE_FORGED)
 
 
@@ -285,6 +344,7 @@ class Block(NamedTuple):
 
     is_splash   A and AAAA get the splash address of their family, everything else NODATA
     is_cut      an empty answer with TC: come again over TCP
+    data        local data instead, {u16 type, u32 TTL, u16 length, rdata} each; b"": NODATA for every type
     ede         RFC 8914 info-code, None for none"""
 
     rcode: int = RCODE_NXDOMAIN
@@ -294,6 +354,7 @@ class Block(NamedTuple):
     splash4: bytes | None = None
     splash6: bytes | None = None
     is_cut: bool = False
+    data: bytes | None = None
 
 
 def query(msg: bytes) -> Query:
@@ -340,6 +401,10 @@ cdef int _fill(BlockAnswer* a, block) except -1:
     a.ede = EDE_NONE if block.ede is None else block.ede
     a.has_splash = block.is_splash
     a.truncate = block.is_cut
+    if block.data is not None:      # `block` outlives `a`
+        a.has_data = 1
+        a.data = <const uint8_t*><const char*><bytes>block.data
+        a.data_n = <uint32_t>len(block.data)
     if block.splash4 is not None:
         if len(block.splash4) != 4:
             raise ValueError(f"an IPv4 address has 4 octets, not {len(block.splash4)}")

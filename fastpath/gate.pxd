@@ -5,6 +5,7 @@ from fastpath.flow cimport FlowTable
 from fastpath.name cimport Name
 from fastpath.spool cimport Shared
 from fastpath.tables cimport Tables
+from fastpath.url cimport Url
 
 cdef enum State:            # low bits of the ct mark
     UNDECIDED = 0
@@ -59,6 +60,7 @@ cdef struct Gate:
     uint8_t* scratch            # HELLO_OCTETS for the parser
     uint8_t* page               # PAGE_OCTETS to put a page together
     Name name
+    Url url
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil

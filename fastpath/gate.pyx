@@ -12,7 +12,7 @@ injected stands in the outbox.
 
 *Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), RFC 9112 §6 (bodies), RFC 9293 §3.10.7 (resets).
 """
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from fastpath.counters cimport (
@@ -23,19 +23,21 @@ from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport (
     FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, slide_window,
     spend_flow, stream_position, touch_flow)
-from fastpath.http1 cimport HEAD_OCTETS, RequestHead, parse_request_head
+from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.name cimport Name, name_from_host
 from fastpath.packet cimport (
     FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, parse_packet, write_tcp)
-from fastpath.spool cimport note_block
-from fastpath.tables cimport judge, judge_nameless
+from fastpath.spool cimport note_block, note_url_block
+from fastpath.tables cimport judge, judge_nameless, judge_request
 from fastpath.tls cimport ClientHello, parse_client_hello
+from fastpath.url cimport name_from_literal_host, port_of_host
 from fastpath.verdict cimport C_HTTP, C_LOCK, C_SNI, PASSTHRU, TCP_ONLY, Decision
 
 cdef enum:
     SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
     HEADERS_OCTETS = 128        # room for IP and TCP headers with timestamps
     NOT_BLOCKED = 255           # no State: go on
+    TOO_LONG = 254              # no State: a URL that cannot be read, of a host that has some listed
 
 
 cdef struct Turn:               # one packet and where it stands
@@ -318,7 +320,7 @@ cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     cdef Flow* f = t.f
     cdef uint8_t verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
     f.body = f.next + <int64_t>head.after
-    f.next = f.body + _body_octets(f.window + start, head.after)
+    f.next = f.body + body_octets(f.window + start, head.after)
     return verdict
 
 
@@ -353,60 +355,55 @@ cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
     for i in range(head.n_hosts):
-        verdict = _judge_name(g, t, head.hosts[i].at, head.hosts[i].n, C_HTTP, &d)
+        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &d)
         if verdict == BLOCKED:
             return _answer(g, t, &d)
-        if verdict == UNDECIDED:
+        if verdict == UNDECIDED or verdict == TOO_LONG:
             is_undecidable = True
+        if verdict == TOO_LONG:
+            counter = CNT_GATE_TOO_BIG
     if head.hosts_overflowed:
         return _undecidable(g, t, CNT_GATE_TOO_BIG)
     return _undecidable(g, t, counter) if is_undecidable else t.keep
 
 
-cdef int64_t _body_octets(const uint8_t* head, size_t n) noexcept nogil:
-    """The one Content-Length of a head; 0 where there is none, where they differ, or where Transfer-Encoding rules.
+cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
+                         Decision* d) noexcept nogil:
+    """Judge one host and the URLs that a server could take the request to be for.
 
-    A head that lies about it only makes us look at more segments, never at fewer: see _look_for_request()."""
-    cdef int64_t found = 0
-    cdef int64_t value
-    cdef size_t i
-    for i in range(n):
-        if head[i] != 10 or n - i < 18:     # 10: LF
-            continue
-        if _is_field(head + i + 1, n - i - 1, b"transfer-encoding", 17):
-            return 0
-        if _is_field(head + i + 1, n - i - 1, b"content-length", 14):
-            value = _number_after(head + i + 15, n - i - 15)
-            if found != 0 and value != found:
-                return 0
-            found = value
-    return found
-
-
-cdef bint _is_field(const uint8_t* at, size_t n, const char* lower, size_t lower_n) noexcept nogil:
-    cdef size_t i
-    if n < lower_n:
-        return False
-    for i in range(lower_n):
-        if (at[i] | (0x20 if 65 <= at[i] <= 90 else 0)) != <uint8_t>lower[i]:
-            return False
-    return True
+    BLOCKED, NOT_BLOCKED, UNDECIDED where `text` is no name, TOO_LONG.  The port is the one that the client says and the
+    one that it came to; a target with blanks inside is its first word to one server, all of it to another."""
+    cdef bint is_name = name_from_host(text, n, &g.name) == OK
+    cdef int32_t said = port_of_host(text, n)
+    cdef int32_t met = t.p.dport
+    cdef uint8_t verdict
+    if not is_name and name_from_literal_host(text, n, &g.name) != OK:
+        return UNDECIDED
+    if g.tables == NULL:
+        count(g.shared.counters, CNT_NO_TABLES, 1)
+        return NOT_BLOCKED if is_name else UNDECIDED
+    verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, d)
+    if verdict == NOT_BLOCKED and met != said:
+        verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, d)
+    if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:
+        verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, d)
+    return UNDECIDED if verdict == NOT_BLOCKED and not is_name else verdict
 
 
-cdef int64_t _number_after(const uint8_t* at, size_t n) noexcept nogil:
-    """The number behind blanks and one colon; 0 where there is none or more than 15 digits (a petabyte)."""
-    cdef int64_t value = 0
-    cdef size_t i = 0
-    cdef int digits = 0
-    while i < n and (at[i] == 32 or at[i] == 9 or at[i] == 58):     # space, tab, ':'
-        i += 1
-    while i < n and 48 <= at[i] <= 57:
-        value = value * 10 + (at[i] - 48)
-        digits += 1
-        i += 1
-        if digits > 15:
-            return 0
-    return value
+cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
+                        Decision* d) noexcept nogil:
+    """One reading of a request to g.name.   is_name  False: an address, of which only URLs are listed"""
+    cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
+                                       g.now_ns // 1_000_000_000, &g.url, d)
+    # truncating an answer is something only DNS can do
+    if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
+        return NOT_BLOCKED if status == OK else TOO_LONG
+    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    if d.rule_url_n:
+        note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
+    else:
+        note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
+    return BLOCKED
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------

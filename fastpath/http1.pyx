@@ -11,7 +11,7 @@ Source: RFC 9112 §2.2, §3, §5; RFC 1945 §4.1 (HTTP/0.9); RFC 9113 §3.4 (the
 from typing import NamedTuple
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.string cimport memchr, memcmp, memset
 
 from fastpath.cursor cimport NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
@@ -76,6 +76,8 @@ cdef Status _request_line(Span* rest, RequestHead* out) noexcept nogil:
         if words == 2:
             out.target = word.at
             out.target_n = <uint16_t>(word.end - word.at)
+        if not _begins(&word, b"http/", 5):
+            out.spaced_n = <uint16_t>(word.end - out.target)
         if _keep_authority(&word, is_connect and words == 2, out) or word.at[0] == 47 or _is(&word, b"*", 1):
             is_request = True
         if _begins(&word, b"http/", 5):
@@ -223,6 +225,52 @@ cdef inline bint _ends_authority(uint8_t c) noexcept nogil:
     return c == 47 or c == 63 or c == 35 or c == 92
 
 
+cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil:
+    """The one Content-Length of a head; 0 where there is none, where they differ, or where Transfer-Encoding rules.
+
+    A head that lies about it only makes the gate look at more segments, never at fewer: it looks into bodies."""
+    cdef int64_t found = 0
+    cdef int64_t value
+    cdef size_t i
+    for i in range(n):
+        if head[i] != 10 or n - i < 18:     # 10: LF
+            continue
+        if _is_field(head + i + 1, n - i - 1, b"transfer-encoding", 17):
+            return 0
+        if _is_field(head + i + 1, n - i - 1, b"content-length", 14):
+            value = _number_after(head + i + 15, n - i - 15)
+            if found != 0 and value != found:
+                return 0
+            found = value
+    return found
+
+
+cdef bint _is_field(const uint8_t* at, size_t n, const char* lower, size_t lower_n) noexcept nogil:
+    cdef size_t i
+    if n < lower_n:
+        return False
+    for i in range(lower_n):
+        if (at[i] | (0x20 if 65 <= at[i] <= 90 else 0)) != <uint8_t>lower[i]:
+            return False
+    return True
+
+
+cdef int64_t _number_after(const uint8_t* at, size_t n) noexcept nogil:
+    """The number behind blanks and one colon; 0 where there is none or more than 15 digits (a petabyte)."""
+    cdef int64_t value = 0
+    cdef size_t i = 0
+    cdef int digits = 0
+    while i < n and (at[i] == 32 or at[i] == 9 or at[i] == 58):     # space, tab, ':'
+        i += 1
+    while i < n and 48 <= at[i] <= 57:
+        value = value * 10 + (at[i] - 48)
+        digits += 1
+        i += 1
+        if digits > 15:
+            return 0
+    return value
+
+
 class Head(NamedTuple):
     """One request head: its target as sent, every Host value and authority, and where the head ends."""
 
@@ -246,6 +294,11 @@ def request_head(data: bytes) -> Head | None:
         raise ValueError(f"more than {HEAD_HOSTS} hosts in one request head")
     hosts = [PyBytes_FromStringAndSize(<const char*>head.hosts[i].at, head.hosts[i].n) for i in range(head.n_hosts)]
     return Head(PyBytes_FromStringAndSize(<const char*>head.target, head.target_n), hosts, head.after)
+
+
+def body_length(head: bytes) -> int:
+    """The Content-Length that a whole head can be held to; 0 where it tells none."""
+    return body_octets(head, len(head))
 
 
 _FAULTS = {

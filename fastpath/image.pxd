@@ -13,5 +13,11 @@ cdef class Image:
     cdef readonly uint64_t base_generation
     cdef readonly uint64_t n_bytes
     cdef readonly str path
+    cdef readonly tuple file_id     # device, inode, octets, time of the last change in ns
+    cdef const uint8_t* warmed      # see warm()
+    cdef void* _copy
+    cdef uint64_t _copy_octets
+    cdef bint is_consistent         # whoever searches it has looked at every number that leads somewhere
 
+    cdef object warm(self, const void* section, uint64_t n)
     cdef const uint8_t* section(self, int index, uint64_t* n) noexcept nogil

@@ -12,7 +12,7 @@ Little-endian, offsets instead of pointers, sections on 64-octet borders.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
-    LAYOUT_VERSION = 1
+    LAYOUT_VERSION = 2
     HEADER_OCTETS = 384
     CHECKSUM_AT = 40       # 8 octets, the only ones that it does not cover
     MAX_SECTIONS = 16
@@ -23,18 +23,23 @@ cdef enum:
 
 cdef enum Kind:
     K_NAMES = 1
+    K_URLS = 2
     K_SUBSCRIBERS = 4
     K_POLICY = 5
+    K_ORIGINS = 6
 
 
-cdef enum NamesSection:
+cdef enum NamesSection:     # also the first sections of K_URLS
     S_LISTS = 0     # ListRow[]
-    S_BLOOM = 1     # uint64[]: each name sets four bits of one word
-    S_LINES = 2     # uint64[8][], 0 = free; rows of 64-bit fingerprints
+    S_BLOOM = 1     # uint64[]: each key sets four bits of one word
+    S_LINES = 2     # uint64[8][], 0 = free; fingerprint and number of the set, see keytable.pxd
     S_COLD_AT = 3   # uint32[lines + 1]: where each line's records begin in S_COLD
-    S_COLD = 4      # records, see names.pyx
-    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS
+    S_COLD = 4      # records, see keytable.pyx
+    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS; set 0 is empty: nothing holds this key
     S_SETS = 6      # SetRow[]
+    S_DATA_AT = 7   # uint32[data + 1]: where each local data begins in S_DATA
+    S_DATA = 8      # of each a sequence of {u16 type, u32 ttl, u16 length, rdata}, big-endian
+    S_HOSTS = 9     # K_URLS alone: uint64[], a Bloom filter of the hosts, see urls.pyx
 
 
 cdef enum SubscribersSection:
@@ -47,6 +52,11 @@ cdef enum PolicySection:
     S_PROFILE_OF = 1    # uint32[], parallel: index in S_PROFILES
     S_PROFILES = 2      # ProfileRow[]
     S_CLOSED = 3        # ClosedRow[]
+
+
+cdef enum OriginsSection:
+    S_ORIGIN_LISTS = 0  # ListRow[]
+    S_ORIGINS = 1       # OriginRow[], sorted by place
 
 
 cdef enum:
@@ -65,10 +75,19 @@ cdef packed struct ListRow:
 
 cdef packed struct SetRow:
     uint32_t order
+    uint32_t data           # 1 + index of its local data; 0: none
     uint8_t list
     uint8_t mode
     uint8_t action          # NO_ACTION: the list's own
     uint8_t zero
+
+
+cdef packed struct OriginRow:
+    uint64_t place          # the name's hash with its halves exchanged, see keytable.pxd
+    uint32_t line
+    uint16_t part
+    uint8_t list
+    uint8_t mode
 
 
 cdef packed struct Range4:

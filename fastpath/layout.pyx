@@ -1,12 +1,14 @@
 """What Python needs to know of the image layout: see layout.pxd for the bytes."""
 from enum import IntEnum
 
-from fastpath.layout cimport K_NAMES, K_POLICY, K_SUBSCRIBERS
+from fastpath.layout cimport K_NAMES, K_ORIGINS, K_POLICY, K_SUBSCRIBERS, K_URLS
 
 
 class ImageKind(IntEnum):
     """What an image holds; the value stands in its header."""
 
     NAMES = K_NAMES
+    URLS = K_URLS
     SUBSCRIBERS = K_SUBSCRIBERS
     POLICY = K_POLICY
+    ORIGINS = K_ORIGINS

@@ -1,5 +1,5 @@
 """Canonical names in C: see name.pyx."""
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.cursor cimport Status
 
@@ -19,3 +19,4 @@ cdef struct Name:
 cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, size_t* after) noexcept nogil
 cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept nogil
 cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept nogil
+cdef bint v4_from_text(const uint8_t* text, size_t n, uint32_t* address) noexcept nogil

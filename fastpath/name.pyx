@@ -7,8 +7,9 @@ Absent on purpose: compression pointers (nothing that we parse may hold one), U-
 Source: RFC 1035 §2.3.4 and §3.1, RFC 6066 §3, WHATWG URL §3.5 (hosts that end in a number).
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memchr, memset
+from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcpy, memset
 
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 
@@ -90,6 +91,7 @@ cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept no
     port, as servers do that never look at it."""
     cdef size_t i
     cdef const uint8_t* colon
+    cdef uint32_t address
     cdef Status status
     memset(out, 0, sizeof(Name))
     for i in range(n, 0, -1):
@@ -103,7 +105,7 @@ cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept no
     if colon != NULL:
         n = <size_t>(colon - text)
     status = name_from_text(text, n, out)
-    if status == MALFORMED and _is_v4_literal(text, n):
+    if status == MALFORMED and v4_from_text(text, n, &address):
         return NOT_THIS
     return status
 
@@ -146,6 +148,10 @@ def to_text(wire: bytes) -> str:
     r"""Print a wire name unambiguously: '.' and '\' inside a label as '\.' and '\\', what is not printable as \DDD.
 
     The root prints as '.'; other names have no trailing dot.  ValueError where `wire` is not exactly one name."""
+    cdef Name name
+    cdef size_t end
+    if name_from_wire(wire, len(wire), 0, &name, &end) == OK and end == <size_t>len(wire) and _is_plain(&name):
+        return _plain_text(&name)
     folded, after = from_wire(wire, 0)
     if after != len(wire):
         raise ValueError(f"{len(wire) - after} octets follow the name")
@@ -221,12 +227,15 @@ cdef bint _number(const uint8_t* text, size_t n, uint64_t* value) noexcept nogil
     return True
 
 
-cdef bint _is_v4_literal(const uint8_t* text, size_t n) noexcept nogil:
-    """Would a browser connect to this as an IPv4 address?  WHATWG URL §3.5, the IPv4 parser."""
+cdef bint v4_from_text(const uint8_t* text, size_t n, uint32_t* address) noexcept nogil:
+    """Would a browser connect to this as an IPv4 address, and to which one?  WHATWG URL §3.5, the IPv4 parser.
+
+    address   host order; meaningless unless True"""
     cdef size_t i
     cdef size_t start = 0
     cdef int parts = 0
     cdef uint64_t value
+    address[0] = 0
     if n > 0 and text[n - 1] == DOT:
         n -= 1
     for i in range(n + 1):
@@ -238,6 +247,7 @@ cdef bint _is_v4_literal(const uint8_t* text, size_t n) noexcept nogil:
         # the last part fills all octets that are left, the others one each
         if value >= ((<uint64_t>1 << (8 * (5 - parts))) if i == n else 256):
             return False
+        address[0] |= <uint32_t>(value if i == n else value << (8 * (4 - parts)))
         start = i + 1
     return True
 
@@ -255,6 +265,26 @@ cdef bint _is_v6_literal(const uint8_t* text, size_t n) noexcept nogil:
         elif text[i] != DOT and _digit(text[i]) == 16:
             return False
     return colons >= 2 and not has_bracket
+
+
+cdef bint _is_plain(const Name* name) noexcept nogil:
+    """Does the name hold nothing but letters, digits, '-' and '_', and so print as it is?"""
+    cdef size_t i, label
+    for label in range(name.n_labels):
+        for i in range(name.at[label] + 1, <size_t>name.at[label] + 1 + name.wire[name.at[label]]):
+            if not _is_host_octet(name.wire[i]):
+                return False
+    return name.n_labels > 0
+
+
+cdef str _plain_text(const Name* name):
+    """The labels with dots where their lengths stood."""
+    cdef char text[NAME_OCTETS]
+    cdef size_t label
+    memcpy(text, name.wire + 1, name.n - 2)
+    for label in range(1, name.n_labels):
+        text[name.at[label] - 1] = DOT
+    return PyUnicode_DecodeASCII(text, name.n - 2, NULL)
 
 
 cdef bytes _wire_of(const Name* name):

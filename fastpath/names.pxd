@@ -1,54 +1,55 @@
 """Suffix matching in C: see names.pyx."""
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpath.keytable cimport KeyTable
 from fastpath.layout cimport ListRow, SetRow
 from fastpath.name cimport Name
 
 
-cdef struct NamesView:          # one image, opened
-    uint64_t key[2]
+cdef struct SetsView:           # what a key's set number leads to, in an image of names or URLs
     const ListRow* lists
     uint32_t n_lists
-    const uint64_t* bloom
-    uint64_t n_bloom            # words; 0 only in a view of nothing
-    const uint64_t* lines
-    uint64_t n_lines
-    const uint32_t* cold_at
-    const uint8_t* cold
-    uint64_t cold_octets
-    const uint32_t* set_at
+    const uint32_t* set_at      # n_sets + 1
     uint32_t n_sets
     const SetRow* sets
     uint64_t n_rows
+    const uint32_t* data_at     # n_data + 1
+    uint32_t n_data
+    const uint8_t* data
+    uint64_t data_octets
+
+
+cdef struct NamesView:          # one image, opened
+    KeyTable table
+    SetsView sets
 
 
 cdef struct Hit:
     const SetRow* rows
     uint32_t n_rows
-    uint8_t label               # the suffix is the name's labels from this one on
+    uint8_t label               # the suffix is the name's labels from this one on; URL: 0 all of it, 1 a part
+    uint16_t url_n              # the rule is so many octets of the URL's key; 0: it is a name
+    const SetsView* sets        # where the rows' data are
 
 
 cdef enum:
     MAX_HITS = 16               # suffixes of one name that may be listed at once; longest first
+    BATCH_NAMES = 32            # of one find_hits_batch()
 
 
 cdef struct Hits:
     uint32_t n
-    Hit at[16]
+    Hit at[32]                  # room for as many of a URL before those of its host
 
 
 cdef const char* names_fault(const NamesView* v) noexcept nogil
+cdef const char* sets_fault(const SetsView* v) noexcept nogil
+cdef bint rows_of(const SetsView* v, uint32_t number, Hit* out) noexcept nogil
+cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) noexcept nogil
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil
+cdef void hash_name(const NamesView* base, const NamesView* delta, const Name* name, uint64_t* hashes) noexcept nogil
+cdef void find_hashed(const NamesView* base, const NamesView* delta, const Name* name, const uint64_t* hashes,
+                      Hits* out) noexcept nogil
 cdef void find_hits(const NamesView* base, const NamesView* delta, const Name* name, Hits* out) noexcept nogil
-
-
-cdef inline uint64_t bloom_bits(uint64_t hash) noexcept nogil:
-    """The four bits of its Bloom word that a hash sets."""
-    cdef uint64_t g = hash * <uint64_t>0x9e3779b97f4a7c15
-    return (<uint64_t>1 << (g >> 58) | <uint64_t>1 << (g >> 52 & 63)
-            | <uint64_t>1 << (g >> 46 & 63) | <uint64_t>1 << (g >> 40 & 63))
-
-
-cdef inline uint64_t reduce_to(uint64_t half, uint64_t n) noexcept nogil:
-    """Map 32 bits evenly to 0..n-1 (Lemire, fast random integer generation, 2019)."""
-    return (half * n) >> 32
+cdef void find_hits_batch(const NamesView* base, const NamesView* delta, const Name* const* names, uint32_t n,
+                          Hits* out) noexcept nogil

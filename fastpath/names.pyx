@@ -1,64 +1,65 @@
 """Suffix matching: which entries speak of a name.
 
-All suffixes are hashed in one pass from the right, keyed; a Bloom word of 12 bits a name turns nearly every miss away;
-a 64-octet line of eight 64-bit fingerprints is one cache miss; a fingerprint that agrees is verified against the stored
-name (or, for a confidential list, its keyed 128-bit digest), so that no name is ever matched by chance.
-A name that the delta holds is the delta's alone: what the base says of that very name no longer counts.
+All suffixes are hashed in one pass from the right, keyed, and looked up in the key table (see keytable.pyx), where
+every match is verified.  A name that the delta holds is the delta's alone: what the base says of that very name no
+longer counts.
 
-A record of the cold section belongs to the slot of the same rank in its line:
-    u32  octets of the name (8 bits, 0: a 16-octet digest follows instead) | number of its set << 8
-    name in wire form without the root's octet
-
-Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first; a view is
-searched only after names_fault(), and a record is believed only inside its line's part of the section.
+Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first; a view is searched
+only after names_fault().
 Cost: bench/names.py.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
 
-from fastpath.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, ListRow
+from fastpath.keytable cimport (
+    SET_NONE, find_key, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line, prefetch_record,
+    usable_hash)
+from fastpath.layout cimport LIST_ID_OCTETS, MAX_LISTS, ListRow, SetRow
 from fastpath.name cimport Name
-from fastpath.siphash cimport siphash128
 from fastpath.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
 
-cdef extern from *:
-    """
-    static inline uint64_t fd_mum(uint64_t a, uint64_t b) {
-        unsigned __int128 r = (unsigned __int128)a * b;
-        return (uint64_t)(r >> 64) ^ (uint64_t)r;
-    }
-    #define fd_prefetch(place) __builtin_prefetch(place)
-    """
-    uint64_t mum "fd_mum"(uint64_t a, uint64_t b) noexcept nogil
-    void prefetch "fd_prefetch"(const void* place) noexcept nogil
-
 cdef enum:
-    SET_NONE = 0xffffffff
     CATEGORIES = 128            # two words of ProfileRow.categories
+    IN_BASE = 1
+    IN_DELTA = 2
+
+
+cdef struct Candidate:          # a suffix that a Bloom word did not turn away
+    uint64_t hash
+    uint8_t name
+    uint8_t label
+    uint8_t where               # IN_BASE, IN_DELTA
 
 
 cdef const char* names_fault(const NamesView* v) noexcept nogil:
     """Why this view must not be searched, or NULL.
 
-    Its sections are whole rows, and there is at least one line, one Bloom word and one row of `set_at`.
+    Its sections are whole rows, and `cold_at`, `set_at` and `data_at` have a row more than what they number.
     Cost: one pass over `cold_at`, `set_at` and the entries of the sets; 0.3 ms a million names."""
+    cdef const char* fault = sets_fault(&v.sets)
+    return fault if fault != NULL else keytable_fault(&v.table)
+
+
+cdef const char* sets_fault(const SetsView* v) noexcept nogil:
+    """Why these sets and their lists must not be used, or NULL."""
     cdef const char* fault = _lists_fault(v)
     cdef uint64_t i
     if fault != NULL:
         return fault
-    if not _partition(v.cold_at, v.n_lines, v.cold_octets):
-        return b"its lines do not follow each other in its records"
     if not _partition(v.set_at, v.n_sets, v.n_rows):
         return b"its sets do not follow each other in its entries"
+    if not _partition(v.data_at, v.n_data, v.data_octets):
+        return b"its local data do not follow each other"
     for i in range(v.n_rows):
         if v.sets[i].list >= v.n_lists:
             return b"an entry of a list that it does not have"
         if v.sets[i].mode < M_EXACT or v.sets[i].mode > M_BELOW:
             return b"an entry of an unknown mode"
+        if v.sets[i].data > v.n_data:
+            return b"an entry of local data that it does not have"
     return NULL
 
 
-cdef const char* _lists_fault(const NamesView* v) noexcept nogil:
+cdef const char* _lists_fault(const SetsView* v) noexcept nogil:
     cdef const ListRow* row
     cdef uint32_t i
     cdef int k
@@ -86,145 +87,145 @@ cdef bint _partition(const uint32_t* at, uint64_t n, uint64_t end) noexcept nogi
     return at[0] == 0 and at[n] == end
 
 
-cdef inline uint64_t _hash_label(const uint64_t* key, uint64_t parent, const uint8_t* label, uint32_t n) noexcept nogil:
-    """Hash one label of `n` octets onto the hash of all that is right of it."""
-    cdef uint64_t lo
-    cdef uint64_t hi
-    cdef uint64_t h = parent
-    cdef uint32_t left = n
-    while True:
-        memcpy(&lo, label, 8)           # Name leaves NAME_SLACK octets behind the last label
-        memcpy(&hi, label + 8, 8)
-        if left < 8:
-            lo &= (<uint64_t>1 << (8 * left)) - 1
-            hi = 0
-        elif left < 16:
-            hi &= (<uint64_t>1 << (8 * (left - 8))) - 1
-        h = mum(h ^ lo ^ key[0], (h << 32 | h >> 32) ^ hi ^ key[1] ^ (<uint64_t>left << 56))
-        if left <= 16:
-            return h
-        left -= 16
-        label += 16
+cdef bint rows_of(const SetsView* v, uint32_t number, Hit* out) noexcept nogil:
+    """Put the rows of a set into `out`; False where there are none, or no such set."""
+    cdef uint32_t first
+    cdef uint32_t end
+    if number >= v.n_sets:
+        return False
+    first = v.set_at[number]
+    end = v.set_at[number + 1]
+    out.rows = v.sets + first
+    out.n_rows = end - first
+    out.sets = v
+    return first < end
+
+
+cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) noexcept nogil:
+    """The local data of an entry and its octets; NULL and 0 where it has none."""
+    n[0] = 0
+    if row.data == 0 or row.data > v.n_data:
+        return NULL
+    n[0] = v.data_at[row.data] - v.data_at[row.data - 1]
+    return v.data + v.data_at[row.data - 1]
 
 
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil:
-    """Write the hash of the suffix that begins at label i to out[i], for every label.   out  n_labels words.
-
-    Never 0, which marks a free slot."""
+    """Write the hash of the suffix that begins at label i to out[i], for every label.   out  n_labels words"""
     cdef uint64_t h = key[0]
     cdef int i = name.n_labels - 1
     while i >= 0:
-        h = _hash_label(key, h, name.wire + name.at[i] + 1, name.wire[name.at[i]])
-        out[i] = h if h != 0 else 1
+        h = hash_piece(key, h, name.wire + name.at[i] + 1, name.wire[name.at[i]])   # Name leaves slack behind it
+        out[i] = usable_hash(h)
         i -= 1
 
 
-cdef inline const uint8_t* _record(const NamesView* v, uint64_t line, int slot) noexcept nogil:
-    """The record of `slot`, or NULL where the section ends too early."""
-    cdef uint64_t at = v.cold_at[line]
-    cdef uint64_t end = v.cold_at[line + 1]
-    cdef uint32_t head
-    if end > v.cold_octets:
-        return NULL
-    while True:
-        if at + 4 > end:
-            return NULL
-        memcpy(&head, v.cold + at, 4)
-        if at + 4 + ((head & 0xff) or 16) > end:
-            return NULL
-        if slot == 0:
-            return v.cold + at
-        at += 4 + ((head & 0xff) or 16)
-        slot -= 1
-
-
-cdef inline uint32_t _verify(const NamesView* v, const uint8_t* record, const uint8_t* wire, uint32_t n,
-                             uint32_t* plain, uint32_t* secret) noexcept nogil:
-    """Compare the record with the `n` octets of a suffix; put its set where it belongs."""
-    cdef uint32_t head
-    cdef uint64_t digest[2]
-    memcpy(&head, record, 4)
-    if head >> 8 >= v.n_sets:
-        return 0
-    if head & 0xff:
-        if (head & 0xff) == n and memcmp(record + 4, wire, n) == 0:
-            plain[0] = head >> 8
-        return 0
-    siphash128(v.key, wire, n, digest)
-    if memcmp(record + 4, digest, 16) == 0:
-        secret[0] = head >> 8
-    return 0
-
-
-cdef void _find(const NamesView* v, uint64_t hash, const uint8_t* wire, uint32_t n, uint32_t* plain,
-                uint32_t* secret) noexcept nogil:
-    """Look one suffix up: the set of its plain record and of its digest record, SET_NONE each where there is none."""
-    cdef uint64_t line = reduce_to(<uint32_t>hash, v.n_lines)
-    cdef const uint64_t* words
-    cdef const uint8_t* record
-    cdef uint64_t walked = 0
-    cdef int i
-    while walked < v.n_lines:
-        words = v.lines + line * LINE_WORDS
-        for i in range(LINE_WORDS):
-            if words[i] == 0:
-                return
-            if words[i] == hash:
-                record = _record(v, line, i)
-                if record != NULL:
-                    _verify(v, record, wire, n, plain, secret)
-        line = line + 1 if line + 1 < v.n_lines else 0
-        walked += 1
-
-
-cdef inline bint _may_hold(const NamesView* v, uint64_t hash) noexcept nogil:
-    cdef uint64_t bits = bloom_bits(hash)
-    return v.n_bloom and (v.bloom[reduce_to(hash >> 32, v.n_bloom)] & bits) == bits
-
-
-cdef inline void _add(Hits* out, const NamesView* v, uint32_t number, uint8_t label) noexcept nogil:
-    cdef uint32_t first = v.set_at[number]
-    cdef uint32_t end = v.set_at[number + 1]
-    if first < end <= v.n_rows and out.n < MAX_HITS:
-        out.at[out.n].rows = v.sets + first
-        out.at[out.n].n_rows = end - first
+cdef inline void _add(Hits* out, const SetsView* v, uint32_t number, uint8_t label) noexcept nogil:
+    if out.n < MAX_HITS and rows_of(v, number, &out.at[out.n]):
         out.at[out.n].label = label
+        out.at[out.n].url_n = 0
         out.n += 1
+
+
+cdef void _look_up(const NamesView* base, const NamesView* delta, const Name* name, const Candidate* c,
+                   Hits* out) noexcept nogil:
+    """Add what the two say of one suffix."""
+    cdef const uint8_t* wire = name.wire + name.at[c.label]
+    cdef uint32_t n = name.n - 1 - name.at[c.label]
+    cdef uint32_t plain = SET_NONE
+    cdef uint32_t secret = SET_NONE
+    cdef uint32_t base_plain = SET_NONE
+    cdef uint32_t base_secret = SET_NONE
+    if c.where & IN_DELTA:
+        find_key(&delta.table, c.hash, wire, n, &plain, &secret)
+    if c.where & IN_BASE:
+        find_key(&base.table, c.hash, wire, n, &base_plain, &base_secret)
+    if plain != SET_NONE:
+        _add(out, &delta.sets, plain, c.label)
+    elif base_plain != SET_NONE:
+        _add(out, &base.sets, base_plain, c.label)
+    if secret != SET_NONE:
+        _add(out, &delta.sets, secret, c.label)
+    elif base_secret != SET_NONE:
+        _add(out, &base.sets, base_secret, c.label)
+
+
+cdef inline uint32_t _sift(const NamesView* base, const NamesView* delta, const uint64_t* hashes, uint32_t n_labels,
+                           uint8_t name, Candidate* out) noexcept nogil:
+    """Write the suffixes that may be listed to `out`, which has room for all, and fetch what is read of them next."""
+    cdef uint32_t n = 0
+    cdef uint32_t i
+    cdef uint8_t where
+    for i in range(n_labels):
+        where = may_hold(&base.table, hashes[i]) if base.table.n_bloom else 0
+        if delta.table.n_bloom:
+            where |= may_hold(&delta.table, hashes[i]) << 1
+        out[n].hash = hashes[i]
+        out[n].name = name
+        out[n].label = <uint8_t>i
+        out[n].where = where
+        n += where != 0         # no branch: whether a name is listed is what nobody can predict
+    for i in range(n):
+        if out[i].where & IN_BASE:
+            prefetch_line(&base.table, out[i].hash)
+        if out[i].where & IN_DELTA:
+            prefetch_line(&delta.table, out[i].hash)
+    return n
+
+
+cdef void hash_name(const NamesView* base, const NamesView* delta, const Name* name, uint64_t* hashes) noexcept nogil:
+    """Hash all suffixes, and fetch the Bloom words of each.   hashes  n_labels words"""
+    cdef uint32_t i
+    hash_suffixes((base if base.table.n_bloom else delta).table.key, name, hashes)
+    if base.table.n_bloom:
+        for i in range(name.n_labels):
+            prefetch_bloom(&base.table, hashes[i])
+    if delta.table.n_bloom:
+        for i in range(name.n_labels):
+            prefetch_bloom(&delta.table, hashes[i])
 
 
 cdef void find_hits(const NamesView* base, const NamesView* delta, const Name* name, Hits* out) noexcept nogil:
     """Fill `out` with the entries of every listed suffix of `name`, longest suffix first.
 
-    Both views share one key.  A view of nothing has n_bloom == 0."""
+    Both views share one key.  A view of nothing has table.n_bloom == 0."""
     cdef uint64_t hashes[128]
-    cdef uint32_t plain
-    cdef uint32_t secret
-    cdef uint32_t base_plain
-    cdef uint32_t base_secret
+    hash_name(base, delta, name, hashes)
+    find_hashed(base, delta, name, hashes, out)
+
+
+cdef void find_hashed(const NamesView* base, const NamesView* delta, const Name* name, const uint64_t* hashes,
+                      Hits* out) noexcept nogil:
+    """find_hits() of a name that hash_name() has hashed."""
+    cdef Candidate candidates[128]
     cdef uint32_t n
-    cdef int i
+    cdef uint32_t i
     out.n = 0
-    if not base.n_bloom and not delta.n_bloom:
-        return
-    if base.n_bloom:
-        hash_suffixes(base.key, name, hashes)
-    else:
-        hash_suffixes(delta.key, name, hashes)
-    for i in range(name.n_labels):
-        if base.n_bloom:
-            prefetch(base.bloom + reduce_to(hashes[i] >> 32, base.n_bloom))
-    for i in range(name.n_labels):
-        plain = secret = base_plain = base_secret = SET_NONE
-        n = name.n - 1 - name.at[i]
-        if _may_hold(delta, hashes[i]):
-            _find(delta, hashes[i], name.wire + name.at[i], n, &plain, &secret)
-        if _may_hold(base, hashes[i]):
-            _find(base, hashes[i], name.wire + name.at[i], n, &base_plain, &base_secret)
-        if plain != SET_NONE:
-            _add(out, delta, plain, <uint8_t>i)
-        elif base_plain != SET_NONE:
-            _add(out, base, base_plain, <uint8_t>i)
-        if secret != SET_NONE:
-            _add(out, delta, secret, <uint8_t>i)
-        elif base_secret != SET_NONE:
-            _add(out, base, base_secret, <uint8_t>i)
+    n = _sift(base, delta, hashes, name.n_labels, 0, candidates)
+    for i in range(n):
+        _look_up(base, delta, name, candidates + i, out)
+
+
+cdef void find_hits_batch(const NamesView* base, const NamesView* delta, const Name* const* names, uint32_t n,
+                          Hits* out) noexcept nogil:
+    """find_hits() of `n` names at once, at most BATCH_NAMES: what one waits for in memory is fetched for all.
+
+    names   pointers to them;   out  n Hits"""
+    cdef uint64_t hashes[32 * 128]
+    cdef Candidate candidates[32 * 128]
+    cdef uint32_t at = 0
+    cdef uint32_t n_candidates = 0
+    cdef uint32_t i
+    for i in range(n):
+        hash_name(base, delta, names[i], hashes + at)
+        at += names[i].n_labels
+        out[i].n = 0
+    at = 0
+    for i in range(n):
+        n_candidates += _sift(base, delta, hashes + at, names[i].n_labels, <uint8_t>i, candidates + n_candidates)
+        at += names[i].n_labels
+    for i in range(n_candidates):
+        if candidates[i].where & IN_BASE:
+            prefetch_record(&base.table, candidates[i].hash)
+    for i in range(n_candidates):
+        _look_up(base, delta, names[candidates[i].name], candidates + i, &out[candidates[i].name])

@@ -1,12 +1,10 @@
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO, NamedTuple, final
+from typing import BinaryIO, NamedTuple
 
-class ListSpec(NamedTuple):
-    id: str
-    tier: int
-    category: int
-    action: int
-    confidential: bool
+from fastpath.keybuild import ListSpec as ListSpec
+from fastpath.namesbuild import NamesBuilder as NamesBuilder
+
+__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
 
 class ProfileSpec(NamedTuple):
     categories: int
@@ -15,14 +13,6 @@ class ProfileSpec(NamedTuple):
     utc_offset_s: int
     next_offset_at: int = ...
     next_utc_offset_s: int = ...
-
-@final
-class NamesBuilder:
-    def __new__(cls, key: bytes, lists: Iterable[ListSpec]) -> NamesBuilder: ...
-    def __len__(self) -> int: ...
-    def add(self, wire: bytes, list: int, mode: int, action: int = 255, order: int = 0) -> None: ...
-    def drop(self, wire: bytes) -> None: ...
-    def build(self, out: BinaryIO, generation: int, base_generation: int = 0) -> dict[str, int]: ...
 
 def pack_subscribers(
     out: BinaryIO, generation: int, base_generation: int, rows: Iterable[tuple[str, int | None]]

@@ -10,7 +10,7 @@ precedence and an exception also ends the matching of later lists (RPZ draft §2
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.layout cimport ListRow, ProfileRow, SetRow
-from fastpath.names cimport Hits
+from fastpath.names cimport Hits, data_of
 from fastpath.verdict cimport *
 
 cdef enum:
@@ -150,7 +150,9 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
                 out.list = row.list
                 out.confidential = lists[row.list].confidential
                 out.rule_label = hits.at[i].label
+                out.rule_url_n = hits.at[i].url_n
                 out.order = row.order
+                out.data = data_of(hits.at[i].sets, row, &out.data_n)
 
 
 cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
@@ -166,8 +168,11 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     out.reason = R_DEFAULT
     out.tier = T_DEFAULT
     out.category = out.mode = out.confidential = out.rule_label = 0
+    out.rule_url_n = 0
     out.list = NO_LIST
     out.order = 0
+    out.data = NULL
+    out.data_n = 0
     out.matched[0] = out.matched[1] = 0
     _weigh(policy, hits, lists, out)
     if out.tier < T_LOCK:
@@ -179,5 +184,8 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     out.reason = lock
     out.tier = T_LOCK
     out.category = out.mode = out.confidential = out.rule_label = 0
+    out.rule_url_n = 0
     out.list = NO_LIST
     out.order = 0
+    out.data = NULL
+    out.data_n = 0

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastpath.counters cimport Counters
 from fastpath.name cimport Name
 from fastpath.tables cimport Tables
+from fastpath.url cimport Url
 from fastpath.verdict cimport Decision
 
 cdef enum:
@@ -26,9 +27,9 @@ cdef packed struct Event:
     uint8_t mode
     uint8_t category
     uint8_t rule_octets
-    uint8_t zero
+    uint8_t rule_is_url
     char list[24]
-    uint8_t rule[255]           # the matched rule's name in wire form, never the query
+    uint8_t rule[255]           # the matched rule, never the query: a name in wire form, or what fits of a URL's text
     uint8_t pad
 
 
@@ -45,6 +46,8 @@ cdef struct Shared:             # what a loop reports through
 
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
                      int64_t now_ns) noexcept nogil
+cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decision* d, uint8_t channel,
+                         int64_t now_ns) noexcept nogil
 
 
 @cython.final

@@ -19,7 +19,8 @@ from fastpath.atomic cimport load_pointer, store_pointer, store_u64
 from fastpath.counters cimport *
 from fastpath.layout cimport LIST_ID_OCTETS, ListRow
 from fastpath.name cimport Name
-from fastpath.tables cimport Tables
+from fastpath.tables cimport Tables, lists_of
+from fastpath.url cimport write_url_text
 from fastpath.verdict cimport NO_LIST
 
 from fastpath.name import to_text
@@ -48,10 +49,10 @@ class BlockEvent(NamedTuple):
     rule: str
 
 
-cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
+cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
                  int64_t now_ns) noexcept nogil:
     cdef Event event
-    cdef const ListRow* lists = t.names.lists if t.names.n_bloom else t.names_delta.lists
+    cdef const ListRow* lists = lists_of(t)
     memset(&event, 0, 64)
     event.time_ns = now_ns
     event.names_generation = t.generations[1] if t.generations[1] > t.generations[0] else t.generations[0]
@@ -68,6 +69,10 @@ cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Decision*
     memset(event.list, 0, LIST_ID_OCTETS)
     if d.list != NO_LIST:
         memcpy(event.list, lists[d.list].id, LIST_ID_OCTETS)
+    if d.rule_url_n:
+        event.rule_is_url = 1
+        event.rule_octets = <uint8_t>write_url_text(url, d.rule_url_n, event.rule, sizeof(event.rule))
+    elif d.list != NO_LIST:
         event.rule_octets = <uint8_t>(name.n - name.at[d.rule_label])
         memcpy(event.rule, name.wire + name.at[d.rule_label], event.rule_octets)
     memcpy(at, &event, <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets)
@@ -76,6 +81,17 @@ cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Decision*
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
                      int64_t now_ns) noexcept nogil:
     """Report one block.   channel  Channel number, below 8;  now_ns  unix."""
+    _note(s, t, name, NULL, d, channel, now_ns)
+
+
+cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decision* d, uint8_t channel,
+                         int64_t now_ns) noexcept nogil:
+    """The same of a decision on a URL."""
+    _note(s, t, &url.host, url, d, channel, now_ns)
+
+
+cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
+                int64_t now_ns) noexcept nogil:
     cdef uint8_t* spare
     if d.confidential:
         count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
@@ -88,7 +104,7 @@ cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decisio
         s.segment.n = 0
         store_pointer(&s.segment.at, spare)
         store_pointer(&s.spare.at, NULL)
-    _write(s.segment.at + SEGMENT_HEADER + s.segment.n * EVENT_OCTETS, t, name, d, channel, now_ns)
+    _write(s.segment.at + SEGMENT_HEADER + s.segment.n * EVENT_OCTETS, t, name, url, d, channel, now_ns)
     s.segment.n += 1
     store_u64(s.segment.at + 8, s.segment.n)
     count(s.counters, CNT_EVENTS, 1)
@@ -179,8 +195,9 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> list[B
 
 
 cdef object _event(bytes data, size_t at):
-    (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, _zero, list_id,
-     rule, _pad) = _EVENT.unpack_from(data, at)
+    (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url, list_id,
+     octets, _pad) = _EVENT.unpack_from(data, at)
+    rule = octets[:n_rule].decode("ascii", "replace") if is_url or not n_rule else to_text(octets[:n_rule])
     return BlockEvent(
         time_ns, names, policy, None if subscriber == 0xffffffff else subscriber, order, channel, action, reason, tier,
-        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), to_text(rule[:n_rule]) if n_rule else "")
+        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule)

@@ -1,12 +1,17 @@
 """All images of one moment, and how a loop gets newer ones: see tables.pyx."""
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
+from fastpath.cursor cimport Status
 from fastpath.image cimport Image
+from fastpath.keytable cimport KeyTable
+from fastpath.layout cimport ListRow
 from fastpath.name cimport Name
-from fastpath.names cimport NamesView
+from fastpath.names cimport Hits, NamesView, SetsView
 from fastpath.policy cimport PolicyView
 from fastpath.subscribers cimport SubscribersView
+from fastpath.url cimport Url
+from fastpath.urls cimport UrlsView
 from fastpath.verdict cimport Decision
 
 
@@ -17,7 +22,9 @@ cdef struct Tables:
     SubscribersView subscribers_delta
     PolicyView policy
     PolicyView policy_delta
-    uint64_t generations[6]     # names, subscribers, policy: base, delta each; 0: none
+    UrlsView urls
+    UrlsView urls_delta
+    uint64_t generations[8]     # names, subscribers, policy, urls: base, delta each; 0: none
     uint64_t ticket             # rises with every TableSet of this process
 
 
@@ -27,8 +34,18 @@ cdef struct Handover:           # between one control thread and one loop
     uint64_t taken              # ticket of `current`, written after the swap
 
 
+cdef inline const ListRow* lists_of(const Tables* t) noexcept nogil:
+    """The lists by number: a base and its delta have the same ones."""
+    return t.names.sets.lists if t.names.table.n_bloom else t.names_delta.sets.lists
+
+
 cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                 Decision* out) noexcept nogil
+cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
+                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
+                          Decision* out) noexcept nogil
+cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                    Decision* out) noexcept nogil
 cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                          Decision* out) noexcept nogil
 cdef const Tables* take_tables(Handover* h) noexcept nogil
@@ -40,7 +57,9 @@ cdef class TableSet:
     cdef readonly list images   # kept alive as long as the tables point into them
     cdef readonly list list_ids
 
-    cdef object _require_same_lists(self, Image delta)
+    cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets)
+    cdef object _value(self, const Decision* d, rule)
+    cdef list _matches(self, const Hits* hits, const Name* name, const Url* url)
 
 
 @cython.final

@@ -10,6 +10,7 @@ cdef enum:  # Action
     SPLASH = 4
     DROP = 5
     TCP_ONLY = 6
+    LOCAL_DATA = 7
     NO_ACTION = 255     # a list's entry that leaves the action to its list
 
 
@@ -62,6 +63,9 @@ cdef struct Decision:
     uint8_t list                # index in the names image; NO_LIST for none
     uint8_t confidential        # the record of this block may name nobody and nothing
     uint8_t rule_label          # the rule is the name's labels from this one on
+    uint16_t rule_url_n         # of a rule that is a URL: octets of the asked one's key that it covers; 0: a name
     uint32_t order              # number of the order; 0 for none
     uint32_t subscriber         # NO_SUBSCRIBER for none
     uint64_t matched[2]         # every list that matched, by index
+    const uint8_t* data         # of LOCAL_DATA: records as S_DATA has them, inside the image; NULL for none
+    uint32_t data_n             # octets of it

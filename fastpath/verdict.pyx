@@ -12,6 +12,7 @@ class Action(IntEnum):
     SPLASH = 4
     DROP = 5
     TCP_ONLY = 6
+    LOCAL_DATA = 7
     NO_ACTION = 255
 
 

@@ -17,6 +17,8 @@ NOW_NS = 1_795_000_000_000_000_000
 CLIENT = "192.0.2.7"
 SPLASH4 = bytes([192, 0, 2, 80])
 SPLASH6 = bytes([0x20, 1, 0x0D, 0xB8]) + bytes(11) + b"\x50"
+HERE = b"\0\1" + b"\0\0\0\x3c" + b"\0\4\xc0\0\2\7" + b"\0\x10" + b"\0\0\0\x3c" + b"\0\x09\x08see here"
+ELSEWHERE = b"\0\1" + b"\0\0\0\x3c" + b"\0\4\xc0\0\2\x08"
 SPECS = [AnswerSpec(SPLASH4, SPLASH6, 60, 16, Action.NO_ACTION)] * len(Reason)
 
 
@@ -102,6 +104,52 @@ def test_a_splash_without_an_address_is_nxdomain(images: Images, listener: socke
     answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE), specs=specs).ask("n.test")
 
     assert answer is not None and answer.header.rcode == RCODE.NXDOMAIN
+
+
+@pytest.mark.parametrize(("qtype", "data"), [("A", ["192.0.2.7"]), ("TXT", ['"see here"']), ("HTTPS", [])])
+def test_local_data_are_those_of_the_rule_that_decides(images: Images, listener: socket.socket, qtype: str,
+                                                       data: list[str]) -> None:
+    entries = [("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE),
+               ("malware", "w.n.test", Mode.EXACT, Action.LOCAL_DATA, 0, ELSEWHERE)]
+    desk = desk_with(images, listener, *entries)
+
+    answer, other = desk.ask("www.n.test", qtype), desk.ask("w.n.test", "A")
+
+    assert answer is not None and answer.header.rcode == RCODE.NOERROR
+    assert [str(record.rdata) for record in answer.rr] == data
+    assert other is not None and [str(record.rdata) for record in other.rr] == ["192.0.2.8"]
+    assert desk.counted()["dns_blocked"] == 2
+
+
+def test_local_data_of_a_delta_come_from_the_delta(images: Images, listener: socket.socket) -> None:
+    desk = Desk(images.folder, SPECS)
+    base = images.names([("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE)])
+    delta = images.names([("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, ELSEWHERE)], base)
+    desk.serve(TableSet(base, delta), listener)
+
+    answer = desk.ask("n.test")
+
+    assert answer is not None and [str(record.rdata) for record in answer.rr] == ["192.0.2.8"]
+
+
+def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(images: Images,
+                                                                       listener: socket.socket) -> None:
+    data = (b"\0\x10" + b"\0\0\0\x3c" + b"\0\xf1" + b"\xf0" + b"x" * 240) * 2
+    desk = desk_with(images, listener, ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data))
+
+    answer = desk.ask("n.test", "TXT")
+
+    assert answer is not None and (answer.header.tc, len(answer.rr)) == (0, 2)
+
+
+def test_local_data_of_a_confidential_list_are_answered_as_an_order_is(images: Images,
+                                                                      listener: socket.socket) -> None:
+    specs = [AnswerSpec(SPLASH4, b"", 60, 16, Action.SPLASH)] * len(Reason)
+    desk = desk_with(images, listener, ("csam", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE), specs=specs)
+
+    answer = desk.ask("n.test")
+
+    assert answer is not None and [str(record.rdata) for record in answer.rr] == ["192.0.2.80"]
 
 
 def test_a_spec_with_an_action_overrides_the_list_but_never_a_passthru(images: Images, listener: socket.socket) -> None:

@@ -1,13 +1,13 @@
 """The packet gate without a kernel: segments in, marks and injected packets out."""
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, RELEASED, SPOKEN, Lab, bytewise, cut
 from support.images import Images
-from support.packets import ACK, FIN, PSH, RST, SYN, Client, hello, hello_message, records, request
+from support.packets import FIN, RST, SYN, Client, hello, hello_message, records, request
 
 from fastpath.loop_gate import GateLoop
 from fastpath.pack import ProfileSpec
@@ -16,47 +16,8 @@ from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
 
-RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED = 1, 2, 3, 4, 5
-NOW_S = 1_700_000_000
 APPDATA = records(b"x" * 40, kind=23)
 CCS = b"\x14\x03\x03\x00\x01\x01"
-PAGES = {
-    Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
-    Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
-}
-
-
-class Lab:
-    """A gate and what its kernel would do with the marks."""
-
-    def __init__(self, folder: Path, tables: TableSet, closed: int = 0, n_flows: int = 8) -> None:
-        handoff = Handoff()
-        handoff.give(tables)
-        folder.mkdir(exist_ok=True)
-        self.reporter = Reporter(folder / "counters", folder / "spool")
-        self.reporter.tend()
-        self.gate = GateLoop(0, handoff, self.reporter, [443], [80], closed, PAGES, n_flows)
-        self.now_s = NOW_S
-
-    def send(
-        self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
-    ) -> int:
-        mark = client.mark(state) if isn else 0x80 | state
-        verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
-        assert verdict & 0xC0 == 0x40
-        return verdict & 0x3F
-
-    def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
-        """Send pieces as one client would; the state that the flow ends with."""
-        state = 0
-        for at, octets in pieces:
-            state = self.send(client, at, octets, state, isn=isn)
-            if state in (BLOCKED, ANSWERED):
-                break
-        return state
-
-    def counted(self, name: str) -> int:
-        return self.reporter.counters.values()[name]
 
 
 @pytest.fixture
@@ -84,15 +45,6 @@ def lab(tmp_path: Path, tables: TableSet) -> Lab:
 @pytest.fixture
 def closed_lab(tmp_path: Path, tables: TableSet) -> Lab:
     return Lab(tmp_path / "closed", tables, closed=1)
-
-
-def cut(octets: bytes, *borders: int) -> list[tuple[int, bytes]]:
-    edges = [0, *borders, len(octets)]
-    return [(a, octets[a:b]) for a, b in itertools.pairwise(edges)]
-
-
-def bytewise(octets: bytes) -> list[tuple[int, bytes]]:
-    return [(at, octets[at : at + 1]) for at in range(len(octets))]
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------

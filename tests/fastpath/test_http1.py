@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastpath.http1 import Head, request_head
+from fastpath.http1 import Head, body_length, request_head
 from fastpath.name import from_host
 
 GET = b"GET /index.html HTTP/1.1\r\n"
@@ -156,3 +156,20 @@ def test_a_head_of_16384_octets_is_read_and_one_more_is_too_big() -> None:
 
 def test_an_ordinary_host_value_is_a_name_of_the_name_reader() -> None:
     assert from_host(hosts(WHOLE)[0]) == b"\x07allowed\x04test\x00"
+
+
+@pytest.mark.parametrize(
+    ("fields", "n"),
+    [
+        (b"", 0),
+        (b"Content-Length: 12\r\n", 12),
+        (b"content-length \t: 12\r\n", 12),
+        (b"Content-Length: 12\r\nContent-Length: 12\r\n", 12),
+        (b"Content-Length: 12\r\nContent-Length: 13\r\n", 0),
+        (b"Content-Length: 12\r\nTransfer-Encoding: chunked\r\n", 0),
+        (b"Content-Length: 1234567890123456\r\n", 0),
+        (b"Content-Length: x\r\n", 0),
+    ],
+)
+def test_a_body_is_as_long_as_one_content_length_says(fields: bytes, n: int) -> None:
+    assert body_length(b"POST / HTTP/1.1\r\nHost: a.test\r\n" + fields + b"\r\n") == n

@@ -3,14 +3,16 @@ from pathlib import Path
 import pytest
 from support.images import Images
 
-from fastpath.image import BadImage, open_image
+from fastpath.image import BadImage, base_generation_of, open_image
 from fastpath.layout import ImageKind
-from fastpath.verdict import Mode
+from fastpath.tables import TableSet
+from fastpath.verdict import Action, Mode
 
 
 @pytest.fixture
 def image_file(images: Images) -> Path:
-    return Path(images.names([("orders", "order.test", Mode.SUBTREE)]).path)
+    return Path(images.names([("orders", "order.test", Mode.SUBTREE),
+                              ("malware", "data.test", Mode.EXACT, Action.LOCAL_DATA, 0, bytes(8))]).path)
 
 
 def test_an_image_opens_with_what_its_header_says(image_file: Path) -> None:
@@ -67,3 +69,47 @@ def test_an_open_image_stays_readable_when_its_file_is_replaced(images: Images, 
 
     assert image.key == bytes(range(16))
     assert sum(image.section_octets()) > 0
+
+
+def test_an_image_that_is_open_is_not_opened_again(image_file: Path) -> None:
+    first = open_image(image_file, ImageKind.NAMES)
+
+    assert open_image(image_file, ImageKind.NAMES, [None, first]) is first
+
+
+def test_a_file_in_the_place_of_one_that_is_open_or_a_changed_one_is_opened(image_file: Path) -> None:
+    first = open_image(image_file, ImageKind.NAMES)
+    octets = image_file.read_bytes()
+    other = image_file.with_name("other")
+    other.write_bytes(octets)
+    other.replace(image_file)
+    second = open_image(image_file, ImageKind.NAMES, [first])
+    with pytest.raises(BadImage, match="kind"):
+        open_image(image_file, ImageKind.POLICY, [first, second])
+    image_file.write_bytes(octets[:-1])
+
+    assert second is not first
+    with pytest.raises(BadImage):
+        open_image(image_file, ImageKind.NAMES, [first, second])
+
+
+def test_the_base_of_an_image_is_read_from_its_header_alone(images: Images, tmp_path: Path) -> None:
+    base = images.names([("orders", "a.test", Mode.SUBTREE)])
+    delta = Path(images.names([("orders", "b.test", Mode.SUBTREE)], base).path)
+    delta.write_bytes(delta.read_bytes()[:384])
+
+    assert (base_generation_of(base.path), base_generation_of(delta)) == (0, base.generation)
+    for rubbish in (b"", b"FLTRDIMG", bytes(384)):
+        (tmp_path / "rubbish").write_bytes(rubbish)
+        with pytest.raises(BadImage):
+            base_generation_of(tmp_path / "rubbish")
+
+
+def test_a_table_that_is_large_enough_for_a_copy_on_large_pages_answers_as_a_small_one(images: Images) -> None:
+    names = [f"n{i}.test" for i in range(180_000)]
+    image = images.names(("orders", name, Mode.EXACT) for name in names)
+    assert image.section_octets()[1] > 1 << 18
+
+    for tables in (TableSet(image), TableSet(image)):
+        assert tables.matched_each([name.encode() for name in names[::97]]) == [2] * len(names[::97])
+        assert tables.matched(b"www.n1.test") == 0

@@ -5,13 +5,16 @@ from oracle import matching
 from oracle.matching import Entry
 from support.images import LISTS, NUMBER, Images
 
+from fastpath.decision import Decision
 from fastpath.name import to_wire
 from fastpath.pack import ProfileSpec
 from fastpath.tables import TableSet
-from fastpath.verdict import Action, Mode
+from fastpath.verdict import Action, Mode, Tier
 
 CHILD = "192.0.2.1"
 CATEGORIES = (1, 70)
+CHANGED_BY_DELTAS = {"orders", "orders-two"}
+FOLDING = set(NUMBER) - CHANGED_BY_DELTAS
 
 LABELS = st.sampled_from(["a", "b", "ab", "a-b", "x" * 20])
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: ".".join([*labels, "test"]))
@@ -68,6 +71,68 @@ def test_a_name_in_the_delta_is_the_deltas_alone(
     entries = [entry for entry in base if entry.name not in changed] + delta
 
     compare(found, entries, [*asked, *changed, *(entry.name for entry in base)], categories)
+
+
+Said = tuple[Action, Tier, str | None, int, tuple[str, ...]]
+
+
+def said(decision: Decision) -> Said:
+    """All of a decision that folding must leave alone: not the rule, which may now be the one above, and its mode."""
+    return decision.action, decision.tier, decision.list, decision.order, decision.matched
+
+
+def every_name(entries: list[Entry], asked: list[str]) -> set[str]:
+    names = [*asked, *(entry.name for entry in entries)]
+    return {suffix for name in names for suffix in matching.suffixes(f"child.{name}")}
+
+
+@given(entries=ENTRIES, asked=ASKED, categories=MASKS)
+@oracle_settings
+def test_folding_changes_no_decision(
+    images: Images, entries: list[Entry], asked: list[str], categories: frozenset[int],
+) -> None:
+    plain = tables(images, entries, None, set(), categories)
+    folded = TableSet(images.names(entries, folding=NUMBER), None, *plain.images[2:])
+
+    for name in every_name(entries, asked):
+        wire = to_wire(name.encode())
+        assert said(folded.decide(wire, CHILD, 0)) == said(plain.decide(wire, CHILD, 0))
+        assert folded.matched(name.encode()) == plain.matched(name.encode())
+
+
+@given(base=ENTRIES, delta=ENTRIES, asked=ASKED, categories=MASKS)
+@oracle_settings
+def test_a_delta_on_a_folded_base_decides_as_both_in_one(
+    images: Images, base: list[Entry], delta: list[Entry], asked: list[str], categories: frozenset[int],
+) -> None:
+    names = images.names(base, folding=FOLDING)
+    changed = {entry.name for entry in delta}
+    orders = [entry for entry in delta if entry.list in CHANGED_BY_DELTAS]
+    merged = orders + [entry for entry in base if entry.list in FOLDING or entry.name not in changed]
+    carried = [(LISTS[number].id, name, *rest[:3]) for name in changed
+               for number, *rest in TableSet(names).base_entries(to_wire(name.encode()))
+               if LISTS[number].id in FOLDING]
+    people = tables(images, [], None, set(), categories).images[2:]
+    both = TableSet(names, images.names([*orders, *carried], names, changed, FOLDING), *people)
+    whole = TableSet(images.names(merged), None, *people)
+
+    for name in every_name(base + delta, asked):
+        wire = to_wire(name.encode())
+        assert said(both.decide(wire, CHILD, 0)) == said(whole.decide(wire, CHILD, 0))
+        assert both.matched(name.encode()) == whole.matched(name.encode())
+
+
+@given(base=ENTRIES, delta=ENTRIES, drops=st.sets(NAMES, max_size=2), asked=st.lists(ASKED, max_size=10))
+@oracle_settings
+def test_many_names_at_once_are_answered_as_one_by_one(
+    images: Images, base: list[Entry], delta: list[Entry], drops: set[str], asked: list[list[str]],
+) -> None:
+    found = tables(images, base, delta, drops, frozenset())
+    names = [name.encode() for name in sorted(every_name(base + delta, [name for some in asked for name in some]))]
+
+    assert found.matched_each(names * 3) == [found.matched(name) for name in names] * 3
+    assert [found.matched(name) for name in names] == [
+        sum({1 << NUMBER[match.list] for match in found.matches(to_wire(name))}) for name in names]
 
 
 def test_the_oracle_respects_label_borders() -> None:

@@ -1,11 +1,12 @@
 """Builders that the image tests share: small lists in, opened images out."""
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from fastpath.image import Image, open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
 from fastpath.pack import ListSpec, NamesBuilder, ProfileSpec, pack_policy, pack_subscribers
+from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Action, Tier
 
 KEY = bytes(range(16))
@@ -21,7 +22,8 @@ LISTS = (
 )
 NUMBER = {spec.id: number for number, spec in enumerate(LISTS)}
 
-Entry = tuple[str, str, int] | tuple[str, str, int, int] | tuple[str, str, int, int, int]
+Entry = tuple[str, str, int] | tuple[str, str, int, int] | tuple[str, str, int, int, int] | (
+    tuple[str, str, int, int, int, bytes])
 
 
 class Images:
@@ -31,14 +33,24 @@ class Images:
         self.folder = folder
         self.generation = 0
 
-    def names(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = ()) -> Image:
-        """entries  (list id, name, mode[, action[, order]])."""
-        builder = NamesBuilder(KEY, LISTS)
+    def names(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = (),
+              folding: Collection[str] = ()) -> Image:
+        """entries  (list id, name, mode[, action[, order[, local data]]]);   folding  ids of lists that fold."""
+        builder = NamesBuilder(KEY, [spec._replace(folds=spec.id in folding) for spec in LISTS])
         for name in drops:
             builder.drop(to_wire(name.encode()))
         for list_id, name, *rest in entries:
             builder.add(to_wire(name.encode()), NUMBER[list_id], *rest)
         return self._write(ImageKind.NAMES, lambda out, *g: builder.build(out, *g), base)
+
+    def urls(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = ()) -> Image:
+        """entries  (list id, canonical URL, mode[, action[, order]])."""
+        builder = UrlsBuilder(KEY, LISTS)
+        for url in drops:
+            builder.drop(url.encode())
+        for list_id, url, *rest in entries:
+            builder.add(url.encode(), NUMBER[list_id], *rest)
+        return self._write(ImageKind.URLS, lambda out, *g: builder.build(out, *g), base)
 
     def subscribers(self, rows: Iterable[tuple[str, int | None]], base: Image | None = None) -> Image:
         return self._write(ImageKind.SUBSCRIBERS, lambda out, *g: pack_subscribers(out, *g, rows), base)

@@ -1,0 +1,38 @@
+"""Matching of URLs in C: see urls.pyx."""
+from libc.stdint cimport uint64_t
+
+from fastpath.keytable cimport KeyTable, bloom_bits, prefetch, reduce_to
+from fastpath.names cimport Hits, SetsView
+from fastpath.url cimport Url
+
+
+cdef struct UrlsView:           # one image, opened
+    KeyTable table
+    SetsView sets
+    const uint64_t* hosts       # a Bloom filter of the hosts that have entries
+    uint64_t n_hosts            # words; 0 only in a view of nothing
+
+
+cdef const char* urls_fault(const UrlsView* v) noexcept nogil
+cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
+                        Hits* out) noexcept nogil
+
+
+cdef inline void prefetch_host(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """Fetch what may_have_urls() reads."""
+    if v.n_hosts:
+        prefetch(v.hosts + reduce_to(host_hash >> 32, v.n_hosts))
+
+
+cdef inline bint may_have_urls(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """Whether the host has entries: always for one that has, for 0.2 % of the others.
+
+    host_hash   of the whole name, as hash_suffixes() gives it"""
+    cdef uint64_t bits = bloom_bits(host_hash & ~<uint64_t>1)
+    return v.n_hosts != 0 and (v.hosts[reduce_to(host_hash >> 32, v.n_hosts)] & bits) == bits
+
+
+cdef inline bint may_have_prefixes(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """The same of entries that cover what is below them."""
+    cdef uint64_t bits = bloom_bits(host_hash | 1)
+    return v.n_hosts != 0 and (v.hosts[reduce_to(host_hash >> 32, v.n_hosts)] & bits) == bits
