@@ -1,12 +1,14 @@
-"""Canary rules: a sample of what went into an image, asked of it afterwards.
+"""Canary rules: a sample of what went into the images, asked of them afterwards.
 
 Invariants: the sample is every 997th rule of a list and always its first, so each list with a rule is asked for.
 """
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_text
+from fastpath.pack import ListSpec
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from rules.errors import BadReadBack
@@ -22,19 +24,33 @@ class Canaries:
 
     def __init__(self) -> None:
         self._noted: list[tuple[int, bytes, Mode]] = []
+        self._urls: list[tuple[int, bytes]] = []
 
     def note(self, list_number: int, wire: bytes, mode: Mode) -> None:
         """Remember one rule."""
         self._noted.append((list_number, wire, mode))
 
-    def check(self, path: Path, list_ids: list[str]) -> None:
-        """Open the image at `path` and ask it for every canary.   Raises BadReadBack, BadImage."""
-        tables = TableSet(open_image(path, ImageKind.NAMES))
-        for list_number, wire, mode in self._noted:
+    def note_url(self, list_number: int, url: bytes) -> None:
+        """Remember one rule of a URL."""
+        self._urls.append((list_number, url))
+
+    def check(self, names: Path, urls: Path, lists: Sequence[ListSpec]) -> None:
+        """Open the images at `names` and `urls` and ask them for every canary: an entry of its list and mode, or in a
+        list that folds any of its list.   Raises BadReadBack, BadImage."""
+        tables = TableSet(open_image(names, ImageKind.NAMES), urls=open_image(urls, ImageKind.URLS))
+        for number, wire, mode in self._noted:
             asked = _BELOW + wire if mode is Mode.BELOW else wire
             if len(asked) > MAX_WIRE_OCTETS:
                 continue
-            if not any(m.list == list_ids[list_number] and m.mode is mode for m in tables.matches(asked)):
-                raise BadReadBack(
-                    f"{path.name}: {to_text(asked)} of list {list_ids[list_number]} is not found in it; "
-                    "not published; compile again and look at disk and memory")
+            wanted = lists[number]
+            if not any(m.list == wanted.id and (m.mode is mode or wanted.folds) for m in tables.matches(asked)):
+                raise _bad(names, to_text(asked), wanted)
+        for number, url in self._urls:
+            if not any(m.list == lists[number].id for m in tables.url_matches(url)):
+                raise _bad(urls, url.decode("ascii"), lists[number])
+
+
+def _bad(image: Path, asked: str, wanted: ListSpec) -> BadReadBack:
+    what = "an entry" if wanted.confidential else asked
+    return BadReadBack(f"{image.name}: {what} of list {wanted.id} is not found in it; "
+                       "not published; compile again and look at disk and memory")

@@ -4,6 +4,8 @@ ASCII lower case, one trailing dot removed, U-labels turned into A-labels (UTS 4
 off, labels of 1 to 63 octets, at most 253 octets.  Addresses, also in octal, hex and short forms, are no names.
 
 Invariants: canonical_name(canonical_name(x)) == canonical_name(x); nothing but BadName is raised, whatever the text.
+An A-label stays as it stands, also one that decodes to nothing, to ASCII, or to what UTS 46 would have mapped: DNS
+compares octets, so such a name exists apart from its cleaner look-alike, and a list must be able to say it.
 Absent on purpose: IDNA 2008's list of allowed characters.  A browser that follows UTS 46 reaches names outside of it
 (emoji), so a list must be able to name them.
 
@@ -21,6 +23,8 @@ NINE = 0x39                 # above "9": a last label that begins so is no numbe
 MAX_LABEL_OCTETS = 63       # RFC 1035 §2.3.4
 MAX_NAME_OCTETS = 253       # 255 on the wire, less the first length octet and the root
 MAX_PORT = 65535
+MAX_SPELLING = 2048         # characters of any spelling, ignored ones included: bounds the cost of what is no name
+A_LABEL = "xn--"
 
 IS_EMPTY = "is empty"
 IS_ADDRESS = "is an address"
@@ -45,6 +49,8 @@ def canonical_wire(text: str) -> bytes:
     """Canonicalise one name to its wire form, root octet included.   Raises BadName with the reason."""
     if text.isascii():
         return canonical_octets(text.encode("ascii"))
+    if len(text) > MAX_SPELLING:
+        raise BadName(NAME_TOO_LONG)
     host = _without_port(text)
     return _plain_wire(host if host.isascii() else _to_ascii(host))
 
@@ -64,6 +70,8 @@ def canonical_octets(text: bytes) -> bytes:
 
 def _the_long_way(text: bytes) -> bytes:
     """Read a name that is no ordinary ASCII one, or find the reason why it is none."""
+    if len(text) > MAX_SPELLING:
+        raise BadName(NAME_TOO_LONG)
     try:
         host = _without_port(text.decode("utf-8"))
     except UnicodeDecodeError:
@@ -99,9 +107,14 @@ def _to_ascii(host: str) -> str:
         mapped = idna.uts46_remap(host, std3_rules=False)
     except idna.IDNAError:
         raise BadName(BAD_INTERNATIONAL) from None
-    labels = [label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
-              for label in mapped.split(".")]
-    return ".".join(labels)
+    return ".".join(label if label.isascii() else _a_label(label) for label in mapped.split("."))
+
+
+def _a_label(label: str) -> str:
+    """The A-label of a mapped U-label."""
+    if label.startswith(A_LABEL):       # UTS 46 §4, step 4: half in Punycode, half not
+        raise BadName(BAD_INTERNATIONAL)
+    return A_LABEL + label.encode("punycode").decode("ascii")
 
 
 def _plain_wire(host: str) -> bytes:

@@ -1,18 +1,19 @@
-"""The fast update of names: what has changed since the base, as a small image of its own.
+"""The fast update of names and URLs: what has changed since the base, as a small image of its own.
 
 A delta is cumulative.  It holds, for each name that an order has touched, the whole set of entries that now hold for
-this very name; the base's own set of that name no longer counts.
+this very name; the base's own set of that name no longer counts.  The same of URLs, in an image of their own.
 
 Invariants: an entry of another list, that the base has for a touched name, is carried over; a name whose set is as the
 base has it is not in the delta; adding twice, or removing what is not there, changes nothing.
 An image keeps one entry a (list, mode) of a name, so of two orders for the same name one may be unknown to the base:
-after remove_entries() add what is still in force for these names.
+say with put_entries() what one list now holds for a name, whatever it held before.
 """
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from fastpath.pack import ListSpec, NamesBuilder
+from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Action
 from rules.whole import writing_whole
 
@@ -24,10 +25,11 @@ class Entry(NamedTuple):
     mode: int
     action: int = Action.NO_ACTION
     order: int = 0
+    data: bytes = b""   # of LOCAL_DATA, see rules.localdata
 
 
-Changed = dict[bytes, frozenset[Entry]]                                 # wire name: all that now holds for it
-BaseEntries = Callable[[bytes], list[tuple[int, int, int, int]]]        # TableSet.base_entries
+Changed = dict[bytes, frozenset[Entry]]     # wire name, or URL: all that now holds for it
+BaseEntries = Callable[[bytes], list[tuple[int, int, int, int, bytes]]]     # TableSet.base_entries, base_url_entries
 
 
 def add_entries(changed: Changed, base_entries: BaseEntries, entries: Iterable[tuple[bytes, Entry]]) -> None:
@@ -42,6 +44,13 @@ def remove_entries(changed: Changed, base_entries: BaseEntries, entries: Iterabl
         _put(changed, base_entries, wire, _present(changed, base_entries, wire) - {entry})
 
 
+def put_entries(changed: Changed, base_entries: BaseEntries, wire: bytes, number: int,
+                entries: Iterable[Entry]) -> None:
+    """Let list `number` hold just `entries` for a canonical name or URL; what the other lists hold stays."""
+    others = {entry for entry in _present(changed, base_entries, wire) if entry.list != number}
+    _put(changed, base_entries, wire, frozenset(others.union(entries)))
+
+
 def write_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int,
                 base_generation: int) -> dict[str, int]:
     """Write the delta image; returns its counts.   lists, key  those of the base."""
@@ -49,7 +58,19 @@ def write_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: P
     for wire in sorted(changed):
         builder.drop(wire)      # also where a set follows: the base may hold the name plain and as a digest
         for entry in sorted(changed[wire]):
-            builder.add(wire, entry.list, entry.mode, entry.action, entry.order)
+            builder.add(wire, *entry)
+    with writing_whole(path) as out:
+        return builder.build(out, generation, base_generation)
+
+
+def write_url_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int,
+                    base_generation: int) -> dict[str, int]:
+    """The same of URLs."""
+    builder = UrlsBuilder(key, lists)
+    for url in sorted(changed):
+        builder.drop(url)
+        for entry in sorted(changed[url]):
+            builder.add(url, entry.list, entry.mode, entry.action, entry.order)
     with writing_whole(path) as out:
         return builder.build(out, generation, base_generation)
 

@@ -2,6 +2,7 @@
 
     ValueError
     ├── BadName      a text that is no name
+    │   └── BadUrl   a text that is no URL
     ├── BadList      a file that is no list at all: one bad line never raises, it is reported as Skipped
     └── BadSource    a description of a list that cannot be understood
     RuntimeError
@@ -15,6 +16,10 @@ class BadName(ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class BadUrl(BadName):
+    """A text is no URL that can be matched; `reason` is one of a few fixed phrases, too."""
 
 
 class BadList(ValueError):

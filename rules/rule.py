@@ -1,6 +1,7 @@
 """One line of a list, as a value: a rule, or the reason why it is none.
 
-Invariants: a Rule's wire is canonical; nothing a list holds disappears, it becomes a Rule or a Skipped.
+Invariants: a Rule's wire and a UrlRule's url are canonical; nothing a list holds disappears, it becomes a rule or a
+Skipped.
 Tuples instead of dataclasses: a list has a million lines and each becomes one of these for an instant.
 """
 from typing import NamedTuple
@@ -18,6 +19,19 @@ class Rule(NamedTuple):
     action: Action              # NO_ACTION: the list's own
     line: int                   # from 1
     order_ref: str | None = None    # the order's letter, as the list writes it
+    data: bytes = b""           # of LOCAL_DATA: records to answer with, see rules.localdata
+    part: str = ""              # of a list in several parts (a folder's files, a workbook's sheets): which one
+
+
+class UrlRule(NamedTuple):
+    """One URL that a list speaks of, and that no name stands for."""
+
+    url: bytes                  # canonical, see rules.urls
+    mode: Mode                  # EXACT, or SUBTREE: also every path below, on segment boundaries
+    action: Action
+    line: int
+    order_ref: str | None = None
+    part: str = ""
 
 
 class Skipped(NamedTuple):
@@ -27,6 +41,7 @@ class Skipped(NamedTuple):
     column: int     # from 1, in octets
     text: str       # the line, printable, cut to SAMPLE_CHARACTERS
     reason: str     # a fixed phrase, so that reports can count by it
+    part: str = ""
 
 
 def skipped(line_number: int, column: int, line: bytes, reason: str) -> Skipped:

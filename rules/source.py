@@ -1,33 +1,45 @@
 """Where a list comes from and what it is for.
 
 On a command line a source is `FILE[,format=…][,match=…][,list=ID][,tier=…][,category=…][,action=…][,issuer=…]`
-`[,confidential=yes][,allow_public_suffix=yes]`; what is left out follows from the file's suffix and the tier.
+`[,confidential=yes][,allow_public_suffix=yes][,columns=url:1;type:2]`; what is left out follows from the file's name,
+the first octets of a .json, and the tier.
 
 Invariants: a Source is whole and valid; how a bare name is meant is always stated, never left to the format.
 """
 import difflib
-import io
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 from fastpath.verdict import Action, Mode, Tier
 from rules.category import category_number
-from rules.errors import BadList, BadSource
-from rules.formats import FORMATS
-from rules.formats.lines import UTF16_MARKS
+from rules.errors import BadSource
+from rules.formats import FORMATS, TABLE_FORMATS
+from rules.formats.columns import ColumnMap, parse_columns
+from rules.formats.misp import MANIFEST
+from rules.formats.native import ACTIONS
 
 MATCHES = ("exact", "subtree", "as-written")
 TIERS = {tier.name.lower(): tier for tier in (Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.SECURITY)}
-ACTIONS = {a.name.lower().replace("_", "-"): a for a in Action if a is not Action.NO_ACTION}
 TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}     # SPLASH for the others
-FORMAT_MATCHES = {"hosts": "exact", "rpz": "as-written"}                        # subtree for the others
-SUFFIXES = {".hosts": "hosts", ".rpz": "rpz", ".zone": "rpz", ".csv": "csv", ".tsv": "csv"}     # plain for the others
-OPTIONS = ("format", "match", "list", "tier", "category", "action", "issuer", "confidential", "allow_public_suffix")
-MAX_FILE_OCTETS = 256 * 2**20   # 5 M rows of some 50 octets; what is larger is no list of names
+FORMAT_MATCHES = {                                                              # subtree for the others
+    "hosts": "exact", "rpz": "as-written", "dnsmasq": "as-written", "adblock": "as-written", "unbound": "as-written",
+    "native": "as-written",
+}
+FORMAT_TIERS = {"csv": "order", "xlsx": "order", "cncpo": "csam"}               # security for the others
+SUFFIXES = {                                                                    # plain for the others
+    ".hosts": "hosts", ".rpz": "rpz", ".zone": "rpz", ".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx",
+    ".json": "native",
+}
+COMPRESSED = (".gz", ".xz")
+JSON_MARKS = {                                                                  # native for the others
+    "certpl": ('"DomainAddress"', '"RegisterPositionId"'), "misp": ('"Event"', '"Attribute"'),
+    "stix": ('"objects"', '"spec_version"'),
+}
+JSON_HEAD_OCTETS = 4096         # in which a format shows
+OPTIONS = ("format", "match", "list", "tier", "category", "action", "issuer", "confidential", "allow_public_suffix",
+           "columns")
 MAX_ID_OCTETS = 24              # of a list's id in an image
 
 
@@ -45,18 +57,18 @@ class Source:
     issuer: str = ""
     confidential: bool = False
     allow_public_suffix: bool = False
+    columns: ColumnMap | None = None    # of a table whose headings do not say it
+
+    @property
+    def folds(self) -> bool:
+        """Whether entries that another one of the list makes redundant are folded: not where deltas change the list
+        entry by entry."""
+        return self.path is not None
 
     @property
     def bare_mode(self) -> Mode:
         """How a name without a wildcard is meant."""
         return Mode.SUBTREE if self.match == "subtree" else Mode.EXACT
-
-
-class Reading(NamedTuple):
-    """A list file, open."""
-
-    lines: Iterable[bytes]
-    file: BinaryIO          # its position says how much has been read
 
 
 def parse_source(text: str) -> Source:
@@ -82,6 +94,9 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
     if tier is Tier.CATEGORY and not category:
         raise BadSource(f"{where}: tier category without a category; not taken; add category=NAME")
     match = options.get("match") or FORMAT_MATCHES.get(list_format, "subtree")
+    columns = options.get("columns")
+    if columns and list_format not in TABLE_FORMATS:
+        raise BadSource(f"{where}: columns of a list that is no table; not taken; write format=csv or format=xlsx")
     confidential = options.get("confidential") or ("yes" if tier is Tier.CSAM else "no")
     default_action = TIER_ACTIONS.get(tier, Action.SPLASH).name.lower()
     return Source(
@@ -91,27 +106,8 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
         issuer=options.get("issuer", ""),
         confidential=_yes_or_no(where, "confidential", confidential),
         allow_public_suffix=_yes_or_no(where, "allow_public_suffix", options.get("allow_public_suffix", "no")),
+        columns=parse_columns(columns) if columns else None,
     )
-
-
-@contextmanager
-def open_source(path: Path) -> Iterator[Reading]:
-    """Open a list file, also one in UTF-16.   Raises BadList, without the path, where it cannot be read or is too
-    large."""
-    try:
-        file = path.open("rb", buffering=2**20)
-    except OSError as exc:
-        raise BadList(f"{exc.strerror}; not read; look at the path and its permissions") from exc
-    with file:
-        if path.stat().st_size > MAX_FILE_OCTETS:
-            raise BadList(f"larger than {MAX_FILE_OCTETS >> 20} MiB; not read; split it into several lists")
-        mark = file.read(2)
-        file.seek(0)
-        if mark in UTF16_MARKS:
-            text = io.TextIOWrapper(file, "utf-16", "replace", newline="\n")
-            yield Reading((line.encode("utf-8", "replace") for line in text), file)
-        else:
-            yield Reading(file, file)
 
 
 def _split(text: str) -> tuple[str, dict[str, str]]:
@@ -137,14 +133,26 @@ def _id_from(path: Path) -> str:
 def _format_from(path: Path | None) -> str:
     if path is None:
         return "plain"
-    return "hosts" if path.name == "hosts" else SUFFIXES.get(path.suffix.lower(), "plain")
+    if path.is_dir():
+        return "misp" if (path / MANIFEST).exists() else "ut1"
+    name = Path(path.stem) if path.suffix.lower() in COMPRESSED else path
+    found = "hosts" if name.name == "hosts" else SUFFIXES.get(name.suffix.lower(), "plain")
+    return _json_format(path) if found == "native" else found
+
+
+def _json_format(path: Path) -> str:
+    """The format of a .json by its head; native where it cannot be read (which reading it then says)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(JSON_HEAD_OCTETS).decode("utf-8", "replace")
+    except OSError:
+        return "native"
+    return next((each for each, marks in JSON_MARKS.items() if any(mark in head for mark in marks)), "native")
 
 
 def _tier_from(list_format: str, category: int) -> str:
-    """A category list is a category's; a spreadsheet is a regulator's; anything else is the operator's own."""
-    if category:
-        return "category"
-    return "order" if list_format == "csv" else "security"
+    """A category list is a category's; a spreadsheet is a regulator's; most else is the operator's own."""
+    return "category" if category else FORMAT_TIERS.get(list_format, "security")
 
 
 def _one_of(where: str, key: str, value: str, known: Iterable[str]) -> str:

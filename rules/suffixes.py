@@ -23,7 +23,7 @@ class PublicSuffixes:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._reasons: dict[bytes, str] = {}
-        self._children: dict[bytes, str] = {_ROOT: ICANN_SUFFIX}    # every direct child is a suffix: `*.ck`
+        self._children: dict[bytes, str] = {}       # every direct child is a suffix: `*.ck`
         self._exceptions: set[bytes] = set()                        # `!www.ck`
         reason = ICANN_SUFFIX
         for line in lines:
@@ -33,9 +33,21 @@ class PublicSuffixes:
             elif rule and not rule.startswith("//"):
                 self._add(rule, reason)
 
+    @property
+    def names(self) -> frozenset[bytes]:
+        """The names that are suffixes by themselves."""
+        return frozenset(self._reasons)
+
+    @property
+    def parents(self) -> frozenset[bytes]:
+        """The names whose direct children are suffixes, but for exceptions."""
+        return frozenset(self._children)
+
     def _add(self, rule: str, reason: str) -> None:
         if rule.startswith("!"):
             self._exceptions.add(canonical_wire(rule[1:]))
+        elif rule == "*":
+            self._children[_ROOT] = reason
         elif rule.startswith("*."):
             self._children[canonical_wire(rule[2:])] = reason
         else:
@@ -47,8 +59,11 @@ class PublicSuffixes:
         return None if reason is None or wire in self._exceptions else reason
 
 
+NO_SUFFIXES = PublicSuffixes([])
+
+
 @cache
 def public_suffixes() -> PublicSuffixes:
     """The list that is installed.   Cost: some 50 ms once."""
     with Path(PSLFILE).open(encoding="utf-8") as file:
-        return PublicSuffixes(file)
+        return PublicSuffixes(["*", *file])     # also a top-level domain that nobody has told the list's makers of

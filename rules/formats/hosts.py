@@ -31,14 +31,14 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
             try:
                 wire = canonical_octets(words[1])
             except BadName:
-                yield from _read_line(number, line, default_mode)
+                yield from read_line(number, line, default_mode)
             else:
                 yield Rule(wire, default_mode, no_action, number)
         elif words:
-            yield from _read_line(number, line, default_mode)
+            yield from read_line(number, line, default_mode)
 
 
-def _read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | Skipped]:
+def read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | Skipped]:
     """Read a line of any number of names, or a comment, or nothing that can be read."""
     fault = fault_of(line)
     if fault is not None:
@@ -64,7 +64,7 @@ def _read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | Skipped]
 
 def _fault_of_words(words: list[bytes], names: list[bytes]) -> str | None:
     """Why the whole line says nothing; None where it may."""
-    if words[0] not in NOWHERE and not _is_address(words[0]):
+    if words[0] not in NOWHERE and not is_address(words[0]):
         return NO_ADDRESS
     if len(words) == 1:
         return NO_NAMES
@@ -73,6 +73,6 @@ def _fault_of_words(words: list[bytes], names: list[bytes]) -> str | None:
     return None
 
 
-def _is_address(word: bytes) -> bool:
+def is_address(word: bytes) -> bool:
     """Whether a word looks like an address; a name never holds a colon nor ends in a digit-only label."""
     return b":" in word or word.rpartition(b".")[2].isdigit()

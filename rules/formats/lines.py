@@ -29,25 +29,40 @@ def open_list(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in rest:
         head.append(line.removeprefix(UTF8_MARK) if not head else line)
         if head[-1].strip():
-            _refuse_foreign(len(head), head[-1])
+            refuse_foreign(len(head), head[-1])
             break
     return itertools.chain(head, rest)
 
 
+def refuse_foreign(number: int, line: bytes) -> None:
+    """Raise BadList for a file that begins with `line` and is a page or in UTF-16."""
+    if line.startswith(UTF16_MARKS):
+        raise BadList(f"line {number}: the file is UTF-16; not read; save it as UTF-8")
+    if line.lstrip()[:16].lower().startswith(HTML_STARTS):
+        raise BadList(f"line {number}: a web page instead of a list; not read; look at what the source delivers")
+
+
 def join_lines(lines: Iterator[tuple[int, bytes]], opens: Callable[[bytes], int], is_open: Callable[[int], bool],
-               most: int) -> Iterator[tuple[int, bytes]]:
+               most: int, mark: bytes = b"") -> Iterator[tuple[int, bytes]]:
     """Join (number, line) pairs that are one record, under the first one's number.
 
     opens     what a line adds to the record's balance;   is_open  whether a record of this balance goes on (0 never)
     most      lines that one record may take; a record that is open after them is given back line by line
+    mark      what every line holds that opens a record
     Cost: each line is weighed once."""
     weighed = ((number, line, opens(line)) for number, line in lines)
     waiting: deque[tuple[int, bytes, int]] = deque()
     while True:
-        first = waiting.popleft() if waiting else next(weighed, None)
-        if first is None:
-            return
-        number, line, balance = first
+        if waiting:
+            number, line, balance = waiting.popleft()
+        else:
+            for number, line in lines:      # nearly every line is a record, and comes no farther than here
+                balance = opens(line) if mark in line else 0
+                if balance and is_open(balance):
+                    break
+                yield number, line
+            else:
+                return
         if not balance or not is_open(balance):
             yield number, line
             continue
@@ -71,14 +86,7 @@ def fault_of(line: bytes) -> tuple[int, str] | None:
         return MAX_LINE_OCTETS + 1, LINE_TOO_LONG
     if b"\0" in line:
         return line.index(b"\0") + 1, HAS_NUL
-    for mark in DIRECTION_MARKS:
+    for mark in DIRECTION_MARKS if not line.isascii() else ():
         if mark in line:
             return line.index(mark) + 1, HAS_DIRECTION_MARK
     return None
-
-
-def _refuse_foreign(number: int, line: bytes) -> None:
-    if line.startswith(UTF16_MARKS):
-        raise BadList(f"line {number}: the file is UTF-16; not read; save it as UTF-8")
-    if line.lstrip()[:16].lower().startswith(HTML_STARTS):
-        raise BadList(f"line {number}: a web page instead of a list; not read; look at what the source delivers")

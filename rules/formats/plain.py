@@ -1,33 +1,41 @@
-"""One name a line.
+"""One name or URL a line.
 
-`#` begins a comment; `*.name` and `.name` mean the subtree; a bare name means what the source's `match` says.
+`#` begins a comment; `*.name` and `.name` mean the subtree; a bare name means what the source's `match` says.  A URL
+with a path, a query or a port means itself alone, with `/*` at its end every path below.
 """
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Action, Mode
 from rules.canonical import canonical_octets
 from rules.errors import BadName
+from rules.formats.addresses import rule_of_cell
 from rules.formats.lines import fault_of, open_list
-from rules.rule import Rule, Skipped, skipped
-
-IS_URL = "is a URL in a list of names: read the list with format=csv"
+from rules.rule import Rule, Skipped, UrlRule, skipped
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
-    """Read a list of names, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+    """Read a list, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
+    return read_lines(lines, default_mode, Mode.EXACT)
+
+
+def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+    """The same for lists that mean their URLs otherwise.   mode  of a bare name;   url_mode  of a URL."""
     no_action = Action.NO_ACTION
     for number, line in enumerate(open_list(lines), 1):
         try:
             wire = canonical_octets(line.strip())
         except BadName:
-            item = _read_line(number, line, default_mode)
-            if item is not None:
-                yield item
+            pass    # read again below, as something else or for the reason
         else:
-            yield Rule(wire, default_mode, no_action, number)
+            if b":" not in line:    # a name with a port is narrower than the name
+                yield Rule(wire, mode, no_action, number)
+                continue
+        item = _read_line(number, line, mode, url_mode)
+        if item is not None:
+            yield item
 
 
-def _read_line(number: int, line: bytes, mode: Mode) -> Rule | Skipped | None:
+def _read_line(number: int, line: bytes, mode: Mode, url_mode: Mode) -> Rule | UrlRule | Skipped | None:
     """Read a line that is not just a name; None for a comment."""
     fault = fault_of(line)
     if fault is not None:
@@ -35,12 +43,7 @@ def _read_line(number: int, line: bytes, mode: Mode) -> Rule | Skipped | None:
     text = line.partition(b"#")[0].strip()
     if not text:
         return None
-    name = text
-    if text.startswith((b"*.", b".")):
-        name = text.removeprefix(b"*").removeprefix(b".")
-        mode = Mode.SUBTREE
     try:
-        return Rule(canonical_octets(name), mode, Action.NO_ACTION, number)
+        return rule_of_cell(text.decode("utf-8", "surrogateescape"), mode, url_mode, number)
     except BadName as exc:
-        reason = IS_URL if b"://" in text else exc.reason
-        return skipped(number, line.index(text) + 1, line, reason)
+        return skipped(number, line.index(text) + 1, line, exc.reason)

@@ -1,19 +1,22 @@
-"""Response policy zones as master files: QNAME triggers and the actions that need no data.
+"""Response policy zones as master files: QNAME triggers with every action.
 
 `d CNAME .` NXDOMAIN · `CNAME *.` NODATA · `CNAME rpz-passthru.` · `CNAME rpz-drop.` · `CNAME rpz-tcp-only.` ·
-`*.d` what is below d.  SOA, NS and directives are read and say nothing; triggers by address or name server and local
-data are reported.  A record over several lines (parentheses) stands at its first line.
+any other data: local data, see rules.localdata · `*.d` what is below d.  SOA, NS, directives and a signer's records say
+nothing; triggers by address or name server, and targets that begin with an asterisk, are reported.
 
-Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.
-Source: draft-vixie-dnsop-dns-rpz §4, §5; RFC 1035 §5.
+Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.  The
+records of one owner that stand together are one rule; those that stand apart are reported, never answered in part
+unseen.  A record over several lines (parentheses) stands at its first line.
+Source: draft-vixie-dnsop-dns-rpz §3, §4, §5; RFC 1035 §5.
 """
-import re
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Action, Mode
 from rules.canonical import canonical_octets
 from rules.errors import BadName
 from rules.formats.lines import fault_of, join_lines, open_list
+from rules.formats.masterfile import Record, count_open, parse_ttl, read_record, split_words
+from rules.localdata import Gatherer, record_octets
 from rules.rule import Rule, Skipped, skipped
 
 ACTIONS = {
@@ -24,45 +27,92 @@ ACTIONS = {
     b"rpz-tcp-only.": Action.TCP_ONLY,
 }
 OTHER_TRIGGERS = (b"rpz-ip", b"rpz-client-ip", b"rpz-nsdname", b"rpz-nsip")
-SILENT_TYPES = frozenset({b"SOA", b"NS"})
+OTHER_TRIGGER_TAILS = tuple(bytes([len(label)]) + label + b"\0" for label in OTHER_TRIGGERS)    # in wire form
+# what makes a zone of a list, and what a signer adds to it
+SILENT_TYPES = frozenset({b"SOA", b"NS", b"RRSIG", b"NSEC", b"NSEC3", b"NSEC3PARAM", b"DNSKEY", b"CDS", b"CDNSKEY",
+                          b"ZONEMD"})
+ORDINARY_TYPES = (b"CNAME", b"A", b"AAAA")
+SPACE, DOT = b" ."
 MAX_RECORD_LINES = 64       # in parentheses; a SOA takes seven
+DEFAULT_TTL_S = 60          # of local data in a zone that says nothing: the most that a block's answer lives
 
 OTHER_TRIGGER = "a trigger by address or name server is not supported"
-LOCAL_DATA = "local data is not supported in this version"
 OUTSIDE = "the owner lies outside of the zone"
 EVERY_NAME = "the rule covers every name"
 NO_RECORD = "is no record of a zone file"
 BAD_DIRECTIVE = "a directive that is not supported"
 UNCLOSED = "a parenthesis is not closed"
 
-_SIMPLE = re.compile(rb"([^\s;\"()$@]+)[ \t]+(?:(?:\d+|IN)[ \t]+){0,2}CNAME[ \t]+([^\s;\"()]+)\s*", re.IGNORECASE)
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s;"()]+|[()]|(;.*)')
-# Possessive: digits that a unit may follow or not can be grouped in 2**n ways, and a hostile line would try them all.
-_TTL_OR_CLASS = re.compile(rb"(?:\d++[SMHDW]?+)++|IN|CH|HS|ANY", re.IGNORECASE)
-
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
     """Read a zone file, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     zone = _Zone(default_mode)
-    for number, line in join_lines(enumerate(open_list(lines), 1), _parentheses, _is_positive, MAX_RECORD_LINES):
-        simple = _SIMPLE.fullmatch(line)
-        if simple:
-            zone.owner = simple[1]
-            yield zone.rule(number, line, simple[1], simple[2])
-        elif line.strip():
+    numbered = enumerate(open_list(lines), 1)
+    for number, line in join_lines(numbered, count_open, _is_positive, MAX_RECORD_LINES, b"("):
+        words = line.split()
+        if not words:
+            continue
+        item: Rule | Skipped | None
+        try:
+            item = zone.read_ordinary(number, line, words)
+        except BadName:     # no ordinary line, or a faulty one
             item = _read_record(zone, number, line)
-            if item is not None:
-                yield item
+        if item is not None:
+            yield item
+    last = zone.gatherer.finish()
+    if last is not None:
+        yield last
 
 
 class _Zone:
-    """What one line of a zone file leaves to the next: origin, owner, apex."""
+    """What one line of a zone file leaves to the next: origin, owner, apex, TTL, an owner's records so far."""
 
     def __init__(self, default_mode: Mode) -> None:
         self.mode = default_mode
         self.origin = b""       # absolute, lower case, without the last dot
         self.apex: bytes | None = None
         self.owner = b""        # as written
+        self.ttl_s = DEFAULT_TTL_S
+        self.gatherer = Gatherer()
+        self._tail = b"."       # what an absolute owner ends with
+        self._is_at_apex = True     # a relative owner is a trigger
+
+    def read_ordinary(self, number: int, line: bytes, words: list[bytes]) -> Rule | None:
+        """Read a record as nearly all are: `d [TTL] [IN] CNAME target`, or an address; see _read_policy().
+
+        words   of the line.   Raises BadName for any other line, and any fault."""
+        owner = words[0]
+        n_words = len(words)
+        if not 3 <= n_words <= 5 or line[0] <= SPACE or (n_words > 3 and not _are_ttl_and_class(words[1:-2])):
+            raise BadName(NO_RECORD)
+        name = owner
+        if owner[-1] == DOT:
+            if not owner.endswith(self._tail):
+                raise BadName(OUTSIDE)
+            name = owner[:-len(self._tail)]
+        elif not self._is_at_apex:
+            raise BadName(NO_RECORD)
+        mode = self.mode
+        if name[:2] == b"*.":
+            mode, name = Mode.BELOW, name[2:]
+        wire = canonical_octets(name)
+        if b"rpz-" in wire and wire.endswith(OTHER_TRIGGER_TAILS):
+            raise BadName(OTHER_TRIGGER)
+        action = ACTIONS.get(words[-1])
+        if action is not None and words[-2] == b"CNAME":
+            self.owner = owner
+            return Rule(wire, mode, action, number)
+        return self._add_ordinary((wire, mode), number, words)
+
+    def _add_ordinary(self, key: tuple[bytes, Mode], number: int, words: list[bytes]) -> Rule | None:
+        owner, rtype, target = words[0], words[-2], words[-1]
+        is_action = rtype == b"CNAME" and _action_of(self, self.trigger(owner) or b"", (target,)) is not None
+        if rtype not in ORDINARY_TYPES or is_action:
+            raise BadName(NO_RECORD)
+        ttl_s = parse_ttl(words[1]) if len(words) > 3 and words[1] != b"IN" else self.ttl_s
+        rule = self.gatherer.add(*key, number, record_octets(rtype, ttl_s, (target,), self.origin))
+        self.owner = owner
+        return rule
 
     def absolute(self, name: bytes) -> bytes:
         """Complete a name with the origin; without the last dot, lower case."""
@@ -73,9 +123,15 @@ class _Zone:
         return (name + b"." + self.origin if self.origin else name).lower()
 
     def set_origin(self, name: bytes) -> None:
+        """Obey $ORIGIN; the first one is the apex until a SOA comes."""
         self.origin = self.absolute(name)
-        if self.apex is None:
-            self.apex = self.origin
+        self.set_apex(self.origin if self.apex is None else self.apex)
+
+    def set_apex(self, apex: bytes) -> None:
+        """Say where the zone begins.   apex  absolute, without the last dot."""
+        self.apex = apex
+        self._tail = b"." + apex + b"." if apex else b"."
+        self._is_at_apex = self.origin == apex
 
     def trigger(self, owner: bytes) -> bytes | None:
         """The owner without the zone's apex; None where it lies outside."""
@@ -86,65 +142,77 @@ class _Zone:
             return name[:-len(self.apex) - 1]
         return b"" if name == self.apex else None
 
-    def rule(self, number: int, line: bytes, owner: bytes, target: bytes) -> Rule | Skipped:
-        """The rule of one CNAME record."""
-        column = _column(line, owner)
-        trigger = self.trigger(owner)
-        if trigger is None:
-            return skipped(number, column, line, OUTSIDE)
-        if trigger.endswith(OTHER_TRIGGERS) and trigger.rpartition(b".")[2] in OTHER_TRIGGERS:
-            return skipped(number, column, line, OTHER_TRIGGER)
-        action = ACTIONS.get(target.lower())
-        # the draft's first edition wrote PASSTHRU as a name that is its own alias
-        if action is None and self.absolute(target) == trigger:
-            action = Action.PASSTHRU
-        if action is None:
-            return skipped(number, _column(line, target), line, LOCAL_DATA)
+    def key_of(self, trigger: bytes) -> tuple[bytes, Mode]:
+        """Name and mode of a trigger.   Raises BadName with the reason where it is none, or none of ours."""
+        if trigger.rpartition(b".")[2] in OTHER_TRIGGERS:
+            raise BadName(OTHER_TRIGGER)
         if trigger in (b"", b"*"):
-            return skipped(number, column, line, EVERY_NAME)
-        mode, name = (Mode.BELOW, trigger[2:]) if trigger.startswith(b"*.") else (self.mode, trigger)
-        try:
-            return Rule(canonical_octets(name), mode, action, number)
-        except BadName as exc:
-            return skipped(number, column, line, exc.reason)
+            raise BadName(EVERY_NAME)
+        if trigger.startswith(b"*."):
+            return canonical_octets(trigger[2:]), Mode.BELOW
+        return canonical_octets(trigger), self.mode
+
+
+def _are_ttl_and_class(words: list[bytes]) -> bool:
+    """Whether one or two words are a TTL, IN, or both in this order."""
+    return words == [b"IN"] or (words[0].isdigit() and words[1:] in ([], [b"IN"]))
 
 
 def _read_record(zone: _Zone, number: int, line: bytes) -> Rule | Skipped | None:
-    """Read anything but a plain CNAME line: directives, comments, inherited owners, parentheses, other types."""
+    """Read anything but an ordinary line: directives, comments, inherited owners, parentheses, other types."""
     fault = fault_of(line)
     if fault is not None:
         return skipped(number, fault[0], line, fault[1])
-    if _parentheses(line) > 0:
+    if count_open(line) > 0:
         return skipped(number, _column(line, b"("), line, UNCLOSED)
-    words = _words(line)
+    words = split_words(line)
     if words is None:
         return skipped(number, 1, line, NO_RECORD)
-    words = [word for word in words if word not in (b"(", b")")]
     if not words:
         return None
     if words[0].startswith(b"$"):
         return _read_directive(zone, number, line, words)
     if line[:1] not in (b" ", b"\t"):
         zone.owner = words.pop(0)
-    while words and _TTL_OR_CLASS.fullmatch(words[0]):
-        words.pop(0)
     return _read_data(zone, number, line, words)
 
 
 def _read_data(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | Skipped | None:
-    """Read type and data of a record; its owner stands in the zone."""
-    rtype = words[0].upper() if words else b""
-    if len(words) < 2 or not zone.owner or not rtype[:1].isalpha():
+    """Read a record behind its owner, which stands in the zone."""
+    record = read_record(words, zone.ttl_s)
+    if record is None or not zone.owner:
         return skipped(number, 1, line, NO_RECORD)
-    if rtype == b"SOA":
-        zone.apex = zone.absolute(zone.owner)
-    if rtype in SILENT_TYPES:
+    if record.rtype == b"SOA":
+        zone.set_apex(zone.absolute(zone.owner))
+    if record.rtype in SILENT_TYPES:
         return None
-    if rtype != b"CNAME":
-        return skipped(number, _column(line, words[0]), line, LOCAL_DATA)
-    if len(words) != 2:
-        return skipped(number, 1, line, NO_RECORD)
-    return zone.rule(number, line, zone.owner, words[1])
+    return _read_policy(zone, number, line, record)
+
+
+def _read_policy(zone: _Zone, number: int, line: bytes, record: Record) -> Rule | Skipped | None:
+    """Read what a record says of its owner; one of local data may give the rule of the owner before."""
+    at = zone.owner
+    trigger = zone.trigger(zone.owner)
+    if trigger is None:
+        return skipped(number, _column(line, at), line, OUTSIDE)
+    try:
+        wire, mode = zone.key_of(trigger)
+        at = record.words[0]
+        action = _action_of(zone, trigger, record.words) if record.rtype == b"CNAME" else None
+        if action is not None:
+            return Rule(wire, mode, action, number)
+        return zone.gatherer.add(wire, mode, number, record_octets(*record, zone.origin))
+    except BadName as exc:
+        return skipped(number, _column(line, at), line, exc.reason)
+
+
+def _action_of(zone: _Zone, trigger: bytes, words: tuple[bytes, ...]) -> Action | None:
+    """The action that a CNAME stands for; None where it is local data."""
+    action = ACTIONS.get(words[0].lower()) if len(words) == 1 else None
+    # the draft's first edition wrote PASSTHRU as a name that is its own alias
+    if action is None and len(words) == 1 and zone.absolute(words[0]) == trigger:
+        return Action.PASSTHRU
+    return action
 
 
 def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Skipped | None:
@@ -152,7 +220,8 @@ def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -
     if directive == b"$ORIGIN" and len(words) == 2:
         zone.set_origin(words[1])
         return None
-    if directive == b"$TTL":
+    if directive == b"$TTL" and len(words) == 2:
+        zone.ttl_s = parse_ttl(words[1])
         return None
     return skipped(number, _column(line, words[0]), line, BAD_DIRECTIVE)
 
@@ -160,32 +229,6 @@ def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -
 def _column(line: bytes, word: bytes) -> int:
     """Where a word stands; 1 for an owner that an earlier line has given."""
     return max(line.find(word), 0) + 1
-
-
-def _words(line: bytes) -> list[bytes] | None:
-    """Split one line; None where a quote is not closed."""
-    words = []
-    at = 0
-    text = line.rstrip()
-    while at < len(text):
-        if text[at:at + 1].isspace():
-            at += 1
-            continue
-        found = _TOKENS.match(text, at)
-        if found is None:
-            return None
-        if found[1] is None:
-            words.append(found[0])
-        at = found.end()
-    return words
-
-
-def _parentheses(line: bytes) -> int:
-    """How many parentheses a line leaves open."""
-    if b"(" not in line and b")" not in line:
-        return 0
-    words = _words(line) or []
-    return words.count(b"(") - words.count(b")")
 
 
 def _is_positive(n_open: int) -> bool:

@@ -1,10 +1,14 @@
+import random
 import string
+import unicodedata
 
+import idna
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from rules.canonical import canonical_name, canonical_octets, canonical_wire
+from fastpath.name import from_wire
+from rules.canonical import MAX_SPELLING, canonical_name, canonical_octets, canonical_wire
 from rules.errors import BadName
 
 LABELS = st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=63)
@@ -50,7 +54,10 @@ def test_an_address_in_any_spelling_is_no_name(address: str) -> None:
      ("[bad.example", "holds a character"), ("bad.example:http", "has a port"), ("bad.example:65536", "has a port"),
      ("bad.example:１", "has a port"), ("a" * 64 + ".example", "has a label longer"),
      ("a." * 124 + "example", "is longer than 253"), ("bad.example.123", "ends in a number"),
-     ("\ud800.example", "is no valid international name"), ("bad：80.example", "holds a character")],
+     ("\ud800.example", "is no valid international name"), ("bad：80.example", "holds a character"),
+     ("xn--bücher.example", "is no valid international name"), ("Ｘn--é.example", "is no valid international name"),
+     ("é" * 300 + ".example", "has a label longer"), ("é" * (MAX_SPELLING + 1), "is longer than 253"),
+     ("a" * (MAX_SPELLING + 1), "is longer than 253")],
 )
 def test_what_is_no_name_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(BadName, match=reason):
@@ -100,3 +107,87 @@ def test_letter_case_final_dot_and_port_never_matter(name: str, draw: object, en
     spelled = "".join(draw.choice((c.upper(), c.lower())) for c in name)  # type: ignore[attr-defined]
 
     assert canonical_name(spelled + end) == name
+
+
+# ------------------------------------------------------------------------------------------------ spellings of a name
+
+IDEOGRAPHIC_DOTS = "。．｡"
+SOFT_HYPHEN = "\u00ad"
+FULL_WIDTH = {c: chr(ord(c) + 0xFEE0) for c in map(chr, range(0x21, 0x7F))}
+# of the scripts that lists are written in: Latin with marks, Greek, Cyrillic, Arabic and Urdu, Devanagari, Hangul
+LETTERS = st.characters(categories=["Ll", "Lo", "Mn"], min_codepoint=0xC0, max_codepoint=0xD7A3)
+U_LABELS = st.text(LETTERS, min_size=1, max_size=12)
+
+
+def respelled(name: str, draw: random.Random) -> str:
+    """Another spelling of a canonical name."""
+    chars = []
+    for c in name:
+        if c == ".":
+            chars.append(draw.choice([c, *IDEOGRAPHIC_DOTS]))
+            continue
+        upper = c.upper() if c.upper().lower() == c else c
+        chars.append(draw.choice([c, upper, FULL_WIDTH.get(c, c), FULL_WIDTH.get(upper, c), c + SOFT_HYPHEN]))
+    end = draw.choice(["", ".", *IDEOGRAPHIC_DOTS]) + draw.choice(["", ":443"])
+    return unicodedata.normalize(draw.choice(["NFC", "NFD"]), "".join(chars)) + end
+
+
+def u_form(a_form: str) -> str:
+    """The name with its A-labels decoded."""
+    labels = a_form.split(".")
+    return ".".join(a[4:].encode().decode("punycode") if a.startswith("xn--") else a for a in labels)
+
+
+@given(NAMES, st.randoms(use_true_random=False))
+def test_every_spelling_of_an_ascii_name_is_that_name(name: str, draw: random.Random) -> None:
+    assume(not name.startswith("xn--"))
+    assert canonical_name(respelled(name, draw)) == name
+
+
+@given(U_LABELS, st.randoms(use_true_random=False))
+@example("bücher", random.Random(1))
+@example("پاکستان", random.Random(1))
+@example("한국", random.Random(1))
+def test_every_spelling_of_an_international_name_is_its_a_form(label: str, draw: random.Random) -> None:
+    try:
+        a_form = canonical_name(label + ".example")
+    except BadName:
+        assume(False)
+    assert canonical_name(a_form) == a_form
+    assert canonical_name(respelled(u_form(a_form), draw)) == a_form
+    assert canonical_name(a_form.upper() + ".:80") == a_form
+
+
+@given(U_LABELS)
+def test_what_idna_2008_allows_gets_the_a_form_that_it_gives(label: str) -> None:
+    try:
+        expected = idna.encode(label + ".example", uts46=True).decode("ascii")
+    except idna.IDNAError:
+        assume(False)
+    assert canonical_name(label + ".example") == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [("xn--abc-", "stands for ASCII"), ("xn--a", "decodes to nothing"), ("xn--", "is empty behind its mark"),
+     ("xn--99999999", "overflows"), ("xn--bcher-2pa", "stands for a capital letter, which UTS 46 maps"),
+     ("xn--ni7c", "stands for a full-width letter, which UTS 46 maps")],
+)
+def test_a_fake_a_label_is_a_name_of_its_own_as_it_is_in_dns(label: str, why: str) -> None:
+    name = label + ".example"
+
+    assert canonical_name(name) == name, why
+    assert canonical_name(name.upper()) == name
+    assert canonical_name("bücher." + name) == "xn--bcher-kva." + name
+
+
+@given(U_LABELS)
+@example("bücher")
+def test_a_question_on_the_wire_holds_the_octets_that_the_list_line_became(label: str) -> None:
+    try:
+        listed = canonical_octets(f"{label}.example".encode())
+    except BadName:
+        assume(False)
+    asked, _after = from_wire(listed.upper().replace(b"\x07EXAMPLE", b"\x07eXaMpLe"), 0)
+
+    assert asked == listed

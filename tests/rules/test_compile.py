@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,12 +9,16 @@ import pytest
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
+from fastpath.origins import Origins
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode
 from rules.canary import CANARY_EVERY
+from rules.canonical import LABEL_TOO_LONG
 from rules.compile import compile_sources
 from rules.errors import BadList
+from rules.formats.lines import HAS_NUL
 from rules.protected import PROTECTED, Protected
+from rules.report import report_as_json
 from rules.rule import Rule
 from rules.source import Source, parse_source
 from rules.suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
@@ -144,3 +152,151 @@ def test_a_source_that_is_no_list_leaves_no_image(tmp_path: Path, text: str | No
         compile_sources([good, bad], tmp_path, KEY, 1)
 
     assert list(tmp_path.glob("names-*")) == []
+
+
+def test_equal_sources_give_equal_octets_in_any_process(tmp_path: Path) -> None:
+    rows = "".join(f"{i},http://n{i % 700}.example/{'' if i % 3 else f'page{i}'},L/{i % 9}\n" for i in range(3000))
+    (tmp_path / "pta.csv").write_text("S.No,URL,Letter No\n" + rows)
+    program = """if True:
+        import hashlib, pathlib, sys
+        from rules.compile import compile_sources
+        from rules.source import parse_source
+        out = pathlib.Path(sys.argv[1])
+        out.mkdir()
+        number = lambda source, ref: int(ref.removeprefix("L/"))
+        compile_sources([parse_source(sys.argv[2])], out, bytes(16), 1, number_order=number)
+        print([(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in sorted(out.iterdir())])
+    """
+
+    def run(seed: str) -> str:
+        command = [sys.executable, "-c", program, str(tmp_path / seed), str(tmp_path / "pta.csv")]
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
+        return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+
+    assert run("1") == run("2") != ""
+
+
+def test_every_entry_can_be_traced_to_its_line(tmp_path: Path) -> None:
+    report = compile_sources([source(tmp_path, "x.txt", "a.example\n\nwww.a.example\n")], tmp_path, KEY, 3)
+
+    origins = Origins(open_image(report.origins_path, ImageKind.ORIGINS))
+    assert [(o.list, o.rule, o.line) for o in origins.of(to_wire(b"www.a.example"))] == [
+        ("x", "www.a.example", 3), ("x", "a.example", 1),
+    ]
+    assert report.sources[0].names.folded == 1
+
+
+def test_only_lists_that_no_delta_changes_are_folded(tmp_path: Path) -> None:
+    names = ["a.example", "www.a.example"]
+    live = {"orders": [Rule(to_wire(name.encode()), Mode.SUBTREE, Action.NO_ACTION, 0) for name in names]}
+
+    report = compile_sources(
+        [Source("orders", None), source(tmp_path, "x.txt", "\n".join(names))], tmp_path, KEY, 1, live=live)
+
+    assert [told.names.folded for told in report.sources] == [0, 1]
+
+
+def test_urls_go_to_an_image_of_their_own(tmp_path: Path) -> None:
+    rows = "URL\nhttp://a.example/page\nhttp://a.example/\nhttps://a.example/page#x\n"
+
+    report = compile_sources([source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 4)
+
+    assert report.urls_path == tmp_path / "urls-4.img"
+    assert (report.n_urls, report.n_names, report.n_rules) == (1, 1, 3)
+    assert report.urls_bytes == report.urls_path.stat().st_size
+    assert report.sources[0].enforceability == {
+        "enforced": 1, "enforced_http_only": 1, "not_enforceable_at_this_layer": 0, "refused_protected": 0,
+        "pending_review": 0, "invalid": 0, "duplicate": 1, "withdrawn": 0, "expired": 0}
+    tables = TableSet(open_image(report.path, ImageKind.NAMES), urls=open_image(report.urls_path, ImageKind.URLS))
+    assert tables.decide_url(to_wire(b"a.example"), b"a.example/page", None, 0).list == "pta"
+
+
+def test_a_page_of_a_protected_name_may_be_ordered_blocked(tmp_path: Path) -> None:
+    rows = "URL\nhttp://encyclopedia.example/page\nhttp://encyclopedia.example/\n"
+
+    report = compile_sources(
+        [source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 1, protected=Protected(["encyclopedia.example"]))
+
+    assert (report.n_urls, report.n_names) == (1, 0)
+    assert report.sources[0].skipped == {PROTECTED: 1}
+
+
+# --------------------------------------------------------------------------------------------------------- bad input
+
+JUNK = [
+    b"\0\0\0\n", b"\xff\xfe\x00x\n", b"=cmd|'/c calc'!A0\n", b"a..b\n", b"x" * 70 + b".example\n",
+    b"evil\xe2\x80\xaeexample\n", b"192.0.2.1\n", b"a b c d\n", b"http://[::1/\n", b"<td>name</td>\n", b"-\n",
+    "é".encode() * 3000 + b"\n", b"*.*.*\n", b'"never closed\n', b"%zz.example/\n", b"(\n", b"||^$important\n",
+]
+
+
+def junk(path: Path, n_lines: int) -> Path:
+    """A file of lines that no list holds, each but for its number's digits one of JUNK."""
+    with path.open("wb") as file:
+        file.write(b"first.example\n")
+        file.writelines(JUNK[i % len(JUNK)] if i % 3 else b"%d,,,%d..\n" % (i, i) for i in range(n_lines))
+    return path
+
+
+@pytest.mark.parametrize("list_format", ["plain", "hosts", "rpz", "csv"])
+def test_junk_is_counted_and_the_report_stays_small(tmp_path: Path, list_format: str) -> None:
+    path = junk(tmp_path / "junk.txt", 50_000)
+
+    report = compile_sources([parse_source(f"{path},format={list_format}")], tmp_path, KEY, 1)
+
+    said = json.dumps(report_as_json(report))
+    assert report.n_rules + report.n_skipped > 40_000
+    assert report.sources[0].enforceability["invalid"] > 40_000
+    assert len(said) < 200_000
+    assert said.isascii() and "\\u202e" not in said.replace("\\\\u202e", "")
+
+
+def test_the_first_of_each_kind_of_junk_is_shown_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(b"a.example\nb\0.example\nc.example\n" + b"x" * 300)
+
+    report = compile_sources([parse_source(str(tmp_path / "x.txt"))], tmp_path, KEY, 1)
+
+    assert [(s.line, s.column, s.reason) for kept in report.sources[0].samples.values() for s in kept] == [
+        (2, 2, HAS_NUL), (4, 1, LABEL_TOO_LONG)]
+
+
+def test_a_list_that_is_cut_within_a_line_gives_what_stands_before(tmp_path: Path) -> None:
+    whole = "".join(f"0.0.0.0 n{i}.example\n" for i in range(1000))
+
+    report = compile_sources([source(tmp_path, "hosts", whole[: len(whole) // 2])], tmp_path, KEY, 1)
+
+    assert 480 < report.n_rules < 520
+
+
+def test_an_empty_list_is_an_image_of_nothing(tmp_path: Path) -> None:
+    report = compile_sources([source(tmp_path, "x.txt", "")], tmp_path, KEY, 1)
+
+    assert (report.n_rules, report.n_skipped, report.n_names) == (0, 0, 0)
+    assert matches(report.path, "a.example") == []
+
+
+@pytest.mark.long
+def test_ten_million_lines_of_junk_stay_within_a_gibibyte(tmp_path: Path) -> None:
+    path = junk(tmp_path / "junk.txt", 1_000_000)
+    with path.open("rb") as first, (tmp_path / "ten.txt").open("wb") as ten:
+        for _ in range(10):
+            first.seek(0)
+            ten.writelines(line for line in first if len(line) < 100)
+    program = """if True:
+        import json, pathlib, resource, sys
+        from rules.compile import compile_sources
+        from rules.report import report_as_json
+        from rules.source import parse_source
+        path = pathlib.Path(sys.argv[1])
+        report = compile_sources([parse_source(str(path))], path.parent, bytes(16), 1)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        print(json.dumps([report.n_skipped, peak, len(json.dumps(report_as_json(report)))]))
+    """
+
+    told = subprocess.run([sys.executable, "-c", program, str(tmp_path / "ten.txt")], check=True, capture_output=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+
+    n_skipped, peak_mib, said_octets = json.loads(told.stdout)
+    assert n_skipped > 9_000_000
+    assert peak_mib < 1024
+    assert said_octets < 200_000

@@ -8,9 +8,10 @@ from support.images import KEY, LISTS, NUMBER, Images
 from fastpath.image import Image, open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
+from fastpath.pack import NamesBuilder
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode
-from rules.delta import Changed, Entry, add_entries, remove_entries, write_delta
+from rules.delta import Changed, Entry, add_entries, put_entries, remove_entries, write_delta
 
 ORDERS, ADULT, CSAM = NUMBER["orders"], NUMBER["adult"], NUMBER["csam"]
 BAD = to_wire(b"bad.example")
@@ -112,3 +113,32 @@ def test_base_and_delta_hold_what_a_set_would_hold(
     for asked in NAMES:
         found = sorted((match.list, match.mode) for match in tables.matches(to_wire(asked.encode())))
         assert found == sorted((LISTS[number].id, mode) for name, number, mode in expected if name == asked)
+
+
+def test_the_local_data_of_an_entry_survives_a_change_of_another_list(images: Images, tmp_path: Path) -> None:
+    data = bytes.fromhex("0001 0000003c 0004 c6336407")
+    builder = NamesBuilder(KEY, LISTS)
+    builder.add(BAD, ADULT, Mode.EXACT, Action.LOCAL_DATA, 0, data)
+    with (tmp_path / "names-80.img").open("wb") as out:
+        builder.build(out, 80)
+    base = open_image(tmp_path / "names-80.img", ImageKind.NAMES)
+    changed: Changed = {}
+
+    put_entries(changed, TableSet(base).base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.EXACT, order=7)])
+    write_delta(changed, LISTS, KEY, tmp_path / "names-90.img", 90, 0)      # as a base, so that it can be asked alone
+
+    assert sorted(TableSet(open_image(tmp_path / "names-90.img", ImageKind.NAMES)).base_entries(BAD)) == [
+        (ORDERS, Mode.EXACT, Action.NO_ACTION, 7, b""), (ADULT, Mode.EXACT, Action.LOCAL_DATA, 0, data)]
+
+
+def test_a_list_holds_just_what_was_put_last(images: Images, tmp_path: Path) -> None:
+    base = images.names([("adult", "bad.example", Mode.SUBTREE), ("orders", "bad.example", Mode.EXACT, 255, 3)])
+    base_entries = TableSet(base).base_entries
+    changed: Changed = {}
+
+    put_entries(changed, base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.SUBTREE, order=7)])
+    assert held(with_delta(base, changed, tmp_path)) == [("orders", Mode.SUBTREE, 7), ("adult", Mode.SUBTREE, 0)]
+    put_entries(changed, base_entries, BAD, ORDERS, [])
+    assert held(with_delta(base, changed, tmp_path)) == [("adult", Mode.SUBTREE, 0)]
+    put_entries(changed, base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.EXACT, order=3)])
+    assert changed == {}

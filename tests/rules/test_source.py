@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from fastpath.verdict import Action, Mode, Tier
-from rules.errors import BadList, BadSource
-from rules.source import MAX_FILE_OCTETS, Source, open_source, parse_source
+from rules.errors import BadSource
+from rules.formats.columns import parse_columns
+from rules.source import Source, parse_source
 
 
 def test_a_file_alone_is_a_plain_list_of_the_operator_that_covers_subtrees() -> None:
@@ -63,26 +64,47 @@ def test_a_wrong_description_says_what_to_write(text: str, message: str) -> None
     assert message in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_a_bad_list(tmp_path: Path) -> None:
-    with pytest.raises(BadList, match=r"^No such file or dir.*; not read"), open_source(tmp_path / "none.txt"):
-        pass
+@pytest.mark.parametrize(
+    ("file", "list_format", "tier", "match"),
+    [("a.xlsx", "xlsx", Tier.ORDER, "subtree"), ("a.txt.xz", "plain", Tier.SECURITY, "subtree"),
+     ("a.csv.gz", "csv", Tier.ORDER, "subtree"), ("a.rpz.gz", "rpz", Tier.SECURITY, "as-written"),
+     ("hosts.xz", "hosts", Tier.SECURITY, "exact"), ("a.json", "native", Tier.SECURITY, "as-written")],
+)
+def test_a_compressed_file_is_what_its_name_says_inside(file: str, list_format: str, tier: Tier, match: str) -> None:
+    source = parse_source(file)
+
+    assert (source.format, source.tier, source.match) == (list_format, tier, match)
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "large.txt"
-    with path.open("wb") as file:
-        file.truncate(MAX_FILE_OCTETS + 1)
+@pytest.mark.parametrize(
+    ("text", "list_format"),
+    [('[{"RegisterPositionId": 1}]', "certpl"), ('{"type":"bundle","objects":[]}', "stix"), ('{"Event":{}}', "misp"),
+     ('{"format":"cf-list/1"}', "native"), ("", "native"), ("\xff", "native")],
+)
+def test_the_format_of_a_json_follows_from_its_head(tmp_path: Path, text: str, list_format: str) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text, encoding="latin-1")
 
-    with pytest.raises(BadList, match="larger than 256 MiB"), open_source(path):
-        pass
+    assert parse_source(str(path)).format == list_format
 
 
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
-def test_a_file_is_read_in_utf8_and_in_utf16(tmp_path: Path, encoding: str) -> None:
-    path = tmp_path / "list.txt"
-    path.write_bytes("\ufeffbad.example\r\nworse.example\n".encode(encoding))
+def test_a_folder_is_ut1_or_with_a_manifest_a_misp_feed(tmp_path: Path) -> None:
+    assert parse_source(str(tmp_path)).format == "ut1"
 
-    with open_source(path) as reading:
-        lines = [line.decode("utf-8-sig").strip() for line in reading.lines]
+    (tmp_path / "manifest.json").touch()
 
-    assert lines == ["bad.example", "worse.example"]
+    assert parse_source(str(tmp_path)).format == "misp"
+
+
+def test_a_list_of_the_cncpo_is_of_csam_and_confidential() -> None:
+    source = parse_source("x.csv,format=cncpo")
+
+    assert (source.tier, source.confidential) == (Tier.CSAM, True)
+
+
+def test_a_column_map_is_taken_for_tables_alone() -> None:
+    source = parse_source("x.csv,columns=url:1;type:2;added:3")
+
+    assert source.columns == parse_columns({"url": 1, "type": 2, "added": 3})
+    with pytest.raises(BadSource, match="columns of a list that is no table; not taken; write format=csv"):
+        parse_source("x.txt,columns=url:1")

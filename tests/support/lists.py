@@ -3,23 +3,28 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fastpath.name import to_text
 from fastpath.verdict import Action, Mode
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, Skipped, UrlRule
 
-IterRules = Callable[[Iterable[bytes], Mode], Iterator[Rule | Skipped]]
+Item = Rule | UrlRule | Skipped
+IterRules = Callable[[Iterable[bytes], Mode], Iterator[Item]]
 
 
-def items(iter_rules: IterRules, text: str | bytes, mode: Mode = Mode.SUBTREE) -> list[Rule | Skipped]:
+def items(iter_rules: IterRules, text: str | bytes, mode: Mode = Mode.SUBTREE) -> list[Item]:
     octets = text.encode() if isinstance(text, str) else text
     return list(iter_rules(octets.splitlines(keepends=True), mode))
 
 
-def rules(found: Iterable[Rule | Skipped]) -> list[tuple[str, Mode]]:
+def rules(found: Iterable[Item]) -> list[tuple[str, Mode]]:
     return [(to_text(item.wire), item.mode) for item in found if isinstance(item, Rule)]
 
 
-def actions(found: Iterable[Rule | Skipped]) -> list[tuple[str, Mode, Action]]:
+def urls(found: Iterable[Item]) -> list[tuple[str, Mode]]:
+    return [(item.url.decode("ascii"), item.mode) for item in found if isinstance(item, UrlRule)]
+
+
+def actions(found: Iterable[Item]) -> list[tuple[str, Mode, Action]]:
     return [(to_text(item.wire), item.mode, item.action) for item in found if isinstance(item, Rule)]
 
 
-def complaints(found: Iterable[Rule | Skipped]) -> list[tuple[int, int, str]]:
+def complaints(found: Iterable[Item]) -> list[tuple[int, int, str]]:
     return [(item.line, item.column, item.reason) for item in found if isinstance(item, Skipped)]

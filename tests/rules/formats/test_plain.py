@@ -3,8 +3,9 @@ from support.lists import complaints, items, rules
 
 from fastpath.verdict import Action, Mode
 from rules.errors import BadList
-from rules.formats.plain import IS_URL, iter_rules
-from rules.rule import Rule
+from rules.formats.addresses import BELOW_A_WILDCARD
+from rules.formats.plain import iter_rules
+from rules.rule import Rule, UrlRule
 
 
 def test_a_name_a_line_is_a_rule_with_its_line() -> None:
@@ -30,12 +31,28 @@ def test_one_bad_line_costs_only_itself() -> None:
 
     assert rules(found) == [("a.example", Mode.SUBTREE), ("d.example", Mode.SUBTREE)]
     assert complaints(found) == [
-        (2, 3, "holds a character that no host name may hold"), (4, 1, "is an address"), (5, 1, "is empty"),
+        (2, 3, "holds a character that no host name may hold"), (4, 1, "is an address"),
+        (5, 1, "holds a character that no host name may hold"),
     ]
 
 
-def test_a_url_is_reported_with_what_to_do() -> None:
-    assert complaints(items(iter_rules, "http://bad.example/\n")) == [(1, 1, IS_URL)]
+@pytest.mark.parametrize("line", ["http://bad.example/", "HTTPS://Bad.example", "bad.example/", "bad.example/#top"])
+def test_a_url_of_nothing_but_a_host_is_its_name(line: str) -> None:
+    assert rules(items(iter_rules, line, Mode.EXACT)) == [("bad.example", Mode.EXACT)]
+
+
+@pytest.mark.parametrize(
+    ("line", "url", "mode"),
+    [("http://bad.example/a?b=1", b"bad.example/a?b=1", Mode.EXACT),
+     ("bad.example/a/*", b"bad.example/a/", Mode.SUBTREE), ("bad.example:8080", b"bad.example:8080/", Mode.EXACT),
+     ("hxxps://bad[.]example/a # why", b"bad.example/a", Mode.EXACT)],
+)
+def test_a_url_that_is_narrower_than_its_host_is_a_url(line: str, url: bytes, mode: Mode) -> None:
+    assert items(iter_rules, line, Mode.SUBTREE) == [UrlRule(url, mode, Action.NO_ACTION, 1)]
+
+
+def test_a_url_below_a_wildcard_is_reported() -> None:
+    assert complaints(items(iter_rules, "\n  *.bad.example/a\n")) == [(2, 3, BELOW_A_WILDCARD)]
 
 
 def test_a_line_with_a_hidden_octet_is_reported_even_in_a_comment() -> None:

@@ -4,19 +4,21 @@ import sys
 
 import pytest
 from support.lists import actions, complaints, items, rules
+from support.localdata import local_data, records
 
 from fastpath.verdict import Action, Mode
 from rules.errors import BadList
 from rules.formats.rpz import (
     BAD_DIRECTIVE,
     EVERY_NAME,
-    LOCAL_DATA,
     NO_RECORD,
     OTHER_TRIGGER,
     OUTSIDE,
     UNCLOSED,
     iter_rules,
 )
+from rules.localdata import APART, BAD_DATA, BAD_TYPE, CNAME_WITH_OTHERS, TOO_LONG, WILDCARD_TARGET
+from rules.rule import Rule
 
 HEAD = """$TTL 60
 @ IN SOA localhost. root.localhost. (
@@ -72,10 +74,11 @@ def test_an_owner_outside_of_the_zone_is_reported() -> None:
 
 
 def test_an_owner_that_is_left_out_is_the_one_before() -> None:
-    found = items(iter_rules, "a.example TXT \"why; (this)\"\n  CNAME .\n", Mode.EXACT)
+    found = items(iter_rules, "a.example CNAME .\nb.example A 192.0.2.1\n  TXT \"why; (this)\"\n", Mode.EXACT)
 
-    assert rules(found) == [("a.example", Mode.EXACT)]
-    assert complaints(found) == [(1, 11, LOCAL_DATA)]
+    assert local_data(found) == [
+        ("b.example", Mode.EXACT, [(1, bytes([192, 0, 2, 1])), (16, b"\x0bwhy; (this)")]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,19 +91,80 @@ def test_triggers_by_address_or_name_server_are_reported(owner: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["A 192.0.2.1", "AAAA 2001:db8::1", "CNAME garden.example.", "CNAME *.garden.example.", "TXT x"],
+    ("data", "rtype", "rdata"),
+    [("A 192.0.2.1", 1, b"\xc0\0\2\1"), ("aaaa 2001:db8::1", 28, b"\x20\x01\x0d\xb8" + bytes(11) + b"\1"),
+     ("CNAME garden.example.", 5, b"\6garden\7example\0"), ("TXT a \"b c\"", 16, b"\1a\3b c"),
+     ("MX 10 mail.example.", 15, b"\0\x0a\4mail\7example\0"), ("TYPE65 \\# 3 00 0100", 65, b"\0\1\0")],
 )
-def test_local_data_is_reported(data: str) -> None:
-    found = items(iter_rules, f"a.example {data}\n")
+def test_any_other_data_of_a_name_are_its_local_data(data: str, rtype: int, rdata: bytes) -> None:
+    found = items(iter_rules, f"$ORIGIN rpz.test.\na.example {data}\n*.b.example 5m IN {data}\n", Mode.EXACT)
 
-    assert rules(found) == []
-    assert [(line, reason) for line, _, reason in complaints(found)] == [(1, LOCAL_DATA)]
+    assert actions(found) == [
+        ("a.example", Mode.EXACT, Action.LOCAL_DATA), ("b.example", Mode.BELOW, Action.LOCAL_DATA),
+    ]
+    assert local_data(found) == [("a.example", 1, [(rtype, rdata)]), ("b.example", 3, [(rtype, rdata)])]
+
+
+def test_a_record_lives_as_long_as_it_says_else_as_the_zone_says() -> None:
+    text = "a.test A 192.0.2.1\n$TTL 1h\nb.test A 192.0.2.1\nc.test 5m IN A 192.0.2.1\nd.test 30 A 192.0.2.1\n"
+
+    found = [item for item in items(iter_rules, text) if isinstance(item, Rule)]
+
+    assert [ttl_s for item in found for _, ttl_s, _ in records(item.data)] == [60, 3600, 300, 30]
+
+
+def test_records_of_one_name_that_stand_together_are_one_rule_of_the_first_ones_line() -> None:
+    text = ("a.test CNAME .\nb.test A 192.0.2.1\n       A 192.0.2.2\nc.test CNAME .\nb.test AAAA ::1\n"
+            "b.test A 192.0.2.1\n")
+
+    found = items(iter_rules, text, Mode.EXACT)
+
+    assert [(item.line, len(item.data)) for item in found if isinstance(item, Rule) and item.data] == [(2, 48)]
+    assert complaints(found) == []
+
+
+def test_records_of_one_name_that_stand_apart_are_reported() -> None:
+    text = "b.test A 192.0.2.1\nc.test A 192.0.2.1\nb.test A 192.0.2.2\nc.test A 192.0.2.2\n"
+
+    found = items(iter_rules, text, Mode.EXACT)
+
+    assert [(name, len(data)) for name, _, data in local_data(found)] == [("b.test", 1), ("c.test", 2)]
+    assert complaints(found) == [(3, 10, APART)]
+
+
+def test_a_relative_target_is_completed_with_the_origin() -> None:
+    found = items(iter_rules, "$ORIGIN rpz.test.\na.example CNAME garden\n")
+
+    assert local_data(found)[0][2] == [(5, b"\6garden\3rpz\4test\0")]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [("CNAME *.garden.example.", WILDCARD_TARGET), ("A 192.0.2.256", BAD_DATA), ("AAAA 192.0.2.1", BAD_DATA),
+     ("DNAME garden.example.", BAD_TYPE), ("A 192.0.2.1\na.example CNAME garden.example.", CNAME_WITH_OTHERS),
+     ("CNAME garden.example.\n  CNAME b.example.", CNAME_WITH_OTHERS), ("TXT " + "x" * 255 + " y" * 130, TOO_LONG)],
+)
+def test_local_data_that_cannot_be_answered_with_are_reported(data: str, reason: str) -> None:
+    found = items(iter_rules, f"ok.example CNAME .\na.example {data}\n", Mode.EXACT)
+
+    assert rules(found)[0] == ("ok.example", Mode.EXACT)
+    assert [item[2] for item in complaints(found)] == [reason]
+
+
+def test_what_a_signer_adds_to_a_zone_says_nothing() -> None:
+    text = (HEAD + "a.example CNAME .\n  RRSIG CNAME 13 3 60 20260901 20260801 1 rpz.test. c2ln\n"
+            "  NSEC b.example CNAME\n")
+
+    found = items(iter_rules, text, Mode.EXACT)
+
+    assert rules(found) == [("a.example", Mode.EXACT)]
+    assert complaints(found) == []
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [("* CNAME .", EVERY_NAME), ("@ CNAME .", EVERY_NAME), ("$INCLUDE other.zone", BAD_DIRECTIVE),
-     ("a.example CNAME . x", NO_RECORD),
+     ("a.example CNAME . x", BAD_DATA),
      ("a.example", NO_RECORD), ("a.example \"x", NO_RECORD), ("  CNAME .", NO_RECORD), ("a.example ( CNAME", UNCLOSED),
      ("a.*.example CNAME .", "holds a character that no host name may hold"), ("192.0.2.1 CNAME .", "is an address")],
 )
@@ -132,7 +196,7 @@ def test_a_page_instead_of_a_zone_is_refused() -> None:
 def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() -> None:
     found = items(iter_rules, "a..example TXT x\n  CNAME .\n")
 
-    assert complaints(found) == [(1, 12, LOCAL_DATA), (2, 1, "has an empty label")]
+    assert complaints(found) == [(1, 1, "has an empty label"), (2, 1, "has an empty label")]
 
 
 def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:

@@ -1,0 +1,18 @@
+"""Folders of UT1 and squidGuard: of each category the files `domains` and `urls`.
+
+A line of `domains` means the name and all below; a line of `urls`, a host and a path without a scheme, means this path
+and every path below.
+
+Invariants: one part is one file of lines; which parts a folder has is for whoever opens it, see rules.reading.
+Source: squidGuard's documentation of destination groups; UT1, README.
+"""
+from collections.abc import Iterable, Iterator
+
+from fastpath.verdict import Mode
+from rules.formats.plain import read_lines
+from rules.rule import Rule, Skipped, UrlRule
+
+
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+    """Read one part of a folder, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
+    return read_lines(lines, default_mode, Mode.SUBTREE)

@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastpath.verdict import Mode
+from rules.errors import BadSource
+from rules.formats.columns import Columns, Fault, parse_columns, read_headings, read_row
+from rules.rule import Rule, UrlRule
+
+
+@pytest.mark.parametrize("told", ["url:1;type:2", " url : 1 ;type:2;", {"url": 1, "type": "2"}, "domain:1;kind:2"])
+def test_a_column_map_is_told_as_text_or_as_pairs(told: str | dict[str, object]) -> None:
+    column_map = parse_columns(told)
+
+    assert column_map.fields == (("type", "2"), ("url", "1"))
+    assert not column_map.has_headings
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("type:2", "add url:NUMBER"),
+        ("", "add url:NUMBER"),
+        ("url", "'url' is no pair"),
+        ("url:0", "url: '0' is no column"),
+        ("url:257", "no column"),
+        ("url:99999999999999", "no column"),
+        ("url:", "no column"),
+        ("uri:1", "'uri' is none"),
+        ("url:1;domain:2", "url stands twice"),
+    ],
+)
+def test_a_wrong_column_map_says_what_to_write(told: str, message: str) -> None:
+    with pytest.raises(BadSource, match=message):
+        parse_columns(told)
+
+
+def test_headings_are_found_however_they_are_written() -> None:
+    assert read_headings(
+        ["S.No.", " Web_Address: ", "Nature  of Content", "PTA Letter No", "Date", "Remarks"]
+    ) == Columns(addresses=(1,), order=3, remarks=(5,), others=frozenset({0, 2, 3, 4, 5}))
+
+
+def test_a_row_of_data_is_no_row_of_headings() -> None:
+    assert read_headings(["1", "http://bad.example/", "Date"]) is None
+
+
+CELLS = st.lists(
+    st.sampled_from(["bad.example", "", "=1", "unblock", "\u202e", "a/b", "'", "[", "http://", "*.", "\0", "x" * 5000])
+    | st.text(),
+    max_size=6,
+)
+MAPS = st.sampled_from(
+    [Columns(), Columns((0,), 1, None, (2,)), Columns((3, 0), 5, 1, (2, 4)), Columns((5,), 9, 9, (9,))]
+)
+
+
+@given(CELLS, MAPS, st.sampled_from(Mode))
+def test_any_row_is_a_rule_or_a_fault_of_one_of_its_cells(cells: list[str], columns: Columns, mode: Mode) -> None:
+    found = read_row(7, cells, columns, mode)
+
+    assert isinstance(found, Rule | UrlRule | Fault)
+    if isinstance(found, Fault):
+        assert found.reason
+        assert found.cell is None or 0 <= found.cell < len(cells)

@@ -1,0 +1,62 @@
+"""The packet gate without a kernel: what a client sends goes in, marks and injected packets come out."""
+
+import itertools
+from pathlib import Path
+
+from support.packets import ACK, PSH, Client
+
+from fastpath.loop_gate import GateLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Reason
+
+RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED = 1, 2, 3, 4, 5
+NOW_S = 1_700_000_000
+PAGES = {
+    Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
+    Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
+}
+
+
+class Lab:
+    """A gate and what its kernel would do with the marks."""
+
+    def __init__(self, folder: Path, tables: TableSet, closed: int = 0, n_flows: int = 8,
+                 http_ports: tuple[int, ...] = (80,)) -> None:
+        handoff = Handoff()
+        handoff.give(tables)
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.reporter = Reporter(folder / "counters", folder / "spool")
+        self.reporter.tend()
+        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows)
+        self.now_s = NOW_S
+
+    def send(
+        self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
+    ) -> int:
+        mark = client.mark(state) if isn else 0x80 | state
+        verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
+        assert verdict & 0xC0 == 0x40
+        return verdict & 0x3F
+
+    def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
+        """Send pieces as one client would; the state that the flow ends with."""
+        state = 0
+        for at, octets in pieces:
+            state = self.send(client, at, octets, state, isn=isn)
+            if state in (BLOCKED, ANSWERED):
+                break
+        return state
+
+    def counted(self, name: str) -> int:
+        return self.reporter.counters.values()[name]
+
+
+def cut(octets: bytes, *borders: int) -> list[tuple[int, bytes]]:
+    edges = [0, *borders, len(octets)]
+    return [(a, octets[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def bytewise(octets: bytes) -> list[tuple[int, bytes]]:
+    return [(at, octets[at : at + 1]) for at in range(len(octets))]
