@@ -1,5 +1,7 @@
 """How a block is answered: splash address, TTL and EDE by reason; the list's action chooses among them.
 
+Local data are the entry's own: by reason are their EDE, and the most that they live.
+
 Invariants: a block of a confidential list is answered exactly as an ordinary order is, whatever its list says, so that
 DNS is no oracle for it; TTLs are at most 60 s, of locks at most 10 s, so that a withdrawn order or a lifted lock opens
 soon.

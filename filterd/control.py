@@ -1,6 +1,6 @@
 """The control role's work: what is in the database and in the lists becomes images, locks and records.
 
-    list files ─compile─┐
+    good copies ─compile┐  (with the orders of that moment)
     orders ─────delta───┼─→ images → manifest → workers ─ack→ receipt
     people ─────delta───┘
     people, clock ──────────→ kernel's locked sets, connections cut
@@ -23,19 +23,22 @@ from sqlalchemy import Engine
 
 from fastpath.name import to_text
 from fastpath.tables import TableSet
-from fastpath.verdict import Mode
+from filterd.attribution import Attribution
 from filterd.compiling import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.config import BadConfig, Config, load
-from filterd.explain import CHANNELS, explain
-from filterd.images import ImageStore, OrderEntry
+from filterd.explain import CHANNELS, decide_on_url, explain, explain_url
+from filterd.images import ImageStore
 from filterd.jsonlines import Message
+from filterd.listkeeper import ListKeeper, ListsFailed
+from filterd.lists import SETTLE_S
 from filterd.locking import LockKeeper
+from filterd.orderdelta import OrderDelta
 from filterd.workers import ask_status, tell_all, workers_of
-from mgmt.orders import find_orders, live_entries
+from mgmt.orders import find_orders, orders_revision
 from parental.database import reading
-from rules.canonical import canonical_wire
 from rules.category import category_name
 from rules.publish import Kind, read_manifest
+from rules.urls import read_address
 
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
 
@@ -48,20 +51,26 @@ class Control:
     def __init__(self, config: Config, config_file: Path, engine: Engine, locks: LockKeeper) -> None:
         self.config = config
         self.locks = locks
+        self.lists = ListKeeper(config_file)
         self.faults: dict[str, str] = {}
         self._config_file, self._engine = config_file, engine
         self._images = ImageStore(config.state_dir)
         self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
-        self._base: Compiled | None = None
+        self._orders: OrderDelta | None = None
+        self._attribution: Attribution | None = None
         self._tables = TableSet()
+        self.has_overgrown = asyncio.Event()  # the orders' delta: merge() has work
 
     async def start(self) -> None:
         """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
         compiled = self._images.compiled()
-        if compiled is None:
+        if compiled is None or self._is_of_another_database(compiled):
+            await self.lists.take(self.config, settle_s=0.0)
             await self._compile()
+            names = self._write_orders
+        else:
+            names = partial(self._write, self._beside(compiled))
         async with self._publishing:
-            names = self._write_orders if compiled is None else partial(self._write_base, compiled)
             await self._publish(names, self._write_people_bases)
 
     async def reload(self) -> Message:
@@ -71,15 +80,42 @@ class Control:
             self.faults.pop("configuration", None)
             await self.compile_if_changed()
             self.faults.pop("lists", None)
-        except (BadConfig, CompileFailed) as reason:
+        except (BadConfig, CompileFailed, ListsFailed) as reason:
             self._note_fault("configuration" if isinstance(reason, BadConfig) else "lists", reason)
             return {"ok": False, "error": str(reason)}
-        return {"ok": True, "generations": self._tables.generations}
+        return {"ok": True, "generations": self._tables.generations, "faults": await self._list_faults()}
 
-    async def compile_if_changed(self) -> None:
-        """Compile the lists where they are not what the base was made of.   Raises CompileFailed."""
-        if self._base is None or await asyncio.to_thread(inputs_of, self.config) != self._base.inputs:
+    async def compile_if_changed(self, settle_s: float = 0.0) -> None:
+        """Take in new versions of lists, and compile where the good copies are not what the base was made of.
+
+        settle_s  how long a file must have been left alone to be taken.   Raises CompileFailed, ListsFailed."""
+        await self.lists.take(self.config, settle_s)
+        await self._list_faults()  # what is new of them is logged
+        if self._orders is None or await asyncio.to_thread(inputs_of, self.config) != self._orders.compiled.inputs:
             await self._compile()
+
+    async def tend_lists(self) -> None:
+        """Files that were dropped, and what was pulled.   Raises CompileFailed, ListsFailed."""
+        await self.compile_if_changed(SETTLE_S)
+
+    async def pull_lists(self) -> None:
+        """Ask the urls whose time has come, and put what they give in force.   Raises CompileFailed, ListsFailed."""
+        ids = await self.lists.due(self.config)
+        if ids:
+            await self.lists.pull(self.config, ids)
+            await self.compile_if_changed(SETTLE_S)
+
+    async def change_lists(self, request: Message) -> Message:
+        """What a person wants of lists, in force when the reply comes."""
+        said = await self.lists.decide(self.config, request)
+        if not said["ok"]:
+            return said
+        try:
+            await self.compile_if_changed()
+        except (CompileFailed, ListsFailed) as reason:
+            self._note_fault("lists", reason)
+            return {"ok": False, "error": str(reason)}
+        return said | {"generations": self._tables.generations, "faults": await self._list_faults()}
 
     async def mend(self) -> None:
         """Compile anew where the names base on the disk has gone bad: a worker that starts must find a good one.
@@ -88,11 +124,21 @@ class Control:
         if await asyncio.to_thread(self._images.compiled) is None:
             await self._compile()
 
+    async def merge(self) -> None:
+        """Compile anew where the orders' delta has grown large: the new base includes them.
+
+        Raises CompileFailed; base and delta then stay as they are, and nothing is lost."""
+        self.has_overgrown.clear()
+        if self._orders is not None and self._orders.is_overgrown:
+            await self._compile()
+
     async def orders_changed(self) -> Message:
         """Put the orders in force as the database has them now."""
         began = time.monotonic()
         async with self._publishing:
             acks = await self._publish(self._write_orders)
+        if self._orders and self._orders.is_overgrown:
+            self.has_overgrown.set()
         return self._receipt("names", began, acks)
 
     async def policy_changed(self) -> Message:
@@ -109,16 +155,21 @@ class Control:
             await self._publish(self._write_people_bases)
 
     def explain(self, name: str | None, address: str | None, channel: str) -> Message:
-        """What is decided for a name and an address.   Raises ValueError for one that is none, or a channel."""
+        """What is decided for a name or URL and an address.   Raises ValueError for one that is none, or a channel."""
         if channel not in CHANNELS:
             raise ValueError(f"channel {channel!r}: none; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)
-        wire = canonical_wire(name) if name else None
-        found = explain(self._tables, wire, address, int(now.timestamp()), channel)
-        decision = self._tables.decide(wire, address, int(now.timestamp()))
+        at_s, tables, attribution = int(now.timestamp()), self._tables, self._attribution
+        wire, url = read_address(name) if name else (None, None)
+        if url is None:
+            found = explain(tables, wire, address, at_s, channel, attribution)
+            decision = tables.decide(wire, address, at_s)
+        else:
+            found = explain_url(tables, url, address, at_s, channel, attribution)
+            decision = decide_on_url(tables, url, address, at_s, channel)
         until = self.locks.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
         more = {
-            "name": to_text(wire) if wire else None,
+            "name": url.decode("ascii") if url else to_text(wire) if wire else None,
             "category": category_name(decision.category) if decision.category else None,
             "order": decision.order or None,
             "until": until.isoformat() if until else None,
@@ -128,16 +179,17 @@ class Control:
     async def status(self) -> Message:
         """Generations, ages, lists, workers, and everything that went wrong and is not mended."""
         images = self.config.state_dir / "images"
-        report = self._base.report if self._base else {"lists": []}
+        report = self._orders.compiled.report if self._orders else {"lists": []}
         return {
             "ok": True,
             "generations": self._tables.generations,
+            "delta_names": self._orders.n_names if self._orders else 0,
             "ages_s": {kind: round(_age_s(images, kind), 1) for kind in self._tables.generations},
             "lists": [
                 {"id": each["list"], "rules": each["rules"], "skipped": sum(each["skipped"].values())}
                 for each in report["lists"]
             ],
-            "faults": self.faults,
+            "faults": self.faults | await self._list_faults(),
             "workers": await ask_status(self.config.run_dir, workers_of(self.config)),
         }
 
@@ -150,12 +202,20 @@ class Control:
                 return await self.policy_changed()
             case {"op": "reload"}:
                 return await self.reload()
+            case {"op": "lists_refresh" | "lists_approve" | "lists_rollback"}:
+                return await self.change_lists(request)
             case {"op": "status"}:
                 return await self.status()
             case {"op": "explain"}:
                 return await asyncio.to_thread(self._explain_request, request)
             case _:
-                return {"ok": False, "error": "op is none of orders_changed, policy_changed, explain, status, reload"}
+                known = "orders_changed, policy_changed, explain, status, reload, lists_refresh|approve|rollback"
+                return {"ok": False, "error": f"op is none of {known}"}
+
+    @property
+    def generations(self) -> dict[str, tuple[int, int]]:
+        """(base, delta) of each kind in force."""
+        return self._tables.generations
 
     def list_ids(self) -> list[str]:
         """The lists of the names in force, by number."""
@@ -176,10 +236,11 @@ class Control:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
         async with self._compiling:
             log.info("compiling %d lists", len(self.config.lists))
-            niceness = WHILE_SERVING if self._base else 0
+            niceness = WHILE_SERVING if self._orders else 0
             compiled = await compile_base(self.config, self._config_file, niceness)
+            orders = await asyncio.to_thread(self._beside, compiled)
             async with self._publishing:
-                await self._publish(partial(self._write_base, compiled))
+                await self._publish(partial(self._write, orders))
             self.faults.pop("lists", None)
             log.info(
                 "names %d in force: %d names, %.1f s",
@@ -192,7 +253,8 @@ class Control:
         """Write images, then tell the workers: worker → (why it refused, ms)."""
         for write in writers:
             await asyncio.to_thread(write)
-        self._tables = await asyncio.to_thread(TableSet.open, self._images.manifest)
+        known = [*self._tables.images, *(self._orders.base.images if self._orders else ())]
+        self._tables = await asyncio.to_thread(self._images.open_tables, known)
         began = time.monotonic()
         told = await tell_all(self.config.run_dir, self._images.manifest, workers_of(self.config))
         for worker, refusal in told.items():
@@ -200,14 +262,17 @@ class Control:
                 log.warning("worker %s: %s", worker, refusal)
         return {worker: (refusal, (time.monotonic() - began) * 1000) for worker, refusal in told.items()}
 
-    def _write_base(self, compiled: Compiled) -> None:
-        self._images.publish_names(compiled, self._orders())
-        self._base = compiled
+    def _write(self, orders: OrderDelta) -> None:
+        with reading(self._engine) as conn:
+            orders.catch_up(conn)
+        self._images.publish_orders(orders)
+        if orders is not self._orders:
+            self._orders, self._attribution = orders, self._images.open_attribution(orders.compiled)
 
     def _write_orders(self) -> None:
-        if self._base is None:
+        if self._orders is None:
             raise CompileFailed("orders: no names image yet; stored, not in force; look at the lists' faults")
-        self._images.publish_orders(self._base, self._orders())
+        self._write(self._orders)
 
     def _write_people(self) -> None:
         with reading(self._engine) as conn:
@@ -217,9 +282,16 @@ class Control:
         with reading(self._engine) as conn:
             self._images.publish_people_bases(conn, datetime.now(UTC))
 
-    def _orders(self) -> list[OrderEntry]:
+    def _beside(self, compiled: Compiled) -> OrderDelta:
+        """What orders have changed since a base was compiled."""
+        base = self._images.open_base(compiled)
         with reading(self._engine) as conn:
-            return [(live.wire, Mode[live.mode.upper()], live.order) for live in live_entries(conn)]
+            return OrderDelta(base, compiled, conn)
+
+    def _is_of_another_database(self, compiled: Compiled) -> bool:
+        """Whether the base holds orders that the database does not know yet: it was put back from a copy."""
+        with reading(self._engine) as conn:
+            return compiled.orders_revision > orders_revision(conn)
 
     def _order_words(self, order: int) -> dict[str, Any]:
         """What the page says of an order."""
@@ -250,6 +322,9 @@ class Control:
             "at": datetime.now(UTC).isoformat(),
             "connections_ended": None,
         }
+
+    async def _list_faults(self) -> dict[str, str]:
+        return await asyncio.to_thread(self.lists.faults, self.config)
 
     def _note_fault(self, where: str, reason: Exception) -> None:
         self.faults[where] = str(reason)

@@ -12,5 +12,6 @@ def settings_of(config: Config) -> Settings:
         isp_contact=config.isp.contact,
         zone=config.parental.timezone,
         has_tls=config.api.certificate is not None,
+        has_gate=config.gate.workers > 0 and bool(config.gate.http_ports),
         protected_names=config.protected.names,
     )

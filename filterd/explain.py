@@ -3,36 +3,33 @@
 Invariant: entries of a confidential list are never told; that one speaks is.   Source: semantics §3, §4 (EDE).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from dns.answers import EDE_OF, NO_EDE
+from fastpath.decision import Decision, Match
 from fastpath.name import to_text
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Reason
-from rules.canonical import canonical_wire
+from filterd.attribution import Attribution, tell_match
+from rules.urls import read_address, read_url
 
 CHANNELS = ("dns", "sni", "http", "quic")
 
 
-def explain(tables: TableSet, wire: bytes | None, address: str | None, at_s: int, channel: str) -> dict[str, Any]:
-    """The decision on a canonical name (None: no name) for whoever is at `address`, and all that speaks of the name."""
-    decision = tables.decide(wire, address, at_s)
-    is_block = decision.action != Action.PASSTHRU
-    return {
-        "action": word(decision.action),
-        "reason": word(decision.reason),
-        "tier": word(decision.tier),
-        "list": decision.list,
-        "rule": decision.rule,
-        "matches": [
-            {"list": match.list, "rule": match.rule, "mode": word(match.mode)}
-            for match in (tables.matches(wire) if wire is not None else [])
-        ],
-        "ede": _ede(decision.reason) if is_block and channel == "dns" else None,
-        "enforceability": "enforced" if is_block else None,
-        "generations": tables.generations,
-        "subscriber": decision.subscriber,
-    }
+def explain(
+    tables: TableSet,
+    wire: bytes | None,
+    address: str | None,
+    at_s: int,
+    channel: str,
+    attribution: Attribution | None = None,
+) -> dict[str, Any]:
+    """The decision on a canonical name (None: no name) for whoever is at `address`, and all that speaks of the name.
+
+    attribution   of the base in `tables`: then every match has its line"""
+    matches = _matches(wire, tables.matches(wire), attribution) if wire is not None else []
+    return _told(tables, tables.decide(wire, address, at_s), matches, channel)
 
 
 def dns_answer(action: str, qtype: str) -> str | None:
@@ -42,17 +39,69 @@ def dns_answer(action: str, qtype: str) -> str | None:
     return None if action == "passthru" else action
 
 
-def host_of(given: str) -> str:
-    """The host part of a name or URL as given."""
-    _, scheme, rest = given.partition("://")
-    authority = (rest if scheme else given).split("/", 1)[0].split("?", 1)[0].split("#", 1)[0]
-    return authority.rpartition("@")[2]
+def explain_text(
+    tables: TableSet,
+    given: str,
+    address: str | None,
+    at_s: int,
+    channel: str | None,
+    attribution: Attribution | None = None,
+) -> dict[str, Any]:
+    """`explain` for a name or URL as somebody wrote it.   channel None: dns for a name, http for a URL.
+
+    Raises BadName."""
+    wire, url = read_address(given)
+    if url is None:
+        found = explain(tables, wire, address, at_s, channel or "dns", attribution)
+    else:
+        found = explain_url(tables, url, address, at_s, channel or "http", attribution)
+    return {"input": given, "canonical": url.decode("ascii") if url is not None else to_text(wire or b"\0")} | found
 
 
-def explain_text(tables: TableSet, given: str, address: str | None, at_s: int, channel: str) -> dict[str, Any]:
-    """`explain` for a name or URL as somebody wrote it.   Raises BadName."""
-    wire = canonical_wire(host_of(given))
-    return {"input": given, "canonical": to_text(wire)} | explain(tables, wire, address, at_s, channel)
+def explain_url(
+    tables: TableSet,
+    url: bytes,
+    address: str | None,
+    at_s: int,
+    channel: str,
+    attribution: Attribution | None = None,
+) -> dict[str, Any]:
+    """The decision on a canonical URL: only HTTP shows all of it, the other channels see its host."""
+    by_host, by_url = (decide_on_url(tables, url, address, at_s, seen) for seen in ("dns", "http"))
+    matches = _matches(read_url(url).wire, tables.url_matches(url), attribution)
+    found = _told(tables, by_url if channel == "http" else by_host, matches, channel)
+    if by_host.action == Action.PASSTHRU and by_url.action != Action.PASSTHRU:
+        found["enforceability"] = "enforced_http_only" if channel == "http" else "not_enforceable_at_this_layer"
+    return found
+
+
+def decide_on_url(tables: TableSet, url: bytes, address: str | None, at_s: int, channel: str) -> Decision:
+    """What a channel decides on a canonical URL."""
+    if channel == "http":
+        return tables.decide_url(None, url, address, at_s)
+    return tables.decide(read_url(url).wire, address, at_s)
+
+
+def _matches(wire: bytes | None, matches: Iterable[Match], attribution: Attribution | None) -> list[dict[str, Any]]:
+    if wire is None or attribution is None:
+        return [tell_match(match) for match in matches]
+    return attribution.tell(wire, matches)
+
+
+def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], channel: str) -> dict[str, Any]:
+    is_block = decision.action != Action.PASSTHRU
+    return {
+        "action": word(decision.action),
+        "reason": word(decision.reason),
+        "tier": word(decision.tier),
+        "list": decision.list,
+        "rule": decision.rule,
+        "matches": matches,
+        "ede": _ede(decision.reason) if is_block and channel == "dns" else None,
+        "enforceability": "enforced" if is_block else None,
+        "generations": tables.generations,
+        "subscriber": decision.subscriber,
+    }
 
 
 def word(value: Action | Reason | Any) -> str:

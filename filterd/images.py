@@ -1,6 +1,7 @@
 """The images of this box: numbered, written, put in force.  One writer: the control role.
 
-    names        base: compiled lists · delta: every order in force
+    names        base: compiled lists, and the orders of that moment · delta: what orders have changed since
+    urls         the same
     subscribers  base: everybody at some revision of the database · delta: who has changed since
     policy       the same
 
@@ -8,29 +9,30 @@ Invariants: what the manifest names is whole and belongs together; generations o
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from fastpath.image import open_image
+from fastpath.image import Image, open_image
 from fastpath.layout import ImageKind
 from fastpath.tables import TableSet
+from filterd.attribution import Attribution
 from filterd.compiling import Compiled, remembered
 from filterd.keys import image_key
-from filterd.sources import ORDERS_LIST
+from filterd.orderdelta import OrderDelta
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
 from parental.store import current_revision, forget_released
-from rules.delta import Changed, Entry, add_entries, write_delta
 from rules.publish import (
     MANIFEST,
     Kind,
+    Pair,
+    claimed_generation,
+    generation_of,
     image_path,
-    next_generation,
     prune,
-    publish_base,
-    publish_delta,
+    publish,
     read_manifest,
 )
 from rules.whole import writing_whole
@@ -38,8 +40,6 @@ from rules.whole import writing_whole
 CHANGES_OF_A_DELTA = 10_000  # then the bases of subscribers and policy are written anew: a delta stays below 1 MiB
 
 log = logging.getLogger("filterd.images")
-
-OrderEntry = tuple[bytes, int, int]  # canonical wire name, Mode, number of the order
 
 
 class ImageStore:
@@ -59,22 +59,45 @@ class ImageStore:
         if known is None:
             return None
         try:
-            open_image(image_path(self.directory, "names", known.generation), ImageKind.NAMES)
+            self.open_base(known)
         except (ValueError, OSError) as reason:
             log.warning("%s; compiled again", reason)
             return None
         return known
 
-    def publish_names(self, compiled: Compiled, orders: Iterable[OrderEntry]) -> None:
-        """Put a base in force, with the orders as its delta.   Raises BadImage, OSError: nothing has changed then."""
-        base = image_path(self.directory, "names", compiled.generation)
-        delta = self._write_orders(compiled, orders)
-        publish_base(self.directory, "names", base, delta)
-        prune(self.directory)
+    def open_tables(self, known: Sequence[Image | None]) -> TableSet:
+        """What is in force; of `known` images those that are still are not read again."""
+        return TableSet.open(self.manifest, known)
 
-    def publish_orders(self, compiled: Compiled, orders: Iterable[OrderEntry]) -> None:
-        """Put the orders in force, on the base that is."""
-        publish_delta(self.directory, "names", self._write_orders(compiled, orders))
+    def open_base(self, compiled: Compiled) -> TableSet:
+        """Names and URLs of a compilation alone.   Raises BadImage, OSError."""
+        names = open_image(image_path(self.directory, "names", compiled.generation), ImageKind.NAMES)
+        return TableSet(names, urls=open_image(image_path(self.directory, "urls", compiled.generation), ImageKind.URLS))
+
+    def open_attribution(self, compiled: Compiled) -> Attribution | None:
+        """Which lines that base is made of; None where that cannot be read: everything else goes on without it."""
+        try:
+            path = image_path(self.directory, "origins", compiled.generation)
+            return Attribution(path, compiled.report["lists"])
+        except (ValueError, OSError) as reason:
+            log.warning("%s; explanations name no lines; filterd compile writes them", reason)
+            return None
+
+    def publish_orders(self, orders: OrderDelta) -> None:
+        """Put the orders in force, and the base that they stand beside, where it is not yet.
+
+        Raises OSError: nothing has changed then."""
+        names, urls = (image_path(self.directory, kind, orders.compiled.generation).name for kind in COMPILED)
+        with claimed_generation(self.directory, "names") as generation:
+            names_delta, urls_delta = (image_path(self.directory, kind, generation) for kind in COMPILED)
+            orders.write_names(self._key, names_delta, generation)
+            if orders.has_urls:
+                orders.write_urls(self._key, urls_delta, generation)
+        pairs: dict[Kind, Pair] = {
+            "names": Pair(names, names_delta.name),
+            "urls": Pair(urls, urls_delta.name if orders.has_urls else None),
+        }
+        publish(self.directory, pairs)
         prune(self.directory)
 
     def publish_people(self, conn: Connection, at: datetime) -> None:
@@ -88,14 +111,17 @@ class ImageStore:
 
     def publish_people_bases(self, conn: Connection, at: datetime) -> None:
         """The same as new bases.   Once a day: a policy image knows only the next two turns of a zone's clocks."""
+        pairs: dict[Kind, Pair] = {}
         for kind in PEOPLE:
-            path, generation = self._next(kind)
-            with writing_whole(path) as out:
-                if kind == "policy":
-                    write_policy_base(conn, out, generation, at)
-                else:
-                    write_subscribers_base(conn, out, generation)
-            publish_base(self.directory, kind, path)
+            with claimed_generation(self.directory, kind) as generation:
+                path = image_path(self.directory, kind, generation)
+                with writing_whole(path) as out:
+                    if kind == "policy":
+                        write_policy_base(conn, out, generation, at)
+                    else:
+                        write_subscribers_base(conn, out, generation)
+            pairs[kind] = Pair(path.name)
+        publish(self.directory, pairs)
         self._people_revision, self._has_people_base = current_revision(conn), True
 
     def forget_released(self, conn: Connection) -> None:
@@ -104,35 +130,21 @@ class ImageStore:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _write_orders(self, compiled: Compiled, orders: Iterable[OrderEntry]) -> Path:
-        base = TableSet(open_image(image_path(self.directory, "names", compiled.generation), ImageKind.NAMES))
-        number = base.list_ids.index(ORDERS_LIST)
-        changed: Changed = {}
-        entries = ((wire, Entry(number, mode, order=order)) for wire, mode, order in orders)
-        add_entries(changed, base.base_entries, entries)
-        path, generation = self._next("names")
-        write_delta(changed, compiled.lists, self._key, path, generation, compiled.generation)
-        return path
-
     def _publish_people_deltas(self, conn: Connection, at: datetime) -> None:
-        since = self._people_revision
+        since, manifest = self._people_revision, read_manifest(self.directory)
+        pairs: dict[Kind, Pair] = {}
         for kind in PEOPLE:
-            base = _generation(read_manifest(self.directory).pair(kind).base)
-            path, generation = self._next(kind)
-            with writing_whole(path) as out:
-                if kind == "policy":
-                    write_policy_delta(conn, out, generation, base, since, at)
-                else:
-                    write_subscribers_delta(conn, out, generation, base, since)
-            publish_delta(self.directory, kind, path)
-
-    def _next(self, kind: Kind) -> tuple[Path, int]:
-        generation = next_generation(self.directory, kind)
-        return image_path(self.directory, kind, generation), generation
+            base = manifest.pair(kind).base
+            with claimed_generation(self.directory, kind) as generation:
+                path = image_path(self.directory, kind, generation)
+                with writing_whole(path) as out:
+                    if kind == "policy":
+                        write_policy_delta(conn, out, generation, generation_of(base), since, at)
+                    else:
+                        write_subscribers_delta(conn, out, generation, generation_of(base), since)
+            pairs[kind] = Pair(base, path.name)
+        publish(self.directory, pairs)
 
 
+COMPILED: tuple[Kind, ...] = ("names", "urls")
 PEOPLE: tuple[Kind, ...] = ("subscribers", "policy")
-
-
-def _generation(name: str | None) -> int:
-    return int((name or "-0.img").rpartition("-")[2].removesuffix(".img"))

@@ -19,8 +19,9 @@ from fastpath.name import from_host, to_text
 from fastpath.packet import Packet, packet
 from fastpath.tables import TableSet
 from fastpath.tls import client_hello
+from fastpath.url import host_text, join
 from filterd.capture import Broken, Frame
-from filterd.explain import explain
+from filterd.explain import explain, explain_url
 
 FLOWS = 4096  # 32 KiB each while it is undecided: 128 MiB
 PROTO_TCP = 6
@@ -156,9 +157,7 @@ class Inspector:
                 return not found, found
             if not head.hosts:
                 found.append(_about(time_s, seen, "http", undecidable="a request without a host"))
-            for host in head.hosts:
-                url = _url(host, head.target)
-                found.append(self._host(time_s, seen, "http", host, url=url))
+            found += [self._request(time_s, seen, host, head.target) for host in head.hosts]
             at += head.after
         return False, found
 
@@ -184,6 +183,18 @@ class Inspector:
         if wire is None:
             return _about(time_s, seen, channel, undecidable="an address stands where a name should", **more)
         return self._decided(time_s, seen, channel, wire, **more)
+
+    def _request(self, time_s: float, seen: Packet, host: bytes, target: bytes) -> Found:
+        """A request is decided on with its URL, whose port is the one that it came to."""
+        shown = _url(host, target)
+        try:
+            read = join(host_text(host), seen.dport, target)
+        except ValueError:  # no host at all, or a target that is too long to be a listed URL's
+            return self._host(time_s, seen, "http", host, url=shown)
+        decision = explain_url(self._tables, read.text, _address(seen.src), int(time_s), "http")
+        if read.wire is None and decision["action"] == "passthru":
+            return self._host(time_s, seen, "http", host, url=shown)
+        return _about(time_s, seen, "http", name=host_text(host).decode("ascii"), decision=decision, url=shown)
 
     def _decided(self, time_s: float, seen: Packet, channel: str, wire: bytes, **more: Any) -> Found:
         decision = explain(self._tables, wire, _address(seen.src), int(time_s), channel)

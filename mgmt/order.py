@@ -1,7 +1,8 @@
 """One order as it is pushed: read, and each entry judged honestly before anything is stored.
 
 Invariants: an entry is never widened (a URL with a path is not turned into its host) and never dropped; the status says
-what is done with it; equal content gives an equal digest, whatever the spaces and the order of keys.
+what is done with it (a URL is enforced where paths are seen, which is HTTP only); equal content gives an equal digest,
+whatever the spaces and the order of keys.
 Source: semantics §2, §6; the words of the statuses: PR8.
 """
 
@@ -14,11 +15,11 @@ from typing import Any
 
 from mgmt.body import Fields, fields_of, unfit
 from mgmt.problem import sendable
-from rules.canonical import IS_ADDRESS
-from rules.compile import iter_source
-from rules.formats.table import HAS_PATH, OTHER_SCHEME
+from rules.enforceability import enforceability_of
+from rules.errors import BadName
+from rules.formats.addresses import rule_of_cell
 from rules.protected import PROTECTED, Protected
-from rules.rule import Rule
+from rules.rule import Rule, UrlRule
 from rules.source import Source
 from rules.suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
 
@@ -27,14 +28,25 @@ MAX_ENTRIES = 100_000
 MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
 
 SCOPES = ("subtree", "exact")
-PENDING, ENFORCED, WITHDRAWN = "pending", "enforced", "withdrawn"
+URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
+PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
 REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
-STATUSES = (PENDING, ENFORCED, INVALID, DUPLICATE, REFUSED_PROTECTED, NOT_ENFORCEABLE, PENDING_REVIEW, WITHDRAWN)
+STATUSES = (
+    PENDING,
+    ENFORCED,
+    ENFORCED_HTTP,
+    INVALID,
+    DUPLICATE,
+    REFUSED_PROTECTED,
+    NOT_ENFORCEABLE,
+    PENDING_REVIEW,
+    WITHDRAWN,
+)
 
-NOT_BY_NAME = frozenset({HAS_PATH, OTHER_SCHEME, IS_ADDRESS})
 _TWICE = "stands in this order already"
-_SOURCES = {scope: Source("orders", None, format="csv", match=scope) for scope in SCOPES}
+_NO_GATE = "is a URL, and this box has no gate that looks at paths"
+_MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry, judged.   wire, mode  None where the value is no name; status PENDING: to be enforced."""
+    """One entry, judged.   status PENDING: to be enforced.
+
+    wire  canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither"""
 
     number: int
     value: str
@@ -94,11 +108,11 @@ def parse_order(body: bytes) -> Order:
     )
 
 
-def judge_entries(order: Order, protected: Protected) -> Iterator[Entry]:
-    """Say of each entry what will be done with it.   Cost: some 30 µs an entry."""
+def judge_entries(order: Order, protected: Protected, *, has_gate: bool = True) -> Iterator[Entry]:
+    """Say of each entry what will be done with it.   has_gate  URLs can be enforced.   Cost: some 30 µs an entry."""
     seen: set[tuple[bytes, str]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
-        entry = _judge(number, value, scope, protected)
+        entry = _judge(number, value, scope, protected, has_gate)
         if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
             key = entry.wire, entry.mode
             if key in seen:
@@ -108,13 +122,22 @@ def judge_entries(order: Order, protected: Protected) -> Iterator[Entry]:
 
 
 def wire_of(value: str, scope: str) -> bytes | None:
-    """The canonical name of a value, where it has one."""
+    """What an entry of this value holds in `wire`."""
     rule = _rule_of(value, scope)
-    return None if isinstance(rule, str) else rule.wire
+    if isinstance(rule, str):
+        return None
+    return rule.wire if isinstance(rule, Rule) else rule.url
+
+
+def is_url(wire: bytes) -> bool:
+    """Whether the `wire` of an entry is a URL: the text of one holds no NUL, and a name on the wire ends in one."""
+    return wire[-1] != 0
 
 
 def name_text(wire: bytes) -> str:
-    """A canonical wire name for people: letters, digits, '-', '_' and dots only."""
+    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL as it stands."""
+    if is_url(wire):
+        return wire.decode("ascii")
     labels, at = [], 0
     while wire[at]:
         labels.append(wire[at + 1 : at + 1 + wire[at]].decode("ascii"))
@@ -133,10 +156,13 @@ def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
     return sendable(value), scope
 
 
-def _judge(number: int, value: str, scope: str, protected: Protected) -> Entry:
+def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:
     rule = _rule_of(value, scope)
     if isinstance(rule, str):
-        return Entry(number, value, None, None, NOT_ENFORCEABLE if rule in NOT_BY_NAME else INVALID, rule)
+        return Entry(number, value, None, None, enforceability_of(rule).value, rule)
+    if isinstance(rule, UrlRule):
+        mode = URL if rule.mode is _MODES["exact"] else URL_PREFIX
+        return Entry(number, value, rule.url, mode, *((PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE)))
     mode = rule.mode.name.lower()
     status, reason = PENDING, None
     if protected.is_hit(rule.wire, rule.mode):
@@ -147,12 +173,11 @@ def _judge(number: int, value: str, scope: str, protected: Protected) -> Entry:
     return Entry(number, value, rule.wire, mode, status, reason)
 
 
-def _rule_of(value: str, scope: str) -> Rule | str:
+def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:
     """The rule that a value means, read as a cell of a regulator's table; or the reason why it is none."""
     if not value.isprintable():
         return "holds a control character"
-    row = '"' + value.replace('"', '""') + '"\n'
-    found = next(iter(iter_source([b"url\n", row.encode()], _SOURCES[scope])), None)
-    if found is None:
-        return "is empty"
-    return found if isinstance(found, Rule) else found.reason
+    try:
+        return rule_of_cell(value, _MODES[scope], _MODES["exact"], 0)
+    except BadName as exc:
+        return exc.reason

@@ -10,22 +10,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
-from mgmt.order import ENFORCED, PENDING, STATUSES, WITHDRAWN, Entry, Order, name_text
+from mgmt.order import ENFORCED, ENFORCED_HTTP, PENDING, STATUSES, URL, URL_PREFIX, WITHDRAWN, Entry, Order, name_text
 from mgmt.store import entries, orders
 from parental.store import current_revision, raise_revision
 
 REVISION = "orders"
-IN_FORCE = (PENDING, ENFORCED)  # pending ones are compiled, too: that is how they come into force
+IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too: that is how they come into force
 _MAX_HELD_SHOWN = 100
+_SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _BATCH = 500
+
+
+class Waiting(NamedTuple):
+    """Orders that are stored and have no receipt: of their push, of their withdrawal."""
+
+    pushed: tuple[int, ...]
+    withdrawn: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.pushed or self.withdrawn)
 
 
 class Live(NamedTuple):
     """An entry that is, or is about to be, in force: what the compiler needs of it."""
 
-    wire: bytes
+    wire: bytes  # or a URL, see mgmt.order.Entry
     mode: str
     order: int
 
@@ -111,15 +122,16 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> str:
         return WITHDRAWN if order.withdrawal_receipt is not None else "withdrawal_pending"
     if PENDING in counts:
         return PENDING
-    return ENFORCED if ENFORCED in counts else "nothing_enforced"
+    return ENFORCED if ENFORCED in counts or ENFORCED_HTTP in counts else "nothing_enforced"
 
 
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
     """Say that every pending entry stored up to a revision is in force; returns how many became so."""
+    status = case((entries.c.mode.in_((URL, URL_PREFIX)), ENFORCED_HTTP), else_=ENFORCED)
     return conn.execute(
         update(entries)
         .where(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
-        .values(status=ENFORCED, generation=generation, enforced_ms=_ms(at))
+        .values(status=status, generation=generation, enforced_ms=_ms(at))
     ).rowcount
 
 
@@ -129,6 +141,26 @@ def keep_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
 
 def keep_withdrawal_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
     conn.execute(update(orders).where(orders.c.id == order).values(withdrawal_receipt=json.dumps(receipt)))
+
+
+def waiting_orders(conn: Connection, before: datetime) -> Waiting:
+    """Orders without the receipt of what was asked before an instant (aware)."""
+    has_entries = select(entries.c.order).where(entries.c.order == orders.c.id).exists()  # a list's letter has none
+    pushed = select(orders.c.id).where(
+        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), orders.c.received_ms < _ms(before), has_entries
+    )
+    withdrawn = select(orders.c.id).where(
+        orders.c.withdrawn_ms < _ms(before), orders.c.withdrawal_receipt.is_(None), has_entries
+    )
+    return Waiting(tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
+
+
+def keep_receipts(conn: Connection, waiting: Waiting, receipt: dict[str, Any]) -> None:
+    """Give orders the receipt that they wait for."""
+    for order in waiting.pushed:
+        keep_receipt(conn, order, receipt)
+    for order in waiting.withdrawn:
+        keep_withdrawal_receipt(conn, order, receipt)
 
 
 def withdraw_order(conn: Connection, order: int, reason: str, at: datetime) -> int:
@@ -196,7 +228,7 @@ def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
 
 
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
-    """Wire names that an order has touched, by push or withdrawal, after `revision`."""
+    """Wire names and URLs that an order has touched, by push or withdrawal, after `revision`."""
     chosen = select(entries.c.wire).distinct().where(entries.c.revision > revision, entries.c.wire.is_not(None))
     return list(conn.execute(chosen.order_by(entries.c.wire)).scalars())
 
@@ -234,7 +266,7 @@ def entry_json(entry: Row[Any]) -> dict[str, Any]:
         "number": entry.number,
         "value": entry.value,
         "name": None if entry.wire is None else name_text(entry.wire),
-        "scope": entry.mode,
+        "scope": _SCOPES.get(entry.mode, entry.mode),
         "status": entry.status,
         "reason": entry.reason,
         "generation": entry.generation,

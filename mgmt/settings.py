@@ -34,6 +34,7 @@ class Settings:
 
     csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records nobody
     has_tls         whether browsers reach the API and the parent's page by https
+    has_gate        whether a gate of this box looks at the paths of HTTP
     helplines       of the help strip of every page"""
 
     isp_name: str = "Your internet provider"
@@ -42,6 +43,7 @@ class Settings:
     zone: str = "Asia/Karachi"
     first_language: str = "ur"
     has_tls: bool = False
+    has_gate: bool = True
     protected_names: tuple[str, ...] = ()
     helplines: tuple[Helpline, ...] = HELPLINES
     report_url: str | None = "complaint.fia.gov.pk"

@@ -64,8 +64,8 @@ entries = Table(
     Column("order", Integer, ForeignKey("orders.id"), primary_key=True),
     Column("number", Integer, primary_key=True),  # from 1, in the order pushed
     Column("value", Text, nullable=False),  # as pushed
-    Column("wire", LargeBinary),  # canonical; absent where the value is no name
-    Column("mode", String),  # exact | subtree
+    Column("wire", LargeBinary),  # canonical name or URL; absent where the value is neither
+    Column("mode", String),  # exact | subtree; of a URL url | url-prefix
     Column("status", String, nullable=False),
     Column("reason", Text),
     Column("generation", BigInteger),  # the first that held it

@@ -1,41 +1,70 @@
-"""`filterd canon`: the canonical form of the names on stdin."""
+"""`filterd canon`: the canonical form of the names or URLs on stdin."""
 
 import argparse
-import json
 import sys
+from collections.abc import Callable
 
 from fastpath.name import to_text
-from filterd.errors import WrongUse
+from filterd.batches import json_text, line_batches
 from rules.canonical import canonical_octets
 from rules.errors import BadName
+from rules.urls import canonical_url_octets
 
 EXAMPLE = "echo 'WWW.Example.Test.' | filterd canon --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", action="store_true", help="the lines are URLs (not in this version)")
+    parser.add_argument("--url", action="store_true", help="the lines are URLs: host/path?query comes out")
     parser.add_argument("--json", action="store_true", help='{"in","canonical","error"} a line')
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.url:
-        raise WrongUse("--url: URLs come with the URL image of a later version; nothing read; give names")
-    all_are_names = True
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        given = line.rstrip(b"\r\n")
-        canonical, fault = _canonical(given)
-        all_are_names = all_are_names and fault is None
+    canonical = _url if args.url else _name
+    n_before = 0
+    all_are_good = True
+    for lines in line_batches(sys.stdin.buffer):
         if args.json:
-            print(json.dumps({"in": given.decode("utf-8", "backslashreplace"), "canonical": canonical, "error": fault}))
-        elif canonical is not None:
-            print(canonical)
+            told, is_good = _objects(lines, canonical)
         else:
-            print(f"stdin line {number}: {fault}; no output for it; write a host name", file=sys.stderr)
-    return 0 if all_are_names else 1
+            told, is_good = _texts(lines, canonical, n_before, "URL" if args.url else "host name")
+        sys.stdout.write(told)
+        sys.stdout.flush()
+        all_are_good = all_are_good and is_good
+        n_before += len(lines)
+    return 0 if all_are_good else 1
 
 
-def _canonical(given: bytes) -> tuple[str | None, str | None]:
-    try:
-        return to_text(canonical_octets(given)), None
-    except BadName as reason:
-        return None, str(reason)
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _name(line: bytes) -> str:
+    return to_text(canonical_octets(line))
+
+
+def _url(line: bytes) -> str:
+    return canonical_url_octets(line).decode("ascii")
+
+
+def _objects(lines: list[bytes], canonical: Callable[[bytes], str]) -> tuple[str, bool]:
+    """One JSON object a line, and whether none of them is an error."""
+    told = []
+    is_good = True
+    for line in lines:
+        given = json_text(line.decode("utf-8", "backslashreplace"))
+        try:
+            told.append(f'{{"in": {given}, "canonical": {json_text(canonical(line))}, "error": null}}\n')
+        except BadName as bad:
+            told.append(f'{{"in": {given}, "canonical": null, "error": {json_text(bad.reason)}}}\n')
+            is_good = False
+    return "".join(told), is_good
+
+
+def _texts(lines: list[bytes], canonical: Callable[[bytes], str], n_before: int, wanted: str) -> tuple[str, bool]:
+    """The canonical forms; the others are told on stderr.   n_before  lines of earlier batches"""
+    told = []
+    for number, line in enumerate(lines, n_before + 1):
+        try:
+            told.append(canonical(line) + "\n")
+        except BadName as bad:
+            print(f"stdin line {number}: {bad.reason}; no output for it; write a {wanted}", file=sys.stderr)
+    return "".join(told), len(told) == len(lines)

@@ -20,12 +20,13 @@ def run(args: argparse.Namespace) -> int:
         print(bad, file=sys.stderr)
         print(f"{args.file}: {len(bad.faults)} fault{'s' if len(bad.faults) > 1 else ''}", file=sys.stderr)
         return 2
-    absent = [entry for entry in config.lists if not entry.file.is_file()]
-    for entry in absent:
-        print(
-            f"config {args.file} list {entry.id}: {entry.file} is not there yet; "
-            "lists are not compiled without it; put the file there"
-        )
+    for entry in config.lists:
+        for path in (entry.file, entry.seed, entry.ca, entry.client_certificate, entry.client_key):
+            if path is not None and not path.exists():
+                print(
+                    f"config {args.file} list {entry.id}: {path} is not there yet; "
+                    "its last good version is in force, if there is one; put the file there"
+                )
     print(
         f"{args.file}: good; {len(config.lists)} lists, {config.dns.workers} dns and {config.gate.workers} gate workers"
     )

@@ -8,12 +8,14 @@ from filterd.commands.run import loaded
 from filterd.config import Config
 from filterd.errors import WrongUse
 from filterd.keys import image_key
+from filterd.opening import REPORT
 from filterd.progress import progress_bar
 from rules.compile import compile_sources
 from rules.errors import BadList, BadSource
-from rules.publish import next_generation, publish_base
+from rules.publish import Pair, claimed_generation, publish
 from rules.report import CompileReport, render_report, report_as_json
 from rules.source import parse_source
+from rules.whole import writing_whole
 
 EXAMPLE = "filterd compile pta.csv,tier=order adult.txt,category=adult -o images"
 
@@ -32,14 +34,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the lists of a configuration, into its state directory; control puts them in force",
     )
+    parser.add_argument(
+        "--kept", action="store_true", help="with --config: the last good copies, whatever their sources hold now"
+    )
     parser.add_argument("--json", action="store_true", help="the report as one object")
 
 
 def run(args: argparse.Namespace) -> int:
     if bool(args.config) == bool(args.sources) or bool(args.sources) != bool(args.out):
         raise WrongUse("give either sources and -o DIR, or --config FILE")
+    if args.kept and not args.config:
+        raise WrongUse("--kept: a configuration has kept copies; add --config FILE")
     try:
-        report = _compile_config(loaded(args.config)) if args.config else _compile_sources(args.sources, args.out)
+        if args.config:
+            report = _compile_config(loaded(args.config), args.kept)
+        else:
+            report = _compile_sources(args.sources, args.out)
     except (BadList, BadSource) as reason:
         raise WrongUse(str(reason)) from reason
     print(json.dumps(report_as_json(report)) if args.json else render_report(report))
@@ -49,14 +59,16 @@ def run(args: argparse.Namespace) -> int:
 def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     sources = [parse_source(text) for text in texts]
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bar() as progress:
-        report = compile_sources(sources, out, image_key(out), next_generation(out, "names"), progress)
-    publish_base(out, "names", report.path)
+    with progress_bar() as progress, claimed_generation(out, "names") as generation:
+        report = compile_sources(sources, out, image_key(out), generation, progress)
+    with writing_whole(out / REPORT) as file:  # what the lists and their parts are called, for lookup
+        file.write(json.dumps(report_as_json(report)).encode())
+    publish(out, {"names": Pair(report.path.name), "urls": Pair(report.urls_path.name)})
     return report
 
 
-def _compile_config(config: Config) -> CompileReport:
-    from filterd.compiling import compile_config  # late: it brings the database, which lists alone do without
+def _compile_config(config: Config, is_kept: bool) -> CompileReport:
+    from filterd.compiling import compile_config, compile_kept  # late: the database, which lists alone do without
 
     with progress_bar() as progress:
-        return compile_config(config, progress)
+        return (compile_kept if is_kept else compile_config)(config, progress)

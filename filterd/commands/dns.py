@@ -61,8 +61,8 @@ async def _serve(
     args: argparse.Namespace, listen: list["Endpoint"], upstreams: list["Endpoint"], answers: "AnswerPolicy"
 ) -> int:
     from dns.front import serve
-    from filterd.commands.lookup import open_tables
     from filterd.life import stop_requested
+    from filterd.opening import open_tables
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))

@@ -70,7 +70,8 @@ def _needs(config: Config) -> Iterator[Finding]:
     # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
     yield Finding("disk", f"{free_mib} MiB free at {folder}", "" if free_mib >= 1024 else "free 1 GiB")
     for entry in config.lists:
-        yield Finding(f"list {entry.id}", str(entry.file), "" if entry.file.is_file() else "put the file there")
+        if entry.file is not None:
+            yield Finding(f"list {entry.id}", str(entry.file), "" if entry.file.exists() else "put the file there")
 
 
 def _capabilities() -> Finding:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from filterd.capture import iter_frames
-from filterd.commands.lookup import open_tables
 from filterd.errors import WrongUse
 from filterd.inspecting import Inspector
+from filterd.opening import open_tables
 
 EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"
 

@@ -20,6 +20,9 @@ TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/layout.pxd)
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
 
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+UNITS_OCTETS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
 Kind = Callable[[str], object]
 
 
@@ -40,6 +43,20 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+class Seconds(int):
+    """A length of time, shown as it is written: 90s, 15m, 1h, 7d."""
+
+    def __str__(self) -> str:
+        return _with_unit(self, {unit: n for unit, n in UNITS_S.items() if unit != "w"})
+
+
+class Octets(int):
+    """A size, shown as it is written: 64MiB."""
+
+    def __str__(self) -> str:
+        return _with_unit(self, UNITS_OCTETS)
 
 
 def quoted(text: str) -> str:
@@ -89,6 +106,20 @@ def whole_number(lowest: int, highest: int) -> Kind:
 
 
 port = whole_number(1, 65535)
+
+
+def duration(lowest_s: int, highest_s: int) -> Kind:
+    def parse(value: str) -> Seconds:
+        return Seconds(_measured(value, UNITS_S, Seconds(lowest_s), Seconds(highest_s), "a length of time"))
+
+    return parse
+
+
+def octets(lowest: int, highest: int) -> Kind:
+    def parse(value: str) -> Octets:
+        return Octets(_measured(value, UNITS_OCTETS, Octets(lowest), Octets(highest), "a size"))
+
+    return parse
 
 
 def truth(value: str) -> bool:
@@ -180,6 +211,38 @@ def url(value: str) -> str:
     return value
 
 
+def list_url(value: str) -> str:
+    """Where a list is pulled from."""
+    wanted = "write https://…; http only to this box itself"
+    try:
+        parts = urlsplit(text(value))
+        port_number = parts.port
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} is not an address of a list", wanted) from reason
+    is_plain = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not (is_plain or parts.scheme == "https") or not parts.hostname or port_number == 0 or " " in value:
+        raise Unfit(f"{quoted(value)} is not an address of a list", wanted)
+    if "@" in parts.netloc:
+        raise Unfit("an address with a password in it", "remove it; a client certificate tells who we are")
+    return value
+
+
+def list_format(value: str) -> str:
+    from rules.formats import FORMATS  # late: it brings every reader, which most commands do without
+
+    return str(one_of(*FORMATS)(value))
+
+
+def columns(value: str) -> str:
+    from rules.formats.columns import parse_columns  # late, as above
+
+    try:
+        parse_columns(text(value))
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} names no columns ({reason})", "write url:1;type:2") from reason
+    return value
+
+
 def zone(value: str) -> str:
     known = zoneinfo.available_timezones()
     if value not in known:
@@ -196,3 +259,19 @@ def _ip(value: str, wanted: str) -> IPv4Address | IPv6Address:
         return ip_address(value)
     except ValueError as reason:
         raise Unfit(f"{quoted(value)} is not an address", wanted) from reason
+
+
+def _measured(value: str, units: dict[str, int], lowest: int, highest: int, what: str) -> int:
+    wanted = f"write {lowest} to {highest}"
+    found = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]*)", value)
+    if not found or found[2] not in units:
+        raise Unfit(f"{quoted(value)} is not {what}", f"{wanted}, with {', '.join(filter(None, units))}")
+    number = int(found[1]) * units[found[2]]
+    if not lowest <= number <= highest:
+        raise Unfit(f"{quoted(value)} is out of range", wanted)
+    return number
+
+
+def _with_unit(number: int, units: dict[str, int]) -> str:
+    unit = max((each for each in units if number % units[each] == 0), key=lambda each: units[each])
+    return f"{number // units[unit]}{unit}"

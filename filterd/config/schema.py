@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filterd.config import kinds
-from filterd.config.kinds import Endpoint, Kind
+from filterd.config.kinds import Endpoint, Kind, Octets, Seconds
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 MAX_LISTS = 128  # two 64-bit words of mask in an image
 MAX_ITEMS = 1000  # of any other sequence: listeners, names, addresses
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
+TABLES = ("csv", "xlsx")
+FOLDERS = ("ut1",)
+MAX_FILE_OCTETS = 256 << 20  # what rules.reading takes of one file
 
 
 class Spec(NamedTuple):
@@ -105,8 +108,28 @@ class ListEntry:
     """One list."""
 
     id: str = one(kinds.list_id)
-    file: Path = one(kinds.path)
-    format: str = one(kinds.one_of("plain", "hosts", "rpz", "csv"))
+    file: Path | None = one(kinds.path, default=None)
+    """Where somebody puts a new version; noticed within a minute.   Either this or `url`."""
+    url: str | None = one(kinds.list_url, default=None)
+    every: Seconds = one(kinds.duration(60, 30 * 86400), default=Seconds(3600))
+    ca: Path | None = one(kinds.path, default=None)
+    """Certificates to trust for this url; None: those that the system trusts."""
+    client_certificate: Path | None = one(kinds.path, default=None)
+    client_key: Path | None = one(kinds.path, default=None)
+    max_octets: Octets = one(kinds.octets(1024, MAX_FILE_OCTETS), default=Octets(64 << 20))
+    timeout: Seconds = one(kinds.duration(1, 3600), default=Seconds(120))
+    seed: Path | None = one(kinds.path, default=None)
+    """In force until the first good version comes."""
+    max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)
+    """A good copy that its source has not confirmed for so long is stale.  None: 3 × `every`; a file: never."""
+    shrink_percent: int = one(kinds.whole_number(0, 100), default=20)
+    grow_percent: int = one(kinds.whole_number(0, 1_000_000), default=400)
+    """A version that lost, or grew by, more than this waits for approval."""
+    unreadable_percent: int = one(kinds.whole_number(0, 100), default=50)
+    """A version with a larger share of lines that are no rules is refused."""
+    format: str = one(kinds.list_format)
+    columns: str | None = one(kinds.columns, default=None)
+    """Where a table has its addresses, if its headings do not tell: url:1;type:2."""
     match: str | None = one(kinds.one_of("exact", "subtree", "as-written"), default=None)
     """None: as the format's own default says (semantics §2)."""
     tier: str = one(kinds.one_of("csam", "order", "category", "security"))
@@ -161,6 +184,7 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
         if entry.id in seen:
             yield f"/lists/{at}/id", f"'{entry.id}' is the id of an earlier list", "give each list its own id"
         seen.add(entry.id)
+        yield from _check_source(f"/lists/{at}", entry)
         if entry.tier == "category" and entry.category is None:
             yield f"/lists/{at}", "a list of tier category without a category", "add category: …"
         if entry.tier != "category" and entry.category is not None:
@@ -181,6 +205,22 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
     both = set(config.gate.tls_ports) & set(config.gate.http_ports)
     if both:
         yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"
+
+
+def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
+    if (entry.file is None) == (entry.url is None):
+        yield path, "neither file nor url" if entry.url is None else "both file and url", "write one of the two"
+    if (entry.client_certificate is None) != (entry.client_key is None):
+        yield path, "client_certificate without client_key, or the other way round", "set both or none"
+    if entry.columns is not None and entry.format not in TABLES:
+        yield f"{path}/columns", f"columns of a list of format {entry.format}", f"write format: {' or '.join(TABLES)}"
+    if entry.url is not None and entry.format in FOLDERS:
+        yield f"{path}/url", f"a list of format {entry.format} is a folder", "fetch it by other means; write file"
+    for key in ("ca", "client_certificate"):
+        if getattr(entry, key) is not None and not (entry.url or "").startswith("https:"):
+            yield f"{path}/{key}", "a certificate for what does not come over https", "remove it, or write url: https://…"
+    if entry.url is not None and entry.max_age is not None and entry.max_age < entry.every:
+        yield f"{path}/max_age", f"{entry.max_age} is less than every, {entry.every}", "write a longer time"
 
 
 def _is_ourselves(listen: Endpoint, upstream: Endpoint) -> bool:

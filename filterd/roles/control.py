@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from filterd.config import Config
 from filterd.control import Control, guarded
 from filterd.drain import Ledger, drain_confidential, drain_spools
@@ -17,12 +19,14 @@ from filterd.kernel import Kernel, rules_of_config, sysctl_faults
 from filterd.keys import pseudonym_key
 from filterd.life import stop_requested, tell_we_live
 from filterd.locking import LockKeeper, has_work
+from filterd.settling import settle
 from parental.database import open_database
 
 DRAIN_S = 0.5
 LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
 RENEW_S = 86_400.0
 MEND_S = 60.0
+LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control")
 
@@ -45,7 +49,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     server = await serve(config.run_dir / "control.sock", lambda request: _answer(control, request, wake))
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
-    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, told)]
+    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control, engine), _reload(control, told)]
+    work += [_tend_lists(control), _pull_lists(control)]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (*work, tell_we_live())]
@@ -66,12 +71,34 @@ async def _answer(control: Control, request: dict[str, object], wake: asyncio.Ev
     return reply
 
 
-async def _compile(control: Control) -> None:
-    """At the start, lists that changed while nobody looked; from then on, a base that goes bad on the disk."""
+async def _compile(control: Control, engine: Engine) -> None:
+    """At the start, lists that changed while nobody looked; from then on, a base that goes bad on the disk, orders that
+    are not in force yet, and a delta that grows large."""
+
+    async def settle_now() -> None:
+        await settle(control, engine, datetime.now(UTC))
+
     await guarded(control, "lists", control.compile_if_changed)
     while True:
-        await asyncio.sleep(MEND_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(control.has_overgrown.wait(), MEND_S)
+        await guarded(control, "merge", control.merge)
         await guarded(control, "images", control.mend)
+        await guarded(control, "orders", settle_now)
+
+
+async def _tend_lists(control: Control) -> None:
+    """Lists that were dropped as files; what their sources have to say of them."""
+    while True:
+        await asyncio.sleep(LISTS_S)
+        await guarded(control, "lists", control.tend_lists)
+
+
+async def _pull_lists(control: Control) -> None:
+    """Lists that are pulled: a slow server keeps no file waiting."""
+    while True:
+        await guarded(control, "pulling lists", control.pull_lists)
+        await asyncio.sleep(LISTS_S)
 
 
 async def _reload(control: Control, told: asyncio.Event) -> None:

@@ -20,6 +20,7 @@ from fastpath.counters import read_counters
 from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Channel, Mode
+from rules.localdata import record_octets
 
 Program = Callable[[str], str]
 
@@ -84,6 +85,37 @@ async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbou
                     for name in ("n.test", "c.test")]
 
             assert said[0].replace("n.test", "c.test") == said[1]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+async def test_dig_gets_the_local_data_of_a_list(serving, program: Program, transport: str) -> None:
+    garden = record_octets(b"CNAME", 3600, (b"garden.example.",))
+    data = record_octets(b"A", 3600, (b"192.0.2.7",)) + record_octets(b"MX", 30, (b"10", b"mail.example."))
+    entries = (("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data),
+               ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, garden))
+    async with serving(entries) as front:
+        address = await dig(program, front, transport, "wWw.n.test", "A")
+        nothing = await dig(program, front, transport, "n.test", "AAAA")
+        exchange = await dig(program, front, transport, "+short", "n.test", "MX")
+        alias = await dig(program, front, transport, "+short", "c.test", "HTTPS")
+
+    assert re.search(r"^wWw\.n\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.7$", address, re.MULTILINE)
+    assert "EDE: 15 (Blocked)" in address and "EDE: 4 (Forged Answer)" in address
+    assert "status: NOERROR" in nothing and "ANSWER: 0" in nothing and re.search(r"\sSOA\s", nothing)
+    assert "EDE: 15 (Blocked)" in nothing and "Forged" not in nothing
+    assert (exchange.strip(), alias.strip()) == ("10 mail.example.", "garden.example.")
+
+
+@pytest.mark.services
+async def test_kdig_gets_local_data_that_a_datagram_does_not_hold(serving, program: Program) -> None:
+    data = record_octets(b"TXT", 60, (b"x" * 240, b"y" * 240))
+    async with serving((("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data),)) as front:
+        said = await told(program("kdig"), *at(front), "+noedns", "+retry=0", "n.test", "TXT")
+        cut = await told(program("kdig"), *at(front), "+noedns", "+retry=0", "+ignore", "n.test", "TXT")
+
+    assert "y" * 240 in said and "TCP" in said and "WARNING" not in said
+    assert " tc " in cut and "y" not in cut.partition("QUESTION SECTION")[2].partition("Received")[0]
 
 
 @pytest.mark.services

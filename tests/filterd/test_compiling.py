@@ -10,6 +10,7 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Reason
 from filterd.compiling import CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.config import load
+from filterd.lists import take
 from filterd.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders import find_order
 from parental.database import open_database, reading
@@ -64,16 +65,22 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
     before = inputs_of(config)
 
     assert inputs_of(load(path)) == before
+    take(config, ["pta"], 0.0)
+    taken = inputs_of(config)
+    assert taken != before
     with (tmp_path / "pta.csv").open("a") as file:
         file.write("https://b.test/,PTA-3\n")
-    assert inputs_of(config) != before
+    assert inputs_of(config) == taken  # it is the copies that count
+    take(config, ["pta"], 0.0)
+    assert inputs_of(config) not in (before, taken)
     other = dataclasses.replace(config, protected=dataclasses.replace(config.protected, names=()))
     assert inputs_of(other) != inputs_of(config)
-    (tmp_path / "pta.csv").unlink()
-    assert inputs_of(config) != before
 
 
 def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
+    (tmp_path / "state").mkdir()
+    take(load(path), ["pta"], 0.0)
+
     compiled = asyncio.run(compile_base(load(path), path, 0))
 
     assert compiled.report["rules"] == 2
@@ -82,10 +89,31 @@ def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_pat
 
 
 def test_a_compilation_that_fails_says_why(path, tmp_path):
-    (tmp_path / "pta.csv").unlink()
+    (tmp_path / "state").mkdir()
+    take(load(path), ["pta"], 0.0)
+    (tmp_path / "state/lists/pta/state.json").write_text("{")
 
-    with pytest.raises(CompileFailed, match=r"pta\.csv"):
+    with pytest.raises(CompileFailed, match=r"state\.json"):
         asyncio.run(compile_base(load(path), path, 0))
+
+
+def test_a_list_without_a_good_version_stops_no_other(path, tmp_path):
+    absent = "{id: x, file: x.txt, format: rpz, tier: csam}"
+    (tmp_path / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{absent}, "))
+
+    found = tables(compile_config(load(path), None))
+
+    assert found.list_ids[0] == "x"
+    assert found.decide(to_wire(b"a.test"), None, 0).reason == Reason.ORDER
+
+
+def test_the_last_good_version_is_compiled_where_the_file_is_no_list_any_more(path, tmp_path):
+    compile_config(load(path), None)
+    (tmp_path / "pta.csv").write_text("<!doctype html>\n<p>maintenance\n")
+
+    found = tables(compile_config(load(path), None))
+
+    assert found.decide(to_wire(b"a.test"), None, 0).reason == Reason.ORDER
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b'{"generation": 1}', b"\xff"])

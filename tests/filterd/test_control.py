@@ -1,8 +1,12 @@
 import asyncio
+import os
+import signal
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
+from support.listserver import Shelved, serving
 
 from fastpath.name import to_wire
 from filterd.compiling import CompileFailed, compile_config
@@ -10,9 +14,9 @@ from filterd.config import load
 from filterd.control import Control, guarded
 from filterd.jsonlines import serve
 from filterd.locking import LockKeeper
-from mgmt.order import Entry, Order
+from mgmt.order import URL, Entry, Order
 from mgmt.orders import put_order, withdraw_order
-from parental.database import open_database, writing
+from parental.database import open_database, opened, writing
 from parental.profile import Profile
 from parental.store import pause, put_subscriber
 from parental.subscriber import Subscriber
@@ -58,8 +62,8 @@ def play(place, engine, work):
     return asyncio.run(run())
 
 
-def push(engine, name, ref="T-1"):
-    entry = Entry(1, name, to_wire(name.encode()), "subtree", "pending", None)
+def push(engine, name, ref="T-1", mode="subtree"):
+    entry = Entry(1, name, name.encode() if mode == URL else to_wire(name.encode()), mode, "pending", None)
     order = Order("PTA", ref, "a law", "subtree", None, False, ((name, "subtree"),))
     with writing(engine) as conn:
         return put_order(conn, order, [entry], b"", datetime.now(UTC))
@@ -159,18 +163,19 @@ def test_a_reload_that_fails_leaves_what_is_in_force_and_is_told_until_it_is_men
         (place / "f.yaml").write_text("nonsense: 1\n")
         refused = await control.reload()
         (place / "f.yaml").write_text(SAID)
-        (place / "pta.txt").rename(place / "away")
+        (place / "pta.txt").write_text("<html>")
         lists = await control.reload()
         faults = dict((await control.status())["faults"])
         reason = control.explain("listed.test", None, "dns")["reason"]
-        (place / "away").rename(place / "pta.txt")
+        (place / "pta.txt").write_text("listed.test\n")
         await control.reload()
         return refused, lists, faults, reason, (await control.status())["faults"]
 
     refused, lists, faults, reason, mended = play(place, engine, work)
 
     assert not refused["ok"] and "/nonsense" in refused["error"]
-    assert not lists["ok"] and set(faults) == {"lists"} and "pta.txt" in faults["lists"]
+    assert lists["ok"] and lists["faults"] == faults
+    assert set(faults) == {"list pta"} and "a web page" in faults["list pta"] and "stays" in faults["list pta"]
     assert (reason, mended) == ("order", {})
 
 
@@ -198,18 +203,89 @@ def test_a_base_that_the_operator_compiled_beforehand_is_put_in_force(place, eng
     assert (generations["names"][0], reason) == (1, "order")
 
 
-def test_without_any_names_to_begin_with_the_start_fails_and_says_why(place, engine):
+def test_a_list_that_is_not_there_at_the_start_is_told_and_stops_no_other(place, engine):
     (place / "pta.txt").unlink()
 
-    with pytest.raises(CompileFailed, match=r"pta\.txt"):
+    async def work(control):
+        return (await control.status())["faults"], control.explain("worse.test", None, "dns")["reason"]
+
+    faults, reason = play(place, engine, work)
+
+    assert "pta.txt is not there; nothing of it is in force" in faults["list pta"]
+    assert reason == "csam"
+
+
+def test_without_any_names_to_begin_with_the_start_fails_and_says_why(place, engine):
+    (place / "state/lists/pta").mkdir(parents=True)
+    (place / "state/lists/pta/state.json").write_text("{")
+
+    with pytest.raises(CompileFailed, match=r"state\.json"):
         asyncio.run(make(place, engine).start())
+
+
+def test_a_dropped_file_is_taken_once_it_has_settled(place, engine):
+    async def work(control):
+        (place / "pta.txt").write_text("listed.test\nlate.test\n")
+        await control.tend_lists()
+        first = control.explain("late.test", None, "dns")["reason"]
+        os.utime(place / "pta.txt", (1, 1))
+        await control.tend_lists()
+        return first, control.explain("late.test", None, "dns")["reason"]
+
+    assert play(place, engine, work) == ("default", "order")
+
+
+def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_when_it_is_rolled_back(place, engine):
+    (place / "pta.txt").write_text("".join(f"n{number}.test\n" for number in range(100)))
+
+    async def work(control):
+        def reasons():
+            return [control.explain(name, None, "dns")["reason"] for name in ("n1.test", "n99.test")]
+
+        (place / "pta.txt").write_text("".join(f"n{number}.test\n" for number in range(50)))
+        held = await control.answer({"op": "lists_refresh"})
+        before = reasons()
+        wrong = await control.answer({"op": "lists_approve", "list": "pta", "version": "0000"})
+        approved = await control.answer({"op": "lists_approve", "list": "pta", "by": "a person"})
+        after = reasons()
+        await control.answer({"op": "lists_rollback", "list": "pta", "by": "a person"})
+        return held, before, wrong, approved, after, reasons(), await control.answer({"op": "lists_refresh"}), reasons()
+
+    held, before, wrong, approved, after, back, again, still = play(place, engine, work)
+
+    assert held["ok"] and "it shrank" in held["faults"]["list pta"]
+    assert before == back == still == ["order", "order"]
+    assert not wrong["ok"] and "another version" in wrong["error"]
+    assert approved["ok"] and approved["faults"] == {}
+    assert after == ["order", "default"]
+    assert "a person has rolled it back" in again["faults"]["list pta"]
+
+
+@pytest.mark.services
+def test_a_list_is_pulled_when_it_is_due_and_in_force(place, engine):
+    server = Shelved("pulled.test\n")
+
+    async def work(control):
+        async with serving(server.answer) as url:
+            lists = f'lists: [{{id: far, url: "{url}", format: plain, tier: order}}]\n'
+            (place / "f.yaml").write_text("\n".join([*SAID.splitlines()[:5], lists]))
+            await control.reload()
+            told = (await control.status())["faults"]
+            await control.pull_lists()
+            await control.pull_lists()
+            return told, control.explain("pulled.test", None, "dns"), (await control.status())["faults"]
+
+    told, found, after = play(place, engine, work)
+
+    assert "not pulled yet" in told["list far"]
+    assert (found["list"], after, server.asked) == ("far", {}, [200])
 
 
 def test_the_status_holds_lists_ages_and_generations(place, engine):
     status = play(place, engine, lambda control: control.status())
 
     assert [each["id"] for each in status["lists"]] == ["pta", "stop", "help-corridor", "orders"]
-    assert status["ages_s"].keys() == status["generations"].keys() == {"names", "subscribers", "policy"}
+    assert status["ages_s"].keys() == status["generations"].keys() == {"names", "urls", "subscribers", "policy"}
     assert [(each["name"], bool(each["refused"])) for each in status["workers"]] == [("dns-0", True)]
 
 
@@ -221,6 +297,12 @@ def test_the_status_holds_lists_ages_and_generations(place, engine):
         {"op": "explain", "name": "a.test", "channel": "smoke"},
         {"op": "explain", "name": "a.test", "address": "nowhere"},
         {"op": "explain", "name": ["a.test"]},
+        {"op": "lists_refresh", "lists": ["pta", "nonsense"]},
+        {"op": "lists_refresh", "lists": "pta"},
+        {"op": "lists_approve"},
+        {"op": "lists_approve", "list": "pta"},
+        {"op": "lists_rollback", "list": "pta"},
+        {"op": "lists_rollback", "list": ["pta"]},
     ],
 )
 def test_a_request_that_cannot_be_answered_gets_its_reason(place, engine, request_):
@@ -257,3 +339,102 @@ def test_a_fault_in_the_background_stays_in_the_status_until_the_same_work_succe
 
     assert (before, after) == ({"audit records": "OSError: no room"}, {})
     assert len(caplog.records) == 1
+
+
+def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_but_that(place, engine, monkeypatch):
+    monkeypatch.setattr("filterd.orderdelta.MERGE_NAMES", 1)
+
+    async def work(control):
+        await control.merge()
+        first, gone = push(engine, "first.test"), push(engine, "gone.test", "T-2")
+        await control.orders_changed()
+        before = control.generations["names"][0], control.has_overgrown.is_set(), explained(control)
+        with writing(engine) as conn:
+            withdraw_order(conn, gone, "a court", datetime.now(UTC))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(control.merge())
+            await compilation()
+            third = push(engine, "third.test", "T-3")
+            await control.orders_changed()  # while it is compiled
+        return (first, gone, third), before, (await control.status()), explained(control)
+
+    def explained(control):
+        return [control.explain(name, None, "dns").get("order") for name in ("first.test", "gone.test", "third.test")]
+
+    (first, gone, third), before, status, after = play(place, engine, work)
+
+    assert before == (1, True, [first, gone, None])
+    assert status["generations"]["names"][0] > 1
+    assert status["delta_names"] <= 2  # gone.test, if it was read before it went, and third.test
+    assert after == [first, None, third]
+
+
+def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(place, engine, monkeypatch):
+    monkeypatch.setattr("filterd.orderdelta.MERGE_NAMES", 0)
+
+    async def work(control):
+        push(engine, "ordered.test")
+        await control.orders_changed()
+        with pytest.raises(ExceptionGroup, match="unhandled") as fault:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(control.merge())
+                os.kill(await compilation(), signal.SIGKILL)
+        assert fault.group_contains(CompileFailed, match="nothing changed")
+        killed = (control.generations["names"][0], control.explain("ordered.test", None, "dns")["reason"])
+        await control.merge()
+        status = await control.status()
+        return killed, status, control.explain("ordered.test", None, "dns")["reason"]
+
+    killed, status, reason = play(place, engine, work)
+
+    assert killed == (1, "order")
+    assert (status["generations"]["names"][0] > 1, status["delta_names"], reason) == (True, 0, "order")
+
+
+async def compilation():
+    """The process that compiles, once it has begun."""
+    own = Path(f"/proc/self/task/{os.getpid()}/children")
+    while True:
+        for child in own.read_text().split():
+            if b"compile" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        await asyncio.sleep(0.001)
+
+
+def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_anew(place, engine):
+    push(engine, "ordered.test")
+    play(place, engine, lambda control: control.status())
+    engine.dispose()
+    for file in (place / "state").glob("filterd.db*"):
+        file.unlink()
+    with opened(place / "state/filterd.db") as empty:
+        reason = play(place, empty, lambda control: asyncio.to_thread(control.explain, "ordered.test", None, "dns"))[
+            "reason"
+        ]
+
+    assert reason == "default"
+
+
+def test_an_explanation_names_the_line_and_a_rule_that_was_folded_away(place, engine):
+    (place / "pta.txt").write_text("listed.test\nother.test\nwww.listed.test\n")
+
+    found = play(place, engine, lambda control: asyncio.to_thread(control.explain, "www.listed.test", None, "dns"))
+
+    assert [(each["rule"], each["line"], each.get("folded", False)) for each in found["matches"]] == [
+        ("listed.test", 1, False),
+        ("www.listed.test", 3, True),
+    ]
+
+
+def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place, engine):
+    push(engine, "shared.test/page", mode=URL)
+
+    async def work(control):
+        await control.orders_changed()
+        return [control.explain("https://shared.test/page", None, channel) for channel in ("http", "sni")]
+
+    by_http, by_sni = play(place, engine, work)
+
+    assert (by_http["reason"], by_http["name"], by_http["order_ref"]) == ("order", "shared.test/page", "T-1")
+    assert by_http["enforceability"] == "enforced_http_only"
+    assert by_sni["action"] == "passthru"

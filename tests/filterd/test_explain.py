@@ -1,9 +1,13 @@
 import pytest
+from support.images import KEY, LISTS, NUMBER
 
+from fastpath.image import open_image
+from fastpath.layout import ImageKind
 from fastpath.name import to_wire
 from fastpath.tables import TableSet
+from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Mode
-from filterd.explain import explain, explain_text, host_of
+from filterd.explain import explain, explain_text
 from rules.errors import BadName
 
 
@@ -41,18 +45,54 @@ def test_the_entry_of_a_confidential_list_is_not_told(tables):
     assert "worse" not in str(found["matches"])
 
 
-@pytest.mark.parametrize(
-    ("given", "host"),
-    [
-        ("bad.test", "bad.test"),
-        ("https://bad.test/x/y?z#f", "bad.test"),
-        ("http://me:secret@bad.test:8080/", "bad.test:8080"),
-        ("bad.test/path", "bad.test"),
-        ("https://bad.test?x=/y", "bad.test"),
-    ],
-)
-def test_of_a_url_the_host_is_asked_for(given, host):
-    assert host_of(given) == host
+def test_a_url_of_nothing_but_a_host_is_its_name(tables):
+    assert explain_text(tables, "https://bad.test/#x", None, 0, None)["canonical"] == "bad.test"
+
+
+@pytest.fixture
+def with_urls(tmp_path, images):
+    builder = UrlsBuilder(KEY, LISTS)
+    builder.add(b"half.test/bad", NUMBER["orders"], Mode.SUBTREE)
+    builder.add(b"half.test/worse", NUMBER["csam"], Mode.EXACT)
+    with (tmp_path / "urls.img").open("wb") as out:
+        builder.build(out, 1)
+    return TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)]),
+                    urls=open_image(tmp_path / "urls.img", ImageKind.URLS))  # fmt: skip
+
+
+def test_a_url_is_told_with_the_entry_that_covers_it(with_urls):
+    found = explain_text(with_urls, "http://Half.Test:80/bad/page?x#y", None, 0, None)
+
+    assert (found["canonical"], found["action"], found["list"]) == ("half.test/bad/page?x", "splash", "orders")
+    assert found["matches"] == [{"list": "orders", "rule": "half.test/bad", "mode": "subtree"}]
+    assert (found["enforceability"], found["ede"]) == ("enforced_http_only", None)
+
+
+@pytest.mark.parametrize("channel", ["dns", "sni", "quic"])
+def test_a_channel_that_sees_hosts_alone_does_not_enforce_a_url_and_says_so(with_urls, channel):
+    found = explain_text(with_urls, "http://half.test/bad", None, 0, channel)
+
+    assert (found["action"], found["enforceability"]) == ("passthru", "not_enforceable_at_this_layer")
+    assert [match["list"] for match in found["matches"]] == ["orders"]
+
+
+def test_a_url_of_a_blocked_name_is_enforced_by_its_name(with_urls):
+    found = explain_text(with_urls, "http://bad.test/page", None, 0, "sni")
+
+    assert (found["action"], found["rule"], found["enforceability"]) == ("splash", "bad.test", "enforced")
+
+
+def test_a_url_that_nothing_speaks_of_is_let_go(with_urls):
+    found = explain_text(with_urls, "http://half.test/badly", None, 0, None)
+
+    assert (found["action"], found["enforceability"], found["matches"]) == ("passthru", None, [])
+
+
+def test_a_url_of_a_confidential_list_is_not_told(with_urls):
+    found = explain_text(with_urls, "http://half.test/worse", None, 0, None)
+
+    assert (found["reason"], found["rule"]) == ("csam", None)
+    assert "worse" not in str(found["matches"])
 
 
 def test_what_is_no_name_is_refused(tables):

@@ -7,16 +7,20 @@ import pytest
 from fastpath.name import to_wire
 from fastpath.pack import ListSpec
 from fastpath.tables import TableSet
-from fastpath.verdict import Action, Mode, Reason, Tier
+from fastpath.verdict import Action, Reason, Tier
 from filterd.compiling import Compiled, remember
 from filterd.images import ImageStore
 from filterd.keys import image_key
+from filterd.orderdelta import OrderDelta
 from filterd.sources import ORDERS_LIST
+from mgmt.order import URL, Entry, Order
+from mgmt.orders import put_order, withdraw_order
 from parental.database import reading, writing
 from parental.profile import Profile
 from parental.store import delete_subscriber, pause, put_subscriber
 from parental.subscriber import Subscriber
 from rules.compile import compile_sources, list_specs
+from rules.publish import Pair, read_manifest
 from rules.source import describe_source
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -36,7 +40,7 @@ def compiled(tmp_path, store):
         describe_source(ORDERS_LIST, None, {"tier": "order"}),
     ]
     report = compile_sources(sources, store.directory, image_key(tmp_path), 1)
-    made = Compiled(report.generation, [], list_specs(sources), {"lists": []})
+    made = Compiled(report.generation, [], list_specs(sources), {"lists": []}, 0)
     remember(store.directory, made)
     return made
 
@@ -54,35 +58,83 @@ def add(engine, number, prefix):
         put_subscriber(conn, Subscriber(number, "home", (IPv4Network(prefix),), Profile()))
 
 
+def push(engine, name, mode="subtree"):
+    order = Order("PTA", name, "a law", mode, None, False, ())
+    wire = name.encode() if mode == URL else to_wire(name.encode())
+    with writing(engine) as conn:
+        return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW)
+
+
+def beside(store, compiled, engine):
+    with reading(engine) as conn:
+        return OrderDelta(store.open_base(compiled), compiled, conn)
+
+
 def publish(store, engine):
     with reading(engine) as conn:
         store.publish_people(conn, NOW)
 
 
-def test_a_base_comes_into_force_together_with_the_orders(store, compiled):
-    store.publish_names(compiled, [(to_wire(b"ordered.test"), Mode.SUBTREE, 5)])
+def test_a_base_comes_into_force_together_with_the_orders(store, compiled, engine):
+    number = push(engine, "ordered.test")
+    store.publish_orders(beside(store, compiled, engine))
 
     assert action(store, "listed.test") == action(store, "www.ordered.test") == Action.SPLASH
-    assert open_tables(store).decide(to_wire(b"ordered.test"), None, NOW_S).order == 5
+    assert open_tables(store).decide(to_wire(b"ordered.test"), None, NOW_S).order == number
     assert store.compiled() == compiled
 
 
-def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled):
-    store.publish_names(compiled, [(to_wire(b"ordered.test"), Mode.SUBTREE, 5)])
-    store.publish_orders(compiled, [])
+def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled, engine):
+    number = push(engine, "ordered.test")
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    with writing(engine) as conn:
+        withdraw_order(conn, number, "a court", NOW)
+        orders.catch_up(conn)
+    store.publish_orders(orders)
 
     assert action(store, "ordered.test") == Action.PASSTHRU
     assert action(store, "listed.test") == Action.SPLASH
 
 
-def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled):
-    store.publish_names(compiled, [(to_wire(b"listed.test"), Mode.EXACT, 5)])
+def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled, engine):
+    push(engine, "listed.test", "exact")
+    store.publish_orders(beside(store, compiled, engine))
 
     assert {match.list for match in open_tables(store).matches(to_wire(b"listed.test"))} == {"pta", ORDERS_LIST}
 
 
-def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, caplog):
-    store.publish_names(compiled, [])
+def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_delta_where_orders_do(
+    store, compiled, engine
+):
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    without = read_manifest(store.directory).urls
+    push(engine, "shared.test/page", URL)
+    with reading(engine) as conn:
+        orders.catch_up(conn)
+    store.publish_orders(orders)
+    tables = open_tables(store)
+
+    assert without == Pair("urls-1.img", None)
+    assert tables.generations["urls"] == (1, tables.generations["names"][1])
+    assert tables.decide_url(None, b"shared.test/page", None, NOW_S).list == ORDERS_LIST
+    assert tables.decide_url(None, b"shared.test/", None, NOW_S).action == Action.PASSTHRU
+
+
+def test_what_is_open_already_is_not_opened_again(store, compiled, engine):
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    first = store.open_tables(orders.base.images)
+    store.publish_orders(orders)
+    second = store.open_tables(first.images)
+
+    assert first.images[0] is second.images[0] is orders.base.images[0]
+    assert second.generations["names"][1] > first.generations["names"][1]
+
+
+def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, engine, caplog):
+    store.publish_orders(beside(store, compiled, engine))
     path = store.directory / "names-1.img"
     damaged = bytearray(path.read_bytes())
     damaged[-1] ^= 0xFF

@@ -54,6 +54,31 @@ def test_every_pipelined_request_is_decided_with_its_url(inspector):
     assert found[0]["url"] == "http://bad.test/a/b"
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "action"),
+    [
+        (b"/x/../listed/a", b"shared.test:99", "splash"),
+        (b"/other", b"shared.test", "passthru"),
+        (b"/" + b"a" * 3000, b"shared.test", "passthru"),
+        (b"/listed", b"192.0.2.80:80", "splash"),
+    ],
+)
+def test_a_request_is_decided_with_its_url(images, target, host, action):
+    urls = [("orders", "shared.test/listed", Mode.SUBTREE), ("orders", "192.0.2.80/listed", Mode.EXACT)]
+    inspector = Inspector(TableSet(images.names([]), urls=images.urls(urls)))
+    octets = b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
+
+    assert summary(see(inspector, segment(octets))) == [("http", host.split(b":")[0].decode(), action)]
+
+
+def test_an_address_without_a_listed_url_is_undecidable(images):
+    inspector = Inspector(TableSet(images.names([])))
+
+    [found] = see(inspector, segment(REQUEST.replace(b"bad.test", b"192.0.2.80")))
+
+    assert found["undecidable"] == "an address stands where a name should"
+
+
 def test_a_question_is_decided(inspector):
     frame = Frame(5.0, wire.ipv4(datagram(53, wire.question(b"x.BAD.test")), proto=17))
 

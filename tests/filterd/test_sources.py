@@ -1,9 +1,15 @@
+import dataclasses
 from pathlib import Path
+
+import pytest
 
 from fastpath.name import to_wire
 from fastpath.verdict import Action, Mode, Tier
 from filterd.config import read_config
-from filterd.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, reading_of, shelf_of, source_of
+from rules.errors import BadList
+from rules.formats.columns import parse_columns
+from rules.keeping import Version, accepted
 
 LISTS = """
 lists:
@@ -29,10 +35,44 @@ def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end():
 def test_a_list_is_described_as_configured():
     pta, adult, malware, stop, *_ = config_sources(config())
 
-    assert (pta.tier, pta.issuer, pta.match, pta.path) == (Tier.ORDER, "PTA", "subtree", Path("/etc/filterd/pta.csv"))
+    assert (pta.tier, pta.issuer, pta.match, pta.path) == (Tier.ORDER, "PTA", "subtree", None)
     assert (adult.category, adult.match) == (1, "exact")
     assert (malware.match, malware.allow_public_suffix, malware.action) == ("as-written", True, Action.NXDOMAIN)
     assert stop.confidential
+
+
+def test_what_is_compiled_is_the_last_good_copy_read_as_it_was_when_it_was_judged(tmp_path):
+    described = config("state_dir: s\n")
+    own = dataclasses.replace(described, state_dir=tmp_path)
+    shelf = shelf_of(own, own.lists[0])
+    with shelf.receiving() as part:
+        part.write(b"a.test\n")
+        version = Version(part.end(), part.octets, "pta.csv", "csv,columns=url:2", 0.0, 1)
+        shelf.take(part, version, lambda kept: accepted(kept, version, 0.0))
+
+    pta, adult, *_ = config_sources(own)
+
+    assert (pta.path, pta.format, pta.columns) == (shelf.copy(version), "csv", parse_columns("url:2"))
+    assert (pta.tier, pta.issuer) == (Tier.ORDER, "PTA")
+    assert adult.path is None
+    assert source_of(own, own.lists[0], version) == pta
+
+
+def test_how_a_list_is_read_is_its_format_with_its_columns():
+    pta, adult, *_ = config().lists
+
+    assert (reading_of(pta), reading_of(adult)) == ("csv", "plain")
+    assert reading_of(dataclasses.replace(pta, columns="url:1")) == "csv,columns=url:1"
+
+
+def test_a_state_that_cannot_be_read_stops_a_compilation(tmp_path):
+    own = dataclasses.replace(config(), state_dir=tmp_path)
+    folder = shelf_of(own, own.lists[0]).directory
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text("{")
+
+    with pytest.raises(BadList, match=r"state\.json"):
+        config_sources(own)
 
 
 def test_without_a_splash_address_what_would_show_it_is_nxdomain():

@@ -2,13 +2,15 @@ import asyncio
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from fastpath.counters import Counters
+from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.jsonlines import ask
-from filterd.worker import Worker, counted, make_reporter
+from filterd.worker import OPENING_NICENESS, Worker, _open_gently, counted, make_reporter
 
 
 class Front:
@@ -83,8 +85,18 @@ def test_a_newer_manifest_is_used_when_control_says_so(images, state):
 
     (reply,) = play(state, front, {"op": "use", "manifest": str(newer)})
 
-    assert reply == {"ok": True, "generations": {"names": [2, 0], "subscribers": [0, 0], "policy": [0, 0]}}
+    assert (reply["ok"], reply["generations"]["names"]) == (True, [2, 0])
     assert len(front.given) == 2
+
+
+def test_an_image_that_is_served_already_is_not_opened_again(images, state):
+    manifest = publish(images, state)
+    front = Front()
+
+    play(state, front, {"op": "use", "manifest": str(manifest)})
+
+    first, second = front.given
+    assert first.images[0] is second.images[0]
 
 
 @pytest.mark.parametrize(
@@ -154,3 +166,16 @@ def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):
     assert not worker.is_turning()
     front.n_turns += 1
     assert worker.is_turning()
+
+
+def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images, state):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    manifest, before = publish(images, state), niceness()
+    with ThreadPoolExecutor(1) as opener:
+        tables = opener.submit(_open_gently, manifest, TableSet()).result()
+        gentle = opener.submit(niceness).result()
+
+    assert tables.generations["names"] == (1, 0)
+    assert (gentle, niceness()) == (max(OPENING_NICENESS, before), before)

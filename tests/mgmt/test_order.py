@@ -96,10 +96,23 @@ def test_a_wildcard_is_a_subtree_also_in_an_exact_order():
 
 def test_a_value_has_one_wire_name_however_it_is_written():
     assert wire_of("HXXP://Bad[.]Example./", "exact") == wire_of("bad.example", "subtree") == b"\3bad\7example\0"
-    assert wire_of("https://bad.example/path", "exact") is None
+    assert wire_of("HXXPS://Bad.Example:443/./path", "exact") == wire_of("bad.example/path", "subtree")
+    assert wire_of("192.0.2.1", "exact") is None
 
 
 def test_an_international_name_is_its_a_label():
     [entry] = judge_entries(read(entries=["مثال.test"]), NOTHING)
 
     assert name_text(entry.wire) == "xn--mgbh0fb.test"
+
+
+def test_a_url_is_meant_exactly_or_with_all_below_it_and_is_no_order_where_nobody_sees_paths():
+    order = read(entries=["https://bad.example/a", "https://bad.example/b/*", "bad.example/a"])
+
+    assert [(entry.wire, entry.mode, entry.status) for entry in judge_entries(order, NOTHING)] == [
+        (b"bad.example/a", "url", "pending"),
+        (b"bad.example/b/", "url-prefix", "pending"),
+        (b"bad.example/a", "url", "duplicate"),
+    ]
+    without_gate = judge_entries(order, NOTHING, has_gate=False)
+    assert {entry.status for entry in without_gate} == {"not_enforceable_at_this_layer"}

@@ -23,6 +23,13 @@ def test_one_that_is_not_there_is_wrong_use(folder, capsys):
     assert "write one" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["quic", "lock"])
+def test_one_that_the_command_line_promises_and_is_not_there_yet_is_a_missing_part(folder, capsys, name):
+    assert main(["bench", "one", name]) == 3
+    told = capsys.readouterr()
+    assert (told.out, f"bench {name}: not there; nothing measured; it needs " in told.err) == ("", True)
+
+
 def test_without_the_source_tree_a_part_is_missing(folder, capsys):
     (folder / "run.py").unlink()
 

@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -46,8 +48,47 @@ def test_octets_that_are_no_text_are_reported_like_any_other_line(canon):
     assert code == 1
 
 
-def test_urls_are_refused_honestly(canon):
-    code, out, err = canon(b"http://a.test/\n", "--url")
+def test_a_url_becomes_host_path_and_query(canon):
+    lines = "HTTP://Ex.Test:80/a/../b?x#f\nhttps://bücher.test\nftp://a.test/\n"
 
-    assert (code, out) == (2, "")
-    assert "a later version" in err
+    code, out, err = canon(lines.encode(), "--url", "--json")
+
+    assert [(said["canonical"], said["error"] is None) for said in map(json.loads, out.splitlines())] == [
+        ("ex.test/b?x", True),
+        ("xn--bcher-kva.test/", True),
+        (None, False),
+    ]
+    assert (code, err) == (1, "")
+
+
+def test_of_many_lines_every_one_is_answered_in_its_order(canon):
+    code, out, _ = canon(b"".join(b"N%d.Example\r\n" % n for n in range(30_000)), "--json")
+
+    assert code == 0
+    assert [json.loads(line)["canonical"] for line in out.splitlines()] == [f"n{n}.example" for n in range(30_000)]
+
+
+def test_a_line_is_told_by_its_own_number_also_in_a_later_batch(canon):
+    _, _, err = canon(b"a.test\n" * 50_000 + b"..\n")
+
+    assert err.startswith("stdin line 50001: ")
+
+
+def test_marks_that_json_must_escape_are_escaped(canon):
+    given = 'a"b\\c\x7f\u202e'
+
+    _, out, _ = canon(given.encode(), "--json")
+
+    assert json.loads(out)["in"] == given
+
+
+def test_a_reader_that_has_left_is_no_fault():
+    command = [sys.executable, "-m", "filterd", "canon"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"a.test\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"a.test\n"
+        process.stdout.close()
+        told = process.communicate(b"b.test\n" * 100_000)[1]
+
+    assert (process.returncode, told) == (1, b"")

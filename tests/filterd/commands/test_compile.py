@@ -31,6 +31,31 @@ def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(tmp_path, bad, 
     assert report["seconds"] >= 0
 
 
+def test_urls_come_into_force_with_the_names(tmp_path, capsys):
+    (tmp_path / "pta.csv").write_text("URL\nhttp://half.test/bad\nhttp://bad.test/\n")
+
+    assert main(["compile", str(tmp_path / "pta.csv"), "-o", str(tmp_path / "out"), "--json"]) == 0
+
+    tables = TableSet.open(tmp_path / "out/current.json")
+    assert tables.decide_url(None, b"half.test/bad", None, 0).list == "pta"
+    assert tables.decide(to_wire(b"bad.test"), None, 0).list == "pta"
+    report = json.loads(capsys.readouterr().out)
+    assert (report["names"], report["urls"], report["enforceability"]["enforced_http_only"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["<html>not found</html>\n", "\ufeff<!DOCTYPE html>\n"])
+def test_a_list_that_is_none_leaves_the_last_good_images_in_force(tmp_path, bad, capsys, text):
+    main(["compile", str(bad), "-o", str(tmp_path / "out")])
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    bad.write_text(text)
+
+    assert main(["compile", str(bad), "-o", str(tmp_path / "out")]) == 2
+
+    assert f"{bad}: line 1: a web page instead of a list; not read; " in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
+    assert TableSet.open(tmp_path / "out/current.json").decide(to_wire(b"listed.test"), None, 0).list == "bad"
+
+
 def test_compiling_again_raises_the_generation(tmp_path, bad, capsys):
     for _ in range(2):
         main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])

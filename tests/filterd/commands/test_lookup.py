@@ -26,12 +26,13 @@ def test_the_answer_has_the_keys_of_the_contract(source, capsys):
 
 
 def test_names_come_from_stdin_where_none_is_given(source, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad.test\nhttps://good.test/x\n")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad.test\nhttps://good.test/x\ngood.test")))
 
     main(["lookup", "--list", source, "--json"])
 
     assert [(found["canonical"], found["action"]) for found in objects(capsys)] == [
         ("bad.test", "splash"),
+        ("good.test/x", "passthru"),
         ("good.test", "passthru"),
     ]
 
@@ -42,6 +43,29 @@ def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(source, cap
     first, second = objects(capsys)
     assert (first["canonical"], first["error"]) == (None, "is an address")
     assert second["action"] == "splash"
+
+
+def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(tmp_path, capsys):
+    (tmp_path / "pta.csv").write_text("URL\nhttp://half.test/bad\n")
+
+    main(["lookup", "https://half.test/bad#x", "--list", str(tmp_path / "pta.csv"), "--json"])
+
+    (found,) = objects(capsys)
+    assert (found["canonical"], found["action"], found["list"]) == ("half.test/bad", "splash", "pta")
+    assert (found["rule"], found["enforceability"]) == ("half.test/bad", "enforced_http_only")
+
+
+def test_of_many_lines_every_one_is_answered_in_its_order(source, capsys, monkeypatch):
+    lines = b"".join(b"bad.test\n" if n % 50 == 0 else b"N%d.test\r\n" % n for n in range(30_000))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+
+    assert main(["lookup", "--list", source, "--json"]) == 0
+
+    found = objects(capsys)
+    assert [answer["canonical"] for answer in found] == [
+        "bad.test" if n % 50 == 0 else f"n{n}.test" for n in range(30_000)
+    ]
+    assert {answer["action"] for answer in found[::50]} == {"splash"}
 
 
 @pytest.mark.parametrize(("qtype", "answer"), [("A", "splash address"), ("HTTPS", "nodata"), ("mx", "nodata")])
@@ -58,6 +82,35 @@ def test_the_images_of_a_directory_are_asked(tmp_path, source, capsys):
     main(["lookup", "bad.test", "--images", str(tmp_path / "out")])
 
     assert capsys.readouterr().out == "bad.test: splash (reason order, list pta, rule bad.test)\n"
+
+
+@pytest.mark.parametrize("way", ["--list", "--images"])
+def test_a_match_has_the_line_and_file_that_it_stands_in(tmp_path, capsys, way):
+    (tmp_path / "pta.txt").write_text("# orders\nbad.test\nwww.bad.test\n")
+    source = f"{tmp_path / 'pta.txt'},tier=order"
+    main(["compile", source, "-o", str(tmp_path / "out")])
+    capsys.readouterr()
+
+    main(["lookup", "www.bad.test", way, source if way == "--list" else str(tmp_path / "out"), "--json"])
+
+    (found,) = objects(capsys)
+    places = [(match["list"], match["rule"], match["line"], match["file"]) for match in found["matches"]]
+    assert sorted(places) == [
+        ("pta", "bad.test", 2, str(tmp_path / "pta.txt")),
+        ("pta", "www.bad.test", 3, str(tmp_path / "pta.txt")),
+    ]
+
+
+def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(tmp_path, source, capsys):
+    main(["compile", source, "-o", str(tmp_path / "out")])
+    (origins,) = (tmp_path / "out").glob("origins-*")
+
+    for damage in (lambda: origins.write_bytes(b"none"), origins.unlink):
+        damage()
+        capsys.readouterr()
+        assert main(["lookup", "bad.test", "--images", str(tmp_path / "out"), "--json"]) == 0
+        (found,) = objects(capsys)
+        assert found["matches"] == [{"list": "pta", "rule": "bad.test", "mode": "subtree"}]
 
 
 def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(images, tmp_path, capsys):

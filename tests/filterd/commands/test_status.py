@@ -11,7 +11,7 @@ def test_the_status_holds_generations_lists_and_workers(daemon):
 
     found = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout
-    assert found["generations"].keys() == {"names", "subscribers", "policy"}
+    assert found["generations"].keys() == {"names", "urls", "subscribers", "policy"}
     assert [each["id"] for each in found["lists"]][:2] == ["pta", "adult"]
     assert found["workers"][0]["name"] == "dns-0"
 

@@ -24,6 +24,61 @@ def test_a_prefix_has_no_host_bits(written):
         kinds.prefix(written)
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds", "shown"),
+    [("90s", 90, "90s"), ("15m", 900, "15m"), ("60m", 3600, "1h"), ("1w", 604_800, "7d")],
+)
+def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(written, seconds, shown):
+    found = kinds.duration(1, 10**6)(written)
+
+    assert (found, str(found)) == (seconds, shown)
+
+
+@pytest.mark.parametrize(
+    ("written", "octets", "shown"),
+    [("1024", 1024, "1KiB"), ("64MiB", 64 << 20, "64MiB"), ("3 KiB", 3072, "3KiB"), ("1025", 1025, "1025")],
+)
+def test_a_size_has_a_binary_unit(written, octets, shown):
+    found = kinds.octets(1, 1 << 30)(written)
+
+    assert (found, str(found)) == (octets, shown)
+
+
+@pytest.mark.parametrize("written", ["", "h", "120", "1.5h", "-1h", "1H", "1 h 5 m", "99999999999999h", "\u0661h"])
+def test_anything_else_is_no_length_of_time(written):
+    with pytest.raises(kinds.Unfit):
+        kinds.duration(1, 10**6)(written)
+
+
+@pytest.mark.parametrize(
+    "written", ["https://a.test/x?k=1", "https://a.test:8443/", "http://127.0.0.1:8000/x", "http://[::1]/"]
+)
+def test_a_list_comes_over_https_or_from_this_box(written):
+    assert kinds.list_url(written) == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["http://a.test/", "ftp://a.test/", "https:///x", "https://a.test:99999/", "a.test", "file:///x", "https://a b/",
+     "http://127.0.0.1.nip.example/", "https://u:p@a.test/", "https://[::1/", "https://a.test/\nx"],
+)  # fmt: skip
+def test_anything_else_is_no_address_of_a_list(written):
+    with pytest.raises(kinds.Unfit):
+        kinds.list_url(written)
+
+
+def test_a_format_that_is_none_gets_the_most_alike_one():
+    assert kinds.list_format("hosts") == "hosts"
+    with pytest.raises(kinds.Unfit, match="'adblock'"):
+        kinds.list_format("adblok")
+
+
+def test_columns_are_taken_as_the_format_reads_them():
+    assert kinds.columns("url:1;type:2") == "url:1;type:2"
+    with pytest.raises(kinds.Unfit, match="no column for the address"):
+        kinds.columns("type:2")
+
+
 def test_a_category_that_is_none_gets_the_most_alike_one():
     with pytest.raises(kinds.Unfit, match="'gambling'"):
         kinds.category("gamblin")

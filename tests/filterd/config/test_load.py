@@ -16,6 +16,10 @@ def read(text: str) -> Config:
     return read_config(text.encode(), "x.yaml", Path("/etc/filterd"))
 
 
+def one_list(said: str) -> str:
+    return f"{SMALLEST}lists: [{{id: a, tier: order, {said}}}]"
+
+
 def faults_of(text: str) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         read(text)
@@ -71,6 +75,17 @@ def test_a_path_is_relative_to_the_file_it_stands_in():
     assert config.lists[0].file == Path("/etc/filterd/lists/a.txt")
 
 
+def test_a_list_may_be_pulled_with_a_certificate_and_begin_with_a_seed():
+    said = "url: 'https://lists.example/a?k=1', every: 5m, ca: ca.pem, client_certificate: c.pem, client_key: c.key"
+    config = read(one_list(f"format: csv, {said}, seed: seed.csv, columns: 'url:2', max_octets: 8 MiB, timeout: 30s"))
+
+    entry = config.lists[0]
+    assert entry.url == "https://lists.example/a?k=1"
+    assert (entry.every, entry.max_octets, entry.timeout) == (300, 8 << 20, 30)
+    assert (entry.file, entry.ca, entry.seed) == (None, Path("/etc/filterd/ca.pem"), Path("/etc/filterd/seed.csv"))
+    assert (entry.shrink_percent, entry.max_age, entry.columns) == (20, None, "url:2")
+
+
 def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
     config = read(SMALLEST + "lists: [{id: no, file: 012, format: plain, tier: security}]")
 
@@ -118,6 +133,21 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
             + "lists: [{id: a, file: a, format: rpz, tier: order}, {id: a, file: b, format: rpz, tier: order}]",
             "earlier list",
         ),
+        (one_list("format: plain"), "neither file nor url; not loaded; write one of the two"),
+        (one_list("format: plain, file: a, url: 'https://a.test/'"), "both file and url"),
+        (one_list("format: plain, url: 'http://a.test/'"), "http only to this box itself"),
+        (one_list("format: plain, url: 'https://me:pw@a.test/'"), "with a password in it"),
+        (one_list("format: plain, url: 'https://a.test/', every: 5s"), "out of range; not loaded; write 1m to 30d"),
+        (one_list("format: plain, url: 'https://a.test/', every: soon"), "'soon' is not a length of time"),
+        (one_list("format: plain, url: 'https://a.test/', max_age: 30m"), "30m is less than every, 1h"),
+        (one_list("format: plain, url: 'https://a.test/', max_octets: 2TiB"), "'2TiB' is not a size"),
+        (one_list("format: plain, url: 'https://a.test/', client_key: k"), "client_certificate without client_key"),
+        (one_list("format: plain, file: a, ca: c.pem"), "what does not come over https"),
+        (one_list("format: plain, url: 'http://127.0.0.1/', ca: c.pem"), "what does not come over https"),
+        (one_list("format: plain, file: a, columns: 'url:1'"), "columns of a list of format plain"),
+        (one_list("format: csv, file: a, columns: 'nonsense'"), "names no columns"),
+        (one_list("format: word, file: a"), "'word' is not known here"),
+        (one_list("format: plain, file: a, shrink_percent: 101"), "101 is out of range"),
     ],
 )
 def test_what_cannot_be_used_is_said(text, said):
@@ -159,7 +189,7 @@ def test_a_fault_moves_no_cursor():
 def test_the_shipped_example_is_good():
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    assert [entry.id for entry in config.lists] == ["pta", "adult", "malware"]
+    assert [entry.id for entry in config.lists] == ["pta", "adult", "malware", "hole"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -49,7 +49,8 @@ async def test_each_entry_gets_its_honest_status(desk, engine):
     values = [
         ("good.example", "enforced"),
         ("GOOD.example.", "duplicate"),
-        ("https://shared.example/a/b", "not_enforceable_at_this_layer"),
+        ("https://shared.example/a/b", "enforced_http_only"),
+        ("shared.example/c/*", "enforced_http_only"),
         ("192.0.2.1", "not_enforceable_at_this_layer"),
         ("http://whole.example/", "enforced"),
         ("hxxp://defanged[.]example", "enforced"),
@@ -68,8 +69,12 @@ async def test_each_entry_gets_its_honest_status(desk, engine):
 
     assert status == 201
     assert [(e["value"], e["status"]) for e in body["entries"]] == [pair for pair in values if pair[1]]
-    assert all(e["reason"] for e in body["entries"] if e["status"] != "enforced")
-    assert len(live(engine)) == 3
+    assert all(bool(e["reason"]) != e["status"].startswith("enforced") for e in body["entries"])
+    assert [(e["name"], e["scope"]) for e in body["entries"][2:4]] == [
+        ("shared.example/a/b", "exact"),
+        ("shared.example/c/", "prefix"),
+    ]
+    assert len(live(engine)) == 5
 
 
 async def test_the_same_order_again_gives_the_same_answer_and_changes_nothing(desk, control):

@@ -1,0 +1,65 @@
+"""Which line of which list says what of a name: the origins of a names base, in words.
+
+Invariants: entries of confidential lists have no origins; a rule that was folded away, since another rule of its list
+says the same, is told under its own name.   Cost: a binary search for each label of the name.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastpath.decision import Match
+from fastpath.image import open_image
+from fastpath.layout import ImageKind
+from fastpath.name import to_text
+from fastpath.origins import Origin, Origins
+from fastpath.verdict import Mode
+
+Told = dict[str, Any]
+
+
+class Attribution:
+    """The origins of one compilation.
+
+    lists   of its report: "list", "file", "parts"; what is not there is not told.   Raises BadImage, OSError."""
+
+    def __init__(self, path: Path, lists: Iterable[Mapping[str, Any]]) -> None:
+        self._origins = Origins(open_image(path, ImageKind.ORIGINS))
+        self._lists = {said["list"]: said for said in lists}
+
+    @property
+    def generation(self) -> int:
+        """Of the names base that this is about."""
+        return self._origins.generation
+
+    def tell(self, wire: bytes, matches: Iterable[Match]) -> list[Told]:
+        """What speaks of a canonical name: all that matches, each with its line, then what was folded into it."""
+        origins: dict[tuple[str, str | None, Mode], Origin] = {}
+        for origin in self._origins.of(wire):
+            if origin.line and _speaks(origin, wire):  # without a line: orders over the API, which come and go
+                origins.setdefault((origin.list, origin.rule, origin.mode), origin)
+        told = []
+        for match in matches:
+            found = origins.pop((match.list, match.rule, match.mode), None)
+            told.append(tell_match(match) | (self._place(found) if found else {}))
+        return told + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in origins.values()]
+
+    def _place(self, origin: Origin) -> Told:
+        said = self._lists.get(origin.list, {})
+        place: Told = {"line": origin.line}
+        if said.get("file"):
+            place["file"] = said["file"]
+        if 0 < origin.part <= len(said.get("parts", ())):
+            place["part"] = said["parts"][origin.part - 1]
+        return place
+
+
+def tell_match(match: Match | Origin) -> Told:
+    """A rule without its place."""
+    return {"list": match.list, "rule": match.rule, "mode": match.mode.name.lower()}
+
+
+def _speaks(origin: Origin, wire: bytes) -> bool:
+    """Whether a rule for this name or one above it is about this name."""
+    is_whole = origin.rule == to_text(wire)
+    return origin.mode is Mode.SUBTREE or is_whole == (origin.mode is Mode.EXACT)

@@ -1,0 +1,280 @@
+"""`filterd lists …`: where the lists of this box stand, and what a person decides of them."""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import pwd
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.config import Config
+from filterd.config.schema import ListEntry
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.jsonlines import Message, NoAnswer, ask_blocking
+from filterd.lists import instant, list_faults, max_age_s, pull_list, take
+from filterd.sources import described, shelf_of, source_of
+from rules.diff import Change, iter_changes
+from rules.errors import BadList, BadSource
+from rules.export import export_source
+from rules.keeping import Kept, Version
+from rules.protected import PROTECTED, Protected
+from rules.reading import read_source
+from rules.rule import Rule
+from rules.suffixes import public_suffixes
+from rules.whole import writing_whole
+
+EXAMPLE = """filterd lists list
+filterd lists diff pta
+filterd lists approve pta --version 3f2a91c0"""
+SHOWN = 20  # changes of each kind, on a terminal
+ANSWER_S = 900.0  # a pull, a reading and a compilation
+TAKE_OCTETS = 1 << 30  # of memory, for reading one version
+AT_ONCE = 8  # pulls
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listed = verbs.add_parser("list", help="every list: its last good version, what is held, what is wrong")
+    diff = verbs.add_parser("diff", help="what the held version would change, or what the last good one has changed")
+    approve = verbs.add_parser("approve", help="the held version is good; returns when it is in force")
+    rollback = verbs.add_parser("rollback", help="the good version before the present one; the present one is held")
+    export = verbs.add_parser("export", help="the last good version as filterd's own JSON (format native)")
+    refresh = verbs.add_parser("refresh", help="ask the sources now; returns when what they gave is in force")
+    pull = verbs.add_parser("pull", help="ask the urls of these lists, here; control does it by itself")
+    taken = verbs.add_parser("take", help="judge what waits of these lists, here; control does it by itself")
+    for verb in (diff, approve, rollback, export):
+        verb.add_argument("list", metavar="LIST")
+    approve.add_argument("--version", default="", metavar="DIGEST", help="only if it is this one: its first digits")
+    diff.add_argument("--all", action="store_true", help=f"every change, not the first {SHOWN} of each kind")
+    for verb in (listed, refresh):
+        verb.add_argument("lists", nargs="*", metavar="LIST", help="default all")
+    for verb in (pull, taken):
+        verb.add_argument("lists", nargs="+", metavar="LIST")
+    export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
+    for verb in (listed, diff, approve, rollback, export, refresh, pull, taken):
+        verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+    for verb in (listed, diff, approve, rollback, refresh):
+        verb.add_argument("--json", action="store_true", help="one object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = loaded(args.config)
+    entries = _chosen(config, [args.list] if "list" in args else args.lists)
+    try:
+        match args.verb:
+            case "list":
+                return _list(config, entries, args.json)
+            case "diff":
+                return _diff(config, entries[0], args)
+            case "export":
+                return _export(config, entries[0], args.out)
+            case "pull":
+                asyncio.run(_pull(config, entries))
+                return 0
+            case "take":
+                resource.setrlimit(resource.RLIMIT_DATA, (TAKE_OCTETS, TAKE_OCTETS))
+                take(config, [entry.id for entry in entries], time.time())
+                return 0
+            case _:
+                return _ask(config, args)
+    except PermissionError as reason:
+        raise Missing(f"{reason.filename}: may not be read; nothing done; run as the account of control") from reason
+
+
+def _chosen(config: Config, ids: list[str]) -> list[ListEntry]:
+    known = {entry.id: entry for entry in config.lists}
+    for each in ids:
+        if each not in known:
+            raise WrongUse(f"list {each!r}: not in the configuration; nothing done; {', '.join(known) or 'none'} are")
+    return [known[each] for each in ids] if ids else list(config.lists)
+
+
+async def _pull(config: Config, entries: list[ListEntry]) -> None:
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def pull(entry: ListEntry) -> None:
+        async with at_once:
+            await pull_list(config, entry, time.time())
+
+    async with asyncio.TaskGroup() as group:
+        for entry in entries:
+            if entry.url is not None:
+                group.create_task(pull(entry))
+
+
+def _ask(config: Config, args: argparse.Namespace) -> int:
+    """Let control do it: the copies are its own."""
+    by = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    request: Message = {"op": f"lists_{args.verb}", "by": by}
+    if args.verb == "refresh":
+        request["lists"] = args.lists or None
+    else:
+        request |= {"list": args.list, "version": getattr(args, "version", "")}
+    try:
+        reply = ask_blocking(config.run_dir / "control.sock", request, ANSWER_S)
+    except NoAnswer as reason:
+        raise Missing(f"control: {reason}; nothing done; start filterd run") from reason
+    if not reply.pop("ok", False):
+        raise Refused(str(reply.get("error", "refused without a reason")))
+    print(json.dumps(reply) if args.json else f"done: names {'/'.join(map(str, reply['generations']['names']))}")
+    if not args.json:
+        for where, fault in reply["faults"].items():
+            print(f"{where}: {fault}")
+    return 1 if args.verb == "refresh" and _of(reply["faults"], args.lists) else 0
+
+
+def _of(faults: dict[str, str], ids: list[str]) -> list[str]:
+    return [where for where in faults if not ids or where.removeprefix("list ") in ids]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _list(config: Config, entries: list[ListEntry], is_json: bool) -> int:
+    is_all_well = True
+    for entry in entries:
+        try:
+            kept = shelf_of(config, entry).kept()
+        except ValueError as reason:
+            raise Refused(str(reason)) from reason
+        said = _as_json(entry, kept, time.time())
+        is_all_well &= not said["faults"]
+        print(json.dumps(said) if is_json else "\n".join(_lines(entry, kept, said)))
+    return 0 if is_all_well else 1
+
+
+def _as_json(entry: ListEntry, kept: Kept, now_s: float) -> dict[str, Any]:
+    age_s = now_s - kept.confirmed_s if kept.good else None
+    return {
+        "list": entry.id,
+        "good": _version(kept.good),
+        "held": _version(kept.held) and {**(_version(kept.held) or {}), "why": kept.held_why},
+        "older": [_version(each) for each in kept.older],
+        "refused": kept.refused and {"version": kept.refused.sha256, "why": kept.refused.why},
+        "failed": kept.failed and {"why": kept.failed.why, "times": kept.failed.times},
+        "asked_at": instant(kept.asked_s) if kept.asked_s else None,
+        "confirmed_age_s": age_s and round(age_s),
+        "stale": age_s is not None and age_s > max_age_s(entry),
+        "faults": list(list_faults(entry, kept, now_s)),
+    }
+
+
+def _version(version: Version | None) -> dict[str, Any] | None:
+    if version is None:
+        return None
+    return {
+        "version": version.sha256,
+        "from": version.origin,
+        "at": instant(version.fetched_s),
+        "rules": version.n_rules,
+        "skipped": version.n_skipped,
+        "bytes": version.octets,
+        "seed": version.is_seed,
+    }
+
+
+def _lines(entry: ListEntry, kept: Kept, said: dict[str, Any]) -> Iterator[str]:
+    good = kept.good
+    yield f"{entry.id}: " + (_line(good) if good else "no good version yet")
+    yield from (f"  before: {_line(each)}" for each in kept.older)
+    yield from (f"  {fault}" for fault in said["faults"])
+
+
+def _line(version: Version) -> str:
+    kind = "seed" if version.is_seed else "version"
+    return (
+        f"{kind} {version.sha256[:16]} of {instant(version.fetched_s)}, {version.n_rules:,} rules, "
+        f"{version.n_skipped:,} lines not enforced, {version.octets:,} octets, from {version.origin}"
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
+    kept = shelf_of(config, entry).kept()
+    new = kept.held or kept.good
+    old = kept.good if kept.held else next(iter(kept.older), None)
+    if new is None or old is None:
+        raise Refused(f"list {entry.id}: one version or none is kept; there is nothing to compare")
+    readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
+    try:
+        found = _Found(config, entry, iter_changes(*readers))
+    except BadList as reason:
+        raise Refused(f"list {entry.id}: {reason}") from reason
+    is_secret = described(config, entry).confidential
+    shown = [] if is_secret else found.changes if args.json or args.all else found.first(SHOWN)
+    head = {"list": entry.id, "from": old.sha256, "to": new.sha256, "added": found.n_added, "removed": found.n_removed}
+    print(json.dumps(head) if args.json else _head(entry, old, new, found))
+    for change in shown:
+        said = _change(change, found.why(change))
+        print(json.dumps(said) if args.json else f"  {'+' if change.is_added else '-'} {said['value']} "
+              f"({said['mode']})" + (f": {said['why']}" if said["why"] else ""))  # fmt: skip
+    return 1 if found.changes else 0
+
+
+def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
+    good = shelf_of(config, entry).kept().good
+    if good is None:
+        raise Refused(f"list {entry.id}: no good version yet; nothing exported")
+    source, at = source_of(config, entry, good), datetime.fromtimestamp(good.fetched_s, UTC)
+    try:
+        with nullcontext(sys.stdout.buffer) if out is None else writing_whole(out) as file:
+            export_source(source, file, int(good.fetched_s), at)
+    except (BadList, BadSource) as reason:
+        raise Refused(str(reason)) from reason
+    return 0
+
+
+class _Found:
+    """The changes, those that need a look first."""
+
+    def __init__(self, config: Config, entry: ListEntry, changes: Iterator[Change]) -> None:
+        self._protected = Protected(config.protected.names)
+        self._may_cover = entry.allow_public_suffix
+        self.changes = sorted(changes, key=lambda change: self.why(change) is None)
+        self.n_added = sum(change.is_added for change in self.changes)
+        self.n_removed = len(self.changes) - self.n_added
+
+    def why(self, change: Change) -> str | None:
+        """What compile will not let pass."""
+        rule = change.rule
+        if not isinstance(rule, Rule):
+            return None
+        if self._protected.is_hit(rule.wire, rule.mode):
+            return PROTECTED
+        reaches_below = rule.mode.name != "EXACT"
+        return public_suffixes().refusal(rule.wire) if reaches_below and not self._may_cover else None
+
+    def first(self, most: int) -> list[Change]:
+        """The first few of each kind."""
+        added = itertools.islice((each for each in self.changes if each.is_added), most)
+        removed = itertools.islice((each for each in self.changes if not each.is_added), most)
+        return [*added, *removed]
+
+
+def _head(entry: ListEntry, old: Version, new: Version, found: _Found) -> str:
+    return (
+        f"{entry.id}: {old.sha256[:16]} ({old.n_rules:,} rules) to {new.sha256[:16]} ({new.n_rules:,} rules): "
+        f"{found.n_added:,} added, {found.n_removed:,} removed"
+    )
+
+
+def _change(change: Change, why: str | None) -> dict[str, Any]:
+    return {
+        "change": "added" if change.is_added else "removed",
+        "value": change.value,
+        "mode": change.rule.mode.name.lower(),
+        "line": change.rule.line,
+        "why": why,
+    }

@@ -1,0 +1,32 @@
+"""Our own commands in processes of their own, which give way to the workers.
+
+Invariant: a job ends with its coroutine, at the latest.
+"""
+
+import asyncio
+import contextlib
+import sys
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    """How a job ended."""
+
+    exit_code: int  # negative: the signal that killed it
+    told: str  # what it said on stderr
+
+
+async def run_job(arguments: list[str], niceness: int, timeout_s: float | None = None) -> Ended:
+    """Run `filterd ARGUMENTS…`.   Raises TimeoutError: it was killed then."""
+    command = ["nice", "-n", str(niceness), sys.executable, "-P", "-m", "filterd", *arguments]
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, told = await process.communicate()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself at the same moment
+            process.kill()
+        await process.wait()
+        raise
+    return Ended(process.returncode or 0, told.decode(errors="replace").strip())

@@ -1,0 +1,222 @@
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.daemon import Daemon, eventually
+from support.listserver import Shelved, authority, server_context, serving_apart
+
+from filterd.cli import main
+from filterd.config import load
+from filterd.lists import take, waiting
+from filterd.sources import shelf_of
+
+SAID = """
+state_dir: state
+run_dir: run
+dns: {upstreams: ["192.0.2.53:53"]}
+protected: {names: [isp.example]}
+lists:
+- {id: pta, file: pta.txt, format: plain, tier: order}
+- {id: stop, file: stop.txt, format: plain, tier: csam}
+"""
+
+
+def names(numbers):
+    return "".join(f"n{number}.test\n" for number in numbers)
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "f.yaml").write_text(SAID)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "pta.txt").write_text(names(range(100)))
+    (tmp_path / "stop.txt").write_text("marker.test\n")
+    take_in(tmp_path)
+    return tmp_path
+
+
+def take_in(folder):
+    config = load(folder / "f.yaml")
+    take(config, waiting(config, time.time(), 0.0), time.time())
+
+
+def drop(folder, text, name="pta.txt"):
+    (folder / name).write_text(text)
+    take_in(folder)
+
+
+def run(folder, verb, *words):
+    return main(["lists", verb, *words, "--config", str(folder / "f.yaml")])
+
+
+def told(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys):
+    assert run(place, "list", "--json") == 0
+
+    pta, stop = told(capsys)
+    assert (pta["list"], pta["good"]["rules"], pta["good"]["from"]) == ("pta", 100, str(place / "pta.txt"))
+    assert (pta["held"], pta["refused"], pta["faults"], pta["stale"]) == (None, None, [], False)
+    assert stop["good"]["rules"] == 1
+
+
+def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(place, capsys):
+    drop(place, names(range(40)))
+    drop(place, "", "stop.txt")
+
+    assert run(place, "list", "--json") == 1
+    pta, stop = told(capsys)
+    assert "it shrank" in pta["held"]["why"]
+    assert stop["refused"]["why"] == "it is empty"
+    assert run(place, "list", "pta") == 1
+    assert "filterd lists approve pta" in capsys.readouterr().out
+
+
+def test_a_list_that_is_not_configured_is_wrong_use(place, capsys):
+    assert run(place, "list", "nonsense") == 2
+    assert "pta, stop are" in capsys.readouterr().err
+
+
+def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys):
+    drop(place, names(range(40)) + "new.test\n")
+
+    assert run(place, "diff", "pta", "--json") == 1
+    head, first, *more = told(capsys)
+    assert (head["added"], head["removed"]) == (1, 60)
+    assert (first["change"], first["value"], first["mode"]) == ("added", "new.test", "subtree")
+    assert {each["change"] for each in more} == {"removed"}
+
+
+def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsys):
+    drop(place, names(range(101)))
+
+    assert run(place, "diff", "pta") == 1
+    out = capsys.readouterr().out
+    assert "1 added, 0 removed" in out and "+ n100.test (subtree)" in out
+
+
+def test_names_that_no_list_may_hold_come_first(place, capsys):
+    drop(place, names(range(130)) + "www.isp.example\ngithub.io\n")
+
+    run(place, "diff", "pta", "--json")
+
+    _, *changes = told(capsys)
+    assert {each["value"] for each in changes[:2]} == {"www.isp.example", "github.io"}
+    assert all(each["why"] for each in changes[:2])
+    assert not any(each["why"] for each in changes[2:])
+
+
+def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(place, capsys):
+    drop(place, names(range(50, 100)) + names(range(1000, 1060)))
+
+    run(place, "diff", "pta")
+    assert len(capsys.readouterr().out.splitlines()) == 41
+    run(place, "diff", "pta", "--all")
+    assert len(capsys.readouterr().out.splitlines()) == 111
+
+
+def test_of_a_confidential_list_only_counts_are_told(place, capsys):
+    drop(place, "other-marker.test\nmarker.test\n", "stop.txt")
+
+    for words in ([], ["--all"], ["--json"]):
+        assert run(place, "diff", "stop", *words) == 1
+    assert run(place, "export", "stop") == 1
+
+    told = capsys.readouterr()
+    assert "marker" not in told.out + told.err
+    assert "1 added, 0 removed" in told.out
+
+
+def test_one_version_alone_has_no_difference(place, capsys):
+    assert run(place, "diff", "pta") == 1
+    assert "nothing to compare" in capsys.readouterr().err
+
+
+def test_the_last_good_version_is_exported_in_our_own_form(place, capsys, tmp_path):
+    drop(place, "<html>")
+
+    assert run(place, "export", "pta", "-o", str(tmp_path / "out.json")) == 0
+
+    said = json.loads((tmp_path / "out.json").read_text())
+    assert (said["list_id"], len(said["add"]), said["add"][0]["value"]) == ("pta", 100, "n0.test")
+
+
+@pytest.mark.parametrize("words", [["approve", "pta"], ["rollback", "pta"], ["refresh"]])
+def test_what_control_has_to_do_needs_control(place, capsys, words):
+    assert run(place, *words) == 3
+    assert "start filterd run" in capsys.readouterr().err
+
+
+def test_a_state_that_may_not_be_read_needs_another_account(place, capsys, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    assert run(place, "list") == 3
+    assert "the account of control" in capsys.readouterr().err
+
+
+def test_a_list_is_taken_within_a_limit_of_memory(place):
+    (place / "pta.txt").write_text(names(range(105)))
+    limit = (
+        "import resource, sys; from filterd.cli import main; main(sys.argv[1:]);"
+        "print(*resource.getrlimit(resource.RLIMIT_DATA))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", limit, "lists", "take", "pta", "--config", place / "f.yaml"],
+                          capture_output=True, text=True)  # fmt: skip
+
+    assert done.stdout.split() == [str(1 << 30)] * 2
+    assert resource.getrlimit(resource.RLIMIT_DATA)[0] != 1 << 30
+    config = load(place / "f.yaml")
+    assert shelf_of(config, config.lists[0]).kept().good.n_rules == 105
+
+
+@pytest.mark.services
+def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through_all_that_happens(tmp_path):
+    """The journey: pulled, confirmed, held, approved, rolled back, and the last good version through every fault."""
+    lab = authority(tmp_path / "ca")
+    lab.issue("gateway.test")
+    server = Shelved(names(range(100)))
+    own = Daemon(tmp_path)
+    said = json.loads(own.config.read_text())
+    with serving_apart(server.answer, server_context(lab.issue("lists.test"), clients=lab)) as url:
+        far = {"id": "far", "url": url, "format": "plain", "tier": "order", "ca": "ca/ca.pem", "every": "1h",
+               "client_certificate": "ca/gateway.test.pem", "client_key": "ca/gateway.test.key"}  # fmt: skip
+        own.config.write_text(json.dumps(said | {"lists": [*said["lists"], far]}))
+        own.start()
+        try:
+            splash = bytes((192, 0, 2, 1))
+            eventually(lambda: own.ask("n99.test") == (0, splash), "the pulled list")
+
+            def lists(*words):
+                return own.run("lists", *words, "--config", str(own.config))
+
+            assert lists("refresh", "far").returncode == 0
+            server.text = names(range(50))
+            refreshed = lists("refresh", "far")
+            assert (refreshed.returncode, own.ask("n99.test")) == (1, (0, splash))
+            assert "it shrank" in refreshed.stdout
+            digest = json.loads(lists("list", "far", "--json").stdout)["held"]["version"]
+            assert lists("approve", "far", "--version", "0000").returncode == 1
+            assert lists("approve", "far", "--version", digest[:8]).returncode == 0
+            assert own.ask("n99.test") != (0, splash)
+            assert lists("rollback", "far").returncode == 0
+            assert own.ask("n99.test") == (0, splash)
+            server.status = 500
+            lists("refresh", "far")
+            assert own.ask("n99.test") == (0, splash)
+            status = json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)
+            assert "has rolled it back" in status["faults"]["list far"]
+        finally:
+            own.stop()
+    assert oct((tmp_path / "state/lists").stat().st_mode & 0o777) == "0o700"
+    assert os.access(tmp_path / "state/lists/far/state.json", os.R_OK)

@@ -1,0 +1,78 @@
+import pytest
+
+from fastpath.image import open_image
+from fastpath.layout import ImageKind
+from fastpath.name import to_wire
+from fastpath.tables import TableSet
+from filterd.attribution import Attribution
+from rules.compile import compile_sources
+from rules.report import report_as_json
+from rules.source import describe_source
+
+LINES = "bad.test\nx.bad.test\nother.test\nx.bad.test\n"
+
+
+@pytest.fixture
+def compiled(tmp_path):
+    (tmp_path / "pta.txt").write_text(LINES)
+    (tmp_path / "own.txt").write_text("\n\nx.bad.test\n")
+    (tmp_path / "stop.txt").write_text("worse.test\n")
+    sources = [
+        describe_source("pta", tmp_path / "pta.txt", {"tier": "order"}),
+        describe_source("own", tmp_path / "own.txt", {"tier": "security", "match": "exact"}),
+        describe_source("stop", tmp_path / "stop.txt", {"tier": "csam"}),
+    ]
+    report = compile_sources(sources, tmp_path, bytes(16), 1)
+    return report, TableSet(open_image(report.path, ImageKind.NAMES))
+
+
+def told(compiled, name):
+    report, tables = compiled
+    wire = to_wire(name.encode())
+    attribution = Attribution(report.origins_path, report_as_json(report)["lists"])
+    return attribution.tell(wire, tables.matches(wire))
+
+
+def test_every_match_has_its_file_and_line_and_a_folded_rule_is_told_too(compiled, tmp_path):
+    pta, own = {"file": str(tmp_path / "pta.txt")}, {"file": str(tmp_path / "own.txt")}
+
+    assert sorted(told(compiled, "x.bad.test"), key=lambda each: (each["list"], each["line"])) == [
+        {"list": "own", "rule": "x.bad.test", "mode": "exact", "line": 3} | own,
+        {"list": "pta", "rule": "bad.test", "mode": "subtree", "line": 1} | pta,
+        {"list": "pta", "rule": "x.bad.test", "mode": "subtree", "folded": True, "line": 2} | pta,
+    ]
+
+
+def test_a_rule_that_is_not_about_the_name_is_not_told(compiled):
+    assert {(each["list"], each["rule"]) for each in told(compiled, "y.x.bad.test")} == {
+        ("pta", "bad.test"),
+        ("pta", "x.bad.test"),
+    }
+    assert [each["rule"] for each in told(compiled, "z.bad.test")] == ["bad.test"]
+    assert told(compiled, "free.test") == []
+
+
+def test_an_entry_of_a_confidential_list_has_no_line_and_no_rule(compiled):
+    assert told(compiled, "worse.test") == [{"list": "stop", "rule": None, "mode": "subtree"}]
+
+
+def test_where_nothing_is_known_of_the_files_the_line_alone_is_told(compiled):
+    report, tables = compiled
+    wire = to_wire(b"other.test")
+
+    assert Attribution(report.origins_path, []).tell(wire, tables.matches(wire)) == [
+        {"list": "pta", "rule": "other.test", "mode": "subtree", "line": 3}
+    ]
+
+
+def test_a_part_of_a_list_is_told_by_its_name(compiled, tmp_path):
+    folder = tmp_path / "games"
+    folder.mkdir()
+    (folder / "domains").write_text("free.test\ngames.test\n")
+    (folder / "urls").write_text("games.test/shop\n")
+    source = describe_source("ut1", folder, {"tier": "security", "format": "ut1"})
+    report = compile_sources([source], tmp_path, bytes(16), 2)
+    tables = TableSet(open_image(report.path, ImageKind.NAMES))
+
+    (found,) = told((report, tables), "games.test")
+    assert (found["line"], found["part"]) == (2, "domains")

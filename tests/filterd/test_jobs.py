@@ -1,0 +1,52 @@
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from filterd.jobs import run_job
+
+
+async def test_a_job_ends_with_its_exit_code_and_what_it_said():
+    ended = await run_job(["check-config", "/nowhere.yaml"], 0)
+
+    assert ended.exit_code == 2
+    assert "/nowhere.yaml" in ended.told
+
+
+async def test_a_job_that_is_well_says_nothing():
+    assert await run_job(["canon"], 5) == (0, "")
+
+
+async def test_a_job_past_its_time_is_killed(tmp_path):
+    os.mkfifo(tmp_path / "never.yaml")
+
+    with pytest.raises(TimeoutError):
+        await run_job(["check-config", str(tmp_path / "never.yaml")], 0, timeout_s=0.3)
+
+    assert not jobs_of(str(tmp_path))
+
+
+async def test_a_job_ends_with_the_coroutine_that_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "never.yaml")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run_job(["check-config", str(tmp_path / "never.yaml")], 0))
+        deadline = time.monotonic() + 10
+        while not jobs_of(str(tmp_path)):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    assert not jobs_of(str(tmp_path))
+
+
+def jobs_of(word):
+    """The processes with `word` in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if word.encode() in path.read_bytes():
+                found.append(path)
+    return found
