@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables conntrack iproute2 procps
-TEST_PACKAGES := bind9-dnsutils curl dnsperf knot-dnsutils nginx openssl unbound
+TEST_PACKAGES := bind9 bind9-dnsutils curl dnsmasq-base dnsperf knot-dnsutils nginx openssl pdns-recursor unbound
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)

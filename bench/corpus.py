@@ -6,12 +6,13 @@ octets; 27.8 % lie below another name of the list.
 """
 import lzma
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import accumulate
 from pathlib import Path
 
 N_NAMES = 1_100_000
 REAL_FILES = ("blp.txt.xz", "ut1.txt.xz", "adult.txt.xz")
+FREE_FILE = "benign.txt.xz"
 REAL_DIRECTORY = Path(__file__).parents[1] / "../shared/data"
 
 LABELS = (2, 3, 4, 5, 6)
@@ -69,6 +70,31 @@ def names(n: int = N_NAMES) -> Iterator[str]:
         given += 1
         yield name
     yield from made_names(n - given)
+
+
+def free_names(listed: Container[str], n: int, directory: Path = REAL_DIRECTORY, seed: int = 2) -> Iterator[str]:
+    """Give `n` names as subscribers ask for them, of which none is listed nor lies below a listed one.
+
+    Popular ones, each second one's www, with repetitions; where they are absent, made ones."""
+    draw = random.Random(seed)
+    path = directory / FREE_FILE
+    popular = lzma.decompress(path.read_bytes()).decode("ascii").split() if path.is_file() else []
+    free = [name for name in popular if not is_listed(name, listed)]
+    while n:
+        name = draw.choice(free) if free else f"site{draw.randrange(10**9)}.{draw.choice(('com', 'net', 'pk', 'org'))}"
+        name = f"www.{name}" if draw.random() < 0.5 else name
+        if not is_listed(name, listed):
+            n -= 1
+            yield name
+
+
+def is_listed(name: str, listed: Container[str]) -> bool:
+    """Whether a name or one above it is in `listed`."""
+    while name not in listed:
+        _, dot, name = name.partition(".")
+        if not dot:
+            return False
+    return True
 
 
 def _pick(draw: random.Random) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.corpus import REAL_DIRECTORY, REAL_FILES, made_names, names, real_names
+from bench.corpus import REAL_DIRECTORY, REAL_FILES, free_names, is_listed, made_names, names, real_names
 from fastpath.name import to_text, to_wire
 
 N = 20_000
@@ -47,3 +47,20 @@ def test_real_names_come_first_and_addresses_are_left_out() -> None:
 
     assert found[0] == next(real_names())
     assert not [name for name in found if name.rpartition(".")[2].isdigit()]
+
+
+@pytest.mark.parametrize("directory", [REAL_DIRECTORY, Path("/nonexistent")], ids=["real", "made"])
+def test_free_names_are_neither_listed_nor_below_a_listed_name(directory: Path) -> None:
+    listed = {*islice(free_names(frozenset(), 500, directory), 50), "com"}
+    found = list(free_names(listed, 2000, directory))
+
+    assert len(found) == 2000
+    assert not [name for name in found if is_listed(name, listed)]
+    assert any(name.startswith("www.") for name in found)
+
+
+def test_a_name_is_listed_by_itself_and_by_any_name_above_it() -> None:
+    listed = {"book.test"}
+
+    assert is_listed("book.test", listed) and is_listed("a.b.book.test", listed)
+    assert not is_listed("notbook.test", listed) and not is_listed("test", listed)

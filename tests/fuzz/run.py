@@ -3,8 +3,9 @@
 A target is a module in targets/ with `check(data: bytes) -> None`, its invariant in its first line; its seeds are the
 files of corpus/<target>/.  Two engines, half of the time each: our own mutation loop, which needs nothing and knows
 what a length field is, and atheris (libFuzzer) where it is installed.  Each runs in a process of its own, so that a
-crash of compiled code is found, too.  What breaks an invariant is saved as corpus/<target>/found-…: give it a name that
-is a sentence, and it is replayed by test_corpus.py for ever.
+crash of compiled code is found, too, and an input that takes more than MOST_SECONDS or MOST_MEMORY.  What breaks an
+invariant is saved as corpus/<target>/found-…: give it a name that is a sentence, and it is replayed by test_corpus.py
+for ever.
 Exits 1 where anything was found.
 """
 
@@ -14,6 +15,8 @@ import importlib
 import importlib.util
 import mmap
 import random
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +29,8 @@ TARGETS = HERE / "targets"
 CORPUS = HERE / "corpus"
 SCRATCH = HERE.parents[1] / "build" / "fuzz"
 MOST_OCTETS = 20_000  # a hello or a head may have 16 KiB; beyond is TOO_BIG
+MOST_SECONDS = 10  # of one input; some milliseconds are usual
+MOST_MEMORY = 1 << 30  # octets that a process may have for itself
 LENGTH_OCTETS = 4
 INTERESTING = (0, 1, 2, 10, 13, 32, 45, 46, 58, 63, 64, 127, 128, 192, 254, 255)
 
@@ -112,12 +117,14 @@ MUTATIONS = (_flip, _set, _shift_length, _shift_length, _cut, _drop, _repeat, _i
 
 def run_loop(target: str, seconds: float) -> int:
     """Mutate until the time is over; before each check the input is written where the parent finds it after a crash."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     check = load_check(target)
     seed = time.time_ns()
     end = time.monotonic() + seconds
     with _black_box(target) as box:
         for count, data in enumerate(iter_mutations(seeds_of(target), random.Random(seed))):
             box[: LENGTH_OCTETS + len(data)] = len(data).to_bytes(LENGTH_OCTETS, "big") + data
+            signal.alarm(MOST_SECONDS)  # nobody waits for it: it ends the process, wherever that is
             try:
                 check(data)
             except Exception:
@@ -134,11 +141,12 @@ def run_atheris(target: str, seconds: float) -> int:
     """libFuzzer's mutations; it ends the process itself."""
     import atheris
 
-    with atheris.instrument_imports(include=["fuzz.targets"]):
+    with atheris.instrument_imports(include=["fuzz", "rules"]):
         check = load_check(target)
     grown = SCRATCH / target
     grown.mkdir(parents=True, exist_ok=True)
-    limits = [f"-max_total_time={max(1, round(seconds))}", f"-max_len={MOST_OCTETS}", "-verbosity=0"]
+    limits = [f"-max_total_time={max(1, round(seconds))}", f"-max_len={MOST_OCTETS}", f"-timeout={MOST_SECONDS}",
+              f"-rss_limit_mb={MOST_MEMORY >> 20}", "-verbosity=0"]
     folders = [str(folder) for folder in (grown, CORPUS / target) if folder.is_dir()]
     atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={grown}-", *folders], check)
     atheris.Fuzz()

@@ -14,10 +14,14 @@ from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Action, Mode, Reason
 
 NOW_S = 1_795_000_000
-NAMES = ("order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "new.example", "free.example")
+NAMES = (
+    "order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "data.malware.test", "new.example",
+    "free.example",
+)
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
 PAGES = {Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."), Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b"")}
 
+LOCAL_DATA = bytes.fromhex("0001 0000003c 0004 c0000201")  # an address
 _BASE = (
     ("csam", "secret.test", Mode.SUBTREE),
     ("orders", "order.test", Mode.SUBTREE, Action.NO_ACTION, 7),
@@ -30,8 +34,21 @@ _BASE = (
     ("malware", "tcp.malware.test", Mode.EXACT, Action.TCP_ONLY),
     ("malware", "gone.malware.test", Mode.EXACT, Action.DROP),
     ("malware", "no.malware.test", Mode.EXACT, Action.REFUSED),
+    ("malware", "data.malware.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL_DATA),
 )
 _DELTA = (("orders", "new.example", Mode.SUBTREE), ("csam", "other.example", Mode.EXACT))
+URLS = (
+    "free.example/a/b?x=1", "free.example/a", "free.example/b", "secret.example/c", "192.0.2.80/d", "ok.example:8080/e",
+)
+_BASE_URLS = (
+    ("orders", "free.example/a", Mode.SUBTREE, Action.NO_ACTION, 8),
+    ("orders-two", "free.example/a/b?x=1", Mode.EXACT),
+    ("malware", "free.example/a/b", Mode.SUBTREE, Action.PASSTHRU),
+    ("csam", "secret.example/c", Mode.EXACT),
+    ("adult", "192.0.2.80/d", Mode.EXACT),
+    ("orders", "ok.example:8080/e", Mode.SUBTREE),
+)
+_DELTA_URLS = (("orders", "free.example/b", Mode.EXACT),)
 _OPEN = ProfileSpec(0, (), 0, 18000)
 _CAREFUL = ProfileSpec(1 << 1 | 1 << 70, ((0, 480), (9000, 1080)), 0, 18000, NOW_S + 60, 21600)
 
@@ -42,11 +59,13 @@ _base = (
     _images.names(_BASE),
     _images.subscribers([("192.0.2.0/24", 1), (CHILD + "/128", 2), (PAUSED + "/32", 3), ("2001:db8:1::/48", 1)]),
     _images.policy([(1, _OPEN), (2, _CAREFUL), (3, _OPEN._replace(paused_until=NOW_S + 60))]),
+    _images.urls(_BASE_URLS),
 )
 _delta = (
     _images.names(_DELTA, _base[0], drops=["www.adult.test"]),
     _images.subscribers([("192.0.2.128/25", 2), ("2001:db8:1::/64", None)], _base[1]),
     _images.policy([(1, _CAREFUL)], _base[2]),
+    _images.urls(_DELTA_URLS, _base[3], drops=["free.example/a"]),
 )
 IMAGES = tuple(image for pair in zip(_base, _delta, strict=True) for image in pair)  # as TableSet takes them
 TABLES = TableSet(*IMAGES)

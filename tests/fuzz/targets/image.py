@@ -1,6 +1,6 @@
 """An image with a right checksum, whatever else stands in it, is refused as BadImage or answers from inside itself.
 
-Input: which of the six images of a TableSet; which of its sections comes last, and so right before a forbidden page;
+Input: which of the eight images of a TableSet; which of its sections comes last, and so right before a forbidden page;
 then edits of four octets each: offset (2), how many octets (a power of two up to eight), their value.
 """
 
@@ -23,6 +23,7 @@ LENGTH_AT, CHECKSUM_AT, N_SECTIONS_AT, TABLE_AT, HEADER_OCTETS = 32, 40, 64, 72,
 ORIGINALS = [Path(image.path).read_bytes() for image in served.IMAGES]
 KINDS = [ImageKind(image.kind) for image in served.IMAGES]
 WIRES = [to_wire(name.encode()) for name in served.NAMES]
+URLS = [url.encode() for url in served.URLS]
 ADDRESSES = (served.PARENT, served.CHILD, served.PAUSED, served.NOBODY, None)
 EDITED = served.FOLDER / "edited.img"
 
@@ -87,6 +88,13 @@ def _ask(tables: TableSet) -> None:
                 decided = tables.decide(wire, address, served.NOW_S)
                 assert (decided.list is None) or decided.list in decided.matched or decided.action is Action.PASSTHRU
         except ValueError as unknown:  # of a later version: the wire side blocks, what prints it has no word for it
+            assert "is not a valid Action" in str(unknown)
+    for url in URLS:
+        try:
+            assert {match.list for match in tables.url_matches(url)} <= set(tables.list_ids)
+            assert all(number < len(tables.list_ids) for number, *_ in tables.base_url_entries(url))
+            tables.decide_url(None, url, served.PARENT, served.NOW_S)
+        except ValueError as unknown:
             assert "is not a valid Action" in str(unknown)
     for address in ADDRESSES[:-1]:
         assert tables.decide(None, address, served.NOW_S).subscriber == tables.subscriber_of(address)

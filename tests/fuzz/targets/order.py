@@ -1,6 +1,6 @@
 """Any body is an order whose every entry is judged, or a problem that can be sent and says where."""
 
-from mgmt.order import ENFORCED, STATUSES, WITHDRAWN, judge_entries, name_text, parse_order
+from mgmt.order import ENFORCED, STATUSES, WITHDRAWN, is_url, judge_entries, name_text, parse_order
 from mgmt.problem import Problem
 from rules.protected import Protected
 
@@ -22,4 +22,5 @@ def check(data: bytes) -> None:
     for entry in judged:
         assert entry.status in STATUSES and entry.status not in (ENFORCED, WITHDRAWN)
         assert entry.reason or entry.status == "pending"
-        assert entry.wire is None or len(name_text(entry.wire)) == len(entry.wire) - 2
+        wire = entry.wire
+        assert wire is None or len(name_text(wire)) == len(wire) - (0 if is_url(wire) else 2)

@@ -1,0 +1,74 @@
+"""filterd as it runs, for benchmarks of the whole: a control role and DNS workers in processes of their own."""
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.dns import free_port
+from filterd.jsonlines import NoAnswer, ask_blocking
+
+START_S = 300.0     # ten million names are compiled first
+NOWHERE = "127.0.0.1:9"
+
+
+class Appliance:
+    """One box in a folder; its only list holds `listed`, and its upstream answers nothing."""
+
+    def __init__(self, folder: Path, listed: Iterable[str], workers: int) -> None:
+        self.folder, self.port, self.n_workers = folder, free_port(), workers
+        self.state, self.run_dir, self.config = folder / "state", folder / "run", folder / "filterd.yaml"
+        with (folder / "names.txt").open("w") as file:
+            file.writelines(f"{name}\n" for name in listed)
+        self.config.write_text(json.dumps({
+            "state_dir": "state", "run_dir": "run", "gate": {"workers": 0},
+            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [NOWHERE], "workers": workers},
+            "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order",
+                       "action": "nxdomain"}],
+        }))
+
+    @contextlib.contextmanager
+    def running(self, core: int | None = None) -> Iterator[None]:
+        """As long as the block lasts.   core  where the workers are held; None: anywhere."""
+        held = [] if core is None else ["taskset", "-c", str(core)]
+        processes = []
+        with (self.folder / "log").open("wb") as log:
+            for role, index in [("control", 0), *(("dns", index) for index in range(self.n_workers))]:
+                command = [sys.executable, "-P", "-m", "filterd", "run", "--config", str(self.config),
+                           "--role", role, "--index", str(index)]
+                env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
+                processes.append(subprocess.Popen([*(held if role == "dns" else []), *command], env=env, stderr=log))
+        try:
+            self._wait()
+            yield
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+
+    def control(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request of the control socket."""
+        return ask_blocking(self.run_dir / "control.sock", request, START_S)
+
+    def worker(self, index: int, request: dict[str, Any]) -> dict[str, Any]:
+        """One request of a DNS worker's socket."""
+        return ask_blocking(self.run_dir / f"worker-dns-{index}.sock", request, START_S)
+
+    def _wait(self) -> None:
+        """Until every worker serves what control has published."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(NoAnswer):
+                status = self.control({"op": "status"})
+                served = [worker["generations"] for worker in status["workers"]]
+                if all(each == status["generations"] for each in served):
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.folder}/log: not all roles came up; stopped; read it")
