@@ -8,6 +8,7 @@ SHELL := /bin/bash
 BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables conntrack iproute2 procps
 TEST_PACKAGES := bind9 bind9-dnsutils curl dnsmasq-base dnsperf knot-dnsutils nginx openssl pdns-recursor unbound
+BENCH_PACKAGES := dnsdist
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
@@ -65,7 +66,10 @@ checked: build ## the tests of fastpath with every index checked, then under the
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
 
-bench: build ## every figure, appended to bench/history/ as one line of this machine
+bench: build ## every figure beside its peers, appended to bench/history/ as one line of this machine
+	@.ci/packages $(BENCH_PACKAGES)
+	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \
+	    || echo 'bench: not all peers could be installed; going on without them' >&2
 	$(BIN)/python bench/run.py
 
 fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls

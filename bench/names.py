@@ -24,15 +24,22 @@ from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.measuring import batch_ns, serial_ns
 from fastpath.name import to_text, to_wire
+from fastpath.origins import write_origins
 from fastpath.pack import ListSpec, NamesBuilder
 from fastpath.tables import TableSet
+from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Action, Mode, Tier
 
+KEY = bytes(range(16))
 N_LARGE = 10_000_000
 N_ASKED = 200_000
 N_CALLS = 100_000
 PASSES = 5
 MIXES = (("isp", 0.02), ("hit", 1.0), ("miss", 0.0))
+
+
+def lists(folds: bool) -> list[ListSpec]:
+    return [ListSpec("adult", Tier.CATEGORY, 1, Action.SPLASH, False, folds)]
 
 
 def write_image(path: Path, wires: Iterable[bytes]) -> dict[str, int]:
@@ -42,7 +49,7 @@ def write_image(path: Path, wires: Iterable[bytes]) -> dict[str, int]:
 
 
 def filled(wires: Iterable[bytes], folds: bool) -> NamesBuilder:
-    builder = NamesBuilder(bytes(range(16)), [ListSpec("adult", Tier.CATEGORY, 1, Action.SPLASH, False, folds)])
+    builder = NamesBuilder(KEY, lists(folds))
     for line, wire in enumerate(wires, 1):
         builder.add(wire, 0, Mode.SUBTREE, line=line)
     return builder
@@ -122,7 +129,7 @@ def small(folder: Path, wires: list[bytes]) -> dict[str, float]:
     builder = filled(wires, folds=True)
     with (folder / "folded.img").open("wb") as out, (folder / "origins.img").open("wb") as origins:
         folded = builder.build(out, 1)
-        n_origin_octets = builder.write_origins(origins, 1)
+        n_origin_octets = write_origins(origins, 1, builder, UrlsBuilder(KEY, lists(True)))
     folding_s = time.perf_counter() - begin
     del builder
     tables, open_ms = opened(folder / "names.img")

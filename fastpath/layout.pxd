@@ -56,7 +56,8 @@ cdef enum PolicySection:
 
 cdef enum OriginsSection:
     S_ORIGIN_LISTS = 0  # ListRow[]
-    S_ORIGINS = 1       # OriginRow[], sorted by place
+    S_ORIGINS = 1       # OriginRow[], sorted by place: of names
+    S_URL_ORIGINS = 2   # the same of URLs
 
 
 cdef enum:
@@ -83,7 +84,7 @@ cdef packed struct SetRow:
 
 
 cdef packed struct OriginRow:
-    uint64_t place          # the name's hash with its halves exchanged, see keytable.pxd
+    uint64_t place          # the key's hash with its halves exchanged, see keytable.pxd
     uint32_t line
     uint16_t part
     uint8_t list

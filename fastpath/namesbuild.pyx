@@ -1,4 +1,4 @@
-"""Builds names images, and the origins that say which line of which list each entry came from.
+"""Builds names images.
 
 Folding: entries of a list that folds are left out of the table where the list would say the same without them.  All
 entries that the list has for a name go together, and only if the nearest one above the name that covers it (subtree or
@@ -7,8 +7,7 @@ A list that deltas change entry by entry must not fold: a delta that takes `bad.
 `www.bad.example`, which was folded into it and would be let go.  Where no delta touches the list, what covers a folded
 name stays in every set that deltas make anew.
 
-Invariants: equal entries in any order of names give equal bytes (but for local data, which are numbered as they come);
-origins hold the folded entries too, and none of a confidential list.
+Invariant: equal entries in any order of names give equal bytes (but for local data, which are numbered as they come).
 """
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -19,16 +18,12 @@ from fastpath.cursor cimport OK
 from fastpath.keybuild cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
 from fastpath.keylay cimport write_keys
 from fastpath.keytable cimport bloom_bits, reduce_to
-from fastpath.layout cimport K_NAMES, K_ORIGINS, OriginRow
+from fastpath.layout cimport K_NAMES
 from fastpath.name cimport Name, name_from_wire
 from fastpath.names cimport hash_suffixes
 from fastpath.verdict cimport M_SUBTREE, NO_ACTION
 
-from fastpath.imagewriter import ImageWriter
-from fastpath.keylay import list_rows
-
 cdef enum:
-    ORIGINS_A_PIECE = 65536
     BLOOM_BITS_A_NAME = 12
 
 
@@ -76,46 +71,6 @@ cdef class NamesBuilder(KeyBuilder):
         if not base_generation:
             self._fold()    # not in a delta, where a name that is left out is the base's to speak of
         return write_keys(self, out, K_NAMES, generation, base_generation, [])
-
-    def write_origins(self, out, generation: int) -> int:
-        """Write the origins of all entries (image kind ORIGINS) to `out`; returns its length in octets.
-
-        Cost: 16 octets an entry on disk, a pass in memory."""
-        cdef size_t n = 0
-        cdef size_t i
-        cdef size_t end
-        self.sort()
-        for i in range(self.n):
-            n += self._has_origin(i)
-        lists = list_rows(self.lists)
-        writer = ImageWriter(out, K_ORIGINS, generation, 0, self.key_octets, [len(lists), n * sizeof(OriginRow)])
-        writer.add(lists)
-        writer.end_section()
-        i = 0
-        while i < self.n:
-            end = min(i + ORIGINS_A_PIECE, self.n)
-            writer.add(self._origins(i, end))
-            i = end
-        writer.end_section()
-        return writer.finish()
-
-    cdef inline bint _has_origin(self, size_t i) noexcept nogil:
-        return self.entries[i].mode != 0 and not self.entries[i].flags & E_SECRET
-
-    cdef bytearray _origins(self, size_t i, size_t end):
-        cdef bytearray octets = bytearray((end - i) * sizeof(OriginRow))
-        cdef OriginRow* row = <OriginRow*><char*>octets
-        cdef size_t n = 0
-        for i in range(i, end):
-            if self._has_origin(i):
-                row[n].place = self.entries[i].place
-                row[n].line = self.entries[i].line
-                row[n].part = self.entries[i].part
-                row[n].list = self.entries[i].list
-                row[n].mode = self.entries[i].mode
-                n += 1
-        del octets[n * sizeof(OriginRow):]
-        return octets
 
     # -- folding -------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-from typing import NamedTuple, final
+from typing import BinaryIO, NamedTuple, final
 
 from fastpath.image import Image
+from fastpath.keybuild import KeyBuilder
 from fastpath.verdict import Mode
 
 class Origin(NamedTuple):
@@ -17,3 +18,6 @@ class Origins:
     @property
     def generation(self) -> int: ...
     def of(self, wire: bytes) -> list[Origin]: ...
+    def of_url(self, text: bytes) -> list[Origin]: ...
+
+def write_origins(out: BinaryIO, generation: int, names: KeyBuilder, urls: KeyBuilder) -> int: ...

@@ -1,33 +1,43 @@
-"""Origins: which line of which list each entry of a names image came from, also of those that were folded away.
+"""Origins: which line of which list each entry of names and URLs came from, also of those that were folded away.
 
-For explain and lookup; no worker maps it.  A row is 16 octets: the place of the name's keyed hash, list, mode, line and
-part; rows are sorted by place.  Two names of one place are not told apart: 2**-64 a pair.
+For explain and lookup; no worker maps it.  A row is 16 octets: the place of the key's hash, list, mode, line and part;
+rows are sorted by place, those of names and of URLs apart.  Two keys of one place are not told apart: 2**-64 a pair.
 
-Invariants: what is read of an image stays inside it; a row of a list that is not there is not given.
+Invariants: what is read of an image stays inside it; a row of a list that is not there is not given; entries of
+confidential lists have no row.
 """
 from typing import NamedTuple
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from fastpath.cursor cimport OK
 from fastpath.image cimport Image
+from fastpath.keybuild cimport E_SECRET, Entry, KeyBuilder
 from fastpath.keytable cimport place_of
-from fastpath.layout cimport LIST_ID_OCTETS, ListRow, OriginRow, S_ORIGIN_LISTS, S_ORIGINS
+from fastpath.layout cimport K_ORIGINS, LIST_ID_OCTETS, ListRow, OriginRow, S_ORIGIN_LISTS, S_ORIGINS, S_URL_ORIGINS
 from fastpath.name cimport Name, name_from_wire
 from fastpath.names cimport hash_suffixes
+from fastpath.url cimport URL_OCTETS, Url, url_from_text, write_url_text
+from fastpath.urls cimport UrlKey, list_url_keys
 from fastpath.verdict cimport M_BELOW, M_EXACT
 
 from fastpath.image import BadImage
+from fastpath.imagewriter import ImageWriter
+from fastpath.keylay import list_rows
 from fastpath.name import to_text
 from fastpath.verdict import Mode
 
 
+cdef enum:
+    ORIGINS_A_PIECE = 65536
+
+
 class Origin(NamedTuple):
     """One rule of a list.   line  from 1 (0: the list has no lines);   part  number of its file or sheet;   rule  its
-    name as text"""
+    name or URL as text"""
 
     list: str
     mode: Mode
@@ -36,14 +46,19 @@ class Origin(NamedTuple):
     rule: str
 
 
+cdef struct Rows:
+    const OriginRow* at
+    uint64_t n
+
+
 @cython.final
 cdef class Origins:
     """An origins image that is open.   Raises BadImage where its rows contradict themselves."""
 
     cdef Image _image
     cdef uint64_t _key[2]
-    cdef const OriginRow* _rows
-    cdef uint64_t _n
+    cdef Rows _names
+    cdef Rows _urls
     cdef list _list_ids
 
     def __cinit__(self, Image image not None):
@@ -55,10 +70,8 @@ cdef class Origins:
             self._list_ids = [_list_id(lists + i) for i in range(octets // sizeof(ListRow))]
         except UnicodeDecodeError:
             raise _contradiction(image) from None
-        self._rows = <const OriginRow*>image.section(S_ORIGINS, &octets)
-        if octets % sizeof(OriginRow):
-            raise _contradiction(image)
-        self._n = octets // sizeof(OriginRow)
+        _open_rows(image, S_ORIGINS, &self._names)
+        _open_rows(image, S_URL_ORIGINS, &self._urls)
         self._image = image
         memcpy(self._key, image.data + 48, 16)
 
@@ -68,7 +81,7 @@ cdef class Origins:
         return self._image.generation
 
     def __len__(self) -> int:
-        return self._n
+        return self._names.n + self._urls.n
 
     def of(self, bytes wire not None) -> list[Origin]:
         """Every rule that is about this name or one above it, whatever its mode; the longest name first, then by list.
@@ -77,37 +90,67 @@ cdef class Origins:
         cdef Name name
         cdef uint64_t hashes[128]
         cdef size_t after
-        cdef uint64_t place
-        cdef uint64_t i
         cdef int label
         if name_from_wire(wire, len(wire), 0, &name, &after) != OK or after != <size_t>len(wire):
             raise ValueError(f"{wire!r}: not one name in wire form")
         hash_suffixes(self._key, &name, hashes)
         found = []
         for label in range(name.n_labels):
-            place = place_of(hashes[label])
-            i = self._first(place)
-            while i < self._n and self._rows[i].place == place:
-                row = self._rows[i]
-                i += 1
-                if row.list < len(self._list_ids) and M_EXACT <= row.mode <= M_BELOW:
-                    text = to_text(PyBytes_FromStringAndSize(<const char*>name.wire + name.at[label],
-                                                             name.n - name.at[label]))
-                    found.append(Origin(self._list_ids[row.list], Mode(row.mode), row.line, row.part, text))
+            self._put(found, &self._names, hashes[label], to_text(PyBytes_FromStringAndSize(
+                <const char*>name.wire + name.at[label], name.n - name.at[label])))
         return found
 
-    cdef uint64_t _first(self, uint64_t place) noexcept nogil:
-        """The first row that does not stand before `place`."""
-        cdef uint64_t lo = 0
-        cdef uint64_t hi = self._n
-        cdef uint64_t mid
-        while lo < hi:
-            mid = lo + (hi - lo) // 2
-            if self._rows[mid].place < place:
-                lo = mid + 1
-            else:
-                hi = mid
-        return lo
+    def of_url(self, bytes text not None) -> list[Origin]:
+        """Every rule that is about this URL or a part of it that ends at a segment; the longest first, then by list.
+
+        text   canonical, ValueError otherwise.   Cost: two binary searches a segment"""
+        cdef Url url
+        cdef UrlKey keys[2052]
+        cdef uint8_t written[2048]
+        cdef uint64_t hashes[128]
+        cdef size_t n
+        cdef int i
+        if url_from_text(text, len(text), &url) != OK:
+            raise ValueError(f"{text!r}: no canonical URL")
+        hash_suffixes(self._key, &url.host, hashes)
+        found = []
+        for i in range(<int>list_url_keys(self._key, hashes[0], &url, True, keys) - 1, -1, -1):
+            n = write_url_text(&url, keys[i].n, written, URL_OCTETS)
+            self._put(found, &self._urls, keys[i].hash,
+                      PyBytes_FromStringAndSize(<const char*>written, n).decode("ascii"))
+        return found
+
+    cdef object _put(self, list found, const Rows* rows, uint64_t hash, str rule):
+        """Add the rows of one key."""
+        cdef uint64_t place = place_of(hash)
+        cdef uint64_t i = _first(rows, place)
+        while i < rows.n and rows.at[i].place == place:
+            row = rows.at[i]
+            i += 1
+            if row.list < len(self._list_ids) and M_EXACT <= row.mode <= M_BELOW:
+                found.append(Origin(self._list_ids[row.list], Mode(row.mode), row.line, row.part, rule))
+
+
+cdef uint64_t _first(const Rows* rows, uint64_t place) noexcept nogil:
+    """The first row that does not stand before `place`."""
+    cdef uint64_t lo = 0
+    cdef uint64_t hi = rows.n
+    cdef uint64_t mid
+    while lo < hi:
+        mid = lo + (hi - lo) // 2
+        if rows.at[mid].place < place:
+            lo = mid + 1
+        else:
+            hi = mid
+    return lo
+
+
+cdef object _open_rows(Image image, int section, Rows* out):
+    cdef uint64_t octets
+    out.at = <const OriginRow*>image.section(section, &octets)
+    out.n = octets // sizeof(OriginRow)
+    if octets % sizeof(OriginRow):
+        raise _contradiction(image)
 
 
 cdef str _list_id(const ListRow* row):
@@ -116,3 +159,58 @@ cdef str _list_id(const ListRow* row):
 
 cdef object _contradiction(Image image):
     return BadImage(f"{image.path}: its rows are not whole; not used; compile it again")
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+def write_origins(out, generation: int, KeyBuilder names not None, KeyBuilder urls not None) -> int:
+    """Write the origins of all entries of two builders with the same lists and key; returns the image's octets.
+
+    generation   of the images that they build.   Cost: 16 octets an entry on disk, a pass in memory"""
+    names.sort()
+    urls.sort()
+    lists = list_rows(names.lists)
+    lengths = [len(lists), _count(names) * sizeof(OriginRow), _count(urls) * sizeof(OriginRow)]
+    writer = ImageWriter(out, K_ORIGINS, generation, 0, names.key_octets, lengths)
+    writer.add(lists)
+    writer.end_section()
+    for builder in (names, urls):
+        _write_rows(writer, builder)
+    return writer.finish()
+
+
+cdef object _write_rows(writer, KeyBuilder builder):
+    cdef size_t i
+    for i in range(0, builder.n, ORIGINS_A_PIECE):
+        writer.add(_rows(builder, i, min(i + ORIGINS_A_PIECE, builder.n)))
+    writer.end_section()
+
+
+cdef bytearray _rows(KeyBuilder builder, size_t i, size_t end):
+    cdef bytearray octets = bytearray((end - i) * sizeof(OriginRow))
+    cdef OriginRow* row = <OriginRow*><char*>octets
+    cdef const Entry* entry
+    cdef size_t n = 0
+    for i in range(i, end):
+        entry = builder.entries + i
+        if _has_origin(entry):
+            row[n].place = entry.place
+            row[n].line = entry.line
+            row[n].part = entry.part
+            row[n].list = entry.list
+            row[n].mode = entry.mode
+            n += 1
+    del octets[n * sizeof(OriginRow):]
+    return octets
+
+
+cdef size_t _count(KeyBuilder builder):
+    cdef size_t n = 0
+    cdef size_t i
+    for i in range(builder.n):
+        n += _has_origin(builder.entries + i)
+    return n
+
+
+cdef inline bint _has_origin(const Entry* entry) noexcept nogil:
+    return entry.mode != 0 and not entry.flags & E_SECRET

@@ -1,5 +1,5 @@
 """Matching of URLs in C: see urls.pyx."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastpath.keytable cimport KeyTable, bloom_bits, prefetch, reduce_to
 from fastpath.names cimport Hits, SetsView
@@ -13,7 +13,17 @@ cdef struct UrlsView:           # one image, opened
     uint64_t n_hosts            # words; 0 only in a view of nothing
 
 
+cdef struct UrlKey:             # what an entry may be about: the URL, or a part of it
+    uint64_t hash
+    uint32_t n                  # octets of the URL's key
+
+
+cdef enum:
+    MAX_URL_KEYS = 2052         # two a segment, and a segment has at least two octets; path and URL
+
 cdef const char* urls_fault(const UrlsView* v) noexcept nogil
+cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
+                            UrlKey* out) noexcept nogil
 cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
                         Hits* out) noexcept nogil
 

@@ -31,13 +31,7 @@ from fastpath import url as _url
 
 cdef enum:
     BLOOM_BITS_A_HOST = 24      # 0.2 % of the other hosts pass, and pay for a lookup of their URL
-    MAX_CANDIDATES = 2052       # two a segment, and a segment has at least two octets; path and URL
     SLASH = 47
-
-
-cdef struct Candidate:          # a key that may be listed
-    uint64_t hash
-    uint32_t n                  # octets of the URL's key
 
 
 cdef const char* urls_fault(const UrlsView* v) noexcept nogil:
@@ -59,9 +53,11 @@ cdef const char* urls_fault(const UrlsView* v) noexcept nogil:
     return NULL
 
 
-cdef uint32_t _list_candidates(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
-                               Candidate* out) noexcept nogil:
-    """Hash the whole key; write it to `out`, and before it, shortest first, those of its parts that may be entries."""
+cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
+                            UrlKey* out) noexcept nogil:
+    """Hash the whole key; write it to `out`, and before it, shortest first, those of its parts that may be entries.
+
+    out   room for MAX_URL_KEYS;   returns how many there are"""
     cdef uint64_t h = host_hash
     cdef uint32_t n = 0
     cdef uint32_t at = url.path_at
@@ -103,7 +99,7 @@ cdef inline void _add(Hits* out, const SetsView* v, uint32_t number, const Url* 
         out.n += 1
 
 
-cdef void _look_up(const UrlsView* base, const UrlsView* delta, const Url* url, const Candidate* c,
+cdef void _look_up(const UrlsView* base, const UrlsView* delta, const Url* url, const UrlKey* c,
                    Hits* out) noexcept nogil:
     """Add what the two say of one key."""
     cdef uint32_t plain = SET_NONE
@@ -130,7 +126,7 @@ cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t ho
 
     host_hash   of url.host, as hash_suffixes() gives it
     Both views share one key.  A view of nothing has table.n_bloom == 0."""
-    cdef Candidate candidates[2052]
+    cdef UrlKey candidates[2052]
     cdef bint with_prefixes = may_have_prefixes(base, host_hash) or may_have_prefixes(delta, host_hash)
     cdef const KeyTable* some = &base.table if base.table.n_bloom else &delta.table
     cdef uint32_t n
@@ -138,7 +134,7 @@ cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t ho
     out.n = 0
     if not some.n_bloom:
         return
-    n = _list_candidates(some.key, host_hash, url, with_prefixes, candidates)
+    n = list_url_keys(some.key, host_hash, url, with_prefixes, candidates)
     if base.table.n_bloom:
         # the whole URL is the likely one: it does not wait for its Bloom word
         prefetch_line(&base.table, candidates[n - 1].hash)
@@ -192,13 +188,13 @@ cdef class UrlsBuilder(KeyBuilder):
     cdef object _append(self, bytes text, int list, int mode, int action, uint32_t order, uint32_t line, uint32_t part,
                         bint secret):
         cdef Url url
-        cdef Candidate whole
+        cdef UrlKey whole
         cdef uint64_t hashes[128]
         if url_from_text(text, len(text), &url) != OK:
             raise ValueError(f"{text!r}: no canonical URL: its host is not ASCII" if url.fault == URL_NOT_ASCII
                              else f"{text!r}: no URL: {_url.FAULTS[url.fault]}")
         hash_suffixes(self.key, &url.host, hashes)
-        _list_candidates(self.key, hashes[0], &url, False, &whole)
+        list_url_keys(self.key, hashes[0], &url, False, &whole)
         self._make_hosts_room()
         self.append(url.key, url.n, whole.hash, list, mode, action, order, b"", line, part, secret)
         self._hosts[self.n - 1] = hashes[0] & ~<uint64_t>1 | (mode == M_SUBTREE)

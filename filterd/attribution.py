@@ -1,10 +1,11 @@
-"""Which line of which list says what of a name: the origins of a names base, in words.
+"""Which line of which list says what of a name or a URL: the origins of one compilation, in words.
 
 Invariants: entries of confidential lists have no origins; a rule that was folded away, since another rule of its list
-says the same, is told under its own name.   Cost: a binary search for each label of the name.
+says the same, is told under its own name.   Cost: a binary search for each label and segment.
 """
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,30 @@ class Attribution:
 
     def tell(self, wire: bytes, matches: Iterable[Match]) -> list[Told]:
         """What speaks of a canonical name: all that matches, each with its line, then what was folded into it."""
-        origins: dict[tuple[str, str | None, Mode], Origin] = {}
-        for origin in self._origins.of(wire):
-            if origin.line and _speaks(origin, wire):  # without a line: orders over the API, which come and go
-                origins.setdefault((origin.list, origin.rule, origin.mode), origin)
+        return self._tell(self._of_name(wire), matches)
+
+    def tell_url(self, wire: bytes | None, url: bytes, matches: Iterable[Match]) -> list[Told]:
+        """The same of a canonical URL and its host.   wire  None: the host is an address"""
+        return self._tell(itertools.chain(self._of_url(url), self._of_name(wire) if wire else ()), matches)
+
+    def _tell(self, origins: Iterable[Origin], matches: Iterable[Match]) -> list[Told]:
+        left: dict[tuple[str, str | None, Mode], Origin] = {}
+        for origin in origins:
+            if origin.line:  # without a line: orders over the API, which come and go
+                left.setdefault((origin.list, origin.rule, origin.mode), origin)
         told = []
         for match in matches:
-            found = origins.pop((match.list, match.rule, match.mode), None)
+            found = left.pop((match.list, match.rule, match.mode), None)
             told.append(tell_match(match) | (self._place(found) if found else {}))
-        return told + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in origins.values()]
+        return told + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in left.values()]
+
+    def _of_name(self, wire: bytes) -> Iterator[Origin]:
+        text = to_text(wire)
+        return (origin for origin in self._origins.of(wire) if _speaks(origin, text))
+
+    def _of_url(self, url: bytes) -> Iterator[Origin]:
+        text = url.decode("ascii")
+        return (origin for origin in self._origins.of_url(url) if _speaks(origin, text))
 
     def _place(self, origin: Origin) -> Told:
         said = self._lists.get(origin.list, {})
@@ -59,7 +75,6 @@ def tell_match(match: Match | Origin) -> Told:
     return {"list": match.list, "rule": match.rule, "mode": match.mode.name.lower()}
 
 
-def _speaks(origin: Origin, wire: bytes) -> bool:
-    """Whether a rule for this name or one above it is about this name."""
-    is_whole = origin.rule == to_text(wire)
-    return origin.mode is Mode.SUBTREE or is_whole == (origin.mode is Mode.EXACT)
+def _speaks(origin: Origin, text: str) -> bool:
+    """Whether a rule for this name or URL, or for one that may cover it, is about it."""
+    return origin.mode is Mode.SUBTREE or (origin.rule == text) == (origin.mode is Mode.EXACT)

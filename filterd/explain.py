@@ -3,11 +3,10 @@
 Invariant: entries of a confidential list are never told; that one speaks is.   Source: semantics §3, §4 (EDE).
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from dns.answers import EDE_OF, NO_EDE
-from fastpath.decision import Decision, Match
+from fastpath.decision import Decision
 from fastpath.name import to_text
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Reason
@@ -28,8 +27,9 @@ def explain(
     """The decision on a canonical name (None: no name) for whoever is at `address`, and all that speaks of the name.
 
     attribution   of the base in `tables`: then every match has its line"""
-    matches = _matches(wire, tables.matches(wire), attribution) if wire is not None else []
-    return _told(tables, tables.decide(wire, address, at_s), matches, channel)
+    matches = tables.matches(wire) if wire is not None else []
+    told = attribution.tell(wire, matches) if attribution and wire else [tell_match(match) for match in matches]
+    return _told(tables, tables.decide(wire, address, at_s), told, channel)
 
 
 def dns_answer(action: str, qtype: str) -> str | None:
@@ -68,8 +68,9 @@ def explain_url(
 ) -> dict[str, Any]:
     """The decision on a canonical URL: only HTTP shows all of it, the other channels see its host."""
     by_host, by_url = (decide_on_url(tables, url, address, at_s, seen) for seen in ("dns", "http"))
-    matches = _matches(read_url(url).wire, tables.url_matches(url), attribution)
-    found = _told(tables, by_url if channel == "http" else by_host, matches, channel)
+    matches, wire = tables.url_matches(url), read_url(url).wire
+    told = attribution.tell_url(wire, url, matches) if attribution else [tell_match(match) for match in matches]
+    found = _told(tables, by_url if channel == "http" else by_host, told, channel)
     if by_host.action == Action.PASSTHRU and by_url.action != Action.PASSTHRU:
         found["enforceability"] = "enforced_http_only" if channel == "http" else "not_enforceable_at_this_layer"
     return found
@@ -80,12 +81,6 @@ def decide_on_url(tables: TableSet, url: bytes, address: str | None, at_s: int, 
     if channel == "http":
         return tables.decide_url(None, url, address, at_s)
     return tables.decide(read_url(url).wire, address, at_s)
-
-
-def _matches(wire: bytes | None, matches: Iterable[Match], attribution: Attribution | None) -> list[dict[str, Any]]:
-    if wire is None or attribution is None:
-        return [tell_match(match) for match in matches]
-    return attribution.tell(wire, matches)
 
 
 def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], channel: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
+from fastpath.origins import write_origins
 from fastpath.pack import ListSpec, NamesBuilder
 from fastpath.tally import tally
 from fastpath.urls import UrlsBuilder
@@ -85,7 +86,7 @@ def _write(intake: Intake, specs: Sequence[ListSpec], report: CompileReport) -> 
           writing_whole(report.origins_path) as origins_out):
         of_names = intake.names.build(names_out, report.generation)
         of_urls = intake.urls.build(urls_out, report.generation)
-        report.origins_bytes = intake.names.write_origins(origins_out, report.generation)
+        report.origins_bytes = write_origins(origins_out, report.generation, intake.names, intake.urls)
         names_out.flush()
         urls_out.flush()
         intake.canaries.check(Path(names_out.name), Path(urls_out.name), specs)

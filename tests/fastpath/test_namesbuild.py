@@ -7,8 +7,9 @@ from fastpath.image import Image, open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
 from fastpath.namesbuild import NamesBuilder
-from fastpath.origins import Origins
+from fastpath.origins import Origins, write_origins
 from fastpath.tables import TableSet
+from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Action, Mode
 
 FOLDING = [spec._replace(folds=spec.id != "orders") for spec in LISTS]
@@ -205,7 +206,7 @@ def test_origins_tell_of_folded_entries_too(images: Images) -> None:
     assert builder.build(io.BytesIO(), 5)["folded"] == 1
     path = images.folder / "origins.img"
     with path.open("wb") as out:
-        n_octets = builder.write_origins(out, 5)
+        n_octets = write_origins(out, 5, builder, UrlsBuilder(KEY, FOLDING))
 
     origins = Origins(open_image(path, ImageKind.ORIGINS))
 

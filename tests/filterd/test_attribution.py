@@ -76,3 +76,21 @@ def test_a_part_of_a_list_is_told_by_its_name(compiled, tmp_path):
 
     (found,) = told((report, tables), "games.test")
     assert (found["line"], found["part"]) == (2, "domains")
+
+
+def test_what_speaks_of_a_url_is_told_with_its_line_be_it_of_the_url_or_of_its_host(tmp_path):
+    (tmp_path / "own.txt").write_text("bad.test/a/b\nbad.test/a\nx.test\n")
+    source = describe_source("own", tmp_path / "own.txt", {"tier": "order", "match": "subtree"})
+    report = compile_sources([source], tmp_path, bytes(16), 3)
+    urls = open_image(report.urls_path, ImageKind.URLS)
+    tables = TableSet(open_image(report.path, ImageKind.NAMES), urls=urls)
+    attribution = Attribution(report.origins_path, [])
+
+    def lines(host, url):
+        found = attribution.tell_url(host and to_wire(host), url, tables.url_matches(url))
+        return [(each["rule"], each["line"]) for each in found]
+
+    assert lines(b"bad.test", b"bad.test/a/b") == [("bad.test/a/b", 1)]
+    assert lines(b"bad.test", b"bad.test/a") == [("bad.test/a", 2)]
+    assert lines(b"x.test", b"x.test/a") == [("x.test", 3)]
+    assert lines(None, b"192.0.2.1/a") == []
