@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fastpath.verdict import Mode
-from rules.canonical import canonical_wire
+from rules.canonical import IS_ADDRESS, canonical_wire
 from rules.errors import BadList, BadName, BadSource
 from rules.formats.addresses import FORMULA, clean, is_formula, our_digits, rule_of_cell, tidy
 from rules.rule import Rule, UrlRule
@@ -183,7 +183,8 @@ def numbered_columns(column_map: ColumnMap) -> Columns:
 
 def heading_of(cell: str) -> str:
     """A heading, however it is spaced and written."""
-    return re.sub(r"[\s._:]+", " ", tidy(cell)).strip().lower()
+    spaced = re.sub(r"[\s._:]+", " ", tidy(cell)).strip().lower()
+    return re.sub(" ?/ ?", "/", spaced)
 
 
 def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> Rule | UrlRule | Fault:
@@ -250,8 +251,20 @@ def _address_at(cells: Sequence[str], columns: Columns) -> int | None:
 def _why_no_address(cells: Sequence[str], columns: Columns) -> tuple[int | None, str]:
     if columns.addresses:
         return None, EMPTY_CELL
-    formula = next((i for i, cell in enumerate(cells) if is_formula(cell)), None)
-    return formula, NO_NAME if formula is None else FORMULA
+    for i, cell in enumerate(cells):
+        if is_formula(cell):
+            return i, FORMULA
+        if "." in cell and i not in columns.others and _is_bare_address(cell):
+            return i, IS_ADDRESS
+    return None, NO_NAME
+
+
+def _is_bare_address(cell: str) -> bool:
+    try:
+        canonical_wire(clean(cell))
+    except BadName as why:
+        return why.reason == IS_ADDRESS
+    return False
 
 
 def holds_name(cell: str) -> bool:

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath.verdict import Mode
+from rules.canonical import IS_ADDRESS
 from rules.errors import BadSource
 from rules.formats.columns import Columns, Fault, parse_columns, read_headings, read_row
 from rules.rule import Rule, UrlRule
@@ -39,6 +40,18 @@ def test_headings_are_found_however_they_are_written() -> None:
     assert read_headings(
         ["S.No.", " Web_Address: ", "Nature  of Content", "PTA Letter No", "Date", "Remarks"]
     ) == Columns(addresses=(1,), order=3, remarks=(5,), others=frozenset({0, 2, 3, 4, 5}))
+
+
+@pytest.mark.parametrize("heading", ["Website/URL", "Website / URL", " website/ URL:", "WEBSITE  /URL"])
+def test_a_slash_in_a_heading_may_have_blanks_around_it(heading: str) -> None:
+    found = read_headings(["S / No", heading])
+
+    assert found is not None
+    assert found.addresses == (1,)
+
+
+def test_without_headings_a_row_with_nothing_but_a_bare_address_says_so() -> None:
+    assert read_row(7, ["5", "192.0.2.7", "PTA/2"], Columns(), Mode.SUBTREE) == Fault(1, IS_ADDRESS)
 
 
 def test_a_row_of_data_is_no_row_of_headings() -> None:
