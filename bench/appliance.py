@@ -11,24 +11,27 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.dns import free_port
+from bench.flooding import free_port
+from fastpath.tables import TableSet
 from filterd.jsonlines import NoAnswer, ask_blocking
+from rules.publish import MANIFEST
 
 START_S = 300.0     # ten million names are compiled first
 NOWHERE = "127.0.0.1:9"
 
 
 class Appliance:
-    """One box in a folder; its only list holds `listed`, and its upstream answers nothing."""
+    """One box in a folder; its only list holds `listed`, and its upstream, unless named, answers nothing."""
 
-    def __init__(self, folder: Path, listed: Iterable[str], workers: int) -> None:
+    def __init__(self, folder: Path, listed: Iterable[str], workers: int, upstream: str = NOWHERE) -> None:
         self.folder, self.port, self.n_workers = folder, free_port(), workers
         self.state, self.run_dir, self.config = folder / "state", folder / "run", folder / "filterd.yaml"
+        self._tables: TableSet | None = None
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
         self.config.write_text(json.dumps({
             "state_dir": "state", "run_dir": "run", "gate": {"workers": 0},
-            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [NOWHERE], "workers": workers},
+            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [upstream], "workers": workers},
             "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order",
                        "action": "nxdomain"}],
         }))
@@ -52,6 +55,12 @@ class Appliance:
                 process.terminate()
             for process in processes:
                 process.wait()
+
+    def blocks(self, name: str) -> bool:
+        """Whether what is in force has an entry for `name`: a few listed names are skipped, as public suffixes."""
+        if self._tables is None:
+            self._tables = TableSet.open(self.state / "images" / MANIFEST)
+        return self._tables.matched(name.encode()) != 0
 
     def control(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request of the control socket."""

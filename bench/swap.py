@@ -1,18 +1,24 @@
 """DNS front at half load while its images are swapped: what is lost, what is late, the longest that an answer takes.
 
-A real DNS worker on one core; dnsperf on the other sends half of what the worker can take.  All the while the worker is
-told to use another base of 1.1 million names (which it maps and checks whole), then a delta on it, four swaps a second.
-`still_…` is the same load without swaps: what machine and dnsperf do to the longest answer by themselves.  `late` are
-answers that took more than 10 ms.  `swap_ms` is the longest time from telling the worker to its acknowledgement.
-Goal: nothing lost, and nothing later by more than 10 ms.   BENCH_NAMES=10000000 takes another base.
+A real DNS worker on one core; bench/flood.c on the other asks at half of the rate that the worker can take, by the
+clock, and times every answer.  In each second round the worker is told to use another base of 1.1 million names (which
+it maps and checks whole), then a delta on it, four swaps a second: `swapping_…`; the rounds between them are the same
+without: `still_…`, what the machine does to answers by itself.  The two only mean something side by side.
+
+    lost, late      queries without an answer, and answered after more than 10 ms; all rounds together
+    longest_ms      the longest that an answer took, in the worst round (`_median_ms`: in the median one)
+    stall_ms        the longest that queries waited and none at all was answered, likewise
+    skipped         not sent, because the client was held up at that moment
+    swap_ms         the longest from telling the worker to its acknowledgement
+
+Goal: nothing lost by swaps, and nothing later by more than 10 ms than without.   BENCH_NAMES=10000000: another base.
 """
 import contextlib
 import itertools
 import json
 import os
-import re
 import shutil
-import subprocess
+import statistics
 import sys
 import tempfile
 import threading
@@ -24,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.appliance import Appliance
 from bench.corpus import names
-from bench.dns import CLIENT_CORE, CLIENTS, SERVER_CORE, write_queries
+from bench.flooding import Figures, Flooder, blocked, write_queries
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
@@ -35,12 +41,16 @@ from rules.delta import Changed, Entry, put_entries, write_delta
 from rules.publish import image_path
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))    # a round
+N_ROUNDS = 6            # of each kind
 PROBE_S = 3
 SWAP_EVERY_S = 0.25
 N_CHANGED = 1000
-LATE_MS = 10.0
-OUTSTANDING = 30_000    # a stall of 0.2 s must not make dnsperf wait, or it would not see it
+N_ASKED = 200_000
+SERVER_CORE, CLIENT_CORE = 0, 1
+SUMMED = ("sent", "lost", "late", "skipped", "spoiled")
+WORST = ("longest_ms", "stall_ms")
+TYPICAL = ("p50_us", "p99_us", "per_s")
 
 
 def write_manifests(images: Path) -> list[Path]:
@@ -64,9 +74,8 @@ def write_manifests(images: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def swapping(appliance: Appliance) -> Iterator[list[float]]:
-    """Swap for as long as the block lasts; milliseconds of each swap."""
-    manifests, took = itertools.cycle(write_manifests(appliance.state / "images")), []
+def swapping(appliance: Appliance, manifests: Iterator[Path], took: list[float]) -> Iterator[None]:
+    """Swap for as long as the block lasts.   took  gets the milliseconds of each swap"""
     over = threading.Event()
 
     def swap() -> None:
@@ -80,50 +89,39 @@ def swapping(appliance: Appliance) -> Iterator[list[float]]:
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        yield took
+        yield
     finally:
         over.set()
         thread.join()
 
 
-def run_dnsperf(port: int, queries: Path, seconds: int, rate: float | None) -> dict[str, float]:
-    """What dnsperf saw.   rate  queries a second; None: as many as are answered"""
-    limits = ["-q", "500"] if rate is None else ["-q", str(OUTSTANDING), "-Q", str(round(rate))]
-    said = subprocess.run(
-        ["taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries),
-         "-l", str(seconds), "-c", str(CLIENTS), "-O", "latency-histogram", *limits],
-        check=True, capture_output=True, text=True).stdout
-    histogram = re.findall(r"^\s*([\d.]+)\s+-\s+([\d.]+):\s+(\d+)", said, re.MULTILINE)
-    return {
-        "per_s": float(_one(r"Queries per second:\s+([\d.]+)", said)),
-        "lost": float(_one(r"Queries lost:\s+(\d+)", said)),
-        "late": float(sum(int(n) for begin, _, n in histogram if float(begin) * 1e3 >= LATE_MS)),
-        "mean_ms": 1e3 * float(_one(r"Average Latency \(s\):\s+([\d.]+)", said)),
-        "longest_ms": 1e3 * float(_one(r"Average Latency .*max ([\d.]+)", said)),
-    }
+def told(kind: str, rounds: list[Figures]) -> Figures:
+    """The rounds of one kind together."""
+    found = {f"{kind}_{key}": sum(each[key] for each in rounds) for key in SUMMED}
+    for key in (*WORST, *TYPICAL):
+        found[f"{kind}_{key.replace('_ms', '_median_ms')}"] = statistics.median(each[key] for each in rounds)
+    return found | {f"{kind}_{key}": max(each[key] for each in rounds) for key in WORST}
 
 
-def _one(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    if found is None:
-        raise RuntimeError(f"swap: dnsperf did not say {pattern}; not measured; it said {text}")
-    return found[1]
-
-
-def figures() -> dict[str, float]:
+def figures() -> Figures:
     listed = list(names(N_NAMES))
     with tempfile.TemporaryDirectory() as folder:
         appliance, queries = Appliance(Path(folder), listed, 1), Path(folder, "queries")
-        write_queries(queries, listed)
+        flooder = Flooder(Path(folder), CLIENT_CORE)
+        rounds: dict[str, list[Figures]] = {"still": [], "swapping": []}
+        took: list[float] = []
         with appliance.running(SERVER_CORE):
-            most = run_dnsperf(appliance.port, queries, PROBE_S, None)["per_s"]
-            still = run_dnsperf(appliance.port, queries, SECONDS, most / 2)
-            with swapping(appliance) as took:
-                found = run_dnsperf(appliance.port, queries, SECONDS, most / 2)
-        return {"names": N_NAMES, **found, "swaps": len(took), "swap_ms": max(took),
-                **{f"still_{key}": value for key, value in still.items()}}
+            write_queries(queries, filter(appliance.blocks, blocked(listed, N_ASKED)))
+            most = flooder.flood(appliance.port, queries, PROBE_S)["per_s"]
+            manifests = itertools.cycle(write_manifests(appliance.state / "images"))
+            for _ in range(N_ROUNDS):
+                rounds["still"].append(flooder.paced(appliance.port, queries, SECONDS, most / 2))
+                with swapping(appliance, manifests, took):
+                    rounds["swapping"].append(flooder.paced(appliance.port, queries, SECONDS, most / 2))
+    found = told("still", rounds["still"]) | told("swapping", rounds["swapping"])
+    return {"names": N_NAMES, "most_per_s": most, **found, "swaps": len(took), "swap_ms": max(took)}
 
 
 if __name__ == "__main__":
     for key, value in figures().items():
-        print(f"{key:20} {value:,.3f}")
+        print(f"{key:28} {value:,.3f}")

@@ -19,7 +19,10 @@ from fastpath.tables import TableSet
 from filterd.jsonlines import Message, serve
 from filterd.life import stop_requested, tell_we_live
 
-OPENING_NICENESS = 10  # a tenth of a busy core: a delta takes 3 ms then, a base of ten million names half a second
+# A tenth of a busy core: a delta takes 3 ms then, a base of ten million names half a second.  A loop that is woken
+# meanwhile waits for the rest of a slice, 3 ms at most (Linux 6.18), once a base of a million names.  SCHED_IDLE would
+# spare it that (0.05 ms), but beside a full core a swap would take seconds.
+OPENING_NICENESS = 10
 
 log = logging.getLogger("filterd.worker")
 

@@ -1,0 +1,83 @@
+"""DNS load from bench/flood.c: compiled by gcc into a folder of the caller's, held on a core of its own.
+
+Why not dnsperf: by itself it tops out near 150,000 queries/s, and paced it pauses for tens of milliseconds.  What is
+measured, and how, stands at the top of flood.c.
+"""
+import contextlib
+import json
+import random
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("flood.c")
+N_SOCKETS, WINDOW = 8, 128      # 1,024 under way: the servers' batches are full, and their buffers are not
+N_PACED_SOCKETS = 4             # each is looked at in every turn of a spinning loop
+ONCE_S = 60                     # after which a server is too slow to be measured
+HEADER = b"\0\0\1\0\0\1" + bytes(6)     # id (the flooder's), RD, one question
+A, IN = 1, 1
+
+Figures = dict[str, float]
+
+
+def blocked(listed: Sequence[str], n: int) -> Iterator[str]:
+    """Give `n` names: half of them listed ones, half something below one."""
+    draw = random.Random(1)
+    for i in range(n):
+        yield f"{'www.' if i % 2 else ''}{draw.choice(listed)}"
+
+
+def write_queries(path: Path, names: Iterable[str]) -> None:
+    """Prepare a query for A of each of these names, letters, digits and hyphens, in this order."""
+    tail = bytes((0, 0, A, 0, IN))
+    with path.open("wb") as out:
+        for name in names:
+            wire = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
+            out.write((len(HEADER) + len(wire) + len(tail)).to_bytes(2, "big") + HEADER + wire + tail)
+
+
+def free_port() -> int:
+    """A UDP port that nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+        return port
+
+
+class Flooder:
+    """The compiled program.   folder  where it is put;  core  where load runs.   Raises CalledProcessError."""
+
+    def __init__(self, folder: Path, core: int) -> None:
+        self._program, self._core = folder / "flood", core
+        subprocess.run(["gcc", "-O2", "-o", self._program, SOURCE], check=True)
+
+    def flood(self, port: int, queries: Path, seconds: float) -> Figures:
+        """As many queries as are answered, N_SOCKETS × WINDOW under way."""
+        return self._run("flood", port, queries, seconds, N_SOCKETS, WINDOW)
+
+    def flood_once(self, port: int, queries: Path) -> Figures:
+        """Each query once: what fills a cache."""
+        return self._run("once", port, queries, ONCE_S, N_SOCKETS, WINDOW)
+
+    def paced(self, port: int, queries: Path, seconds: float, rate: float) -> Figures:
+        """`rate` queries a second, whatever is answered, each timed."""
+        return self._run("paced", port, queries, seconds, N_PACED_SOCKETS, round(rate))
+
+    @contextlib.contextmanager
+    def echo(self, port: int, core: int) -> Iterator[int]:
+        """A server that has its answer ready, as long as the block lasts: the ceiling, or a fast upstream.
+
+        Gives its process."""
+        process = subprocess.Popen(["taskset", "-c", str(core), self._program, "echo", str(port)])
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+            process.wait()
+
+    def _run(self, mode: str, port: int, queries: Path, *rest: float) -> Figures:
+        argv = ["taskset", "-c", self._core, self._program, mode, port, queries, *rest]
+        said = subprocess.run([str(word) for word in argv], check=True, stdout=subprocess.PIPE, text=True).stdout
+        found: Figures = json.loads(said)
+        return found

@@ -1,0 +1,72 @@
+"""The flooder: it counts what was asked and answered, and what was not."""
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.flooding import Flooder, write_queries
+
+pytestmark = pytest.mark.services
+
+SECONDS = 0.2
+
+
+@pytest.fixture
+def flooder(tmp_path: Path) -> Flooder:
+    return Flooder(tmp_path, 0)
+
+
+@pytest.fixture
+def queries(tmp_path: Path) -> Path:
+    write_queries(tmp_path / "queries", [f"n{number}.test" for number in range(200)])
+    return tmp_path / "queries"
+
+
+@pytest.fixture
+def free() -> Iterator[socket.socket]:
+    """A bound port; close it to let somebody else have it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        yield opened
+
+
+@pytest.fixture
+def echo(flooder: Flooder, free: socket.socket) -> Iterator[int]:
+    port: int = free.getsockname()[1]
+    free.close()
+    with flooder.echo(port, 0), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.05)
+        asking.connect(("127.0.0.1", port))
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                asking.send(b"\1\2\1\0\0\1" + bytes(6) + b"\1n\4test\0\0\1\0\1")
+                assert asking.recv(512).endswith(bytes((198, 51, 100, 10)))
+                break
+            except OSError:
+                continue
+        yield port
+
+
+def test_every_query_of_a_flood_has_its_answer(flooder: Flooder, queries: Path, echo: int) -> None:
+    found = flooder.flood(echo, queries, SECONDS)
+
+    assert found["answered"] == found["sent"] == found["noerror"] > 200
+    assert (found["lost"], found["unasked"], found["other"]) == (0, 0, 0)
+
+
+def test_paced_queries_are_sent_or_skipped_and_each_is_timed(flooder: Flooder, queries: Path, echo: int) -> None:
+    found = flooder.paced(echo, queries, SECONDS, 5000)
+
+    assert found["answered"] == found["sent"]
+    assert found["sent"] + found["skipped"] <= 5000 * SECONDS
+    assert 0 < found["p50_us"] <= found["p99_us"] <= 1e3 * found["longest_ms"]
+
+
+def test_what_nobody_answers_is_lost(flooder: Flooder, queries: Path, free: socket.socket) -> None:
+    found = flooder.flood(free.getsockname()[1], queries, SECONDS)
+
+    assert found["answered"] == 0
+    assert found["lost"] == found["sent"] > 0
