@@ -31,7 +31,8 @@ class Appliance:
             file.writelines(f"{name}\n" for name in listed)
         self.config.write_text(json.dumps({
             "state_dir": "state", "run_dir": "run", "gate": {"workers": 0},
-            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [upstream], "workers": workers},
+            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [upstream], "workers": workers,
+                    "redirect_foreign": False},     # and so no rule is put into this machine's kernel
             "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order",
                        "action": "nxdomain"}],
         }))
