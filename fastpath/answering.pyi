@@ -1,23 +1,32 @@
 from collections.abc import Sequence
-from typing import NamedTuple, final
+from typing import final
 
+from fastpath.blocking import AnswerSpec
+from fastpath.guard import ClientGuard
+from fastpath.special import SpecialNames
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
 
 MESSAGE_OCTETS: int
 
-class AnswerSpec(NamedTuple):
-    """How blocks of one reason are answered."""
-
-    splash4: bytes
-    splash6: bytes
-    ttl_s: int
-    ede: int
-    action: int
-
 @final
 class StreamAnswering:
-    """Answers queries that came over a stream (TCP, later TLS and HTTPS), with the tables of a running loop."""
+    """Answers queries that came over a stream (TCP, TLS, HTTPS), with the tables of a running loop."""
 
-    def __new__(cls, handoff: Handoff, reporter: Reporter, answers: Sequence[AnswerSpec]) -> StreamAnswering: ...
-    def answer(self, query: bytes, client: str, now_ns: int) -> bytes | None: ...
+    def __new__(
+        cls,
+        handoff: Handoff,
+        reporter: Reporter,
+        answers: Sequence[AnswerSpec],
+        cache_octets: int = 0,
+        guard: ClientGuard | None = None,
+        forwarders: ClientGuard | None = None,
+        specials: SpecialNames | None = None,
+        cookie_master: bytes = b"",
+    ) -> StreamAnswering: ...
+    def answer(self, query: bytes, client: str, now_ns: int, is_encrypted: bool = False) -> bytes | None: ...
+    def upstream_query(self, query: bytes, client: str, now_ns: int) -> bytes: ...
+    def deliver(
+        self, query: bytes, client: str, asked: bytes, answer: bytes, now_ns: int, is_encrypted: bool = False
+    ) -> bytes: ...
+    def give_up(self, query: bytes, client: str, now_ns: int, is_encrypted: bool = False) -> bytes: ...

@@ -33,6 +33,28 @@ cdef enum Counter:
     CNT_NO_TABLES           # judged with no image at all: let go
     CNT_EVENTS              # block events written to the spool
     CNT_EVENTS_LOST         # the spool had no room
+    CNT_DNS_COALESCED       # queries that wait for the upstream's answer to somebody's earlier one
+    CNT_DNS_RETRIED         # questions asked once more, or of another upstream
+    CNT_DNS_PROBES          # of our own, to learn how an upstream does
+    CNT_DNS_CACHE_HITS
+    CNT_DNS_CACHE_MISSES
+    CNT_DNS_STALE           # answers past their time, given because no upstream gave one (RFC 8767)
+    CNT_DNS_PREFETCHED
+    CNT_DNS_INSPECTED       # blocked for what the answer leads to
+    CNT_DNS_GIVEN_UP        # clients told SERVFAIL, because no upstream answered
+    CNT_DNS_TLS_QUERIES     # of those over streams
+    CNT_DNS_HTTPS_QUERIES   # of those over streams
+    CNT_DNS_STREAMS_REFUSED  # connections beyond a limit
+    CNT_DNS_HANDSHAKES_FAILED
+    CNT_DNS_PROXY_REFUSED   # connections and datagrams of a listed proxy without a good PROXY header
+    CNT_DNS_TOKENS_UNKNOWN  # refused: a device token that no subscriber has
+    CNT_DNS_HTTPS_REFUSED   # requests answered 4xx
+    CNT_DNS_NOT_OURS        # refused: the client is outside of the ACL
+    CNT_DNS_OVER_LIMIT      # queries and answers beyond a client's rate: silence
+    CNT_DNS_SLIPPED         # answers beyond it that were cut instead
+    CNT_DNS_SPECIAL         # canaries, resolver.arpa, safe search: answered here, or another name was asked for
+    CNT_DNS_UNREADABLE      # SERVFAIL: an upstream's answer that cannot be inspected, or not without its ech
+    CNT_DNS_FORGOTTEN       # clients in debt that gave way to others: the guard was full, and failed open
     N_COUNTERS
 
 cdef enum:

@@ -16,6 +16,12 @@ NAMES = (
     "gate_malformed", "gate_too_big", "gate_overlap", "gate_flows_evicted", "gate_rst_sent", "gate_pages_sent",
     "gate_queue_overrun", "gate_verdict_failed",
     "no_tables", "events", "events_lost",
+    "dns_coalesced", "dns_retried", "dns_probes", "dns_cache_hits", "dns_cache_misses", "dns_stale", "dns_prefetched",
+    "dns_inspected", "dns_given_up",
+    "dns_tls_queries", "dns_https_queries", "dns_streams_refused", "dns_handshakes_failed", "dns_proxy_refused",
+    "dns_tokens_unknown", "dns_https_refused",
+    "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
+    "dns_forgotten",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")

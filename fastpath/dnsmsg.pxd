@@ -1,33 +1,14 @@
-"""DNS questions and block answers in C: see dnsmsg.pyx."""
+"""Block answers and refusals in C: see dnsmsg.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from fastpath.cursor cimport Status
-from fastpath.name cimport Name
+from fastpath.question cimport Question
 
 cdef enum:
-    DNS_HEADER = 12
     QTYPE_A = 1
     QTYPE_SOA = 6
     QTYPE_AAAA = 28
-    RCODE_NOERROR = 0
-    RCODE_FORMERR = 1
-    RCODE_SERVFAIL = 2
-    RCODE_NXDOMAIN = 3
-    RCODE_NOTIMP = 4
-    RCODE_REFUSED = 5
-
-
-cdef struct Question:
-    uint16_t id
-    uint16_t flags              # as received
-    uint16_t qtype
-    uint16_t qclass
-    uint16_t after              # where the question section ends
-    uint8_t has_edns
-    uint8_t do_bit
-    uint8_t edns_version
-    uint16_t edns_size          # at least 512
-    Name name
+    QTYPE_ANY = 255
+    EDE_PROHIBITED = 18         # RFC 8914 §4.19: outside of the ACL
 
 
 cdef struct BlockAnswer:
@@ -39,15 +20,16 @@ cdef struct BlockAnswer:
     uint8_t splash6[16]
     uint32_t ttl_s
     uint16_t ede                # RFC 8914 info-code; EDE_NONE for none
+    uint16_t text_n
+    const uint8_t* text         # EXTRA-TEXT of `ede`, UTF-8; left out where it does not fit
     uint8_t truncate            # tcp-only: an empty answer with TC
     uint8_t has_data            # local data: what `data` has of the asked type, NODATA for the rest
     uint32_t data_n
     const uint8_t* data         # records as layout.pxd has them, S_DATA; their TTLs count up to ttl_s
 
 
-cdef enum:
-    EDE_NONE = 0xffff
-
-cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil
 cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a) noexcept nogil
-cdef size_t write_error(uint8_t* msg, size_t n, uint8_t rcode) noexcept nogil
+cdef size_t write_any(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil
+cdef size_t write_refusal(uint8_t* msg, size_t n, size_t room, const Question* q, uint16_t rcode,
+                          uint16_t ede) noexcept nogil
+cdef size_t write_cut(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil

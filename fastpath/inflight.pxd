@@ -1,44 +1,83 @@
-"""Queries that wait for an upstream's answer: see inflight.pyx."""
+"""Questions that wait for an upstream's answer, and the clients that wait for them: see inflight.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.name cimport Name
+from fastpath.question cimport Question
+
+cdef enum:
+    MAX_SOCKETS = 64
+    MAX_SLOTS = 32767           # at most half of one socket's ids, so that a free id is found at once
+    MAX_CLIENTS = 32            # of one question: how far a duplicate is looked for; the next one asks again
+    CLIENT_QUERY = 512          # octets; RFC 1035's datagram, where a question with EDNS, cookie and padding ends
+    UPSTREAM_QUERY = 284        # header 12, name 255, type and class 4, OPT 11
 
 
-cdef struct Waiting:
-    int64_t deadline_ns         # monotonic
-    uint64_t question           # hash_question()
-    uint32_t older              # neighbours in order of deadline; 0 is the ring's own slot
-    uint32_t newer
-    uint32_t client_n           # octets of `client` in use
-    uint16_t client_id          # to be put back
-    uint16_t upstream_id
-    uint8_t upstream_socket
+cdef struct Client:             # its query as it came, for the answer to be written over
+    uint32_t next               # of the same question, or free; 0: none
+    uint32_t address_n          # octets of `address` in use
+    uint16_t query_n
     uint8_t listener
-    uint8_t client[28]          # sockaddr_in or sockaddr_in6
-    uint8_t source[32]          # in_pktinfo or in6_pktinfo as the query brought it
     uint8_t source_n            # 0: the query brought none
+    uint8_t asker_version       # whom the query is from: the same as `address`, but for a proxy's
+    uint8_t asker[16]
+    uint8_t judged_version      # whose policy counts for the answer
+    uint8_t judged[16]
+    uint8_t address[28]         # sockaddr_in or sockaddr_in6
+    uint8_t source[32]          # in_pktinfo or in6_pktinfo as the query brought it
+    uint8_t query[512]
+
+
+cdef struct Asked:              # one question at one upstream
+    int64_t begun_ns            # monotonic
+    int64_t asked_ns            # when the upstream it waits for was asked
+    uint64_t key                # hash_query() and what the caller adds
+    uint64_t tried              # upstreams, a bit each
+    uint32_t same               # next of its bucket, or free; 0: none
+    uint32_t clients            # newest first; 0: none
+    uint16_t n_clients
+    uint16_t upstream_id
+    uint16_t query_n
+    uint8_t upstream_socket
+    uint8_t upstream
+    uint8_t n_tries
+    uint8_t is_probe
+    uint8_t query[284]          # what the upstream gets, id 0
+
+
+cdef struct Link:               # of a ring; an element in none is its own neighbour
+    uint32_t older
+    uint32_t newer
 
 
 cdef struct InFlight:
     uint64_t random             # xorshift64* state, never 0
-    uint64_t question_key[2]
     uint16_t* slot_of           # [socket * 65536 + upstream_id]; 0: free
-    Waiting* slots              # slot 0 is the ring's own
-    uint32_t n_slots
-    uint32_t first_free         # linked by `newer`; 0: none
-    uint32_t n                  # waiting now
-    uint64_t n_lost             # expired or pushed out since the caller last took the number
+    Asked* slots                # from n_rings on; those before are the rings' own
+    Client* clients             # from 1 on
+    Link* by_age                # all questions, ring 0
+    Link* by_upstream           # those that may be asked again, ring u of upstream u
+    uint32_t* bucket_of         # by key; 0: none
+    uint32_t n_rings
+    uint32_t first_free         # linked by `same`; 0: none
+    uint32_t first_client       # linked by `next`; 0: none
+    uint32_t young              # the oldest that became_old() has not given yet; 0: none
+    uint32_t n                  # questions waiting now
+    uint64_t n_lost             # pushed out since the caller last took the number
 
 
-cdef enum:
-    MAX_SOCKETS = 64
-    MAX_SLOTS = 32768           # at most half of one socket's ids, so that a free id is found at once
-
-cdef int open_inflight(InFlight* t, uint32_t n_sockets, uint32_t n_slots, const uint64_t* seed) noexcept nogil
+cdef int open_inflight(InFlight* t, uint32_t n_sockets, uint32_t n_upstreams, uint32_t n_slots,
+                       uint64_t seed) noexcept nogil
 cdef void close_inflight(InFlight* t) noexcept nogil
 cdef uint64_t next_random(InFlight* t) noexcept nogil
-cdef uint64_t hash_question(const InFlight* t, const Name* name, uint16_t qtype, uint16_t qclass) noexcept nogil
-cdef Waiting* begin_waiting(InFlight* t, uint8_t upstream_socket, int64_t deadline_ns) noexcept nogil
-cdef Waiting* find_waiting(InFlight* t, uint8_t upstream_socket, uint16_t upstream_id, uint64_t question) noexcept nogil
-cdef void end_waiting(InFlight* t, Waiting* w) noexcept nogil
-cdef void expire_waiting(InFlight* t, int64_t now_ns) noexcept nogil
+cdef uint64_t hash_query(const uint64_t* key, const Question* q) noexcept nogil
+cdef Asked* find_question(InFlight* t, uint64_t key) noexcept nogil
+cdef Asked* begin_asking(InFlight* t, uint64_t key, int64_t now_ns) noexcept nogil
+cdef Client* add_client(InFlight* t, Asked* a, const uint8_t* query, size_t n, size_t after, const void* address,
+                        uint32_t address_n, const uint8_t* asker, uint8_t asker_version) noexcept nogil
+cdef void free_clients(InFlight* t, Asked* a) noexcept nogil
+cdef void move_to(InFlight* t, Asked* a, uint8_t upstream, uint8_t upstream_socket, int64_t now_ns) noexcept nogil
+cdef void stop_asking(InFlight* t, Asked* a) noexcept nogil
+cdef Asked* find_asked(InFlight* t, uint8_t upstream_socket, const uint8_t* msg, size_t n) noexcept nogil
+cdef void end_asking(InFlight* t, Asked* a) noexcept nogil
+cdef Asked* asked_before(InFlight* t, uint8_t upstream, int64_t ns) noexcept nogil
+cdef Asked* begun_before(InFlight* t, int64_t ns) noexcept nogil
+cdef Asked* became_old(InFlight* t, int64_t ns) noexcept nogil

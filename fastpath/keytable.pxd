@@ -35,6 +35,7 @@ cdef extern from *:
 cdef enum:
     SET_NONE = 0xffffffff       # no such key
     SET_BITS = 24               # of a word of a line; the 40 bits above it are the upper ones of the hash
+    DIGEST_OCTETS = 16          # of a record whose key is secret
     KEY_SLACK = 16              # octets behind a piece that hash_piece() reads and does not use
 
 
@@ -126,3 +127,20 @@ cdef inline uint64_t hash_piece(const uint64_t* key, uint64_t parent, const uint
 cdef inline uint64_t usable_hash(uint64_t hash) noexcept nogil:
     """The hash, or its neighbour where its fingerprint would be the 0 that marks a free slot."""
     return hash if hash >> SET_BITS else hash | <uint64_t>1 << SET_BITS
+
+
+cdef inline const uint8_t* read_record(const uint8_t* at, const uint8_t* end, uint64_t* n) noexcept nogil:
+    """Read the length of the record at `at` into `n` and give where its octets begin, NULL where it leaves the part.
+
+    n   0: DIGEST_OCTETS of a digest follow"""
+    cdef int shift = 0
+    n[0] = 0
+    while at < end and shift < 28:
+        n[0] |= <uint64_t>(at[0] & 0x7f) << shift
+        at += 1
+        if at[-1] < 0x80:
+            if (n[0] or DIGEST_OCTETS) > <uint64_t>(end - at):
+                return NULL
+            return at
+        shift += 7
+    return NULL

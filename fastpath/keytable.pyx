@@ -20,7 +20,6 @@ from fastpath.layout cimport LINE_WORDS
 from fastpath.siphash cimport siphash128
 
 cdef enum:
-    DIGEST_OCTETS = 16
     SET_MASK = 0xffffff
 
 
@@ -39,21 +38,6 @@ cdef const char* keytable_fault(const KeyTable* t) noexcept nogil:
     return NULL
 
 
-cdef inline const uint8_t* _record(const uint8_t* at, const uint8_t* end, uint64_t* n) noexcept nogil:
-    """Read the length of the record at `at` into `n` and give where its octets begin, NULL where it leaves the part."""
-    cdef int shift = 0
-    n[0] = 0
-    while at < end and shift < 28:
-        n[0] |= <uint64_t>(at[0] & 0x7f) << shift
-        at += 1
-        if at[-1] < 0x80:
-            if (n[0] or DIGEST_OCTETS) > <uint64_t>(end - at):
-                return NULL
-            return at
-        shift += 7
-    return NULL
-
-
 cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* octets, size_t n, uint32_t* plain,
                   uint32_t* secret) noexcept nogil:
     """Compare the key with the record of `slot`; put the slot's set where it belongs."""
@@ -62,9 +46,9 @@ cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* oct
     cdef uint32_t number = <uint32_t>(t.lines[line * LINE_WORDS + slot] & SET_MASK)
     cdef uint64_t digest[2]
     cdef uint64_t length
-    record = _record(record, end, &length)
+    record = read_record(record, end, &length)
     while slot and record != NULL:
-        record = _record(record + (length or DIGEST_OCTETS), end, &length)
+        record = read_record(record + (length or DIGEST_OCTETS), end, &length)
         slot -= 1
     if record == NULL:
         return

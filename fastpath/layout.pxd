@@ -12,7 +12,7 @@ Little-endian, offsets instead of pointers, sections on 64-octet borders.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
-    LAYOUT_VERSION = 2
+    LAYOUT_VERSION = 3
     HEADER_OCTETS = 384
     CHECKSUM_AT = 40       # 8 octets, the only ones that it does not cover
     MAX_SECTIONS = 16
@@ -116,3 +116,6 @@ cdef packed struct ProfileRow:
     int32_t next_utc_offset_s
     uint32_t closed_at      # index of the first ClosedRow
     uint32_t n_closed
+    uint8_t safe_search     # 0 off, 1 moderate, 2 strict
+    uint8_t canaries        # devices are to stay with this resolver
+    uint8_t zero[6]

@@ -1,8 +1,10 @@
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
-from fastpath.answering import AnswerSpec
+from fastpath.blocking import AnswerSpec
+from fastpath.guard import ClientGuard
+from fastpath.special import SpecialNames
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
 
@@ -15,18 +17,25 @@ class DnsLoop:
     def __new__(
         cls,
         listeners: Sequence[socket.socket],
-        upstreams: Sequence[tuple[str, int]],
+        upstreams: Sequence[tuple[str, int] | Callable[[], int]],
         handoff: Handoff,
         reporter: Reporter,
         answers: Sequence[AnswerSpec],
         n_upstream_sockets: int = 8,
-        patience_s: float = 5.0,
+        patience_s: float = 4.5,
+        cache_octets: int = 0,
+        guard: ClientGuard | None = None,
+        forwarders: ClientGuard | None = None,
+        specials: SpecialNames | None = None,
+        cookie_master: bytes = b"",
+        proxies: ClientGuard | None = None,
     ) -> DnsLoop: ...
     def run(self) -> None: ...
-    def turn(self, timeout_ms: int) -> None: ...
+    def turn(self, timeout_ms: int, ahead_ns: int = 0) -> None: ...
     def stop(self) -> None: ...
     @property
     def n_turns(self) -> int: ...
     def wake(self) -> None: ...
-    def use_upstream(self, index: int) -> None: ...
+    def preference(self) -> list[int]: ...
+    def down(self) -> list[int]: ...
     def connect_missing(self) -> dict[int, str]: ...

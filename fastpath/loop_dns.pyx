@@ -1,80 +1,53 @@
 """The DNS loop: batches of queries in, batches of answers out, no Python in between.
 
-    turn = poll → take_tables → give up expired queries → each listener's batch → each upstream socket's batch
+    turn = poll → take_tables → whose time is up → each listener's batch → each upstream socket's batch
 
 A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the
-address that the query came to. What is let go leaves by one of several connected sockets under a random id; the
-answer is matched, gets the client's id back and goes home the same way.
+address that the query came to.  What is let go is answered out of the cache, or waits with everybody who asked the
+same; the question leaves by one of several connected sockets under a random id, is asked elsewhere where no answer
+comes in time or a useless one, and the answer is written over each waiting client's own query.  What a listed proxy
+sends begins with a header: it is taken off, and whom it tells of is who asks, while the answer goes to the proxy.
 
 Invariants: one thread runs a loop; nothing is allocated after __cinit__; only sockets, the clock and the handover are
-touched; every datagram ends as an answer, a forward or a count; an upstream that is out of reach stops nothing.
-Absent on purpose: a cache, retries (the client's resolver repeats), and any lock.
+touched; every datagram ends as an answer, a forward, a wait for somebody else's forward, or a count; an upstream that
+is out of reach stops nothing; a client that waits gets an answer, a stale one or SERVFAIL at last, unless the table of
+what waits is full; a decision comes before the cache, an inspection after it.
+Absent on purpose: TCP to an upstream (a truncated answer sends the client to TCP, and streams ask over TCP), any lock.
 Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7; cost: bench/dns.py.
 """
 import os
 import socket
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove
 
-from fastpath.answering cimport ANSWER, FORWARD, Answering, Outcome, answer_query, fill_cells
-from fastpath.counters cimport (CNT_DNS_ANSWERED, CNT_DNS_FORWARDED, CNT_DNS_SEND_FAILED, CNT_DNS_UPSTREAM_LATE,
-                                CNT_DNS_UPSTREAM_LOST, count)
+from fastpath.answering cimport Wanted, answer_query
+from fastpath.blocking cimport ANSWER, FORWARD, SAY_NOTHING, Asker, Outcome, open_answering
+from fastpath.cache cimport close_cache
+from fastpath.counters cimport (CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED,
+                                CNT_DNS_UPSTREAM_LATE, CNT_DNS_UPSTREAM_LOST, count)
 from fastpath.cursor cimport OK
-from fastpath.dnsmsg cimport DNS_HEADER, Question
-from fastpath.inflight cimport (MAX_SLOTS, MAX_SOCKETS, InFlight, Waiting, begin_waiting, close_inflight, end_waiting,
-                                expire_waiting, find_waiting, hash_question, next_random, open_inflight)
-from fastpath.name cimport Name, name_from_wire
-from fastpath.pktinfo cimport aim, leave_from, packet_info, remember
+from fastpath.datagrams cimport BATCH, DATAGRAM, STRIDE, Inbox, arm, close_boxes, open_boxes, send_all
+from fastpath.delivering cimport take_cache
+from fastpath.forwarding cimport MAX_LISTENERS, Loop, flush, forward, look_after, refresh, take_answer
+from fastpath.guard cimport ADMITTED, ClientGuard, admit
+from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, open_inflight
+from fastpath.pktinfo cimport address_of, leave_from, packet_info
+from fastpath.pool cimport Pool, note_silence, open_pool
+from fastpath.proxied cimport Told, read_header
+from fastpath.question cimport Question
+from fastpath.special cimport SpecialNames
 from fastpath.spool cimport Reporter
-from fastpath.tables cimport Handoff, Handover, take_tables
+from fastpath.tables cimport Handoff, take_tables
 from fastpath.udp cimport *
 
 cdef enum:
-    BATCH = 64              # where the curve of queries/s over batch size goes flat
-    DATAGRAM = 4096         # EDNS sizes in use end at 4096; what is longer is answered with TC
-    STRIDE = 4096 + 64      # so that 64 buffers do not all begin in one set of the cache
-    CONTROL_WORDS = 8       # room for one in6_pktinfo and its header
-    MAX_LISTENERS = 32
-    MAX_FDS = 97            # listeners, upstream sockets, the eventfd
-    IDLE_MS = 1000
-    WAITING_MS = 100        # how late an expired query may be counted
+    IDLE_MS = 1000          # also how often upstreams are probed
+    WAITING_MS = 20         # how late a question may be asked again where nothing else happens
 
-# Stub resolvers give up and repeat at 5 s (resolv.conf(5)); an answer later than that has nobody to go to.
-PATIENCE_S = 5.0
-
-
-cdef struct Batch:
-    mmsghdr received[64]
-    mmsghdr answers[64]
-    mmsghdr forwards[64]
-    iovec parts[64]
-    iovec forward_parts[64]
-    sockaddr_in6 peers[64]      # sockaddr_in fits
-    uint64_t control[64][8]
-    Waiting* waiting[64]        # of forwards, to give up those that could not be sent
-    uint8_t listener_of[64]     # of received answers
-    uint8_t* data               # BATCH buffers, STRIDE apart
-
-
-cdef struct Loop:
-    Answering answering
-    InFlight in_flight
-    Batch batch
-    pollfd fds[97]              # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
-    uint8_t version_of[32]      # 4 or 6, by listener
-    uint32_t n_fds
-    uint32_t n_listeners
-    uint32_t n_upstreams
-    uint32_t sockets_each       # upstream u has sockets u * sockets_each …
-    uint32_t n_sockets
-    uint32_t upstream           # the one in use; written by the control thread
-    uint32_t is_stopped         # likewise
-    uint64_t n_turns            # rises as long as the loop lives, also when idle
-    Handover* handover
-    int64_t patience_ns
-    int64_t now_ns              # monotonic
+# Stub resolvers give up and repeat at 5 s (resolv.conf(5)); SERVFAIL should be there before.
+PATIENCE_S = 4.5
 
 
 cdef inline int64_t _clock(int which) noexcept nogil:
@@ -83,127 +56,41 @@ cdef inline int64_t _clock(int which) noexcept nogil:
     return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
 
 
-cdef void _arm(Batch* b, uint32_t n) noexcept nogil:
-    """Put back what recvmmsg() and an answer in place have changed in the first `n` headers."""
-    cdef msghdr* head
-    cdef uint32_t i
-    for i in range(n):
-        head = &b.received[i].msg_hdr
-        head.msg_name = &b.peers[i]
-        head.msg_namelen = sizeof(sockaddr_in6)
-        head.msg_iov = &b.parts[i]
-        head.msg_iovlen = 1
-        head.msg_control = b.control[i]
-        head.msg_controllen = CONTROL_WORDS * 8
-        head.msg_flags = 0
-        b.parts[i].iov_base = b.data + <size_t>i * STRIDE
-        b.parts[i].iov_len = DATAGRAM
+# -- in ----------------------------------------------------------------------------------------------------------------
+
+cdef bint _take_header(Loop* l, uint32_t i, Asker* who, Told* told) noexcept nogil:
+    """Take the PROXY header off a listed proxy's datagram, and its word for who asks; False where there is no good one.
+
+    The answer goes to the proxy all the same."""
+    cdef uint8_t* msg = l.inbox.data + <size_t>i * STRIDE
+    cdef size_t n = l.inbox.received[i].msg_len
+    if admit(l.proxies, who.addr, who.ip_version, 0, False) != ADMITTED:
+        return True
+    if read_header(msg, n, told) != OK:
+        count(l.answering.shared.counters, CNT_DNS_PROXY_REFUSED, 1)
+        return False
+    l.inbox.received[i].msg_len = <unsigned int>(n - told.after)
+    memmove(msg, msg + told.after, n - told.after)
+    if told.ip_version != 0:
+        who.ip_version = told.ip_version
+        who.addr = told.addr
+    return True
 
 
-cdef uint32_t _send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) noexcept nogil:
-    """Send a batch; mark in `is_lost` and count what would not go.
-
-    One bad message must not hold up the rest, and an ICMP error left over from an earlier one is reported instead of
-    sending: the message is then tried once more."""
-    cdef uint32_t done = 0
-    cdef uint32_t n_lost = 0
-    cdef uint32_t tries = 0
-    cdef int sent
-    memset(is_lost, 0, BATCH)
-    while done < n:
-        sent = sendmmsg(fd, messages + done, n - done, MSG_DONTWAIT)
-        if sent > 0:
-            done += <uint32_t>sent
-            tries = 0
-        elif (errno == EINTR or errno == ECONNREFUSED) and tries < 2:
-            tries += 1
-        else:
-            is_lost[done] = 1
-            n_lost += 1
-            done += 1
-            tries = 0
-    return n_lost
-
-
-cdef void _forward(Loop* l, uint32_t i, const Question* q, uint8_t listener, uint8_t via, uint32_t at) noexcept nogil:
-    """Make received message `i` the `at`-th of the batch that leaves by upstream socket `via`."""
-    cdef Batch* b = &l.batch
-    cdef Waiting* w = begin_waiting(&l.in_flight, via, l.now_ns + l.patience_ns)
-    cdef uint8_t* msg = b.data + <size_t>i * STRIDE
-    remember(w, &b.received[i].msg_hdr, listener, l.version_of[listener])
-    w.client_id = q.id
-    w.question = hash_question(&l.in_flight, &q.name, q.qtype, q.qclass)
-    msg[0] = <uint8_t>(w.upstream_id >> 8)
-    msg[1] = <uint8_t>w.upstream_id
-    b.waiting[at] = w
-    memset(&b.forwards[at], 0, sizeof(mmsghdr))
-    b.forward_parts[at].iov_base = msg
-    b.forward_parts[at].iov_len = b.received[i].msg_len
-    b.forwards[at].msg_hdr.msg_iov = &b.forward_parts[at]
-    b.forwards[at].msg_hdr.msg_iovlen = 1
-
-
-cdef void _send_forwards(Loop* l, uint8_t via, uint32_t n) noexcept nogil:
-    cdef uint8_t[64] is_lost
-    cdef uint32_t n_lost = _send_all(l.fds[l.n_listeners + via].fd, l.batch.forwards, n, is_lost)
-    cdef uint32_t i
-    count(l.answering.shared.counters, CNT_DNS_FORWARDED, n - n_lost)
-    count(l.answering.shared.counters, CNT_DNS_SEND_FAILED, n_lost)
-    for i in range(n):
-        if is_lost[i]:
-            end_waiting(&l.in_flight, l.batch.waiting[i])
-
-
-cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
-    """One batch of queries."""
-    cdef Batch* b = &l.batch
-    cdef uint8_t version = l.version_of[listener]
-    cdef uint8_t via = _draw_socket(l)
-    cdef uint8_t[64] is_lost
-    cdef uint32_t n_answers = 0
-    cdef uint32_t n_forwards = 0
-    cdef uint32_t i
-    cdef Question q
-    cdef Outcome outcome
-    cdef int n
-    n = recvmmsg(l.fds[listener].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
-    if n <= 0:
-        return
-    for i in range(<uint32_t>n):
-        outcome = _answer(l, i, version, &q)
-        if outcome == ANSWER:
-            b.answers[n_answers] = b.received[i]
-            n_answers += 1
-        elif outcome == FORWARD:
-            _forward(l, i, &q, listener, via, n_forwards)
-            n_forwards += 1
-    if n_answers:
-        count(l.answering.shared.counters, CNT_DNS_SEND_FAILED,
-              _send_all(l.fds[listener].fd, b.answers, n_answers, is_lost))
-    if n_forwards:
-        _send_forwards(l, via, n_forwards)
-    _arm(b, <uint32_t>n)
-
-
-cdef inline uint8_t _draw_socket(Loop* l) noexcept nogil:
-    """Any socket of the upstream in use.  One draw a batch: an off-path attacker has to guess the port either way."""
-    cdef uint32_t drawn = <uint32_t>((next_random(&l.in_flight) >> 32) % l.sockets_each)
-    return <uint8_t>((l.upstream % l.n_upstreams) * l.sockets_each + drawn)
-
-
-cdef Outcome _answer(Loop* l, uint32_t i, uint8_t version, Question* q) noexcept nogil:
+cdef Outcome _answer(Loop* l, uint32_t i, uint8_t version, Asker* who, Told* told, Question* q,
+                     Wanted* out) noexcept nogil:
     """Judge received message `i`; where it is to be answered, its header is ready to be sent."""
-    cdef Batch* b = &l.batch
+    cdef Inbox* b = &l.inbox
     cdef msghdr* head = &b.received[i].msg_hdr
-    cdef const uint8_t* addr
     cdef cmsghdr* info
-    cdef size_t n = b.received[i].msg_len
+    cdef size_t n
     cdef Outcome outcome
-    if version == 4:
-        addr = <const uint8_t*>&(<sockaddr_in*>head.msg_name).sin_addr
-    else:
-        addr = <const uint8_t*>&(<sockaddr_in6*>head.msg_name).sin6_addr
-    outcome = answer_query(&l.answering, b.data + <size_t>i * STRIDE, &n, DATAGRAM, addr, version, q)
+    who.addr = address_of(head.msg_name, version)
+    who.ip_version = version
+    if l.proxies != NULL and not _take_header(l, i, who, told):
+        return SAY_NOTHING
+    n = b.received[i].msg_len
+    outcome = answer_query(&l.answering, b.data + <size_t>i * STRIDE, &n, DATAGRAM, who, q, out)
     if outcome != ANSWER:
         return outcome
     b.parts[i].iov_len = n
@@ -216,94 +103,71 @@ cdef Outcome _answer(Loop* l, uint32_t i, uint8_t version, Question* q) noexcept
     return ANSWER
 
 
-cdef size_t _cut(uint8_t* msg, size_t after) noexcept nogil:
-    """Make of an answer that our buffer could not hold one that sends the client to TCP."""
-    msg[2] |= 0x02          # TC
-    memset(msg + 6, 0, 6)   # no records
-    return after
-
-
-cdef Waiting* _match(Loop* l, uint8_t via, uint8_t* msg, size_t n, size_t* after) noexcept nogil:
-    """The query that this answer answers, or NULL.   after: where its question ends."""
-    cdef Name name
-    if n < DNS_HEADER or not msg[2] & 0x80 or msg[4] != 0 or msg[5] != 1:
-        return NULL
-    if name_from_wire(msg, n, DNS_HEADER, &name, after) != OK or n - after[0] < 4:
-        return NULL
-    after[0] += 4
-    return find_waiting(
-        &l.in_flight, via, <uint16_t>((msg[0] << 8) | msg[1]),
-        hash_question(&l.in_flight, &name, <uint16_t>((msg[after[0] - 4] << 8) | msg[after[0] - 3]),
-                      <uint16_t>((msg[after[0] - 2] << 8) | msg[after[0] - 1])))
-
-
-cdef bint _take_home(Loop* l, uint8_t via, uint32_t i) noexcept nogil:
-    """Turn received answer `i` into one for its client; False where nobody waits for it."""
-    cdef Batch* b = &l.batch
-    cdef uint8_t* msg = b.data + <size_t>i * STRIDE
-    cdef size_t n = b.received[i].msg_len
-    cdef size_t after = 0
-    cdef Waiting* w = _match(l, via, msg, n, &after)
-    if w == NULL:
-        return False
-    msg[0] = <uint8_t>(w.client_id >> 8)
-    msg[1] = <uint8_t>w.client_id
-    if b.received[i].msg_hdr.msg_flags & MSG_TRUNC:
-        n = _cut(msg, after)
-    b.parts[i].iov_len = n
-    b.listener_of[i] = w.listener
-    aim(&b.received[i].msg_hdr, w, l.version_of[w.listener])
-    end_waiting(&l.in_flight, w)
-    return True
-
-
-cdef void _serve_upstream(Loop* l, uint8_t via) noexcept nogil:
-    """One batch of answers.  A negative return is an ICMP error of an earlier query, now cleared."""
-    cdef Batch* b = &l.batch
-    cdef uint64_t n_late = 0
-    cdef uint32_t listener
+cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
+    """One batch of queries."""
+    cdef Inbox* b = &l.inbox
+    cdef uint8_t[64] is_lost
+    cdef uint32_t n_answers = 0
     cdef uint32_t i
-    cdef int n = recvmmsg(l.fds[l.n_listeners + via].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
+    cdef Asker who
+    cdef Told told
+    cdef Question q
+    cdef Wanted wanted
+    cdef Outcome outcome
+    cdef int n = recvmmsg(l.fds[listener].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
     if n <= 0:
         return
     for i in range(<uint32_t>n):
-        if not _take_home(l, via, i):
-            b.listener_of[i] = MAX_LISTENERS
-            n_late += 1
-    count(l.answering.shared.counters, CNT_DNS_UPSTREAM_LATE, n_late)
-    for listener in range(l.n_listeners):
-        _send_home(l, <uint8_t>listener, <uint32_t>n)
-    _arm(b, <uint32_t>n)
-
-
-cdef void _send_home(Loop* l, uint8_t listener, uint32_t n) noexcept nogil:
-    """Send those of the received answers that came in by `listener`."""
-    cdef Batch* b = &l.batch
-    cdef uint8_t[64] is_lost
-    cdef uint32_t n_lost
-    cdef uint32_t n_answers = 0
-    cdef uint32_t i
-    for i in range(n):
-        if b.listener_of[i] == listener:
+        outcome = _answer(l, i, l.version_of[listener], &who, &told, &q, &wanted)
+        if outcome == ANSWER:
             b.answers[n_answers] = b.received[i]
             n_answers += 1
-    if n_answers == 0:
-        return
-    n_lost = _send_all(l.fds[listener].fd, b.answers, n_answers, is_lost)
-    count(l.answering.shared.counters, CNT_DNS_ANSWERED, n_answers - n_lost)
-    count(l.answering.shared.counters, CNT_DNS_SEND_FAILED, n_lost)
+            if wanted.is_due:
+                refresh(l, &wanted)
+        elif outcome == FORWARD:
+            forward(l, i, &wanted, &who, listener)
+    if n_answers:
+        count(l.answering.shared.counters, CNT_DNS_SEND_FAILED,
+              send_all(l.fds[listener].fd, b.answers, n_answers, is_lost))
+    flush(l)
+    arm(b, <uint32_t>n)
 
+
+cdef void _serve_upstream(Loop* l, uint8_t via) noexcept nogil:
+    """One batch of answers."""
+    cdef Inbox* b = &l.inbox
+    cdef uint64_t n_late = 0
+    cdef uint32_t i
+    cdef bint is_cut
+    cdef int n = recvmmsg(l.fds[l.n_listeners + via].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
+    if n < 0 and errno == ECONNREFUSED:     # ICMP about an earlier question, now cleared
+        note_silence(&l.pool, <uint8_t>(via // l.sockets_each), False)
+    if n <= 0:
+        return
+    for i in range(<uint32_t>n):
+        is_cut = (b.received[i].msg_hdr.msg_flags & MSG_TRUNC) != 0
+        if not take_answer(l, via, b.data + <size_t>i * STRIDE, b.received[i].msg_len, is_cut):
+            n_late += 1
+    count(l.answering.shared.counters, CNT_DNS_UPSTREAM_LATE, n_late)
+    flush(l)
+    arm(b, <uint32_t>n)
+
+
+# -- the turn ----------------------------------------------------------------------------------------------------------
 
 cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     """Wait for work, at most `timeout_ms`, and do one batch of each socket that has some."""
     cdef int n_ready = poll(l.fds, l.n_fds, timeout_ms)
     cdef uint32_t i
     l.n_turns += 1
-    l.now_ns = _clock(CLOCK_MONOTONIC)
-    l.answering.now_ns = _clock(CLOCK_REALTIME)
+    l.now_ns = _clock(CLOCK_MONOTONIC) + l.ahead_ns
+    l.answering.now_ns = _clock(CLOCK_REALTIME) + l.ahead_ns
     l.answering.now_s = l.answering.now_ns // 1_000_000_000
+    l.answering.monotonic_ns = l.now_ns
+    l.answering.cache_s = <uint32_t>(l.now_ns // 1_000_000_000)
     l.answering.tables = take_tables(l.handover)
-    expire_waiting(&l.in_flight, l.now_ns)
+    look_after(l)
+    l.answering.is_nobody_up = not l.pool.is_any_up
     if n_ready > 0:
         for i in range(l.n_listeners):
             if l.fds[i].revents:
@@ -315,6 +179,9 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
             _drain(l.fds[l.n_fds - 1].fd)
     count(l.answering.shared.counters, CNT_DNS_UPSTREAM_LOST, l.in_flight.n_lost)
     l.in_flight.n_lost = 0
+    if l.answering.guard != NULL:
+        count(l.answering.shared.counters, CNT_DNS_FORGOTTEN, l.answering.guard.n_forgotten)
+        l.answering.guard.n_forgotten = 0
 
 
 cdef void _drain(int eventfd) noexcept nogil:
@@ -335,49 +202,57 @@ cdef class DnsLoop:
     """One worker's UDP: see the module.
 
     listeners   bound UDP sockets with IP_PKTINFO or IPV6_RECVPKTINFO set, at most 32; they stay the caller's to close
-    upstreams   (address, port), in order of preference; the first is used until use_upstream() says otherwise; what is
-                out of reach now is connected by connect_missing()
+    upstreams   in order of preference; (address, port), or what opens a datagram socket to it: called for each of its
+                sockets, gives a descriptor, the loop's from then on.  What cannot be had now: connect_missing()
     handoff     where its tables come from;  reporter  its own, never another loop's
     answers     one AnswerSpec a Reason
     n_upstream_sockets  for each upstream: that many ports an attacker has to guess among; in all at most 64
-    patience_s  how long a query may wait for its upstream
-    Memory: 128 KiB an upstream socket, 4 MiB for waiting queries, 260 KiB for the batch."""
+    patience_s  how long a query may wait for all of its upstreams together
+    cache_octets  of memory for upstreams' answers, taken as they come; 0: none
+    guard       who may ask, and how often, its own; None: everybody;  specials: any number of loops may share them
+    forwarders  whose word on the device that asks is taken; only their prefixes count;  None: nobody's
+    proxies     whose datagrams begin with a PROXY header, version 2; likewise
+    cookie_master  16 octets, the same for all workers of a box; empty: no cookies
+    Memory: 128 KiB an upstream socket, 520 KiB for the batches, up to 31 MiB for waiting queries as they come."""
 
     cdef Loop* loop
-    cdef Handoff _handoff
-    cdef Reporter _reporter
+    cdef tuple _kept            # alive
     cdef list _listeners        # kept open
     cdef list _upstreams
     cdef int _eventfd
 
     def __cinit__(self, listeners, upstreams, Handoff handoff not None, Reporter reporter not None, answers,
-                  uint32_t n_upstream_sockets=8, double patience_s=PATIENCE_S):
-        self._handoff = handoff
-        self._reporter = reporter
+                  uint32_t n_upstream_sockets=8, double patience_s=PATIENCE_S, size_t cache_octets=0,
+                  ClientGuard guard=None, ClientGuard forwarders=None, SpecialNames specials=None,
+                  bytes cookie_master=b"", ClientGuard proxies=None):
+        self._kept = (handoff, reporter, guard, forwarders, specials, proxies)
         self._listeners = list(listeners)
         self._upstreams = list(upstreams)
         _require_sizes(len(self._listeners), len(self._upstreams), n_upstream_sockets)
         self.loop = <Loop*>calloc(1, sizeof(Loop))
         if self.loop == NULL:
             raise MemoryError("dns loop")
-        self.loop.batch.data = <uint8_t*>calloc(BATCH, STRIDE)
-        self.loop.n_upstreams = len(self._upstreams)
+        open_pool(&self.loop.pool, len(self._upstreams))
         self.loop.sockets_each = n_upstream_sockets
-        self.loop.n_sockets = self.loop.n_upstreams * n_upstream_sockets
+        self.loop.n_sockets = self.loop.pool.n * n_upstream_sockets
         self.loop.patience_ns = <int64_t>(patience_s * 1e9)
         self.loop.handover = &handoff.h
         self.loop.answering.shared = &reporter.shared
-        fill_cells(self.loop.answering.cells, answers, ANSWER)
+        open_answering(&self.loop.answering, answers, ANSWER, guard, forwarders, specials, cookie_master)
+        if proxies is not None:
+            self.loop.proxies = &proxies.g
+        self.loop.answering.cache = take_cache(&self.loop.cache, cache_octets)
         self._open_table()
         self._open_sockets()
-        _arm(&self.loop.batch, BATCH)
 
     cdef object _open_table(self):
         cdef uint64_t[3] seed
         cdef bytes drawn = os.urandom(24)
         memcpy(seed, <const char*>drawn, 24)
-        if (self.loop.batch.data == NULL
-                or open_inflight(&self.loop.in_flight, self.loop.n_sockets, MAX_SLOTS - 1, seed) != 0):
+        memcpy(self.loop.answering.question_key, seed, 16)
+        if (open_boxes(&self.loop.inbox, &self.loop.outbox) != 0
+                or open_inflight(&self.loop.in_flight, self.loop.n_sockets, self.loop.pool.n,
+                                 MAX_SLOTS - self.loop.pool.n, seed[2]) != 0):
             raise MemoryError("dns loop")
 
     cdef object _open_sockets(self):
@@ -406,7 +281,8 @@ cdef class DnsLoop:
                 if self.loop.fds[i].fd >= 0:
                     close(self.loop.fds[i].fd)
         close_inflight(&self.loop.in_flight)
-        free(self.loop.batch.data)
+        close_cache(&self.loop.cache)
+        close_boxes(&self.loop.inbox, &self.loop.outbox)
         free(self.loop)
 
     def run(self) -> None:
@@ -415,8 +291,9 @@ cdef class DnsLoop:
             while not self.loop.is_stopped:
                 _turn(self.loop, WAITING_MS if self.loop.in_flight.n else IDLE_MS)
 
-    def turn(self, int timeout_ms) -> None:
-        """One turn of run(), for tests."""
+    def turn(self, int timeout_ms, int64_t ahead_ns=0) -> None:
+        """One turn of run(), for tests.   ahead_ns: so much later than it is"""
+        self.loop.ahead_ns = ahead_ns
         with nogil:
             _turn(self.loop, timeout_ms)
 
@@ -434,11 +311,15 @@ cdef class DnsLoop:
         """Make the loop turn now: after giving tables to an idle one."""
         os.eventfd_write(self._eventfd, 1)
 
-    def use_upstream(self, uint32_t index) -> None:
-        """Forward to the upstream of this index from the next batch on.  Answers of the others are still heard."""
-        if index >= self.loop.n_upstreams:
-            raise ValueError(f"upstream {index}: there are {self.loop.n_upstreams}; not used; count from 0")
-        self.loop.upstream = index
+    def preference(self) -> list[int]:
+        """Upstreams by index, whom to ask first: the one in use, those that are up, the others."""
+        cdef Pool* pool = &self.loop.pool
+        chosen = pool.chosen
+        return sorted(range(pool.n), key=lambda i: (i != chosen, pool.upstreams[<uint32_t>i].is_down))
+
+    def down(self) -> list[int]:
+        """Upstreams by index that do not answer: they are left alone until they answer a probe."""
+        return [i for i in range(self.loop.pool.n) if self.loop.pool.upstreams[<uint32_t>i].is_down]
 
     def connect_missing(self) -> dict[int, str]:
         """Connect the upstream sockets that are not; the upstreams that still lack one, by index, with the reason.
@@ -451,9 +332,9 @@ cdef class DnsLoop:
         for i in range(self.loop.n_sockets):
             if socket_of[i].fd >= 0:
                 continue
-            host, port = self._upstreams[i // self.loop.sockets_each]
+            upstream = self._upstreams[i // self.loop.sockets_each]
             try:
-                socket_of[i].fd = _connected(host, port)
+                socket_of[i].fd = upstream() if callable(upstream) else _connected(upstream[0], upstream[1])
             except OSError as reason:   # no route, no such interface, no descriptor left: all of them may pass
                 missing[i // self.loop.sockets_each] = str(reason.strerror or reason)
         return missing

@@ -28,7 +28,9 @@ class ProfileSpec(NamedTuple):
     closed               (start minute of the week, minutes), none reaching past minute 10080
     paused_until         unix seconds; 0: not paused
     utc_offset_s         of the profile's zone until `next_offset_at` (unix seconds)
-    next_utc_offset_s    from then on"""
+    next_utc_offset_s    from then on
+    safe_search          0 off, 1 moderate, 2 strict
+    has_canaries         devices are to stay with this resolver"""
 
     categories: int
     closed: tuple[tuple[int, int], ...]
@@ -36,6 +38,8 @@ class ProfileSpec(NamedTuple):
     utc_offset_s: int
     next_offset_at: int = _FOREVER
     next_utc_offset_s: int = 0
+    safe_search: int = 0
+    has_canaries: bool = False
 
 
 def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
@@ -104,9 +108,9 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
     for spec in profiles:
         if any(start < 0 or minutes <= 0 or start + minutes > 10080 for start, minutes in spec.closed):
             raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
-        rows += struct.pack("<QQqqiiII", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
+        rows += struct.pack("<QQqqiiIIBB6x", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
                             spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
-                            len(closed) // 4, len(spec.closed))
+                            len(closed) // 4, len(spec.closed), spec.safe_search, spec.has_canaries)
         closed += b"".join(struct.pack("<HH", start, minutes) for start, minutes in spec.closed)
     sections = [struct.pack(f"<{len(pairs)}I", *[subscriber for subscriber, _ in pairs]),
                 struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows, closed]

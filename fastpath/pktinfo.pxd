@@ -5,8 +5,15 @@ Inline, as udp.pxd's macros are: it runs for every datagram.   Source: ip(7), RF
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
-from fastpath.inflight cimport Waiting
+from fastpath.inflight cimport Client
 from fastpath.udp cimport *
+
+
+cdef inline const uint8_t* address_of(const void* peer, uint8_t version) noexcept nogil:
+    """The address in a sockaddr_in or sockaddr_in6.   version: 4 or 6."""
+    if version == 4:
+        return <const uint8_t*>&(<const sockaddr_in*>peer).sin_addr
+    return <const uint8_t*>&(<const sockaddr_in6*>peer).sin6_addr
 
 
 cdef inline cmsghdr* packet_info(msghdr* head, uint8_t version) noexcept nogil:
@@ -34,31 +41,29 @@ cdef inline void leave_from(cmsghdr* info, uint8_t version) noexcept nogil:
         six.ipi6_ifindex = 0
 
 
-cdef inline void remember(Waiting* w, msghdr* head, uint8_t listener, uint8_t version) noexcept nogil:
-    """Keep where a query came from and what it came to."""
+cdef inline void remember(Client* c, msghdr* head, uint8_t listener, uint8_t version) noexcept nogil:
+    """Keep what a client's query came to.  Its own address is add_client()'s."""
     cdef cmsghdr* info = packet_info(head, version)
-    w.listener = listener
-    w.client_n = head.msg_namelen
-    memcpy(w.client, head.msg_name, w.client_n)
-    w.source_n = 0
+    c.listener = listener
+    c.source_n = 0
     if info != NULL:
         leave_from(info, version)
-        w.source_n = sizeof(in_pktinfo) if version == 4 else sizeof(in6_pktinfo)
-        memcpy(w.source, CMSG_DATA(info), w.source_n)
+        c.source_n = sizeof(in_pktinfo) if version == 4 else sizeof(in6_pktinfo)
+        memcpy(c.source, CMSG_DATA(info), c.source_n)
 
 
-cdef inline void aim(msghdr* head, const Waiting* w, uint8_t version) noexcept nogil:
-    """Address a message to the client of a waiting query.   head: with room for packet info in its msg_control."""
+cdef inline void aim(msghdr* head, sockaddr_in6* peer, void* control, const Client* c, uint8_t version) noexcept nogil:
+    """Address a message to a waiting client.   peer, control: the message's own room; 8 words of the latter."""
     cdef cmsghdr* info
-    head.msg_namelen = w.client_n
-    memcpy(head.msg_name, w.client, w.client_n)
-    head.msg_controllen = 0
-    if w.source_n == 0:
-        head.msg_control = NULL
+    head.msg_name = peer
+    head.msg_namelen = c.address_n
+    memcpy(peer, c.address, c.address_n)
+    if c.source_n == 0:
         return
-    head.msg_controllen = CMSG_SPACE(w.source_n)
+    head.msg_control = control
+    head.msg_controllen = CMSG_SPACE(c.source_n)
     info = CMSG_FIRSTHDR(head)
     info.cmsg_level = IPPROTO_IP if version == 4 else IPPROTO_IPV6
     info.cmsg_type = IP_PKTINFO if version == 4 else IPV6_PKTINFO
-    info.cmsg_len = CMSG_LEN(w.source_n)
-    memcpy(CMSG_DATA(info), w.source, w.source_n)
+    info.cmsg_len = CMSG_LEN(c.source_n)
+    memcpy(CMSG_DATA(info), c.source, c.source_n)

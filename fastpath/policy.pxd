@@ -1,5 +1,5 @@
 """Policy of a subscriber, and the decision: see policy.pyx."""
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.layout cimport ClosedRow, ListRow, ProfileRow
 from fastpath.name cimport Name
@@ -22,6 +22,8 @@ cdef struct Policy:             # what a profile means: see decide()
     int64_t paused_until_s
     const ClosedRow* closed
     uint32_t n_closed
+    uint8_t safe_search
+    uint8_t canaries
     int64_t utc_offset_s        # valid at the asked instant
 
 

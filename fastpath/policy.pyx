@@ -29,6 +29,8 @@ cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
     for i in range(v.n_profiles):
         if v.profiles[i].closed_at > v.n_closed or v.profiles[i].n_closed > v.n_closed - v.profiles[i].closed_at:
             return b"a profile of closed intervals that it does not have"
+        if v.profiles[i].safe_search > 2:
+            return b"a profile of a safe search that is none"
     for i in range(v.n_closed):
         if v.closed[i].start + v.closed[i].minutes > WEEK_MINUTES:
             return b"a closed interval that leaves the week"
@@ -61,6 +63,7 @@ cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t 
     out.paused_until_s = out.utc_offset_s = 0
     out.n_closed = 0
     out.closed = NULL
+    out.safe_search = out.canaries = 0
     if subscriber == NO_SUBSCRIBER:
         return
     at = _profile_of(delta, subscriber)
@@ -73,6 +76,8 @@ cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t 
     out.categories[0] = row.categories[0]
     out.categories[1] = row.categories[1]
     out.paused_until_s = row.paused_until_s
+    out.safe_search = row.safe_search
+    out.canaries = row.canaries
     out.utc_offset_s = row.next_utc_offset_s if now_s >= row.next_offset_at_s else row.utc_offset_s
     if row.closed_at <= v.n_closed and row.n_closed <= v.n_closed - row.closed_at:
         out.closed = v.closed + row.closed_at
@@ -174,6 +179,8 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     out.data = NULL
     out.data_n = 0
     out.matched[0] = out.matched[1] = 0
+    out.safe_search = policy.safe_search
+    out.canaries = policy.canaries
     _weigh(policy, hits, lists, out)
     if out.tier < T_LOCK:
         return

@@ -1,6 +1,6 @@
-"""SipHash-2-4 with 128 bits of output: the keyed digest of a confidential name.
+"""SipHash-2-4: with 128 bits of output the keyed digest of a confidential name, with 64 the hash of a server cookie.
 
-Ours and not a library's because it runs inside the nogil lookup; the tests compare it with OpenSSL's.
+Ours and not a library's because it runs inside the nogil loops; the tests compare it with OpenSSL's.
 Source: Aumasson and Bernstein, SipHash: a fast short-input PRF (2012), and the authors' 128-bit variant.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -27,15 +27,10 @@ cdef inline void _rounds(uint64_t* v, int n) noexcept nogil:
         v[2] = _rotl(v[2], 32)
 
 
-cdef void siphash128(const uint64_t* key, const uint8_t* data, size_t n, uint64_t* out) noexcept nogil:
-    """Digest `n` octets at `data` under the two words of `key` into the two words of `out`."""
-    cdef uint64_t v[4]
+cdef inline void _absorb(uint64_t* v, const uint8_t* data, size_t n) noexcept nogil:
+    """Take in `n` octets at `data`, and their length."""
     cdef uint64_t word
     cdef size_t at = 0
-    v[0] = key[0] ^ <uint64_t>0x736f6d6570736575
-    v[1] = key[1] ^ <uint64_t>0x646f72616e646f6d ^ 0xee      # 0xee marks the 128-bit variant
-    v[2] = key[0] ^ <uint64_t>0x6c7967656e657261
-    v[3] = key[1] ^ <uint64_t>0x7465646279746573
     while at + 8 <= n:
         memcpy(&word, data + at, 8)
         v[3] ^= word
@@ -48,6 +43,31 @@ cdef void siphash128(const uint64_t* key, const uint8_t* data, size_t n, uint64_
     v[3] ^= word
     _rounds(v, 2)
     v[0] ^= word
+
+
+cdef inline void _begin(uint64_t* v, const uint64_t* key) noexcept nogil:
+    v[0] = key[0] ^ <uint64_t>0x736f6d6570736575
+    v[1] = key[1] ^ <uint64_t>0x646f72616e646f6d
+    v[2] = key[0] ^ <uint64_t>0x6c7967656e657261
+    v[3] = key[1] ^ <uint64_t>0x7465646279746573
+
+
+cdef uint64_t siphash64(const uint64_t* key, const uint8_t* data, size_t n) noexcept nogil:
+    """The hash of `n` octets at `data` under the two words of `key`."""
+    cdef uint64_t v[4]
+    _begin(v, key)
+    _absorb(v, data, n)
+    v[2] ^= 0xff
+    _rounds(v, 4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+cdef void siphash128(const uint64_t* key, const uint8_t* data, size_t n, uint64_t* out) noexcept nogil:
+    """Digest `n` octets at `data` under the two words of `key` into the two words of `out`."""
+    cdef uint64_t v[4]
+    _begin(v, key)
+    v[1] ^= 0xee            # marks the 128-bit variant
+    _absorb(v, data, n)
     v[2] ^= 0xee
     _rounds(v, 4)
     out[0] = v[0] ^ v[1] ^ v[2] ^ v[3]
@@ -65,3 +85,14 @@ def digest(key: bytes, data: bytes) -> bytes:
     memcpy(words, <const char*>key, 16)
     siphash128(words, data, len(data), out)
     return PyBytes_FromStringAndSize(<const char*>out, 16)
+
+
+def short_digest(key: bytes, data: bytes) -> bytes:
+    """The 8 octets of SipHash-2-4 of `data`.   key  16 octets, else ValueError."""
+    cdef uint64_t words[2]
+    cdef uint64_t out
+    if len(key) != 16:
+        raise ValueError(f"key: {len(key)} octets; a key has 16")
+    memcpy(words, <const char*>key, 16)
+    out = siphash64(words, data, len(data))
+    return PyBytes_FromStringAndSize(<const char*>&out, 8)

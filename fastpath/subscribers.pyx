@@ -1,8 +1,15 @@
 """Whose address is this: sorted ranges, the delta before the base.
 
+A device that names itself by a token stands in the same ranges, at device_address(): a multicast address, which no
+packet may come from (RFC 4291 §2.7), of 120 bits of a hash, so that an image tells no token.
+
 Invariants: the ranges of a family begin at address 0 and leave no gap, so a binary search always ends on one.
 Cost: log2(ranges) dependent loads, 20 for a million prefixes.
 """
+import hashlib
+import ipaddress
+import re
+
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastpath.layout cimport NOBODY, NOT_HERE, Range6
@@ -76,3 +83,15 @@ cdef uint32_t find_subscriber(const SubscribersView* base, const SubscribersView
     if found == NOT_HERE or found == NOBODY:
         return NO_SUBSCRIBER
     return found
+
+
+# 130 bits in base32, lower case: a label of a name and a part of a path.
+_TOKEN = re.compile("[a-z2-7]{26}")
+
+
+def device_address(token: str) -> str:
+    """The address that an image has for the device with this token.   Raises ValueError for what is no token."""
+    if not _TOKEN.fullmatch(token):
+        raise ValueError(f"device token: {len(token)} characters; not used; write its 26, a to z and 2 to 7")
+    digest = hashlib.sha256(b"filterd device " + token.encode("ascii")).digest()
+    return str(ipaddress.IPv6Address(b"\xff" + digest[:15]))

@@ -64,6 +64,8 @@ cdef struct Decision:
     uint8_t confidential        # the record of this block may name nobody and nothing
     uint8_t rule_label          # the rule is the name's labels from this one on
     uint16_t rule_url_n         # of a rule that is a URL: octets of the asked one's key that it covers; 0: a name
+    uint8_t safe_search         # of the profile: 0 off, 1 moderate, 2 strict; for names that are let go
+    uint8_t canaries            # of the profile: devices are to stay with this resolver
     uint32_t order              # number of the order; 0 for none
     uint32_t subscriber         # NO_SUBSCRIBER for none
     uint64_t matched[2]         # every list that matched, by index

@@ -1,12 +1,16 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dnslib import QTYPE, RCODE, DNSRecord
+from dnslib import CNAME, EDNS0, QTYPE, RCODE, RR, A, DNSRecord, EDNSOption
 from support.images import Entry, Images
 
-from fastpath.answering import AnswerSpec, StreamAnswering
+from dns.special import special_names
+from fastpath.answering import StreamAnswering
+from fastpath.blocking import AnswerSpec
+from fastpath.guard import ClientGuard
 from fastpath.loop_dns import DnsLoop
 from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
@@ -29,11 +33,11 @@ def ask(name: str, qtype: str = "A") -> bytes:
 class Desk:
     """A StreamAnswering with its reporter; `serve` puts tables in force as a loop beside it would."""
 
-    def __init__(self, folder: Path, specs: list[AnswerSpec]) -> None:
+    def __init__(self, folder: Path, specs: list[AnswerSpec], **wanted: Any) -> None:
         self.folder = folder / "spool"
         self.handoff = Handoff()
         self.reporter = Reporter(folder / "counters", self.folder)
-        self.answering = StreamAnswering(self.handoff, self.reporter, specs)
+        self.answering = StreamAnswering(self.handoff, self.reporter, specs, **wanted)
         self._loop_reporter = Reporter(folder / "loop-counters", folder / "loop-spool")
 
     def serve(self, tables: TableSet, listener: socket.socket) -> None:
@@ -43,6 +47,13 @@ class Desk:
     def ask(self, name: str, qtype: str = "A") -> DNSRecord | None:
         answer = self.answering.answer(ask(name, qtype), CLIENT, NOW_NS)
         return DNSRecord.parse(answer) if answer else None
+
+    def upstream_query(self, name: str) -> bytes:
+        return self.answering.upstream_query(ask(name), CLIENT, NOW_NS)
+
+    def deliver(self, name: str, theirs: DNSRecord) -> DNSRecord:
+        answer = self.answering.deliver(ask(name), CLIENT, self.upstream_query(name), bytes(theirs.pack()), NOW_NS)
+        return DNSRecord.parse(answer)
 
     def counted(self) -> dict[str, int]:
         return {name: n for name, n in self.reporter.counters.values().items() if n}
@@ -229,15 +240,111 @@ def test_the_decision_is_that_of_the_clients_subscriber(images: Images, listener
     assert desk.answering.answer(query, "2001:db8:2::5", NOW_NS) is None
 
 
-@pytest.mark.parametrize(("what", "specs"), [
-    ("too few", SPECS[1:]), ("a short address", [AnswerSpec(b"123", b"", 60, 16, Action.NO_ACTION), *SPECS[1:]])])
-def test_impossible_answers_are_refused(tmp_path: Path, what: str, specs: list[AnswerSpec]) -> None:
-    with pytest.raises(ValueError, match="not used"):
-        Desk(tmp_path, specs)
-
-
 def test_every_qtype_of_a_blocked_name_is_answered(images: Images, listener: socket.socket) -> None:
     desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
 
     for number in (1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 255):
         assert desk.ask("n.test", QTYPE[number]) is not None
+
+
+def test_what_the_upstream_said_over_a_stream_is_kept_and_runs_out(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+
+    assert str(desk.deliver("free.test", theirs).a.rdata) == "198.51.100.1"
+    kept = desk.answering.answer(ask("FREE.test"), CLIENT, NOW_NS + 10 * 10**9)
+
+    assert kept is not None and (DNSRecord.parse(kept).a.ttl, str(DNSRecord.parse(kept).q.qname)) == (20, "FREE.test.")
+    assert desk.answering.answer(ask("free.test"), CLIENT, NOW_NS + 30 * 10**9) is None
+    assert desk.counted()["dns_cache_hits"] == 1
+
+
+def test_a_stream_that_no_upstream_answers_gets_what_is_kept_of_old_or_servfail(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    desk.deliver("free.test", theirs)
+    later = NOW_NS + 60 * 10**9
+
+    stale = DNSRecord.parse(desk.answering.give_up(ask("free.test"), CLIENT, later))
+    nothing = DNSRecord.parse(desk.answering.give_up(ask("other.test"), CLIENT, later))
+
+    assert (str(stale.a.rdata), stale.a.ttl) == ("198.51.100.1", 30)
+    assert (nothing.header.rcode, nothing.rr) == (RCODE.SERVFAIL, [])
+
+
+def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: Images,
+                                                                       listener: socket.socket) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.CNAME, rdata=CNAME("www.n.test"), ttl=30))
+
+    assert [str(record.rdata) for record in desk.deliver("free.test", theirs).rr] == ["192.0.2.80"]
+    assert desk.counted()["dns_inspected"] == 1
+
+
+def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(images: Images,
+                                                                           listener: socket.socket) -> None:
+    desk = Desk(images.folder, SPECS, specials=special_names())
+    desk.serve(TableSet(
+        images.names([]), None, images.subscribers([("192.0.2.0/24", 7)]), None,
+        images.policy([(7, ProfileSpec(0, (), 0, 0, safe_search=1))]), None), listener)
+    assert desk.ask("www.google.com") is None
+    asked = DNSRecord.parse(desk.upstream_query("www.google.com"))
+    theirs = asked.reply()
+    theirs.add_answer(RR(asked.q.qname, QTYPE.A, rdata=A("198.51.100.38"), ttl=30))
+
+    answer = desk.deliver("www.google.com", theirs)
+
+    assert str(asked.q.qname) == "forcesafesearch.google.com."
+    assert [str(record.rdata) for record in answer.rr] == ["forcesafesearch.google.com.", "198.51.100.38"]
+
+
+def test_an_upstreams_answer_cut_anywhere_is_delivered_whole_or_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    whole = bytes(theirs.pack())
+
+    for n in range(len(whole)):
+        with pytest.raises(ValueError, match="not delivered"):
+            desk.answering.deliver(ask("free.test"), CLIENT, desk.upstream_query("free.test"), whole[:n], NOW_NS)
+
+
+def test_strangers_over_a_stream_are_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, guard=ClientGuard(["198.51.100.0/24"]))
+
+    answer = desk.ask("free.test")
+
+    assert answer is not None and answer.header.rcode == RCODE.REFUSED
+    assert desk.counted()["dns_not_ours"] == 1
+
+
+def test_an_answer_is_padded_where_the_query_was_and_the_stream_is_encrypted(
+    images: Images, listener: socket.socket
+) -> None:
+    desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
+    padded = DNSRecord.question("n.test")
+    padded.add_ar(EDNS0(udp_len=1232, opts=[EDNSOption(12, bytes(8))]))
+    query = bytes(padded.pack())
+
+    encrypted = desk.answering.answer(query, CLIENT, NOW_NS, is_encrypted=True)
+    clear = desk.answering.answer(query, CLIENT, NOW_NS)
+    given_up = desk.answering.give_up(query.replace(b"\x01n", b"\x01f"), CLIENT, NOW_NS, is_encrypted=True)
+
+    assert encrypted is not None and clear is not None
+    assert (len(encrypted), len(given_up)) == (468, 468) and len(clear) < 200
+
+
+def test_a_query_without_a_question_gets_the_cookie_that_it_asks_for(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cookie_master=bytes(16))
+    asked = DNSRecord()
+    asked.header.rd = 1
+    asked.add_ar(EDNS0(udp_len=1232, opts=[EDNSOption(10, b"client-c")]))
+
+    answer = DNSRecord.parse(desk.answering.answer(bytes(asked.pack()), CLIENT, NOW_NS) or b"")
+
+    [cookie] = [option for option in answer.ar[0].rdata if option.code == 10]
+    assert (answer.questions, answer.header.rcode) == ([], RCODE.NOERROR)
+    assert (cookie.data[:8], len(cookie.data)) == (b"client-c", 24)

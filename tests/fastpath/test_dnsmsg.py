@@ -1,7 +1,5 @@
-"""Questions read, and block answers written in place, seen by an independent reader (dnslib)."""
+"""Block answers and refusals written in place, seen by an independent reader (dnslib)."""
 
-import contextlib
-import random
 import shutil
 import socket
 import struct
@@ -11,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from dnslib import DNSRecord
-from support.wire import canonical, opt, question
+from support.wire import opt, question
 
-from fastpath.dnsmsg import Block, Query, block_answer, error_answer, query
+from fastpath.dnsmsg import Block, any_answer, block_answer, cut_answer, error_answer
+from fastpath.question import fault_of, query
 
 A, SOA, AAAA, ANY, HTTPS, OPT = 1, 6, 28, 255, 65, 41
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
@@ -22,6 +21,7 @@ CENSORED, FORGED = 16, 4
 SPLASH4, SPLASH6 = bytes([192, 0, 2, 80]), bytes.fromhex("20010db8000000000000000000000080")
 SPLASH = Block(is_splash=True, splash4=SPLASH4, splash6=SPLASH6, ede=CENSORED, ttl_s=30)
 NXDOMAIN_BLOCK = Block(rcode=NXDOMAIN, ede=CENSORED, ttl_s=30)
+OPT_OCTETS = 11
 LONGEST = b".".join([b"a" * 63] * 3 + [b"a" * 61])
 
 
@@ -44,116 +44,6 @@ def ede_codes(answer: bytes) -> list[int]:
     extra = [option for record in parsed(answer).ar if record.rtype == OPT for option in record.rdata]
     assert all(option.code == 15 and len(option.data) == 2 for option in extra)
     return [int.from_bytes(option.data, "big") for option in extra]
-
-
-# ------------------------------------------------------------------------------------------------------ questions
-
-
-def test_a_plain_question_is_read() -> None:
-    assert query(question(b"WWW.Allowed.test", AAAA)) == Query(
-        0x1234, RD, canonical("www.allowed.test"), AAAA, 1, 12 + 18 + 4, None, 512, False
-    )
-
-
-def test_an_edns_question_is_read() -> None:
-    found = query(question(b"allowed.test", additional=[opt(4096, 0, True, b"\x00\x0a\x00\x08cookie!!")]))
-
-    assert (found.edns_version, found.edns_size, found.is_dnssec_ok) == (0, 4096, True)
-
-
-@pytest.mark.parametrize(("said", "meant"), [(0, 512), (511, 512), (512, 512), (513, 513), (65535, 65535)])
-def test_an_edns_size_below_512_means_512(said: int, meant: int) -> None:
-    assert query(question(b"allowed.test", additional=[opt(said)])).edns_size == meant
-
-
-def test_a_question_for_the_root_and_one_for_the_longest_name_are_read() -> None:
-    assert query(question(b"")).name == b"\x00"
-    assert len(query(question(LONGEST)).name) == 255
-
-
-def test_the_opt_is_found_behind_other_records() -> None:
-    authority = b"\xc0\x0c" + struct.pack("!HHIH", SOA, 1, 0, 3) + b"abc"
-    tsig = b"\x03key\x00" + struct.pack("!HHIH", 250, 255, 0, 0)
-    message = question(b"allowed.test", 251)
-    message = message[:8] + struct.pack("!HH", 1, 2) + message[12:] + authority + opt(1400) + tsig
-
-    assert query(message).edns_size == 1400
-
-
-def test_an_opt_outside_the_additional_section_is_none() -> None:
-    message = question(b"allowed.test")
-    message = message[:8] + struct.pack("!HH", 1, 0) + message[12:] + opt()
-
-    assert query(message).edns_version is None
-
-
-def test_octets_behind_the_last_record_are_ignored() -> None:
-    assert query(question(b"allowed.test", additional=[opt()]) + b"junk").edns_version == 0
-
-
-def test_a_question_cut_at_any_octet_is_malformed() -> None:
-    whole = question(b"allowed.test", additional=[opt(options=b"\x00\x0a\x00\x02ab")])
-
-    for n in range(len(whole)):
-        with pytest.raises(ValueError, match="not one readable question"):
-            query(whole[:n])
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        question(b"allowed.test", flags=0x2800),
-        question(b"allowed.test", flags=0x0800),
-        question(b"allowed.test")[:4] + struct.pack("!HHHH", 0, 0, 0, 0),
-        question(b"allowed.test")[:4] + b"\x00\x02" + question(b"allowed.test")[6:] + question(b"b.test")[12:],
-        question(b"allowed.test")[:12] + b"\xc0\x0c" + struct.pack("!HH", 1, 1),
-        question(b"allowed.test", additional=[opt(), opt()]),
-        question(b"allowed.test", additional=[b"\x01a" + opt()]),
-        question(b"allowed.test", additional=[b"\x40" + opt()]),
-        question(b"allowed.test", additional=[opt()[:-1] + b"\x01"]),
-        question(b"allowed.test")[:11] + b"\x01" + question(b"allowed.test")[12:],
-        question(b"allowed.test")[:12] + b"\x08" + question(b"allowed.test")[13:],
-        question(b"allowed.test")[:12] + b"\x06" + question(b"allowed.test")[13:],
-        b"",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
-        b"GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n",
-    ],
-    ids=[
-        "update",
-        "inverse query",
-        "no question",
-        "two questions",
-        "pointer for a name",
-        "two opts",
-        "opt with a name",
-        "unknown label type",
-        "rdata past the end",
-        "one record promised",
-        "label one longer",
-        "label one shorter",
-        "empty",
-        "tls",
-        "http",
-    ],
-)
-def test_what_is_not_one_readable_question_is_malformed(message: bytes) -> None:
-    with pytest.raises(ValueError, match="not one readable question"):
-        query(message)
-
-
-def test_a_response_is_no_query() -> None:
-    with pytest.raises(ValueError, match="a response and no query"):
-        query(question(b"allowed.test", flags=QR))
-
-
-def test_random_octets_never_read_outside() -> None:
-    rng = random.Random(1)
-    for _ in range(20000):
-        message = bytearray(question(b"allowed.test", additional=[opt()]) + rng.randbytes(rng.randrange(30)))
-        for _ in range(rng.randrange(4)):
-            message[rng.randrange(len(message))] = rng.randrange(256)
-        with contextlib.suppress(ValueError):
-            assert query(bytes(message)).after <= len(message)
 
 
 # ------------------------------------------------------------------------------------------------------ block answers
@@ -249,9 +139,9 @@ def test_the_extended_error_says_why_and_forged_where_an_address_is_given() -> N
     assert ede_codes(block_answer(asked[A], Block())) == []
 
 
-@pytest.mark.parametrize("block", [SPLASH, NXDOMAIN_BLOCK, Block(is_cut=True)])
-def test_an_edns_version_we_do_not_speak_gets_badvers(block: Block) -> None:
-    answer = block_answer(question(b"blocked.test", additional=[opt(version=1)]), block)
+def test_an_edns_version_we_do_not_speak_gets_badvers() -> None:
+    asked = question(b"blocked.test", additional=[opt(version=1)])
+    answer = error_answer(asked, fault_of(asked) or 0)
     record = parsed(answer).ar[0]
 
     assert (flags_of(answer) & 15) | (record.edns_rcode << 4) == BADVERS
@@ -274,7 +164,8 @@ def test_no_answer_is_longer_than_512_octets_or_its_room() -> None:
         assert len(whole) <= 512
         for room in range(end, len(whole)):
             cut = block_answer(asked, block, room)
-            assert (len(cut), flags_of(cut) & TC, counts(cut)) == (end, TC, (1, 0, 0, 0))
+            assert (len(cut) <= room, flags_of(cut) & TC, counts(cut)[3]) == (True, TC, room >= end + OPT_OCTETS)
+            assert ede_codes(cut) == [] or counts(cut)[:3] == (1, 0, 0), "first the errors go, then the records"
         assert block_answer(asked, block, len(whole)) == whole
 
 
@@ -298,11 +189,26 @@ def test_only_queries_are_blocked_and_only_with_addresses_of_the_right_size() ->
 
 
 def test_an_error_keeps_the_header_and_a_readable_question() -> None:
-    asked = question(b"AlloweD.test", additional=[opt()], flags=RD | CD)
+    asked = question(b"AlloweD.test", flags=RD | CD)
     answer = error_answer(asked, SERVFAIL)
 
     assert answer[12:] == asked[12 : query(asked).after]
     assert (flags_of(answer), counts(answer)) == (QR | RD | RA | CD | SERVFAIL, (1, 0, 0, 0))
+
+
+def test_an_error_has_edns_where_the_question_had_and_says_why() -> None:
+    asked = question(b"AlloweD.test", additional=[opt(is_dnssec_ok=True)])
+    plain, with_reason = error_answer(asked, REFUSED), error_answer(asked, REFUSED, 18)
+
+    assert (ede_codes(plain), ede_codes(with_reason)) == ([], [18])
+    assert parsed(plain).ar[0].edns_do == 1
+    assert ede_codes(error_answer(question(b"allowed.test"), REFUSED, 18)) == []
+
+
+def test_an_error_for_a_bad_option_still_has_edns() -> None:
+    asked = question(b"allowed.test", additional=[opt(options=b"\x00\x0a\x00\x02ab")])
+
+    assert counts(error_answer(asked, FORMERR)) == (1, 0, 0, 1)
 
 
 def test_an_error_keeps_the_opcode() -> None:
@@ -320,6 +226,33 @@ def test_a_response_or_less_than_a_header_is_never_answered() -> None:
     assert error_answer(question(b"allowed.test", flags=QR), FORMERR) == b""
     for n in range(12):
         assert error_answer(question(b"allowed.test")[:n], FORMERR) == b""
+
+
+# ------------------------------------------------------------------------------------------------------ ANY, TC
+
+
+@pytest.mark.parametrize("edns", [(), (opt(),)], ids=["plain", "edns"])
+def test_any_is_answered_with_one_hinfo_record_that_names_the_rfc(edns: tuple[bytes, ...]) -> None:
+    asked = question(b"Allowed.test", ANY, additional=edns)
+    answer = any_answer(asked)
+    record = parsed(answer)
+
+    assert [(str(r.rname), r.rtype, r.ttl) for r in record.rr] == [("Allowed.test.", 13, 3600)]
+    assert answer[query(asked).after + 12 :][:9] == b"\x07RFC8482\x00"
+    assert (record.header.rcode, counts(answer)) == (NOERROR, (1, 1, 0, len(edns)))
+
+
+def test_an_answer_to_any_for_the_longest_name_fits_512_octets() -> None:
+    assert counts(any_answer(question(LONGEST, ANY, additional=[opt(512)]))) == (1, 1, 0, 1)
+
+
+@pytest.mark.parametrize("edns", [(), (opt(),)], ids=["plain", "edns"])
+def test_a_slipped_answer_is_empty_and_sends_the_client_to_tcp(edns: tuple[bytes, ...]) -> None:
+    asked = question(b"Allowed.test", additional=edns)
+    answer = cut_answer(asked)
+
+    assert (flags_of(answer), counts(answer)) == (QR | TC | RD | RA, (1, 0, 0, len(edns)))
+    assert answer[12 : query(asked).after] == asked[12 : query(asked).after]
 
 
 # ------------------------------------------------------------------------------------------------------ a real client

@@ -9,101 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from dnslib import QTYPE, RCODE, RR, A, DNSHeader, DNSQuestion, DNSRecord
-from support.images import Entry, Images
+from dnslib import QTYPE, RCODE, DNSHeader, DNSQuestion, DNSRecord
+from support.dnsbench import SPECS, WAIT_S, Bench, bound, says_nothing, with_address
+from support.images import Images
+from support.proxying import proxied
 
-from fastpath.answering import AnswerSpec
+from fastpath.guard import ClientGuard
 from fastpath.loop_dns import DnsLoop
 from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
 from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Action, Channel, Mode, Reason
-
-IP_PKTINFO = 8
-SPLASH4 = bytes([192, 0, 2, 80])
-SPECS = [AnswerSpec(SPLASH4, b"", 60, 16, Action.NO_ACTION)] * len(Reason)
-WAIT_S = 5.0
-
-
-def bound(host: str, is_listener: bool = False) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    if family == socket.AF_INET6:
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-    elif is_listener:
-        opened.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-    opened.bind((host, 0))
-    opened.settimeout(WAIT_S)
-    return opened
-
-
-class Bench:
-    """A loop with one listener a host, two upstream sockets, a client for each listener, and an upstream to play."""
-
-    def __init__(self, images: Images, stack: ExitStack, hosts: tuple[str, ...]) -> None:
-        self._stack = stack
-        self.listeners = [self.open(host, True) for host in hosts]
-        self.clients = [self.open(_loopback(host)) for host in hosts]
-        self.upstream = self.open("127.0.0.1")
-        self.handoff = Handoff()
-        self.folder = str(images.folder / "spool")
-        self.reporter = Reporter(images.folder / "counters", self.folder)
-        self.images = images
-        self.loop = DnsLoop(self.listeners, [self.upstream.getsockname()], self.handoff, self.reporter, SPECS, 2)
-
-    def open(self, host: str, is_listener: bool = False) -> socket.socket:
-        return self._stack.enter_context(bound(host, is_listener))
-
-    def block(self, *entries: Entry) -> None:
-        self.handoff.give(TableSet(self.images.names(entries)))
-
-    def send(self, message: bytes, client: int = 0, host: str | None = None) -> None:
-        listener = self.listeners[client].getsockname()
-        self.clients[client].sendto(message, (host or _loopback(listener[0]), listener[1]))
-        self.loop.turn(100)
-
-    def ask(self, name: str, qtype: str = "A", client: int = 0, **to: str) -> DNSRecord:
-        """Send a query and let the loop turn once; what it sent."""
-        query = DNSRecord.question(name, qtype)
-        self.send(bytes(query.pack()), client, **to)
-        return query
-
-    def answer(self, client: int = 0) -> DNSRecord:
-        return DNSRecord.parse(self.clients[client].recv(65535))
-
-    def forwarded(self) -> tuple[DNSRecord, tuple[str, int]]:
-        message, sender = self.upstream.recvfrom(65535)
-        return DNSRecord.parse(message), sender
-
-    def reply(self, message: bytes, to: tuple[str, int]) -> None:
-        self.upstream.sendto(message, to)
-        self.loop.turn(100)
-
-    def counted(self, *names: str) -> tuple[int, ...]:
-        values = self.reporter.counters.values()
-        return tuple(values[name] for name in names)
-
-
-def _loopback(host: str) -> str:
-    return "::1" if ":" in host else "127.0.0.1"
-
-
-def says_nothing(opened: socket.socket) -> bool:
-    opened.setblocking(False)
-    try:
-        opened.recv(65535)
-    except BlockingIOError:
-        return True
-    finally:
-        opened.settimeout(WAIT_S)
-    return False
-
-
-def with_address(query: DNSRecord, address: str = "198.51.100.1") -> bytes:
-    reply = query.reply()
-    reply.add_answer(RR(query.q.qname, QTYPE.A, rdata=A(address), ttl=30))
-    return bytes(reply.pack())
+from fastpath.verdict import Action, Channel, Mode
 
 
 @pytest.fixture
@@ -332,18 +248,6 @@ def test_one_client_that_cannot_be_answered_does_not_hold_up_the_batch(bench: Be
     assert bench.counted("dns_blocked", "dns_send_failed") == (2, 1)
 
 
-def test_a_query_that_could_not_be_sent_on_is_counted_once_and_waits_for_nothing(bench: Bench) -> None:
-    bench.loop = DnsLoop(bench.listeners, [bench.upstream.getsockname()], bench.handoff, bench.reporter, SPECS, 2, 0.01)
-    for opened in sockets_to(bench.upstream.getsockname()):
-        opened.shutdown(socket.SHUT_WR)
-        opened.close()
-
-    bench.ask("free.test")
-    bench.loop.turn(30)
-
-    assert bench.counted("dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0)
-
-
 def test_an_upstream_that_cannot_be_connected_does_not_keep_the_loop_from_blocking(bench: Bench) -> None:
     bench.block(("orders", "n.test", Mode.SUBTREE))
     everybody = ("255.255.255.255", 9)      # the kernel refuses to connect to it, on every box
@@ -351,37 +255,10 @@ def test_an_upstream_that_cannot_be_connected_does_not_keep_the_loop_from_blocki
 
     bench.ask("free.test")
     bench.ask("n.test")
-    bench.loop.turn(30)
 
     assert str(bench.answer().a.rdata) == "192.0.2.80"
     assert bench.counted("dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0)
     assert bench.loop.connect_missing() == {0: "Permission denied"}
-
-
-def test_a_second_upstream_serves_while_the_first_cannot_be_connected(bench: Bench) -> None:
-    upstreams = [("255.255.255.255", 9), bench.upstream.getsockname()]
-    bench.loop = DnsLoop(bench.listeners, upstreams, bench.handoff, bench.reporter, SPECS, 2)
-
-    assert list(bench.loop.connect_missing()) == [0]
-    bench.loop.use_upstream(1)
-    bench.ask("free.test")
-
-    assert str(bench.forwarded()[0].q.qname) == "free.test."
-
-
-def sockets_to(peer: tuple[str, int]) -> list[socket.socket]:
-    """Doubles of this process's sockets that are connected to `peer`."""
-    found = []
-    for path in list(Path("/proc/self/fd").iterdir()):
-        if not path.is_socket():
-            continue
-        opened = socket.socket(fileno=os.dup(int(path.name)))
-        try:
-            is_it = opened.getpeername() == peer
-        except OSError:     # connected to nobody
-            is_it = False
-        found.append(opened) if is_it else opened.close()
-    return found
 
 
 def test_an_upstream_that_refuses_does_not_stop_the_loop(images: Images, stack: ExitStack) -> None:
@@ -432,36 +309,6 @@ def test_both_families_are_served_by_their_own_sockets_and_answers_find_the_righ
     assert bench.counted("dns_answered", "dns_send_failed") == (2, 0)
 
 
-def test_a_query_whose_answer_never_comes_is_counted_as_lost_and_its_answer_then_as_late(bench: Bench) -> None:
-    bench.loop = DnsLoop(bench.listeners, [bench.upstream.getsockname()], bench.handoff, bench.reporter, SPECS, 2, 0.05)
-    bench.ask("free.test")
-    asked, sender = bench.forwarded()
-    assert bench.counted("dns_upstream_lost") == (0,)
-
-    deadline = time.monotonic() + WAIT_S
-    while bench.counted("dns_upstream_lost") == (0,) and time.monotonic() < deadline:
-        bench.loop.turn(10)
-    bench.reply(with_address(asked), sender)
-
-    assert bench.counted("dns_upstream_lost", "dns_upstream_late") == (1, 1)
-    assert says_nothing(bench.clients[0])
-
-
-def test_another_upstream_is_used_from_the_next_batch_on(images: Images, stack: ExitStack) -> None:
-    bench = Bench(images, stack, ("127.0.0.1",))
-    second = bench.open("127.0.0.1")
-    loop = DnsLoop(bench.listeners, [bench.upstream.getsockname(), second.getsockname()], bench.handoff, bench.reporter,
-                   SPECS, 2)
-    bench.loop = loop
-
-    loop.use_upstream(1)
-    bench.ask("free.test")
-
-    assert DNSRecord.parse(second.recv(65535)).q.qname == "free.test."
-    with pytest.raises(ValueError, match="upstream 2"):
-        loop.use_upstream(2)
-
-
 def test_a_running_loop_wakes_for_new_tables_and_stops_when_told(bench: Bench) -> None:
     thread = threading.Thread(target=bench.loop.run)
     thread.start()
@@ -497,3 +344,53 @@ def test_a_loop_closes_what_it_opened_and_nothing_else(bench: Bench) -> None:
 
     assert len(list(Path("/proc/self/fd").iterdir())) == n_open - 3
     assert bench.listeners[0].getsockname()
+
+
+@pytest.fixture
+def behind_a_proxy(images: Images, stack: ExitStack) -> Bench:
+    """Who asks over IPv4 is a listed proxy; the household of 192.0.2.7 and 2001:db8::7 is locked."""
+    bench = Bench(images, stack, ("127.0.0.1", "::1"), proxies=ClientGuard(["127.0.0.0/8"]),
+                  guard=ClientGuard(["192.0.2.0/24", "2001:db8::/32", "::1/128"]))
+    locked = ProfileSpec(0, (), int(time.time()) + 3600, 0)
+    bench.handoff.give(TableSet(
+        images.names([("orders", "n.test", Mode.SUBTREE)]), None,
+        images.subscribers([("192.0.2.7/32", 7), ("2001:db8::7/128", 7)]), None, images.policy([(7, locked)]), None))
+    return bench
+
+
+@pytest.mark.parametrize(("client", "is_locked"), [
+    ("192.0.2.7", True), ("2001:db8::7", True), ("192.0.2.8", False), ("2001:db8::8", False)])
+def test_a_listed_proxys_query_is_judged_for_whom_it_is_from(behind_a_proxy: Bench, client: str,
+                                                             is_locked: bool) -> None:
+    query = DNSRecord.question("free.test")
+
+    behind_a_proxy.send(proxied(bytes(query.pack()), client))
+    if not is_locked:
+        asked, sender = behind_a_proxy.forwarded()
+        behind_a_proxy.reply(with_address(asked), sender)
+
+    answer = behind_a_proxy.answer()
+    assert (answer.header.id, str(answer.a.rdata)) == (query.header.id, "192.0.2.80" if is_locked else "198.51.100.1")
+
+
+def test_a_listed_proxys_client_outside_of_the_acl_is_refused(behind_a_proxy: Bench) -> None:
+    behind_a_proxy.send(proxied(bytes(DNSRecord.question("free.test").pack()), "198.51.100.7"))
+
+    assert behind_a_proxy.answer().header.rcode == RCODE.REFUSED
+
+
+def test_a_listed_proxy_without_a_good_header_gets_silence(behind_a_proxy: Bench) -> None:
+    message = bytes(DNSRecord.question("n.test").pack())
+    whole = proxied(message, "192.0.2.8")
+
+    for wrong in (message, whole[:20], b"\r\n\r\n\0\r\nQUIT\n\x31" + whole[13:]):
+        behind_a_proxy.send(wrong)
+
+    assert says_nothing(behind_a_proxy.clients[0])
+    assert behind_a_proxy.counted("dns_proxy_refused", "dns_queries") == (3, 0)
+
+
+def test_a_strangers_header_is_no_query(behind_a_proxy: Bench) -> None:
+    behind_a_proxy.send(proxied(bytes(DNSRecord.question("n.test").pack()), "192.0.2.8"), 1)
+
+    assert behind_a_proxy.counted("dns_blocked", "dns_proxy_refused") == (0, 0)

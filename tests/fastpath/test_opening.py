@@ -201,10 +201,16 @@ def test_a_policy_whose_sections_contradict_each_other_is_refused(policy: Image,
 
 
 @pytest.mark.parametrize(("at", "octets"), [(40, b"\5"), (44, b"\5"), (40, b"\xff" * 4), (44, b"\xff" * 4),
-                                            (48 + 40, b"\1\0\0\0\xff\xff\xff\xff")])
+                                            (56 + 40, b"\1\0\0\0\xff\xff\xff\xff")])
 def test_a_profile_of_closed_intervals_that_are_not_there_is_refused(policy: Image, at: int, octets: bytes) -> None:
     forged = forge(policy, PROFILES, at, octets)
     assert_refused("a profile of closed intervals that it does not have", None, None, None, None, forged)
+
+
+def test_a_profile_of_a_safe_search_that_is_none_is_refused(policy: Image) -> None:
+    TableSet(None, None, None, None, forge(policy, PROFILES, 48, b"\2"))
+    forged = forge(policy, PROFILES, 48, b"\3")
+    assert_refused("a profile of a safe search that is none", None, None, None, None, forged)
 
 
 def test_a_closed_interval_that_leaves_the_week_is_refused(policy: Image) -> None:

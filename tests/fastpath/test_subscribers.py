@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.images import Images
 
+from fastpath.subscribers import device_address
 from fastpath.tables import TableSet
 
 
@@ -73,3 +74,18 @@ def test_ranges_agree_with_a_search_of_all_prefixes(
         around = [network for network in rows if address in network]
         expected = rows[max(around, key=lambda n: n.prefixlen)] if around else None
         assert tables.subscriber_of(str(address)) == expected
+
+
+def test_a_device_stands_in_an_image_at_an_address_that_nothing_comes_from(images: Images) -> None:
+    addresses = [device_address(token) for token in ("a" * 26, "a" * 25 + "b", "234567" + "z" * 20)]
+    tables = TableSet(None, None, images.subscribers([(addresses[0], 7), ("2001:db8::/32", 1)]))
+
+    assert len(set(addresses)) == 3
+    assert all(ipaddress.ip_address(address).is_multicast for address in addresses)
+    assert [tables.subscriber_of(address) for address in addresses] == [7, None, None]
+
+
+@pytest.mark.parametrize("token", ["", "a" * 25, "a" * 27, "A" * 26, "a" * 25 + "1", "a" * 25 + "é", "a" * 26 + "\n"])
+def test_what_is_no_token_has_no_address(token: str) -> None:
+    with pytest.raises(ValueError, match=r"^device token: \d+ characters; not used; "):
+        device_address(token)

@@ -15,6 +15,7 @@ from fuzz.guard import guarded
 
 from fastpath.image import BadImage, open_image
 from fastpath.layout import ImageKind
+from fastpath.listing import Listing
 from fastpath.name import to_wire
 from fastpath.tables import TableSet
 from fastpath.verdict import Action
@@ -80,6 +81,7 @@ def _sealed(image: bytearray) -> bytes:
 
 
 def _ask(tables: TableSet) -> None:
+    _read(tables)
     for wire in WIRES:
         try:
             assert {match.list for match in tables.matches(wire)} <= set(tables.list_ids)
@@ -98,3 +100,19 @@ def _ask(tables: TableSet) -> None:
             assert "is not a valid Action" in str(unknown)
     for address in ADDRESSES[:-1]:
         assert tables.decide(None, address, served.NOW_S).subscriber == tables.subscriber_of(address)
+
+
+def _read(tables: TableSet) -> None:
+    try:
+        listing = Listing(tables, tables.list_ids[1:])
+    except ValueError as confidential:  # or a list's id twice
+        assert "not published" in str(confidential)
+        return
+    at = 0
+    while at < listing.end:
+        at, (names, between) = listing.read(at)
+        assert all(0 < len(wire) < 255 for wire, *_ in (*names, *between))
+    at = 0
+    while at < listing.changes_end(listing):
+        at, was, becomes = listing.changes(listing, at)
+        assert was == becomes

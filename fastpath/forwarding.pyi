@@ -1,0 +1,1 @@
+# Nothing for Python: fastpath.loop_dns runs it.

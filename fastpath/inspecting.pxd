@@ -1,0 +1,16 @@
+"""Whether an upstream's answer may be delivered, and what is taken out of it: see inspecting.pyx and ech.pyx."""
+from libc.stdint cimport int64_t, uint8_t
+
+from fastpath.cursor cimport Status
+from fastpath.ech cimport strip_ech
+from fastpath.name cimport Name
+from fastpath.question cimport Question
+from fastpath.tables cimport Tables
+from fastpath.verdict cimport Decision
+
+cdef enum:
+    MAX_TARGETS = 128       # of one answer: recursors follow at most 16 aliases, and no RRset in use has 100 services
+
+
+cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const Question* q, const uint8_t* addr,
+                           uint8_t ip_version, int64_t now_s, Name* culprit, Decision* out) noexcept nogil

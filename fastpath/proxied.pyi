@@ -1,0 +1,3 @@
+MAX_REST_OCTETS: int
+
+def told_by(octets: bytes) -> tuple[str | None, int] | None: ...

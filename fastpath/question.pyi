@@ -1,0 +1,19 @@
+from typing import NamedTuple
+
+class Query(NamedTuple):
+    id: int
+    flags: int
+    name: bytes
+    qtype: int
+    qclass: int
+    after: int
+    edns_version: int | None
+    edns_size: int
+    is_dnssec_ok: bool
+    cookie: bytes = ...
+    device: tuple[int, bytes] | None = ...
+    is_padding_wanted: bool = ...
+    is_structure_wanted: bool = ...
+
+def query(msg: bytes) -> Query: ...
+def fault_of(msg: bytes) -> int | None: ...
