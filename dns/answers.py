@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from fastpath.answering import AnswerSpec
+from dns.structured import StructuredErrors
+from fastpath.blocking import AnswerSpec
 from fastpath.verdict import Action, Reason
 
 BLOCKED: Final = 15     # the operator's security
@@ -52,6 +53,7 @@ class AnswerPolicy:
 
     splash         for every reason that `splash_of` does not name
     order_action   what an order gets by default, and what CSAM gets always
+    structured     what clients that ask for it are told of a block; None: nobody is
     Raises ValueError for a TTL beyond what semantics allow, or an order_action that does not answer."""
 
     splash: Splash = Splash()
@@ -59,6 +61,7 @@ class AnswerPolicy:
     ttl_s: int = MAX_TTL_S
     lock_ttl_s: int = MAX_LOCK_TTL_S
     order_action: Action = Action.SPLASH
+    structured: StructuredErrors | None = None
 
     def __post_init__(self) -> None:
         _require_ttl("ttl_s", self.ttl_s, MAX_TTL_S)
@@ -83,6 +86,7 @@ class AnswerPolicy:
             ttl_s=self.lock_ttl_s if reason in LOCKS else self.ttl_s,
             ede=EDE_OF[reason],
             action=Action.NO_ACTION,
+            text=self.structured.text(reason) if self.structured else b"",
         )
 
 

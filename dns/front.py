@@ -1,6 +1,6 @@
 """The DNS front of one worker: its sockets, the loop's thread, TCP beside it, and the care for both.
 
-    run() = thread(DnsLoop) + StreamServer + upstream watch and connecting + reporters' tending, until cancelled
+    run() = thread(DnsLoop) + StreamServer + connecting of upstreams + reporters' tending, until cancelled
 
 Invariants: it blocks from its first second, whatever the network behind it; no upstream is one of its own endpoints;
 IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
@@ -10,14 +10,20 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dns.accepting import BACKLOG
+from dns.answerpath import AnswerPath
 from dns.answers import AnswerPolicy
-from dns.streams import BACKLOG, DEFAULT_LIMITS, StreamLimits, StreamServer
-from dns.upstreams import Endpoint, ask, require_others, watch
+from dns.resolverplan import DEFAULT_RESOLVER, ResolverPlan
+from dns.streamserver import DEFAULT_PLAN, StreamPlan, StreamServer
+from dns.tlsupstream import TlsUpstream
+from dns.upstreams import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
 from fastpath.answering import StreamAnswering
+from fastpath.guard import ClientGuard
 from fastpath.loop_dns import DnsLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
@@ -99,41 +105,64 @@ class DnsFront:
 
     reporter, stream_reporter   of the loop and of TCP: each has its own counters and spool, as each is one writer
     Sockets are open once this returns; an upstream may still be out of reach.
-    Raises OSError where one cannot be bound, UpstreamIsOurselves."""
+    Raises OSError where one cannot be bound, UpstreamIsOurselves, BadCertificate, MemoryError."""
 
     def __init__(
         self,
         listen: Sequence[Endpoint],
-        upstreams: Sequence[Endpoint],
+        upstreams: Sequence[Upstream],
         reporter: Reporter,
         stream_reporter: Reporter,
         answers: AnswerPolicy,
-        limits: StreamLimits = DEFAULT_LIMITS,
+        plan: StreamPlan = DEFAULT_PLAN,
+        resolver: ResolverPlan = DEFAULT_RESOLVER,
     ) -> None:
-        require_others(listen, upstreams)
+        require_others([*listen, *plan.tls], upstreams)
         self._upstreams = list(upstreams)
-        self._upstream = self._upstreams[0]
+        self._over_tls = {at: TlsUpstream(each, resolver.upstream_ca)
+                          for at, each in enumerate(upstreams) if isinstance(each, TlsEndpoint)}
         self._reporters = (reporter, stream_reporter)
         self._handoff = Handoff()
         self._udp: list[socket.socket] = []
         self._tcp: list[socket.socket] = []
+        self._tls: list[socket.socket] = []
+        self._https: list[socket.socket] = []
         self.bound: list[Endpoint] = []
+        specs = answers.specs()
+        specials, cookies = resolver.specials, resolver.cookie_master
+        answering = StreamAnswering(
+            self._handoff, stream_reporter, specs, cache_octets=resolver.stream_cache_octets,
+            guard=resolver.stream_guard(), forwarders=resolver.believed(), specials=specials, cookie_master=cookies)
+        self._streams = StreamServer(AnswerPath(answering, stream_reporter.counters, self._ask), plan)
         try:
             for endpoint in listen:
                 self._open(endpoint)
+            for opened, endpoints in ((self._tls, plan.tls), (self._https, plan.https)):
+                for endpoint in endpoints:
+                    opened.append(open_tcp(endpoint))
         except OSError:
             self.close()
             raise
-        specs = answers.specs()
-        self._loop = DnsLoop(self._udp, self._upstreams, self._handoff, reporter, specs)
-        answering = StreamAnswering(self._handoff, stream_reporter, specs)
-        self._streams = StreamServer(answering, stream_reporter.counters, self._ask, limits)
+        self._loop = DnsLoop(
+            self._udp, self._ways(), self._handoff, reporter, specs, cache_octets=resolver.cache_octets,
+            guard=resolver.guard(), forwarders=resolver.believed(), specials=specials, cookie_master=cookies,
+            proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None)
 
     def _open(self, endpoint: Endpoint) -> None:
         udp, tcp = _open_both(endpoint)
         self._udp.append(udp)
         self._tcp.append(tcp)
         self.bound.append(Endpoint(endpoint.host, udp.getsockname()[1]))
+
+    @property
+    def bound_tls(self) -> list[Endpoint]:
+        """Where DNS over TLS is spoken."""
+        return [Endpoint(*opened.getsockname()[:2]) for opened in self._tls]
+
+    @property
+    def bound_https(self) -> list[Endpoint]:
+        """Where DNS over HTTPS is spoken."""
+        return [Endpoint(*opened.getsockname()[:2]) for opened in self._https]
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
@@ -145,6 +174,7 @@ class DnsFront:
         async with asyncio.timeout(SWAP_PATIENCE_S):
             while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(SWAP_POLL_S)
+        self._streams.use(tables)
 
     @property
     def n_turns(self) -> int:
@@ -157,10 +187,11 @@ class DnsFront:
         thread.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._streams.serve(self._tcp))
-                group.create_task(watch(self._upstreams, self._choose))
+                group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
                 group.create_task(self._connect())
                 group.create_task(self._tend())
+                for upstream in self._over_tls.values():
+                    group.create_task(upstream.run())
         finally:
             self._loop.stop()
             thread.join()
@@ -168,15 +199,24 @@ class DnsFront:
 
     def close(self) -> None:
         """Close the sockets of a front that does not run."""
-        for opened in self._udp + self._tcp:
+        for opened in self._udp + self._tcp + self._tls + self._https:
             opened.close()
+        for upstream in self._over_tls.values():
+            upstream.close()
 
-    def _choose(self, index: int) -> None:
-        self._upstream = self._upstreams[index]
-        self._loop.use_upstream(index)
+    def _ways(self) -> list[tuple[str, int] | Callable[[], int]]:
+        """How the loop reaches each upstream."""
+        return [self._over_tls[index].open_end if isinstance(each, TlsEndpoint) else each
+                for index, each in enumerate(self._upstreams)]
+
+    def _ask_of(self, index: int) -> Ask:
+        """How a stream's query reaches it."""
+        upstream = self._upstreams[index]
+        return self._over_tls[index].ask if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
 
     async def _ask(self, query: bytes) -> bytes:
-        return await ask(self._upstream, query)
+        asks = [self._ask_of(index) for index in self._loop.preference()]
+        return await ask_in_order(asks, query)
 
     async def _connect(self) -> None:
         """Until every upstream has its sockets: after a start of the box, its network may come later than we do."""
@@ -189,24 +229,37 @@ class DnsFront:
                         self._upstreams[index], reason)
             told = missing
             await asyncio.sleep(CONNECT_EVERY_S)
-            require_others(self.bound, self._upstreams)
+            require_others([*self.bound, *self.bound_tls], self._upstreams)
         if told:
             log.info("dns upstreams: all are within reach now")
 
     async def _tend(self) -> None:
+        told: set[int] = set()
         while True:
             for reporter in self._reporters:
                 reporter.tend()
+            told = self._tell_of_upstreams(told)
             await asyncio.sleep(TEND_EVERY_S)
+
+    def _tell_of_upstreams(self, told: set[int]) -> set[int]:
+        """Put what has changed into the journal.   told: who was down then;  gives who is now"""
+        down = set(self._loop.down())
+        for index in down - told:
+            log.warning("dns upstream %s: it does not answer; probed until it does; look at it and at the way there",
+                        self._upstreams[index])
+        for index in told - down:
+            log.info("dns upstream %s: it answers again", self._upstreams[index])
+        return down
 
 
 async def serve(
     listen: Sequence[Endpoint],
-    upstreams: Sequence[Endpoint],
+    upstreams: Sequence[Upstream],
     tables: TableSet,
     answers: AnswerPolicy,
     workers: int,
     state: Path,
+    resolver: ResolverPlan = DEFAULT_RESOLVER,
 ) -> None:
     """Run `workers` fronts on the same endpoints with the same tables until cancelled.
 
@@ -215,7 +268,7 @@ async def serve(
     for number in range(workers):
         reporter, stream_reporter = (_reporter(state, f"dns-{number}{part}") for part in ("", "-tcp"))
         endpoints = fronts[0].bound if fronts else listen
-        fronts.append(DnsFront(endpoints, upstreams, reporter, stream_reporter, answers))
+        fronts.append(DnsFront(endpoints, upstreams, reporter, stream_reporter, answers, resolver=resolver))
     async with asyncio.TaskGroup() as group:
         for front in fronts:
             group.create_task(front.run())

@@ -1,107 +1,59 @@
-"""DNS over TCP: two octets of length before each message, many messages a connection, answers in any order.
+"""DNS over TCP and TLS: two octets of length before each message, many messages a connection, answers in any order.
 
-    connection → message → StreamAnswering.answer() → write | ask the upstream, then write | close
+    Connection → message → AnswerPath.decide() → write | ask the upstream, then write | close
 
-Invariants: connections, and queries waiting in one, are bounded; a client that neither sends nor reads is let go after
-`idle_s`; a query that the upstream does not answer gets SERVFAIL; what a client has asked before it closed its sending
-side is still answered.
-Source: RFC 1035 §4.2.2, RFC 7766 (pipelining §6.2.1.1, order §7, idle §6.2.3).
+Invariants: queries waiting in one connection are bounded, and so are answers that its client has not read; a client
+that neither sends nor reads is let go after `idle_s`, as is one that needs longer for a single message; what a client
+has asked before it closed its sending side is still answered, over TCP (TLS has no half-closed connection in asyncio).
+Source: RFC 1035 §4.2.2, RFC 7766 (pipelining §6.2.1.1, order §7, idle §6.2.3), RFC 7858 §3.3.
 """
 import asyncio
-import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
-from dns.errors import UpstreamFailed
-from fastpath.answering import StreamAnswering
-from fastpath.counters import Counters
-from fastpath.dnsmsg import error_answer
+from dns.accepting import Connection, StreamLimits
+from dns.answerpath import AnswerPath
 
-SERVFAIL: Final = 2
-BACKLOG: Final = 256
+# Sixteen of the largest answers beyond what the kernel holds: a client that has so much to read does not read.
+MAX_UNREAD_OCTETS: Final = 1 << 20
 
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """idle_s: RFC 7766 §6.2.3 asks for seconds; n_waiting: queries of one connection that the upstream has at once."""
-
-    idle_s: float = 10.0
-    n_connections: int = 1000
-    n_waiting: int = 64
+Judge = Callable[[Connection], str | None]
 
 
-DEFAULT_LIMITS: Final = StreamLimits()
+class MessageStream:
+    """Serves connections that carry DNS messages.
 
+    judged_as   the address that a connection's queries are judged by; None: it is not served
+    counter     one more for each query"""
 
-class StreamServer:
-    """Answers the TCP connections of some listening sockets.
-
-    ask   gives the upstream's answer to a query, or raises UpstreamFailed"""
-
-    def __init__(
-        self,
-        answering: StreamAnswering,
-        counters: Counters,
-        ask: Callable[[bytes], Awaitable[bytes]],
-        limits: StreamLimits = DEFAULT_LIMITS,
-        now_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
-        self._answering = answering
-        self._counters = counters
-        self._ask = ask
+    def __init__(self, path: AnswerPath, limits: StreamLimits, judged_as: Judge, counter: str | None = None) -> None:
+        self._path = path
         self._limits = limits
-        self._now_ns = now_ns
-        self._n_open = 0
+        self._judged_as = judged_as
+        self._counter = counter
 
-    async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept until cancelled; connections still open are then cut."""
-        connections: set[asyncio.StreamWriter] = set()
-
-        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connections.add(writer)
-            try:
-                await self._converse(reader, writer)
-            finally:
-                connections.discard(writer)
-
-        servers = [await asyncio.start_server(converse, sock=listener, backlog=BACKLOG) for listener in listeners]
-        try:
-            await asyncio.Event().wait()
-        finally:
-            for server in servers:
-                server.close()
-            for writer in connections:
-                writer.transport.abort()
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._n_open >= self._limits.n_connections:
-            writer.transport.abort()
+    async def converse(self, connection: Connection) -> None:
+        """Read and answer until the client closes or idles, or says what gets no answer."""
+        client = self._judged_as(connection)
+        if client is None:
             return
-        self._n_open += 1
         try:
             async with asyncio.TaskGroup() as group:
-                await self._read_queries(reader, writer, group)
+                await self._read_queries(connection, client, group)
         except* OSError:    # a reset, or a client that reads nothing: nobody is left to tell
-            writer.transport.abort()
-        finally:
-            self._n_open -= 1
-            writer.close()
+            connection.writer.transport.abort()
 
-    async def _read_queries(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, group: asyncio.TaskGroup
-    ) -> None:
-        """Read until the client closes or idles, or says what gets no answer."""
-        client = writer.get_extra_info("peername")[0]
+    async def _read_queries(self, connection: Connection, client: str, group: asyncio.TaskGroup) -> None:
         room = asyncio.Semaphore(self._limits.n_waiting)
-        while (query := await self._read(reader)) is not None:
-            answer = self._answering.answer(query, client, self._now_ns())
+        while (query := await self._read(connection.reader)) is not None:
+            if self._counter:
+                self._path.counters.add(self._counter)
+            answer = self._path.decide(query, client, connection.tls is not None)
             if answer is None:
                 await room.acquire()
-                group.create_task(self._forward(query, writer, room))
+                group.create_task(self._forward(query, client, connection, room))
             elif answer:
-                await self._write(writer, answer)
+                await self._write(connection.writer, answer)
             else:
                 return
 
@@ -113,18 +65,15 @@ class StreamServer:
         except (EOFError, TimeoutError):
             return None
 
-    async def _forward(self, query: bytes, writer: asyncio.StreamWriter, room: asyncio.Semaphore) -> None:
-        self._counters.add("dns_forwarded")
-        try:
-            answer = await self._ask(query)
-            self._counters.add("dns_answered")
-        except UpstreamFailed:
-            answer = error_answer(query, SERVFAIL)
-            self._counters.add("dns_upstream_lost")
-        await self._write(writer, answer)
+    async def _forward(self, query: bytes, client: str, connection: Connection, room: asyncio.Semaphore) -> None:
+        answer = await self._path.forward(query, client, connection.tls is not None)
+        if answer:
+            await self._write(connection.writer, answer)
         room.release()
 
     async def _write(self, writer: asyncio.StreamWriter, message: bytes) -> None:
         writer.write(len(message).to_bytes(2, "big") + message)
+        if writer.transport.get_write_buffer_size() > MAX_UNREAD_OCTETS:
+            raise TimeoutError  # as if it had not read for too long already
         async with asyncio.timeout(self._limits.idle_s):
             await writer.drain()

@@ -1,26 +1,24 @@
-"""Upstreams: their addresses, which one is in use, and asking one over TCP.
+"""Upstreams: their addresses, and asking them over TCP; over TLS: dns/tlsupstream.py.
 
-Invariants: the upstream in use is the first, in the operator's order, that answered when last asked; while none
-answers, the last choice stays.  An upstream is an address, never a name: nobody here could resolve it; and never one
-of our own endpoints: each query would go round for ever.
+Invariants: an upstream is an address, never a name: nobody here could resolve it; and never one of our own endpoints:
+each query would go round for ever.
+Absent on purpose: which one is well and fast; the loop learns that of its own traffic (fastpath/pool.pyx).
 Source: RFC 7766 (TCP), RFC 1035 §4.2.2 (two octets of length).
 """
 import asyncio
+import contextlib
 import ipaddress
-import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from dns.errors import UpstreamFailed, UpstreamIsOurselves
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0
-PROBE_EVERY_S: Final = 1.0
-PROBE_PATIENCE_S: Final = 1.0
-PROBE_TRIES: Final = 2
-# The root's SOA, recursion desired: every resolver has it or can say that it has not.
-PROBE: Final = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" b"\x00" b"\x00\x06\x00\x01"
+TLS_SCHEME: Final = "tls://"
+FAILURES: Final = (2, 5)  # SERVFAIL, REFUSED: another one may well know better
+OTHERS_AFTER_S: Final = 1.5  # a SYN that was lost is sent again after 1 s
 
 
 class Endpoint(NamedTuple):
@@ -31,6 +29,35 @@ class Endpoint(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class TlsEndpoint(NamedTuple):
+    """An upstream that is asked over TLS.   name: what its certificate has to name; empty: its address"""
+
+    host: str
+    port: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{TLS_SCHEME}{Endpoint(self.host, self.port)}{'#' if self.name else ''}{self.name}"
+
+
+Upstream = Endpoint | TlsEndpoint
+Ask = Callable[[bytes, float], Awaitable[bytes]]    # (query, patience_s) → answer;  raises UpstreamFailed
+
+
+def parse_upstream(text: str) -> Upstream:
+    """Read 'ADDR:PORT', 'tls://ADDR:PORT#NAME' or 'tls://ADDR:PORT'.   Raises ValueError, saying what is wrong."""
+    if not text.startswith(TLS_SCHEME):
+        return parse_endpoint(text)
+    from rules.canonical import canonical_name  # late: it brings the IDNA tables, which a worker does without
+
+    at, hash_sign, name = text.removeprefix(TLS_SCHEME).partition("#")
+    endpoint = parse_endpoint(at)
+    try:
+        return TlsEndpoint(*endpoint, canonical_name(name) if hash_sign else "")
+    except ValueError as exc:
+        raise ValueError(f"{text!r}: {name!r} is not a host name; not used; write what its certificate names") from exc
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -49,7 +76,7 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(host, int(port))
 
 
-def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Endpoint]) -> None:
+def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Upstream]) -> None:
     """Raises UpstreamIsOurselves for an upstream whose queries would come back by one of `listen`, on this box now."""
     for upstream in upstreams:
         for endpoint in listen:
@@ -60,7 +87,7 @@ def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Endpoint]) ->
                 )
 
 
-def _meets(listen: Endpoint, upstream: Endpoint) -> bool:
+def _meets(listen: Endpoint, upstream: Upstream) -> bool:
     here, there = ipaddress.ip_address(listen.host), _destination(upstream.host)
     if listen.port != upstream.port or listen.port == 0 or here.version != there.version:
         return False
@@ -120,33 +147,13 @@ async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
         writer.close()
 
 
-async def is_answering(upstream: Endpoint, patience_s: float = PROBE_PATIENCE_S) -> bool:
-    """Whether the upstream answers a small question over UDP, whatever it says."""
-    loop = asyncio.get_running_loop()
-    with socket.socket(_family(upstream), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-        query = secrets.token_bytes(2) + PROBE
-        try:
-            async with asyncio.timeout(patience_s):
-                await loop.sock_connect(sock, upstream)
-                await loop.sock_sendall(sock, query)
-                while (await loop.sock_recv(sock, 4096))[:2] != query[:2]:
-                    continue
-        except OSError:
-            return False
-    return True
+async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
+    """The answer of the first that gives a useful one; each but the last has a share of the patience.
 
-
-async def watch(upstreams: Sequence[Endpoint], use: Callable[[int], None], every_s: float = PROBE_EVERY_S) -> None:
-    """Call `use` with the index of the first upstream that answers, again and again; for a single one, return."""
-    while len(upstreams) > 1:
-        await choose(upstreams, use)
-        await asyncio.sleep(every_s)
-
-
-async def choose(upstreams: Sequence[Endpoint], use: Callable[[int], None]) -> None:
-    """Ask them in order and `use` the first that answers; none: change nothing."""
-    for index, upstream in enumerate(upstreams):
-        for _ in range(PROBE_TRIES):
-            if await is_answering(upstream):
-                use(index)
-                return
+    upstreams   at least one; the loop's preference.   Raises UpstreamFailed, the last one's"""
+    for upstream in upstreams[:-1]:
+        with contextlib.suppress(UpstreamFailed):
+            answer = await upstream(query, OTHERS_AFTER_S)
+            if answer[3] & 0x0F not in FAILURES:
+                return answer
+    return await upstreams[-1](query, PATIENCE_S)

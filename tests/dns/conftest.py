@@ -7,14 +7,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import pytest
+from support.certificates import make_certificate
 from support.images import Entry, Images
+from support.ports import free_port
 
 from dns.answers import AnswerPolicy, Splash
 from dns.front import DnsFront
-from dns.streams import DEFAULT_LIMITS, StreamLimits
+from dns.resolverplan import DEFAULT_RESOLVER, ResolverPlan
+from dns.streamserver import DEFAULT_PLAN, Encryption, StreamPlan
 from dns.upstreams import Endpoint
+from fastpath.image import Image
 from fastpath.spool import Reporter
 from fastpath.tables import TableSet
 
@@ -50,23 +55,41 @@ remote-control:
 
 @pytest.fixture
 def serving(images: Images) -> Serving:
-    """serving(entries, upstreams, …): a front on 127.0.0.1 and ::1 that serves them while the context lasts."""
+    """serving(entries, upstreams, …): a front on 127.0.0.1 and ::1 that serves them while the context lasts.
+
+    people   images of subscribers and of their policy"""
 
     @asynccontextmanager
     async def serve(
         entries: tuple[Entry, ...] = (),
         upstreams: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", 9),),
-        limits: StreamLimits = DEFAULT_LIMITS,
+        plan: StreamPlan = DEFAULT_PLAN,
+        people: tuple[Image | None, ...] = (None, None),
+        answers: AnswerPolicy = ANSWERS,
+        resolver: ResolverPlan = DEFAULT_RESOLVER,
     ) -> AsyncIterator[DnsFront]:
         udp, tcp = (Reporter(images.folder / f"c-{name}", images.folder / name) for name in ("udp", "tcp"))
-        front = DnsFront([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)], upstreams, udp, tcp, ANSWERS, limits)
+        front = DnsFront([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)], upstreams, udp, tcp, answers, plan, resolver)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(front.run())
-            await front.use(TableSet(images.names(entries)))
+            await front.use(TableSet(images.names(entries), None, people[0], None, people[1]))
             yield front
             running.cancel()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for dns.test and the names below it, and its key."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "dns.test")
+
+
+@pytest.fixture
+def encrypted(certificate: tuple[Path, Path]) -> StreamPlan:
+    """DNS over TLS and HTTPS on 127.0.0.1."""
+    here = (Endpoint("127.0.0.1", 0),)
+    return StreamPlan(encryption=Encryption(*certificate, here, here, "dns.test"))
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +99,7 @@ def unbound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     if program is None:
         pytest.skip("unbound is not installed: apt-get install unbound")
     folder = tmp_path_factory.mktemp("unbound")
-    port = _free_port()
+    port = free_port()
     config = folder / "unbound.conf"
     big = " ".join(f'"{"x" * 250}"' for _ in range(12))
     config.write_text(UNBOUND.format(folder=folder, port=port, big=big))
@@ -99,13 +122,6 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
-
-
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

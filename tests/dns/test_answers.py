@@ -3,6 +3,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from dns.answers import NO_EDE, AnswerPolicy, Splash
+from dns.structured import StructuredErrors
 from fastpath.verdict import Action, Reason
 
 SPLASH = Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))
@@ -31,6 +32,14 @@ def test_csam_is_answered_exactly_as_an_order_is(order_action: Action) -> None:
 
     assert csam.action == order_action
     assert csam._replace(action=Action.NO_ACTION) == order
+
+
+@pytest.mark.parametrize("structured", [None, StructuredErrors("Example ISP", "help@isp.example")])
+def test_csam_says_exactly_what_an_order_says(structured: StructuredErrors | None) -> None:
+    specs = AnswerPolicy(SPLASH, structured=structured).specs()
+
+    assert specs[Reason.CSAM].text == specs[Reason.ORDER].text
+    assert bool(specs[Reason.ORDER].text) == (structured is not None)
 
 
 def test_other_reasons_leave_the_action_to_the_list() -> None:

@@ -1,13 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from dnslib import RCODE, DNSRecord
+from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
 from support.images import Images
 
+from dns.accepting import StreamLimits
 from dns.front import DnsFront
-from dns.streams import StreamLimits
+from dns.streamserver import StreamPlan
 from dns.upstreams import Endpoint
 from fastpath.counters import read_counters
 from fastpath.verdict import Action, Mode
@@ -127,14 +128,59 @@ async def test_a_dead_upstream_is_answered_servfail_and_counted(serving, images:
 
 
 async def test_an_idle_connection_is_closed(serving) -> None:
-    limits = StreamLimits(idle_s=0.05)
-    async with serving(BLOCKED, limits=limits) as front, connected(front) as (reader, _writer):
+    plan = StreamPlan(StreamLimits(idle_s=0.05))
+    async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, _writer):
         assert await is_closed(reader)
 
 
+async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(serving) -> None:
+    plan = StreamPlan(StreamLimits(idle_s=0.2))
+    async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
+        async def drip() -> None:
+            for octet in framed(query("n.test")):
+                writer.write(bytes([octet]))
+                await asyncio.sleep(0.05)
+
+        async with asyncio.TaskGroup() as group:
+            dripping = group.create_task(drip())
+            assert await is_closed(reader)
+            dripping.cancel()
+
+
+async def test_a_client_that_reads_nothing_is_let_go(serving) -> None:
+    plan = StreamPlan(StreamLimits(idle_s=0.3, n_connections=1))
+    async with serving(BLOCKED, plan=plan) as front, connected(front) as (_reader, writer):
+        writer.transport.pause_reading()    # type: ignore[attr-defined]
+        queries = framed(query("n.test")) * 2000
+        async with asyncio.timeout(20):
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(queries)
+                    await writer.drain()
+
+
+async def test_answers_that_a_client_does_not_read_are_bounded(serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hugely(asked: bytes) -> bytes:
+        reply = DNSRecord.parse(asked).reply()
+        for number in range(150):
+            reply.add_answer(RR(reply.q.qname, QTYPE.TXT, ttl=0, rdata=TXT([f"{number}" + "x" * 250])))
+        return bytes(reply.pack())
+
+    monkeypatch.setattr("dns.streams.MAX_UNREAD_OCTETS", 100_000)
+    plan = StreamPlan(StreamLimits(idle_s=30))
+    async with upstream(hugely) as behind, serving((), (behind,), plan) as front, connected(front) as (_reader, writer):
+        writer.transport.pause_reading()    # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(framed(bytes(DNSRecord.question("huge.test", "TXT").pack())))
+                    await writer.drain()
+                    await asyncio.sleep(0)
+
+
 async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serving) -> None:
-    limits = StreamLimits(n_connections=1)
-    async with serving(BLOCKED, limits=limits) as front, connected(front) as (reader, writer):
+    plan = StreamPlan(StreamLimits(n_connections=1))
+    async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
         writer.write(framed(query("n.test")))
         await take(reader)
         async with connected(front) as (refused, _):
@@ -145,7 +191,7 @@ async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serv
 
 
 async def test_a_closed_connection_makes_room_for_another(serving) -> None:
-    async with serving(BLOCKED, limits=StreamLimits(n_connections=1)) as front:
+    async with serving(BLOCKED, plan=StreamPlan(StreamLimits(n_connections=1))) as front:
         for _ in range(5):
             async with connected(front) as (reader, writer):
                 writer.write(framed(query("n.test")))
@@ -187,9 +233,9 @@ async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(serving
         n_now -= 1
         return await plainly(asked)
 
-    limits = StreamLimits(n_waiting=3)
+    plan = StreamPlan(StreamLimits(n_waiting=3))
     async with (
-        upstream(counting) as behind, serving((), (behind,), limits) as front, connected(front) as (reader, writer)
+        upstream(counting) as behind, serving((), (behind,), plan) as front, connected(front) as (reader, writer)
     ):
         writer.write(b"".join(framed(query(f"q{number}.test")) for number in range(12)))
         for _ in range(12):

@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -9,7 +10,16 @@ from dnslib import DNSRecord
 from support.netspace import in_a_network_of_its_own, run_ip
 
 from dns.errors import UpstreamFailed, UpstreamIsOurselves
-from dns.upstreams import Endpoint, ask, choose, is_answering, is_local, parse_endpoint, require_others, watch
+from dns.upstreams import (
+    Endpoint,
+    TlsEndpoint,
+    ask,
+    ask_in_order,
+    is_local,
+    parse_endpoint,
+    parse_upstream,
+    require_others,
+)
 
 QUERY = bytes(DNSRecord.question("free.test").pack())
 Reply = Callable[[bytes], bytes]
@@ -21,6 +31,30 @@ Reply = Callable[[bytes], bytes]
 def test_an_endpoint_is_read_and_written_alike(text: str, endpoint: tuple[str, int]) -> None:
     assert parse_endpoint(text) == endpoint
     assert str(parse_endpoint(text)) == text
+
+
+@pytest.mark.parametrize(("text", "upstream"), [
+    ("192.0.2.1:53", Endpoint("192.0.2.1", 53)), ("tls://192.0.2.1:853", TlsEndpoint("192.0.2.1", 853)),
+    ("tls://[2001:db8::1]:853#dns.test", TlsEndpoint("2001:db8::1", 853, "dns.test"))])
+def test_an_upstream_over_tls_has_a_scheme_and_may_have_a_name(text: str, upstream: object) -> None:
+    assert parse_upstream(text) == upstream
+    assert str(parse_upstream(text)) == text
+
+
+@pytest.mark.parametrize("name", ["", ".", "a..b", "a b", "x" * 64])
+def test_what_no_certificate_can_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name; not used"):
+        parse_upstream(f"tls://192.0.2.1:853#{name}")
+
+
+def test_a_name_is_taken_in_its_canonical_form() -> None:
+    assert parse_upstream("tls://192.0.2.1:853#Bücher.test") == TlsEndpoint("192.0.2.1", 853, "xn--bcher-kva.test")
+
+
+@pytest.mark.parametrize("text", ["tls://resolver.test:853", "tls:192.0.2.1:853", "tls://192.0.2.1#dns.test", "tls://"])
+def test_an_upstream_over_tls_without_address_and_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not an address"):
+        parse_upstream(text)
 
 
 @pytest.mark.parametrize(("text", "found"), [
@@ -130,51 +164,41 @@ async def test_an_upstream_that_is_not_there_fails() -> None:
         await ask(nowhere, QUERY)
 
 
-class Echo(asyncio.DatagramProtocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+async def test_the_first_upstream_that_answers_over_tcp_is_enough() -> None:
+    answer = bytes(DNSRecord.parse(QUERY).reply().pack())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nowhere = Endpoint(*listener.getsockname())
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.transport.sendto(b"\0\0other", addr)
-        self.transport.sendto(data, addr)
+    async def use(upstream: Endpoint) -> None:
+        assert await ask_in_order([partial(ask, nowhere), partial(ask, upstream)], QUERY) == answer
+        with pytest.raises(UpstreamFailed, match=str(nowhere.port)):
+            await ask_in_order([partial(ask, nowhere), partial(ask, nowhere)], QUERY)
 
-
-async def udp_upstreams(n: int) -> list[tuple[asyncio.DatagramTransport, Endpoint]]:
-    loop = asyncio.get_running_loop()
-    opened = [(await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0)))[0] for _ in range(n)]
-    return [(transport, Endpoint(*transport.get_extra_info("sockname"))) for transport in opened]
+    await tcp_upstream(lambda _query: framed(answer), use)
 
 
-async def test_an_upstream_answers_or_it_does_not() -> None:
-    [(transport, upstream)] = await udp_upstreams(1)
+async def test_a_silent_upstream_does_not_use_up_the_patience_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dns.upstreams.OTHERS_AFTER_S", 0.05)
+    answer = bytes(DNSRecord.parse(QUERY).reply().pack())
 
-    assert await is_answering(upstream)
-    transport.close()
-    await asyncio.sleep(0)
-    assert not await is_answering(upstream, patience_s=0.2)
+    async def use(upstream: Endpoint) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            silent = Endpoint(*listener.getsockname())
+            assert await ask_in_order([partial(ask, silent), partial(ask, upstream)], QUERY) == answer
 
-
-async def test_the_first_upstream_that_answers_is_chosen_and_it_comes_back_when_it_answers_again() -> None:
-    (first, one), (second, two) = await udp_upstreams(2)
-    used: list[int] = []
-
-    await choose([one, two], used.append)
-    first.close()
-    await asyncio.sleep(0)
-    await choose([one, two], used.append)
-    back, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, one)
-    await choose([one, two], used.append)
-    back.close()
-    second.close()
-    await asyncio.sleep(0)
-    await choose([one, two], used.append)
-
-    assert used == [0, 1, 0]
+    await tcp_upstream(lambda _query: framed(answer), use)
 
 
-async def test_a_single_upstream_is_not_watched() -> None:
-    used: list[int] = []
+@pytest.mark.parametrize("rcode", [2, 5])
+async def test_over_tcp_too_what_one_upstream_cannot_answer_another_one_may(rcode: int) -> None:
+    answer = bytes(DNSRecord.parse(QUERY).reply().pack())
+    failure = answer[:3] + bytes([answer[3] | rcode]) + answer[4:]
 
-    await asyncio.wait_for(watch([Endpoint("127.0.0.1", 9)], used.append), 1)
+    async def failing(query: bytes, patience_s: float) -> bytes:
+        return failure
 
-    assert used == []
+    async def use(upstream: Endpoint) -> None:
+        assert await ask_in_order([failing, partial(ask, upstream)], QUERY) == answer
+        assert await ask_in_order([failing, failing], QUERY) == failure
+
+    await tcp_upstream(lambda _query: framed(answer), use)

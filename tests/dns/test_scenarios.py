@@ -1,0 +1,114 @@
+"""Scenarios from files, each in process (as streams are answered) and over real UDP sockets: the same comes of both."""
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.dnsbench import IP_PKTINFO
+from support.images import Images
+from support.scenarios import Scenario, load, query_of, told
+
+from dns.answers import AnswerPolicy, Splash
+from dns.special import special_names
+from fastpath.answering import StreamAnswering
+from fastpath.loop_dns import DnsLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff
+
+FILES = sorted(Path(__file__).with_name("scenarios").glob("*.yaml"))
+SPECS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))).specs()
+CACHE_OCTETS = 4 << 20
+WAIT_S = 2.0
+Carrier = Callable[[bytes, str], tuple[bytes | None, bool]]     # a query and who asks → answer, was the upstream asked
+
+
+@contextlib.contextmanager
+def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
+    """As DNS over TCP, TLS and HTTPS are answered."""
+    state = StreamAnswering(handoff, reporter, SPECS, CACHE_OCTETS, specials=special_names())
+
+    def ask(query: bytes, client: str) -> tuple[bytes | None, bool]:
+        now_ns = scenario.now_s * 10**9
+        found = state.answer(query, client, now_ns)
+        if found is not None:
+            return found, False
+        asked = state.upstream_query(query, client, now_ns)
+        answer = scenario.answer(asked)
+        if answer is None:
+            return state.give_up(query, client, now_ns), True
+        return state.deliver(query, client, asked, answer, now_ns), True
+
+    # a loop takes the tables that streams then use
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        loop = DnsLoop([unused], [("127.0.0.1", 9)], handoff, reporter, SPECS, 1)
+        yield lambda query, client: (loop.turn(0), ask(query, client))[1]
+
+
+@contextlib.contextmanager
+def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
+    """Over UDP, with a socket for each client and an upstream behind one of its own."""
+    with ExitStack() as stack:
+        def bound(host: str) -> socket.socket:
+            opened = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            opened.bind((host, 0))
+            opened.settimeout(0.05)
+            return opened
+
+        listener, upstream, clients = bound("127.0.0.1"), bound("127.0.0.1"), {}
+        listener.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        loop = DnsLoop([listener], [upstream.getsockname()], handoff, reporter, SPECS, 1, 1.0, CACHE_OCTETS,
+                       specials=special_names())
+
+        def turn(later_s: float = 0.0) -> None:
+            loop.turn(20, round((scenario.now_s + later_s) * 1e9) - time.time_ns())
+
+        def serve() -> bool:
+            with contextlib.suppress(TimeoutError):
+                query, sender = upstream.recvfrom(4096)
+                is_probe = query[12] == 0
+                answer = scenario.answer(query)
+                if answer is not None:
+                    upstream.sendto(answer, sender)
+                return not is_probe
+            return False
+
+        def ask(query: bytes, client: str) -> tuple[bytes | None, bool]:
+            opened = clients.setdefault(client, bound(client) if client not in clients else None)
+            opened.sendto(query, listener.getsockname())
+            was_asked, begun = False, time.monotonic()
+            while time.monotonic() - begun < WAIT_S:
+                turn(time.monotonic() - begun)
+                was_asked = serve() or was_asked
+                turn(time.monotonic() - begun)
+                with contextlib.suppress(TimeoutError):
+                    return opened.recv(4096), was_asked
+            return None, was_asked
+
+        yield ask
+
+
+@pytest.mark.parametrize("carried", [in_process, over_sockets], ids=["in process", "over sockets"])
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_every_query_of_the_scenario_gets_what_is_written(images: Images, path: Path, carried: Any) -> None:
+    said = load(path)
+    scenario, handoff = Scenario(images), Handoff()
+    reporter = Reporter(images.folder / "counters", images.folder / "spool")
+    scenario.take(said)
+    handoff.give(scenario.tables())
+    with carried(scenario, handoff, reporter) as ask:
+        for number, step in enumerate(said["steps"], 1):
+            scenario.take(step)
+            if "lists" in step or "people" in step:
+                handoff.give(scenario.tables())
+            if "ask" not in step:
+                continue
+            query = query_of(step["ask"], step.get("flags", ()), number)
+            message, was_asked = ask(query, step.get("from", "127.0.0.1"))
+            found = told(message) | {"upstream": was_asked}
+            assert {key: found.get(key) for key in step["gets"]} == step["gets"], f"step {number}: {step} got {found}"
