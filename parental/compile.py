@@ -13,8 +13,8 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from fastpath.pack import ProfileSpec, pack_policy, pack_subscribers
-from parental import store
-from parental.profile import Profile
+from parental import devices, store
+from parental.profile import SAFE_SEARCH, Profile
 from parental.schedule import closed_minutes, next_turn, utc_offset_s
 from parental.subscriber import Network, Subscriber
 from rules.category import category_number
@@ -23,8 +23,9 @@ NEVER_S = 2**62
 
 
 def write_subscribers_base(conn: Connection, out: BinaryIO, generation: int) -> int:
-    """Write who holds which address; returns the image's octets."""
+    """Write who holds which address, devices among them; returns the image's octets."""
     rows = [(str(prefix), found.id) for found in store.iter_subscribers(conn) for prefix in found.prefixes]
+    rows += devices.iter_addresses(conn)
     return pack_subscribers(out, generation, 0, rows)
 
 
@@ -34,6 +35,7 @@ def write_subscribers_delta(
     """Write what changed since the base: taken and released addresses; returns the image's octets."""
     changed = list(store.iter_subscribers(conn, since_revision=since_revision))
     rows: list[tuple[str, int | None]] = [(str(prefix), found.id) for found in changed for prefix in found.prefixes]
+    rows += devices.iter_addresses(conn, since_revision)
     taken = {prefix for found in changed for prefix in found.prefixes}
     rows += [(str(prefix), None) for prefix in store.released_since(conn, since_revision) if not _is_in(prefix, taken)]
     return pack_subscribers(out, generation, base_generation, rows)
@@ -60,7 +62,14 @@ def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
     turn_s, turned_offset_s = next_turn(zone, at_s) or (NEVER_S, offset_s)
     mask = sum(1 << category_number(name) for name in profile.blocked_categories)
     return ProfileSpec(
-        mask, closed_minutes(profile.schedule.intervals), profile.paused_until_s, offset_s, turn_s, turned_offset_s
+        mask,
+        closed_minutes(profile.schedule.intervals),
+        profile.paused_until_s,
+        offset_s,
+        turn_s,
+        turned_offset_s,
+        SAFE_SEARCH.index(profile.safe_search),
+        profile.canaries,
     )
 
 

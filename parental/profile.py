@@ -1,4 +1,4 @@
-"""What a parent asked for: categories that stay closed, hours that are closed, and a pause.
+"""What a parent asked for: categories that stay closed, hours that are closed, a pause, and safe search.
 
 Invariants: a pause is an absolute instant, a schedule is wall clock; a pause that has ended says nothing.
 """
@@ -12,6 +12,8 @@ from parental.schedule import MAX_INTERVALS, Schedule
 from rules.category import NUMBERS
 
 NOT_PAUSED = 0
+NO_SAFE_SEARCH = "off"
+SAFE_SEARCH = (NO_SAFE_SEARCH, "moderate", "strict")  # by the number that the policy image has
 UNTIL_RESUMED = 2**62  # the number the policy image knows for a pause without an end
 
 
@@ -20,16 +22,24 @@ class Profile:
     """One subscriber's rules.
 
     blocked_categories  names of rules.category
-    paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED"""
+    paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED
+    safe_search         one of SAFE_SEARCH
+    canaries            devices are told to stay with this resolver, and names are not hidden from it (semantics §4)"""
 
     blocked_categories: frozenset[str] = frozenset()
     schedule: Schedule = field(default_factory=Schedule)
     paused_until_s: int = NOT_PAUSED
+    safe_search: str = NO_SAFE_SEARCH
+    canaries: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(self.blocked_categories - NUMBERS.keys())
         if unknown:
             raise BadProfile(f"categories: {unknown[0][:40]!r} is none; not taken; write one of {', '.join(NUMBERS)}")
+        if self.safe_search not in SAFE_SEARCH:
+            raise BadProfile(
+                f"safe_search: {self.safe_search[:40]!r} is none; not taken; write one of {', '.join(SAFE_SEARCH)}"
+            )
         if len(self.schedule.intervals) > MAX_INTERVALS:
             raise BadProfile(
                 f"schedule: {len(self.schedule.intervals)} intervals; not taken; write at most {MAX_INTERVALS}"

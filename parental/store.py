@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 
 from parental.database import metadata
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
-from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile
+from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
 from parental.schedule import Interval, Schedule
 from parental.subscriber import Network, Subscriber
 
@@ -74,6 +75,20 @@ blocked_categories = Table(
     Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("category", String, primary_key=True),
 )
+dns_wishes = Table(  # of those who have any
+    "dns_wishes",
+    metadata,
+    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("safe_search", String, nullable=False),
+    Column("canaries", Boolean, nullable=False),
+)
+devices = Table(  # see parental.devices
+    "devices",
+    metadata,
+    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("address", String, nullable=False),
+)
 closed_intervals = Table(
     "closed_intervals",
     metadata,
@@ -115,6 +130,7 @@ def put_subscriber(conn: Connection, subscriber: Subscriber) -> None:
     for prefix in subscriber.prefixes:
         _claim(conn, prefix, subscriber.id)
     _set_categories(conn, subscriber.id, subscriber.profile.blocked_categories)
+    _set_wishes(conn, subscriber.id, subscriber.profile)
     _set_intervals(conn, subscriber.id, subscriber.profile.schedule.intervals)
 
 
@@ -135,8 +151,11 @@ def iter_subscribers(conn: Connection, after: int = 0, since_revision: int = 0) 
 
 
 def delete_subscriber(conn: Connection, subscriber: int) -> None:
-    """Forget a subscriber; its addresses are nobody's.   Raises NoSubscriber."""
-    _release(conn, subscriber, set(), raise_revision(conn, REVISION))
+    """Forget a subscriber; its addresses are nobody's, and its devices unknown.   Raises NoSubscriber."""
+    revision = raise_revision(conn, REVISION)
+    _release(conn, subscriber, set(), revision)
+    held = conn.execute(select(devices.c.address).where(devices.c.subscriber == subscriber)).scalars()
+    release(conn, map(ipaddress.ip_network, held.all()), revision)
     if conn.execute(delete(subscribers).where(subscribers.c.id == subscriber)).rowcount == 0:
         raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
 
@@ -144,7 +163,7 @@ def delete_subscriber(conn: Connection, subscriber: int) -> None:
 def set_schedule(conn: Connection, subscriber: int, schedule: Schedule) -> None:
     """Replace the closed intervals and their zone.   Raises NoSubscriber, BadProfile for too many intervals."""
     Profile(schedule=schedule)
-    _touch(conn, subscriber, zone=schedule.zone)
+    touch(conn, subscriber, zone=schedule.zone)
     _set_intervals(conn, subscriber, schedule.intervals)
 
 
@@ -153,12 +172,12 @@ def pause(conn: Connection, subscriber: int, until: datetime | None) -> None:
     if until is not None and until.tzinfo is None:
         raise BadProfile("pause: the instant has no zone; not paused; give it one")
     # rounded up: the pause never ends before the promised instant
-    _touch(conn, subscriber, paused_until_s=UNTIL_RESUMED if until is None else -int(-until.timestamp() // 1))
+    touch(conn, subscriber, paused_until_s=UNTIL_RESUMED if until is None else -int(-until.timestamp() // 1))
 
 
 def resume(conn: Connection, subscriber: int) -> None:
     """End a pause; a schedule still holds.   Raises NoSubscriber."""
-    _touch(conn, subscriber, paused_until_s=NOT_PAUSED)
+    touch(conn, subscriber, paused_until_s=NOT_PAUSED)
 
 
 def released_since(conn: Connection, since_revision: int) -> list[Network]:
@@ -176,21 +195,28 @@ def forget_released(conn: Connection, up_to_revision: int) -> None:
     conn.execute(delete(released_addresses).where(released_addresses.c.revision <= up_to_revision))
 
 
-def _touch(conn: Connection, subscriber: int, **values: Any) -> None:
+def touch(conn: Connection, subscriber: int, **values: Any) -> int:
+    """Stamp a subscriber as changed, with new values or without; the revision of it.   Raises NoSubscriber."""
     revision = raise_revision(conn, REVISION)
     changed = conn.execute(
         update(subscribers).where(subscribers.c.id == subscriber).values(revision=revision, **values)
     )
     if changed.rowcount == 0:
         raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+    return revision
+
+
+def release(conn: Connection, prefixes: Iterable[Network], revision: int) -> None:
+    """Remember that somebody lost these prefixes."""
+    for prefix in prefixes:
+        conn.execute(delete(released_addresses).where(released_addresses.c.prefix == str(prefix)))
+        conn.execute(insert(released_addresses).values(prefix=str(prefix), revision=revision))
 
 
 def _release(conn: Connection, subscriber: int, kept: set[Network], revision: int) -> None:
     """Take the subscriber's addresses away; remember those it does not keep."""
     held = conn.execute(select(addresses).where(addresses.c.subscriber == subscriber)).all()
-    for prefix in {_network(row) for row in held} - kept:
-        conn.execute(delete(released_addresses).where(released_addresses.c.prefix == str(prefix)))
-        conn.execute(insert(released_addresses).values(prefix=str(prefix), revision=revision))
+    release(conn, {_network(row) for row in held} - kept, revision)
     conn.execute(delete(addresses).where(addresses.c.subscriber == subscriber))
 
 
@@ -221,6 +247,13 @@ def _set_categories(conn: Connection, subscriber: int, categories: Iterable[str]
         conn.execute(insert(blocked_categories).values(subscriber=subscriber, category=category))
 
 
+def _set_wishes(conn: Connection, subscriber: int, profile: Profile) -> None:
+    conn.execute(delete(dns_wishes).where(dns_wishes.c.subscriber == subscriber))
+    if profile.safe_search != NO_SAFE_SEARCH or profile.canaries:
+        wishes = {"safe_search": profile.safe_search, "canaries": profile.canaries}
+        conn.execute(insert(dns_wishes).values(subscriber=subscriber, **wishes))
+
+
 def _set_intervals(conn: Connection, subscriber: int, intervals: Iterable[Interval]) -> None:
     conn.execute(delete(closed_intervals).where(closed_intervals.c.subscriber == subscriber))
     for interval in sorted(set(intervals)):
@@ -243,15 +276,19 @@ def _load(conn: Connection, ids: list[int]) -> Iterator[Subscriber]:
     prefixes: dict[int, list[Network]] = {}
     categories: dict[int, set[str]] = {}
     intervals: dict[int, list[Interval]] = {}
+    wishes: dict[int, tuple[str, bool]] = {}
     for row in conn.execute(
         select(addresses).where(addresses.c.subscriber.in_(ids)).order_by(addresses.c.version, addresses.c.first)
     ):
         prefixes.setdefault(row.subscriber, []).append(_network(row))
     for row in conn.execute(select(blocked_categories).where(blocked_categories.c.subscriber.in_(ids))):
         categories.setdefault(row.subscriber, set()).add(row.category)
+    for row in conn.execute(select(dns_wishes).where(dns_wishes.c.subscriber.in_(ids))):
+        wishes[row.subscriber] = (row.safe_search, row.canaries)
     for row in conn.execute(select(closed_intervals).where(closed_intervals.c.subscriber.in_(ids))):
         intervals.setdefault(row.subscriber, []).append(Interval(row.weekday, row.start_minute, row.minutes))
     for row in conn.execute(select(subscribers).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id)):
         schedule = Schedule(tuple(sorted(intervals.get(row.id, ()))), row.zone)
-        profile = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s)
+        wished = wishes.get(row.id, (NO_SAFE_SEARCH, False))
+        profile = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s, *wished)
         yield Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), profile)

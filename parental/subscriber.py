@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from fastpath.deviceid import id_address, is_device
 from parental.errors import BadSubscriber
 from parental.profile import Profile
 
@@ -17,6 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_ID = 2**32 - 3  # the two numbers above mean "nobody" and "not here" in an image
 MAX_PREFIXES = 256  # a home has one or two; a school with an address a class has dozens
 MAX_LABEL_CHARACTERS = 80
+DEVICE_KINDS = ("mac:", "cpe:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,20 @@ class Subscriber:
 
 
 def parse_prefix(text: str) -> Network:
-    """'192.0.2.7', '192.0.2.0/24' or '2001:db8::/64' to a prefix.   Raises BadSubscriber, also for host bits."""
+    """'192.0.2.7', '192.0.2.0/24' or '2001:db8::/64' to a prefix.   Raises BadSubscriber, also for host bits.
+
+    'mac:02:00:00:00:00:01' and 'cpe:SERIAL', devices that a listed forwarder names, become the address that an image
+    has them at (fastpath.deviceid), which is taken, too."""
     try:
-        network = ipaddress.ip_network(text)
+        network = ipaddress.ip_network(id_address(text) if text.startswith(DEVICE_KINDS) else text)
     except ValueError as exc:
         raise BadSubscriber(
             f"prefix: {text[:60]!r} is no address or prefix; not taken; write 192.0.2.7 or 2001:db8::/64, no host bits"
         ) from exc
     if network.prefixlen == 0:
         raise BadSubscriber(f"prefix: {network} is everybody; not taken; write the prefix of one line")
+    if network.is_multicast and not is_device(network.network_address.packed, network.prefixlen):
+        raise BadSubscriber(f"prefix: {network} is multicast; not taken; write what packets of the line come from")
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.scope_id:
         raise BadSubscriber(f"prefix: {text[:60]!r} names an interface; not taken; leave out what follows '%'")
     return network

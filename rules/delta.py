@@ -51,6 +51,13 @@ def put_entries(changed: Changed, base_entries: BaseEntries, wire: bytes, number
     _put(changed, base_entries, wire, frozenset(others.union(entries)))
 
 
+def put_mode(changed: Changed, base_entries: BaseEntries, wire: bytes, number: int, mode: int,
+             entry: Entry | None) -> None:
+    """Let list `number` hold just `entry`, or nothing, for a canonical name in one mode; what else holds stays."""
+    others = {each for each in _present(changed, base_entries, wire) if (each.list, each.mode) != (number, mode)}
+    _put(changed, base_entries, wire, frozenset(others if entry is None else others | {entry}))
+
+
 def write_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int,
                 base_generation: int) -> dict[str, int]:
     """Write the delta image; returns its counts.   lists, key  those of the base."""

@@ -264,6 +264,12 @@ class Part:
         self.digest.update(octets)
         self.octets += len(octets)
 
+    def begin_again(self) -> None:
+        """What was written is void; not of a folder."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.octets, self.digest = 0, hashlib.sha256()
+
     def begin(self, name: str, octets: int) -> None:
         """In a folder: the next file, of which so many octets will come."""
         self._end_file()

@@ -58,12 +58,13 @@ class Source:
     confidential: bool = False
     allow_public_suffix: bool = False
     columns: ColumnMap | None = None    # of a table whose headings do not say it
+    is_zone: bool = False               # transferred: deltas change it record by record
 
     @property
     def folds(self) -> bool:
         """Whether entries that another one of the list makes redundant are folded: not where deltas change the list
         entry by entry."""
-        return self.path is not None
+        return self.path is not None and not self.is_zone
 
     @property
     def bare_mode(self) -> Mode:

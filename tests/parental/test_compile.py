@@ -115,7 +115,18 @@ def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_pa
 
     assert compile.profile_spec(profile, NOON).categories == 1 << 1 | 1 << 3
     images = Images(conn, tmp_path)
-    assert images.policy.section_octets()[2] == 48
+    assert images.policy.section_octets()[2] == 56
+
+
+def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path):
+    profile = Profile(safe_search="strict", canaries=True)
+    store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
+
+    spec = compile.profile_spec(profile, NOON)
+    assert (spec.safe_search, spec.has_canaries) == (2, True)
+    assert compile.profile_spec(Profile(safe_search="moderate"), NOON).safe_search == 1
+    decided = Images(conn, tmp_path).now().decide(None, "192.0.2.1", int(NOON.timestamp()))
+    assert decided.reason == Reason.DEFAULT
 
 
 def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn, tmp_path):

@@ -20,6 +20,11 @@ def test_a_category_that_is_none_is_refused_by_name():
         Profile(frozenset({"adlt"}))
 
 
+def test_a_safe_search_that_is_none_is_refused_by_name():
+    with pytest.raises(BadProfile, match="'on' is none; not taken; write one of off, moderate, strict"):
+        Profile(safe_search="on")
+
+
 def test_more_intervals_than_anybody_plans_are_refused():
     with pytest.raises(BadProfile, match="101 intervals"):
         Profile(schedule=Schedule(tuple(Interval(0, i, 1) for i in range(101))))

@@ -16,7 +16,11 @@ CHILD = Subscriber(
     "Ayesha",
     (ip_network("192.0.2.7"), ip_network("2001:db8:7::/48")),
     Profile(
-        frozenset({"adult", "gambling"}), Schedule((Interval(0, 1290, 540), Interval(4, 780, 60)), "Asia/Karachi"), 0
+        frozenset({"adult", "gambling"}),
+        Schedule((Interval(0, 1290, 540), Interval(4, 780, 60)), "Asia/Karachi"),
+        0,
+        "strict",
+        canaries=True,
     ),
 )
 
@@ -122,8 +126,9 @@ def test_a_deleted_subscriber_leaves_no_row(engine):
         store.put_subscriber(conn, CHILD)
         store.delete_subscriber(conn, 7)
 
-        for table in (store.subscribers, store.addresses, store.blocked_categories, store.closed_intervals):
+        for table in (store.subscribers, store.addresses, store.blocked_categories, store.dns_wishes):
             assert conn.execute(select(table)).all() == []
+        assert conn.execute(select(store.closed_intervals)).all() == []
         assert set(store.released_since(conn, 0)) == set(CHILD.prefixes)
 
 

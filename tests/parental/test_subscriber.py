@@ -19,7 +19,8 @@ def test_an_address_is_the_prefix_of_itself(text, canonical):
 
 @pytest.mark.parametrize(
     "text",
-    ["192.0.2.1/24", "192.0.2.256", "0.0.0.0/0", "::/0", "", "child", "2001:db8::1/64", "fe80::1%eth0", "010.0.0.1"],
+    ["192.0.2.1/24", "192.0.2.256", "0.0.0.0/0", "::/0", "", "child", "2001:db8::1/64", "fe80::1%eth0", "010.0.0.1",
+     "224.0.0.1", "ff02::/16"],
 )
 def test_what_is_no_prefix_of_one_line_is_refused(text):
     with pytest.raises(BadSubscriber, match=r"^prefix: .*; not taken; "):
@@ -41,3 +42,17 @@ def test_neighbours_and_families_do_not_overlap():
 def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number, label):
     with pytest.raises(BadSubscriber):
         Subscriber(number, label, ())
+
+
+@pytest.mark.parametrize("text", ["mac:02:00:00:00:00:01", "cpe:SERIAL-0001"])
+def test_a_device_that_a_forwarder_names_has_an_address_that_is_taken_again_as_it_is_shown(text: str) -> None:
+    prefix = parse_prefix(text)
+
+    assert prefix.is_multicast and prefix.prefixlen == 128
+    assert parse_prefix(str(prefix)) == prefix
+
+
+@pytest.mark.parametrize("text", ["mac:02", "cpe:", "cpe:an id with spaces"])
+def test_what_is_no_device_id_is_no_prefix(text: str) -> None:
+    with pytest.raises(BadSubscriber, match="no address or prefix"):
+        parse_prefix(text)

@@ -11,7 +11,7 @@ from fastpath.name import to_wire
 from fastpath.pack import NamesBuilder
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode
-from rules.delta import Changed, Entry, add_entries, put_entries, remove_entries, write_delta
+from rules.delta import Changed, Entry, add_entries, put_entries, put_mode, remove_entries, write_delta
 
 ORDERS, ADULT, CSAM = NUMBER["orders"], NUMBER["adult"], NUMBER["csam"]
 BAD = to_wire(b"bad.example")
@@ -33,6 +33,22 @@ def test_an_entry_added_holds_beside_what_the_base_has(images: Images, tmp_path:
     add_entries(changed, TableSet(base).base_entries, [(BAD, Entry(ORDERS, Mode.EXACT, order=7))])
 
     assert held(with_delta(base, changed, tmp_path)) == [("orders", Mode.EXACT, 7), ("adult", Mode.SUBTREE, 0)]
+
+
+def test_a_list_says_one_thing_of_a_name_in_one_mode_and_the_other_modes_and_lists_stay(
+    images: Images, tmp_path: Path
+) -> None:
+    base = images.names([("adult", "bad.example", Mode.EXACT), ("adult", "bad.example", Mode.BELOW, Action.NODATA),
+                         ("orders", "bad.example", Mode.EXACT, Action.NO_ACTION, 7)])
+    tables, changed = TableSet(base), Changed()
+
+    put_mode(changed, tables.base_entries, BAD, ADULT, Mode.EXACT, Entry(ADULT, Mode.EXACT, Action.REFUSED))
+    put_mode(changed, tables.base_entries, BAD, ADULT, Mode.BELOW, None)
+
+    assert held(with_delta(base, changed, tmp_path)) == [("orders", Mode.EXACT, 7), ("adult", Mode.EXACT, 0)]
+    put_mode(changed, tables.base_entries, BAD, ADULT, Mode.EXACT, Entry(ADULT, Mode.EXACT))
+    put_mode(changed, tables.base_entries, BAD, ADULT, Mode.BELOW, Entry(ADULT, Mode.BELOW, Action.NODATA))
+    assert changed == {}
 
 
 def test_an_entry_removed_is_gone_and_the_rest_stays(images: Images, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -189,6 +190,15 @@ def test_what_was_received_and_not_taken_leaves_nothing(shelf):
         raise OSError("cut")
 
     assert list(shelf.directory.iterdir()) == []
+
+
+def test_what_was_written_is_void_when_it_begins_again(shelf):
+    with shelf.receiving() as part:
+        part.write(b"half of another's")
+        part.begin_again()
+        part.write(b"whole")
+        assert part.end() == hashlib.sha256(b"whole").hexdigest()
+        assert (part.octets, part.path.read_bytes()) == (5, b"whole")
 
 
 def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_before(shelf):

@@ -108,3 +108,9 @@ def test_a_column_map_is_taken_for_tables_alone() -> None:
     assert source.columns == parse_columns({"url": 1, "type": 2, "added": 3})
     with pytest.raises(BadSource, match="columns of a list that is no table; not taken; write format=csv"):
         parse_source("x.txt,columns=url:1")
+
+
+def test_a_list_that_deltas_change_keeps_every_entry_apart():
+    kept = Source("z", Path("z.rpz"), "rpz")
+
+    assert kept.folds and not Source("z", Path("z.rpz"), "rpz", is_zone=True).folds and not Source("z", None).folds

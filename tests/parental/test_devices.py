@@ -1,0 +1,112 @@
+import io
+import re
+
+import pytest
+
+from fastpath.image import open_image
+from fastpath.subscribers import device_address
+from fastpath.tables import TableSet
+from parental import compile, devices, store
+from parental.database import open_database, writing
+from parental.errors import BadSubscriber, NoSubscriber
+from parental.subscriber import Subscriber, parse_prefix
+
+SUBSCRIBERS = 4
+
+
+@pytest.fixture
+def conn(tmp_path):
+    engine = open_database(tmp_path / "filterd.db")
+    with writing(engine) as conn:
+        for number in (1, 2):
+            store.put_subscriber(conn, Subscriber(number, "home", (parse_prefix(f"192.0.2.{number}"),)))
+        yield conn
+    engine.dispose()
+
+
+class Images:
+    """The base of a moment, and a delta of now; who has a token, by both."""
+
+    def __init__(self, conn, folder):
+        self.conn, self.folder = conn, folder
+        self.since = store.current_revision(conn)
+        self.base = self._write("base", lambda out: compile.write_subscribers_base(conn, out, 1))
+
+    def subscriber_of(self, token):
+        since = self.since
+        delta = self._write("delta", lambda out: compile.write_subscribers_delta(self.conn, out, 2, 1, since))
+        return TableSet(None, None, self.base, delta).subscriber_of(device_address(token))
+
+    def _write(self, name, write):
+        out = io.BytesIO()
+        write(out)
+        (self.folder / name).write_bytes(out.getvalue())
+        return open_image(self.folder / name, SUBSCRIBERS)
+
+
+def test_a_device_is_its_subscriber_in_the_base_and_in_the_delta(conn, tmp_path):
+    earlier = devices.put_device(conn, 1, "ali-phone")
+    images = Images(conn, tmp_path)
+    later = devices.put_device(conn, 2, "tablet")
+
+    assert (images.subscriber_of(earlier), images.subscriber_of(later)) == (1, 2)
+    assert images.subscriber_of("a" * 26) is None
+
+
+def test_a_token_is_a_label_that_is_stored_nowhere(conn, tmp_path):
+    token = devices.put_device(conn, 1, "ali-phone")
+
+    assert re.fullmatch("[a-z2-7]{26}", token)
+    assert token.encode() not in (tmp_path / "filterd.db").read_bytes()
+    assert [row.address for row in conn.execute(store.devices.select())] == [device_address(token)]
+
+
+def test_a_new_token_ends_the_one_before(conn, tmp_path):
+    before = devices.put_device(conn, 1, "ali-phone")
+    images = Images(conn, tmp_path)
+    after = devices.put_device(conn, 1, "ali-phone")
+
+    assert (images.subscriber_of(before), images.subscriber_of(after)) == (None, 1)
+    assert devices.device_names(conn, 1) == ["ali-phone"]
+
+
+@pytest.mark.parametrize("end", [devices.delete_device, lambda conn, number, _: store.delete_subscriber(conn, number)])
+def test_a_device_that_is_ended_or_whose_line_is_forgotten_is_nobodys(conn, tmp_path, end):
+    token = devices.put_device(conn, 1, "ali-phone")
+    images = Images(conn, tmp_path)
+    end(conn, 1, "ali-phone")
+
+    assert images.subscriber_of(token) is None
+    assert devices.device_names(conn, 1) == []
+    assert Images(conn, tmp_path).subscriber_of(token) is None
+
+
+def test_the_operators_put_leaves_devices_alone(conn, tmp_path):
+    token = devices.put_device(conn, 1, "ali-phone")
+    images = Images(conn, tmp_path)
+    store.put_subscriber(conn, Subscriber(1, "moved", (parse_prefix("192.0.2.9"),)))
+
+    assert images.subscriber_of(token) == 1
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "Ali", "a b", "a" * 33, "a.b", "a/b", "a\n"])
+def test_what_is_no_name_of_a_device_is_refused(conn, name):
+    with pytest.raises(BadSubscriber, match=r"^device: .*; no token made; "):
+        devices.put_device(conn, 1, name)
+
+
+def test_a_line_has_so_many_devices_and_may_renew_them_all(conn, monkeypatch):
+    monkeypatch.setattr(devices, "MAX_DEVICES", 2)
+    for name in ("a", "b", "a"):
+        devices.put_device(conn, 1, name)
+
+    with pytest.raises(BadSubscriber, match="one too many"):
+        devices.put_device(conn, 1, "c")
+    assert devices.put_device(conn, 2, "c")
+
+
+def test_nobody_has_no_device(conn):
+    with pytest.raises(NoSubscriber, match="subscriber 9: there is none"):
+        devices.put_device(conn, 9, "a")
+    with pytest.raises(NoSubscriber, match="subscriber 1: has no device 'a'"):
+        devices.delete_device(conn, 1, "a")
