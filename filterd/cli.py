@@ -30,6 +30,7 @@ COMMANDS = {
     "token": "make a token for the API, directly in the database",
     "orders": "the regulator's orders, over the API",
     "subscribers": "subscribers and their locks, over the API",
+    "devices": "tokens of subscribers' devices, over the API",
     "audit": "records of blocks, over the API",
     "lab": "the network-namespace laboratory",
     "bench": "measure this build on this box",

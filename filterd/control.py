@@ -13,7 +13,7 @@ meanwhile is right, too; a failure leaves what was in force and is told in every
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,21 +21,26 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from dns.zoneserver import ZoneServer
 from fastpath.name import to_text
 from fastpath.tables import TableSet
 from filterd.attribution import Attribution
 from filterd.compiling import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.config import BadConfig, Config, load
+from filterd.config.schema import ListEntry
 from filterd.explain import CHANNELS, decide_on_url, explain, explain_url
 from filterd.images import ImageStore
+from filterd.jobs import together
 from filterd.jsonlines import Message
 from filterd.listkeeper import ListKeeper, ListsFailed
 from filterd.lists import SETTLE_S
 from filterd.locking import LockKeeper
 from filterd.orderdelta import OrderDelta
 from filterd.workers import ask_status, tell_all, workers_of
+from filterd.zonekeeper import ZoneKeeper
 from mgmt.orders import find_orders, orders_revision
 from parental.database import reading
+from rules.canonical import canonical_wire
 from rules.category import category_name
 from rules.publish import Kind, read_manifest
 from rules.urls import read_address
@@ -52,6 +57,7 @@ class Control:
         self.config = config
         self.locks = locks
         self.lists = ListKeeper(config_file)
+        self.zones = ZoneKeeper()
         self.faults: dict[str, str] = {}
         self._config_file, self._engine = config_file, engine
         self._images = ImageStore(config.state_dir)
@@ -60,6 +66,8 @@ class Control:
         self._attribution: Attribution | None = None
         self._tables = TableSet()
         self.has_overgrown = asyncio.Event()  # the orders' delta: merge() has work
+        self.published = asyncio.Event()  # tables are others than when it was cleared
+        self.rpz: ZoneServer | None = None
 
     async def start(self) -> None:
         """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
@@ -91,19 +99,33 @@ class Control:
         settle_s  how long a file must have been left alone to be taken.   Raises CompileFailed, ListsFailed."""
         await self.lists.take(self.config, settle_s)
         await self._list_faults()  # what is new of them is logged
-        if self._orders is None or await asyncio.to_thread(inputs_of, self.config) != self._orders.compiled.inputs:
-            await self._compile()
+        async with self._compiling:  # what is being compiled now may be it
+            if self._orders is None or await asyncio.to_thread(inputs_of, self.config) != self._orders.compiled.inputs:
+                await self._compile_now()
 
     async def tend_lists(self) -> None:
         """Files that were dropped, and what was pulled.   Raises CompileFailed, ListsFailed."""
         await self.compile_if_changed(SETTLE_S)
 
     async def pull_lists(self) -> None:
-        """Ask the urls whose time has come, and put what they give in force.   Raises CompileFailed, ListsFailed."""
-        ids = await self.lists.due(self.config)
-        if ids:
-            await self.lists.pull(self.config, ids)
+        """Ask the urls and primaries whose time has come, and put what they give in force.
+
+        Raises CompileFailed, ListsFailed."""
+        await self.pull(await self.lists.due(self.config))
+
+    async def pull(self, ids: Collection[str]) -> None:
+        """Ask the urls or primaries of the lists `ids` now; the same."""
+        zones = [entry for entry in self.config.lists if entry.id in ids and entry.zone is not None]
+        are_done = await together(*map(self._refresh_zone, zones))
+        left = set(ids) - {entry.id for entry, is_done in zip(zones, are_done, strict=True) if is_done}
+        if left:
+            await self.lists.pull(self.config, list(left))
             await self.compile_if_changed(SETTLE_S)
+
+    def lists_of_zone(self, apex: bytes) -> list[str]:
+        """The lists that a zone is transferred to."""
+        zones = ((entry.id, entry.zone) for entry in self.config.lists if entry.zone is not None)
+        return [list_id for list_id, zone in zones if canonical_wire(zone) == apex]
 
     async def change_lists(self, request: Message) -> Message:
         """What a person wants of lists, in force when the reply comes."""
@@ -190,6 +212,7 @@ class Control:
                 for each in report["lists"]
             ],
             "faults": self.faults | await self._list_faults(),
+            "rpz": self.rpz.status() if self.rpz else {},
             "workers": await ask_status(self.config.run_dir, workers_of(self.config)),
         }
 
@@ -213,6 +236,11 @@ class Control:
                 return {"ok": False, "error": f"op is none of {known}"}
 
     @property
+    def tables(self) -> TableSet:
+        """What is in force."""
+        return self._tables
+
+    @property
     def generations(self) -> dict[str, tuple[int, int]]:
         """(base, delta) of each kind in force."""
         return self._tables.generations
@@ -232,22 +260,47 @@ class Control:
         except ValueError as reason:
             return {"ok": False, "error": str(reason)}
 
+    async def _refresh_zone(self, entry: ListEntry) -> bool:
+        """Put what is new of a zone in force at once, where it is little.   False: pull it."""
+        if self._orders is None:
+            return False
+        began = time.monotonic()
+        async with self.lists.zone_lock(entry):
+            news = await self.zones.ask(self.config, entry, self._orders)
+            if news is None:
+                return False
+            if news.differences:
+                async with self._publishing:  # a new base shortens the journal
+                    await asyncio.to_thread(self.zones.keep, self.config, entry, news)
+                    await self._publish(self._write_orders)
+                took_ms = (time.monotonic() - began) * 1000
+                log.info("list %s: serial %d in force, %.0f ms", entry.id, news.differences[-1].serial, took_ms)
+            await asyncio.to_thread(self.zones.confirm, self.config, entry, time.time())
+        if self._orders.is_overgrown:
+            self.has_overgrown.set()
+        return True
+
     async def _compile(self) -> None:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
         async with self._compiling:
-            log.info("compiling %d lists", len(self.config.lists))
-            niceness = WHILE_SERVING if self._orders else 0
-            compiled = await compile_base(self.config, self._config_file, niceness)
-            orders = await asyncio.to_thread(self._beside, compiled)
-            async with self._publishing:
-                await self._publish(partial(self._write, orders))
-            self.faults.pop("lists", None)
-            log.info(
-                "names %d in force: %d names, %.1f s",
-                compiled.generation,
-                compiled.report["names"],
-                compiled.report["seconds"],
-            )
+            await self._compile_now()
+
+    async def _compile_now(self) -> None:
+        """The same; the caller has the lock."""
+        log.info("compiling %d lists", len(self.config.lists))
+        niceness = WHILE_SERVING if self._orders else 0
+        compiled = await compile_base(self.config, self._config_file, niceness)
+        orders = await asyncio.to_thread(self._beside, compiled)
+        async with self._publishing:
+            await self._publish(partial(self._write, orders))
+            await asyncio.to_thread(self.zones.forget, self.config, orders)
+        self.faults.pop("lists", None)
+        log.info(
+            "names %d in force: %d names, %.1f s",
+            compiled.generation,
+            compiled.report["names"],
+            compiled.report["seconds"],
+        )
 
     async def _publish(self, *writers: Callable[[], None]) -> dict[str, tuple[str | None, float]]:
         """Write images, then tell the workers: worker → (why it refused, ms)."""
@@ -255,6 +308,7 @@ class Control:
             await asyncio.to_thread(write)
         known = [*self._tables.images, *(self._orders.base.images if self._orders else ())]
         self._tables = await asyncio.to_thread(self._images.open_tables, known)
+        self.published.set()
         began = time.monotonic()
         told = await tell_all(self.config.run_dir, self._images.manifest, workers_of(self.config))
         for worker, refusal in told.items():
@@ -265,6 +319,7 @@ class Control:
     def _write(self, orders: OrderDelta) -> None:
         with reading(self._engine) as conn:
             orders.catch_up(conn)
+        self.zones.catch_up(self.config, orders)
         self._images.publish_orders(orders)
         if orders is not self._orders:
             self._orders, self._attribution = orders, self._images.open_attribution(orders.compiled)

@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fastpath.dnsmsg import query
 from fastpath.flow import Stream
 from fastpath.http1 import request_head
 from fastpath.name import from_host, to_text
 from fastpath.packet import Packet, packet
+from fastpath.question import query
 from fastpath.tables import TableSet
 from fastpath.tls import client_hello
 from fastpath.url import host_text, join

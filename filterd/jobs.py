@@ -6,7 +6,10 @@ Invariant: a job ends with its coroutine, at the latest.
 import asyncio
 import contextlib
 import sys
-from typing import NamedTuple
+from collections.abc import Awaitable
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Ended(NamedTuple):
@@ -14,6 +17,16 @@ class Ended(NamedTuple):
 
     exit_code: int  # negative: the signal that killed it
     told: str  # what it said on stderr
+
+
+async def together(*works: Awaitable[T]) -> list[T]:
+    """What all of them give, once all have ended; raises what the first one of them raised."""
+    found: list[T] = []
+    for each in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(each, BaseException):
+            raise each
+        found.append(each)
+    return found
 
 
 async def run_job(arguments: list[str], niceness: int, timeout_s: float | None = None) -> Ended:

@@ -1,10 +1,11 @@
-"""The kernel's part of the gate: nftables, the NFQUEUE rule, locked subscribers, the redirect of foreign DNS.
+"""The kernel's part of the gate and the DNS front: nftables, the NFQUEUE rule, locked subscribers, foreign DNS.
 
     forward -160  locked? → reject · decided? → accept, reject · ISN of the SYN/ACK → ct mark
                   client's payload → meta mark 0x80
     forward -150  (iptables, mangle) meta mark 0x80 → NFQUEUE; nft has no `queue` statement on every kernel
     forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
-    prerouting    (nat) subscribers' DNS to anybody → this box
+    prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
+    prerouting -300, output -300   queries to this box, and their answers: not tracked
 
 *Invariants*
 - The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
@@ -81,7 +82,7 @@ table inet filterd {
     ip daddr @locked4 ip saddr != @open4 goto locked_to
     ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
     udp dport @refused_udp reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
-    ct state invalid drop
+%(dot)s    ct state invalid drop
     ct mark & 0xff vmap { 1 : accept, 2 : goto blocked, 5 : goto answered }
     ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
@@ -107,7 +108,25 @@ table inet filterd {
       0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered
     }
   }
-%(dns)s}
+%(dns)s%(untracked)s}
+"""
+# A phone that finds no DNS over TLS there asks in the clear, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
+_DOT = """\
+    tcp dport 853 ip saddr @subscribers4 reject with tcp reset
+    tcp dport 853 ip6 saddr @subscribers6 reject with tcp reset
+    udp dport 853 ip saddr @subscribers4 reject with icmpx port-unreachable
+    udp dport 853 ip6 saddr @subscribers6 reject with icmpx port-unreachable
+"""
+_UNTRACKED = """
+  set untracked { type inet_service; %(ports)s }
+  chain untracked_queries {
+    type filter hook prerouting priority raw; policy accept;
+    udp dport @untracked fib daddr type local notrack
+  }
+  chain untracked_answers {
+    type filter hook output priority raw; policy accept;
+    udp sport @untracked fib saddr type local notrack
+  }
 """
 _DNS = """
   chain to_resolver {
@@ -135,8 +154,11 @@ class Done:
 class Rules:
     """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
 
-    ports         TCP ports that the gate looks at
-    refused_udp   UDP ports that nothing is let through to"""
+    ports             TCP ports that the gate looks at
+    refused_udp       UDP ports that nothing is let through to
+    untracked         UDP ports of this box that are asked so often that tracking each query would fill the table;
+                      never dns_port: what is redirected must find its way back
+    is_dot_refused    subscribers reach no other resolver over TLS or QUIC"""
 
     ports: tuple[int, ...] = ()
     refused_udp: tuple[int, ...] = ()
@@ -147,6 +169,8 @@ class Rules:
     subscribers: tuple[Network, ...] = ()
     subscriber_interfaces: tuple[str, ...] = ()
     dns_port: int | None = None
+    untracked: tuple[int, ...] = ()
+    is_dot_refused: bool = False
 
 
 class Kernel:
@@ -207,6 +231,8 @@ class Kernel:
 def rules_of_config(config: Config) -> Rules:
     """What the configuration asks the kernel for.   Whose DNS is redirected comes later, by set_subscribers()."""
     gate, splash = config.gate, config.splash
+    dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
+    asked = {each.port for each in config.dns.listen} if config.dns.workers else set()
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
         ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if gate.workers else (),
@@ -215,7 +241,9 @@ def rules_of_config(config: Config) -> Rules:
         n_queues=gate.workers,
         is_open_when_dead=gate.when_dead == "open",
         always_open=tuple(_network(place) for place in places),
-        dns_port=config.dns.listen[0].port if config.dns.redirect_foreign and config.dns.workers else None,
+        dns_port=dns_port,
+        untracked=tuple(sorted(asked - {dns_port})),
+        is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0,
     )
 
 
@@ -234,7 +262,9 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
         "open4": _elements(_of_version(4, rules.always_open)),
         "open6": _elements(_of_version(6, rules.always_open)),
+        "dot": _DOT if rules.is_dot_refused else "",
         "dns": dns,
+        "untracked": _UNTRACKED % {"ports": _elements(rules.untracked)} if rules.untracked else "",
     }
 
 

@@ -9,13 +9,14 @@ list that one version and no other list anything; what is wrong is logged once w
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.jobs import run_job
+from filterd.jobs import run_job, together
 from filterd.jsonlines import Message
 from filterd.lists import due, faults_of, note_failure, refuse_waiting, waiting
 from filterd.sources import shelf_of
@@ -40,22 +41,25 @@ class ListKeeper:
     def __init__(self, config_file: Path, clock: Clock = time.time) -> None:
         self._config_file, self._clock = config_file, clock
         self._pulling, self._taking = asyncio.Lock(), asyncio.Lock()
+        self._zone_locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._told: dict[str, str] = {}
 
     async def due(self, config: Config) -> list[str]:
-        """The lists whose url is to be asked now."""
+        """The lists whose url or primaries are to be asked now."""
         return await asyncio.to_thread(due, config, self._clock())
 
     async def pull(self, config: Config, ids: list[str]) -> None:
-        """Ask the urls of the lists `ids`; whatever comes of it is in their state."""
-        chosen = [entry for entry in config.lists if entry.id in ids and entry.url is not None]
-        if not chosen:
-            return
-        async with self._pulling:
-            began_s = self._clock()
-            failure = await self._run("pull", chosen, max(entry.timeout for entry in chosen) + PULL_MORE_S)
-            for entry in chosen if failure else ():
-                note_failure(config, entry, f"the pull ended early ({failure})", began_s)
+        """Ask the urls and primaries of the lists `ids`; whatever comes of it is in their state.
+
+        A zone is a job of its own: it may take long, and nobody waits for it but its list."""
+        urls = [entry for entry in config.lists if entry.id in ids and entry.url is not None]
+        zones = [entry for entry in config.lists if entry.id in ids and entry.zone is not None]
+        works = [self._pull(config, [entry], self.zone_lock(entry)) for entry in zones]
+        await together(*works, *([self._pull(config, urls, self._pulling)] if urls else []))
+
+    def zone_lock(self, entry: ListEntry) -> asyncio.Lock:
+        """One transfer of a zone at a time."""
+        return self._zone_locks[entry.id]
 
     async def take(self, config: Config, settle_s: float) -> None:
         """Take in what waits.   settle_s: see filterd.lists.waiting.   Raises ListsFailed."""
@@ -97,6 +101,13 @@ class ListKeeper:
         return self._change(config, chosen[0], request)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    async def _pull(self, config: Config, chosen: list[ListEntry], lock: asyncio.Lock) -> None:
+        async with lock:
+            began_s = self._clock()
+            failure = await self._run("pull", chosen, max(entry.timeout for entry in chosen) + PULL_MORE_S)
+            for entry in chosen if failure else ():
+                note_failure(config, entry, f"the pull ended early ({failure})", began_s)
 
     def _change(self, config: Config, entry: ListEntry, request: Message) -> Message:
         by, version = str(request.get("by", "somebody"))[:80], str(request.get("version", ""))

@@ -1,6 +1,7 @@
 """The lists of a configuration and their copies in STATE/lists: what is due, what waits, taking in, what is wrong.
 
     url ── pull ──┐
+    zone ─ pull ──┤
     file, seed ───┴─→ waiting → take: read whole, judged → good | held | refused      (rules.keeping, rules.judging)
 
 Invariants: whatever a source gives, the last good copy stays until a better one is judged good; one list's fault never
@@ -18,11 +19,13 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.sources import described, reading_of, shelf_of
+from filterd.zones import has_long_journal, merge_journal, wait_of, zone_timers
 from rules.errors import BadList
 from rules.fetch import FetchFailed, Remote, fetch, shown
 from rules.judging import Examined, Judgement, Limits, Verdict, examine, judge
 from rules.keeping import Failure, Kept, Shelf, Validators, Version, accepted, arrived, held_back, refused
 from rules.source import Source
+from rules.zone import ZoneTimers
 
 SETTLE_S = 5.0  # a file that was written to less than this ago may be half copied
 RETRY_S = 60.0  # the shortest wait after a pull that failed; else a tenth of `every`
@@ -32,30 +35,43 @@ COPY_OCTETS = 1 << 20
 log = logging.getLogger("filterd.lists")
 
 
-def is_due(entry: ListEntry, kept: Kept, now_s: float) -> bool:
-    """Whether it is time to ask a list's url; each box at a moment of its own."""
-    if entry.url is None:
+def is_due(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> bool:
+    """Whether it is time to ask a list's url, or its primaries; each box at a moment of its own.
+
+    timers  of a zone's copy"""
+    if entry.file is not None:
         return False
     wait_s = float(entry.every) if kept.failed is None else max(RETRY_S, entry.every / 10)
+    if entry.zone is not None:
+        wait_s = wait_of(entry, timers, has_failed=kept.failed is not None)
     share = hashlib.sha256(f"{entry.id} {kept.asked_s!r}".encode()).digest()[0] / 255
     return not 0 <= now_s - kept.asked_s < wait_s * (0.9 + 0.2 * share)  # a clock that was set back: ask
 
 
 def due(config: Config, now_s: float) -> list[str]:
-    """The lists whose url is to be asked now."""
-    return [entry.id for entry in config.lists if is_due(entry, _kept(config, entry), now_s)]
+    """The lists whose url or primaries are to be asked now."""
+    known = ((entry, _kept(config, entry)) for entry in config.lists)
+    return [entry.id for entry, kept in known if is_due(entry, kept, now_s, zone_timers(config, entry, kept))]
 
 
 def waiting(config: Config, now_s: float, settle_s: float) -> list[str]:
     """The lists that have something to be taken in.
 
     settle_s  how long a file must have been left alone; 0 where the operator says that it is whole"""
-    return [entry.id for entry in config.lists if _has_news(entry, _kept(config, entry), now_s, settle_s)]
+    known = ((entry, _kept(config, entry)) for entry in config.lists)
+    return [
+        entry.id
+        for entry, kept in known
+        if _has_news(entry, kept, now_s, settle_s) or has_long_journal(config, entry, kept, now_s)
+    ]
 
 
 async def pull_list(config: Config, entry: ListEntry, now_s: float) -> None:
-    """Ask a list's url; what it gives waits."""
+    """Ask a list's url, or its primaries; what it gives waits."""
     shelf, reading, url = shelf_of(config, entry), reading_of(entry), entry.url or ""
+    if entry.zone is not None:
+        await _pull_zone(config, entry, now_s)
+        return
     kept = shelf.kept()
     known = kept.validators if kept.validators and (kept.validators.url, kept.validators.reading) == (
         url, reading) else None  # fmt: skip
@@ -108,7 +124,8 @@ def faults_of(config: Config, now_s: float) -> dict[str, str]:
     found = {}
     for entry in config.lists:
         try:
-            said = "; ".join(list_faults(entry, shelf_of(config, entry).kept(), now_s))
+            kept = shelf_of(config, entry).kept()
+            said = "; ".join(list_faults(entry, kept, now_s, zone_timers(config, entry, kept)))
         except ValueError as reason:
             said = str(reason)
         if said:
@@ -116,8 +133,8 @@ def faults_of(config: Config, now_s: float) -> dict[str, str]:
     return found
 
 
-def list_faults(entry: ListEntry, kept: Kept, now_s: float) -> Iterator[str]:
-    """The faults of one list."""
+def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> Iterator[str]:
+    """The faults of one list.   timers  of a zone's copy"""
     good = kept.good
     stays = f"the last good version, of {instant(good.fetched_s)}, stays" if good else "nothing of it is in force"
     if entry.file is not None and _mark(entry.file) is None:
@@ -131,17 +148,19 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float) -> Iterator[str]:
         why = f"the version of {instant(kept.held.fetched_s)} is held: {kept.held_why}"
         yield f"{why}; {stays}; look at it with filterd lists diff {entry.id}, then filterd lists approve {entry.id}"
     age_s = now_s - kept.confirmed_s
-    if good is not None and age_s > (longest := max_age_s(entry)):
+    if good is not None and age_s > (longest := max_age_s(entry, timers)):
         yield f"stale: not confirmed by its source for {age_s / 3600:.1f} h, at most {longest / 3600:.1f} h; look at it"
     if good is None and entry.file is None and kept.failed is None and kept.refused is None:
         yield "not pulled yet; nothing of it is in force"
 
 
-def max_age_s(entry: ListEntry) -> float:
-    """After how long without a word of its source a list is stale."""
+def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
+    """After how long without a word of its source a list is stale.   timers  of a zone's copy"""
     if entry.max_age is not None:
         return float(entry.max_age)
-    return 3.0 * entry.every if entry.url is not None else float("inf")
+    if timers is not None:
+        return float(timers.expire_s)
+    return 3.0 * entry.every if entry.file is None else float("inf")
 
 
 def instant(at_s: float) -> str:
@@ -188,7 +207,7 @@ def _files_of(path: Path) -> list[Path]:
 
 def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     shelf, source = shelf_of(config, entry), described(config, entry)
-    kept = _bring(entry, shelf, now_s)
+    kept = _bring(config, entry, shelf, now_s)
     version = kept.waiting
     if version is None:
         return
@@ -202,12 +221,14 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     )  # fmt: skip
 
 
-def _bring(entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:
+def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:
     """Bring what the box itself has: a file that was dropped, a seed, the good copy where it is to be read anew."""
     kept, mark = shelf.kept(), _mark(entry.file)
     if entry.file is not None and mark is not None and mark != kept.seen:
         kept = _copy_in(shelf, entry.file, reading_of(entry), mark, now_s)
     candidate = _candidate(entry, kept) if kept.waiting is None else None
+    if candidate is None and has_long_journal(config, entry, kept, now_s):
+        return merge_journal(config, entry, kept, now_s)
     if candidate is None:
         return kept
     if not candidate.is_seed or shelf.copy(candidate).exists():
@@ -296,6 +317,16 @@ def _step(judgement: Judgement) -> Callable[..., Kept]:
 def _remote(entry: ListEntry) -> Remote:
     certificate, key = entry.client_certificate, entry.client_key
     return Remote(entry.url or "", entry.ca, certificate, key, entry.max_octets, float(entry.timeout))
+
+
+async def _pull_zone(config: Config, entry: ListEntry, now_s: float) -> None:
+    from dns.errors import TransferFailed  # late, both: they bring the DNS front, which most commands do without
+    from filterd.zonepull import pull_zone
+
+    try:
+        await pull_zone(config, entry, now_s)
+    except TransferFailed as reason:
+        shelf_of(config, entry).change(partial(_failed, why=f"zone {entry.zone}: {reason}", now_s=now_s))
 
 
 def _failed(kept: Kept, why: str, now_s: float) -> Kept:

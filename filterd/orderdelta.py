@@ -1,7 +1,8 @@
-"""The orders over the API beside a base: which names and URLs they now leave other than the base has them.
+"""What has changed since a base was compiled: the orders over the API, and the zones that are transferred.
 
 A base holds the orders as they stood when it was compiled (filterd.compiling); what came and went since is the delta.
 All of it is kept in memory, so one more order costs a look at the names that it touches, however many are in force.
+What a zone has changed is put here by filterd.zonedelta.
 
 Invariants: base and delta together hold exactly the orders that the database has in force, whatever the base holds;
 a failure to write changes nothing here that the next delta would not hold.
@@ -18,14 +19,14 @@ from filterd.compiling import Compiled, order_rule
 from filterd.sources import ORDERS_LIST
 from mgmt.order import is_url
 from mgmt.orders import Live, live_entries, live_entries_of, names_changed_since, orders_revision
-from rules.delta import BaseEntries, Changed, Entry, put_entries, write_delta, write_url_delta
+from rules.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 
 # Every delta is written whole and checked by each worker: 10,000 names take 50 ms, half of what an order may take.
 MERGE_NAMES = 10_000
 
 
 class OrderDelta:
-    """What the orders make of names and URLs, beyond one base.
+    """What orders and zones make of names and URLs, beyond one base.
 
     base  its tables, open;  conn  one transaction, in which all orders are read.   Raises ValueError for a base that
     has no list of orders."""
@@ -35,6 +36,8 @@ class OrderDelta:
         self._number = base.list_ids.index(ORDERS_LIST)
         self._names: Changed = {}
         self._urls: Changed = {}
+        self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
+        self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
         self._revision = compiled.orders_revision
         absent = {live.wire for live in live_entries(conn) if self._is_absent(live)}
         # What the base could have held and does not, a rail has refused: another compilation would refuse it again.
@@ -56,6 +59,16 @@ class OrderDelta:
     def is_overgrown(self) -> bool:
         """Whether it is time for a base that includes the orders."""
         return self.n_names - self._n_refused > MERGE_NAMES
+
+    def file_of(self, list_id: str) -> str | None:
+        """The copy of a list that the base was made of; None: it holds none."""
+        return self._files.get(list_id) if list_id in self.base.list_ids else None
+
+    def put(self, list_id: str, wire: bytes, mode: int, said: tuple[int, bytes] | None) -> None:
+        """Let a list of the base say (action, data), or nothing, of a name in one mode."""
+        number = self.base.list_ids.index(list_id)
+        entry = None if said is None else Entry(number, mode, said[0], 0, said[1])
+        put_mode(self._names, self.base.base_entries, wire, number, mode, entry)
 
     def catch_up(self, conn: Connection) -> None:
         """Take over what orders have changed.   conn: one transaction."""

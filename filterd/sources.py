@@ -77,7 +77,8 @@ def _describe(config: Config, entry: ListEntry, reading: str) -> Source:
         "action": entry.action or (None if entry.tier == "security" else _default_action(config)),
         "allow_public_suffix": "yes" if entry.allow_public_suffix else None,
     }
-    return describe_source(entry.id, None, {key: value for key, value in said.items() if value is not None})
+    source = describe_source(entry.id, None, {key: value for key, value in said.items() if value is not None})
+    return replace(source, is_zone=entry.zone is not None)
 
 
 def _default_action(config: Config) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from aiohttp import web
 from sqlalchemy import Engine
 
-from mgmt.api import audit, orders, status, subscribers
+from mgmt.api import audit, devices, orders, status, subscribers
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control import Control
@@ -21,7 +21,7 @@ from parental.database import metadata, writing
 from rules.protected import Protected
 from rules.suffixes import public_suffixes
 
-ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *audit.ROUTES, *status.ROUTES)
+ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *devices.ROUTES, *audit.ROUTES, *status.ROUTES)
 
 
 def create_app(settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now) -> web.Application:

@@ -34,6 +34,7 @@ class Settings:
 
     csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records nobody
     has_tls         whether browsers reach the API and the parent's page by https
+    dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
     helplines       of the help strip of every page"""
 
@@ -44,6 +45,7 @@ class Settings:
     first_language: str = "ur"
     has_tls: bool = False
     has_gate: bool = True
+    dns_name: str | None = None
     protected_names: tuple[str, ...] = ()
     helplines: tuple[Helpline, ...] = HELPLINES
     report_url: str | None = "complaint.fia.gov.pk"

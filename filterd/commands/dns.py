@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import ipaddress
+import secrets
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from filterd.errors import Missing, WrongUse
 
 if TYPE_CHECKING:
     from dns.answers import AnswerPolicy, Splash
-    from dns.upstreams import Endpoint
+    from dns.resolverplan import ResolverPlan
+    from dns.upstreams import Endpoint, Upstream
 
 EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list adult.txt,category=adult"
 
@@ -20,13 +22,23 @@ EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list a
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", action="append", required=True, metavar="ADDR:PORT", help="again for more")
     parser.add_argument(
-        "--upstream", action="append", required=True, metavar="ADDR:PORT", help="again for more; the first that answers"
+        "--upstream",
+        action="append",
+        required=True,
+        metavar="ADDR:PORT",
+        help="again for more; the first that answers; tls://ADDR:PORT#NAME: over TLS",
+    )
+    parser.add_argument(
+        "--upstream-ca", type=Path, metavar="FILE", help="certificates to trust of those; default: as this system does"
     )
     parser.add_argument(
         "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="again for more, first named first"
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="loops on the same endpoints; default 1")
+    parser.add_argument(
+        "--cache", default="64MiB", metavar="SIZE", help="memory for answers at each loop; 0: none; default 64MiB"
+    )
     parser.add_argument(
         "--splash4", metavar="ADDR", help="where the splash page is; without one, splash is answered NXDOMAIN"
     )
@@ -35,22 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from dns.answers import AnswerPolicy
-    from dns.errors import UpstreamIsOurselves
-    from dns.upstreams import parse_endpoint
+    from dns.errors import BadCertificate, UpstreamIsOurselves
+    from dns.upstreams import parse_endpoint, parse_upstream
     from filterd.logs import start_logging
 
     try:
         listen = [parse_endpoint(text) for text in args.listen]
-        upstreams = [parse_endpoint(text) for text in args.upstream]
+        upstreams = [parse_upstream(text) for text in args.upstream]
         answers = AnswerPolicy(_splash(args.splash4, args.splash6))
+        resolver = _resolver(args.cache, args.upstream_ca)
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     if not 1 <= args.workers <= 128:
         raise WrongUse(f"--workers {args.workers}: write 1 to 128")
     start_logging("dns")
     try:
-        return asyncio.run(_serve(args, listen, upstreams, answers))
-    except UpstreamIsOurselves as reason:
+        return asyncio.run(_serve(args, listen, upstreams, answers, resolver))
+    except (BadCertificate, UpstreamIsOurselves) as reason:
         raise WrongUse(str(reason)) from reason
     except OSError as reason:
         why = getattr(reason, "__notes__", ["look at the addresses"])[0]
@@ -58,7 +71,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(
-    args: argparse.Namespace, listen: list["Endpoint"], upstreams: list["Endpoint"], answers: "AnswerPolicy"
+    args: argparse.Namespace,
+    listen: list["Endpoint"],
+    upstreams: list["Upstream"],
+    answers: "AnswerPolicy",
+    resolver: "ResolverPlan",
 ) -> int:
     from dns.front import serve
     from filterd.life import stop_requested
@@ -66,7 +83,7 @@ async def _serve(
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))
-        work = serve(listen, upstreams, tables, answers, args.workers, Path(folder))
+        work = serve(listen, upstreams, tables, answers, args.workers, Path(folder), resolver)
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         serving = asyncio.ensure_future(work)  # noqa: TID251
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
@@ -82,3 +99,20 @@ def _splash(v4: str | None, v6: str | None) -> "Splash":
     from dns.answers import Splash
 
     return Splash(ipaddress.IPv4Address(v4) if v4 else None, ipaddress.IPv6Address(v6) if v6 else None)
+
+
+def _resolver(cache: str, upstream_ca: Path | None) -> "ResolverPlan":
+    """Raises ValueError for what is no size."""
+    from dns.resolverplan import ResolverPlan
+    from dns.special import special_names
+    from filterd.config import kinds
+
+    if upstream_ca is not None and not upstream_ca.is_file():
+        raise ValueError(f"--upstream-ca {upstream_ca}: no such file; not served; write a file of PEM certificates")
+
+    return ResolverPlan(
+        kinds.cache(cache),
+        cookie_master=secrets.token_bytes(16),
+        specials=special_names(),
+        upstream_ca=upstream_ca,
+    )

@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from filterd.nameguard import claims_text, foreign_claims
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
+MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
 class Finding(NamedTuple):
@@ -62,9 +64,19 @@ def _box() -> Iterator[Finding]:
 
 
 def _needs(config: Config) -> Iterator[Finding]:
-    for kind, endpoints in (("dns", config.dns.listen), ("splash", config.splash.listen), ("api", config.api.listen)):
+    for kind, endpoints in (
+        ("dns", config.dns.listen),
+        ("dns over tls", config.dns.tls.listen),
+        ("dns over https", config.dns.https.listen),
+        ("splash", config.splash.listen),
+        ("api", config.api.listen),
+    ):
         for endpoint in endpoints:
             yield _port(kind, endpoint.address, endpoint.port)
+    if config.dns.tls.certificate is not None and config.dns.tls.key is not None:
+        yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
+    if config.dns.proxies:
+        yield _proxies(config.dns.proxies)
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
     free_mib = shutil.disk_usage(folder).free >> 20
     # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
@@ -72,6 +84,24 @@ def _needs(config: Config) -> Iterator[Finding]:
     for entry in config.lists:
         if entry.file is not None:
             yield Finding(f"list {entry.id}", str(entry.file), "" if entry.file.exists() else "put the file there")
+
+
+def _certificate(certificate: Path, key: Path) -> Finding:
+    from dns.errors import BadCertificate
+    from dns.tls import Certificates
+
+    try:
+        Certificates(certificate, key, lambda _: True)
+    except BadCertificate as reason:
+        found, cure = str(reason).split("; not used; ")
+        return Finding("dns certificate", found, cure)
+    return Finding("dns certificate", f"{certificate} and its key fit", "")
+
+
+def _proxies(prefixes: Sequence[str]) -> Finding:
+    wide = [prefix for prefix in prefixes if ip_network(prefix).num_addresses > MOST_PROXIES]
+    cure = "name the proxies alone: whoever sends from there is believed, and UDP's addresses are easily forged"
+    return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
 
 
 def _capabilities() -> Finding:

@@ -23,6 +23,7 @@ from filterd.errors import Missing, Refused, WrongUse
 from filterd.jsonlines import Message, NoAnswer, ask_blocking
 from filterd.lists import instant, list_faults, max_age_s, pull_list, take
 from filterd.sources import described, shelf_of, source_of
+from filterd.zones import newest_of, zone_timers
 from rules.diff import Change, iter_changes
 from rules.errors import BadList, BadSource
 from rules.export import export_source
@@ -32,6 +33,7 @@ from rules.reading import read_source
 from rules.rule import Rule
 from rules.suffixes import public_suffixes
 from rules.whole import writing_whole
+from rules.zone import ZoneTimers
 
 EXAMPLE = """filterd lists list
 filterd lists diff pta
@@ -108,7 +110,7 @@ async def _pull(config: Config, entries: list[ListEntry]) -> None:
 
     async with asyncio.TaskGroup() as group:
         for entry in entries:
-            if entry.url is not None:
+            if entry.file is None:
                 group.create_task(pull(entry))
 
 
@@ -147,13 +149,16 @@ def _list(config: Config, entries: list[ListEntry], is_json: bool) -> int:
             kept = shelf_of(config, entry).kept()
         except ValueError as reason:
             raise Refused(str(reason)) from reason
-        said = _as_json(entry, kept, time.time())
+        said = _as_json(entry, kept, zone_timers(config, entry, kept), time.time())
+        if entry.zone is not None:
+            newest = newest_of(config, entry, kept)
+            said["serial"] = newest and newest.serial
         is_all_well &= not said["faults"]
         print(json.dumps(said) if is_json else "\n".join(_lines(entry, kept, said)))
     return 0 if is_all_well else 1
 
 
-def _as_json(entry: ListEntry, kept: Kept, now_s: float) -> dict[str, Any]:
+def _as_json(entry: ListEntry, kept: Kept, timers: ZoneTimers | None, now_s: float) -> dict[str, Any]:
     age_s = now_s - kept.confirmed_s if kept.good else None
     return {
         "list": entry.id,
@@ -164,8 +169,8 @@ def _as_json(entry: ListEntry, kept: Kept, now_s: float) -> dict[str, Any]:
         "failed": kept.failed and {"why": kept.failed.why, "times": kept.failed.times},
         "asked_at": instant(kept.asked_s) if kept.asked_s else None,
         "confirmed_age_s": age_s and round(age_s),
-        "stale": age_s is not None and age_s > max_age_s(entry),
-        "faults": list(list_faults(entry, kept, now_s)),
+        "stale": age_s is not None and age_s > max_age_s(entry, timers),
+        "faults": list(list_faults(entry, kept, now_s, timers)),
     }
 
 
@@ -186,6 +191,8 @@ def _version(version: Version | None) -> dict[str, Any] | None:
 def _lines(entry: ListEntry, kept: Kept, said: dict[str, Any]) -> Iterator[str]:
     good = kept.good
     yield f"{entry.id}: " + (_line(good) if good else "no good version yet")
+    if said.get("serial") is not None:
+        yield f"  newest serial: {said['serial']}"
     yield from (f"  before: {_line(each)}" for each in kept.older)
     yield from (f"  {fault}" for fault in said["faults"])
 

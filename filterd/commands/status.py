@@ -56,6 +56,11 @@ def _print(found: dict[str, Any]) -> None:
         print(f"images {kind}: generation {base}/{delta}" + (f", {age_s:.0f} s old" if age_s is not None else ""))
     for each in found.get("lists", []):
         print(f"list {each['id']}: {each['rules']} rules, {each['skipped']} lines not enforced")
+    for each in found.get("rpz", {}).get("zones", []):
+        left_out = sum(each["unpublished"].values())
+        print(f"zone {each['zone']}: serial {each['serial']}, {each['records']} records, {left_out} left out")
+    if found.get("rpz"):
+        print(f"zones: {found['rpz']['refused']} requests refused")
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         print(f"worker {worker['name']}: pid {worker.get('pid', '-')} names {_names(worker)} {shown}")

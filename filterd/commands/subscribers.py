@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="closed for this line; again for more",
     )
+    put.add_argument("--safe-search", choices=("off", "moderate", "strict"), help="as before where it is not said")
+    put.add_argument("--canaries", choices=("off", "on"), help="keep devices with this resolver; likewise")
     listed = verbs.add_parser("list", help="every line")
     others = {
         "show": verbs.add_parser("show", help="one line"),
@@ -46,9 +48,7 @@ def run(args: argparse.Namespace) -> int:
     path = f"/v1/subscribers/{args.id}"
     match args.verb:
         case "put":
-            found = call(
-                args, "PUT", path, {"label": args.label, "prefixes": args.prefixes, "categories": args.categories}
-            )
+            found = call(args, "PUT", path, _said(args))
         case "show":
             found = call(args, "GET", path)
         case "pause":
@@ -59,6 +59,15 @@ def run(args: argparse.Namespace) -> int:
             found = call(args, "DELETE", path)
     _show(args, found)
     return 0
+
+
+def _said(args: argparse.Namespace) -> dict[str, Any]:
+    said: dict[str, Any] = {"label": args.label, "prefixes": args.prefixes, "categories": args.categories}
+    if args.safe_search:
+        said["safe_search"] = args.safe_search
+    if args.canaries:
+        said["canaries"] = args.canaries == "on"
+    return said
 
 
 def _list(args: argparse.Namespace) -> None:

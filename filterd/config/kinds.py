@@ -18,6 +18,7 @@ from rules.category import NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/layout.pxd)
+TLS_SCHEME = "tls://"
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -43,6 +44,17 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsEndpoint(Endpoint):
+    """An address and a port where TLS is spoken.   name: what the certificate names; empty: the address"""
+
+    name: str = ""
+
+    def __str__(self) -> str:
+        # Endpoint's own by name: slots=True makes a new class, which super() without arguments does not know.
+        return f"{TLS_SCHEME}{Endpoint.__str__(self)}{'#' if self.name else ''}{self.name}"
 
 
 class Seconds(int):
@@ -122,6 +134,13 @@ def octets(lowest: int, highest: int) -> Kind:
     return parse
 
 
+def cache(value: str) -> Octets:
+    """Memory for a cache: a size, or 0 for none.   4 MiB: what one large answer takes stays a small part of it."""
+    if value == "0":
+        return Octets(0)
+    return Octets(_measured(value, UNITS_OCTETS, Octets(4 << 20), Octets(32 << 30), "a size"))
+
+
 def truth(value: str) -> bool:
     if value not in ("true", "false"):
         raise Unfit(f"{quoted(value)} is neither true nor false", "write true or false")
@@ -149,6 +168,15 @@ def endpoint(value: str) -> Endpoint:
     if (parsed.version == 6) != bool(found[1]):
         raise Unfit(f"{quoted(value)} is not an address and a port", wanted)
     return Endpoint(str(parsed), number)
+
+
+def upstream(value: str) -> Endpoint:
+    """A resolver: ADDRESS:PORT, or tls://ADDRESS:PORT#NAME for TLS."""
+    if not value.startswith(TLS_SCHEME):
+        return endpoint(value)
+    at, hash_sign, name = value.removeprefix(TLS_SCHEME).partition("#")
+    plain = endpoint(at)
+    return TlsEndpoint(plain.address, plain.port, host(name) if hash_sign else "")
 
 
 def address4(value: str) -> str:

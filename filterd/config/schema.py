@@ -13,15 +13,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filterd.config import kinds
-from filterd.config.kinds import Endpoint, Kind, Octets, Seconds
+from filterd.config.kinds import Endpoint, Kind, Octets, Seconds, TlsEndpoint, nearest
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 MAX_LISTS = 128  # two 64-bit words of mask in an image
 MAX_ITEMS = 1000  # of any other sequence: listeners, names, addresses
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
+# Who may ask where nothing else is said: this box, private and shared addresses (RFC 1918, 6598, 4193), the link.
+OWN_PREFIXES = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+)
+MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.reading takes of one file
+MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
+OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.sources
 
 
 class Spec(NamedTuple):
@@ -60,14 +75,57 @@ class Isp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsTls:
+    """DNS over TLS, and the certificate of DNS over HTTPS."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    certificate: Path | None = one(kinds.path, default=None)
+    key: Path | None = one(kinds.path, default=None)
+    name: str | None = one(kinds.host, default=None)
+    """What the certificate is for; a device's token is a label before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsHttps:
+    """DNS over HTTPS, at the path /dns-query."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dns:
     """The DNS front."""
 
     listen: tuple[Endpoint, ...] = many(kinds.endpoint, 1, default=(Endpoint("0.0.0.0", 53), Endpoint("::", 53)))
-    upstreams: tuple[Endpoint, ...] = many(kinds.endpoint, 1)
+    upstreams: tuple[Endpoint, ...] = many(kinds.upstream, 1)
+    """ADDRESS:PORT, or tls://ADDRESS:PORT#NAME: over TLS, with a certificate for NAME, or left out, for the address."""
+    upstream_ca: Path | None = one(kinds.path, default=None)
+    """Certificates to trust of upstreams over TLS; None: those that the system trusts."""
     workers: int = one(kinds.whole_number(0, MAX_WORKERS), default=1)
+    cache: Octets = one(kinds.cache, default=Octets(64 << 20))
+    """Of memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
+    clients: tuple[str, ...] = many(kinds.prefix, 1, default=OWN_PREFIXES)
+    """Who may ask; everybody else is refused, with EDE 18.   Written, it replaces the default as a whole."""
+    queries_per_second: int = one(kinds.whole_number(0, MAX_RATE), default=0)
+    """Of one client, an IPv4 address or an IPv6 /56, at each worker; 0: as many as it likes."""
+    burst: int = one(kinds.whole_number(1, MAX_RATE), default=1000)
+    """Queries that a client may have at once before its rate counts."""
+    large_answers_per_second: int = one(kinds.whole_number(0, MAX_RATE), default=20)
+    """How often one client gets the same answer of more than 512 octets over UDP without a cookie; 0: always."""
+    forwarders: tuple[str, ...] = many(kinds.prefix, default=())
+    """Resolvers of households or hotels before us: which device asks, they say in an EDNS option, and are believed."""
     redirect_foreign: bool = one(kinds.truth, default=True)
     """Queries of subscribers to other resolvers come here, too."""
+    redirect_port: int = one(kinds.port, default=5300)
+    """Where those come in: the kernel tracks them, to find their way back, and no query to the ports of `listen`."""
+    refuse_foreign_dot: bool = one(kinds.truth, default=True)
+    """Subscribers reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear."""
+    structured_errors: bool = one(kinds.truth, default=False)
+    """Clients that ask for it are told in JSON who blocks and why, after an Internet-Draft."""
+    tls: DnsTls = part(DnsTls)
+    https: DnsHttps = part(DnsHttps)
+    proxies: tuple[str, ...] = many(kinds.prefix, default=())
+    """Whoever asks from there sends a PROXY header first, version 2, in each UDP datagram too, and is believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +167,19 @@ class ListEntry:
 
     id: str = one(kinds.list_id)
     file: Path | None = one(kinds.path, default=None)
-    """Where somebody puts a new version; noticed within a minute.   Either this or `url`."""
+    """Where somebody puts a new version; noticed within a minute.   Either this, or `url`, or `zone`."""
     url: str | None = one(kinds.list_url, default=None)
+    zone: str | None = one(kinds.host, default=None)
+    """A response policy zone, transferred from `primaries`."""
+    primaries: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    """In order of preference: the first one that answers is taken."""
+    tsig: Path | None = one(kinds.path, default=None)
+    """A file with the key that we share with the primaries, as tsig-keygen prints it."""
+    tls_name: str | None = one(kinds.host, default=None)
+    """What the primaries' certificates name; then the zone comes over TLS (RFC 9103)."""
     every: Seconds = one(kinds.duration(60, 30 * 86400), default=Seconds(3600))
     ca: Path | None = one(kinds.path, default=None)
-    """Certificates to trust for this url; None: those that the system trusts."""
+    """Certificates to trust for this url, or these primaries; None: those that the system trusts."""
     client_certificate: Path | None = one(kinds.path, default=None)
     client_key: Path | None = one(kinds.path, default=None)
     max_octets: Octets = one(kinds.octets(1024, MAX_FILE_OCTETS), default=Octets(64 << 20))
@@ -121,7 +187,8 @@ class ListEntry:
     seed: Path | None = one(kinds.path, default=None)
     """In force until the first good version comes."""
     max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)
-    """A good copy that its source has not confirmed for so long is stale.  None: 3 × `every`; a file: never."""
+    """A good copy that its source has not confirmed for so long is stale.  None: 3 × `every`; a zone: as its SOA says;
+    a file: never."""
     shrink_percent: int = one(kinds.whole_number(0, 100), default=20)
     grow_percent: int = one(kinds.whole_number(0, 1_000_000), default=400)
     """A version that lost, or grew by, more than this waits for approval."""
@@ -138,6 +205,37 @@ class ListEntry:
     """None: splash where a splash address is configured, else nxdomain."""
     issuer: str | None = one(kinds.text, default=None)
     allow_public_suffix: bool = one(kinds.truth, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfers:
+    """Zones that come from other name servers."""
+
+    notify: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    """Where primaries tell that a zone has changed (RFC 1996); without it, a zone's refresh time decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpzZone:
+    """A response policy zone that other resolvers fetch from us."""
+
+    name: str = one(kinds.host)
+    lists: tuple[str, ...] = many(kinds.list_id, 1)
+    """Not confidential ones.   help-corridor and orders (pushed over the API) are lists, too."""
+    secondaries: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    """Told of every change by NOTIFY; may fetch the zone from these addresses."""
+    allow: tuple[str, ...] = many(kinds.prefix, default=())
+    """Who else may fetch it."""
+    tsig: Path | None = one(kinds.path, default=None)
+    """A file with the key that we share with them, as tsig-keygen prints it.   None: their addresses are enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rpz:
+    """Response policy zones for other resolvers."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    zones: tuple[RpzZone, ...] = parts(RpzZone, MAX_RPZ_ZONES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +270,8 @@ class Config:
     splash: Splash = part(Splash)
     api: Api = part(Api)
     lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS)
+    transfers: Transfers = part(Transfers)
+    rpz: Rpz = part(Rpz)
     help_corridor: HelpCorridor = part(HelpCorridor)
     protected: Protected = part(Protected)
     parental: Parental = part(Parental)
@@ -195,21 +295,58 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
             )
         if entry.action == "splash" and config.splash.address4 is None and config.splash.address6 is None:
             yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
+    yield from _check_tls(config.dns)
+    yield from _check_rpz(config)
     if (config.api.certificate is None) != (config.api.key is None):
         yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
     for at, upstream in enumerate(config.dns.upstreams):
-        for endpoint in config.dns.listen:
+        for endpoint in (*config.dns.listen, *config.dns.tls.listen):
             if _is_ourselves(endpoint, upstream):
                 found = f"{upstream} is this box, which listens at {endpoint}"
                 yield f"/dns/upstreams/{at}", found, "name the resolver behind us"
+    for at, endpoint in enumerate(config.transfers.notify):
+        if any(_share(listen, endpoint) for listen in (*config.dns.listen, *config.rpz.listen)):
+            yield f"/transfers/notify/{at}", f"{endpoint} is taken by dns or rpz", "write another port, 5300 say"
     both = set(config.gate.tls_ports) & set(config.gate.http_ports)
     if both:
         yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"
 
 
+def _check_tls(dns: Dns) -> Iterator[tuple[str, str, str]]:
+    if (dns.tls.certificate is None) != (dns.tls.key is None):
+        yield "/dns/tls", "a certificate without its key, or a key without its certificate", "set both or none"
+    if dns.upstream_ca is not None and not any(isinstance(each, TlsEndpoint) for each in dns.upstreams):
+        yield "/dns/upstream_ca", "certificates without an upstream over TLS", "write tls://… there, or remove it"
+    for path, listen in (("/dns/tls/listen", dns.tls.listen), ("/dns/https/listen", dns.https.listen)):
+        if listen and dns.tls.certificate is None:
+            yield path, "a listener without a certificate", "set /dns/tls/certificate and /dns/tls/key"
+
+
+def _check_rpz(config: Config) -> Iterator[tuple[str, str, str]]:
+    confidential = {entry.id for entry in config.lists if entry.tier == "csam"}
+    known = {entry.id for entry in config.lists} | set(OWN_LISTS)
+    names = [zone.name for zone in config.rpz.zones]
+    if bool(config.rpz.listen) != bool(config.rpz.zones):
+        yield "/rpz", "listen without zones, or zones without listen", "set both or none"
+    for at, zone in enumerate(config.rpz.zones):
+        path = f"/rpz/zones/{at}"
+        if zone.name in names[:at]:
+            yield f"{path}/name", f"'{zone.name}' is the name of an earlier zone", "give each zone its own name"
+        for number, list_id in enumerate(zone.lists):
+            if list_id in confidential:
+                yield f"{path}/lists/{number}", f"'{list_id}' is confidential", "remove it; it never leaves this box"
+            elif list_id not in known:
+                yield f"{path}/lists/{number}", f"no list '{list_id}'", f"write {nearest(list_id, sorted(known))}"
+        if not zone.secondaries and not zone.allow:
+            yield path, "a zone that nobody may fetch", "add secondaries: [ADDRESS:PORT] or allow: [PREFIX]"
+
+
 def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
-    if (entry.file is None) == (entry.url is None):
-        yield path, "neither file nor url" if entry.url is None else "both file and url", "write one of the two"
+    sources = [key for key in ("file", "url", "zone") if getattr(entry, key) is not None]
+    if len(sources) != 1:
+        yield path, " and ".join(sources) or "no file, url or zone", "write one of file, url and zone"
+    if entry.zone is not None or entry.primaries or entry.tsig is not None or entry.tls_name is not None:
+        yield from _check_zone(path, entry)
     if (entry.client_certificate is None) != (entry.client_key is None):
         yield path, "client_certificate without client_key, or the other way round", "set both or none"
     if entry.columns is not None and entry.format not in TABLES:
@@ -217,10 +354,28 @@ def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]
     if entry.url is not None and entry.format in FOLDERS:
         yield f"{path}/url", f"a list of format {entry.format} is a folder", "fetch it by other means; write file"
     for key in ("ca", "client_certificate"):
-        if getattr(entry, key) is not None and not (entry.url or "").startswith("https:"):
-            yield f"{path}/{key}", "a certificate for what does not come over https", "remove it, or write url: https://…"
+        is_tls = (entry.url or "").startswith("https:") or entry.tls_name is not None
+        if getattr(entry, key) is not None and not is_tls:
+            wanted = "remove it, or write url: https://… or tls_name: …"
+            yield f"{path}/{key}", "a certificate for what does not come over TLS", wanted
     if entry.url is not None and entry.max_age is not None and entry.max_age < entry.every:
         yield f"{path}/max_age", f"{entry.max_age} is less than every, {entry.every}", "write a longer time"
+
+
+def _check_zone(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
+    if entry.zone is None:
+        yield path, "primaries, tsig or tls_name of a list that is no zone", "write zone: NAME, or remove them"
+    elif not entry.primaries:
+        yield path, f"zone {entry.zone} without a primary", "add primaries: [ADDRESS:PORT]"
+    if entry.zone is not None and entry.format != "rpz":
+        yield f"{path}/format", f"a zone of format {entry.format}", "write format: rpz"
+
+
+def _share(one: Endpoint, other: Endpoint) -> bool:
+    """Whether two sockets cannot both listen."""
+    here, there = ip_address(one.address), ip_address(other.address)
+    is_same = here == there or here.is_unspecified or there.is_unspecified
+    return one.port == other.port and here.version == there.version and is_same
 
 
 def _is_ourselves(listen: Endpoint, upstream: Endpoint) -> bool:

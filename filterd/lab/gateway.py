@@ -18,6 +18,7 @@ import yaml
 import filterd
 from filterd.errors import Missing
 from filterd.jsonlines import ask_blocking
+from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
 
 N_NAMES = 1_100_000
@@ -123,6 +124,7 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
         "dns": {
             "listen": [f"{host}:{at.dns_port}" for host in both],
             "upstreams": [f"{at.resolver4}:{at.upstream_port}"],
+            "clients": list(CLIENTS),
             "redirect_foreign": not loopback,
         },
         "gate": {"workers": n_gates},

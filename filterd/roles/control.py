@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from dns.zoneserver import ZoneServer
 from filterd.config import Config
 from filterd.control import Control, guarded
 from filterd.drain import Ledger, drain_confidential, drain_spools
@@ -19,13 +20,16 @@ from filterd.kernel import Kernel, rules_of_config, sysctl_faults
 from filterd.keys import pseudonym_key
 from filterd.life import stop_requested, tell_we_live
 from filterd.locking import LockKeeper, has_work
+from filterd.publishing import publish_zones
 from filterd.settling import settle
+from filterd.zonewatch import watch_zones
 from parental.database import open_database
 
 DRAIN_S = 0.5
 LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
 RENEW_S = 86_400.0
 MEND_S = 60.0
+RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control")
@@ -50,7 +54,9 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control, engine), _reload(control, told)]
-    work += [_tend_lists(control), _pull_lists(control)]
+    work += [_tend_lists(control), _pull_lists(control), watch_zones(control)]
+    if config.rpz.zones:
+        work.append(_publish_zones(control))
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (*work, tell_we_live())]
@@ -99,6 +105,24 @@ async def _pull_lists(control: Control) -> None:
     while True:
         await guarded(control, "pulling lists", control.pull_lists)
         await asyncio.sleep(LISTS_S)
+
+
+async def _publish_zones(control: Control) -> None:
+    """Zones for other resolvers; tried again where they cannot be served."""
+
+    def note(server: ZoneServer) -> None:
+        control.rpz = server
+        control.faults.pop("rpz", None)
+
+    async def publish() -> None:
+        try:
+            await publish_zones(control.config, control.published, lambda: control.tables, note)
+        finally:
+            control.rpz = None
+
+    while True:
+        await guarded(control, "rpz", publish)
+        await asyncio.sleep(RPZ_RETRY_S)
 
 
 async def _reload(control: Control, told: asyncio.Event) -> None:

@@ -1,24 +1,31 @@
 """The DNS role: dns.front under a worker's control side."""
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
 from dns.answers import AnswerPolicy, Splash
-from dns.errors import UpstreamIsOurselves
+from dns.errors import BadCertificate, UpstreamIsOurselves
 from dns.front import DnsFront
-from dns.upstreams import Endpoint
-from filterd.config import Config
+from dns.resolverplan import Admission, ResolverPlan
+from dns.special import encrypted_resolvers, special_names
+from dns.streamserver import Encryption, StreamPlan
+from dns.structured import StructuredErrors
+from dns.upstreams import Endpoint, TlsEndpoint, Upstream
+from filterd.config import Config, kinds
 from filterd.errors import WrongUse
+from filterd.keys import key_at
 from filterd.worker import Worker, make_reporter
+
+COOKIE_KEY_OCTETS = 16
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
-    """Answer DNS until SIGTERM.   Raises WrongUse where an upstream is this box itself."""
+    """Answer DNS until SIGTERM.   Raises WrongUse for an upstream that is this box itself, or a bad certificate."""
     del config_file
     name = f"dns-{index}"
     try:
         front = front_of_config(config, name)
-    except UpstreamIsOurselves as reason:
+    except (BadCertificate, UpstreamIsOurselves) as reason:
         raise WrongUse(str(reason)) from reason
     await Worker(name, config.state_dir, config.run_dir, front).run()
     return 0
@@ -27,12 +34,70 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 def front_of_config(config: Config, name: str) -> DnsFront:
     """The front that the configuration asks for.   Raises what DnsFront raises."""
     return DnsFront(
-        [Endpoint(each.address, each.port) for each in config.dns.listen],
-        [Endpoint(each.address, each.port) for each in config.dns.upstreams],
+        listen_of_config(config),
+        upstreams_of_config(config),
         make_reporter(config.state_dir, config.run_dir, name),
         make_reporter(config.state_dir, config.run_dir, f"{name}-tcp"),
-        AnswerPolicy(splash_of_config(config)),
+        AnswerPolicy(splash_of_config(config), structured=structured_of_config(config)),
+        streams_of_config(config),
+        resolver_of_config(config),
     )
+
+
+def resolver_of_config(config: Config) -> ResolverPlan:
+    """What the configuration wants of the resolver beside the lists."""
+    asked = config.dns
+    doors = ([(each.address, each.port) for each in part.listen] for part in (asked.tls, asked.https))
+    config.run_dir.mkdir(parents=True, exist_ok=True)
+    return ResolverPlan(
+        asked.cache,
+        Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
+        key_at(config.run_dir / "cookies.key", COOKIE_KEY_OCTETS),
+        asked.forwarders,
+        special_names(encrypted_resolvers(asked.tls.name, *doors)),
+        asked.upstream_ca,
+    )
+
+
+def upstreams_of_config(config: Config) -> list[Upstream]:
+    """Whom the front asks, the operator's favourite first."""
+    return [
+        TlsEndpoint(each.address, each.port, each.name)
+        if isinstance(each, kinds.TlsEndpoint)
+        else Endpoint(each.address, each.port)
+        for each in config.dns.upstreams
+    ]
+
+
+def streams_of_config(config: Config) -> StreamPlan:
+    """What the configuration wants of TCP, TLS and HTTPS."""
+    tls, https = config.dns.tls, config.dns.https
+    encryption = None
+    if tls.certificate is not None and tls.key is not None:
+        encryption = Encryption(
+            tls.certificate,
+            tls.key,
+            [Endpoint(each.address, each.port) for each in tls.listen],
+            [Endpoint(each.address, each.port) for each in https.listen],
+            tls.name,
+        )
+    return StreamPlan(encryption=encryption, proxies=[ip_network(proxy) for proxy in config.dns.proxies])
+
+
+def listen_of_config(config: Config) -> list[Endpoint]:
+    """Where queries come in: those to this box, and those that the kernel redirects to it."""
+    own = [Endpoint(each.address, each.port) for each in config.dns.listen]
+    port = config.dns.redirect_port
+    if not config.dns.redirect_foreign or any(endpoint.port == port for endpoint in own):
+        return own
+    return [*own, Endpoint("0.0.0.0", port), Endpoint("::", port)]
+
+
+def structured_of_config(config: Config) -> StructuredErrors | None:
+    """What clients that ask for structured errors are told, where the configuration wants that."""
+    if not config.dns.structured_errors:
+        return None
+    return StructuredErrors(config.isp.name, config.isp.contact)
 
 
 def splash_of_config(config: Config) -> Splash:

@@ -18,7 +18,7 @@ from mgmt.problem import Problem, forbidden
 from mgmt.wiring import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from parental import store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
-from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
+from parental.profile import NOT_PAUSED, SAFE_SEARCH, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
 from parental.schedule import DAYS, MAX_INTERVALS, Interval, Schedule, end_text, minute_text, parse_interval, sentence
 from parental.subscriber import MAX_ID, MAX_PREFIXES, Subscriber, parse_prefix
 
@@ -47,13 +47,19 @@ async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
 
 
 async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
-    """PUT /v1/subscribers/{id}: all but the pause, which is the parent's; without `closed` the schedule stays."""
+    """PUT /v1/subscribers/{id}: all but the pause, which is the parent's.
+
+    Without `closed` the schedule stays, and so do `safe_search` and `canaries`."""
     number = _number(request)
-    fields = await read_fields(request, "label", "prefixes", "categories", "closed", "zone")
+    fields = await read_fields(
+        request, "label", "prefixes", "categories", "closed", "zone", "safe_search", "canaries"
+    )
     label = fields.text("label")
     prefixes = tuple(_fit("/prefixes", parse_prefix, text) for text in fields.texts("prefixes", MAX_PREFIXES))
     categories = frozenset(fields.texts("categories", MAX_CATEGORIES))
     schedule = _schedule(request, fields) if fields.has("closed") else None
+    search = fields.one_of("safe_search", SAFE_SEARCH, "") if fields.has("safe_search") else None
+    canaries = fields.truth("canaries") if fields.has("canaries") else None
 
     def store_it(conn: Connection) -> bool:
         try:
@@ -61,7 +67,8 @@ async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
         except NoSubscriber:
             before = None
         kept = before or Profile(schedule=Schedule((), request.app[SETTINGS].zone))
-        profile = _fit("/categories", Profile, categories, schedule or kept.schedule, kept.paused_until_s)
+        wished = (search or kept.safe_search, kept.canaries if canaries is None else canaries)
+        profile = _fit("/categories", Profile, categories, schedule or kept.schedule, kept.paused_until_s, *wished)
         _fit("/prefixes", store.put_subscriber, conn, _fit("/", Subscriber, number, label, prefixes, profile))
         return before is None
 
@@ -71,41 +78,40 @@ async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
 
 async def get_subscriber(request: web.Request, principal: Principal) -> web.Response:
     """GET /v1/subscribers/{id}"""
-    number = _own(request, principal)
-    found = await read(request, lambda conn: _get(conn, number))
+    number = own_number(request, principal)
+    found = await read(request, lambda conn: read_there(conn, number))
     return json_response(subscriber_json(found, request.app[CLOCK]()))
 
 
 async def delete_subscriber(request: web.Request, _: Principal) -> web.Response:
     """DELETE /v1/subscribers/{id}"""
     number = _number(request)
-    await write(request, lambda conn: _there(store.delete_subscriber, conn, number))
-    receipt = await receive(request.app[CONTROL].policy_changed())
-    return json_response({"id": number, "deleted": True, "receipt": receipt_json(receipt, request.app[SETTINGS].zone)})
+    await write(request, lambda conn: there(store.delete_subscriber, conn, number))
+    return json_response({"id": number, "deleted": True, "receipt": await live_receipt(request)})
 
 
 async def pause(request: web.Request, principal: Principal) -> web.Response:
     """POST /v1/subscribers/{id}/pause {"minutes": 30 | null}"""
-    number = _own(request, principal)
+    number = own_number(request, principal)
     fields = await read_fields(request, "minutes")
     minutes = fields.whole_number("minutes", 1, MAX_PAUSE_MINUTES) if fields.has("minutes") else None
     until = None if minutes is None else request.app[CLOCK]() + timedelta(minutes=minutes)
-    await write(request, lambda conn: _there(store.pause, conn, number, until))
+    await write(request, lambda conn: there(store.pause, conn, number, until))
     return await _live(request, number)
 
 
 async def resume(request: web.Request, principal: Principal) -> web.Response:
     """POST /v1/subscribers/{id}/resume"""
-    number = _own(request, principal)
-    await write(request, lambda conn: _there(store.resume, conn, number))
+    number = own_number(request, principal)
+    await write(request, lambda conn: there(store.resume, conn, number))
     return await _live(request, number)
 
 
 async def put_schedule(request: web.Request, principal: Principal) -> web.Response:
     """PUT /v1/subscribers/{id}/schedule {"closed": [{"day": "fri", "from": "21:30", "to": "06:30"}], "zone": …}"""
-    number = _own(request, principal)
+    number = own_number(request, principal)
     schedule = _schedule(request, await read_fields(request, "closed", "zone"))
-    await write(request, lambda conn: _there(store.set_schedule, conn, number, schedule))
+    await write(request, lambda conn: there(store.set_schedule, conn, number, schedule))
     return await _live(request, number)
 
 
@@ -120,6 +126,8 @@ def subscriber_json(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
         "label": subscriber.label,
         "prefixes": [str(prefix) for prefix in subscriber.prefixes],
         "categories": sorted(profile.blocked_categories),
+        "safe_search": profile.safe_search,
+        "canaries": profile.canaries,
         "zone": profile.schedule.zone,
         "closed": [_interval_json(interval) for interval in profile.schedule.intervals],
         "sentence": sentence(profile.schedule.intervals),
@@ -132,9 +140,14 @@ def subscriber_json(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
 
 async def _live(request: web.Request, number: int, status: int = 200) -> web.Response:
     """Have the change published and answer with the subscriber and the receipt."""
-    receipt = receipt_json(await receive(request.app[CONTROL].policy_changed()), request.app[SETTINGS].zone)
-    found = await read(request, lambda conn: _get(conn, number))
+    receipt = await live_receipt(request)
+    found = await read(request, lambda conn: read_there(conn, number))
     return json_response({**subscriber_json(found, request.app[CLOCK]()), "receipt": receipt}, status)
+
+
+async def live_receipt(request: web.Request) -> dict[str, Any]:
+    """Have a change published; its receipt."""
+    return receipt_json(await receive(request.app[CONTROL].policy_changed()), request.app[SETTINGS].zone)
 
 
 def _schedule(request: web.Request, fields: Fields) -> Schedule:
@@ -176,15 +189,15 @@ def _fit(where: str, make: Callable[..., T], *values: Any) -> T:
         raise Problem(422, "the request cannot be taken", str(exc), where) from exc
 
 
-def _there(change: Callable[..., None], conn: Connection, number: int, *values: Any) -> None:
+def there(change: Callable[..., T], conn: Connection, number: int, *values: Any) -> T:
     """change(conn, number, *values), with nobody turned into 404."""
     try:
-        _fit("/", change, conn, number, *values)
+        return _fit("/", change, conn, number, *values)
     except NoSubscriber as exc:
         raise Problem(404, "not there", str(exc), "subscriber") from exc
 
 
-def _get(conn: Connection, number: int) -> Subscriber:
+def read_there(conn: Connection, number: int) -> Subscriber:
     try:
         return store.get_subscriber(conn, number)
     except NoSubscriber as exc:
@@ -200,7 +213,7 @@ def _number(request: web.Request) -> int:
     return int(said)
 
 
-def _own(request: web.Request, principal: Principal) -> int:
+def own_number(request: web.Request, principal: Principal) -> int:
     """The subscriber of the path, where the token may touch it."""
     if principal.role == PARENT and request.match_info["id"] != str(principal.subscriber):
         raise forbidden()
@@ -208,13 +221,13 @@ def _own(request: web.Request, principal: Principal) -> int:
 
 
 _OPERATOR = frozenset({OPERATOR})
-_HOME = frozenset({OPERATOR, PARENT})
+HOME = frozenset({OPERATOR, PARENT})
 ROUTES = (
     Route("GET", "/v1/subscribers", list_subscribers, _OPERATOR),
     Route("PUT", "/v1/subscribers/{id}", put_subscriber, _OPERATOR),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, _HOME),
+    Route("GET", "/v1/subscribers/{id}", get_subscriber, HOME),
     Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR),
-    Route("POST", "/v1/subscribers/{id}/pause", pause, _HOME),
-    Route("POST", "/v1/subscribers/{id}/resume", resume, _HOME),
-    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, _HOME),
+    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME),
+    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME),
+    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, HOME),
 )

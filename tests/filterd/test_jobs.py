@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.jobs import run_job
+from filterd.jobs import run_job, together
 
 
 async def test_a_job_ends_with_its_exit_code_and_what_it_said():
@@ -18,6 +18,22 @@ async def test_a_job_ends_with_its_exit_code_and_what_it_said():
 
 async def test_a_job_that_is_well_says_nothing():
     assert await run_job(["canon"], 5) == (0, "")
+
+
+async def test_what_is_done_together_has_ended_when_one_of_it_fails():
+    ended = []
+
+    async def work(number):
+        await asyncio.sleep(number / 100)
+        ended.append(number)
+        if number == 1:
+            raise ValueError(number)
+        return number
+
+    assert await together(work(2), work(0)) == [2, 0]
+    with pytest.raises(ValueError, match="1"):
+        await together(work(3), work(1))
+    assert ended == [0, 2, 1, 3]
 
 
 async def test_a_job_past_its_time_is_killed(tmp_path):

@@ -21,7 +21,9 @@ FULL = Rules(
     always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8::1/128")),
     subscribers=(CHILD4, CHILD6),
     subscriber_interfaces=("ppp0", "lan"),
-    dns_port=53,
+    dns_port=5300,
+    untracked=(53,),
+    is_dot_refused=True,
 )
 CONFIG = b"""
 dns: {upstreams: ["192.0.2.53:53"]}
@@ -90,8 +92,23 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
 
 def test_dns_is_redirected_only_where_asked_for() -> None:
     assert "redirect" not in ruleset(Rules())
-    assert "redirect to :53" in ruleset(FULL)
+    assert "redirect to :5300" in ruleset(FULL)
     assert 'iifname { "ppp0", "lan" } goto to_resolver' in ruleset(FULL)
+
+
+def test_queries_to_this_box_are_not_tracked_and_those_that_are_redirected_are() -> None:
+    config = read_config(CONFIG, "test", Path("/"))
+
+    rules = rules_of_config(config)
+
+    assert (rules.untracked, rules.dns_port) == ((53,), 5300)
+    assert "notrack" not in ruleset(Rules(dns_port=53))
+
+
+def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_directly_too() -> None:
+    config = read_config(CONFIG.replace(b"dns: {", b"dns: {redirect_port: 53, "), "test", Path("/"))
+
+    assert (rules_of_config(config).untracked, rules_of_config(config).dns_port) == ((), 53)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,9 @@ def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
         n_queues=2,
         is_open_when_dead=False,
         always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8:5::/48")),
-        dns_port=53,
+        dns_port=5300,
+        untracked=(53,),
+        is_dot_refused=True,
     )
 
 

@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -95,6 +96,30 @@ async def test_a_pull_is_a_process_of_its_own(place, keeper):
 
     assert kept(config, 2).waiting.octets == 9
     assert (await keeper.due(config), server.asked) == ([], [200])
+
+
+async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_once_at_a_time(
+    place, keeper, monkeypatch
+):
+    zone = '- {{id: {0}, zone: {0}.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}}\n'
+    url = '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n'
+    (place / "f.yaml").write_text(SAID + zone.format("slow") + zone.format("quick") + url)
+    config, running, most, ended = load(place / "f.yaml"), [], [], []
+
+    async def run(arguments, niceness, timeout_s):
+        running.append(arguments[-1])
+        most.append(sorted(running))
+        await asyncio.sleep(0.1 if "slow" in arguments else 0.01)
+        running.remove(arguments[-1])
+        ended.append(arguments[-1])
+        return Ended(0, "")
+
+    monkeypatch.setattr(listkeeper, "run_job", run)
+    assert await keeper.due(config) == ["slow", "quick", "far"]
+    await asyncio.gather(keeper.pull(config, ["a", "slow", "quick", "far"]), keeper.pull(config, ["slow"]))
+
+    assert sorted(ended) == ["far", "quick", "slow", "slow"] and ended[-2:] == ["slow", "slow"]
+    assert ["far", "quick", "slow"] in most and all(each.count("slow") < 2 for each in most)
 
 
 async def test_a_pull_that_dies_is_not_tried_again_at_once(place, keeper, monkeypatch):

@@ -54,7 +54,7 @@ class Place:
             live={ORDERS_LIST: orders},
             number_order=lambda source, ref: int(ref),
         )
-        return Compiled(report.generation, [], list_specs(self.sources), {}, orders.revision)
+        return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
 
     def beside(self, compiled):
         names, urls = (

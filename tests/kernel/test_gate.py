@@ -356,3 +356,42 @@ def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: 
     with udp_to(lab, "gateway", "::", 53, f"Rules(dns_port=53, subscribers=({prefixes}))") as ask:
         assert ask("child", address) == "here"
         assert ask("adult", address) != "here"
+
+
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_questions_to_the_gateway_are_answered_untracked_and_redirected_ones_still_come_home(
+    lab: Lab, family: str
+) -> None:
+    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
+    rules = f"Rules(dns_port=5300, untracked=(53,), subscribers=({prefixes}))"
+    own, foreign = (getattr(lab.addresses, f"{place}{family}") for place in ("gateway", "foreign"))
+    redirected = lab.popen("gateway", [sys.executable, "-c", ANSWERING, "::", "5300"])
+    try:
+        with udp_to(lab, "gateway", own, 53, rules) as ask:
+            lab.run("gateway", ["conntrack", "-F"])
+            assert ask("child", own) == "here"
+            assert "dport=53" not in tracked(lab)
+            assert ask("child", foreign) == "here"
+            assert f"dst={foreign}" in tracked(lab)
+    finally:
+        lab.stop(redirected)
+
+
+def tracked(lab: Lab) -> str:
+    """The connections over UDP that the gateway keeps in mind."""
+    return "".join(
+        lab.run("gateway", ["conntrack", "-L", "-p", "udp", "-f", family]).stdout for family in ("ipv4", "ipv6")
+    )
+
+
+@pytest.mark.parametrize("server", FAMILIES)
+@pytest.mark.parametrize("port", [853, 8853])
+def test_subscribers_reach_no_other_resolver_over_quic_where_the_operator_says_so(
+    lab: Lab, server: str, port: int
+) -> None:
+    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
+    address = getattr(lab.addresses, server)
+
+    with udp_to(lab, "internet", address, port, f"Rules(is_dot_refused=True, subscribers=({prefixes}))") as ask:
+        assert ask("child", address) == ("here" if port != 853 else "refused")
+        assert ask("adult", address) == "here"

@@ -9,7 +9,7 @@ from parental.database import reading, writing
 
 
 def path_of(route):
-    return route.path.replace("{id}", "7").replace("{order}", "1")
+    return route.path.replace("{id}", "7").replace("{order}", "1").replace("{name}", "phone")
 
 
 @pytest.mark.parametrize("role", ROLES)

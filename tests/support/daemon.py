@@ -1,5 +1,4 @@
 """A whole filterd on high ports of the loopback, with an upstream that answers everything."""
-import contextlib
 import json
 import os
 import socket
@@ -11,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from support.certificates import make_certificate
+from support.ports import free_port
 from support.wire import question
 
 import filterd
@@ -27,17 +28,6 @@ def eventually(look: Callable[[], T], what: str) -> T:
         assert time.monotonic() < deadline, f"waited {DEADLINE_S} s in vain for {what}"
         time.sleep(0.02)
     return found
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has, neither for TCP (where a connection lingers for a minute) nor for UDP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
 
 
 class Upstream(threading.Thread):
@@ -69,6 +59,8 @@ class Daemon:
         self.config = folder / "filterd.yaml"
         self.upstream = Upstream()
         self.dns, self.api, self.splash = free_port(), free_port(), free_port()
+        self.tls, self.https = free_port(), free_port()
+        self.certificate, self.key = make_certificate(folder, "dns.test")
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "pta.csv").write_text("url,reference\nhttps://listed.test/,PTA-1\n")
         (folder / "adult.txt").write_text("adult.test\n")
@@ -133,6 +125,13 @@ class Daemon:
                 "listen": [f"127.0.0.1:{self.dns}"],
                 "upstreams": [f"127.0.0.1:{self.upstream.port}"],
                 "redirect_foreign": False,
+                "tls": {
+                    "listen": [f"127.0.0.1:{self.tls}"],
+                    "certificate": self.certificate.name,
+                    "key": self.key.name,
+                    "name": "dns.test",
+                },
+                "https": {"listen": [f"127.0.0.1:{self.https}"]},
             },
             "gate": {"workers": 0},
             "splash": {"listen": [f"127.0.0.1:{self.splash}"], "address4": "192.0.2.1"},

@@ -7,7 +7,7 @@ EXAMPLE = Path(__file__).parents[3] / "docs/filterd.example.yaml"
 
 def test_the_shipped_example_passes(capsys):
     assert main(["check-config", str(EXAMPLE)]) == 0
-    assert "good; 4 lists, 1 dns and 1 gate workers" in capsys.readouterr().out
+    assert "good; 5 lists, 1 dns and 1 gate workers" in capsys.readouterr().out
 
 
 def test_every_fault_is_printed_and_counted(tmp_path, capsys):
@@ -27,3 +27,23 @@ def test_a_list_file_that_is_not_there_yet_is_told(tmp_path, capsys):
 
     assert main(["check-config", str(path)]) == 0
     assert f"list a: {tmp_path / 'a.txt'} is not there yet" in capsys.readouterr().out
+
+
+def test_a_certificate_that_is_not_there_is_told(tmp_path, capsys):
+    path = tmp_path / "f.yaml"
+    upstream = "upstreams: ['tls://192.0.2.53:853'], upstream_ca: b.pem"
+    path.write_text(f"dns: {{{upstream}, tls: {{certificate: a.pem, key: a.key}}}}\n")
+
+    assert main(["check-config", str(path)]) == 0
+    said = capsys.readouterr().out
+    for name in ("a.pem", "a.key", "b.pem"):
+        assert f"dns tls: {tmp_path / name} is not there, or not readable" in said
+
+
+def test_a_key_of_a_zone_that_is_not_there_is_told(tmp_path, capsys):
+    zone = "{name: rpz.test, lists: [orders], allow: [192.0.2.0/24], tsig: rpz.key}"
+    rpz = f"rpz: {{listen: ['192.0.2.1:5380'], zones: [{zone}]}}"
+    (tmp_path / "f.yaml").write_text(f"dns: {{upstreams: ['192.0.2.53:53']}}\n{rpz}\n")
+
+    assert main(["check-config", str(tmp_path / "f.yaml")]) == 0
+    assert f"zone rpz.test: {tmp_path}/rpz.key is not there; no zone is served" in capsys.readouterr().out

@@ -3,7 +3,8 @@ import socket
 import subprocess
 
 import pytest
-from support.daemon import Daemon, eventually, free_port
+from support.daemon import Daemon, eventually
+from support.ports import free_port
 from support.wire import question
 
 from filterd.cli import main
@@ -57,7 +58,10 @@ def test_an_address_that_cannot_be_had_is_a_missing_part(stopped):
     [
         ["--listen", "here", "--upstream", "192.0.2.53:53"],
         ["--listen", "127.0.0.1:5353", "--upstream", "resolver.test:53"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "tls://192.0.2.53:853#"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "tls://192.0.2.53:853", "--upstream-ca", "/nowhere.pem"],
         ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--workers", "0"],
+        ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--cache", "1KiB"],
         ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--splash4", "2001:db8::1"],
     ],
 )

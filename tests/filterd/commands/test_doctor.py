@@ -1,8 +1,10 @@
 import json
 import socket
 
+from support.certificates import make_certificate
+
 from filterd.cli import main
-from filterd.commands.doctor import _port, _program
+from filterd.commands.doctor import _certificate, _port, _program, _proxies
 
 
 def test_what_is_missing_comes_with_its_cure(capsys):
@@ -36,3 +38,21 @@ def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
 
     assert main(["doctor", "--config", str(config)]) == 1
     assert "needs list a: " in capsys.readouterr().out
+
+
+def test_a_network_of_proxies_that_holds_others_too_is_told():
+    assert not _proxies(["192.0.2.60/32", "198.51.100.0/24", "2001:db8::53/128"]).cure
+    finding = _proxies(["192.0.2.60/32", "10.0.0.0/8", "2001:db8::/64"])
+    assert (finding.found, finding.cure[:22]) == ("10.0.0.0/8, 2001:db8::/64", "name the proxies alone")
+
+
+def test_a_certificate_is_tried_with_its_key(tmp_path):
+    first, other = tmp_path / "first", tmp_path / "other"
+    first.mkdir()
+    other.mkdir()
+    certificate, key = make_certificate(first, "dns.test")
+    _, other_key = make_certificate(other, "dns.test")
+
+    assert _certificate(certificate, key).cure == ""
+    finding = _certificate(certificate, other_key)
+    assert "KEY_VALUES_MISMATCH" in finding.found and finding.cure.startswith("put a PEM certificate")

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from support.daemon import Daemon, eventually
 from support.listserver import Shelved, authority, server_context, serving_apart
+from support.playedprimary import APEX
 
 from filterd.cli import main
 from filterd.config import load
 from filterd.lists import take, waiting
 from filterd.sources import shelf_of
+from filterd.zonejournal import Journal
+from rules.keeping import Version, accepted
+from rules.zone import Difference, head
 
 SAID = """
 state_dir: state
@@ -65,6 +69,24 @@ def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys):
     assert (pta["list"], pta["good"]["rules"], pta["good"]["from"]) == ("pta", 100, str(place / "pta.txt"))
     assert (pta["held"], pta["refused"], pta["faults"], pta["stale"]) == (None, None, [], False)
     assert stop["good"]["rules"] == 1
+
+
+def test_a_zone_is_told_with_its_newest_serial(place, capsys):
+    zone = '- {id: z, zone: rpz.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}\n'
+    (place / "f.yaml").write_text(SAID + zone)
+    run(place, "list", "z", "--json")
+    assert told(capsys)[0]["serial"] is None
+
+    shelf, soa = shelf_of(load(place / "f.yaml"), load(place / "f.yaml").lists[2]), b"@ 60 SOA ns. host. %d 9 9 9 9\n"
+    with shelf.receiving() as part:
+        part.write(head(APEX, soa % 7) + b"bad.test 60 CNAME .\n")
+        version = Version(part.end(), part.octets, "rpz.test serial 7", "rpz", time.time())
+        shelf.take(part, version, lambda kept: accepted(kept, version, time.time()))
+    run(place, "list", "z", "--json")
+    assert told(capsys)[0]["serial"] == 7
+    Journal(shelf.directory).append([Difference(7, 9, soa % 9, [], [b"worse.test 60 CNAME .\n"])])
+    run(place, "list", "z")
+    assert "newest serial: 9" in capsys.readouterr().out
 
 
 def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(place, capsys):

@@ -19,7 +19,12 @@ def test_a_line_is_put_shown_paused_resumed_and_deleted(daemon):
 
     assert "open" in run("resume", "71").stdout
     assert daemon.ask("other.test")[1] == bytes((198, 51, 100, 7))
-    assert json.loads(run("show", "71", "--json").stdout)["categories"] == ["adult"]
+    found = json.loads(run("show", "71", "--json").stdout)
+    assert (found["categories"], found["safe_search"], found["canaries"]) == (["adult"], "off", False)
+    run("put", "71", "--label", "Flat 3", "--prefix", "127.0.0.1/32", "--safe-search", "strict", "--canaries", "on")
+    run("put", "71", "--label", "Flat 3", "--prefix", "127.0.0.1/32", "--category", "adult")
+    found = json.loads(run("show", "71", "--json").stdout)
+    assert (found["safe_search"], found["canaries"]) == ("strict", True)
     assert "subscriber 71" in run("list").stdout
 
     assert run("delete", "71").stdout == "subscriber 71: forgotten\n"

@@ -18,6 +18,28 @@ def test_anything_else_is_no_endpoint(written):
         kinds.endpoint(written)
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("192.0.2.1:53", "192.0.2.1:53"),
+        ("tls://192.0.2.1:853", "tls://192.0.2.1:853"),
+        ("tls://[2001:DB8::1]:853#DNS.Test", "tls://[2001:db8::1]:853#dns.test"),
+    ],
+)
+def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown):
+    assert str(kinds.upstream(written)) == shown
+    assert isinstance(kinds.upstream(written), kinds.TlsEndpoint) == written.startswith("tls://")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["tls://192.0.2.1", "tls://host.test:853", "tls://192.0.2.1:853#", "tls://192.0.2.1:853#a b", "dns://192.0.2.1:53"],
+)
+def test_anything_else_is_no_upstream(written):
+    with pytest.raises(kinds.Unfit):
+        kinds.upstream(written)
+
+
 @pytest.mark.parametrize("written", ["192.0.2.1/24", "2001:db8::/129", "x"])
 def test_a_prefix_has_no_host_bits(written):
     with pytest.raises(kinds.Unfit, match="not an address or prefix"):
@@ -105,3 +127,11 @@ def test_an_address_of_a_page_is_a_web_address():
     for written in ("isp.example", "javascript:alert(1)", "http://[", "https://"):
         with pytest.raises(kinds.Unfit):
             kinds.url(written)
+
+
+def test_a_cache_has_a_size_or_is_none():
+    assert kinds.cache("0") == 0
+    assert kinds.cache("64MiB") == 64 << 20
+    for written in ("1MiB", "0MiB", "64", "1TiB", "-1"):
+        with pytest.raises(kinds.Unfit):
+            kinds.cache(written)

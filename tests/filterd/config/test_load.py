@@ -20,6 +20,12 @@ def one_list(said: str) -> str:
     return f"{SMALLEST}lists: [{{id: a, tier: order, {said}}}]"
 
 
+def published(said: str) -> str:
+    lists = "{id: pta, tier: order, format: plain, file: a}, {id: stop, tier: csam, format: plain, file: b}"
+    zone = f"{{name: z.example, {said}}}"
+    return f"{SMALLEST}lists: [{lists}]\nrpz: {{listen: ['192.0.2.1:5380'], zones: [{zone}]}}"
+
+
 def faults_of(text: str) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         read(text)
@@ -119,6 +125,21 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
         ("dns: {upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
         ("dns: {listen: ['127.0.0.1:53'], upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
         ("api: {key: k.pem}\n" + SMALLEST, "a key without its certificate"),
+        ("dns: {upstreams: ['192.0.2.53:53'], tls: {key: k.pem}}", "/dns/tls: a certificate without its key, or a key"),
+        ("dns: {upstreams: ['192.0.2.53:53'], https: {listen: ['192.0.2.1:443']}}", "a listener without a certificate"),
+        ("dns: {upstreams: ['192.0.2.53:53'], upstream_ca: ca.pem}", "certificates without an upstream over TLS"),
+        (
+            "dns: {upstreams: ['tls://127.0.0.1:853'], "
+            "tls: {listen: ['0.0.0.0:853'], certificate: a, key: b}}",
+            "/dns/upstreams/0: tls://127.0.0.1:853 is this box, which listens at 0.0.0.0:853",
+        ),
+        ("dns: {upstreams: ['192.0.2.53:53'], proxies: ['192.0.2.1/24']}", "is not an address or prefix"),
+        (published("lists: [stop], allow: [127.0.0.1/32]"), "/rpz/zones/0/lists/0: 'stop' is confidential"),
+        (published("lists: [orders, pat], allow: [127.0.0.1/32]"), "no list 'pat'; not loaded; write 'pta'"),
+        (published("lists: [], allow: [127.0.0.1/32]"), "0 items"),
+        (published("lists: [pta]"), "/rpz/zones/0: a zone that nobody may fetch"),
+        (published("lists: [pta], allow: [192.0.2.0/24]}, {name: z.example, lists: [pta]"), "an earlier zone"),
+        (SMALLEST + "rpz: {listen: ['192.0.2.1:5380']}", "/rpz: listen without zones, or zones without listen"),
         (SMALLEST + "lists: [{id: a, file: a, format: plain, tier: category}]", "without a category"),
         (
             SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, category: adult}]",
@@ -133,8 +154,8 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
             + "lists: [{id: a, file: a, format: rpz, tier: order}, {id: a, file: b, format: rpz, tier: order}]",
             "earlier list",
         ),
-        (one_list("format: plain"), "neither file nor url; not loaded; write one of the two"),
-        (one_list("format: plain, file: a, url: 'https://a.test/'"), "both file and url"),
+        (one_list("format: plain"), "no file, url or zone; not loaded; write one of file, url and zone"),
+        (one_list("format: plain, file: a, url: 'https://a.test/'"), "file and url; not loaded"),
         (one_list("format: plain, url: 'http://a.test/'"), "http only to this box itself"),
         (one_list("format: plain, url: 'https://me:pw@a.test/'"), "with a password in it"),
         (one_list("format: plain, url: 'https://a.test/', every: 5s"), "out of range; not loaded; write 1m to 30d"),
@@ -142,8 +163,15 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
         (one_list("format: plain, url: 'https://a.test/', max_age: 30m"), "30m is less than every, 1h"),
         (one_list("format: plain, url: 'https://a.test/', max_octets: 2TiB"), "'2TiB' is not a size"),
         (one_list("format: plain, url: 'https://a.test/', client_key: k"), "client_certificate without client_key"),
-        (one_list("format: plain, file: a, ca: c.pem"), "what does not come over https"),
-        (one_list("format: plain, url: 'http://127.0.0.1/', ca: c.pem"), "what does not come over https"),
+        ("dns: {upstreams: ['192.0.2.53:53']}\ntransfers: {notify: ['192.0.2.7:53']}", "is taken by dns or rpz"),
+        (one_list("format: rpz, zone: a.test"), "/lists/0: zone a.test without a primary; not loaded; add primaries"),
+        (one_list("format: plain, zone: a.test, primaries: ['192.0.2.1:53']"), "a zone of format plain"),
+        (one_list("format: rpz, zone: a.test, file: a, primaries: ['192.0.2.1:53']"), "file and zone"),
+        (one_list("format: plain, file: a, tsig: k"), "primaries, tsig or tls_name of a list that is no zone"),
+        (one_list("format: plain, file: a, primaries: ['192.0.2.1:53']"), "of a list that is no zone"),
+        (one_list("format: rpz, zone: a.test, primaries: ['192.0.2.1:53'], ca: c.pem"), "does not come over TLS"),
+        (one_list("format: plain, file: a, ca: c.pem"), "what does not come over TLS"),
+        (one_list("format: plain, url: 'http://127.0.0.1/', ca: c.pem"), "what does not come over TLS"),
         (one_list("format: plain, file: a, columns: 'url:1'"), "columns of a list of format plain"),
         (one_list("format: csv, file: a, columns: 'nonsense'"), "names no columns"),
         (one_list("format: word, file: a"), "'word' is not known here"),
@@ -189,7 +217,7 @@ def test_a_fault_moves_no_cursor():
 def test_the_shipped_example_is_good():
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    assert [entry.id for entry in config.lists] == ["pta", "adult", "malware", "hole"]
+    assert [entry.id for entry in config.lists] == ["pta", "adult", "malware", "hole", "threat"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,11 +1,11 @@
 """The lab's servers on the loopback, with the clients of the lab: no root, no namespaces."""
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 
 from filterd.lab.addresses import LAB, LOOPBACK
 from filterd.lab.clients import Download, dig, fetch
@@ -23,12 +23,6 @@ SBIN = "/usr/sbin:/sbin"
 PROGRAMS = ("nginx", "unbound", "openssl", "dig", "curl")
 absent = [name for name in PROGRAMS if not (shutil.which(name) or shutil.which(name, path=SBIN))]
 needs_programs = pytest.mark.skipif(bool(absent), reason=f"{', '.join(absent)} not on this box")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

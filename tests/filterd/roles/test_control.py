@@ -1,12 +1,14 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import urllib.error
 import urllib.request
 
 import pytest
 from support.daemon import UPSTREAM_ADDRESS, Daemon, eventually
+from support.ports import free_port
 
 from filterd.roles.control import _reload
 
@@ -120,3 +122,26 @@ async def test_a_reload_that_fails_is_told_and_the_next_one_is_done():
         reloading.cancel()
 
     assert "reload" not in control.faults
+
+
+@pytest.mark.services
+def test_zones_are_served_to_other_resolvers_and_the_status_tells_of_them(tmp_path):
+    own, port = Daemon(tmp_path), free_port()
+    (tmp_path / "rpz.key").write_text('key "k" { algorithm hmac-sha256; secret "MDEyMzQ1Njc4OWFiY2RlZg=="; };')
+    zone = {"name": "rpz.test", "lists": ["orders", "pta"], "allow": ["127.0.0.1/32"], "tsig": "rpz.key"}
+    said = json.loads(own.config.read_text()) | {"rpz": {"listen": [f"127.0.0.1:{port}"], "zones": [zone]}}
+    own.config.write_text(json.dumps(said))
+    own.start()
+    try:
+        told = eventually(lambda: zones_told(own), "the zone in the status")
+    finally:
+        own.stop()
+
+    # of listed.test and of what is below it: the splash page's address
+    assert re.fullmatch(r"zone rpz\.test: serial \d+, 2 records, 0 left out", told)
+
+
+def zones_told(daemon):
+    """The line of the status that tells of a zone."""
+    lines = daemon.run("status", "--config", str(daemon.config)).stdout.splitlines()
+    return next((line for line in lines if line.startswith("zone ")), "")

@@ -73,6 +73,20 @@ async def test_a_parent_sets_the_schedule_and_the_operators_put_leaves_pause_and
     assert (body["label"], body["closed"], body["paused_until"]) == ("New", closed, "resumed")
 
 
+async def test_safe_search_and_canaries_are_put_and_stay_where_they_are_not_said(desk, engine):
+    desk = desk("operator")
+    wished = {"safe_search": "moderate", "canaries": True}
+
+    _, body = await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    assert (body["safe_search"], body["canaries"]) == ("off", False)
+    _, body = await desk.ask("PUT", "/v1/subscribers/9", json={**HOME, **wished})
+    assert {key: body[key] for key in wished} == wished
+    await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    assert stored(engine, 9).profile.safe_search == "moderate" and stored(engine, 9).profile.canaries
+    _, body = await desk.ask("PUT", "/v1/subscribers/9", json={**HOME, "safe_search": "off", "canaries": False})
+    assert (body["safe_search"], body["canaries"]) == ("off", False)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -107,6 +121,8 @@ async def test_a_parent_learns_nothing_about_other_lines(desk, engine, method, p
         ({"prefixes": [7]}, "/prefixes/0"),
         ({"categories": ["adlt"]}, "/categories"),
         ({"categories": [["adult"]]}, "/categories/0"),
+        ({"safe_search": "on"}, "/safe_search"),
+        ({"canaries": "yes"}, "/canaries"),
         ({"closed": [{"day": "mo", "from": "1", "to": "2"}]}, "/closed/0/day"),
         ({"closed": [{"day": "mon", "from": "25:00", "to": "02:00"}]}, "/closed/0"),
         ({"closed": [{"day": "mon", "from": "12:00", "minutes": 0}]}, "/closed/0/minutes"),

@@ -1,0 +1,48 @@
+"""`filterd devices put|list|delete`: tokens by which a line's devices are known in any network, over the API."""
+
+import argparse
+import json
+from typing import Any
+from urllib.parse import quote
+
+from filterd.api import add_api_arguments, call
+
+EXAMPLE = """filterd devices put 7 ali-phone
+filterd devices list 7"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    put = verbs.add_parser("put", help="give a device a new token; the one before is no longer known")
+    listed = verbs.add_parser("list", help="a line's devices; their tokens are stored nowhere")
+    delete = verbs.add_parser("delete", help="end a device's token")
+    for verb in (put, listed, delete):
+        verb.add_argument("id", type=int, metavar="ID", help="of the line")
+    for verb in (put, delete):
+        verb.add_argument("name", metavar="NAME", help="what the family calls it: a-z, 0-9 and '-'")
+    for verb in (put, listed, delete):
+        add_api_arguments(verb)
+        verb.add_argument("--json", action="store_true", help="the API's object")
+
+
+def run(args: argparse.Namespace) -> int:
+    path = f"/v1/subscribers/{args.id}/devices"
+    if args.verb == "list":
+        found = call(args, "GET", path)
+    else:
+        method = "PUT" if args.verb == "put" else "DELETE"
+        found = call(args, method, f"{path}/{quote(args.name, safe='')}", {} if args.verb == "put" else None)
+    print(json.dumps(found) if args.json else "\n".join(_lines(args.verb, found)))
+    return 0
+
+
+def _lines(verb: str, found: dict[str, Any]) -> list[str]:
+    who = f"subscriber {found['id']}"
+    if verb == "list":
+        return [f"{who}: {', '.join(found['devices']) or 'no device has a token'}"]
+    if verb == "delete":
+        return [f"{who} {found['device']}: its token is ended"]
+    return [
+        f"{who} {found['device']}: {found['token']}; shown once",
+        *(f"  DNS over {over.upper()}: {found[over]}" for over in ("tls", "https") if found[over]),
+    ]
