@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages demo check test kernel versions checked bench fuzz docs dist clean
+.PHONY: help build again packages demo check test kernel versions checked bench bench-dns fuzz docs dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables conntrack iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils curl dnsmasq-base dnsperf knot-dnsutils nginx openssl pdns-recursor unbound
-BENCH_PACKAGES := dnsdist
+TEST_PACKAGES := bind9 bind9-dnsutils curl dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver nginx nsd openssl \
+	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 unbound
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
@@ -20,7 +20,7 @@ export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 build: .venv/.compiled ## .venv with filterd in it, compiled; as root it first installs the Debian packages that are missing
 
@@ -67,13 +67,15 @@ checked: build ## the tests of fastpath with every index checked, then under the
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
 
 bench: build ## every figure beside its peers, appended to bench/history/ as one line of this machine
-	@.ci/packages $(BENCH_PACKAGES)
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \
 	    || echo 'bench: not all peers could be installed; going on without them' >&2
 	$(BIN)/python bench/run.py
 
 fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
+
+bench-dns: build ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps of its images, and for a while
+	$(BIN)/python bench/run.py dns swap soak
 
 docs: build ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -1,120 +1,158 @@
-"""DNS front with 1.1 million names, every query blocked: queries a second, server on one core, dnsperf on the other.
+"""DNS front beside dnsdist, Unbound and PowerDNS Recursor: a million names blocked, one core a server.
 
-Goal: ≥ 100,000/s on one core.  dnsperf has a core of its own and a top rate of its own: a number near that one is the
-client's.  `lost` is what dnsperf got no answer to.
+The client (bench/flood.c) and the upstream behind all servers, which has its answer ready, share the other core.
+
+    blocked     every query is for a listed name or one below it
+    isp         2 % of them blocked, the rest by Zipf over 200,000 allowed names, all of them cached before
+    unique      every query for another allowed name, forwarded
+    half        the isp mix at half of the rate that dnsdist answers it with: how long answers take
+
+`…_per_s` counts right answers only, `…_cpu_us` is what the server's threads used for one, `…_lost` is what had none.
+`echo_…` is the ceiling: a C program that takes and sends batches of 64 and has its answer ready.  Memory is read when
+all of it is done: `…_mib` with the pages of files, `…_own_mib` without, which is what another worker of filterd takes.
+BENCH_SECONDS each measure, BENCH_ROUNDS of each: the median counts.
+Goals: blocked ≥ 1.6 × dnsdist and ≥ 0.85 × echo, isp ≥ 1.6 × the best, unique ≥ 1.5 × dnsdist, half_…_p99_us ≤
+dnsdist's, filterd_own_mib ≤ 150.
 """
-import asyncio
+import contextlib
 import os
 import random
 import re
-import socket
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.corpus import names
-from dns import AnswerPolicy, Endpoint, serve
-from fastpath.counters import read_counters
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.name import to_wire
-from fastpath.pack import ListSpec, NamesBuilder
-from fastpath.tables import TableSet
-from fastpath.verdict import Action, Mode, Tier
+from bench.appliance import Appliance
+from bench.corpus import free_names, names
+from bench.flooding import Figures, Flooder, blocked, free_port, leave_for_own_network, write_queries
+from bench.peers_dns import HOST, PEERS, hold, start, write_lists
 
-N_NAMES = 1_100_000
+N_NAMES = 1_000_000
 N_ASKED = 200_000
-SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
+N_ALLOWED = 200_000
+BLOCKED_SHARE = 0.02
+SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
+N_UNIQUE = int(300_000 * SECONDS)   # of a round: more than anybody answers, so that none comes twice
 SERVER_CORE, CLIENT_CORE = 0, 1
-CLIENTS, OUTSTANDING = 20, 500
+MIXES = ("blocked", "isp", "unique")
+HALF_OF = "dnsdist"     # where it is not installed: of filterd's
 
 
-def write_image(path: Path, listed: list[str]) -> None:
-    builder = NamesBuilder(bytes(range(16)), [ListSpec("orders", Tier.ORDER, 0, Action.NXDOMAIN, False)])
-    for name in listed:
-        builder.add(to_wire(name.encode()), 0, Mode.SUBTREE)
-    with path.open("wb") as out:
-        builder.build(out, 1)
+def write_mixes(folder: Path, listed: list[str], is_blocked: Sequence[str]) -> None:
+    """One file of queries a mix, and all allowed names once: asked before, they fill the caches."""
+    draw = random.Random(5)
+    allowed = list(dict.fromkeys(free_names(set(listed), N_ALLOWED)))
+    weights = [1 / rank for rank in range(1, len(allowed) + 1)]
+    popular = iter(draw.choices(allowed, weights, k=N_ASKED))
+    write_queries(folder / "allowed", allowed)
+    write_queries(folder / "blocked", is_blocked)
+    write_queries(folder / "isp", (draw.choice(is_blocked) if draw.random() < BLOCKED_SHARE else name
+                                   for name in popular))
+    for part in range(ROUNDS):
+        write_queries(folder / f"unique-{part}", (f"n{number}.unlisted{part}.example" for number in range(N_UNIQUE)))
 
 
-def write_queries(path: Path, listed: list[str]) -> None:
-    """Half for listed names themselves, half for something below."""
-    draw = random.Random(1)
-    chosen = [draw.choice(listed) for _ in range(N_ASKED)]
-    path.write_text("".join(f"{'www.' if i % 2 else ''}{name} A\n" for i, name in enumerate(chosen)))
+class Server(NamedTuple):
+    """One that is ready and held on its core."""
+
+    port: int
+    pid: int
+
+    def cpu_ns(self) -> int:
+        """Of all its threads so far."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+    def resident(self) -> Figures:
+        said = dict(re.findall(r"(Rss\w+):\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text()))
+        own, files = (int(said[key]) / 1024 for key in ("RssAnon", "RssFile"))
+        return {"own_mib": own, "mib": own + files}
 
 
-def serve_alone(image: str, port: int, state: str) -> None:
-    """The server's process: one worker on one core."""
-    os.sched_setaffinity(0, {SERVER_CORE})
-    tables = TableSet(open_image(image, ImageKind.NAMES))
-    nowhere = Endpoint("127.0.0.1", 9)
-    asyncio.run(serve([Endpoint("127.0.0.1", port)], [nowhere], tables, AnswerPolicy(), 1, Path(state)))
+@contextlib.contextmanager
+def serving(folder: Path, flooder: Flooder, listed: list[str]) -> Iterator[dict[str, Server]]:
+    """All servers, and their queries in `folder`, as long as the block lasts."""
+    upstream, echo = free_port(), free_port()
+    appliance = Appliance(folder, listed, 1, f"{HOST}:{upstream}")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(flooder.echo(upstream, CLIENT_CORE))
+        found = {"echo": Server(echo, stack.enter_context(flooder.echo(echo, SERVER_CORE)))}
+        stack.enter_context(appliance.running())
+        asked = list(filter(appliance.blocks, blocked(listed, N_ASKED)))
+        write_mixes(folder, listed, asked)
+        found["filterd"] = Server(appliance.port, appliance.worker(0, {"op": "status"})["pid"])
+        for peer in PEERS:
+            port = free_port()
+            pid = start(peer, folder, port, upstream, asked[0], stack)
+            if pid is not None:
+                found[peer] = Server(port, pid)
+        for server in found.values():
+            hold(server.pid, SERVER_CORE)
+        yield found
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
+def flooded(server: Server, flooder: Flooder, files: Iterable[Path]) -> Figures:
+    """The median of rounds, one with each of `files`."""
+    rounds: list[Figures] = []
+    for queries in files:
+        before = server.cpu_ns()
+        said = flooder.flood(server.port, queries, SECONDS)
+        cpu_us = (server.cpu_ns() - before) / 1e3
+        n_right = said["noerror"] + said["nxdomain"]
+        share = n_right / max(1.0, said["answered"])
+        rounds.append({"per_s": said["per_s"] * share, "cpu_us": cpu_us / max(1.0, n_right), "lost": said["lost"]})
+    return median(rounds)
 
 
-def wait_for(port: int) -> None:
-    """Until the server answers on TCP, which it opens last."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise TimeoutError("bench dns: the server did not come up; stopped; run it alone to see why")
+def timed(server: Server, flooder: Flooder, queries: Path, rate: float) -> Figures:
+    """The median of ROUNDS."""
+    keys = ("p50_us", "p99_us", "lost", "skipped")
+    rounds = [flooder.paced(server.port, queries, SECONDS, rate) for _ in range(ROUNDS)]
+    return median([{key: said[key] for key in keys} for said in rounds])
 
 
-def run_dnsperf(port: int, queries: Path) -> dict[str, float]:
-    said = subprocess.run(
-        ["taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries),
-         "-l", str(SECONDS), "-c", str(CLIENTS), "-q", str(OUTSTANDING)],
-        check=True, capture_output=True, text=True).stdout
-    return {
-        "blocked_per_s": float(re.search(r"Queries per second:\s+([\d.]+)", said)[1]),
-        "lost": float(re.search(r"Queries lost:\s+(\d+)", said)[1]),
-        "mean_latency_us": 1e6 * float(re.search(r"Average Latency \(s\):\s+([\d.]+)", said)[1]),
-    }
+def median(rounds: list[Figures]) -> Figures:
+    return {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
 
 
-def resident_mib(pid: int) -> dict[str, float]:
-    """Of the server: its own memory, and the shared pages of image and spool."""
-    said = dict(re.findall(r"(Rss\w+):\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()))
-    return {"own_mib": int(said["RssAnon"]) / 1024, "mapped_mib": int(said["RssFile"]) / 1024}
+def measure(servers: dict[str, Server], flooder: Flooder, folder: Path) -> Iterator[tuple[str, Figures]]:
+    """Each figure's name but its last part, and the parts."""
+    yield "echo", flooded(servers.pop("echo"), flooder, [folder / "blocked"] * ROUNDS)
+    for server in servers.values():
+        for queries in ("allowed", "blocked"):
+            flooder.flood_once(server.port, folder / queries)
+    rates = {}
+    for mix in MIXES:
+        files = [folder / (f"{mix}-{part}" if mix == "unique" else mix) for part in range(ROUNDS)]
+        for name, server in servers.items():
+            found = flooded(server, flooder, files)
+            rates[mix, name] = found["per_s"]
+            yield f"{mix}_{name}", found
+    rate = rates["isp", HALF_OF if HALF_OF in servers else "filterd"] / 2
+    for name, server in servers.items():
+        yield f"half_{name}", timed(server, flooder, folder / "isp", rate)
+    for name, server in servers.items():
+        yield name, server.resident()
 
 
-def figures() -> dict[str, float]:
+def figures() -> Figures:
+    leave_for_own_network()
     listed = list(names(N_NAMES))
-    with tempfile.TemporaryDirectory() as folder:
-        state, image, queries = Path(folder), Path(folder, "names.img"), Path(folder, "queries")
-        write_image(image, listed)
-        write_queries(queries, listed)
-        port = free_port()
-        server = subprocess.Popen([sys.executable, __file__, "serve", str(image), str(port), folder])
-        try:
-            wait_for(port)
-            found = run_dnsperf(port, queries) | resident_mib(server.pid)
-        finally:
-            server.terminate()
-            server.wait()
-        counted = read_counters(state / "counters" / "dns-0")
-    return found | {"blocked_share": counted["dns_blocked"] / max(1, counted["dns_queries"]),
-                    "events_lost": counted["events_lost"]}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        flooder = Flooder(folder, CLIENT_CORE)
+        write_lists(folder, listed)
+        with serving(folder, flooder, listed) as servers:
+            return {f"{name}_{key}": value for name, found in measure(servers, flooder, folder)
+                    for key, value in found.items()}
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve_alone(sys.argv[2], int(sys.argv[3]), sys.argv[4])
-    else:
-        for key, value in figures().items():
-            print(f"{key:20} {value:,.2f}")
+    for key, value in figures().items():
+        print(f"{key:28} {value:>14,.1f}")

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.appliance import Appliance
 from bench.corpus import names
-from bench.flooding import Figures, Flooder, blocked, write_queries
+from bench.flooding import Figures, Flooder, blocked, leave_for_own_network, write_queries
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
@@ -104,6 +104,7 @@ def told(kind: str, rounds: list[Figures]) -> Figures:
 
 
 def figures() -> Figures:
+    leave_for_own_network()
     listed = list(names(N_NAMES))
     with tempfile.TemporaryDirectory() as folder:
         appliance, queries = Appliance(Path(folder), listed, 1), Path(folder, "queries")
