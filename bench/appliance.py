@@ -26,6 +26,7 @@ class Appliance:
     def __init__(self, folder: Path, listed: Iterable[str], workers: int, upstream: str = NOWHERE) -> None:
         self.folder, self.port, self.n_workers = folder, free_port(), workers
         self.state, self.run_dir, self.config = folder / "state", folder / "run", folder / "filterd.yaml"
+        self.pids: list[int] = []       # of all its processes, while it runs
         self._tables: TableSet | None = None
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
@@ -49,6 +50,7 @@ class Appliance:
                            "--role", role, "--index", str(index)]
                 env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
                 processes.append(subprocess.Popen([*(held if role == "dns" else aside), *command], env=env, stderr=log))
+        self.pids = [process.pid for process in processes]
         try:
             self._wait()
             yield

@@ -18,6 +18,7 @@ import contextlib
 import os
 import random
 import re
+import signal
 import statistics
 import sys
 import tempfile
@@ -63,6 +64,11 @@ class Server(NamedTuple):
 
     port: int
     pid: int
+    pids: tuple[int, ...] = ()  # of all its processes, where there are more
+
+    def signal(self, number: int) -> None:
+        for pid in self.pids or (self.pid,):
+            os.kill(pid, number)
 
     def cpu_ns(self) -> int:
         """Of all its threads so far."""
@@ -86,7 +92,9 @@ def serving(folder: Path, flooder: Flooder, listed: list[str]) -> Iterator[dict[
         stack.enter_context(appliance.running())
         asked = list(filter(appliance.blocks, blocked(listed, N_ASKED)))
         write_mixes(folder, listed, asked)
-        found["filterd"] = Server(appliance.port, appliance.worker(0, {"op": "status"})["pid"])
+        found["filterd"] = Server(appliance.port, appliance.worker(0, {"op": "status"})["pid"], tuple(appliance.pids))
+        for pid in appliance.pids:      # control records what is blocked: that is part of the price
+            hold(pid, SERVER_CORE)
         for peer in PEERS:
             port = free_port()
             pid = start(peer, folder, port, upstream, asked[0], stack)
@@ -94,7 +102,19 @@ def serving(folder: Path, flooder: Flooder, listed: list[str]) -> Iterator[dict[
                 found[peer] = Server(port, pid)
         for server in found.values():
             hold(server.pid, SERVER_CORE)
-        yield found
+        try:
+            yield found
+        finally:
+            for server in found.values():
+                server.signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def alone(servers: dict[str, Server], name: str) -> Iterator[Server]:
+    """The others stand still meanwhile: one that still writes down what it has done would take their core."""
+    for other, server in servers.items():
+        server.signal(signal.SIGCONT if other == name else signal.SIGSTOP)
+    yield servers[name]
 
 
 def flooded(server: Server, flooder: Flooder, files: Iterable[Path]) -> Figures:
@@ -123,22 +143,27 @@ def median(rounds: list[Figures]) -> Figures:
 
 def measure(servers: dict[str, Server], flooder: Flooder, folder: Path) -> Iterator[tuple[str, Figures]]:
     """Each figure's name but its last part, and the parts."""
-    yield "echo", flooded(servers.pop("echo"), flooder, [folder / "blocked"] * ROUNDS)
-    for server in servers.values():
-        for queries in ("allowed", "blocked"):
-            flooder.flood_once(server.port, folder / queries)
+    with alone(servers, "echo") as echo:
+        yield "echo", flooded(echo, flooder, [folder / "blocked"] * ROUNDS)
+    names = [name for name in servers if name != "echo"]
+    for name in names:
+        with alone(servers, name) as server:
+            for queries in ("allowed", "blocked"):
+                flooder.flood_once(server.port, folder / queries)
     rates = {}
     for mix in MIXES:
         files = [folder / (f"{mix}-{part}" if mix == "unique" else mix) for part in range(ROUNDS)]
-        for name, server in servers.items():
-            found = flooded(server, flooder, files)
+        for name in names:
+            with alone(servers, name) as server:
+                found = flooded(server, flooder, files)
             rates[mix, name] = found["per_s"]
             yield f"{mix}_{name}", found
     rate = rates["isp", HALF_OF if HALF_OF in servers else "filterd"] / 2
-    for name, server in servers.items():
-        yield f"half_{name}", timed(server, flooder, folder / "isp", rate)
-    for name, server in servers.items():
-        yield name, server.resident()
+    for name in names:
+        with alone(servers, name) as server:
+            yield f"half_{name}", timed(server, flooder, folder / "isp", rate)
+    for name in names:
+        yield name, servers[name].resident()
 
 
 def figures() -> Figures:

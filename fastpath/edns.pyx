@@ -49,10 +49,6 @@ cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q
     cdef size_t limit = min(room, <size_t>q.edns_size)
     cdef size_t least = max(<size_t>q.after, <size_t>DNS_HEADER)
     cdef size_t whole = 0
-    cdef Extended bare = x[0]
-    bare.text_n = 0
-    bare.ede = EDE_NONE
-    bare.also = EDE_NONE
     if not q.do_bit and not q.flags & AD:       # RFC 6840 §5.8
         msg[3] &= <uint8_t>~AD
     if least > limit or n < least:
@@ -62,13 +58,13 @@ cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q
     if n <= limit:
         whole = _fit_opt(msg, n, limit, q, x)
         if whole == 0:
-            whole = _put_opt(msg, n, limit, q, &bare)
+            whole = _put_bare(msg, n, limit, q, x)
             msg[2] |= TC                        # RFC 8914 §3
     if whole == 0:
         n = _cut(msg, least)
         whole = _fit_opt(msg, n, limit, q, x)
     if whole == 0:
-        whole = _put_opt(msg, n, limit, q, &bare)
+        whole = _put_bare(msg, n, limit, q, x)
     return whole if whole != 0 else n
 
 
@@ -81,6 +77,15 @@ cdef inline size_t _fit_opt(uint8_t* msg, size_t n, size_t limit, const Question
     terse = x[0]
     terse.text_n = 0
     return _put_opt(msg, n, limit, q, &terse)
+
+
+cdef size_t _put_bare(uint8_t* msg, size_t n, size_t limit, const Question* q, const Extended* x) noexcept nogil:
+    """_put_opt() without any extended error."""
+    cdef Extended bare = x[0]
+    bare.text_n = 0
+    bare.ede = EDE_NONE
+    bare.also = EDE_NONE
+    return _put_opt(msg, n, limit, q, &bare)
 
 
 cdef inline size_t _cut(uint8_t* msg, size_t least) noexcept nogil:

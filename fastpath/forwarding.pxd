@@ -7,7 +7,10 @@ from fastpath.cache cimport Cache
 from fastpath.datagrams cimport Inbox, Outbox
 from fastpath.guard cimport Guard
 from fastpath.inflight cimport InFlight
+from fastpath.names cimport Hits
 from fastpath.pool cimport Pool
+from fastpath.proxied cimport Told
+from fastpath.question cimport Question
 from fastpath.tables cimport Handover
 from fastpath.udp cimport pollfd
 
@@ -22,6 +25,10 @@ cdef struct Loop:
     InFlight in_flight
     Pool pool
     Inbox inbox
+    Asker askers[64]            # of the messages in the inbox, one each
+    Told told[64]
+    Question questions[64]
+    Hits hits[64]
     Outbox outbox
     pollfd fds[97]              # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
     uint8_t version_of[32]      # 4 or 6, by listener

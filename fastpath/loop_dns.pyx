@@ -22,7 +22,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
-from fastpath.answering cimport Wanted, answer_query
+from fastpath.answering cimport Wanted, answer_read, read_query
 from fastpath.blocking cimport ANSWER, FORWARD, SAY_NOTHING, Asker, Outcome, open_answering
 from fastpath.cache cimport close_cache
 from fastpath.counters cimport (CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED,
@@ -33,10 +33,11 @@ from fastpath.delivering cimport take_cache
 from fastpath.forwarding cimport MAX_LISTENERS, Loop, flush, forward, look_after, refresh, take_answer
 from fastpath.guard cimport ADMITTED, ClientGuard, admit
 from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, open_inflight
+from fastpath.name cimport Name
+from fastpath.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.pktinfo cimport address_of, leave_from, packet_info
 from fastpath.pool cimport Pool, note_silence, open_pool
 from fastpath.proxied cimport Told, read_header
-from fastpath.question cimport Question
 from fastpath.special cimport SpecialNames
 from fastpath.spool cimport Reporter
 from fastpath.tables cimport Handoff, take_tables
@@ -77,55 +78,75 @@ cdef bint _take_header(Loop* l, uint32_t i, Asker* who, Told* told) noexcept nog
     return True
 
 
-cdef Outcome _answer(Loop* l, uint32_t i, uint8_t version, Asker* who, Told* told, Question* q,
-                     Wanted* out) noexcept nogil:
-    """Judge received message `i`; where it is to be answered, its header is ready to be sent."""
-    cdef Inbox* b = &l.inbox
-    cdef msghdr* head = &b.received[i].msg_hdr
-    cdef cmsghdr* info
-    cdef size_t n
-    cdef Outcome outcome
-    who.addr = address_of(head.msg_name, version)
+cdef Outcome _read(Loop* l, uint32_t i, uint8_t version, size_t* n) noexcept nogil:
+    """Read received message `i`.   n: its octets;  FORWARD: to be decided on"""
+    cdef Asker* who = &l.askers[i]
+    who.addr = address_of(l.inbox.received[i].msg_hdr.msg_name, version)
     who.ip_version = version
-    if l.proxies != NULL and not _take_header(l, i, who, told):
+    if l.proxies != NULL and not _take_header(l, i, who, &l.told[i]):
         return SAY_NOTHING
-    n = b.received[i].msg_len
-    outcome = answer_query(&l.answering, b.data + <size_t>i * STRIDE, &n, DATAGRAM, who, q, out)
-    if outcome != ANSWER:
-        return outcome
+    n[0] = l.inbox.received[i].msg_len
+    return read_query(&l.answering, l.inbox.data + <size_t>i * STRIDE, n, DATAGRAM, who, &l.questions[i])
+
+
+cdef void _look_up(Loop* l, const Outcome* outcomes, uint32_t n) noexcept nogil:
+    """What the lists hold of every question that is to be decided on: fetched from memory for many at once."""
+    cdef const Name* names[32]
+    cdef uint32_t first = 0
+    cdef uint32_t i, n_names
+    if l.answering.tables == NULL:
+        return
+    while first < n:
+        n_names = min(n - first, <uint32_t>BATCH_NAMES)
+        for i in range(n_names):
+            if outcomes[first + i] != FORWARD:
+                l.questions[first + i].name.n_labels = 0    # the root, which nobody lists
+            names[i] = &l.questions[first + i].name
+        find_hits_batch(&l.answering.tables.names, &l.answering.tables.names_delta, names, n_names, l.hits + first)
+        first += n_names
+
+
+cdef void _aim_back(Inbox* b, uint32_t i, uint8_t version, size_t n) noexcept nogil:
+    """Make the header of received message `i` ready for its answer of `n` octets."""
+    cdef msghdr* head = &b.received[i].msg_hdr
+    cdef cmsghdr* info = packet_info(head, version)
     b.parts[i].iov_len = n
-    info = packet_info(head, version)
     if info == NULL:
         head.msg_control = NULL
         head.msg_controllen = 0
     else:
         leave_from(info, version)
-    return ANSWER
 
 
 cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
     """One batch of queries."""
     cdef Inbox* b = &l.inbox
+    cdef Outcome[64] outcomes
+    cdef size_t[64] n_octets
     cdef uint8_t[64] is_lost
     cdef uint32_t n_answers = 0
     cdef uint32_t i
-    cdef Asker who
-    cdef Told told
-    cdef Question q
     cdef Wanted wanted
-    cdef Outcome outcome
+    cdef uint8_t version = l.version_of[listener]
     cdef int n = recvmmsg(l.fds[listener].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
     if n <= 0:
         return
     for i in range(<uint32_t>n):
-        outcome = _answer(l, i, l.version_of[listener], &who, &told, &q, &wanted)
-        if outcome == ANSWER:
+        outcomes[i] = _read(l, i, version, &n_octets[i])
+    _look_up(l, outcomes, <uint32_t>n)
+    for i in range(<uint32_t>n):
+        wanted.is_due = 0
+        if outcomes[i] == FORWARD:
+            outcomes[i] = answer_read(&l.answering, b.data + <size_t>i * STRIDE, &n_octets[i], DATAGRAM, &l.askers[i],
+                                      &l.questions[i], &l.hits[i], &wanted)
+        if outcomes[i] == ANSWER:
+            _aim_back(b, i, version, n_octets[i])
             b.answers[n_answers] = b.received[i]
             n_answers += 1
             if wanted.is_due:
                 refresh(l, &wanted)
-        elif outcome == FORWARD:
-            forward(l, i, &wanted, &who, listener)
+        elif outcomes[i] == FORWARD:
+            forward(l, i, &wanted, &l.askers[i], listener)
     if n_answers:
         count(l.answering.shared.counters, CNT_DNS_SEND_FAILED,
               send_all(l.fds[listener].fd, b.answers, n_answers, is_lost))

@@ -9,9 +9,9 @@ from fastpath.url cimport Url
 from fastpath.verdict cimport Decision
 
 cdef enum:
-    EVENT_OCTETS = 320
-    SEGMENT_HEADER = 320        # one record's room, so that records stay aligned
-    SEGMENT_RECORDS = 65536     # 20 MiB a segment
+    SLOT_OCTETS = 128           # most records have a short rule and take one
+    MOST_SLOTS = 3              # of the longest rule's record
+    SEGMENT_SLOTS = 163839      # with the header, which takes the room of one: 20 MiB a segment
 
 
 cdef packed struct Event:
@@ -30,12 +30,11 @@ cdef packed struct Event:
     uint8_t rule_is_url
     char list[24]
     uint8_t rule[255]           # the matched rule, never the query: a name in wire form, or what fits of a URL's text
-    uint8_t pad
 
 
 cdef struct Segment:
-    uint8_t* at                 # header, then records
-    uint64_t n                  # records written
+    uint8_t* at                 # header, then slots
+    uint64_t n                  # slots written
 
 
 cdef struct Shared:             # what a loop reports through

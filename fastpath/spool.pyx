@@ -1,8 +1,9 @@
 """Block events, from a loop to the control plane, through files that survive a crash of either side.
 
-A segment is a mapped file: a header (magic, records written) and room for SEGMENT_RECORDS fixed records.  The loop
-writes a record, then the count, in that order; a reader trusts the count.  A full segment is followed by the spare one,
-which the control thread made meanwhile; without a spare the event is counted as lost, and the packet goes its way.
+A segment is a mapped file of slots: a header (magic, slots written), then records, each in one to three slots one
+behind the other, as its rule is long: a short record is a page less often new.  The loop writes a record, then the
+count, in that order; a reader trusts the count.  A full segment is followed by the spare one, which the control thread
+made meanwhile; without a spare the event is counted as lost, and the packet goes its way.
 
 An event names the rule that matched, never the query (semantics §9).  A block of a confidential list writes no event at
 all: it adds one to the counter of its list and channel (semantics §8).
@@ -25,10 +26,10 @@ from fastpath.verdict cimport NO_LIST
 
 from fastpath.name import to_text
 
-MAGIC = b"FLTRDSPL"
-# 64 segments of 20 MiB: 4 million events, an hour of heavy blocking with a dead control plane, in 1.3 GB of disk.
+MAGIC = b"FLTRDSP2"
+# 64 segments of 20 MiB: ten million events, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
-_EVENT = struct.Struct("<qQQII8B24s255sB")
+_EVENT = struct.Struct("<qQQII8B24s")   # the rule follows
 
 
 class BlockEvent(NamedTuple):
@@ -49,10 +50,12 @@ class BlockEvent(NamedTuple):
     rule: str
 
 
-cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
-                 int64_t now_ns) noexcept nogil:
+cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d,
+                     uint8_t channel, int64_t now_ns) noexcept nogil:
+    """The slots that the record takes, at most MOST_SLOTS."""
     cdef Event event
     cdef const ListRow* lists = lists_of(t)
+    cdef size_t octets
     memset(&event, 0, 64)
     event.time_ns = now_ns
     event.names_generation = t.generations[1] if t.generations[1] > t.generations[0] else t.generations[0]
@@ -75,7 +78,9 @@ cdef void _write(uint8_t* at, const Tables* t, const Name* name, const Url* url,
     elif d.list != NO_LIST:
         event.rule_octets = <uint8_t>(name.n - name.at[d.rule_label])
         memcpy(event.rule, name.wire + name.at[d.rule_label], event.rule_octets)
-    memcpy(at, &event, <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets)
+    octets = <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets
+    memcpy(at, &event, octets)
+    return <uint32_t>((octets + SLOT_OCTETS - 1) // SLOT_OCTETS)
 
 
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
@@ -96,7 +101,7 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
     if d.confidential:
         count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
         return
-    if s.segment.at == NULL or s.segment.n >= SEGMENT_RECORDS:
+    if s.segment.at == NULL or s.segment.n > SEGMENT_SLOTS - MOST_SLOTS:
         spare = <uint8_t*>load_pointer(&s.spare.at)
         if spare == NULL:
             count(s.counters, CNT_EVENTS_LOST, 1)
@@ -104,8 +109,7 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
         s.segment.n = 0
         store_pointer(&s.segment.at, spare)
         store_pointer(&s.spare.at, NULL)
-    _write(s.segment.at + SEGMENT_HEADER + s.segment.n * EVENT_OCTETS, t, name, url, d, channel, now_ns)
-    s.segment.n += 1
+    s.segment.n += _write(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, t, name, url, d, channel, now_ns)
     store_u64(s.segment.at + 8, s.segment.n)
     count(s.counters, CNT_EVENTS, 1)
 
@@ -162,7 +166,7 @@ cdef class Reporter:
 
 cdef object _new_segment(str path):
     """A fresh, mapped segment.  Its disk blocks are taken now: a full disk must fail here, not in the loop (SIGBUS)."""
-    cdef uint64_t size = SEGMENT_HEADER + SEGMENT_RECORDS * EVENT_OCTETS
+    cdef uint64_t size = (1 + SEGMENT_SLOTS) * SLOT_OCTETS
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
         os.posix_fallocate(descriptor, 0, size)
@@ -180,24 +184,42 @@ cdef size_t _address_of(object mapping) except 0:
     return <size_t>&view[0]
 
 
-def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> list[BlockEvent]:
-    """At most `limit` events of a segment, from record number `first` on; short at the end of what is written.
+class Read(NamedTuple):
+    """What stands in a segment from a slot on, and the slot behind it."""
+
+    events: list[BlockEvent]
+    next: int
+
+
+def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
+    """At most `limit` events of a segment, from slot `first` on; fewer at the end of what is written.
 
     Raises OSError, ValueError for a file that is no segment."""
     with open(path, "rb") as file:
         head = file.read(16)
         if head[:8] != MAGIC or len(head) < 16:
             raise ValueError(f"{path}: not a spool segment; not read; move it away")
-        n = min(int.from_bytes(head[8:], "little"), SEGMENT_RECORDS)
-        file.seek(SEGMENT_HEADER + first * EVENT_OCTETS)
-        data = file.read(EVENT_OCTETS * max(0, min(limit, n - first)))
-    return [_event(data, at) for at in range(0, len(data) - EVENT_OCTETS + 1, EVENT_OCTETS)]
+        n = min(int.from_bytes(head[8:], "little"), SEGMENT_SLOTS)
+        file.seek((1 + first) * SLOT_OCTETS)
+        data = file.read(SLOT_OCTETS * max(0, min(MOST_SLOTS * limit, n - first)))
+    events = []
+    at = 0
+    while len(events) < limit and at + SLOT_OCTETS <= len(data):
+        event, after = _event(data, at)
+        if after > len(data):   # of a disk that lost it; a loop writes all of a record before it counts it
+            break
+        events.append(event)
+        at = after
+    return Read(events, first + at // SLOT_OCTETS)
 
 
-cdef object _event(bytes data, size_t at):
-    (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url, list_id,
-     octets, _pad) = _EVENT.unpack_from(data, at)
-    rule = octets[:n_rule].decode("ascii", "replace") if is_url or not n_rule else to_text(octets[:n_rule])
+cdef tuple _event(bytes data, size_t at):
+    """The event there, and where its last slot ends."""
+    (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url,
+     list_id) = _EVENT.unpack_from(data, at)
+    octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]
+    rule = octets.decode("ascii", "replace") if is_url or not n_rule else to_text(octets)
     return BlockEvent(
         time_ns, names, policy, None if subscriber == 0xffffffff else subscriber, order, channel, action, reason, tier,
-        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule)
+        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule
+    ), at + -(-(_EVENT.size + n_rule) // SLOT_OCTETS) * SLOT_OCTETS

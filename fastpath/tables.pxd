@@ -41,6 +41,8 @@ cdef inline const ListRow* lists_of(const Tables* t) noexcept nogil:
 
 cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                 Decision* out) noexcept nogil
+cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                      Decision* out) noexcept nogil
 cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
                           const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
                           Decision* out) noexcept nogil

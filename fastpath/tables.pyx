@@ -48,7 +48,7 @@ cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t 
     out    action PASSTHRU means let go"""
     cdef Hits hits
     find_hits(&t.names, &t.names_delta, name, &hits)
-    _decide(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
 
 
 cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
@@ -70,7 +70,7 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const
         status = url_from_parts(host, port, target, target_n, url)
         if status == OK:
             _put_url_hits(t, hashes[0], url, &hits)
-    _decide(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
     return status
 
 
@@ -79,7 +79,7 @@ cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_
     """Decide on a URL that was read already: on its host, and on all of it."""
     cdef Hits hits
     _find_all(t, url, &hits)
-    _decide(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
 
 
 cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
@@ -99,8 +99,9 @@ cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hit
     hits.n += found.n
 
 
-cdef void _decide(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
-                  Decision* out) noexcept nogil:
+cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                      Decision* out) noexcept nogil:
+    """judge() on what was found of a name before, in these tables."""
     cdef Policy policy
     cdef uint32_t subscriber = NO_SUBSCRIBER
     if ip_version == 4 or ip_version == 6:

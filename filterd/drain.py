@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, String, Table, delete, insert, select
 
 from fastpath.counters import read_confidential
-from fastpath.spool import BlockEvent, read_segment, segment_numbers, segment_path
+from fastpath.spool import BlockEvent, Read, read_segment, segment_numbers, segment_path
 from fastpath.verdict import Action, Channel, Reason
 from filterd.explain import word
 from filterd.logs import decision_line
@@ -30,7 +30,7 @@ from mgmt.ledger import (
 from parental.database import metadata, reading, writing
 from rules.category import category_name
 
-BATCH = 2000  # events of one transaction: some 100 ms, so that nobody waits long for the write lock
+BATCH = 500  # events of one transaction: some 30 ms, and ten times that beside full cores, for who wants to write, too
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
 LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
@@ -57,7 +57,9 @@ class Ledger(NamedTuple):
 
 
 def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
-    """Move every new event of every worker into the ledger; returns how many there were."""
+    """Move new events of every worker into the ledger, at most BATCH of each; how many there were.
+
+    So a worker with an hour of them holds up neither the others nor the end of this process."""
     return sum(_drain_worker(folder, ledger) for folder in sorted(spool_dir.glob("*/")))
 
 
@@ -75,9 +77,7 @@ def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, 
 
 
 def _drain_worker(folder: Path, ledger: Ledger) -> int:
-    n = 0
-    while events := _drain_batch(folder, ledger):
-        n += events
+    n = _drain_batch(folder, ledger)
     _remove_drained(folder, ledger)
     return n
 
@@ -86,27 +86,27 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
     """One transaction's events; 0 when there are none."""
     with writing(ledger.engine) as conn:
         at = read_position(conn, folder.name) or Position("0", 0)
-        number, first, events = _next_events(folder, int(at.segment), at.offset)
+        number, (events, position) = _next_events(folder, int(at.segment), at.offset)
         if not events:
             return 0
         append_blocks(conn, [_record(event) for event in events if event.reason not in UNRECORDED], ledger.node_key)
         add_csam_counts(conn, [_csam(event, ledger.node) for event in events if event.reason == Reason.CSAM])
-        write_position(conn, folder.name, Position(str(number), first + len(events)))
+        write_position(conn, folder.name, Position(str(number), position))
     _log_decisions(events)
     return len(events)
 
 
-def _next_events(folder: Path, number: int, first: int) -> tuple[int, int, list[BlockEvent]]:
-    """The next events after a position, with where they stand: (segment, first record, events)."""
+def _next_events(folder: Path, number: int, first: int) -> tuple[int, Read]:
+    """The next events after a position, with their segment."""
     waiting = [each for each in segment_numbers(str(folder)) if each >= number]
     for at, segment in enumerate(waiting):
         begin = first if segment == number else 0
         # Asked before the segment is read to its end: once a later one has records, this one gets no more.
-        is_left = any(read_segment(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
-        events = read_segment(segment_path(str(folder), segment), begin, BATCH)
-        if events or not is_left:
-            return segment, begin, events
-    return number, first, []
+        is_left = any(read_segment(segment_path(str(folder), later), 0, 1).events for later in waiting[at + 1 :])
+        read = read_segment(segment_path(str(folder), segment), begin, BATCH)
+        if read.events or not is_left:
+            return segment, read
+    return number, Read([], first)
 
 
 def _remove_drained(folder: Path, ledger: Ledger) -> None:

@@ -17,12 +17,7 @@ from fastpath.counters import read_counters
 from fastpath.spool import Reporter
 from fastpath.tables import TableSet
 from filterd.jsonlines import Message, serve
-from filterd.life import stop_requested, tell_we_live
-
-# A tenth of a busy core: a delta takes 3 ms then, a base of ten million names half a second.  A loop that is woken
-# meanwhile waits for the rest of a slice, 3 ms at most (Linux 6.18), once a base of a million names.  SCHED_IDLE would
-# spare it that (0.05 ms), but beside a full core a swap would take seconds.
-OPENING_NICENESS = 10
+from filterd.life import give_way, stop_requested, tell_we_live
 
 log = logging.getLogger("filterd.worker")
 
@@ -134,8 +129,7 @@ class Worker:
 
 def _open_gently(manifest: Path, known: TableSet) -> TableSet:
     """Open images in this thread of a pool, behind the loop: both are on one core."""
-    with contextlib.suppress(PermissionError):  # by a sandbox of the operator's: better late than never
-        os.setpriority(os.PRIO_PROCESS, 0, max(OPENING_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))  # 0: this thread
+    give_way()
     return TableSet.open(manifest, known.images)
 
 

@@ -203,7 +203,7 @@ async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving, images: Ima
 
     for name in ("udp", "tcp"):
         folder = str(images.folder / name)
-        [event] = read_segment(segment_path(folder, segment_numbers(folder)[0]), 0, 9)
+        [event] = read_segment(segment_path(folder, segment_numbers(folder)[0]), 0, 9).events
         assert (event.channel, event.rule, event.list) == (Channel.DNS, "n.test", "orders")
 
 

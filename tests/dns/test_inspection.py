@@ -122,7 +122,7 @@ async def test_an_alias_of_a_listed_name_is_answered_as_that_name_is(serving, up
     counted = read_counters(images.folder / f"c-{place}")
     assert (counted["dns_inspected"], counted["dns_blocked"]) == (2, 2)
     segments = str(images.folder / place)
-    event = read_segment(segment_path(segments, segment_numbers(segments)[0]), 0, 10)[0]
+    event = read_segment(segment_path(segments, segment_numbers(segments)[0]), 0, 10).events[0]
     assert (event.list, event.rule, event.order, event.channel) == ("orders", ORDER, 7, Channel.DNS)
 
 

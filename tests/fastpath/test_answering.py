@@ -86,8 +86,26 @@ def test_a_blocked_name_is_counted_and_noted_with_its_rule(images: Images, liste
 
     assert answer is not None and answer.header.rcode == RCODE.NXDOMAIN
     assert desk.counted() == {"dns_queries": 1, "dns_tcp_queries": 1, "dns_blocked": 1, "events": 1}
-    event = read_segment(segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0]), 0, 10)[0]
+    event = read_segment(segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0]), 0, 10).events[0]
     assert (event.list, event.rule, event.order, event.time_ns) == ("orders", "n.test", 12, NOW_NS)
+
+
+def test_rules_of_every_length_are_read_back_in_their_order(images: Images, listener: socket.socket) -> None:
+    names = [f"{'.'.join(['x' * 49] * n_labels)}.{'y' * n}.test" for n_labels in range(1, 5) for n in (1, 13, 14, 15, 40)]
+    desk = desk_with(images, listener, *[("orders", name, Mode.EXACT) for name in names])
+
+    for name in names:
+        desk.ask(name)
+
+    path = segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0])
+    whole = read_segment(path, 0, 100)
+    assert [event.rule for event in whole.events] == names
+    at, singly = 0, []
+    for _ in names:
+        one = read_segment(path, at, 1)
+        at = one.next
+        singly += one.events
+    assert (singly, at) == (whole.events, whole.next)
 
 
 @pytest.mark.parametrize(("action", "rcode"), [

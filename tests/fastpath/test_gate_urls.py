@@ -159,7 +159,7 @@ def test_a_long_target_of_a_host_without_listed_urls_is_nothing_to_wonder_at(clo
 
 def events(lab: Lab) -> list[tuple[int, str, str, int]]:
     segment = next((lab.folder / "spool").glob("*.seg"))
-    return [(event.channel, event.list, event.rule, event.order) for event in read_segment(segment, 0, 10)]
+    return [(event.channel, event.list, event.rule, event.order) for event in read_segment(segment, 0, 10).events]
 
 
 def test_the_record_of_a_block_names_the_rule_and_never_the_query(lab: Lab) -> None:

@@ -42,7 +42,7 @@ def test_a_blocked_name_is_answered_and_never_reaches_the_upstream(bench: Bench)
     assert (answer.header.id, str(answer.a.rdata)) == (query.header.id, "192.0.2.80")
     assert says_nothing(bench.upstream)
     assert bench.counted("dns_queries", "dns_blocked", "dns_forwarded", "events") == (1, 1, 0, 1)
-    event = read_segment(segment_path(bench.folder, segment_numbers(bench.folder)[0]), 0, 9)[0]
+    event = read_segment(segment_path(bench.folder, segment_numbers(bench.folder)[0]), 0, 9).events[0]
     assert (event.channel, event.rule) == (Channel.DNS, "n.test")
     assert abs(event.time_ns - time.time_ns()) < 60 * 10**9
 

@@ -10,7 +10,7 @@ def test_a_new_reporter_lays_one_segment_ready(tmp_path: Path) -> None:
     Reporter(tmp_path / "counters", tmp_path / "spool")
 
     assert segment_numbers(str(tmp_path / "spool")) == [1]
-    assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10) == []
+    assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10).events == []
 
 
 def test_the_next_process_begins_a_segment_of_its_own(tmp_path: Path) -> None:
@@ -56,4 +56,4 @@ def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
     (tmp_path / "000001.seg").write_bytes(b"something else entirely")
 
     with pytest.raises(ValueError, match="not a spool segment"):
-        read_segment(tmp_path / "000001.seg", 0, 10)
+        read_segment(tmp_path / "000001.seg", 0, 10).events

@@ -6,25 +6,32 @@ import pytest
 from fastpath.counters import Counters
 from fastpath.name import to_wire
 from fastpath.verdict import Action, Channel, Mode, Reason, Tier
-from filterd.drain import Ledger, drain_confidential, drain_spools
+from filterd.drain import BATCH, Ledger, drain_confidential, drain_spools
 from mgmt.ledger import iter_csam_counts, page_of_blocks
 from parental.database import open_database, reading
 
 TIME_S = 1_800_000_000
-HEADER_OCTETS = EVENT_OCTETS = 320
+SLOT_OCTETS = 128  # fastpath/spool.pxd
 
 
 def event(rule="bad.test", reason=Reason.ORDER, list_id="pta", subscriber=7, at_s=TIME_S):
     wire = to_wire(rule.encode()) if rule else b""
     numbers = (at_s * 10**9, 12, 5, subscriber, 3)
     kinds = (Channel.SNI, Action.SPLASH, reason, Tier.ORDER, Mode.SUBTREE, 1, len(wire), 0)
-    return struct.pack("<qQQII8B24s255sB", *numbers, *kinds, list_id.encode(), wire, 0)
+    octets = struct.pack("<qQQII8B24s", *numbers, *kinds, list_id.encode()) + wire
+    return octets.ljust(-(-len(octets) // SLOT_OCTETS) * SLOT_OCTETS, b"\0")
 
 
 def put_segment(folder: Path, number: int, *events: bytes):
     folder.mkdir(parents=True, exist_ok=True)
-    head = b"FLTRDSPL" + len(events).to_bytes(8, "little")
-    (folder / f"{number:06d}.seg").write_bytes(head.ljust(HEADER_OCTETS, b"\0") + b"".join(events))
+    slots = b"".join(events)
+    head = b"FLTRDSP2" + (len(slots) // SLOT_OCTETS).to_bytes(8, "little")
+    (folder / f"{number:06d}.seg").write_bytes(head.ljust(SLOT_OCTETS, b"\0") + slots)
+
+
+def drain_all(spool: Path, ledger: Ledger):
+    while drain_spools(spool, ledger):
+        pass
 
 
 @pytest.fixture
@@ -73,7 +80,7 @@ def test_what_a_worker_wrote_before_it_died_is_read_before_what_its_successor_wr
     put_segment(folder, 3, event("b.test"))
     put_segment(folder, 4)
 
-    drain_spools(tmp_path / "spool", ledger)
+    drain_all(tmp_path / "spool", ledger)
 
     assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test"]
 
@@ -84,9 +91,27 @@ def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path, ledger):
         put_segment(folder, number, event(f"{'abc'[number - 1]}.test"))
     put_segment(folder, 4)
 
-    drain_spools(tmp_path / "spool", ledger)
+    drain_all(tmp_path / "spool", ledger)
 
     assert sorted(path.name for path in folder.iterdir()) == ["000003.seg", "000004.seg"]
+
+
+def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path, ledger):
+    put_segment(tmp_path / "spool/dns-0", 1, *[event("a.test")] * (BATCH + 1))
+    put_segment(tmp_path / "spool/dns-1", 1, event("b.test"))
+
+    assert drain_spools(tmp_path / "spool", ledger) == BATCH + 1
+    assert sorted((rule, n) for rule, _, _, n in blocks(ledger)) == [("a.test", BATCH), ("b.test", 1)]
+    assert drain_spools(tmp_path / "spool", ledger) == 1
+
+
+def test_a_long_rule_takes_more_slots_and_the_next_event_is_read_behind_it(tmp_path, ledger):
+    long = ".".join(["x" * 60] * 4)
+    put_segment(tmp_path / "spool/dns-0", 1, event(long), event("b.test"), event("c.test"))
+
+    assert drain_spools(tmp_path / "spool", ledger) == 3
+    assert drain_spools(tmp_path / "spool", ledger) == 0
+    assert sorted(rule for rule, *_ in blocks(ledger)) == ["b.test", "c.test", long]
 
 
 def test_a_lock_is_recorded_without_list_and_with_the_generation_of_the_policy(tmp_path, ledger):

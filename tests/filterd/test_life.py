@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from filterd.life import stop_requested, tell_we_live
+from filterd.life import BEHIND_NICENESS, give_way, stop_requested, tell_we_live
 
 CHILD = """
 import os, subprocess, sys, time
@@ -75,3 +76,13 @@ def is_running(pid):
         return False
     status = Path(f"/proc/{pid}/status")
     return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_only_the_thread_that_gives_way_runs_behind_the_others():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    before = niceness()
+    with ThreadPoolExecutor(1, initializer=give_way) as behind:
+        assert behind.submit(niceness).result() == max(BEHIND_NICENESS, before)
+    assert niceness() == before

@@ -10,7 +10,8 @@ from fastpath.counters import Counters
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.jsonlines import ask
-from filterd.worker import OPENING_NICENESS, Worker, _open_gently, counted, make_reporter
+from filterd.life import BEHIND_NICENESS
+from filterd.worker import Worker, _open_gently, counted, make_reporter
 
 
 class Front:
@@ -178,4 +179,4 @@ def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images, state)
         gentle = opener.submit(niceness).result()
 
     assert tables.generations["names"] == (1, 0)
-    assert (gentle, niceness()) == (max(OPENING_NICENESS, before), before)
+    assert (gentle, niceness()) == (max(BEHIND_NICENESS, before), before)

@@ -165,7 +165,7 @@ def test_only_blocks_leave_a_record(gate: Gate, lab: Lab, internet: Internet) ->
     events = [
         event
         for number in segment_numbers(str(spool))
-        for event in read_segment(segment_path(str(spool), number), 0, 100)
+        for event in read_segment(segment_path(str(spool), number), 0, 100).events
     ]
     assert [(event.list, event.rule) for event in events] == [("orders", "blocked.test")]
 

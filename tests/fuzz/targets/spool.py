@@ -2,10 +2,10 @@
 
 from fuzz import served
 
-from fastpath.spool import BlockEvent, read_segment
+from fastpath.spool import BlockEvent, Read, read_segment
 
 SEGMENT = served.FOLDER / "fuzzed.seg"
-HEADER_OCTETS = EVENT_OCTETS = 320  # fastpath/spool.pxd
+SLOT_OCTETS = 128  # fastpath/spool.pxd
 
 
 def check(data: bytes) -> None:
@@ -13,13 +13,18 @@ def check(data: bytes) -> None:
     whole = _read(0, 100)
     if whole is None:
         return
-    assert len(whole) <= max(0, len(data) - HEADER_OCTETS) // EVENT_OCTETS
-    assert all(isinstance(event, BlockEvent) for event in whole)
-    assert _read(0, 1) == whole[:1] and _read(1, 2) == whole[1:3]
-    assert _read(len(whole), 100) == [] == _read(0, 0)
+    assert len(whole.events) <= whole.next <= max(0, len(data) // SLOT_OCTETS - 1)
+    assert all(isinstance(event, BlockEvent) for event in whole.events)
+    if len(whole.events) < 100:
+        assert _read(whole.next, 100) == ([], whole.next)
+    one = _read(0, 1)
+    assert one is not None and one.events == whole.events[:1]
+    rest = _read(one.next, 99)
+    assert rest == (whole.events[1:], whole.next)
+    assert _read(0, 0) == ([], 0)
 
 
-def _read(first: int, limit: int) -> list[BlockEvent] | None:
+def _read(first: int, limit: int) -> Read | None:
     try:
         return read_segment(SEGMENT, first, limit)
     except ValueError:
