@@ -22,6 +22,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +43,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
 N_UNIQUE = int(300_000 * SECONDS)   # of a round: more than anybody answers, so that none comes twice
 SERVER_CORE, CLIENT_CORE = 0, 1
 MIXES = ("blocked", "isp", "unique")
+IDLE_S, IDLE_SHARE = 0.5, 0.1
 HALF_OF = "dnsdist"     # where it is not installed: of filterd's
 
 
@@ -71,8 +73,15 @@ class Server(NamedTuple):
             os.kill(pid, number)
 
     def cpu_ns(self) -> int:
-        """Of all its threads so far."""
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        """Of all its threads so far, but of those that write down what was blocked."""
+        return self._cpu_ns((self.pid,))
+
+    def whole_cpu_ns(self) -> int:
+        return self._cpu_ns(self.pids or (self.pid,))
+
+    @staticmethod
+    def _cpu_ns(pids: Iterable[int]) -> int:
+        tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
     def resident(self) -> Figures:
@@ -114,7 +123,17 @@ def alone(servers: dict[str, Server], name: str) -> Iterator[Server]:
     """The others stand still meanwhile: one that still writes down what it has done would take their core."""
     for other, server in servers.items():
         server.signal(signal.SIGCONT if other == name else signal.SIGSTOP)
+    settle(servers[name])
     yield servers[name]
+
+
+def settle(server: Server) -> None:
+    """Until it has written down what it was asked, and sleeps."""
+    while True:
+        before = server.whole_cpu_ns()
+        time.sleep(IDLE_S)
+        if server.whole_cpu_ns() - before < IDLE_SHARE * IDLE_S * 1e9:
+            return
 
 
 def flooded(server: Server, flooder: Flooder, files: Iterable[Path]) -> Figures:

@@ -8,16 +8,19 @@ import contextlib
 import ctypes
 import os
 import signal
+import struct
 from collections.abc import Callable
 
 from filterd.notify import notify, watchdog_interval_s
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
-# A tenth of a busy core: a delta is opened in 3 ms then, a base of ten million names in half a second.  A loop that is
-# woken meanwhile waits for the rest of a slice, 3 ms at most (Linux 6.18), once a base of a million names.  SCHED_IDLE
-# would spare it that (0.05 ms), but beside a full core a swap would take seconds.
+# A tenth of a busy core: a delta is opened in 3 ms then, a base of ten million names in half a second.  SCHED_IDLE
+# would make a swap take seconds beside a full core, and let everybody wait as long for a lock of the database.
 BEHIND_NICENESS = 10
+# A loop that is woken waits for the rest of a slice: 3 ms, where the kernel knows no other (before Linux 6.12).
+BEHIND_SLICE_NS = 100_000
+SCHED_ATTR = struct.Struct("=IIQiIQQQ")  # <linux/sched/types.h>, its first version
 
 
 def stop_requested() -> asyncio.Event:
@@ -51,5 +54,9 @@ def end_with_supervisor() -> None:
 
 def give_way() -> None:
     """Let this thread, for good, run behind the loops: what it does can wait, and a query cannot."""
+    niceness = max(BEHIND_NICENESS, os.getpriority(os.PRIO_PROCESS, 0))  # 0: this thread
     with contextlib.suppress(PermissionError):  # by a sandbox of the operator's: better late than never
-        os.setpriority(os.PRIO_PROCESS, 0, max(BEHIND_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))  # 0: this thread
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+    wanted = SCHED_ATTR.pack(SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, BEHIND_SLICE_NS, 0, 0)
+    with contextlib.suppress(AttributeError):  # glibc before 2.41
+        ctypes.CDLL(None).sched_setattr(0, wanted, 0)  # refused by a sandbox, or by an older kernel: longer slices

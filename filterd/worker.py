@@ -7,7 +7,6 @@ nothing, and is told in every status until a good one comes; `use` says ok only 
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 from pathlib import Path

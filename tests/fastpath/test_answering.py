@@ -91,7 +91,7 @@ def test_a_blocked_name_is_counted_and_noted_with_its_rule(images: Images, liste
 
 
 def test_rules_of_every_length_are_read_back_in_their_order(images: Images, listener: socket.socket) -> None:
-    names = [f"{'.'.join(['x' * 49] * n_labels)}.{'y' * n}.test" for n_labels in range(1, 5) for n in (1, 13, 14, 15, 40)]
+    names = [f"{'.'.join(['x' * 49] * labels)}.{'y' * n}.test" for labels in range(1, 5) for n in (1, 13, 14, 15, 40)]
     desk = desk_with(images, listener, *[("orders", name, Mode.EXACT) for name in names])
 
     for name in names:

@@ -56,4 +56,4 @@ def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
     (tmp_path / "000001.seg").write_bytes(b"something else entirely")
 
     with pytest.raises(ValueError, match="not a spool segment"):
-        read_segment(tmp_path / "000001.seg", 0, 10).events
+        read_segment(tmp_path / "000001.seg", 0, 10)
