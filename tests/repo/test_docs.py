@@ -1,4 +1,5 @@
 """What the documents say exists: commands and targets."""
+import json
 import re
 import subprocess
 import sys
@@ -72,3 +73,15 @@ def test_the_changelog_has_an_unreleased_part(root: Path) -> None:
 
 def test_code_is_taken_from_blocks_and_spans() -> None:
     assert code_of("a `make x` b\n```sh\nfilterd run\n```\nmake y") == "make x\nfilterd run\n"
+
+
+def test_every_line_of_the_list_of_doh_servers_is_a_rule_of_its_own(root: Path, tmp_path: Path) -> None:
+    path = root / "docs/doh-servers.txt"
+    names = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    source = f"{path},match=subtree,tier=category,category=bypass"
+    told = subprocess.run([sys.executable, "-m", "filterd", "compile", source, "-o", tmp_path, "--json"],
+                          capture_output=True, cwd=root, check=True, text=True).stdout
+
+    report = json.loads(told)
+    assert report["names"] == report["enforceability"]["enforced"] == len(names) > 50
+    assert report["folded"] == report["skipped"] == 0
