@@ -76,7 +76,7 @@ def test_code_is_taken_from_blocks_and_spans() -> None:
 
 
 def test_every_line_of_the_list_of_doh_servers_is_a_rule_of_its_own(root: Path, tmp_path: Path) -> None:
-    path = root / "docs/doh-servers.txt"
+    path = root / "docs/lists/doh-servers.txt"
     names = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     source = f"{path},match=subtree,tier=category,category=bypass"
     told = subprocess.run([sys.executable, "-m", "filterd", "compile", source, "-o", tmp_path, "--json"],
