@@ -30,7 +30,7 @@ from mgmt.ledger import (
 from parental.database import metadata, reading, writing
 from rules.category import category_name
 
-BATCH = 500  # events of one transaction: some 30 ms, and ten times that beside full cores, for who wants to write, too
+BATCH = 200  # events of one transaction: some 10 ms, half a second beside full cores, for who wants to write, too
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
 LOCKS = (Reason.PAUSE, Reason.SCHEDULE)

@@ -52,9 +52,9 @@ def end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def give_way() -> None:
+def give_way(niceness: int = BEHIND_NICENESS) -> None:
     """Let this thread, for good, run behind the loops: what it does can wait, and a query cannot."""
-    niceness = max(BEHIND_NICENESS, os.getpriority(os.PRIO_PROCESS, 0))  # 0: this thread
+    niceness = max(niceness, os.getpriority(os.PRIO_PROCESS, 0))  # 0: this thread
     with contextlib.suppress(PermissionError):  # by a sandbox of the operator's: better late than never
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
     wanted = SCHED_ATTR.pack(SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, BEHIND_SLICE_NS, 0, 0)
