@@ -27,7 +27,7 @@ from filterd.zonewatch import watch_zones
 from parental.database import open_database
 
 DRAIN_S = 0.5
-# A sixtieth of a busy core.  The spool holds ten million events; nothing else of what control does can wait for so long.
+# A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.
 DRAIN_NICENESS = 19
 LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
 RENEW_S = 86_400.0
