@@ -1,6 +1,7 @@
 """Zones of our own making: what lists say in the images in force, as records of response policy zones.
 
     subtree    NAME and *.NAME      exact    NAME      below    *.NAME      an exception    CNAME rpz-passthru.
+    192.0.2.0/24    24.0.2.0.192.rpz-ip, whose longest prefix decides in every resolver
 
 Invariants: the names are those that the workers enforce, orders included, since both read the same images; a name of a
 confidential list cannot be among them; each owner stands in a zone once, in the images' order; editions of a zone are
@@ -8,7 +9,7 @@ numbered by the images' generation, and two editions with one serial have the sa
 What a zone cannot say is left out and counted: names that are too long with the zone's behind them, and names that a
 resolver would read as another kind of trigger.  REFUSED, which no response policy knows, becomes NXDOMAIN.
 A record is kept as it stands in a message whose first question is the zone's name: its owner ends in a pointer there.
-Source: draft-vixie-dnsop-dns-rpz-00 §3, §4; RFC 1982; RFC 1035 §4.1.4.   Cost: some 1 µs a name.
+Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §4.3; RFC 1982; RFC 1035 §4.1.4.   Cost: some 1 µs a name.
 """
 import struct
 from collections import Counter
@@ -18,10 +19,12 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from dns.messages import AAAA, CNAME, HEADER_OCTETS, IN, MAX_NAME_OCTETS, A
+from fastpath.address import network_of
 from fastpath.listing import Effect, Listing, Named
 from fastpath.name import to_wire
 from fastpath.tables import TableSet
 from fastpath.verdict import Action
+from rules.prefixes import write_trigger
 
 TTL_S: Final = 60               # of a block's answer, semantics §4
 MAX_CHANGED: Final = 100_000    # names of a difference, some 40 MiB while it is made; beyond, all of the zone is given
@@ -136,8 +139,7 @@ class _Writer:
         found: list[bytes] = []
         for name, own, below in names:
             if name.endswith(_TRIGGERS) or len(name) > room:
-                n_owners = (own != Action.NO_ACTION) + (below != Action.NO_ACTION)
-                unpublished[TOO_LONG if len(name) > room else OTHER_TRIGGER] += n_owners
+                found += self._other_records(name, own, below, unpublished)
                 continue
             found += [name + tail for tail in tails[own]]
             if len(name) + len(_WILDCARD) <= room:
@@ -145,6 +147,20 @@ class _Writer:
             elif below != Action.NO_ACTION:
                 unpublished[TOO_LONG] += 1
         return found
+
+    def _other_records(self, name: bytes, own: Effect, below: Effect, unpublished: Counter[str]) -> list[bytes]:
+        """The records of a name that is none of a resolver's question: a prefix, or one that cannot be said."""
+        network = network_of(name + b"\0")
+        if network is None:
+            n_owners = (own != Action.NO_ACTION) + (below != Action.NO_ACTION)
+            unpublished[TOO_LONG if len(name) > self._room else OTHER_TRIGGER] += n_owners
+            return []
+        owner = b"".join(bytes([len(label)]) + label for label in write_trigger(network).encode().split(b"."))
+        effect = own if network.num_addresses == 1 else below
+        if len(owner) > self._room:
+            unpublished[TOO_LONG] += effect != Action.NO_ACTION
+            return []
+        return [owner + tail for tail in self._tails[effect]]
 
 
 class _Tails(dict[Effect, tuple[bytes, ...]]):

@@ -1,6 +1,6 @@
 """A mapped image in C: see image.pyx."""
 cimport cython
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
 @cython.final
@@ -9,6 +9,7 @@ cdef class Image:
     cdef const uint8_t[::1] _view
     cdef const uint8_t* data
     cdef readonly int kind
+    cdef readonly uint32_t flags
     cdef readonly uint64_t generation
     cdef readonly uint64_t base_generation
     cdef readonly uint64_t n_bytes

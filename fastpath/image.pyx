@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy
 
-from fastpath.layout cimport CHECKSUM_AT, HEADER_OCTETS, LAYOUT_VERSION, MAX_SECTIONS
+from fastpath.layout cimport CHECKSUM_AT, HEADER_OCTETS, KNOWN_FLAGS, LAYOUT_VERSION, MAX_SECTIONS
 
 cdef extern from "<sys/mman.h>" nogil:
     void* mapped "mmap"(void* at, size_t n, int prot, int flags, int file, long offset)
@@ -160,6 +160,8 @@ cdef object _fault(Image image, uint64_t size, int kind):
         return f"{size} octets, its header says {_u64(data + 32)}"
     if _u32(data + 64) > MAX_SECTIONS:
         return f"{_u32(data + 64)} sections, at most {MAX_SECTIONS} are known"
+    if _u32(data + 68) & ~<uint32_t>KNOWN_FLAGS:    # what it says would be enforced in part
+        return f"flags {_u32(data + 68):#x}, this program knows {KNOWN_FLAGS:#x}"
     for i in range(MAX_SECTIONS):
         at = _u64(data + 72 + 16 * i)
         n = _u64(data + 80 + 16 * i)
@@ -170,6 +172,7 @@ cdef object _fault(Image image, uint64_t size, int kind):
     if checksum.intdigest() != _u64(data + CHECKSUM_AT):
         return "checksum differs"
     image.kind = kind
+    image.flags = _u32(data + 68)
     image.generation = _u64(data + 16)
     image.base_generation = _u64(data + 24)
     return None

@@ -4,7 +4,14 @@ from typing import BinaryIO
 class ImageWriter:
     n_bytes: int
     def __init__(
-        self, out: BinaryIO, kind: int, generation: int, base_generation: int, key: bytes, lengths: Sequence[int]
+        self,
+        out: BinaryIO,
+        kind: int,
+        generation: int,
+        base_generation: int,
+        key: bytes,
+        lengths: Sequence[int],
+        flags: int = 0,
     ) -> None: ...
     def add(self, piece: bytes | bytearray | memoryview) -> None: ...
     def end_section(self) -> None: ...

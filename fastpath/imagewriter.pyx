@@ -17,11 +17,13 @@ class ImageWriter:
     """One image being written to `out` (binary, empty, seekable).
 
     kind, generation, base_generation, key   of the header; a key has 16 octets
-    lengths                                  octets of each section, in the order of the kind's Section enum"""
+    lengths                                  octets of each section, in the order of the kind's Section enum
+    flags                                    of layout.pxd, or'ed"""
 
     __slots__ = ("_checksum", "_lengths", "_out", "_given", "n_bytes")
 
-    def __init__(self, out, kind: int, generation: int, base_generation: int, key: bytes, lengths) -> None:
+    def __init__(self, out, kind: int, generation: int, base_generation: int, key: bytes, lengths,
+                 flags: int = 0) -> None:
         if len(lengths) > MAX_SECTIONS:
             raise ValueError(f"image of kind {kind}: {len(lengths)} sections; a header holds {MAX_SECTIONS}")
         table = b""
@@ -34,7 +36,7 @@ class ImageWriter:
         self._given = 0
         self.n_bytes = at
         before = struct.pack("<8sIIQQQ", b"FLTRDIMG", LAYOUT_VERSION, kind, generation, base_generation, at)
-        behind = (key + struct.pack("<II", len(lengths), 0) + table).ljust(HEADER_OCTETS - CHECKSUM_AT - 8, b"\0")
+        behind = (key + struct.pack("<II", len(lengths), flags) + table).ljust(HEADER_OCTETS - CHECKSUM_AT - 8, b"\0")
         self._checksum = xxhash.xxh3_64(before + behind)
         out.write(before + bytes(8) + behind)
 

@@ -10,6 +10,7 @@ from fastpath.verdict cimport Decision
 
 cdef enum:
     MAX_TARGETS = 128       # of one answer: recursors follow at most 16 aliases, and no RRset in use has 100 services
+    MAX_ADDRESSES = 4096    # of one answer: 64 KiB hold 4,095 A records; more are only in hints
 
 
 cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const Question* q, const uint8_t* addr,

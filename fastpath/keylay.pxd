@@ -2,4 +2,4 @@
 from fastpath.keybuild cimport KeyBuilder
 
 
-cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generation, list more)
+cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generation, list more, int flags=*)

@@ -257,8 +257,8 @@ cdef inline uint64_t _record_octets(const Entry* entry) noexcept nogil:
     return 1 + (entry.key_n >= 0x80) + (entry.key_n >= 0x4000) + entry.key_n
 
 
-cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generation, list more):
-    """Write an image: the sections of NamesSection, then `more`.   out  binary, empty, seekable
+cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generation, list more, int flags=0):
+    """Write an image: the sections of NamesSection, then `more`.   out  binary, empty, seekable;   flags  of the header
 
     Returns counts: names (keys that stand in the table), entries (all that were added), sets, bytes, hot_bytes, folded.
     Cost: one sort; memory beside the entries: 8 octets a key, 2.2 for Bloom words and `cold_at`, and a few MB."""
@@ -273,7 +273,7 @@ cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generati
     n_line_octets = lay.n_lines * LINE_WORDS * 8
     behind = [*_parts(lay.sets.rows, sizeof(SetRow)), *_parts(keys.data(), 1), *more]
     lengths = [len(lists), len(bloom), n_line_octets, len(cold_at), lay.cold_octets, *map(len, behind)]
-    writer = ImageWriter(out, kind, generation, base_generation, keys.key_octets, lengths)
+    writer = ImageWriter(out, kind, generation, base_generation, keys.key_octets, lengths, flags)
     for section in (lists, bloom):
         writer.add(section)
         writer.end_section()

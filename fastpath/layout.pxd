@@ -5,7 +5,7 @@ Little-endian, offsets instead of pointers, sections on 64-octet borders.
     0   magic "FLTRDIMG"      8   layout version u32    12  kind u32
     16  generation u64        24  base generation u64 (0: this is a base)
     32  length u64            40  checksum u64 (xxh3-64 of the other octets)
-    48  hash key, 16 octets   64  n sections u32        68  zero
+    48  hash key, 16 octets   64  n sections u32        68  flags u32
     72  16 sections of {offset u64, length u64}, in the order of the kind's Section enum
     328 zero up to 384
 """
@@ -19,6 +19,8 @@ cdef enum:
     LINE_WORDS = 8         # fingerprints in a 64-octet line: one cache line, one miss
     MAX_LISTS = 128        # two 64-bit words of mask
     LIST_ID_OCTETS = 24
+    HOLDS_ADDRESSES = 1    # a flag: names of addresses are among the names, see address.pyx
+    KNOWN_FLAGS = 1
 
 
 cdef enum Kind:

@@ -7,7 +7,8 @@ nothing of its own and is left out.
 
 Resolvers differ in which wildcard speaks below a name that exists (RFC 4592 §3.3.1 against the longest one, see
 tests/oracle/wildcards.py).  So a name that is given below another one's wildcard gets both answers, and each name
-between the two is given too, as `between`: then every way of reading the zone gives the same answers.
+between the two is given too, as `between`: then every way of reading the zone gives the same answers.  Of prefixes of
+addresses the longest speaks in every resolver.
 
 Invariants: a name of a confidential list is never given (the images hold its digest only); every name of the lists is
 given once, in the order of the images, which is the same for equal images; nothing leaves an image, whatever it holds.
@@ -20,6 +21,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from fastpath.address cimport stands_for_addresses
 from fastpath.cursor cimport OK
 from fastpath.keytable cimport DIGEST_OCTETS, SET_NONE, KeyTable, find_key, may_hold, read_record
 from fastpath.layout cimport LINE_WORDS, SetRow
@@ -221,7 +223,7 @@ cdef class Listing:
         if _is_redundant(answers):
             return
         names.append((_octets(told), _value(&answers.own, is_covered), _value(&answers.below, is_covered)))
-        if is_covered:
+        if is_covered and not stands_for_addresses(told.wire, told.n):
             self._give_between(told, between)
 
     cdef object _give_between(self, const Told* told, list between):

@@ -22,6 +22,7 @@ cdef struct SetsView:           # what a key's set number leads to, in an image 
 cdef struct NamesView:          # one image, opened
     KeyTable table
     SetsView sets
+    bint holds_addresses        # as names, see address.pyx
 
 
 cdef struct Hit:

@@ -14,11 +14,12 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from fastpath.address cimport stands_for_addresses
 from fastpath.cursor cimport OK
 from fastpath.keybuild cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
 from fastpath.keylay cimport write_keys
 from fastpath.keytable cimport bloom_bits, reduce_to
-from fastpath.layout cimport K_NAMES
+from fastpath.layout cimport HOLDS_ADDRESSES, K_NAMES
 from fastpath.name cimport Name, name_from_wire
 from fastpath.names cimport hash_suffixes
 from fastpath.verdict cimport M_SUBTREE, NO_ACTION
@@ -34,6 +35,8 @@ cdef class NamesBuilder(KeyBuilder):
     key     16 octets: the hashes' secret, the same for a base and its deltas
     lists   every list by number, at most 128; their order is the order of precedence inside a tier
     Memory: 32 octets an entry and its name; see build()."""
+
+    cdef int _flags         # of the header
 
     def add(self, bytes wire, int list, int mode, int action=255, uint32_t order=0, bytes data=b"", uint32_t line=0,
             uint32_t part=0) -> None:
@@ -59,6 +62,8 @@ cdef class NamesBuilder(KeyBuilder):
         if (name_from_wire(<const uint8_t*>wire, len(wire), 0, &name, &after) != OK or after != <size_t>len(wire)
                 or name.n_labels == 0):
             raise ValueError(f"{wire!r}: not one name in wire form")
+        if stands_for_addresses(name.wire, name.n - 1):
+            self._flags |= HOLDS_ADDRESSES
         hash_suffixes(self.key, &name, hashes)
         self.append(name.wire, name.n - 1, hashes[0], list, mode, action, order, data, line, part, secret)
 
@@ -70,7 +75,7 @@ cdef class NamesBuilder(KeyBuilder):
         self.sort()
         if not base_generation:
             self._fold()    # not in a delta, where a name that is left out is the base's to speak of
-        return write_keys(self, out, K_NAMES, generation, base_generation, [])
+        return write_keys(self, out, K_NAMES, generation, base_generation, [], self._flags)
 
     # -- folding -------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ cdef object open_names(Image image, NamesView* v):
     if image is None:
         return
     _open_keys(image, &v.table, &v.sets)
+    v.holds_addresses = image.flags & HOLDS_ADDRESSES
     if not image.is_consistent:
         with nogil:     # some milliseconds a million names: whatever else Python does here goes on
             fault = names_fault(v)

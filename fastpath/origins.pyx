@@ -24,10 +24,10 @@ from fastpath.url cimport URL_OCTETS, Url, url_from_text, write_url_text
 from fastpath.urls cimport UrlKey, list_url_keys
 from fastpath.verdict cimport M_BELOW, M_EXACT
 
+from fastpath.address import rule_text
 from fastpath.image import BadImage
 from fastpath.imagewriter import ImageWriter
 from fastpath.keylay import list_rows
-from fastpath.name import to_text
 from fastpath.verdict import Mode
 
 
@@ -37,7 +37,7 @@ cdef enum:
 
 class Origin(NamedTuple):
     """One rule of a list.   line  from 1 (0: the list has no lines);   part  number of its file or sheet;   rule  its
-    name or URL as text"""
+    name, URL or prefix as text"""
 
     list: str
     mode: Mode
@@ -96,7 +96,7 @@ cdef class Origins:
         hash_suffixes(self._key, &name, hashes)
         found = []
         for label in range(name.n_labels):
-            self._put(found, &self._names, hashes[label], to_text(PyBytes_FromStringAndSize(
+            self._put(found, &self._names, hashes[label], rule_text(PyBytes_FromStringAndSize(
                 <const char*>name.wire + name.at[label], name.n - name.at[label])))
         return found
 

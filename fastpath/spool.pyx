@@ -24,7 +24,7 @@ from fastpath.tables cimport Tables, lists_of
 from fastpath.url cimport write_url_text
 from fastpath.verdict cimport NO_LIST
 
-from fastpath.name import to_text
+from fastpath.address import rule_text
 
 MAGIC = b"FLTRDSP2"
 # 64 segments of 20 MiB: ten million events, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
@@ -218,7 +218,7 @@ cdef tuple _event(bytes data, size_t at):
     (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url,
      list_id) = _EVENT.unpack_from(data, at)
     octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]
-    rule = octets.decode("ascii", "replace") if is_url or not n_rule else to_text(octets)
+    rule = octets.decode("ascii", "replace") if is_url or not n_rule else rule_text(octets)
     return BlockEvent(
         time_ns, names, policy, None if subscriber == 0xffffffff else subscriber, order, channel, action, reason, tier,
         mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule

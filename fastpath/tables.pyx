@@ -30,8 +30,9 @@ from fastpath.verdict cimport M_BELOW, M_EXACT, NO_ACTION, NO_LIST, NO_SUBSCRIBE
 
 from fastpath import decision as values
 from fastpath import image as _image
+from fastpath.address import rule_text
 from fastpath.layout import ImageKind
-from fastpath.name import to_text, to_wire
+from fastpath.name import to_wire
 from fastpath.verdict import Action, Mode, Reason, Tier
 
 KINDS = ("names", "subscribers", "policy", "urls")
@@ -142,7 +143,7 @@ cdef str _list_id(const ListRow* row):
 
 
 cdef str _rule_text(const Name* name, uint8_t label):
-    return to_text(PyBytes_FromStringAndSize(<const char*>name.wire + name.at[label], name.n - name.at[label]))
+    return rule_text(PyBytes_FromStringAndSize(<const char*>name.wire + name.at[label], name.n - name.at[label]))
 
 
 cdef str _url_rule_text(const Url* url, size_t n):

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fastpath.address import rule_text
 from fastpath.decision import Match
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
-from fastpath.name import to_text
 from fastpath.origins import Origin, Origins
 from fastpath.verdict import Mode
 
@@ -53,7 +53,7 @@ class Attribution:
         return told + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in left.values()]
 
     def _of_name(self, wire: bytes) -> Iterator[Origin]:
-        text = to_text(wire)
+        text = rule_text(wire)
         return (origin for origin in self._origins.of(wire) if _speaks(origin, text))
 
     def _of_url(self, url: bytes) -> Iterator[Origin]:

@@ -22,13 +22,13 @@ from typing import Any
 from sqlalchemy import Engine
 
 from dns.zoneserver import ZoneServer
-from fastpath.name import to_text
+from fastpath.address import rule_text
 from fastpath.tables import TableSet
 from filterd.attribution import Attribution
 from filterd.compiling import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.config import BadConfig, Config, load
 from filterd.config.schema import ListEntry
-from filterd.explain import CHANNELS, decide_on_url, explain, explain_url
+from filterd.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
 from filterd.images import ImageStore
 from filterd.jobs import together
 from filterd.jsonlines import Message
@@ -43,7 +43,6 @@ from parental.database import reading
 from rules.canonical import canonical_wire
 from rules.category import category_name
 from rules.publish import Kind, read_manifest
-from rules.urls import read_address
 
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
 
@@ -182,7 +181,7 @@ class Control:
             raise ValueError(f"channel {channel!r}: none; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)
         at_s, tables, attribution = int(now.timestamp()), self._tables, self._attribution
-        wire, url = read_address(name) if name else (None, None)
+        wire, url = read_asked(name) if name else (None, None)
         if url is None:
             found = explain(tables, wire, address, at_s, channel, attribution)
             decision = tables.decide(wire, address, at_s)
@@ -191,7 +190,7 @@ class Control:
             decision = decide_on_url(tables, url, address, at_s, channel)
         until = self.locks.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
         more = {
-            "name": url.decode("ascii") if url else to_text(wire) if wire else None,
+            "name": url.decode("ascii") if url else rule_text(wire) if wire else None,
             "category": category_name(decision.category) if decision.category else None,
             "order": decision.order or None,
             "until": until.isoformat() if until else None,

@@ -6,11 +6,12 @@ Invariant: entries of a confidential list are never told; that one speaks is.   
 from typing import Any
 
 from dns.answers import EDE_OF, NO_EDE
+from fastpath.address import rule_text
 from fastpath.decision import Decision
-from fastpath.name import to_text
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Reason
 from filterd.attribution import Attribution, tell_match
+from rules.prefixes import wire_of_text
 from rules.urls import read_address, read_url
 
 CHANNELS = ("dns", "sni", "http", "quic")
@@ -47,15 +48,22 @@ def explain_text(
     channel: str | None,
     attribution: Attribution | None = None,
 ) -> dict[str, Any]:
-    """`explain` for a name or URL as somebody wrote it.   channel None: dns for a name, http for a URL.
+    """`explain` for a name, address or URL as somebody wrote it.   channel None: http for a URL, dns for the others.
 
     Raises BadName."""
-    wire, url = read_address(given)
+    wire, url = read_asked(given)
     if url is None:
         found = explain(tables, wire, address, at_s, channel or "dns", attribution)
     else:
         found = explain_url(tables, url, address, at_s, channel or "http", attribution)
-    return {"input": given, "canonical": url.decode("ascii") if url is not None else to_text(wire or b"\0")} | found
+    return {"input": given, "canonical": url.decode("ascii") if url is not None else rule_text(wire or b"\0")} | found
+
+
+def read_asked(given: str) -> tuple[bytes | None, bytes | None]:
+    """What somebody asks about: (wire form, None) of a name, or of the name that stands for an address; (None,
+    canonical URL).   Raises BadName."""
+    wire = wire_of_text(given)
+    return read_address(given) if wire is None else (wire, None)
 
 
 def explain_url(

@@ -6,9 +6,10 @@ Cost: some 20 µs a record.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from filterd.orderdelta import OrderDelta
+from rules.prefixes import is_one_rule, read_trigger
 from rules.protected import Protected
 from rules.rails import Rails
 from rules.reading import iter_source
@@ -18,10 +19,14 @@ from rules.zone import Difference
 
 log = logging.getLogger("filterd.zones")
 
+_ADDRESS = b".rpz-ip"
+
 
 def is_by_itself(line: bytes) -> bool:
-    """Whether a line of a copy is a rule without the other records of its owner: an alias has none beside it."""
-    return line.split(b" ", 3)[2:3] == [b"CNAME"]
+    """Whether a line of a copy is a rule whatever else the zone holds: an alias has no other record beside it, and a
+    prefix that ends on an octet has its names for itself."""
+    owner, _, rtype, *_ = (*line.split(b" ", 3), b"", b"", b"")
+    return rtype == b"CNAME" and not (owner.endswith(_ADDRESS) and _shares_names(owner))
 
 
 def take_differences(
@@ -32,21 +37,26 @@ def take_differences(
     n_stopped = 0
     for difference in differences:
         for line in difference.removed:
-            if (rule := _rule(source, line)) is not None:
+            for rule in _rules(source, line):
                 orders.put(source.id, rule.wire, rule.mode, None)
         for line in difference.added:
-            rule = _rule(source, line)
-            if rule is None or rails.refusal(rule.wire, rule.mode, rule.action) is not None:
-                n_stopped += 1
-                continue
-            orders.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))
+            rules = [rule for rule in _rules(source, line)
+                     if rails.refusal(rule.wire, rule.mode, rule.action) is None]  # fmt: skip
+            n_stopped += not rules
+            for rule in rules:
+                orders.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))
     if n_stopped:
         log.warning("list %s: %d new records are not enforced; the next compilation tells why", source.id, n_stopped)
 
 
-def _rule(source: Source, line: bytes) -> Rule | None:
+def _rules(source: Source, line: bytes) -> Iterator[Rule]:
     """What a line of a copy says; relative owners are what a policy speaks of."""
-    for item in iter_source([line], source):
-        if isinstance(item, Rule):
-            return item
-    return None
+    return (item for item in iter_source([line], source) if isinstance(item, Rule))
+
+
+def _shares_names(owner: bytes) -> bool:
+    """Whether names that stand for an address trigger's prefix may also stand for another one's."""
+    try:
+        return not is_one_rule(read_trigger(owner.decode("ascii")))
+    except ValueError:  # no prefix: it is reported, and changes nothing
+        return False

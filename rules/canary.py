@@ -5,9 +5,9 @@ Invariants: the sample is every 997th rule of a list and always its first, so ea
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastpath.address import rule_text
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
-from fastpath.name import to_text
 from fastpath.pack import ListSpec
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
@@ -44,7 +44,7 @@ class Canaries:
                 continue
             wanted = lists[number]
             if not any(m.list == wanted.id and (m.mode is mode or wanted.folds) for m in tables.matches(asked)):
-                raise _bad(names, to_text(asked), wanted)
+                raise _bad(names, rule_text(asked), wanted)
         for number, url in self._urls:
             if not any(m.list == lists[number].id for m in tables.url_matches(url)):
                 raise _bad(urls, url.decode("ascii"), lists[number])

@@ -1,7 +1,8 @@
 """The one canonical name: what list lines, SNI, Host, API and command line all become before they are compared.
 
 ASCII lower case, one trailing dot removed, U-labels turned into A-labels (UTS 46, non-transitional, NFC), a port cut
-off, labels of 1 to 63 octets, at most 253 octets.  Addresses, also in octal, hex and short forms, are no names.
+off, labels of 1 to 63 octets, at most 253 octets.  Addresses, also in octal, hex and short forms, are no names, and no
+name ends in `rpz-ip`: such ones stand for addresses, see rules.prefixes.
 
 Invariants: canonical_name(canonical_name(x)) == canonical_name(x); nothing but BadName is raised, whatever the text.
 An A-label stays as it stands, also one that decodes to nothing, to ASCII, or to what UTS 46 would have mapped: DNS
@@ -16,6 +17,7 @@ import re
 
 import idna
 
+from fastpath.address import ADDRESSES
 from fastpath.name import to_text, to_wire
 from rules.errors import BadName
 
@@ -35,8 +37,10 @@ BAD_INTERNATIONAL = "is no valid international name"
 BAD_CHARACTER = "holds a character that no host name may hold"
 LABEL_TOO_LONG = "has a label longer than 63 octets"
 NAME_TOO_LONG = "is longer than 253 octets"
+IS_RESERVED = "ends in rpz-ip, which stands for addresses"
 ENDS_IN_NUMBER = "ends in a number, as only an address may"
 
+_ADDRESSES_OCTETS = len(ADDRESSES)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 
@@ -62,9 +66,12 @@ def canonical_octets(text: bytes) -> bytes:
     last_label = text.rfind(b".") + 1
     if last_label < len(text) and text[last_label] > NINE:
         try:
-            return to_wire(text)
+            wire = to_wire(text)
         except ValueError:
             return _the_long_way(text)
+        if wire[-_ADDRESSES_OCTETS:] == ADDRESSES:
+            raise BadName(IS_RESERVED)
+        return wire
     return _the_long_way(text)
 
 
@@ -125,6 +132,8 @@ def _plain_wire(host: str) -> bytes:
     if _NUMBER.fullmatch(labels[-1]):
         are_numbers = len(labels) <= 4 and all(_NUMBER.fullmatch(label) for label in labels)
         raise BadName(IS_ADDRESS if are_numbers else ENDS_IN_NUMBER)
+    if labels[-1].lower() == "rpz-ip":
+        raise BadName(IS_RESERVED)
     try:
         return to_wire(host.encode("ascii"))
     except ValueError:

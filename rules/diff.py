@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from fastpath.name import to_text
+from fastpath.address import rule_text
 from rules.rule import Rule, Skipped, UrlRule
 
 Items = Iterable[Rule | UrlRule | Skipped]
@@ -24,8 +24,8 @@ class Change(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The rule's name or URL, as text."""
-        return to_text(self.rule.wire) if isinstance(self.rule, Rule) else self.rule.url.decode("ascii", "replace")
+        """The rule's name, URL, address or prefix, as text."""
+        return rule_text(self.rule.wire) if isinstance(self.rule, Rule) else self.rule.url.decode("ascii", "replace")
 
 
 def iter_changes(old: ReadAgain, new: ReadAgain) -> Iterator[Change]:

@@ -22,6 +22,7 @@ from rules.formats import (
     unbound,
     xlsx,
 )
+from rules.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.protected import PROTECTED
 from rules.reading import NO_EXPRESSIONS
 from rules.suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
@@ -48,7 +49,7 @@ _STATES = MappingProxyType({
             adblock.REGULAR_EXPRESSION, adblock.HAS_PATH, adblock.ASTERISK, adblock.BAD_OPTION, dnsmasq.FORWARDS,
             dnsmasq.INSIDE_A_LABEL, hosts.ELSEWHERE, misp.OTHER_TYPE, rpz.OTHER_TRIGGER,
             stix.OTHER_PATTERN, stix.OTHER_OBJECT, unbound.OTHER_TYPE),
-        Enforceability.REFUSED_PROTECTED: (PROTECTED, ICANN_SUFFIX),
+        Enforceability.REFUSED_PROTECTED: (PROTECTED, ICANN_SUFFIX, NOT_PUBLIC, TOO_SHORT),
         Enforceability.PENDING_REVIEW: (PRIVATE_SUFFIX, columns.ASKS_TO_UNBLOCK, xlsx.IS_HIDDEN),
         Enforceability.WITHDRAWN: (adblock.OVERRULED, certpl.IS_DELETED, misp.IS_DELETED, stix.IS_REVOKED),
         Enforceability.EXPIRED: (native.IS_EXPIRED, stix.IS_EXPIRED),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from fastpath.name import to_text
+from fastpath.address import network_of, rule_text
 from fastpath.verdict import Action, Mode
 from rules.errors import BadSource
 from rules.formats.native import FORMAT
@@ -62,7 +62,9 @@ def _head(source: Source, serial: int, issued_at: datetime) -> bytes:
 
 def _name_entry(rule: Rule) -> dict[str, Any]:
     kind = "host" if rule.mode is Mode.EXACT else "domain"
-    entry = _entry(to_text(rule.wire), kind, rule)
+    if (network := network_of(rule.wire)) is not None:
+        kind = "ip" if network.num_addresses == 1 else "cidr"
+    entry = _entry(rule_text(rule.wire), kind, rule)
     if rule.data:
         entry["data"] = rule.data.hex()
     return entry

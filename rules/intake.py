@@ -5,7 +5,7 @@ Cost: some 0.7 µs a name, of which a third is the builder's.
 """
 from collections.abc import Callable, Iterable
 
-from fastpath.name import to_text
+from fastpath.address import rule_text
 from fastpath.pack import NamesBuilder
 from fastpath.urls import UrlsBuilder
 from rules.canary import CANARY_EVERY, Canaries
@@ -34,7 +34,7 @@ class Intake:
                 wire, mode, action, line, order_ref, data, item_part = item
                 reason = refusal(wire, mode, action)
                 if reason is not None:
-                    report.note(Skipped(line, 1, to_text(wire), reason, item_part))
+                    report.note(Skipped(line, 1, rule_text(wire), reason, item_part))
                     continue
                 if item_part != part:
                     part, part_number = item_part, report.part_number(item_part)

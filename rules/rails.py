@@ -1,15 +1,20 @@
 """The rails: what no list may hold, whatever it says.
 
-A rule that reaches below a public suffix is refused or held; a rule that would block a protected name is held.
+A rule that reaches below a public suffix is refused or held; a rule that would block a protected name is held; one that
+would block addresses outside of the public Internet is refused.
 URLs pass: each is one page, or one path, and no page of a name is the name.
 
 Invariants: a rule that lets go never hits a protected name; what a rail stops is reported with its reason.
 Cost: some 0.2 µs a rule, however many names are protected: three look-ups turn nearly every rule away.
 """
+from fastpath.address import ADDRESSES
 from fastpath.verdict import Action, Mode
+from rules.prefixes import NOT_PUBLIC, is_public
 from rules.protected import PROTECTED, Protected
 from rules.source import Source
 from rules.suffixes import NO_SUFFIXES, public_suffixes
+
+_ADDRESSES_OCTETS = len(ADDRESSES)
 
 
 class Rails:
@@ -29,6 +34,8 @@ class Rails:
         if (wire in self._suspects or wire[wire[0] + 1:] in self._suspect_parents
                 or wire[-self._end_octets:] in self._suspect_ends):
             return self._look_closer(wire, mode, action)
+        if wire[-_ADDRESSES_OCTETS:] == ADDRESSES and self._blocks(action) and not is_public(wire):
+            return NOT_PUBLIC
         return None
 
     def _look_closer(self, wire: bytes, mode: Mode, action: Action) -> str | None:

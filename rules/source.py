@@ -25,12 +25,12 @@ TIERS = {tier.name.lower(): tier for tier in (Tier.CSAM, Tier.ORDER, Tier.HELP, 
 TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}     # SPLASH for the others
 FORMAT_MATCHES = {                                                              # subtree for the others
     "hosts": "exact", "rpz": "as-written", "dnsmasq": "as-written", "adblock": "as-written", "unbound": "as-written",
-    "native": "as-written",
+    "native": "as-written", "addresses": "as-written",
 }
 FORMAT_TIERS = {"csv": "order", "xlsx": "order", "cncpo": "csam"}               # security for the others
 SUFFIXES = {                                                                    # plain for the others
     ".hosts": "hosts", ".rpz": "rpz", ".zone": "rpz", ".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx",
-    ".json": "native",
+    ".json": "native", ".ipset": "addresses", ".netset": "addresses",
 }
 COMPRESSED = (".gz", ".xz")
 JSON_MARKS = {                                                                  # native for the others

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from fastpath.verdict import Mode
 from rules.formats import (
     adblock,
+    addresslist,
     certpl,
     cncpo,
     dnsmasq,
@@ -30,6 +31,7 @@ IterTable = Callable[[Iterable[bytes], Mode, ColumnMap | None], Iterator[Rule | 
 
 FORMATS: MappingProxyType[str, IterRules] = MappingProxyType({
     "plain": plain.iter_rules,
+    "addresses": addresslist.iter_rules,
     "hosts": hosts.iter_rules,
     "dnsmasq": dnsmasq.iter_rules,
     "adblock": adblock.iter_rules,

@@ -5,8 +5,9 @@
      "add": [{"value": "bad.example", "kind": "domain", "scope": "subtree"},
              {"value": "video.example/watch?v=1", "kind": "url", "scope": "exact", "order_ref": "PTA/WA/124/2026"}]}
 
-kind      domain, host, url; ip and cidr are reported: neither name nor URL
-scope     exact; subtree; below.  Left out: subtree for a domain, exact for a host and a URL
+kind      domain, host, url; ip, cidr: an address, a prefix, see rules.prefixes
+scope     exact; subtree; below.  Left out: subtree for a domain, exact for a host and a URL, for an address or a prefix
+          what rules.prefixes says
 action, order_ref, data (records of local-data, in hex), expires_at    may be left out
 
 Invariants: what the file says goes before what the source says; a delta is refused, it belongs to the push API.
@@ -17,20 +18,21 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from fastpath.verdict import Action, Mode
-from rules.canonical import IS_ADDRESS
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
 from rules.localdata import are_records
+from rules.prefixes import read_prefixes, wires_of
 from rules.rule import Rule, Skipped, UrlRule
 
 FORMAT = "cf-list/1"
 ACTIONS: dict[str, Action] = {a.name.lower().replace("_", "-"): a for a in Action if a is not Action.NO_ACTION}
 SCOPES: dict[str, Mode] = {mode.name.lower(): mode for mode in Mode}
+ADDRESS_KINDS = frozenset({"ip", "cidr"})
 KIND_SCOPES = {"domain": "subtree", "host": "exact", "url": "exact"}
 
 NO_VALUE = "the entry has no value"
-BAD_KIND = "the entry's kind is none of domain, host, url"
+BAD_KIND = "the entry's kind is none of domain, host, url, ip, cidr"
 BAD_SCOPE = "the entry's scope is none, or none of a URL"
 BAD_ACTION = "the entry's action is none"
 BAD_DATA = "the entry's data is no record in hex, or its action is not local-data"
@@ -62,7 +64,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode,
         elif key == "add":
             for place in text.elements():
                 n_entries += 1
-                yield _read_entry(text.value(), place, order_ref, now)
+                yield from _read_entry(text.value(), place, order_ref, now)
         elif key == "remove":
             for place in text.elements():
                 yield skipped_at(place, _shown(text.value()), REMOVES_NOTHING)
@@ -91,28 +93,40 @@ def _read_order(text: Elements) -> str | None:
     return ref or None
 
 
-def _read_entry(entry: Any, place: Place, order_ref: str | None, now: datetime) -> Rule | UrlRule | Skipped:
+def _read_entry(entry: Any, place: Place, order_ref: str | None, now: datetime) -> Iterable[Rule | UrlRule | Skipped]:
     if not isinstance(entry, dict) or not isinstance(entry.get("value"), str):
-        return skipped_at(place, entry, NO_VALUE)
+        return [skipped_at(place, entry, NO_VALUE)]
     try:
-        return _rule_of(entry, place, order_ref, now)
+        kind = entry.get("kind", "domain")
+        if not isinstance(kind, str) or kind not in KIND_SCOPES.keys() | ADDRESS_KINDS:
+            raise BadName(BAD_KIND)
+        _refuse_expired(entry, now)
+        if kind in ADDRESS_KINDS:
+            return _rules_of_addresses(entry, place, order_ref)
+        return [_rule_of(entry, kind, place, order_ref)]
     except BadName as exc:
-        return skipped_at(place, entry["value"], exc.reason)
+        return [skipped_at(place, entry["value"], exc.reason)]
 
 
-def _rule_of(entry: dict[str, Any], place: Place, order_ref: str | None, now: datetime) -> Rule | UrlRule:
-    kind = entry.get("kind", "domain")
-    if kind in ("ip", "cidr"):
-        raise BadName(IS_ADDRESS)
-    if not isinstance(kind, str) or kind not in KIND_SCOPES:
-        raise BadName(BAD_KIND)
-    _refuse_expired(entry, now)
-    mode = _one_of(entry.get("scope", KIND_SCOPES[kind]), SCOPES, BAD_SCOPE)
+def _rules_of_addresses(entry: dict[str, Any], place: Place, order_ref: str | None) -> list[Rule]:
+    action, ref, data = _said_of(entry, order_ref)
+    scope = _one_of(entry["scope"], SCOPES, BAD_SCOPE) if "scope" in entry else None
+    return [Rule(wire, scope or mode, action, place.line, ref, data)
+            for network in read_prefixes(entry["value"]) for wire, mode in wires_of(network)]
+
+
+def _said_of(entry: dict[str, Any], order_ref: str | None) -> tuple[Action, str | None, bytes]:
+    """Action, order's letter and local data of an entry."""
     action = _one_of(entry["action"], ACTIONS, BAD_ACTION) if "action" in entry else Action.NO_ACTION
     ref = entry.get("order_ref", order_ref)
     if ref is not None and not isinstance(ref, str):
         raise BadName(BAD_REF)
-    data = _data_of(entry, action)
+    return action, ref, _data_of(entry, action)
+
+
+def _rule_of(entry: dict[str, Any], kind: str, place: Place, order_ref: str | None) -> Rule | UrlRule:
+    mode = _one_of(entry.get("scope", KIND_SCOPES[kind]), SCOPES, BAD_SCOPE)
+    action, ref, data = _said_of(entry, order_ref)
     rule = rule_of_value(entry["value"], mode, mode, place.line, ref)
     if isinstance(rule, Rule):
         return rule._replace(action=action, data=data)

@@ -1,22 +1,26 @@
-"""Response policy zones as master files: QNAME triggers with every action.
+"""Response policy zones as master files: triggers by name and by address in an answer, with every action.
 
 `d CNAME .` NXDOMAIN · `CNAME *.` NODATA · `CNAME rpz-passthru.` · `CNAME rpz-drop.` · `CNAME rpz-tcp-only.` ·
-any other data: local data, see rules.localdata · `*.d` what is below d.  SOA, NS, directives and a signer's records say
-nothing; triggers by address or name server, and targets that begin with an asterisk, are reported.
+any other data: local data, see rules.localdata · `*.d` what is below d · `24.0.2.0.192.rpz-ip` answers that lead to
+192.0.2.0/24, see rules.prefixes.  SOA, NS, directives and a signer's records say nothing; triggers by the client's
+address or a name server, and targets that begin with an asterisk, are reported.
 
 Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.  The
 records of one owner that stand together are one rule; those that stand apart are reported, never answered in part
 unseen.  A record over several lines (parentheses) stands at its first line.
-Source: draft-vixie-dnsop-dns-rpz §3, §4, §5; RFC 1035 §5.
+Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §5; RFC 1035 §5.
 """
 from collections.abc import Iterable, Iterator
 
+from fastpath.address import ADDRESSES
+from fastpath.name import to_text, to_wire
 from fastpath.verdict import Action, Mode
 from rules.canonical import canonical_octets
 from rules.errors import BadName
 from rules.formats.lines import fault_of, join_lines, open_list
 from rules.formats.masterfile import Record, count_open, parse_ttl, read_record, split_words
 from rules.localdata import Gatherer, record_octets
+from rules.prefixes import read_trigger, wires_of, write_trigger
 from rules.rule import Rule, Skipped, skipped
 
 ACTIONS = {
@@ -26,7 +30,8 @@ ACTIONS = {
     b"rpz-drop.": Action.DROP,
     b"rpz-tcp-only.": Action.TCP_ONLY,
 }
-OTHER_TRIGGERS = (b"rpz-ip", b"rpz-client-ip", b"rpz-nsdname", b"rpz-nsip")
+ADDRESS_TRIGGER = b"rpz-ip"
+OTHER_TRIGGERS = (b"rpz-client-ip", b"rpz-nsdname", b"rpz-nsip")
 OTHER_TRIGGER_TAILS = tuple(bytes([len(label)]) + label + b"\0" for label in OTHER_TRIGGERS)    # in wire form
 # what makes a zone of a list, and what a signer adds to it
 SILENT_TYPES = frozenset({b"SOA", b"NS", b"RRSIG", b"NSEC", b"NSEC3", b"NSEC3PARAM", b"DNSKEY", b"CDS", b"CDNSKEY",
@@ -36,12 +41,14 @@ SPACE, DOT = b" ."
 MAX_RECORD_LINES = 64       # in parentheses; a SOA takes seven
 DEFAULT_TTL_S = 60          # of local data in a zone that says nothing: the most that a block's answer lives
 
-OTHER_TRIGGER = "a trigger by address or name server is not supported"
+OTHER_TRIGGER = "a trigger by the client's address or a name server is not supported"
 OUTSIDE = "the owner lies outside of the zone"
 EVERY_NAME = "the rule covers every name"
 NO_RECORD = "is no record of a zone file"
 BAD_DIRECTIVE = "a directive that is not supported"
 UNCLOSED = "a parenthesis is not closed"
+
+_ADDRESSES_OCTETS = len(ADDRESSES)
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
@@ -58,10 +65,13 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
         except BadName:     # no ordinary line, or a faulty one
             item = _read_record(zone, number, line)
         if item is not None:
-            yield item
+            if type(item) is Rule and item.wire[-_ADDRESSES_OCTETS:] == ADDRESSES:
+                yield from _rules_of_addresses(item)
+            else:
+                yield item
     last = zone.gatherer.finish()
     if last is not None:
-        yield last
+        yield from _rules_of_addresses(last) if last.wire.endswith(ADDRESSES) else (last,)
 
 
 class _Zone:
@@ -144,13 +154,23 @@ class _Zone:
 
     def key_of(self, trigger: bytes) -> tuple[bytes, Mode]:
         """Name and mode of a trigger.   Raises BadName with the reason where it is none, or none of ours."""
-        if trigger.rpartition(b".")[2] in OTHER_TRIGGERS:
+        kind = trigger.rpartition(b".")[2]
+        if kind in OTHER_TRIGGERS:
             raise BadName(OTHER_TRIGGER)
+        if kind == ADDRESS_TRIGGER:     # in its one form; what it stands for is several names, see below
+            network = read_trigger(trigger.decode("ascii", "replace"))
+            return to_wire(write_trigger(network).encode()), Mode.EXACT
         if trigger in (b"", b"*"):
             raise BadName(EVERY_NAME)
         if trigger.startswith(b"*."):
             return canonical_octets(trigger[2:]), Mode.BELOW
         return canonical_octets(trigger), self.mode
+
+
+def _rules_of_addresses(rule: Rule) -> Iterator[Rule]:
+    """What a rule of an address trigger says, as rules of the names that stand for its prefix."""
+    for wire, mode in wires_of(read_trigger(to_text(rule.wire))):
+        yield rule._replace(wire=wire, mode=mode)
 
 
 def _are_ttl_and_class(words: list[bytes]) -> bool:

@@ -93,13 +93,27 @@ def test_a_name_that_is_too_long_is_left_out_and_counted_by_owner(images: Images
     assert edition.unpublished == {TOO_LONG: 3}
 
 
-@pytest.mark.parametrize("label", ["rpz-ip", "rpz-client-ip", "rpz-nsdname", "rpz-nsip"])
+@pytest.mark.parametrize("label", ["rpz-client-ip", "rpz-nsdname", "rpz-nsip"])
 def test_a_name_that_would_be_another_kind_of_trigger_is_left_out_and_counted(images: Images, label: str) -> None:
     edition = edition_of(images, ("malware", f"24.0.2.0.192.{label}", Mode.SUBTREE),
                          ("malware", f"{label}.test", Mode.EXACT), ("malware", f"x{label}", Mode.EXACT))
 
     assert zone(edition) == {(f"{label}.test", CNAME, "."), (f"x{label}", CNAME, ".")}
     assert edition.unpublished == {OTHER_TRIGGER: 2}
+
+
+def test_a_prefix_is_a_trigger_by_address_and_nothing_between_is_needed(images: Images) -> None:
+    edition = edition_of(
+        images, ("malware", "2.0.192.4.rpz-ip", Mode.SUBTREE), ("malware", "7.2.0.192.4.rpz-ip", Mode.EXACT,
+                                                                Action.PASSTHRU),
+        ("malware", "8.b.d.0.1.0.0.2.6.rpz-ip", Mode.BELOW, Action.NODATA), ("malware", "198.4.rpz-ip", Mode.SUBTREE),
+        ("malware", "9.100.51.198.4.rpz-ip", Mode.SUBTREE, Action.DROP), ("malware", "5.rpz-ip", Mode.EXACT))
+
+    assert zone(edition) == {
+        ("24.0.2.0.192.rpz-ip", CNAME, "."), ("32.7.2.0.192.rpz-ip", CNAME, "rpz-passthru"),
+        ("32.zz.db8.2001.rpz-ip", CNAME, "*"), ("8.0.0.0.198.rpz-ip", CNAME, "."),
+        ("32.9.100.51.198.rpz-ip", CNAME, "rpz-drop")}
+    assert edition.unpublished == {OTHER_TRIGGER: 1}
 
 
 def test_a_confidential_list_is_refused_and_its_names_are_in_no_zone(images: Images) -> None:
@@ -172,8 +186,9 @@ def test_an_edition_without_a_change_keeps_its_serial_and_its_successors_go_on_f
 
 
 def test_what_is_left_out_is_counted_from_edition_to_edition(images: Images) -> None:
-    before, after, again = moments(images, [("orders", "a.rpz-ip", Mode.SUBTREE)], [("orders", "b.rpz-ip", Mode.EXACT)],
-                                   [("orders", "a.rpz-ip", Mode.EXACT), ("orders", "b.rpz-ip", Mode.EXACT)])
+    before, after, again = moments(
+        images, [("orders", "a.rpz-nsip", Mode.SUBTREE)], [("orders", "b.rpz-nsip", Mode.EXACT)],
+        [("orders", "a.rpz-nsip", Mode.EXACT), ("orders", "b.rpz-nsip", Mode.EXACT)])
     first = Edition.first(Plan(ZONE, ("orders",)), before)
     second, _ = first.next(after)
     third, _ = second.next(again)

@@ -219,7 +219,7 @@ async def test_octets_that_are_no_request_end_a_connection_and_no_datagram_ends_
 async def test_the_status_tells_serial_records_and_what_was_left_out(
     serving: Serving, caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serving(["a.test", "a.rpz-ip"]) as server:
+    async with serving(["a.test", "a.rpz-nsip"]) as server:
         told = server.status()
 
     reason = "ends in a label that makes it a trigger of another kind"

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+import xxhash
 from support.images import Images
+from support.prefixes import entries
 
 from fastpath.image import BadImage, base_generation_of, open_image
 from fastpath.layout import ImageKind
@@ -113,3 +115,16 @@ def test_a_table_that_is_large_enough_for_a_copy_on_large_pages_answers_as_a_sma
     for tables in (TableSet(image), TableSet(image)):
         assert tables.matched_each([name.encode() for name in names[::97]]) == [2] * len(names[::97])
         assert tables.matched(b"www.n1.test") == 0
+
+
+def test_an_image_says_whether_it_holds_addresses_and_one_with_other_flags_is_refused(images: Images) -> None:
+    image = images.names(entries("malware", "192.0.2.0/24"))
+    assert (image.flags, images.names([("malware", "n.test", Mode.EXACT)]).flags) == (1, 0)
+    octets = bytearray(Path(image.path).read_bytes())
+    octets[68] |= 2
+    octets[40:48] = xxhash.xxh3_64(octets[:40] + octets[48:]).intdigest().to_bytes(8, "little")
+    other = images.folder / "other.img"
+    other.write_bytes(octets)
+
+    with pytest.raises(BadImage, match="flags 0x3, this program knows 0x1"):
+        open_image(other, ImageKind.NAMES)

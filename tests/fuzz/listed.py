@@ -51,5 +51,6 @@ def _check_records(data: bytes) -> None:
 
 
 def _most_items(name: str, data: bytes) -> int:
-    """More of them would be a leak: each takes some octets of its own; a workbook's are compressed."""
-    return 1 + len(data) * (1032 if name == "xlsx" else 1)
+    """More of them would be a leak: each takes some octets of its own; a workbook's are compressed, and a prefix or a
+    range is many rules."""
+    return 1 + len(data) * {"xlsx": 1032, "addresses": 128, "rpz": 128, "native": 128}.get(name, 1)

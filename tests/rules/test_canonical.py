@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fastpath.name import from_wire
-from rules.canonical import MAX_SPELLING, canonical_name, canonical_octets, canonical_wire
+from rules.canonical import IS_RESERVED, MAX_SPELLING, canonical_name, canonical_octets, canonical_wire
 from rules.errors import BadName
 
 LABELS = st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=63)
@@ -191,3 +191,12 @@ def test_a_question_on_the_wire_holds_the_octets_that_the_list_line_became(label
     asked, _after = from_wire(listed.upper().replace(b"\x07EXAMPLE", b"\x07eXaMpLe"), 0)
 
     assert asked == listed
+
+
+@pytest.mark.parametrize("text", ["rpz-ip", "a.rpz-ip", "24.0.2.0.192.RPZ-IP.", "7.2.0.192.4.rpz-ip:80", "ü.rpz-ip"])
+def test_a_name_that_would_stand_for_addresses_is_refused(text: str) -> None:
+    for read in (canonical_wire, lambda text: canonical_octets(text.encode())):
+        with pytest.raises(BadName) as refused:
+            read(text)
+        assert refused.value.reason == IS_RESERVED
+    assert canonical_name("rpz-ip.example") == "rpz-ip.example"

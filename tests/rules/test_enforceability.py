@@ -4,13 +4,15 @@ from rules.canonical import BAD_LABEL, IS_ADDRESS
 from rules.enforceability import Enforceability, enforceability_of
 from rules.formats.columns import ASKS_TO_UNBLOCK
 from rules.formats.stix import IS_EXPIRED, IS_REVOKED
+from rules.prefixes import NOT_PUBLIC
 from rules.protected import PROTECTED
 from rules.suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
 
 
 @pytest.mark.parametrize(
     ("reason", "state"),
-    [(PROTECTED, "refused_protected"), (ICANN_SUFFIX, "refused_protected"), (PRIVATE_SUFFIX, "pending_review"),
+    [(PROTECTED, "refused_protected"), (ICANN_SUFFIX, "refused_protected"),
+     (NOT_PUBLIC, "refused_protected"), (PRIVATE_SUFFIX, "pending_review"),
      (IS_ADDRESS, "not_enforceable_at_this_layer"), (BAD_LABEL, "invalid"), (IS_REVOKED, "withdrawn"),
      (IS_EXPIRED, "expired"), (ASKS_TO_UNBLOCK, "pending_review"), ("a reason of tomorrow", "invalid")],
 )

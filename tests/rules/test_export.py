@@ -1,17 +1,20 @@
 import io
 import json
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastpath.address import network_of
 from fastpath.name import to_wire
 from fastpath.verdict import Action, Mode, Tier
 from rules.errors import BadSource
 from rules.export import export_rules, export_source
 from rules.formats import native
+from rules.prefixes import wires_of
 from rules.rule import Rule, Skipped, UrlRule
 from rules.source import Source, parse_source
 from rules.urls import canonical_url
@@ -19,13 +22,16 @@ from rules.urls import canonical_url
 AT = datetime(2026, 8, 4, 10, tzinfo=UTC)
 LABELS = st.text("abcxyz019-_", min_size=1, max_size=12)
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: to_wire(".".join([*labels, "example"]).encode()))
+PREFIXES = st.ip_addresses().flatmap(lambda address: st.integers(16, address.max_prefixlen).map(
+    lambda n: next(wires_of(ip_network((address, n), strict=False)))[0])).filter(network_of)
 BLOCKS = st.sampled_from([action for action in Action if action is not Action.LOCAL_DATA])
 REFS = st.none() | st.text(min_size=1)
 # records of a type that nothing knows, so that they may hold anything
 RECORDS = st.lists(st.binary(max_size=40), min_size=1, max_size=4).map(
     lambda rdatas: b"".join(b"\x7f\0\0\0\0\x3c" + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas))
-RULES = st.builds(Rule, NAMES, st.sampled_from(Mode), BLOCKS, st.just(1), REFS, st.just(b""), st.just("")) | st.builds(
-    Rule, NAMES, st.sampled_from(Mode), st.just(Action.LOCAL_DATA), st.just(1), REFS, RECORDS, st.just(""))
+WIRES = NAMES | PREFIXES
+RULES = st.builds(Rule, WIRES, st.sampled_from(Mode), BLOCKS, st.just(1), REFS, st.just(b""), st.just("")) | st.builds(
+    Rule, WIRES, st.sampled_from(Mode), st.just(Action.LOCAL_DATA), st.just(1), REFS, RECORDS, st.just(""))
 URLS = st.text("ab/.%?=&'\"()[]{}*é ", min_size=1).map(lambda rest: canonical_url("bad.example/a" + rest).encode())
 URL_RULES = st.builds(UrlRule, URLS, st.sampled_from([Mode.EXACT, Mode.SUBTREE]), BLOCKS, st.just(1), REFS, st.just(""))
 

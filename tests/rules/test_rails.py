@@ -1,9 +1,12 @@
+from ipaddress import ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath.verdict import Action, Mode
 from rules.canonical import canonical_wire
+from rules.prefixes import NOT_PUBLIC, wires_of
 from rules.protected import PROTECTED, Protected
 from rules.rails import Rails
 from rules.source import Source, parse_source
@@ -46,6 +49,16 @@ def test_a_rule_that_lets_go_is_no_danger_to_a_protected_name() -> None:
     assert refusal("bank.example", action=Action.PASSTHRU) is None
     assert refusal("bank.example", source=helping) is None
     assert refusal("bank.example", action=Action.DROP, source=helping) == PROTECTED
+
+
+def test_a_block_of_addresses_outside_of_the_public_internet_is_refused() -> None:
+    rails = Rails(BLOCKING, BANK)
+    private, public = (next(wires_of(ip_network(text)))[0] for text in ("10.0.0.0/8", "192.0.2.0/24"))
+
+    assert rails.refusal(private, Mode.SUBTREE, Action.NO_ACTION) == NOT_PUBLIC
+    assert rails.refusal(private, Mode.SUBTREE, Action.PASSTHRU) is None
+    assert rails.refusal(public, Mode.SUBTREE, Action.NO_ACTION) is None
+    assert Rails(parse_source("x.ipset,tier=help"), BANK).refusal(private, Mode.SUBTREE, Action.NO_ACTION) is None
 
 
 LABELS = st.sampled_from(["www", "bank", "example", "com", "pk", "ck", "github", "io", "kawasaki", "jp", "city"])

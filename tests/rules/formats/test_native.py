@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from support.lists import Item, actions, complaints, rules, urls
 
+from fastpath.address import rule_text
 from fastpath.verdict import Action, Mode
 from rules.canonical import IS_ADDRESS
 from rules.errors import BadList
@@ -20,6 +21,7 @@ from rules.formats.native import (
     REMOVES_NOTHING,
     iter_rules,
 )
+from rules.prefixes import HOST_BITS, NO_PREFIX
 from rules.rule import Rule, Skipped
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z
@@ -87,8 +89,11 @@ def test_actions_and_local_data_are_taken() -> None:
         ({}, NO_VALUE),
         ("a.example", NO_VALUE),
         ({"value": 5}, NO_VALUE),
-        ({"value": "192.0.2.1", "kind": "ip"}, IS_ADDRESS),
-        ({"value": "192.0.2.0/24", "kind": "cidr"}, IS_ADDRESS),
+        ({"value": "192.0.2.1"}, IS_ADDRESS),
+        ({"value": "a.example", "kind": "ip"}, NO_PREFIX),
+        ({"value": "192.0.2.1/24", "kind": "cidr"}, HOST_BITS),
+        ({"value": "192.0.2.0/24", "kind": "cidr", "scope": "all"}, BAD_SCOPE),
+        ({"value": "192.0.2.1", "kind": "ip", "data": "00"}, BAD_DATA),
         ({"value": "a.example", "kind": "name"}, BAD_KIND),
         ({"value": "a.example", "kind": []}, BAD_KIND),
         ({"value": "a.example", "scope": "all"}, BAD_SCOPE),
@@ -163,3 +168,12 @@ def read(*entries: object, **head: object) -> list[Item]:
     text = json.dumps({"format": "cf-list/1", "mode": "full", **head, "add": []})[:-2]
     text += "\n" + ",\n".join(map(json.dumps, entries)) + "]}"
     return list(iter_rules([text.encode()], Mode.EXACT, lambda: NOW))
+
+
+def test_addresses_and_prefixes_are_rules_of_their_own_kinds() -> None:
+    found = read({"value": "192.0.2.1", "kind": "ip"}, {"value": "192.0.2.0/23", "kind": "cidr", "action": "nodata"},
+                 {"value": "192.0.2.0/24", "kind": "cidr", "scope": "below"})
+
+    assert [(rule_text(item.wire), item.mode, item.action) for item in found if isinstance(item, Rule)] == [
+        ("192.0.2.1", Mode.EXACT, Action.NO_ACTION), ("192.0.2.0/24", Mode.BELOW, Action.NODATA),
+        ("192.0.3.0/24", Mode.BELOW, Action.NODATA), ("192.0.2.0/24", Mode.BELOW, Action.NO_ACTION)]

@@ -6,6 +6,7 @@ import pytest
 from support.lists import actions, complaints, items, rules
 from support.localdata import local_data, records
 
+from fastpath.address import rule_text
 from fastpath.verdict import Action, Mode
 from rules.errors import BadList
 from rules.formats.rpz import (
@@ -18,6 +19,7 @@ from rules.formats.rpz import (
     iter_rules,
 )
 from rules.localdata import APART, BAD_DATA, BAD_TYPE, CNAME_WITH_OTHERS, TOO_LONG, WILDCARD_TARGET
+from rules.prefixes import HOST_BITS, NO_TRIGGER, TOO_SHORT
 from rules.rule import Rule
 
 HEAD = """$TTL 60
@@ -82,7 +84,7 @@ def test_an_owner_that_is_left_out_is_the_one_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "owner", ["24.0.2.0.192.rpz-ip", "32.1.2.0.192.rpz-client-ip", "ns.example.rpz-nsdname", "32.1.2.0.192.rpz-nsip"],
+    "owner", ["32.1.2.0.192.rpz-client-ip", "ns.example.rpz-nsdname", "32.1.2.0.192.rpz-nsip"],
 )
 def test_triggers_by_address_or_name_server_are_reported(owner: str) -> None:
     text = f"$ORIGIN rpz.test.\nok.example CNAME .\n{owner} CNAME .\n"
@@ -210,3 +212,46 @@ def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=20)
 
     assert done.stdout.strip() == "is no record of a zone file"
+
+
+# Triggers by address -------------------------------------------------------------------------------------------------
+
+
+def told(text: str) -> list[tuple[str, Mode, Action, int]]:
+    return [(rule_text(item.wire), item.mode, item.action, item.line) for item in items(iter_rules, text, Mode.EXACT)
+            if isinstance(item, Rule)]
+
+
+@pytest.mark.parametrize(
+    ("target", "action"),
+    [(".", Action.NXDOMAIN), ("*.", Action.NODATA), ("rpz-passthru.", Action.PASSTHRU), ("rpz-drop.", Action.DROP),
+     ("rpz-tcp-only.", Action.TCP_ONLY), ("garden.example.", Action.LOCAL_DATA)],
+)
+def test_a_trigger_by_address_is_a_rule_of_its_prefix_with_every_action(target: str, action: Action) -> None:
+    text = f"$ORIGIN rpz.test.\n24.0.2.0.192.rpz-ip CNAME {target}\n128.1.zz.db8.2001.rpz-ip.rpz.test. CNAME {target}\n"
+
+    assert told(text) == [("192.0.2.0/24", Mode.SUBTREE, action, 2), ("2001:db8::1", Mode.EXACT, action, 3)]
+
+
+def test_records_of_one_address_trigger_are_one_rule_however_it_is_written() -> None:
+    found = items(iter_rules, "24.0.2.0.192.rpz-ip A 198.51.100.1\n24.0.2.0.192.RPZ-IP A 198.51.100.2\n"
+                              "a.test CNAME .\n32.zz.db8.2001.rpz-ip A 198.51.100.3\n", Mode.EXACT)
+
+    rules_found = [item for item in found if isinstance(item, Rule)]
+    assert [(rule_text(item.wire), len([*records(item.data)])) for item in rules_found] == [
+        ("a.test", 0), ("192.0.2.0/24", 2), ("2001:db8::/32", 1)]
+
+
+def test_a_trigger_that_ends_inside_of_an_octet_is_several_rules_of_its_line() -> None:
+    assert told("a.test CNAME .\n31.6.2.0.192.rpz-ip A 198.51.100.1\nb.test CNAME .\n") == [
+        ("a.test", Mode.EXACT, Action.NXDOMAIN, 1), ("b.test", Mode.EXACT, Action.NXDOMAIN, 3),
+        ("192.0.2.6", Mode.SUBTREE, Action.LOCAL_DATA, 2), ("192.0.2.7", Mode.SUBTREE, Action.LOCAL_DATA, 2)]
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason"),
+    [("24.1.2.0.192.rpz-ip", HOST_BITS), ("0.0.0.0.0.rpz-ip", TOO_SHORT), ("24.0.2.192.rpz-ip", NO_TRIGGER),
+     ("rpz-ip", NO_TRIGGER), ("*.24.0.2.0.192.rpz-ip", NO_TRIGGER)],
+)
+def test_a_trigger_by_address_that_is_none_is_reported(owner: str, reason: str) -> None:
+    assert complaints(items(iter_rules, f"ok.example CNAME .\n{owner} CNAME .\n")) == [(2, 1, reason)]

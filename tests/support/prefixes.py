@@ -1,0 +1,12 @@
+"""Entries of images for addresses and prefixes."""
+from support.images import Entry
+
+from fastpath.name import to_text
+from fastpath.verdict import Action
+from rules.prefixes import read_prefixes, wires_of
+
+
+def entries(list_id: str, text: str, action: int = Action.NO_ACTION) -> list[Entry]:
+    """What a list says of an address, a prefix or a range."""
+    named = [each for network in read_prefixes(text) for each in wires_of(network)]
+    return [(list_id, to_text(wire), mode, action) for wire, mode in named]
