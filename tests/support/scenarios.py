@@ -1,6 +1,7 @@
 """Scenarios of the DNS front: lists, people, a clock, an upstream, and what each query gets; in files of YAML.
 
-    lists      list id → entries, "n.test" (subtree), "=n.test" (exact), "*.n.test" (below), "n.test!nxdomain" (action)
+    lists      list id → entries, "n.test" (subtree), "=n.test" (exact), "*.n.test" (below), "n.test!nxdomain" (action);
+               addresses and prefixes, with an action or without
     people     address → categories (numbers), closed ([start minute of the week, minutes]), paused_until,
                safe_search (off, moderate, strict), canaries
     upstream   "NAME TYPE" → zone file lines; what is not there is NXDOMAIN
@@ -18,11 +19,13 @@ from typing import Any
 
 import yaml
 from dnslib import EDNS0, QTYPE, RCODE, RR, DNSHeader, DNSRecord
+from support import prefixes
 from support.images import Entry, Images
 
 from fastpath.pack import ProfileSpec
 from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode
+from rules.errors import BadName
 
 KARACHI_S = 5 * 3600
 EDE_OPTION = 15
@@ -50,7 +53,8 @@ class Scenario:
 
     def tables(self) -> TableSet:
         """The images of all that."""
-        entries = [entry_of(list_id, text) for list_id, texts in self.lists.items() for text in texts]
+        said = [(list_id, text) for list_id, texts in self.lists.items() for text in texts]
+        entries = [entry for list_id, text in said for entry in entries_of(list_id, text)]
         numbered = list(enumerate(self.people.items(), 1))
         subscribers = self.images.subscribers([(f"{address}/32", number) for number, (address, _) in numbered])
         policy = self.images.policy([(number, profile_of(said)) for number, (_, said) in numbered])
@@ -74,10 +78,15 @@ def instant(text: str) -> int:
     return int(datetime.fromisoformat(f"{text}+05:00").timestamp())
 
 
-def entry_of(list_id: str, text: str) -> Entry:
-    name, _, action = text.partition("!")
+def entries_of(list_id: str, text: str) -> list[Entry]:
+    name, _, said = text.partition("!")
+    action = Action[said.upper().replace("-", "_")] if said else Action.NO_ACTION
+    try:
+        return prefixes.entries(list_id, name, action)
+    except BadName:
+        pass    # a name
     mode = Mode.EXACT if name.startswith("=") else Mode.BELOW if name.startswith("*.") else Mode.SUBTREE
-    return list_id, name.lstrip("=*."), mode, Action[action.upper().replace("-", "_")] if action else Action.NO_ACTION
+    return [(list_id, name.lstrip("=*."), mode, action)]
 
 
 def profile_of(said: Mapping[str, Any]) -> ProfileSpec:

@@ -38,11 +38,25 @@ def test_names_come_from_stdin_where_none_is_given(source, capsys, monkeypatch):
 
 
 def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(source, capsys):
-    assert main(["lookup", "192.0.2.1", "bad.test", "--list", source, "--json"]) == 1
+    assert main(["lookup", "192.0.2.1.", "bad.test", "--list", source, "--json"]) == 1
 
     first, second = objects(capsys)
     assert (first["canonical"], first["error"]) == (None, "is an address")
     assert second["action"] == "splash"
+
+
+def test_an_address_is_decided_by_the_prefix_that_holds_it_and_told_with_its_line(tmp_path, capsys):
+    (tmp_path / "drop.netset").write_text("# drop\n198.51.100.0/24 ; SBL1\n2001:db8::/33\n10.0.0.0/8\n")
+    asked = ["198.51.100.7", "2001:db8:1::7", "10.0.0.1", "7.100.51.198.4.rpz-ip"]
+
+    assert main(["lookup", *asked, "--list", str(tmp_path / "drop.netset"), "--json"]) == 1
+
+    found, by_nibble, private, reserved = objects(capsys)
+    assert (found["canonical"], found["action"], found["rule"]) == ("198.51.100.7", "nxdomain", "198.51.100.0/24")
+    assert [(each["rule"], each["line"]) for each in found["matches"]] == [("198.51.100.0/24", 2)]
+    assert [(each["rule"], each["line"]) for each in by_nibble["matches"]] == [("2001:db8::/36", 3)]
+    assert private["action"] == "passthru"
+    assert "stands for addresses" in reserved["error"]
 
 
 def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(tmp_path, capsys):

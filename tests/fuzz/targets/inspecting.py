@@ -1,13 +1,17 @@
 """An answer is refused, blocked as one of its targets is, or leads to no order and, unless allowed, to no block."""
 
+import struct
+
 from fuzz import served
 
+from fastpath.address import wire_of_address
 from fastpath.decision import Decision
 from fastpath.inspecting import inspect
 from fastpath.records import RecordView, name_at, records
 from fastpath.verdict import Action, Tier
 
-CNAME, DNAME, SERVICES = 5, 39, (64, 65)
+A, CNAME, AAAA, DNAME, SERVICES = 1, 5, 28, 39, (64, 65)
+IN, IPV4HINT, IPV6HINT = 1, 4, 6
 ROOT = b"\0"
 CLIENTS = (served.PARENT, served.CHILD, served.NOBODY)
 
@@ -44,10 +48,23 @@ def _decide(name: bytes, client: str) -> Decision:
 def _targets(data: bytes) -> set[bytes]:
     """Of the answer section; the others may be unreadable."""
     found = records(data[:8] + bytes(4) + data[12:])
-    return {_target(data, record) for record in found} - {ROOT}
+    return {target for record in found for target in _targets_of(data, record)} - {ROOT}
 
 
-def _target(data: bytes, record: RecordView) -> bytes:
+def _targets_of(data: bytes, record: RecordView) -> list[bytes]:
     if record.kind in (CNAME, DNAME):
-        return name_at(data, record.data_at)[0]
-    return name_at(data, record.data_at + 2)[0] if record.kind in SERVICES else ROOT
+        return [name_at(data, record.data_at)[0]]
+    if record.kind in SERVICES:
+        name, after = name_at(data, record.data_at + 2)
+        return [name, *(_hints(data[after:record.data_at + len(record.data)]) if record.class_ == IN else ())]
+    return [wire_of_address(record.data)] if record.kind in (A, AAAA) and record.class_ == IN else []
+
+
+def _hints(parameters: bytes) -> list[bytes]:
+    found = []
+    while parameters:
+        key, n = struct.unpack_from("!HH", parameters)
+        size = {IPV4HINT: 4, IPV6HINT: 16}.get(key, 0)
+        found += [wire_of_address(parameters[4 + at:4 + at + size]) for at in range(0, n, size)] if size else []
+        parameters = parameters[4 + n:]
+    return found
