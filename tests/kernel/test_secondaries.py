@@ -13,6 +13,7 @@ import pytest
 from support import asking, secondaries
 from support.images import Entry, Images
 from support.netspace import in_a_network_of_its_own
+from support.prefixes import entries
 from support.secondaries import HOST, KEY_TEXT, KNOT_DNS_PORT, OPEN_ZONE, PORTS, PRIMARY_PORT, ZONE
 
 from dns.publishing import Plan
@@ -28,7 +29,7 @@ from fastpath.verdict import Action, Mode
 pytestmark = pytest.mark.kernel
 
 SPLASH = "192.0.2.80"
-BLOCKED, FREE = f"data {SPLASH}", "free"
+BLOCKED, FREE, FREE6 = f"data {SPLASH}", "free", "its own"
 PATIENCE_S = 15.0       # a NOTIFY that a recursor has forgotten is told again after 6 s
 N_UPDATES = 4
 
@@ -39,6 +40,8 @@ LISTED: list[Entry] = [
     ("orders", "two.test", Mode.SUBTREE), ("orders", "one.two.test", Mode.EXACT, Action.PASSTHRU),
     ("malware", "two.test", Mode.SUBTREE),
     ("csam", "secret.test", Mode.SUBTREE), ("adult", "adult.test", Mode.SUBTREE),
+    *entries("malware", "198.51.100.0/24"), *entries("malware", "198.51.100.9", Action.PASSTHRU),
+    *entries("orders", "203.0.113.0/25"), *entries("malware", "2001:db8:bac::/47", Action.NODATA),
     # so that a change is a small part of the zone: knotd takes a whole zone where it is not
     *(("malware", f"filler{n}.test", Mode.SUBTREE) for n in range(200)),
 ]
@@ -53,12 +56,19 @@ EXPECTED = {
     # of lists that are not in the zone
     "secret.test": FREE, "www.secret.test": FREE, "adult.test": FREE,
 }
+# Of names by their one address.  Knot Resolver knows no triggers by address.
+BY_ADDRESS = {
+    "198.51.100.7": "nxdomain", "198.51.100.9": "data 198.51.100.9", "203.0.113.127": BLOCKED,
+    "203.0.113.128": "data 203.0.113.128", "192.0.2.1": "data 192.0.2.1",
+}
+BY_ADDRESS6 = {"2001:db8:bad::1": "nodata", "2001:db8:bae::1": FREE6}
 
 
 class Seen(NamedTuple):
     """What happened, by resolver."""
 
     at_first: dict[str, dict[str, str]]         # by name
+    by_address: dict[str, dict[str, str]]       # of names that have one
     after_s: dict[str, list[float]]             # of each update, until it was in force
     at_last: dict[str, dict[str, str]]
     transfers: list[str]                        # what our log says of them
@@ -89,10 +99,11 @@ async def watch(folder: Path) -> Seen:
         running = group.create_task(server.run())
         await server.update(TableSet(base))
         async with secondaries.running(folder) as addresses:
-            at_first = {}
+            at_first, by_address = {}, {}
             for engine, address in addresses.items():
                 await until(address, "bad.test", BLOCKED, 60.0)
                 at_first[engine] = await verdicts(address, EXPECTED)
+                by_address[engine] = await verdicts_by_address(address)
             after_s: dict[str, list[float]] = {engine: [] for engine in addresses}
             for n in range(N_UPDATES):
                 await server.update(TableSet(base, images.names(
@@ -107,7 +118,7 @@ async def watch(folder: Path) -> Seen:
             files = "".join(path.read_text("latin-1") for path in folder.rglob("*")
                             if path.is_file() and path.suffix != ".img")
         running.cancel()
-    return Seen(at_first, after_s, at_last, transfers.said, files)
+    return Seen(at_first, by_address, after_s, at_last, transfers.said, files)
 
 
 class Transfers(logging.Handler):
@@ -152,6 +163,15 @@ async def verdicts(address: asking.Address, names: Iterable[str]) -> dict[str, s
     return dict(zip(names, map(verdict, answers), strict=True))
 
 
+async def verdicts_by_address(address: asking.Address) -> dict[str, str]:
+    """What is said of names that have one address each, asked for by its type."""
+    asked = [*BY_ADDRESS, *BY_ADDRESS6]
+    questions = [(asking.name_at(each), asking.AAAA if ":" in each else asking.A) for each in asked]
+    answers = await asyncio.to_thread(asking.ask_all, address, questions, 0.3, 2)
+    return {each: FREE6 if answer and asking.address_octets(each) in answer.addresses and ":" in each
+            else verdict(answer) for each, answer in zip(asked, answers, strict=True)}
+
+
 def verdict(answer: asking.Answer | None) -> str:
     if answer is None:
         return "nothing"
@@ -167,6 +187,17 @@ def verdict(answer: asking.Answer | None) -> str:
 @pytest.mark.parametrize("engine", PORTS)
 def test_each_blocks_what_the_lists_hold_and_nothing_else(seen: Seen, engine: str) -> None:
     assert seen.at_first[engine] == EXPECTED
+
+
+@pytest.mark.parametrize("engine", [engine for engine in PORTS if engine != "knot"])
+def test_each_that_knows_triggers_by_address_blocks_answers_that_lead_there(seen: Seen, engine: str) -> None:
+    assert seen.by_address[engine] == BY_ADDRESS | BY_ADDRESS6
+
+
+def test_knot_resolver_lets_addresses_go(seen: Seen) -> None:
+    free = {each: f"data {each}" for each in BY_ADDRESS} | dict.fromkeys(BY_ADDRESS6, FREE6)
+
+    assert seen.by_address["knot"] == free
 
 
 @pytest.mark.parametrize("engine", PORTS)

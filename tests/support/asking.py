@@ -18,6 +18,7 @@ A, CNAME, SOA, AAAA = 1, 5, 6, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 # what the answerer says for every name, by type of question
 ANYBODYS = {A: bytes((192, 0, 2, 77)), AAAA: socket.inet_pton(socket.AF_INET6, "2001:db8:77::77")}
+OWN = b"at-"        # what the label of a name with an address of its own begins with
 WINDOW = 256
 BUFFER_OCTETS = 4 << 20
 LARGEST_ANSWER = 4096
@@ -130,8 +131,26 @@ def address_octets(text: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
+def name_at(address: str) -> bytes:
+    """A name that has this address alone, on the wire."""
+    label = OWN + address_octets(address).hex().encode()
+    return bytes([len(label)]) + label + b"\2at\4test\0"
+
+
+def _own_record(query: bytes) -> bytes | None:
+    """The record of a name of name_at() for the type that is asked for; None for another name or type."""
+    label, rtype = query[13:13 + query[12]].lower(), query[query.index(b"\0", 12) + 2]
+    if not label.startswith(OWN):
+        return None
+    rdata = bytes.fromhex(label[len(OWN):].decode("ascii"))
+    if len(rdata) != {A: 4, AAAA: 16}.get(rtype):
+        return b""
+    return struct.pack("!HHHIH", 0xC00C, rtype, 1, 3600, len(rdata)) + rdata
+
+
 def answer_everything(address: Address) -> None:
-    """Be the internet: every name has the addresses of ANYBODYS and nothing else.   Ends with its process."""
+    """Be the internet: every name has the addresses of ANYBODYS, or its own of name_at(), and nothing else.   Ends with
+    its process."""
     records = {struct.pack("!HH", rtype, 1): struct.pack("!HHHIH", 0xC00C, rtype, 1, 3600, len(rdata)) + rdata
                for rtype, rdata in ANYBODYS.items()}
     # negative caches need a SOA; its owner, both its names and their zone are the root
@@ -142,7 +161,8 @@ def answer_everything(address: Address) -> None:
         while True:
             query, client = answering.recvfrom(LARGEST_ANSWER)
             end = query.index(b"\0", 12) + 5
-            record = records.get(query[end - 4:end])
+            own = _own_record(query)
+            record = records.get(query[end - 4:end]) if own is None else own or None
             counts = (1, 0, 1, 0) if record is None else (1, 1, 0, 0)
             head = query[:2] + _HEADER.pack(0, 0x8580, *counts)[2:]
             answering.sendto(head + query[12:end] + (record or soa), client)
