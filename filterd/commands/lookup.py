@@ -1,4 +1,4 @@
-"""`filterd lookup NAME|URL...`: what would happen, and why, by the same decision as the workers'."""
+"""`filterd lookup NAME|ADDRESS|URL...`: what would happen, and why, by the same decision as the workers'."""
 
 import argparse
 import ipaddress
@@ -24,7 +24,12 @@ EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME|URL", help="none: one a line on stdin")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME|ADDRESS|URL",
+        help="an address: of an answer that leads there; none: one a line on stdin",
+    )
     parser.add_argument(
         "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="look in this list; again for more"
     )

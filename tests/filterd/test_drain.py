@@ -62,6 +62,13 @@ def test_an_event_becomes_a_record(tmp_path, ledger):
     assert row.pseudonym not in ("", "7")
 
 
+def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path, ledger):
+    put_segment(tmp_path / "spool/dns-0", 1, event("2.0.192.4.rpz-ip"), event("8.b.d.0.1.0.0.2.6.rpz-ip"))
+
+    assert drain_spools(tmp_path / "spool", ledger) == 2
+    assert sorted(rule for rule, *_ in blocks(ledger)) == ["192.0.2.0/24", "2001:db8::/32"]
+
+
 def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path, ledger):
     folder = tmp_path / "spool/dns-0"
     put_segment(folder, 1, event("a.test"))
