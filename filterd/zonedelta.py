@@ -1,7 +1,8 @@
 """The changes of a transferred zone as entries of the delta that orders have.
 
 Invariants: a record means here what it means when the whole zone is compiled: the same reader and the same rails; a
-record that is no rule, or that a rail stops, changes nothing, and the next compilation tells of it.
+record that is no rule, or that a rail stops, changes nothing, and the next compilation tells of it.  Where a zone has
+one prefix twice, in two spellings, and loses one, it is the next compilation that finds the other.
 Cost: some 20 µs a record.
 """
 
