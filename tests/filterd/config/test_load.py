@@ -217,7 +217,8 @@ def test_a_fault_moves_no_cursor():
 def test_the_shipped_example_is_good():
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    assert [entry.id for entry in config.lists] == ["pta", "adult", "doh", "malware", "hole", "threat"]
+    names = ["pta", "adult", "doh", "malware", "hijacked", "hole", "threat"]
+    assert [entry.id for entry in config.lists] == names
 
 
 @settings(max_examples=60, deadline=None)
