@@ -122,6 +122,14 @@ def is_one_rule(network: Network) -> bool:
     return network.prefixlen % STEP_BITS[network.version] == 0
 
 
+def canonical_address(text: str) -> str | None:
+    """An address as it is shown, whoever has written it; None for what is none."""
+    try:
+        return str(_address(text))
+    except BadName:
+        return None
+
+
 def wire_of_text(text: str) -> bytes | None:
     """The name of an address that somebody has written; None for what is none."""
     try:

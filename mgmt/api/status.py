@@ -17,6 +17,7 @@ from mgmt.store import entries
 from mgmt.wiring import CONTROL, SETTINGS, json_response, read
 from rules.canonical import canonical_name
 from rules.errors import BadName
+from rules.prefixes import canonical_address
 
 CHANNELS = ("dns", "sni", "http", "quic")
 # What an answer may hold; whatever else control says stays inside.
@@ -50,7 +51,7 @@ async def status(request: web.Request, _: Principal) -> web.Response:
 
 
 async def explain(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/explain?name=&address=&channel="""
+    """GET /v1/explain?name=&address=&channel=   name: of a host, or an address that an answer leads to"""
     query = request.query
     channel = query.get("channel", "dns")
     if channel not in CHANNELS:
@@ -77,9 +78,9 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
 
 def _name(said: str) -> str:
     try:
-        return canonical_name(said[:2048])
+        return canonical_address(said) or canonical_name(said[:2048])
     except BadName as exc:
-        raise unfit("?name", f"{said[:80]!r} {exc.reason}", "write a host name") from exc
+        raise unfit("?name", f"{said[:80]!r} {exc.reason}", "write a host name, or an address") from exc
 
 
 def _address(said: str | None) -> str | None:

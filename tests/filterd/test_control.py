@@ -78,6 +78,15 @@ def test_at_the_start_lists_orders_and_people_are_in_force(place, engine):
     assert play(place, engine, work) == ["order", "order", "default"]
 
 
+def test_an_address_is_explained_as_such(place, engine):
+    async def work(control):
+        return control.explain("::ffff:192.0.2.7", None, "dns")
+
+    found = play(place, engine, work)
+
+    assert (found["name"], found["action"], found["matches"]) == ("192.0.2.7", "passthru", [])
+
+
 def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(place, engine):
     async def work(control):
         number = push(engine, "ordered.test")

@@ -15,6 +15,7 @@ from rules.prefixes import (
     NO_TRIGGER,
     TOO_SHORT,
     Network,
+    canonical_address,
     is_one_rule,
     is_public,
     read_prefixes,
@@ -139,4 +140,5 @@ def test_what_no_blocking_rule_may_hold(text: str, is_it: bool) -> None:
 @given(st.ip_addresses())
 def test_an_address_is_found_by_how_it_is_written(address: IPv4Address | IPv6Address) -> None:
     assert wire_of_text(str(address)) == wire_of_address(ip_address(str(address)).packed)
-    assert wire_of_text(f"{address}.") is None
+    assert canonical_address(str(address)) == rule_text(wire_of_address(address.packed))
+    assert wire_of_text(f"{address}.") is canonical_address(f"{address}.") is None

@@ -36,6 +36,15 @@ async def test_explain_says_which_order_blocks_a_name_and_nothing_it_was_not_ask
     assert body["decision"] == {key: ORDER_DECISION[key] for key in ("reason", "action", "list", "rule", "order_ref")}
 
 
+async def test_explain_tells_of_an_address_that_answers_lead_to_by_its_prefix(desk, control):
+    control.decisions["2001:db8::7"] = {**ORDER_DECISION, "rule": "2001:db8::/32"}
+
+    _, body = await desk("operator").ask("GET", "/v1/explain?name=2001:DB8:0::7")
+
+    assert control.asked == [("2001:db8::7", None, "dns")]
+    assert (body["name"], body["decision"]["rule"]) == ("2001:db8::7", "2001:db8::/32")
+
+
 @pytest.mark.parametrize("lock", [{"reason": "default"}, {"reason": "pause", "action": "splash"}])
 async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(desk, control, lock):
     control.decisions["hidden.test"] = {"reason": "csam", "action": "splash", "list": "iwf", "rule": "hidden.test"}
