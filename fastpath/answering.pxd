@@ -16,7 +16,7 @@ cdef struct Wanted:             # of the upstream, for a query that it has to an
 
 cdef Outcome read_query(Answering* a, uint8_t* msg, size_t* n, size_t room, Asker* who, Question* q) noexcept nogil
 cdef Outcome answer_read(Answering* a, uint8_t* msg, size_t* n, size_t room, const Asker* who, const Question* q,
-                         const Hits* hits, Wanted* out) noexcept nogil
+                         const Hits* hits, uint64_t key, Wanted* out) noexcept nogil
 cdef Outcome answer_query(Answering* a, uint8_t* msg, size_t* n, size_t room, Asker* who, Question* q,
                           Wanted* out) noexcept nogil
 cdef bint read_again(Answering* a, uint8_t* msg, size_t n, Asker* who, Question* q) noexcept nogil

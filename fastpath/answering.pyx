@@ -111,7 +111,7 @@ cdef Outcome answer_query(Answering* a, uint8_t* msg, size_t* n, size_t room, As
         return outcome
     if a.tables != NULL:
         find_hits(&a.tables.names, &a.tables.names_delta, &q.name, &hits)
-    return answer_read(a, msg, n, room, who, q, &hits, out)
+    return answer_read(a, msg, n, room, who, q, &hits, 0, out)
 
 
 cdef Outcome _admit(Answering* a, const Asker* who) noexcept nogil:
@@ -127,14 +127,15 @@ cdef Outcome _admit(Answering* a, const Asker* who) noexcept nogil:
 
 
 cdef Outcome answer_read(Answering* a, uint8_t* msg, size_t* n, size_t room, const Asker* who, const Question* q,
-                         const Hits* hits, Wanted* out) noexcept nogil:
+                         const Hits* hits, uint64_t key, Wanted* out) noexcept nogil:
     """Decide on what read_query() has read: what the lists say, and only then what is known.
 
-    hits   of q.name in a.tables; not looked at where there are none"""
+    hits   of q.name in a.tables; not looked at where there are none;  key  hash_query() of q; 0: not known yet"""
     cdef Decision d
     cdef Outcome outcome
     out.is_due = 0
     out.question = q
+    out.key = key
     out.after = q.after
     if a.tables == NULL:
         count(a.shared.counters, CNT_NO_TABLES, 1)
@@ -157,6 +158,7 @@ cdef inline bint _is_special(Answering* a, uint8_t* msg, size_t* n, size_t room,
     count(a.shared.counters, CNT_DNS_SPECIAL, 1)
     if special == SPECIAL_TARGET:
         out.question = &out.target
+        out.key = 0
         return False
     return True
 
@@ -169,7 +171,8 @@ cdef Outcome _look_up(Answering* a, uint8_t* msg, size_t* n, size_t room, const 
     if q.qtype == QTYPE_ANY:
         n[0] = write_any(msg, n[0], room, q)
         return ANSWER if n[0] != 0 else SAY_NOTHING
-    out.key = hash_query(a.question_key, out.question)
+    if out.key == 0:
+        out.key = hash_query(a.question_key, out.question)
     kept = look_up(a, out.question, out.key, &found)
     if kept == CACHE_NONE:
         return FORWARD

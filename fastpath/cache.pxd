@@ -44,6 +44,9 @@ cdef struct Cache:
 
 cdef int open_cache(Cache* c, size_t octets) noexcept nogil
 cdef void close_cache(Cache* c) noexcept nogil
+# for batches: the index of all of them, then the entries, then find_answer() of each
+cdef void prefetch_index(const Cache* c, uint64_t question_hash) noexcept nogil
+cdef void prefetch_entry(const Cache* c, uint64_t question_hash) noexcept nogil
 cdef Cached find_answer(Cache* c, const Question* q, uint64_t question_hash, uint32_t now_s,
                         const uint8_t** answer, size_t* n) noexcept nogil
 # `room` is what is left for it beside the caller's own OPT, which the caller appends (ARCOUNT is right without it)

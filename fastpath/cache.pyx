@@ -24,11 +24,13 @@ from posix.mman cimport (MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, 
                          munmap)
 
 from fastpath.cursor cimport OK
+from fastpath.keytable cimport prefetch
 from fastpath.lifetime cimport Kept, read_answer
 from fastpath.question cimport DNS_HEADER, RCODE_SERVFAIL, Question, parse_query
 from fastpath.siphash cimport siphash128
 
 cdef enum:
+    LINE_OCTETS = 64            # of the processor's cache
     RD = 0x0100
     RA = 0x0080
     AD = 0x0020
@@ -111,6 +113,18 @@ cdef Entry* _find(const Cache* c, const Question* q, uint64_t hashed) noexcept n
                 return e
         i = (i + 1) & c.index_mask
     return NULL
+
+
+cdef void prefetch_index(const Cache* c, uint64_t hashed) noexcept nogil:
+    prefetch(c.index + (<uint32_t>(hashed >> 32) & c.index_mask))
+
+
+cdef void prefetch_entry(const Cache* c, uint64_t hashed) noexcept nogil:
+    """Only where it stands in its first slot, as nearly all do."""
+    cdef uint64_t slot = c.index[<uint32_t>(hashed >> 32) & c.index_mask]
+    if slot != 0 and slot >> 32 == hashed >> 32:
+        prefetch(_entry_at(c, slot))
+        prefetch(<const uint8_t*>_entry_at(c, slot) + LINE_OCTETS)
 
 
 cdef uint32_t _index_of(const Cache* c, const Entry* e) noexcept nogil:

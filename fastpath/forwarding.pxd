@@ -29,12 +29,14 @@ cdef struct Loop:
     Told told[64]
     Question questions[64]
     Hits hits[64]
+    uint64_t keys[64]           # hash_query() of the questions; 0: not known
     Outbox outbox
     pollfd fds[97]              # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
     uint8_t version_of[32]      # 4 or 6, by listener
     uint32_t n_fds
     uint32_t n_listeners
     uint32_t sockets_each       # upstream u has sockets u * sockets_each …
+    uint32_t drawn              # which of them is asked by in this turn
     uint32_t n_sockets
     uint32_t is_stopped         # written by the control thread
     uint64_t n_turns            # rises as long as the loop lives, also when idle
@@ -46,6 +48,7 @@ cdef struct Loop:
     int64_t ahead_ns            # of the clocks; 0 but in tests
 
 
+cdef void draw_sockets(Loop* l) noexcept nogil
 cdef void flush(Loop* l) noexcept nogil
 cdef void forward(Loop* l, uint32_t i, const Wanted* wanted, const Asker* who, uint8_t listener) noexcept nogil
 cdef void refresh(Loop* l, const Wanted* wanted) noexcept nogil

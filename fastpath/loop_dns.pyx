@@ -24,15 +24,15 @@ from libc.string cimport memcpy, memmove
 
 from fastpath.answering cimport Wanted, answer_read, read_query
 from fastpath.blocking cimport ANSWER, FORWARD, SAY_NOTHING, Asker, Outcome, open_answering
-from fastpath.cache cimport close_cache
+from fastpath.cache cimport Cache, close_cache, prefetch_entry, prefetch_index
 from fastpath.counters cimport (CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED,
                                 CNT_DNS_UPSTREAM_LATE, CNT_DNS_UPSTREAM_LOST, count)
 from fastpath.cursor cimport OK
 from fastpath.datagrams cimport BATCH, DATAGRAM, STRIDE, Inbox, arm, close_boxes, open_boxes, send_all
 from fastpath.delivering cimport take_cache
-from fastpath.forwarding cimport MAX_LISTENERS, Loop, flush, forward, look_after, refresh, take_answer
+from fastpath.forwarding cimport MAX_LISTENERS, Loop, draw_sockets, flush, forward, look_after, refresh, take_answer
 from fastpath.guard cimport ADMITTED, ClientGuard, admit
-from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, open_inflight
+from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, hash_query, open_inflight
 from fastpath.name cimport Name
 from fastpath.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.pktinfo cimport address_of, leave_from, packet_info
@@ -106,6 +106,20 @@ cdef void _look_up(Loop* l, const Outcome* outcomes, uint32_t n) noexcept nogil:
         first += n_names
 
 
+cdef void _fetch_kept(Loop* l, const Outcome* outcomes, uint32_t n) noexcept nogil:
+    """Fetch from memory what is kept of the questions that no list holds: of all of them at once."""
+    cdef Cache* cache = l.answering.cache
+    cdef uint32_t i
+    for i in range(n):
+        l.keys[i] = 0
+        if cache != NULL and outcomes[i] == FORWARD and (l.answering.tables == NULL or l.hits[i].n == 0):
+            l.keys[i] = hash_query(l.answering.question_key, &l.questions[i])
+            prefetch_index(cache, l.keys[i])
+    for i in range(n):
+        if l.keys[i] != 0:
+            prefetch_entry(cache, l.keys[i])
+
+
 cdef void _aim_back(Inbox* b, uint32_t i, uint8_t version, size_t n) noexcept nogil:
     """Make the header of received message `i` ready for its answer of `n` octets."""
     cdef msghdr* head = &b.received[i].msg_hdr
@@ -134,11 +148,12 @@ cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
     for i in range(<uint32_t>n):
         outcomes[i] = _read(l, i, version, &n_octets[i])
     _look_up(l, outcomes, <uint32_t>n)
+    _fetch_kept(l, outcomes, <uint32_t>n)
     for i in range(<uint32_t>n):
         wanted.is_due = 0
         if outcomes[i] == FORWARD:
             outcomes[i] = answer_read(&l.answering, b.data + <size_t>i * STRIDE, &n_octets[i], DATAGRAM, &l.askers[i],
-                                      &l.questions[i], &l.hits[i], &wanted)
+                                      &l.questions[i], &l.hits[i], l.keys[i], &wanted)
         if outcomes[i] == ANSWER:
             _aim_back(b, i, version, n_octets[i])
             b.answers[n_answers] = b.received[i]
@@ -187,6 +202,7 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     l.answering.monotonic_ns = l.now_ns
     l.answering.cache_s = <uint32_t>(l.now_ns // 1_000_000_000)
     l.answering.tables = take_tables(l.handover)
+    draw_sockets(l)
     look_after(l)
     l.answering.is_nobody_up = not l.pool.is_any_up
     if n_ready > 0:

@@ -152,12 +152,12 @@ cdef class Reporter:
         if spare != NULL:
             return
         self._maps = [(at, kept) for at, kept in self._maps if <size_t>at == <size_t>current]
-        if len(segment_numbers(self._directory)) >= MAX_SEGMENTS:
-            return
         try:
+            if len(segment_numbers(self._directory)) >= MAX_SEGMENTS:
+                return
             mapping = _new_segment(segment_path(self._directory, self._next_number))
-        except OSError:     # a full disk: filtering goes on, the loop counts each event it loses, and we try again
-            return
+        except OSError:     # a full disk, or no descriptor left: filtering goes on, the loop counts each event it loses
+            return          # and this is tried again
         self._next_number += 1
         spare = <uint8_t*>_address_of(mapping)
         self._maps.append((<size_t>spare, mapping))

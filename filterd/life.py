@@ -11,7 +11,7 @@ import signal
 import struct
 from collections.abc import Callable
 
-from filterd.notify import notify, watchdog_interval_s
+from filterd.notify import notifying, watchdog_interval_s
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -34,12 +34,13 @@ def stop_requested() -> asyncio.Event:
 
 async def tell_we_live(is_alive: Callable[[], bool] = lambda: True) -> None:
     """Say that we are ready, and go on saying that we live, where somebody listens, as long as `is_alive` says so."""
-    notify("READY=1")
-    interval_s = watchdog_interval_s()
-    while interval_s:
-        await asyncio.sleep(interval_s)
-        if is_alive():
-            notify("WATCHDOG=1")
+    with notifying() as tell:
+        tell("READY=1")
+        interval_s = watchdog_interval_s()
+        while interval_s:
+            await asyncio.sleep(interval_s)
+            if is_alive():
+                tell("WATCHDOG=1")
 
 
 def end_with_supervisor() -> None:

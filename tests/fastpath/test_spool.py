@@ -52,6 +52,23 @@ def test_a_full_disk_stops_neither_the_start_nor_the_next_try(
     assert segment_numbers(str(tmp_path / "spool")) == [1]
 
 
+def test_who_has_no_descriptor_left_goes_on_and_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    folder = str(tmp_path / "spool")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.posix_fallocate", none_left)
+        reporter = Reporter(tmp_path / "counters", folder)
+        assert segment_numbers(folder) == []
+        patched.setattr("os.listdir", none_left)
+        reporter.tend()
+
+    reporter.tend()
+
+    assert segment_numbers(folder) == [1]
+
+
 def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
     (tmp_path / "000001.seg").write_bytes(b"something else entirely")
 
