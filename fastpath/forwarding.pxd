@@ -36,7 +36,6 @@ cdef struct Loop:
     uint32_t n_fds
     uint32_t n_listeners
     uint32_t sockets_each       # upstream u has sockets u * sockets_each …
-    uint32_t drawn              # which of them is asked by in this turn
     uint32_t n_sockets
     uint32_t is_stopped         # written by the control thread
     uint64_t n_turns            # rises as long as the loop lives, also when idle
@@ -48,7 +47,6 @@ cdef struct Loop:
     int64_t ahead_ns            # of the clocks; 0 but in tests
 
 
-cdef void draw_sockets(Loop* l) noexcept nogil
 cdef void flush(Loop* l) noexcept nogil
 cdef void forward(Loop* l, uint32_t i, const Wanted* wanted, const Asker* who, uint8_t listener) noexcept nogil
 cdef void refresh(Loop* l, const Wanted* wanted) noexcept nogil

@@ -40,12 +40,6 @@ cdef int64_t STALE_AFTER_NS = 1_800_000_000     # RFC 8767 §5: the client respo
 
 # -- out ---------------------------------------------------------------------------------------------------------------
 
-cdef void draw_sockets(Loop* l) noexcept nogil:
-    """Choose by which of an upstream's sockets the questions of this turn leave: an off-path attacker has to guess the
-    port of each, and those of one batch leave together."""
-    l.drawn = <uint32_t>((next_random(&l.in_flight) >> 32) % l.sockets_each)
-
-
 cdef void flush(Loop* l) noexcept nogil:
     """Send the outbox, and learn from what would not go."""
     cdef Outbox* o = &l.outbox
@@ -80,8 +74,9 @@ cdef void _post_to(Loop* l, const Client* c, size_t n, uint8_t counts_as) noexce
 # -- to the upstreams --------------------------------------------------------------------------------------------------
 
 cdef void _ask(Loop* l, Asked* a, uint8_t upstream, uint8_t counts_as) noexcept nogil:
-    """Send the question to this upstream, by the socket of this turn."""
-    cdef uint8_t via = <uint8_t>(upstream * l.sockets_each + l.drawn)
+    """Send the question to this upstream, by any of its sockets: an off-path attacker has to guess the port."""
+    cdef uint32_t drawn = <uint32_t>((next_random(&l.in_flight) >> 32) % l.sockets_each)
+    cdef uint8_t via = <uint8_t>(upstream * l.sockets_each + drawn)
     cdef uint8_t* msg = _room(l)
     move_to(&l.in_flight, a, upstream, via, l.now_ns)
     memcpy(msg, a.query, a.query_n)

@@ -30,7 +30,7 @@ from fastpath.counters cimport (CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DN
 from fastpath.cursor cimport OK
 from fastpath.datagrams cimport BATCH, DATAGRAM, STRIDE, Inbox, arm, close_boxes, open_boxes, send_all
 from fastpath.delivering cimport take_cache
-from fastpath.forwarding cimport MAX_LISTENERS, Loop, draw_sockets, flush, forward, look_after, refresh, take_answer
+from fastpath.forwarding cimport MAX_LISTENERS, Loop, flush, forward, look_after, refresh, take_answer
 from fastpath.guard cimport ADMITTED, ClientGuard, admit
 from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, hash_query, open_inflight
 from fastpath.name cimport Name
@@ -202,7 +202,6 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     l.answering.monotonic_ns = l.now_ns
     l.answering.cache_s = <uint32_t>(l.now_ns // 1_000_000_000)
     l.answering.tables = take_tables(l.handover)
-    draw_sockets(l)
     look_after(l)
     l.answering.is_nobody_up = not l.pool.is_any_up
     if n_ready > 0:
