@@ -74,8 +74,8 @@ bench: build ## every figure beside its peers, appended to bench/history/ as one
 fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
 
-bench-dns: build ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps of its images, and for a while
-	$(BIN)/python bench/run.py dns swap soak
+bench-dns: build ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps and zone changes, and for a while
+	$(BIN)/python bench/run.py dns swap soak ixfr
 
 docs: build ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -38,11 +38,12 @@ class Appliance:
         }))
 
     @contextlib.contextmanager
-    def running(self, core: int | None = None) -> Iterator[None]:
-        """As long as the block lasts.   core  where the workers are held; None: anywhere."""
+    def running(self, core: int | None = None, is_apart: bool = True) -> Iterator[None]:
+        """As long as the block lasts.   core  where the workers are held; None: anywhere
+
+        is_apart  control is in a network where nothing happens, and so are its rules; it reaches nobody then"""
         held = [] if core is None else ["taskset", "-c", str(core)]
-        # Rules of the kernel are nothing that is measured here: they are left in a network where nothing happens.
-        aside = ["unshare", "--net"] if os.geteuid() == 0 else []
+        aside = ["unshare", "--net"] if is_apart and os.geteuid() == 0 else []
         processes = []
         with (self.folder / "log").open("wb") as log:
             for role, index in [("control", 0), *(("dns", index) for index in range(self.n_workers))]:
