@@ -14,7 +14,6 @@ from libc.string cimport memchr, memcpy, memset
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 
 cdef enum:
-    LABEL_OCTETS = 63      # RFC 1035 §2.3.4
     TEXT_OCTETS = 253      # 255 on the wire, less the first length octet and the root
     DOT = 46
     COLON = 58
@@ -28,26 +27,17 @@ cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, s
     NEED_MORE: it runs past `n`.  MALFORMED: a pointer, an extended label type, more than 255 octets."""
     cdef size_t used = 0
     cdef uint8_t labels = 0
-    cdef size_t length, i
+    cdef Status status
     memset(out, 0, sizeof(Name))
     after[0] = 0
     while True:
         if at >= n:
             return NEED_MORE
-        length = msg[at]
-        if length == 0:
+        if msg[at] == 0:
             break
-        if length > LABEL_OCTETS or used + 1 + length + 1 > NAME_OCTETS:
-            return MALFORMED
-        if n - at < 1 + length:
-            return NEED_MORE
-        out.at[labels] = <uint8_t>used
-        labels += 1
-        out.wire[used] = <uint8_t>length
-        for i in range(1, length + 1):
-            out.wire[used + i] = _fold(msg[at + i])
-        used += 1 + length
-        at += 1 + length
+        status = take_label(msg, n, &at, &used, &labels, out)
+        if status != OK:
+            return status
     out.n = <uint8_t>(used + 1)
     out.n_labels = labels
     after[0] = at + 1
@@ -75,7 +65,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
             out.wire[start] = <uint8_t>(i - start)
             start = i + 1
             continue
-        c = _fold(text[i])
+        c = fold(text[i])
         if not _is_host_octet(c):
             return MALFORMED
         out.wire[i + 1] = c
@@ -163,20 +153,13 @@ def to_text(wire: bytes) -> str:
     return ".".join(labels) or "."
 
 
-cdef inline uint8_t _fold(uint8_t c) noexcept nogil:
-    """ASCII lower case and nothing else (RFC 4343)."""
-    if 65 <= c <= 90:
-        return c + 32
-    return c
-
-
 cdef inline bint _is_host_octet(uint8_t c) noexcept nogil:
     return 97 <= c <= 122 or 48 <= c <= 57 or c == 45 or c == 95
 
 
 cdef inline int _digit(uint8_t c) noexcept nogil:
     """The value of a hexadecimal digit, 16 for anything else."""
-    c = _fold(c)
+    c = fold(c)
     if 48 <= c <= 57:
         return c - 48
     if 97 <= c <= 102:
@@ -199,7 +182,7 @@ cdef bint _ends_in_number(const uint8_t* text, size_t n) noexcept nogil:
         start -= 1
     text += start
     n -= start
-    if n >= 2 and text[0] == 48 and _fold(text[1]) == 120:
+    if n >= 2 and text[0] == 48 and fold(text[1]) == 120:
         return _has_digits_only(text + 2, n - 2, 16)
     return n > 0 and _has_digits_only(text, n, 10)
 
@@ -213,7 +196,7 @@ cdef bint _number(const uint8_t* text, size_t n, uint64_t* value) noexcept nogil
         return False
     if n >= 2 and text[0] == 48:
         base = 8
-        if _fold(text[1]) == 120:
+        if fold(text[1]) == 120:
             base = 16
             text += 1
             n -= 1
@@ -311,6 +294,6 @@ def _why_not(text: bytes) -> str:
         if len(label) > LABEL_OCTETS:
             return f"label {position} is longer than {LABEL_OCTETS} octets"
         for octet in label:
-            if not _is_host_octet(_fold(octet)):
+            if not _is_host_octet(fold(octet)):
                 return f"label {position} holds '{_printed(octet)}', not only letters, digits, '-' and '_'"
     return "the last label is a number, so this is an address and no name"

@@ -15,12 +15,11 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from fastpath.cursor cimport MALFORMED, NEED_MORE, OK, Status
-from fastpath.name cimport NAME_OCTETS, Name
+from fastpath.name cimport LABEL_OCTETS, Name, take_label
 
 cdef enum:
     HEADER = 12
     FIXED_OCTETS = 10       # type, class, TTL, RDLENGTH
-    LABEL_OCTETS = 63
     POINTER = 0xc0
 
 
@@ -124,16 +123,15 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
     cdef size_t end = 0         # behind the name; 0 until a pointer was followed
     cdef size_t used = 0
     cdef uint8_t labels = 0
-    cdef size_t length, i
+    cdef Status status
     memset(out, 0, sizeof(Name))
     after[0] = 0
     while True:
         if at >= n:
             return NEED_MORE
-        length = msg[at]
-        if length == 0:
+        if msg[at] == 0:
             break
-        if length >= POINTER:
+        if msg[at] >= POINTER:
             if n - at < 2:
                 return NEED_MORE
             if end == 0:
@@ -143,26 +141,13 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
                 return MALFORMED
             begin = at
             continue
-        if length > LABEL_OCTETS or used + 1 + length + 1 > NAME_OCTETS:
-            return MALFORMED
-        if n - at < 1 + length:
-            return NEED_MORE
-        out.at[labels] = <uint8_t>used
-        labels += 1
-        out.wire[used] = <uint8_t>length
-        for i in range(1, length + 1):
-            out.wire[used + i] = _fold(msg[at + i])
-        used += 1 + length
-        at += 1 + length
+        status = take_label(msg, n, &at, &used, &labels, out)
+        if status != OK:
+            return status
     out.n = <uint8_t>(used + 1)
     out.n_labels = labels
     after[0] = end if end != 0 else at + 1
     return OK
-
-
-cdef inline uint8_t _fold(uint8_t c) noexcept nogil:
-    """ASCII lower case and nothing else (RFC 4343)."""
-    return c + 32 if 65 <= c <= 90 else c
 
 
 class RecordView(NamedTuple):
