@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, RELEASED, SPOKEN, Lab, bytewise, cut
+from support.gatelab import (
+    ALLOWED,
+    ANSWERED,
+    BLOCKED,
+    DROPPED,
+    NOW_S,
+    PARTIAL,
+    RELEASED,
+    SPOKEN,
+    Lab,
+    bytewise,
+    cut,
+)
 from support.images import Images
 from support.packets import FIN, RST, SYN, Client, hello, hello_message, records, request
 
@@ -121,8 +133,8 @@ def test_every_split_of_a_hello_is_blocked_with_its_last_segment(lab: Lab, isn: 
     for at in range(1, len(octets)):
         client = Client(sport=1000 + at, isn=isn)
 
-        assert lab.send(client, 0, octets[:at]) == ALLOWED
-        assert lab.send(client, at, octets[at:], ALLOWED) == BLOCKED
+        assert lab.send(client, 0, octets[:at]) == PARTIAL
+        assert lab.send(client, at, octets[at:], PARTIAL) == BLOCKED
 
 
 DECOY = hello(b"www.allowed.test")
@@ -197,10 +209,10 @@ def test_what_cannot_be_decided_is_counted_and_goes_by_the_policy(
 
 
 def test_a_hello_longer_than_the_window_is_undecidable(lab: Lab, closed_lab: Lab) -> None:
-    octets = records(hello_message(b"www.blocked.test", padding=15000), 10)
+    octets = records(hello_message(b"www.blocked.test", padding=60000), 5)
 
-    assert lab.send_all(Client(), cut(octets, 10000, 16000)) == ALLOWED
-    assert closed_lab.send_all(Client(), cut(octets, 10000, 16000)) == BLOCKED
+    assert lab.send_all(Client(), cut(octets, 40000, 80000)) == ALLOWED
+    assert closed_lab.send_all(Client(), cut(octets, 40000, 80000)) == BLOCKED
     assert lab.counted("gate_too_big") >= 1
 
 
@@ -237,10 +249,18 @@ def test_the_longest_silent_flow_goes_when_the_table_is_full(lab: Lab, closed_la
         for sport in range(1, 10):
             each.send(Client(sport=sport), 0, DECOY[:50])
         assert each.counted("gate_flows_evicted") == 1
-        assert each.send(Client(sport=9), 50, DECOY[50:], ALLOWED) == ALLOWED
+        assert each.send(Client(sport=9), 50, DECOY[50:], PARTIAL) == ALLOWED
 
-    assert lab.send(Client(sport=1), 50, REAL[50:], ALLOWED) == ALLOWED
-    assert closed_lab.send(Client(sport=1), 50, REAL[50:], ALLOWED) == BLOCKED
+    assert lab.send(Client(sport=1), len(DECOY), b"more", ALLOWED) == ALLOWED
+    assert closed_lab.send(Client(sport=1), len(DECOY), b"more", ALLOWED) == BLOCKED
+
+
+def test_a_hello_whose_begin_was_forgotten_is_blocked_whatever_the_policy(lab: Lab) -> None:
+    assert lab.send(Client(), 0, DECOY[:50]) == PARTIAL
+    lab.now_s += 301
+    lab.send(Client(sport=2), 0, DECOY)
+
+    assert lab.send(Client(), 50, DECOY[50:], PARTIAL) == BLOCKED
 
 
 def test_decided_and_idle_flows_make_room_without_being_evicted(lab: Lab) -> None:
@@ -250,7 +270,7 @@ def test_decided_and_idle_flows_make_room_without_being_evicted(lab: Lab) -> Non
         assert lab.send(Client(sport=sport), 0, REAL) == BLOCKED
     assert lab.counted("gate_flows_evicted") == 0
 
-    lab.now_s += 121
+    lab.now_s += 301
     for sport in range(200, 207):
         lab.send(Client(sport=sport), 0, DECOY[:50])
     assert lab.counted("gate_flows_evicted") == 0
@@ -413,12 +433,12 @@ def test_no_http_on_its_port_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> No
 
 def test_a_head_longer_than_the_window_goes_by_the_policy_unless_a_host_is_known(lab: Lab, closed_lab: Lab) -> None:
     filler = b"X: " + b"y" * 1000 + b"\r\n"
-    hidden = b"GET / HTTP/1.1\r\n" + filler * 17 + b"Host: blocked.test\r\n\r\n"
-    shown = b"GET / HTTP/1.1\r\nHost: blocked.test\r\n" + filler * 17 + b"\r\n"
+    hidden = b"GET / HTTP/1.1\r\n" + filler * 100 + b"Host: blocked.test\r\n\r\n"
+    shown = b"GET / HTTP/1.1\r\nHost: blocked.test\r\n" + filler * 100 + b"\r\n"
 
-    assert lab.send(WEB, 0, hidden) == ALLOWED
-    assert closed_lab.send(WEB, 0, hidden) == BLOCKED
-    assert lab.send(Client(dport=80, sport=1), 0, shown) == ANSWERED
+    assert lab.send_all(WEB, cut(hidden, 60000)) == ALLOWED
+    assert closed_lab.send_all(WEB, cut(hidden, 60000)) == BLOCKED
+    assert lab.send_all(Client(dport=80, sport=1), cut(shown, 60000)) == ANSWERED
 
 
 def test_a_request_of_a_flow_we_no_longer_know_is_judged(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Reason
 
-RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED = 1, 2, 3, 4, 5
+RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, DROPPED = range(1, 8)
 NOW_S = 1_700_000_000
 PAGES = {
     Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
