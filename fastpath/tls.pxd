@@ -22,3 +22,4 @@ cdef struct ClientHello:
 
 
 cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil
+cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil

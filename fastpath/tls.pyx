@@ -82,6 +82,27 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
             return status
 
 
+cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil:
+    """Read the first ClientHello, and what follows it, of a handshake stream without records: QUIC's CRYPTO frames.
+
+    out.after on NEED_MORE: the least `n` worth asking again with; else `n`
+    The statuses are those of parse_client_hello()."""
+    cdef Cursor c
+    cdef uint32_t size = 0
+    cdef Status status = NEED_MORE
+    memset(out, 0, sizeof(ClientHello))
+    if n > 0:
+        status = _messages(message, n, out)
+    out.after = n
+    if status == NEED_MORE:
+        c.at = message
+        c.end = message + n
+        skip(&c, 1)
+        take_u24(&c, &size)
+        out.after = MESSAGE_HEADER + size
+    return status
+
+
 cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
     """Read one record.  NOT_THIS as early as an octet of the header shows it."""
     cdef Cursor c
@@ -219,7 +240,16 @@ def client_hello(data: bytes) -> Hello | None:
     ValueError where it is not TLS, not a ClientHello, malformed, or beyond a limit."""
     cdef ClientHello hello
     cdef bytearray scratch = bytearray(HELLO_OCTETS)
-    cdef Status status = parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello)
+    return _found(parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello), &hello)
+
+
+def hello_messages(data: bytes) -> Hello | None:
+    """The ClientHello at the head of a handshake stream without records; else as client_hello()."""
+    cdef ClientHello hello
+    return _found(parse_hello_messages(data, len(data), &hello), &hello)
+
+
+cdef _found(Status status, const ClientHello* hello):
     cdef int i
     if status == NEED_MORE:
         return None
