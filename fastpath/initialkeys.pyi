@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 class Keys(NamedTuple):
     key: bytes
@@ -7,6 +7,7 @@ class Keys(NamedTuple):
 
 def client_keys(version: int, dcid: bytes) -> Keys: ...
 
+@final
 class InitialOpener:
     def __new__(cls, version: int = 0, dcid: bytes = b"") -> InitialOpener: ...
     def opened(self, datagram: bytes, room: int = 65536) -> list[bytes | None]: ...

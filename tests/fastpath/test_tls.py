@@ -9,7 +9,7 @@ from support.wire import ECH, PADDING, hello, hello_message, record, records, se
 
 from fastpath.name import from_host
 from fastpath.packet import packet
-from fastpath.tls import Hello, client_hello
+from fastpath.tls import Hello, client_hello, hello_messages
 
 PCAPS = Path(__file__).parents[2] / "../shared/pcaps"
 NAME = b"allowed.test"
@@ -198,6 +198,29 @@ def test_a_hello_of_16384_octets_in_records_of_one_is_read() -> None:
 
 def test_records_without_end_before_the_hello_are_too_big() -> None:
     assert "more than 65536" in str(outcome(record(b"\x01", kind=20) * 70000))
+
+
+def test_a_hello_without_records_is_the_same_hello() -> None:
+    again = hello_message([server_name(b"second.test")])
+
+    assert hello_messages(MESSAGE) == Hello([NAME], False, len(MESSAGE))
+    assert hello_messages(MESSAGE + again) == Hello([NAME, b"second.test"], False, len(MESSAGE + again))
+    assert [n for n in range(len(MESSAGE)) if hello_messages(MESSAGE[:n]) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (b"\x02" + MESSAGE[1:], "not the begin"),
+        (b"\x01\x00\x40\x00", "has more than"),
+        (MESSAGE[:-1] + b"\x00" + MESSAGE[:20], "second hello that is cut"),
+        (record(MESSAGE), "not the begin"),
+    ],
+    ids=["server hello", "too big", "a second one is cut", "with records"],
+)
+def test_what_is_no_hello_without_records_is_told(octets: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        hello_messages(octets)
 
 
 # ------------------------------------------------------------------------------------------------------ wrong lengths
