@@ -134,8 +134,8 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
 
 cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
     cdef uint32_t i
-    cdef int n
-    for n in range(IDLE_AT_ONCE):
+    cdef int _n
+    for _n in range(IDLE_AT_ONCE):
         i = t.flows[t.n_flows].newer
         if i == t.n_flows or now_s - t.flows[i].used_s <= IDLE_S:
             return

@@ -10,7 +10,7 @@ injected stands in the outbox.
 
 *Source*: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
     CNT_GATE_FLOWS_EVICTED, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)

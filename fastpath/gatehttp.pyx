@@ -190,7 +190,7 @@ cdef uint8_t _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) 
 
 
 cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
-    """Any blocked host blocks.  counter: what to count where no host could be judged; see judge_hello() of gatenames."""
+    """Any blocked host blocks.  counter: what to count where no host could be judged, as in judge_hello()."""
     cdef Decision d
     cdef uint8_t verdict
     cdef uint8_t i

@@ -20,7 +20,7 @@ from fastpath.counters cimport (
     CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.flow cimport (
-    FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets,
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets,
     spend_flow, touch_flow)
 from fastpath.gate cimport BLOCKED, DROPPED, PORT_TLS, UNDECIDED, Gate, Turn
 from fastpath.gatenames cimport judge_hello, over_budget, undecidable
