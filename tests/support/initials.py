@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterable
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -103,3 +104,21 @@ def initial(
 
 def _mask(hp: bytes, sample: bytes) -> bytes:
     return Cipher(AES(hp), ECB()).encryptor().update(sample)
+
+
+def opened(octets: bytes, version: int, pn_at: int, dcid: bytes) -> bytes | None:
+    """The frames of a client's first Initial, opened by the keys of `dcid`; None where its tag is another.
+
+    pn_at   where its packet number begins"""
+    if len(octets) < pn_at + 20:
+        return None
+    key, iv, hp = keys_of(version, dcid)
+    mask = _mask(hp, octets[pn_at + 4 : pn_at + 20])
+    first = octets[0] ^ mask[0] & 0x0F
+    end = pn_at + (first & 3) + 1
+    sent = bytes(octet ^ cover for octet, cover in zip(octets[pn_at:end], mask[1:5], strict=False))
+    nonce = (int.from_bytes(iv, "big") ^ int.from_bytes(sent, "big")).to_bytes(12, "big")
+    try:
+        return AESGCM(key).decrypt(nonce, octets[end:], bytes([first]) + octets[1:pn_at] + sent)
+    except InvalidTag:
+        return None
