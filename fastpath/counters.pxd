@@ -60,6 +60,7 @@ cdef enum Counter:
     CNT_GATE_H2C            # HTTP/2 without TLS
     CNT_GATE_INITIALS       # QUIC Initials opened
     CNT_GATE_UNREADABLE     # QUIC Initials that no key fits: no server reads them either
+    CNT_GATE_FORGOTTEN      # blocked: the begin of the hello or head is not known any more
     CNT_GATE_UNKNOWN_QUIC   # undecidable: a QUIC version that is not known
     N_COUNTERS
 

@@ -13,7 +13,7 @@ injected stands in the outbox.
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
-    CNT_GATE_FLOWS_EVICTED, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
+    CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport FOLLOWING, PASSED, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
 from fastpath.gatehttp cimport judge_http
@@ -113,6 +113,7 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     t.at = stream_position(t.f, t.p.seq)
     if is_new and t.state != UNDECIDED and (t.at > 0 or isn == 0):
         if not _take_up(g, t):
+            count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
             spend_flow(&g.flows, t.f, BLOCKED)
             return False
     t.edge = t.f.base + t.f.w.have

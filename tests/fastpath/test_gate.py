@@ -66,6 +66,7 @@ def test_a_hello_whose_begin_was_forgotten_is_blocked_whatever_the_policy(lab: L
     lab.send(Client(sport=2), 0, DECOY)
 
     assert lab.send(Client(), 50, DECOY[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
 
 
 def test_decided_and_idle_flows_make_room_without_being_evicted(lab: Lab) -> None:

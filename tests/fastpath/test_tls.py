@@ -212,7 +212,7 @@ def test_a_hello_without_records_is_the_same_hello() -> None:
     ("octets", "reason"),
     [
         (b"\x02" + MESSAGE[1:], "not the begin"),
-        (b"\x01\x00\x40\x00", "has more than"),
+        (b"\x01\x01\x00\x00", "has more than"),
         (MESSAGE[:-1] + b"\x00" + MESSAGE[:20], "second hello that is cut"),
         (record(MESSAGE), "not the begin"),
     ],
