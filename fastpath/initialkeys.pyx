@@ -63,7 +63,6 @@ cdef enum:
     LABEL_KEY = 1
     LABEL_IV = 2
     LABEL_HP = 3
-    N_LABELS = 4
 
 
 cdef struct Hmac:                  # SHA-256 after the first block of the inner and of the outer hash
@@ -79,7 +78,7 @@ cdef struct Label:                 # an HkdfLabel and the counter behind it: wha
 cdef struct Salted:
     uint32_t version
     Hmac salt
-    Label labels[4]
+    Label labels[4]                # by CLIENT_IN, LABEL_KEY, LABEL_IV, LABEL_HP
 
 
 cdef Salted _SALTED[N_VERSIONS]
