@@ -171,31 +171,31 @@ def test_application_data_inside_a_hello_is_malformed() -> None:
     assert "do not fit" in str(outcome(record(MESSAGE[:50]) + record(MESSAGE[50:], kind=23)))
 
 
-def test_a_hello_of_16384_octets_is_read_and_one_more_is_too_big() -> None:
-    padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
+def test_a_hello_of_65536_octets_is_read_and_one_more_is_too_big() -> None:
+    padding = 65536 - len(hello_message([(PADDING, b""), server_name(NAME)]))
     most = hello_message([(PADDING, bytes(padding)), server_name(NAME)])
     over = hello_message([(PADDING, bytes(padding + 1)), server_name(NAME)])
 
-    assert names(record(most)) == names(records(most, 1000)) == [NAME]
-    assert "more than 16384" in str(outcome(records(over, 1000)))
-    assert "more than 16384" in str(outcome(records(over, 1000)[:9]))
+    assert names(records(most, 16384)) == names(records(most, 1000)) == [NAME]
+    assert "more than 65536" in str(outcome(records(over, 1000)))
+    assert "more than 65536" in str(outcome(records(over, 1000)[:9]))
 
 
-def test_records_that_hold_more_than_16384_octets_together_are_too_big() -> None:
-    padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
+def test_records_that_hold_more_than_65536_octets_together_are_too_big() -> None:
+    padding = 65536 - len(hello_message([(PADDING, b""), server_name(NAME)]))
     most = hello_message([(PADDING, bytes(padding)), server_name(NAME)])
 
-    assert "more than 16384" in str(outcome(record(most[:9000]) + record(most[9000:] + b"x")))
+    assert "more than 65536" in str(outcome(records(most[:60000], 9000) + record(most[60000:] + b"x")))
 
 
-def test_a_hello_of_records_of_one_octet_and_the_greatest_size_is_read() -> None:
+def test_a_hello_of_16384_octets_in_records_of_one_is_read() -> None:
     padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
 
     assert names(records(hello_message([(PADDING, bytes(padding)), server_name(NAME)]), 1)) == [NAME]
 
 
 def test_records_without_end_before_the_hello_are_too_big() -> None:
-    assert "more than 16384" in str(outcome(record(b"\x01", kind=20) * 17000))
+    assert "more than 65536" in str(outcome(record(b"\x01", kind=20) * 70000))
 
 
 def test_a_hello_without_records_is_the_same_hello() -> None:
@@ -210,7 +210,7 @@ def test_a_hello_without_records_is_the_same_hello() -> None:
     ("octets", "reason"),
     [
         (b"\x02" + MESSAGE[1:], "not the begin"),
-        (b"\x01\x00\x40\x00", "has more than"),
+        (b"\x01\x01\x00\x00", "has more than"),
         (MESSAGE[:-1] + b"\x00" + MESSAGE[:20], "second hello that is cut"),
         (record(MESSAGE), "not the begin"),
     ],
