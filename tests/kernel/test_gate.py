@@ -204,14 +204,14 @@ def test_a_lock_stops_a_running_download_and_no_other(gate: Gate, lab: Lab, inte
         child.wait_for(1 << 20)
         adult.wait_for(1 << 20)
         child4, child6 = lab.addresses.child4, lab.addresses.child6
-        gate.kernel(f"kernel.set_locked([net({child4!r})], [net({child6!r})])")
+        gate.kernel(f"kernel.set_locked([net({child4!r}), net({child6!r})])")
         returned = time.time()
 
         assert child.wait_for_stop(silence_s=0.3) < returned + 0.2
         adult.wait_for(1 << 20)
         assert int(gate.kernel(f"kernel.cut([net({child4!r}), net({child6!r})])").stdout) >= 1
         assert https(lab, internet, "allowed.test", family).code == 0
-        gate.kernel("kernel.set_locked([], [])")
+        gate.kernel("kernel.set_locked([])")
         assert https(lab, internet, "allowed.test", family).code == 200
     finally:
         child.stop()
