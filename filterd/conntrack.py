@@ -6,7 +6,7 @@ The directions differ where this box translates addresses: a line's own address 
 
 *Invariants*: what is deleted is the connection that was seen, not one that came after it with the same ports.
 *Source*: linux/netfilter/nfnetlink_conntrack.h; the kernel writes a tuple's addresses first (ctnetlink_dump_tuples).
-*Cost*: bench/locks.py.   *Absent on purpose*: a filter in the kernel, which knows whole addresses and no prefixes.
+*Cost*: bench/lock.py.   *Absent on purpose*: a filter in the kernel, which knows whole addresses and no prefixes.
 """
 
 import errno

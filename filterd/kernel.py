@@ -237,6 +237,10 @@ class Kernel:
         """Forget the tracked connections from and to these prefixes, in one pass; returns their number."""
         return forget(prefixes)
 
+    def close(self) -> None:
+        """Give back what is open."""
+        self._sets.close()
+
     def _must(self, argv: Sequence[str], text: str) -> None:
         done = self._run(argv, text)
         if done.code != 0:

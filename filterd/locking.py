@@ -8,7 +8,7 @@ here.
   locked before we started is cut again, which harms nobody.
 - What the kernel has refused is tried again at the next refresh.
 
-*Cost*: a tap costs what it changes, whatever the number of subscribers; bench/locks.py.
+*Cost*: a tap costs what it changes, whatever the number of subscribers; bench/lock.py.
 """
 
 import logging
@@ -77,6 +77,11 @@ class LockKeeper:
         """When the lock of a subscriber ends; None where it has none, or none that ends by itself."""
         found = self._table.people.get(subscriber)
         return next_lock_change(found.profile, at) if found and lock_reason(found.profile, at) else None
+
+    def close(self) -> None:
+        """Give back what is open; the rules and the locks stay."""
+        if self._kernel is not None:
+            self._kernel.close()
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,15 @@
-"""Netfilter's netlink: requests, acknowledgements and dumps over one short-lived socket.
+"""Netfilter's netlink: requests, acknowledgements and dumps.
 
     message   length u32, type u16, flags u16, sequence u32, port u32 | family u8, version u8, resource u16 | attributes
     attribute length u16, type u16 | value, padded to four octets
 
 *Invariants*
 - The kernel works a request off while send() runs: every acknowledgement lies in the socket when it returns.
-- A socket belongs to the network namespace of the thread that opened it, and is closed after one task.
+- A socket belongs to the network namespace of the thread that opened it.
 
 *Absent on purpose*: events and a cache of anything.  pyroute2, which the laboratory uses, has this protocol, too; but
 it needs 430 ms to write 10,000 intervals down (nftelements: 1 ms), sends no generation, and reads no refusal.
-*Source*: netlink(7); linux/netlink.h, nfnetlink.h.   *Cost*: 20 µs a socket; see bench/locks.py.
+*Source*: netlink(7); linux/netlink.h, nfnetlink.h.   *Cost*: 20 µs a socket; see bench/lock.py.
 """
 
 import errno
@@ -74,6 +74,9 @@ class Netlink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def send(self, messages: bytes) -> list[Answer]:

@@ -12,7 +12,7 @@ all sets, so that where a prefix stands changes nothing.
 - A transaction that is refused has changed nothing, here and in the kernel.
 - Prefixes may overlap: an interval ends where no held prefix covers the next address.
 
-*Source*: linux/netfilter/nf_tables.h, nfnetlink.h.   *Cost*: bench/locks.py.
+*Source*: linux/netfilter/nf_tables.h, nfnetlink.h.   *Cost*: bench/lock.py.
 """
 
 import errno
@@ -78,6 +78,7 @@ class PrefixSets:
     def __init__(self) -> None:
         self._generation = 0  # 0: unknown
         self._in_step: dict[NftSet, _Wide] = {}
+        self._link: Netlink | None = None  # kept: to close one waits until the kernel has freed what was deleted, 10 ms
 
     def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
         """Have the group's sets hold these prefixes and nothing else.
@@ -109,13 +110,20 @@ class PrefixSets:
         self._commit_in_step([*gone, *come])
         self._in_step |= wide
 
+    def close(self) -> None:
+        """Give the socket back; the next call opens another."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    # ------------------------------------------------------------------------------------------------------------------
+
     def _commit_in_step(self, changes: Sequence[Change]) -> None:
         """Commit, or only look, where nobody else has changed anything."""
-        with Netlink() as link:
-            if changes:
-                fault = self._commit(link, changes)
-            else:
-                fault = 0 if _generation(link) == self._generation else errno.ERESTART
+        if changes:
+            fault = self._commit(changes)
+        else:
+            fault = 0 if self._generation_now() == self._generation else errno.ERESTART
         if fault in (*BUSY, *MISTAKEN):
             self._in_step.clear()
             raise OutOfStep("nft: somebody else has changed the rules; nothing was changed; replace all sets")
@@ -124,20 +132,19 @@ class PrefixSets:
     def _commit_anyway(self, changes: Sequence[Change]) -> None:
         """Commit, whatever there is; where it is not of our making, what other sets hold is unknown from now on."""
         fault = errno.EAGAIN
-        with Netlink() as link:
-            for _ in range(TRIES):
-                generation = _generation(link)
-                if generation != self._generation:
-                    self._in_step.clear()
-                    self._generation = generation
-                fault = self._commit(link, changes)
-                if fault not in BUSY:
-                    break
+        for _ in range(TRIES):
+            generation = self._generation_now()
+            if generation != self._generation:
+                self._in_step.clear()
+                self._generation = generation
+            fault = self._commit(changes)
+            if fault not in BUSY:
+                break
         if fault == errno.ENOENT:
             raise SetsGone(f"nft: table inet {TABLE} is not there, or not ours; nothing was changed; apply the rules")
         _raise(fault)
 
-    def _commit(self, link: Netlink, changes: Sequence[Change]) -> int:
+    def _commit(self, changes: Sequence[Change]) -> int:
         """One transaction, for the generation that we know; an errno, 0: done."""
         last = len(changes)
         begin = attribute(BATCH_GENERATION, struct.pack(">I", self._generation))
@@ -147,17 +154,31 @@ class PrefixSets:
             batch.append(message(SUBSYSTEM << 8 | change.kind, flags, number, INET, change.attributes))
         batch.append(message(BATCH_END, 0, last + 1, UNSPEC, b"", SUBSYSTEM))
         try:
-            answers = link.send(b"".join(batch))
+            answers = self._open().send(b"".join(batch))
         except OSError as reason:
+            self.close()  # what is left to be read in it is nobody's answer
             return reason.errno or errno.EIO
         for answer in answers:
             if answer.fault:
                 return answer.fault
         if last not in (answer.sequence for answer in answers):
             return errno.EPROTO
-        if _generation(link) != self._generation:  # to empty what is empty is no change
+        if self._generation_now() != self._generation:  # to empty what is empty is no change
             self._generation = (self._generation + 1) % 2**32 or 1  # as the kernel counts: 0 is left out
         return 0
+
+    def _generation_now(self) -> int:
+        """The kernel's.   Raises RuntimeError where it names none."""
+        found = self._open().ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
+        for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
+            if kind == GENERATION:
+                return int.from_bytes(found.chunk[begin:end], "big")
+        raise RuntimeError("nft: the kernel names no generation; nothing was changed; it is older than Linux 4.15")
+
+    def _open(self) -> Netlink:
+        if self._link is None:
+            self._link = Netlink()
+        return self._link
 
 
 def _sorted_out(group: Group, prefixes: Iterable[Network]) -> tuple[dict[Shape, list[int]], dict[int, set[Span]]]:
@@ -175,14 +196,6 @@ def _sorted_out(group: Group, prefixes: Iterable[Network]) -> tuple[dict[Shape, 
 
 def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> list[Change]:
     return [change for shape, each in group.hashed.items() for change in each.of_keys(kind, keys[shape])]
-
-
-def _generation(link: Netlink) -> int:
-    found = link.ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
-    for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
-        if kind == GENERATION:
-            return int.from_bytes(found.chunk[begin:end], "big")
-    raise RuntimeError("nft: the kernel names no generation; nothing was changed; it is older than Linux 4.15")
 
 
 def _raise(fault: int) -> None:

@@ -1,9 +1,19 @@
 """Sets in a real kernel, looked at by nft."""
 
+import errno
 import json
 import subprocess
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
+from contextlib import closing
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_network,
+    summarize_address_range,
+)
 from typing import Any
 
 import pytest
@@ -12,6 +22,7 @@ from hypothesis import strategies as st
 from support.netspace import a_network_of_its_own
 
 from filterd.kernel import Rules, ruleset
+from filterd.netlink import Answer, Netlink
 from filterd.nftsets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
 from filterd.spans import Network
 
@@ -65,14 +76,8 @@ def _prefixes(element: Any, length: int | None) -> list[Network]:
         return [ip_network(f"{element['prefix']['addr']}/{element['prefix']['len']}")]
     first, last = element["range"]
     if ":" in first:
-        return [*_summary(IPv6Address(first), IPv6Address(last))]
-    return [*_summary(IPv4Address(first), IPv4Address(last))]
-
-
-def _summary(first: Any, last: Any) -> Iterator[Network]:
-    from ipaddress import summarize_address_range
-
-    yield from summarize_address_range(first, last)
+        return [*summarize_address_range(IPv6Address(first), IPv6Address(last))]
+    return [*summarize_address_range(IPv4Address(first), IPv4Address(last))]
 
 
 LOCKED_SETS = ("locked4", "locked4_32", "locked6", "locked6_56", "locked6_64")
@@ -94,11 +99,11 @@ def there() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def sets(there: Callable[..., Any]) -> PrefixSets:
+def sets(there: Callable[..., Any]) -> Iterator[PrefixSets]:
     there(put_rules)
-    made = PrefixSets()
-    there(made.replace, LOCKED, ())
-    return made
+    with closing(PrefixSets()) as made:
+        there(made.replace, LOCKED, ())
+        yield made
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -106,13 +111,14 @@ def sets(there: Callable[..., Any]) -> PrefixSets:
 def test_after_every_change_exactly_what_was_asked_for_is_in_the_kernel(
     there: Callable[..., Any], turns: list[set[Network]]
 ) -> None:
-    sets, now = PrefixSets(), set[Network]()
-    there(sets.replace, LOCKED, now)
-    for wanted in turns:
-        there(sets.change, LOCKED, wanted - now, now - wanted)
-        now = wanted
+    now = set[Network]()
+    with closing(PrefixSets()) as sets:
+        there(sets.replace, LOCKED, now)
+        for wanted in turns:
+            there(sets.change, LOCKED, wanted - now, now - wanted)
+            now = wanted
 
-        assert there(held, *LOCKED_SETS) == fewest(now)
+            assert there(held, *LOCKED_SETS) == fewest(now)
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -120,8 +126,9 @@ def test_after_every_change_exactly_what_was_asked_for_is_in_the_kernel(
 def test_a_replacement_leaves_nothing_of_what_was_there(
     there: Callable[..., Any], before: set[Network], after: set[Network]
 ) -> None:
-    there(PrefixSets().replace, LOCKED, before)
-    there(PrefixSets().replace, LOCKED, after)
+    for prefixes in (before, after):
+        with closing(PrefixSets()) as sets:
+            there(sets.replace, LOCKED, prefixes)
 
     assert there(held, *LOCKED_SETS) == fewest(after)
 
@@ -235,6 +242,38 @@ def test_two_groups_stay_in_step_with_one_another(there: Callable[..., Any], set
 
     assert there(held, "locked4") == {ip_network("198.51.100.0/27")}
     assert there(held, "subscribers4") == {LINE4, ip_network("198.51.100.0/27")}
+
+
+def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overrun(link: Netlink, messages: bytes) -> list[Answer]:
+        raise OSError(errno.ENOBUFS, "more was said than we could hold")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Netlink, "send", overrun)
+        with pytest.raises(OutOfStep):
+            there(sets.change, LOCKED, [LINE4], ())
+        with pytest.raises(RuntimeError, match=r"No buffer space available; locks stay as they were"):
+            there(sets.replace, LOCKED, [LINE4])
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert there(held, *LOCKED_SETS) == {LINE4}
+
+
+def test_a_kernel_that_is_out_of_breath_is_asked_again(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, faults = Netlink.send, [errno.EINTR, errno.ERESTART, errno.ENOBUFS]
+
+    def interrupted(link: Netlink, messages: bytes) -> list[Answer]:
+        return [Answer(1, faults.pop())] if faults else send(link, messages)
+
+    monkeypatch.setattr(Netlink, "send", interrupted)
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert faults == []
+    assert there(held, *LOCKED_SETS) == {LINE4}
 
 
 def test_before_the_first_replacement_nothing_is_changed(there: Callable[..., Any]) -> None:
