@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from filterd.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.nftelements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
-from filterd.spans import Network, Span, merged, span_of
+from filterd.spans import Network, Span, Spans, span_of
 
 TABLE = "filterd"
 SUBSYSTEM, INET, UNSPEC = 10, 1, 0  # NFNL_SUBSYS_NFTABLES, NFPROTO_*
@@ -64,20 +64,12 @@ LOCKED = Group(
 SUBSCRIBERS = Group({}, {4: NftSet(TABLE, "subscribers4", 4), 6: NftSet(TABLE, "subscribers6", 16)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Wide:
-    """What an interval set holds: of these prefixes these intervals."""
-
-    spans: set[Span]
-    intervals: set[Span]
-
-
 class PrefixSets:
     """The prefixes in this namespace's table.   Blocking; one thread at a time."""
 
     def __init__(self) -> None:
         self._generation = 0  # 0: unknown
-        self._in_step: dict[NftSet, _Wide] = {}
+        self._in_step: dict[NftSet, Spans] = {}
         self._link: Netlink | None = None  # kept: to close one waits until the kernel has freed what was deleted, 10 ms
 
     def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
@@ -85,11 +77,11 @@ class PrefixSets:
 
         Raises SetsGone; RuntimeError where the kernel refuses, and what it held is held on."""
         keys, spans = _sorted_out(group, prefixes)
-        wide = {each: _Wide(spans[version], merged(spans[version])) for version, each in group.wide.items()}
+        wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
         changes = [each.flush() for each in (*group.hashed.values(), *group.wide.values())]
         changes += _of_keys(group, NEW_ELEMENTS, keys)
         for each, held in wide.items():
-            changes += each.of_spans(NEW_ELEMENTS, list(held.intervals))
+            changes += each.of_spans(NEW_ELEMENTS, held.fewest)
         self._commit_anyway(changes)
         self._in_step |= wide
 
@@ -103,10 +95,9 @@ class PrefixSets:
         gone, come, wide = _of_keys(group, DELETE_ELEMENTS, old_keys), _of_keys(group, NEW_ELEMENTS, new_keys), {}
         for version, each in group.wide.items():
             if new_spans[version] or old_spans[version]:
-                held, spans = self._in_step[each], self._in_step[each].spans - old_spans[version] | new_spans[version]
-                wide[each] = _Wide(spans, merged(spans))
-                gone += each.of_spans(DELETE_ELEMENTS, list(held.intervals - wide[each].intervals))
-                come += each.of_spans(NEW_ELEMENTS, list(wide[each].intervals - held.intervals))
+                wide[each], different = self._in_step[each].changed(new_spans[version], old_spans[version])
+                gone += each.of_spans(DELETE_ELEMENTS, sorted(different.gone))
+                come += each.of_spans(NEW_ELEMENTS, sorted(different.come))
         self._commit_in_step([*gone, *come])
         self._in_step |= wide
 
