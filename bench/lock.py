@@ -1,8 +1,9 @@
 """Lines locked while a download of one of them runs: milliseconds from the call to the last octet, among 100,000.
 
 In the laboratory's network: a server sends a thousand octets every third of a millisecond through the gateway; the
-client notes when it has received something. `last_ms` counts from the beginning of the call to the last octet, where
-that is the client's line that is locked; `ms` is the call alone. Others are locked already, as many as the key says.
+client notes when it has received something. `last_ms` counts from the beginning of the call to the last octet of the
+client, whose line is among those that are locked; `ms` is the call alone. Others are locked already, as many as the key
+says. Server and client have a core of their own, so that what stops them is the lock.
 
 `line` has one address, in a hash set; `wide` are /24, in an interval set.  `nft` replaces the set by the program, as
 filterd once did.  `keeper` is all of it, from the database: a tap among 100,000 subscribers, and 100,000 schedules that
@@ -12,6 +13,7 @@ Goals: one line ≤ 5 ms to the last octet, 10,000 ≤ 20 ms, 100,000 ≤ 200 ms
 import contextlib
 import functools
 import mmap
+import os
 import statistics
 import struct
 import subprocess
@@ -42,11 +44,13 @@ STORMS = 3
 MANY, ALL = 10_000, 100_000
 SILENCE_S = 0.03        # a hundred times the distance between two packets of the download
 PORT = 5001
+CORES = os.sched_getaffinity(0)
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 
 SERVER = """
-import socket, sys, time
-listening = socket.create_server((sys.argv[1], int(sys.argv[2])))
+import os, socket, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+listening = socket.create_server((sys.argv[2], int(sys.argv[3])))
 while True:
     one, _ = listening.accept()
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -58,12 +62,13 @@ while True:
         one.close()
 """
 CLIENT = """
-import mmap, socket, struct, sys, time
-with open(sys.argv[3], "r+b") as file:
+import mmap, os, socket, struct, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+with open(sys.argv[4], "r+b") as file:
     noted = mmap.mmap(file.fileno(), 8)
 while True:
     try:
-        one = socket.create_connection((sys.argv[1], int(sys.argv[2])), 0.2)
+        one = socket.create_connection((sys.argv[2], int(sys.argv[3])), 0.2)
         while one.recv(65536):
             struct.pack_into("=d", noted, 0, time.monotonic())
     except OSError:
@@ -79,9 +84,9 @@ class Watched:
         file.write_bytes(bytes(8))
         with file.open("rb") as opened_file:
             self._noted = mmap.mmap(opened_file.fileno(), 8, prot=mmap.PROT_READ)
-        address = place.addresses.web4
-        place.popen("internet", [sys.executable, "-c", SERVER, address, str(PORT)], "sending")
-        place.popen("child", [sys.executable, "-c", CLIENT, address, str(PORT), str(file)], "receiving")
+        arguments = [str(max(CORES)), place.addresses.web4, str(PORT)]
+        place.popen("internet", [sys.executable, "-c", SERVER, *arguments], "sending")
+        place.popen("child", [sys.executable, "-c", CLIENT, *arguments, str(file)], "receiving")
         self.wait()
 
     def last(self) -> float:
@@ -221,8 +226,13 @@ def measure_conntrack(kernel: Kernel) -> dict[str, float]:
 
 @contextlib.contextmanager
 def gateway(place: Lab) -> Iterator[ThreadPoolExecutor]:
-    """A thread in the gateway's namespace."""
-    with ThreadPoolExecutor(1, initializer=netns.setns, initargs=(place.namespace("gateway"),)) as inside:
+    """A thread in the gateway's namespace, on the first core."""
+
+    def enter() -> None:
+        netns.setns(place.namespace("gateway"))
+        os.sched_setaffinity(0, {min(CORES)})
+
+    with ThreadPoolExecutor(1, initializer=enter) as inside:
         yield inside
 
 
@@ -234,9 +244,9 @@ def figures() -> dict[str, float]:
         locking = Locking(kernel, watched, IPv4Network(place.addresses.child4))
         found: dict[str, float] = inside.submit(measure_sets, locking).result()
         place.programs.stop_all()
-        found |= inside.submit(measure_conntrack, kernel).result()
         with opened(Path(name) / "db") as engine, contextlib.closing(kernel):
-            return found | inside.submit(measure_keeper, engine, kernel).result()
+            found |= inside.submit(measure_keeper, engine, kernel).result()
+            return found | inside.submit(measure_conntrack, kernel).result()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ The directions differ where this box translates addresses: a line's own address 
 import errno
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from filterd.netlink import F_ACK, F_DUMP, HEADER_OCTETS, NESTED, Netlink, attributes, message
 from filterd.spans import Network
@@ -39,17 +39,17 @@ _HEAD = {
 class _Ours(dict[bytes, bool]):
     """Whether an address is in one of the prefixes; worked out once an address."""
 
-    def __init__(self, width: int, prefixes: Iterable[Network]) -> None:
+    def __init__(self, width: int, prefixes: Sequence[Network]) -> None:
         self._by_shift: dict[int, set[int]] = {}
-        self._beginnings: list[bytes] = []
         for prefix in prefixes:
             shift = 8 * width - prefix.prefixlen
             self._by_shift.setdefault(shift, set()).add(int(prefix.network_address) >> shift)
-            self._beginnings.append(prefix.network_address.packed[: prefix.prefixlen // 8])
+        few = prefixes if len(prefixes) <= FEW else ()
+        self._beginnings = [prefix.network_address.packed[: prefix.prefixlen // 8] for prefix in few]
 
     def may_be_in(self, chunk: bytes) -> bool:
-        """Whether a part of a dump has to be read; for few prefixes, as the search for each costs 3 µs."""
-        return len(self._beginnings) > FEW or any(beginning in chunk for beginning in self._beginnings)
+        """Whether a part of a dump has to be read; where there are few prefixes, as the search for each costs 3 µs."""
+        return not self._beginnings or any(beginning in chunk for beginning in self._beginnings)
 
     def __missing__(self, address: bytes) -> bool:
         number = int.from_bytes(address, "big")
@@ -82,7 +82,7 @@ def n_tracked() -> int:
     raise OSError(errno.EPROTO, "the kernel gives no number of connections")
 
 
-def _forget(link: Netlink, version: int, prefixes: Iterable[Network]) -> int:
+def _forget(link: Netlink, version: int, prefixes: Sequence[Network]) -> int:
     family, ours = FAMILIES[version], _Ours(WIDTH[version], prefixes)
     chunks = link.dump(message(GET, F_DUMP, 1, family))
     deletions = [deletion for chunk in chunks for deletion in _deletions(chunk, version, ours)]

@@ -1,10 +1,13 @@
+import subprocess
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
+from support.netspace import a_network_of_its_own
 
 from filterd.config import read_config
-from filterd.kernel import Rules, rules_of_config
+from filterd.kernel import Kernel, Rules, rules_of_config
 from filterd.locking import LockKeeper, has_work
 from filterd.nftsets import OutOfStep, SetsGone
 from parental.database import writing
@@ -228,3 +231,58 @@ def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path):
 
     assert not has_work(rules_of_config(read_config(only_dns, "x", tmp_path)))
     assert has_work(rules_of_config(read_config(redirecting, "x", tmp_path)))
+
+
+def nft(*arguments):
+    return subprocess.run(("nft", *arguments), check=True, capture_output=True, text=True).stdout
+
+
+def is_held(name, prefix):
+    """Whether a set of the kernel's holds it."""
+    found = subprocess.run(("nft", "get", "element", "inet", "filterd", name, f"{{ {prefix} }}"), capture_output=True)
+    return found.returncode == 0
+
+
+@pytest.mark.kernel
+def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(engine, caplog):
+    put(engine)
+    put(engine, number=8, prefixes=(IPv4Network("198.51.100.0/28"),))
+    tap(engine, pause, None)
+    with a_network_of_its_own() as call, closing(Kernel()) as kernel:
+        keeper = LockKeeper(engine, kernel)
+        call(keeper.install, Rules(ports=(443,), n_queues=1, dns_port=5300), NOW)
+        assert call(is_held, "locked4_32", "192.0.2.7")
+        assert call(is_held, "locked6_56", "2001:db8:7::")
+        assert call(is_held, "subscribers4", "198.51.100.0/28")
+        before = call(nft, "list", "ruleset")
+        call(keeper.refresh, NOW)
+        assert call(nft, "list", "ruleset") == before
+
+        call(nft, "flush", "ruleset")
+        call(keeper.refresh, NOW)
+
+        assert call(nft, "list", "table", "inet", "filterd") in before
+        assert "FILTERD" in call(nft, "list", "table", "ip", "mangle")
+        assert "table inet filterd is not there" in caplog.text
+        tap(engine, pause, None, number=8)
+        tap(engine, resume)
+        call(keeper.refresh, NOW)
+        assert call(is_held, "locked4", "198.51.100.0/28")
+        assert not call(is_held, "locked4_32", "192.0.2.7")
+        assert call(nft, "list", "set", "inet", "filterd", "locked6_56").count("2001") == 0
+
+
+@pytest.mark.kernel
+def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_look(engine):
+    put(engine)
+    tap(engine, pause, None)
+    with a_network_of_its_own() as call, closing(Kernel()) as kernel:
+        keeper = LockKeeper(engine, kernel)
+        call(keeper.install, Rules(dns_port=5300), NOW)
+        call(nft, "add", "element", "inet", "filterd", "locked4", "{ 203.0.113.0/24 }")
+        call(nft, "delete", "element", "inet", "filterd", "locked4_32", "{ 192.0.2.7 }")
+
+        call(keeper.refresh, NOW)
+
+        assert not call(is_held, "locked4", "203.0.113.0/24")
+        assert call(is_held, "locked4_32", "192.0.2.7")
