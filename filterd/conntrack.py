@@ -109,7 +109,9 @@ def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
     if not ours.may_be_in(chunk):
         return
     first, second, head, at = _ORIGINAL[version], _REPLY[version], _HEAD[version], 0
-    while at + first.size <= len(chunk):
+    while at < len(chunk):
+        if at + first.size > len(chunk):
+            raise OSError(errno.EPROTO, "the kernel tells a connection in part")
         length, original_octets, original_head, source, destination = first.unpack_from(chunk, at)
         original = at + HEADER_OCTETS
         if length > len(chunk) - at or length < HEADER_OCTETS + original_octets + second.size or original_head != head:
@@ -119,7 +121,7 @@ def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
             raise OSError(errno.EPROTO, "the kernel tells answers in another form")
         if ours[source] or ours[destination] or ours[reply_source] or ours[reply_destination]:
             yield _deletion(chunk, original, at + length)
-        at += length
+        at += (length + 3) & ~3
 
 
 def _deletion(chunk: bytes, at: int, end: int) -> bytes:
