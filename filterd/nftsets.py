@@ -160,7 +160,11 @@ class PrefixSets:
 
     def _generation_now(self) -> int:
         """The kernel's.   Raises RuntimeError where it names none."""
-        found = self._open().ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
+        try:
+            found = self._open().ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
+        except OSError as reason:
+            self.close()
+            raise RuntimeError(f"nft: {reason.strerror}; nothing was changed; run 'filterd doctor'") from reason
         for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
             if kind == GENERATION:
                 return int.from_bytes(found.chunk[begin:end], "big")

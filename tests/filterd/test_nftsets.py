@@ -261,6 +261,18 @@ def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
     assert there(held, *LOCKED_SETS) == {LINE4}
 
 
+def test_a_kernel_that_tells_nothing_is_told_of(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(link: Netlink, request: bytes) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(Netlink, "ask", refuse)
+
+    with pytest.raises(RuntimeError, match=r"^nft: Invalid argument; nothing was changed; run"):
+        there(sets.change, LOCKED, (), ())
+
+
 def test_a_kernel_that_is_out_of_breath_is_asked_again(
     there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
