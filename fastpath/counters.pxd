@@ -55,6 +55,8 @@ cdef enum Counter:
     CNT_DNS_SPECIAL         # canaries, resolver.arpa, safe search: answered here, or another name was asked for
     CNT_DNS_UNREADABLE      # SERVFAIL: an upstream's answer that cannot be inspected, or not without its ech
     CNT_DNS_FORGOTTEN       # clients in debt that gave way to others: the guard was full, and failed open
+    CNT_DNS_TCP_FALLBACKS   # questions asked again over TCP, as their answer over UDP was truncated
+    CNT_DNS_TCP_FAILED      # of those: no whole answer in time, so the truncated one was handed on
     N_COUNTERS
 
 cdef enum:
