@@ -96,7 +96,7 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
     queries.write_text("".join(f"q{i}.many.test A\n" for i in range(1000)))
     async with serving((), (upstream,)) as front:
         said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "1", "-q", "1000", "-t", "6")
+                          "-n", "1", "-c", "10", "-q", "1000", "-t", "6")
         alone = await dig(program, front, "+short", "one.many.test")
 
     assert re.search(r"Queries lost:\s+0 ", said), said
@@ -117,7 +117,7 @@ async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
     async with serving((), tuple(upstreams)) as front:
         asking = asyncio.ensure_future(told(  # noqa: TID251
             program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-            "-n", "1", "-Q", "500", "-q", "1000", "-t", "6"))
+            "-n", "1", "-c", "10", "-Q", "500", "-q", "1000", "-t", "6"))
         await asyncio.sleep(1.5)
         first.kill()
         said = await asking
@@ -256,7 +256,7 @@ async def test_a_thousand_truncated_answers_at_once_stay_bounded_while_tcp_is_si
     server = await asyncio.start_server(silent, *truncating_only)
     async with server, serving((("orders", "n.test", Mode.SUBTREE),), (truncating_only,)) as front:
         said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "1", "-q", "1000", "-t", "6")
+                          "-n", "1", "-c", "10", "-q", "1000", "-t", "6")
         assert (await ask(front, "n.test"))[:2] == (0, False)
 
     assert re.search(r"Queries lost:\s+0 ", said), said
