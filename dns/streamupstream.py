@@ -210,13 +210,17 @@ class StreamUpstream:
         return padded(query) if self._context else query
 
     def _submit(self, asked: _Asked) -> None:
-        if self._is_pausing or len(self._under_way) + len(self._held) >= MAX_UNDER_WAY:
+        if self._is_pausing or len(self._under_way) + len(self._held) >= self._room():
             asked.done(None)
         elif self._connection is None:
             self._held.append(asked)
             self._wanted.set()
         else:
             self._send(asked)
+
+    def _room(self) -> int:
+        """How many questions may wait: while TCP is at fault, one tries it, and no other client waits for that."""
+        return 1 if self._told and not self._context else MAX_UNDER_WAY
 
     def _send(self, asked: _Asked) -> None:
         """Put it into the frames, under an id that nothing under way has."""

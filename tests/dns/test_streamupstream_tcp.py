@@ -3,7 +3,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,31 @@ async def test_who_takes_connections_and_says_nothing_is_left_and_the_truncated_
         assert is_cut(asked, await end.heard())
 
     assert len(server.queries) == 1     # it is left alone for a while
+
+
+async def test_while_tcp_is_at_fault_one_question_tries_it_and_no_other_waits(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dns.streamupstream, "CONNECT_S", 0.1)
+    with socket.create_server((HOST, 0), backlog=0) as listener, ExitStack() as stack:
+        at = Endpoint(*listener.getsockname())
+        for _ in range(4):      # what it has room for: then a SYN is dropped, as behind a firewall
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(at)
+        async with running(StreamUpstream(at)) as upstream:
+            with End(upstream, is_insistent=True) as end:
+                end.send(query("first.test"))
+                await end.heard()
+                await until(lambda: not upstream._is_pausing)
+                asked = [query(f"q{i}.test") for i in range(5)]
+                for each in asked:
+                    end.send(each)
+
+                heard = [await end.heard() for _ in asked]
+
+    assert all(is_cut(*each) for each in zip([*asked[1:], asked[0]], heard, strict=True))
+    assert "over TCP: TimeoutError" in caplog.text
 
 
 @pytest.mark.parametrize("lie", ["another id", "the query itself", "too short", "nothing"])
