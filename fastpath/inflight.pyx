@@ -7,7 +7,8 @@ own address, at a port the kernel drew), with the id drawn for it, and with the 
 
 Invariants: no allocation after open_inflight(); memory is bounded: when no slot is free, the oldest question is given
 up with its clients and counted as lost; a question is in the ring of ages as long as it waits, and in its upstream's
-ring while it may still be asked again; each ring is in order of time, so that its head alone is looked at.
+ring, or that of streams, while its silence still leads to something; each ring is in order of time, so that its head
+alone is looked at.
 Source: RFC 5452 §9, §5 (one question asked many times at once is a birthday attack's chance).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -8,14 +8,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from dnslib import QTYPE, RR, TXT, DNSRecord
 from support import truncating
+from support.dotservers import HOST, Peer, PlayedTls
 from support.images import Images
 from support.ports import free_port
 from support.truncating import SLIPS, Server
 
 from dns.front import DnsFront
 from dns.resolverplan import ResolverPlan
-from dns.upstreams import Endpoint
+from dns.upstreams import Endpoint, TlsEndpoint
 from fastpath.counters import read_counters
 from fastpath.verdict import Mode
 
@@ -84,6 +86,28 @@ async def test_an_answer_of_many_datagrams_is_cut_for_udp_and_whole_over_tcp(
     for said in cut:
         assert re.search(r"flags: qr .*\btc\b", said) and "x" * 247 not in said
     assert whole.count("x" * 247) == 160
+    assert counted(images, "dns_tcp_fallbacks", "dns_tcp_failed", "dns_cache_hits") == (1, 0, 1)
+
+
+async def test_an_answer_over_tls_that_a_datagram_does_not_hold_is_asked_for_whole(
+    serving, program: Program, images: Images, certificate: tuple[Path, Path]
+) -> None:
+    async def reply(query: bytes, peer: Peer) -> None:
+        record = DNSRecord.parse(query)
+        record.ar = []
+        answer = record.reply()
+        for number in range(40):
+            answer.add_answer(RR("free.test", QTYPE.TXT, rdata=TXT(f"{number:03}" * 80), ttl=300))
+        peer.say(bytes(answer.pack()))
+
+    resolver = ResolverPlan(cache_octets=16 << 20, upstream_ca=certificate[0])
+    async with PlayedTls(certificate, reply)() as server:
+        upstream = TlsEndpoint(HOST, server.port, "dns.test")
+        async with serving((), (upstream,), resolver=resolver) as front:
+            cut = [await dig(program, front, "+bufsize=1232", "free.test", "TXT") for _ in range(2)]
+
+    assert all(re.search(r"flags: qr .*\btc\b", said) for said in cut)
+    assert (len(server.queries), server.n_connections) == (2, 1)
     assert counted(images, "dns_tcp_fallbacks", "dns_tcp_failed", "dns_cache_hits") == (1, 0, 1)
 
 
