@@ -37,6 +37,7 @@ CONNECT_S: Final = 3.0          # for TCP, where a lost SYN is sent again after 
 RETRY_LEAST_S: Final = 0.1
 RETRY_MOST_S: Final = 2.0       # a resolver that is back is used as soon as one behind UDP, about
 LOOK_EVERY_S: Final = 1.0
+TCP_IDLE_S: Final = 10.0        # RFC 7766 §6.2.3: seconds; a firewall may forget the connection, and tell nobody
 MAX_UNDER_WAY: Final = 4096     # 2 MB; 20,000 a second at 200 ms
 MAX_SENT: Final = 2             # of one question: a server closes an idle connection just when it is sent
 BATCH: Final = 64               # questions that are taken of the loop at once
@@ -280,11 +281,18 @@ class StreamUpstream:
             while not connection.lost.done():
                 await asyncio.wait([connection.lost], timeout=LOOK_EVERY_S)
                 self._forget_old(connection)
+                if self._is_idle(connection):
+                    break
         finally:
             self._connection = None
             connection.transport.abort()
         self._take_back()
         return None if connection.n_answers else "it takes connections and gives no answer"
+
+    def _is_idle(self, connection: _Connection) -> bool:
+        """Whether to close it: over TCP, where another one is cheap and seldom needed."""
+        is_used = self._context or self._under_way or connection.heard_s > time.monotonic() - TCP_IDLE_S
+        return not is_used
 
     async def _connect(self) -> _Connection:
         host, port, *name = self._endpoint

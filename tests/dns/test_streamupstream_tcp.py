@@ -159,6 +159,20 @@ async def test_a_connection_that_ends_within_the_answer_is_tried_again_once(n_oc
     assert (len(server.queries), server.n_connections) == (3, 2)
 
 
+async def test_a_connection_that_nobody_needs_is_closed_and_another_one_opened_for_the_next_question(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dns.streamupstream, "TCP_IDLE_S", 0.1)
+    monkeypatch.setattr(dns.streamupstream, "LOOK_EVERY_S", 0.05)
+    async with asked_over_tcp(answering) as (server, end):
+        for n_connections in (1, 2):
+            end.send(asked := query())
+            assert await end.heard() == answer_to(asked)
+            assert server.n_connections == n_connections
+            await until(server.peers[-1].has_left)
+    assert caplog.messages == []
+
+
 async def test_questions_beyond_the_room_come_back_truncated_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns.streamupstream, "MAX_UNDER_WAY", 3)
     async with asked_over_tcp(silent) as (server, end):

@@ -127,8 +127,12 @@ def _context(certificate: Certificate) -> ssl.SSLContext:
 class Peer:
     """One connection of a played server."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
         self.writer = writer
+
+    def has_left(self) -> bool:
+        return self.reader.at_eof() or self.writer.is_closing()
 
     def say(self, message: bytes) -> None:
         self.writer.write(len(message).to_bytes(2, "big") + message)
@@ -160,7 +164,7 @@ class PlayedTls:
             await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = Peer(writer)
+        peer = Peer(reader, writer)
         self.peers.append(peer)
         self.n_connections += 1
         with contextlib.suppress(OSError, EOFError):
