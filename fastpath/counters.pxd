@@ -58,7 +58,7 @@ cdef enum Counter:
     CNT_DNS_TCP_FALLBACKS   # questions asked again over TCP, as their answer over UDP was truncated
     CNT_DNS_TCP_FAILED      # of those: no whole answer in time, so the truncated one was handed on
     CNT_GATE_IGNORED        # packets dropped because no end host would take them
-    CNT_GATE_OVER_BUDGET    # blocked or dropped: more QUIC Initials or connections than a client may have, or too long a hello
+    CNT_GATE_OVER_BUDGET    # more QUIC Initials or connections than a client may have, or too long a hello
     CNT_GATE_H2C            # HTTP/2 without TLS
     CNT_GATE_INITIALS       # QUIC Initials opened
     CNT_GATE_UNREADABLE     # QUIC Initials that no key fits: no server reads them either
