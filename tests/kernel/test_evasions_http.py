@@ -11,15 +11,13 @@ pytestmark = pytest.mark.kernel
 ROWS = [*FAMILIES["http"]]
 # Rows that the gate does not win yet, and why.
 OPEN = {
-    name: "no request is looked for inside a body whose length is not known"
+    name + how: "no request is looked for inside a body whose length is not known"
     for name in (
         "E61 behind a chunked body",
-        *(
-            f"E63 both lengths, the {which} counts{how}"
-            for which in ("shorter", "longer")
-            for how in ("", ", in pieces")
-        ),
+        "E63 both lengths, the shorter counts",
+        "E63 both lengths, the longer counts",
     )
+    for how in ("", ", in pieces")
 }
 
 

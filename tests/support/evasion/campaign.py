@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.evasion.rows import servers_of
+from support.evasion.rows import BY_NAME, servers_of
 from support.evasion.segments import Row
 
 from fastpath.counters import read_counters
@@ -30,7 +30,11 @@ SERVERS = {
     "fast open": ("resolver", 443),
     "lenient": ("foreign", 80),
     "nginx": ("resolver", 80),
+    "quic": ("foreign", 443),
+    "quic elsewhere": ("foreign", 8443),
+    "quic retry": ("resolver", 443),
 }
+LOW_PORT = 200
 FIRST_PORT, END_PORT = 2_000, 32_000  # below the ports that the kernel gives real clients
 # The client's kernel knows none of these connections and would reset them.
 CLIENT_RULES = f"table inet evader {{ chain out {{ type filter hook output priority 0; \
@@ -115,7 +119,9 @@ class Field:
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.folder, self.log = lab, folder, folder / "completed.log"
-        self._ports = {False: itertools.count(FIRST_PORT), True: itertools.count(FIRST_PORT)}
+        self._ports = {
+            kind: itertools.count(kind[1]) for kind in itertools.product((False, True), (LOW_PORT, FIRST_PORT))
+        }
         self._gates = itertools.count(1)
         self._n_read = 0
 
@@ -144,7 +150,8 @@ class Field:
         node, server_port = SERVERS[case.server]
         is_v6 = case.framing.startswith("IPv6")
         source, target = (str(getattr(self.lab.addresses, who + "46"[is_v6])) for who in ("child", node))
-        port = next(self._ports[is_v6])
+        first = LOW_PORT if BY_NAME[case.row].is_low_port else FIRST_PORT
+        port = next(self._ports[is_v6, first])
         assert port < END_PORT, "more cases than ports"
         return (case.row, case.base, case.framing, case.name, source, target, port, server_port)
 
@@ -165,12 +172,9 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
     lab.run("internet", ["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"])
     lab.run("internet", ["nft", FAR_RULES])
     lab.run("child", ["nft", CLIENT_RULES])
-    servers = [
-        lab.popen("internet", _recorder(ready), "recorder"),
-        lab.popen("internet", _nginx(ready), "recorder-nginx"),
-    ]
+    servers = [lab.popen("internet", argv, "recorder") for argv in (_recorder(ready), _quic(ready), _nginx(ready))]
     try:
-        wait_until(lambda: ready.log.exists() and "ready" in ready.log.read_text(), "the recording servers")
+        wait_until(lambda: ready.log.exists() and ready.log.read_text().count("ready") == 2, "the recording servers")
         yield ready
     finally:
         for server in servers:
@@ -193,16 +197,30 @@ def gate(lab: Lab, folder: Path, policy: str) -> Iterator[None]:
         lab.stop(program)
 
 
+def _python(ready: Field, program: str) -> list[str]:
+    certificate, key = (str(ready.lab.directory / "internet" / f"web.{kind}") for kind in ("pem", "key"))
+    return [*PYTHON, str(ROOT / "tests/support/evasion" / program), certificate, key, str(ready.log)]
+
+
+def _quic(ready: Field) -> list[str]:
+    at = ready.lab.addresses
+    foreign, resolver = (at.foreign4, at.foreign6), (at.resolver4, at.resolver6)
+    places = [("plain", foreign, 443), ("plain", foreign, 8443), ("retry", resolver, 443)]
+    return _python(ready, "quicrecorder.py") + [
+        f"{kind}@{address}@{port}" for kind, addresses, port in places for address in addresses
+    ]
+
+
 def _recorder(ready: Field) -> list[str]:
     at = ready.lab.addresses
-    certificate, key = (str(ready.lab.directory / "internet" / f"web.{kind}") for kind in ("pem", "key"))
-    argv = [*PYTHON, str(ROOT / "tests/support/evasion/recorder.py"), certificate, key, str(ready.log)]
     places = {
         "tls": (at.foreign4, at.foreign6),
         "http": (at.foreign4, at.foreign6),
         "fast": (at.resolver4, at.resolver6),
     }
-    return argv + [f"{kind}@{address}" for kind, addresses in places.items() for address in addresses]
+    return _python(ready, "recorder.py") + [
+        f"{kind}@{address}" for kind, addresses in places.items() for address in addresses
+    ]
 
 
 def _nginx(ready: Field) -> list[str]:
@@ -228,6 +246,7 @@ http {{
   access_log {ready.log} completed if=$is_completed;
 {temporary}
   large_client_header_buffers 4 32k;
+  lingering_close off;  # a request is logged when its connection ends
   server {{
 {listen}
     location / {{ return 200 "ok"; }}

@@ -27,7 +27,7 @@ FOOLINGS: dict[str, dict[str, Any]] = {
     "hopbyhop2": {"extensions": b"\x00\x00"},
 }
 # What neither the kernel nor the gate drops, the gate takes into the stream; then the real octets contradict it.
-STAYS = ("ttl", "ts", "md5sig")
+STAYS = ("ttl", "ts")
 
 
 def decoy(at: int, data: bytes, shift: int = 0, **fooling: Any) -> Segment:

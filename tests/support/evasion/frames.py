@@ -59,6 +59,19 @@ def segment(ends: Ends, one: Segment, seq: int, ack: int, window: int, options: 
     return with_checksum(ends, TCP, head, one.data, 16, off_by=int(one.is_checksum_bad))
 
 
+def datagram(ends: Ends, one: Segment) -> bytes:
+    """A UDP datagram."""
+    head = struct.pack("!HHHH", ends.port, ends.target_port, 8 + len(one.data), 0)
+    return with_checksum(ends, UDP, head, one.data, 6, off_by=int(one.is_checksum_bad))
+
+
+def octets_of(packet: bytes) -> int:
+    """The length that an IP packet says it has."""
+    return (
+        struct.unpack_from("!H", packet, 4)[0] + 40 if packet[0] >> 4 == 6 else struct.unpack_from("!H", packet, 2)[0]
+    )
+
+
 def chain(kinds: bytes, last: int) -> tuple[int, bytes]:
     """IPv6 extension headers of 8 octets with nothing in them: the first's type, and the octets up to `last`."""
     octets = b""

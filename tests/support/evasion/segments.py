@@ -40,6 +40,8 @@ class Segment:
     """Behind the packet, in its frame."""
     pause_s: float = 0.0
     """Wait so long before it."""
+    answering: Callable[[bytes], bytes] | None = None
+    """Makes `data` of the last datagram of the server."""
     awaits_answer: bool = False
     """Wait until the server has sent something since the last segment."""
 
@@ -82,6 +84,8 @@ class Row:
     on_syn: Plan | None = None
     window: int = 64000
     server: str = ""
+    is_low_port: bool = False
+    """The client's port is below the server's."""
 
 
 def whole(stream: Stream) -> list[Segment]:
