@@ -17,6 +17,7 @@ from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
 from fastpath.gatenames cimport judge_hello, over_budget, so_far, undecidable
 from fastpath.tls cimport ClientHello, parse_client_hello
 from fastpath.verdict cimport C_SNI
+from fastpath.window cimport SMALL_OCTETS
 
 
 cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
@@ -71,7 +72,7 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
     cdef uint32_t start
     cdef Flow* f = t.f
     cdef uint8_t verdict = t.keep
-    while f.stage != PASSED and f.next < f.base + f.w.have and f.w.have >= f.need:
+    while f.stage != PASSED and f.next < f.base + f.w.have and _is_worth_it(f):
         start = <uint32_t>(f.next - f.base)
         status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
         if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
@@ -89,6 +90,11 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
         if verdict == BLOCKED:
             return BLOCKED
     return t.keep
+
+
+cdef bint _is_worth_it(const Flow* f) noexcept nogil:
+    """Whether to parse again.  A long hello in small pieces, with every one of them, would cost seconds (E31)."""
+    return f.w.have <= SMALL_OCTETS or f.w.have >= f.need
 
 
 cdef int _counter_of(Status status) noexcept nogil:
