@@ -88,6 +88,12 @@ SPELLINGS: dict[str, Make] = {
         b"Content-Length: 0\r\nContent-Length: %d\r\n" % len(get(name)),
         get(name),
     ),
+    "E63 a length behind a blank": lambda name: request(
+        b"Host: " + OTHER,
+        b"POST / HTTP/1.1",
+        b"Content-Length : %d\r\n" % len(get(OTHER) + get(name)),
+        get(OTHER) + get(name),
+    ),
     "E63 a length with a sign": lambda name: request(
         b"Host: " + OTHER, b"POST / HTTP/1.1", b"Content-Length: +0\r\n", get(name)
     ),
