@@ -205,7 +205,13 @@ def _python(ready: Field, program: str) -> list[str]:
 def _quic(ready: Field) -> list[str]:
     at = ready.lab.addresses
     foreign, resolver = (at.foreign4, at.foreign6), (at.resolver4, at.resolver6)
-    places = [("plain", foreign, 443), ("plain", foreign, 8443), ("retry", resolver, 443)]
+    # beside the lab's nginx, too: a client that is refused QUIC goes on over TCP at the same address
+    places = [
+        ("plain", foreign, 443),
+        ("plain", foreign, 8443),
+        ("retry", resolver, 443),
+        ("plain", (at.web4, at.web6), 443),
+    ]
     return _python(ready, "quicrecorder.py") + [
         f"{kind}@{address}@{port}" for kind, addresses, port in places for address in addresses
     ]

@@ -1,4 +1,6 @@
-"""QUIC servers that say which names they completed.   python quicrecorder.py CERTIFICATE KEY LOG PLACE…
+"""QUIC servers that say which names they completed, and answer requests over HTTP/3.
+
+python quicrecorder.py CERTIFICATE KEY LOG PLACE…
 
 PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token.  LOG as of recorder.py, by the same clients.
 """
@@ -12,7 +14,10 @@ from pathlib import Path
 from aioquic import tls
 from aioquic.asyncio import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer
+from aioquic.h3.connection import H3Connection
+from aioquic.h3.events import HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import ProtocolNegotiated, QuicEvent
 from support.evasion.recorder import Log
 
 SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
@@ -37,9 +42,20 @@ class Recording:
         outer = self
 
         class Protocol(QuicConnectionProtocol):
+            http: H3Connection | None = None
+
             def datagram_received(self, data: bytes | str, addr: tuple[str, int]) -> None:
                 outer._client = addr[:2]
                 super().datagram_received(data, addr)
+
+            def quic_event_received(self, event: QuicEvent) -> None:
+                if isinstance(event, ProtocolNegotiated):
+                    self.http = H3Connection(self._quic)
+                for each in self.http.handle_event(event) if self.http else ():
+                    if isinstance(each, HeadersReceived):
+                        self.http.send_headers(each.stream_id, [(b":status", b"200"), (b"content-length", b"2")])
+                        self.http.send_data(each.stream_id, b"ok", end_stream=True)
+                        self.transmit()
 
         return Protocol
 
