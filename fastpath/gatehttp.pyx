@@ -13,7 +13,7 @@ from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
-from fastpath.flow cimport FOLLOWING, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
+from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
 from fastpath.gatenames cimport NOT_BLOCKED, over_budget, so_far, undecidable
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
@@ -40,7 +40,7 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef uint8_t verdict
-    if f.stage == FOLLOWING and (at < f.base or f.base + f.w.have < f.next):
+    if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
         if verdict == BLOCKED or verdict == ANSWERED:
@@ -116,15 +116,12 @@ cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
             count(g.shared.counters, CNT_GATE_H2C, 1)
             if not g.is_h2c_let:
                 return BLOCKED
-        if status == OK and head.after > 0:
+        if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
             verdict = _step_over(g, t, &head, start)
+            f.stage = FOLLOWING
         else:
-            # a body whose length its head does not tell, or no HTTP at all: look again where the next segment begins
-            f.next = f.base + f.w.have
-            verdict = NOT_BLOCKED
-            if f.stage == OPENING:
-                verdict = _judge_request(g, t, &head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
-        f.stage = FOLLOWING
+            verdict = _step_on(g, t, &head, start, status)
+            f.stage = LOST
         if verdict == BLOCKED or verdict == ANSWERED:
             return verdict
     return _look_into_body(g, t)
@@ -165,6 +162,38 @@ cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     f.body = f.next + <int64_t>head.after
     f.next = f.body + body_octets(f.w.at + start, head.after)
     return verdict
+
+
+cdef uint8_t _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+    """Go on behind what is no head: in a body whose length is not known, or no HTTP at all.
+
+    A request may begin with any line of it (E61, E63).  No line is read twice: the square of the window is seconds."""
+    cdef Flow* f = t.f
+    cdef const uint8_t* at = f.w.at + start
+    cdef const uint8_t* end = f.w.at + f.w.have
+    cdef uint8_t verdict = NOT_BLOCKED
+    if f.stage == OPENING:
+        verdict = _judge_request(g, t, head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
+    elif head.n_hosts > 0:
+        verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+        verdict = verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+    if status == NOT_THIS:
+        at = _next_line(at, end)
+    elif status == OK:
+        at += head.after        # lines of a head without a host
+    else:
+        at = end
+    f.next = f.base + (at - f.w.at)
+    return verdict
+
+
+cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Behind white space, as parse_request_head() steps over it, and the line that follows."""
+    while at < end and (at[0] == 32 or 9 <= at[0] <= 13):
+        at += 1
+    if at < end:
+        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
+    return end if at == NULL else at + 1 if at < end else end
 
 
 cdef uint8_t _look_into_body(Gate* g, Turn* t) noexcept nogil:
