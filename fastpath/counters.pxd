@@ -66,7 +66,8 @@ cdef enum Counter:
 
 cdef enum:
     CONFIDENTIAL_AT = 64    # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
-    COUNTER_WORDS = 1088    # 64 + 128 * 8
+    SHADOW_AT = 1088        # 64 + 128 * 8; the same of lists in the shadow
+    COUNTER_WORDS = 2112    # 1088 + 128 * 8
 
 
 cdef inline void count(uint64_t* counters, int index, uint64_t by) noexcept nogil:
