@@ -44,7 +44,7 @@ def test_nothing_is_counted_by_list_at_first(tmp_path: Path) -> None:
 def test_confidential_lists_and_those_in_the_shadow_have_words_of_their_own(tmp_path: Path) -> None:
     Counters(tmp_path / "c")
     with (tmp_path / "c").open("r+b") as file:
-        for word, total in ((64 + 8 * 127 + 7, 5), (1088, 6), (1088 + 8 * 127 + 7, 7)):
+        for word, total in ((128 + 8 * 127 + 7, 5), (1152, 6), (1152 + 8 * 127 + 7, 7)):
             file.seek(8 * word)
             file.write(total.to_bytes(8, "little"))
 
