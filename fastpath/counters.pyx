@@ -23,7 +23,7 @@ NAMES = (
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
     "dns_forgotten",
     "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable", "gate_forgotten",
-    "gate_unknown_quic",
+    "gate_unknown_quic", "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")
