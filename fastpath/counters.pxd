@@ -65,6 +65,10 @@ cdef enum Counter:
     CNT_GATE_BEYOND_SHARE   # of the flows evicted: their client's own newer ones took its share of memory
     CNT_GATE_FORGOTTEN      # blocked: the begin of the hello or head is not known any more
     CNT_GATE_UNKNOWN_QUIC   # undecidable: a QUIC version that is not known
+    CNT_GATE_ADDRESS_BLOCKED  # of CNT_GATE_BLOCKED: for the destination's address
+    CNT_GATE_QUIC_REFUSED   # Initials dropped because the client's profile refuses QUIC
+    CNT_GATE_BYPASS_SEEN    # names and connections met that a list of the category bypass has
+    CNT_GATE_BYPASS_BLOCKED  # of those: blocked for it
     N_COUNTERS
 
 cdef enum:

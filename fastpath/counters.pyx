@@ -26,6 +26,7 @@ NAMES = (
     "dns_forgotten", "dns_tcp_fallbacks", "dns_tcp_failed",
     "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable",
     "gate_beyond_share", "gate_forgotten", "gate_unknown_quic",
+    "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")

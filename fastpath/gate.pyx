@@ -1,4 +1,4 @@
-"""One client packet through the gate: packet → flow → TLS, QUIC or HTTP → names → judge() → mark.
+"""One client packet through the gate: packet → destination → flow → TLS, QUIC or HTTP → names → judge() → mark.
 
 No I/O, no clock, no allocation.  The answer is the mark of the packet's verdict, MARK_VERDICT | State; what has to be
 injected stands in the outbox.
@@ -17,6 +17,7 @@ from fastpath.counters cimport (
     CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport FOLLOWING, PASSED, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
+from fastpath.gateaddress cimport judge_address
 from fastpath.gatehttp cimport judge_http
 from fastpath.gatequic cimport judge_datagram
 from fastpath.gatetls cimport judge_tls
@@ -39,7 +40,9 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     if parse_packet(packet, n, &t.p) != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
         return MARK_VERDICT | (BLOCKED if g.closed else t.state)
-    if t.p.proto == PROTO_UDP:
+    if judge_address(g, &t) == BLOCKED:
+        state = BLOCKED
+    elif t.p.proto == PROTO_UDP:
         state = judge_datagram(g, &t)
     else:
         state = _judge_segment(g, &t, mark >> 8)

@@ -15,7 +15,7 @@ from fastpath.counters cimport (
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
-from fastpath.gatenames cimport NOT_BLOCKED, let_go, over_budget, so_far, undecidable
+from fastpath.gatenames cimport NOT_BLOCKED, count_bypass, let_go, over_budget, so_far, undecidable
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.injecting cimport answer
 from fastpath.name cimport name_from_host
@@ -258,6 +258,7 @@ cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED if is_name else UNDECIDED
     verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
+    count_bypass(g, d)
     if verdict == NOT_BLOCKED and met != said:
         verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
     if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:

@@ -8,16 +8,17 @@
 from libc.stdint cimport uint8_t
 
 from fastpath.counters cimport (
-    CNT_GATE_BLOCKED, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
-    count)
+    CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME,
+    CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
+from fastpath.layout cimport MAX_LISTS
 from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_shadow
-from fastpath.tables cimport judge, judge_nameless
+from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
-from fastpath.verdict cimport C_LOCK, NO_LIST, PASSTHRU, TCP_ONLY, Decision
+from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
 
 
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
@@ -62,6 +63,7 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+    count_bypass(g, &d)
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
@@ -70,6 +72,19 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
     count(g.shared.counters, CNT_GATE_BLOCKED, 1)
     note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
     return BLOCKED
+
+
+cdef void count_bypass(Gate* g, const Decision* d) noexcept nogil:
+    """Count what a list of ways around the filter has, blocked or not: how many, never whose."""
+    cdef uint8_t i
+    if not d.matched[0] | d.matched[1]:
+        return
+    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY:
+        count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
+    for i in range(MAX_LISTS):
+        if (d.matched[i >> 6] >> (i & 63)) & 1 and lists_of(g.tables)[i].category == CATEGORY_BYPASS:
+            count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
+            return
 
 
 cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:

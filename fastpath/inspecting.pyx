@@ -41,7 +41,7 @@ from fastpath.name cimport Name
 from fastpath.names cimport Hits, find_hits
 from fastpath.question cimport Question
 from fastpath.records cimport IN_ANSWER, Record, Walk, begin_walk, read_name, take_record
-from fastpath.tables cimport TableSet, Tables, judge, lists_of
+from fastpath.tables cimport TableSet, Tables, hold_addresses, judge, lists_of
 from fastpath.verdict cimport Decision, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_DEFAULT, T_DEFAULT, TCP_ONLY
 
 import ipaddress
@@ -103,16 +103,12 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     out.shadow = NO_LIST
     out.subscriber = NO_SUBSCRIBER
     status = begin_walk(&w, msg, n, IN_ANSWER)
-    if status != OK or (not _hold_addresses(t) and _is_plain(&w)):
+    if status != OK or (not hold_addresses(t) and _is_plain(&w)):
         return status
     status = _look_up_all(t, w, &is_listed)
     if status != OK or not is_listed:
         return status
     return _judge_all(t, &w, q, addr, ip_version, now_s, culprit, out)
-
-
-cdef inline bint _hold_addresses(const Tables* t) noexcept nogil:
-    return t.names.holds_addresses or t.names_delta.holds_addresses
 
 
 cdef bint _is_plain(const Walk* w) noexcept nogil:
@@ -141,7 +137,7 @@ cdef Status _look_up_all(const Tables* t, Walk w, bint* is_listed) noexcept nogi
     while w.left:
         status = take_record(&w, &r)
         if status == OK:
-            status = _begin_targets(&r, _hold_addresses(t), &targets)
+            status = _begin_targets(&r, hold_addresses(t), &targets)
         while status == OK:
             status = _next_target(&w, &targets, &target)
             if status != OK:
@@ -258,7 +254,7 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_
     is_counted = d.shadow != NO_LIST
     while w.left:
         take_record(w, &r)      # all was read before
-        if _begin_targets(&r, _hold_addresses(t), &targets) != OK:
+        if _begin_targets(&r, hold_addresses(t), &targets) != OK:
             continue
         is_on_chain = _is_on_chain(w, &r, &chain.at)
         while _next_target(w, &targets, &target) == OK:

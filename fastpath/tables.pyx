@@ -104,9 +104,7 @@ cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, ui
                       Decision* out) noexcept nogil:
     """judge() on what was found of a name before, in these tables."""
     cdef Policy policy
-    cdef uint32_t subscriber = NO_SUBSCRIBER
-    if ip_version == 4 or ip_version == 6:
-        subscriber = find_subscriber(&t.subscribers, &t.subscribers_delta, addr, ip_version)
+    cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
     find_policy(&t.policy, &t.policy_delta, subscriber, now_s, &policy)
     decide(&policy, hits, lists_of(t), now_s, out)
     out.subscriber = subscriber
@@ -120,6 +118,20 @@ cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_versio
     root.n_labels = 0
     root.wire[0] = 0
     judge(t, &root, addr, ip_version, now_s, out)
+
+
+cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
+                          int64_t now_s) noexcept nogil:
+    """Whether the profile of whoever is at `addr` closes a category.   The rest as judge() takes it."""
+    cdef Policy policy
+    find_policy(&t.policy, &t.policy_delta, _subscriber_at(t, addr, ip_version), now_s, &policy)
+    return (policy.categories[category >> 6] >> (category & 63)) & 1
+
+
+cdef inline uint32_t _subscriber_at(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
+    if ip_version != 4 and ip_version != 6:
+        return NO_SUBSCRIBER
+    return find_subscriber(&t.subscribers, &t.subscribers_delta, addr, ip_version)
 
 
 cdef const Tables* take_tables(Handover* h) noexcept nogil:

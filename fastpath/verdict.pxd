@@ -48,6 +48,12 @@ cdef enum:  # Channel
     C_HTTP = 3
     C_QUIC = 4
     C_LOCK = 5
+    C_ADDRESS = 6
+
+
+cdef enum:  # of rules.category, those that the gate itself knows
+    CATEGORY_BYPASS = 11
+    CATEGORY_QUIC = 27
 
 
 cdef enum:

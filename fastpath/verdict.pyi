@@ -42,3 +42,4 @@ class Channel(IntEnum):
     HTTP = 3
     QUIC = 4
     LOCK = 5
+    ADDRESS = 6

@@ -51,10 +51,11 @@ class Mode(IntEnum):
 
 
 class Channel(IntEnum):
-    """Where a name was met."""
+    """Where a name, or an address, was met."""
 
     DNS = 1
     SNI = 2
     HTTP = 3
     QUIC = 4
     LOCK = 5
+    ADDRESS = 6

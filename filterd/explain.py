@@ -14,7 +14,7 @@ from filterd.attribution import Attribution, tell_match
 from rules.prefixes import wire_of_text
 from rules.urls import read_address, read_url
 
-CHANNELS = ("dns", "sni", "http", "quic")
+CHANNELS = ("dns", "sni", "http", "quic", "address")
 
 
 def explain(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastpath.verdict import Action, Mode, Tier
-from rules.category import category_number
+from rules.category import NAMELESS, category_number
 from rules.errors import BadSource
 from rules.formats import FORMATS, TABLE_FORMATS
 from rules.formats.columns import ColumnMap, parse_columns
@@ -92,6 +92,8 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
         raise BadSource(f"{where}: no id; not taken; write 1 to {MAX_ID_OCTETS} letters, digits, dots, dashes")
     list_format = _one_of(where, "format", options.get("format") or _format_from(path), FORMATS)
     category = category_number(options["category"]) if "category" in options else 0
+    if options.get("category") in NAMELESS:
+        raise BadSource(f"{where}: category {options['category']} holds no names; not taken; write another category")
     tier = TIERS[_one_of(where, "tier", options.get("tier") or _tier_from(list_format, category), TIERS)]
     if tier is Tier.CATEGORY and not category:
         raise BadSource(f"{where}: tier category without a category; not taken; add category=NAME")

@@ -19,7 +19,7 @@ from rules.canonical import canonical_name
 from rules.errors import BadName
 from rules.prefixes import canonical_address
 
-CHANNELS = ("dns", "sni", "http", "quic")
+CHANNELS = ("dns", "sni", "http", "quic", "address")
 # What an answer may hold; whatever else control says stays inside.
 SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
 SILENT = ("csam", "default", "help")  # decided by what this desk may not see, by nothing, or never logged
