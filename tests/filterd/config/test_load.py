@@ -221,7 +221,7 @@ def test_a_fault_moves_no_cursor():
 def test_the_shipped_example_is_good():
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    names = ["pta", "adult", "doh", "malware", "hijacked", "hole", "threat"]
+    names = ["pta", "adult", "doh", "ech", "malware", "hijacked", "hole", "threat"]
     assert [entry.id for entry in config.lists] == names
 
 
