@@ -55,6 +55,10 @@ cdef enum Counter:
     CNT_DNS_SPECIAL         # canaries, resolver.arpa, safe search: answered here, or another name was asked for
     CNT_DNS_UNREADABLE      # SERVFAIL: an upstream's answer that cannot be inspected, or not without its ech
     CNT_DNS_FORGOTTEN       # clients in debt that gave way to others: the guard was full, and failed open
+    CNT_GATE_SHADOWED       # would have been blocked, but was only seen: a tap
+    CNT_TAP_FRAMES
+    CNT_TAP_LOST            # frames for which the ring had no room
+    CNT_TAP_UNREADABLE      # frames cut inside their headers, or with more tags than anybody has
     N_COUNTERS
 
 cdef enum:

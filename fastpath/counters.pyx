@@ -22,6 +22,7 @@ NAMES = (
     "dns_tokens_unknown", "dns_https_refused",
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
     "dns_forgotten",
+    "gate_shadowed", "tap_frames", "tap_lost", "tap_unreadable",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")

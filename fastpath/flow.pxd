@@ -33,6 +33,7 @@ cdef struct Flow:
     uint8_t spent           # decided for good: `state` answers every packet
     uint8_t state
     uint8_t stage           # Stage
+    uint8_t protocol        # Protocol, where the port does not tell it
     int64_t used_s
     int64_t base            # stream position of window[0]
     int64_t next            # stream position that is judged next

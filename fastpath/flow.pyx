@@ -157,6 +157,7 @@ cdef void begin_stream(Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nog
     f.isn = isn & 0xffffff
     f.is_isn_known = is_isn_known
     f.stage = OPENING
+    f.protocol = 0
     f.state = 0
     f.base = 0
     f.next = 0
@@ -234,6 +235,7 @@ cdef void _begin_earlier(Flow* f, uint32_t by) noexcept nogil:
     f.base -= by
     f.next = f.base
     f.stage = OPENING
+    f.protocol = 0
 
 
 cdef Status _merge(Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:

@@ -3,8 +3,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.flow cimport FlowTable
 from fastpath.name cimport Name
+from fastpath.outbox cimport Outbox
 from fastpath.spool cimport Shared
 from fastpath.tables cimport Tables
+from fastpath.trace cimport Trace
 from fastpath.url cimport Url
 
 cdef enum State:            # low bits of the ct mark
@@ -26,6 +28,7 @@ cdef enum PortKind:
     PORT_NEITHER = 0
     PORT_TLS = 1
     PORT_HTTP = 2
+    PORT_BY_CONTENT = 4     # added to one of them: what the client's first octets say comes first
 
 
 cdef enum:
@@ -42,12 +45,6 @@ cdef struct Page:           # a whole HTTP answer; the host's name goes between 
     uint32_t after_n        # 0: nothing goes between
 
 
-cdef struct Outbox:         # packets to inject: {length u32, IP packet} one after the other
-    uint8_t* at
-    size_t used
-    size_t room
-
-
 cdef struct Gate:
     FlowTable flows
     Shared* shared
@@ -57,6 +54,7 @@ cdef struct Gate:
     uint8_t* port_kinds         # 65536 of them
     Page pages[8]
     Outbox out
+    Trace* trace                # of the packet being judged; NULL: nobody looks on
     uint8_t* scratch            # HELLO_OCTETS for the parser
     uint8_t* page               # PAGE_OCTETS to put a page together
     Name name

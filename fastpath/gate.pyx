@@ -18,24 +18,26 @@ from libc.string cimport memcpy
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_FLOWS_EVICTED, CNT_GATE_HELLOS, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_NOT_TLS,
     CNT_GATE_OVERLAP, CNT_GATE_PACKETS, CNT_GATE_PAGES_SENT, CNT_GATE_RELEASED, CNT_GATE_REQUESTS, CNT_GATE_RST_SENT,
-    CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
+    CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport (
     FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, slide_window,
     spend_flow, stream_position, touch_flow)
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.name cimport Name, name_from_host
+from fastpath.outbox cimport put_tcp
 from fastpath.packet cimport (
-    FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, parse_packet, write_tcp)
+    FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, parse_packet)
+from fastpath.protocol cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
 from fastpath.spool cimport note_block, note_url_block
 from fastpath.tables cimport judge, judge_nameless, judge_request
 from fastpath.tls cimport ClientHello, parse_client_hello
+from fastpath.trace cimport note_channel, note_name, note_undecidable
 from fastpath.url cimport name_from_literal_host, port_of_host
 from fastpath.verdict cimport C_HTTP, C_LOCK, C_SNI, PASSTHRU, TCP_ONLY, Decision
 
 cdef enum:
     SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
-    HEADERS_OCTETS = 128        # room for IP and TCP headers with timestamps
     NOT_BLOCKED = 255           # no State: go on
     TOO_LONG = 254              # no State: a URL that cannot be read, of a host that has some listed
 
@@ -70,10 +72,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
         return MARK_VERDICT | t.state
     if not _find_place(g, &t, mark >> 8):
         return MARK_VERDICT | t.f.state
-    if g.port_kinds[t.p.dport] == PORT_TLS:
-        t.f.state = _judge_tls(g, &t)
-    else:
-        t.f.state = _judge_http(g, &t)
+    t.f.state = _judge_octets(g, &t)
     if t.f.state == BLOCKED:
         _reset_server(g, &t)
     if t.f.state == RELEASED:
@@ -81,6 +80,34 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     if t.f.state == BLOCKED or t.f.state == RELEASED or t.f.state == ANSWERED:
         spend_flow(&g.flows, t.f, t.f.state)
     return MARK_VERDICT | t.f.state
+
+
+cdef uint8_t _judge_octets(Gate* g, Turn* t) noexcept nogil:
+    cdef uint8_t kind = g.port_kinds[t.p.dport]
+    if kind & PORT_BY_CONTENT:
+        kind = _kind_by_content(g, t, kind)
+    if kind == PORT_TLS:
+        return _judge_tls(g, t)
+    if kind == PORT_HTTP:
+        return _judge_http(g, t)
+    return RELEASED if t.f.protocol == PROTOCOL_OTHER or t.f.have == WINDOW_OCTETS else t.keep
+
+
+cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
+    """A PortKind: by the octets where they tell, else by the port; PORT_NEITHER as well where more are needed."""
+    cdef size_t taken
+    cdef Flow* f = t.f
+    if f.protocol == PROTOCOL_UNKNOWN:
+        if put_octets(f, t.at, t.p.payload, t.p.payload_n, &taken) == MALFORMED:
+            return PORT_TLS     # where the same is found again, and counted
+        if t.at + <int64_t>taken > f.top:
+            f.top = t.at + <int64_t>taken
+        f.protocol = protocol_of(f.window, f.have, g.scratch)
+        if f.protocol == PROTOCOL_UNKNOWN and taken == t.p.payload_n:
+            return PORT_NEITHER
+    if f.protocol == PROTOCOL_TLS:
+        return PORT_TLS
+    return PORT_HTTP if f.protocol == PROTOCOL_HTTP else kind & ~PORT_BY_CONTENT
 
 
 # -- where the packet stands -----------------------------------------------------------------------------------------
@@ -133,10 +160,11 @@ cdef uint8_t _undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
     """Count it; the State that the policy gives it."""
     cdef Decision d
     count(g.shared.counters, counter, 1)
+    note_undecidable(g.trace, counter)
     if g.tables != NULL:
         judge_nameless(g.tables, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
         if d.action != PASSTHRU:
-            count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+            _count_block(g)
             note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
             return BLOCKED
     return BLOCKED if g.closed else t.keep
@@ -153,7 +181,7 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         return NOT_BLOCKED
-    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    _count_block(g)
     note_block(g.shared, g.tables, &g.name, d, channel, g.now_ns)
     return BLOCKED
 
@@ -168,6 +196,7 @@ cdef uint8_t _judge_tls(Gate* g, Turn* t) noexcept nogil:
     # a flow that has passed is compared on as long as the server is silent: what passed may have been a decoy
     if put_octets(f, t.at, t.p.payload, t.p.payload_n, &taken) == MALFORMED:
         count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+        note_undecidable(g.trace, CNT_GATE_OVERLAP)
         return BLOCKED
     if t.at + <int64_t>taken > f.top:
         f.top = t.at + <int64_t>taken
@@ -229,7 +258,9 @@ cdef uint8_t _judge_hello(Gate* g, Turn* t, const ClientHello* hello, int counte
     cdef uint8_t verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
+    note_channel(g.trace, C_SNI, hello.has_ech, 0)
     for i in range(hello.n_names):
+        note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
         verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, C_SNI, &d)
         if verdict == BLOCKED:
             return BLOCKED
@@ -258,6 +289,7 @@ cdef uint8_t _judge_http(Gate* g, Turn* t) noexcept nogil:
     while left > 0:
         if put_octets(f, at, data, left, &taken) == MALFORMED:
             count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+            note_undecidable(g.trace, CNT_GATE_OVERLAP)
             return BLOCKED
         if taken == 0 and at < f.next:
             taken = left if <int64_t>left < f.next - at else <size_t>(f.next - at)  # a body: nothing to keep
@@ -283,6 +315,7 @@ cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
         slide_window(f, f.next)
         return True
     count(g.shared.counters, CNT_GATE_TOO_BIG, 1)
+    note_undecidable(g.trace, CNT_GATE_TOO_BIG)
     if g.closed:
         return False
     slide_window(f, at)     # beyond a gap that is longer than the window: begin anew behind it
@@ -354,7 +387,9 @@ cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
+    note_channel(g.trace, C_HTTP, 0, 0)
     for i in range(head.n_hosts):
+        note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &d)
         if verdict == BLOCKED:
             return _answer(g, t, &d)
@@ -398,12 +433,16 @@ cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, s
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
         return NOT_BLOCKED if status == OK else TOO_LONG
-    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    _count_block(g)
     if d.rule_url_n:
         note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
     else:
         note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
     return BLOCKED
+
+
+cdef void _count_block(Gate* g) noexcept nogil:
+    count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
@@ -422,7 +461,7 @@ cdef uint8_t _answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     while at < n:
         size = n - at if n - at < SEGMENT_OCTETS else SEGMENT_OCTETS
         flags = FLAG_ACK | FLAG_PSH | (FLAG_FIN if at + size == n else 0)
-        _inject(g, t, 1, seq + <uint32_t>at, ack, flags, g.page + at, size)
+        put_tcp(&g.out, &t.p, True, seq + <uint32_t>at, ack, flags, g.page + at, size)
         at += size
     count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
     _reset_server(g, t)
@@ -454,16 +493,7 @@ cdef size_t _write_host(const Name* name, uint8_t* out) noexcept nogil:
 
 cdef void _reset_server(Gate* g, Turn* t) noexcept nogil:
     """RFC 9293 §3.10.7.4: a reset counts only with exactly the sequence number that the server waits for."""
-    _inject(g, t, 0, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0)
-    count(g.shared.counters, CNT_GATE_RST_SENT, 1)
-
-
-cdef void _inject(Gate* g, Turn* t, bint to_client, uint32_t seq, uint32_t ack, uint8_t flags, const uint8_t* payload,
-                  size_t n) noexcept nogil:
-    cdef uint8_t* at = g.out.at + g.out.used
-    cdef uint32_t length
-    if g.out.room - g.out.used < HEADERS_OCTETS + n + 4:
-        return
-    length = <uint32_t>write_tcp(at + 4, g.out.room - g.out.used - 4, &t.p, to_client, seq, ack, flags, payload, n)
-    memcpy(at, &length, 4)
-    g.out.used += 4 + length
+    if g.shared.is_shadow:
+        return      # what was only seen has arrived at the server: it waits for other octets
+    if put_tcp(&g.out, &t.p, False, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0):
+        count(g.shared.counters, CNT_GATE_RST_SENT, 1)

@@ -41,6 +41,7 @@ cdef struct Shared:             # what a loop reports through
     uint64_t* counters
     Segment segment
     Segment spare               # made by the control thread; at == NULL: none yet
+    uint8_t is_shadow           # blocks are only seen: events say so, and confidential lists count none
 
 
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,

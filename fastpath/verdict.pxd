@@ -11,6 +11,7 @@ cdef enum:  # Action
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
+    SHADOW = 8          # of records only: what a tap would have blocked
     NO_ACTION = 255     # a list's entry that leaves the action to its list
 
 

@@ -1,0 +1,38 @@
+"""The memory of a gate, taken once, and which ports it looks at: the same for a queue, a tap and a capture.
+
+Invariant: a gate that open_gate() refused can be closed like any other.
+"""
+import os
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport calloc, free
+
+from fastpath.flow cimport close_flows, open_flows
+from fastpath.gate cimport OUTBOX_ROOM, PAGE_OCTETS, Gate
+from fastpath.tls cimport HELLO_OCTETS
+
+
+cdef object open_gate(Gate* g, uint32_t n_flows):
+    """g   all zero;  n_flows  take 32 KiB each, touched as it is used.   Raises MemoryError."""
+    g.out.room = 4 * OUTBOX_ROOM
+    g.out.at = <uint8_t*>calloc(1, g.out.room)
+    g.port_kinds = <uint8_t*>calloc(1, N_PORTS)
+    g.scratch = <uint8_t*>calloc(1, HELLO_OCTETS)
+    g.page = <uint8_t*>calloc(1, PAGE_OCTETS)
+    if (g.out.at == NULL or g.port_kinds == NULL or g.scratch == NULL or g.page == NULL or n_flows < 1
+            or open_flows(&g.flows, n_flows, int.from_bytes(os.urandom(8), "little")) != 0):
+        raise MemoryError(f"gate: no memory for {n_flows} flows of 32 KiB; not started; set a smaller pool")
+
+
+cdef void close_gate(Gate* g):
+    close_flows(&g.flows)
+    free(g.out.at)
+    free(g.port_kinds)
+    free(g.scratch)
+    free(g.page)
+
+
+cdef object set_ports(Gate* g, object ports, uint8_t kind):
+    """kind   PortKind"""
+    for port in ports:
+        g.port_kinds[<uint16_t>port] = kind
