@@ -24,7 +24,8 @@ class TapLoop:
 
         n_flows takes 32 KiB each, touched as it is used.  MemoryError and ValueError say what does not fit."""
     def run(self) -> None:
-        """Watch the interfaces in this thread until stop().  OSError when a tap or a raw socket cannot be had."""
+        """Watch the interfaces in this thread until stop().  OSError when a tap or a raw socket cannot be had, or
+        an interface is taken down."""
     def stop(self) -> None:
         """End run(); from any thread."""
     @property

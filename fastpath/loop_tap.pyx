@@ -5,6 +5,7 @@ tables change only between two blocks.
 Source: see ring.pyx.   Cost: bench/tap.py.
 """
 import contextlib
+import errno
 import os
 import socket
 
@@ -40,6 +41,7 @@ cdef struct Loop:
     int raw6_fd
     bint is_reset
     uint8_t stopping
+    int failed              # number, from 1 on, of the interface that is down or gone
     uint64_t n_turns        # rises as long as the loop lives, also when idle
 
 
@@ -61,6 +63,9 @@ cdef void _run(Loop* l) noexcept nogil:
             read(l.wake_fd, &woken, sizeof(woken))
         l.gate.tables = take_tables(l.handover)
         for i in range(l.n_rings):
+            if fds[i].revents & ~POLLIN:
+                l.failed = i + 1
+                return
             _take_block(l, &l.rings[i])
             count(l.gate.shared.counters, CNT_TAP_LOST, take_losses(&l.rings[i]))
 
@@ -143,8 +148,12 @@ cdef class TapLoop:
                 stack.enter_context(tap)
                 stack.enter_context(memory)
                 self._add_ring(tap.fileno(), memory)
+            l.failed = 0
             with nogil:
                 _run(l)
+        if l.failed:
+            interface = self._interfaces[l.failed - 1]
+            raise OSError(errno.ENETDOWN, f"tap of {interface}: it was taken down or away; not served; see 'ip link'")
 
     cdef object _add_ring(self, int fd, uint8_t[::1] memory):
         cdef Ring* ring = &self._loop.rings[self._loop.n_rings]

@@ -12,7 +12,7 @@ def settings_of(config: Config) -> Settings:
         isp_contact=config.isp.contact,
         zone=config.parental.timezone,
         has_tls=config.api.certificate is not None,
-        has_gate=config.gate.workers > 0 and bool(config.gate.http_ports),
+        has_gate=config.gate.mode == "inline" and config.gate.workers > 0 and bool(config.gate.http_ports),
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
     )

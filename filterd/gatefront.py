@@ -1,7 +1,8 @@
-"""The packet gate of one queue: its loop's thread, and the care for it; the same shape as dns.front.DnsFront.
+"""The packet gate of one queue, or of a tap: its loop's thread, and the care for it; the same shape as
+dns.front.DnsFront.
 
-Invariant: run() raises what ends the loop (no right to the queue, another process has it), so that the role ends and is
-started again.
+Invariant: run() raises what ends the loop (no right to the queue, another process has it, an interface that is gone),
+so that the role ends and is started again.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastpath.loop_gate import GateLoop
+from fastpath.loop_tap import TapLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from filterd.config.schema import Gate
@@ -22,21 +24,12 @@ Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
 
 
 class GateFront:
-    """One queue.   pages: see GateLoop."""
+    """One queue, or one worker of a tap, which needs neither queue nor pages.   pages: see GateLoop."""
 
     def __init__(self, queue: int, config: Gate, pages: Pages, reporter: Reporter) -> None:
         self._reporter = reporter
         self._handoff = Handoff()
-        self._loop = GateLoop(
-            queue,
-            self._handoff,
-            reporter,
-            config.tls_ports,
-            config.http_ports,
-            int(config.when_undecidable == "closed"),
-            pages,
-            when_overloaded_closed=int(config.when_dead == "closed"),
-        )
+        self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
@@ -81,6 +74,15 @@ class GateFront:
             self._reporter.tend()
             self._handoff.taken()  # lets go of tables that the loop has left
             await asyncio.sleep(TEND_EVERY_S)
+
+
+def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter: Reporter) -> GateLoop | TapLoop:
+    ports = config.tls_ports, config.http_ports
+    is_closed = int(config.when_undecidable == "closed")
+    if config.mode == "tap":
+        return TapLoop(config.tap_interfaces, handoff, reporter, *ports, is_closed, is_reset=config.tap_reset)
+    is_shut = int(config.when_dead == "closed")
+    return GateLoop(queue, handoff, reporter, *ports, is_closed, pages, when_overloaded_closed=is_shut)
 
 
 def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:

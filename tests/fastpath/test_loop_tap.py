@@ -4,11 +4,13 @@ test_watching.py."""
 import contextlib
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.cabling import Cable
 from support.images import Images
-from support.netspace import in_a_network_of_its_own
+from support.netspace import in_a_network_of_its_own, run_ip
 from support.packets import Client, hello
 from support.taplab import Tap, TapLab
 
@@ -63,6 +65,26 @@ def test_an_idle_loop_turns_and_ends_when_told(tmp_path: Path, images: Images) -
             tap.wait(lambda: tap.loop.n_turns > turns + 1)
         with pytest.raises(OSError, match="tap of nowhere"):
             TapLoop(["nowhere"], Handoff(), tap.reporter, [443], [80], 0, 4).run()
+
+    in_a_network_of_its_own(live)
+
+
+@needs_root
+@pytest.mark.parametrize("how", [("link", "set", "far", "down"), ("link", "delete", "far")], ids=["down", "gone"])
+def test_an_interface_that_is_taken_away_ends_the_loop(
+    tmp_path: Path, reporter: Reporter, images: Images, how: tuple[str, ...]
+) -> None:
+    async def live() -> None:
+        handoff = Handoff()
+        ticket = handoff.give(TableSet(images.names([])))
+        tap = TapLoop(["lo", "far"], handoff, reporter, [443], [80], 0, 4)
+        with contextlib.closing(Cable()), ThreadPoolExecutor(1) as pool:
+            running = pool.submit(tap.run)
+            while handoff.taken() < ticket and not running.done():
+                pass
+            run_ip(*how)
+            with pytest.raises(OSError, match="tap of far: it was taken down"):
+                running.result(5)
 
     in_a_network_of_its_own(live)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from support import framed
+from support.cabling import Cable
 from support.images import Images
-from support.netspace import in_a_network_of_its_own, run_ip
+from support.netspace import in_a_network_of_its_own
 from support.packets import ACK, Client, hello
 from support.taplab import Tap
 
@@ -18,25 +19,6 @@ from fastpath.ring import open_ring
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a tap needs root")
 LISTED = hello(b"www.blocked.test")
-
-
-class Cable:
-    """Two interfaces, near and far, without addresses; what is sent into one comes out of the other."""
-
-    def __init__(self) -> None:
-        run_ip("link", "add", "near", "type", "veth", "peer", "name", "far")
-        for end in ("near", "far"):
-            Path(f"/proc/sys/net/ipv6/conf/{end}/disable_ipv6").write_text("1")  # it would speak by itself
-            run_ip("link", "set", end, "up")
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self._socket.bind(("near", 0))
-
-    def send(self, *frames: bytes) -> None:
-        for frame in frames:
-            self._socket.send(frame)
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @contextlib.contextmanager

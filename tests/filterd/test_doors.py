@@ -25,3 +25,9 @@ def test_the_doors_need_no_file_of_the_state(tmp_path):
     settings_of(read_config(said, "x", tmp_path))
 
     assert not (tmp_path / "state").exists()
+
+
+def test_a_tap_enforces_no_url(tmp_path):
+    tap = b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {mode: tap, tap_interfaces: [eth1]}\n"
+
+    assert not settings_of(read_config(tap, "x", tmp_path)).has_gate
