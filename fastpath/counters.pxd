@@ -69,6 +69,10 @@ cdef enum Counter:
     CNT_GATE_QUIC_REFUSED   # Initials dropped because the client's profile refuses QUIC
     CNT_GATE_BYPASS_SEEN    # names and connections met that a list of the category bypass has
     CNT_GATE_BYPASS_BLOCKED  # of those: blocked for it
+    CNT_GATE_SHADOWED       # would have been blocked, but was only seen: a tap
+    CNT_TAP_FRAMES
+    CNT_TAP_LOST            # frames for which the ring had no room
+    CNT_TAP_UNREADABLE      # frames cut inside their headers, or with more tags than anybody has
     N_COUNTERS
 
 cdef enum:

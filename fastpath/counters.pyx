@@ -27,6 +27,7 @@ NAMES = (
     "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable",
     "gate_beyond_share", "gate_forgotten", "gate_unknown_quic",
     "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
+    "gate_shadowed", "tap_frames", "tap_lost", "tap_unreadable",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")

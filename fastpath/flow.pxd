@@ -42,6 +42,7 @@ cdef struct Flow:
     uint8_t spent           # decided for good: `state` answers every packet
     uint8_t state
     uint8_t stage           # Stage
+    uint8_t protocol        # Protocol, where the port does not tell it
     uint8_t has_tsval
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t need           # octets of the window that make it worth parsing again

@@ -247,6 +247,7 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.isn = isn & 0xffffff
     f.is_isn_known = is_isn_known
     f.stage = OPENING
+    f.protocol = 0
     f.state = 0
     f.has_tsval = 0
     f.need = 0
@@ -361,6 +362,7 @@ cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
     f.next = f.base
     f.need = 0
     f.stage = OPENING
+    f.protocol = 0
     return OK
 
 

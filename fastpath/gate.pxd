@@ -4,9 +4,11 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from fastpath.flow cimport Flow, FlowTable
 from fastpath.initialkeys cimport InitialCrypto
 from fastpath.name cimport Name
+from fastpath.outbox cimport Outbox
 from fastpath.packet cimport PacketView
 from fastpath.spool cimport Shared
 from fastpath.tables cimport Tables
+from fastpath.trace cimport Trace
 from fastpath.url cimport Url
 
 cdef enum State:            # low bits of the ct mark
@@ -30,6 +32,7 @@ cdef enum PortKind:
     PORT_NEITHER = 0
     PORT_TLS = 1
     PORT_HTTP = 2
+    PORT_BY_CONTENT = 4     # added to one of them: what the client's first octets say comes first
 
 
 cdef enum:
@@ -46,12 +49,6 @@ cdef struct Page:           # a whole HTTP answer; the host's name goes between 
     uint32_t after_n        # 0: nothing goes between
 
 
-cdef struct Outbox:         # packets to inject: {length u32, IP packet} one after the other
-    uint8_t* at
-    size_t used
-    size_t room
-
-
 cdef struct Gate:
     FlowTable flows
     Shared* shared
@@ -63,6 +60,7 @@ cdef struct Gate:
     uint8_t* port_kinds         # 65536 of them
     Page pages[8]
     Outbox out
+    Trace* trace                # of the packet being judged; NULL: nobody looks on
     InitialCrypto crypto
     uint8_t* scratch            # HELLO_OCTETS for the parser, and an opened QUIC packet
     uint8_t* page               # PAGE_OCTETS to put a page together
@@ -74,6 +72,7 @@ cdef struct Turn:               # one packet and where it stands
     PacketView p
     Flow* f
     uint8_t state               # of the flow, as the kernel had it
+    uint32_t quic_version       # of the hello being judged; 0: not QUIC
     uint8_t keep                # the state that means "allowed so far"
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have

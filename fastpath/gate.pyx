@@ -10,19 +10,23 @@ injected stands in the outbox.
 
 *Source*: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
 """
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
     CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.cursor cimport OK
-from fastpath.flow cimport FOLLOWING, PASSED, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
+from fastpath.flow cimport (
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, spend_flow, stream_position,
+    touch_flow)
 from fastpath.gateaddress cimport judge_address
 from fastpath.gatehttp cimport judge_http
+from fastpath.gatenames cimport so_far
 from fastpath.gatequic cimport judge_datagram
 from fastpath.gatetls cimport judge_tls
 from fastpath.injecting cimport reset_server
 from fastpath.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet
+from fastpath.protocol cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -34,6 +38,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     cdef Turn t
     cdef uint8_t state
     t.f = NULL
+    t.quic_version = 0
     t.state = mark & MARK_STATE
     t.keep = ALLOWED_SPOKEN if t.state == ALLOWED_SPOKEN else ALLOWED
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
@@ -65,10 +70,7 @@ cdef uint8_t _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if _is_old(t):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROPPED
-    if g.port_kinds[t.p.dport] == PORT_TLS:
-        t.f.state = judge_tls(g, t)
-    else:
-        t.f.state = judge_http(g, t)
+    t.f.state = _judge_octets(g, t)
     if t.f.state == BLOCKED:
         reset_server(g, t)
     if t.f.state == RELEASED:
@@ -76,6 +78,34 @@ cdef uint8_t _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if t.f.state == BLOCKED or t.f.state == RELEASED or t.f.state == ANSWERED:
         spend_flow(&g.flows, t.f, t.f.state)
     return t.f.state
+
+
+cdef uint8_t _judge_octets(Gate* g, Turn* t) noexcept nogil:
+    cdef uint8_t kind = g.port_kinds[t.p.dport]
+    if kind & PORT_BY_CONTENT:
+        kind = _kind_by_content(g, t, kind)
+    if kind == PORT_TLS:
+        return judge_tls(g, t)
+    if kind == PORT_HTTP:
+        return judge_http(g, t)
+    return RELEASED if t.f.protocol == PROTOCOL_OTHER or t.f.w.have == WINDOW_OCTETS else so_far(t)
+
+
+cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
+    """A PortKind: by the octets where they tell, else by the port; PORT_NEITHER as well where more are needed."""
+    cdef size_t taken
+    cdef Flow* f = t.f
+    if f.protocol == PROTOCOL_UNKNOWN:
+        if put_octets(&g.flows, f, t.at, t.p.payload, t.p.payload_n, &taken) != OK:
+            return PORT_TLS     # where the same is found again, and counted
+        if t.at + <int64_t>taken > f.top:
+            f.top = t.at + <int64_t>taken
+        f.protocol = protocol_of(f.w.at, f.w.have, g.scratch)
+        if f.protocol == PROTOCOL_UNKNOWN and taken == t.p.payload_n:
+            return PORT_NEITHER
+    if f.protocol == PROTOCOL_TLS:
+        return PORT_TLS
+    return PORT_HTTP if f.protocol == PROTOCOL_HTTP else kind & ~PORT_BY_CONTENT
 
 
 # -- what a host would take ------------------------------------------------------------------------------------------

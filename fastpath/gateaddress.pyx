@@ -14,9 +14,9 @@
 from libc.stdint cimport uint8_t
 
 from fastpath.address cimport name_of_address
-from fastpath.counters cimport CNT_GATE_ADDRESS_BLOCKED, CNT_GATE_BLOCKED, count
+from fastpath.counters cimport CNT_GATE_ADDRESS_BLOCKED, count
 from fastpath.gate cimport BLOCKED, Gate, Turn
-from fastpath.gatenames cimport NOT_BLOCKED, count_bypass
+from fastpath.gatenames cimport NOT_BLOCKED, count_block, count_bypass
 from fastpath.injecting cimport reset_server
 from fastpath.names cimport Hits, find_hits
 from fastpath.packet cimport FLAG_SYN, PROTO_UDP
@@ -42,7 +42,7 @@ cdef uint8_t judge_address(Gate* g, Turn* t) noexcept nogil:
             note_shadow(g.shared, d.shadow, C_ADDRESS)
         return NOT_BLOCKED
     count_bypass(g, &d)
-    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    count_block(g)
     count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
     note_block(g.shared, g.tables, &g.name, &d, C_ADDRESS, g.now_ns)
     if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # of a SYN its server has not heard

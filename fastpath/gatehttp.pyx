@@ -10,17 +10,18 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from fastpath.counters cimport (
-    CNT_GATE_BLOCKED, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
+    CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
-from fastpath.gatenames cimport NOT_BLOCKED, count_bypass, let_go, over_budget, so_far, undecidable
+from fastpath.gatenames cimport NOT_BLOCKED, count_block, count_bypass, let_go, over_budget, so_far, undecidable
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.injecting cimport answer
 from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_url_block
 from fastpath.tables cimport judge_request
+from fastpath.trace cimport note_channel, note_name, note_undecidable
 from fastpath.url cimport name_from_literal_host, port_of_host
 from fastpath.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.window cimport SMALL_OCTETS
@@ -69,6 +70,7 @@ cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, 
         status = put_octets(&g.flows, f, at, data, n, taken)
         if status == MALFORMED:
             count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+            note_undecidable(g.trace, CNT_GATE_OVERLAP)
             return BLOCKED
         if status == NOT_THIS:
             return over_budget(g, t)
@@ -92,6 +94,7 @@ cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
         slide_window(&g.flows, f, f.next)
         return True
     count(g.shared.counters, CNT_GATE_TOO_BIG, 1)
+    note_undecidable(g.trace, CNT_GATE_TOO_BIG)
     if g.closed:
         return False
     slide_window(&g.flows, f, at)     # beyond a gap that is longer than the window: begin anew behind it
@@ -227,7 +230,9 @@ cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
+    note_channel(g.trace, C_HTTP, 0, 0)
     for i in range(head.n_hosts):
+        note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
         if verdict == BLOCKED:
             return answer(g, t, &d)
@@ -276,7 +281,7 @@ cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, s
         if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
             shadow[0] = d.shadow
         return NOT_BLOCKED if status == OK else TOO_LONG
-    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    count_block(g)
     if d.rule_url_n:
         note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
     else:

@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t
 
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME,
-    CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
+    CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
@@ -18,6 +18,7 @@ from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
+from fastpath.trace cimport note_channel, note_name, note_undecidable
 from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
 
 
@@ -29,7 +30,9 @@ cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
     cdef uint8_t verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
+    note_channel(g.trace, channel, hello.has_ech, t.quic_version)
     for i in range(hello.n_names):
+        note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
         verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)
         if verdict == BLOCKED:
             return BLOCKED
@@ -69,7 +72,7 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         if shadow[0] == NO_LIST:
             shadow[0] = d.shadow
         return NOT_BLOCKED
-    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    count_block(g)
     note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
     return BLOCKED
 
@@ -91,13 +94,19 @@ cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
     """Count it; the State that the policy gives it."""
     cdef Decision d
     count(g.shared.counters, counter, 1)
+    note_undecidable(g.trace, counter)
     if g.tables != NULL:
         judge_nameless(g.tables, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
         if d.action != PASSTHRU:
-            count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+            count_block(g)
             note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
             return BLOCKED
     return BLOCKED if g.closed else t.keep
+
+
+cdef void count_block(Gate* g) noexcept nogil:
+    """Count a block, or what a tap would have blocked."""
+    count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
 
 
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:

@@ -22,12 +22,13 @@ from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor
 from fastpath.flow cimport (
     FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets,
     spend_flow, touch_flow)
-from fastpath.gate cimport BLOCKED, DROPPED, PORT_TLS, UNDECIDED, Gate, Turn
+from fastpath.gate cimport BLOCKED, DROPPED, PORT_BY_CONTENT, PORT_TLS, UNDECIDED, Gate, Turn
 from fastpath.gatenames cimport judge_hello, over_budget, undecidable
 from fastpath.initialkeys cimport QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, open_initial
 from fastpath.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
 from fastpath.tables cimport closes_category
 from fastpath.tls cimport ClientHello, parse_hello_messages
+from fastpath.trace cimport note_channel, note_undecidable
 from fastpath.verdict cimport C_QUIC, CATEGORY_QUIC
 
 cdef enum:
@@ -50,10 +51,11 @@ cdef uint8_t judge_datagram(Gate* g, Turn* t) noexcept nogil:
     while state == UNDECIDED and next_quic_packet(&c, &q) == OK:
         if q.kind == QUIC_INITIAL:
             state = DROPPED if _is_refused(g, t) else _judge_initial(g, t, &q, contexts)
-        elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] == PORT_TLS:
+        elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT == PORT_TLS:
             if _is_refused(g, t):
                 return DROPPED
             # dropped and not blocked: its client goes on with a version that is known, or with TCP
+            note_channel(g.trace, C_QUIC, 0, q.version)
             if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCKED:
                 state = DROPPED
     if state == BLOCKED and t.f != NULL:
@@ -87,6 +89,8 @@ cdef uint8_t _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
     """UNDECIDED, BLOCKED or DROPPED."""
     cdef size_t n = 0
     cdef Status status
+    t.quic_version = q.version
+    note_channel(g.trace, C_QUIC, 0, q.version)
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROPPED
@@ -98,10 +102,12 @@ cdef uint8_t _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
             return over_budget(g, t)
         if status == MALFORMED:
             count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+            note_undecidable(g.trace, CNT_GATE_OVERLAP)
             return BLOCKED
         return BLOCKED if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCKED else _read_hellos(g, t)
     if status == NOT_THIS:
         count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
+        note_undecidable(g.trace, CNT_GATE_UNREADABLE)
         return DROPPED if g.closed or _is_any_known(contexts) else UNDECIDED
     return over_budget(g, t)
 

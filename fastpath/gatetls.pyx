@@ -16,6 +16,7 @@ from fastpath.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
 from fastpath.gatenames cimport judge_hello, over_budget, so_far, undecidable
 from fastpath.tls cimport ClientHello, parse_client_hello
+from fastpath.trace cimport note_undecidable
 from fastpath.verdict cimport C_SNI
 from fastpath.window cimport SMALL_OCTETS
 
@@ -34,6 +35,7 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
     status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
     if status == MALFORMED:
         count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+        note_undecidable(g.trace, CNT_GATE_OVERLAP)
         return BLOCKED
     if status == NOT_THIS:
         return over_budget(g, t)

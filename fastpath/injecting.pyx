@@ -8,12 +8,12 @@ from libc.string cimport memcpy
 from fastpath.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
 from fastpath.gate cimport ANSWERED, BLOCKED, N_PAGES, Gate, Page, Turn
 from fastpath.name cimport Name
-from fastpath.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, write_tcp
+from fastpath.outbox cimport put_tcp
+from fastpath.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST
 from fastpath.verdict cimport Decision
 
 cdef enum:
     SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
-    HEADERS_OCTETS = 128        # room for IP and TCP headers with timestamps
 
 
 cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
@@ -30,7 +30,7 @@ cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     while at < n:
         size = n - at if n - at < SEGMENT_OCTETS else SEGMENT_OCTETS
         flags = FLAG_ACK | FLAG_PSH | (FLAG_FIN if at + size == n else 0)
-        _inject(g, t, 1, seq + <uint32_t>at, ack, flags, g.page + at, size)
+        put_tcp(&g.out, &t.p, True, seq + <uint32_t>at, ack, flags, g.page + at, size)
         at += size
     count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
     reset_server(g, t)
@@ -62,16 +62,7 @@ cdef size_t _write_host(const Name* name, uint8_t* out) noexcept nogil:
 
 cdef void reset_server(Gate* g, Turn* t) noexcept nogil:
     """RFC 9293 §3.10.7.4: a reset counts only with exactly the sequence number that the server waits for."""
-    _inject(g, t, 0, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0)
-    count(g.shared.counters, CNT_GATE_RST_SENT, 1)
-
-
-cdef void _inject(Gate* g, Turn* t, bint to_client, uint32_t seq, uint32_t ack, uint8_t flags, const uint8_t* payload,
-                  size_t n) noexcept nogil:
-    cdef uint8_t* at = g.out.at + g.out.used
-    cdef uint32_t length
-    if g.out.room - g.out.used < HEADERS_OCTETS + n + 4:
-        return
-    length = <uint32_t>write_tcp(at + 4, g.out.room - g.out.used - 4, &t.p, to_client, seq, ack, flags, payload, n)
-    memcpy(at, &length, 4)
-    g.out.used += 4 + length
+    if g.shared.is_shadow:
+        return      # what was only seen has arrived at the server: it waits for other octets
+    if put_tcp(&g.out, &t.p, False, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0):
+        count(g.shared.counters, CNT_GATE_RST_SENT, 1)

@@ -14,48 +14,30 @@ cimport cython
 from libc.errno cimport ENOBUFS, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
 
 from fastpath.counters cimport CNT_GATE_QUEUE_OVERRUN, CNT_GATE_VERDICT_FAILED, count
 from fastpath.cursor cimport MALFORMED, OK, Status
-from fastpath.flow cimport close_flows, open_flows
 from fastpath.gate cimport (
     N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
-from fastpath.initialkeys cimport close_crypto, open_crypto
+from fastpath.gatememory cimport close_gate, open_gate, set_ports
 from fastpath.name cimport NAME_OCTETS
 from fastpath.nfqueue cimport VERDICT_OCTETS, Queued, parse_queued, write_verdict
+from fastpath.outbox cimport packets_of, send_all
 from fastpath.spool cimport Reporter
 from fastpath.tables cimport Handoff, Handover, take_tables
-from fastpath.tls cimport HELLO_OCTETS
 from fastpath.udp cimport (
-    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, in6_addr, in_addr, iovec, mmsghdr, poll, pollfd, read,
-    recvmmsg, socklen_t, timespec)
+    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, iovec, mmsghdr, poll, pollfd, read, recvmmsg, timespec)
 
 from fastpath.nfqueue import open_queue
+from fastpath.outbox import open_raw
 
 cdef extern from "<sys/socket.h>" nogil:
-    cdef struct sockaddr:
-        pass
-    const int AF_INET
-    const int AF_INET6
     ssize_t send(int fd, const void* message, size_t n, int flags)
-    ssize_t sendto(int fd, const void* message, size_t n, int flags, const sockaddr* to, socklen_t to_n)
-
-cdef extern from "<netinet/in.h>" nogil:
-    cdef struct Target4 "sockaddr_in":
-        uint16_t sin_family
-        in_addr sin_addr
-    cdef struct Target6 "sockaddr_in6":
-        uint16_t sin6_family
-        in6_addr sin6_addr
 
 cdef enum:
     BATCH = 64                  # 256 was no faster
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
     POLL_MS = 100               # how late a new table can be when nobody wakes the loop
-    N_PORTS = 65536
-    LARGE_ONES = 128            # of so many windows one may be of 96 KiB besides
-    OWN_MARK = 0x40             # "judged, undecided": the kernel's rules let it go and store nothing
 
 cdef struct Loop:
     Gate gate
@@ -151,29 +133,7 @@ cdef void _send_verdicts(Loop* l) noexcept nogil:
 
 
 cdef void _send_injected(Loop* l) noexcept nogil:
-    cdef uint8_t* at = l.gate.out.at
-    cdef uint8_t* end = at + l.gate.out.used
-    cdef uint32_t n
-    while at < end:
-        memcpy(&n, at, 4)
-        if n > 0 and _send_packet(l, at + 4, n) < 0:
-            count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
-        at += 4 + n
-    l.gate.out.used = 0
-
-
-cdef ssize_t _send_packet(Loop* l, const uint8_t* packet, size_t n) noexcept nogil:
-    cdef Target4 to4
-    cdef Target6 to6
-    if packet[0] >> 4 == 4:
-        memset(&to4, 0, sizeof(to4))
-        to4.sin_family = AF_INET
-        memcpy(&to4.sin_addr, packet + 16, 4)
-        return sendto(l.raw4_fd, packet, n, MSG_DONTWAIT, <sockaddr*>&to4, sizeof(to4))
-    memset(&to6, 0, sizeof(to6))
-    to6.sin6_family = AF_INET6
-    memcpy(&to6.sin6_addr, packet + 24, 16)
-    return sendto(l.raw6_fd, packet, n, MSG_DONTWAIT, <sockaddr*>&to6, sizeof(to6))
+    count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, send_all(&l.gate.out, l.raw4_fd, l.raw6_fd))
 
 
 cdef int64_t _now_ns() noexcept nogil:
@@ -208,11 +168,10 @@ cdef class GateLoop:
         self._loop.gate.closed = when_undecidable_closed
         self._loop.gate.is_h2c_let = is_h2c_let
         self._loop.gate.initials_a_second = initials_a_second
-        self._take_memory(n_flows, n_windows, share)
-        for port in tls_ports:
-            self._loop.gate.port_kinds[<uint16_t>port] = PORT_TLS
-        for port in http_ports:
-            self._loop.gate.port_kinds[<uint16_t>port] = PORT_HTTP
+        open_gate(&self._loop.gate, n_flows, n_windows, share)
+        self._take_buffers()
+        set_ports(&self._loop.gate, tls_ports, PORT_TLS)
+        set_ports(&self._loop.gate, http_ports, PORT_HTTP)
         for reason in self._pages:
             self._set_page(reason)
 
@@ -220,29 +179,17 @@ cdef class GateLoop:
         cdef Loop* l = self._loop
         if l == NULL:
             return
-        close_flows(&l.gate.flows)
-        close_crypto(&l.gate.crypto)
-        for memory in (<size_t>l.gate.out.at, <size_t>l.gate.port_kinds, <size_t>l.gate.scratch, <size_t>l.gate.page,
-                       <size_t>l.buffers):
-            free(<void*><size_t>memory)
+        close_gate(&l.gate)
+        free(l.buffers)
         os.close(l.wake_fd)
         free(l)
 
-    cdef object _take_memory(self, uint32_t n_flows, uint32_t n_windows, uint32_t share):
+    cdef object _take_buffers(self):
         cdef Loop* l = self._loop
         cdef int i
-        l.gate.out.room = 4 * OUTBOX_ROOM
-        l.gate.out.at = <uint8_t*>calloc(1, l.gate.out.room)
-        l.gate.port_kinds = <uint8_t*>calloc(1, N_PORTS)
-        l.gate.scratch = <uint8_t*>calloc(1, HELLO_OCTETS)
-        l.gate.page = <uint8_t*>calloc(1, PAGE_OCTETS)
         l.buffers = <uint8_t*>calloc(BATCH, BUFFER_OCTETS)
-        if (l.gate.out.at == NULL or l.gate.port_kinds == NULL or l.gate.scratch == NULL or l.gate.page == NULL
-                or l.buffers == NULL or n_flows < 1 or open_crypto(&l.gate.crypto) != OK
-                or open_flows(&l.gate.flows, n_flows, n_windows, max(2, n_windows // LARGE_ONES), share,
-                              int.from_bytes(os.urandom(8), "little")) != 0):
-            raise MemoryError(f"gate: no memory for {n_flows} flows and {n_windows} windows of 4 KiB; not started; "
-                              f"set fewer")
+        if l.buffers == NULL:
+            raise MemoryError
         for i in range(BATCH):
             l.parts[i].iov_base = l.buffers + <size_t>i * BUFFER_OCTETS
             l.parts[i].iov_len = BUFFER_OCTETS
@@ -263,8 +210,8 @@ cdef class GateLoop:
 
     def run(self):
         cdef Loop* l = self._loop
-        with (open_queue(l.queue_number, self._overloaded_closed) as queue, _open_raw(socket.AF_INET) as raw4,
-              _open_raw(socket.AF_INET6) as raw6):
+        with (open_queue(l.queue_number, self._overloaded_closed) as queue, open_raw(socket.AF_INET) as raw4,
+              open_raw(socket.AF_INET6) as raw6):
             l.queue_fd = queue.fileno()
             l.raw4_fd = raw4.fileno()
             l.raw6_fd = raw6.fileno()
@@ -291,20 +238,4 @@ cdef class GateLoop:
         return judge_packet(&l.gate, packet, len(packet), mark)
 
     def injected(self):
-        cdef Loop* l = self._loop
-        cdef size_t at = 0
-        cdef uint32_t n
-        packets = []
-        while at < l.gate.out.used:
-            memcpy(&n, l.gate.out.at + at, 4)
-            packets.append(l.gate.out.at[at + 4:at + 4 + n])
-            at += 4 + n
-        l.gate.out.used = 0
-        return packets
-
-
-def _open_raw(family):
-    """A socket that sends whole IP packets as they are."""
-    raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_MARK)
-    return raw
+        return packets_of(&self._loop.gate.out)

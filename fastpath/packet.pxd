@@ -29,10 +29,12 @@ cdef struct PacketView:
     uint32_t has_tsval          # TCP timestamps present (RFC 7323)
     uint32_t tsval
     uint32_t tsecr
-    const uint8_t* payload      # into the packet
+    const uint8_t* transport    # into the packet: the TCP or UDP header
+    const uint8_t* payload
     uint32_t payload_n          # by IP length, never by frame length
 
 
 cdef Status parse_packet(const uint8_t* data, size_t n, PacketView* out) noexcept nogil
+cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept nogil
 cdef size_t write_tcp(uint8_t* out, size_t room, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack,
                       uint8_t flags, const uint8_t* payload, size_t payload_n) noexcept nogil

@@ -1,7 +1,7 @@
 """IPv4, IPv6, TCP and UDP headers in, and whole TCP packets out.
 
 Invariants: nothing past data[n-1] is read; `payload` ends where the IP (or UDP) length says and never where the frame
-does; a fragment is never taken for a whole packet.  Checksums are not verified here: a queue hands out packets whose
+does; a fragment is never taken for a whole packet.  Reading verifies no checksum: a queue hands out packets whose
 checksum the card has yet to fill in.
 Absent on purpose: defragmentation (conntrack does it before the queue) and tunnels.
 Source: RFC 791 §3.1, RFC 8200 §4, RFC 9293 §3.1, RFC 7323 §3, RFC 2385, RFC 768, RFC 1071 (checksum).
@@ -131,6 +131,7 @@ cdef Status _tcp(Cursor* c, PacketView* out) noexcept nogil:
     cdef size_t header
     if c.end - c.at < TCP_HEADER:
         return MALFORMED
+    out.transport = c.at
     take_u16(c, &out.sport)
     take_u16(c, &out.dport)
     take_u32(c, &out.seq)
@@ -173,6 +174,7 @@ cdef Status _udp(Cursor* c, PacketView* out) noexcept nogil:
     cdef size_t there = <size_t>(c.end - c.at)
     if there < UDP_HEADER:
         return MALFORMED
+    out.transport = c.at
     take_u16(c, &out.sport)
     take_u16(c, &out.dport)
     take_u16(c, &length)
@@ -184,6 +186,17 @@ cdef Status _udp(Cursor* c, PacketView* out) noexcept nogil:
     out.payload = c.at
     out.payload_n = length - UDP_HEADER
     return OK
+
+
+cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept nogil:
+    """Whether the IPv4 header's and TCP's checksum fit, as a host asks before it takes a packet (E14).
+
+    p   what parse_packet() made of `data`: TCP.   A routing header's last address is taken for the one that counts."""
+    cdef size_t segment = <size_t>(p.payload - p.transport) + p.payload_n
+    cdef uint64_t total = PROTO_TCP + segment + _sum(p.transport, segment)
+    if p.version == 6:
+        return _checksum(total + _sum(p.src, 16) + _sum(p.dst, 16)) == 0
+    return _checksum(_sum(data, (data[0] & 0x0f) * 4)) == 0 and _checksum(total + _sum(data + 12, 8)) == 0
 
 
 cdef size_t write_tcp(uint8_t* out, size_t room, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack,
@@ -335,6 +348,14 @@ def packet(data: bytes) -> Packet | None:
         (view.tsval, view.tsecr) if view.has_tsval else None,
         PyBytes_FromStringAndSize(<const char*>view.payload, view.payload_n),
     )
+
+
+def checksums_fit(data: bytes) -> bool:
+    """Whether the checksums of a whole TCP packet fit; ValueError where it is none."""
+    cdef PacketView view
+    if parse_packet(data, len(data), &view) != OK or view.proto != PROTO_TCP:
+        raise ValueError("no whole TCP packet")
+    return has_good_checksums(data, &view)
 
 
 def tcp_onward(like: bytes, seq: int, ack: int, flags: int, payload: bytes = b"", room: int = 65535) -> bytes:

@@ -41,6 +41,7 @@ cdef struct Shared:             # what a loop reports through
     uint64_t* counters
     Segment segment
     Segment spare               # made by the control thread; at == NULL: none yet
+    uint8_t is_shadow           # blocks are only seen: events say so, and confidential lists count none
 
 
 cdef inline void note_shadow(Shared* s, uint8_t list, uint8_t channel) noexcept nogil:

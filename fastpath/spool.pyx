@@ -23,7 +23,7 @@ from fastpath.layout cimport LIST_ID_OCTETS, ListRow
 from fastpath.name cimport Name
 from fastpath.tables cimport Tables, lists_of
 from fastpath.url cimport write_url_text
-from fastpath.verdict cimport NO_LIST
+from fastpath.verdict cimport NO_LIST, SHADOW
 
 from fastpath.address import rule_text
 
@@ -52,7 +52,7 @@ class BlockEvent(NamedTuple):
 
 
 cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d,
-                     uint8_t channel, int64_t now_ns) noexcept nogil:
+                     uint8_t channel, int64_t now_ns, bint is_shadow) noexcept nogil:
     """The slots that the record takes, at most MOST_SLOTS."""
     cdef Event event
     cdef const ListRow* lists = lists_of(t)
@@ -64,7 +64,7 @@ cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* 
     event.subscriber = d.subscriber
     event.order = d.order
     event.channel = channel
-    event.action = d.action
+    event.action = SHADOW if is_shadow else d.action
     event.reason = d.reason
     event.tier = d.tier
     event.mode = d.mode
@@ -100,7 +100,8 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
                 int64_t now_ns) noexcept nogil:
     cdef uint8_t* spare
     if d.confidential:
-        count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
+        if not s.is_shadow:
+            count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
         return
     if s.segment.at == NULL or s.segment.n > SEGMENT_SLOTS - MOST_SLOTS:
         spare = <uint8_t*>load_pointer(&s.spare.at)
@@ -110,7 +111,8 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
         s.segment.n = 0
         store_pointer(&s.segment.at, spare)
         store_pointer(&s.spare.at, NULL)
-    s.segment.n += _write(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, t, name, url, d, channel, now_ns)
+    s.segment.n += _write(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, t, name, url, d, channel, now_ns,
+                          s.is_shadow)
     store_u64(s.segment.at + 8, s.segment.n)
     count(s.counters, CNT_EVENTS, 1)
 

@@ -11,7 +11,7 @@ cdef enum:  # Action
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
-    SHADOW = 8          # of a list that is tried: its hits are counted, it decides nothing
+    SHADOW = 8          # of a list that is tried: it decides nothing; of records: what a tap would have blocked
     NO_ACTION = 255     # a list's entry that leaves the action to its list
 
 

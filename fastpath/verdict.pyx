@@ -3,7 +3,7 @@ from enum import IntEnum
 
 
 class Action(IntEnum):
-    """What to do (RPZ draft §3, and ours).   SHADOW: of a list that is tried; no decision is ever this."""
+    """What to do (RPZ draft §3, and ours).   SHADOW: of a list that is tried, and of what a tap saw; never decided."""
 
     PASSTHRU = 0
     NXDOMAIN = 1

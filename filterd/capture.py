@@ -11,20 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-BLOCK_OCTETS = 1 << 24  # 16 MiB: the largest packet a capture may hold is 256 KiB, a name table may be more
+from fastpath.framing import ip_packet
 
-LINK_NULL, LINK_ETHERNET, LINK_RAW, LINK_LOOP, LINK_SLL, LINK_IPV4, LINK_IPV6, LINK_SLL2 = (
-    0,
-    1,
-    101,
-    108,
-    113,
-    228,
-    229,
-    276,
-)
-ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
-ETHERTYPES_VLAN = (0x8100, 0x88A8, 0x9100)  # 802.1Q, 802.1ad, and the older QinQ
+BLOCK_OCTETS = 1 << 24  # 16 MiB: the largest packet a capture may hold is 256 KiB, a name table may be more
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +44,6 @@ def iter_frames(path: Path) -> Iterator[Frame | Broken]:
             raise ValueError(f"{path}: neither pcap nor pcapng; not read; name a capture file")
 
 
-def ip_packet(link: int, data: bytes) -> bytes | None:
-    """The IP packet inside a frame of a link type, or None for anything else (ARP, LLDP …)."""
-    if link in (LINK_RAW, LINK_IPV4, LINK_IPV6):
-        return data
-    if link in (LINK_NULL, LINK_LOOP):
-        return data[4:]
-    if link == LINK_SLL:
-        return _after_ethertype(data, 14)
-    if link == LINK_SLL2:
-        return _after_ethertype(data, 0, 20)
-    return _after_ethertype(data, 12) if link == LINK_ETHERNET else None
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 
 _PCAP_MAGICS = {
@@ -76,18 +52,6 @@ _PCAP_MAGICS = {
     b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
     b"\x4d\x3c\xb2\xa1": ("<", 1_000_000_000),
 }
-
-
-def _after_ethertype(data: bytes, at: int, body: int | None = None) -> bytes | None:
-    """What follows the ethertype at `at` (or stands at `body`), through VLAN tags and PPPoE."""
-    kind = int.from_bytes(data[at : at + 2], "big")
-    after = at + 2 if body is None else body
-    while kind in ETHERTYPES_VLAN:
-        kind, after = int.from_bytes(data[after + 2 : after + 4], "big"), after + 4
-    if kind == ETHERTYPE_PPPOE:  # RFC 2516 §4: six octets, then PPP's protocol number
-        protocol = data[after + 6 : after + 8]
-        kind, after = {b"\x00\x21": ETHERTYPE_IPV4, b"\x00\x57": ETHERTYPE_IPV6}.get(protocol, 0), after + 8
-    return data[after:] if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6) else None
 
 
 def _iter_pcap(file: BinaryIO) -> Iterator[Frame | Broken]:
@@ -166,7 +130,11 @@ def _ticks_a_second(options: bytes, order: str) -> int:
     return 1_000_000
 
 
-def _framed(time_s: float, link: int, data: bytes) -> Iterator[Frame]:
-    packet = ip_packet(link, data)
+def _framed(time_s: float, link: int, data: bytes) -> Iterator[Frame | Broken]:
+    try:
+        packet = ip_packet(link, data)
+    except ValueError as reason:
+        yield Broken(str(reason))
+        return
     if packet:
         yield Frame(time_s, packet)

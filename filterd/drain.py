@@ -2,7 +2,8 @@
 
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
 nothing and counts nothing twice; a segment is removed only when it is drained and its worker has left it; a block of
-reason csam becomes a count of hour, node, list and channel, whatever its list is; the help corridor leaves nothing.
+reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
+leaves nothing, as the help corridor does.
 Source: semantics §8, §9.
 """
 
@@ -110,7 +111,8 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         if not events:
             return 0
         append_blocks(conn, [_record(event) for event in events if event.reason not in UNRECORDED], ledger.node_key)
-        add_csam_counts(conn, [_csam(event, ledger.node) for event in events if event.reason == Reason.CSAM])
+        stopped = [event for event in events if event.reason == Reason.CSAM and event.action != Action.SHADOW]
+        add_csam_counts(conn, [_csam(event, ledger.node) for event in stopped])
         write_position(conn, folder.name, Position(str(number), position))
     _log_decisions(events)
     return len(events)

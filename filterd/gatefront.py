@@ -1,15 +1,17 @@
-"""The packet gate of one queue: its loop's thread, and the care for it; the same shape as dns.front.DnsFront.
+"""The packet gate of one queue, or of a tap: its loop's thread, and the care for it; the same shape as
+dns.front.DnsFront.
 
-Invariant: run() raises what ends the loop (no right to the queue, another process has it), so that the role ends and is
-started again.
+Invariant: run() raises what ends the loop (no right to the queue, another process has it, an interface that is gone),
+so that the role ends and is started again.
 """
 
 import asyncio
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypedDict
 
 from fastpath.loop_gate import GateLoop
+from fastpath.loop_tap import TapLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from filterd.config.schema import Gate
@@ -18,30 +20,26 @@ TEND_EVERY_S: Final = 0.1
 SWAP_PATIENCE_S: Final = 5.0
 SWAP_POLL_S: Final = 0.001
 
+class Limits(TypedDict):
+    """See GateLoop."""
+
+    n_flows: int
+    n_windows: int
+    share: int
+    initials_a_second: int
+    is_h2c_let: int
+
+
 Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
 
 
 class GateFront:
-    """One queue.   pages: see GateLoop."""
+    """One queue, or one worker of a tap, which needs neither queue nor pages.   pages: see GateLoop."""
 
     def __init__(self, queue: int, config: Gate, pages: Pages, reporter: Reporter) -> None:
         self._reporter = reporter
         self._handoff = Handoff()
-        self._loop = GateLoop(
-            queue,
-            self._handoff,
-            reporter,
-            config.tls_ports,
-            config.http_ports,
-            int(config.when_undecidable == "closed"),
-            pages,
-            n_flows=config.flows,
-            when_overloaded_closed=int(config.when_dead == "closed"),
-            n_windows=config.windows,
-            share=config.windows_per_subscriber,
-            initials_a_second=config.quic_initials_per_second,
-            is_h2c_let=int(config.h2c == "pass"),
-        )
+        self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
@@ -86,6 +84,22 @@ class GateFront:
             self._reporter.tend()
             self._handoff.taken()  # lets go of tables that the loop has left
             await asyncio.sleep(TEND_EVERY_S)
+
+
+def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter: Reporter) -> GateLoop | TapLoop:
+    ports = config.tls_ports, config.http_ports
+    is_closed = int(config.when_undecidable == "closed")
+    limits: Limits = {
+        "n_flows": config.flows,
+        "n_windows": config.windows,
+        "share": config.windows_per_subscriber,
+        "initials_a_second": config.quic_initials_per_second,
+        "is_h2c_let": int(config.h2c == "pass"),
+    }
+    if config.mode == "tap":
+        return TapLoop(config.tap_interfaces, handoff, reporter, *ports, is_closed, is_reset=config.tap_reset, **limits)
+    is_shut = int(config.when_dead == "closed")
+    return GateLoop(queue, handoff, reporter, *ports, is_closed, pages, when_overloaded_closed=is_shut, **limits)
 
 
 def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:

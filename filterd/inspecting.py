@@ -1,48 +1,51 @@
-"""IP packets of a capture → every name that a client asked for, over DNS, TLS, HTTP, with the decision on it.
+"""IP packets of a capture → every name that a client asked for, over DNS, TLS, QUIC, HTTP, with the decision on it.
 
-The parsers, the stream window and decide() are the workers' own; what differs is only that nothing is forwarded, so a
-stream is looked at whatever its port, and that nobody is asked to wait.
-Invariants: nothing a packet holds raises; at most FLOWS streams are remembered, of those the longest unused goes first.
-Absent in this version: QUIC.  An Initial is told as undecidable, once a flow.
+TLS, QUIC and HTTP are read by the gate itself, which tells what it judged (fastpath.watching.Replay); decide() is the
+workers'.  What differs from a gate in force: every port is looked at, and a listed name does not end the search.
+Invariants: nothing a packet holds raises; what a flow's begin says is told once.
 """
 
 import ipaddress
-import re
-from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from fastpath.flow import Stream
-from fastpath.http1 import request_head
 from fastpath.name import from_host, to_text
 from fastpath.packet import Packet, packet
 from fastpath.question import query
 from fastpath.tables import TableSet
-from fastpath.tls import client_hello
+from fastpath.trace import Sighting
 from fastpath.url import host_text, join
+from fastpath.verdict import Channel
+from fastpath.watching import Replay
 from filterd.capture import Broken, Frame
-from filterd.explain import explain, explain_url
+from filterd.explain import explain, explain_url, word
 
-FLOWS = 4096  # 32 KiB each while it is undecided: 128 MiB
 PROTO_TCP = 6
-FLAG_SYN, FLAG_ACK = 0x02, 0x10
 QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2", 0xFF00001D: "draft-29"}  # RFC 9000, RFC 9369, draft-ietf-quic-transport-29
 DNS_PORT, TLS_PORT, HTTP_PORT = 53, 443, 80
 
-_METHOD = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20} "
-)  # RFC 9110 §5.6.2 token; the longest registered method has 16
+NOT_WEB = "neither a TLS hello nor an HTTP request"
+# What the gate counts as undecidable, in words.
+WHY = {
+    ("sni", "gate_not_tls"): NOT_WEB,
+    ("sni", "gate_no_name"): "a hello without a name",
+    ("sni", "gate_malformed"): "a hello whose lengths do not fit each other",
+    ("sni", "gate_too_big"): "a hello, or what stands in its place, longer than the gate looks at",
+    ("http", "gate_no_name"): "a request without a host",
+    ("http", "gate_malformed"): NOT_WEB,
+    ("http", "gate_too_big"): "a request or a gap longer than the gate looks at",
+    ("quic", "gate_not_tls"): "no hello stands where QUIC has one",
+    ("quic", "gate_no_name"): "a hello without a name",
+    ("quic", "gate_malformed"): "a hello whose lengths do not fit each other",
+    ("quic", "gate_too_big"): "a hello longer than the gate looks at",
+    ("quic", "gate_unreadable"): "an Initial that no key opens: no server takes it, or its connection began before",
+    ("quic", "gate_unknown_quic"): "a version of QUIC that is not known",
+    ("quic", "gate_overlap"): "other octets than before in the same place: an evasion, or a broken client",
+    ("sni", "gate_overlap"): "other octets than before in the same place: an evasion, or a broken client",
+    ("http", "gate_overlap"): "other octets than before in the same place: an evasion, or a broken client",
+}
 
 Found = dict[str, Any]
-
-
-class FlowKey(NamedTuple):
-    """One direction of a conversation."""
-
-    src: bytes
-    sport: int
-    dst: bytes
-    dport: int
 
 
 class Inspector:
@@ -50,7 +53,7 @@ class Inspector:
 
     def __init__(self, tables: TableSet) -> None:
         self._tables = tables
-        self._flows: OrderedDict[FlowKey, Stream | None] = OrderedDict()  # None: looked at, done with
+        self._replay = Replay([TLS_PORT], [HTTP_PORT])
 
     def see(self, frame: Frame | Broken) -> Iterator[Found]:
         """What this packet completes."""
@@ -66,100 +69,42 @@ class Inspector:
             return
         if seen is None:
             yield {"ts": frame.time_s, "channel": None, "undecidable": "the packet is cut"}
-        elif seen.proto == PROTO_TCP:
-            yield from self._see_segment(frame.time_s, seen)
+        elif DNS_PORT in (seen.sport, seen.dport):
+            yield from self._see_dns(frame.time_s, seen)
         else:
-            yield from self._see_datagram(frame.time_s, seen)
+            yield from self._replayed(frame, seen)
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _see_datagram(self, time_s: float, seen: Packet) -> Iterator[Found]:
-        if seen.dport == DNS_PORT:
-            yield self._dns(time_s, seen, seen.payload)
+    def _see_dns(self, time_s: float, seen: Packet) -> Iterator[Found]:
+        if seen.dport != DNS_PORT:
             return
-        # RFC 9000 §17.2: a long header begins with two set bits, and a version follows
-        is_long = len(seen.payload) > 5 and seen.payload[0] & 0xC0 == 0xC0
-        if seen.dport == TLS_PORT and is_long and _key(seen) not in self._flows:
-            self._remember(_key(seen), None)
-            number = int.from_bytes(seen.payload[1:5], "big")
-            version = QUIC_VERSIONS.get(number, f"0x{number:08x}")
-            yield _about(time_s, seen, "quic", quic_version=version, undecidable="QUIC is not read in this version")
-
-    def _see_segment(self, time_s: float, seen: Packet) -> Iterator[Found]:
-        key = _key(seen)
-        if seen.flags & FLAG_SYN:
-            self._remember(key, Stream((seen.seq + 1) & 0xFFFFFF))
-            return
-        if not seen.payload:
-            return
-        if key not in self._flows:
-            self._remember(key, Stream(seen.seq & 0xFFFFFF))  # we came late: what we see first counts as the begin
-        self._flows.move_to_end(key)
-        stream = self._flows[key]
-        if stream is None:
-            return
-        try:
-            at = stream.position(seen.seq)
-            stream.put(at, seen.payload)
-        except ValueError as reason:
-            self._flows[key] = None
-            yield _about(time_s, seen, _channel_of_port(seen.dport), undecidable=str(reason))
-            return
-        yield from self._look(time_s, seen, key, stream)
-
-    def _look(self, time_s: float, seen: Packet, key: FlowKey, stream: Stream) -> Iterator[Found]:
-        """Read what the stream holds so far; forget it where nothing more can come of it."""
-        data = stream.contiguous
-        if not data:
-            return
-        if seen.dport == DNS_PORT:
-            yield from self._dns_stream(time_s, seen, data)
-            is_open = False
-        elif data[0] == 0x16:  # RFC 8446 §5.1: handshake
-            is_open, found = self._tls(time_s, seen, data)
-            yield from found
-        elif _METHOD.match(data) or (len(data) < 21 and seen.dport == HTTP_PORT):
-            is_open, found = self._http(time_s, seen, data)
-            yield from found
+        if seen.proto == PROTO_TCP:
+            yield from self._dns_stream(time_s, seen, seen.payload)
         else:
-            is_open = False
-            if seen.dport in (TLS_PORT, HTTP_PORT):
-                yield _about(
-                    time_s, seen, _channel_of_port(seen.dport), undecidable="neither a TLS hello nor an HTTP request"
-                )
-        if not is_open:
-            self._flows[key] = None
+            yield self._dns(time_s, seen, seen.payload)
 
-    def _tls(self, time_s: float, seen: Packet, data: bytes) -> tuple[bool, list[Found]]:
-        """(whether more octets may tell more, what was found)."""
-        if len(data) > 5 and data[5] != 1:  # a server's hello, or a handshake that we came too late for
-            return False, []
-        try:
-            hello = client_hello(data)
-        except ValueError as reason:
-            return False, [_about(time_s, seen, "sni", undecidable=str(reason))]
-        if hello is None:
-            return True, []
-        if not hello.names:
-            return False, [_about(time_s, seen, "sni", ech=hello.has_ech, undecidable="a hello without a name")]
-        return False, [self._host(time_s, seen, "sni", name, ech=hello.has_ech) for name in hello.names]
+    def _replayed(self, frame: Frame, seen: Packet) -> Iterator[Found]:
+        is_told = False  # of what is no name the gate counts once more what its own line says
+        for sighting in self._replay.feed(frame.packet, int(frame.time_s * 1_000_000_000)):
+            if sighting.undecidable is None:
+                is_told |= not _is_name(sighting.host)
+                yield self._named(frame.time_s, seen, sighting)
+            elif not is_told:
+                yield self._unnamed(frame.time_s, seen, sighting)
+        if self._replay.n_lost:
+            why = f"{self._replay.n_lost} names more than are told of one packet"
+            yield _about(frame.time_s, seen, _channel_of_port(seen.dport), undecidable=why)
 
-    def _http(self, time_s: float, seen: Packet, data: bytes) -> tuple[bool, list[Found]]:
-        """Every whole request head at the begin of `data`; a request behind a body is not looked for."""
-        found: list[Found] = []
-        at = 0
-        while at < len(data):
-            try:
-                head = request_head(data[at:])
-            except ValueError as reason:
-                return False, found or [_about(time_s, seen, "http", undecidable=str(reason))]
-            if head is None:
-                return not found, found
-            if not head.hosts:
-                found.append(_about(time_s, seen, "http", undecidable="a request without a host"))
-            found += [self._request(time_s, seen, host, head.target) for host in head.hosts]
-            at += head.after
-        return False, found
+    def _named(self, time_s: float, seen: Packet, sighting: Sighting) -> Found:
+        if sighting.channel == Channel.HTTP:
+            return self._request(time_s, seen, sighting.host, sighting.target)
+        return self._host(time_s, seen, word(Channel(sighting.channel)), sighting.host, **_of_hello(sighting))
+
+    def _unnamed(self, time_s: float, seen: Packet, sighting: Sighting) -> Found:
+        channel = word(Channel(sighting.channel)) if sighting.channel else _channel_of_port(seen.dport)
+        why = WHY.get((channel, sighting.undecidable or ""), str(sighting.undecidable))
+        return _about(time_s, seen, channel, undecidable=why, **_of_hello(sighting))
 
     def _dns_stream(self, time_s: float, seen: Packet, data: bytes) -> Iterator[Found]:
         at = 0
@@ -200,16 +145,6 @@ class Inspector:
         decision = explain(self._tables, wire, _address(seen.src), int(time_s), channel)
         return _about(time_s, seen, channel, name=to_text(wire), decision=decision, **more)
 
-    def _remember(self, key: FlowKey, stream: Stream | None) -> None:
-        self._flows[key] = stream
-        self._flows.move_to_end(key)
-        if len(self._flows) > FLOWS:
-            self._flows.popitem(last=False)
-
-
-def _key(seen: Packet) -> FlowKey:
-    return FlowKey(seen.src, seen.sport, seen.dst, seen.dport)
-
 
 def _about(time_s: float, seen: Packet, channel: str, **more: Any) -> Found:
     """One line: the contract's keys in their order, whatever of them is known."""
@@ -227,6 +162,24 @@ def _about(time_s: float, seen: Packet, channel: str, **more: Any) -> Found:
         "decision": None,
     }
     return found | more
+
+
+def _is_name(host: bytes) -> bool:
+    try:
+        return from_host(host) is not None
+    except ValueError:
+        return False
+
+
+def _of_hello(sighting: Sighting) -> dict[str, Any]:
+    """What only a hello has."""
+    if sighting.channel not in (Channel.SNI, Channel.QUIC):
+        return {}
+    version = sighting.quic_version
+    return {
+        "ech": sighting.has_ech,
+        "quic_version": QUIC_VERSIONS.get(version, f"0x{version:08x}") if version else None,
+    }
 
 
 def _address(octets: bytes) -> str:

@@ -269,16 +269,17 @@ class Kernel:
 def rules_of_config(config: Config) -> Rules:
     """What the configuration asks the kernel for.   Whose DNS is redirected comes later, by set_subscribers()."""
     gate, splash = config.gate, config.splash
+    n_queues = gate.workers if gate.mode == "inline" else 0
     dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
     asked = {each.port for each in config.dns.listen} if config.dns.workers else set()
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
-        ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if gate.workers else (),
-        quic_ports=gate.tls_ports if gate.workers and gate.quic == "judge" else (),
+        ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if n_queues else (),
+        quic_ports=gate.tls_ports if n_queues and gate.quic == "judge" else (),
         is_quic_rejected=gate.quic_reject,
-        refused_udp=gate.tls_ports if gate.workers and gate.quic == "refuse" else (),
+        refused_udp=gate.tls_ports if n_queues and gate.quic == "refuse" else (),
         first_queue=gate.first_queue,
-        n_queues=gate.workers,
+        n_queues=n_queues,
         is_open_when_dead=gate.when_dead == "open",
         always_open=tuple(_network(place) for place in places),
         dns_port=dns_port,

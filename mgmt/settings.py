@@ -36,6 +36,7 @@ class Settings:
     has_tls         whether browsers reach the API and the parent's page by https
     dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
+    stops_names     whether a DNS front or a gate of this box stops anybody; a tap alone does not
     helplines       of the help strip of every page"""
 
     isp_name: str = "Your internet provider"
@@ -45,6 +46,7 @@ class Settings:
     first_language: str = "ur"
     has_tls: bool = False
     has_gate: bool = True
+    stops_names: bool = True
     dns_name: str | None = None
     protected_names: tuple[str, ...] = ()
     helplines: tuple[Helpline, ...] = HELPLINES

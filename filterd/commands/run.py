@@ -72,7 +72,7 @@ def _leave_kernel(config: Config) -> None:
 
     if not has_work(rules_of_config(config)):
         return
-    if config.gate.when_dead == "closed":
+    if config.gate.when_dead == "closed" and config.gate.mode == "inline":
         log.warning("kernel rules: they stay, as gate.when_dead is closed; remove: nft delete table inet filterd")
         return
     try:

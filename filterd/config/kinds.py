@@ -209,6 +209,13 @@ def list_id(value: str) -> str:
     return value
 
 
+def interface(value: str) -> str:
+    """A network interface's name, as Linux allows it (dev_valid_name)."""
+    if not re.fullmatch(r"[^\s/:]{1,15}", value) or value in (".", ".."):
+        raise Unfit(f"{quoted(value)} is not an interface's name", "write at most 15 characters, as 'ip link' shows it")
+    return value
+
+
 def host(value: str) -> str:
     """A host name in its canonical form."""
     from rules.canonical import canonical_name  # late: it brings the IDNA tables, which most commands do without

@@ -32,6 +32,7 @@ OWN_PREFIXES = (
     "fe80::/10",
 )
 MAX_FLOWS = 1 << 24  # 3.5 GiB of flows
+MAX_TAPS = 8  # what fastpath.loop_tap has room for
 MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
@@ -56,6 +57,10 @@ def one(kind: Kind, **default: Any) -> Any:
 
 def many(kind: Kind, at_least: int = 0, **default: Any) -> Any:
     return dataclasses.field(metadata={"spec": Spec(kind, None, True, at_least, MAX_ITEMS)}, **default)
+
+
+def several(kind: Kind, at_most: int, **default: Any) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(kind, None, True, 0, at_most)}, **default)
 
 
 def part(shape: type) -> Any:
@@ -133,6 +138,11 @@ class Dns:
 class Gate:
     """The packet gate."""
 
+    mode: str = one(kinds.one_of("inline", "tap"), default="inline")
+    """tap: traffic is only seen, at `tap_interfaces`; what would be blocked is recorded as a shadow."""
+    tap_interfaces: tuple[str, ...] = several(kinds.interface, MAX_TAPS, default=())
+    tap_reset: bool = one(kinds.truth, default=False)
+    """A tap sends resets to both ends of what would be blocked; those that come too late reset nothing."""
     workers: int = one(kinds.whole_number(0, MAX_WORKERS), default=1)
     first_queue: int = one(kinds.whole_number(0, 65535 - MAX_WORKERS), default=0)
     tls_ports: tuple[int, ...] = many(kinds.port, default=(443,))
@@ -328,9 +338,21 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
     for at, endpoint in enumerate(config.transfers.notify):
         if any(_share(listen, endpoint) for listen in (*config.dns.listen, *config.rpz.listen)):
             yield f"/transfers/notify/{at}", f"{endpoint} is taken by dns or rpz", "write another port, 5300 say"
+    yield from _check_mode(config.gate)
     both = set(config.gate.tls_ports) & set(config.gate.http_ports)
     if both:
         yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"
+
+
+def _check_mode(gate: Gate) -> Iterator[tuple[str, str, str]]:
+    if gate.mode == "tap":
+        if not gate.tap_interfaces:
+            yield "/gate/tap_interfaces", "a tap without an interface", "write tap_interfaces: [eth1]"
+        if gate.quic == "refuse":
+            yield "/gate/quic", "refuse, of a tap, which can refuse nothing", "write quic: pass, or mode: inline"
+    elif gate.tap_interfaces or gate.tap_reset:
+        path = "/gate/tap_interfaces" if gate.tap_interfaces else "/gate/tap_reset"
+        yield path, "a tap's setting without a tap", "write mode: tap, or remove it"
 
 
 def _check_tls(dns: Dns) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The gate role: one packet queue under a worker's control side."""
+"""The gate role: one packet queue, or one worker of a tap, under a worker's control side."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mgmt.splash.canned import REASON_GROUPS, canned_page
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
-    """Judge the packets of queue first_queue + index until SIGTERM."""
+    """Judge the packets of queue first_queue + index, or a share of a tap's, until SIGTERM."""
     del config_file
     name = f"gate-{index}"
     reporter = make_reporter(config.state_dir, config.run_dir, name)

@@ -30,8 +30,8 @@ async def push_order(request: web.Request, _: Principal) -> web.Response:
     """POST /v1/orders"""
     body = await request.read()
     order = await asyncio.to_thread(parse_order, body)
-    has_gate = request.app[SETTINGS].has_gate
-    judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], has_gate=has_gate)))
+    does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
+    judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
 
     def store(conn: Connection) -> tuple[int, bool]:
         found = orders.find_order(conn, order.issuer, order.ref)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.wire import ipv4, ipv6, tcp, udp
 
-from fastpath.packet import Packet, packet, tcp_back, tcp_onward
+from fastpath.packet import Packet, checksums_fit, packet, tcp_back, tcp_onward
 
 SRC4, DST4 = bytes([192, 0, 2, 10]), bytes([198, 51, 100, 20])
 SRC6, DST6 = ipaddress.IPv6Address("2001:db8::10").packed, ipaddress.IPv6Address("2001:db8::20").packed
@@ -321,3 +321,40 @@ def test_tshark_finds_the_checksums_good(tmp_path: Path) -> None:
     )
 
     assert len(listed.stdout.splitlines()) == len(packets)
+
+
+def summed(segment: bytes, *addresses: bytes) -> bytes:
+    """A TCP segment with its checksum (RFC 9293 §3.1), added up here in another way."""
+    pseudo = b"".join(addresses) + struct.pack("!II", len(segment), 6)
+    words = pseudo + segment + bytes(len(segment) % 2)
+    checksum = 0xFFFF - int.from_bytes(words, "big") % 0xFFFF
+    return segment[:16] + struct.pack("!H", checksum) + segment[18:]
+
+
+def with_header_sum(data: bytes) -> bytes:
+    header = data[: (data[0] & 15) * 4]
+    return data[:10] + struct.pack("!H", 0xFFFF - int.from_bytes(header, "big") % 0xFFFF) + data[12:]
+
+
+SUMMED = {
+    "v4": with_header_sum(ipv4(summed(tcp(b"odd"), SRC4, DST4))),
+    "v4 with options": with_header_sum(ipv4(summed(tcp(b"even", options=TIMESTAMPS), SRC4, DST4), options=b"\x01" * 8)),
+    "v6": ipv6(summed(tcp(b"odd"), SRC6, DST6)),
+    "v6 with headers": ipv6(summed(tcp(b"even"), SRC6, DST6), chain=[(HOP_BY_HOP, PAD8), (DESTINATION, PAD16)]),
+}
+
+
+@pytest.mark.parametrize("data", SUMMED.values(), ids=SUMMED)
+def test_checksums_that_fit_are_told_from_those_that_do_not(data: bytes) -> None:
+    assert checksums_fit(data) and checksums_fit(data + b"padding")
+    begin = len(data) - len(read(data).payload) - 4  # checksum, urgent pointer, payload
+    for at in [*range(10, 20), *range(begin, len(data))] if data[0] >> 4 == 4 else range(begin, len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[at] ^= 1 << bit
+            assert not checksums_fit(bytes(flipped))
+
+
+def test_checksums_of_what_is_no_tcp_packet_are_not_asked_for() -> None:
+    with pytest.raises(ValueError, match="no whole TCP packet"):
+        checksums_fit(ipv4(udp(b"x"), proto=17))

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from filterd.capture import Broken, Frame, ip_packet, iter_frames
+from filterd.capture import Broken, Frame, iter_frames
 
 IP4 = b"\x45" + bytes(19)
 ETHERNET = bytes(12)
@@ -80,23 +80,14 @@ def test_a_file_that_is_no_capture_is_refused(tmp_path):
         frames(tmp_path, b"hello")
 
 
-@pytest.mark.parametrize(
-    ("description", "link", "data"),
-    [
-        ("ethernet", 1, ETHERNET + b"\x08\x00" + IP4),
-        ("one tag", 1, ETHERNET + b"\x81\x00\x00\x07\x08\x00" + IP4),
-        ("two tags", 1, ETHERNET + b"\x88\xa8\x00\x07\x81\x00\x00\x07\x08\x00" + IP4),
-        ("pppoe", 1, ETHERNET + b"\x88\x64\x11\x00\x00\x01\x00\x16\x00\x21" + IP4),
-        ("raw", 101, IP4),
-        ("loopback", 0, b"\x02\x00\x00\x00" + IP4),
-        ("cooked", 113, bytes(14) + b"\x08\x00" + IP4),
-        ("cooked 2", 276, b"\x08\x00" + bytes(18) + IP4),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_the_ip_packet_is_found_in(description, link, data):
-    assert ip_packet(link, data) == IP4
+def test_a_frame_that_is_cut_inside_its_headers_is_told(tmp_path):
+    tagged = ETHERNET + b"\x81\x00\x00\x07\x08\x00" + IP4
+    found = frames(tmp_path, pcap(tagged[:15], tagged))
+
+    assert found == [Broken("the frame is cut inside its headers"), Frame(5.25, IP4)]
 
 
-def test_a_frame_of_another_protocol_is_no_ip_packet():
-    assert ip_packet(1, ETHERNET + b"\x08\x06" + bytes(28)) is None
+def test_a_frame_without_an_ip_packet_is_stepped_over(tmp_path):
+    assert frames(tmp_path, pcap(ETHERNET + b"\x08\x06" + bytes(28), ETHERNET + b"\x08\x00" + IP4)) == [
+        Frame(5.25, IP4)
+    ]

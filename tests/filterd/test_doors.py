@@ -25,3 +25,11 @@ def test_the_doors_need_no_file_of_the_state(tmp_path):
     settings_of(read_config(said, "x", tmp_path))
 
     assert not (tmp_path / "state").exists()
+
+
+def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path):
+    tap = "dns: {upstreams: ['192.0.2.53:53'], workers: %d}\ngate: {mode: tap, tap_interfaces: [eth1]}\n"
+    beside_dns, alone = (settings_of(read_config((tap % n).encode(), "x", tmp_path)) for n in (1, 0))
+
+    assert (beside_dns.has_gate, beside_dns.stops_names) == (False, True)
+    assert (alone.has_gate, alone.stops_names) == (False, False)

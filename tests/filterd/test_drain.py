@@ -14,10 +14,10 @@ TIME_S = 1_800_000_000
 SLOT_OCTETS = 128  # fastpath/spool.pxd
 
 
-def event(rule="bad.test", reason=Reason.ORDER, list_id="pta", subscriber=7, at_s=TIME_S):
+def event(rule="bad.test", reason=Reason.ORDER, list_id="pta", subscriber=7, at_s=TIME_S, action=Action.SPLASH):
     wire = to_wire(rule.encode()) if rule else b""
     numbers = (at_s * 10**9, 12, 5, subscriber, 3)
-    kinds = (Channel.SNI, Action.SPLASH, reason, Tier.ORDER, Mode.SUBTREE, 1, len(wire), 0)
+    kinds = (Channel.SNI, action, reason, Tier.ORDER, Mode.SUBTREE, 1, len(wire), 0)
     octets = struct.pack("<qQQII8B24s", *numbers, *kinds, list_id.encode()) + wire
     return octets.ljust(-(-len(octets) // SLOT_OCTETS) * SLOT_OCTETS, b"\0")
 
@@ -60,6 +60,17 @@ def test_an_event_becomes_a_record(tmp_path, ledger):
     assert (row.time_s, row.channel, row.action, row.rule) == (TIME_S, "sni", "splash", "bad.test")
     assert (row.order, row.category, row.generation, row.count) == (3, "adult", 12, 1)
     assert row.pseudonym not in ("", "7")
+
+
+def test_what_a_tap_only_saw_is_recorded_as_a_shadow_and_never_counted_as_a_stop(tmp_path, ledger):
+    shadows = [event(action=Action.SHADOW), event(reason=Reason.CSAM, action=Action.SHADOW)]
+    put_segment(tmp_path / "spool/gate-0", 1, event(), *shadows)
+
+    drain_all(tmp_path / "spool", ledger)
+    with reading(ledger.engine) as conn:
+        rows = page_of_blocks(conn, 0, 2**40, (-1, 0))
+    assert sorted((row.action, row.count) for row in rows) == [("shadow", 1), ("splash", 1)]
+    assert counts(ledger) == []
 
 
 def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path, ledger):

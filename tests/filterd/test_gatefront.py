@@ -48,6 +48,16 @@ def test_the_loop_is_made_as_the_configuration_says(front):
     }
 
 
+def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr("filterd.gatefront.TapLoop", Loop)
+    config = Gate(mode="tap", tap_interfaces=("eth1", "eth2"), tap_reset=True, when_undecidable="closed")
+    tap = GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
+
+    interfaces, _, _, tls_ports, http_ports, closed = tap._loop.arguments
+    assert (interfaces, tls_ports, http_ports, closed) == (("eth1", "eth2"), (443,), (80,), 1)
+    assert tap._loop.options == {"is_reset": True}
+
+
 def test_what_ends_the_loop_ends_the_front(front):
     with pytest.raises(PermissionError, match="queue 7"):
         asyncio.run(front.run())

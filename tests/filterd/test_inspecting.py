@@ -118,6 +118,21 @@ def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector):
     assert "other octets than before" in found["undecidable"]
 
 
+def test_a_question_over_tcp_is_decided(inspector):
+    asked = wire.question(b"x.bad.test")
+    octets = wire.vector(asked, 2) * 2
+    packet = bytearray(segment(octets).packet)
+    struct.pack_into("!H", packet, 22, 53)
+
+    assert summary(see(inspector, Frame(5.0, bytes(packet)))) == [("dns", "x.bad.test", "splash")] * 2
+
+
+def test_a_host_that_is_no_name_is_told_once(inspector):
+    (found,) = see(inspector, segment(REQUEST.replace(b"bad.test", b"bad .test\xff")))
+
+    assert found["channel"] == "http" and "undecidable" in found
+
+
 def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector):
     found = see(inspector, Broken("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
 

@@ -224,3 +224,13 @@ def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> Non
     assert sysctl_faults(tmp_path) == [
         "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are let through; set it to 0"
     ]
+
+
+def test_a_tap_asks_for_no_queue_and_still_redirects_dns() -> None:
+    tap = read_config(
+        b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {mode: tap, tap_interfaces: [eth1]}\n", "test", Path("/")
+    )
+
+    rules = rules_of_config(tap)
+
+    assert (rules.ports, rules.refused_udp, rules.n_queues, rules.dns_port) == ((), (), 0, 5300)

@@ -116,3 +116,12 @@ def test_a_url_is_meant_exactly_or_with_all_below_it_and_is_no_order_where_nobod
     ]
     without_gate = judge_entries(order, NOTHING, has_gate=False)
     assert {entry.status for entry in without_gate} == {"not_enforceable_at_this_layer"}
+
+
+def test_nothing_is_enforced_where_traffic_is_only_seen():
+    order = read(entries=["bad.example", "https://bad.example/a", "no name"])
+
+    found = list(judge_entries(order, NOTHING, has_gate=False, stops_names=False))
+
+    assert [entry.status for entry in found] == ["not_enforceable_at_this_layer"] * 2 + ["invalid"]
+    assert found[0].reason == "this box has neither a DNS front nor a gate in the way of traffic"

@@ -2,7 +2,8 @@ import json
 import struct
 
 import pytest
-from support import wire
+from support import framed, wire
+from support.framed import QINQ, VLAN
 
 from filterd.cli import main
 
@@ -49,3 +50,28 @@ def test_without_json_it_is_a_line_for_people(source, capture, capsys):
 def test_a_file_that_is_no_capture_is_wrong_use(source, tmp_path, capsys):
     assert main(["inspect", str(tmp_path / "pta.txt"), "--list", source]) == 2
     assert "neither pcap nor pcapng" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        lambda packet: framed.tagged(packet, VLAN),
+        lambda packet: framed.tagged(packet, QINQ, VLAN),
+        framed.in_session,
+        lambda packet: framed.behind_tags(framed.in_session(packet), QINQ, VLAN),
+        lambda packet: framed.labelled(packet, 2),
+        lambda packet: framed.behind_tags(framed.labelled(packet, 1), VLAN),
+    ],
+    ids=["VLAN", "QinQ", "PPPoE", "PPPoE in QinQ", "MPLS", "MPLS in VLAN"],
+)
+def test_a_capture_of_a_carriers_wire_is_read(source, tmp_path, capsys, rest):
+    halves = [wire.hello(b"www.bad.test")[:90], wire.hello(b"www.bad.test")[90:]]
+    segments = [wire.tcp(halves[0], seq=5), wire.tcp(halves[1], seq=95)]
+    packets = [make(segment) for make in (wire.ipv4, wire.ipv6) for segment in segments]
+    path = tmp_path / "wire.pcap"
+    path.write_bytes(framed.pcap([framed.ethernet(rest(packet)) for packet in packets]))
+
+    assert main(["inspect", str(path), "--list", source, "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [(each["src"], each["name"], each["decision"]["action"]) for each in found]
+    assert told == [("192.0.2.10", "www.bad.test", "splash"), ("2001:db8::10", "www.bad.test", "splash")]

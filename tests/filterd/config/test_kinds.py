@@ -140,3 +140,14 @@ def test_a_cache_has_a_size_or_is_none():
     for written in ("1MiB", "0MiB", "64", "1TiB", "-1"):
         with pytest.raises(kinds.Unfit):
             kinds.cache(written)
+
+
+@pytest.mark.parametrize("written", ["eth0", "eth1.100", "enp0s31f6", "br-lan", "ppp0"])
+def test_an_interface_is_called_as_linux_calls_it(written):
+    assert kinds.interface(written) == written
+
+
+@pytest.mark.parametrize("written", ["", ".", "..", "a b", "a/b", "a:b", "sixteen-letters-"])
+def test_anything_else_is_no_interface(written):
+    with pytest.raises(kinds.Unfit, match="not an interface's name"):
+        kinds.interface(written)

@@ -1,0 +1,39 @@
+"""A tap in the gateway of the lab.   python tapping.py FOLDER INTERFACE [reset];  ends with SIGTERM.
+
+FOLDER/ready appears once it watches.   blocked.test and what is below is on an order.
+"""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from support.images import Images
+
+from fastpath.loop_tap import TapLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode
+
+
+def serve(folder: Path, interface: str, is_reset: bool) -> None:
+    """Watch an interface until SIGTERM."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
+    reporter.tend()
+    ticket = handoff.give(TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)])))
+    tap = TapLoop([interface], handoff, reporter, [443], [80], 0, is_reset=is_reset)
+    loop = threading.Thread(target=tap.run)
+    loop.start()
+    while loop.is_alive() and handoff.taken() < ticket:
+        stopped.wait(0.01)
+    (folder / "ready").touch()
+    while loop.is_alive() and not stopped.wait(0.1):
+        reporter.tend()
+    tap.stop()
+    loop.join()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2], "reset" in sys.argv[3:])
