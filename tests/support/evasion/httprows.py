@@ -51,6 +51,7 @@ SPELLINGS: dict[str, Make] = {
     "E59 two Hosts, the second is meant": lambda name: request(b"Host: " + OTHER, more=b"Host: " + name + b"\r\n"),
     "E59 Host behind 6,000 octets": lambda name: request(fillers(10, 590) + b"Host: " + name),
     "E59 Host behind 15,000 octets": lambda name: request(fillers(25, 590) + b"Host: " + name),
+    "E31 Host behind 60,000 octets": lambda name: request(fillers(60, 990) + b"Host: " + name),
     "E59 a folded line": lambda name: request(b"Host:\r\n " + name),
     "E60 empty lines in front": lambda name: b"\r\n\r\n" + get(name),
     "E60 LF in front": lambda name: b"\n" + get(name),
