@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Callable
 
-from support.evasion.segments import FRAMINGS, Row, Segment, Stream, pieces, whole
+from support.evasion.decoys import forgotten
+from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
 from support.evasion.splitting import marks
 from support.evasion.tlsrows import alternating
 
@@ -133,4 +134,15 @@ ROWS = [
     Row(name="E61 split in single octets", plan=lambda s: pieces(s.octets, *range(len(s.octets))), bases=("GET",)),
     Row(name="E61 in disorder", plan=lambda s: method_and_name(s)[::-1], bases=("GET",)),
     Row(name="E61 a second request", plan=kept, bases=("GET",)),
+    Row(name="E12 forgotten before the request", plan=forgotten, bases=("GET",), framings=BOTH),
+    *(
+        Row(
+            name=f"E12 forgotten, then a request {where}",
+            plan=lambda s, at=at, ttl=ttl: forgotten(s, Segment(at=at, data=s.decoy, ttl=ttl)),
+            bases=("GET",),
+            framings=BOTH,
+            passes=False,
+        )
+        for where, at, ttl in (("that is old", -100_000, DEFAULT_TTL), ("far ahead", 100_000, NEAR_TTL))
+    ),
 ]
