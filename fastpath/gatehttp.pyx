@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from fastpath.counters cimport (
-    CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
+    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
@@ -41,6 +41,11 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef uint8_t verdict
+    if (not f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
+            and (at > f.top or at + <int64_t>left < f.base)):
+        # E12: a part of the stream, or a decoy beside it?  Without the SYN/ACK only the server knows
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCKED
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)

@@ -4,13 +4,15 @@
 - A packet is forwarded at once; the one that completes a hello is judged before it leaves (rule R1).
 - A flow is released by verdict, never by count, and not before the server has spoken (R10): so a decoy that only we saw
   stays in the window, and the real octets contradict it.
+- A hello is judged only where the server's SYN/ACK has said which octets count; elsewhere its flow is blocked (E12).
 
 *Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
-    CNT_GATE_HELLOS, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_NOT_TLS, CNT_GATE_OVERLAP, CNT_GATE_TOO_BIG, count)
+    CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_NOT_TLS, CNT_GATE_OVERLAP,
+    CNT_GATE_TOO_BIG, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
@@ -29,6 +31,9 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef Flow* f = t.f
     if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
         return RELEASED
+    if not f.is_isn_known and not g.shared.is_shadow and _begins_hello(g, t):
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCKED
     if f.stage == PASSED and f.is_isn_known:
         # what passed may have been a decoy: it is compared on as long as the server is silent, but nothing is added
         n = _seen_before(f, t.at, n)
@@ -46,6 +51,15 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
     if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCKED:
         return BLOCKED
     return RELEASED if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
+
+
+cdef bint _begins_hello(Gate* g, Turn* t) noexcept nogil:
+    """E12: a hello in a connection whose SYN/ACK was not seen, or was forgotten since.
+
+    Nobody knows which octets its server waits for, so it may be a decoy, or the one behind a decoy.  An honest client
+    that was between the two opens another connection, and its begin is seen."""
+    cdef ClientHello hello
+    return parse_client_hello(t.p.payload, t.p.payload_n, g.scratch, &hello) != NOT_THIS
 
 
 cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:

@@ -72,6 +72,22 @@ def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:
     assert lab.send(WEB, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
 
 
+@pytest.mark.parametrize("at", [-100_000, -40_000, 40_000, 100_000])
+def test_what_stands_apart_is_blocked_where_nobody_knows_which_octets_the_server_takes(lab: Lab, at: int) -> None:
+    web = Client(dport=80, isn=1 << 20)
+    assert lab.send(web, at, request(b"www.allowed.test"), isn=False) == ALLOWED
+    assert lab.send(web, 0, request(b"www.blocked.test"), ALLOWED, isn=False) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+
+
+def test_a_kept_connection_that_was_forgotten_goes_on(lab: Lab) -> None:
+    body = b"x" * 200_000
+    octets = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 200000\r\n") + body
+    pieces = [(at, octets[at : at + 1400]) for at in range(0, len(octets), 1400)]
+
+    assert lab.send_all(WEB, pieces, isn=False) == ALLOWED
+
+
 def test_lines_of_a_chunked_body_that_look_like_requests_block_nobody(tmp_path: Path, tables: TableSet) -> None:
     lab = Lab(tmp_path / "gate", tables, closed=1)
     body = b"20\r\nsee /x\r\n\r\nfrom a /y HTTP/1.1\r\n\r\n" + b"\n" * 70000 + b"a /\n" * 20000 + b"\x00\n"

@@ -41,8 +41,12 @@ def test_only_the_configured_ports_are_judged(reporter: Reporter, images: Images
     handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
     gate = GateLoop(0, handoff, reporter, [8443], [8080], 0, {}, 4)
 
-    states = {port: gate.feed(Client(dport=port).segment(0, hello(b"blocked.test")), 0x80, 1) for port in (443, 8443)}
-    states |= {port: gate.feed(Client(dport=port).segment(0, request(b"blocked.test")), 0x80, 1) for port in (80, 8080)}
+    def state(port: int, octets: bytes) -> int:
+        client = Client(dport=port)
+        return gate.feed(client.segment(0, octets), client.mark(0), 1)
+
+    states = {port: state(port, hello(b"blocked.test")) for port in (443, 8443)}
+    states |= {port: state(port, request(b"blocked.test")) for port in (80, 8080)}
 
     assert states == {443: 0x40, 8443: 0x42, 80: 0x40, 8080: 0x42}
 
@@ -51,11 +55,11 @@ def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: 
     handoff = Handoff()
     handoff.give(TableSet(images.names([])))
     gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
-    assert gate.feed(Client().segment(0, hello(b"blocked.test")), 0x80, 1) == 0x43
+    assert gate.feed(Client().segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x43
 
     ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
 
-    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), 0x80, 1) == 0x42
+    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x42
     assert handoff.taken() == ticket
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.evasion.decoys import CLOSED_S
 from support.evasion.rows import BY_NAME, servers_of
 from support.evasion.segments import Row
 
@@ -187,6 +188,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
 def gate(lab: Lab, folder: Path, policy: str) -> Iterator[None]:
     """A gate in the gateway.   Whatever overran its queue was not judged: then nothing is proved."""
     folder.mkdir()
+    lab.run("gateway", ["sysctl", "-qw", f"net.netfilter.nf_conntrack_tcp_timeout_close={CLOSED_S}"])
     program = lab.popen("gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy], "gate")
     try:
         wait_until(lambda: (folder / "ready").exists() or program.poll() is not None, "the gate")

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from support.evasion.segments import FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream, pieces
+from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream, pieces
 from support.evasion.splitting import marks
 from support.packets import ACK, FIN, PSH, RST
 
 MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"
 HALF_OF_ALL = 0x80000000
+CLOSED_S = 1  # how long the gateway's kernel is set to remember a closed connection; 10 unless set
+FORGOTTEN_S = CLOSED_S + 0.6
 V4, V6, BOTH = FRAMINGS[:2], FRAMINGS[2:], FRAMINGS[::2]
 
 
@@ -81,6 +83,16 @@ def torn_down(stream: Stream, flags: int, at: int = 0, **fooling: Any) -> list[S
     return [false, first, decoy(border + at, b"", flags=flags, **fooling), *others]
 
 
+def forgotten(stream: Stream, *front: Segment, after: int = 0) -> list[Segment]:
+    """A false RST, and a pause until the gateway's kernel has forgotten the connection; then `front`, then all.
+
+    after   octets of the hello that are sent before"""
+    false = Segment(at=after, flags=RST, ttl=NEAR_TTL)
+    first = [Segment(at=0, data=stream.octets[:after])] if after else []
+    second, *others = [*front, *pieces(stream.octets, after)[bool(after) :]]
+    return [*first, false, replace(second, pause_s=FORGOTTEN_S), *others]
+
+
 def of_fooling(name: str) -> dict[str, Any]:
     """Which framings a fooling is for, and what it needs."""
     framings = V6 if name == "hopbyhop2" else FRAMINGS
@@ -144,6 +156,29 @@ ROWS = [
     *(
         Row(name=f"E19 forged {what} with {how}", plan=lambda s, flags=flags, false=false: torn_down(s, flags, **false))
         for (what, flags), (how, false) in itertools.product(ENDS.items(), FALSE_ENDS.items())
+    ),
+    # a hello whose connection is not known is blocked whatever its name: its client opens another
+    Row(name="E12 forgotten before the hello", plan=forgotten, framings=BOTH, passes=False),
+    Row(name="E12 forgotten within the hello", plan=lambda s: forgotten(s, after=60), framings=BOTH, passes=False),
+    *(
+        Row(
+            name=f"E12 forgotten, then a decoy {where}",
+            plan=lambda s, at=at, ttl=ttl: forgotten(s, Segment(at=at, data=s.decoy, ttl=ttl)),
+            framings=BOTH,
+            passes=False,
+        )
+        for where, at, ttl in (
+            ("in its place", 0, NEAR_TTL),
+            ("that is old", -100_000, DEFAULT_TTL),
+            ("ahead", 40_000, NEAR_TTL),
+            ("far ahead", 100_000, NEAR_TTL),
+        )
+    ),
+    Row(
+        name="E12 forgotten, then old junk",
+        plan=lambda s: forgotten(s, Segment(at=-100_000, data=b"junk")),
+        framings=BOTH,
+        passes=False,
     ),
     low_ttl("E21 padencap", padencap),
     *(low_ttl(f"E22 junk first: {what}", lambda _, junk=junk: junk) for what, junk in JUNK.items()),

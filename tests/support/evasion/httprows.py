@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Callable
 
-from support.evasion.segments import FRAMINGS, Row, Segment, Stream, pieces, whole
+from support.evasion.decoys import forgotten
+from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
 from support.evasion.splitting import marks
 from support.evasion.tlsrows import alternating
 
@@ -51,6 +52,7 @@ SPELLINGS: dict[str, Make] = {
     "E59 two Hosts, the second is meant": lambda name: request(b"Host: " + OTHER, more=b"Host: " + name + b"\r\n"),
     "E59 Host behind 6,000 octets": lambda name: request(fillers(10, 590) + b"Host: " + name),
     "E59 Host behind 15,000 octets": lambda name: request(fillers(25, 590) + b"Host: " + name),
+    "E31 Host behind 60,000 octets": lambda name: request(fillers(60, 990) + b"Host: " + name),
     "E59 a folded line": lambda name: request(b"Host:\r\n " + name),
     "E60 empty lines in front": lambda name: b"\r\n\r\n" + get(name),
     "E60 LF in front": lambda name: b"\n" + get(name),
@@ -132,4 +134,15 @@ ROWS = [
     Row(name="E61 split in single octets", plan=lambda s: pieces(s.octets, *range(len(s.octets))), bases=("GET",)),
     Row(name="E61 in disorder", plan=lambda s: method_and_name(s)[::-1], bases=("GET",)),
     Row(name="E61 a second request", plan=kept, bases=("GET",)),
+    Row(name="E12 forgotten before the request", plan=forgotten, bases=("GET",), framings=BOTH),
+    *(
+        Row(
+            name=f"E12 forgotten, then a request {where}",
+            plan=lambda s, at=at, ttl=ttl: forgotten(s, Segment(at=at, data=s.decoy, ttl=ttl)),
+            bases=("GET",),
+            framings=BOTH,
+            passes=False,
+        )
+        for where, at, ttl in (("that is old", -100_000, DEFAULT_TTL), ("far ahead", 100_000, NEAR_TTL))
+    ),
 ]

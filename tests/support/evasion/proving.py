@@ -1,23 +1,15 @@
 """What the tests of all families share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pytest
 from support.evasion.campaign import NAMES, Campaign
 from support.evasion.segments import Row
 
 
-def of_rows(rows: Iterable[Row], is_open: Mapping[str, str] | None = None) -> list[object]:
-    """Parameters with the names of the rows.   is_open: those that are known to fail, and why."""
-    faults = is_open or {}
-    return [
-        pytest.param(
-            row,
-            id=row.name,
-            marks=[pytest.mark.xfail(strict=True, reason=faults[row.name])] if row.name in faults else [],
-        )
-        for row in rows
-    ]
+def of_rows(rows: Iterable[Row]) -> list[object]:
+    """Parameters with the names of the rows."""
+    return [pytest.param(row, id=row.name) for row in rows]
 
 
 def assert_reaches(campaign: Campaign, row: Row) -> None:

@@ -91,6 +91,7 @@ COMPLETED: dict[str, Make] = {
     "E38 name behind 1,200 octets": lambda name: padded(name, 1200),
     "E31 name behind 11,000 octets": lambda name: padded(name, 11_000),
     "E31 name behind 15,000 octets": lambda name: padded(name, 15_000),
+    "E31 name behind 60,000 octets": lambda name: padded(name, 60_000),
     "E44 GREASE ECH": lambda name: records(hellos.with_grease_ech(name)),
     "E45 old ESNI": lambda name: records(message([server_name(name), *extensions(), grease_ech(OLD_ESNI)])),
 }
