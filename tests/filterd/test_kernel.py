@@ -116,10 +116,10 @@ def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_dir
     [
         (
             Rules(n_queues=1, first_queue=3),
-            "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-num 3 --queue-bypass",
+            "-A FILTERD -j NFQUEUE --queue-num 3 --queue-bypass",
         ),
-        (FULL, "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-balance 4:5 --queue-bypass"),
-        (Rules(n_queues=1, is_open_when_dead=False), "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-num 0"),
+        (FULL, "-A FILTERD -j NFQUEUE --queue-balance 4:5 --queue-bypass"),
+        (Rules(n_queues=1, is_open_when_dead=False), "-A FILTERD -j NFQUEUE --queue-num 0"),
     ],
     ids=["one queue", "two queues", "closed"],
 )
@@ -138,8 +138,8 @@ def test_apply_makes_the_jump_only_where_it_is_missing() -> None:
 
     assert not [line for line, _ in there.ran if " -A FORWARD" in line]
     assert [line for line, _ in missing.ran if " -A FORWARD" in line] == [
-        "iptables-nft -w -t mangle -A FORWARD -j FILTERD",
-        "ip6tables-nft -w -t mangle -A FORWARD -j FILTERD",
+        "iptables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
+        "ip6tables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
     ]
 
 
