@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help build again packages demo check test kernel versions checked bench bench-dns bench-gate fuzz docs dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
-BUILD_PACKAGES := gcc libc6-dev python3 python3-dev python3-venv ca-certificates
+BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables conntrack iproute2 procps
 TEST_PACKAGES := bind9 bind9-dnsutils curl dnsdist dnsmasq-base dnsperf ethtool knot knot-dnsutils knot-resolver nginx nsd openssl \
 	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata unbound

@@ -55,6 +55,13 @@ cdef enum Counter:
     CNT_DNS_SPECIAL         # canaries, resolver.arpa, safe search: answered here, or another name was asked for
     CNT_DNS_UNREADABLE      # SERVFAIL: an upstream's answer that cannot be inspected, or not without its ech
     CNT_DNS_FORGOTTEN       # clients in debt that gave way to others: the guard was full, and failed open
+    CNT_GATE_IGNORED        # packets dropped because no end host would take them
+    CNT_GATE_OVER_BUDGET    # blocked: the client holds its whole share of memory, or sends too many QUIC Initials
+    CNT_GATE_H2C            # HTTP/2 without TLS
+    CNT_GATE_INITIALS       # QUIC Initials opened
+    CNT_GATE_UNREADABLE     # QUIC Initials that no key fits: no server reads them either
+    CNT_GATE_FORGOTTEN      # blocked: the begin of the hello or head is not known any more
+    CNT_GATE_UNKNOWN_QUIC   # undecidable: a QUIC version that is not known
     N_COUNTERS
 
 cdef enum:

@@ -22,6 +22,8 @@ NAMES = (
     "dns_tokens_unknown", "dns_https_refused",
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
     "dns_forgotten",
+    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable", "gate_forgotten",
+    "gate_unknown_quic",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")

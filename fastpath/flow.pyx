@@ -1,67 +1,69 @@
-"""Flows and the octets seen of each.  No I/O; all memory is taken once, by open_flows().
+"""Flows, where their octets stand, and who pays for their memory.  No I/O; all memory is taken once, by open_flows().
 
 *Invariants*
-- One content per sequence number: an octet that is in the window never changes; a segment that contradicts it changes
-  nothing and is MALFORMED (rule R2).
 - A stream position is counted from the client's first octet in 64 bits; from the wire only 24 bits of it are used,
   because the mark carries 24 bits of the ISN.  So a decoy 2**24 octets away falls on the very octets it imitates.
-- A flow is in exactly one of two lists: live, or spent (decided for good, or never used).  New flows take the
-  longest spent one first; only when none is left is the longest silent live flow evicted.
+- A flow is in exactly one of two lists: live, or spent (decided for good, or forgotten).  Only live flows hold octets.
+- New flows take a record that was never used, then the longest spent one, then the longest silent live one.
+- Nobody's flows hold more than a share of the memory; a flow that is silent for IDLE_S holds none.
 
-*Source*: RFC 9293 §3.4 (sequence numbers), RFC 5722 (overlap is no accident).
+*Source*: RFC 9293 §3.4 (sequence numbers); reference rules R2, R8.
 """
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memchr, memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.cursor cimport MALFORMED, OK, TOO_BIG, Status
+from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.packet cimport PacketView
+from fastpath.window cimport (
+    SMALL_OCTETS, close_memory, is_enough, let_go, merge, narrow, open_memory, shift_left, shift_right, weight_of,
+    widen)
 
 cdef enum:
-    IDLE_S = 120    # E01: pieces of a hello may come far apart; 60 s at least
+    IDLE_S = 300    # E01, E12: pieces of a hello may come far apart; servers wait for 60 s or so, conntrack for 300
+    IDLE_AT_ONCE = 2    # of those are looked for, for each new flow: more than can come
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
-cdef int open_flows(FlowTable* t, uint32_t n_flows, uint64_t seed) noexcept nogil:
-    """Take all memory: 32 KiB a flow, touched only as it is used.  Returns 0, or -1 for no memory."""
+cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
+                    uint64_t seed) noexcept nogil:
+    """Take all memory, touched only as it is used.   share: pieces one client may hold.   0, or -1 for no memory."""
     cdef uint32_t n_buckets = 1
     cdef uint32_t i
     while n_buckets < 2 * n_flows:
         n_buckets *= 2
+    memset(t, 0, sizeof(FlowTable))
     t.n_flows = n_flows
+    t.share = share
     t.seed = seed | 1
     t.bucket_mask = n_buckets - 1
-    t.flows = <Flow*>calloc(n_flows + 2, sizeof(Flow))
-    t.octets = <uint8_t*>calloc(n_flows, 2 * WINDOW_OCTETS)
+    t.flows = <Flow*>calloc(<size_t>n_flows + 2, sizeof(Flow))
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
-    if t.flows == NULL or t.octets == NULL or t.buckets == NULL:
+    t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
+    if (open_memory(&t.memory, n_small, n_large) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL):
         close_flows(t)
         return -1
     for i in range(n_flows, n_flows + 2):
         t.flows[i].newer = i
         t.flows[i].older = i
-    for i in range(n_flows):
-        t.flows[i].window = t.octets + <size_t>i * 2 * WINDOW_OCTETS
-        t.flows[i].there = t.flows[i].window + WINDOW_OCTETS
-        t.flows[i].spent = 1
-        _link(t, i, n_flows + 1)
     return 0
 
 
 cdef void close_flows(FlowTable* t) noexcept nogil:
     free(t.flows)
-    free(t.octets)
     free(t.buckets)
+    free(t.payers)
+    close_memory(&t.memory)
     memset(t, 0, sizeof(FlowTable))
 
 
-cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil:
+cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil:
     """The flow of this packet's client-to-server direction, or NULL."""
     cdef FlowKey key
     cdef uint32_t i
-    _key_of(p, &key)
+    _key_of(p, context, &key)
     i = t.buckets[_hash(t, &key) & t.bucket_mask]
     while i != 0:
         if memcmp(&t.flows[i - 1].key, &key, sizeof(FlowKey)) == 0:
@@ -70,21 +72,18 @@ cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil:
     return NULL
 
 
-cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s, uint8_t* evicted) noexcept nogil:
-    """A flow for a packet that find_flow() does not know.  evicted: 1 if a live flow that was not idle had to go."""
-    cdef uint32_t i = t.flows[t.n_flows + 1].newer     # the head's newer neighbour is the oldest of the list
+cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil:
+    """A live flow for a packet that find_flow() does not know."""
+    cdef uint32_t i
     cdef uint32_t* bucket
     cdef Flow* f
-    evicted[0] = 0
-    if i == t.n_flows + 1:
-        i = t.flows[t.n_flows].newer
-        evicted[0] = now_s - t.flows[i].used_s <= IDLE_S
+    _forget_idle(t, now_s)
+    i = _free_record(t, now_s)
     f = &t.flows[i]
-    if f.in_use:
-        _leave_bucket(t, i)
-    _unlink(t, i)
+    memset(f, 0, sizeof(Flow))
     _link(t, i, t.n_flows)
-    _key_of(p, &f.key)
+    _key_of(p, context, &f.key)
+    f.payer = <uint16_t>(payer_of(t, p) - t.payers)
     bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
     f.in_bucket = bucket[0]
     bucket[0] = i + 1
@@ -107,16 +106,74 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.state = state
     f.spent = 1
+    _forget_octets(t, f)
     _unlink(t, i)
     _link(t, i, t.n_flows + 1)
 
 
-cdef void _key_of(const PacketView* p, FlowKey* out) noexcept nogil:
+cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
+    """Whose share counts: a client's IPv4 address, or IPv6 /64."""
+    cdef uint64_t word = 0
+    memcpy(&word, p.src, 4 if p.version == 4 else 8)
+    return &t.payers[_mix(_mix(t.seed, word), p.version) >> 48]
+
+
+cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
+    cdef uint32_t i
+    if t.n_begun < t.n_flows:
+        t.n_begun += 1
+        return t.n_begun - 1
+    i = t.flows[t.n_flows + 1].newer    # the head's newer neighbour is the oldest of the list
+    if i == t.n_flows + 1:
+        i = t.flows[t.n_flows].newer
+        _evict(t, i, now_s)
+    _leave_bucket(t, i)
+    _unlink(t, i)
+    return i
+
+
+cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
+    cdef uint32_t i
+    cdef int _n
+    for _n in range(IDLE_AT_ONCE):
+        i = t.flows[t.n_flows].newer
+        if i == t.n_flows or now_s - t.flows[i].used_s <= IDLE_S:
+            return
+        _evict(t, i, now_s)
+
+
+cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
+    """Forget a live flow; its record is the first that is used again."""
+    cdef Flow* f = &t.flows[i]
+    cdef uint32_t head = t.n_flows + 1
+    cdef uint32_t oldest
+    t.evicted += now_s - f.used_s <= IDLE_S
+    _forget_octets(t, f)
+    _leave_bucket(t, i)
+    memset(&f.key, 0, sizeof(FlowKey))
+    f.in_use = 0
+    f.spent = 1
+    _unlink(t, i)
+    oldest = t.flows[head].newer
+    f.older = head
+    f.newer = oldest
+    t.flows[head].newer = i
+    t.flows[oldest].older = i
+
+
+cdef void _key_of(const PacketView* p, uint16_t context, FlowKey* out) noexcept nogil:
     memcpy(out.src, p.src, 16)
     memcpy(out.dst, p.dst, 16)
     out.sport = p.sport
     out.dport = p.dport
     out.version = p.version
+    out.proto = p.proto
+    out.context = context
+
+
+cdef inline uint64_t _mix(uint64_t h, uint64_t word) noexcept nogil:
+    h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15    # 2**64 / golden ratio
+    return h ^ (h >> 29)
 
 
 cdef uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
@@ -125,13 +182,14 @@ cdef uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
     cdef int i
     memcpy(words, key, sizeof(FlowKey))
     for i in range(5):
-        h = (h ^ words[i]) * <uint64_t>0x9E3779B97F4A7C15    # 2**64 / golden ratio
-        h ^= h >> 29
+        h = _mix(h, words[i])
     return h >> 16
 
 
 cdef void _leave_bucket(FlowTable* t, uint32_t i) noexcept nogil:
     cdef uint32_t* at = &t.buckets[_hash(t, &t.flows[i].key) & t.bucket_mask]
+    if not t.flows[i].in_use:
+        return
     while at[0] != i + 1:
         at = &t.flows[at[0] - 1].in_bucket
     at[0] = t.flows[i].in_bucket
@@ -152,18 +210,20 @@ cdef void _unlink(FlowTable* t, uint32_t i) noexcept nogil:
 
 # -- the octets of one flow --------------------------------------------------------------------------------------------
 
-cdef void begin_stream(Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
+cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
     """Forget all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
+    _forget_octets(t, f)
     f.isn = isn & 0xffffff
     f.is_isn_known = is_isn_known
     f.stage = OPENING
     f.state = 0
+    f.has_tsval = 0
+    f.need = 0
     f.base = 0
     f.next = 0
     f.body = 0
     f.top = 0
-    f.have = 0
-    f.high = 0
+    f.skipped = 0
 
 
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
@@ -175,19 +235,22 @@ cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
     return f.top + distance
 
 
-cdef Status put_octets(Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
     """Add a segment that stands at stream position `at`.
 
     taken   octets of it that need not come again: stored, equal to what is there, or before the window
-    Returns OK · MALFORMED: it contradicts what is there, nothing changed · TOO_BIG: all of it is beyond the window.
-    Cost: one memcpy for a segment in order.
+    Returns OK · MALFORMED: it contradicts what is there, nothing changed · TOO_BIG: all of it is beyond the window ·
+    NOT_THIS: the client's share of memory is used up.
     """
     cdef int64_t offset = at - f.base
     cdef size_t before = 0
     cdef size_t fit
+    cdef Status status
     taken[0] = 0
-    if offset < 0 and not f.is_isn_known and f.high - offset <= WINDOW_OCTETS:
-        _begin_earlier(f, <uint32_t>-offset)
+    if offset < 0 and not f.is_isn_known and f.w.high - offset <= WINDOW_OCTETS:
+        status = _begin_earlier(t, f, <uint32_t>-offset)
+        if status != OK:
+            return status
         offset = 0
     if offset < 0:
         before = n if <int64_t>n < -offset else <size_t>-offset
@@ -197,80 +260,72 @@ cdef Status put_octets(Flow* f, int64_t at, const uint8_t* data, size_t n, size_
     fit = n - before
     if fit > <size_t>(WINDOW_OCTETS - offset):
         fit = <size_t>(WINDOW_OCTETS - offset)
-    if _merge(f, <uint32_t>offset, data + before, <uint32_t>fit) != OK:
-        return MALFORMED
+    if fit > 0:
+        status = _store(t, f, <uint32_t>offset, data + before, <uint32_t>fit)
+        if status != OK:
+            return status
     taken[0] = before + fit
     return OK
 
 
-cdef void slide_window(Flow* f, int64_t base) noexcept nogil:
+cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
+    cdef uint32_t weight = weight_of(&f.w)
+    cdef Payer* payer = &t.payers[f.payer]
+    cdef Status status = NOT_THIS
+    if _make_room(t, f, offset + n):
+        status = merge(&t.memory, &f.w, offset, data, n)
+    payer.pieces += weight_of(&f.w) - weight
+    return status
+
+
+cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
+    """Room in the flow's window, for which the longest silent flows of others may have to go."""
+    cdef uint32_t i
+    if octets <= f.w.room:
+        return True
+    if t.payers[f.payer].pieces >= t.share:
+        return False
+    while not is_enough(&t.memory, &f.w, octets):
+        i = t.flows[t.n_flows].newer
+        if i == t.n_flows or &t.flows[i] == f:
+            return False
+        _evict(t, i, f.used_s)
+    return widen(&t.memory, &f.w, octets)
+
+
+cdef void _forget_octets(FlowTable* t, Flow* f) noexcept nogil:
+    t.payers[f.payer].pieces -= weight_of(&f.w)
+    let_go(&t.memory, &f.w)
+
+
+cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     """Let the window begin at `base` (not before where it begins now) and forget what was before."""
     cdef int64_t by = base - f.base
+    cdef uint32_t weight = weight_of(&f.w)
     f.base = base
     if f.next < base:
         f.next = base
     if f.top < base:
         f.top = base
-    if by >= f.high:
-        f.have = 0
-        f.high = 0
-        return
-    memset(f.there, 1, f.have)      # it was not kept up below `have`
-    memmove(f.window, f.window + by, f.high - by)
-    memmove(f.there, f.there + by, f.high - by)
-    f.high -= <uint32_t>by
-    f.have = 0
-    _settle(f)
+    shift_left(&f.w, <uint32_t>by if by < f.w.high else f.w.high)
+    narrow(&t.memory, &f.w)
+    t.payers[f.payer].pieces -= weight - weight_of(&f.w)
+    f.need = 0
+    f.skipped = 0
 
 
-cdef void _begin_earlier(Flow* f, uint32_t by) noexcept nogil:
+cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
     """The ISN is not known and an octet came that stands before the first one seen: begin `by` octets earlier."""
-    memset(f.there, 1, f.have)
-    memmove(f.window + by, f.window, f.high)
-    memmove(f.there + by, f.there, f.high)
-    memset(f.there, 0, by)
-    f.high += by
-    f.have = 0
+    cdef uint32_t weight = weight_of(&f.w)
+    cdef bint is_done = _make_room(t, f, f.w.high + by) and (f.w.high == 0 or shift_right(&t.memory, &f.w, by))
+    t.payers[f.payer].pieces += weight_of(&f.w) - weight
+    if not is_done:
+        return NOT_THIS
     f.base -= by
     f.next = f.base
+    f.need = 0
     f.stage = OPENING
-
-
-cdef Status _merge(Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
-    cdef uint32_t end = offset + n
-    cdef uint32_t known = 0
-    cdef uint32_t i
-    if offset < f.have:
-        known = (f.have if f.have < end else end) - offset
-        if memcmp(f.window + offset, data, known) != 0:
-            return MALFORMED
-        offset += known
-        data += known
-        n -= known
-    if n == 0:
-        return OK
-    if offset == f.have == f.high:
-        memcpy(f.window + offset, data, n)
-        f.have = end
-        f.high = end
-        return OK
-    for i in range(offset, f.high if f.high < end else end):
-        if f.there[i] and f.window[i] != data[i - offset]:
-            return MALFORMED
-    if offset > f.high:
-        memset(f.there + f.high, 0, offset - f.high)
-    memcpy(f.window + offset, data, n)
-    memset(f.there + offset, 1, n)
-    if end > f.high:
-        f.high = end
-    _settle(f)
     return OK
-
-
-cdef void _settle(Flow* f) noexcept nogil:
-    """Move `have` to the first gap."""
-    cdef const uint8_t* gap = <const uint8_t*>memchr(f.there + f.have, 0, f.high - f.have)
-    f.have = f.high if gap == NULL else <uint32_t>(gap - f.there)
 
 
 @cython.final
@@ -282,12 +337,11 @@ cdef class Stream:
 
     def __cinit__(self, int isn=-1):
         cdef PacketView nobody
-        cdef uint8_t evicted
         memset(&nobody, 0, sizeof(PacketView))
-        if open_flows(&self._table, 1, 1) != 0:
+        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, 1) != 0:
             raise MemoryError
-        self._flow = add_flow(&self._table, &nobody, 0, &evicted)
-        begin_stream(self._flow, isn if isn >= 0 else 0, isn >= 0)
+        self._flow = add_flow(&self._table, &nobody, 0, 0)
+        begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
 
     def __dealloc__(self):
         close_flows(&self._table)
@@ -297,15 +351,18 @@ cdef class Stream:
 
     def put(self, long long at, bytes data):
         cdef size_t taken
-        if put_octets(self._flow, at, data, len(data), &taken) == MALFORMED:
+        cdef Status status = put_octets(&self._table, self._flow, at, data, len(data), &taken)
+        if status == MALFORMED:
             raise ValueError(f"segment at {at}: other octets than before; dropped; look for an evasion")
+        if status == NOT_THIS:
+            raise MemoryError(f"segment at {at}: no piece of memory is left; not kept; give more")
         if at + <long long>taken > self._flow.top:
             self._flow.top = at + <long long>taken
         return taken
 
     def slide(self, long long base):
-        slide_window(self._flow, base)
+        slide_window(&self._table, self._flow, base)
 
     @property
     def contiguous(self):
-        return self._flow.window[:self._flow.have]
+        return self._flow.w.at[:self._flow.w.have]

@@ -1,8 +1,10 @@
 """One client packet through the gate: see gate.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
-from fastpath.flow cimport FlowTable
+from fastpath.flow cimport Flow, FlowTable
+from fastpath.initialkeys cimport InitialCrypto
 from fastpath.name cimport Name
+from fastpath.packet cimport PacketView
 from fastpath.spool cimport Shared
 from fastpath.tables cimport Tables
 from fastpath.url cimport Url
@@ -14,6 +16,8 @@ cdef enum State:            # low bits of the ct mark
     ALLOWED = 3             # allowed so far, the server is silent
     ALLOWED_SPOKEN = 4      # allowed so far, the server has spoken
     ANSWERED = 5            # dropped, a page was injected
+    PARTIAL = 6             # the begin of a hello or head was let through, not yet judged
+    DROPPED = 7             # this packet alone is dropped; never stored
 
 
 cdef enum:
@@ -54,13 +58,25 @@ cdef struct Gate:
     const Tables* tables        # NULL: none yet
     int64_t now_ns              # unix
     uint8_t closed              # what is undecidable is blocked
+    uint8_t is_h2c_let          # HTTP/2 without TLS passes unread
+    uint32_t initials_a_second  # QUIC packets that one client may have opened
     uint8_t* port_kinds         # 65536 of them
     Page pages[8]
     Outbox out
-    uint8_t* scratch            # HELLO_OCTETS for the parser
+    InitialCrypto crypto
+    uint8_t* scratch            # HELLO_OCTETS for the parser, and an opened QUIC packet
     uint8_t* page               # PAGE_OCTETS to put a page together
     Name name
     Url url
+
+
+cdef struct Turn:               # one packet and where it stands
+    PacketView p
+    Flow* f
+    uint8_t state               # of the flow, as the kernel had it
+    uint8_t keep                # the state that means "allowed so far"
+    int64_t at                  # stream position of its payload
+    int64_t edge                # first stream position that the server cannot have
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil

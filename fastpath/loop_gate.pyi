@@ -17,12 +17,17 @@ class GateLoop:
         http_ports: Iterable[int],
         when_undecidable_closed: int,
         pages: Mapping[int, tuple[bytes, bytes]],
-        n_flows: int = 4096,
+        n_flows: int = 262144,
         when_overloaded_closed: int = 0,
+        n_windows: int = 32768,
+        share: int = 1024,
+        initials_a_second: int = 1000,
+        is_h2c_let: int = 0,
     ) -> GateLoop:
         """pages: whole HTTP answers by Reason; the host's name goes between the halves unless the second is empty.
 
-        n_flows takes 32 KiB each, touched as it is used.  MemoryError and ValueError say what does not fit."""
+        n_flows take 224 octets each, n_windows 4 KiB, all of it touched as it is used; share: how many windows one
+        client's address may hold.  MemoryError and ValueError say what does not fit."""
     def run(self) -> None:
         """Serve the queue in this thread until stop().  OSError when the queue or a raw socket cannot be had."""
     def stop(self) -> None:

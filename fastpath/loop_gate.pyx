@@ -21,6 +21,7 @@ from fastpath.cursor cimport MALFORMED, OK, Status
 from fastpath.flow cimport close_flows, open_flows
 from fastpath.gate cimport (
     N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
+from fastpath.initialkeys cimport close_crypto, open_crypto
 from fastpath.name cimport NAME_OCTETS
 from fastpath.nfqueue cimport VERDICT_OCTETS, Queued, parse_queued, write_verdict
 from fastpath.spool cimport Reporter
@@ -53,6 +54,7 @@ cdef enum:
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
     POLL_MS = 100               # how late a new table can be when nobody wakes the loop
     N_PORTS = 65536
+    LARGE_ONES = 128            # of so many windows one may be of 96 KiB besides
     OWN_MARK = 0x40             # "judged, undecided": the kernel's rules let it go and store nothing
 
 cdef struct Loop:
@@ -190,7 +192,8 @@ cdef class GateLoop:
     cdef int _overloaded_closed
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
-                  when_undecidable_closed, pages, n_flows=4096, when_overloaded_closed=0):
+                  when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
+                  initials_a_second=1000, is_h2c_let=0):
         self._handoff = handoff
         self._reporter = reporter
         self._pages = dict(pages)
@@ -203,7 +206,9 @@ cdef class GateLoop:
         self._loop.handover = &handoff.h
         self._loop.gate.shared = &reporter.shared
         self._loop.gate.closed = when_undecidable_closed
-        self._take_memory(n_flows)
+        self._loop.gate.is_h2c_let = is_h2c_let
+        self._loop.gate.initials_a_second = initials_a_second
+        self._take_memory(n_flows, n_windows, share)
         for port in tls_ports:
             self._loop.gate.port_kinds[<uint16_t>port] = PORT_TLS
         for port in http_ports:
@@ -216,13 +221,14 @@ cdef class GateLoop:
         if l == NULL:
             return
         close_flows(&l.gate.flows)
+        close_crypto(&l.gate.crypto)
         for memory in (<size_t>l.gate.out.at, <size_t>l.gate.port_kinds, <size_t>l.gate.scratch, <size_t>l.gate.page,
                        <size_t>l.buffers):
             free(<void*><size_t>memory)
         os.close(l.wake_fd)
         free(l)
 
-    cdef object _take_memory(self, uint32_t n_flows):
+    cdef object _take_memory(self, uint32_t n_flows, uint32_t n_windows, uint32_t share):
         cdef Loop* l = self._loop
         cdef int i
         l.gate.out.room = 4 * OUTBOX_ROOM
@@ -232,9 +238,11 @@ cdef class GateLoop:
         l.gate.page = <uint8_t*>calloc(1, PAGE_OCTETS)
         l.buffers = <uint8_t*>calloc(BATCH, BUFFER_OCTETS)
         if (l.gate.out.at == NULL or l.gate.port_kinds == NULL or l.gate.scratch == NULL or l.gate.page == NULL
-                or l.buffers == NULL or n_flows < 1
-                or open_flows(&l.gate.flows, n_flows, int.from_bytes(os.urandom(8), "little")) != 0):
-            raise MemoryError(f"gate: no memory for {n_flows} flows of 32 KiB; not started; set a smaller pool")
+                or l.buffers == NULL or n_flows < 1 or open_crypto(&l.gate.crypto) != OK
+                or open_flows(&l.gate.flows, n_flows, n_windows, max(2, n_windows // LARGE_ONES), share,
+                              int.from_bytes(os.urandom(8), "little")) != 0):
+            raise MemoryError(f"gate: no memory for {n_flows} flows and {n_windows} windows of 4 KiB; not started; "
+                              f"set fewer")
         for i in range(BATCH):
             l.parts[i].iov_base = l.buffers + <size_t>i * BUFFER_OCTETS
             l.parts[i].iov_len = BUFFER_OCTETS

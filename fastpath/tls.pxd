@@ -5,7 +5,7 @@ from fastpath.cursor cimport Status
 
 cdef enum:
     HELLO_NAMES = 8        # host_names kept of one hello; RFC 6066 allows one, evaders send more
-    HELLO_OCTETS = 16384   # a post-quantum hello is ~2 KB, padding evasions reach 11 KB; beyond: TOO_BIG
+    HELLO_OCTETS = 65536   # a post-quantum hello is ~2 KB, padding evasions reach 11 KB (E31); beyond: TOO_BIG
 
 
 cdef struct HelloName:
@@ -22,3 +22,4 @@ cdef struct ClientHello:
 
 
 cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil
+cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil

@@ -18,7 +18,7 @@ from fastpath.cursor cimport (
 cdef enum:
     RECORD_HEADER = 5
     RECORD_OCTETS = 16384      # RFC 8446 §5.1: the length MUST NOT exceed 2^14
-    STREAM_OCTETS = 98304      # 16 KiB of hello in records of one octet: 6 * HELLO_OCTETS
+    STREAM_OCTETS = 98304      # 64 KiB of hello in records of 10 octets, 16 KiB in records of one
     MESSAGE_HEADER = 4
     CHANGE_CIPHER_SPEC = 20
     ALERT = 21
@@ -57,7 +57,7 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
         if status == NOT_THIS and have > 0:
             return MALFORMED
         if status == NEED_MORE:
-            out.after = at + RECORD_HEADER + record.n
+            out.after = at + RECORD_HEADER + max(<size_t>record.n, _missing(message, have))
             if record.kind == HANDSHAKE and have == 0 and record.at != NULL:
                 return _refuse_early(record.at, <size_t>(data + n - record.at))
         if status != OK:
@@ -80,6 +80,27 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
         if status != NEED_MORE:
             out.after = at
             return status
+
+
+cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil:
+    """Read the first ClientHello, and what follows it, of a handshake stream without records: QUIC's CRYPTO frames.
+
+    out.after on NEED_MORE: the least `n` worth asking again with; else `n`
+    The statuses are those of parse_client_hello()."""
+    cdef Cursor c
+    cdef uint32_t size = 0
+    cdef Status status = NEED_MORE
+    memset(out, 0, sizeof(ClientHello))
+    if n > 0:
+        status = _messages(message, n, out)
+    out.after = n
+    if status == NEED_MORE:
+        c.at = message
+        c.end = message + n
+        skip(&c, 1)
+        take_u24(&c, &size)
+        out.after = MESSAGE_HEADER + size
+    return status
 
 
 cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
@@ -105,6 +126,15 @@ cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
         return NOT_THIS
     out.at = c.at
     return take_span(&c, out.n, &fragment)
+
+
+cdef size_t _missing(const uint8_t* message, size_t have) noexcept nogil:
+    """How many octets a hello of which the first `have` are there lacks at least."""
+    cdef size_t whole
+    if have < MESSAGE_HEADER:
+        return 1
+    whole = MESSAGE_HEADER + ((<size_t>message[1] << 16) | (<size_t>message[2] << 8) | message[3])
+    return whole - have if whole > have else 1
 
 
 cdef Status _refuse_early(const uint8_t* message, size_t n) noexcept nogil:
@@ -219,7 +249,16 @@ def client_hello(data: bytes) -> Hello | None:
     ValueError where it is not TLS, not a ClientHello, malformed, or beyond a limit."""
     cdef ClientHello hello
     cdef bytearray scratch = bytearray(HELLO_OCTETS)
-    cdef Status status = parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello)
+    return _found(parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello), &hello)
+
+
+def hello_messages(data: bytes) -> Hello | None:
+    """The ClientHello at the head of a handshake stream without records; else as client_hello()."""
+    cdef ClientHello hello
+    return _found(parse_hello_messages(data, len(data), &hello), &hello)
+
+
+cdef _found(Status status, const ClientHello* hello):
     cdef int i
     if status == NEED_MORE:
         return None

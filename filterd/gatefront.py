@@ -35,7 +35,12 @@ class GateFront:
             config.http_ports,
             int(config.when_undecidable == "closed"),
             pages,
+            n_flows=config.flows,
             when_overloaded_closed=int(config.when_dead == "closed"),
+            n_windows=config.windows,
+            share=config.windows_per_subscriber,
+            initials_a_second=config.quic_initials_per_second,
+            is_h2c_let=int(config.h2c == "pass"),
         )
 
     async def use(self, tables: TableSet) -> None:

@@ -1,7 +1,7 @@
 """The kernel's part of the gate and the DNS front: nftables, the NFQUEUE rule, locked subscribers, foreign DNS.
 
     forward -160  locked? → reject · decided? → accept, reject · ISN of the SYN/ACK → ct mark
-                  client's payload → meta mark 0x80
+                  client's payload, QUIC's long headers → meta mark 0x80
     forward -150  (iptables, mangle) meta mark 0x80 → NFQUEUE; nft has no `queue` statement on every kernel
     forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
     prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
@@ -38,6 +38,7 @@ table inet filterd
 delete table inet filterd
 table inet filterd {
   set gate_ports { type inet_service; flags constant; %(gate_ports)s }
+  set quic_ports { type inet_service; flags constant; %(quic_ports)s }
   set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
   set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
@@ -55,7 +56,7 @@ table inet filterd {
   }
   chain blocked {
     meta l4proto tcp reject with tcp reset
-    drop
+%(quic_reject)s    drop
   }
   chain answered {
     ct direction reply meta l4proto tcp reject with tcp reset
@@ -67,7 +68,11 @@ table inet filterd {
   }
   chain from_client {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
-    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate }
+    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
+  }
+  chain from_quic_client {
+    udp dport @quic_ports meta mark set 0x80 accept
+    ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 accept
   }
   chain from_server {
     tcp flags & (syn | ack) == syn | ack ct mark & 0xff == 0 ct mark set tcp ackseq << 8 accept
@@ -80,10 +85,10 @@ table inet filterd {
     ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip daddr @locked4 ip saddr != @open4 goto locked_to
     ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
-%(refused_udp)s%(dot)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
-    ct state invalid drop
+%(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
+%(dot)s    ct state invalid drop
     ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
-    ct direction original tcp dport @gate_ports goto from_client
+%(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
     tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
     tcp sport @gate_ports goto from_server
@@ -91,8 +96,9 @@ table inet filterd {
 
   chain keep_released { ct mark set ct mark & 0xffffff00 | 1; }
   chain keep_allowed {
-    ct mark & 0xff == 0 ct mark set ct mark & 0xffffff00 | 3 comment "4 may stand there by now"
+    ct mark & 0xff { 0, 6 } ct mark set ct mark & 0xffffff00 | 3 comment "4 may stand there by now"
   }
+  chain keep_partial { ct mark & 0xff == 0 ct mark set ct mark & 0xffffff00 | 6; }
   chain keep_blocked {
     ct mark set ct mark & 0xffffff00 | 2
     goto blocked
@@ -105,7 +111,8 @@ table inet filterd {
     type filter hook forward priority 0; policy accept;
     meta mark & 0x40 == 0 accept comment "nearly every packet"
     meta mark & 0x7f vmap {
-      0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered
+      0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered,
+      0x46 : goto keep_partial, 0x47 : drop
     }
   }
 %(dns)s%(untracked)s}
@@ -113,6 +120,14 @@ table inet filterd {
 _REFUSED_UDP = """\
     udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
 """
+# Long headers alone: a handful of each connection.  Whatever the port where the version is one that we read (E55).
+_QUIC = """\
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & 0xff == 0 goto from_quic_client
+"""
+_QUIC_REJECT = """\
+    meta l4proto udp reject with icmpx admin-prohibited
+"""
+QUIC_VERSIONS = (0x00000001, 0x6B3343CF, 0xFF00001D)  # RFC 9000, RFC 9369, draft-29: what fastpath.quic reads
 # A phone that finds no DNS over TLS there asks in the clear, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
 _DOT = """\
     tcp dport 853 ip saddr @subscribers4 reject with tcp reset
@@ -158,12 +173,16 @@ class Rules:
     """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
 
     ports             TCP ports that the gate looks at
+    quic_ports        UDP ports whose long headers the gate looks at, and those of known versions at any port
+    is_quic_rejected  a blocked QUIC flow is told so by ICMP
     refused_udp       UDP ports that nothing is let through to
     untracked         UDP ports of this box that are asked so often that tracking each query would fill the table;
                       never dns_port: what is redirected must find its way back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC"""
 
     ports: tuple[int, ...] = ()
+    quic_ports: tuple[int, ...] = ()
+    is_quic_rejected: bool = False
     refused_udp: tuple[int, ...] = ()
     first_queue: int = 0
     n_queues: int = 0
@@ -239,6 +258,8 @@ def rules_of_config(config: Config) -> Rules:
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
         ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if gate.workers else (),
+        quic_ports=gate.tls_ports if gate.workers and gate.quic == "judge" else (),
+        is_quic_rejected=gate.quic_reject,
         refused_udp=gate.tls_ports if gate.workers and gate.quic == "refuse" else (),
         first_queue=gate.first_queue,
         n_queues=gate.workers,
@@ -258,6 +279,10 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
     return _RULESET % {
         "gate_ports": _elements(rules.ports),
+        "quic_ports": _elements(rules.quic_ports),
+        "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
+        "quic": _QUIC if rules.quic_ports else "",
+        "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),

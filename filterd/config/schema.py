@@ -31,6 +31,7 @@ OWN_PREFIXES = (
     "fc00::/7",
     "fe80::/10",
 )
+MAX_FLOWS = 1 << 24  # 3.5 GiB of flows
 MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
@@ -138,8 +139,22 @@ class Gate:
     http_ports: tuple[int, ...] = many(kinds.port, default=(80,))
     when_dead: str = one(kinds.one_of("open", "closed"), default="open")
     when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
-    quic: str = one(kinds.one_of("pass", "refuse"), default="pass")
-    """refuse: UDP to the TLS ports is answered with ICMP, and browsers fall back to TCP, where names are seen."""
+    quic: str = one(kinds.one_of("judge", "pass", "refuse"), default="judge")
+    """judge: its names are read like those of TLS.   refuse: UDP to the TLS ports is answered with ICMP, and browsers
+    fall back to TCP."""
+    quic_reject: bool = one(kinds.truth, default=False)
+    """A blocked QUIC flow is told so by ICMP, and not only dropped."""
+    h2c: str = one(kinds.one_of("refuse", "pass"), default="refuse")
+    """HTTP/2 without TLS, which no browser speaks and whose names are not read."""
+    flows: int = one(kinds.whole_number(1024, MAX_FLOWS), default=262144)
+    """That one worker can follow at once, 224 octets each."""
+    windows: int = one(kinds.whole_number(256, MAX_FLOWS), default=32768)
+    """Of 4 KiB, for octets of hellos and requests that are not decided yet; taken from memory as they are used."""
+    windows_per_subscriber: int = one(kinds.whole_number(16, MAX_FLOWS), default=1024)
+    """That one client's address may hold; beyond it its new connections are reset.   More where the gate stands outside
+    of address translation."""
+    quic_initials_per_second: int = one(kinds.whole_number(10, MAX_RATE), default=1000)
+    """That are opened for one client's address at each worker; beyond it they are dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

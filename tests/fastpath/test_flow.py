@@ -6,7 +6,7 @@ import pytest
 
 from fastpath.flow import Stream
 
-WINDOW = 16384
+WINDOW = 98304
 
 
 def test_octets_in_order_are_contiguous() -> None:

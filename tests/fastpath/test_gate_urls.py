@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, SPOKEN, Lab, bytewise, cut
+from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, Lab, bytewise, cut
 from support.images import Images
 from support.packets import Client, hello, request
 
@@ -130,8 +130,8 @@ def test_a_request_cut_at_any_octet_waits_and_is_judged_when_it_is_whole(lab: La
     octets = request(b"shared.test", b"/folder/x")
     for at in range(1, len(octets)):
         client = Client(dport=80, sport=at)
-        assert lab.send(client, 0, octets[:at]) == ALLOWED
-        assert lab.send(client, at, octets[at:], ALLOWED) == ANSWERED
+        assert lab.send(client, 0, octets[:at]) == PARTIAL
+        assert lab.send(client, at, octets[at:], PARTIAL) == ANSWERED
 
 
 def test_a_later_request_of_the_connection_is_judged_too(lab: Lab) -> None:

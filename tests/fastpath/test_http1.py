@@ -142,16 +142,16 @@ def test_eight_hosts_are_kept_and_a_ninth_is_never_lost_silently() -> None:
     assert outcome(GET + b"".join(lines) + b"\r\n") == "more than 8 hosts in one request head"
 
 
-def test_a_head_of_16384_octets_is_read_and_one_more_is_too_big() -> None:
+def test_a_head_of_65536_octets_is_read_and_one_more_is_too_big() -> None:
     start = GET + b"X: "
     end = b"\r\nHost: allowed.test\r\n\r\n"
-    most = start + b"y" * (16384 - len(start) - len(end)) + end
-    over = start + b"y" * (16385 - len(start) - len(end)) + end
+    most = start + b"y" * (65536 - len(start) - len(end)) + end
+    over = start + b"y" * (65537 - len(start) - len(end)) + end
 
     assert hosts(most) == [b"allowed.test"]
-    assert request_head(over[:16383]) is None
-    assert outcome(over[:16384]) == outcome(over) == "the request head has more than 16384 octets"
-    assert outcome(b"A" * 16384) == outcome(b"\n" * 16384) == "the request head has more than 16384 octets"
+    assert request_head(over[:65535]) is None
+    assert outcome(over[:65536]) == outcome(over) == "the request head has more than 65536 octets"
+    assert outcome(b"A" * 65536) == outcome(b"\n" * 65536) == "the request head has more than 65536 octets"
 
 
 def test_an_ordinary_host_value_is_a_name_of_the_name_reader() -> None:

@@ -9,7 +9,7 @@ from support.wire import ECH, PADDING, hello, hello_message, record, records, se
 
 from fastpath.name import from_host
 from fastpath.packet import packet
-from fastpath.tls import Hello, client_hello
+from fastpath.tls import Hello, client_hello, hello_messages
 
 PCAPS = Path(__file__).parents[2] / "../shared/pcaps"
 NAME = b"allowed.test"
@@ -173,31 +173,54 @@ def test_application_data_inside_a_hello_is_malformed() -> None:
     assert "do not fit" in str(outcome(record(MESSAGE[:50]) + record(MESSAGE[50:], kind=23)))
 
 
-def test_a_hello_of_16384_octets_is_read_and_one_more_is_too_big() -> None:
-    padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
+def test_a_hello_of_65536_octets_is_read_and_one_more_is_too_big() -> None:
+    padding = 65536 - len(hello_message([(PADDING, b""), server_name(NAME)]))
     most = hello_message([(PADDING, bytes(padding)), server_name(NAME)])
     over = hello_message([(PADDING, bytes(padding + 1)), server_name(NAME)])
 
-    assert names(record(most)) == names(records(most, 1000)) == [NAME]
-    assert "more than 16384" in str(outcome(records(over, 1000)))
-    assert "more than 16384" in str(outcome(records(over, 1000)[:9]))
+    assert names(records(most, 16384)) == names(records(most, 1000)) == [NAME]
+    assert "more than 65536" in str(outcome(records(over, 1000)))
+    assert "more than 65536" in str(outcome(records(over, 1000)[:9]))
 
 
-def test_records_that_hold_more_than_16384_octets_together_are_too_big() -> None:
-    padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
+def test_records_that_hold_more_than_65536_octets_together_are_too_big() -> None:
+    padding = 65536 - len(hello_message([(PADDING, b""), server_name(NAME)]))
     most = hello_message([(PADDING, bytes(padding)), server_name(NAME)])
 
-    assert "more than 16384" in str(outcome(record(most[:9000]) + record(most[9000:] + b"x")))
+    assert "more than 65536" in str(outcome(records(most[:60000], 9000) + record(most[60000:] + b"x")))
 
 
-def test_a_hello_of_records_of_one_octet_and_the_greatest_size_is_read() -> None:
+def test_a_hello_of_16384_octets_in_records_of_one_is_read() -> None:
     padding = 16384 - len(hello_message([(PADDING, b""), server_name(NAME)]))
 
     assert names(records(hello_message([(PADDING, bytes(padding)), server_name(NAME)]), 1)) == [NAME]
 
 
 def test_records_without_end_before_the_hello_are_too_big() -> None:
-    assert "more than 16384" in str(outcome(record(b"\x01", kind=20) * 17000))
+    assert "more than 65536" in str(outcome(record(b"\x01", kind=20) * 70000))
+
+
+def test_a_hello_without_records_is_the_same_hello() -> None:
+    again = hello_message([server_name(b"second.test")])
+
+    assert hello_messages(MESSAGE) == Hello([NAME], False, len(MESSAGE))
+    assert hello_messages(MESSAGE + again) == Hello([NAME, b"second.test"], False, len(MESSAGE + again))
+    assert [n for n in range(len(MESSAGE)) if hello_messages(MESSAGE[:n]) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (b"\x02" + MESSAGE[1:], "not the begin"),
+        (b"\x01\x01\x00\x00", "has more than"),
+        (MESSAGE[:-1] + b"\x00" + MESSAGE[:20], "second hello that is cut"),
+        (record(MESSAGE), "not the begin"),
+    ],
+    ids=["server hello", "too big", "a second one is cut", "with records"],
+)
+def test_what_is_no_hello_without_records_is_told(octets: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        hello_messages(octets)
 
 
 # ------------------------------------------------------------------------------------------------------ wrong lengths

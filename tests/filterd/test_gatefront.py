@@ -29,7 +29,7 @@ class Loop:
 @pytest.fixture
 def front(tmp_path, monkeypatch):
     monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
-    config = Gate(tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed")
+    config = Gate(tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed", flows=2048, h2c="pass")
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
 
 
@@ -38,7 +38,14 @@ def test_the_loop_is_made_as_the_configuration_says(front):
 
     assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
     assert pages == {2: (b"a", b"b")}
-    assert front._loop.options == {"when_overloaded_closed": 1}
+    assert front._loop.options == {
+        "n_flows": 2048,
+        "when_overloaded_closed": 1,
+        "n_windows": 32768,
+        "share": 1024,
+        "initials_a_second": 1000,
+        "is_h2c_let": 1,
+    }
 
 
 def test_what_ends_the_loop_ends_the_front(front):

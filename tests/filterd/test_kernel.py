@@ -15,7 +15,9 @@ from filterd.kernel import Done, Kernel, Rules, queue_rules, rules_of_config, ru
 CHILD4, CHILD6 = IPv4Network("198.51.100.0/28"), IPv6Network("2001:db8:1::/64")
 FULL = Rules(
     ports=(80, 443),
-    refused_udp=(443,),
+    quic_ports=(443,),
+    is_quic_rejected=True,
+    refused_udp=(8443,),
     n_queues=2,
     first_queue=4,
     always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8::1/128")),

@@ -78,7 +78,7 @@ shutil.rmtree(FOLDER / "spool")  # it stays mapped; a process that crashes must 
 
 def gate(closed: int) -> GateLoop:
     """A gate that has seen nothing yet, with these tables."""
-    return GateLoop(0, HANDOFF, REPORTER, [443], [80], closed, PAGES, 4)
+    return GateLoop(0, HANDOFF, REPORTER, [443], [80], closed, PAGES, 4, n_windows=64)
 
 
 HANDOFF.give(TABLES)

@@ -1,17 +1,20 @@
 """The packet gate without a kernel: what a client sends goes in, marks and injected packets come out."""
 
 import itertools
+import random
+from collections.abc import Callable
 from pathlib import Path
 
-from support.packets import ACK, PSH, Client
+from support.packets import ACK, PSH, Client, hello, records
 
 from fastpath.loop_gate import GateLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Reason
 
-RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED = 1, 2, 3, 4, 5
+RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, DROPPED = range(1, 8)
 NOW_S = 1_700_000_000
+QUIC = Client(sport=50000)
 PAGES = {
     Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
     Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
@@ -40,6 +43,12 @@ class Lab:
         assert verdict & 0xC0 == 0x40
         return verdict & 0x3F
 
+    def send_datagram(self, datagram: bytes, client: Client = QUIC) -> int:
+        """Send one UDP datagram; the kernel queues those of undecided flows alone."""
+        verdict = self.gate.feed(client.datagram(datagram), 0x80, self.now_s)
+        assert verdict & 0xC0 == 0x40
+        return verdict & 0x3F
+
     def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
         """Send pieces as one client would; the state that the flow ends with."""
         state = 0
@@ -60,3 +69,18 @@ def cut(octets: bytes, *borders: int) -> list[tuple[int, bytes]]:
 
 def bytewise(octets: bytes) -> list[tuple[int, bytes]]:
     return [(at, octets[at : at + 1]) for at in range(len(octets))]
+
+
+APPDATA = records(b"x" * 40, kind=23)
+CCS = b"\x14\x03\x03\x00\x01\x01"
+DECOY = hello(b"www.allowed.test")
+REAL = hello(b"www.blocked.test")
+ARRIVALS: dict[str, Callable[[bytes], list[tuple[int, bytes]]]] = {
+    "one octet a segment": bytewise,
+    "reversed": lambda octets: list(reversed(bytewise(octets))),
+    "two halves, second first": lambda octets: list(reversed(cut(octets, 60))),
+    "every piece twice": lambda octets: [piece for piece in cut(octets, 40, 90) for _ in range(2)],
+    "overlapping, equal": lambda octets: [(0, octets[:80]), (40, octets[40:120]), (100, octets[100:])],
+    "shuffled": lambda octets: random.Random(7).sample(bytewise(octets), len(octets)),
+    "octets before the first": lambda octets: [(-9, b"\x16\x03\x01junk!!" + octets[:40]), (40, octets[40:])],
+}

@@ -32,7 +32,7 @@ def serve(folder: Path, policy: str) -> None:
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
-    kernel.apply(Rules(ports=(80, 443), n_queues=1, is_open_when_dead=not is_closed))
+    kernel.apply(Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed))
     while loop.is_alive() and not QUEUES.read_text():
         stopped.wait(0.01)
     (folder / "ready").touch()

@@ -4,7 +4,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-SYN, ACK, FIN, RST, PSH = 0x02, 0x10, 0x01, 0x04, 0x08
+SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +16,41 @@ class Client:
     sport: int = 40000
     dport: int = 443
     isn: int = 1000  # sequence number of the first octet
+    options: bytes = b""  # of TCP, a multiple of four octets
 
     def segment(self, at: int, payload: bytes, flags: int = ACK | PSH) -> bytes:
         """An IP packet with `payload` at stream position `at`."""
         seq = (self.isn + at) & 0xFFFFFFFF
-        tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, seq, 77777, 5 << 4, flags, 512, 0, 0) + payload
+        tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, seq, 77777, self._offset(), flags, 512, 0, 0)
+        tcp += self.options + payload
+        return self._packet(6, tcp)
+
+    def _offset(self) -> int:
+        return (5 + len(self.options) // 4) << 4
+
+    def datagram(self, payload: bytes) -> bytes:
+        """An IP packet with `payload` in UDP; a checksum of 0."""
+        return self._packet(17, struct.pack("!HHHH", self.sport, self.dport, 8 + len(payload), 0) + payload)
+
+    def _packet(self, protocol: int, octets: bytes) -> bytes:
         src, dst = ipaddress.ip_address(self.src).packed, ipaddress.ip_address(self.dst).packed
         if len(src) == 4:
-            return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + src + dst + tcp
-        return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + src + dst + tcp
+            return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(octets), 1, 0x4000, 64, protocol, 0) + src + dst + octets
+        return struct.pack("!IHBB", 6 << 28, len(octets), protocol, 64) + src + dst + octets
 
     def mark(self, state: int) -> int:
         """The mark that the kernel gives a queued packet of this connection."""
         return (self.isn & 0xFFFFFF) << 8 | 0x80 | state
+
+
+def timestamps(value: int) -> bytes:
+    """TCP options: timestamps (RFC 7323)."""
+    return b"\x01\x01\x08\x0a" + struct.pack("!II", value, 0)
+
+
+def md5() -> bytes:
+    """TCP options: an MD5 signature (RFC 2385)."""
+    return b"\x13\x12" + bytes(16) + b"\x01\x01"
 
 
 def server_name(*names: bytes) -> bytes:

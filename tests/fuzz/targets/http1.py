@@ -10,7 +10,7 @@ def check(data: bytes) -> None:
     assert_prefixes_agree(_outcome, data)
     if isinstance(whole, Head):
         head = data[: whole.after]
-        assert head.endswith(b"\n") and len(head) == whole.after <= 16384
+        assert head.endswith(b"\n") and len(head) == whole.after <= 65536
         assert whole.target in head and len(whole.hosts) <= 8
         assert all(host and host in head and host == host.strip() for host in whole.hosts)
         assert b"\n" not in b"".join(whole.hosts)

@@ -1,8 +1,15 @@
-"""A stream read octet by octet ends as the stream read whole: more octets never change a final answer."""
+"""A stream read octet by octet ends as the stream read whole: more octets never change a final answer.
+
+And what is read without records is read as in one record."""
+
+from collections.abc import Callable
 
 from fuzz.prefixes import assert_prefixes_agree
+from support.wire import record
 
-from fastpath.tls import Hello, client_hello
+from fastpath.tls import Hello, client_hello, hello_messages
+
+RECORD_OCTETS = 16384
 
 
 def check(data: bytes) -> None:
@@ -12,10 +19,16 @@ def check(data: bytes) -> None:
         assert 0 < whole.after <= len(data) and len(whole.names) <= 8
         assert _outcome(data[: whole.after] + bytes(9)) == whole
         assert all(0 < len(name) < len(data) for name in whole.names)
+    message = data[:RECORD_OCTETS]
+    bare, in_record = _outcome(message, hello_messages), _outcome(record(message))
+    if isinstance(bare, Hello) and isinstance(in_record, Hello):
+        assert bare.after == len(message)
+        bare = bare._replace(after=in_record.after)
+    assert bare == in_record
 
 
-def _outcome(data: bytes) -> Hello | str | None:
+def _outcome(data: bytes, read: Callable[[bytes], Hello | None] = client_hello) -> Hello | str | None:
     try:
-        return client_hello(data)
+        return read(data)
     except ValueError as refused:
         return str(refused)

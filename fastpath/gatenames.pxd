@@ -1,0 +1,15 @@
+"""What a name, or the lack of one, means for a packet: see gatenames.pyx."""
+from libc.stdint cimport uint8_t
+
+from fastpath.gate cimport Gate, Turn
+from fastpath.tls cimport ClientHello
+from fastpath.verdict cimport Decision
+
+cdef enum:
+    NOT_BLOCKED = 255           # no State: go on
+
+
+cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
+cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil
+cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil
+cdef uint8_t so_far(const Turn* t) noexcept nogil

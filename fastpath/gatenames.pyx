@@ -1,0 +1,79 @@
+"""What the names of a hello, or the lack of them, mean for a packet.  Shared by TLS and QUIC; HTTP has URLs besides.
+
+*Invariants*
+- Any blocked name among several blocks.
+- What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
+"""
+from libc.stdint cimport uint8_t
+
+from fastpath.counters cimport (
+    CNT_GATE_BLOCKED, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
+    count)
+from fastpath.cursor cimport OK
+from fastpath.flow cimport OPENING
+from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
+from fastpath.name cimport name_from_host
+from fastpath.spool cimport note_block
+from fastpath.tables cimport judge, judge_nameless
+from fastpath.tls cimport ClientHello
+from fastpath.verdict cimport C_LOCK, PASSTHRU, TCP_ONLY, Decision
+
+
+cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
+    """Any blocked name blocks.  counter: what to count where no name could be judged.
+
+    A hello that is no hello (counter is not CNT_GATE_NO_NAME) is undecidable, whatever name stood in it."""
+    cdef Decision d
+    cdef uint8_t verdict
+    cdef uint8_t i
+    cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
+    for i in range(hello.n_names):
+        verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &d)
+        if verdict == BLOCKED:
+            return BLOCKED
+        if verdict == UNDECIDED:
+            is_undecidable = True
+            counter = CNT_GATE_MALFORMED
+    if hello.names_overflowed:
+        return undecidable(g, t, CNT_GATE_TOO_BIG)
+    return undecidable(g, t, counter) if is_undecidable else t.keep
+
+
+cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel, Decision* d) noexcept nogil:
+    """BLOCKED, NOT_BLOCKED, or UNDECIDED where `text` is no name."""
+    if name_from_host(text, n, &g.name) != OK:
+        return UNDECIDED
+    if g.tables == NULL:
+        count(g.shared.counters, CNT_NO_TABLES, 1)
+        return NOT_BLOCKED
+    judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, d)
+    # truncating an answer is something only DNS can do
+    if d.action == PASSTHRU or d.action == TCP_ONLY:
+        return NOT_BLOCKED
+    count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+    note_block(g.shared, g.tables, &g.name, d, channel, g.now_ns)
+    return BLOCKED
+
+
+cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
+    """Count it; the State that the policy gives it."""
+    cdef Decision d
+    count(g.shared.counters, counter, 1)
+    if g.tables != NULL:
+        judge_nameless(g.tables, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+        if d.action != PASSTHRU:
+            count(g.shared.counters, CNT_GATE_BLOCKED, 1)
+            note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
+            return BLOCKED
+    return BLOCKED if g.closed else t.keep
+
+
+cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:
+    """The client holds its whole share of memory in hellos that it does not end: nobody's browser does."""
+    count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
+    return BLOCKED
+
+
+cdef uint8_t so_far(const Turn* t) noexcept nogil:
+    """The state of a flow that goes on."""
+    return PARTIAL if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else t.keep

@@ -1,0 +1,12 @@
+from typing import NamedTuple
+
+class Packet(NamedTuple):
+    kind: str
+    version: int
+    dcid: bytes
+    scid: bytes
+    pn_at: int
+    octets: bytes
+
+def packets(datagram: bytes) -> list[Packet]: ...
+def crypto_frames(plain: bytes) -> list[tuple[int, bytes]]: ...
