@@ -11,7 +11,8 @@
  * segments of SEGMENT octets, the server's first octets, close on both sides.  It has failed where it was refused, or
  * had no answer within PATIENCE; one that was reset after its hello is counted apart.  One JSON object is said.
  *
- * Ports are taken in turn and not looked for, so that a connection costs the same with many of them in TIME_WAIT.
+ * Connections come from SOURCE and the N_SOURCES - 1 addresses behind it in turn, as those of many subscribers, and
+ * ports are taken in turn and not looked for: a connection costs the same with many others in TIME_WAIT.
  * paced spins: what it measures holds no wake-up of its own.  What it cannot begin in time it skips.
  */
 #define _GNU_SOURCE
@@ -34,6 +35,7 @@ enum {
     SEGMENT = 1448,             /* of a 1500-octet link with TCP timestamps */
     RECORD_HEAD = 5,
     BACKLOG = 4096,
+    N_SOURCES = 250,
     FIRST_PORT = 2000,
     END_PORT = 62000,
     CHUNK = 256 << 10,
@@ -52,7 +54,7 @@ struct Connection {
 static struct Connection connections[MAX_FDS];
 static struct epoll_event events[EVENTS];
 static struct sockaddr_in target, source;
-static uint32_t n_hellos, at_hello, n_under_way, port = FIRST_PORT, histogram[LONGEST_US + 1];
+static uint32_t n_hellos, at_hello, n_under_way, first_source, at_source, port = FIRST_PORT, histogram[LONGEST_US + 1];
 static uint8_t **hellos, chunk[CHUNK];
 static uint16_t *lengths;
 static uint64_t n_begun, n_answered, n_failed, n_reset, n_skipped;
@@ -191,8 +193,11 @@ static int open_connection(int flags)
     set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     for (int tries = 0; tries < END_PORT - FIRST_PORT; tries++) {
+        source.sin_addr.s_addr = htonl(first_source + at_source);
         source.sin_port = htons((uint16_t)port);
-        port = port + 1 < END_PORT ? port + 1 : FIRST_PORT;
+        at_source = (at_source + 1) % N_SOURCES;
+        if (at_source == 0)
+            port = port + 1 < END_PORT ? port + 1 : FIRST_PORT;
         if (bind(fd, (struct sockaddr *)&source, sizeof source) == 0)
             return fd;
     }
@@ -367,6 +372,7 @@ int main(int argc, char **argv)
         serve(!strcmp(mode, "pour"));
     read_hellos(argv[4]);
     source = address_of(argv[6], 0);
+    first_source = ntohl(source.sin_addr.s_addr);
     port = FIRST_PORT + (uint32_t)(now() / 1000 % (END_PORT - FIRST_PORT));
     if (!strcmp(mode, "flood"))
         flood(atof(argv[5]), (uint32_t)atoi(argv[7]));

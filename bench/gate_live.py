@@ -1,8 +1,8 @@
 """What the gate takes from new connections and from streams, beside the same gateway without it (bench/testbed.py).
 
     …_per_s, …_us       connections a second, and 1/rate: client, server, gateway and filter are all on one core, so
-                        that is the CPU of a connection.  A hello of 1950 octets in two segments, the server's first octets,
-                        two FINs; packets cross the links one by one.
+                        that is the CPU of a connection.  A hello of 1950 octets in two segments, the server's first
+                        octets, two FINs; packets cross the links one by one.
     over_conntrack_us, share_of_conntrack   of the medians
     blocked_per_s       every name is listed;  blocked_left: connections that the server still holds afterwards
     first_octet_…_us    from SYN to the server's first octet, RATE connections a second; server and gateway on one core,

@@ -36,6 +36,7 @@ SOURCE = Path(__file__).with_name("connections.c")
 CORE, OTHER_CORE = 0, 1
 PORT = 443
 N_HELLOS = 5000
+CLIENTS, FIRST_CLIENT = "203.0.113.0/24", "203.0.113.1"     # 250 of them connect, behind the lab's one
 OWN_NAME = "blocked.test"
 HELLO_OCTETS = 1950     # Chromium's and Firefox's: 1890 to 2058, always two segments
 START_S = 300.0
@@ -57,9 +58,7 @@ Figures = dict[str, float]
 
 
 class Testbed:
-    """One lab.   folder  holds programs, hellos, lists and logs
-
-    window  connections under way in a flood"""
+    """One lab.   folder  holds programs, hellos, lists and logs"""
 
     def __init__(self, place: Lab, folder: Path) -> None:
         self.place, self.folder = place, folder
@@ -68,7 +67,8 @@ class Testbed:
         self.client, self.web = place.addresses.child4, place.addresses.web4
         subprocess.run(["gcc", "-O2", "-o", self.program, SOURCE], check=True)
         self.set("gateway", {f"net.netfilter.{name}": value for name, value in SHORT_TIMES.items()})
-        self.set("child", {"net.ipv4.tcp_tw_reuse": 1})
+        self.must("child", "ip", "route", "add", "local", CLIENTS, "dev", "lo")
+        self.must("gateway", "ip", "route", "add", CLIENTS, "via", self.client)
 
     def set(self, node: str, settings: dict[str, int]) -> None:
         self.must(node, "sysctl", "-qw", *(f"{name}={value}" for name, value in settings.items()))
@@ -99,7 +99,7 @@ class Testbed:
 
     def connect(self, mode: str, hellos: Path, seconds: float, value: float, core: int) -> Figures:
         """One run of the client.   value  window or rate"""
-        argv = [self.program, mode, self.web, PORT, hellos, seconds, self.client, round(value)]
+        argv = [self.program, mode, self.web, PORT, hellos, seconds, FIRST_CLIENT, round(value)]
         found: Figures = json.loads(self.must("child", "taskset", "-c", str(core), *(str(word) for word in argv)))
         return found
 
