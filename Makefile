@@ -2,17 +2,19 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages demo check test kernel versions checked bench bench-dns bench-gate fuzz docs dist clean
+.PHONY: help build again packages demo check test kernel versions checked mutated bench bench-dns bench-gate fuzz docs dist \
+	clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
-RUN_PACKAGES := nftables iptables conntrack iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils curl dnsdist dnsmasq-base dnsperf ethtool knot knot-dnsutils knot-resolver nginx nsd openssl \
-	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata unbound
+RUN_PACKAGES := nftables iptables iproute2 procps
+TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf ethtool knot knot-dnsutils knot-resolver \
+	nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata tshark unbound
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
 SECONDS ?= 60# of every fuzz target
+PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
 
 # `dns` must be ours wherever a command is started from.
@@ -65,6 +67,12 @@ checked: build ## the tests of fastpath with every index checked, then under the
 	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
+
+mutated: build ## PACKETS mutated packets through the gate, under the address and undefined behaviour sanitizers
+	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONPATH=build/asan/tree:.:tests \
+	    $(BIN)/python tests/fuzz/mutate_packets.py $(PACKETS)
 
 bench: build ## every figure beside its peers, appended to bench/history/ as one line of this machine
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \

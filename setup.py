@@ -20,9 +20,8 @@ FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
     "checked": ([*CHECKS, "-D_FORTIFY_SOURCE=2", "-fno-strict-aliasing"], []),
     "asan": ([*CHECKS, "-fno-strict-aliasing", *SANITIZERS], SANITIZERS),
 }
-LIBRARIES = {"initialkeys": ["crypto"]}  # AES and SHA-256 of OpenSSL; nothing else is linked against anything
-# initialkeys says which of its functions OpenSSL calls deprecated, and why it uses them all the same.
-MACROS: dict[str, list[tuple[str, str | None]]] = {"initialkeys": [("OPENSSL_SUPPRESS_DEPRECATED", None)]}
+# AES and SHA-256 of OpenSSL, whose low-level names are deprecated: initialkeys says why it uses them all the same.
+CRYPTO = {"initialkeys", "ja4"}
 PARALLEL = min(2, os.cpu_count() or 1)  # one C compiler takes up to 500 MB here
 
 
@@ -35,8 +34,9 @@ def extensions(modules: list[str] | None = None) -> list[Extension]:
     names = modules or sorted(path.stem for path in Path("fastpath").glob("*.pyx"))
     found = [
         Extension(
-            f"fastpath.{name}", [f"fastpath/{name}.pyx"], libraries=LIBRARIES.get(name, []),
-            define_macros=MACROS.get(name, []), extra_compile_args=compile_args, extra_link_args=link_args,
+            f"fastpath.{name}", [f"fastpath/{name}.pyx"], libraries=["crypto"] if name in CRYPTO else [],
+            define_macros=[("OPENSSL_SUPPRESS_DEPRECATED", None)] if name in CRYPTO else [],
+            extra_compile_args=compile_args, extra_link_args=link_args,
         )
         for name in names
     ]

@@ -1,7 +1,7 @@
 """QUIC Initials of 1200 octets, each with a connection ID of its own: nanoseconds from the datagram to its frames.
 
-`initial_ns` derives the keys, removes header protection, decrypts and checks the tag; `kept_ns` has the keys already, as
-the later Initials of a flow do; `wrong_tag_ns` is what a decoy costs, and `opened_wrong` how many of them were believed.
+`initial_ns` derives the keys, removes header protection, decrypts and checks the tag; `kept_ns` has the keys already,
+as the later Initials of a flow do; `wrong_tag_ns` is what a decoy costs, `opened_wrong` how many of them were believed.
 Goal: 1,500 ns an Initial (C prototype: 1,000).
 """
 import random

@@ -21,7 +21,7 @@ NAMES = (
     "dns_tls_queries", "dns_https_queries", "dns_streams_refused", "dns_handshakes_failed", "dns_proxy_refused",
     "dns_tokens_unknown", "dns_https_refused",
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
-    "dns_forgotten",
+    "dns_forgotten", "dns_tcp_fallbacks", "dns_tcp_failed",
     "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable", "gate_forgotten",
     "gate_unknown_quic",
 )

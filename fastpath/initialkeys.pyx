@@ -24,13 +24,7 @@ from libc.string cimport memcpy, memset
 
 from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.quic cimport QUIC_DRAFT_29, QUIC_INITIAL, QUIC_V1, QUIC_V2, QuicPacket, next_quic_packet
-
-cdef extern from "openssl/sha.h" nogil:
-    ctypedef struct SHA256_CTX:
-        pass
-    int SHA256_Init(SHA256_CTX* c)
-    int SHA256_Update(SHA256_CTX* c, const void* data, size_t n)
-    int SHA256_Final(unsigned char* out, SHA256_CTX* c)
+from fastpath.sha256 cimport SHA256_CTX, SHA256_Final, SHA256_Init, SHA256_Update
 
 cdef extern from "openssl/evp.h" nogil:
     ctypedef struct EVP_CIPHER:
@@ -69,7 +63,6 @@ cdef enum:
     LABEL_KEY = 1
     LABEL_IV = 2
     LABEL_HP = 3
-    N_LABELS = 4
 
 
 cdef struct Hmac:                  # SHA-256 after the first block of the inner and of the outer hash
@@ -85,7 +78,7 @@ cdef struct Label:                 # an HkdfLabel and the counter behind it: wha
 cdef struct Salted:
     uint32_t version
     Hmac salt
-    Label labels[4]
+    Label labels[4]                # by CLIENT_IN, LABEL_KEY, LABEL_IV, LABEL_HP
 
 
 cdef Salted _SALTED[N_VERSIONS]

@@ -18,7 +18,9 @@ cdef struct ClientHello:
     uint8_t has_ech             # extension 0xfe0d was there (GREASE looks the same)
     uint8_t names_overflowed    # more than HELLO_NAMES host_names
     size_t after                # octets of the stream up to the end of the record that ended the hello
-    HelloName names[8]          # into `data` or `scratch`
+    HelloName names[8]          # into `data` or `scratch`, as `message` is
+    const uint8_t* message      # the first hello, its header included, without records; NULL before it is whole
+    size_t message_n
 
 
 cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil

@@ -175,6 +175,9 @@ cdef Status _messages(const uint8_t* message, size_t n, ClientHello* out) noexce
                 return NEED_MORE
             out.names_overflowed |= <uint8_t>(kind == CLIENT_HELLO)
             return OK
+        if is_first:
+            out.message = message
+            out.message_n = MESSAGE_HEADER + size
         if kind == CLIENT_HELLO:
             status = _hello(&body, out)
             if status != OK:

@@ -3,7 +3,6 @@
 import json
 import random
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
@@ -14,6 +13,7 @@ from aioquic.quic.crypto import CryptoPair
 from aioquic.quic.packet import QuicProtocolVersion
 from hypothesis import given
 from hypothesis import strategies as st
+from support.captures import captures, crypto_stream, datagrams_to, write_capture
 from support.initials import (
     DCID,
     DRAFT_29,
@@ -32,14 +32,11 @@ from support.initials import (
     numbered,
     varint,
 )
-from support.wire import hello_message, server_name
+from support.wire import hello_message, ipv4, server_name, udp
 
 from fastpath.initialkeys import InitialOpener, Keys, client_keys
-from fastpath.packet import packet
-from fastpath.quic import crypto_frames
 from fastpath.tls import hello_messages
 
-PCAPS = Path(__file__).parents[2] / "../shared/pcaps"
 MESSAGE = hello_message([(10, bytes(6)), server_name(b"allowed.test")])
 FRAMES = crypto(0, MESSAGE)
 OWN = InitialOpener()
@@ -78,15 +75,9 @@ VECTORS = {  # version: frames, key, iv, hp, the packet's first 32 octets, its l
 }
 
 
-def named(datagrams: list[bytes], opener: InitialOpener = OWN) -> list[bytes]:
+def named(datagrams: list[bytes]) -> list[bytes]:
     """The names of the hello that datagrams hold together, their CRYPTO frames in any order."""
-    opened = [plain for each in datagrams for plain in opener.opened(each) if plain]
-    pieces = sorted(frame for plain in opened for frame in crypto_frames(plain))
-    stream = b""
-    for offset, octets in pieces:
-        assert offset <= len(stream), "a gap"
-        stream = stream[:offset] + octets + stream[offset + len(octets) :]
-    found = hello_messages(stream)
+    found = hello_messages(crypto_stream(datagrams))
     assert found is not None
     return found.names
 
@@ -300,51 +291,41 @@ def test_a_number_within_its_window_is_completed(largest: int, by: int, number_o
 # -------------------------------------------------------------------------------------------------------- real clients
 
 
-def captures() -> list[Path]:
-    return sorted(path for path in PCAPS.glob("*.pcap") if "quic" in path.name or "http3" in path.name)
-
-
-def frames_of(capture: bytes) -> Iterator[bytes]:
-    """The IP packets of a classic little-endian pcap with Ethernet framing."""
-    at = 24
-    while at < len(capture):
-        n = int.from_bytes(capture[at + 8 : at + 12], "little")
-        yield capture[at + 16 + 14 : at + 16 + n]
-        at += 16 + n
-
-
-def by_client(path: Path) -> dict[int, list[bytes]]:
-    """The datagrams to port 443 by the port that they come from."""
-    found: dict[int, list[bytes]] = {}
-    for octets in frames_of(path.read_bytes()):
-        try:
-            seen = packet(octets)
-        except ValueError:
-            continue
-        if seen is not None and seen.proto == 17 and seen.dport == 443:
-            found.setdefault(seen.sport, []).append(seen.payload)
-    return found
-
-
 def names_of_tshark(path: Path) -> set[tuple[int, str]]:
     """(client's port, name) of every hello that tshark finds in QUIC."""
     fields = ["udp.srcport", "tls.handshake.extensions_server_name"]
-    command = ["tshark", "-r", str(path), "-Y", "quic && tls.handshake.type == 1", "-T", "json"]
+    command = ["tshark", "-n", "-r", str(path), "-Y", "quic && tls.handshake.type == 1", "-T", "json"]
     command += [argument for field in fields for argument in ("-e", field)]
     shown = subprocess.run(command, check=True, capture_output=True).stdout
     layers = [each["_source"]["layers"] for each in json.loads(shown)]
     return {(int(each[fields[0]][0]), each[fields[1]][0]) for each in layers}
 
 
-@pytest.mark.skipif(not captures(), reason="no captures of real clients beside this checkout")
+@pytest.mark.skipif(not captures(is_quic=True), reason="no captures of real clients beside this checkout")
 def test_the_hellos_of_real_clients_give_their_names() -> None:
-    for path in captures():
-        found = {name for datagrams in by_client(path).values() for name in named(datagrams)}
+    for path in captures(is_quic=True):
+        found = {name for datagrams in datagrams_to(path.read_bytes(), 443).values() for name in named(datagrams)}
         assert b"allowed.test" in found, path.name
 
 
-@pytest.mark.skipif(not captures() or not which("tshark"), reason="no captures of real clients, or no tshark")
+@pytest.mark.skipif(not captures(is_quic=True) or not which("tshark"), reason="no captures beside this, or no tshark")
 def test_the_hellos_of_real_clients_give_the_names_that_tshark_finds() -> None:
-    for path in captures():
-        found = {(port, name.decode()) for port, datagrams in by_client(path).items() for name in named(datagrams)}
+    for path in captures(is_quic=True):
+        clients = datagrams_to(path.read_bytes(), 443)
+        found = {(port, name.decode()) for port, datagrams in clients.items() for name in named(datagrams)}
         assert found == names_of_tshark(path), path.name
+
+
+@pytest.mark.skipif(not which("tshark"), reason="no tshark")
+def test_tshark_finds_the_same_names_in_initials_written_here(tmp_path: Path) -> None:
+    sent: dict[int, bytes] = {}
+    for port, version in enumerate(VERSIONS, 40000):
+        dcid, hello = port.to_bytes(8, "big"), hello_message([server_name(f"v{port}.test".encode())])
+        one = initial(crypto(0, hello), version=version, dcid=dcid, number=7, size=1000)
+        sent[port] = one + numbered(ZERO_RTT, version, dcid=dcid)     # the other way round tshark 4.4 finds no hello
+    packets = [ipv4(udp(octets, sport=port), proto=17) for port, octets in sent.items()]
+    write_capture(tmp_path / "written.pcap", packets)
+
+    found = {(port, name.decode()) for port, octets in sent.items() for name in named([octets])}
+    assert len(found) == len(VERSIONS)
+    assert found == names_of_tshark(tmp_path / "written.pcap")

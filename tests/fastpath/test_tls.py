@@ -2,16 +2,14 @@
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support.captures import captures, streams_to
 from support.wire import ECH, PADDING, hello, hello_message, record, records, server_name, vector
 
 from fastpath.name import from_host
-from fastpath.packet import packet
 from fastpath.tls import Hello, client_hello, hello_messages
 
-PCAPS = Path(__file__).parents[2] / "../shared/pcaps"
 NAME = b"allowed.test"
 MESSAGE = hello_message([(10, bytes(6)), server_name(NAME), (PADDING, bytes(40))])
 
@@ -282,36 +280,10 @@ def test_a_record_length_that_is_one_off_never_gives_a_hello() -> None:
 # ------------------------------------------------------------------------------------------------------ real clients
 
 
-def frames(capture: bytes) -> Iterator[bytes]:
-    """The IP packets of a classic little-endian pcap with Ethernet framing."""
-    at = 24
-    while at < len(capture):
-        n = struct.unpack_from("<I", capture, at + 8)[0]
-        yield capture[at + 16 + 14 : at + 16 + n]
-        at += 16 + n
-
-
-def streams_to(capture: bytes, port: int) -> list[bytes]:
-    """What each client sent, in order, by sequence number."""
-    flows: dict[tuple[bytes, int], dict[int, bytes]] = {}
-    for frame in frames(capture):
-        try:
-            seen = packet(frame)
-        except ValueError:
-            continue
-        if seen is not None and seen.proto == 6 and seen.dport == port and seen.payload:
-            flows.setdefault((seen.src, seen.sport), {})[seen.seq] = seen.payload
-    return [b"".join(pieces[seq] for seq in sorted(pieces)) for pieces in flows.values()]
-
-
-def captures() -> list[Path]:
-    return sorted(path for path in PCAPS.glob("*.pcap") if "quic" not in path.name and "http3" not in path.name)
-
-
-@pytest.mark.skipif(not captures(), reason="no captures of real clients beside this checkout")
+@pytest.mark.skipif(not captures(is_quic=False), reason="no captures of real clients beside this checkout")
 def test_the_hellos_of_real_clients_give_their_names_whole_and_octet_by_octet() -> None:
     found: dict[str, set[bytes]] = {}
-    for path in captures():
+    for path in captures(is_quic=False):
         streams = streams_to(path.read_bytes(), 443)
         assert streams, path.name
         for stream in streams:
@@ -320,15 +292,15 @@ def test_the_hellos_of_real_clients_give_their_names_whole_and_octet_by_octet() 
             assert all(from_host(name) for name in read.names)
             found.setdefault(path.name, set()).update(read.names)
 
-    assert set(found) == {path.name for path in captures()}
+    assert set(found) == {path.name for path in captures(is_quic=False)}
     for capture, seen in found.items():
         foreign = {name for name in seen if not name.endswith((b".googleapis.com", b".google.com"))}
         assert foreign == {b"allowed.test"}, capture
 
 
-@pytest.mark.skipif(not captures(), reason="no captures of real clients beside this checkout")
+@pytest.mark.skipif(not captures(is_quic=False), reason="no captures of real clients beside this checkout")
 def test_browsers_send_the_ech_extension_and_the_others_do_not() -> None:
-    for path in captures():
+    for path in captures(is_quic=False):
         for stream in streams_to(path.read_bytes(), 443):
             read = client_hello(stream)
             assert read is not None

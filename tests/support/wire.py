@@ -47,8 +47,8 @@ def tcp(payload: bytes = b"", *, seq: int = 1000, ack: int = 2000, flags: int = 
     return head + options + payload
 
 
-def udp(payload: bytes = b"", length: int | None = None) -> bytes:
-    return struct.pack("!HHHH", 40000, 443, 8 + len(payload) if length is None else length, 0) + payload
+def udp(payload: bytes = b"", length: int | None = None, sport: int = 40000) -> bytes:
+    return struct.pack("!HHHH", sport, 443, 8 + len(payload) if length is None else length, 0) + payload
 
 
 def ipv4(
