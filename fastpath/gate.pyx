@@ -13,7 +13,8 @@ injected stands in the outbox.
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
-    CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
+    CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS,
+    CNT_GATE_RELEASED, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport FOLLOWING, PASSED, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
 from fastpath.gatehttp cimport judge_http

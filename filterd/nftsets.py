@@ -4,7 +4,8 @@
 
 An interval set that holds 100,000 costs the kernel 250 ms to fill and 7 ms to change by one (Linux 6.18); a hash set
 130 ms and 10 µs. So what nearly every line has – one IPv4 address, a /56 or a /64 – stands in one; the rules look into
-all sets, so that where a prefix stands changes nothing.
+all sets, so that where a prefix stands changes nothing. More sets cost every forwarded packet something: 0.25 µs over
+IPv4 and 0.5 µs over IPv6 while few are locked; where 100,000 are, an interval set would cost 0.8 µs more than they do.
 
 *Invariants*
 - A transaction names the generation of the ruleset it is meant for: where somebody else has changed anything since, the
