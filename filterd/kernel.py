@@ -83,18 +83,21 @@ table inet filterd {
     tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
     ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
   }
+  chain locks6 {
+    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
+    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
+    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+  }
   chain before {
     type filter hook forward priority -160; policy accept;
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
     ip saddr @locked4 ip daddr != @open4 goto locked_from
-    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
-    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
-    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip daddr @locked4_32 ip saddr != @open4 goto locked_to
     ip daddr @locked4 ip saddr != @open4 goto locked_to
-    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
-    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
-    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    meta nfproto ipv6 jump locks6 comment "each of its rules would ask for the version by itself"
 %(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s    ct state invalid drop
     ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }

@@ -99,7 +99,8 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
     order = [
         "ip saddr @locked4",
-        "ip6 saddr @locked6",
+        "meta nfproto ipv6 jump locks6",
+        "ct mark & 0xff == 1 accept",
         "ct state invalid",
         "ct mark & 0xff vmap",
         "ct direction original",
