@@ -58,17 +58,23 @@ cdef enum Counter:
     CNT_DNS_TCP_FALLBACKS   # questions asked again over TCP, as their answer over UDP was truncated
     CNT_DNS_TCP_FAILED      # of those: no whole answer in time, so the truncated one was handed on
     CNT_GATE_IGNORED        # packets dropped because no end host would take them
-    CNT_GATE_OVER_BUDGET    # blocked: the client holds its whole share of memory, or sends too many QUIC Initials
+    CNT_GATE_OVER_BUDGET    # more QUIC Initials or connections than a client may have, or too long a hello
     CNT_GATE_H2C            # HTTP/2 without TLS
     CNT_GATE_INITIALS       # QUIC Initials opened
     CNT_GATE_UNREADABLE     # QUIC Initials that no key fits: no server reads them either
+    CNT_GATE_BEYOND_SHARE   # of the flows evicted: their client's own newer ones took its share of memory
     CNT_GATE_FORGOTTEN      # blocked: the begin of the hello or head is not known any more
     CNT_GATE_UNKNOWN_QUIC   # undecidable: a QUIC version that is not known
+    CNT_GATE_ADDRESS_BLOCKED  # of CNT_GATE_BLOCKED: for the destination's address
+    CNT_GATE_QUIC_REFUSED   # Initials dropped because the client's profile refuses QUIC
+    CNT_GATE_BYPASS_SEEN    # names and connections met that a list of the category bypass has
+    CNT_GATE_BYPASS_BLOCKED  # of those: blocked for it
     N_COUNTERS
 
 cdef enum:
     CONFIDENTIAL_AT = 128   # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
-    COUNTER_WORDS = 1152    # 128 + 128 * 8
+    SHADOW_AT = 1152        # 128 + 128 * 8; the same of lists in the shadow
+    COUNTER_WORDS = 2176    # 1152 + 128 * 8
 
 
 cdef inline void count(uint64_t* counters, int index, uint64_t by) noexcept nogil:

@@ -1,7 +1,9 @@
 """Counters in shared memory: a file of 64-bit words, one writer, any reader.
 
 Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
-blocks of confidential lists are counted there and leave no other trace (semantics §8).
+blocks of confidential lists are counted there and leave no other trace (semantics §8).  From SHADOW_AT on stands the
+same of lists of action SHADOW: what they would have blocked.  They have words of their own, since a list gets another
+number with a new configuration, and what was let go may never be taken for a CSAM block.
 Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.
 """
 import mmap
@@ -22,8 +24,9 @@ NAMES = (
     "dns_tokens_unknown", "dns_https_refused",
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
     "dns_forgotten", "dns_tcp_fallbacks", "dns_tcp_failed",
-    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable", "gate_forgotten",
-    "gate_unknown_quic",
+    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable",
+    "gate_beyond_share", "gate_forgotten", "gate_unknown_quic",
+    "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")
@@ -59,12 +62,16 @@ def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
 
 def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
     """Blocks of confidential lists: (index of the list, channel) → count, only where it is not 0."""
-    words = _words(path)
-    return {
-        divmod(i - CONFIDENTIAL_AT, 8): words[i]
-        for i in range(CONFIDENTIAL_AT, COUNTER_WORDS)
-        if words[i]
-    }
+    return _by_list(_words(path)[CONFIDENTIAL_AT:SHADOW_AT])
+
+
+def read_shadowed(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
+    """What lists in the shadow would have blocked, in the same form."""
+    return _by_list(_words(path)[SHADOW_AT:COUNTER_WORDS])
+
+
+cdef object _by_list(words):
+    return {divmod(at, 8): count for at, count in enumerate(words) if count}
 
 
 cdef object _words(path):

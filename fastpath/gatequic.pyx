@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy
 
 from fastpath.counters cimport (
     CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP,
-    CNT_GATE_OVER_BUDGET, CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
+    CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED, CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.flow cimport (
     FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets,
@@ -26,8 +26,9 @@ from fastpath.gate cimport BLOCKED, DROPPED, PORT_TLS, UNDECIDED, Gate, Turn
 from fastpath.gatenames cimport judge_hello, over_budget, undecidable
 from fastpath.initialkeys cimport QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, open_initial
 from fastpath.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
+from fastpath.tables cimport closes_category
 from fastpath.tls cimport ClientHello, parse_hello_messages
-from fastpath.verdict cimport C_QUIC
+from fastpath.verdict cimport C_QUIC, CATEGORY_QUIC
 
 cdef enum:
     # Connections between the same two ports: a Retry makes a second one, a client that starts anew a third.
@@ -48,14 +49,25 @@ cdef uint8_t judge_datagram(Gate* g, Turn* t) noexcept nogil:
         return BLOCKED
     while state == UNDECIDED and next_quic_packet(&c, &q) == OK:
         if q.kind == QUIC_INITIAL:
-            state = _judge_initial(g, t, &q, contexts)
+            state = DROPPED if _is_refused(g, t) else _judge_initial(g, t, &q, contexts)
         elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] == PORT_TLS:
+            if _is_refused(g, t):
+                return DROPPED
             # dropped and not blocked: its client goes on with a version that is known, or with TCP
             if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCKED:
                 state = DROPPED
     if state == BLOCKED and t.f != NULL:
         spend_flow(&g.flows, t.f, BLOCKED)
     return t.state if state == UNDECIDED else state
+
+
+cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
+    """Whether the client is to use TCP.  Asked before opening: it costs a thirtieth of it."""
+    if g.tables == NULL or not closes_category(g.tables, t.p.src, t.p.version, CATEGORY_QUIC,
+                                               g.now_ns // 1_000_000_000):
+        return False
+    count(g.shared.counters, CNT_GATE_QUIC_REFUSED, 1)
+    return True
 
 
 cdef bint _find_contexts(Gate* g, Turn* t, Flow** contexts) noexcept nogil:

@@ -39,6 +39,11 @@ cdef inline const ListRow* lists_of(const Tables* t) noexcept nogil:
     return t.names.sets.lists if t.names.table.n_bloom else t.names_delta.sets.lists
 
 
+cdef inline bint hold_addresses(const Tables* t) noexcept nogil:
+    """Whether any list speaks of addresses, see address.pyx."""
+    return t.names.holds_addresses or t.names_delta.holds_addresses
+
+
 cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                 Decision* out) noexcept nogil
 cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
@@ -50,6 +55,8 @@ cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_
                     Decision* out) noexcept nogil
 cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                          Decision* out) noexcept nogil
+cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
+                          int64_t now_s) noexcept nogil
 cdef const Tables* take_tables(Handover* h) noexcept nogil
 
 

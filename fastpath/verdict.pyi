@@ -9,6 +9,7 @@ class Action(IntEnum):
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
+    SHADOW = 8
     NO_ACTION = 255
 
 class Reason(IntEnum):
@@ -41,3 +42,4 @@ class Channel(IntEnum):
     HTTP = 3
     QUIC = 4
     LOCK = 5
+    ADDRESS = 6

@@ -14,7 +14,7 @@ from filterd.attribution import Attribution, tell_match
 from rules.prefixes import wire_of_text
 from rules.urls import read_address, read_url
 
-CHANNELS = ("dns", "sni", "http", "quic")
+CHANNELS = ("dns", "sni", "http", "quic", "address")
 
 
 def explain(
@@ -98,6 +98,7 @@ def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], c
         "reason": word(decision.reason),
         "tier": word(decision.tier),
         "list": decision.list,
+        "shadow": decision.shadow,
         "rule": decision.rule,
         "matches": matches,
         "ede": _ede(decision.reason) if is_block and channel == "dns" else None,

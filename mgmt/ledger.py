@@ -36,7 +36,7 @@ _PAGE = 1000  # rows of one read: a few hundred kilobytes
 class BlockRecord:
     """One block, as the event drain tells it.
 
-    time_s      unix seconds;   channel  dns, sni, http, quic, lock
+    time_s      unix seconds;   channel  dns, sni, http, quic, lock, address
     action, reason  as fastpath.verdict names them, in lower case
     list, rule  what matched; '' for a lock;   order  its number, 0: none;   category  its name, '' for none
     generation  of the names image (of the policy image for a lock)

@@ -35,8 +35,10 @@ NUMBERS = MappingProxyType({
     "phishing": 24,
     "scam": 25,
     "ai-chat": 26,
+    "quic": 27,             # holds no names: the gate refuses QUIC to whom it is closed, so that browsers use TCP
 })
 MAX_NUMBER = 127
+NAMELESS = frozenset({"quic"})      # no list is of them
 _NAMES = {number: name for name, number in NUMBERS.items()}
 
 

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rules.category import NUMBERS
+from rules.category import NAMELESS, NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/layout.pxd)
@@ -222,7 +222,9 @@ def host(value: str) -> str:
 
 
 def category(value: str) -> str:
-    """The name of a category."""
+    """The name of a category that lists can be of."""
+    if value in NAMELESS:
+        raise Unfit(f"{quoted(value)} is a category that holds no names", "a profile closes it; no list is of it")
     if value not in NUMBERS:
         raise Unfit(f"{quoted(value)} is no category", f"write {nearest(value, list(NUMBERS))}")
     return value

@@ -19,7 +19,7 @@ from rules.canonical import canonical_name
 from rules.errors import BadName
 from rules.prefixes import canonical_address
 
-CHANNELS = ("dns", "sni", "http", "quic")
+CHANNELS = ("dns", "sni", "http", "quic", "address")
 # What an answer may hold; whatever else control says stays inside.
 SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
 SILENT = ("csam", "default", "help")  # decided by what this desk may not see, by nothing, or never logged
@@ -60,6 +60,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
     control = request.app[CONTROL]
     try:
         found = await control.explain(name, address, channel)
+        shadow = found.get("shadow")
         if found.get("reason") in SILENT:
             found = await control.explain(None, address, channel)
     except (ControlFailed, OSError, TimeoutError) as exc:
@@ -71,6 +72,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
             "address": address,
             "channel": channel,
             "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
+            "shadow": shadow,
             "detail": "decided as said" if is_seen else "nothing that this desk may see decides this",
         }
     )

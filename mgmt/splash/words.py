@@ -29,6 +29,7 @@ CATEGORY_WORDS = {
     "phishing": ("phishing", "فشنگ"),
     "scam": ("fraud", "فراڈ"),
     "ai-chat": ("AI chat", "اے آئی چیٹ"),
+    "quic": ("the QUIC protocol", "کوئک پروٹوکول (QUIC)"),  # no page is ever shown for it
 }
 NO_WORDS = ("this kind of page", "اس طرح کے صفحے")
 ANSWER_WORKING_DAYS = 2  # decided: a wrong block is answered within two working days

@@ -5,14 +5,17 @@ import random
 from pathlib import Path
 
 import pytest
-from support.gatelab import BLOCKED, DROPPED, QUIC, Lab, cut
+from support.gatelab import ALLOWED, BLOCKED, DROPPED, QUIC, Lab, cut
+from support.images import Images
 from support.initials import DCID, DRAFT_29, V1, V2, VERSIONS, ZERO_RTT, ack, crypto, initial, long_header, numbered
-from support.packets import Client, hello_message
+from support.packets import Client, hello, hello_message
 
 from fastpath.loop_gate import GateLoop
+from fastpath.pack import ProfileSpec
 from fastpath.spool import read_segment, segment_numbers, segment_path
 from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Channel
+from fastpath.verdict import Channel, Mode
+from rules.category import category_number
 
 LISTED, OTHER = hello_message(b"www.blocked.test"), hello_message(b"www.allowed.test")
 LONG = hello_message(b"www.blocked.test", padding=1700)
@@ -229,3 +232,33 @@ def test_drafts_and_versions_are_the_ones_that_the_kernel_queues() -> None:
     from_kernel = (Path(__file__).parents[2] / "filterd/kernel.py").read_text()
 
     assert all(f"0x{version:08X}" in from_kernel for version in (V1, V2, DRAFT_29))
+
+
+# ------------------------------------------------------------------------------------ who is to do without QUIC
+
+
+@pytest.fixture
+def refusing(tmp_path: Path, images: Images) -> Lab:
+    """192.0.2.11 and 2001:db8::11 refuse QUIC."""
+    refuses = ProfileSpec(1 << category_number("quic"), (), 0, 0)
+    subscribers = images.subscribers([("192.0.2.11/32", 11), ("2001:db8::11/128", 11)])
+    names = images.names([("orders", "blocked.test", Mode.SUBTREE)])
+    tables = TableSet(names, subscribers=subscribers, policy=images.policy([(11, refuses)]))
+    return Lab(tmp_path / "refusing", tables)
+
+
+@pytest.mark.parametrize("child", [Client("192.0.2.11"), Client("2001:db8::11", "2001:db8:1::1")], ids=["v4", "v6"])
+@pytest.mark.parametrize("version", [*VERSIONS, 0x1A2A3A4A])
+def test_whoever_refuses_quic_gets_none_of_it_and_goes_on_over_tcp(refusing: Lab, child: Client, version: int) -> None:
+    sent = whole(OTHER, version=version) if version in VERSIONS else long_header(0, version, more=bytes(1200))
+
+    assert refusing.send_datagram(sent, child) == DROPPED
+    assert refusing.send_datagram(sent, child) == DROPPED
+    assert refusing.counted("gate_quic_refused") == 2
+    assert refusing.counted("gate_initials") == 0
+    assert refusing.send(child, 0, hello(b"www.allowed.test")) == ALLOWED
+
+
+def test_others_keep_their_quic(refusing: Lab) -> None:
+    assert refusing.send_datagram(whole(OTHER), Client("192.0.2.12")) == 0
+    assert refusing.counted("gate_quic_refused") == 0

@@ -106,6 +106,11 @@ def test_a_category_that_is_none_gets_the_most_alike_one():
         kinds.category("gamblin")
 
 
+def test_a_category_that_holds_no_names_is_none_of_lists():
+    with pytest.raises(kinds.Unfit, match="'quic' is a category that holds no names"):
+        kinds.category("quic")
+
+
 def test_a_whole_number_has_no_sign_no_point_and_no_foreign_digits():
     parse = kinds.whole_number(0, 10)
 

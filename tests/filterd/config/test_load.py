@@ -150,6 +150,10 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
             "splash without a splash address",
         ),
         (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: csam, action: shadow}]",
+            "/lists/0/action: a list of tier csam that is not enforced",
+        ),
+        (
             SMALLEST
             + "lists: [{id: a, file: a, format: rpz, tier: order}, {id: a, file: b, format: rpz, tier: order}]",
             "earlier list",
