@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages demo check test kernel versions checked mutated bench bench-dns fuzz docs dist clean
+.PHONY: help build again packages demo check test kernel versions checked mutated bench bench-dns bench-gate fuzz docs dist \
+	clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf gnutls-bin knot knot-dnsutils knot-resolver \
-	nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark unbound
+TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf ethtool gnutls-bin knot knot-dnsutils \
+	knot-resolver nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata tshark unbound
 # Debian alone has them; without, the tests that drive them are skipped.
 BROWSERS := chromium firefox-esr
 
@@ -85,6 +86,9 @@ fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
 
 bench-dns: build ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps and zone changes, and for a while
 	$(BIN)/python bench/run.py dns swap soak ixfr
+
+bench-gate: build ## the gate beside the same gateway without it and beside Suricata, killed, hung, and full; needs root
+	$(BIN)/python bench/run.py gate gate_queue gate_live gate_faults gate_flows peers_gate
 
 docs: build ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -4,6 +4,7 @@
 - Every packet received gets a verdict, in the order of arrival, so that one batch verdict covers a run of equal marks.
 - A lost netlink message (ENOBUFS), a refused verdict and a failed injection are counted and never end the loop.
 - Tables change only between two batches.
+- The queue is about as long as what comes in 50 ms: a hung loop holds back no others.
 
 *Source*: linux/netfilter/nfnetlink_queue.h.
 """
@@ -21,7 +22,8 @@ from fastpath.gate cimport (
     N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
 from fastpath.gatememory cimport close_gate, open_gate, set_ports
 from fastpath.name cimport NAME_OCTETS
-from fastpath.nfqueue cimport VERDICT_OCTETS, Queued, parse_queued, write_verdict
+from fastpath.nfqueue cimport (
+    LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.outbox cimport packets_of, send_all
 from fastpath.spool cimport Reporter
 from fastpath.tables cimport Handoff, Handover, take_tables
@@ -37,6 +39,7 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef enum:
     BATCH = 64                  # 256 was no faster
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
+    FIT_NS = 50_000_000         # a hung loop holds back two of them; a client repeats what it sent after 200 ms
     POLL_MS = 100               # how late a new table can be when nobody wakes the loop
 
 cdef struct Loop:
@@ -56,6 +59,9 @@ cdef struct Loop:
     size_t verdicts_n
     uint32_t run_id             # the last packet of the run of equal marks that is not written yet
     uint32_t run_mark           # 0: no run
+    uint32_t maxlen             # of the queue, as the kernel was told
+    uint32_t n_taken            # packets since fitted_ns, when the length was last fitted to them
+    int64_t fitted_ns
 
 
 cdef void _run(Loop* l) noexcept nogil:
@@ -73,8 +79,10 @@ cdef void _run(Loop* l) noexcept nogil:
         if fds[1].revents:
             read(l.wake_fd, &woken, sizeof(woken))
         l.gate.tables = take_tables(l.handover)
+        l.gate.now_ns = _now_ns()
         if fds[0].revents:
             _take_batch(l)
+        _fit_queue(l)
 
 
 cdef void _take_batch(Loop* l) noexcept nogil:
@@ -84,12 +92,30 @@ cdef void _take_batch(Loop* l) noexcept nogil:
         if errno == ENOBUFS:
             count(l.gate.shared.counters, CNT_GATE_QUEUE_OVERRUN, 1)
         return
-    l.gate.now_ns = _now_ns()
+    l.n_taken += n
     for i in range(n):
         _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
     _end_run(l)
     _send_verdicts(l)
     _send_injected(l)
+
+
+cdef void _fit_queue(Loop* l) noexcept nogil:
+    """Make the queue longer at once where more comes than it was made for, and shorter when a span is over."""
+    cdef uint8_t message[MAXLEN_OCTETS]
+    cdef uint32_t maxlen = l.maxlen
+    cdef int64_t span_ns = l.gate.now_ns - l.fitted_ns
+    cdef bint is_over = span_ns >= FIT_NS or span_ns < 0    # the clock was set back
+    if is_over or l.n_taken > maxlen:
+        maxlen = fit_maxlen(maxlen, l.n_taken)
+    if is_over:
+        l.n_taken = 0
+        l.fitted_ns = l.gate.now_ns
+    if maxlen == l.maxlen:
+        return
+    l.maxlen = maxlen
+    if send(l.queue_fd, message, write_maxlen(message, l.queue_number, maxlen), 0) < 0:
+        count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
 
 
 cdef void _take_datagram(Loop* l, const uint8_t* at, size_t n) noexcept nogil:
@@ -213,6 +239,7 @@ cdef class GateLoop:
         with (open_queue(l.queue_number, self._overloaded_closed) as queue, open_raw(socket.AF_INET) as raw4,
               open_raw(socket.AF_INET6) as raw6):
             l.queue_fd = queue.fileno()
+            l.maxlen = LEAST_MAXLEN
             l.raw4_fd = raw4.fileno()
             l.raw6_fd = raw6.fileno()
             with nogil:

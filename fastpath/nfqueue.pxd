@@ -5,6 +5,8 @@ from fastpath.cursor cimport Status
 
 cdef enum:
     VERDICT_OCTETS = 40     # one NFQNL_MSG_VERDICT_BATCH message
+    MAXLEN_OCTETS = 28      # one NFQNL_MSG_CONFIG message
+    LEAST_MAXLEN = 256      # a loop comes late by the time that another has its core; fewer would pass it by
 
 
 cdef struct Queued:
@@ -16,3 +18,5 @@ cdef struct Queued:
 
 cdef Status parse_queued(const uint8_t* msg, size_t n, Queued* out, size_t* after) noexcept nogil
 cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32_t mark) noexcept nogil
+cdef uint32_t fit_maxlen(uint32_t maxlen, uint32_t n_packets) noexcept nogil
+cdef size_t write_maxlen(uint8_t* out, uint16_t queue, uint32_t maxlen) noexcept nogil

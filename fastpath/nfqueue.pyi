@@ -5,7 +5,7 @@ SOL_NETLINK: int
 NETLINK_NO_ENOBUFS: int
 SO_RCVBUFFORCE: int
 RECEIVE_BUFFER: int
-QUEUE_MAXLEN: int
+FIRST_MAXLEN: int
 COPY_RANGE: int
 CFG_CMD: int
 CFG_PARAMS: int
@@ -22,6 +22,12 @@ def read_message(msg: bytes) -> tuple[int, int, bytes] | None:
 
 def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
     """Netlink message: accept, with this mark, every packet of the queue up to `last_id`."""
+
+def fitted_maxlen(maxlen: int, n_packets: int) -> int:
+    """The length for a queue of length `maxlen` that had `n_packets` in one span of time."""
+
+def maxlen_message(queue: int, maxlen: int) -> bytes:
+    """Netlink message: the queue holds at most `maxlen` packets."""
 
 def open_queue(number: int, when_overloaded_closed: int = 0) -> socket.socket:
     """Bind queue `number` of this network namespace.  OSError when another process has it or the right is missing."""

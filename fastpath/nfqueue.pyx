@@ -27,15 +27,15 @@ cdef enum:
     NFQA_MARK = 3
     NFQA_PAYLOAD = 10
     NF_ACCEPT = 1
+    NFQA_CFG_QUEUE_MAXLEN = 3
+    MOST_MAXLEN = 16384         # 65 ms of work for one loop
 
 NETLINK_NETFILTER = 12
 SOL_NETLINK = 270
 NETLINK_NO_ENOBUFS = 5
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 32 << 20
-# How long a hung loop can hold packets back: at 64 the measured p99 was 205 ms and at 65536 it was 2 s, but a burst of
-# new connections needs room: 1024 packets are 4 ms of work of one loop.
-QUEUE_MAXLEN = 1024
+FIRST_MAXLEN = LEAST_MAXLEN     # the loop fits it to what comes
 COPY_RANGE = 0xffff
 CFG_CMD, CFG_PARAMS, CFG_QUEUE_MAXLEN, CFG_MASK, CFG_FLAGS = 1, 2, 3, 4, 5
 CMD_BIND = 1
@@ -120,6 +120,34 @@ cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32
     return VERDICT_OCTETS
 
 
+cdef uint32_t fit_maxlen(uint32_t maxlen, uint32_t n_packets) noexcept nogil:
+    """The length for a queue of length `maxlen` that had `n_packets` in one span: between those and their double.
+
+    So a hung loop holds back the packets of two spans at most, whether many come or few; all others pass or are
+    dropped, as the queue was opened.  Halved once a call, so that a moment of silence does not cut it short."""
+    while n_packets > maxlen and maxlen < MOST_MAXLEN:
+        maxlen *= 2
+    if 2 * n_packets < maxlen and maxlen > LEAST_MAXLEN:
+        maxlen //= 2
+    return maxlen
+
+
+cdef size_t write_maxlen(uint8_t* out, uint16_t queue, uint32_t maxlen) noexcept nogil:
+    """Write: hold at most so many packets; unacknowledged.  `out` has MAXLEN_OCTETS of room."""
+    cdef uint32_t length = MAXLEN_OCTETS
+    cdef uint16_t kind = MSG_CONFIG
+    cdef uint16_t flags = 1             # NLM_F_REQUEST
+    memset(out, 0, MAXLEN_OCTETS)
+    memcpy(out, &length, 4)
+    memcpy(out + 4, &kind, 2)
+    memcpy(out + 6, &flags, 2)
+    out[18] = queue >> 8
+    out[19] = queue & 0xff
+    _write_attribute(out + 20, 8, NFQA_CFG_QUEUE_MAXLEN)
+    _write_u32(out + 24, maxlen)
+    return MAXLEN_OCTETS
+
+
 cdef void _write_attribute(uint8_t* out, uint16_t length, uint16_t kind) noexcept nogil:
     memcpy(out, &length, 2)
     memcpy(out + 2, &kind, 2)
@@ -156,6 +184,17 @@ def verdict_message(int queue, unsigned int last_id, unsigned int mark):
     return out[:write_verdict(out, queue, last_id, mark)]
 
 
+def fitted_maxlen(unsigned int maxlen, unsigned int n_packets):
+    """fit_maxlen()."""
+    return fit_maxlen(maxlen, n_packets)
+
+
+def maxlen_message(int queue, unsigned int maxlen):
+    """The bytes of write_maxlen()."""
+    cdef uint8_t out[MAXLEN_OCTETS]
+    return out[:write_maxlen(out, queue, maxlen)]
+
+
 def open_queue(number, when_overloaded_closed=0):
     """Bind queue `number` of this network namespace; returns the socket.  OSError when it cannot be had."""
     if not 0 <= number <= 0xffff:
@@ -168,7 +207,7 @@ def open_queue(number, when_overloaded_closed=0):
         flags = F_GSO if when_overloaded_closed else F_GSO | F_FAIL_OPEN
         _configure(queue, number, _attribute(CFG_CMD, struct.pack(">BxH", CMD_BIND, 0)))
         _configure(queue, number, _attribute(CFG_PARAMS, struct.pack(">IB", COPY_RANGE, COPY_PACKET)))
-        _configure(queue, number, _attribute(CFG_QUEUE_MAXLEN, struct.pack(">I", QUEUE_MAXLEN)))
+        _configure(queue, number, _attribute(CFG_QUEUE_MAXLEN, struct.pack(">I", FIRST_MAXLEN)))
         _configure(queue, number, _attribute(CFG_FLAGS, struct.pack(">I", flags))
                    + _attribute(CFG_MASK, struct.pack(">I", F_GSO | F_FAIL_OPEN)))
     except OSError as exc:

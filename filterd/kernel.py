@@ -38,9 +38,8 @@ _RULESET = """\
 table inet filterd
 delete table inet filterd
 table inet filterd {
-  set gate_ports { type inet_service; %(gate_ports)s }
-  set quic_ports { type inet_service; %(quic_ports)s }
-  set refused_udp { type inet_service; %(refused_udp)s }
+  set gate_ports { type inet_service; flags constant; %(gate_ports)s }
+  set quic_ports { type inet_service; flags constant; %(quic_ports)s }
   set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
   set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
   set locked4_32 { type ipv4_addr; comment "hash sets: they change fast, and interval sets do not"; }
@@ -84,21 +83,24 @@ table inet filterd {
     tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
     ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
   }
+  chain locks6 {
+    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
+    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
+    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+  }
   chain before {
     type filter hook forward priority -160; policy accept;
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
     ip saddr @locked4 ip daddr != @open4 goto locked_from
-    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
-    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
-    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip daddr @locked4_32 ip saddr != @open4 goto locked_to
     ip daddr @locked4 ip saddr != @open4 goto locked_to
-    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
-    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
-    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
-    udp dport @refused_udp reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
+    meta nfproto ipv6 jump locks6 comment "each of its rules would ask for the version by itself"
+%(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s    ct state invalid drop
-    ct mark & 0xff vmap { 1 : accept, 2 : goto blocked, 5 : goto answered }
+    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
 %(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
     tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
@@ -120,12 +122,16 @@ table inet filterd {
   }
   chain after {
     type filter hook forward priority 0; policy accept;
+    meta mark & 0x40 == 0 accept comment "nearly every packet"
     meta mark & 0x7f vmap {
       0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered,
       0x46 : goto keep_partial, 0x47 : drop
     }
   }
 %(dns)s%(untracked)s}
+"""
+_REFUSED_UDP = """\
+    udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
 """
 # Long headers alone: a handful of each connection.  Whatever the port where the version is one that we read (E55).
 _QUIC = """\
@@ -300,7 +306,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
         "quic": _QUIC if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
-        "refused_udp": _elements(rules.refused_udp),
+        "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),
@@ -321,7 +327,7 @@ def queue_rules(rules: Rules) -> str:
         # one flow always goes to the same queue: xt_NFQUEUE balances by a hash of both addresses
         queues = f"--queue-num {last}" if rules.n_queues == 1 else f"--queue-balance {rules.first_queue}:{last}"
         bypass = " --queue-bypass" if rules.is_open_when_dead else ""
-        lines.append(f"-A {CHAIN} -m mark --mark 0x80/0x80 -j NFQUEUE {queues}{bypass}")
+        lines.append(f"-A {CHAIN} -j NFQUEUE {queues}{bypass}")
     return "\n".join([*lines, "COMMIT", ""])
 
 
@@ -347,12 +353,17 @@ def run_program(argv: Sequence[str], text: str) -> Done:
 
 
 def _jump(program: str, verb: str) -> list[str]:
-    return [program, "-w", "-t", "mangle", verb, "FORWARD", "-j", CHAIN]
+    """The one rule that every forwarded packet meets: only what is to be queued goes further."""
+    return [program, "-w", "-t", "mangle", verb, "FORWARD", "-m", "mark", "--mark", "0x80/0x80", "-j", CHAIN]
 
 
 def _elements(elements: Iterable[object]) -> str:
-    text = ", ".join(str(element) for element in elements)
+    text = _listed(elements)
     return f"elements = {{ {text} }};" if text else ""
+
+
+def _listed(elements: Iterable[object]) -> str:
+    return ", ".join(str(element) for element in elements)
 
 
 def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from fastpath.nfqueue import open_queue, read_message, verdict_message
+from fastpath.nfqueue import fitted_maxlen, maxlen_message, open_queue, read_message, verdict_message
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -69,3 +69,28 @@ def test_a_verdict_accepts_up_to_an_id_with_a_mark() -> None:
 def test_a_queue_number_out_of_range_is_no_queue() -> None:
     with pytest.raises(ValueError, match="no such queue"):
         open_queue(70000)
+
+
+def test_the_length_of_a_queue_is_told_without_asking_for_an_answer() -> None:
+    body = struct.pack(">BBH", 0, 0, 258) + attribute(3, struct.pack(">I", 4096))
+
+    assert maxlen_message(258, 4096) == struct.pack("=IHHII", 16 + len(body), 0x0302, 1, 0, 0) + body
+
+
+@pytest.mark.parametrize(
+    ("maxlen", "n_packets", "fitted"),
+    [
+        (256, 0, 256),
+        (256, 256, 256),
+        (256, 257, 512),
+        (256, 5000, 8192),
+        (256, 1_000_000, 16384),
+        (8192, 5000, 8192),
+        (8192, 4096, 8192),
+        (8192, 4095, 4096),
+        (8192, 0, 4096),
+        (16384, 4_000_000_000, 16384),
+    ],
+)
+def test_a_queue_is_as_long_as_what_comes_in_a_span_or_its_double(maxlen: int, n_packets: int, fitted: int) -> None:
+    assert fitted_maxlen(maxlen, n_packets) == fitted

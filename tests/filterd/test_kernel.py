@@ -99,7 +99,8 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
     order = [
         "ip saddr @locked4",
-        "ip6 saddr @locked6",
+        "meta nfproto ipv6 jump locks6",
+        "ct mark & 0xff == 1 accept",
         "ct state invalid",
         "ct mark & 0xff vmap",
         "ct direction original",
@@ -136,10 +137,10 @@ def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_dir
     [
         (
             Rules(n_queues=1, first_queue=3),
-            "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-num 3 --queue-bypass",
+            "-A FILTERD -j NFQUEUE --queue-num 3 --queue-bypass",
         ),
-        (FULL, "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-balance 4:5 --queue-bypass"),
-        (Rules(n_queues=1, is_open_when_dead=False), "-A FILTERD -m mark --mark 0x80/0x80 -j NFQUEUE --queue-num 0"),
+        (FULL, "-A FILTERD -j NFQUEUE --queue-balance 4:5 --queue-bypass"),
+        (Rules(n_queues=1, is_open_when_dead=False), "-A FILTERD -j NFQUEUE --queue-num 0"),
     ],
     ids=["one queue", "two queues", "closed"],
 )
@@ -158,8 +159,8 @@ def test_apply_makes_the_jump_only_where_it_is_missing() -> None:
 
     assert not [line for line, _ in there.ran if " -A FORWARD" in line]
     assert [line for line, _ in missing.ran if " -A FORWARD" in line] == [
-        "iptables-nft -w -t mangle -A FORWARD -j FILTERD",
-        "ip6tables-nft -w -t mangle -A FORWARD -j FILTERD",
+        "iptables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
+        "ip6tables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
     ]
 
 

@@ -245,7 +245,7 @@ def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
     done = lab.run("gateway", [*PYTHON, "-c", code])
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("-A FORWARD -j FILTERD") == 1
+    assert done.stdout.count("-A FORWARD -m mark --mark 0x80/0x80 -j FILTERD") == 1
     assert done.stdout.count("NFQUEUE") == 1
     assert "FILTERD" not in state()
     assert "filterd" not in state()
