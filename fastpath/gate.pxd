@@ -78,4 +78,5 @@ cdef struct Turn:               # one packet and where it stands
     int64_t edge                # first stream position that the server cannot have
 
 
+cdef void count_evicted(Gate* g) noexcept nogil
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil

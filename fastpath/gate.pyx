@@ -52,9 +52,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     else:
         state = _judge_segment(g, &t, mark >> 8)
     if g.flows.evicted:
-        count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)
-        count(g.shared.counters, CNT_GATE_BEYOND_SHARE, g.flows.beyond)
-        g.flows.evicted = g.flows.beyond = 0
+        count_evicted(g)
     return MARK_VERDICT | state
 
 
@@ -106,6 +104,13 @@ cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
     if f.protocol == PROTOCOL_TLS:
         return PORT_TLS
     return PORT_HTTP if f.protocol == PROTOCOL_HTTP else kind & ~PORT_BY_CONTENT
+
+
+cdef void count_evicted(Gate* g) noexcept nogil:
+    """Count the flows that had to go since the last call."""
+    count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)
+    count(g.shared.counters, CNT_GATE_BEYOND_SHARE, g.flows.beyond)
+    g.flows.evicted = g.flows.beyond = 0
 
 
 # -- what a host would take ------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from fastpath.cursor cimport NOT_THIS, OK, Status
 from fastpath.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
 from fastpath.gate cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
-    Gate, judge_packet)
+    Gate, count_evicted, judge_packet)
 from fastpath.gatememory cimport N_PORTS, close_gate, open_gate, set_ports
 from fastpath.outbox cimport put_tcp
 from fastpath.packet cimport (
@@ -96,6 +96,7 @@ cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
     f = find_flow(&g.flows, &client, 0)
     if f == NULL:
         f = add_flow(&g.flows, &client, 0, g.now_ns // 1_000_000_000)
+        count_evicted(g)
     elif not f.spent:
         if f.is_isn_known and f.isn == isn & 0xffffff:
             return              # the same again

@@ -55,7 +55,8 @@ def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):
 
     interfaces, _, _, tls_ports, http_ports, closed = tap._loop.arguments
     assert (interfaces, tls_ports, http_ports, closed) == (("eth1", "eth2"), (443,), (80,), 1)
-    assert tap._loop.options == {"is_reset": True}
+    assert tap._loop.options["is_reset"] is True
+    assert tap._loop.options["n_flows"] == config.flows
 
 
 def test_what_ends_the_loop_ends_the_front(front):

@@ -3,6 +3,8 @@ import struct
 
 import pytest
 from support import wire
+from support.initials import crypto, initial
+from support.packets import hello_message
 
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
@@ -89,13 +91,25 @@ def datagram(port, payload):
     return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
 
 
-def test_quic_is_told_as_undecidable_once_a_flow(inspector):
-    initial = Frame(5.0, wire.ipv4(datagram(443, b"\xc3\x00\x00\x00\x01" + bytes(30)), proto=17))
+def quic(*datagrams):
+    return [Frame(5.0, wire.ipv4(datagram(443, each), proto=17)) for each in datagrams]
 
-    found = see(inspector, initial, initial)
 
-    assert [(each["channel"], each["quic_version"]) for each in found] == [("quic", "1")]
-    assert "undecidable" in found[0]
+def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector):
+    message = hello_message(b"x.bad.test", padding=1500)
+    first, second = initial(crypto(900, message[900:])), initial(crypto(0, message[:900]), number=1)
+
+    found = see(inspector, *quic(first, second))
+
+    assert summary(found) == [("quic", "x.bad.test", "splash")]
+    assert (found[0]["quic_version"], found[0]["ech"]) == ("1", False)
+
+
+def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector):
+    [found] = see(inspector, *quic(b"\xc3\x00\x00\x00\x01\x08" + bytes(8) + b"\x00\x00\x20" + bytes(32)))
+
+    assert (found["channel"], found["quic_version"]) == ("quic", "1")
+    assert "no key opens" in found["undecidable"]
 
 
 def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector):
