@@ -6,9 +6,9 @@ SHELL := /bin/bash
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
-RUN_PACKAGES := nftables iptables conntrack iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils curl dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver nginx nsd openssl \
-	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark unbound
+RUN_PACKAGES := nftables iptables iproute2 procps
+TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver nginx nsd \
+	openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark unbound
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)

@@ -6,13 +6,12 @@ Invariants: a query that the upstream does not answer gets a stale answer or SER
 the query.
 """
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from dns.coalescing import Ask, Coalescing
 from dns.errors import UpstreamFailed
 from fastpath.answering import StreamAnswering
 from fastpath.counters import Counters
-
-Ask = Callable[[bytes], Awaitable[bytes]]
 
 
 class AnswerPath:
@@ -22,7 +21,7 @@ class AnswerPath:
         self, answering: StreamAnswering, counters: Counters, ask: Ask, now_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._answering = answering
-        self._ask = ask
+        self._asking = Coalescing(ask, counters)
         self._now_ns = now_ns
         self.counters = counters
 
@@ -32,10 +31,9 @@ class AnswerPath:
 
     async def forward(self, query: bytes, client: str, is_encrypted: bool) -> bytes:
         """The upstream's answer as this client gets it, an older one, or SERVFAIL; empty: none at all."""
-        self.counters.add("dns_forwarded")
         try:
             asked = self._answering.upstream_query(query, client, self._now_ns())
-            theirs = await self._ask(asked)
+            theirs = await self._asking.ask(asked)
             answer = self._answering.deliver(query, client, asked, theirs, self._now_ns(), is_encrypted)
         except (UpstreamFailed, ValueError):
             self.counters.add("dns_upstream_lost")

@@ -21,7 +21,7 @@ from dns.answerpath import AnswerPath
 from dns.answers import AnswerPolicy
 from dns.resolverplan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streamserver import DEFAULT_PLAN, StreamPlan, StreamServer
-from dns.tlsupstream import TlsUpstream
+from dns.streamupstream import StreamUpstream
 from dns.upstreams import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
 from fastpath.answering import StreamAnswering
 from fastpath.guard import ClientGuard
@@ -124,8 +124,7 @@ class DnsFront:
     ) -> None:
         require_others([*listen, *plan.tls], upstreams)
         self._upstreams = list(upstreams)
-        self._over_tls = {at: TlsUpstream(each, resolver.upstream_ca)
-                          for at, each in enumerate(upstreams) if isinstance(each, TlsEndpoint)}
+        self._over_streams = [StreamUpstream(each, resolver.upstream_ca) for each in upstreams]
         self._reporters = (reporter, stream_reporter)
         self._handoff = Handoff()
         self._udp: list[socket.socket] = []
@@ -151,7 +150,8 @@ class DnsFront:
         self._loop = DnsLoop(
             self._udp, self._ways(), self._handoff, reporter, specs, cache_octets=resolver.cache_octets,
             guard=resolver.guard(), forwarders=resolver.believed(), specials=specials, cookie_master=cookies,
-            proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None)
+            proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None,
+            streams=[each.open_insistent_end for each in self._over_streams])
 
     def _open(self, endpoint: Endpoint) -> None:
         udp, tcp = _open_both(endpoint)
@@ -195,7 +195,7 @@ class DnsFront:
                 group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
                 group.create_task(self._connect())
                 group.create_task(self._tend())
-                for upstream in self._over_tls.values():
+                for upstream in self._over_streams:
                     group.create_task(upstream.run())
         finally:
             self._loop.stop()
@@ -206,18 +206,18 @@ class DnsFront:
         """Close the sockets of a front that does not run."""
         for opened in self._udp + self._tcp + self._tls + self._https:
             opened.close()
-        for upstream in self._over_tls.values():
+        for upstream in self._over_streams:
             upstream.close()
 
     def _ways(self) -> list[tuple[str, int] | Callable[[], int]]:
         """How the loop reaches each upstream."""
-        return [self._over_tls[index].open_end if isinstance(each, TlsEndpoint) else each
-                for index, each in enumerate(self._upstreams)]
+        return [stream.open_end if isinstance(each, TlsEndpoint) else each
+                for each, stream in zip(self._upstreams, self._over_streams, strict=True)]
 
     def _ask_of(self, index: int) -> Ask:
         """How a stream's query reaches it."""
         upstream = self._upstreams[index]
-        return self._over_tls[index].ask if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
+        return self._over_streams[index].ask if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
 
     async def _ask(self, query: bytes) -> bytes:
         asks = [self._ask_of(index) for index in self._loop.preference()]

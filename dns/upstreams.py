@@ -1,4 +1,4 @@
-"""Upstreams: their addresses, and asking them over TCP; over TLS: dns/tlsupstream.py.
+"""Upstreams: their addresses, and asking them over TCP; over TLS: dns/streamupstream.py.
 
 Invariants: an upstream is an address, never a name: nobody here could resolve it; and never one of our own endpoints:
 each query would go round for ever.

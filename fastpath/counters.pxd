@@ -55,11 +55,14 @@ cdef enum Counter:
     CNT_DNS_SPECIAL         # canaries, resolver.arpa, safe search: answered here, or another name was asked for
     CNT_DNS_UNREADABLE      # SERVFAIL: an upstream's answer that cannot be inspected, or not without its ech
     CNT_DNS_FORGOTTEN       # clients in debt that gave way to others: the guard was full, and failed open
+    CNT_DNS_TCP_FALLBACKS   # questions asked again over TCP, as their answer over UDP was truncated
+    CNT_DNS_TCP_FAILED      # of those: no whole answer in time, so the truncated one was handed on
     CNT_GATE_IGNORED        # packets dropped because no end host would take them
-    CNT_GATE_OVER_BUDGET    # blocked: the client holds its whole share of memory, or sends too many QUIC Initials
+    CNT_GATE_OVER_BUDGET    # more QUIC Initials or connections than a client may have, or too long a hello
     CNT_GATE_H2C            # HTTP/2 without TLS
     CNT_GATE_INITIALS       # QUIC Initials opened
     CNT_GATE_UNREADABLE     # QUIC Initials that no key fits: no server reads them either
+    CNT_GATE_BEYOND_SHARE   # of the flows evicted: their client's own newer ones took its share of memory
     CNT_GATE_FORGOTTEN      # blocked: the begin of the hello or head is not known any more
     CNT_GATE_UNKNOWN_QUIC   # undecidable: a QUIC version that is not known
     CNT_GATE_ADDRESS_BLOCKED  # of CNT_GATE_BLOCKED: for the destination's address
@@ -69,8 +72,8 @@ cdef enum Counter:
     N_COUNTERS
 
 cdef enum:
-    CONFIDENTIAL_AT = 64    # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
-    COUNTER_WORDS = 1088    # 64 + 128 * 8
+    CONFIDENTIAL_AT = 128   # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
+    COUNTER_WORDS = 1152    # 128 + 128 * 8
 
 
 cdef inline void count(uint64_t* counters, int index, uint64_t by) noexcept nogil:

@@ -21,12 +21,15 @@ NAMES = (
     "dns_tls_queries", "dns_https_queries", "dns_streams_refused", "dns_handshakes_failed", "dns_proxy_refused",
     "dns_tokens_unknown", "dns_https_refused",
     "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
-    "dns_forgotten",
-    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable", "gate_forgotten",
-    "gate_unknown_quic", "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
+    "dns_forgotten", "dns_tcp_fallbacks", "dns_tcp_failed",
+    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable",
+    "gate_beyond_share", "gate_forgotten", "gate_unknown_quic",
+    "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")
+if len(NAMES) > CONFIDENTIAL_AT:
+    raise AssertionError("counters run into those of confidential lists: raise CONFIDENTIAL_AT")
 
 
 cdef class Counters:

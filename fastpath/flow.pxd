@@ -32,6 +32,8 @@ cdef struct Flow:
     uint32_t in_bucket      # index + 1 of the next flow of this bucket; 0: none
     uint32_t newer          # neighbours in the live or the spent list
     uint32_t older
+    uint32_t own_newer      # index + 1 of the neighbours among its payer's live flows; 0: none
+    uint32_t own_older
     uint32_t isn            # low 24 bits of the sequence number at stream position 0
     uint16_t payer          # whose share its memory counts against
     uint8_t is_isn_known    # 0: position 0 is only the first octet that we saw
@@ -53,7 +55,9 @@ cdef struct Flow:
 
 
 cdef struct Payer:
-    uint32_t pieces         # small pieces of memory that its flows hold
+    uint32_t newest         # index + 1 of its live flows; 0: none
+    uint32_t oldest
+    uint32_t pieces         # small pieces of memory that they hold
     uint32_t second         # of `spent`
     uint32_t spent          # QUIC packets opened in that second
 
@@ -68,6 +72,7 @@ cdef struct FlowTable:
     uint32_t n_begun        # flows from here on were never used
     uint32_t share          # pieces that one payer may hold
     uint32_t evicted        # flows that had to go though they were not idle; whoever counts them sets it to 0
+    uint32_t beyond         # of those: for a share that was used up
     uint64_t seed
 
 

@@ -5,7 +5,7 @@
   because the mark carries 24 bits of the ISN.  So a decoy 2**24 octets away falls on the very octets it imitates.
 - A flow is in exactly one of two lists: live, or spent (decided for good, or forgotten).  Only live flows hold octets.
 - New flows take a record that was never used, then the longest spent one, then the longest silent live one.
-- Nobody's flows hold more than a share of the memory; a flow that is silent for IDLE_S holds none.
+- Whose flows hold a whole share of the memory loses his own longest silent one; a flow silent for IDLE_S holds none.
 
 *Source*: RFC 9293 §3.4 (sequence numbers); reference rules R2, R8.
 """
@@ -89,6 +89,7 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
     bucket[0] = i + 1
     f.in_use = 1
     f.used_s = now_s
+    _join_own(t, f)
     return f
 
 
@@ -96,17 +97,22 @@ cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil:
     """The flow is live and the newest of all."""
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.used_s = now_s
-    f.spent = 0
     _unlink(t, i)
     _link(t, i, t.n_flows)
+    if not f.spent:
+        _leave_own(t, f)
+    f.spent = 0
+    _join_own(t, f)
 
 
 cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
     """Decided for good.  Still found, because packets that were queued with the last one have the old mark."""
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.state = state
-    f.spent = 1
     _forget_octets(t, f)
+    if not f.spent:
+        _leave_own(t, f)
+    f.spent = 1
     _unlink(t, i)
     _link(t, i, t.n_flows + 1)
 
@@ -149,6 +155,7 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
     _forget_octets(t, f)
+    _leave_own(t, f)
     _leave_bucket(t, i)
     memset(&f.key, 0, sizeof(FlowKey))
     f.in_use = 0
@@ -159,6 +166,30 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     f.newer = oldest
     t.flows[head].newer = i
     t.flows[oldest].older = i
+
+
+cdef void _join_own(FlowTable* t, Flow* f) noexcept nogil:
+    cdef uint32_t number = <uint32_t>(f - t.flows) + 1
+    cdef Payer* payer = &t.payers[f.payer]
+    f.own_newer = 0
+    f.own_older = payer.newest
+    if payer.newest:
+        t.flows[payer.newest - 1].own_newer = number
+    else:
+        payer.oldest = number
+    payer.newest = number
+
+
+cdef void _leave_own(FlowTable* t, Flow* f) noexcept nogil:
+    cdef Payer* payer = &t.payers[f.payer]
+    if f.own_newer:
+        t.flows[f.own_newer - 1].own_older = f.own_older
+    else:
+        payer.newest = f.own_older
+    if f.own_older:
+        t.flows[f.own_older - 1].own_newer = f.own_newer
+    else:
+        payer.oldest = f.own_newer
 
 
 cdef void _key_of(const PacketView* p, uint16_t context, FlowKey* out) noexcept nogil:
@@ -240,7 +271,7 @@ cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, s
 
     taken   octets of it that need not come again: stored, equal to what is there, or before the window
     Returns OK · MALFORMED: it contradicts what is there, nothing changed · TOO_BIG: all of it is beyond the window ·
-    NOT_THIS: the client's share of memory is used up.
+    NOT_THIS: it alone would take more than the client's share of memory.
     """
     cdef int64_t offset = at - f.base
     cdef size_t before = 0
@@ -279,12 +310,17 @@ cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, 
 
 
 cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
-    """Room in the flow's window, for which the longest silent flows of others may have to go."""
+    """Room in the flow's window, for which longer silent flows may have to go: its payer's, then anybody's."""
+    cdef Payer* payer = &t.payers[f.payer]
     cdef uint32_t i
     if octets <= f.w.room:
         return True
-    if t.payers[f.payer].pieces >= t.share:
-        return False
+    while payer.pieces >= t.share:
+        i = payer.oldest - 1
+        if &t.flows[i] == f:
+            return False
+        t.beyond += f.used_s - t.flows[i].used_s <= IDLE_S
+        _evict(t, i, f.used_s)
     while not is_enough(&t.memory, &f.w, octets):
         i = t.flows[t.n_flows].newer
         if i == t.n_flows or &t.flows[i] == f:

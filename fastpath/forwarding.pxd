@@ -16,7 +16,9 @@ from fastpath.udp cimport pollfd
 
 cdef enum:
     MAX_LISTENERS = 32
-    MAX_FDS = 97            # listeners, upstream sockets, the eventfd
+    MAX_UPSTREAM_SOCKETS = 64
+    MAX_FDS = 161           # listeners, upstream sockets, a stream for each upstream, the eventfd
+    MESSAGE = 65535         # octets of the longest that a stream carries
 
 
 cdef struct Loop:
@@ -31,12 +33,14 @@ cdef struct Loop:
     Hits hits[64]
     uint64_t keys[64]           # hash_query() of the questions; 0: not known
     Outbox outbox
-    pollfd fds[97]              # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
+    uint8_t* streamed           # MESSAGE octets for an answer that came over a stream; for all of them
+    pollfd fds[161]             # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
     uint8_t version_of[32]      # 4 or 6, by listener
     uint32_t n_fds
     uint32_t n_listeners
     uint32_t sockets_each       # upstream u has sockets u * sockets_each …
     uint32_t n_sockets
+    uint32_t n_streams          # behind the sockets, one an upstream, or none
     uint32_t is_stopped         # written by the control thread
     uint64_t n_turns            # rises as long as the loop lives, also when idle
     Handover* handover

@@ -2,11 +2,16 @@
 
     forward() → a wait for the answer to the same question, or an upstream is asked;  refresh(): for the cache alone
     take_answer() → another upstream is asked, or the answer is kept, and written over each waiting client's query
+        a truncated one → the same upstream is asked over a stream; where that gives nothing, it is handed on truncated
     look_after() → whose upstream is silent asks elsewhere; who has waited too long gets a stale answer or SERVFAIL
 
-Invariants: no allocation; a question is asked at most MAX_TRIES times; each waiting client gets one message, unless the
-table was full and its question pushed out; what could not be sent is counted and goes elsewhere in its time.
-Source: RFC 1035 §7.2 (retransmission), RFC 5452, RFC 8767 §5 (stale answers).
+A stream is a datagram socket to somebody on this box who carries each question over TCP or TLS and gives the answer
+back, or the question with TC where there is none to be had.
+
+Invariants: no allocation; a question is asked at most MAX_TRIES times, and once over a stream, whoever truncates what;
+each waiting client gets one message, unless the table was full and its question pushed out; what could not be sent is
+counted and goes elsewhere in its time; what a stream does says nothing about its upstream's health and speed over UDP.
+Source: RFC 1035 §7.2 (retransmission), RFC 5452, RFC 7766 §5 (truncation), RFC 8767 §5 (stale answers).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -14,28 +19,30 @@ from libc.string cimport memcpy
 from fastpath.answering cimport Wanted, read_again
 from fastpath.blocking cimport ANSWER, Asker
 from fastpath.counters cimport (CNT_DNS_ANSWERED, CNT_DNS_COALESCED, CNT_DNS_FORWARDED, CNT_DNS_GIVEN_UP,
-                                CNT_DNS_PREFETCHED, CNT_DNS_PROBES, CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED, count)
+                                CNT_DNS_PREFETCHED, CNT_DNS_PROBES, CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED,
+                                CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count)
 from fastpath.cursor cimport OK
 from fastpath.datagrams cimport BATCH, DATAGRAM, STRIDE, Outbox, message_of, post, send_outbox
 from fastpath.delivering cimport Found, deliver, fall_back, take_in
 from fastpath.dnsmsg cimport write_refusal
 from fastpath.inflight cimport (MAX_CLIENTS, Asked, Client, add_client, asked_before, became_old, begin_asking,
                                 begun_before, end_asking, find_asked, find_question, free_clients, hash_query, move_to,
-                                next_random, stop_asking)
+                                move_to_stream, next_random, stop_asking, streamed_before)
 from fastpath.pktinfo cimport aim, remember
 from fastpath.pool cimport (NO_UPSTREAM, another_upstream, choose_upstream, note_answer, note_silence, patience_with)
 from fastpath.question cimport RCODE_REFUSED, RCODE_SERVFAIL, Question, parse_query
-from fastpath.relaying cimport EDE_NETWORK, cut_answer, write_probe, write_query
-from fastpath.udp cimport mmsghdr
+from fastpath.relaying cimport EDE_NETWORK, write_probe, write_query
+from fastpath.udp cimport MSG_DONTWAIT, mmsghdr, send
 
 cdef enum:
     MAX_TRIES = 3           # of one question, over all upstreams
-    OPT_OCTETS = 11         # at the end of our queries
+    TC = 0x02               # of the third octet
     RD = 0x0100
     NO_RD = 1               # changes the key of a question that wants no recursion
 
 cdef int64_t PROBE_EVERY_NS = 1_000_000_000
 cdef int64_t STALE_AFTER_NS = 1_800_000_000     # RFC 8767 §5: the client response timer
+cdef int64_t STREAM_PATIENCE_NS = 1_500_000_000     # a SYN that was lost is sent again after 1 s
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------
@@ -122,6 +129,25 @@ cdef void refresh(Loop* l, const Wanted* wanted) noexcept nogil:
         _ask(l, _begin(l, wanted), <uint8_t>l.pool.chosen, CNT_DNS_PREFETCHED)
 
 
+cdef bint _ask_over_stream(Loop* l, Asked* a) noexcept nogil:
+    """Ask its upstream once more; False where there is no stream, or it is full."""
+    cdef uint8_t[284] msg
+    cdef uint8_t via = <uint8_t>(l.n_sockets + a.upstream)
+    cdef int fd
+    if l.n_streams == 0:
+        return False
+    fd = l.fds[l.n_listeners + via].fd
+    move_to_stream(&l.in_flight, a, via, l.now_ns)
+    count(l.answering.shared.counters, CNT_DNS_TCP_FALLBACKS, 1)
+    memcpy(msg, a.query, a.query_n)
+    msg[0] = <uint8_t>(a.upstream_id >> 8)
+    msg[1] = <uint8_t>a.upstream_id
+    if send(fd, msg, a.query_n, MSG_DONTWAIT) == <ssize_t>a.query_n:
+        return True
+    count(l.answering.shared.counters, CNT_DNS_SEND_FAILED, 1)
+    return False
+
+
 cdef void _ask_elsewhere(Loop* l, Asked* a) noexcept nogil:
     """Its upstream let it wait: ask another one, or the same where there is no other."""
     cdef uint8_t upstream
@@ -196,6 +222,9 @@ cdef bint _deliver_old(Loop* l, const Asked* a) noexcept nogil:
 
 cdef void _give_up(Loop* l, Asked* a) noexcept nogil:
     """No upstream answered in all that time."""
+    if a.cut_flags[0] != 0:
+        _hand_on_cut(l, a)
+        return
     l.in_flight.n_lost += 1
     if not _deliver_old(l, a):
         _deliver(l, a, NULL)
@@ -212,6 +241,32 @@ cdef uint8_t _who_knows_better(const Loop* l, const Asked* a, const uint8_t* ans
     return NO_UPSTREAM if upstream == NO_UPSTREAM or l.pool.upstreams[upstream].is_down else upstream
 
 
+cdef void _hand_on_cut(Loop* l, Asked* a) noexcept nogil:
+    """There is nothing but the truncated answer: whoever waits may come over TCP."""
+    cdef uint8_t[284] msg
+    cdef Question q
+    cdef Found f
+    memcpy(msg, a.query, a.query_n)
+    msg[2] = a.cut_flags[0] | TC
+    msg[3] = a.cut_flags[1]
+    if l.n_streams != 0:
+        count(l.answering.shared.counters, CNT_DNS_TCP_FAILED, 1)
+    if (parse_query(a.query, a.query_n, &q) == OK
+            and take_in(&l.answering, &q, hash_query(l.answering.question_key, &q), msg, a.query_n, &f) != 0):
+        _deliver(l, a, &f)
+    end_asking(&l.in_flight, a)
+
+
+cdef void _take_cut(Loop* l, Asked* a, const uint8_t* msg) noexcept nogil:
+    """It was truncated: the whole of it is asked for, unless that was tried before."""
+    cdef bint is_first = a.cut_flags[0] == 0
+    if is_first:
+        a.cut_flags[0] = msg[2]
+        a.cut_flags[1] = msg[3]
+    if not is_first or not _ask_over_stream(l, a):
+        _hand_on_cut(l, a)
+
+
 cdef bint take_answer(Loop* l, uint8_t via, uint8_t* msg, size_t n, bint is_cut) noexcept nogil:
     """What an upstream said; False where nobody waits for it.   is_cut: it was longer than our buffer."""
     cdef Asked* a = find_asked(&l.in_flight, via, msg, n)
@@ -220,7 +275,8 @@ cdef bint take_answer(Loop* l, uint8_t via, uint8_t* msg, size_t n, bint is_cut)
     cdef Found f
     if a == NULL:
         return False
-    note_answer(&l.pool, a.upstream, l.now_ns - a.asked_ns, a.is_probe)
+    if via < l.n_sockets:
+        note_answer(&l.pool, a.upstream, l.now_ns - a.asked_ns, a.is_probe)
     if a.is_probe:
         end_asking(&l.in_flight, a)
         return True
@@ -228,8 +284,9 @@ cdef bint take_answer(Loop* l, uint8_t via, uint8_t* msg, size_t n, bint is_cut)
     if upstream != NO_UPSTREAM:
         _ask(l, a, upstream, CNT_DNS_RETRIED)
         return True
-    if is_cut:
-        n = cut_answer(msg, <size_t>a.query_n - OPT_OCTETS)
+    if is_cut or msg[2] & TC:
+        _take_cut(l, a, msg)
+        return True
     parse_query(a.query, a.query_n, &q)
     if take_in(&l.answering, &q, hash_query(l.answering.question_key, &q), msg, n, &f) == 0:
         return False    # it may still be asked elsewhere, in time
@@ -251,6 +308,10 @@ cdef void look_after(Loop* l) noexcept nogil:
             note_silence(&l.pool, <uint8_t>i, a.is_probe)
             _ask_elsewhere(l, a)
             a = asked_before(&l.in_flight, <uint8_t>i, l.now_ns - patience_with(&l.pool, <uint8_t>i))
+    a = streamed_before(&l.in_flight, l.now_ns - STREAM_PATIENCE_NS)
+    while a != NULL:
+        _hand_on_cut(l, a)
+        a = streamed_before(&l.in_flight, l.now_ns - STREAM_PATIENCE_NS)
     a = became_old(&l.in_flight, l.now_ns - STALE_AFTER_NS)
     while a != NULL:
         if _deliver_old(l, a):

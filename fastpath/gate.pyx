@@ -13,7 +13,8 @@ injected stands in the outbox.
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
-    CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED, CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
+    CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
+    CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.cursor cimport OK
 from fastpath.flow cimport FOLLOWING, PASSED, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
 from fastpath.gateaddress cimport judge_address
@@ -47,7 +48,8 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
         state = _judge_segment(g, &t, mark >> 8)
     if g.flows.evicted:
         count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)
-        g.flows.evicted = 0
+        count(g.shared.counters, CNT_GATE_BEYOND_SHARE, g.flows.beyond)
+        g.flows.evicted = g.flows.beyond = 0
     return MARK_VERDICT | state
 
 
@@ -128,11 +130,11 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
     """Go on with a flow that passed so far and that we no longer know: evicted, idle, or the gate was started anew.
 
-    False: it is in the middle of its hello or first head (E12), or may be and the policy is closed."""
-    cdef bint is_tls = g.port_kinds[t.p.dport] == PORT_TLS
-    if t.state == PARTIAL or g.closed and (is_tls or t.state == ALLOWED):
+    False: its server is silent, so that what passed may have been a decoy, or the begin of a hello (E12); or the policy
+    is closed and it may be in the middle of one."""
+    if t.state != ALLOWED_SPOKEN or g.closed and g.port_kinds[t.p.dport] == PORT_TLS:
         return False
-    if is_tls:
+    if g.port_kinds[t.p.dport] == PORT_TLS:
         t.f.stage = PASSED
         return True
     t.f.base = t.at

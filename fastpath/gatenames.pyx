@@ -84,7 +84,7 @@ cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
 
 
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:
-    """The client holds its whole share of memory in hellos that it does not end: nobody's browser does."""
+    """No browser does this: a hello takes its client's whole share, or too many connections stand between two ports."""
     count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
     return BLOCKED
 

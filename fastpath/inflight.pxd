@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastpath.question cimport Question
 
 cdef enum:
-    MAX_SOCKETS = 64
+    MAX_SOCKETS = 128           # a loop's 64 to its upstreams, and one more an upstream for a stream
+    NO_SOCKET = 0xff
     MAX_SLOTS = 32767           # at most half of one socket's ids, so that a free id is found at once
     MAX_CLIENTS = 32            # of one question: how far a duplicate is looked for; the next one asks again
     CLIENT_QUERY = 512          # octets; RFC 1035's datagram, where a question with EDNS, cookie and padding ends
@@ -40,6 +41,7 @@ cdef struct Asked:              # one question at one upstream
     uint8_t upstream
     uint8_t n_tries
     uint8_t is_probe
+    uint8_t cut_flags[2]        # of the truncated answer that was the first; 0: none was
     uint8_t query[284]          # what the upstream gets, id 0
 
 
@@ -54,7 +56,7 @@ cdef struct InFlight:
     Asked* slots                # from n_rings on; those before are the rings' own
     Client* clients             # from 1 on
     Link* by_age                # all questions, ring 0
-    Link* by_upstream           # those that may be asked again, ring u of upstream u
+    Link* by_upstream           # those that may be asked again, ring u of upstream u; the last one: over a stream
     uint32_t* bucket_of         # by key; 0: none
     uint32_t n_rings
     uint32_t first_free         # linked by `same`; 0: none
@@ -75,9 +77,11 @@ cdef Client* add_client(InFlight* t, Asked* a, const uint8_t* query, size_t n, s
                         uint32_t address_n, const uint8_t* asker, uint8_t asker_version) noexcept nogil
 cdef void free_clients(InFlight* t, Asked* a) noexcept nogil
 cdef void move_to(InFlight* t, Asked* a, uint8_t upstream, uint8_t upstream_socket, int64_t now_ns) noexcept nogil
+cdef void move_to_stream(InFlight* t, Asked* a, uint8_t stream, int64_t now_ns) noexcept nogil
 cdef void stop_asking(InFlight* t, Asked* a) noexcept nogil
 cdef Asked* find_asked(InFlight* t, uint8_t upstream_socket, const uint8_t* msg, size_t n) noexcept nogil
 cdef void end_asking(InFlight* t, Asked* a) noexcept nogil
 cdef Asked* asked_before(InFlight* t, uint8_t upstream, int64_t ns) noexcept nogil
+cdef Asked* streamed_before(InFlight* t, int64_t ns) noexcept nogil
 cdef Asked* begun_before(InFlight* t, int64_t ns) noexcept nogil
 cdef Asked* became_old(InFlight* t, int64_t ns) noexcept nogil

@@ -7,7 +7,8 @@ own address, at a port the kernel drew), with the id drawn for it, and with the 
 
 Invariants: no allocation after open_inflight(); memory is bounded: when no slot is free, the oldest question is given
 up with its clients and counted as lost; a question is in the ring of ages as long as it waits, and in its upstream's
-ring while it may still be asked again; each ring is in order of time, so that its head alone is looked at.
+ring, or that of streams, while its silence still leads to something; each ring is in order of time, so that its head
+alone is looked at.
 Source: RFC 5452 §9, §5 (one question asked many times at once is a birthday attack's chance).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -33,11 +34,12 @@ cdef int open_inflight(InFlight* t, uint32_t n_sockets, uint32_t n_upstreams, ui
 
     seed   a random word, which starts the ids
     Cost: 128 KiB a socket, 128 KiB, and 950 octets a slot, of which the kernel gives what is touched."""
-    cdef uint32_t n_all = n_slots + n_upstreams
+    cdef uint32_t n_rings = n_upstreams + 1     # one for all that are asked over a stream
+    cdef uint32_t n_all = n_slots + n_rings
     cdef uint32_t i
     memset(t, 0, sizeof(InFlight))
     t.random = seed | 1
-    t.n_rings = n_upstreams
+    t.n_rings = n_rings
     t.slot_of = <uint16_t*>calloc(<size_t>n_sockets * IDS, sizeof(uint16_t))
     t.slots = <Asked*>calloc(n_all, sizeof(Asked))
     t.clients = <Client*>calloc(<size_t>n_slots + 1, sizeof(Client))
@@ -51,11 +53,11 @@ cdef int open_inflight(InFlight* t, uint32_t n_sockets, uint32_t n_upstreams, ui
     for i in range(n_all):
         t.by_age[i].older = t.by_age[i].newer = i
         t.by_upstream[i].older = t.by_upstream[i].newer = i
-    for i in range(n_upstreams, n_all - 1):
+    for i in range(n_rings, n_all - 1):
         t.slots[i].same = i + 1
     for i in range(1, n_slots):
         t.clients[i].next = i + 1
-    t.first_free = n_upstreams
+    t.first_free = n_rings
     t.first_client = 1
     return 0
 
@@ -135,9 +137,10 @@ cdef Asked* begin_asking(InFlight* t, uint64_t key, int64_t now_ns) noexcept nog
     a.clients = 0
     a.n_clients = 0
     a.upstream_id = 0
-    a.upstream_socket = MAX_SOCKETS
+    a.upstream_socket = NO_SOCKET
     a.n_tries = 0
     a.is_probe = 0
+    a.cut_flags[0] = a.cut_flags[1] = 0
     a.same = t.bucket_of[_bucket(key)]
     t.bucket_of[_bucket(key)] = slot
     _join(t.by_age, 0, slot)
@@ -225,8 +228,18 @@ cdef void move_to(InFlight* t, Asked* a, uint8_t upstream, uint8_t upstream_sock
     _join(t.by_upstream, upstream, slot)
 
 
+cdef void move_to_stream(InFlight* t, Asked* a, uint8_t stream, int64_t now_ns) noexcept nogil:
+    """From now on believe the same upstream's answer on this socket only, which leads to a stream.
+
+    Those are slower than datagrams, so they have a ring of their own: streamed_before()."""
+    cdef uint32_t slot = <uint32_t>(a - t.slots)
+    move_to(t, a, a.upstream, stream, now_ns)
+    _leave(t.by_upstream, slot)
+    _join(t.by_upstream, t.n_rings - 1, slot)
+
+
 cdef inline void _free_id(InFlight* t, Asked* a) noexcept nogil:
-    if a.upstream_socket != MAX_SOCKETS:
+    if a.upstream_socket != NO_SOCKET:
         t.slot_of[<size_t>a.upstream_socket * IDS + a.upstream_id] = 0
 
 
@@ -285,8 +298,17 @@ cdef void end_asking(InFlight* t, Asked* a) noexcept nogil:
 
 cdef Asked* asked_before(InFlight* t, uint8_t upstream, int64_t ns) noexcept nogil:
     """The question that has waited longest for this upstream, if it was asked before `ns`; else NULL."""
-    cdef uint32_t slot = t.by_upstream[upstream].newer
-    if slot == upstream or t.slots[slot].asked_ns > ns:
+    return _first_before(t, upstream, ns)
+
+
+cdef Asked* streamed_before(InFlight* t, int64_t ns) noexcept nogil:
+    """The question that has waited longest for an answer over a stream, if it was asked before `ns`; else NULL."""
+    return _first_before(t, t.n_rings - 1, ns)
+
+
+cdef inline Asked* _first_before(InFlight* t, uint32_t ring, int64_t ns) noexcept nogil:
+    cdef uint32_t slot = t.by_upstream[ring].newer
+    if slot == ring or t.slots[slot].asked_ns > ns:
         return NULL
     return t.slots + slot
 
@@ -358,12 +380,15 @@ cdef class InFlightTable:
                    asker, 4 if len(asker) == 4 else 6)
         return a.upstream_id if is_new else None
 
-    def move(self, bytes query, uint8_t upstream_socket, int64_t now_ns) -> int:
-        """The id under which the waiting question goes to another socket."""
+    def move(self, bytes query, uint8_t upstream_socket, int64_t now_ns, bint is_stream=False) -> int:
+        """The id under which the waiting question goes to another socket.   is_stream: of the same upstream"""
         cdef Asked* a = find_question(&self.table, self._key(query))
         if a == NULL or upstream_socket >= self.n_sockets:
             raise ValueError("it does not wait, or there is no such socket")
-        move_to(&self.table, a, upstream_socket * self.n_upstreams // self.n_sockets, upstream_socket, now_ns)
+        if is_stream:
+            move_to_stream(&self.table, a, upstream_socket, now_ns)
+        else:
+            move_to(&self.table, a, upstream_socket * self.n_upstreams // self.n_sockets, upstream_socket, now_ns)
         return a.upstream_id
 
     def end(self, uint8_t upstream_socket, bytes answer) -> list[tuple[bytes, bytes]] | None:
@@ -402,6 +427,16 @@ cdef class InFlightTable:
             stop_asking(&self.table, a)
             n += 1
             a = asked_before(&self.table, upstream, ns)
+        return n
+
+    def unanswered_over_streams(self, int64_t ns) -> int:
+        """Likewise of those that were asked over a stream."""
+        cdef Asked* a = streamed_before(&self.table, ns)
+        n = 0
+        while a != NULL:
+            stop_asking(&self.table, a)
+            n += 1
+            a = streamed_before(&self.table, ns)
         return n
 
     def old(self, int64_t ns) -> int:

@@ -1,6 +1,6 @@
 """The DNS loop: batches of queries in, batches of answers out, no Python in between.
 
-    turn = poll → take_tables → whose time is up → each listener's batch → each upstream socket's batch
+    turn = poll → take_tables → whose time is up → each listener's batch → each upstream socket's batch → each stream's
 
 A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the
 address that the query came to.  What is let go is answered out of the cache, or waits with everybody who asked the
@@ -12,8 +12,8 @@ Invariants: one thread runs a loop; nothing is allocated after __cinit__; only s
 touched; every datagram ends as an answer, a forward, a wait for somebody else's forward, or a count; an upstream that
 is out of reach stops nothing; a client that waits gets an answer, a stale one or SERVFAIL at last, unless the table of
 what waits is full; a decision comes before the cache, an inspection after it.
-Absent on purpose: TCP to an upstream (a truncated answer sends the client to TCP, and streams ask over TCP), any lock.
-Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7; cost: bench/dns.py.
+Absent on purpose: TCP and TLS, which dns/streamupstream.py speaks: the loop sends it datagrams; any lock.
+Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7, RFC 7766 §5; cost: bench/dns.py.
 """
 import os
 import socket
@@ -30,9 +30,10 @@ from fastpath.counters cimport (CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DN
 from fastpath.cursor cimport OK
 from fastpath.datagrams cimport BATCH, DATAGRAM, STRIDE, Inbox, arm, close_boxes, open_boxes, send_all
 from fastpath.delivering cimport take_cache
-from fastpath.forwarding cimport MAX_LISTENERS, Loop, flush, forward, look_after, refresh, take_answer
+from fastpath.forwarding cimport (MAX_LISTENERS, MAX_UPSTREAM_SOCKETS, MESSAGE, Loop, flush, forward, look_after,
+                                  refresh, take_answer)
 from fastpath.guard cimport ADMITTED, ClientGuard, admit
-from fastpath.inflight cimport MAX_SLOTS, MAX_SOCKETS, close_inflight, hash_query, open_inflight
+from fastpath.inflight cimport MAX_SLOTS, close_inflight, hash_query, open_inflight
 from fastpath.name cimport Name
 from fastpath.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.pktinfo cimport address_of, leave_from, packet_info
@@ -46,6 +47,7 @@ from fastpath.udp cimport *
 cdef enum:
     IDLE_MS = 1000          # also how often upstreams are probed
     WAITING_MS = 20         # how late a question may be asked again where nothing else happens
+    STREAM_BATCH = 16       # answers of a stream in one turn: of 64 KiB each they take a millisecond
 
 # Stub resolvers give up and repeat at 5 s (resolv.conf(5)); SERVFAIL should be there before.
 PATIENCE_S = 4.5
@@ -189,6 +191,20 @@ cdef void _serve_upstream(Loop* l, uint8_t via) noexcept nogil:
     arm(b, <uint32_t>n)
 
 
+cdef void _serve_stream(Loop* l, uint32_t stream) noexcept nogil:
+    """Some of the answers that came over a stream: each alone, as it may be long."""
+    cdef uint8_t via = <uint8_t>(l.n_sockets + stream)
+    cdef uint32_t _i
+    cdef ssize_t n
+    for _i in range(<uint32_t>STREAM_BATCH):
+        n = recv(l.fds[l.n_listeners + via].fd, l.streamed, MESSAGE, MSG_DONTWAIT)
+        if n < 0:
+            break
+        if not take_answer(l, via, l.streamed, <size_t>n, False):
+            count(l.answering.shared.counters, CNT_DNS_UPSTREAM_LATE, 1)
+    flush(l)
+
+
 # -- the turn ----------------------------------------------------------------------------------------------------------
 
 cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
@@ -211,6 +227,9 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
         for i in range(l.n_sockets):
             if l.fds[l.n_listeners + i].revents:
                 _serve_upstream(l, <uint8_t>i)
+        for i in range(l.n_streams):
+            if l.fds[l.n_listeners + l.n_sockets + i].revents:
+                _serve_stream(l, i)
         if l.fds[l.n_fds - 1].revents:
             _drain(l.fds[l.n_fds - 1].fd)
     count(l.answering.shared.counters, CNT_DNS_UPSTREAM_LOST, l.in_flight.n_lost)
@@ -248,29 +267,35 @@ cdef class DnsLoop:
     guard       who may ask, and how often, its own; None: everybody;  specials: any number of loops may share them
     forwarders  whose word on the device that asks is taken; only their prefixes count;  None: nobody's
     proxies     whose datagrams begin with a PROXY header, version 2; likewise
+    streams     for each upstream, what opens a datagram socket to it over TCP or TLS, as in `upstreams`: it is asked
+                there for what came truncated;  None: the client is told to
     cookie_master  16 octets, the same for all workers of a box; empty: no cookies
-    Memory: 128 KiB an upstream socket, 520 KiB for the batches, up to 31 MiB for waiting queries as they come."""
+    Memory: 128 KiB an upstream socket or stream, 584 KiB for the batches, up to 31 MiB for waiting queries as they
+    come."""
 
     cdef Loop* loop
     cdef tuple _kept            # alive
     cdef list _listeners        # kept open
-    cdef list _upstreams
+    cdef list _ways             # (upstream, how to open it) of each socket and stream
     cdef int _eventfd
 
     def __cinit__(self, listeners, upstreams, Handoff handoff not None, Reporter reporter not None, answers,
                   uint32_t n_upstream_sockets=8, double patience_s=PATIENCE_S, size_t cache_octets=0,
                   ClientGuard guard=None, ClientGuard forwarders=None, SpecialNames specials=None,
-                  bytes cookie_master=b"", ClientGuard proxies=None):
+                  bytes cookie_master=b"", ClientGuard proxies=None, streams=None):
         self._kept = (handoff, reporter, guard, forwarders, specials, proxies)
         self._listeners = list(listeners)
-        self._upstreams = list(upstreams)
-        _require_sizes(len(self._listeners), len(self._upstreams), n_upstream_sockets)
+        upstreams, streams = list(upstreams), list(streams or [])
+        _require_sizes(len(self._listeners), len(upstreams), n_upstream_sockets, len(streams))
+        self._ways = [(i, way) for i, way in enumerate(upstreams) for _ in range(n_upstream_sockets)]
+        self._ways += enumerate(streams)
         self.loop = <Loop*>calloc(1, sizeof(Loop))
         if self.loop == NULL:
             raise MemoryError("dns loop")
-        open_pool(&self.loop.pool, len(self._upstreams))
+        open_pool(&self.loop.pool, len(upstreams))
         self.loop.sockets_each = n_upstream_sockets
         self.loop.n_sockets = self.loop.pool.n * n_upstream_sockets
+        self.loop.n_streams = len(streams)
         self.loop.patience_ns = <int64_t>(patience_s * 1e9)
         self.loop.handover = &handoff.h
         self.loop.answering.shared = &reporter.shared
@@ -286,8 +311,9 @@ cdef class DnsLoop:
         cdef bytes drawn = os.urandom(24)
         memcpy(seed, <const char*>drawn, 24)
         memcpy(self.loop.answering.question_key, seed, 16)
-        if (open_boxes(&self.loop.inbox, &self.loop.outbox) != 0
-                or open_inflight(&self.loop.in_flight, self.loop.n_sockets, self.loop.pool.n,
+        self.loop.streamed = <uint8_t*>calloc(1, MESSAGE)
+        if (self.loop.streamed == NULL or open_boxes(&self.loop.inbox, &self.loop.outbox) != 0
+                or open_inflight(&self.loop.in_flight, self.loop.n_sockets + self.loop.n_streams, self.loop.pool.n,
                                  MAX_SLOTS - self.loop.pool.n, seed[2]) != 0):
             raise MemoryError("dns loop")
 
@@ -297,7 +323,7 @@ cdef class DnsLoop:
             self.loop.version_of[i] = 6 if listener.family == socket.AF_INET6 else 4
             self._poll_for(listener.fileno())
         self.loop.n_listeners = len(self._listeners)
-        for _ in range(self.loop.n_sockets):
+        for _ in range(self.loop.n_sockets + self.loop.n_streams):
             self._poll_for(-1)
         self.connect_missing()
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -319,6 +345,7 @@ cdef class DnsLoop:
         close_inflight(&self.loop.in_flight)
         close_cache(&self.loop.cache)
         close_boxes(&self.loop.inbox, &self.loop.outbox)
+        free(self.loop.streamed)
         free(self.loop)
 
     def run(self) -> None:
@@ -358,27 +385,29 @@ cdef class DnsLoop:
         return [i for i in range(self.loop.pool.n) if self.loop.pool.upstreams[<uint32_t>i].is_down]
 
     def connect_missing(self) -> dict[int, str]:
-        """Connect the upstream sockets that are not; the upstreams that still lack one, by index, with the reason.
+        """Connect the upstream sockets and streams that are not; the upstreams that still lack one, by index, and why.
 
         For the control thread, as often as it likes: the loop uses a socket from the turn after it was connected.
         Until then what is forwarded by it counts as dns_send_failed, and blocked names are answered as ever."""
         cdef pollfd* socket_of = self.loop.fds + self.loop.n_listeners
         cdef uint32_t i
         cdef dict missing = {}
-        for i in range(self.loop.n_sockets):
+        for i in range(self.loop.n_sockets + self.loop.n_streams):
             if socket_of[i].fd >= 0:
                 continue
-            upstream = self._upstreams[i // self.loop.sockets_each]
+            upstream, way = self._ways[i]
             try:
-                socket_of[i].fd = upstream() if callable(upstream) else _connected(upstream[0], upstream[1])
+                socket_of[i].fd = way() if callable(way) else _connected(way[0], way[1])
             except OSError as reason:   # no route, no such interface, no descriptor left: all of them may pass
-                missing[i // self.loop.sockets_each] = str(reason.strerror or reason)
+                missing[upstream] = str(reason.strerror or reason)
         return missing
 
 
-cdef object _require_sizes(size_t n_listeners, size_t n_upstreams, size_t n_upstream_sockets):
+cdef object _require_sizes(size_t n_listeners, size_t n_upstreams, size_t n_upstream_sockets, size_t n_streams):
     if not 1 <= n_listeners <= MAX_LISTENERS:
         raise ValueError(f"dns loop: {n_listeners} listeners; not started; give 1 to {MAX_LISTENERS}")
-    if n_upstreams < 1 or not 1 <= n_upstream_sockets <= MAX_SOCKETS // n_upstreams:
+    if n_upstreams < 1 or not 1 <= n_upstream_sockets <= MAX_UPSTREAM_SOCKETS // n_upstreams:
         raise ValueError(f"dns loop: {n_upstreams} upstreams with {n_upstream_sockets} sockets each; not started; "
-                         f"give at least one upstream and at most {MAX_SOCKETS} sockets in all")
+                         f"give at least one upstream and at most {MAX_UPSTREAM_SOCKETS} sockets in all")
+    if n_streams not in (0, n_upstreams):
+        raise ValueError(f"dns loop: {n_streams} streams for {n_upstreams} upstreams; not started; give one for each")

@@ -77,5 +77,7 @@ cdef extern from "<sys/socket.h>" nogil:
     uint8_t* CMSG_DATA(cmsghdr* at)
     size_t CMSG_LEN(size_t n)
     size_t CMSG_SPACE(size_t n)
+    ssize_t send(int fd, const void* octets, size_t n, int flags)
+    ssize_t recv(int fd, void* out, size_t n, int flags)
     int recvmmsg(int fd, mmsghdr* messages, unsigned int n, int flags, timespec* timeout)
     int sendmmsg(int fd, mmsghdr* messages, unsigned int n, int flags)

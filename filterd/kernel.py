@@ -15,7 +15,6 @@
 *Source*: nft(8), iptables-extensions(8), conntrack(8).
 """
 
-import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,9 +22,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from filterd.config import Config
+from filterd.conntrack import forget
 from filterd.errors import Missing
+from filterd.nftsets import LOCKED, SUBSCRIBERS, PrefixSets
+from filterd.spans import Network
 
-Network = IPv4Network | IPv6Network
 Run = Callable[[Sequence[str], str], "Done"]
 TABLE = "inet filterd"
 CHAIN = "FILTERD"
@@ -42,6 +43,9 @@ table inet filterd {
   set refused_udp { type inet_service; %(refused_udp)s }
   set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
   set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
+  set locked4_32 { type ipv4_addr; comment "hash sets: they change fast, and interval sets do not"; }
+  set locked6_56 { type ipv6_addr; }
+  set locked6_64 { type ipv6_addr; }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
   set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
@@ -82,9 +86,15 @@ table inet filterd {
   }
   chain before {
     type filter hook forward priority -160; policy accept;
+    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
     ip saddr @locked4 ip daddr != @open4 goto locked_from
+    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
+    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
     ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
     ip daddr @locked4 ip saddr != @open4 goto locked_to
+    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
+    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
     ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
     udp dport @refused_udp reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
 %(dot)s    ct state invalid drop
@@ -193,10 +203,11 @@ class Rules:
 
 
 class Kernel:
-    """The kernel of this network namespace.   Needs CAP_NET_ADMIN; every method blocks for some milliseconds."""
+    """The kernel of this network namespace.   Needs CAP_NET_ADMIN; every method blocks, most for milliseconds."""
 
-    def __init__(self, run: Run | None = None) -> None:
+    def __init__(self, run: Run | None = None, sets: PrefixSets | None = None) -> None:
         self._run = run or run_program
+        self._sets = sets or PrefixSets()
 
     def apply(self, rules: Rules, locked: Iterable[Network] = ()) -> None:
         """Put `rules` in force in place of those that were; twice is like once.
@@ -206,7 +217,11 @@ class Kernel:
             self._must([f"{program}-restore", "--noflush", "-w"], queue_rules(rules))
             if self._run(_jump(program, "-C"), "").code != 0:
                 self._must(_jump(program, "-A"), "")
+        locked = tuple(locked)
         self._must(["nft", "-f", "-"], ruleset(rules, locked))
+        # nft has merged what it was given, and knows nothing of hash sets: from here on the sets hold what we say
+        self._sets.replace(LOCKED, locked)
+        self._sets.replace(SUBSCRIBERS, rules.subscribers)
 
     def remove(self) -> None:
         """Take out everything apply() has put in; nothing happens where nothing is."""
@@ -219,27 +234,31 @@ class Kernel:
             self._must([program, "-w", "-t", "mangle", "-F", CHAIN], "")
             self._must([program, "-w", "-t", "mangle", "-X", CHAIN], "")
 
-    def set_locked(self, v4: Iterable[IPv4Network], v6: Iterable[IPv6Network]) -> None:
-        """Replace what is locked, in one transaction."""
-        self._must(["nft", "-f", "-"], _replace("locked4", v4) + _replace("locked6", v6))
+    def set_locked(self, locked: Iterable[Network]) -> None:
+        """Replace what is locked, in one transaction.   Raises SetsGone where the rules are not there."""
+        self._sets.replace(LOCKED, locked)
 
-    def set_subscribers(self, v4: Iterable[IPv4Network], v6: Iterable[IPv6Network]) -> None:
-        """Replace whose DNS is redirected, in one transaction."""
-        self._must(["nft", "-f", "-"], _replace("subscribers4", v4) + _replace("subscribers6", v6))
+    def set_subscribers(self, prefixes: Iterable[Network]) -> None:
+        """Replace whose DNS is redirected; the same."""
+        self._sets.replace(SUBSCRIBERS, prefixes)
+
+    def change_locked(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        """Lock and unlock, in one transaction.   Nothing of both: only look.
+
+        Raises OutOfStep where somebody else has changed the rules, any rules: set_locked() then."""
+        self._sets.change(LOCKED, added, removed)
+
+    def change_subscribers(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        """Whose DNS is redirected; the same."""
+        self._sets.change(SUBSCRIBERS, added, removed)
 
     def cut(self, prefixes: Iterable[Network]) -> int:
-        """Forget the tracked connections from and to these prefixes; returns their number.   Cost: 10 ms a prefix."""
-        return sum(self._cut_one(prefix, side) for prefix in prefixes for side in ("-s", "-d"))
+        """Forget the tracked connections from and to these prefixes, in one pass; returns their number."""
+        return forget(prefixes)
 
-    def _cut_one(self, prefix: Network, side: str) -> int:
-        argv = ["conntrack", "-D", "-f", "ipv4" if prefix.version == 4 else "ipv6", side, str(prefix)]
-        done = self._run(argv, "")
-        counted = re.search(r"(\d+) flow entries have been deleted", done.fault)
-        if counted is None:  # it ends with 1 where it found none
-            raise RuntimeError(
-                f"conntrack: {_first_line(done.fault)}; connections of {prefix} stay tracked; run 'filterd doctor'"
-            )
-        return int(counted[1])
+    def close(self) -> None:
+        """Give back what is open."""
+        self._sets.close()
 
     def _must(self, argv: Sequence[str], text: str) -> None:
         done = self._run(argv, text)
@@ -321,19 +340,13 @@ def run_program(argv: Sequence[str], text: str) -> Done:
     try:
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError as exc:
-        needed = "nftables iptables conntrack"
+        needed = "nftables iptables"
         raise Missing(f"{argv[0]}: not on this box; no rules were made; apt-get install {needed}") from exc
     return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _jump(program: str, verb: str) -> list[str]:
     return [program, "-w", "-t", "mangle", verb, "FORWARD", "-j", CHAIN]
-
-
-def _replace(name: str, elements: Iterable[object]) -> str:
-    text = ", ".join(sorted(str(element) for element in elements))
-    added = f"add element {TABLE} {name} {{ {text} }}\n" if text else ""
-    return f"flush set {TABLE} {name}\n{added}"
 
 
 def _elements(elements: Iterable[object]) -> str:

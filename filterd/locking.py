@@ -1,25 +1,36 @@
 """Subscribers into the kernel: whose traffic is stopped now, what is cut because of it, and whose DNS is redirected
 here.
 
-Invariants: the kernel's sets hold what parental.locks says of one instant, nothing else; connections of a prefix are
-cut when it becomes locked, after it stands in the sets, so that none comes back; what was locked before we started is
-cut again, which harms nobody.
+*Invariants*
+- The kernel's sets hold what parental.locks says of one instant, nothing else; where they may not – somebody else has
+  changed rules – they are replaced, and where they are gone, all rules are put in force again.
+- Connections of a prefix are cut when it becomes locked, after it stands in the sets, so that none comes back; what was
+  locked before we started is cut again, which harms nobody.
+- What the kernel has refused is tried again at the next refresh.
+
+*Cost*: a tap costs what it changes, whatever the number of subscribers; bench/lock.py.
 """
 
+import logging
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
-from filterd.kernel import Kernel, Network, Rules
+from filterd.kernel import Kernel, Rules
+from filterd.nftsets import OutOfStep, SetsGone
+from filterd.spans import Network
 from parental.database import reading
-from parental.locks import Locks, locks_at
+from parental.locks import LockTable
 from parental.profile import lock_reason, next_lock_change
 from parental.store import current_revision, iter_subscribers, subscribers
-from parental.subscriber import Subscriber
+
+log = logging.getLogger("filterd.locking")
+
+Prefixes = dict[int, tuple[Network, ...]]  # by the number of the subscriber
 
 
 class Refreshed(NamedTuple):
@@ -39,70 +50,128 @@ class LockKeeper:
 
     def __init__(self, engine: Engine, kernel: Kernel | None) -> None:
         self._engine, self._kernel = engine, kernel
-        self._people: dict[int, Subscriber] = {}
-        self._revision = 0
-        self._prefixes: frozenset[Network] = frozenset()
-        self._locked: frozenset[Network] = frozenset()
+        self._rules = Rules()
+        self._table, self._revision = LockTable(), 0
+        self._changed: set[int] = set()  # subscribers of whom the kernel does not know yet
+        self._told_locked: Prefixes = {}
+        self._told_all: Prefixes = {}
+        self._uncut: set[Network] = set()
         self._refreshing = threading.Lock()  # a tap and the clock may come together
 
     def install(self, rules: Rules, at: datetime) -> None:
         """Put `rules` in force together with what is locked at `at`, and cut what that is.   Blocking."""
         with self._refreshing:
-            locks = self._read(at)
-            self._locked, self._prefixes = locks.v4 | locks.v6, self._all_prefixes()
-            if self._kernel is not None:
-                self._kernel.apply(replace(rules, subscribers=tuple(sorted(self._prefixes, key=str))), self._locked)
-                self._kernel.cut(self._locked)
+            self._rules = rules
+            self._look(at)
+            self._apply()
+            self._cut()
 
     def refresh(self, at: datetime) -> Refreshed:
         """Bring the kernel to what is locked at `at` by the database as it is now.   Blocking."""
         with self._refreshing:
-            locks = self._read(at)
-            return Refreshed(self._enforce(locks), locks.next_change)
+            self._look(at)
+            self._enforce()
+            return Refreshed(self._cut(), self._table.next_change)
 
     def end_of_lock(self, subscriber: int, at: datetime) -> datetime | None:
         """When the lock of a subscriber ends; None where it has none, or none that ends by itself."""
-        found = self._people.get(subscriber)
+        found = self._table.people.get(subscriber)
         return next_lock_change(found.profile, at) if found and lock_reason(found.profile, at) else None
+
+    def close(self) -> None:
+        """Give back what is open; the rules and the locks stay."""
+        if self._kernel is not None:
+            self._kernel.close()
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _enforce(self, locks: Locks) -> int | None:
-        """Tell the kernel what is new; the connections cut, None where nobody became locked."""
-        locked: frozenset[Network] = locks.v4 | locks.v6
-        newly, prefixes = locked - self._locked, self._all_prefixes()
-        n_cut: int | None = None
+    def _enforce(self) -> None:
+        """Tell the kernel what is new."""
+        try:
+            self._tell()
+        except OutOfStep as reason:
+            log.info("%s", reason)
+            self._tell_all()
+
+    def _tell(self) -> None:
         if self._kernel is not None:
-            if locked != self._locked:
-                self._kernel.set_locked(locks.v4, locks.v6)
-            if newly:
-                n_cut = self._kernel.cut(newly)
-            if prefixes != self._prefixes:
-                self._kernel.set_subscribers(*_by_version(prefixes))
-        self._locked, self._prefixes = locked, prefixes
+            added, removed = self._differences(self._told_locked, self._table.locked)
+            self._kernel.change_locked(added, removed)
+            self._uncut |= added
+            more, less = self._differences(self._told_all, self._prefixes(self._changed))
+            if more or less:
+                self._kernel.change_subscribers(more, less)
+        self._have_told()
+
+    def _tell_all(self) -> None:
+        """The same where nobody knows what is in the kernel."""
+        assert self._kernel is not None
+        self._uncut |= self._differences(self._told_locked, self._table.locked)[0]
+        try:
+            self._kernel.set_locked(_united(self._table.locked))
+            self._kernel.set_subscribers(_united(self._prefixes(self._table.people)))
+        except SetsGone as reason:
+            log.warning("%s; they are applied now", reason)
+            self._apply()
+        self._have_told()
+
+    def _apply(self) -> None:
+        """Put the rules in force, and everybody with them."""
+        locked, everybody = _united(self._table.locked), _united(self._prefixes(self._table.people))
+        if self._kernel is not None:
+            self._kernel.apply(replace(self._rules, subscribers=tuple(sorted(everybody, key=str))), locked)
+        self._uncut |= locked
+        self._changed |= self._table.people.keys()
+        self._have_told()
+
+    def _have_told(self) -> None:
+        for number in self._changed:
+            _put(self._told_locked, number, self._table.locked.get(number))
+            _put(self._told_all, number, self._prefixes([number]).get(number))
+        self._changed.clear()
+
+    def _cut(self) -> int | None:
+        """Cut what has become locked; the connections, None where nobody has."""
+        if self._kernel is None or not self._uncut:
+            return None
+        n_cut = self._kernel.cut(self._uncut)
+        self._uncut.clear()
         return n_cut
 
-    def _read(self, at: datetime) -> Locks:
-        """What is locked at `at`, after a look at what the database has new."""
+    def _differences(self, told: Prefixes, now: Prefixes) -> tuple[set[Network], set[Network]]:
+        """(added, removed) by the subscribers that have changed; what went from one to the other is neither."""
+        before = _united({number: told[number] for number in self._changed if number in told})
+        after = _united({number: now[number] for number in self._changed if number in now})
+        return after - before, before - after
+
+    def _prefixes(self, numbers: Iterable[int]) -> Prefixes:
+        people = self._table.people
+        return {number: people[number].prefixes for number in numbers if number in people}
+
+    def _look(self, at: datetime) -> None:
+        """Bring the table to `at`, after a look at what the database has new."""
         with reading(self._engine) as conn:
             self._read_changes(conn)
-        return locks_at(self._people.values(), at)
+        self._changed |= self._table.advance(at)
 
     def _read_changes(self, conn: Connection) -> None:
         revision = current_revision(conn)
         if revision == self._revision:
             return
         for subscriber in iter_subscribers(conn, since_revision=self._revision):
-            self._people[subscriber.id] = subscriber
-        alive = set(conn.execute(select(subscribers.c.id)).scalars())
-        self._people = {number: found for number, found in self._people.items() if number in alive}
+            self._table.put(subscriber)
+        # all there are have been put, so that only a deletion makes the numbers differ
+        if conn.execute(select(func.count()).select_from(subscribers)).scalar_one() != len(self._table.people):
+            self._table.keep_only(set(conn.execute(select(subscribers.c.id)).scalars()))
         self._revision = revision
 
-    def _all_prefixes(self) -> frozenset[Network]:
-        return frozenset(prefix for found in self._people.values() for prefix in found.prefixes)
+
+def _united(prefixes: Prefixes) -> set[Network]:
+    return {prefix for each in prefixes.values() for prefix in each}
 
 
-def _by_version(prefixes: frozenset[Network]) -> tuple[list[IPv4Network], list[IPv6Network]]:
-    return [each for each in prefixes if isinstance(each, IPv4Network)], [
-        each for each in prefixes if isinstance(each, IPv6Network)
-    ]
+def _put(told: Prefixes, number: int, prefixes: tuple[Network, ...] | None) -> None:
+    if prefixes is None:
+        told.pop(number, None)
+    else:
+        told[number] = prefixes

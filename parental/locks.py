@@ -1,41 +1,82 @@
-"""Who is locked at an instant, and when that changes next: what the kernel's sets must hold.
+"""Who is locked, and when that changes next: what the kernel's sets must hold.
 
-Invariants: pure; the union over all subscribers; agrees with `decide()` at every second, as both read one schedule.
+Invariants: no clock and no database; agrees with `decide()` at every second, as both read one schedule; a subscriber is
+looked at when it is put, when its own lock changes, and when the clock goes back.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
+import heapq
+from collections.abc import Collection
+from datetime import UTC, datetime
 
 from fastpath.verdict import Reason
 from parental.profile import lock_reason, next_lock_change
-from parental.subscriber import Subscriber
+from parental.schedule import Schedule
+from parental.subscriber import Network, Subscriber
 
+_Times = tuple[Schedule, int]  # all of a profile that locks
+_Found = tuple[bool, datetime | None]  # whether it is locked, and until when that holds
 
-@dataclass(frozen=True, slots=True)
-class Locks:
-    """The locked prefixes of one instant; `next_change` (UTC) is when they must be computed anew, None: never."""
+class LockTable:
+    """Subscribers by number, and who of them is locked at one instant.   Memory: 0.2 KB a subscriber beside it."""
 
-    v4: frozenset[IPv4Network]
-    v6: frozenset[IPv6Network]
-    subscribers: frozenset[int]
-    next_change: datetime | None
+    def __init__(self) -> None:
+        self.people: dict[int, Subscriber] = {}
+        self.locked: dict[int, tuple[Network, ...]] = {}
+        self._fresh: set[int] = set()
+        self._due: dict[int, datetime] = {}
+        self._clock: list[tuple[datetime, int]] = []  # a heap; what is not in _due any more is passed over
+        self._at = datetime.min.replace(tzinfo=UTC)
 
+    def put(self, subscriber: Subscriber) -> None:
+        """Take in a new or changed subscriber; it counts from the next advance() on."""
+        self.people[subscriber.id] = subscriber
+        self._fresh.add(subscriber.id)
 
-def locks_at(subscribers: Iterable[Subscriber], at: datetime) -> Locks:
-    """Compute the locks at `at`.   Cost: a few microseconds a subscriber without a schedule, tens with one."""
-    v4: set[IPv4Network] = set()
-    v6: set[IPv6Network] = set()
-    locked: set[int] = set()
-    changes: list[datetime] = []
-    for subscriber in subscribers:
-        change = next_lock_change(subscriber.profile, at)
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Drop all other subscribers, likewise."""
+        for number in self.people.keys() - numbers:
+            del self.people[number]
+            self._fresh.add(number)
+
+    def advance(self, at: datetime) -> set[int]:
+        """Bring all locks to `at`; the numbers of those that may have changed.
+
+        Cost: 5 µs for each that was put or whose lock changes, whatever the number of the others."""
+        looked_at = self._fresh | (self.people.keys() if at < self._at else self._come_due(at))
+        found: dict[_Times, _Found] = {}  # thousands have the schedule that their operator proposes
+        for number in looked_at:
+            self._look_at(number, at, found)
+        self._fresh, self._at = set(), at
+        return looked_at
+
+    @property
+    def next_change(self) -> datetime | None:
+        """When to advance again; None: never by itself."""
+        while self._clock and self._due.get(self._clock[0][1]) != self._clock[0][0]:
+            heapq.heappop(self._clock)
+        return self._clock[0][0] if self._clock else None
+
+    def _come_due(self, at: datetime) -> set[int]:
+        due = set()
+        while (change := self.next_change) is not None and change <= at:
+            number = heapq.heappop(self._clock)[1]
+            del self._due[number]
+            due.add(number)
+        return due
+
+    def _look_at(self, number: int, at: datetime, found: dict[_Times, _Found]) -> None:
+        self.locked.pop(number, None)
+        self._due.pop(number, None)
+        subscriber = self.people.get(number)
+        if subscriber is None:
+            return
+        profile = subscriber.profile
+        times = profile.schedule, profile.paused_until_s
+        if times not in found:
+            found[times] = lock_reason(profile, at) != Reason.DEFAULT, next_lock_change(profile, at)
+        is_locked, change = found[times]
+        if is_locked:
+            self.locked[number] = subscriber.prefixes
         if change is not None:
-            changes.append(change)
-        if lock_reason(subscriber.profile, at) == Reason.DEFAULT:
-            continue
-        locked.add(subscriber.id)
-        v4.update(prefix for prefix in subscriber.prefixes if isinstance(prefix, IPv4Network))
-        v6.update(prefix for prefix in subscriber.prefixes if isinstance(prefix, IPv6Network))
-    return Locks(frozenset(v4), frozenset(v6), frozenset(locked), min(changes, default=None))
+            self._due[number] = change
+            heapq.heappush(self._clock, (change, number))

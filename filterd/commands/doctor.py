@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filterd.config import Config
+from filterd.conntrack import n_tracked
 from filterd.kernel import sysctl_faults
 from filterd.nameguard import claims_text, foreign_claims
 
@@ -53,9 +54,8 @@ def _box() -> Iterator[Finding]:
     yield _capabilities()
     yield _program("nft", "nftables")
     yield _program("iptables-nft", "iptables")
-    yield _program("conntrack", "conntrack")
     yield _queue()
-    yield _conntrack_marks()
+    yield _connection_tracking()
     for fault in sysctl_faults():
         what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
         yield Finding(what, found, cure)
@@ -131,11 +131,18 @@ def _queue() -> Finding:
     )
 
 
-def _conntrack_marks() -> Finding:
-    there = Path("/proc/sys/net/netfilter/nf_conntrack_max").exists()
-    return Finding(
-        "connection tracking", "there" if there else "the kernel shows none", "" if there else "load nf_conntrack"
-    )
+def _connection_tracking() -> Finding:
+    """Whether connections are tracked, and can be told apart and forgotten: a lock cuts those of its line."""
+    what, cure = "connection tracking", "load nf_conntrack and nf_conntrack_netlink"
+    if not Path("/proc/sys/net/netfilter/nf_conntrack_max").exists():
+        return Finding(what, "the kernel shows none", cure)
+    try:
+        return Finding(what, f"{n_tracked()} connections", "")
+    except OSError as reason:
+        return Finding(what, f"the kernel does not say of whom: {reason.strerror}", cure)
+    except RuntimeError as reason:
+        found, _, cure = str(reason).partition("; ")[2].partition("; ")
+        return Finding(what, f"there; {found}", cure)
 
 
 def _port(kind: str, address: str, port: int) -> Finding:

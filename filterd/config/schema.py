@@ -150,9 +150,9 @@ class Gate:
     """That one worker can follow at once, 224 octets each."""
     windows: int = one(kinds.whole_number(256, MAX_FLOWS), default=32768)
     """Of 4 KiB, for octets of hellos and requests that are not decided yet; taken from memory as they are used."""
-    windows_per_subscriber: int = one(kinds.whole_number(16, MAX_FLOWS), default=1024)
-    """That one client's address may hold; beyond it its new connections are reset.   More where the gate stands outside
-    of address translation."""
+    windows_per_subscriber: int = one(kinds.whole_number(64, MAX_FLOWS), default=1024)
+    """That one client's address may hold; beyond it, its own longest silent ones are forgotten.   More where the gate
+    stands outside of address translation."""
     quic_initials_per_second: int = one(kinds.whole_number(10, MAX_RATE), default=1000)
     """That are opened for one client's address at each worker; beyond it they are dropped."""
 

@@ -69,6 +69,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     finally:
         server.close()
         (config.run_dir / "control.sock").unlink(missing_ok=True)
+        locks.close()
         engine.dispose()
     return 0
 

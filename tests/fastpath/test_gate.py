@@ -56,8 +56,8 @@ def test_the_longest_silent_flow_goes_when_the_table_is_full(lab: Lab, closed_la
         assert each.counted("gate_flows_evicted") == 1
         assert each.send(Client(sport=9), 50, DECOY[50:], PARTIAL) == ALLOWED
 
-    assert lab.send(Client(sport=1), len(DECOY), b"more", ALLOWED) == ALLOWED
-    assert closed_lab.send(Client(sport=1), len(DECOY), b"more", ALLOWED) == BLOCKED
+    assert lab.send(Client(sport=1), len(DECOY), b"more", SPOKEN) == RELEASED
+    assert closed_lab.send(Client(sport=1), len(DECOY), b"more", SPOKEN) == BLOCKED
 
 
 def test_a_hello_whose_begin_was_forgotten_is_blocked_whatever_the_policy(lab: Lab) -> None:
@@ -113,30 +113,46 @@ def small(folder: Path, tables: TableSet, share: int, n_windows: int) -> Lab:
     return lab
 
 
-def test_who_holds_his_whole_share_is_reset_and_nobody_else(tmp_path: Path, tables: TableSet) -> None:
+def test_who_holds_his_whole_share_loses_his_own_longest_silent_hello_and_nobody_elses(
+    tmp_path: Path, tables: TableSet
+) -> None:
     lab = small(tmp_path, tables, share=10, n_windows=64)
-    states = [lab.send(Client(sport=sport), 0, DECOY[:50]) for sport in range(1, 1000)]
+    other = Client("192.0.2.2")
+    assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    assert {lab.send(Client(sport=sport), 0, REAL[:50]) for sport in range(1, 1000)} == {PARTIAL}
 
-    assert states == [PARTIAL] * 10 + [BLOCKED] * 989
-    assert lab.counted("gate_over_budget") == 989
-    assert lab.counted("gate_flows_evicted") == 0
-    assert lab.send(Client("192.0.2.2"), 0, DECOY) == ALLOWED
-    assert lab.send(Client("192.0.2.2", sport=2), 0, REAL) == BLOCKED
+    assert lab.counted("gate_beyond_share") == lab.counted("gate_flows_evicted") == 989
+    assert lab.send(other, 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.send(Client(sport=999), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.send(Client(sport=1), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+
+
+def test_a_decoy_that_was_forgotten_before_the_server_spoke_saves_nothing(tmp_path: Path, tables: TableSet) -> None:
+    lab = small(tmp_path, tables, share=10, n_windows=64)
+    at = REAL.index(b"www.")
+    lab.send(Client(), 0, DECOY[:at])
+    assert lab.send(Client(), at, DECOY[at:], PARTIAL) == ALLOWED
+    for sport in range(1, 20):
+        lab.send(Client(sport=sport), 0, DECOY[:50])
+
+    assert lab.send(Client(), at, REAL[at:], ALLOWED) == BLOCKED
+    assert lab.send(Client(isn=5000), 0, REAL, ALLOWED) == BLOCKED
 
 
 def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path, tables: TableSet) -> None:
     lab = small(tmp_path, tables, share=10, n_windows=64)
-    for sport in range(1, 11):
-        lab.send(Client(sport=sport), 0, DECOY[:50])
-    assert lab.send(Client(sport=1), 50, DECOY[50:], PARTIAL) == ALLOWED
-    assert lab.send(Client(sport=1), len(DECOY), CCS, SPOKEN) == SPOKEN
-    assert lab.send(Client(sport=1), len(DECOY + CCS), APPDATA, SPOKEN) == RELEASED
-    assert lab.send(Client(sport=20), 0, DECOY[:50]) == PARTIAL
-    assert lab.send(Client(sport=21), 0, DECOY[:50]) == BLOCKED
-
-    lab.now_s += 301
-    states = [lab.send(Client(sport=sport), 0, DECOY[:50]) for sport in range(30, 34)]
-    assert states == [PARTIAL] * 4
+    for isn in (1000, 2000, 3000):
+        clients = [Client(sport=sport, isn=isn) for sport in range(1, 11)]
+        for client in clients:
+            lab.send(client, 0, DECOY[:50])
+        for client in clients:
+            assert lab.send(client, 50, DECOY[50:], PARTIAL) == ALLOWED
+            assert lab.send(client, len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+        lab.send(Client(sport=99), 0, DECOY[:50])
+        lab.now_s += 301
+    assert lab.counted("gate_beyond_share") == 0
 
 
 def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path: Path, tables: TableSet) -> None:

@@ -135,6 +135,18 @@ def test_each_upstream_gives_its_silent_questions_in_the_order_they_were_asked()
     assert len(table) == 2
 
 
+def test_a_question_that_went_over_a_stream_is_answered_there_alone_and_is_silent_in_its_own_time() -> None:
+    table = InFlightTable(4, 100, SEED, 2)
+    first = ask(table, 0, 50)
+    ask(table, 1, 60, query("m.test"))
+    over_stream = table.move(query(), 3, 70, True)
+
+    assert (table.unanswered(0, 100), table.unanswered(1, 100)) == (1, 0)
+    assert (table.unanswered_over_streams(69), table.unanswered_over_streams(70)) == (0, 1)
+    assert table.end(0, answer(query(), first)) is None
+    assert table.end(3, answer(query(), over_stream)) == [(CLIENT, query())]
+
+
 def test_only_questions_that_began_long_ago_are_given_up(table: InFlightTable) -> None:
     early = ask(table, 0, 50)
     late = ask(table, 1, 60, query("late.test"))
@@ -213,7 +225,7 @@ def test_slots_are_used_again_for_ever() -> None:
 
 
 @pytest.mark.parametrize(("n_sockets", "n_slots", "n_upstreams"), [
-    (0, 1, 1), (65, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)])
+    (0, 1, 1), (129, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)])
 def test_a_table_of_an_impossible_size_is_refused(n_sockets: int, n_slots: int, n_upstreams: int) -> None:
     with pytest.raises(ValueError, match="not made"):
         InFlightTable(n_sockets, n_slots, SEED, n_upstreams)
@@ -232,10 +244,13 @@ def test_whatever_happens_in_whatever_order_nothing_is_lost_of_the_table(seed: i
             upstream_id = table.ask(socket, now_ns, query(name, number=dice.randrange(40)), CLIENT)
             if upstream_id is not None:
                 at[name] = socket, upstream_id
+            elif what == 0:
+                at[name] = socket, table.move(query(name), socket, now_ns, True)
         elif what == 3 and name in at:
             table.end(at[name][0], answer(query(name), at.pop(name)[1]))
         elif what == 4:
             table.unanswered(dice.randrange(2), now_ns - 20)
+            table.unanswered_over_streams(now_ns - 20)
             table.old(now_ns - 30)
         else:
             table.expire(now_ns - 50)

@@ -162,7 +162,7 @@ def test_a_file_that_is_no_segment_is_told_and_loses_nothing(tmp_path, ledger):
 def set_confidential(path: Path, number: int, channel: int, total: int):
     Counters(path)
     with path.open("r+b") as file:
-        file.seek(8 * (64 + number * 8 + channel))
+        file.seek(8 * (128 + number * 8 + channel))
         file.write(total.to_bytes(8, "little"))
 
 

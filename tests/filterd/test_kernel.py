@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import pytest
 
 from filterd.config import read_config
 from filterd.kernel import Done, Kernel, Rules, queue_rules, rules_of_config, ruleset, sysctl_faults
+from filterd.nftsets import LOCKED, SUBSCRIBERS, Group, PrefixSets
+from filterd.spans import Network
 
 CHILD4, CHILD6 = IPv4Network("198.51.100.0/28"), IPv6Network("2001:db8:1::/64")
 FULL = Rules(
@@ -47,6 +49,22 @@ class Recorder:
         self.ran.append((line, text))
         is_failing = bool(self.fails) and self.fails in line
         return Done(int(is_failing), "", self.fault)
+
+
+class SetsLog(PrefixSets):
+    """Stands for the kernel's sets: keeps what it is told."""
+
+    def __init__(self, ran: list[tuple[str, str]] | None = None) -> None:
+        super().__init__()
+        self.told: list[tuple[Group, set[Network], set[Network]]] = []
+        self.ran = ran if ran is not None else []
+
+    def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+        self.ran.append(("sets", ""))
+        self.told.append((group, set(prefixes), set()))
+
+    def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        self.told.append((group, set(added), set(removed)))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +153,8 @@ def test_without_workers_nothing_is_queued() -> None:
 
 def test_apply_makes_the_jump_only_where_it_is_missing() -> None:
     there, missing = Recorder(), Recorder(fails=" -C ")
-    Kernel(there).apply(FULL)
-    Kernel(missing).apply(FULL)
+    Kernel(there, SetsLog()).apply(FULL)
+    Kernel(missing, SetsLog()).apply(FULL)
 
     assert not [line for line, _ in there.ran if " -A FORWARD" in line]
     assert [line for line, _ in missing.ran if " -A FORWARD" in line] == [
@@ -147,51 +165,40 @@ def test_apply_makes_the_jump_only_where_it_is_missing() -> None:
 
 def test_the_nft_rules_come_last_so_that_nothing_is_marked_before_the_queue_is_there() -> None:
     recorder = Recorder()
-    Kernel(recorder).apply(FULL, [CHILD4])
+    Kernel(recorder, SetsLog()).apply(FULL, [CHILD4])
 
     assert recorder.ran[-1] == ("nft -f -", ruleset(FULL, [CHILD4]))
 
 
-def test_locked_prefixes_are_replaced_in_one_transaction() -> None:
+def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> None:
     recorder = Recorder()
-    Kernel(recorder).set_locked([CHILD4], [])
+    sets = SetsLog(recorder.ran)
+    Kernel(recorder, sets).apply(FULL, iter([CHILD4]))
 
-    assert recorder.ran == [
-        (
-            "nft -f -",
-            "flush set inet filterd locked4\nadd element inet filterd locked4 { 198.51.100.0/28 }\n"
-            "flush set inet filterd locked6\n",
-        )
+    assert sets.told == [(LOCKED, {CHILD4}, set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
+    assert [line for line, _ in recorder.ran[-3:]] == ["nft -f -", "sets", "sets"]
+
+
+def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_without_a_program() -> None:
+    recorder, sets = Recorder(), SetsLog()
+    kernel = Kernel(recorder, sets)
+    kernel.set_locked([CHILD4])
+    kernel.change_locked([CHILD6], [CHILD4])
+    kernel.set_subscribers([CHILD6])
+    kernel.change_subscribers([CHILD4], [])
+
+    assert sets.told == [
+        (LOCKED, {CHILD4}, set()),
+        (LOCKED, {CHILD6}, {CHILD4}),
+        (SUBSCRIBERS, {CHILD6}, set()),
+        (SUBSCRIBERS, {CHILD4}, set()),
     ]
-
-
-def test_subscribers_are_replaced_in_one_transaction() -> None:
-    recorder = Recorder()
-    Kernel(recorder).set_subscribers([], [CHILD6])
-
-    assert len(recorder.ran) == 1
-    assert "add element inet filterd subscribers6 { 2001:db8:1::/64 }" in recorder.ran[0][1]
-
-
-def test_cutting_counts_what_was_forgotten_in_both_directions() -> None:
-    recorder = Recorder(
-        fails="conntrack", fault="conntrack v1.4.8 (conntrack-tools): 3 flow entries have been deleted.\n"
-    )
-
-    assert Kernel(recorder).cut([CHILD4, CHILD6]) == 12
-    assert [line for line, _ in recorder.ran] == [
-        "conntrack -D -f ipv4 -s 198.51.100.0/28",
-        "conntrack -D -f ipv4 -d 198.51.100.0/28",
-        "conntrack -D -f ipv6 -s 2001:db8:1::/64",
-        "conntrack -D -f ipv6 -d 2001:db8:1::/64",
-    ]
+    assert recorder.ran == []
 
 
 def test_what_the_kernel_refuses_is_told_with_the_program_and_its_words() -> None:
     with pytest.raises(RuntimeError, match=r"^nft: no such set; rules stay as they were; "):
-        Kernel(Recorder(fails="nft", fault="no such set\nmore\n")).set_locked([], [])
-    with pytest.raises(RuntimeError, match=r"^conntrack: not permitted; "):
-        Kernel(Recorder(fails="conntrack", fault="not permitted\n")).cut([CHILD4])
+        Kernel(Recorder(fails="nft -f", fault="no such set\nmore\n"), SetsLog()).apply(FULL)
 
 
 def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:

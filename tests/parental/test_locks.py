@@ -4,8 +4,9 @@ from ipaddress import ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parental.locks import locks_at
-from parental.profile import UNTIL_RESUMED, Profile
+from fastpath.verdict import Reason
+from parental.locks import LockTable
+from parental.profile import UNTIL_RESUMED, Profile, lock_reason
 from parental.schedule import Interval, Schedule
 from parental.subscriber import Subscriber
 
@@ -19,44 +20,108 @@ def line(number: int, profile: Profile) -> Subscriber:
     )
 
 
-def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not():
-    locks = locks_at([line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile())], NOON)
+def table_of(*lines: Subscriber) -> LockTable:
+    table = LockTable()
+    for each in lines:
+        table.put(each)
+    return table
 
-    assert locks.v4 == {ip_network("192.0.2.1")}
-    assert locks.v6 == {ip_network("2001:db8:1::/48")}
-    assert locks.subscribers == {1}
-    assert locks.next_change is None
+
+def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not():
+    table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile()))
+
+    assert table.advance(NOON) == {1, 2}
+    assert table.locked == {1: (ip_network("192.0.2.1"), ip_network("2001:db8:1::/48"))}
+    assert table.next_change is None
 
 
 def test_the_next_change_is_the_earliest_of_all_lines():
     evening = Profile(schedule=Schedule((Interval(0, 20 * 60, 60),), "UTC"))
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
+    table = table_of(line(1, evening), line(2, paused))
 
-    assert locks_at([line(1, evening), line(2, paused)], NOON).next_change == NOON + timedelta(hours=1)
-    assert locks_at([line(1, evening), line(2, paused)], NOON + timedelta(hours=1)).next_change == NOON + timedelta(
-        hours=8
-    )
+    table.advance(NOON)
+    assert table.next_change == NOON + timedelta(hours=1)
+    assert table.advance(NOON + timedelta(hours=1)) == {2}
+    assert table.next_change == NOON + timedelta(hours=8)
+
+
+def test_a_change_that_was_called_off_is_no_change():
+    paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
+    table = table_of(line(1, paused))
+    table.advance(NOON)
+    table.put(line(1, Profile()))
+
+    assert table.advance(NOON + MINUTE) == {1}
+    assert table.next_change is None
+    assert table.locked == {}
+
+
+def test_a_line_that_is_gone_is_not_locked_and_told_once():
+    table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile(paused_until_s=UNTIL_RESUMED)))
+    table.advance(NOON)
+    table.keep_only([2])
+
+    assert table.advance(NOON) == {1}
+    assert set(table.locked) == {2}
+    assert table.advance(NOON) == set()
+
+
+def test_a_clock_that_goes_back_locks_again_what_was_locked_then():
+    paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
+    table = table_of(line(1, paused))
+    table.advance(NOON + timedelta(hours=2))
+    assert table.locked == {}
+
+    table.advance(NOON)
+
+    assert set(table.locked) == {1}
+    assert table.next_change == NOON + timedelta(hours=1)
+
+
+triples = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(1, 300)), max_size=3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(triples, st.integers(-60, 600), st.integers(0, 10080))
+def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples, paused_minutes, start):
+    at = NOON + start * MINUTE
+    paused_until = int((at + paused_minutes * MINUTE).timestamp())
+    profile = Profile(schedule=Schedule(tuple(Interval(*t) for t in triples), "UTC"), paused_until_s=paused_until)
+
+    def is_locked(when: datetime) -> bool:
+        return lock_reason(profile, when) != Reason.DEFAULT
+
+    table = table_of(line(1, profile))
+    table.advance(at)
+    change = table.next_change
+
+    assert (1 in table.locked) == is_locked(at)
+    for minutes in range(1, 1500, 7):
+        later = at + minutes * MINUTE
+        if change is None or later < change:
+            assert is_locked(later) == is_locked(at)
+    if change is not None:
+        assert is_locked(change) != is_locked(at)
+        assert is_locked(change - timedelta(seconds=1)) == is_locked(at)
 
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(1, 300)), max_size=3),
-    st.integers(-60, 600),
-    st.integers(0, 10080),
+    st.lists(
+        st.tuples(st.integers(1, 5), triples, st.integers(-60, 600), st.integers(-3, 300)), min_size=1, max_size=12
+    )
 )
-def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples, paused_minutes, start):
-    at = NOON + start * MINUTE
-    paused_until = int((at + paused_minutes * MINUTE).timestamp())
-    lines = [
-        line(1, Profile(schedule=Schedule(tuple(Interval(*t) for t in triples), "UTC"), paused_until_s=paused_until))
-    ]
+def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(turns):
+    table, lines, at = LockTable(), {}, NOON
+    for number, triples, paused_minutes, passed in turns:
+        at += passed * MINUTE
+        schedule = Schedule(tuple(Interval(*t) for t in triples), "UTC")
+        until = int((at + paused_minutes * MINUTE).timestamp())
+        lines[number] = line(number, Profile(schedule=schedule, paused_until_s=until))
+        table.put(lines[number])
+        table.advance(at)
 
-    now = locks_at(lines, at)
-
-    for minutes in range(1, 1500, 7):
-        later = at + minutes * MINUTE
-        if now.next_change is None or later < now.next_change:
-            assert locks_at(lines, later).v4 == now.v4
-    if now.next_change is not None:
-        assert locks_at(lines, now.next_change).v4 != now.v4
-        assert locks_at(lines, now.next_change - timedelta(seconds=1)).v4 == now.v4
+        assert table.locked == {
+            number: each.prefixes for number, each in lines.items() if lock_reason(each.profile, at) != Reason.DEFAULT
+        }

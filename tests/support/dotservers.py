@@ -67,7 +67,7 @@ cache.size = 10 * MB
 def unbound(folder: Path, port: int, certificate: Certificate) -> Iterator["subprocess.Popen[bytes]"]:
     """A resolver over TLS."""
     text = UNBOUND.format(folder=folder, host=HOST, port=port, certificate=certificate[0], key=certificate[1], big=BIG)
-    with _running("unbound", folder, "unbound.conf", text, ("-d", "-c"), port) as process:
+    with running("unbound", folder, "unbound.conf", text, ("-d", "-c"), port) as process:
         yield process
 
 
@@ -76,7 +76,7 @@ def dnsdist(folder: Path, port: int, plain: int, behind: int, certificate: Certi
     """A balancer over TLS, whose resolver is at port `behind`."""
     text = DNSDIST.format(host=HOST, port=port, plain=plain, behind=behind, certificate=certificate[0],
                           key=certificate[1])
-    with _running("dnsdist", folder, "dnsdist.conf", text, ("--supervised", "--disable-syslog", "-C"), port):
+    with running("dnsdist", folder, "dnsdist.conf", text, ("--supervised", "--disable-syslog", "-C"), port):
         yield
 
 
@@ -84,12 +84,12 @@ def dnsdist(folder: Path, port: int, plain: int, behind: int, certificate: Certi
 def kresd(folder: Path, port: int, behind: int, certificate: Certificate) -> Iterator[None]:
     """Knot Resolver over TLS, whose resolver is at port `behind`."""
     text = KRESD.format(host=HOST, port=port, behind=behind, certificate=certificate[0], key=certificate[1])
-    with _running("kresd", folder, "kresd.conf", text, ("-n", "-c"), port):
+    with running("kresd", folder, "kresd.conf", text, ("-n", "-c"), port):
         yield
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     name: str, folder: Path, config: str, text: str, options: tuple[str, ...], port: int
 ) -> Iterator["subprocess.Popen[bytes]"]:
     program = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
@@ -117,28 +117,37 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     raise AssertionError(f"{log.stem} did not come up:\n{log.read_text()[-2000:]}")
 
 
+def _context(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    context.set_alpn_protocols(["dot"])
+    return context
+
+
 class Peer:
     """One connection of a played server."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
         self.writer = writer
+
+    def has_left(self) -> bool:
+        return self.reader.at_eof() or self.writer.is_closing()
 
     def say(self, message: bytes) -> None:
         self.writer.write(len(message).to_bytes(2, "big") + message)
 
 
 class PlayedTls:
-    """A server that does with each query what `reply` says.   port 0: any"""
+    """A server that does with each query what `reply` says.   certificate None: over TCP;  port 0: any"""
 
-    def __init__(self, certificate: Certificate, reply: Reply, port: int = 0) -> None:
+    def __init__(self, certificate: Certificate | None, reply: Reply, port: int = 0) -> None:
         self.reply = reply
         self.port = port
         self.queries: list[bytes] = []
         self.n_connections = 0
         self.peers: list[Peer] = []
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(*certificate)
-        self._context.set_alpn_protocols(["dot"])
+        self._context = _context(certificate) if certificate else None
 
     @contextlib.asynccontextmanager
     async def __call__(self) -> AsyncIterator["PlayedTls"]:
@@ -155,7 +164,7 @@ class PlayedTls:
             await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = Peer(writer)
+        peer = Peer(reader, writer)
         self.peers.append(peer)
         self.n_connections += 1
         with contextlib.suppress(OSError, EOFError):

@@ -1,15 +1,27 @@
-"""A network namespace with nothing but its loopback, for a coroutine of this process."""
+"""A network namespace with nothing but its loopback, for a coroutine or a thread of this process."""
 
 import asyncio
 import ctypes
 import os
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 _CLONE_NEWNET = 0x40000000  # <linux/sched.h>
+
+
+@contextmanager
+def a_network_of_its_own() -> Iterator[Callable[..., Any]]:
+    """Gives call(function, *arguments), which runs in a thread that has left; programs it starts are there, too."""
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace needs root")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_leave).result()
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 def in_a_network_of_its_own(do: Callable[[], Awaitable[None]]) -> None:
@@ -18,14 +30,18 @@ def in_a_network_of_its_own(do: Callable[[], Awaitable[None]]) -> None:
         pytest.skip("a network namespace needs root")
 
     def live() -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        run_ip("link", "set", "lo", "up")
+        _leave()
         asyncio.run(_awaited(do))
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(live).result()
+
+
+def _leave() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    run_ip("link", "set", "lo", "up")
 
 
 async def _awaited(do: Callable[[], Awaitable[None]]) -> None:

@@ -1,9 +1,12 @@
+import errno
 import json
 import socket
+from pathlib import Path
 
 from support.certificates import make_certificate
 
 from filterd.cli import main
+from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _port, _program, _proxies
 
 
@@ -12,8 +15,24 @@ def test_what_is_missing_comes_with_its_cure(capsys):
 
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     looked_at = {each["what"] for each in found}
-    assert {"capabilities", "nft", "iptables-nft", "conntrack", "NFQUEUE", "package names"} <= looked_at
+    assert {"capabilities", "nft", "iptables-nft", "connection tracking", "NFQUEUE", "package names"} <= looked_at
     assert all(each.keys() == {"what", "found", "cure"} for each in found)
+
+
+def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch):
+    def refuse():
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    def forbid():
+        raise RuntimeError("netfilter: not permitted; nothing was changed; run as root")
+
+    monkeypatch.setattr(doctor, "n_tracked", lambda: 7)
+    if Path("/proc/sys/net/netfilter/nf_conntrack_max").exists():
+        assert doctor._connection_tracking() == ("connection tracking", "7 connections", "")
+        monkeypatch.setattr(doctor, "n_tracked", refuse)
+        assert doctor._connection_tracking()[2] == "load nf_conntrack and nf_conntrack_netlink"
+        monkeypatch.setattr(doctor, "n_tracked", forbid)
+        assert doctor._connection_tracking()[2] == "run as root"
 
 
 def test_a_program_that_is_not_there_names_its_package():

@@ -1,12 +1,14 @@
-"""An upstream over TLS: one connection for all that a worker asks it.
+"""An upstream over TLS or TCP: one connection for all that a worker asks it.
 
-    loop ⇄ a pair of datagram sockets for each of its upstream sockets ⇄ TlsUpstream ⇄ TLS ⇄ upstream
+    loop ⇄ a pair of datagram sockets for each of its upstream sockets ⇄ StreamUpstream ⇄ TLS ⇄ upstream
+    loop ⇄ one pair more, for what came truncated ⇄ StreamUpstream ⇄ TLS, or TCP of one over UDP ⇄ upstream
     streams: ask() ⇄ the same connection
 
-The loop sends to it as to any upstream, and learns of its health and speed as of any: one that cannot be reached is
-silent.
+The loop sends to one over TLS as to any upstream, and learns of its health and speed as of any: one that cannot be
+reached is silent.  For what came truncated silence would cost its clients time: such a question comes back as an answer
+that is truncated, too, as soon as it is known that there is no whole one.
 
-Invariants: nothing is sent before the certificate has named the upstream, and nothing in the clear; ids on the
+Invariants: over TLS nothing is sent before the certificate has named the upstream, and nothing in the clear; ids on the
 connection are ours, so that an answer goes to the one who asked; at most MAX_UNDER_WAY questions wait, PATIENCE_S each;
 what a connection left unanswered is sent once more over the next one; there is none while nobody asks.
 Absent on purpose: several connections (a resolver takes few of one address), early data, which can be replayed.
@@ -17,6 +19,7 @@ batches; 30,000 a second of a core.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 import time
@@ -28,12 +31,13 @@ from typing import Final
 
 from dns.errors import BadCertificate, UpstreamFailed
 from dns.tls import DOT
-from dns.upstreams import PATIENCE_S, TlsEndpoint
+from dns.upstreams import PATIENCE_S, TlsEndpoint, Upstream
 
 CONNECT_S: Final = 3.0          # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1
 RETRY_MOST_S: Final = 2.0       # a resolver that is back is used as soon as one behind UDP, about
 LOOK_EVERY_S: Final = 1.0
+TCP_IDLE_S: Final = 10.0        # RFC 7766 §6.2.3: seconds; a firewall may forget the connection, and tell nobody
 MAX_UNDER_WAY: Final = 4096     # 2 MB; 20,000 a second at 200 ms
 MAX_SENT: Final = 2             # of one question: a server closes an idle connection just when it is sent
 BATCH: Final = 64               # questions that are taken of the loop at once
@@ -41,8 +45,12 @@ QUERY_OCTETS: Final = 512       # ours have 284 at most
 BUFFER_OCTETS: Final = 1 << 20  # of a pair; the kernel gives what net.core.wmem_max lets it
 PADDED_TO: Final = 128          # RFC 8467 §4.1, for queries
 PADDING: Final = 12             # RFC 7830 §3
+QR_AND_TC: Final = 0x82         # of the third octet
+OPT_OCTETS: Final = 11          # at the end of the loop's queries
 
-log = logging.getLogger("dns.tlsupstream")
+Take = Callable[[socket.socket, bytes, bytes | None], None]     # (end, query, answer)
+
+log = logging.getLogger("dns.streamupstream")
 
 
 def client_context(ca: Path | None) -> ssl.SSLContext:
@@ -105,15 +113,16 @@ class _Connection(asyncio.Protocol):
             self.lost.set_result(None)
 
 
-class TlsUpstream:
+class StreamUpstream:
     """One of them, for one worker.   Raises BadCertificate.
 
-    ca   certificates to trust;  None: those that the system trusts"""
+    endpoint   asked over TLS, or over TCP in the clear
+    ca         certificates to trust;  None: those that the system trusts"""
 
-    def __init__(self, endpoint: TlsEndpoint, ca: Path | None) -> None:
+    def __init__(self, endpoint: Upstream, ca: Path | None = None) -> None:
         self._endpoint = endpoint
-        self._context = client_context(ca)
-        self._ends: list[socket.socket] = []
+        self._context = client_context(ca) if isinstance(endpoint, TlsEndpoint) else None
+        self._ends: dict[socket.socket, Take] = {}
         self._running: asyncio.AbstractEventLoop | None = None
         self._connection: _Connection | None = None
         self._held: list[_Asked] = []           # until there is a connection
@@ -128,11 +137,18 @@ class TlsUpstream:
         """Descriptor of a datagram socket that takes queries and gives answers, the caller's to close.
 
         Raises OSError."""
+        return self._open(_give)
+
+    def open_insistent_end(self) -> int:
+        """Likewise, for what came truncated: a query without an answer comes back with TC.   Raises OSError."""
+        return self._open(_give_or_cut)
+
+    def _open(self, take: Take) -> int:
         theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (theirs, ours):
             end.setblocking(False)
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_OCTETS)
-        self._ends.append(ours)
+        self._ends[ours] = take
         if self._running is not None:
             self._running.add_reader(ours, self._read, ours)
         return theirs.detach()
@@ -145,7 +161,7 @@ class TlsUpstream:
             if not answer.done():
                 answer.set_result(message)
 
-        self._submit(_Asked(padded(query), done))
+        self._submit(_Asked(self._padded(query), done))
         self._flush()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
@@ -184,20 +200,28 @@ class TlsUpstream:
 
     def _read(self, end: socket.socket) -> None:
         """What the loop asks."""
-        done = partial(_give, end)
+        take = self._ends[end]
         with contextlib.suppress(BlockingIOError):
             for _ in range(BATCH):
-                self._submit(_Asked(padded(end.recv(QUERY_OCTETS)), done))
+                query = end.recv(QUERY_OCTETS)
+                self._submit(_Asked(self._padded(query), partial(take, end, query)))
         self._flush()
 
+    def _padded(self, query: bytes) -> bytes:
+        return padded(query) if self._context else query
+
     def _submit(self, asked: _Asked) -> None:
-        if self._is_pausing or len(self._under_way) + len(self._held) >= MAX_UNDER_WAY:
+        if self._is_pausing or len(self._under_way) + len(self._held) >= self._room():
             asked.done(None)
         elif self._connection is None:
             self._held.append(asked)
             self._wanted.set()
         else:
             self._send(asked)
+
+    def _room(self) -> int:
+        """How many questions may wait: while TCP is at fault, one tries it, and no other client waits for that."""
+        return 1 if self._told and not self._context else MAX_UNDER_WAY
 
     def _send(self, asked: _Asked) -> None:
         """Put it into the frames, under an id that nothing under way has."""
@@ -257,17 +281,25 @@ class TlsUpstream:
             while not connection.lost.done():
                 await asyncio.wait([connection.lost], timeout=LOOK_EVERY_S)
                 self._forget_old(connection)
+                if self._is_idle(connection):
+                    break
         finally:
             self._connection = None
             connection.transport.abort()
         self._take_back()
         return None if connection.n_answers else "it takes connections and gives no answer"
 
+    def _is_idle(self, connection: _Connection) -> bool:
+        """Whether to close it: over TCP, where another one is cheap and seldom needed."""
+        is_used = self._context or self._under_way or connection.heard_s > time.monotonic() - TCP_IDLE_S
+        return not is_used
+
     async def _connect(self) -> _Connection:
-        host, port, name = self._endpoint
+        host, port, *name = self._endpoint
         async with asyncio.timeout(CONNECT_S):
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self._answered), host, port, ssl=self._context, server_hostname=name or host)
+                lambda: _Connection(self._answered), host, port, ssl=self._context,
+                server_hostname=(name[0] or host) if name else None)
         return connection
 
     def _take_back(self) -> None:
@@ -301,17 +333,29 @@ class TlsUpstream:
             return
         self._told = fault
         if fault is None:
-            log.info("dns upstream %s: it answers", self._endpoint)
-        else:
+            log.info("dns upstream %s%s: it answers", self._endpoint, "" if self._context else " over TCP")
+        elif self._context:
             log.warning("dns upstream %s: %s; not asked until that is over, tried again; look at its address, name and "
                         "certificate", self._endpoint, fault)
+        else:
+            log.warning("dns upstream %s over TCP: %s; its truncated answers are handed on until that is over, tried "
+                        "again; let it answer over TCP, and look at what is between", self._endpoint, fault)
 
 
-def _give(end: socket.socket, answer: bytes | None) -> None:
+def _give(end: socket.socket, _: bytes, answer: bytes | None) -> None:
     """To the loop; where it does not read, it asks again."""
     if answer is not None:
         with contextlib.suppress(OSError):
             end.send(answer)
+
+
+def _give_or_cut(end: socket.socket, query: bytes, answer: bytes | None) -> None:
+    _give(end, query, answer or _cut(query))
+
+
+def _cut(query: bytes) -> bytes:
+    """The truncated answer to a query of the loop."""
+    return query[:2] + bytes((query[2] | QR_AND_TC,)) + query[3:10] + bytes(2) + query[12:-OPT_OCTETS]
 
 
 def _why(reason: OSError) -> str:
@@ -319,4 +363,4 @@ def _why(reason: OSError) -> str:
         return f"its certificate is not trusted ({reason.verify_message.rstrip('.')})"
     if isinstance(reason, ssl.SSLError):
         return f"no TLS ({reason.reason or reason})"
-    return reason.strerror or type(reason).__name__
+    return os.strerror(reason.errno) if reason.errno else type(reason).__name__

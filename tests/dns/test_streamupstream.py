@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,72 +10,22 @@ import pytest
 from dnslib import EDNS0, DNSRecord
 from support.certificates import make_certificate
 from support.dotservers import HOST, Peer, PlayedTls
+from support.streamasking import End, answer_to, answering, query, running, silent, until
 
-import dns.tlsupstream
+import dns.streamupstream
 from dns.errors import BadCertificate, UpstreamFailed
-from dns.tlsupstream import TlsUpstream, padded
+from dns.streamupstream import StreamUpstream, padded
 from dns.upstreams import TlsEndpoint
-from fastpath.edns import query_for_upstream
 
 Certificate = tuple[Path, Path]
 
 
-def query(name: str = "free.test") -> bytes:
-    """As the loop and streams write it."""
-    return query_for_upstream(bytes(DNSRecord.question(name).pack()))
-
-
-def answer_to(asked: bytes, more: bytes = b"") -> bytes:
-    record = DNSRecord.parse(asked)
-    record.ar = []
-    return bytes(record.reply().pack()) + more
-
-
-async def answering(asked: bytes, peer: Peer) -> None:
-    peer.say(answer_to(asked))
-
-
-async def silent(asked: bytes, peer: Peer) -> None:
-    pass
-
-
 @asynccontextmanager
-async def running(upstream: TlsUpstream) -> AsyncIterator[TlsUpstream]:
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(upstream.run())
-        try:
-            yield upstream
-        finally:
-            task.cancel()
-
-
-@asynccontextmanager
-async def asked_by(certificate: Certificate, server: PlayedTls, name: str = "dns.test") -> AsyncIterator[TlsUpstream]:
-    async with running(TlsUpstream(TlsEndpoint(HOST, server.port, name), certificate[0])) as upstream:
+async def asked_by(
+    certificate: Certificate, server: PlayedTls, name: str = "dns.test"
+) -> AsyncIterator[StreamUpstream]:
+    async with running(StreamUpstream(TlsEndpoint(HOST, server.port, name), certificate[0])) as upstream:
         yield upstream
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not look():  # noqa: ASYNC110  # what is looked at has no way to tell
-            await asyncio.sleep(0.005)
-
-
-class End(socket.socket):
-    """The loop's."""
-
-    def __init__(self, upstream: TlsUpstream) -> None:
-        super().__init__(socket.AF_UNIX, socket.SOCK_DGRAM, 0, upstream.open_end())
-        self.setblocking(False)
-
-    async def heard(self, n_octets: int = 65535) -> bytes:
-        async with asyncio.timeout(10):
-            return await asyncio.get_running_loop().sock_recv(self, n_octets)
-
-    def has_heard(self) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            return bool(self.recv(1, socket.MSG_PEEK))
-        return False
 
 
 # -- questions and answers ---------------------------------------------------------------------------------------------
@@ -176,7 +126,7 @@ async def test_a_lie_changes_nothing_and_the_true_answer_still_comes(certificate
 async def test_no_more_questions_wait_than_there_is_room_for(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dns.tlsupstream, "MAX_UNDER_WAY", 3)
+    monkeypatch.setattr(dns.streamupstream, "MAX_UNDER_WAY", 3)
     async with PlayedTls(certificate, silent)() as server, asked_by(certificate, server) as upstream:
         with End(upstream) as end:
             for i in range(10):
@@ -201,9 +151,9 @@ async def test_a_question_that_is_never_answered_makes_room_in_time(
         if b"silent" not in asked:
             peer.say(answer_to(asked))
 
-    monkeypatch.setattr(dns.tlsupstream, "MAX_UNDER_WAY", 5)
-    monkeypatch.setattr(dns.tlsupstream, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(dns.tlsupstream, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(dns.streamupstream, "MAX_UNDER_WAY", 5)
+    monkeypatch.setattr(dns.streamupstream, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(dns.streamupstream, "LOOK_EVERY_S", 0.05)
     async with PlayedTls(certificate, reply)() as server, asked_by(certificate, server) as upstream:
         with End(upstream) as end:
             for _ in range(8):
@@ -258,8 +208,8 @@ async def test_a_question_that_ends_every_connection_is_sent_twice(certificate: 
 async def test_a_server_that_went_silent_is_left_and_connected_anew(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dns.tlsupstream, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(dns.tlsupstream, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(dns.streamupstream, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(dns.streamupstream, "LOOK_EVERY_S", 0.05)
     async with PlayedTls(certificate, silent)() as server, asked_by(certificate, server) as upstream:
         for _ in range(3):
             with pytest.raises(UpstreamFailed):
@@ -286,7 +236,7 @@ async def test_a_server_that_closes_idle_connections_is_connected_when_somebody_
 async def test_a_server_that_comes_back_is_used_again_and_both_is_told_once(
     certificate: Certificate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "dns.tlsupstream")
+    caplog.set_level(logging.INFO, "dns.streamupstream")
     server = PlayedTls(certificate, answering)
     async with server():
         pass
@@ -312,7 +262,7 @@ async def test_a_server_that_comes_back_is_used_again_and_both_is_told_once(
 async def test_while_it_cannot_be_reached_a_question_fails_at_once(certificate: Certificate) -> None:
     with socket.create_server((HOST, 0)) as listener:
         port = listener.getsockname()[1]
-    async with running(TlsUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
+    async with running(StreamUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
         for _ in range(3):
             async with asyncio.timeout(0.5):
                 with pytest.raises(UpstreamFailed):
@@ -334,7 +284,7 @@ async def test_the_certificate_has_to_be_for_the_name_or_the_address(
             with pytest.raises(UpstreamFailed):
                 await upstream.ask(query())
             await asyncio.sleep(0.15)
-    told = [record.getMessage() for record in caplog.records if record.name == "dns.tlsupstream"]
+    told = [record.getMessage() for record in caplog.records if record.name == "dns.streamupstream"]
     assert len(told) == 1 and "its certificate is not trusted (Hostname mismatch" in told[0]
     assert server.queries == []
 
@@ -348,7 +298,7 @@ async def test_a_certificate_of_an_authority_that_is_not_trusted_is_refused(
             await upstream.ask(query())
     second = PlayedTls(certificate, answering)
     async with second():
-        trusting = TlsUpstream(TlsEndpoint(HOST, second.port, "dns.test"), None)    # whom the system trusts
+        trusting = StreamUpstream(TlsEndpoint(HOST, second.port, "dns.test"), None)    # whom the system trusts
         async with running(trusting):
             with pytest.raises(UpstreamFailed):
                 await trusting.ask(query())
@@ -371,7 +321,7 @@ async def test_who_speaks_no_tls_hears_no_question(
 
     server = await asyncio.start_server(echo, HOST, 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, running(TlsUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
+    async with server, running(StreamUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
         with pytest.raises(UpstreamFailed):
             await upstream.ask(query("secret.test"))
 
@@ -382,10 +332,10 @@ async def test_who_speaks_no_tls_hears_no_question(
 async def test_who_takes_connections_and_says_nothing_is_left_in_time(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dns.tlsupstream, "CONNECT_S", 0.1)
+    monkeypatch.setattr(dns.streamupstream, "CONNECT_S", 0.1)
     with socket.create_server((HOST, 0)) as listener:
         endpoint = TlsEndpoint(HOST, listener.getsockname()[1], "dns.test")
-        async with running(TlsUpstream(endpoint, certificate[0])) as upstream:
+        async with running(StreamUpstream(endpoint, certificate[0])) as upstream:
             with pytest.raises(UpstreamFailed):
                 await upstream.ask(query())
     assert "TimeoutError" in caplog.text
@@ -398,7 +348,7 @@ def test_authorities_that_cannot_be_read_are_told(tmp_path: Path, text: str | No
         (tmp_path / "ca.pem").write_text(text)
 
     with pytest.raises(BadCertificate, match=rf"dns upstreams: .*ca\.pem: {said}; not started; put PEM"):
-        TlsUpstream(TlsEndpoint(HOST, 853), tmp_path / "ca.pem")
+        StreamUpstream(TlsEndpoint(HOST, 853), tmp_path / "ca.pem")
 
 
 async def test_ends_that_are_opened_later_are_read_too_and_all_are_closed(certificate: Certificate) -> None:
