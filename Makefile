@@ -7,8 +7,10 @@ SHELL := /bin/bash
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iptables iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver nginx nsd \
-	openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark unbound
+TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf gnutls-bin knot knot-dnsutils knot-resolver \
+	nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark unbound
+# Debian alone has them; without, the tests that drive them are skipped.
+BROWSERS := chromium firefox-esr
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
@@ -28,7 +30,7 @@ build: .venv/.compiled ## .venv with filterd in it, compiled; as root it first i
 again: # somebody has removed what was compiled
 
 packages:
-	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
+	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES) $(BROWSERS:%=%?)
 
 .venv/.installed: pyproject.toml | packages
 	test -x $(BIN)/python || { python="$${PYTHON:-$$(.ci/python)}"; "$$python" -m venv .venv; }

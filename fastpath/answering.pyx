@@ -3,8 +3,8 @@
     header → question → may it ask? → judge() → block | ANY | special name → cache → deliver() | forward | say nothing
 
 Invariants: no allocation; the answer is written over the query; it is decided before the cache is looked at, and what
-the cache holds is inspected again; only a blocked query is counted or noted; a message that is itself an answer is
-never answered, so two servers cannot keep each other busy.
+the cache holds is inspected again; only a blocked query is noted, and one that a list of action SHADOW would block is
+counted by that list; a message that is itself an answer is never answered, so two servers cannot keep each other busy.
 Source: RFC 1035 §4.1, RFC 8906 §3 (silence is the worst answer), RFC 8482 (ANY), RFC 5358 (who may ask).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -27,10 +27,10 @@ from fastpath.names cimport Hits, find_hits
 from fastpath.question cimport DNS_HEADER, RCODE_FORMERR, RCODE_REFUSED, RCODE_SERVFAIL, parse_query
 from fastpath.relaying cimport EDE_NETWORK, is_answer_to, write_query
 from fastpath.special cimport SPECIAL_NONE, SPECIAL_TARGET, Special, SpecialNames, answer_special
-from fastpath.spool cimport Reporter
+from fastpath.spool cimport Reporter, note_shadow
 from fastpath.subscribers cimport find_subscriber
 from fastpath.tables cimport Handoff, Tables, judge, judge_found
-from fastpath.verdict cimport Decision, NO_SUBSCRIBER, PASSTHRU
+from fastpath.verdict cimport C_DNS, Decision, NO_SUBSCRIBER, PASSTHRU
 
 import ipaddress
 import os
@@ -143,7 +143,11 @@ cdef Outcome answer_read(Answering* a, uint8_t* msg, size_t* n, size_t room, con
     judge_found(a.tables, hits, who.judged, who.judged_version, a.now_s, &d)
     if d.action != PASSTHRU:
         outcome = block(a, msg, n, room, q, &q.name, &d)
-        return outcome if outcome != FORWARD else _look_up(a, msg, n, room, who, q, out)
+        if outcome != FORWARD:
+            return outcome
+        note_shadow(a.shared, d.shadow, C_DNS)
+        return _look_up(a, msg, n, room, who, q, out)
+    note_shadow(a.shared, d.shadow, C_DNS)
     if a.specials != NULL and _is_special(a, msg, n, room, q, &d, out):
         return ANSWER if n[0] != 0 else SAY_NOTHING
     return _look_up(a, msg, n, room, who, q, out)

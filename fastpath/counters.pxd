@@ -73,7 +73,8 @@ cdef enum Counter:
 
 cdef enum:
     CONFIDENTIAL_AT = 128   # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
-    COUNTER_WORDS = 1152    # 128 + 128 * 8
+    SHADOW_AT = 1152        # 128 + 128 * 8; the same of lists in the shadow
+    COUNTER_WORDS = 2176    # 1152 + 128 * 8
 
 
 cdef inline void count(uint64_t* counters, int index, uint64_t by) noexcept nogil:

@@ -1,7 +1,9 @@
 """Counters in shared memory: a file of 64-bit words, one writer, any reader.
 
 Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
-blocks of confidential lists are counted there and leave no other trace (semantics §8).
+blocks of confidential lists are counted there and leave no other trace (semantics §8).  From SHADOW_AT on stands the
+same of lists of action SHADOW: what they would have blocked.  They have words of their own, since a list gets another
+number with a new configuration, and what was let go may never be taken for a CSAM block.
 Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.
 """
 import mmap
@@ -62,12 +64,16 @@ def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
 
 def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
     """Blocks of confidential lists: (index of the list, channel) → count, only where it is not 0."""
-    words = _words(path)
-    return {
-        divmod(i - CONFIDENTIAL_AT, 8): words[i]
-        for i in range(CONFIDENTIAL_AT, COUNTER_WORDS)
-        if words[i]
-    }
+    return _by_list(_words(path)[CONFIDENTIAL_AT:SHADOW_AT])
+
+
+def read_shadowed(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
+    """What lists in the shadow would have blocked, in the same form."""
+    return _by_list(_words(path)[SHADOW_AT:COUNTER_WORDS])
+
+
+cdef object _by_list(words):
+    return {divmod(at, 8): count for at, count in enumerate(words) if count}
 
 
 cdef object _words(path):

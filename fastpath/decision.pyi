@@ -9,6 +9,12 @@ class Match(NamedTuple):
     action: Action
     order: int
 
+class ListInForce(NamedTuple):
+    id: str
+    tier: Tier
+    action: Action
+    confidential: bool
+
 class Decision(NamedTuple):
     action: Action
     reason: Reason
@@ -20,3 +26,4 @@ class Decision(NamedTuple):
     order: int
     subscriber: int | None
     matched: tuple[str, ...]
+    shadow: str | None

@@ -14,8 +14,19 @@ class Match(NamedTuple):
     order: int
 
 
+class ListInForce(NamedTuple):
+    """One list of the images in force."""
+
+    id: str
+    tier: Tier
+    action: Action
+    confidential: bool
+
+
 class Decision(NamedTuple):
-    """What decide() said; `list`, `rule` and `mode` are None where no list decided."""
+    """What decide() said; `list`, `rule` and `mode` are None where no list decided.
+
+    shadow   the list that would have blocked in its place, were it enforced and not only counted; None: none"""
 
     action: Action
     reason: Reason
@@ -27,3 +38,4 @@ class Decision(NamedTuple):
     order: int
     subscriber: int | None
     matched: tuple[str, ...]
+    shadow: str | None

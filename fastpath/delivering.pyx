@@ -25,8 +25,9 @@ from fastpath.inspecting cimport inspect_answer, strip_ech
 from fastpath.name cimport Name, name_from_wire
 from fastpath.question cimport DNS_HEADER, RCODE_REFUSED, RCODE_SERVFAIL
 from fastpath.relaying cimport cut_answer, write_relayed
+from fastpath.spool cimport note_shadow
 from fastpath.tables cimport judge
-from fastpath.verdict cimport Decision, PASSTHRU
+from fastpath.verdict cimport C_DNS, Decision, PASSTHRU
 from fastpath.wrapping cimport is_of_target, wrap_target_answer
 
 cdef enum:
@@ -139,6 +140,7 @@ cdef Outcome deliver(Answering* a, uint8_t* msg, size_t* n, size_t room, const A
             if outcome != FORWARD:
                 count(a.shared.counters, CNT_DNS_INSPECTED, 1)
                 return outcome
+        note_shadow(a.shared, d.shadow, C_DNS)
     written = _write(a, msg, room, who, q, f)
     if written == 0:
         return _withhold(a, msg, n, room, q)

@@ -15,6 +15,7 @@ cdef enum Stage:
     OPENING = 0         # nothing judged yet
     FOLLOWING = 1       # the first hello or head was judged and allowed; another may come
     PASSED = 2          # nothing that comes can change the verdict
+    LOST = 3            # HTTP: as FOLLOWING, but where the next head begins is a guess
 
 
 cdef struct FlowKey:        # 40 octets without a hole, so that it can be compared as memory

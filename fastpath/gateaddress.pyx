@@ -21,7 +21,7 @@ from fastpath.gatenames cimport NOT_BLOCKED, count_bypass
 from fastpath.injecting cimport reset_server
 from fastpath.names cimport Hits, find_hits
 from fastpath.packet cimport FLAG_SYN, PROTO_UDP
-from fastpath.spool cimport note_block
+from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport hold_addresses, judge_found
 from fastpath.verdict cimport C_ADDRESS, PASSTHRU, TCP_ONLY, T_LOCK, Decision
 
@@ -40,6 +40,7 @@ cdef uint8_t judge_address(Gate* g, Turn* t) noexcept nogil:
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
             count_bypass(g, &d)
+            note_shadow(g.shared, d.shadow, C_ADDRESS)
         return NOT_BLOCKED
     count_bypass(g, &d)
     count(g.shared.counters, CNT_GATE_BLOCKED, 1)

@@ -13,16 +13,16 @@ from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
-from fastpath.flow cimport FOLLOWING, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
+from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
-from fastpath.gatenames cimport NOT_BLOCKED, count_bypass, over_budget, so_far, undecidable
+from fastpath.gatenames cimport NOT_BLOCKED, count_bypass, let_go, over_budget, so_far, undecidable
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.injecting cimport answer
 from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_url_block
 from fastpath.tables cimport judge_request
 from fastpath.url cimport name_from_literal_host, port_of_host
-from fastpath.verdict cimport C_HTTP, PASSTHRU, TCP_ONLY, Decision
+from fastpath.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.window cimport SMALL_OCTETS
 
 cdef enum:
@@ -40,7 +40,7 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef uint8_t verdict
-    if f.stage == FOLLOWING and (at < f.base or f.base + f.w.have < f.next):
+    if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
         if verdict == BLOCKED or verdict == ANSWERED:
@@ -116,15 +116,12 @@ cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
             count(g.shared.counters, CNT_GATE_H2C, 1)
             if not g.is_h2c_let:
                 return BLOCKED
-        if status == OK and head.after > 0:
+        if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
             verdict = _step_over(g, t, &head, start)
+            f.stage = FOLLOWING
         else:
-            # a body whose length its head does not tell, or no HTTP at all: look again where the next segment begins
-            f.next = f.base + f.w.have
-            verdict = NOT_BLOCKED
-            if f.stage == OPENING:
-                verdict = _judge_request(g, t, &head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
-        f.stage = FOLLOWING
+            verdict = _step_on(g, t, &head, start, status)
+            f.stage = LOST
         if verdict == BLOCKED or verdict == ANSWERED:
             return verdict
     return _look_into_body(g, t)
@@ -167,6 +164,38 @@ cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     return verdict
 
 
+cdef uint8_t _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+    """Go on behind what is no head: in a body whose length is not known, or no HTTP at all.
+
+    A request may begin with any line of it (E61, E63).  No line is read twice: the square of the window is seconds."""
+    cdef Flow* f = t.f
+    cdef const uint8_t* at = f.w.at + start
+    cdef const uint8_t* end = f.w.at + f.w.have
+    cdef uint8_t verdict = NOT_BLOCKED
+    if f.stage == OPENING:
+        verdict = _judge_request(g, t, head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
+    elif head.n_hosts > 0:
+        verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+        verdict = verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+    if status == NOT_THIS:
+        at = _next_line(at, end)
+    elif status == OK:
+        at += head.after        # lines of a head without a host
+    else:
+        at = end
+    f.next = f.base + (at - f.w.at)
+    return verdict
+
+
+cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Behind white space, as parse_request_head() steps over it, and the line that follows."""
+    while at < end and (at[0] == 32 or 9 <= at[0] <= 13):
+        at += 1
+    if at < end:
+        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
+    return end if at == NULL else at + 1 if at < end else end
+
+
 cdef uint8_t _look_into_body(Gate* g, Turn* t) noexcept nogil:
     """A request that hides at the beginning of a body (E63), over as many segments as it likes."""
     cdef Flow* f = t.f
@@ -192,13 +221,14 @@ cdef uint8_t _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) 
 cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
     """Any blocked host blocks.  counter: what to count where no host could be judged, as in judge_hello()."""
     cdef Decision d
+    cdef uint8_t shadow = NO_LIST
     cdef uint8_t verdict
     cdef uint8_t i
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
     for i in range(head.n_hosts):
-        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &d)
+        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
         if verdict == BLOCKED:
             return answer(g, t, &d)
         if verdict == UNDECIDED or verdict == TOO_LONG:
@@ -206,16 +236,18 @@ cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
         if verdict == TOO_LONG:
             counter = CNT_GATE_TOO_BIG
     if head.hosts_overflowed:
-        return undecidable(g, t, CNT_GATE_TOO_BIG)
-    return undecidable(g, t, counter) if is_undecidable else t.keep
+        is_undecidable = True
+        counter = CNT_GATE_TOO_BIG
+    return let_go(g, t, is_undecidable, counter, shadow, C_HTTP)
 
 
 cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
-                         Decision* d) noexcept nogil:
+                         uint8_t* shadow, Decision* d) noexcept nogil:
     """Judge one host and the URLs that a server could take the request to be for.
 
     BLOCKED, NOT_BLOCKED, UNDECIDED where `text` is no name, TOO_LONG.  The port is the one that the client says and the
-    one that it came to; a target with blanks inside is its first word to one server, all of it to another."""
+    one that it came to; a target with blanks inside is its first word to one server, all of it to another.
+    shadow  in, out: as let_go() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
     cdef int32_t met = t.p.dport
@@ -225,22 +257,24 @@ cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED if is_name else UNDECIDED
-    verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, d)
+    verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
     count_bypass(g, d)
     if verdict == NOT_BLOCKED and met != said:
-        verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, d)
+        verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
     if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:
-        verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, d)
+        verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, shadow, d)
     return UNDECIDED if verdict == NOT_BLOCKED and not is_name else verdict
 
 
 cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
-                        Decision* d) noexcept nogil:
+                        uint8_t* shadow, Decision* d) noexcept nogil:
     """One reading of a request to g.name.   is_name  False: an address, of which only URLs are listed"""
     cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
                                        g.now_ns // 1_000_000_000, &g.url, d)
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
+        if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
+            shadow[0] = d.shadow
         return NOT_BLOCKED if status == OK else TOO_LONG
     count(g.shared.counters, CNT_GATE_BLOCKED, 1)
     if d.rule_url_n:

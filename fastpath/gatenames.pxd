@@ -11,6 +11,8 @@ cdef enum:
 
 cdef void count_bypass(Gate* g, const Decision* d) noexcept nogil
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
+cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
+                    uint8_t channel) noexcept nogil
 cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil
 cdef uint8_t so_far(const Turn* t) noexcept nogil

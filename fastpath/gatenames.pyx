@@ -2,6 +2,7 @@
 
 *Invariants*
 - Any blocked name among several blocks.
+- What a list of action SHADOW would have blocked is counted once a hello, where the hello is let go.
 - What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
 """
 from libc.stdint cimport uint8_t
@@ -14,46 +15,62 @@ from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
 from fastpath.layout cimport MAX_LISTS
 from fastpath.name cimport name_from_host
-from fastpath.spool cimport note_block
+from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
-from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
+from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
 
 
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
     """Any blocked name blocks.  counter: what to count where no name could be judged.
 
     A hello that is no hello (counter is not CNT_GATE_NO_NAME) is undecidable, whatever name stood in it."""
-    cdef Decision d
+    cdef uint8_t shadow = NO_LIST
     cdef uint8_t verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
     for i in range(hello.n_names):
-        verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &d)
+        verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)
         if verdict == BLOCKED:
             return BLOCKED
         if verdict == UNDECIDED:
             is_undecidable = True
             counter = CNT_GATE_MALFORMED
     if hello.names_overflowed:
-        return undecidable(g, t, CNT_GATE_TOO_BIG)
-    return undecidable(g, t, counter) if is_undecidable else t.keep
+        is_undecidable = True
+        counter = CNT_GATE_TOO_BIG
+    return let_go(g, t, is_undecidable, counter, shadow, channel)
 
 
-cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel, Decision* d) noexcept nogil:
-    """BLOCKED, NOT_BLOCKED, or UNDECIDED where `text` is no name."""
+cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
+                    uint8_t channel) noexcept nogil:
+    """The State where no name blocks.
+
+    counter   of what is undecidable;  shadow: the list that would have blocked a name, or NO_LIST"""
+    cdef uint8_t verdict = undecidable(g, t, counter) if is_undecidable else t.keep
+    if verdict != BLOCKED:
+        note_shadow(g.shared, shadow, channel)
+    return verdict
+
+
+cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel,
+                         uint8_t* shadow) noexcept nogil:
+    """BLOCKED, NOT_BLOCKED, or UNDECIDED where `text` is no name.   shadow  in, out: as let_go() takes it"""
+    cdef Decision d
     if name_from_host(text, n, &g.name) != OK:
         return UNDECIDED
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED
-    judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, d)
-    count_bypass(g, d)
+    judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+    count_bypass(g, &d)
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY:
+        if shadow[0] == NO_LIST:
+            shadow[0] = d.shadow
         return NOT_BLOCKED
     count(g.shared.counters, CNT_GATE_BLOCKED, 1)
-    note_block(g.shared, g.tables, &g.name, d, channel, g.now_ns)
+    note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
     return BLOCKED
 
 

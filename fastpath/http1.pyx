@@ -228,7 +228,7 @@ cdef inline bint _ends_authority(uint8_t c) noexcept nogil:
 cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil:
     """The one Content-Length of a head; 0 where there is none, where they differ, or where Transfer-Encoding rules.
 
-    A head that lies about it only makes the gate look at more segments, never at fewer: it looks into bodies."""
+    So it is where a server may read it otherwise, or not at all: then the gate looks at more, never at less (E63)."""
     cdef int64_t found = 0
     cdef int64_t value
     cdef size_t i
@@ -238,8 +238,8 @@ cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil:
         if _is_field(head + i + 1, n - i - 1, b"transfer-encoding", 17):
             return 0
         if _is_field(head + i + 1, n - i - 1, b"content-length", 14):
-            value = _number_after(head + i + 15, n - i - 15)
-            if found != 0 and value != found:
+            value = _plain_number(head + i + 15, n - i - 15)
+            if value < 0 or found != 0 and value != found:
                 return 0
             found = value
     return found
@@ -255,20 +255,27 @@ cdef bint _is_field(const uint8_t* at, size_t n, const char* lower, size_t lower
     return True
 
 
-cdef int64_t _number_after(const uint8_t* at, size_t n) noexcept nogil:
-    """The number behind blanks and one colon; 0 where there is none or more than 15 digits (a petabyte)."""
+cdef int64_t _plain_number(const uint8_t* at, size_t n) noexcept nogil:
+    """The digits behind a colon, alone on their line but for blanks; -1: it is otherwise, or a petabyte."""
     cdef int64_t value = 0
-    cdef size_t i = 0
+    cdef size_t i = 1
     cdef int digits = 0
-    while i < n and (at[i] == 32 or at[i] == 9 or at[i] == 58):     # space, tab, ':'
+    if n == 0 or at[0] != COLON:
+        return -1
+    while i < n and _is_blank(at[i]):
         i += 1
-    while i < n and 48 <= at[i] <= 57:
+    while i < n and 48 <= at[i] <= 57 and digits < 16:
         value = value * 10 + (at[i] - 48)
         digits += 1
         i += 1
-        if digits > 15:
-            return 0
-    return value
+    while i < n and (_is_blank(at[i]) or at[i] == CR):
+        i += 1
+    return value if 0 < digits < 16 and i < n and at[i] == LF else -1
+
+
+cdef inline bint _is_blank(uint8_t c) noexcept nogil:
+    """RFC 9110 §5.6.3."""
+    return c == 32 or c == 9
 
 
 class Head(NamedTuple):

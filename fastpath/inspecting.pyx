@@ -41,7 +41,7 @@ from fastpath.name cimport Name
 from fastpath.names cimport Hits, find_hits
 from fastpath.question cimport Question
 from fastpath.records cimport IN_ANSWER, Record, Walk, begin_walk, read_name, take_record
-from fastpath.tables cimport TableSet, Tables, hold_addresses, judge
+from fastpath.tables cimport TableSet, Tables, hold_addresses, judge, lists_of
 from fastpath.verdict cimport Decision, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_DEFAULT, T_DEFAULT, TCP_ONLY
 
 import ipaddress
@@ -87,7 +87,8 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
 
     q         the question that was let go;  addr, ip_version, now_s  as judge() takes them
     culprit   the blocked target: `out` names its rule by its labels; no octets where nothing is blocked
-    out       action PASSTHRU: deliver;  else answer `q` with it, and note it with the culprit for a name
+    out       action PASSTHRU: deliver;  else answer `q` with it, and note it with the culprit for a name.  `shadow` is
+              the list that would block the answer, but not the question: then none would have been asked for
     Not OK: do not deliver.  NEED_MORE: cut off (as with TC);  MALFORMED: unreadable;  TOO_BIG: over MAX_TARGETS or
     MAX_ADDRESSES."""
     cdef Walk w
@@ -99,6 +100,7 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     out.reason = R_DEFAULT
     out.tier = T_DEFAULT
     out.list = NO_LIST
+    out.shadow = NO_LIST
     out.subscriber = NO_SUBSCRIBER
     status = begin_walk(&w, msg, n, IN_ANSWER)
     if status != OK or (not hold_addresses(t) and _is_plain(&w)):
@@ -241,10 +243,15 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_
     cdef Name target
     cdef Decision d
     cdef bint is_on_chain
+    cdef uint8_t shadow = NO_LIST
+    cdef uint8_t shadow_tier = T_DEFAULT
+    cdef uint8_t tier
+    cdef bint is_counted
     judge(t, &q.name, addr, ip_version, now_s, &d)
     memcpy(&chain.at, &q.name, sizeof(Name))
     chain.opened = d.tier if d.action == PASSTHRU or d.action == TCP_ONLY else T_DEFAULT
     out.subscriber = d.subscriber
+    is_counted = d.shadow != NO_LIST
     while w.left:
         take_record(w, &r)      # all was read before
         if _begin_targets(&r, hold_addresses(t), &targets) != OK:
@@ -256,10 +263,16 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_
                 if d.tier < out.tier and not (is_on_chain and _opens(chain.opened, d.tier)):
                     out[0] = d
                     culprit[0] = target
+            if d.shadow != NO_LIST and not is_counted:
+                tier = lists_of(t)[d.shadow].tier
+                if tier < shadow_tier and not (is_on_chain and _opens(chain.opened, tier)):
+                    shadow = d.shadow
+                    shadow_tier = tier
             if is_on_chain and r.kind == TYPE_CNAME:
                 chain.at = target
                 if d.action == PASSTHRU:
                     chain.opened = min(chain.opened, d.tier)
+    out.shadow = shadow
     return OK
 
 

@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.keytable cimport KEY_SLACK, place_of, prefetch
 from fastpath.layout cimport LIST_ID_OCTETS, MAX_LISTS
-from fastpath.verdict cimport LOCAL_DATA, NO_ACTION
+from fastpath.verdict cimport LOCAL_DATA, NO_ACTION, SHADOW, T_CSAM
 
 cdef extern from "<stdlib.h>" nogil:
     void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil,
@@ -247,3 +247,5 @@ cdef object _require_lists(list lists):
             raise ValueError(f"list {spec.id!r}: an id has 1 to {LIST_ID_OCTETS} ASCII octets")
         if not 0 <= spec.category < N_CATEGORIES:
             raise ValueError(f"list {spec.id!r}: category {spec.category}; categories are below {N_CATEGORIES}")
+        if spec.action == SHADOW and (spec.confidential or spec.tier == T_CSAM):
+            raise ValueError(f"list {spec.id!r}: confidential or CSAM, and in the shadow; such a list blocks")

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from fastpath.layout cimport ClosedRow, ListRow, ProfileRow
 from fastpath.name cimport Name
 from fastpath.names cimport Hits
-from fastpath.verdict cimport Decision
+from fastpath.verdict cimport NO_ACTION, PASSTHRU, SHADOW, Decision
 
 
 cdef struct PolicyView:
@@ -30,5 +30,12 @@ cdef struct Policy:             # what a profile means: see decide()
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil
 cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
                       Policy* out) noexcept nogil
+cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
+    """What an entry of a list does that says `action`: none leaves the shadow of its list."""
+    if action == NO_ACTION or (of.action == SHADOW and action != PASSTHRU):
+        return of.action
+    return action
+
+
 cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
                  Decision* out) noexcept nogil

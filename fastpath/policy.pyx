@@ -5,7 +5,8 @@ semantics §3: CSAM, orders, help corridor, lock, categories, the operator's sec
 
 Invariants: no clock, no I/O, no allocation.  Inside one list the longest suffix speaks, and of equal suffixes the exact
 entry; an exception (PASSTHRU) silences its own list only, except in the security tier, where configured order is
-precedence and an exception also ends the matching of later lists (RPZ draft §2.3).
+precedence and an exception also ends the matching of later lists (RPZ draft §2.3).  A list whose action is SHADOW
+decides nothing and masks nothing: `out` says beside the decision which such list would have blocked in its place.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -114,7 +115,7 @@ cdef inline uint8_t _reason_of(uint8_t tier) noexcept nogil:
 cdef inline bint _speaks(const Policy* policy, const ListRow* row, uint8_t action) noexcept nogil:
     """Whether an entry of this list counts for this policy."""
     if action == PASSTHRU:
-        return row.tier == T_SECURITY or row.tier == T_HELP
+        return (row.tier == T_SECURITY or row.tier == T_HELP) and row.action != SHADOW
     if row.tier == T_CATEGORY:
         return (policy.categories[row.category >> 6] >> (row.category & 63)) & 1
     return True
@@ -127,8 +128,15 @@ cdef inline bint _outranks(const ListRow* lists, uint8_t left, const Decision* r
     return right.list == NO_LIST or left < right.list
 
 
+cdef inline bint _is_before(const ListRow* lists, uint8_t left, uint8_t right) noexcept nogil:
+    """The same of two lists.   right  NO_LIST: there is none"""
+    if right == NO_LIST:
+        return True
+    return lists[left].tier < lists[right].tier or (lists[left].tier == lists[right].tier and left < right)
+
+
 cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, Decision* out) noexcept nogil:
-    """Put the outranking entry of all hits into `out`, which holds the best so far."""
+    """Put the outranking entry of all hits into `out`, which holds the best so far, and the outranking shadow."""
     cdef uint64_t silenced[2]
     cdef const SetRow* row
     cdef uint8_t action
@@ -143,7 +151,14 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
             if (silenced[row.list >> 6] >> (row.list & 63)) & 1:
                 continue
             silenced[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
-            action = lists[row.list].action if row.action == NO_ACTION else row.action
+            action = action_of(lists + row.list, row.action)
+            if action == SHADOW:
+                # tcp-only blocks nothing
+                if (row.action != TCP_ONLY and _speaks(policy, lists + row.list, action)
+                        and _is_before(lists, row.list, out.shadow)):
+                    out.shadow = row.list
+                    out.shadow_is_url = hits.at[i].url_n != 0
+                continue
             if action != PASSTHRU:
                 out.matched[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
             if _speaks(policy, lists + row.list, action) and _outranks(lists, row.list, out):
@@ -167,8 +182,7 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     policy   of the subscriber, see find_policy()
     hits     of the name, see find_hits(); lists: the rows that their entries number
     now_s    unix seconds: pauses are instants, schedules minutes of the profile's week
-    out      action PASSTHRU: let go.  `subscriber` is the caller's to fill."""
-    cdef uint8_t lock
+    out      action PASSTHRU: let go; never SHADOW.  `subscriber` is the caller's to fill."""
     out.action = PASSTHRU
     out.reason = R_DEFAULT
     out.tier = T_DEFAULT
@@ -178,13 +192,21 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     out.order = 0
     out.data = NULL
     out.data_n = 0
+    out.shadow = NO_LIST
+    out.shadow_is_url = 0
     out.matched[0] = out.matched[1] = 0
     out.safe_search = policy.safe_search
     out.canaries = policy.canaries
     _weigh(policy, hits, lists, out)
-    if out.tier < T_LOCK:
-        return
-    lock = _lock_reason(policy, now_s)
+    if out.tier >= T_LOCK:
+        _lock(policy, now_s, out)
+    if out.shadow != NO_LIST and not _outranks(lists, out.shadow, out):
+        out.shadow = NO_LIST    # what decided would have done so all the same
+
+
+cdef inline void _lock(const Policy* policy, int64_t now_s, Decision* out) noexcept nogil:
+    """Let the lock decide, where there is one."""
+    cdef uint8_t lock = _lock_reason(policy, now_s)
     if lock == R_DEFAULT:
         return
     out.action = SPLASH

@@ -2,11 +2,11 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.counters cimport Counters
+from fastpath.counters cimport SHADOW_AT, Counters, count
 from fastpath.name cimport Name
 from fastpath.tables cimport Tables
 from fastpath.url cimport Url
-from fastpath.verdict cimport Decision
+from fastpath.verdict cimport NO_LIST, Decision
 
 cdef enum:
     SLOT_OCTETS = 128           # most records have a short rule and take one
@@ -41,6 +41,12 @@ cdef struct Shared:             # what a loop reports through
     uint64_t* counters
     Segment segment
     Segment spare               # made by the control thread; at == NULL: none yet
+
+
+cdef inline void note_shadow(Shared* s, uint8_t list, uint8_t channel) noexcept nogil:
+    """Count what list `list` would have blocked, were it enforced; NO_LIST: nothing."""
+    if list != NO_LIST:
+        count(s.counters, SHADOW_AT + list * 8 + channel, 1)
 
 
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,

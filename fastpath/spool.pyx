@@ -6,7 +6,8 @@ count, in that order; a reader trusts the count.  A full segment is followed by 
 made meanwhile; without a spare the event is counted as lost, and the packet goes its way.
 
 An event names the rule that matched, never the query (semantics §9).  A block of a confidential list writes no event at
-all: it adds one to the counter of its list and channel (semantics §8).
+all: it adds one to the counter of its list and channel (semantics §8).  What a list of action SHADOW would have blocked
+is such a count and no event, either: nothing was blocked.
 """
 import mmap
 import os

@@ -22,11 +22,11 @@ from fastpath.cursor cimport OK, Status
 from fastpath.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
 from fastpath.opening cimport open_names, open_policy, open_subscribers, open_urls
-from fastpath.policy cimport Policy, decide, find_policy
+from fastpath.policy cimport Policy, action_of, decide, find_policy
 from fastpath.subscribers cimport find_subscriber
 from fastpath.url cimport URL_OCTETS, Url, url_from_parts, url_from_text, write_url_text
 from fastpath.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
-from fastpath.verdict cimport M_BELOW, M_EXACT, NO_ACTION, NO_LIST, NO_SUBSCRIBER
+from fastpath.verdict cimport M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER
 
 from fastpath import decision as values
 from fastpath import image as _image
@@ -236,6 +236,13 @@ cdef class TableSet:
         return {kind: (self.tables.generations[2 * i], self.tables.generations[2 * i + 1])
                 for i, kind in enumerate(KINDS)}
 
+    @property
+    def lists(self) -> list[values.ListInForce]:
+        """The lists by number."""
+        cdef const ListRow* rows = lists_of(&self.tables)
+        return [values.ListInForce(list_id, Tier(rows[i].tier), Action(rows[i].action), bool(rows[i].confidential))
+                for i, list_id in enumerate(self.list_ids)]
+
     def decide(self, wire: bytes | None, address: str | None, now_s: int) -> values.Decision:
         """Decide on a name in canonical wire form (None: no name) for whoever is at `address` (None: nobody known)."""
         cdef Name name
@@ -275,7 +282,8 @@ cdef class TableSet:
             lists[d.list] if d.list != NO_LIST else None, rule,
             Mode(d.mode) if d.mode else None, d.order,
             d.subscriber if d.subscriber != NO_SUBSCRIBER else None,
-            tuple(lists[i] for i in range(len(lists)) if (d.matched[i >> 6] >> (i & 63)) & 1))
+            tuple(lists[i] for i in range(len(lists)) if (d.matched[i >> 6] >> (i & 63)) & 1),
+            lists[d.shadow] if d.shadow != NO_LIST else None)
 
     def matches(self, wire: bytes) -> list[values.Match]:
         """Every entry that speaks of the name, longest suffix first, without regard to any policy."""
@@ -304,7 +312,7 @@ cdef class TableSet:
                 row = hits.at[i].rows + k
                 if (row.mode == M_EXACT and hits.at[i].label != 0) or (row.mode == M_BELOW and hits.at[i].label == 0):
                     continue
-                action = lists[row.list].action if row.action == NO_ACTION else row.action
+                action = action_of(lists + row.list, row.action)
                 rule = None
                 if not lists[row.list].confidential:
                     rule = (_url_rule_text(url, hits.at[i].url_n) if hits.at[i].url_n

@@ -35,7 +35,7 @@ class ListTally(NamedTuple):
 cdef struct Counts:
     uint64_t keys
     uint64_t modes[4]           # M_BELOW + 1
-    uint64_t actions[8]         # LOCAL_DATA + 1
+    uint64_t actions[9]         # SHADOW + 1
     uint64_t duplicates
     uint64_t folded
     uint64_t conflicts

@@ -11,6 +11,7 @@ cdef enum:  # Action
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
+    SHADOW = 8          # of a list that is tried: its hits are counted, it decides nothing
     NO_ACTION = 255     # a list's entry that leaves the action to its list
 
 
@@ -72,6 +73,8 @@ cdef struct Decision:
     uint16_t rule_url_n         # of a rule that is a URL: octets of the asked one's key that it covers; 0: a name
     uint8_t safe_search         # of the profile: 0 off, 1 moderate, 2 strict; for names that are let go
     uint8_t canaries            # of the profile: devices are to stay with this resolver
+    uint8_t shadow              # index of the list that would block instead, were it enforced; NO_LIST for none
+    uint8_t shadow_is_url       # its rule is a URL
     uint32_t order              # number of the order; 0 for none
     uint32_t subscriber         # NO_SUBSCRIBER for none
     uint64_t matched[2]         # every list that matched, by index

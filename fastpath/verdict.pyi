@@ -9,6 +9,7 @@ class Action(IntEnum):
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
+    SHADOW = 8
     NO_ACTION = 255
 
 class Reason(IntEnum):

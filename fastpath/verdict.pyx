@@ -3,7 +3,7 @@ from enum import IntEnum
 
 
 class Action(IntEnum):
-    """What to do (RPZ draft §3, and ours)."""
+    """What to do (RPZ draft §3, and ours).   SHADOW: of a list that is tried; no decision is ever this."""
 
     PASSTHRU = 0
     NXDOMAIN = 1
@@ -13,6 +13,7 @@ class Action(IntEnum):
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
+    SHADOW = 8
     NO_ACTION = 255
 
 

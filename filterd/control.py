@@ -37,6 +37,7 @@ from filterd.listkeeper import ListKeeper, ListsFailed
 from filterd.lists import SETTLE_S
 from filterd.locking import LockKeeper
 from filterd.orderdelta import OrderDelta
+from filterd.shadowed import shadowed
 from filterd.suspects import Suspects
 from filterd.workers import ask_status, tell_all, workers_of
 from filterd.zonekeeper import ZoneKeeper
@@ -220,6 +221,7 @@ class Control:
                 {"id": each["list"], "rules": each["rules"], "skipped": sum(each["skipped"].values())}
                 for each in report["lists"]
             ],
+            "shadowed": await asyncio.to_thread(shadowed, self._engine, self._tables.lists),
             "faults": self.faults | await self._list_faults(),
             "rpz": self.rpz.status() if self.rpz else {},
             "workers": await ask_status(self.config.run_dir, workers_of(self.config)),
@@ -253,10 +255,6 @@ class Control:
     def generations(self) -> dict[str, tuple[int, int]]:
         """(base, delta) of each kind in force."""
         return self._tables.generations
-
-    def list_ids(self) -> list[str]:
-        """The lists of the names in force, by number."""
-        return self._tables.list_ids
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -38,14 +38,22 @@ UNRECORDED = (Reason.CSAM, Reason.HELP)
 
 log = logging.getLogger("filterd.drain")
 
-confidential_totals = Table(
-    "confidential_totals",
-    metadata,
-    Column("worker", String, primary_key=True),
-    Column("list", Integer, primary_key=True),  # number in the names image
-    Column("channel", Integer, primary_key=True),
-    Column("total", BigInteger, nullable=False),
-)
+Found = dict[tuple[int, int], int]  # (number of a list in the names image, channel) → count
+
+
+def totals_table(name: str) -> Table:
+    """What counters by list and channel had come to when they were looked at last."""
+    return Table(
+        name,
+        metadata,
+        Column("worker", String, primary_key=True),
+        Column("list", Integer, primary_key=True),
+        Column("channel", Integer, primary_key=True),
+        Column("total", BigInteger, nullable=False),
+    )
+
+
+confidential_totals = totals_table("confidential_totals")
 
 
 class Ledger(NamedTuple):
@@ -69,8 +77,20 @@ def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, 
         found = read_confidential(path)
         if found:
             with writing(ledger.engine) as conn:
-                risen = _risen(conn, path.name, found)
+                risen = risen_since(conn, confidential_totals, path.name, found)
                 add_csam_counts(conn, _counts(risen, list_ids, now_s, ledger.node))
+
+
+def risen_since(conn: Connection, totals: Table, worker: str, found: Found) -> Found:
+    """What each counter has risen by since the last look; a counter that fell has begun anew.   totals: remembers it"""
+    rows = conn.execute(select(totals).where(totals.c.worker == worker)).all()
+    before = {(row.list, row.channel): row.total for row in rows}
+    risen = {key: total - before.get(key, 0) if total >= before.get(key, 0) else total for key, total in found.items()}
+    if found != before:
+        conn.execute(delete(totals).where(totals.c.worker == worker))
+        values = [{"worker": worker, "list": key[0], "channel": key[1], "total": total} for key, total in found.items()]
+        conn.execute(insert(totals), values)
+    return {key: by for key, by in risen.items() if by}
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -138,19 +158,7 @@ def _csam(event: BlockEvent, node: str) -> CsamCount:
     return CsamCount(event.time_ns // 1_000_000_000, node, event.list, word(Channel(event.channel)), 1)
 
 
-def _risen(conn: Connection, worker: str, found: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
-    """What each counter has risen by since the last look; a counter that fell has begun anew."""
-    rows = conn.execute(select(confidential_totals).where(confidential_totals.c.worker == worker)).all()
-    before = {(row.list, row.channel): row.total for row in rows}
-    risen = {key: total - before.get(key, 0) if total >= before.get(key, 0) else total for key, total in found.items()}
-    if found != before:
-        conn.execute(delete(confidential_totals).where(confidential_totals.c.worker == worker))
-        values = [{"worker": worker, "list": key[0], "channel": key[1], "total": total} for key, total in found.items()]
-        conn.execute(insert(confidential_totals), values)
-    return {key: by for key, by in risen.items() if by}
-
-
-def _counts(risen: dict[tuple[int, int], int], list_ids: Sequence[str], now_s: int, node: str) -> Iterable[CsamCount]:
+def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Iterable[CsamCount]:
     for (number, channel), by in risen.items():
         list_id = list_ids[number] if number < len(list_ids) else f"list-{number}"
         yield CsamCount(now_s, node, list_id, word(Channel(channel)), by)

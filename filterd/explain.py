@@ -98,6 +98,7 @@ def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], c
         "reason": word(decision.reason),
         "tier": word(decision.tier),
         "list": decision.list,
+        "shadow": decision.shadow,
         "rule": decision.rule,
         "matches": matches,
         "ede": _ede(decision.reason) if is_block and channel == "dns" else None,

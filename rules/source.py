@@ -22,6 +22,7 @@ from rules.formats.native import ACTIONS
 
 MATCHES = ("exact", "subtree", "as-written")
 TIERS = {tier.name.lower(): tier for tier in (Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.SECURITY)}
+LIST_ACTIONS = ACTIONS | {"shadow": Action.SHADOW}
 TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}     # SPLASH for the others
 FORMAT_MATCHES = {                                                              # subtree for the others
     "hosts": "exact", "rpz": "as-written", "dnsmasq": "as-written", "adblock": "as-written", "unbound": "as-written",
@@ -102,12 +103,17 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
         raise BadSource(f"{where}: columns of a list that is no table; not taken; write format=csv or format=xlsx")
     confidential = options.get("confidential") or ("yes" if tier is Tier.CSAM else "no")
     default_action = TIER_ACTIONS.get(tier, Action.SPLASH).name.lower()
+    action = LIST_ACTIONS[_one_of(where, "action", options.get("action") or default_action, LIST_ACTIONS)]
+    is_confidential = _yes_or_no(where, "confidential", confidential)
+    if action is Action.SHADOW and (is_confidential or tier in (Tier.CSAM, Tier.HELP)):
+        why = "letting go" if tier is Tier.HELP else "confidential, and enforced from its first day"
+        raise BadSource(f"{where}: action shadow on a list that is {why}; not taken; write another action")
     return Source(
         id=list_id, path=path, format=list_format, match=_one_of(where, "match", match, MATCHES),
         tier=tier, category=category,
-        action=ACTIONS[_one_of(where, "action", options.get("action") or default_action, ACTIONS)],
+        action=action,
         issuer=options.get("issuer", ""),
-        confidential=_yes_or_no(where, "confidential", confidential),
+        confidential=is_confidential,
         allow_public_suffix=_yes_or_no(where, "allow_public_suffix", options.get("allow_public_suffix", "no")),
         columns=parse_columns(columns) if columns else None,
     )

@@ -89,4 +89,5 @@ def _line(found: dict[str, object]) -> str:
     if found["canonical"] is None:
         return f"{found['input']}: {found['error']}"
     why = f"reason {found['reason']}, list {found['list'] or '-'}, rule {found['rule'] or '-'}"
-    return f"{found['canonical']}: {found['action']} ({why})"
+    shadow = f"; list {found['shadow']} would block it" if found["shadow"] else ""
+    return f"{found['canonical']}: {found['action']} ({why}){shadow}"

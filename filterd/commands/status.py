@@ -56,6 +56,9 @@ def _print(found: dict[str, Any]) -> None:
         print(f"images {kind}: generation {base}/{delta}" + (f", {age_s:.0f} s old" if age_s is not None else ""))
     for each in found.get("lists", []):
         print(f"list {each['id']}: {each['rules']} rules, {each['skipped']} lines not enforced")
+    for list_id, channels in found.get("shadowed", {}).items():
+        shown = " ".join(f"{channel}={n}" for channel, n in channels.items())
+        print(f"list {list_id}: not enforced, would have blocked {shown or 'nothing yet'}")
     for each in found.get("rpz", {}).get("zones", []):
         left_out = sum(each["unpublished"].values())
         print(f"zone {each['zone']}: serial {each['serial']}, {each['records']} records, {left_out} left out")

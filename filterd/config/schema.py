@@ -216,8 +216,11 @@ class ListEntry:
     """None: as the format's own default says (semantics §2)."""
     tier: str = one(kinds.one_of("csam", "order", "category", "security"))
     category: str | None = one(kinds.category, default=None)
-    action: str | None = one(kinds.one_of("nxdomain", "nodata", "refused", "splash", "drop", "tcp-only"), default=None)
-    """None: splash where a splash address is configured, else nxdomain."""
+    action: str | None = one(
+        kinds.one_of("nxdomain", "nodata", "refused", "splash", "drop", "tcp-only", "shadow"), default=None
+    )
+    """None: splash where a splash address is configured, else nxdomain.   shadow: what the list would block is counted,
+    and nothing is."""
     issuer: str | None = one(kinds.text, default=None)
     allow_public_suffix: bool = one(kinds.truth, default=False)
 
@@ -310,6 +313,9 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
             )
         if entry.action == "splash" and config.splash.address4 is None and config.splash.address6 is None:
             yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
+        if entry.action == "shadow" and entry.tier == "csam":
+            found = "a list of tier csam that is not enforced: it is blocked from its first day, and never told by name"
+            yield f"/lists/{at}/action", found, "remove it, or write another action"
     yield from _check_tls(config.dns)
     yield from _check_rpz(config)
     if (config.api.certificate is None) != (config.api.key is None):

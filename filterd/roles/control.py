@@ -23,6 +23,7 @@ from filterd.life import give_way, stop_requested, tell_we_live
 from filterd.locking import LockKeeper, has_work
 from filterd.publishing import publish_zones
 from filterd.settling import settle
+from filterd.shadowed import drain_shadowed
 from filterd.zonewatch import watch_zones
 from parental.database import open_database
 
@@ -179,7 +180,8 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         nonlocal n
         n = 0
         n = drain_spools(state_dir / "spool", ledger)
-        drain_confidential(run_dir / "counters", control.list_ids(), int(time.time()), ledger)
+        drain_confidential(run_dir / "counters", control.tables.list_ids, int(time.time()), ledger)
+        drain_shadowed(run_dir / "counters", control.tables.lists, ledger.engine)
 
     async def drain() -> None:
         await asyncio.get_running_loop().run_in_executor(behind, drain_some)

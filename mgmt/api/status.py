@@ -60,6 +60,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
     control = request.app[CONTROL]
     try:
         found = await control.explain(name, address, channel)
+        shadow = found.get("shadow")
         if found.get("reason") in SILENT:
             found = await control.explain(None, address, channel)
     except (ControlFailed, OSError, TimeoutError) as exc:
@@ -71,6 +72,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
             "address": address,
             "channel": channel,
             "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
+            "shadow": shadow,
             "detail": "decided as said" if is_seen else "nothing that this desk may see decides this",
         }
     )

@@ -26,7 +26,10 @@ from rules.prefixes import read_prefixes, wires_of
 from rules.rule import Rule, Skipped, UrlRule
 
 FORMAT = "cf-list/1"
-ACTIONS: dict[str, Action] = {a.name.lower().replace("_", "-"): a for a in Action if a is not Action.NO_ACTION}
+# shadow is a whole list's: whoever reads the configuration must see what is not enforced
+ACTIONS: dict[str, Action] = {
+    a.name.lower().replace("_", "-"): a for a in Action if a not in (Action.NO_ACTION, Action.SHADOW)
+}
 SCOPES: dict[str, Mode] = {mode.name.lower(): mode for mode in Mode}
 ADDRESS_KINDS = frozenset({"ip", "cidr"})
 KIND_SCOPES = {"domain": "subtree", "host": "exact", "url": "exact"}

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 from support.dnsbench import IP_PKTINFO
-from support.images import Images
+from support.images import LISTS, Images
 from support.scenarios import Scenario, load, query_of, told
 
 from dns.answers import AnswerPolicy, Splash
 from dns.special import special_names
 from fastpath.answering import StreamAnswering
+from fastpath.counters import read_shadowed
 from fastpath.loop_dns import DnsLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
+from fastpath.verdict import Channel
 
 FILES = sorted(Path(__file__).with_name("scenarios").glob("*.yaml"))
 SPECS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))).specs()
@@ -93,6 +95,10 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
         yield ask
 
 
+def counted(counters: Path) -> dict[str, int]:
+    return {LISTS[number].id: n for (number, channel), n in read_shadowed(counters).items() if channel == Channel.DNS}
+
+
 @pytest.mark.parametrize("carried", [in_process, over_sockets], ids=["in process", "over sockets"])
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_every_query_of_the_scenario_gets_what_is_written(images: Images, path: Path, carried: Any) -> None:
@@ -104,11 +110,11 @@ def test_every_query_of_the_scenario_gets_what_is_written(images: Images, path: 
     with carried(scenario, handoff, reporter) as ask:
         for number, step in enumerate(said["steps"], 1):
             scenario.take(step)
-            if "lists" in step or "people" in step:
+            if step.keys() & {"lists", "people", "shadow"}:
                 handoff.give(scenario.tables())
             if "ask" not in step:
                 continue
             query = query_of(step["ask"], step.get("flags", ()), number)
             message, was_asked = ask(query, step.get("from", "127.0.0.1"))
-            found = told(message) | {"upstream": was_asked}
+            found = told(message) | {"upstream": was_asked, "shadowed": counted(images.folder / "counters")}
             assert {key: found.get(key) for key in step["gets"]} == step["gets"], f"step {number}: {step} got {found}"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.counters import NAMES, Counters, read_confidential, read_counters
+from fastpath.counters import NAMES, Counters, read_confidential, read_counters, read_shadowed
 
 
 def test_every_counter_moves_when_it_is_added_to(tmp_path: Path) -> None:
@@ -35,7 +35,18 @@ def test_a_file_of_another_length_is_no_counters_file(tmp_path: Path) -> None:
         read_counters(tmp_path / "c")
 
 
-def test_nothing_confidential_is_counted_at_first(tmp_path: Path) -> None:
+def test_nothing_is_counted_by_list_at_first(tmp_path: Path) -> None:
     Counters(tmp_path / "c")
 
-    assert read_confidential(tmp_path / "c") == {}
+    assert read_confidential(tmp_path / "c") == {} == read_shadowed(tmp_path / "c")
+
+
+def test_confidential_lists_and_those_in_the_shadow_have_words_of_their_own(tmp_path: Path) -> None:
+    Counters(tmp_path / "c")
+    with (tmp_path / "c").open("r+b") as file:
+        for word, total in ((128 + 8 * 127 + 7, 5), (1152, 6), (1152 + 8 * 127 + 7, 7)):
+            file.seek(8 * word)
+            file.write(total.to_bytes(8, "little"))
+
+    assert read_confidential(tmp_path / "c") == {(127, 7): 5}
+    assert read_shadowed(tmp_path / "c") == {(0, 0): 6, (127, 7): 7}

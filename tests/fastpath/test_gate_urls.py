@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import prefixes
 from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, Lab, bytewise, cut
-from support.images import Images
+from support.images import NUMBER, Images
 from support.packets import Client, hello, request
 
+from fastpath.counters import read_shadowed
 from fastpath.pack import ProfileSpec
 from fastpath.packet import packet as parse
 from fastpath.spool import read_segment
@@ -188,3 +190,20 @@ def test_a_long_rule_is_cut_at_what_the_record_holds(lab: Lab) -> None:
 def test_a_lock_stops_a_listed_url_for_its_own_reason(lab: Lab) -> None:
     assert state_of(lab, request(b"shared.test", b"/good"), Client("192.0.2.66", dport=80)) == BLOCKED
     assert events(lab)[0][1:3] == ("", "")
+
+
+@pytest.mark.parametrize(("host", "target", "counts"), [
+    (b"shared.test", b"/tried", 1), (b"shared.test", b"/tried x", 1), (b"shared.test:99", b"/tried", 1),
+    (b"192.0.2.80", b"/tried", 1), (b"192.0.2.80", b"/", 0), (b"shared.test", b"/", 0),
+])
+def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
+    tmp_path: Path, images: Images, host: bytes, target: bytes, counts: int
+) -> None:
+    images.try_out("malware")
+    tried = [("malware", f"{each}/tried", Mode.SUBTREE) for each in ("shared.test", "shared.test:99", "192.0.2.80")]
+    names = [("malware", "listed.test", Mode.SUBTREE), *prefixes.entries("malware", "192.0.2.0/24")]
+    lab = Lab(tmp_path, TableSet(images.names(names), urls=images.urls(tried)))
+
+    assert state_of(lab, request(host, target)) == ALLOWED
+    assert read_shadowed(tmp_path / "counters") == (
+        {(NUMBER["malware"], Channel.HTTP): counts} if counts else {})

@@ -22,6 +22,7 @@ from fastpath.loop_gate import GateLoop
 from fastpath.tables import Handoff, TableSet
 
 WEB = Client(dport=80)
+CHUNKED = request(b"www.allowed.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
@@ -40,8 +41,23 @@ def test_how_a_request_arrives_does_not_change_the_verdict(lab: Lab, arrival: st
         request(b"www.allowed.test") + request(b"blocked.test"),
         request(b"allowed.test", method=b"POST", more=b"Content-Length: 4\r\n") + b"abcd" + request(b"blocked.test"),
         request(b"www.allowed.test", more=b"Content-Length: 900\r\n") + request(b"blocked.test"),
+        CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + request(b"blocked.test"),
+        CHUNKED + b"80\r\n" + request(b"blocked.test"),
+        CHUNKED + b"80\r\n\x00\n" + request(b"www.allowed.test") + b"\r\n\xff\n" + request(b"blocked.test"),
+        request(b"a.test", more=b"Content-Length : 90\r\n") + 2 * request(b"a.test") + request(b"blocked.test"),
     ],
-    ids=["target", "host", "second host", "pipelined", "behind a body", "hidden in a body"],
+    ids=[
+        "target",
+        "host",
+        "second host",
+        "pipelined",
+        "behind a body",
+        "hidden in a body",
+        "behind a chunked body",
+        "hidden in a chunk",
+        "hidden between binary lines",
+        "hidden deep in a body that not every server sees",
+    ],
 )
 def test_every_reading_of_a_request_decides(lab: Lab, octets: bytes) -> None:
     assert lab.send(WEB, 0, octets) == ANSWERED
@@ -54,6 +70,18 @@ def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:
     assert lab.send(WEB, 0, first) == ALLOWED
     assert lab.send(WEB, len(first), first, SPOKEN) == SPOKEN
     assert lab.send(WEB, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+def test_lines_of_a_chunked_body_that_look_like_requests_block_nobody(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path / "gate", tables, closed=1)
+    body = b"20\r\nsee /x\r\n\r\nfrom a /y HTTP/1.1\r\n\r\n" + b"\n" * 70000 + b"a /\n" * 20000 + b"\x00\n"
+
+    state = lab.send(WEB, 0, CHUNKED)
+    assert state == ALLOWED
+    at = len(CHUNKED)
+    for octets in (body[i : i + 1400] for i in range(0, len(body), 1400)):
+        assert lab.send(WEB, at, octets, SPOKEN) == SPOKEN
+        at += len(octets)
 
 
 def test_http_is_never_released(lab: Lab) -> None:

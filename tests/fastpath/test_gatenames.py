@@ -4,11 +4,16 @@ from pathlib import Path
 
 import pytest
 from support.gatelab import ALLOWED, BLOCKED, DECOY, NOW_S, REAL, RELEASED, SPOKEN, Lab
-from support.packets import Client, hello
+from support.images import LISTS, Images
+from support.initials import crypto, initial
+from support.packets import Client, hello, hello_message, request
 
+from fastpath.counters import read_shadowed
 from fastpath.loop_gate import GateLoop
+from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
-from fastpath.tables import Handoff
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Channel, Mode
 
 UNDECIDABLE = [
     ("not TLS", b"SSH-2.0-client\r\n", "gate_not_tls"),
@@ -46,3 +51,50 @@ def test_without_tables_packets_are_let_go_and_counted(tmp_path: Path) -> None:
 
     assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == 0x40 | ALLOWED
     assert reporter.counters.values()["no_tables"] == 1
+
+
+@pytest.fixture
+def tried_lab(tmp_path: Path, images: Images) -> Lab:
+    images.try_out("malware", "adult")
+    names = [("malware", "tried.test", Mode.SUBTREE), ("malware", "blocked.test", Mode.SUBTREE),
+             ("orders", "blocked.test", Mode.SUBTREE), ("adult", "closed.test", Mode.SUBTREE)]
+    people = {"192.0.2.66/32": ProfileSpec(1 << 1, (), NOW_S + 1000, 0), "192.0.2.7/32": ProfileSpec(1 << 1, (), 0, 0)}
+    return Lab(tmp_path, TableSet(
+        images.names(names),
+        subscribers=images.subscribers([(prefix, number) for number, prefix in enumerate(people)]),
+        policy=images.policy(list(enumerate(people.values()))),
+    ))
+
+
+def shadowed(lab: Lab) -> dict[tuple[str, int], int]:
+    found = read_shadowed(lab.folder / "counters")
+    return {(LISTS[number].id, channel): n for (number, channel), n in found.items()}
+
+
+def test_what_a_list_in_the_shadow_would_block_is_let_go_and_counted_once_a_hello(tried_lab: Lab) -> None:
+    both = hello(b"www.tried.test", b"tried.test")
+
+    assert tried_lab.send(Client(), 0, both) == ALLOWED
+    assert tried_lab.send(Client(), len(both), b"more", SPOKEN) == RELEASED
+    assert shadowed(tried_lab) == {("malware", Channel.SNI): 1}
+    assert tried_lab.counted("gate_blocked") == tried_lab.counted("events") == 0
+
+
+def test_a_hello_that_is_blocked_leaves_no_count_of_a_list_in_the_shadow(tried_lab: Lab) -> None:
+    assert tried_lab.send(Client(), 0, hello(b"tried.test", b"www.blocked.test")) == BLOCKED
+    assert tried_lab.send(Client("192.0.2.66"), 0, hello(b"tried.test")) == BLOCKED
+    assert shadowed(tried_lab) == {}
+    assert tried_lab.counted("events") == 2
+
+
+def test_a_category_in_the_shadow_is_counted_for_those_who_close_it(tried_lab: Lab) -> None:
+    assert tried_lab.send(Client(), 0, hello(b"closed.test")) == ALLOWED
+    assert shadowed(tried_lab) == {}
+    assert tried_lab.send(Client("192.0.2.7"), 0, hello(b"closed.test")) == ALLOWED
+    assert shadowed(tried_lab) == {("adult", Channel.SNI): 1}
+
+
+def test_quic_and_http_are_counted_as_such(tried_lab: Lab) -> None:
+    assert tried_lab.send_datagram(initial(crypto(0, hello_message(b"tried.test")), size=1200)) == 0
+    assert tried_lab.send(Client(dport=80), 0, request(b"tried.test")) == ALLOWED
+    assert shadowed(tried_lab) == {("malware", Channel.QUIC): 1, ("malware", Channel.HTTP): 1}

@@ -124,6 +124,34 @@ def test_a_target_of_a_confidential_list_names_no_rule(blocks: TableSet) -> None
     assert (decision.reason, decision.rule, decision.subscriber) == (Reason.CSAM, None, None)
 
 
+def test_what_leads_to_a_list_in_the_shadow_is_delivered_and_names_the_strongest(images: Images) -> None:
+    images.try_out("orders", "adult", "malware")
+    tables = tables_of(images, *BLOCKS)
+    octets = answer("www.shop.test", "A", "www.shop.test 60 CNAME malware.test", "malware.test 60 CNAME adult.test",
+                    "adult.test 60 A 192.0.2.1")
+
+    def shadow(octets: bytes, client: str) -> tuple[bytes | None, Action, str | None]:
+        inspection = inspect(tables, octets, client, NOW_S)
+        return inspection.culprit, inspection.decision.action, inspection.decision.shadow
+
+    assert shadow(octets, ADULT) == (None, Action.PASSTHRU, "malware")
+    assert shadow(octets, CHILD) == (None, Action.PASSTHRU, "adult")
+    # the question itself would have been blocked: nobody would have asked for this answer
+    assert shadow(answer("malware.test", "A", "malware.test 60 CNAME order.test"), CHILD)[2] is None
+    assert shadow(answer("a.test", "A", "a.test 60 CNAME csam.test", "csam.test 60 CNAME order.test"), CHILD)[1] == 4
+
+
+def test_a_rule_that_opens_an_alias_leaves_no_shadow_behind_it(images: Images) -> None:
+    images.try_out("malware", "orders")
+    tables = tables_of(images, ("help", "help.test", SUBTREE), *BLOCKS)
+
+    opened = answer("help.test", "A", "help.test 60 CNAME malware.test", "malware.test 60 A 192.0.2.1")
+    ordered = answer("help.test", "A", "help.test 60 CNAME order.test", "order.test 60 A 192.0.2.1")
+
+    assert inspect(tables, opened, CHILD, NOW_S).decision.shadow is None
+    assert inspect(tables, ordered, CHILD, NOW_S).decision.shadow == "orders"
+
+
 def test_a_category_behind_an_alias_counts_only_for_those_who_asked(blocks: TableSet) -> None:
     octets = answer("a.test", "A", "a.test 60 CNAME www.adult.test")
 

@@ -81,6 +81,16 @@ def test_a_category_speaks_as_for_somebody_who_asked_for_it(images: Images) -> N
     assert zone_of(images, [("games", "g.test", Mode.EXACT)], "games") == {"g.test": Action.SPLASH}
 
 
+def test_a_list_in_the_shadow_says_nothing_and_masks_nothing(images: Images) -> None:
+    images.try_out("allowed", "orders")
+    entries = [("allowed", "a.test", Mode.SUBTREE, Action.DROP), ("allowed", "ok.test", Mode.EXACT, Action.PASSTHRU),
+               ("orders", "ok.test", Mode.SUBTREE), *(("malware", name, Mode.EXACT) for name in ("ok.test", "a.test"))]
+
+    assert zone_of(images, entries, "allowed", "orders", "malware") == {
+        "a.test": Action.NXDOMAIN, "ok.test": Action.NXDOMAIN}
+    assert zone_of(images, entries, "allowed", "orders") == {}
+
+
 def test_a_confidential_list_is_refused(images: Images) -> None:
     with pytest.raises(ValueError, match="'csam': confidential; not published"):
         Listing(TableSet(images.names([])), ["malware", "csam"])

@@ -148,3 +148,101 @@ def test_a_policy_delta_replaces_a_subscribers_profile(images: Images) -> None:
 
     assert tables.decide(None, CHILD, NOON).reason is Reason.PAUSE
     assert tables.decide(None, "192.0.2.8", NOON).reason is Reason.PAUSE
+
+
+# ------------------------------------------------------------------------------------------------- lists in the shadow
+
+
+@pytest.mark.parametrize("tried", ["orders", "adult", "allowed", "malware"])
+@pytest.mark.parametrize("action", [Action.NO_ACTION, Action.NXDOMAIN, Action.DROP, Action.SPLASH])
+def test_a_list_in_the_shadow_is_named_and_decides_nothing(images: Images, tried: str, action: Action) -> None:
+    images.try_out(tried)
+
+    decision = decide(images, "www.a.test", [(tried, "a.test", Mode.SUBTREE, action)], open_profile(categories=1 << 1))
+
+    assert (decision.action, decision.reason, decision.tier) == (Action.PASSTHRU, Reason.DEFAULT, Tier.DEFAULT)
+    assert (decision.list, decision.rule, decision.matched, decision.shadow) == (None, None, (), tried)
+
+
+@pytest.mark.parametrize(("tried", "enforced"), [
+    ("orders", "orders-two"), ("orders", "adult"), ("orders", "malware"), ("allowed", "malware"), ("adult", "malware")])
+def test_a_list_in_the_shadow_masks_none_that_enforces(images: Images, tried: str, enforced: str) -> None:
+    entries = [(tried, "both.test", Mode.EXACT), (enforced, "both.test", Mode.SUBTREE)]
+    images.try_out(tried)
+
+    decision = decide(images, "both.test", entries, open_profile(categories=1 << 1))
+
+    assert (decision.list, decision.matched, decision.shadow) == (enforced, (enforced,), tried)
+
+
+@pytest.mark.parametrize(("tried", "enforced"), [
+    ("orders-two", "orders"), ("malware", "orders"), ("orders", "csam"), ("malware", "adult"), ("malware", "help")])
+def test_what_would_have_decided_all_the_same_leaves_no_shadow(images: Images, tried: str, enforced: str) -> None:
+    entries = [(tried, "both.test", Mode.EXACT), (enforced, "both.test", Mode.SUBTREE)]
+    images.try_out(tried)
+
+    decision = decide(images, "both.test", entries, open_profile(categories=1 << 1))
+
+    assert (decision.list, decision.shadow) == (enforced, None)
+
+
+def test_an_order_in_the_shadow_would_close_the_help_corridor(images: Images) -> None:
+    images.try_out("orders")
+
+    decision = decide(images, "h.test", [("orders", "h.test", Mode.EXACT), ("help", "h.test", Mode.EXACT)])
+
+    assert (decision.action, decision.list, decision.shadow) == (Action.PASSTHRU, "help", "orders")
+
+
+def test_of_several_lists_in_the_shadow_the_one_that_would_be_the_cause_is_named(images: Images) -> None:
+    images.try_out("orders", "orders-two", "adult", "allowed", "malware")
+    said = [("malware", Mode.EXACT), ("allowed", Mode.SUBTREE), ("adult", Mode.SUBTREE), ("orders-two", Mode.EXACT),
+            ("orders", Mode.SUBTREE)]
+
+    def named(first: int, name: str = "a.test") -> str | None:
+        entries = [(list_id, "a.test", mode) for list_id, mode in said[:first]]
+        return decide(images, name, entries, open_profile(categories=1 << 1)).shadow
+
+    assert [named(n) for n in range(6)] == [None, "malware", "allowed", "adult", "orders-two", "orders"]
+    assert [named(n, "www.a.test") for n in range(6)] == [None, None, "allowed", "adult", "adult", "orders"]
+
+
+def test_a_category_in_the_shadow_counts_only_for_a_profile_that_closes_it(images: Images) -> None:
+    images.try_out("games")
+    entries = [("games", "play.test", Mode.SUBTREE)]
+
+    assert decide(images, "play.test", entries).shadow is None
+    assert decide(images, "play.test", entries, open_profile(categories=1 << 70)).shadow == "games"
+
+
+def test_exceptions_of_a_list_in_the_shadow_silence_that_list_alone(images: Images) -> None:
+    images.try_out("allowed")
+    entries = [("allowed", "a.test", Mode.SUBTREE), ("allowed", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU),
+               ("malware", "a.test", Mode.SUBTREE)]
+
+    decision = decide(images, "ok.a.test", entries)
+    assert (decision.list, decision.shadow) == ("malware", None)
+    assert decide(images, "ok.a.test", entries[:2]).tier is Tier.DEFAULT
+
+
+def test_an_exception_that_is_enforced_ends_the_matching_of_later_lists_in_the_shadow(images: Images) -> None:
+    images.try_out("malware")
+    entries = [("allowed", "ok.test", Mode.SUBTREE, Action.PASSTHRU), ("malware", "ok.test", Mode.SUBTREE)]
+
+    assert decide(images, "ok.test", entries).shadow is None
+
+
+def test_tcp_only_blocks_nothing_so_it_leaves_no_shadow(images: Images) -> None:
+    images.try_out("malware")
+
+    assert decide(images, "a.test", [("malware", "a.test", Mode.SUBTREE, Action.TCP_ONLY)]).shadow is None
+
+
+@pytest.mark.parametrize(("tried", "named"), [("orders", "orders"), ("adult", None), ("malware", None)])
+def test_a_lock_outranks_the_same_lists_in_the_shadow(images: Images, tried: str, named: str | None) -> None:
+    images.try_out(tried)
+    profile = open_profile(categories=1 << 1, paused_until=NOON + 60)
+
+    decision = decide(images, "a.test", [(tried, "a.test", Mode.SUBTREE)], profile)
+
+    assert (decision.reason, decision.shadow) == (Reason.PAUSE, named)

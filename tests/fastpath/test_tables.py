@@ -3,14 +3,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.images import Images
+from support.images import LISTS, NUMBER, Images
 
 from fastpath.image import BadImage, open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
 from fastpath.pack import ListSpec, NamesBuilder
 from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Mode
+from fastpath.verdict import Action, Mode, Tier
 
 
 def test_a_manifest_opens_every_image_that_it_names(images: Images) -> None:
@@ -109,3 +109,23 @@ def test_text_that_is_no_name_has_no_lists(name: bytes) -> None:
         TableSet().matched(name)
     with pytest.raises(ValueError, match=r"label|empty"):
         TableSet().matched_each([b"n.test", name])
+
+
+def test_the_lists_are_told_by_number(images: Images) -> None:
+    images.try_out("malware")
+    lists = TableSet(images.names([])).lists
+
+    assert [each.id for each in lists] == [spec.id for spec in LISTS]
+    assert lists[0] == ("csam", Tier.CSAM, Action.SPLASH, True)
+    assert lists[NUMBER["malware"]] == ("malware", Tier.SECURITY, Action.SHADOW, False)
+    assert TableSet().lists == []
+
+
+def test_what_a_list_in_the_shadow_says_of_a_name_is_shadow_whatever_its_entry_says(images: Images) -> None:
+    images.try_out("malware")
+    entries = [("malware", "a.test", Mode.SUBTREE, Action.NODATA),
+               ("malware", "ok.a.test", Mode.EXACT, Action.PASSTHRU)]
+
+    said = TableSet(images.names(entries)).matches(to_wire(b"ok.a.test"))
+
+    assert [each.action for each in said] == [Action.PASSTHRU, Action.SHADOW]

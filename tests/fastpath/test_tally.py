@@ -64,3 +64,12 @@ def test_a_confidential_list_is_counted_like_any_other() -> None:
 
 def test_an_image_of_nothing_has_nothing_to_count() -> None:
     assert told([]) == [ListTally(0, {}, {}, 0, 0, 0)] * 2
+
+
+def test_entries_of_a_list_in_the_shadow_are_counted_as_such() -> None:
+    builder = NamesBuilder(bytes(16), [ListSpec("tried", Tier.SECURITY, 0, Action.SHADOW, False, False)])
+    for name in ("a.test", "b.test"):
+        builder.add(to_wire(name.encode()), 0, SUBTREE, OWN)
+    builder.build(io.BytesIO(), 1)
+
+    assert tally(builder)[0].by_action == {Action.SHADOW: 2}

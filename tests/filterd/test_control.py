@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 from support.listserver import Shelved, serving
 
 from fastpath.name import to_wire
@@ -14,6 +15,7 @@ from filterd.config import load
 from filterd.control import Control, guarded
 from filterd.jsonlines import serve
 from filterd.locking import LockKeeper
+from filterd.shadowed import shadow_counts
 from mgmt.order import URL, Entry, Order
 from mgmt.orders import put_order, withdraw_order
 from parental.database import open_database, opened, writing
@@ -296,6 +298,25 @@ def test_the_status_holds_lists_ages_and_generations(place, engine):
     assert [each["id"] for each in status["lists"]] == ["pta", "stop", "help-corridor", "orders"]
     assert status["ages_s"].keys() == status["generations"].keys() == {"names", "urls", "subscribers", "policy"}
     assert [(each["name"], bool(each["refused"])) for each in status["workers"]] == [("dns-0", True)]
+
+
+def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place, engine):
+    new = "{id: new, file: new.txt, format: rpz, tier: order, action: shadow}"
+    (place / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{new}, "))
+    (place / "new.txt").write_text("listed.test CNAME .\ntried.test CNAME .\n")
+
+    async def work(control):
+        with writing(engine) as conn:
+            conn.execute(insert(shadow_counts).values(list="new", channel="dns", count=3))
+        listed, tried, worse = (control.explain(f"{name}.test", None, "dns") for name in ("listed", "tried", "worse"))
+        return (await control.status())["shadowed"], listed, tried, worse
+
+    counts, listed, tried, worse = play(place, engine, work)
+
+    assert counts == {"new": {"dns": 3}}
+    assert (listed["list"], listed["shadow"]) == ("pta", "new")
+    assert (tried["action"], tried["list"], tried["shadow"]) == ("passthru", None, "new")
+    assert worse["shadow"] is None
 
 
 @pytest.mark.parametrize(

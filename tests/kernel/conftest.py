@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from support.evasion.campaign import Field, field
 
 from filterd.lab.servers import Internet, start_servers
 from filterd.lab.topology import Lab, why_not
@@ -36,3 +37,10 @@ def lab(_standing: _Standing) -> Lab:
 def internet(_standing: _Standing) -> Internet:
     """What runs in the internet; `internet.authority` is the certificate to trust."""
     return _standing.internet
+
+
+@pytest.fixture(scope="session")
+def evasion_field(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """Servers that keep a record of every name they complete, and a client that no kernel disturbs."""
+    with field(lab, tmp_path_factory.mktemp("evasion")) as ready:
+        yield ready

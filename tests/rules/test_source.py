@@ -56,7 +56,11 @@ def test_a_category_makes_the_tier_and_a_csam_list_is_confidential() -> None:
      ("x.txt,tier=category", "add category=NAME"), ("x.txt,list=a b", "no id"),
      ("x.txt,list=" + "a" * 25, "no id"), ("x.txt,match=exact,match=exact", "stands twice"),
      (",match=exact", "no file"),
-     ("x.txt,confidential=maybe", "confidential 'maybe'"), ("x.txt,action=block", "action 'block'")],
+     ("x.txt,confidential=maybe", "confidential 'maybe'"), ("x.txt,action=block", "action 'block'"),
+     ("x.txt,tier=csam,action=shadow", "confidential, and enforced from its first day"),
+     ("x.txt,confidential=yes,action=shadow", "confidential, and enforced from its first day"),
+     ("x.txt,tier=csam,confidential=no,action=shadow", "enforced from its first day"),
+     ("x.txt,tier=help,action=shadow", "that is letting go")],
 )
 def test_a_wrong_description_says_what_to_write(text: str, message: str) -> None:
     with pytest.raises(BadSource) as caught:

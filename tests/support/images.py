@@ -32,11 +32,16 @@ class Images:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.generation = 0
+        self.lists = LISTS
+
+    def try_out(self, *list_ids: str) -> None:
+        """From now on these lists are in the shadow: counted, not enforced."""
+        self.lists = tuple(spec._replace(action=Action.SHADOW) if spec.id in list_ids else spec for spec in LISTS)
 
     def names(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = (),
               folding: Collection[str] = ()) -> Image:
         """entries  (list id, name, mode[, action[, order[, local data]]]);   folding  ids of lists that fold."""
-        builder = NamesBuilder(KEY, [spec._replace(folds=spec.id in folding) for spec in LISTS])
+        builder = NamesBuilder(KEY, [spec._replace(folds=spec.id in folding) for spec in self.lists])
         for name in drops:
             builder.drop(to_wire(name.encode()))
         for list_id, name, *rest in entries:
@@ -45,7 +50,7 @@ class Images:
 
     def urls(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = ()) -> Image:
         """entries  (list id, canonical URL, mode[, action[, order]])."""
-        builder = UrlsBuilder(KEY, LISTS)
+        builder = UrlsBuilder(KEY, self.lists)
         for url in drops:
             builder.drop(url.encode())
         for list_id, url, *rest in entries:

@@ -2,12 +2,14 @@
 
     lists      list id → entries, "n.test" (subtree), "=n.test" (exact), "*.n.test" (below), "n.test!nxdomain" (action);
                addresses and prefixes, with an action or without
+    shadow     ids of lists that are not enforced; absent: as they were before
     people     address → categories (numbers), closed ([start minute of the week, minutes]), paused_until,
                safe_search (off, moderate, strict), canaries
     upstream   "NAME TYPE" → zone file lines; what is not there is NXDOMAIN
     steps      at (a time), lists, upstream: what is so from now on; else from, ask ("NAME TYPE"), flags (do, …), gets
     gets       any of rcode, answer ("TYPE RDATA" lines), ttl (the longest), ede (codes), name (the question's, letters
-               as sent), upstream (whether it was asked), silence; what is not named is not looked at
+               as sent), upstream (whether it was asked), silence, shadowed (list id → what it would
+               have blocked so far); what is not named is not looked at
 
 The clock stands still between steps.
 """
@@ -46,6 +48,8 @@ class Scenario:
     def take(self, said: Mapping[str, Any]) -> None:
         """What a scenario or a step says of lists, people, upstream and time."""
         self.lists |= said.get("lists", {})
+        if "shadow" in said:
+            self.images.try_out(*said["shadow"])
         self.people |= said.get("people", {})
         self.zone |= said.get("upstream", {})
         if "at" in said:

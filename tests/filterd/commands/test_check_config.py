@@ -7,7 +7,7 @@ EXAMPLE = Path(__file__).parents[3] / "docs/filterd.example.yaml"
 
 def test_the_shipped_example_passes(capsys):
     assert main(["check-config", str(EXAMPLE)]) == 0
-    assert "good; 7 lists, 1 dns and 1 gate workers" in capsys.readouterr().out
+    assert "good; 8 lists, 1 dns and 1 gate workers" in capsys.readouterr().out
 
 
 def test_every_fault_is_printed_and_counted(tmp_path, capsys):

@@ -177,3 +177,21 @@ def test_what_cannot_be_looked_up_is_said(options, code, source, tmp_path, monke
 
     assert main(["lookup", "a.test", *(source if option == "SOURCE" else option for option in options)]) == code
     assert capsys.readouterr().err
+
+
+def test_a_list_in_the_shadow_is_told_beside_what_is_decided(tmp_path, capsys):
+    (tmp_path / "new.txt").write_text("new.test\nboth.test\nhttps://url.test/x\n")
+    (tmp_path / "old.txt").write_text("both.test\n")
+    lists = [f"{tmp_path / 'new.txt'},tier=order,action=shadow", f"{tmp_path / 'old.txt'},tier=order"]
+    asked = ["www.new.test", "both.test", "https://url.test/x", "free.test"]
+    words = ["lookup", *asked, "--list", lists[0], "--list", lists[1]]
+
+    assert main([*words, "--json"]) == 0
+    assert [(found["action"], found["list"], found["shadow"], found["ede"]) for found in objects(capsys)] == [
+        ("passthru", None, "new", None),
+        ("splash", "old", "new", 16),
+        ("passthru", None, "new", None),
+        ("passthru", None, None, None),
+    ]
+    main(words)
+    assert capsys.readouterr().out.splitlines()[0].endswith("list -, rule -); list new would block it")

@@ -30,3 +30,16 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
 
     assert main(["status", "--config", str(config)]) == 3
     assert "start filterd run" in capsys.readouterr().err
+
+
+def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path, capsys, monkeypatch):
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    said = {"ok": True, "workers": [], "shadowed": {"new": {"dns": 14, "sni": 2}, "newer": {}}}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "list new: not enforced, would have blocked dns=14 sni=2",
+        "list newer: not enforced, would have blocked nothing yet",
+    ]

@@ -150,6 +150,10 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
             "splash without a splash address",
         ),
         (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: csam, action: shadow}]",
+            "/lists/0/action: a list of tier csam that is not enforced",
+        ),
+        (
             SMALLEST
             + "lists: [{id: a, file: a, format: rpz, tier: order}, {id: a, file: b, format: rpz, tier: order}]",
             "earlier list",
@@ -217,7 +221,7 @@ def test_a_fault_moves_no_cursor():
 def test_the_shipped_example_is_good():
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    names = ["pta", "adult", "doh", "malware", "hijacked", "hole", "threat"]
+    names = ["pta", "adult", "doh", "ech", "malware", "hijacked", "hole", "threat"]
     assert [entry.id for entry in config.lists] == names
 
 

@@ -45,6 +45,17 @@ async def test_explain_tells_of_an_address_that_answers_lead_to_by_its_prefix(de
     assert (body["name"], body["decision"]["rule"]) == ("2001:db8::7", "2001:db8::/32")
 
 
+async def test_explain_names_the_list_in_the_shadow_that_would_block_what_nothing_decides(desk, control):
+    control.decisions["new.test"] = {"reason": "default", "action": "passthru", "shadow": "new"}
+    control.decisions[None] = {"reason": "default", "action": "passthru", "shadow": None}
+
+    _, body = await desk("operator").ask("GET", "/v1/explain?name=new.test")
+    _, other = await desk("operator").ask("GET", "/v1/explain?name=free.test")
+
+    assert (body["decision"], body["shadow"]) == (None, "new")
+    assert (other["decision"], other["shadow"]) == (None, None)
+
+
 @pytest.mark.parametrize("lock", [{"reason": "default"}, {"reason": "pause", "action": "splash"}])
 async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(desk, control, lock):
     control.decisions["hidden.test"] = {"reason": "csam", "action": "splash", "list": "iwf", "rule": "hidden.test"}

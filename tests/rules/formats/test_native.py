@@ -101,6 +101,7 @@ def test_actions_and_local_data_are_taken() -> None:
         ({"value": "a.example/x"}, KIND_IS_NAME),
         ({"value": "a.example", "action": "block"}, BAD_ACTION),
         ({"value": "a.example", "action": 1}, BAD_ACTION),
+        ({"value": "a.example", "action": "shadow"}, BAD_ACTION),
         ({"value": "a.example", "data": "00"}, BAD_DATA),
         ({"value": "a.example", "action": "local-data", "data": "x"}, BAD_DATA),
         ({"value": "a.example", "action": "local-data", "data": "0001"}, BAD_DATA),

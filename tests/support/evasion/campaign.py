@@ -1,0 +1,261 @@
+"""Every case of some rows, played twice in the lab: without the gate, then with it; what the servers made of each.
+
+A case is known to the server by its client's address and port: no two cases of a field have the same.
+"""
+
+import itertools
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.evasion.rows import BY_NAME, servers_of
+from support.evasion.segments import Row
+
+from fastpath.counters import read_counters
+from filterd.lab.processes import wait_until
+from filterd.lab.topology import Lab
+
+ROOT = Path(__file__).parents[3]
+PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
+LISTED, BELOW, SIBLING, ALLOWED = "blocked.test", "www.blocked.test", "notblocked.test", "www.allowed.test"
+NAMES = (LISTED, BELOW, SIBLING, ALLOWED)
+FORBIDDEN = frozenset((LISTED, BELOW))
+# Where each kind of server is: whose address, and port.
+SERVERS = {
+    "tls": ("foreign", 443),
+    "fast open": ("resolver", 443),
+    "lenient": ("foreign", 80),
+    "nginx": ("resolver", 80),
+    "quic": ("foreign", 443),
+    "quic elsewhere": ("foreign", 8443),
+    "quic retry": ("resolver", 443),
+}
+LOW_PORT = 200
+FIRST_PORT, END_PORT = 2_000, 32_000  # below the ports that the kernel gives real clients
+# The client's kernel knows none of these connections and would reset them.
+CLIENT_RULES = f"table inet evader {{ chain out {{ type filter hook output priority 0; \
+tcp sport {FIRST_PORT}-{END_PORT} tcp flags rst drop; }}; }}"
+# The server looks far away: what has few hops left does not reach it.
+FAR_RULES = "table inet far { chain in { type filter hook prerouting priority -450; \
+ip ttl < 10 drop; ip6 hoplimit < 10 drop; }; }"
+PLAY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One connection."""
+
+    row: str
+    base: str
+    framing: str
+    name: str
+    server: str
+
+    @property
+    def is_forbidden(self) -> bool:
+        return self.name in FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of a case: names that the server completed, and what the client saw."""
+
+    names: frozenset[str]
+    outcome: str
+
+
+Results = dict[Case, Seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """The same cases twice."""
+
+    without_gate: Results
+    with_gate: Results
+
+    def reached(self, row: Row) -> dict[str, list[Case]]:
+        """By server: the cases of a row that it completed without the gate."""
+        found: dict[str, list[Case]] = {}
+        for case, seen in self.without_gate.items():
+            if case.row == row.name:
+                found.setdefault(case.server, [])
+                found[case.server] += [case] if case.name in seen.names else []
+        return found
+
+    def escaped(self, row: Row) -> list[Case]:
+        """Cases with a listed name that a server completed through the gate."""
+        return [case for case, seen in self.with_gate.items() if case.row == row.name and seen.names & FORBIDDEN]
+
+    def overblocked(self, row: Row) -> list[Case]:
+        """Cases with another name that a server completed without the gate, and not with it."""
+        return [
+            case
+            for case in itertools.chain(*self.reached(row).values())
+            if not case.is_forbidden and case.name not in self.with_gate[case].names
+        ]
+
+
+def cases_of(rows: list[Row]) -> list[Case]:
+    return [
+        Case(row.name, base, framing, name, server)
+        for row in rows
+        for base, framing, name in itertools.product(row.bases, row.framings, NAMES)
+        for server in servers_of(row, base)
+    ]
+
+
+def canonical(name: str) -> str:
+    """As a server looks a name up: without case, port and the root's dot."""
+    return name.lower().partition(":")[0].rstrip(".")
+
+
+class Field:
+    """The lab made ready: servers that keep a record, far away, and a client whose kernel keeps silent."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self.folder, self.log = lab, folder, folder / "completed.log"
+        self._ports = {
+            kind: itertools.count(kind[1]) for kind in itertools.product((False, True), (LOW_PORT, FIRST_PORT))
+        }
+        self._gates = itertools.count(1)
+        self._n_read = 0
+
+    def campaign(self, rows: list[Row], policy: str = "open") -> Campaign:
+        """Play the cases of `rows` without and with a gate.   policy: of the gate, for what is undecidable."""
+        cases = cases_of(rows)
+        without_gate = self.play(cases)
+        with gate(self.lab, self.folder / f"gate-{next(self._gates)}", policy):
+            return Campaign(without_gate, self.play(cases))
+
+    def play(self, cases: list[Case]) -> Results:
+        """Play cases and read what the servers have noted of them."""
+        jobs = [self._job(case) for case in cases]
+        mac = self.lab.run("gateway", ["cat", "/sys/class/net/child/address"]).stdout.strip()
+        job = {"interface": "gateway", "gateway_mac": mac, "cases": jobs}
+        argv = [*PYTHON, str(ROOT / "tests/support/evasion/player.py")]
+        done = self.lab.run("child", argv, json.dumps(job), PLAY_S)
+        assert done.returncode == 0, done.stderr
+        noted = self._noted()
+        return {
+            case: Seen(frozenset(noted[job[4], job[6]]), outcome)
+            for case, job, outcome in zip(cases, jobs, json.loads(done.stdout), strict=True)
+        }
+
+    def _job(self, case: Case) -> tuple[str, str, str, str, str, str, int, int]:
+        node, server_port = SERVERS[case.server]
+        is_v6 = case.framing.startswith("IPv6")
+        source, target = (str(getattr(self.lab.addresses, who + "46"[is_v6])) for who in ("child", node))
+        first = LOW_PORT if BY_NAME[case.row].is_low_port else FIRST_PORT
+        port = next(self._ports[is_v6, first])
+        assert port < END_PORT, "more cases than ports"
+        return (case.row, case.base, case.framing, case.name, source, target, port, server_port)
+
+    def _noted(self) -> dict[tuple[str, int], set[str]]:
+        noted = defaultdict(set)
+        lines = self.log.read_text().splitlines()
+        for line in lines[self._n_read :]:
+            address, port, name = json.loads(line)
+            noted[address, int(port)].add(canonical(name))
+        self._n_read = len(lines)
+        return noted
+
+
+@contextmanager
+def field(lab: Lab, folder: Path) -> Iterator[Field]:
+    """Start the servers beside those of the lab, and take everything out again."""
+    ready = Field(lab, folder)
+    lab.run("internet", ["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"])
+    lab.run("internet", ["nft", FAR_RULES])
+    lab.run("child", ["nft", CLIENT_RULES])
+    servers = [lab.popen("internet", argv, "recorder") for argv in (_recorder(ready), _quic(ready), _nginx(ready))]
+    try:
+        wait_until(lambda: ready.log.exists() and ready.log.read_text().count("ready") == 2, "the recording servers")
+        yield ready
+    finally:
+        for server in servers:
+            lab.stop(server)
+        lab.run("internet", ["nft", "delete table inet far"])
+        lab.run("child", ["nft", "delete table inet evader"])
+
+
+@contextmanager
+def gate(lab: Lab, folder: Path, policy: str) -> Iterator[None]:
+    """A gate in the gateway.   Whatever overran its queue was not judged: then nothing is proved."""
+    folder.mkdir()
+    program = lab.popen("gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy], "gate")
+    try:
+        wait_until(lambda: (folder / "ready").exists() or program.poll() is not None, "the gate")
+        yield
+        counted = read_counters(folder / "counters")
+        assert counted["gate_queue_overrun"] == counted["gate_verdict_failed"] == 0
+    finally:
+        lab.stop(program)
+
+
+def _python(ready: Field, program: str) -> list[str]:
+    certificate, key = (str(ready.lab.directory / "internet" / f"web.{kind}") for kind in ("pem", "key"))
+    return [*PYTHON, str(ROOT / "tests/support/evasion" / program), certificate, key, str(ready.log)]
+
+
+def _quic(ready: Field) -> list[str]:
+    at = ready.lab.addresses
+    foreign, resolver = (at.foreign4, at.foreign6), (at.resolver4, at.resolver6)
+    # beside the lab's nginx, too: a client that is refused QUIC goes on over TCP at the same address
+    places = [
+        ("plain", foreign, 443),
+        ("plain", foreign, 8443),
+        ("retry", resolver, 443),
+        ("plain", (at.web4, at.web6), 443),
+    ]
+    return _python(ready, "quicrecorder.py") + [
+        f"{kind}@{address}@{port}" for kind, addresses, port in places for address in addresses
+    ]
+
+
+def _recorder(ready: Field) -> list[str]:
+    at = ready.lab.addresses
+    places = {
+        "tls": (at.foreign4, at.foreign6),
+        "http": (at.foreign4, at.foreign6),
+        "fast": (at.resolver4, at.resolver6),
+    }
+    return _python(ready, "recorder.py") + [
+        f"{kind}@{address}" for kind, addresses in places.items() for address in addresses
+    ]
+
+
+def _nginx(ready: Field) -> list[str]:
+    at = ready.lab.addresses
+    path = ready.folder / "nginx.conf"
+    path.write_text(_nginx_configuration(ready, [at.resolver4, f"[{at.resolver6}]"]))
+    return ["nginx", "-p", str(ready.folder), "-c", str(path), "-e", "stderr"]
+
+
+def _nginx_configuration(ready: Field, addresses: list[str]) -> str:
+    """Each request that is answered with 200 leaves its host in the log, as nginx understands it and as it was sent."""
+    listen = "\n".join(f"    listen {address}:80 default_server;" for address in addresses)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f"  {kind}_temp_path {ready.folder}/{kind};" for kind in kinds)
+    lines = "".join(f'["$remote_addr",$remote_port,"{name}"]\\n' for name in ("$host", "$http_host"))
+    return f"""
+daemon off; master_process off;
+pid {ready.folder}/nginx.pid;
+events {{ worker_connections 4096; }}
+http {{
+  map $status $is_completed {{ 200 1; default 0; }}
+  log_format completed escape=json '{lines.removesuffix(chr(92) + "n")}';
+  access_log {ready.log} completed if=$is_completed;
+{temporary}
+  large_client_header_buffers 4 32k;
+  lingering_close off;  # a request is logged when its connection ends
+  server {{
+{listen}
+    location / {{ return 200 "ok"; }}
+  }}
+}}
+"""

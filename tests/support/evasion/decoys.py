@@ -1,0 +1,157 @@
+"""E13 to E23: packets that only the gate takes for a part of the stream."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from support.evasion.segments import FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream, pieces
+from support.evasion.splitting import marks
+from support.packets import ACK, FIN, PSH, RST
+
+MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"
+HALF_OF_ALL = 0x80000000
+V4, V6, BOTH = FRAMINGS[:2], FRAMINGS[2:], FRAMINGS[::2]
+
+
+# How a decoy is kept from the server: by the tools' names.
+FOOLINGS: dict[str, dict[str, Any]] = {
+    "ttl": {"ttl": NEAR_TTL},
+    "badsum": {"is_checksum_bad": True},
+    "badseq": {"shift": -10_000, "ack_by": -66_000},
+    "badseq by half of all": {"shift": HALF_OF_ALL},
+    "datanoack": {"flags": PSH},
+    "no flags": {"flags": 0},
+    "ts": {"clock_by": -600_000},
+    "md5sig": {"options": MD5},
+    "hopbyhop2": {"extensions": b"\x00\x00"},
+}
+# What neither the kernel nor the gate drops, the gate takes into the stream; then the real octets contradict it.
+STAYS = ("ttl", "ts")
+
+
+def decoy(at: int, data: bytes, shift: int = 0, **fooling: Any) -> Segment:
+    return Segment(at=at + shift, data=data, **fooling)
+
+
+def fake_first(stream: Stream, n: int = 1, octets: bytes | None = None, **fooling: Any) -> list[Segment]:
+    """n decoys, then the hello."""
+    return [decoy(0, stream.decoy if octets is None else octets, **fooling)] * n + pieces(stream.octets)
+
+
+def host_fake_split(stream: Stream, **fooling: Any) -> list[Segment]:
+    """Only the host differs: in front, false host, host, false host, rest."""
+    host, end = marks(stream)["host"], marks(stream)["endhost"]
+    false = decoy(host, stream.decoy[host:end], **fooling)
+    real = pieces(stream.octets, host, end)
+    return [real[0], false, real[1], false, *real[2:]]
+
+
+def fake_split(stream: Stream, **fooling: Any) -> list[Segment]:
+    """Each piece stands between two false ones."""
+    plan: list[Segment] = []
+    for one in pieces(stream.octets, marks(stream)["midsld"]):
+        false = decoy(one.at, stream.decoy[one.at : one.at + len(one.data)], **fooling)
+        plan += [false, one, false]
+    return plan
+
+
+def fake_disorder(stream: Stream, **fooling: Any) -> list[Segment]:
+    plan: list[Segment] = []
+    for one in reversed(pieces(stream.octets, marks(stream)["midsld"])):
+        false = decoy(one.at, stream.decoy[one.at : one.at + len(one.data)], **fooling)
+        plan += [false, one, false]
+    return plan
+
+
+def padencap(stream: Stream) -> bytes:
+    """A decoy whose lengths say that the real hello, behind it, belongs to its padding."""
+    n = len(stream.octets)
+    octets = bytearray(stream.decoy)
+    octets[3:5] = (len(octets) - 5 + n).to_bytes(2, "big")
+    octets[6:9] = (len(octets) - 9 + n).to_bytes(3, "big")
+    return bytes(octets)
+
+
+def torn_down(stream: Stream, flags: int, at: int = 0, **fooling: Any) -> list[Segment]:
+    """A false end of the connection, before and in the middle of the hello."""
+    false = decoy(at, b"", flags=flags, **fooling)
+    border = marks(stream)["midsld"]
+    first, *others = pieces(stream.octets, border)
+    return [false, first, decoy(border + at, b"", flags=flags, **fooling), *others]
+
+
+def of_fooling(name: str) -> dict[str, Any]:
+    """Which framings a fooling is for, and what it needs."""
+    framings = V6 if name == "hopbyhop2" else FRAMINGS
+    return {"framings": framings, "has_clock": name == "ts", "passes": name not in STAYS}
+
+
+def fooled(title: str, plan: Any, **more: Any) -> list[Row]:
+    return [
+        Row(
+            name=f"{title}: {name}",
+            plan=lambda s, fooling=fooling: plan(s, **fooling),
+            **{**of_fooling(name), **more},
+        )
+        for name, fooling in FOOLINGS.items()
+    ]
+
+
+NUMBERS = ("E13", "E14", "E15", "E15", "E18", "E18", "E17", "E16", "E25")  # of FOOLINGS, in their order
+LOW_TTL = {
+    "random octets": lambda s: bytes(range(256)),
+    "another length": lambda s: s.decoy[:300],
+    "a hello and early data": lambda s: s.decoy + b"\x17\x03\x03\x00\x28" + bytes(40),
+}
+JUNK = {"four zeros": bytes(4), "a line": b"SSH-2.0-x\r\n", "200 octets": bytes(range(7, 207))}
+ENDS = {"RST": RST, "RST/ACK": RST | ACK, "FIN/ACK": FIN | ACK}
+FALSE_ENDS: dict[str, dict[str, Any]] = {
+    "a low TTL": {"ttl": NEAR_TTL},
+    "a bad checksum": {"is_checksum_bad": True},
+    "a wrong sequence number": {"at": -10_000, "ttl": NEAR_TTL},
+    "an MD5 option": {"options": MD5},
+}
+
+
+def low_ttl(name: str, octets: Callable[[Stream], bytes]) -> Row:
+    return Row(name=name, plan=lambda s: fake_first(s, octets=octets(s), ttl=NEAR_TTL), passes=False)
+
+
+def beside(at: Callable[[Stream], int], **fooling: Any) -> Plan:
+    """A decoy hello elsewhere in the stream, then the hello."""
+    return lambda s: [decoy(at(s), s.decoy, **fooling), *pieces(s.octets)]
+
+
+def identified(ip_id: int) -> Plan:
+    return lambda s: [replace(one, ip_id=ip_id) for one in pieces(s.octets, 60)]
+
+
+ROWS = [
+    *(
+        replace(row, name=f"{number} {row.name}")
+        for number, row in zip(NUMBERS, fooled("decoy hello", fake_first), strict=True)
+    ),
+    *fooled("E20 hostfakesplit", host_fake_split),
+    *fooled("E20 fakedsplit", fake_split),
+    *fooled("E20 fakeddisorder", fake_disorder),
+    *(low_ttl(f"E13 decoy of {what}", octets) for what, octets in LOW_TTL.items()),
+    Row(name="E13 decoy at its own length ahead", plan=beside(lambda s: len(s.octets), ttl=NEAR_TTL)),
+    Row(name="E13 decoy far ahead", plan=beside(lambda _: 40_000, ttl=NEAR_TTL)),
+    # only in front: what follows other octets in order, Linux takes with any acknowledgement
+    Row(name="E15 decoy hello: bad ack", plan=lambda s: fake_first(s, ack_by=-66_000), passes=False),
+    Row(name="E15 decoy old and contiguous", plan=beside(lambda s: -len(s.decoy))),
+    *(
+        Row(name=f"E19 forged {what} with {how}", plan=lambda s, flags=flags, false=false: torn_down(s, flags, **false))
+        for (what, flags), (how, false) in itertools.product(ENDS.items(), FALSE_ENDS.items())
+    ),
+    low_ttl("E21 padencap", padencap),
+    *(low_ttl(f"E22 junk first: {what}", lambda _, junk=junk: junk) for what, junk in JUNK.items()),
+    *(Row(name=f"E23 IP identification {n}", plan=identified(n), framings=V4) for n in (0, 1, 0xFFFF)),
+    *(
+        Row(name=f"E30 {n} decoys", plan=lambda s, n=n: fake_first(s, n=n, is_checksum_bad=True), framings=BOTH)
+        for n in (11, 200)
+    ),
+    Row(name="E30 11 decoys with a low TTL", plan=lambda s: fake_first(s, n=11, ttl=NEAR_TTL), passes=False),
+    Row(name="E30 60 empty segments", plan=lambda s: [Segment(at=0, flags=ACK)] * 60 + pieces(s.octets)),
+]

@@ -1,0 +1,23 @@
+"""A handshake by aioquic.   python quicclient.py NAME ADDRESS;  prints connected, or why it is not."""
+
+import asyncio
+import ssl
+import sys
+
+from aioquic.asyncio import connect
+from aioquic.quic.configuration import QuicConfiguration
+
+WAIT_S = 2.0
+
+
+async def main(name: str, address: str) -> str:
+    configuration = QuicConfiguration(alpn_protocols=["h3"], server_name=name, verify_mode=ssl.CERT_NONE)
+    try:
+        async with asyncio.timeout(WAIT_S), connect(address, 443, configuration=configuration):
+            return "connected"
+    except (TimeoutError, ConnectionError) as fault:
+        return repr(fault)
+
+
+if __name__ == "__main__":
+    print(asyncio.run(main(sys.argv[1], sys.argv[2])))
