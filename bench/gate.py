@@ -2,21 +2,24 @@
 
 Each figure holds one call from Python (about 100 ns of it), a flow that begins, the hello or head, and the decision;
 the two-segment hello is what browsers send, its figure is a segment's.  A block also writes its event and its reset.
+A destination, another one each time, is looked up where any list has addresses: the difference of the last two.
 What the queue itself costs is the kernel's and is not measured here.
 """
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.packets import Client, hello, request
+from support.packets import SYN, Client, hello, request
 
 from bench.corpus import names
-from fastpath.image import open_image
+from fastpath.address import wire_of_address
+from fastpath.image import Image, open_image
 from fastpath.layout import ImageKind
 from fastpath.loop_gate import GateLoop
 from fastpath.name import to_wire
@@ -28,6 +31,8 @@ from fastpath.verdict import Action, Mode, Tier
 KEY = bytes(range(16))
 N_NAMES = 1_100_000
 N_FLOWS = 50_000
+N_ADDRESSES = 100_000
+ORDERS = ListSpec("orders", Tier.ORDER, 0, Action.SPLASH, False)
 MSS = 1448              # of a 1500-octet link with TCP timestamps
 
 Packets = list[tuple[bytes, int]]
@@ -47,6 +52,22 @@ def packets(server: str, port: int, payload_of: list[bytes]) -> Packets:
         for at in range(0, len(payload), MSS):
             found.append((client.segment(at, payload[at : at + MSS]), client.mark(0 if at == 0 else 3)))
     return found
+
+
+def begins() -> Packets:
+    """A SYN each to other addresses, at a port that the gate does not look into: their destination is all there is."""
+    others = (str(IPv4Address((198 << 24) + number * 251)) for number in range(N_FLOWS))
+    return [(Client(dst=other, dport=9001).segment(-1, b"", SYN), 0x80) for other in others]
+
+
+def delta_of_addresses(path: Path, base: Image) -> Image:
+    """N_ADDRESSES more of the list, none of which is asked for."""
+    builder = NamesBuilder(KEY, [ORDERS])
+    for number in range(N_ADDRESSES):
+        builder.add(wire_of_address((203 << 24 | number).to_bytes(4)), 0, Mode.EXACT)
+    with path.open("wb") as out:
+        builder.build(out, 2, base.generation)
+    return open_image(path, ImageKind.NAMES)
 
 
 def ns_a_packet(gate: GateLoop, asked: Packets) -> float:
@@ -74,15 +95,18 @@ def figures() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "names.img")
         with image.open("wb") as out:
-            builder = NamesBuilder(KEY, [ListSpec("orders", Tier.ORDER, 0, Action.SPLASH, False)])
+            builder = NamesBuilder(KEY, [ORDERS])
             for name in listed:
                 builder.add(to_wire(name.encode()), 0, Mode.SUBTREE)
             builder.build(out, 1)
-        handoff = Handoff()
-        handoff.give(TableSet(open_image(image, ImageKind.NAMES)))
+        handoff, base = Handoff(), open_image(image, ImageKind.NAMES)
+        handoff.give(TableSet(base))
         reporter = Reporter(Path(folder, "counters"), Path(folder, "spool"))
         gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4096)
         found = {f"{label}_ns": ns_a_packet(gate, asked) for label, asked in cases.items()}
+        found["destination_no_list_ns"] = ns_a_packet(gate, begins())
+        handoff.give(TableSet(base, delta_of_addresses(Path(folder, "delta.img"), base)))
+        found["destination_100000_listed_ns"] = ns_a_packet(gate, begins())
         counted = reporter.counters.values()
     return found | {"hellos": counted["gate_hellos"], "requests": counted["gate_requests"],
                     "blocked": counted["gate_blocked"]}

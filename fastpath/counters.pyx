@@ -31,6 +31,8 @@ NAMES = (
 )
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")
+if len(NAMES) > CONFIDENTIAL_AT:
+    raise AssertionError("counters run into those of confidential lists: raise CONFIDENTIAL_AT")
 
 
 cdef class Counters:

@@ -4,6 +4,7 @@
 
 *Invariants*
 - Every Initial of every datagram is opened, as long as the flow lives: one that was judged may have been a decoy (E52).
+- Of whoever refuses QUIC no Initial passes, and none is opened; no event is written of it, as no name was read.
 - A connection is known by the first connection ID that its client chose; its octets are one stream, in whatever version
   and with whatever connection ID they come (RFC 9368; RFC 9000 §7.2).
 - An Initial of a known flow that no key opens is dropped: no server takes it, or one would by a packet number that we

@@ -28,7 +28,7 @@ from fastpath.layout cimport LINE_WORDS, SetRow
 from fastpath.name cimport Name, name_from_wire
 from fastpath.names cimport Hits, find_hits, hash_suffixes
 from fastpath.policy cimport Policy, decide
-from fastpath.tables cimport Tables, TableSet, lists_of
+from fastpath.tables cimport Tables, TableSet, hold_addresses, lists_of
 from fastpath.verdict cimport LOCAL_DATA, NO_ACTION, NO_LIST, PASSTHRU, T_HELP, Decision
 
 Effect = int | bytes            # an Action, NO_ACTION where nothing is said, or the records of local data
@@ -63,17 +63,17 @@ cdef struct Told:               # one name
 cdef class Listing:
     """What lists say in a TableSet.   Any number of threads may read one.
 
-    list_ids   one that the images do not have says nothing; ValueError for a confidential one"""
+    list_ids   one that the images do not have says nothing; ValueError for a confidential one; None: all others"""
 
     cdef readonly TableSet tables
     cdef readonly tuple list_ids
     cdef uint64_t _lists[2]         # the chosen ones
     cdef uint64_t _heard[2]         # those and the help corridor
 
-    def __cinit__(self, TableSet tables not None, list_ids):
+    def __cinit__(self, TableSet tables not None, list_ids=None):
         cdef int number
         self.tables = tables
-        self.list_ids = tuple(list_ids)
+        self.list_ids = tuple(_open_lists(tables) if list_ids is None else list_ids)
         for list_id in self.list_ids:
             if list_id not in tables.list_ids:
                 continue
@@ -109,6 +109,28 @@ cdef class Listing:
             if not piece.told[i].is_hidden:
                 self._give(piece.told + i, &piece.told[i].now, names, between)
         return at, (names, between)
+
+    def addresses(self) -> list[bytes]:
+        """The names of addresses and prefixes that somebody may be kept from, in wire form, each once.
+
+        What only some profiles close is among them, and so is what gets another answer than a block.
+
+        Cost: 0.1 us a name of the images, 1 us one that is given; nothing where no list holds addresses"""
+        cdef const Tables* tables = &self.tables.tables
+        cdef _Piece piece = _Piece()
+        cdef uint64_t at = 0
+        cdef uint32_t i
+        found = []
+        while hold_addresses(tables) and at < _end(tables):
+            with nogil:
+                at = piece.fill(tables, at)
+                piece.keep_addresses()
+                for i in range(piece.n):
+                    self._answer(piece.told + i, &piece.told[i].now)
+            for i in range(piece.n):
+                if _blocks(&piece.told[i].now.own) or _blocks(&piece.told[i].now.below):
+                    found.append(_octets(piece.told + i) + b"\0")
+        return found
 
     def changes_end(self, Listing before not None) -> int:
         """The position at which changes() has given everything."""
@@ -254,9 +276,10 @@ cdef class _Piece:
         free(self.told)
 
     cdef uint64_t fill(self, const Tables* t, uint64_t at) noexcept nogil:
-        """Take the names from line `at` on, the delta's behind the base's; returns the line behind them."""
+        """Hold the names from line `at` on, the delta's behind the base's; returns the line behind them."""
         cdef uint64_t n_base = t.names.table.n_lines
         cdef uint64_t end = min(at + LINES_A_PIECE, _end(t))
+        self.n = 0
         while at < end:
             if at < n_base:
                 self._take(&t.names.table, at, &t.names_delta.table)
@@ -264,6 +287,16 @@ cdef class _Piece:
                 self._take(&t.names_delta.table, at - n_base, NULL)
             at += 1
         return at
+
+    cdef void keep_addresses(self) noexcept nogil:
+        """Leave those that stand for addresses, and are not the delta's alone."""
+        cdef uint32_t n = 0
+        cdef uint32_t i
+        for i in range(self.n):
+            if stands_for_addresses(self.told[i].wire, self.told[i].n) and not self.told[i].is_hidden:
+                self.told[n] = self.told[i]
+                n += 1
+        self.n = n
 
     cdef void _take(self, const KeyTable* t, uint64_t line, const KeyTable* delta) noexcept nogil:
         cdef const uint8_t* at = t.cold + t.cold_at[line]
@@ -285,6 +318,10 @@ cdef class _Piece:
                 told.is_hidden = delta != NULL and delta.n_bloom and _holds(delta, &name)
                 self.n += 1
             at += n or DIGEST_OCTETS
+
+
+cdef list _open_lists(TableSet tables):
+    return [each for number, each in enumerate(tables.list_ids) if not lists_of(&tables.tables)[number].confidential]
 
 
 cdef inline uint64_t _end(const Tables* t) noexcept nogil:
@@ -337,6 +374,10 @@ cdef bint _is_touched(const Tables* a, const Tables* b, const Told* told) noexce
 
 cdef inline bint _is_same(const Said* a, const Said* b) noexcept nogil:
     return a.action == b.action and a.data_n == b.data_n and (a.data_n == 0 or memcmp(a.data, b.data, a.data_n) == 0)
+
+
+cdef inline bint _blocks(const Said* said) noexcept nogil:
+    return said.action != NO_ACTION and said.action != PASSTHRU
 
 
 cdef inline bint _is_redundant(const Answers* a) noexcept nogil:

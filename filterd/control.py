@@ -4,6 +4,7 @@
     orders ─────delta───┼─→ images → manifest → workers ─ack→ receipt
     people ─────delta───┘
     people, clock ──────────→ kernel's locked sets, connections cut
+    addresses of lists ─────→ kernel's sets of suspects
     spools, counters ───────→ ledger
 
 Invariants: one publication at a time; the manifest is written before the workers are told, so a worker that starts
@@ -37,6 +38,7 @@ from filterd.lists import SETTLE_S
 from filterd.locking import LockKeeper
 from filterd.orderdelta import OrderDelta
 from filterd.shadowed import shadowed
+from filterd.suspects import Suspects
 from filterd.workers import ask_status, tell_all, workers_of
 from filterd.zonekeeper import ZoneKeeper
 from mgmt.orders import find_orders, orders_revision
@@ -67,7 +69,9 @@ class Control:
         self._tables = TableSet()
         self.has_overgrown = asyncio.Event()  # the orders' delta: merge() has work
         self.published = asyncio.Event()  # tables are others than when it was cleared
+        self.has_new_names = asyncio.Event()  # suspect() has work
         self.rpz: ZoneServer | None = None
+        self._suspects = Suspects()
 
     async def start(self) -> None:
         """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
@@ -162,6 +166,12 @@ class Control:
         if self._orders and self._orders.is_overgrown:
             self.has_overgrown.set()
         return self._receipt("names", began, acks)
+
+    async def suspect(self) -> None:
+        """Have the kernel ask the gate about every address that the names in force close to anybody."""
+        self.has_new_names.clear()
+        suspects = await asyncio.to_thread(self._suspects.of, self._tables)
+        await asyncio.to_thread(self.locks.suspect, suspects)
 
     async def policy_changed(self) -> Message:
         """Put subscribers, profiles and locks in force as the database has them; the kernel first: a lock hurries."""
@@ -304,8 +314,11 @@ class Control:
         for write in writers:
             await asyncio.to_thread(write)
         known = [*self._tables.images, *(self._orders.base.images if self._orders else ())]
+        before = self._tables.images[:2]
         self._tables = await asyncio.to_thread(self._images.open_tables, known)
         self.published.set()
+        if self._tables.images[:2] != before:
+            self.has_new_names.set()
         began = time.monotonic()
         told = await tell_all(self.config.run_dir, self._images.manifest, workers_of(self.config))
         for worker, refusal in told.items():

@@ -1,7 +1,7 @@
 """The kernel's part of the gate and the DNS front: nftables, the NFQUEUE rule, locked subscribers, foreign DNS.
 
     forward -160  locked? → reject · decided? → accept, reject · ISN of the SYN/ACK → ct mark
-                  client's payload, QUIC's long headers → meta mark 0x80
+                  client's payload, QUIC's long headers, what begins to a suspect → meta mark 0x80
     forward -150  (iptables, mangle) meta mark 0x80 → NFQUEUE; nft has no `queue` statement on every kernel
     forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
     prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
@@ -24,7 +24,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.conntrack import forget
 from filterd.errors import Missing
-from filterd.nftsets import LOCKED, SUBSCRIBERS, PrefixSets
+from filterd.nftsets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets
 from filterd.spans import Network
 
 Run = Callable[[Sequence[str], str], "Done"]
@@ -47,6 +47,10 @@ table inet filterd {
   set locked6_64 { type ipv6_addr; }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
   set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
+  set suspects4 { type ipv4_addr; flags interval; auto-merge; }
+  set suspects6 { type ipv6_addr; flags interval; auto-merge; }
+  set suspects4_32 { type ipv4_addr; }
+  set suspects6_128 { type ipv6_addr; }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
 
@@ -69,6 +73,10 @@ table inet filterd {
   }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | 0x80 comment "only packets with payload have @ih"
+  }
+  chain to_suspect {
+    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
+    meta mark set ct mark | 0x80 accept
   }
   chain from_client {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
@@ -101,7 +109,7 @@ table inet filterd {
 %(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s    ct state invalid drop
     ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
-%(quic)s    ct direction original tcp dport @gate_ports goto from_client
+%(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
     tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
     tcp sport @gate_ports goto from_server
@@ -136,6 +144,13 @@ _REFUSED_UDP = """\
 # Long headers alone: a handful of each connection.  Whatever the port where the version is one that we read (E55).
 _QUIC = """\
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & 0xff == 0 goto from_quic_client
+"""
+# Whatever the port: until an answer comes, which is never where the gate says no.
+_SUSPECTS = """\
+    ct state new ct direction original meta l4proto { tcp, udp } ip daddr @suspects4_32 goto to_suspect
+    ct state new ct direction original meta l4proto { tcp, udp } ip daddr @suspects4 goto to_suspect
+    ct state new ct direction original meta l4proto { tcp, udp } ip6 daddr @suspects6_128 goto to_suspect
+    ct state new ct direction original meta l4proto { tcp, udp } ip6 daddr @suspects6 goto to_suspect
 """
 _QUIC_REJECT = """\
     meta l4proto udp reject with icmpx admin-prohibited
@@ -258,6 +273,14 @@ class Kernel:
         """Whose DNS is redirected; the same."""
         self._sets.change(SUBSCRIBERS, added, removed)
 
+    def set_suspects(self, prefixes: Iterable[Network]) -> None:
+        """Replace the destinations of which the gate judges every connection; as set_locked()."""
+        self._sets.replace(SUSPECTS, prefixes)
+
+    def change_suspects(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        """The same; as change_locked()."""
+        self._sets.change(SUSPECTS, added, removed)
+
     def cut(self, prefixes: Iterable[Network]) -> int:
         """Forget the tracked connections from and to these prefixes, in one pass; returns their number."""
         return forget(prefixes)
@@ -304,6 +327,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
+        "suspects": _SUSPECTS if rules.n_queues else "",
         "quic": _QUIC if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",

@@ -1,5 +1,5 @@
-"""Subscribers into the kernel: whose traffic is stopped now, what is cut because of it, and whose DNS is redirected
-here.
+"""Prefixes into the kernel: whose traffic is stopped now, what is cut because of it, whose DNS is redirected here, and
+what destinations the gate is asked about.
 
 *Invariants*
 - The kernel's sets hold what parental.locks says of one instant, nothing else; where they may not – somebody else has
@@ -13,7 +13,7 @@ here.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -56,6 +56,9 @@ class LockKeeper:
         self._told_locked: Prefixes = {}
         self._told_all: Prefixes = {}
         self._uncut: set[Network] = set()
+        self._suspects: Set[Network] = frozenset()
+        self._told_suspects: Set[Network] = frozenset()
+        self._is_installed = False
         self._refreshing = threading.Lock()  # a tap and the clock may come together
 
     def install(self, rules: Rules, at: datetime) -> None:
@@ -64,6 +67,7 @@ class LockKeeper:
             self._rules = rules
             self._look(at)
             self._apply()
+            self._is_installed = True
             self._cut()
 
     def refresh(self, at: datetime) -> Refreshed:
@@ -72,6 +76,15 @@ class LockKeeper:
             self._look(at)
             self._enforce()
             return Refreshed(self._cut(), self._table.next_change)
+
+    def suspect(self, destinations: Set[Network]) -> None:
+        """Have the gate asked about everything that begins to these, at once where rules are in force.   Blocking.
+
+        destinations   none may change later; the same object again: nothing is done.   Cost: 2 µs each"""
+        with self._refreshing:
+            self._suspects = destinations
+            if self._is_installed:
+                self._enforce()
 
     def end_of_lock(self, subscriber: int, at: datetime) -> datetime | None:
         """When the lock of a subscriber ends; None where it has none, or none that ends by itself."""
@@ -101,6 +114,8 @@ class LockKeeper:
             more, less = self._differences(self._told_all, self._prefixes(self._changed))
             if more or less:
                 self._kernel.change_subscribers(more, less)
+            if self._suspects is not self._told_suspects and self._rules.n_queues:
+                self._kernel.change_suspects(self._suspects - self._told_suspects, self._told_suspects - self._suspects)
         self._have_told()
 
     def _tell_all(self) -> None:
@@ -110,6 +125,7 @@ class LockKeeper:
         try:
             self._kernel.set_locked(_united(self._table.locked))
             self._kernel.set_subscribers(_united(self._prefixes(self._table.people)))
+            self._set_suspects()
         except SetsGone as reason:
             log.warning("%s; they are applied now", reason)
             self._apply()
@@ -120,11 +136,17 @@ class LockKeeper:
         locked, everybody = _united(self._table.locked), _united(self._prefixes(self._table.people))
         if self._kernel is not None:
             self._kernel.apply(replace(self._rules, subscribers=tuple(sorted(everybody, key=str))), locked)
+            self._set_suspects()
         self._uncut |= locked
         self._changed |= self._table.people.keys()
         self._have_told()
 
+    def _set_suspects(self) -> None:
+        if self._kernel is not None and self._rules.n_queues:
+            self._kernel.set_suspects(self._suspects)
+
     def _have_told(self) -> None:
+        self._told_suspects = self._suspects
         for number in self._changed:
             _put(self._told_locked, number, self._table.locked.get(number))
             _put(self._told_all, number, self._prefixes([number]).get(number))

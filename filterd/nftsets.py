@@ -64,6 +64,11 @@ LOCKED = Group(
 )
 SUBSCRIBERS = Group({}, {4: NftSet(TABLE, "subscribers4", 4), 6: NftSet(TABLE, "subscribers6", 16)})
 
+SUSPECTS = Group(
+    {(4, 32): NftSet(TABLE, "suspects4_32", 4), (6, 128): NftSet(TABLE, "suspects6_128", 16)},
+    {4: NftSet(TABLE, "suspects4", 4), 6: NftSet(TABLE, "suspects6", 16)},
+)
+
 
 class PrefixSets:
     """The prefixes in this namespace's table.   Blocking; one thread at a time."""

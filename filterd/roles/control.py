@@ -59,6 +59,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control, engine), _reload(control, told)]
     work += [_tend_lists(control), _pull_lists(control), watch_zones(control)]
+    if rules.n_queues:
+        work.append(_suspect(control))
     if config.rpz.zones:
         work.append(_publish_zones(control))
     try:
@@ -110,6 +112,13 @@ async def _pull_lists(control: Control) -> None:
     while True:
         await guarded(control, "pulling lists", control.pull_lists)
         await asyncio.sleep(LISTS_S)
+
+
+async def _suspect(control: Control) -> None:
+    """What the kernel asks the gate about, after each change of the names."""
+    while True:
+        await control.has_new_names.wait()
+        await guarded(control, "suspects", control.suspect)
 
 
 async def _publish_zones(control: Control) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 from support.forging import forge
 from support.images import Entry, Images
+from support.prefixes import entries
 
 from fastpath.image import Image
 from fastpath.listing import Effect, Listing
@@ -320,3 +321,25 @@ def random_delta(images: Images, draw: random.Random, base: Image) -> Image | No
         return None
     entries = random_entries(draw, draw.randrange(8))
     return images.names(entries, base, drops={entry[1] for entry in entries} | {random_name(draw)})
+
+
+def test_names_of_addresses_that_somebody_may_be_kept_from_are_given_once_however_many_others_there_are(
+    images: Images,
+) -> None:
+    """More than one piece of lines; a name of the base that the delta has, too, is the delta's."""
+    names: list[Entry] = [("orders", f"n{number}.test", Mode.SUBTREE) for number in range(9000)]
+    closed = [entry for number in range(3000) for entry in entries("games", f"203.0.{number >> 8}.{number & 255}")]
+    base = images.names([*names, *closed, *entries("allowed", "203.0.113.1", Action.PASSTHRU)])
+    delta = images.names([*closed[:5], *entries("orders", "203.0.113.2")], base, drops=[closed[9][1]])
+
+    found = Listing(TableSet(base, delta)).addresses()
+
+    expected = {to_wire(name.encode()) for _, name, *_ in [*closed, *entries("orders", "203.0.113.2")]}
+    assert len(found) == len(expected) - 1
+    assert set(found) == expected - {to_wire(closed[9][1].encode())}
+
+
+def test_a_listing_of_no_lists_in_particular_is_one_of_all_that_are_not_confidential(images: Images) -> None:
+    tables = TableSet(images.names([("csam", "c.test", Mode.SUBTREE), ("orders", "o.test", Mode.SUBTREE)]))
+
+    assert Listing(tables).list_ids == ALL

@@ -2,7 +2,7 @@ import asyncio
 import os
 import signal
 from datetime import UTC, datetime
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -468,3 +468,25 @@ def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place, engine):
     assert (by_http["reason"], by_http["name"], by_http["order_ref"]) == ("order", "shared.test/page", "T-1")
     assert by_http["enforceability"] == "enforced_http_only"
     assert by_sni["action"] == "passthru"
+
+
+def test_addresses_of_lists_are_suspected_when_the_names_change_and_at_no_other_time(place, engine, monkeypatch):
+    more = ", {id: vpns, file: vpns.txt, format: addresses, tier: category, category: bypass}]"
+    (place / "f.yaml").write_text(SAID.rstrip().removesuffix("]") + more)
+    (place / "vpns.txt").write_text("203.0.113.0/24\n2001:db8:bad::1\n")
+    told = []
+
+    async def work(control):
+        monkeypatch.setattr(control.locks, "suspect", told.append)
+        found = [control.has_new_names.is_set()]
+        await control.suspect()
+        for change in (control.policy_changed, control.orders_changed, control.suspect):
+            if change == control.orders_changed:
+                push(engine, "ordered.test")
+            await change()
+            found.append(control.has_new_names.is_set())
+        return found
+
+    assert play(place, engine, work) == [True, False, True, False]
+    assert told[0] == {ip_network("203.0.113.0/24"), ip_network("2001:db8:bad::1")}
+    assert told[1] is told[0]

@@ -25,7 +25,7 @@ class KernelLog:
 
     def __init__(self):
         self.said, self.faults = [], {}
-        self.locked, self.subscribers = set(), set()
+        self.locked, self.subscribers, self.suspects = set(), set(), set()
 
     def note(self, what, *told):
         self.said.append((what, *told))
@@ -52,6 +52,14 @@ class KernelLog:
     def change_subscribers(self, added, removed):
         self.note("subscribers", set(added), set(removed))
         self.subscribers = self.subscribers - removed | added
+
+    def set_suspects(self, prefixes):
+        self.note("all suspects", set(prefixes))
+        self.suspects = set(prefixes)
+
+    def change_suspects(self, added, removed):
+        self.note("suspects", set(added), set(removed))
+        self.suspects = self.suspects - removed | added
 
     def cut(self, prefixes):
         self.note("cut", set(prefixes))
@@ -213,6 +221,50 @@ def test_what_the_kernel_refuses_is_tried_again(engine, kernel, keeper):
     assert keeper.refresh(NOW).n_cut == 3
     assert kernel.locked == {V4, V6}
     assert keeper.refresh(NOW).n_cut is None
+
+
+VPN, TOR = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:bad::1/128")
+
+
+def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_changes(kernel, keeper):
+    keeper.suspect(frozenset({VPN}))
+    assert kernel.said == []
+    keeper.install(Rules(n_queues=1), NOW)
+    assert kernel.suspects == {VPN}
+    keeper.suspect(frozenset({TOR}))
+    assert kernel.said[-1] == ("suspects", {TOR}, {VPN})
+    kernel.said.clear()
+    keeper.refresh(NOW)
+    assert kernel.said == []
+
+
+@pytest.mark.parametrize("fault", [OutOfStep("changed"), SetsGone("gone")])
+def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel, keeper, fault):
+    keeper.install(Rules(n_queues=1), NOW)
+    keeper.suspect(frozenset({VPN}))
+    kernel.suspects = set()
+    kernel.faults = {"locked": [OutOfStep("changed")], "all locked": [fault] if isinstance(fault, SetsGone) else []}
+
+    keeper.refresh(NOW)
+
+    assert kernel.suspects == {VPN}
+
+
+def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper):
+    keeper.install(Rules(n_queues=1), NOW)
+    kernel.faults = {"suspects": [RuntimeError("no memory")]}
+    with pytest.raises(RuntimeError, match="no memory"):
+        keeper.suspect(frozenset({VPN}))
+    keeper.refresh(NOW)
+
+    assert kernel.suspects == {VPN}
+
+
+def test_without_a_gate_nobody_is_suspected(kernel, keeper):
+    keeper.install(Rules(dns_port=53), NOW)
+    keeper.suspect(frozenset({VPN}))
+
+    assert [what for what, *_ in kernel.said] == ["apply"]
 
 
 def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine):

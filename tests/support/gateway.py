@@ -1,6 +1,7 @@
-"""A gate in the gateway of the lab: rules, images, loop.   python gateway.py FOLDER closed|open;  ends with SIGTERM.
+"""A gate in the gateway of the lab: rules, images, loop.   python gateway.py FOLDER closed|open [CHILD,… LISTED,…]
 
-FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.
+It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
+addresses LISTED are closed to those of the CHILD, by a category.
 """
 
 import signal
@@ -9,23 +10,38 @@ import threading
 from pathlib import Path
 
 from support.images import Images
+from support.prefixes import entries
 
 from fastpath.loop_gate import GateLoop
+from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
 from filterd.kernel import Kernel, Rules
+from filterd.suspects import Suspects
 
 QUEUES = Path("/proc/net/netfilter/nfnetlink_queue")
 PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
 
 
-def serve(folder: Path, policy: str) -> None:
+def tables_of(folder: Path, child: list[str], listed: list[str]) -> TableSet:
+    images = Images(folder)
+    names = images.names(
+        [("orders", "blocked.test", Mode.SUBTREE), *(entry for each in listed for entry in entries("adult", each))]
+    )
+    if not child:
+        return TableSet(names)
+    subscribers = images.subscribers([(f"{address}/{128 if ':' in address else 32}", 1) for address in child])
+    return TableSet(names, subscribers=subscribers, policy=images.policy([(1, ProfileSpec(1 << 1, (), 0, 0))]))
+
+
+def serve(folder: Path, policy: str, child: list[str], listed: list[str]) -> None:
     """Put the rules in force and serve queue 0 until SIGTERM."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
-    handoff.give(TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)])))
+    tables = tables_of(folder, child, listed)
+    handoff.give(tables)
     is_closed = int(policy == "closed")
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
@@ -34,6 +50,7 @@ def serve(folder: Path, policy: str) -> None:
     loop.start()
     kernel = Kernel()
     kernel.apply(Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed))
+    kernel.set_suspects(Suspects().of(tables))
     while loop.is_alive() and not QUEUES.read_text():
         stopped.wait(0.01)
     (folder / "ready").touch()
@@ -45,4 +62,4 @@ def serve(folder: Path, policy: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2])
+    serve(Path(sys.argv[1]), sys.argv[2], *([text.split(",") for text in sys.argv[3:]] or ([], [])))
