@@ -18,7 +18,7 @@ from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
-from fastpath.trace cimport note_channel, note_name, note_undecidable
+from fastpath.trace cimport note_channel, note_hello, note_name, note_undecidable
 from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
 
 
@@ -31,6 +31,7 @@ cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
     note_channel(g.trace, channel, hello.has_ech, t.quic_version)
+    note_hello(g.trace, hello.message, hello.message_n)
     for i in range(hello.n_names):
         note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
         verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)

@@ -11,3 +11,4 @@ class Sighting(NamedTuple):
     has_ech: bool
     quic_version: int
     undecidable: str | None
+    ja4: str | None = ...

@@ -6,7 +6,12 @@ Invariants: a trace holds octets as sent, of one packet, and is never written an
 from typing import NamedTuple
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
+
+from fastpath.cursor cimport OK
+from fastpath.ja4 cimport JA4_OCTETS, JA4_QUIC, JA4_TLS, ja4_of_hello
+from fastpath.verdict cimport C_QUIC
 
 from fastpath.counters import NAMES as _NAMES
 
@@ -14,7 +19,7 @@ from fastpath.counters import NAMES as _NAMES
 class Sighting(NamedTuple):
     """One host of a hello or request, or (then `undecidable` is the counter's name) what could not be decided.
 
-    channel   Channel, 0 where nothing was read yet;  quic_version 0: not QUIC"""
+    channel   Channel, 0 where nothing was read yet;  quic_version 0: not QUIC;  ja4: of a whole hello"""
 
     channel: int
     host: bytes
@@ -22,6 +27,7 @@ class Sighting(NamedTuple):
     has_ech: bool
     quic_version: int
     undecidable: str | None
+    ja4: str | None = None
 
 
 cdef void begin_trace(Trace* t) noexcept nogil:
@@ -37,6 +43,13 @@ cdef void read_on(Trace* t, uint8_t channel, uint8_t has_ech, uint32_t quic_vers
     t.context.channel = channel
     t.context.has_ech = has_ech
     t.context.quic_version = quic_version
+    t.context.has_ja4 = 0
+
+
+cdef void fingerprint(Trace* t, const uint8_t* message, size_t n) noexcept nogil:
+    """Of clients that differ in nothing but their addresses; nobody is told apart by it."""
+    cdef uint8_t transport = JA4_QUIC if t.context.channel == C_QUIC else JA4_TLS
+    t.context.has_ja4 = ja4_of_hello(message, n, transport, t.context.ja4) == OK
 
 
 cdef void add_name(Trace* t, const uint8_t* host, size_t host_n, const uint8_t* target,
@@ -73,8 +86,9 @@ cdef list sightings_of(const Trace* t):
 
 cdef object _told(const Trace* t, const Noted* s):
     cdef const char* text = <const char*>t.text + s.at
+    ja4 = s.ja4[:JA4_OCTETS].decode("ascii") if s.has_ja4 else None
     if s.counter != NO_COUNTER:
-        return Sighting(s.channel, b"", b"", bool(s.has_ech), s.quic_version, _NAMES[s.counter])
+        return Sighting(s.channel, b"", b"", bool(s.has_ech), s.quic_version, _NAMES[s.counter], ja4)
     host = PyBytes_FromStringAndSize(text, s.host_n)
     target = PyBytes_FromStringAndSize(text + s.host_n, s.target_n)
-    return Sighting(s.channel, host, target, bool(s.has_ech), s.quic_version, None)
+    return Sighting(s.channel, host, target, bool(s.has_ech), s.quic_version, None, ja4)

@@ -51,7 +51,9 @@ Found = dict[str, Any]
 class Inspector:
     """Feed it packets in order of time."""
 
-    def __init__(self, tables: TableSet) -> None:
+    def __init__(self, tables: TableSet, *, tells_ja4: bool = False) -> None:
+        """tells_ja4   of every hello the JA4 of its software."""
+        self._tells_ja4 = tells_ja4
         self._tables = tables
         self._replay = Replay([TLS_PORT], [HTTP_PORT])
 
@@ -99,12 +101,20 @@ class Inspector:
     def _named(self, time_s: float, seen: Packet, sighting: Sighting) -> Found:
         if sighting.channel == Channel.HTTP:
             return self._request(time_s, seen, sighting.host, sighting.target)
-        return self._host(time_s, seen, word(Channel(sighting.channel)), sighting.host, **_of_hello(sighting))
+        return self._host(time_s, seen, word(Channel(sighting.channel)), sighting.host, **self._of_hello(sighting))
 
     def _unnamed(self, time_s: float, seen: Packet, sighting: Sighting) -> Found:
         channel = word(Channel(sighting.channel)) if sighting.channel else _channel_of_port(seen.dport)
         why = WHY.get((channel, sighting.undecidable or ""), str(sighting.undecidable))
-        return _about(time_s, seen, channel, undecidable=why, **_of_hello(sighting))
+        return _about(time_s, seen, channel, undecidable=why, **self._of_hello(sighting))
+
+    def _of_hello(self, sighting: Sighting) -> dict[str, Any]:
+        """What only a hello has."""
+        if sighting.channel not in (Channel.SNI, Channel.QUIC):
+            return {}
+        version = sighting.quic_version
+        shown = QUIC_VERSIONS.get(version, f"0x{version:08x}") if version else None
+        return {"ech": sighting.has_ech, "quic_version": shown} | ({"ja4": sighting.ja4} if self._tells_ja4 else {})
 
     def _dns_stream(self, time_s: float, seen: Packet, data: bytes) -> Iterator[Found]:
         at = 0
@@ -169,17 +179,6 @@ def _is_name(host: bytes) -> bool:
         return from_host(host) is not None
     except ValueError:
         return False
-
-
-def _of_hello(sighting: Sighting) -> dict[str, Any]:
-    """What only a hello has."""
-    if sighting.channel not in (Channel.SNI, Channel.QUIC):
-        return {}
-    version = sighting.quic_version
-    return {
-        "ech": sighting.has_ech,
-        "quic_version": QUIC_VERSIONS.get(version, f"0x{version:08x}") if version else None,
-    }
 
 
 def _address(octets: bytes) -> str:

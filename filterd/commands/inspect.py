@@ -20,12 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="look in this list; again for more"
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
+    parser.add_argument("--ja4", action="store_true", help="with --json: what software said hello, as its JA4 tells it")
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
 def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="filterd-") as folder:
-        inspector = Inspector(open_tables(args.lists, args.images, Path(folder)))
+        inspector = Inspector(open_tables(args.lists, args.images, Path(folder)), tells_ja4=args.ja4)
         try:
             for frame in iter_frames(args.file):
                 for found in inspector.see(frame):

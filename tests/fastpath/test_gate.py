@@ -20,10 +20,12 @@ from support.gatelab import (
     Lab,
     cut,
 )
-from support.packets import ACK, PSH, RST, SYN, URG, Client, md5, timestamps
+from support.images import Images
+from support.packets import ACK, PSH, RST, SYN, URG, Client, hello, md5, timestamps
 
 from fastpath.loop_gate import GateLoop
 from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode
 
 
 def test_retransmissions_of_a_blocked_hello_stay_blocked(lab: Lab) -> None:
@@ -153,6 +155,39 @@ def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path,
         lab.send(Client(sport=99), 0, DECOY[:50])
         lab.now_s += 301
     assert lab.counted("gate_beyond_share") == 0
+
+
+def test_two_hundred_thousand_hellos_that_one_client_does_not_end_harm_nobody_else(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables)
+    handoff = Handoff()
+    handoff.give(tables)
+    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {})
+    others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
+    for other in others:
+        assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    for number in range(200_000):
+        lab.send(Client(sport=number % 65536, dst=f"203.0.113.{number // 65536}"), 0, REAL[:50])
+
+    assert {lab.send(other, 50, REAL[50:], PARTIAL) for other in others} == {BLOCKED}
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.counted("gate_beyond_share") == 200_000 - 1024
+
+
+def test_a_hello_is_judged_by_one_generation_however_often_the_images_are_swapped(
+    tmp_path: Path, images: Images
+) -> None:
+    lab = Lab(tmp_path, TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    handoff = Handoff()
+    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {}, 4096)
+    listed = [b"www.first.test", b"www.second.test"]
+    generations = [TableSet(images.names([("orders", name.decode(), Mode.EXACT)])) for name in listed]
+    for number in range(400):
+        handoff.give(generations[number % 2])
+        pair = hello(*listed) if number % 3 else hello(listed[number % 2])
+        assert lab.send(Client(sport=number + 1), 0, pair) == BLOCKED
+        assert lab.send(Client(sport=number + 1000), 0, hello(listed[1 - number % 2])) == ALLOWED
 
 
 def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path: Path, tables: TableSet) -> None:

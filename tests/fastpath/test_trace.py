@@ -1,6 +1,7 @@
 import pytest
-from support.packets import Client, hello, request
+from support.packets import Client, hello, hello_message, request
 
+from fastpath.ja4 import ja4
 from fastpath.trace import Sighting
 from fastpath.verdict import Channel
 from fastpath.watching import Replay
@@ -16,14 +17,18 @@ def replay() -> Replay:
 def test_every_name_of_a_hello_is_noted_in_its_order(replay: Replay) -> None:
     sightings = replay.feed(Client().segment(0, hello(b"a.test", b"B.test.")), 1)
 
-    assert sightings == [
+    software = ja4(hello_message(b"a.test", b"B.test."))
+    assert [each.ja4 for each in sightings] == [software, software]
+    assert [each._replace(ja4=None) for each in sightings] == [
         Sighting(SNI, b"a.test", b"", False, 0, None),
         Sighting(SNI, b"B.test.", b"", False, 0, None),
     ]
 
 
 def test_what_is_undecidable_is_noted_by_the_name_of_its_counter(replay: Replay) -> None:
-    assert replay.feed(Client().segment(0, hello()), 1) == [Sighting(SNI, b"", b"", False, 0, "gate_no_name")]
+    [sighting] = replay.feed(Client().segment(0, hello()), 1)
+
+    assert sighting == Sighting(SNI, b"", b"", False, 0, "gate_no_name", ja4(hello_message()))
 
 
 def test_a_contradiction_is_noted_before_anything_was_read(replay: Replay) -> None:

@@ -4,8 +4,9 @@ import struct
 import pytest
 from support import wire
 from support.initials import crypto, initial
-from support.packets import hello_message
+from support.packets import hello_message, records
 
+from fastpath.ja4 import ja4
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.capture import Broken, Frame
@@ -103,6 +104,19 @@ def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector):
 
     assert summary(found) == [("quic", "x.bad.test", "splash")]
     assert (found[0]["quic_version"], found[0]["ech"]) == ("1", False)
+
+
+@pytest.mark.parametrize("is_quic", [False, True])
+def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images, is_quic):
+    message = hello_message(b"x.bad.test")
+    frames = quic(initial(crypto(0, message))) if is_quic else [segment(records(message))]
+    tables = TableSet(images.names([]))
+
+    [asked] = see(Inspector(tables, tells_ja4=True), *frames)
+    [silent] = see(Inspector(tables), *frames)
+
+    assert asked["ja4"] == ja4(message, is_quic)
+    assert "ja4" not in silent
 
 
 def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector):

@@ -222,6 +222,25 @@ def test_a_lock_stops_a_running_download_and_no_other(
         adult.stop()
 
 
+def test_a_full_table_of_connections_lets_nothing_pass_unjudged_and_is_over_when_it_is(
+    gate: Gate, lab: Lab, internet: Internet
+) -> None:
+    most = Path("/proc/sys/net/netfilter/nf_conntrack_max")  # of all namespaces, and written outside of them alone
+    before = most.read_text()
+    filling = "for port in $(seq 1001 1020); do conntrack -I -p tcp -s 192.0.2.250 -d 192.0.2.251 --sport $port"
+    filling += " --dport 9 --state ESTABLISHED -u ASSURED,SEEN_REPLY --timeout 60; done"
+    assert "been created" in lab.run("gateway", ["sh", "-c", filling]).stderr
+    try:
+        most.write_text("20")
+        assert https(lab, internet, "www.blocked.test", "web4", "-m", "2").exit_code != 0
+        assert https(lab, internet, "allowed.test", "web4", "-m", "2").exit_code == 28
+    finally:
+        most.write_text(before)
+
+    assert https(lab, internet, "allowed.test", "web4").code == 200
+    assert https(lab, internet, "www.blocked.test", "web4").was_reset
+
+
 def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
     def state() -> str:
         tables = [
