@@ -14,7 +14,7 @@ PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)
 ONE = ListInForce("one", Tier.ORDER, Action.SHADOW, confidential=False)
 TWO = ListInForce("two", Tier.SECURITY, Action.SHADOW, confidential=False)
-SHADOW_AT = 1088  # fastpath/counters.pxd
+SHADOW_AT = 1152  # fastpath/counters.pxd
 
 
 @pytest.fixture

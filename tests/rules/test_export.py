@@ -24,7 +24,8 @@ LABELS = st.text("abcxyz019-_", min_size=1, max_size=12)
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: to_wire(".".join([*labels, "example"]).encode()))
 PREFIXES = st.ip_addresses().flatmap(lambda address: st.integers(16, address.max_prefixlen).map(
     lambda n: next(wires_of(ip_network((address, n), strict=False)))[0])).filter(network_of)
-BLOCKS = st.sampled_from([action for action in Action if action is not Action.LOCAL_DATA])
+# shadow is an action of whole lists, no entry says it
+BLOCKS = st.sampled_from([action for action in Action if action not in (Action.LOCAL_DATA, Action.SHADOW)])
 REFS = st.none() | st.text(min_size=1)
 # records of a type that nothing knows, so that they may hold anything
 RECORDS = st.lists(st.binary(max_size=40), min_size=1, max_size=4).map(
