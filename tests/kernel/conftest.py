@@ -39,7 +39,7 @@ def internet(_standing: _Standing) -> Internet:
     return _standing.internet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def evasion_field(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     """Servers that keep a record of every name they complete, and a client that no kernel disturbs."""
     with field(lab, tmp_path_factory.mktemp("evasion")) as ready:

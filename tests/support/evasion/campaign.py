@@ -1,6 +1,6 @@
 """Every case of some rows, played twice in the lab: without the gate, then with it; what the servers made of each.
 
-A case is known to the server by its client's address and port: no two cases of a field have the same.
+A case is known to the server by its client's address and port: no two cases have the same.
 """
 
 import itertools
@@ -69,6 +69,8 @@ class Seen:
     outcome: str
 
 
+# No port is used twice, as the gateway's kernel remembers connections longer than a field lasts.
+PORTS = {kind: itertools.count(kind[1]) for kind in itertools.product((False, True), (LOW_PORT, FIRST_PORT))}
 Results = dict[Case, Seen]
 
 
@@ -115,14 +117,22 @@ def canonical(name: str) -> str:
     return name.lower().partition(":")[0].rstrip(".")
 
 
+def lost(rows: list[Row], campaign: Campaign) -> list[Case]:
+    """Cases that no server has completed of rows that a server should complete all of."""
+    found = []
+    for row in rows:
+        most = max(campaign.reached(row).values(), key=len, default=[])
+        servers = {case.server for case in most}
+        if row.reaches:
+            found += [case for case in cases_of([row]) if case.server in servers and case not in most]
+    return found
+
+
 class Field:
     """The lab made ready: servers that keep a record, far away, and a client whose kernel keeps silent."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.folder, self.log = lab, folder, folder / "completed.log"
-        self._ports = {
-            kind: itertools.count(kind[1]) for kind in itertools.product((False, True), (LOW_PORT, FIRST_PORT))
-        }
         self._gates = itertools.count(1)
         self._n_read = 0
 
@@ -130,11 +140,17 @@ class Field:
         """Play the cases of `rows` without and with a gate.   policy: of the gate, for what is undecidable."""
         cases = cases_of(rows)
         without_gate = self.play(cases)
+        # what a busy machine has lost is played once more; what is listed, never: once through is through
+        without_gate |= self.play(lost(rows, Campaign(without_gate, {})))
         with gate(self.lab, self.folder / f"gate-{next(self._gates)}", policy):
-            return Campaign(without_gate, self.play(cases))
+            played = Campaign(without_gate, self.play(cases))
+            played.with_gate.update(self.play([case for row in rows for case in played.overblocked(row)]))
+            return played
 
     def play(self, cases: list[Case]) -> Results:
         """Play cases and read what the servers have noted of them."""
+        if not cases:
+            return {}
         jobs = [self._job(case) for case in cases]
         mac = self.lab.run("gateway", ["cat", "/sys/class/net/child/address"]).stdout.strip()
         job = {"interface": "gateway", "gateway_mac": mac, "cases": jobs}
@@ -152,7 +168,7 @@ class Field:
         is_v6 = case.framing.startswith("IPv6")
         source, target = (str(getattr(self.lab.addresses, who + "46"[is_v6])) for who in ("child", node))
         first = LOW_PORT if BY_NAME[case.row].is_low_port else FIRST_PORT
-        port = next(self._ports[is_v6, first])
+        port = next(PORTS[is_v6, first])
         assert port < END_PORT, "more cases than ports"
         return (case.row, case.base, case.framing, case.name, source, target, port, server_port)
 
