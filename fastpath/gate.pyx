@@ -60,7 +60,7 @@ cdef uint8_t _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     # the kernel's rules drop a SYN with payload: it is no part of the stream unless the server says so
     if t.p.payload_n == 0 or t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
         return t.state
-    if _is_for_nobody(&t.p):
+    if _is_for_nobody(g, &t.p):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROPPED
     if not _find_place(g, t, isn):
@@ -115,11 +115,12 @@ cdef void count_evicted(Gate* g) noexcept nogil:
 
 # -- what a host would take ------------------------------------------------------------------------------------------
 
-cdef bint _is_for_nobody(const PacketView* p) noexcept nogil:
+cdef bint _is_for_nobody(const Gate* g, const PacketView* p) noexcept nogil:
     """E16, E18: data without ACK, and the MD5 option that nobody has agreed on, are for no end host.
 
-    E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any."""
-    return not p.flags & FLAG_ACK or p.flags & FLAG_URG or p.has_md5
+    E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any; a tap, which
+    drops nothing, reads it as a part."""
+    return not p.flags & FLAG_ACK or p.has_md5 or p.flags & FLAG_URG and not g.shared.is_shadow
 
 
 cdef bint _is_old(Turn* t) noexcept nogil:

@@ -10,12 +10,13 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from fastpath.counters cimport (
-    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_REQUESTS,
+    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_REQUESTS,
     CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
-from fastpath.gatenames cimport NOT_BLOCKED, count_block, count_bypass, let_go, over_budget, so_far, undecidable
+from fastpath.gatenames cimport (
+    NOT_BLOCKED, contradicted, count_block, count_bypass, let_go, over_budget, so_far, undecidable)
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.injecting cimport answer
 from fastpath.name cimport name_from_host
@@ -74,9 +75,7 @@ cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, 
     elif f.skipped <= f.base + f.w.have or at < f.next:
         status = put_octets(&g.flows, f, at, data, n, taken)
         if status == MALFORMED:
-            count(g.shared.counters, CNT_GATE_OVERLAP, 1)
-            note_undecidable(g.trace, CNT_GATE_OVERLAP)
-            return BLOCKED
+            return contradicted(g)
         if status == NOT_THIS:
             return over_budget(g, t)
         if taken[0] == 0 and at < f.next:

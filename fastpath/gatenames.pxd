@@ -1,6 +1,7 @@
 """What a name, or the lack of one, means for a packet: see gatenames.pyx."""
 from libc.stdint cimport uint8_t
 
+from fastpath.cursor cimport Status
 from fastpath.gate cimport Gate, Turn
 from fastpath.tls cimport ClientHello
 from fastpath.verdict cimport Decision
@@ -15,5 +16,7 @@ cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t 
                     uint8_t channel) noexcept nogil
 cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef void count_block(Gate* g) noexcept nogil
+cdef int counter_of(Status status) noexcept nogil
+cdef uint8_t contradicted(Gate* g) noexcept nogil
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil
 cdef uint8_t so_far(const Turn* t) noexcept nogil

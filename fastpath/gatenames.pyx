@@ -9,8 +9,9 @@ from libc.stdint cimport uint8_t
 
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME,
-    CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count)
-from fastpath.cursor cimport OK
+    CNT_GATE_NOT_TLS, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
+    count)
+from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
 from fastpath.layout cimport MAX_LISTS
@@ -108,6 +109,22 @@ cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
 cdef void count_block(Gate* g) noexcept nogil:
     """Count a block, or what a tap would have blocked."""
     count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
+
+
+cdef int counter_of(Status status) noexcept nogil:
+    """What to count where the hello that a parser of `status` saw has no name."""
+    if status == OK:
+        return CNT_GATE_NO_NAME
+    if status == NOT_THIS:
+        return CNT_GATE_NOT_TLS
+    return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG
+
+
+cdef uint8_t contradicted(Gate* g) noexcept nogil:
+    """Other octets than before stand in the same place: what was forwarded first may have been a decoy (R2)."""
+    count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+    note_undecidable(g.trace, CNT_GATE_OVERLAP)
+    return BLOCKED
 
 
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:

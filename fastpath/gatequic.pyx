@@ -17,14 +17,14 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from fastpath.counters cimport (
-    CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP,
-    CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED, CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
+    CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED, CNT_GATE_TOO_BIG,
+    CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.flow cimport (
     FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets,
     spend_flow, touch_flow)
 from fastpath.gate cimport BLOCKED, DROPPED, PORT_BY_CONTENT, PORT_TLS, UNDECIDED, Gate, Turn
-from fastpath.gatenames cimport judge_hello, over_budget, undecidable
+from fastpath.gatenames cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.initialkeys cimport QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, open_initial
 from fastpath.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
 from fastpath.tables cimport closes_category
@@ -102,9 +102,7 @@ cdef uint8_t _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
         if status == NOT_THIS:
             return over_budget(g, t)
         if status == MALFORMED:
-            count(g.shared.counters, CNT_GATE_OVERLAP, 1)
-            note_undecidable(g.trace, CNT_GATE_OVERLAP)
-            return BLOCKED
+            return contradicted(g)
         return BLOCKED if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCKED else _read_hellos(g, t)
     if status == NOT_THIS:
         count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
@@ -227,14 +225,6 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
         f.stage = FOLLOWING if status == OK else PASSED
         f.next = f.w.have
-        if judge_hello(g, t, &hello, C_QUIC, _counter_of(status)) == BLOCKED:
+        if judge_hello(g, t, &hello, C_QUIC, counter_of(status)) == BLOCKED:
             return BLOCKED
     return UNDECIDED
-
-
-cdef int _counter_of(Status status) noexcept nogil:
-    if status == OK:
-        return CNT_GATE_NO_NAME
-    if status == NOT_THIS:
-        return CNT_GATE_NOT_TLS
-    return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG

@@ -11,14 +11,12 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fastpath.counters cimport (
-    CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_NOT_TLS, CNT_GATE_OVERLAP,
-    CNT_GATE_TOO_BIG, count)
+    CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
-from fastpath.gatenames cimport judge_hello, over_budget, so_far, undecidable
+from fastpath.gatenames cimport contradicted, counter_of, judge_hello, over_budget, so_far, undecidable
 from fastpath.tls cimport ClientHello, parse_client_hello
-from fastpath.trace cimport note_undecidable
 from fastpath.verdict cimport C_SNI
 from fastpath.window cimport SMALL_OCTETS
 
@@ -39,9 +37,7 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
         n = _seen_before(f, t.at, n)
     status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
     if status == MALFORMED:
-        count(g.shared.counters, CNT_GATE_OVERLAP, 1)
-        note_undecidable(g.trace, CNT_GATE_OVERLAP)
-        return BLOCKED
+        return contradicted(g)
     if status == NOT_THIS:
         return over_budget(g, t)
     if t.at + <int64_t>taken > f.top:
@@ -101,7 +97,7 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
             f.stage = FOLLOWING
         else:
             if f.stage == OPENING or status == MALFORMED:
-                verdict = judge_hello(g, t, &hello, C_SNI, _counter_of(status))
+                verdict = judge_hello(g, t, &hello, C_SNI, counter_of(status))
             f.stage = PASSED
         if verdict == BLOCKED:
             return BLOCKED
@@ -111,9 +107,3 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
 cdef bint _is_worth_it(const Flow* f) noexcept nogil:
     """Whether to parse again.  A long hello in small pieces, with every one of them, would cost seconds (E31)."""
     return f.w.have <= SMALL_OCTETS or f.w.have >= f.need
-
-
-cdef int _counter_of(Status status) noexcept nogil:
-    if status == NOT_THIS:
-        return CNT_GATE_NOT_TLS
-    return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG

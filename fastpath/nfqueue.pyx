@@ -103,15 +103,7 @@ cdef Status _parse_attributes(const uint8_t* at, size_t left, Queued* out) noexc
 
 cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32_t mark) noexcept nogil:
     """Write: accept, with this mark, every packet of the queue up to `last_id`.  `out` has VERDICT_OCTETS of room."""
-    cdef uint32_t length = VERDICT_OCTETS
-    cdef uint16_t kind = MSG_VERDICT_BATCH
-    cdef uint16_t flags = 1             # NLM_F_REQUEST
-    memset(out, 0, VERDICT_OCTETS)
-    memcpy(out, &length, 4)
-    memcpy(out + 4, &kind, 2)
-    memcpy(out + 6, &flags, 2)
-    out[18] = queue >> 8
-    out[19] = queue & 0xff
+    _write_header(out, VERDICT_OCTETS, MSG_VERDICT_BATCH, queue)
     _write_attribute(out + 20, 12, NFQA_VERDICT_HDR)
     _write_u32(out + 24, NF_ACCEPT)
     _write_u32(out + 28, last_id)
@@ -134,18 +126,21 @@ cdef uint32_t fit_maxlen(uint32_t maxlen, uint32_t n_packets) noexcept nogil:
 
 cdef size_t write_maxlen(uint8_t* out, uint16_t queue, uint32_t maxlen) noexcept nogil:
     """Write: hold at most so many packets; unacknowledged.  `out` has MAXLEN_OCTETS of room."""
-    cdef uint32_t length = MAXLEN_OCTETS
-    cdef uint16_t kind = MSG_CONFIG
+    _write_header(out, MAXLEN_OCTETS, MSG_CONFIG, queue)
+    _write_attribute(out + 20, 8, NFQA_CFG_QUEUE_MAXLEN)
+    _write_u32(out + 24, maxlen)
+    return MAXLEN_OCTETS
+
+
+cdef void _write_header(uint8_t* out, uint32_t length, uint16_t kind, uint16_t queue) noexcept nogil:
+    """Netlink's header and netfilter's of an unacknowledged request of `length` octets, the rest of them zero."""
     cdef uint16_t flags = 1             # NLM_F_REQUEST
-    memset(out, 0, MAXLEN_OCTETS)
+    memset(out, 0, length)
     memcpy(out, &length, 4)
     memcpy(out + 4, &kind, 2)
     memcpy(out + 6, &flags, 2)
     out[18] = queue >> 8
     out[19] = queue & 0xff
-    _write_attribute(out + 20, 8, NFQA_CFG_QUEUE_MAXLEN)
-    _write_u32(out + 24, maxlen)
-    return MAXLEN_OCTETS
 
 
 cdef void _write_attribute(uint8_t* out, uint16_t length, uint16_t kind) noexcept nogil:

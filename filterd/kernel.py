@@ -78,6 +78,12 @@ table inet filterd {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
     meta mark set ct mark | 0x80 accept
   }
+  chain suspects {
+    ip daddr @suspects4_32 goto to_suspect
+    ip daddr @suspects4 goto to_suspect
+    ip6 daddr @suspects6_128 goto to_suspect
+    ip6 daddr @suspects6 goto to_suspect
+  }
   chain from_client {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
     ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
@@ -147,10 +153,7 @@ _QUIC = """\
 """
 # Whatever the port: until an answer comes, which is never where the gate says no.
 _SUSPECTS = """\
-    ct state new ct direction original meta l4proto { tcp, udp } ip daddr @suspects4_32 goto to_suspect
-    ct state new ct direction original meta l4proto { tcp, udp } ip daddr @suspects4 goto to_suspect
-    ct state new ct direction original meta l4proto { tcp, udp } ip6 daddr @suspects6_128 goto to_suspect
-    ct state new ct direction original meta l4proto { tcp, udp } ip6 daddr @suspects6 goto to_suspect
+    ct state new ct direction original meta l4proto { tcp, udp } jump suspects
 """
 _QUIC_REJECT = """\
     meta l4proto udp reject with icmpx admin-prohibited

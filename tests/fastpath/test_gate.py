@@ -106,19 +106,10 @@ def test_many_flows_at_once_keep_their_own_verdicts(tmp_path: Path, tables: Tabl
 # -- shares ----------------------------------------------------------------------------------------------------------
 
 
-def small(folder: Path, tables: TableSet, share: int, n_windows: int) -> Lab:
-    """A gate with little memory."""
-    lab = Lab(folder, tables)
-    handoff = Handoff()
-    handoff.give(tables)
-    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {}, 4096, n_windows=n_windows, share=share)
-    return lab
-
-
 def test_who_holds_his_whole_share_loses_his_own_longest_silent_hello_and_nobody_elses(
     tmp_path: Path, tables: TableSet
 ) -> None:
-    lab = small(tmp_path, tables, share=10, n_windows=64)
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
     other = Client("192.0.2.2")
     assert lab.send(other, 0, REAL[:50]) == PARTIAL
     assert {lab.send(Client(sport=sport), 0, REAL[:50]) for sport in range(1, 1000)} == {PARTIAL}
@@ -132,7 +123,7 @@ def test_who_holds_his_whole_share_loses_his_own_longest_silent_hello_and_nobody
 
 
 def test_a_decoy_that_was_forgotten_before_the_server_spoke_saves_nothing(tmp_path: Path, tables: TableSet) -> None:
-    lab = small(tmp_path, tables, share=10, n_windows=64)
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
     at = REAL.index(b"www.")
     lab.send(Client(), 0, DECOY[:at])
     assert lab.send(Client(), at, DECOY[at:], PARTIAL) == ALLOWED
@@ -144,7 +135,7 @@ def test_a_decoy_that_was_forgotten_before_the_server_spoke_saves_nothing(tmp_pa
 
 
 def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path, tables: TableSet) -> None:
-    lab = small(tmp_path, tables, share=10, n_windows=64)
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
     for isn in (1000, 2000, 3000):
         clients = [Client(sport=sport, isn=isn) for sport in range(1, 11)]
         for client in clients:
@@ -160,10 +151,7 @@ def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path,
 def test_two_hundred_thousand_hellos_that_one_client_does_not_end_harm_nobody_else(
     tmp_path: Path, tables: TableSet
 ) -> None:
-    lab = Lab(tmp_path, tables)
-    handoff = Handoff()
-    handoff.give(tables)
-    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {})
+    lab = Lab(tmp_path, tables, n_flows=262_144)
     others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
     for other in others:
         assert lab.send(other, 0, REAL[:50]) == PARTIAL
@@ -191,7 +179,7 @@ def test_a_hello_is_judged_by_one_generation_however_often_the_images_are_swappe
 
 
 def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path: Path, tables: TableSet) -> None:
-    lab = small(tmp_path, tables, share=10, n_windows=64)
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
     for number in range(70):
         assert lab.send(Client(f"192.0.2.{number}", sport=number + 1), 0, DECOY[:50]) == PARTIAL
 

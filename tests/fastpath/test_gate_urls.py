@@ -40,16 +40,6 @@ def tables(images: Images) -> TableSet:
     )
 
 
-@pytest.fixture
-def lab(tmp_path: Path, tables: TableSet) -> Lab:
-    return Lab(tmp_path, tables)
-
-
-@pytest.fixture
-def closed_lab(tmp_path: Path, tables: TableSet) -> Lab:
-    return Lab(tmp_path / "closed", tables, closed=1)
-
-
 def state_of(lab: Lab, octets: bytes, client: Client = WEB) -> int:
     return lab.send(client, 0, octets)
 

@@ -10,10 +10,9 @@ from support.images import Images
 from support.initials import DCID, DRAFT_29, V1, V2, VERSIONS, ZERO_RTT, ack, crypto, initial, long_header, numbered
 from support.packets import Client, hello, hello_message
 
-from fastpath.loop_gate import GateLoop
 from fastpath.pack import ProfileSpec
 from fastpath.spool import read_segment, segment_numbers, segment_path
-from fastpath.tables import Handoff, TableSet
+from fastpath.tables import TableSet
 from fastpath.verdict import Channel, Mode
 from rules.category import category_number
 
@@ -157,18 +156,14 @@ def test_more_connections_between_the_same_ports_than_any_client_makes_are_block
     assert lab.counted("gate_over_budget") == 1
 
 
-def test_one_client_has_only_so_many_initials_opened_in_a_second(tmp_path: Path, tables: TableSet, lab: Lab) -> None:
-    handoff = Handoff()
-    handoff.give(tables)
-    gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {}, 64, initials_a_second=3)
+def test_one_client_has_only_so_many_initials_opened_in_a_second(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, initials_a_second=3)
+    clients = [Client(sport=port) for port in range(1, 6)]
+    assert [lab.send_datagram(whole(OTHER), client) for client in clients] == [0, 0, 0, DROPPED, DROPPED]
+    assert lab.send_datagram(whole(OTHER), Client("192.0.2.9")) == 0
 
-    def send(client: Client, now_s: int) -> int:
-        return gate.feed(client.datagram(whole(OTHER, dcid=bytes([client.sport]) * 8)), 0x80, now_s) & 0x3F
-
-    many = [Client(sport=port) for port in range(1, 6)]
-    assert [send(client, 1000) for client in many] == [0, 0, 0, DROPPED, DROPPED]
-    assert send(Client("192.0.2.9", sport=9), 1000) == 0
-    assert send(many[4], 1001) == 0
+    lab.now_s += 1
+    assert lab.send_datagram(whole(OTHER), clients[4]) == 0
 
 
 def test_an_unknown_version_goes_by_the_policy_and_only_at_a_port_of_quic(lab: Lab, closed_lab: Lab) -> None:

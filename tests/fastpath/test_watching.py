@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.gatelab import ALLOWED, BLOCKED, PARTIAL, RELEASED, bytewise, cut
 from support.images import Images
-from support.packets import ACK, FIN, RST, SYN, Client, hello, hello_message, records, request
+from support.packets import ACK, FIN, PSH, RST, SYN, URG, Client, hello, hello_message, records, request
 from support.taplab import TapLab, from_server
 
 from fastpath.counters import read_confidential
@@ -347,3 +347,9 @@ def test_a_hello_in_records_of_three_octets_is_one_sighting() -> None:
     assert names(Replay(), *(Client().segment(at, piece) for at, piece in cut(octets, 99, 200))) == [
         (Channel.SNI, b"www.blocked.test")
     ]
+
+
+def test_an_urgent_octet_is_read_where_nothing_can_be_dropped(lab: TapLab) -> None:
+    lab.open(Client())
+
+    assert lab.send(Client(), 0, LISTED, ACK | PSH | URG) == BLOCKED

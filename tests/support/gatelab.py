@@ -25,14 +25,15 @@ class Lab:
     """A gate and what its kernel would do with the marks."""
 
     def __init__(self, folder: Path, tables: TableSet, closed: int = 0, n_flows: int = 8,
-                 http_ports: tuple[int, ...] = (80,)) -> None:
+                 http_ports: tuple[int, ...] = (80,), **limits: int) -> None:
+        """limits   see GateLoop"""
         handoff = Handoff()
         handoff.give(tables)
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.reporter = Reporter(folder / "counters", folder / "spool")
         self.reporter.tend()
-        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows)
+        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, **limits)
         self.now_s = NOW_S
 
     def send(
