@@ -1,0 +1,67 @@
+"""No cut, order, decoy, fragment, spelling or shape brings a listed name to a server (E01 to E63, docs/evasions.md)."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+from support.evasion.campaign import NAMES, PYTHON, Campaign, Field
+from support.evasion.rows import FAMILIES
+from support.evasion.segments import Row
+
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+CampaignOf = Callable[[str], Campaign]
+ROWS = [pytest.param(family, row, id=row.name) for family, rows in FAMILIES.items() for row in rows]
+PASSING = [pytest.param(family, row, id=row.name) for family, rows in FAMILIES.items() for row in rows if row.passes]
+
+
+@pytest.fixture(scope="module")
+def campaign_of(evasion_field: Field) -> CampaignOf:
+    """The rows of a family, played the first time that somebody asks."""
+    return functools.cache(lambda family: evasion_field.campaign(FAMILIES[family]))
+
+
+@pytest.mark.parametrize(("family", "row"), ROWS)
+def test_it_reaches_a_server_where_there_is_no_gate(campaign_of: CampaignOf, family: str, row: Row) -> None:
+    """Some server completes all cases of the row, or none any: then it is said so in the row."""
+    n_cases = len(row.bases) * len(row.framings) * len(NAMES)
+    n_reached = {server: len(cases) for server, cases in campaign_of(family).reached(row).items()}
+    if row.reaches:
+        assert max(n_reached.values()) == n_cases, n_reached
+    else:
+        assert set(n_reached.values()) == {0}
+
+
+@pytest.mark.parametrize(("family", "row"), ROWS)
+def test_a_listed_name_never_reaches_a_server(campaign_of: CampaignOf, family: str, row: Row) -> None:
+    assert campaign_of(family).escaped(row) == []
+
+
+@pytest.mark.parametrize(("family", "row"), PASSING)
+def test_another_name_always_reaches_the_server(campaign_of: CampaignOf, family: str, row: Row) -> None:
+    assert campaign_of(family).overblocked(row) == []
+
+
+def test_curl_goes_on_over_tcp_where_quic_is_refused(  # E57
+    lab: Lab, internet: Internet, evasion_field: Field
+) -> None:
+    if "HTTP3" not in lab.run("child", ["curl", "--version"]).stdout:
+        pytest.skip("curl here does not speak HTTP/3")
+    rules = "from filterd.kernel import Kernel, Rules; kernel = Kernel(); "
+    address = lab.addresses.web4
+    argv = ["curl", "-s", "-o", "/dev/null", "-m", "5", "--noproxy", "*", "--cacert", str(internet.authority)]
+    argv += ["-w", "%{http_code} %{http_version}", "--connect-to", f"::{address}:", "https://www.allowed.test/"]
+
+    def apply(call: str) -> None:
+        assert lab.run("gateway", [*PYTHON, "-c", f"{rules}kernel.{call}"]).returncode == 0
+
+    assert lab.run("child", [*argv, "--http3-only"]).stdout == "200 3"
+    apply("apply(Rules(refused_udp=(443,)))")
+    try:
+        assert lab.run("child", [*argv, "--http3"]).stdout.startswith("200 1")
+        assert lab.run("child", [*argv, "--http3-only"]).stdout.startswith("000")
+    finally:
+        apply("remove()")
