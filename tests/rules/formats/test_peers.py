@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 from support.localdata import records
+from support.ports import free_port
 
 from fastpath.name import to_text
 from fastpath.verdict import Action, Mode
@@ -149,9 +150,7 @@ def rules_of(iter_rules: Callable[..., Iterator[object]], text: str) -> list[Rul
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
