@@ -44,7 +44,11 @@ cdef struct Flow:
     uint8_t stage           # Stage
     uint8_t protocol        # Protocol, where the port does not tell it
     uint8_t has_tsval
+    uint8_t isn_high        # the other 8 bits of it, where no mark had to carry it
+    uint8_t is_doubted      # two SYNs have named different begins
+    uint8_t has_heard
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
+    uint32_t heard          # what the client's first octets acknowledged
     uint32_t need           # octets of the window that make it worth parsing again
     int64_t used_s
     int64_t base            # stream position of the window's first octet
@@ -73,6 +77,7 @@ cdef struct FlowTable:
     uint32_t n_flows
     uint32_t n_begun        # flows from here on were never used
     uint32_t share          # pieces that one payer may hold
+    uint8_t forgotten       # state of what is forgotten in the middle of its begin; 0: somebody else remembers it
     uint32_t evicted        # flows that had to go though they were not idle; whoever counts them sets it to 0
     uint32_t beyond         # of those: for a share that was used up
     uint64_t seed

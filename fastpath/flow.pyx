@@ -15,7 +15,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
-from fastpath.packet cimport PacketView
+from fastpath.packet cimport PROTO_TCP, PacketView
 from fastpath.window cimport (
     SMALL_OCTETS, close_memory, is_enough, let_go, merge, narrow, open_memory, shift_left, shift_right, weight_of,
     widen)
@@ -149,11 +149,14 @@ cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
 
 
 cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
-    """Forget a live flow; its record is the first that is used again."""
+    """Forget a live flow; its record is the first that is used again, or among them by its age."""
     cdef Flow* f = &t.flows[i]
     cdef uint32_t head = t.n_flows + 1
     cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
+    if t.forgotten and f.key.proto == PROTO_TCP and f.stage == OPENING and f.w.high > 0:
+        spend_flow(t, f, t.forgotten)
+        return
     _forget_octets(t, f)
     _leave_own(t, f)
     _leave_bucket(t, i)
@@ -250,6 +253,8 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.protocol = 0
     f.state = 0
     f.has_tsval = 0
+    f.is_doubted = 0
+    f.has_heard = 0
     f.need = 0
     f.base = 0
     f.next = 0

@@ -79,4 +79,5 @@ cdef struct Turn:               # one packet and where it stands
 
 
 cdef void count_evicted(Gate* g) noexcept nogil
+cdef uint32_t mark_of(const Flow* f) noexcept nogil
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil

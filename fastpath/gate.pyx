@@ -106,6 +106,13 @@ cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
     return PORT_HTTP if f.protocol == PROTOCOL_HTTP else kind & ~PORT_BY_CONTENT
 
 
+cdef uint32_t mark_of(const Flow* f) noexcept nogil:
+    """The mark that the kernel would queue a packet of this flow with.   f: NULL where it is not known"""
+    if f == NULL:
+        return MARK_QUEUED
+    return ((f.isn << 8) if f.is_isn_known else 0) | MARK_QUEUED | f.state
+
+
 cdef void count_evicted(Gate* g) noexcept nogil:
     """Count the flows that had to go since the last call."""
     count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)

@@ -16,10 +16,11 @@ from libc.errno cimport ENOBUFS, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from fastpath.asymmetric cimport judge_asymmetric
 from fastpath.counters cimport CNT_GATE_QUEUE_OVERRUN, CNT_GATE_VERDICT_FAILED, count
 from fastpath.cursor cimport MALFORMED, OK, Status
 from fastpath.gate cimport (
-    N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
+    BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
 from fastpath.gatememory cimport close_gate, open_gate, set_ports
 from fastpath.name cimport NAME_OCTETS
 from fastpath.nfqueue cimport (
@@ -51,6 +52,7 @@ cdef struct Loop:
     int raw6_fd
     uint16_t queue_number
     uint8_t stopping
+    uint8_t is_asymmetric       # connections are not tracked by the kernel
     uint64_t n_turns            # rises as long as the loop lives, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
     mmsghdr messages[64]
@@ -136,11 +138,17 @@ cdef void _take_packet(Loop* l, const Queued* queued) noexcept nogil:
     cdef uint32_t mark
     if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
         _send_injected(l)
-    mark = judge_packet(&l.gate, queued.packet, queued.packet_n, queued.mark)
+    mark = _judge(l, queued.packet, queued.packet_n, queued.mark, queued.is_summed)
     if l.run_mark != mark:
         _end_run(l)
     l.run_mark = mark
     l.run_id = queued.id
+
+
+cdef uint32_t _judge(Loop* l, const uint8_t* packet, size_t n, uint32_t mark, bint is_summed) noexcept nogil:
+    if l.is_asymmetric:
+        return judge_asymmetric(&l.gate, packet, n, mark, is_summed)
+    return judge_packet(&l.gate, packet, n, mark)
 
 
 cdef void _end_run(Loop* l) noexcept nogil:
@@ -179,7 +187,7 @@ cdef class GateLoop:
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0):
+                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0):
         self._handoff = handoff
         self._reporter = reporter
         self._pages = dict(pages)
@@ -193,8 +201,11 @@ cdef class GateLoop:
         self._loop.gate.shared = &reporter.shared
         self._loop.gate.closed = when_undecidable_closed
         self._loop.gate.is_h2c_let = is_h2c_let
+        self._loop.is_asymmetric = is_asymmetric
         self._loop.gate.initials_a_second = initials_a_second
         open_gate(&self._loop.gate, n_flows, n_windows, share)
+        if is_asymmetric:
+            self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
         set_ports(&self._loop.gate, tls_ports, PORT_TLS)
         set_ports(&self._loop.gate, http_ports, PORT_HTTP)
@@ -256,13 +267,13 @@ cdef class GateLoop:
     def wake(self):
         os.eventfd_write(self._loop.wake_fd, 1)
 
-    def feed(self, bytes packet, uint32_t mark, int64_t now_s):
+    def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=0):
         cdef Loop* l = self._loop
         if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
             raise BufferError("outbox: full; packet not judged; take what injected() has")
         l.gate.tables = take_tables(l.handover)
         l.gate.now_ns = now_s * 1_000_000_000
-        return judge_packet(&l.gate, packet, len(packet), mark)
+        return _judge(l, packet, len(packet), mark, is_summed)
 
     def injected(self):
         return packets_of(&self._loop.gate.out)

@@ -12,6 +12,7 @@ cdef enum:
 cdef struct Queued:
     uint32_t id
     uint32_t mark
+    uint8_t is_summed       # its checksums are there, and neither the card nor the kernel has verified them
     const uint8_t* packet   # from the IP header on, into the message
     uint32_t packet_n
 

@@ -17,8 +17,10 @@ COPY_PACKET: int
 F_FAIL_OPEN: int
 F_GSO: int
 
-def read_message(msg: bytes) -> tuple[int, int, bytes] | None:
-    """(packet id, mark, packet) of one message; None: an acknowledgement.  ValueError: damaged, or an error report."""
+def read_message(msg: bytes) -> tuple[int, int, bool, bytes] | None:
+    """(packet id, mark, is_summed, packet) of one message; None: an acknowledgement.
+
+    is_summed: its checksums are there, and nobody has verified them.  ValueError: damaged, or an error report."""
 
 def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
     """Netlink message: accept, with this mark, every packet of the queue up to `last_id`."""

@@ -26,6 +26,8 @@ cdef enum:
     NFQA_VERDICT_HDR = 2
     NFQA_MARK = 3
     NFQA_PAYLOAD = 10
+    NFQA_SKB_INFO = 14
+    CSUM_NOTVERIFIED = 4        # in it
     NF_ACCEPT = 1
     NFQA_CFG_QUEUE_MAXLEN = 3
     MOST_MAXLEN = 16384         # 65 ms of work for one loop
@@ -90,6 +92,8 @@ cdef Status _parse_attributes(const uint8_t* at, size_t left, Queued* out) noexc
             has_id = True
         elif kind == NFQA_MARK and length >= ATTR_HEADER + 4:
             out.mark = _read_u32(at + ATTR_HEADER)
+        elif kind == NFQA_SKB_INFO and length >= ATTR_HEADER + 4:
+            out.is_summed = _read_u32(at + ATTR_HEADER) & CSUM_NOTVERIFIED != 0
         elif kind == NFQA_PAYLOAD:
             out.packet = at + ATTR_HEADER
             out.packet_n = length - ATTR_HEADER
@@ -162,7 +166,7 @@ cdef uint32_t _read_u32(const uint8_t* at) noexcept nogil:
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 def read_message(bytes msg):
-    """(id, mark, packet) of one message; None for an acknowledgement."""
+    """(id, mark, is_summed, packet) of one message; None for an acknowledgement."""
     cdef Queued queued
     cdef size_t after
     cdef Status status = parse_queued(msg, len(msg), &queued, &after)
@@ -170,7 +174,7 @@ def read_message(bytes msg):
         raise ValueError("netlink message: an error report or damaged; skipped; see the counters")
     if status == NOT_THIS:
         return None
-    return queued.id, queued.mark, queued.packet[:queued.packet_n]
+    return queued.id, queued.mark, bool(queued.is_summed), queued.packet[:queued.packet_n]
 
 
 def verdict_message(int queue, unsigned int last_id, unsigned int mark):

@@ -20,7 +20,7 @@ from fastpath.cursor cimport NOT_THIS, OK, Status
 from fastpath.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
 from fastpath.gate cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
-    Gate, count_evicted, judge_packet)
+    Gate, count_evicted, judge_packet, mark_of)
 from fastpath.gatememory cimport N_PORTS, close_gate, open_gate, set_ports
 from fastpath.outbox cimport put_tcp
 from fastpath.packet cimport (
@@ -64,7 +64,7 @@ cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_sum
         if is_summed and not has_good_checksums(packet, &p):
             count(g.shared.counters, CNT_GATE_MALFORMED, 1)     # E14: no end host takes it
             return 0
-        mark = judge_packet(g, packet, n, _mark_of(f))
+        mark = judge_packet(g, packet, n, mark_of(f))
     if is_reset and mark == (MARK_VERDICT | BLOCKED) and not p.flags & FLAG_RST:
         _reset_both(g, &p)
     return mark
@@ -122,13 +122,6 @@ cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
     if g.port_kinds[p.dport] & ~PORT_BY_CONTENT:
         return True
     return g.port_kinds[p.dport] != PORT_NEITHER and not g.port_kinds[p.sport] & ~PORT_BY_CONTENT
-
-
-cdef uint32_t _mark_of(const Flow* f) noexcept nogil:
-    """The mark that the kernel would queue the packet with."""
-    if f == NULL:
-        return MARK_QUEUED
-    return ((f.isn << 8) if f.is_isn_known else 0) | MARK_QUEUED | f.state
 
 
 cdef void _turn(const PacketView* p, PacketView* out) noexcept nogil:

@@ -99,7 +99,10 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
     if config.mode == "tap":
         return TapLoop(config.tap_interfaces, handoff, reporter, *ports, is_closed, is_reset=config.tap_reset, **limits)
     is_shut = int(config.when_dead == "closed")
-    return GateLoop(queue, handoff, reporter, *ports, is_closed, pages, when_overloaded_closed=is_shut, **limits)
+    return GateLoop(
+        queue, handoff, reporter, *ports, is_closed, pages,
+        when_overloaded_closed=is_shut, is_asymmetric=int(config.routing == "asymmetric"), **limits,
+    )
 
 
 def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:

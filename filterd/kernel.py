@@ -6,6 +6,7 @@
     forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
     prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
+                  where routing is asymmetric, the gate's ports neither: every payload of a client → meta mark 0x80
 
 *Invariants*
 - The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
@@ -86,8 +87,7 @@ table inet filterd {
   }
   chain from_client {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
-    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
-  }
+%(undecided)s  }
   chain from_quic_client {
     udp dport @quic_ports meta mark set 0x80 accept
     ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 accept
@@ -113,8 +113,7 @@ table inet filterd {
     ip daddr @locked4 ip saddr != @open4 goto locked_to
     meta nfproto ipv6 jump locks6 comment "each of its rules would ask for the version by itself"
 %(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
-%(dot)s    ct state invalid drop
-    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
+%(dot)s%(invalid)s    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
 %(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
     tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
@@ -142,7 +141,18 @@ table inet filterd {
       0x46 : goto keep_partial, 0x47 : drop
     }
   }
-%(dns)s%(untracked)s}
+%(dns)s%(untracked)s%(asymmetric)s}
+"""
+_UNDECIDED = """\
+    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
+"""
+# Of a connection that is not tracked the gate itself keeps what the mark would: where it begins, what is decided.
+_UNTRACKED_CLIENT = """\
+    tcp flags & (syn | ack) == syn meta mark set 0x80 accept
+    @ih,0,8 >= 0 meta mark set 0x80
+"""
+_INVALID = """\
+    ct state invalid drop
 """
 _REFUSED_UDP = """\
     udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
@@ -177,6 +187,14 @@ _UNTRACKED = """
     udp sport @untracked fib saddr type local notrack
   }
 """
+# Half a connection is invalid to conntrack.  Local addresses first: what is redirected to this box is tracked.
+_ASYMMETRIC = """
+  chain untracked_streams {
+    type filter hook prerouting priority raw; policy accept;
+    tcp dport @gate_ports fib daddr type != local notrack
+    tcp sport @gate_ports fib daddr type != local notrack
+  }
+"""
 _DNS = """
   chain to_resolver {
     meta l4proto { tcp, udp } th dport 53 redirect to :%(port)d
@@ -209,7 +227,8 @@ class Rules:
     refused_udp       UDP ports that nothing is let through to
     untracked         UDP ports of this box that are asked so often that tracking each query would fill the table;
                       never dns_port: what is redirected must find its way back
-    is_dot_refused    subscribers reach no other resolver over TLS or QUIC"""
+    is_dot_refused    subscribers reach no other resolver over TLS or QUIC
+    is_asymmetric     servers may answer on another way: connections to `ports` are not tracked"""
 
     ports: tuple[int, ...] = ()
     quic_ports: tuple[int, ...] = ()
@@ -218,6 +237,7 @@ class Rules:
     first_queue: int = 0
     n_queues: int = 0
     is_open_when_dead: bool = True
+    is_asymmetric: bool = False
     always_open: tuple[Network, ...] = ()
     subscribers: tuple[Network, ...] = ()
     subscriber_interfaces: tuple[str, ...] = ()
@@ -313,6 +333,7 @@ def rules_of_config(config: Config) -> Rules:
         first_queue=gate.first_queue,
         n_queues=n_queues,
         is_open_when_dead=gate.when_dead == "open",
+        is_asymmetric=n_queues > 0 and gate.routing == "asymmetric",
         always_open=tuple(_network(place) for place in places),
         dns_port=dns_port,
         untracked=tuple(sorted(asked - {dns_port})),
@@ -330,6 +351,9 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
+        "undecided": _UNTRACKED_CLIENT if rules.is_asymmetric else _UNDECIDED,
+        "invalid": "" if rules.is_asymmetric else _INVALID,
+        "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": _SUSPECTS if rules.n_queues else "",
         "quic": _QUIC if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",

@@ -77,6 +77,8 @@ def _needs(config: Config) -> Iterator[Finding]:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
     if config.dns.proxies:
         yield _proxies(config.dns.proxies)
+    if config.gate.routing == "asymmetric":
+        yield _reverse_paths()
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
     free_mib = shutil.disk_usage(folder).free >> 20
     # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
@@ -102,6 +104,17 @@ def _proxies(prefixes: Sequence[str]) -> Finding:
     wide = [prefix for prefix in prefixes if ip_network(prefix).num_addresses > MOST_PROXIES]
     cure = "name the proxies alone: whoever sends from there is believed, and UDP's addresses are easily forged"
     return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
+
+
+def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
+    """RFC 3704: the kernel can drop what comes in where it would not send the answer out."""
+    found = {path.parent.name: int(path.read_text()) for path in folder.glob("*/rp_filter")}
+    every = found.pop("all", 0)
+    strict = sorted(name for name, one in found.items() if max(one, every) == 1 and name not in ("default", "lo"))
+    if not strict:
+        return Finding("reverse paths", "not strict", "")
+    cure = "set net.ipv4.conf.all.rp_filter and those of the interfaces to 2 or 0"
+    return Finding("reverse paths", f"strict at {', '.join(strict)}", cure)
 
 
 def _capabilities() -> Finding:

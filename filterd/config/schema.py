@@ -147,6 +147,9 @@ class Gate:
     first_queue: int = one(kinds.whole_number(0, 65535 - MAX_WORKERS), default=0)
     tls_ports: tuple[int, ...] = many(kinds.port, default=(443,))
     http_ports: tuple[int, ...] = many(kinds.port, default=(80,))
+    routing: str = one(kinds.one_of("symmetric", "asymmetric"), default="symmetric")
+    """asymmetric: servers' packets may take another way.   Connections to the ports above are not tracked then, and all
+    payload of clients goes through the gate."""
     when_dead: str = one(kinds.one_of("open", "closed"), default="open")
     when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
     quic: str = one(kinds.one_of("judge", "pass", "refuse"), default="judge")

@@ -26,7 +26,14 @@ PACKET = message(
 
 
 def test_a_queued_packet_has_its_id_mark_and_octets() -> None:
-    assert read_message(PACKET) == (7, 0x01020380, b"octets")
+    assert read_message(PACKET) == (7, 0x01020380, False, b"octets")
+
+
+@pytest.mark.parametrize(("info", "is_summed"), [(0, False), (1, False), (2, False), (4, True), (6, True)])
+def test_the_kernel_says_whether_checksums_are_there_and_nobody_has_verified_them(info: int, is_summed: bool) -> None:
+    told = PACKET[16:] + bytes(-len(PACKET) % 4) + attribute(14, struct.pack(">I", info))
+
+    assert read_message(message(0x0300, told)) == (7, 0x01020380, is_summed, b"octets")
 
 
 @pytest.mark.parametrize("n", range(len(PACKET)))

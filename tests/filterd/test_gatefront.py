@@ -29,7 +29,10 @@ class Loop:
 @pytest.fixture
 def front(tmp_path, monkeypatch):
     monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
-    config = Gate(tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed", flows=2048, h2c="pass")
+    config = Gate(
+        tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed", flows=2048, h2c="pass",
+        routing="asymmetric",
+    )
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
 
 
@@ -45,6 +48,7 @@ def test_the_loop_is_made_as_the_configuration_says(front):
         "share": 1024,
         "initials_a_second": 1000,
         "is_h2c_let": 1,
+        "is_asymmetric": 1,
     }
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -68,7 +69,9 @@ class SetsLog(PrefixSets):
 
 
 @pytest.mark.parametrize(
-    "rules", [Rules(), FULL, Rules(ports=(443,), dns_port=5353)], ids=["nothing", "everything", "no set"]
+    "rules",
+    [Rules(), FULL, Rules(ports=(443,), dns_port=5353), replace(FULL, is_asymmetric=True)],
+    ids=["nothing", "everything", "no set", "asymmetric"],
 )
 @pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
 def test_nft_takes_the_ruleset(rules: Rules) -> None:
@@ -82,6 +85,15 @@ def test_nft_takes_the_ruleset(rules: Rules) -> None:
 
     assert checked.stderr == ""
     assert checked.returncode == 0
+
+
+def test_what_answers_on_another_way_is_neither_tracked_nor_invalid() -> None:
+    text, tracked = ruleset(replace(FULL, is_asymmetric=True)), ruleset(FULL)
+
+    assert "tcp dport @gate_ports fib daddr type != local notrack" in text
+    assert "ct state invalid" not in text
+    assert "ct state invalid drop" in tracked
+    assert "@gate_ports fib" not in tracked
 
 
 def test_the_table_is_replaced_in_one_text() -> None:
@@ -225,6 +237,16 @@ def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> Non
     assert sysctl_faults(tmp_path) == [
         "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are let through; set it to 0"
     ]
+
+
+def test_only_a_gate_with_a_queue_has_to_do_without_tracking() -> None:
+    dns = "dns: {upstreams: ['192.0.2.53:53']}\n"
+    inline, none = (
+        read_config(f"{dns}gate: {{routing: asymmetric, workers: {n}}}\n".encode(), "test", Path("/")) for n in (1, 0)
+    )
+
+    assert rules_of_config(inline).is_asymmetric
+    assert not rules_of_config(none).is_asymmetric
 
 
 def test_a_tap_asks_for_no_queue_and_still_redirects_dns() -> None:

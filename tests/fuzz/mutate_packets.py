@@ -5,6 +5,7 @@ options, and Initials of mutated frames, sealed again so that the gate opens the
 mutated`.  Every packet must get a verdict, and what is injected must be a packet.
 """
 
+import itertools
 import random
 import sys
 import time
@@ -76,16 +77,20 @@ def run(n: int, seed: int) -> float:
     rng = random.Random(seed)
     known = seeds(rng)
     gates = [
-        GateLoop(0, served.HANDOFF, served.REPORTER, [443], [80], closed, served.PAGES, 64, n_windows=64, share=40)
-        for closed in (0, 1)
+        GateLoop(
+            0, served.HANDOFF, served.REPORTER, [443], [80], closed, served.PAGES, 64,
+            n_windows=64, share=40, is_asymmetric=is_asymmetric,
+        )
+        for closed, is_asymmetric in itertools.product((0, 1), repeat=2)
     ]
     began = time.monotonic()
     for done in range(0, n, BATCH):
-        gate = gates[rng.randrange(2)]
+        gate = rng.choice(gates)
         for _ in range(BATCH // 4):
             octets = mutated(rng.choice(known), rng)
             for state in rng.choices(range(7), k=4):
-                judged = gate.feed(octets, rng.choice((0, 1000 << 8)) | 0x80 | state, served.NOW_S + done // 4096)
+                mark = rng.choice((0, 1000 << 8)) | 0x80 | state
+                judged = gate.feed(octets, mark, served.NOW_S + done // 4096, rng.randrange(8) == 0)
                 assert judged & ~0x3F == 0x40 and judged & 0x3F <= DROPPED, hex(judged)
             for injected in gate.injected():
                 assert packet(injected) is not None

@@ -4,45 +4,54 @@ import functools
 from collections.abc import Callable
 
 import pytest
-from support.evasion.campaign import NAMES, PYTHON, Campaign, Field
+from support.evasion.campaign import NAMES, Campaign, Field
 from support.evasion.rows import FAMILIES
 from support.evasion.segments import Row
+from support.gateprogram import PYTHON
 
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
 
-CampaignOf = Callable[[str], Campaign]
+CampaignOf = Callable[[str, str], Campaign]
 ROWS = [pytest.param(family, row, id=row.name) for family, rows in FAMILIES.items() for row in rows]
 PASSING = [pytest.param(family, row, id=row.name) for family, rows in FAMILIES.items() for row in rows if row.passes]
 
 
+ROUTINGS = pytest.mark.parametrize("routing", ["symmetric", "asymmetric"])
+
+
 @pytest.fixture(scope="module")
 def campaign_of(evasion_field: Field) -> CampaignOf:
-    """The rows of a family, played the first time that somebody asks."""
-    return functools.cache(lambda family: evasion_field.campaign(FAMILIES[family]))
+    """The rows of a family, played the first time that somebody asks; without a gate, once."""
+    without_gate = functools.cache(lambda family: evasion_field.without_gate(FAMILIES[family]))
+    return functools.cache(
+        lambda family, routing: evasion_field.campaign(FAMILIES[family], without_gate(family), routing)
+    )
 
 
 @pytest.mark.parametrize(("family", "row"), ROWS)
 def test_it_reaches_a_server_where_there_is_no_gate(campaign_of: CampaignOf, family: str, row: Row) -> None:
     """Some server completes all cases of the row, or none any: then it is said so in the row."""
     n_cases = len(row.bases) * len(row.framings) * len(NAMES)
-    n_reached = {server: len(cases) for server, cases in campaign_of(family).reached(row).items()}
+    n_reached = {server: len(cases) for server, cases in campaign_of(family, "symmetric").reached(row).items()}
     if row.reaches:
         assert max(n_reached.values()) == n_cases, n_reached
     else:
         assert set(n_reached.values()) == {0}
 
 
+@ROUTINGS
 @pytest.mark.parametrize(("family", "row"), ROWS)
-def test_a_listed_name_never_reaches_a_server(campaign_of: CampaignOf, family: str, row: Row) -> None:
-    assert campaign_of(family).escaped(row) == []
+def test_a_listed_name_never_reaches_a_server(campaign_of: CampaignOf, routing: str, family: str, row: Row) -> None:
+    assert campaign_of(family, routing).escaped(row) == []
 
 
+@ROUTINGS
 @pytest.mark.parametrize(("family", "row"), PASSING)
-def test_another_name_always_reaches_the_server(campaign_of: CampaignOf, family: str, row: Row) -> None:
-    assert campaign_of(family).overblocked(row) == []
+def test_another_name_always_reaches_the_server(campaign_of: CampaignOf, routing: str, family: str, row: Row) -> None:
+    assert campaign_of(family, routing).overblocked(row) == []
 
 
 def test_curl_goes_on_over_tcp_where_quic_is_refused(  # E57

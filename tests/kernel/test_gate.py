@@ -1,6 +1,5 @@
 """The gate in a real forward path: real clients, real servers, a real queue."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,61 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.gateprogram import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https
 
-from fastpath.counters import read_counters
 from fastpath.spool import read_segment, segment_numbers, segment_path
-from filterd.lab.clients import Download, Fetched, fetch
-from filterd.lab.processes import Running, wait_until
+from filterd.lab.clients import Download, fetch
+from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
 
-ROOT = Path(__file__).parents[2]
 FAMILIES = ("web4", "web6")
-PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
-
-
-class Gate:
-    """A gate that runs in the gateway."""
-
-    def __init__(self, lab: Lab, folder: Path, policy: str) -> None:
-        self.lab, self.folder = lab, folder
-        folder.mkdir()
-        self.program: Running = lab.popen(
-            "gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy]
-        )
-        wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")
-        assert self.program.poll() is None, "the gate has ended; see logs/gateway-env.log"
-
-    def counted(self, name: str) -> int:
-        return read_counters(self.folder / "counters")[name]
-
-    def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
-        """Run one line of Python with `kernel` and `net` in the gateway."""
-        line = "from filterd.kernel import Kernel; from ipaddress import ip_network as net; kernel = Kernel(); "
-        line += f"print({call})"
-        done = self.lab.run("gateway", [*PYTHON, "-c", line])
-        assert done.returncode == 0, done.stderr
-        return done
 
 
 @pytest.fixture(params=["open"])
 def gate(lab: Lab, internet: Internet, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gate]:
     running = Gate(lab, tmp_path / "gate", request.param)
     yield running
-    lab.stop(running.program)
-    Gate.kernel(running, "kernel.remove()")
-
-
-def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
-    trust = ["--cacert", str(internet.authority), *options]
-    return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)
-
-
-def connections_of_server(lab: Lab) -> list[str]:
-    done = lab.run("internet", ["ss", "-Htn", "state", "established"])
-    return [line for line in done.stdout.splitlines() if ":443 " in line or ":80 " in line]
+    running.stop()
 
 
 def segments(lab: Lab, family: str, pieces: str) -> str:
@@ -340,7 +302,6 @@ except ConnectionRefusedError:
 except OSError:
     print("nothing")
 """
-KERNEL = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
 
 
 @contextmanager

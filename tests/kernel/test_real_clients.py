@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.evasion.campaign import PYTHON, ROOT, Field, gate
+from support.detour import detour
+from support.evasion.campaign import Field, gate
+from support.gateprogram import PYTHON, ROOT, Gate
 
-from fastpath.counters import read_counters
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import NETNS_FILES, Lab
@@ -28,17 +30,20 @@ class Gateway(NamedTuple):
     lab: Lab
     internet: Internet
     field: Field
-    folder: Path
+    gate: Gate
 
     def counted(self, name: str) -> int:
-        return read_counters(self.folder / "counters")[name]
+        return self.gate.counted(name)
 
 
-@pytest.fixture(scope="module")
-def gateway(evasion_field: Field, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("real") / "gate"
-    with gate(evasion_field.lab, folder, "open"):
-        yield Gateway(evasion_field.lab, internet, evasion_field, folder)
+@pytest.fixture(scope="module", params=["symmetric", "asymmetric"])
+def gateway(
+    evasion_field: Field, internet: Internet, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Gateway]:
+    lab, folder = evasion_field.lab, tmp_path_factory.mktemp("real") / "gate"
+    way = detour(lab) if request.param == "asymmetric" else nullcontext()
+    with way, gate(lab, folder, request.param) as running:
+        yield Gateway(lab, internet, evasion_field, running)
 
 
 def curl(*options: str) -> Callable[[Gateway, str, str], bool]:

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.gateprogram import Gate
 
-from fastpath.counters import read_counters
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
 VPN_PORT, TOR_PORT = 51820, 9001
 
 ANSWERING = """
@@ -50,19 +48,15 @@ except OSError:
 """
 
 
-class Gate:
-    """A gate in the gateway that closes the address of the web server to the child, and what the others get."""
+class Closing(Gate):
+    """A gate that closes the address of the web server to the child, and what the others get."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
-        self.lab, self.folder, at = lab, folder, lab.addresses
-        folder.mkdir()
+        self.lab, at = lab, lab.addresses
         answering = [sys.executable, "-c", ANSWERING, str(VPN_PORT), str(TOR_PORT)]
         self.servers: Running = lab.popen("internet", [*answering, at.web4, at.web6, at.foreign4, at.foreign6])
         wait_until(lambda: self.tcp("internet", at.foreign6) == self.udp("internet", at.foreign6) == "here", "servers")
-        told = [str(folder), "open", f"{at.child4},{at.child6}", f"{at.web4}/31,{at.web6}"]
-        self.program: Running = lab.popen("gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), *told])
-        wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")
-        assert self.program.poll() is None, "the gate has ended; see logs/gateway-env.log"
+        super().__init__(lab, folder, "open", "symmetric", f"{at.child4},{at.child6}", f"{at.web4}/31,{at.web6}")
 
     def udp(self, node: str, address: str) -> str:
         return self._ask(node, address, VPN_PORT, "SOCK_DGRAM")
@@ -70,27 +64,25 @@ class Gate:
     def tcp(self, node: str, address: str) -> str:
         return self._ask(node, address, TOR_PORT, "SOCK_STREAM")
 
-    def counted(self, name: str) -> int:
-        return read_counters(self.folder / "counters")[name]
-
     def stop(self) -> None:
-        self.lab.stop(self.program)
+        super().stop()
         self.lab.stop(self.servers)
-        self.lab.run("gateway", [*PYTHON, "-c", "from filterd.kernel import Kernel; Kernel().remove()"])
 
     def _ask(self, node: str, address: str, port: int, kind: str) -> str:
         return self.lab.run(node, [sys.executable, "-c", ASKING, address, str(port), kind]).stdout.strip()
 
 
 @pytest.fixture
-def gate(lab: Lab, tmp_path: Path) -> Iterator[Gate]:
-    running = Gate(lab, tmp_path / "gate")
+def gate(lab: Lab, tmp_path: Path) -> Iterator[Closing]:
+    running = Closing(lab, tmp_path / "gate")
     yield running
     running.stop()
 
 
 @pytest.mark.parametrize("family", ["4", "6"])
-def test_a_listed_address_is_closed_to_the_child_at_every_port_and_open_to_the_adult(gate: Gate, family: str) -> None:
+def test_a_listed_address_is_closed_to_the_child_at_every_port_and_open_to_the_adult(
+    gate: Closing, family: str
+) -> None:
     listed = getattr(gate.lab.addresses, f"web{family}")
 
     assert (gate.udp("child", listed), gate.tcp("child", listed)) == ("nothing", "refused")
@@ -100,7 +92,7 @@ def test_a_listed_address_is_closed_to_the_child_at_every_port_and_open_to_the_a
 
 
 @pytest.mark.parametrize("family", ["4", "6"])
-def test_an_unlisted_address_is_never_queued_and_an_open_one_only_until_it_answers(gate: Gate, family: str) -> None:
+def test_an_unlisted_address_is_never_queued_and_an_open_one_only_until_it_answers(gate: Closing, family: str) -> None:
     unlisted, listed = (getattr(gate.lab.addresses, f"{place}{family}") for place in ("foreign", "web"))
 
     assert (gate.udp("child", unlisted), gate.tcp("child", unlisted)) == ("here", "here")

@@ -1,4 +1,6 @@
-"""A gate in the gateway of the lab: rules, images, loop.   python gateway.py FOLDER closed|open [CHILD,… LISTED,…]
+"""A gate in the gateway of the lab: rules, images, loop.
+
+    python gateway.py FOLDER closed|open symmetric|asymmetric [CHILD,… LISTED,…]
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.
@@ -7,6 +9,7 @@ addresses LISTED are closed to those of the CHILD, by a category.
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from support.images import Images
@@ -35,21 +38,24 @@ def tables_of(folder: Path, child: list[str], listed: list[str]) -> TableSet:
     return TableSet(names, subscribers=subscribers, policy=images.policy([(1, ProfileSpec(1 << 1, (), 0, 0))]))
 
 
-def serve(folder: Path, policy: str, child: list[str], listed: list[str]) -> None:
+def serve(folder: Path, policy: str, routing: str, child: list[str], listed: list[str]) -> None:
     """Put the rules in force and serve queue 0 until SIGTERM."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
     tables = tables_of(folder, child, listed)
     handoff.give(tables)
-    is_closed = int(policy == "closed")
+    is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
-    gate = GateLoop(0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=1)
+    gate = GateLoop(
+        0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=1, is_asymmetric=is_asymmetric
+    )
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
-    kernel.apply(Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed))
+    rules = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
+    kernel.apply(replace(rules, is_asymmetric=is_asymmetric))
     kernel.set_suspects(Suspects().of(tables))
     while loop.is_alive() and not QUEUES.read_text():
         stopped.wait(0.01)
@@ -62,4 +68,4 @@ def serve(folder: Path, policy: str, child: list[str], listed: list[str]) -> Non
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], *([text.split(",") for text in sys.argv[3:]] or ([], [])))
+    serve(Path(sys.argv[1]), *sys.argv[2:4], *([text.split(",") for text in sys.argv[4:]] or ([], [])))

@@ -59,6 +59,16 @@ def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
     assert "needs list a: " in capsys.readouterr().out
 
 
+def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_is_asymmetric(tmp_path):
+    for name, value in {"all": 0, "default": 1, "lo": 1, "eth0": 1, "eth1": 2, "eth2": 0}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rp_filter").write_text(f"{value}\n")
+
+    assert doctor._reverse_paths(tmp_path).found == "strict at eth0"
+    (tmp_path / "all" / "rp_filter").write_text("2\n")
+    assert doctor._reverse_paths(tmp_path) == ("reverse paths", "not strict", "")
+
+
 def test_a_network_of_proxies_that_holds_others_too_is_told():
     assert not _proxies(["192.0.2.60/32", "198.51.100.0/24", "2001:db8::53/128"]).cure
     finding = _proxies(["192.0.2.60/32", "10.0.0.0/8", "2001:db8::/64"])

@@ -5,23 +5,21 @@ A case is known to the server by its client's address and port: no two cases hav
 
 import itertools
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.detour import detour
 from support.evasion.decoys import CLOSED_S
 from support.evasion.rows import BY_NAME, servers_of
 from support.evasion.segments import Row
+from support.gateprogram import PYTHON, ROOT, Gate
 
-from fastpath.counters import read_counters
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab
 
-ROOT = Path(__file__).parents[3]
-PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
 LISTED, BELOW, SIBLING, ALLOWED = "blocked.test", "www.blocked.test", "notblocked.test", "www.allowed.test"
 NAMES = (LISTED, BELOW, SIBLING, ALLOWED)
 FORBIDDEN = frozenset((LISTED, BELOW))
@@ -136,14 +134,17 @@ class Field:
         self._gates = itertools.count(1)
         self._n_read = 0
 
-    def campaign(self, rows: list[Row], policy: str = "open") -> Campaign:
-        """Play the cases of `rows` without and with a gate.   policy: of the gate, for what is undecidable."""
-        cases = cases_of(rows)
-        without_gate = self.play(cases)
+    def without_gate(self, rows: list[Row]) -> Results:
+        """Play the cases of `rows` where nothing is filtered."""
+        results = self.play(cases_of(rows))
         # what a busy machine has lost is played once more; what is listed, never: once through is through
-        without_gate |= self.play(lost(rows, Campaign(without_gate, {})))
-        with gate(self.lab, self.folder / f"gate-{next(self._gates)}", policy):
-            played = Campaign(without_gate, self.play(cases))
+        return results | self.play(lost(rows, Campaign(results, {})))
+
+    def campaign(self, rows: list[Row], without_gate: Results, routing: str = "symmetric") -> Campaign:
+        """Play them with a gate.   routing: asymmetric, servers answer on another way."""
+        way = detour(self.lab) if routing == "asymmetric" else nullcontext()
+        with way, gate(self.lab, self.folder / f"gate-{next(self._gates)}", routing=routing):
+            played = Campaign(without_gate, self.play(cases_of(rows)))
             played.with_gate.update(self.play([case for row in rows for case in played.overblocked(row)]))
             return played
 
@@ -201,18 +202,15 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
 
 
 @contextmanager
-def gate(lab: Lab, folder: Path, policy: str) -> Iterator[None]:
+def gate(lab: Lab, folder: Path, routing: str = "symmetric") -> Iterator[Gate]:
     """A gate in the gateway.   Whatever overran its queue was not judged: then nothing is proved."""
-    folder.mkdir()
     lab.run("gateway", ["sysctl", "-qw", f"net.netfilter.nf_conntrack_tcp_timeout_close={CLOSED_S}"])
-    program = lab.popen("gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy], "gate")
+    running = Gate(lab, folder, "open", routing)
     try:
-        wait_until(lambda: (folder / "ready").exists() or program.poll() is not None, "the gate")
-        yield
-        counted = read_counters(folder / "counters")
-        assert counted["gate_queue_overrun"] == counted["gate_verdict_failed"] == 0
+        yield running
+        assert running.counted("gate_queue_overrun") == running.counted("gate_verdict_failed") == 0
     finally:
-        lab.stop(program)
+        running.stop()
 
 
 def _python(ready: Field, program: str) -> list[str]:

@@ -29,29 +29,30 @@ ETHER = {False: 0x0800, True: 0x86DD}
 
 
 class Wire:
-    """Whole frames out of and into one interface."""
+    """Whole frames out of one interface, and into all: answers may come on another way."""
 
     def __init__(self, interface: str, gateway_mac: str) -> None:
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-        self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE: every answer of a batch
-        self.socket.bind((interface, 0))
-        self.socket.setblocking(False)
+        self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.out.bind((interface, 0))
+        self.into = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+        self.into.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE: every answer of a batch
+        self.into.setblocking(False)
         self.target = bytes.fromhex(gateway_mac.replace(":", ""))
-        self.source = self.socket.getsockname()[4]
+        self.source = self.out.getsockname()[4]
 
     def send(self, packets: Iterable[bytes], is_v6: bool) -> None:
         head = self.target + self.source + struct.pack("!H", ETHER[is_v6])
         for packet in packets:
-            self.socket.send(head + packet)
+            self.out.send(head + packet)
 
     def receive(self, wait_s: float) -> list[bytes]:
         """The IP packets that have come, after waiting for the first."""
         packets: list[bytes] = []
-        if not select.select([self.socket], [], [], wait_s)[0]:
+        if not select.select([self.into], [], [], wait_s)[0]:
             return packets
         while True:
             try:
-                frame, where = self.socket.recvfrom(65550)
+                frame, where = self.into.recvfrom(65550)
             except BlockingIOError:
                 return packets
             if where[2] != socket.PACKET_OUTGOING:

@@ -1,0 +1,1 @@
+"""Nothing for Python: GateLoop.feed() is the way in."""
