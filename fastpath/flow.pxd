@@ -45,7 +45,7 @@ cdef struct Flow:
     uint8_t protocol        # Protocol, where the port does not tell it
     uint8_t has_tsval
     uint8_t isn_high        # the other 8 bits of it, where no mark had to carry it
-    uint8_t is_doubted      # two SYNs have named different begins
+    uint8_t is_doubted      # where its octets begin may be a decoy's word: two SYNs differ, or it was taken up late
     uint8_t has_heard
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # what the client's first octets acknowledged

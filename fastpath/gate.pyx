@@ -184,4 +184,5 @@ cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
     t.f.next = t.at
     t.f.top = t.at
     t.f.stage = FOLLOWING
+    t.f.is_doubted = 1          # an old decoy may stand at its front, whose body would cover what follows
     return True

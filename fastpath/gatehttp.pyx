@@ -16,7 +16,7 @@ from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
 from fastpath.gatenames cimport (
-    NOT_BLOCKED, contradicted, count_block, count_bypass, let_go, over_budget, so_far, undecidable)
+    NOT_BLOCKED, contradicted, count_block, count_bypass, is_apart, let_go, over_budget, so_far, undecidable)
 from fastpath.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.injecting cimport answer
 from fastpath.name cimport name_from_host
@@ -42,9 +42,7 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef uint8_t verdict
-    if (not f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
-            and (at > f.top or at + <int64_t>left < f.base)):
-        # E12: a part of the stream, or a decoy beside it?  Without the SYN/ACK only the server knows
+    if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCKED
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
@@ -125,7 +123,7 @@ cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
                 return BLOCKED
         if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
             verdict = _step_over(g, t, &head, start)
-            f.stage = FOLLOWING
+            f.stage = LOST if f.is_doubted else FOLLOWING
         else:
             verdict = _step_on(g, t, &head, start, status)
             f.stage = LOST
@@ -167,7 +165,9 @@ cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     cdef Flow* f = t.f
     cdef uint8_t verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
     f.body = f.next + <int64_t>head.after
-    f.next = f.body + body_octets(f.w.at + start, head.after)
+    f.next = f.body
+    if not f.is_doubted:
+        f.next += body_octets(f.w.at + start, head.after)
     return verdict
 
 

@@ -18,5 +18,6 @@ cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef void count_block(Gate* g) noexcept nogil
 cdef int counter_of(Status status) noexcept nogil
 cdef uint8_t contradicted(Gate* g) noexcept nogil
+cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil
 cdef uint8_t so_far(const Turn* t) noexcept nogil

@@ -5,7 +5,7 @@
 - What a list of action SHADOW would have blocked is counted once a hello, where the hello is let go.
 - What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
 """
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME,
@@ -125,6 +125,14 @@ cdef uint8_t contradicted(Gate* g) noexcept nogil:
     count(g.shared.counters, CNT_GATE_OVERLAP, 1)
     note_undecidable(g.trace, CNT_GATE_OVERLAP)
     return BLOCKED
+
+
+cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
+    """E12: whether a segment stands apart from what is there, of a stream whose begin nobody knows.
+
+    A part of it, or a decoy beside it?  Only the server knows, until it has spoken."""
+    return (not t.f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
+            and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
 
 
 cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:

@@ -4,21 +4,28 @@
 - A packet is forwarded at once; the one that completes a hello is judged before it leaves (rule R1).
 - A flow is released by verdict, never by count, and not before the server has spoken (R10): so a decoy that only we saw
   stays in the window, and the real octets contradict it.
-- A hello is judged only where the server's SYN/ACK has said which octets count; elsewhere its flow is blocked (E12).
+- A hello is judged only where the server's SYN/ACK has said which octets count; elsewhere its flow is blocked (E12),
+  wherever in what comes it begins.
 
 *Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memchr
 
 from fastpath.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
 from fastpath.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
-from fastpath.gatenames cimport contradicted, counter_of, judge_hello, over_budget, so_far, undecidable
+from fastpath.gatenames cimport contradicted, counter_of, is_apart, judge_hello, over_budget, so_far, undecidable
 from fastpath.tls cimport ClientHello, parse_client_hello
 from fastpath.verdict cimport C_SNI
 from fastpath.window cimport SMALL_OCTETS
+
+cdef enum:
+    HANDSHAKE = 22          # RFC 8446 §5.1
+    CLIENT_HELLO = 1
+    HELLO_BEGIN = 6         # octets of a record's header, and the kind of its message
 
 
 cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
@@ -27,11 +34,11 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef size_t n = t.p.payload_n
     cdef Status status
     cdef Flow* f = t.f
+    cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
     if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
         return RELEASED
-    if not f.is_isn_known and not g.shared.is_shadow and _begins_hello(g, t):
-        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-        return BLOCKED
+    if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_astray(g, t)):
+        return _forgotten(g)
     if f.stage == PASSED and f.is_isn_known:
         # what passed may have been a decoy: it is compared on as long as the server is silent, but nothing is added
         n = _seen_before(f, t.at, n)
@@ -42,6 +49,8 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
         return over_budget(g, t)
     if t.at + <int64_t>taken > f.top:
         f.top = t.at + <int64_t>taken
+    if is_begin_unknown and _holds_hello(g, f):
+        return _forgotten(g)
     if _read_hellos(g, t) == BLOCKED:
         return BLOCKED
     if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCKED:
@@ -49,13 +58,43 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
     return RELEASED if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
 
 
-cdef bint _begins_hello(Gate* g, Turn* t) noexcept nogil:
+cdef uint8_t _forgotten(Gate* g) noexcept nogil:
     """E12: a hello in a connection whose SYN/ACK was not seen, or was forgotten since.
 
     Nobody knows which octets its server waits for, so it may be a decoy, or the one behind a decoy.  An honest client
     that was between the two opens another connection, and its begin is seen."""
+    count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+    return BLOCKED
+
+
+cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
     cdef ClientHello hello
-    return parse_client_hello(t.p.payload, t.p.payload_n, g.scratch, &hello) != NOT_THIS
+    return parse_client_hello(data, n, g.scratch, &hello) != NOT_THIS
+
+
+cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
+    """Whether a hello begins anywhere in the window: behind octets that its server has thrown away (E04).
+
+    Of encrypted octets one in 2**26 looks like it, and few of those go on like one.  f.need: up to where it was sought"""
+    cdef const uint8_t* at = f.w.at + f.need
+    cdef const uint8_t* end = f.w.at + f.w.have
+    while end - at >= HELLO_BEGIN:
+        at = <const uint8_t*>memchr(at, HANDSHAKE, <size_t>(end - at) - (HELLO_BEGIN - 1))
+        if at == NULL:
+            at = end - (HELLO_BEGIN - 1)
+        elif at[1] == 3 and at[5] == CLIENT_HELLO and _begins_hello(g, at, <size_t>(end - at)):
+            return True
+        else:
+            at += 1
+    f.need = <uint32_t>(at - f.w.at)
+    return False
+
+
+cdef bint _is_astray(const Gate* g, const Turn* t) noexcept nogil:
+    """Where servers answer on another way nobody can tell that one has spoken, and gaps are of every day.
+
+    Behind a window that is full nothing is kept: what comes there is no hello that follows on what was seen."""
+    return is_apart(g, t) and not g.flows.forgotten and t.f.w.have < WINDOW_OCTETS
 
 
 cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:

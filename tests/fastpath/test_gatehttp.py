@@ -86,6 +86,14 @@ def test_a_kept_connection_that_was_forgotten_goes_on(lab: Lab) -> None:
     assert lab.send_all(WEB, pieces, isn=False) == ALLOWED
 
 
+def test_a_false_body_in_front_of_a_forgotten_connection_covers_nothing(lab: Lab) -> None:
+    decoy = request(b"www.allowed.test", more=b"Content-Length: 1000000\r\n")
+    assert lab.send(WEB, 0, decoy, SPOKEN) == SPOKEN
+
+    pieces = bytewise(request(b"www.blocked.test"))
+    assert [lab.send(WEB, len(decoy) + at, octets, SPOKEN) for at, octets in pieces][-1] == ANSWERED
+
+
 def test_lines_of_a_chunked_body_that_look_like_requests_block_nobody(tmp_path: Path, tables: TableSet) -> None:
     lab = Lab(tmp_path / "gate", tables, closed=1)
     body = b"20\r\nsee /x\r\n\r\nfrom a /y HTTP/1.1\r\n\r\n" + b"\n" * 70000 + b"a /\n" * 20000 + b"\x00\n"

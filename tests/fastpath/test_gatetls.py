@@ -59,8 +59,7 @@ def test_how_a_hello_arrives_does_not_change_the_verdict(lab: Lab, arrival: str,
     assert lab.send_all(Client(sport=40001), other) == ALLOWED
 
 
-# octets before the hello in its own segment hide where it begins
-@pytest.mark.parametrize("arrival", [arrival for arrival in ARRIVALS if "before" not in arrival])
+@pytest.mark.parametrize("arrival", ARRIVALS)
 @pytest.mark.parametrize("name", [b"www.blocked.test", b"www.allowed.test"])
 @pytest.mark.parametrize("front", [[], [(-100_000, DECOY)], [(100_000, DECOY)], [(-100_000, b"junk")]])
 def test_a_hello_is_blocked_where_nobody_knows_which_octets_the_server_takes(
@@ -68,6 +67,31 @@ def test_a_hello_is_blocked_where_nobody_knows_which_octets_the_server_takes(
 ) -> None:
     assert lab.send_all(Client(isn=1 << 20), front + ARRIVALS[arrival](hello(name)), isn=False) == BLOCKED
     assert lab.counted("gate_forgotten") == 1
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("n_junk", [1, 5, 6, 20, 5000])
+def test_octets_in_front_that_the_server_throws_away_hide_no_hello(lab: Lab, reading: str, n_junk: int) -> None:  # E04
+    octets = (READINGS[reading] if reading != "one record" else hello)(b"www.blocked.test")
+    stream = bytes(n % 200 + 30 for n in range(n_junk)) + octets
+    step = len(octets) // 3
+    together, apart = Client(sport=1, isn=1 << 20), Client(sport=2, isn=1 << 20)
+
+    assert lab.send_all(together, cut(stream, n_junk + 60), isn=False) == BLOCKED
+    # each piece covers octets that were there before
+    pieces = [(max(0, at - n_junk), stream[max(0, at - n_junk) : at + step]) for at in range(0, len(stream), step)]
+    assert lab.send_all(apart, pieces, isn=False) == BLOCKED
+
+
+def test_encrypted_octets_that_look_like_a_hello_at_a_glance_end_no_connection(lab: Lab) -> None:
+    glances = b"\x16\x03\x03\x00\x28\x02" * 500 + b"\x16\x03\xff\xff\xff\x01" * 500
+
+    assert lab.send_all(Client(), [(0, records(glances, kind=23))], isn=False) == ALLOWED
+
+
+def test_a_segment_apart_is_blocked_where_nobody_knows_which_octets_the_server_takes(lab: Lab) -> None:
+    assert lab.send(Client(), 0, APPDATA, isn=False) == ALLOWED
+    assert lab.send(Client(), 9000, APPDATA, ALLOWED, isn=False) == BLOCKED
 
 
 def test_a_connection_that_is_taken_up_behind_its_hello_goes_on(lab: Lab) -> None:

@@ -5,7 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream, pieces
+from support.evasion.segments import (
+    DEFAULT_TTL,
+    FRAMINGS,
+    NEAR_TTL,
+    SEGMENT_OCTETS,
+    Plan,
+    Row,
+    Segment,
+    Stream,
+    pieces,
+)
 from support.evasion.splitting import marks
 from support.packets import ACK, FIN, PSH, RST
 
@@ -83,13 +93,18 @@ def torn_down(stream: Stream, flags: int, at: int = 0, **fooling: Any) -> list[S
     return [false, first, decoy(border + at, b"", flags=flags, **fooling), *others]
 
 
-def forgotten(stream: Stream, *front: Segment, after: int = 0) -> list[Segment]:
+def forgotten(stream: Stream, *front: Segment, after: int = 0, junk: bytes = b"", size: int = 0) -> list[Segment]:
     """A false RST, and a pause until the gateway's kernel has forgotten the connection; then `front`, then all.
 
-    after   octets of the hello that are sent before"""
+    after        octets of the hello that are sent before
+    junk, size   all in pieces of so many octets, each behind as many as junk has: that, and what came before"""
     false = Segment(at=after, flags=RST, ttl=NEAR_TTL)
     first = [Segment(at=0, data=stream.octets[:after])] if after else []
-    second, *others = [*front, *pieces(stream.octets, after)[bool(after) :]]
+    rest = pieces(stream.octets, after)[bool(after) :]
+    if junk:
+        text, n = junk + stream.octets, len(junk)
+        rest = [Segment(at=at - n, data=text[at : at + n + size]) for at in range(0, len(stream.octets), size)]
+    second, *others = [*front, *rest]
     return [*first, false, replace(second, pause_s=FORGOTTEN_S), *others]
 
 
@@ -179,6 +194,15 @@ ROWS = [
         plan=lambda s: forgotten(s, Segment(at=-100_000, data=b"junk")),
         framings=BOTH,
         passes=False,
+    ),
+    *(
+        Row(
+            name=f"E12 forgotten, then pieces of {size} octets, each behind others",
+            plan=lambda s, size=size: forgotten(s, junk=b"junk " * 4, size=size),
+            framings=BOTH,
+            passes=False,
+        )
+        for size in (7, 60, SEGMENT_OCTETS - 20)
     ),
     low_ttl("E21 padencap", padencap),
     *(low_ttl(f"E22 junk first: {what}", lambda _, junk=junk: junk) for what, junk in JUNK.items()),
