@@ -77,6 +77,8 @@ def _needs(config: Config) -> Iterator[Finding]:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
     if config.dns.proxies:
         yield _proxies(config.dns.proxies)
+    if config.gate.ja4_classes is not None:
+        yield _ja4_classes(config.gate.ja4_classes)
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
     free_mib = shutil.disk_usage(folder).free >> 20
     # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
@@ -102,6 +104,21 @@ def _proxies(prefixes: Sequence[str]) -> Finding:
     wide = [prefix for prefix in prefixes if ip_network(prefix).num_addresses > MOST_PROXIES]
     cure = "name the proxies alone: whoever sends from there is believed, and UDP's addresses are easily forged"
     return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
+
+
+def _ja4_classes(path: Path) -> Finding:
+    from filterd.ja4classes import read_ja4_classes
+    from rules.errors import BadList
+
+    what = "ja4 classes"
+    try:
+        said = read_ja4_classes(path)
+    except BadList as reason:
+        found, cure = str(reason).split("; not read; ")
+        return Finding(what, found, cure)
+    found = f"{len(said.classes)} fingerprints of {len(set(said.classes.values()))} classes in {path}"
+    cure = f"mend {said.n_faults} lines; the first: {said.faults[0]}" if said.faults else ""
+    return Finding(what, found, cure)
 
 
 def _capabilities() -> Finding:

@@ -1,7 +1,8 @@
 """A gate in the gateway of the lab: rules, images, loop.   python gateway.py FOLDER closed|open [CHILD,… LISTED,…]
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
-addresses LISTED are closed to those of the CHILD, by a category.
+addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
+that hellos are counted by.
 """
 
 import signal
@@ -17,6 +18,7 @@ from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
+from filterd.ja4classes import classes_to_count
 from filterd.kernel import Kernel, Rules
 from filterd.suspects import Suspects
 
@@ -45,7 +47,10 @@ def serve(folder: Path, policy: str, child: list[str], listed: list[str]) -> Non
     is_closed = int(policy == "closed")
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
-    gate = GateLoop(0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=1)
+    classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
+    gate = GateLoop(
+        0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=1, ja4_classes=classes
+    )
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()

@@ -203,7 +203,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
 @contextmanager
 def gate(lab: Lab, folder: Path, policy: str) -> Iterator[None]:
     """A gate in the gateway.   Whatever overran its queue was not judged: then nothing is proved."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     lab.run("gateway", ["sysctl", "-qw", f"net.netfilter.nf_conntrack_tcp_timeout_close={CLOSED_S}"])
     program = lab.popen("gateway", [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy], "gate")
     try:
