@@ -2,9 +2,11 @@
 
 Each figure holds one call from Python (about 100 ns of it), a flow that begins, the hello or head, and the decision;
 the two-segment hello is what browsers send, its figure is a segment's.  A block also writes its event and its reset.
-A destination, another one each time, is looked up where any list has addresses: the difference of the last two.
+A destination, another one each time, is looked up where any list has addresses: the difference of these two.
+A browser's hello, with what JA4 is made of, is judged without and with classes of software (65,536 fingerprints).
 What the queue itself costs is the kernel's and is not measured here.
 """
+import struct
 import sys
 import tempfile
 import time
@@ -15,11 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.packets import SYN, Client, hello, request
+from support.packets import SYN, Client, hello, records, request, server_name
 
 from bench.corpus import names
 from fastpath.address import wire_of_address
+from fastpath.counters import read_classes
 from fastpath.image import Image, open_image
+from fastpath.ja4classes import MAX_FINGERPRINTS, Ja4Classes
 from fastpath.layout import ImageKind
 from fastpath.loop_gate import GateLoop
 from fastpath.name import to_wire
@@ -33,6 +37,7 @@ N_NAMES = 1_100_000
 N_FLOWS = 50_000
 N_ADDRESSES = 100_000
 ORDERS = ListSpec("orders", Tier.ORDER, 0, Action.SPLASH, False)
+N_SUITES, N_EXTENSIONS, N_ALGORITHMS = 15, 16, 8    # of Chromium, without GREASE
 MSS = 1448              # of a 1500-octet link with TCP timestamps
 
 Packets = list[tuple[bytes, int]]
@@ -52,6 +57,24 @@ def packets(server: str, port: int, payload_of: list[bytes]) -> Packets:
         for at in range(0, len(payload), MSS):
             found.append((client.segment(at, payload[at : at + MSS]), client.mark(0 if at == 0 else 3)))
     return found
+
+
+def browsers_hello(name: bytes) -> bytes:
+    """A hello of 517 octets with as many suites, extensions and signature algorithms as a browser has."""
+    kinds = range(30, 30 + N_EXTENSIONS - 3)
+    algorithms = struct.pack(f"!HHH{N_ALGORITHMS}H", 13, 2 * N_ALGORITHMS + 2, 2 * N_ALGORITHMS, *range(N_ALGORITHMS))
+    extensions = server_name(name) + algorithms + b"".join(struct.pack("!HH", kind, 0) for kind in reversed(kinds))
+    suites = struct.pack(f"!H{N_SUITES}H", 2 * N_SUITES, *range(N_SUITES, 0, -1))
+    head = b"\x03\x03" + bytes(32) + b"\x20" + bytes(32) + suites + b"\x01\x00"
+    n_padding = 517 - 5 - 4 - len(head) - 2 - len(extensions) - 4
+    extensions += struct.pack("!HH", 21, n_padding) + bytes(n_padding)
+    body = head + struct.pack("!H", len(extensions)) + extensions
+    return records(b"\x01" + len(body).to_bytes(3) + body)
+
+
+def classes() -> Ja4Classes:
+    """As many fingerprints as a gate takes; the browser's is none of them."""
+    return Ja4Classes({f"t13d1516h2_8daaf6152771_{n:012x}": f"class-{n % 16}" for n in range(MAX_FINGERPRINTS)})
 
 
 def begins() -> Packets:
@@ -107,9 +130,15 @@ def figures() -> dict[str, float]:
         found["destination_no_list_ns"] = ns_a_packet(gate, begins())
         handoff.give(TableSet(base, delta_of_addresses(Path(folder, "delta.img"), base)))
         found["destination_100000_listed_ns"] = ns_a_packet(gate, begins())
+        asked = packets("198.51.100.5", 443, [browsers_hello(name) for name in allowed])
+        found["browsers_hello_ns"] = ns_a_packet(gate, asked)
         counted = reporter.counters.values()
+        other = Reporter(Path(folder, "counters-by-class"), Path(folder, "spool"))
+        counting = GateLoop(0, handoff, other, [443], [80], 0, {}, 4096, ja4_classes=classes())
+        found["browsers_hello_by_class_ns"] = ns_a_packet(counting, asked)
+        counted["by_class"] = sum(read_classes(Path(folder, "counters-by-class")).values())
     return found | {"hellos": counted["gate_hellos"], "requests": counted["gate_requests"],
-                    "blocked": counted["gate_blocked"]}
+                    "blocked": counted["gate_blocked"], "by_class": counted["by_class"]}
 
 
 if __name__ == "__main__":

@@ -78,7 +78,12 @@ cdef enum Counter:
 cdef enum:
     CONFIDENTIAL_AT = 128   # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
     SHADOW_AT = 1152        # 128 + 128 * 8; the same of lists in the shadow
-    COUNTER_WORDS = 2176    # 1152 + 128 * 8
+    CLASSES_AT = 2176       # 1152 + 128 * 8; then a slot for OTHER_SLOT and each class of software: a count, its name
+    N_CLASSES = 16          # enough to read at a glance; each is a line of the operator's graph
+    CLASS_OCTETS = 32       # of a class's name
+    CLASS_WORDS = 5         # 1 + 32 / 8
+    OTHER_SLOT = 0          # of what no class has
+    COUNTER_WORDS = 2261    # 2176 + (1 + 16) * 5
 
 
 cdef inline void count(uint64_t* counters, int index, uint64_t by) noexcept nogil:

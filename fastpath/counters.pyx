@@ -3,11 +3,15 @@
 Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
 blocks of confidential lists are counted there and leave no other trace (semantics §8).  From SHADOW_AT on stands the
 same of lists of action SHADOW: what they would have blocked.  They have words of their own, since a list gets another
-number with a new configuration, and what was let go may never be taken for a CSAM block.
-Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.
+number with a new configuration, and what was let go may never be taken for a CSAM block.  From CLASSES_AT on stand
+the classes of software (ja4classes.pyx), each with its name beside its count, since another file may number them
+otherwise.
+Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.  Of a class that is so
+while the class is there: one that is named again later begins at 0.
 """
 import mmap
 import os
+import struct
 
 from libc.stdint cimport uint64_t
 
@@ -29,6 +33,7 @@ NAMES = (
     "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
     "gate_shadowed", "tap_frames", "tap_lost", "tap_unreadable",
 )
+_CLASS = struct.Struct(f"<Q{CLASS_OCTETS}s")
 if len(NAMES) != N_COUNTERS:
     raise AssertionError("counters.pxd and NAMES differ")
 if len(NAMES) > CONFIDENTIAL_AT:
@@ -56,6 +61,18 @@ cdef class Counters:
         """Every counter by name."""
         return {name: self.at[i] for i, name in enumerate(NAMES)}
 
+    def name_classes(self, names) -> None:
+        """Give classes of software their slots, in this order: one that had one keeps its count, another begins at 0.
+
+        names   of 1 to 32 octets, 17 at most; none: nothing is counted by class.   Raises ValueError."""
+        classes = [name.encode() for name in names]
+        if len(classes) > OTHER_SLOT + 1 + N_CLASSES or any(not 0 < len(name) <= CLASS_OCTETS for name in classes):
+            raise ValueError(f"counters: {len(classes)} classes; not named; at most {OTHER_SLOT + 1 + N_CLASSES}, "
+                             f"of 1 to {CLASS_OCTETS} octets")
+        counted = _by_class(self._map[8 * CLASSES_AT:])
+        slots = b"".join(_CLASS.pack(counted.get(name.decode(), 0), name) for name in classes)
+        self._map[8 * CLASSES_AT:] = slots.ljust(8 * (COUNTER_WORDS - CLASSES_AT), b"\0")
+
 
 def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
     """Every counter of the file at `path`, by name.  Raises OSError, ValueError for a file of another length."""
@@ -70,11 +87,21 @@ def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int
 
 def read_shadowed(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
     """What lists in the shadow would have blocked, in the same form."""
-    return _by_list(_words(path)[SHADOW_AT:COUNTER_WORDS])
+    return _by_list(_words(path)[SHADOW_AT:CLASSES_AT])
+
+
+def read_classes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Hellos by class of software, in the order of their slots; empty where nothing is counted by class."""
+    return _by_class(bytes(_words(path)[CLASSES_AT:COUNTER_WORDS]))
 
 
 cdef object _by_list(words):
     return {divmod(at, 8): count for at, count in enumerate(words) if count}
+
+
+cdef object _by_class(octets):
+    named = ((name.rstrip(b"\0").decode(), total) for total, name in _CLASS.iter_unpack(octets))
+    return {name: total for name, total in named if name}
 
 
 cdef object _words(path):

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.flow cimport Flow, FlowTable
 from fastpath.initialkeys cimport InitialCrypto
+from fastpath.ja4classes cimport ClassTable
 from fastpath.name cimport Name
 from fastpath.outbox cimport Outbox
 from fastpath.packet cimport PacketView
@@ -61,6 +62,7 @@ cdef struct Gate:
     Page pages[8]
     Outbox out
     Trace* trace                # of the packet being judged; NULL: nobody looks on
+    const ClassTable* classes   # to count hellos by; NULL: they are not
     InitialCrypto crypto
     uint8_t* scratch            # HELLO_OCTETS for the parser, and an opened QUIC packet
     uint8_t* page               # PAGE_OCTETS to put a page together

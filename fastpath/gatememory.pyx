@@ -7,11 +7,15 @@ import os
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
+from fastpath.counters cimport Counters
 from fastpath.cursor cimport OK
 from fastpath.flow cimport close_flows, open_flows
 from fastpath.gate cimport OUTBOX_ROOM, PAGE_OCTETS, Gate
 from fastpath.initialkeys cimport close_crypto, open_crypto
+from fastpath.ja4classes cimport Ja4Classes
 from fastpath.tls cimport HELLO_OCTETS
+
+from fastpath.ja4classes import OTHER as _OTHER
 
 cdef enum:
     LARGE_ONES = 128            # of so many windows one may be of 96 KiB besides
@@ -45,3 +49,9 @@ cdef object set_ports(Gate* g, object ports, uint8_t kind):
     """kind   PortKind"""
     for port in ports:
         g.port_kinds[<uint16_t>port] = kind
+
+
+cdef object set_classes(Gate* g, Ja4Classes classes, Counters counters):
+    """Count hellos by class.   classes  None: they are not; else whoever holds the gate holds them, too"""
+    counters.name_classes(() if classes is None else (_OTHER, *classes.names))
+    g.classes = NULL if classes is None else &classes.table

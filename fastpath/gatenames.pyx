@@ -4,6 +4,7 @@
 - Any blocked name among several blocks.
 - What a list of action SHADOW would have blocked is counted once a hello, where the hello is let go.
 - What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
+- The class of a hello's software is counted whatever the verdict, and changes none.
 """
 from libc.stdint cimport int64_t, uint8_t
 
@@ -14,13 +15,15 @@ from fastpath.counters cimport (
 from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
+from fastpath.ja4 cimport JA4_QUIC, JA4_TLS
+from fastpath.ja4classes cimport count_class
 from fastpath.layout cimport MAX_LISTS
 from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
 from fastpath.trace cimport note_channel, note_hello, note_name, note_undecidable
-from fastpath.verdict cimport C_LOCK, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
+from fastpath.verdict cimport C_LOCK, C_QUIC, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
 
 
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
@@ -33,6 +36,8 @@ cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
     note_channel(g.trace, channel, hello.has_ech, t.quic_version)
     note_hello(g.trace, hello.message, hello.message_n)
+    if g.classes != NULL and counter == CNT_GATE_NO_NAME:
+        count_class(g.classes, g.shared.counters, hello, JA4_QUIC if channel == C_QUIC else JA4_TLS)
     for i in range(hello.n_names):
         note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
         verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)

@@ -75,7 +75,7 @@ cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
 cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
     """Whether a hello begins anywhere in the window: behind octets that its server has thrown away (E04).
 
-    Of encrypted octets one in 2**26 looks like it, and few of those go on like one.  f.need: up to where it was sought"""
+    Of encrypted octets one in 2**26 looks like it, and few of those go on so.   f.need: up to where it was sought"""
     cdef const uint8_t* at = f.w.at + f.need
     cdef const uint8_t* end = f.w.at + f.w.have
     while end - at >= HELLO_BEGIN:

@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Mapping
 from typing import final
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
 
@@ -24,12 +25,13 @@ class GateLoop:
         initials_a_second: int = 1000,
         is_h2c_let: int = 0,
         is_asymmetric: int = 0,
+        ja4_classes: Ja4Classes | None = None,
     ) -> GateLoop:
         """pages: whole HTTP answers by Reason; the host's name goes between the halves unless the second is empty.
 
         n_flows take 224 octets each, n_windows 4 KiB, all of it touched as it is used; share: how many windows one
-        client's address may hold; is_asymmetric: servers may answer on another way.  MemoryError and ValueError say
-        what does not fit."""
+        client's address may hold; is_asymmetric: servers may answer on another way; ja4_classes: what hellos are
+        counted by.  MemoryError and ValueError say what does not fit."""
     def run(self) -> None:
         """Serve the queue in this thread until stop().  OSError when the queue or a raw socket cannot be had."""
     def stop(self) -> None:

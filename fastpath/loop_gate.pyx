@@ -21,7 +21,8 @@ from fastpath.counters cimport CNT_GATE_QUEUE_OVERRUN, CNT_GATE_VERDICT_FAILED, 
 from fastpath.cursor cimport MALFORMED, OK, Status
 from fastpath.gate cimport (
     BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
-from fastpath.gatememory cimport close_gate, open_gate, set_ports
+from fastpath.gatememory cimport close_gate, open_gate, set_classes, set_ports
+from fastpath.ja4classes cimport Ja4Classes
 from fastpath.name cimport NAME_OCTETS
 from fastpath.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
@@ -182,14 +183,16 @@ cdef class GateLoop:
     cdef Loop* _loop
     cdef Handoff _handoff
     cdef Reporter _reporter
+    cdef Ja4Classes _ja4_classes
     cdef dict _pages
     cdef int _overloaded_closed
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0):
+                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None):
         self._handoff = handoff
         self._reporter = reporter
+        self._ja4_classes = ja4_classes
         self._pages = dict(pages)
         self._overloaded_closed = when_overloaded_closed
         self._loop = <Loop*>calloc(1, sizeof(Loop))
@@ -209,6 +212,7 @@ cdef class GateLoop:
         self._take_buffers()
         set_ports(&self._loop.gate, tls_ports, PORT_TLS)
         set_ports(&self._loop.gate, http_ports, PORT_HTTP)
+        set_classes(&self._loop.gate, ja4_classes, reporter.counters)
         for reason in self._pages:
             self._set_page(reason)
 

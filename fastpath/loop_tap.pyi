@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from typing import final
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
 
@@ -22,6 +23,7 @@ class TapLoop:
         share: int = 1024,
         initials_a_second: int = 1000,
         is_h2c_let: int = 0,
+        ja4_classes: Ja4Classes | None = None,
     ) -> TapLoop:
         """Every block that `reporter` tells of is a shadow.   is_reset: reset blocked connections, as far as it comes
         in time.

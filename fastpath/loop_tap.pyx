@@ -16,7 +16,8 @@ from libc.stdlib cimport calloc, free
 from fastpath.counters cimport CNT_GATE_VERDICT_FAILED, CNT_TAP_FRAMES, CNT_TAP_LOST, CNT_TAP_UNREADABLE, count
 from fastpath.cursor cimport NOT_THIS, OK
 from fastpath.gate cimport OUTBOX_ROOM, PORT_HTTP, PORT_TLS, Gate
-from fastpath.gatememory cimport close_gate, open_gate, set_ports
+from fastpath.gatememory cimport close_gate, open_gate, set_classes, set_ports
+from fastpath.ja4classes cimport Ja4Classes
 from fastpath.outbox cimport packets_of, send_all
 from fastpath.ring cimport Frame, Ring, begin_block, end_block, next_frame, take_losses
 from fastpath.spool cimport Reporter
@@ -108,13 +109,15 @@ cdef class TapLoop:
     cdef Loop* _loop
     cdef Handoff _handoff
     cdef Reporter _reporter
+    cdef Ja4Classes _ja4_classes
     cdef tuple _interfaces
 
     def __cinit__(self, interfaces, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, n_flows=262144, is_reset=False, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0):
+                  initials_a_second=1000, is_h2c_let=0, Ja4Classes ja4_classes=None):
         self._handoff = handoff
         self._reporter = reporter
+        self._ja4_classes = ja4_classes
         self._interfaces = tuple(interfaces)
         if len(self._interfaces) > MOST_INTERFACES:
             raise ValueError(f"tap: {len(self._interfaces)} interfaces; not started; name at most {MOST_INTERFACES}")
@@ -132,6 +135,7 @@ cdef class TapLoop:
         open_gate(&self._loop.gate, n_flows, n_windows, share)
         set_ports(&self._loop.gate, tls_ports, PORT_TLS)
         set_ports(&self._loop.gate, http_ports, PORT_HTTP)
+        set_classes(&self._loop.gate, ja4_classes, reporter.counters)
 
     def __dealloc__(self):
         if self._loop == NULL:

@@ -15,6 +15,7 @@ from fastpath.loop_tap import TapLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from filterd.config.schema import Gate
+from filterd.ja4classes import classes_to_count
 
 TEND_EVERY_S: Final = 0.1
 SWAP_PATIENCE_S: Final = 5.0
@@ -96,12 +97,24 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
         "initials_a_second": config.quic_initials_per_second,
         "is_h2c_let": int(config.h2c == "pass"),
     }
+    classes = classes_to_count(config.ja4_classes) if config.ja4_classes else None
     if config.mode == "tap":
-        return TapLoop(config.tap_interfaces, handoff, reporter, *ports, is_closed, is_reset=config.tap_reset, **limits)
+        watched, is_reset = config.tap_interfaces, config.tap_reset
+        return TapLoop(
+            watched, handoff, reporter, *ports, is_closed, is_reset=is_reset, ja4_classes=classes, **limits
+        )
     is_shut = int(config.when_dead == "closed")
     return GateLoop(
-        queue, handoff, reporter, *ports, is_closed, pages,
-        when_overloaded_closed=is_shut, is_asymmetric=int(config.routing == "asymmetric"), **limits,
+        queue,
+        handoff,
+        reporter,
+        *ports,
+        is_closed,
+        pages,
+        when_overloaded_closed=is_shut,
+        is_asymmetric=int(config.routing == "asymmetric"),
+        ja4_classes=classes,
+        **limits,
     )
 
 

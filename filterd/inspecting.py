@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.name import from_host, to_text
 from fastpath.packet import Packet, packet
 from fastpath.question import query
@@ -51,9 +52,12 @@ Found = dict[str, Any]
 class Inspector:
     """Feed it packets in order of time."""
 
-    def __init__(self, tables: TableSet, *, tells_ja4: bool = False) -> None:
-        """tells_ja4   of every hello the JA4 of its software."""
+    def __init__(
+        self, tables: TableSet, *, tells_ja4: bool = False, ja4_classes: Ja4Classes | None = None
+    ) -> None:
+        """tells_ja4   of every hello the JA4 of its software;   ja4_classes  and its class"""
         self._tells_ja4 = tells_ja4
+        self._ja4_classes = ja4_classes
         self._tables = tables
         self._replay = Replay([TLS_PORT], [HTTP_PORT])
 
@@ -114,7 +118,14 @@ class Inspector:
             return {}
         version = sighting.quic_version
         shown = QUIC_VERSIONS.get(version, f"0x{version:08x}") if version else None
-        return {"ech": sighting.has_ech, "quic_version": shown} | ({"ja4": sighting.ja4} if self._tells_ja4 else {})
+        return {"ech": sighting.has_ech, "quic_version": shown} | self._software(sighting.ja4)
+
+    def _software(self, ja4: str | None) -> dict[str, Any]:
+        """ja4   None: the hello is not whole, or has none"""
+        found: dict[str, Any] = {"ja4": ja4} if self._tells_ja4 else {}
+        if self._ja4_classes is not None:
+            found["ja4_class"] = self._ja4_classes.of(ja4) if ja4 else None
+        return found
 
     def _dns_stream(self, time_s: float, seen: Packet, data: bytes) -> Iterator[Found]:
         at = 0

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from fastpath.counters import read_counters
+from fastpath.counters import read_classes, read_counters
 from fastpath.spool import Reporter
 from fastpath.tables import TableSet
 from filterd.jsonlines import Message, serve
@@ -108,6 +108,7 @@ class Worker:
             "generations": self._tables.generations,
             "refused": self._refused,
             "counters": counted(self._run_dir, self.name),
+            "ja4_classes": classes_counted(self._run_dir, self.name),
         }
 
     async def _use(self, manifest: Path) -> Message:
@@ -140,3 +141,9 @@ def counted(run_dir: Path, name: str) -> dict[str, int]:
             for counter, value in read_counters(path).items():
                 total[counter] = total.get(counter, 0) + value
     return total
+
+
+def classes_counted(run_dir: Path, name: str) -> dict[str, int]:
+    """Hellos that a worker has counted, by class of software; none where it counts nothing by class."""
+    path = run_dir / "counters" / name
+    return read_classes(path) if path.exists() else {}

@@ -79,6 +79,8 @@ def _needs(config: Config) -> Iterator[Finding]:
         yield _proxies(config.dns.proxies)
     if config.gate.routing == "asymmetric":
         yield _reverse_paths()
+    if config.gate.ja4_classes is not None:
+        yield _ja4_classes(config.gate.ja4_classes)
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
     free_mib = shutil.disk_usage(folder).free >> 20
     # 1.1 M names are 20 MiB an image, of which three are kept; the spool adds 20 MiB a segment
@@ -115,6 +117,21 @@ def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
         return Finding("reverse paths", "not strict", "")
     cure = "set net.ipv4.conf.all.rp_filter and those of the interfaces to 2 or 0"
     return Finding("reverse paths", f"strict at {', '.join(strict)}", cure)
+
+
+def _ja4_classes(path: Path) -> Finding:
+    from filterd.ja4classes import read_ja4_classes
+    from rules.errors import BadList
+
+    what = "ja4 classes"
+    try:
+        said = read_ja4_classes(path)
+    except BadList as reason:
+        found, cure = str(reason).split("; not read; ")
+        return Finding(what, found, cure)
+    found = f"{len(said.classes)} fingerprints of {len(set(said.classes.values()))} classes in {path}"
+    cure = f"mend {said.n_faults} lines; the first: {said.faults[0]}" if said.faults else ""
+    return Finding(what, found, cure)
 
 
 def _capabilities() -> Finding:

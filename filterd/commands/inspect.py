@@ -2,14 +2,18 @@
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from fastpath.ja4classes import Ja4Classes
 from filterd.capture import iter_frames
 from filterd.errors import WrongUse
 from filterd.inspecting import Inspector
+from filterd.ja4classes import read_ja4_classes
 from filterd.opening import open_tables
+from rules.errors import BadList
 
 EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"
 
@@ -21,12 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
     parser.add_argument("--ja4", action="store_true", help="with --json: what software said hello, as its JA4 tells it")
+    parser.add_argument(
+        "--ja4-classes", type=Path, metavar="CLASSES", help="with --json: its class, by a file as /gate/ja4_classes is"
+    )
     parser.add_argument("--json", action="store_true", help="one object a line")
 
 
 def run(args: argparse.Namespace) -> int:
+    classes = _classes(args.ja4_classes) if args.ja4_classes else None
     with tempfile.TemporaryDirectory(prefix="filterd-") as folder:
-        inspector = Inspector(open_tables(args.lists, args.images, Path(folder)), tells_ja4=args.ja4)
+        tables = open_tables(args.lists, args.images, Path(folder))
+        inspector = Inspector(tables, tells_ja4=args.ja4, ja4_classes=classes)
         try:
             for frame in iter_frames(args.file):
                 for found in inspector.see(frame):
@@ -34,6 +43,16 @@ def run(args: argparse.Namespace) -> int:
         except (OSError, ValueError) as reason:
             raise WrongUse(str(reason)) from reason
     return 0
+
+
+def _classes(path: Path) -> Ja4Classes:
+    try:
+        said = read_ja4_classes(path)
+    except BadList as reason:
+        raise WrongUse(str(reason)) from reason
+    for fault in said.faults:
+        print(fault, file=sys.stderr)
+    return Ja4Classes(said.classes)
 
 
 def _line(found: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,19 @@ def _print(found: dict[str, Any]) -> None:
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         print(f"worker {worker['name']}: pid {worker.get('pid', '-')} names {_names(worker)} {shown}")
+    classes = _classes(found["workers"])
+    if classes:
+        print("hellos by class of software: " + " ".join(f"{name}={n}" for name, n in classes.items()))
     for refusal in _refusals(found):
         print(refusal)
+
+
+def _classes(workers: list[dict[str, Any]]) -> dict[str, int]:
+    """Of all workers together."""
+    total: Counter[str] = Counter()
+    for worker in workers:
+        total.update(worker.get("ja4_classes", {}))
+    return dict(total)
 
 
 def _names(worker: dict[str, Any]) -> str:

@@ -168,6 +168,8 @@ class Gate:
     stands outside of address translation."""
     quic_initials_per_second: int = one(kinds.whole_number(10, MAX_RATE), default=1000)
     """That are opened for one client's address at each worker; beyond it they are dropped."""
+    ja4_classes: Path | None = one(kinds.path, default=None)
+    """A file of JA4 fingerprints and classes of software: hellos are counted by them.   Left out: they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.counters import NAMES, Counters, read_confidential, read_counters, read_shadowed
+from fastpath.counters import NAMES, Counters, read_classes, read_confidential, read_counters, read_shadowed
 
 
 def test_every_counter_moves_when_it_is_added_to(tmp_path: Path) -> None:
@@ -50,3 +50,44 @@ def test_confidential_lists_and_those_in_the_shadow_have_words_of_their_own(tmp_
 
     assert read_confidential(tmp_path / "c") == {(127, 7): 5}
     assert read_shadowed(tmp_path / "c") == {(0, 0): 6, (127, 7): 7}
+
+
+def test_classes_have_their_names_beside_their_counts(tmp_path: Path) -> None:
+    counters = Counters(tmp_path / "c")
+    assert read_classes(tmp_path / "c") == {}
+    counters.name_classes(["other", "tor", "v" * 32])
+    with (tmp_path / "c").open("r+b") as file:
+        for slot, total in enumerate((5, 6, 7)):
+            file.seek(8 * (2176 + 5 * slot))
+            file.write(total.to_bytes(8, "little"))
+
+    assert read_classes(tmp_path / "c") == {"other": 5, "tor": 6, "v" * 32: 7}
+    assert read_counters(tmp_path / "c") == dict.fromkeys(NAMES, 0)
+    assert read_confidential(tmp_path / "c") == {} == read_shadowed(tmp_path / "c")
+
+
+def test_a_class_that_stays_keeps_its_count_in_another_slot_and_one_that_went_begins_anew(tmp_path: Path) -> None:
+    counters = Counters(tmp_path / "c")
+    counters.name_classes(["other", "tor"])
+    with (tmp_path / "c").open("r+b") as file:
+        file.seek(8 * (2176 + 5))
+        file.write((6).to_bytes(8, "little"))
+
+    counters.name_classes(["other", "proxy", "tor"])
+    assert read_classes(tmp_path / "c") == {"other": 0, "proxy": 0, "tor": 6}
+    counters.name_classes(["other", "proxy"])
+    counters.name_classes(["other", "tor"])
+    assert read_classes(tmp_path / "c") == {"other": 0, "tor": 0}
+    counters.name_classes([])
+    assert read_classes(tmp_path / "c") == {}
+
+
+def test_seventeen_classes_of_32_octets_have_room_and_no_more(tmp_path: Path) -> None:
+    counters = Counters(tmp_path / "c")
+    names = [f"{number:032}" for number in range(17)]
+    counters.name_classes(names)
+
+    for too_many in ([*names, "x"], ["x" * 33], [""]):
+        with pytest.raises(ValueError, match="not named; at most 17, of 1 to 32 octets"):
+            counters.name_classes(too_many)
+    assert read_classes(tmp_path / "c") == dict.fromkeys(names, 0)

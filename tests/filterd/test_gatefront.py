@@ -49,6 +49,7 @@ def test_the_loop_is_made_as_the_configuration_says(front):
         "initials_a_second": 1000,
         "is_h2c_let": 1,
         "is_asymmetric": 1,
+        "ja4_classes": None,
     }
 
 
@@ -61,6 +62,22 @@ def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):
     assert (interfaces, tls_ports, http_ports, closed) == (("eth1", "eth2"), (443,), (80,), 1)
     assert tap._loop.options["is_reset"] is True
     assert tap._loop.options["n_flows"] == config.flows
+    assert tap._loop.options["ja4_classes"] is None
+
+
+@pytest.mark.parametrize("mode", [{}, {"mode": "tap", "tap_interfaces": ("eth1",)}], ids=["inline", "tap"])
+def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
+    monkeypatch.setattr("filterd.gatefront.TapLoop", Loop)
+    path = tmp_path / "ja4.txt"
+    path.write_text("t13d1516h2_8daaf6152771_02713d6af862 vpn\n")
+    reporter = make_reporter(tmp_path, tmp_path, "gate-0")
+
+    counting = GateFront(7, Gate(ja4_classes=path, **mode), {}, reporter)
+    without = GateFront(7, Gate(ja4_classes=tmp_path / "absent.txt", **mode), {}, reporter)
+
+    assert counting._loop.options["ja4_classes"].names == ("vpn",)
+    assert without._loop.options["ja4_classes"] is None
 
 
 def test_what_ends_the_loop_ends_the_front(front):

@@ -7,6 +7,7 @@ from support.initials import crypto, initial
 from support.packets import hello_message, records
 
 from fastpath.ja4 import ja4
+from fastpath.ja4classes import Ja4Classes
 from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.capture import Broken, Frame
@@ -117,6 +118,24 @@ def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images, is
 
     assert asked["ja4"] == ja4(message, is_quic)
     assert "ja4" not in silent
+    assert "ja4_class" not in asked
+
+
+def test_the_class_of_the_software_is_told_where_classes_are_given(images):
+    known, unknown = hello_message(b"x.bad.test"), hello_message()
+    tables, classes = TableSet(images.names([])), Ja4Classes({ja4(known): "vpn"})
+    [of_known] = see(Inspector(tables, ja4_classes=classes), segment(records(known)))
+    [of_unknown] = see(Inspector(tables, ja4_classes=classes), segment(records(unknown)))
+
+    assert (of_known["ja4_class"], of_unknown["ja4_class"]) == ("vpn", "other")
+
+
+def test_what_is_no_hello_has_no_class(images):
+    inspector = Inspector(TableSet(images.names([])), ja4_classes=Ja4Classes({}))
+
+    [found] = see(inspector, segment(b"SSH-2.0-client\r\n"))
+
+    assert found["ja4_class"] is None
 
 
 def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector):

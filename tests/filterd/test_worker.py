@@ -11,7 +11,7 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.jsonlines import ask
 from filterd.life import BEHIND_NICENESS
-from filterd.worker import Worker, _open_gently, counted, make_reporter
+from filterd.worker import Worker, _open_gently, classes_counted, counted, make_reporter
 
 
 class Front:
@@ -71,6 +71,7 @@ def test_a_worker_reads_the_manifest_itself_at_its_start(images, state):
 
     assert len(front.given) == 1
     assert (status["generations"]["names"], status["refused"]) == ([1, 0], None)
+    assert status["ja4_classes"] == {}
 
 
 def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state):
@@ -157,6 +158,15 @@ def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_besid
         Counters(state / "run/counters" / name).add("dns_queries", 2)
 
     assert counted(state / "run", "dns-0")["dns_queries"] == 4
+
+
+def test_the_classes_of_software_are_told_where_hellos_are_counted_by_them(state):
+    assert classes_counted(state / "run", "gate-0") == {}
+    reporter = make_reporter(state, state / "run", "gate-0")
+    assert classes_counted(state / "run", "gate-0") == {}
+    reporter.counters.name_classes(["other", "tor"])
+
+    assert classes_counted(state / "run", "gate-0") == {"other": 0, "tor": 0}
 
 
 def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):

@@ -8,6 +8,7 @@ from pathlib import Path
 from support.images import Images
 from support.prefixes import entries
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.loop_gate import GateLoop
 from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
@@ -15,6 +16,7 @@ from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Action, Mode, Reason
 
 NOW_S = 1_795_000_000
+CLASSES = Ja4Classes({"t13d1516h2_8daaf6152771_02713d6af862": "browser"})
 NAMES = (
     "order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "data.malware.test", "new.example",
     "free.example",
@@ -77,8 +79,8 @@ shutil.rmtree(FOLDER / "spool")  # it stays mapped; a process that crashes must 
 
 
 def gate(closed: int) -> GateLoop:
-    """A gate that has seen nothing yet, with these tables."""
-    return GateLoop(0, HANDOFF, REPORTER, [443], [80], closed, PAGES, 4, n_windows=64)
+    """A gate that has seen nothing yet, with these tables; it counts hellos by class."""
+    return GateLoop(0, HANDOFF, REPORTER, [443], [80], closed, PAGES, 4, n_windows=64, ja4_classes=CLASSES)
 
 
 HANDOFF.give(TABLES)

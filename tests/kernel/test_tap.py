@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.sniffing import ja4_of
 
-from fastpath.counters import read_counters
+from fastpath.counters import read_classes, read_counters
 from fastpath.spool import read_segment, segment_numbers, segment_path
 from fastpath.verdict import Action, Channel
 from filterd.lab.clients import Fetched, fetch
@@ -26,7 +27,7 @@ class Tap:
 
     def __init__(self, lab: Lab, folder: Path, *options: str) -> None:
         self.lab, self.folder = lab, folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         program = str(ROOT / "tests/support/tapping.py")
         argv = [*PYTHON, program, str(folder), interface_to(lab, lab.addresses.web4), *options]
         self.program: Running = lab.popen("gateway", argv)
@@ -79,6 +80,21 @@ def test_what_would_be_blocked_is_a_shadow_and_passes(tap: Tap, lab: Lab, intern
     assert tap.counted("gate_hellos") == 2
     assert tap.counted("gate_released") == 1
     assert tap.counted("tap_lost") == tap.counted("gate_malformed") == 0
+
+
+def test_hellos_are_counted_by_the_class_of_their_software(lab: Lab, internet: Internet, tmp_path: Path) -> None:
+    folder = tmp_path / "tap"
+    folder.mkdir()
+    known = ja4_of(lab, tmp_path / "known.pcapng", lambda: https(lab, internet, "allowed.test", "web4"))
+    (folder / "ja4.txt").write_text(f"{known} curl\n")
+    tap = Tap(lab, folder)
+    try:
+        assert https(lab, internet, "www.blocked.test", "web4").code == 200
+        assert https(lab, internet, "allowed.test", "web6", "--tls-max", "1.2").code == 200
+        wait_until(lambda: sum(read_classes(folder / "counters").values()) == 2, "two hellos")
+        assert read_classes(folder / "counters") == {"other": 1, "curl": 1}
+    finally:
+        lab.stop(tap.program)
 
 
 @pytest.mark.parametrize("tap", [("reset",)], indirect=True)

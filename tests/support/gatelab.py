@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support.packets import ACK, PSH, Client, hello, records
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.loop_gate import GateLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
@@ -25,7 +26,7 @@ class Lab:
     """A gate and what its kernel would do with the marks."""
 
     def __init__(self, folder: Path, tables: TableSet, closed: int = 0, n_flows: int = 8,
-                 http_ports: tuple[int, ...] = (80,), **limits: int) -> None:
+                 http_ports: tuple[int, ...] = (80,), ja4_classes: Ja4Classes | None = None, **limits: int) -> None:
         """limits   see GateLoop"""
         handoff = Handoff()
         handoff.give(tables)
@@ -33,7 +34,8 @@ class Lab:
         self.folder = folder
         self.reporter = Reporter(folder / "counters", folder / "spool")
         self.reporter.tend()
-        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, **limits)
+        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows,
+                             ja4_classes=ja4_classes, **limits)
         self.now_s = NOW_S
 
     def send(

@@ -21,7 +21,7 @@ class Gate:
     def __init__(self, lab: Lab, folder: Path, policy: str = "open", routing: str = "symmetric", *told: str) -> None:
         """told   whom addresses are closed to, and which"""
         self.lab, self.folder = lab, folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         argv = [*PYTHON, str(ROOT / "tests/support/gateway.py"), str(folder), policy, routing, *told]
         self.program: Running = lab.popen("gateway", argv, "gate")
         wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")

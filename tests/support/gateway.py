@@ -3,7 +3,8 @@
     python gateway.py FOLDER closed|open symmetric|asymmetric [CHILD,… LISTED,…]
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
-addresses LISTED are closed to those of the CHILD, by a category.
+addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
+that hellos are counted by.
 """
 
 import signal
@@ -20,6 +21,7 @@ from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
+from filterd.ja4classes import classes_to_count
 from filterd.kernel import Kernel, Rules
 from filterd.suspects import Suspects
 
@@ -48,8 +50,10 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
+    classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
     gate = GateLoop(
-        0, handoff, reporter, [443], [80], is_closed, pages, when_overloaded_closed=1, is_asymmetric=is_asymmetric
+        0, handoff, reporter, [443], [80], is_closed, pages,
+        when_overloaded_closed=1, is_asymmetric=is_asymmetric, ja4_classes=classes,
     )
     loop = threading.Thread(target=gate.run)
     loop.start()

@@ -10,6 +10,7 @@ from support.gatelab import NOW_S
 from support.images import Images
 from support.packets import ACK, PSH, SYN, Client
 
+from fastpath.ja4classes import Ja4Classes
 from fastpath.loop_tap import TapLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
@@ -21,14 +22,15 @@ SERVER_SEQ = 77777  # what Client acknowledges
 class TapLab:
     """A tap's loop, and the two ends of a connection before it."""
 
-    def __init__(self, folder: Path, tables: TableSet, *, is_reset: bool = False, n_flows: int = 8) -> None:
+    def __init__(self, folder: Path, tables: TableSet, *, is_reset: bool = False, n_flows: int = 8,
+                 ja4_classes: Ja4Classes | None = None) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         handoff = Handoff()
         handoff.give(tables)
         self.reporter = Reporter(folder / "counters", folder / "spool")
         self.reporter.tend()
-        self.tap = TapLoop([], handoff, self.reporter, [443], [80], 0, n_flows, is_reset)
+        self.tap = TapLoop([], handoff, self.reporter, [443], [80], 0, n_flows, is_reset, ja4_classes=ja4_classes)
 
     def send(self, client: Client, at: int, octets: bytes, flags: int = ACK | PSH) -> int:
         """The state after a packet of the client."""

@@ -1,6 +1,6 @@
 """A tap in the gateway of the lab.   python tapping.py FOLDER INTERFACE [reset];  ends with SIGTERM.
 
-FOLDER/ready appears once it watches.   blocked.test and what is below is on an order.
+FOLDER/ready appears once it watches.   blocked.test and what is below is on an order.   FOLDER/ja4.txt: see gateway.py
 """
 
 import signal
@@ -14,6 +14,7 @@ from fastpath.loop_tap import TapLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode
+from filterd.ja4classes import classes_to_count
 
 
 def serve(folder: Path, interface: str, is_reset: bool) -> None:
@@ -23,7 +24,8 @@ def serve(folder: Path, interface: str, is_reset: bool) -> None:
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
     reporter.tend()
     ticket = handoff.give(TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)])))
-    tap = TapLoop([interface], handoff, reporter, [443], [80], 0, is_reset=is_reset)
+    classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
+    tap = TapLoop([interface], handoff, reporter, [443], [80], 0, is_reset=is_reset, ja4_classes=classes)
     loop = threading.Thread(target=tap.run)
     loop.start()
     while loop.is_alive() and handoff.taken() < ticket:

@@ -7,7 +7,7 @@ from support.certificates import make_certificate
 
 from filterd.cli import main
 from filterd.commands import doctor
-from filterd.commands.doctor import _certificate, _port, _program, _proxies
+from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
 
 
 def test_what_is_missing_comes_with_its_cure(capsys):
@@ -73,6 +73,23 @@ def test_a_network_of_proxies_that_holds_others_too_is_told():
     assert not _proxies(["192.0.2.60/32", "198.51.100.0/24", "2001:db8::53/128"]).cure
     finding = _proxies(["192.0.2.60/32", "10.0.0.0/8", "2001:db8::/64"])
     assert (finding.found, finding.cure[:22]) == ("10.0.0.0/8, 2001:db8::/64", "name the proxies alone")
+
+
+def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path):
+    path = tmp_path / "ja4.txt"
+    path.write_text("t13d1516h2_8daaf6152771_02713d6af862 vpn\n")
+    assert _ja4_classes(path) == ("ja4 classes", f"1 fingerprints of 1 classes in {path}", "")
+
+    path.write_text("no\n" * 30)
+    finding = _ja4_classes(path)
+    assert finding.found == f"0 fingerprints of 0 classes in {path}"
+    assert finding.cure.startswith(f"mend 30 lines; the first: ja4_classes {path} line 1: 'no' is not two words")
+
+    absent = tmp_path / "absent.txt"
+    assert _ja4_classes(absent)[1:] == (
+        f"ja4_classes {absent}: No such file or directory",
+        "look at the path and its permissions",
+    )
 
 
 def test_a_certificate_is_tried_with_its_key(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from support import framed, wire
 from support.framed import QINQ, VLAN
 
+from fastpath.ja4 import stream_ja4
 from filterd.cli import main
 
 
@@ -45,6 +46,23 @@ def test_without_json_it_is_a_line_for_people(source, capture, capsys):
 
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("sni www.bad.test: splash (reason order, rule bad.test)")
+
+
+def test_with_classes_each_hello_is_told_with_its_own(source, capture, tmp_path, capsys):
+    classes = tmp_path / "ja4.txt"
+    classes.write_text(f"{stream_ja4(wire.hello(b'good.test'))} vpn\nno\n")
+
+    assert main(["inspect", capture, "--list", source, "--json", "--ja4-classes", str(classes)]) == 0
+    said = capsys.readouterr()
+    found = [json.loads(line) for line in said.out.splitlines()]
+    assert [each.get("ja4_class") for each in found] == ["vpn", None, "vpn", None]
+    assert "ja4" not in found[0]
+    assert "line 2: 'no' is not two words; line not used; " in said.err
+
+
+def test_classes_that_cannot_be_read_are_wrong_use(source, capture, tmp_path, capsys):
+    assert main(["inspect", capture, "--list", source, "--ja4-classes", str(tmp_path / "absent.txt")]) == 2
+    assert "absent.txt: No such file or directory; not read; " in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_capture_is_wrong_use(source, tmp_path, capsys):

@@ -43,3 +43,14 @@ def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path
         "list new: not enforced, would have blocked dns=14 sni=2",
         "list newer: not enforced, would have blocked nothing yet",
     ]
+
+
+def test_hellos_by_class_of_software_are_told_of_all_workers_together(tmp_path, capsys, monkeypatch):
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    classes = [{"other": 5, "tor": 0}, {"other": 6, "tor": 1}, {}]
+    workers = [{"name": f"gate-{number}", "ja4_classes": each} for number, each in enumerate(classes)]
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: {"ok": True, "workers": workers})
+
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "hellos by class of software: other=11 tor=1"
