@@ -11,6 +11,7 @@
 - The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
 - Nothing outside table `inet filterd` and the iptables chain FILTERD is touched, but one jump to that chain.
 - Whoever is locked stays locked while the rules are replaced, as apply() is told who that is.
+- A packet looks for locks before everything else, whatever is known of its connection, and only while there are some.
 
 *Source*: nft(8), iptables-extensions(8), conntrack(8).
 """
@@ -97,21 +98,30 @@ table inet filterd {
     tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
     ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
   }
+  chain locks4 {
+    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
+    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
+  }
+  chain locks4_wide {
+    ip saddr @locked4 ip daddr != @open4 goto locked_from
+    ip daddr @locked4 ip saddr != @open4 goto locked_to
+    goto locks4
+  }
   chain locks6 {
     ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
     ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
-    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
     ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
-    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
   }
+  chain locks6_wide {
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    goto locks6
+  }
+  chain locking { %(locking)s}
   chain before {
     type filter hook forward priority -160; policy accept;
-    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
-    ip saddr @locked4 ip daddr != @open4 goto locked_from
-    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
-    ip daddr @locked4 ip saddr != @open4 goto locked_to
-    meta nfproto ipv6 jump locks6 comment "each of its rules would ask for the version by itself"
+    jump locking
 %(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s    ct state invalid drop
     ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
@@ -336,6 +346,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),
+        "locking": "".join(f"meta nfproto ipv{version} goto locks{version}_wide; " for version in _versions(locked)),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
         "open4": _elements(_of_version(4, rules.always_open)),
@@ -395,6 +406,10 @@ def _listed(elements: Iterable[object]) -> str:
 
 def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
     return [network for network in networks if network.version == version]
+
+
+def _versions(networks: Iterable[Network]) -> list[int]:
+    return sorted({network.version for network in networks})
 
 
 def _network(text: str) -> Network:

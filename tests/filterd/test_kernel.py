@@ -93,13 +93,18 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
 
     assert "set locked4 { type ipv4_addr; flags interval; auto-merge; elements = { 198.51.100.0/28 }; }" in text
     assert "set locked6 { type ipv6_addr; flags interval; auto-merge; elements = { 2001:db8:1::/64 }; }" in text
+    assert "chain locking { meta nfproto ipv4 goto locks4_wide; meta nfproto ipv6 goto locks6_wide; }" in text
+
+
+def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:
+    assert "chain locking { }" in ruleset(FULL)
+    assert "chain locking { meta nfproto ipv6 goto locks6_wide; }" in ruleset(FULL, [CHILD6, CHILD6])
 
 
 def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() -> None:
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
     order = [
-        "ip saddr @locked4",
-        "meta nfproto ipv6 jump locks6",
+        "jump locking",
         "ct mark & 0xff == 1 accept",
         "ct state invalid",
         "ct mark & 0xff vmap",

@@ -49,8 +49,8 @@ def nft(*arguments: str) -> str:
     return subprocess.run(("nft", *arguments), check=True, capture_output=True, text=True).stdout
 
 
-def put_rules() -> None:
-    subprocess.run(("nft", "-f", "-"), input=ruleset(Rules()), check=True, text=True)
+def put_rules(rules: str = "") -> None:
+    subprocess.run(("nft", "-f", "-"), input=rules or ruleset(Rules()), check=True, text=True)
 
 
 def held(*names: str) -> set[Network]:
@@ -78,6 +78,22 @@ def _prefixes(element: Any, length: int | None) -> list[Network]:
     if ":" in first:
         return [*summarize_address_range(IPv6Address(first), IPv6Address(last))]
     return [*summarize_address_range(IPv4Address(first), IPv4Address(last))]
+
+
+def led() -> dict[str, str]:
+    """The chains that look for locks, by the version of the packets that are led there."""
+    shown = json.loads(nft("-j", "list", "chain", "inet", "filterd", "locking"))["nftables"]
+    rules = [part["rule"]["expr"] for part in shown if "rule" in part]
+    return {rule[0]["match"]["right"]: rule[1]["goto"]["target"] for rule in rules}
+
+
+def needed(prefixes: set[Network]) -> dict[str, str]:
+    """What led() is to be."""
+    found = {}
+    for version in {each.version for each in prefixes}:
+        others = {each.prefixlen for each in prefixes if each.version == version} - {4: {32}, 6: {56, 64}}[version]
+        found[f"ipv{version}"] = f"locks{version}_wide" if others else f"locks{version}"
+    return found
 
 
 LOCKED_SETS = ("locked4", "locked4_32", "locked6", "locked6_56", "locked6_64")
@@ -119,6 +135,7 @@ def test_after_every_change_exactly_what_was_asked_for_is_in_the_kernel(
             now = wanted
 
             assert there(held, *LOCKED_SETS) == fewest(now)
+            assert there(led) == needed(now)
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -131,6 +148,7 @@ def test_a_replacement_leaves_nothing_of_what_was_there(
             there(sets.replace, LOCKED, prefixes)
 
     assert there(held, *LOCKED_SETS) == fewest(after)
+    assert there(led) == needed(after)
 
 
 def test_a_prefix_in_the_middle_is_unlocked_and_its_neighbours_are_not(
@@ -154,6 +172,63 @@ def test_a_prefix_that_another_one_covers_may_go_and_stays_locked(there: Callabl
     there(sets.change, LOCKED, [narrow], [wide])
 
     assert there(held, "locked4") == {narrow}
+
+
+def test_packets_look_for_locks_from_the_first_to_the_last_of_their_version(
+    there: Callable[..., Any], sets: PrefixSets
+) -> None:
+    assert there(led) == {}
+    there(sets.change, LOCKED, [LINE4, ip_network("192.0.2.8")], ())
+    assert there(led) == {"ipv4": "locks4"}
+    there(sets.change, LOCKED, [LINE6, ip_network("198.51.100.0/28")], ())
+    assert there(led) == {"ipv4": "locks4_wide", "ipv6": "locks6"}
+    there(sets.change, LOCKED, (), [LINE4, ip_network("198.51.100.0/28"), LINE6])
+    assert there(led) == {"ipv4": "locks4"}
+    there(sets.change, LOCKED, (), [ip_network("192.0.2.8")])
+    assert there(led) == {}
+
+
+def test_rules_that_were_put_anew_look_for_whom_they_lock(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(put_rules, ruleset(Rules(), [LINE4, LINE6]))
+    assert there(led) == {"ipv4": "locks4_wide", "ipv6": "locks6_wide"}
+
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert there(led) == {"ipv4": "locks4"}
+
+
+def test_the_way_to_the_locks_that_somebody_took_out_comes_back(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(sets.change, LOCKED, [LINE4], ())
+    there(nft, "flush", "chain", "inet", "filterd", "locking")
+
+    with pytest.raises(OutOfStep):
+        there(sets.change, LOCKED, (), ())
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert there(led) == {"ipv4": "locks4"}
+
+
+def test_a_refused_change_leaves_the_way_to_the_locks_and_what_is_known_of_them(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(sets.change, LOCKED, [LINE4], ())
+    with monkeypatch.context() as patched:
+        patched.setattr(Netlink, "send", lambda link, messages: [Answer(1, errno.ENOMEM)])
+        with pytest.raises(RuntimeError, match="locks stay as they were"):
+            there(sets.change, LOCKED, (), [LINE4])
+    assert there(led) == {"ipv4": "locks4"}
+
+    there(sets.change, LOCKED, (), [LINE4])
+
+    assert there(led) == {}
+
+
+def test_a_table_of_an_older_version_is_one_that_is_not_there(there: Callable[..., Any], sets: PrefixSets) -> None:
+    older = ruleset(Rules()).replace("    jump locking\n", "").replace("chain locking", "chain other")
+    there(put_rules, older)
+
+    with pytest.raises(SetsGone):
+        there(sets.replace, LOCKED, [LINE4])
 
 
 def test_one_address_a_56_and_a_64_are_in_hash_sets(there: Callable[..., Any], sets: PrefixSets) -> None:
