@@ -21,7 +21,7 @@ def read_message(msg: bytes) -> tuple[int, int, bytes] | None:
     """(packet id, mark, packet) of one message; None: an acknowledgement.  ValueError: damaged, or an error report."""
 
 def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
-    """Netlink message: accept, with this mark, every packet of the queue up to `last_id`."""
+    """Netlink message: have every packet of the queue up to `last_id` walk its chain again, with this mark."""
 
 def fitted_maxlen(maxlen: int, n_packets: int) -> int:
     """The length for a queue of length `maxlen` that had `n_packets` in one span of time."""

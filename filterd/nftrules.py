@@ -1,17 +1,18 @@
-"""Rules of nft chains as netlink's octets: the few that come and go with a lock.
+"""Rules of nft chains as netlink's octets: the few that come and go with a lock, and one that nft(8) cannot write.
 
     rule         TABLE, CHAIN, EXPRESSIONS { LIST_ELEM { NAME, DATA { … } } … }
     version      meta: nfproto to a register, cmp: equal to a number
     goto         immediate: VERDICT { CODE, CHAIN } to the register of verdicts
+    queue        target: iptables' NFQUEUE.  nft's own `queue` is not in every kernel; nft shows this one like it
 
-*Source*: linux/netfilter/nf_tables.h.
+*Source*: linux/netfilter/nf_tables.h, nf_tables_compat.h, xt_NFQUEUE.h.
 """
 
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from filterd.netlink import NESTED, attribute
+from filterd.netlink import NESTED, attribute, message
 from filterd.nftelements import Change
 
 NEW_RULE, DELETE_RULE = 6, 8  # NFT_MSG_*
@@ -23,6 +24,12 @@ VERDICT_REGISTER, REGISTER = 0, 1
 VALUE, VERDICT, VERDICT_CODE, VERDICT_CHAIN = 1, 2, 1, 2
 GOTO = struct.pack(">i", -4)  # NFT_GOTO
 NFPROTO_OF_VERSION = {4: 2, 6: 10}
+IPV4 = 2
+TARGET, TARGET_REVISION = b"NFQUEUE\0", 3
+TARGET_NAME, TARGET_NUMBER, TARGET_DATA = 1, 2, 3
+QUEUE_BYPASS = 1  # NFQ_FLAG_BYPASS: where nobody reads the queue, packets pass
+COMPAT, COMPAT_GET, IS_TARGET = 11, 0, 1  # NFNL_SUBSYS_NFT_COMPAT, NFNL_MSG_COMPAT_GET
+COMPAT_NAME, COMPAT_REVISION, COMPAT_KIND = 1, 2, 3
 
 
 class NftChain(NamedTuple):
@@ -57,6 +64,19 @@ def goto(chain: str) -> list[bytes]:
     verdict = attribute(VERDICT_CODE, GOTO) + attribute(VERDICT_CHAIN, chain.encode() + b"\0")
     what = attribute(IMMEDIATE_WHAT | NESTED, attribute(VERDICT | NESTED, verdict))
     return [_expression(b"immediate\0", attribute(IMMEDIATE_TO, _u32(VERDICT_REGISTER)) + what)]
+
+
+def queue(first: int, n_queues: int, is_open_when_dead: bool) -> list[bytes]:
+    """queue num FIRST-LAST, bypass where it is open: the kernel picks one by a hash of both addresses."""
+    data = struct.pack("=HHHxx", first, n_queues, QUEUE_BYPASS if is_open_when_dead else 0)
+    target = attribute(TARGET_NAME, TARGET) + attribute(TARGET_NUMBER, _u32(TARGET_REVISION))
+    return [_expression(b"target\0", target + attribute(TARGET_DATA, data))]
+
+
+def queue_question() -> bytes:
+    """Ask whether the kernel has the queue's target.   That loads its module; a rule of an inet table would not."""
+    asked = attribute(COMPAT_NAME, TARGET) + attribute(COMPAT_REVISION, _u32(TARGET_REVISION))
+    return message(COMPAT << 8 | COMPAT_GET, 0, 1, IPV4, asked + attribute(COMPAT_KIND, _u32(IS_TARGET)))
 
 
 def _expression(name: bytes, data: bytes) -> bytes:

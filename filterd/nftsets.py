@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from filterd.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.nftelements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
-from filterd.nftrules import NEW_RULE, NftChain, goto, of_version
+from filterd.nftrules import NEW_RULE, NftChain, goto, of_version, queue_question
 from filterd.spans import Network, Span, Spans, span_of
 
 TABLE = "filterd"
@@ -160,6 +160,19 @@ class PrefixSets:
         self._in_step |= wide
         self._n_keys = n_keys
 
+    def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
+        """Have a chain hold these rules and no others, the last one first.   Raises as replace()."""
+        self._commit_anyway([chain.flush(), *map(chain.add, rules)])
+
+    def need_queue(self) -> None:
+        """Have the kernel load what a rule that queues needs.   Raises RuntimeError where it has none."""
+        try:
+            self._open().ask(queue_question())
+        except OSError as reason:
+            self.close()
+            cure = "load xt_NFQUEUE and nft_compat"
+            raise RuntimeError(f"NFQUEUE: {reason.strerror}; rules stay as they were; {cure}") from reason
+
     def close(self) -> None:
         """Give the socket back; the next call opens another."""
         if self._link is not None:
@@ -254,4 +267,4 @@ def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> li
 
 def _raise(fault: int) -> None:
     if fault:
-        raise RuntimeError(f"nft: {os.strerror(fault)}; locks stay as they were; run 'filterd doctor'")
+        raise RuntimeError(f"nft: {os.strerror(fault)}; what it held is held on; run 'filterd doctor'")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from support.netspace import a_network_of_its_own
 
+from filterd import nftrules
 from filterd.netlink import F_ACK, F_CREATE, Answer, Netlink, message
 from filterd.nftelements import Change
-from filterd.nftrules import DELETE_RULE, NEW_RULE, NftChain, goto, of_version
+from filterd.nftrules import DELETE_RULE, NEW_RULE, NftChain, goto, of_version, queue, queue_question
 
 pytestmark = pytest.mark.kernel
 
@@ -57,6 +58,31 @@ def test_packets_of_one_version_are_sent_to_a_chain(there: Callable[..., Any], v
 
     assert answers == [Answer(1, 0)]
     assert there(listed) == [[matches(f"ipv{version}"), {"goto": {"target": "other"}}]]
+
+
+@pytest.mark.parametrize(
+    ("first", "n_queues", "is_open", "shown"),
+    [(0, 1, True, "queue num 0 bypass"), (65535, 1, False, "queue num 65535"), (4, 3, True, "queue num 4-6 bypass")],
+)
+def test_packets_are_queued(there: Callable[..., Any], first: int, n_queues: int, is_open: bool, shown: str) -> None:
+    assert there(commit, [CHAIN.add(queue(first, n_queues, is_open))]) == [Answer(1, 0)]
+    argv = ("nft", "list", "chain", "inet", "filterd", "some")
+    listed_text = there(subprocess.run, argv, -1, None, None, subprocess.PIPE).stdout.decode()
+
+    assert [line.strip() for line in listed_text.splitlines() if "queue" in line] == [shown]
+
+
+def test_the_kernel_tells_whether_it_has_the_target_of_a_queue(
+    there: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask() -> int:
+        with Netlink() as link:
+            return link.ask(queue_question()).kind
+
+    assert there(ask) == 11 << 8  # NFNL_SUBSYS_NFT_COMPAT, NFNL_MSG_COMPAT_GET
+    monkeypatch.setattr(nftrules, "TARGET_REVISION", 200)
+    with pytest.raises(OSError, match="not supported"):
+        there(ask)
 
 
 def test_a_rule_stands_before_those_that_were_there(there: Callable[..., Any]) -> None:

@@ -21,8 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.netspace import a_network_of_its_own
 
+from filterd import nftrules
 from filterd.kernel import Rules, ruleset
 from filterd.netlink import Answer, Netlink
+from filterd.nftrules import NftChain, queue
 from filterd.nftsets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
 from filterd.spans import Network
 
@@ -214,7 +216,7 @@ def test_a_refused_change_leaves_the_way_to_the_locks_and_what_is_known_of_them(
     there(sets.change, LOCKED, [LINE4], ())
     with monkeypatch.context() as patched:
         patched.setattr(Netlink, "send", lambda link, messages: [Answer(1, errno.ENOMEM)])
-        with pytest.raises(RuntimeError, match="locks stay as they were"):
+        with pytest.raises(RuntimeError, match="what it held is held on"):
             there(sets.change, LOCKED, (), [LINE4])
     assert there(led) == {"ipv4": "locks4"}
 
@@ -329,11 +331,37 @@ def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
         patched.setattr(Netlink, "send", overrun)
         with pytest.raises(OutOfStep):
             there(sets.change, LOCKED, [LINE4], ())
-        with pytest.raises(RuntimeError, match=r"No buffer space available; locks stay as they were"):
+        with pytest.raises(RuntimeError, match=r"No buffer space available; what it held is held on"):
             there(sets.replace, LOCKED, [LINE4])
     there(sets.replace, LOCKED, [LINE4])
 
     assert there(held, *LOCKED_SETS) == {LINE4}
+
+
+def test_a_chain_is_filled_anew_and_the_sets_are_as_they_were(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(sets.replace, LOCKED, [LINE4])
+    for first in (3, 5):
+        there(sets.fill, NftChain("filterd", "to_queue"), [queue(first, 1, False)])
+    there(sets.change, LOCKED, [LINE6], ())
+
+    shown = there(nft, "list", "chain", "inet", "filterd", "to_queue")
+    assert [line.strip() for line in shown.splitlines() if "queue" in line][1:] == ["queue num 5"]
+    assert there(held, *LOCKED_SETS) == {LINE4, LINE6}
+
+
+def test_a_chain_that_is_gone_is_told(there: Callable[..., Any], sets: PrefixSets) -> None:
+    with pytest.raises(SetsGone):
+        there(sets.fill, NftChain("filterd", "no_such_chain"), [])
+
+
+def test_a_kernel_that_has_no_queue_is_told_of(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(sets.need_queue)
+    monkeypatch.setattr(nftrules, "TARGET", b"NO_SUCH\0")
+
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: No such file or directory; rules stay as they were; load xt_NF"):
+        there(sets.need_queue)
 
 
 def test_a_kernel_that_tells_nothing_is_told_of(
