@@ -9,6 +9,7 @@
 *Invariants*
 - The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
 - Nothing outside table `inet filterd` is touched.
+- Nothing passes unjudged while the rules are replaced: what comes before the queue's rule is back is dropped.
 - Forwarded packets meet one hook: the gate says NF_REPEAT, so that what it has judged comes there again. A second hook
   would cost every packet 0.1 µs (Linux 6.18).
 - Whoever is locked stays locked while the rules are replaced, as apply() is told who that is.
@@ -73,7 +74,7 @@ table inet filterd {
     tcp flags & fin == fin reject with tcp reset
     drop
   }
-  chain to_queue { %(until_queued)s comment "until what nft cannot write takes its place"; }
+  chain to_queue { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | 0x80 goto to_queue comment "only packets with payload have @ih"
   }
@@ -335,7 +336,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
         "suspects": _SUSPECTS if rules.n_queues else "",
-        "until_queued": "accept" if rules.is_open_when_dead else "drop",
+        "until_queued": "drop" if rules.n_queues else "accept",
         "quic": _QUIC if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",

@@ -167,9 +167,9 @@ def test_what_is_to_be_judged_is_queued(rules: Rules, expressions: list[bytes]) 
     assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "sets", "sets"]
 
 
-def test_until_there_is_a_queue_packets_go_as_when_the_gate_is_dead() -> None:
-    assert "chain to_queue { accept comment" in ruleset(FULL)
-    assert "chain to_queue { drop comment" in ruleset(Rules(n_queues=1, is_open_when_dead=False))
+def test_until_there_is_a_queue_nothing_passes_unjudged_and_without_a_gate_all_does() -> None:
+    assert "chain to_queue { drop comment" in ruleset(FULL)
+    assert "chain to_queue { accept comment" in ruleset(Rules(ports=(443,)))
 
 
 def test_without_workers_nothing_is_queued() -> None:

@@ -39,8 +39,8 @@ class Gate:
         return read_counters(self.folder / "counters")[name]
 
     def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
-        """Run one line of Python with `kernel` and `net` in the gateway."""
-        line = "from filterd.kernel import Kernel; from ipaddress import ip_network as net; kernel = Kernel(); "
+        """Run one line of Python with `kernel`, what belongs to it, and `net` in the gateway."""
+        line = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
         line += f"print({call})"
         done = self.lab.run("gateway", [*PYTHON, "-c", line])
         assert done.returncode == 0, done.stderr
@@ -239,6 +239,20 @@ def test_a_full_table_of_connections_lets_nothing_pass_unjudged_and_is_over_when
 
     assert https(lab, internet, "allowed.test", "web4").code == 200
     assert https(lab, internet, "www.blocked.test", "web4").was_reset
+
+
+def test_while_the_rules_are_replaced_nothing_passes_unjudged(gate: Gate, lab: Lab, internet: Internet) -> None:
+    rules = "Rules(ports=(80, 443), n_queues=1)"
+    # all of apply() but its end: the table is new, and the queue's rule not yet in it
+    gate.kernel(f"__import__('subprocess').run(['nft', '-f', '-'], input=ruleset({rules}), text=True, check=True)")
+    assert https(lab, internet, "www.blocked.test", "web4", "-m", "1").exit_code == 28
+    assert https(lab, internet, "allowed.test", "web4", "-m", "1").exit_code == 28
+    assert https(lab, internet, "allowed.test", "web6", "-m", "1").exit_code == 28
+
+    gate.kernel(f"kernel.apply({rules})")
+
+    assert https(lab, internet, "www.blocked.test", "web4").was_reset
+    assert https(lab, internet, "allowed.test", "web6").code == 200
 
 
 def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
