@@ -7,9 +7,10 @@ SHELL := /bin/bash
 
 # Debian 13 and Ubuntu 24.04 have all of them.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
-RUN_PACKAGES := nftables iptables iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf ethtool gnutls-bin knot knot-dnsutils \
-	knot-resolver nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata tshark unbound
+RUN_PACKAGES := nftables iproute2 procps
+TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf ethtool gnutls-bin iptables knot \
+	knot-dnsutils knot-resolver nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata tshark \
+	unbound
 # Debian alone has them; without, the tests that drive them are skipped.
 BROWSERS := chromium firefox-esr
 

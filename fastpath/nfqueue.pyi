@@ -23,7 +23,7 @@ def read_message(msg: bytes) -> tuple[int, int, bool, bytes] | None:
     is_summed: its checksums are there, and nobody has verified them.  ValueError: damaged, or an error report."""
 
 def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
-    """Netlink message: accept, with this mark, every packet of the queue up to `last_id`."""
+    """Netlink message: have every packet of the queue up to `last_id` walk its chain again, with this mark."""
 
 def fitted_maxlen(maxlen: int, n_packets: int) -> int:
     """The length for a queue of length `maxlen` that had `n_packets` in one span of time."""

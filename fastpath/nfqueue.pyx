@@ -28,7 +28,7 @@ cdef enum:
     NFQA_PAYLOAD = 10
     NFQA_SKB_INFO = 14
     CSUM_NOTVERIFIED = 4        # in it
-    NF_ACCEPT = 1
+    NF_REPEAT = 4
     NFQA_CFG_QUEUE_MAXLEN = 3
     MOST_MAXLEN = 16384         # 65 ms of work for one loop
 
@@ -106,10 +106,12 @@ cdef Status _parse_attributes(const uint8_t* at, size_t left, Queued* out) noexc
 
 
 cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32_t mark) noexcept nogil:
-    """Write: accept, with this mark, every packet of the queue up to `last_id`.  `out` has VERDICT_OCTETS of room."""
+    """Write: have every packet of the queue up to `last_id` walk the chain that queued it again, with this mark.
+
+    `out` has VERDICT_OCTETS of room."""
     _write_header(out, VERDICT_OCTETS, MSG_VERDICT_BATCH, queue)
     _write_attribute(out + 20, 12, NFQA_VERDICT_HDR)
-    _write_u32(out + 24, NF_ACCEPT)
+    _write_u32(out + 24, NF_REPEAT)
     _write_u32(out + 28, last_id)
     _write_attribute(out + 32, 8, NFQA_MARK)
     _write_u32(out + 36, mark)

@@ -1,19 +1,22 @@
-"""The kernel's part of the gate and the DNS front: nftables, the NFQUEUE rule, locked subscribers, foreign DNS.
+"""The kernel's part of the gate and the DNS front: nftables, the queue, locked subscribers, foreign DNS.
 
-    forward -160  locked? → reject · decided? → accept, reject · ISN of the SYN/ACK → ct mark
-                  client's payload, QUIC's long headers, what begins to a suspect → meta mark 0x80
-    forward -150  (iptables, mangle) meta mark 0x80 → NFQUEUE; nft has no `queue` statement on every kernel
-    forward    0  the verdict's mark 0x40 | state → ct mark, and what it says is done
+    forward -160  locked? → reject · back from the queue, mark 0x40 | state? → ct mark, and what it says is done
+                  decided? → accept, reject · ISN of the SYN/ACK → ct mark
+                  client's payload, QUIC's long headers, what begins to a suspect → meta mark 0x80, NFQUEUE
     prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
-                  where routing is asymmetric, the gate's ports neither: every payload of a client → meta mark 0x80
+                  where routing is asymmetric, the gate's ports neither: every payload of a client → NFQUEUE
 
 *Invariants*
 - The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
-- Nothing outside table `inet filterd` and the iptables chain FILTERD is touched, but one jump to that chain.
+- Nothing outside table `inet filterd` is touched.
+- Nothing passes unjudged while the rules are replaced: what comes before the queue's rule is back is dropped.
+- Forwarded packets meet one hook: the gate says NF_REPEAT, so that what it has judged comes there again. A second hook
+  would cost every packet 0.1 µs (Linux 6.18).
 - Whoever is locked stays locked while the rules are replaced, as apply() is told who that is.
+- A packet looks for locks before everything else, whatever is known of its connection, and only while there are some.
 
-*Source*: nft(8), iptables-extensions(8), conntrack(8).
+*Source*: nft(8), conntrack(8), linux/netfilter.h.
 """
 
 import subprocess
@@ -25,13 +28,13 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.conntrack import forget
 from filterd.errors import Missing
+from filterd.nftrules import NftChain, queue
 from filterd.nftsets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets
 from filterd.spans import Network
 
 Run = Callable[[Sequence[str], str], "Done"]
 TABLE = "inet filterd"
-CHAIN = "FILTERD"
-IPTABLES = ("iptables-nft", "ip6tables-nft")
+TO_QUEUE = NftChain("filterd", "to_queue")
 # With these, conntrack itself drops what an end host would ignore: a second fence behind the gate's own (rule R4).
 SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
 
@@ -72,12 +75,13 @@ table inet filterd {
     tcp flags & fin == fin reject with tcp reset
     drop
   }
+  chain to_queue { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
   chain to_gate {
-    @ih,0,8 >= 0 meta mark set ct mark | 0x80 comment "only packets with payload have @ih"
+    @ih,0,8 >= 0 meta mark set ct mark | 0x80 goto to_queue comment "only packets with payload have @ih"
   }
   chain to_suspect {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
-    meta mark set ct mark | 0x80 accept
+    meta mark set ct mark | 0x80 goto to_queue
   }
   chain suspects {
     ip daddr @suspects4_32 goto to_suspect
@@ -89,30 +93,40 @@ table inet filterd {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
 %(undecided)s  }
   chain from_quic_client {
-    udp dport @quic_ports meta mark set 0x80 accept
-    ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 accept
+    udp dport @quic_ports meta mark set 0x80 goto to_queue
+    ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 goto to_queue
   }
   chain from_server {
     tcp flags & (syn | ack) == syn | ack ct mark & 0xff == 0 ct mark set tcp ackseq << 8 accept
     tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
     ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
   }
+  chain locks4 {
+    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
+    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
+  }
+  chain locks4_wide {
+    ip saddr @locked4 ip daddr != @open4 goto locked_from
+    ip daddr @locked4 ip saddr != @open4 goto locked_to
+    goto locks4
+  }
   chain locks6 {
     ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
     ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
-    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
     ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
     ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
-    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
   }
+  chain locks6_wide {
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    goto locks6
+  }
+  chain locking { %(locking)s}
   chain before {
     type filter hook forward priority -160; policy accept;
-    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
-    ip saddr @locked4 ip daddr != @open4 goto locked_from
-    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
-    ip daddr @locked4 ip saddr != @open4 goto locked_to
-    meta nfproto ipv6 jump locks6 comment "each of its rules would ask for the version by itself"
-%(refused_udp)s    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
+    jump locking
+%(refused_udp)s    meta mark & 0xffffffc0 == 0x40 goto judged comment "as the gate leaves it, and nobody else's"
+    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s%(invalid)s    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
 %(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
@@ -133,12 +147,10 @@ table inet filterd {
     ct mark set ct mark & 0xffffff00 | 5
     drop
   }
-  chain after {
-    type filter hook forward priority 0; policy accept;
-    meta mark & 0x40 == 0 accept comment "nearly every packet"
-    meta mark & 0x7f vmap {
-      0x41 : goto keep_released, 0x42 : goto keep_blocked, 0x43 : goto keep_allowed, 0x45 : goto keep_answered,
-      0x46 : goto keep_partial, 0x47 : drop
+  chain judged {
+    meta mark & 0x3f vmap {
+      1 : goto keep_released, 2 : goto keep_blocked, 3 : goto keep_allowed, 5 : goto keep_answered,
+      6 : goto keep_partial, 7 : drop
     }
   }
 %(dns)s%(untracked)s%(asymmetric)s}
@@ -148,8 +160,8 @@ _UNDECIDED = """\
 """
 # Of a connection that is not tracked the gate itself keeps what the mark would: where it begins, what is decided.
 _UNTRACKED_CLIENT = """\
-    tcp flags & (syn | ack) == syn meta mark set 0x80 accept
-    @ih,0,8 >= 0 meta mark set 0x80
+    tcp flags & (syn | ack) == syn meta mark set 0x80 goto to_queue
+    @ih,0,8 >= 0 meta mark set 0x80 goto to_queue
 """
 _INVALID = """\
     ct state invalid drop
@@ -257,12 +269,12 @@ class Kernel:
         """Put `rules` in force in place of those that were; twice is like once.
 
         Raises RuntimeError where the kernel refuses, Missing where a program is not there."""
-        for program in IPTABLES:
-            self._must([f"{program}-restore", "--noflush", "-w"], queue_rules(rules))
-            if self._run(_jump(program, "-C"), "").code != 0:
-                self._must(_jump(program, "-A"), "")
+        if rules.n_queues:
+            self._sets.need_queue()
         locked = tuple(locked)
         self._must(["nft", "-f", "-"], ruleset(rules, locked))
+        if rules.n_queues:
+            self._sets.fill(TO_QUEUE, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
         # nft has merged what it was given, and knows nothing of hash sets: from here on the sets hold what we say
         self._sets.replace(LOCKED, locked)
         self._sets.replace(SUBSCRIBERS, rules.subscribers)
@@ -270,13 +282,6 @@ class Kernel:
     def remove(self) -> None:
         """Take out everything apply() has put in; nothing happens where nothing is."""
         self._must(["nft", "-f", "-"], f"table {TABLE}\ndelete table {TABLE}\n")
-        for program in IPTABLES:
-            if self._run([program, "-w", "-t", "mangle", "-n", "-L", CHAIN], "").code != 0:
-                continue
-            while self._run(_jump(program, "-C"), "").code == 0:
-                self._must(_jump(program, "-D"), "")
-            self._must([program, "-w", "-t", "mangle", "-F", CHAIN], "")
-            self._must([program, "-w", "-t", "mangle", "-X", CHAIN], "")
 
     def set_locked(self, locked: Iterable[Network]) -> None:
         """Replace what is locked, in one transaction.   Raises SetsGone where the rules are not there."""
@@ -355,11 +360,13 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "invalid": "" if rules.is_asymmetric else _INVALID,
         "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": _SUSPECTS if rules.n_queues else "",
+        "until_queued": "drop" if rules.n_queues else "accept",
         "quic": _QUIC if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),
+        "locking": "".join(f"meta nfproto ipv{version} goto locks{version}_wide; " for version in _versions(locked)),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
         "open4": _elements(_of_version(4, rules.always_open)),
@@ -368,18 +375,6 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "dns": dns,
         "untracked": _UNTRACKED % {"ports": _elements(rules.untracked)} if rules.untracked else "",
     }
-
-
-def queue_rules(rules: Rules) -> str:
-    """What iptables-nft-restore --noflush makes the chain FILTERD of."""
-    lines = ["*mangle", f":{CHAIN} - [0:0]"]
-    if rules.n_queues:
-        last = rules.first_queue + rules.n_queues - 1
-        # one flow always goes to the same queue: xt_NFQUEUE balances by a hash of both addresses
-        queues = f"--queue-num {last}" if rules.n_queues == 1 else f"--queue-balance {rules.first_queue}:{last}"
-        bypass = " --queue-bypass" if rules.is_open_when_dead else ""
-        lines.append(f"-A {CHAIN} -j NFQUEUE {queues}{bypass}")
-    return "\n".join([*lines, "COMMIT", ""])
 
 
 def sysctl_faults(folder: Path = Path("/proc/sys/net/netfilter")) -> list[str]:
@@ -398,14 +393,8 @@ def run_program(argv: Sequence[str], text: str) -> Done:
     try:
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError as exc:
-        needed = "nftables iptables"
-        raise Missing(f"{argv[0]}: not on this box; no rules were made; apt-get install {needed}") from exc
+        raise Missing(f"{argv[0]}: not on this box; no rules were made; apt-get install nftables") from exc
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def _jump(program: str, verb: str) -> list[str]:
-    """The one rule that every forwarded packet meets: only what is to be queued goes further."""
-    return [program, "-w", "-t", "mangle", verb, "FORWARD", "-m", "mark", "--mark", "0x80/0x80", "-j", CHAIN]
 
 
 def _elements(elements: Iterable[object]) -> str:
@@ -419,6 +408,10 @@ def _listed(elements: Iterable[object]) -> str:
 
 def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
     return [network for network in networks if network.version == version]
+
+
+def _versions(networks: Iterable[Network]) -> list[int]:
+    return sorted({network.version for network in networks})
 
 
 def _network(text: str) -> Network:

@@ -3,15 +3,19 @@
     prefix ─ of a length that has a hash set?   yes: one element there   no: part of an interval of the other set
 
 An interval set that holds 100,000 costs the kernel 250 ms to fill and 7 ms to change by one (Linux 6.18); a hash set
-130 ms and 10 µs. So what nearly every line has – one IPv4 address, a /56 or a /64 – stands in one; the rules look into
-all sets, so that where a prefix stands changes nothing. More sets cost every forwarded packet something: 0.25 µs over
-IPv4 and 0.5 µs over IPv6 while few are locked; where 100,000 are, an interval set would cost 0.8 µs more than they do.
+130 ms and 10 µs. So what nearly every line has – one IPv4 address, a /56 or a /64 – stands in one.
+
+    packet ─ chain `locking` ─ nobody of its version is locked: no rule     some are: to the chain that looks into the
+                               hash sets; a prefix of another length is: that looks into the interval set, too
+
+So a set that holds nothing costs no packet anything; where a prefix stands changes nothing.
 
 *Invariants*
 - A transaction names the generation of the ruleset it is meant for: where somebody else has changed anything since, the
   kernel refuses it, and OutOfStep is raised. replace() brings a group back in step, whatever its sets hold.
 - A transaction that is refused has changed nothing, here and in the kernel.
 - Prefixes may overlap: an interval ends where no held prefix covers the next address.
+- A rule that leads to sets comes and goes in the transaction of their elements.
 
 *Source*: linux/netfilter/nf_tables.h, nfnetlink.h.   *Cost*: bench/lock.py.
 """
@@ -24,6 +28,7 @@ from dataclasses import dataclass
 
 from filterd.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.nftelements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
+from filterd.nftrules import NEW_RULE, NftChain, goto, of_version, queue_question
 from filterd.spans import Network, Span, Spans, span_of
 
 TABLE = "filterd"
@@ -34,6 +39,8 @@ TRIES = 5  # against somebody who changes the rules all the time, or a kernel th
 BUSY = (errno.ERESTART, errno.EINTR, errno.EAGAIN, errno.ENOBUFS)
 # An element that is to go is not there, or something else stands where one is to come.
 MISTAKEN = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
+
+CREATING = (NEW_ELEMENTS, NEW_RULE)
 
 Shape = tuple[int, int]  # version and length of prefixes
 
@@ -47,11 +54,47 @@ class SetsGone(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """A chain with a rule for each version whose sets hold something.
+
+    hashed   by version, the chain to go to while the interval set holds nothing
+    wide     the one to go to else"""
+
+    chain: NftChain
+    hashed: Mapping[int, str]
+    wide: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """Sets that hold one kind of prefixes.   hashed: what has a hash set;  wide: the interval set of each version."""
+    """Sets that hold one kind of prefixes.
+
+    hashed     what has a hash set
+    wide       the interval set of each version
+    entrance   where packets look into the sets only while they hold something"""
 
     hashed: Mapping[Shape, NftSet]
     wide: Mapping[int, NftSet]
+    entrance: Entrance | None = None
+
+    def leads_to(self, n_keys: Mapping[NftSet, int], spans: Mapping[NftSet, Spans]) -> dict[int, str]:
+        """The chain to go to by version, while the sets hold this; none where they hold nothing."""
+        found: dict[int, str] = {}
+        if self.entrance is None:
+            return found
+        for version, each in self.wide.items():
+            if spans[each].held:
+                found[version] = self.entrance.wide[version]
+            elif any(n_keys[where] for shape, where in self.hashed.items() if shape[0] == version):
+                found[version] = self.entrance.hashed[version]
+        return found
+
+    def lead_to(self, chains: Mapping[int, str]) -> list[Change]:
+        """Have the entrance lead there."""
+        if self.entrance is None:
+            return []
+        rules = ([*of_version(version), *goto(chain)] for version, chain in chains.items())
+        return [self.entrance.chain.flush(), *map(self.entrance.chain.add, rules)]
 
 
 LOCKED = Group(
@@ -61,6 +104,7 @@ LOCKED = Group(
         (6, 64): NftSet(TABLE, "locked6_64", 16),
     },
     {4: NftSet(TABLE, "locked4", 4), 6: NftSet(TABLE, "locked6", 16)},
+    Entrance(NftChain(TABLE, "locking"), {4: "locks4", 6: "locks6"}, {4: "locks4_wide", 6: "locks6_wide"}),
 )
 SUBSCRIBERS = Group({}, {4: NftSet(TABLE, "subscribers4", 4), 6: NftSet(TABLE, "subscribers6", 16)})
 
@@ -76,6 +120,7 @@ class PrefixSets:
     def __init__(self) -> None:
         self._generation = 0  # 0: unknown
         self._in_step: dict[NftSet, Spans] = {}
+        self._n_keys: dict[NftSet, int] = {}
         self._link: Netlink | None = None  # kept: to close one waits until the kernel has freed what was deleted, 10 ms
 
     def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
@@ -84,12 +129,15 @@ class PrefixSets:
         Raises SetsGone; RuntimeError where the kernel refuses, and what it held is held on."""
         keys, spans = _sorted_out(group, prefixes)
         wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
+        n_keys = {each: len({*keys[shape]}) for shape, each in group.hashed.items()}
         changes = [each.flush() for each in (*group.hashed.values(), *group.wide.values())]
         changes += _of_keys(group, NEW_ELEMENTS, keys)
         for each, held in wide.items():
             changes += each.of_spans(NEW_ELEMENTS, held.fewest)
+        changes += group.lead_to(group.leads_to(n_keys, wide))
         self._commit_anyway(changes)
         self._in_step |= wide
+        self._n_keys |= n_keys
 
     def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
         """Add prefixes that the group does not hold, and remove some that it holds.   None of both: only look.
@@ -99,13 +147,31 @@ class PrefixSets:
             raise OutOfStep("nft: what the sets hold is not known; nothing was changed; replace it")
         (new_keys, new_spans), (old_keys, old_spans) = _sorted_out(group, added), _sorted_out(group, removed)
         gone, come, wide = _of_keys(group, DELETE_ELEMENTS, old_keys), _of_keys(group, NEW_ELEMENTS, new_keys), {}
+        n_keys = dict(self._n_keys)
+        for shape, each in group.hashed.items():
+            n_keys[each] += len(new_keys[shape]) - len(old_keys[shape])
         for version, each in group.wide.items():
             if new_spans[version] or old_spans[version]:
                 wide[each], different = self._in_step[each].changed(new_spans[version], old_spans[version])
                 gone += each.of_spans(DELETE_ELEMENTS, sorted(different.gone))
                 come += each.of_spans(NEW_ELEMENTS, sorted(different.come))
-        self._commit_in_step([*gone, *come])
+        before, after = group.leads_to(self._n_keys, self._in_step), group.leads_to(n_keys, self._in_step | wide)
+        self._commit_in_step([*gone, *come, *(group.lead_to(after) if before != after else ())])
         self._in_step |= wide
+        self._n_keys = n_keys
+
+    def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
+        """Have a chain hold these rules and no others, the last one first.   Raises as replace()."""
+        self._commit_anyway([chain.flush(), *map(chain.add, rules)])
+
+    def need_queue(self) -> None:
+        """Have the kernel load what a rule that queues needs.   Raises RuntimeError where it has none."""
+        try:
+            self._open().ask(queue_question())
+        except OSError as reason:
+            self.close()
+            cure = "load xt_NFQUEUE and nft_compat"
+            raise RuntimeError(f"NFQUEUE: {reason.strerror}; rules stay as they were; {cure}") from reason
 
     def close(self) -> None:
         """Give the socket back; the next call opens another."""
@@ -147,7 +213,7 @@ class PrefixSets:
         begin = attribute(BATCH_GENERATION, struct.pack(">I", self._generation))
         batch = [message(BATCH_BEGIN, 0, 0, UNSPEC, begin, SUBSYSTEM)]
         for number, change in enumerate(changes, 1):
-            flags = (F_CREATE if change.kind == NEW_ELEMENTS else 0) | (F_ACK if number == last else 0)
+            flags = (F_CREATE if change.kind in CREATING else 0) | (F_ACK if number == last else 0)
             batch.append(message(SUBSYSTEM << 8 | change.kind, flags, number, INET, change.attributes))
         batch.append(message(BATCH_END, 0, last + 1, UNSPEC, b"", SUBSYSTEM))
         try:
@@ -201,4 +267,4 @@ def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> li
 
 def _raise(fault: int) -> None:
     if fault:
-        raise RuntimeError(f"nft: {os.strerror(fault)}; locks stay as they were; run 'filterd doctor'")
+        raise RuntimeError(f"nft: {os.strerror(fault)}; what it held is held on; run 'filterd doctor'")

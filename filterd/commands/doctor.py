@@ -1,6 +1,7 @@
 """`filterd doctor`: what this box can do, and what to do about what it cannot."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from filterd.config import Config
 from filterd.conntrack import n_tracked
 from filterd.kernel import sysctl_faults
 from filterd.nameguard import claims_text, foreign_claims
+from filterd.nftsets import PrefixSets
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
@@ -53,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
 def _box() -> Iterator[Finding]:
     yield _capabilities()
     yield _program("nft", "nftables")
-    yield _program("iptables-nft", "iptables")
     yield _queue()
+    yield _queue_rule()
     yield _connection_tracking()
     for fault in sysctl_faults():
         what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
@@ -159,6 +161,17 @@ def _queue() -> Finding:
         "there" if there else "the kernel shows none",
         "" if there else "load nfnetlink_queue; the gate needs it",
     )
+
+
+def _queue_rule() -> Finding:
+    """Whether a rule may queue.   The kernel is asked, and loads what is missing."""
+    with contextlib.closing(PrefixSets()) as sets:
+        try:
+            sets.need_queue()
+        except RuntimeError as reason:
+            found, _, cure = str(reason).split("; ")
+            return Finding("NFQUEUE rule", found, cure)
+    return Finding("NFQUEUE rule", "can be made", "")
 
 
 def _connection_tracking() -> Finding:

@@ -65,9 +65,9 @@ def test_an_error_report_is_told_apart_from_an_acknowledgement() -> None:
         read_message(message(2, struct.pack("=i", -2) + bytes(16)))
 
 
-def test_a_verdict_accepts_up_to_an_id_with_a_mark() -> None:
+def test_a_verdict_repeats_the_chain_up_to_an_id_with_a_mark() -> None:
     body = (
-        struct.pack(">BBH", 0, 0, 260) + attribute(2, struct.pack(">II", 1, 9)) + attribute(3, struct.pack(">I", 0x43))
+        struct.pack(">BBH", 0, 0, 260) + attribute(2, struct.pack(">II", 4, 9)) + attribute(3, struct.pack(">I", 0x43))
     )
 
     assert verdict_message(260, 9, 0x43) == struct.pack("=IHHII", 40, 0x0303, 1, 0, 0) + body

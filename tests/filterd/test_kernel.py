@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from filterd.config import read_config
-from filterd.kernel import Done, Kernel, Rules, queue_rules, rules_of_config, ruleset, sysctl_faults
+from filterd.kernel import Done, Kernel, Rules, rules_of_config, ruleset, sysctl_faults
+from filterd.nftrules import NftChain, queue
 from filterd.nftsets import LOCKED, SUBSCRIBERS, Group, PrefixSets
 from filterd.spans import Network
 
@@ -55,10 +56,21 @@ class Recorder:
 class SetsLog(PrefixSets):
     """Stands for the kernel's sets: keeps what it is told."""
 
-    def __init__(self, ran: list[tuple[str, str]] | None = None) -> None:
+    def __init__(self, ran: list[tuple[str, str]] | None = None, has_queue: bool = True) -> None:
         super().__init__()
+        self.has_queue = has_queue
+        self.filled: list[tuple[NftChain, list[list[bytes]]]] = []
         self.told: list[tuple[Group, set[Network], set[Network]]] = []
         self.ran = ran if ran is not None else []
+
+    def need_queue(self) -> None:
+        self.ran.append(("need queue", ""))
+        if not self.has_queue:
+            raise RuntimeError("NFQUEUE: none")
+
+    def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
+        self.ran.append(("fill", ""))
+        self.filled.append((chain, [list(rule) for rule in rules]))
 
     def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
         self.ran.append(("sets", ""))
@@ -105,13 +117,18 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
 
     assert "set locked4 { type ipv4_addr; flags interval; auto-merge; elements = { 198.51.100.0/28 }; }" in text
     assert "set locked6 { type ipv6_addr; flags interval; auto-merge; elements = { 2001:db8:1::/64 }; }" in text
+    assert "chain locking { meta nfproto ipv4 goto locks4_wide; meta nfproto ipv6 goto locks6_wide; }" in text
+
+
+def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:
+    assert "chain locking { }" in ruleset(FULL)
+    assert "chain locking { meta nfproto ipv6 goto locks6_wide; }" in ruleset(FULL, [CHILD6, CHILD6])
 
 
 def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() -> None:
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
     order = [
-        "ip saddr @locked4",
-        "meta nfproto ipv6 jump locks6",
+        "jump locking",
         "ct mark & 0xff == 1 accept",
         "ct state invalid",
         "ct mark & 0xff vmap",
@@ -145,42 +162,52 @@ def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_dir
 
 
 @pytest.mark.parametrize(
-    ("rules", "line"),
+    ("rules", "expressions"),
     [
-        (
-            Rules(n_queues=1, first_queue=3),
-            "-A FILTERD -j NFQUEUE --queue-num 3 --queue-bypass",
-        ),
-        (FULL, "-A FILTERD -j NFQUEUE --queue-balance 4:5 --queue-bypass"),
-        (Rules(n_queues=1, is_open_when_dead=False), "-A FILTERD -j NFQUEUE --queue-num 0"),
+        (Rules(n_queues=1, first_queue=3), queue(3, 1, True)),
+        (FULL, queue(4, 2, True)),
+        (Rules(n_queues=1, is_open_when_dead=False), queue(0, 1, False)),
     ],
     ids=["one queue", "two queues", "closed"],
 )
-def test_marked_packets_are_queued(rules: Rules, line: str) -> None:
-    assert queue_rules(rules) == f"*mangle\n:FILTERD - [0:0]\n{line}\nCOMMIT\n"
+def test_what_is_to_be_judged_is_queued(rules: Rules, expressions: list[bytes]) -> None:
+    recorder = Recorder()
+    sets = SetsLog(recorder.ran)
+    Kernel(recorder, sets).apply(rules)
+
+    assert sets.filled == [(NftChain("filterd", "to_queue"), [expressions])]
+    assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "sets", "sets"]
+
+
+def test_until_there_is_a_queue_nothing_passes_unjudged_and_without_a_gate_all_does() -> None:
+    assert "chain to_queue { drop comment" in ruleset(FULL)
+    assert "chain to_queue { accept comment" in ruleset(Rules(ports=(443,)))
 
 
 def test_without_workers_nothing_is_queued() -> None:
-    assert "NFQUEUE" not in queue_rules(Rules())
-
-
-def test_apply_makes_the_jump_only_where_it_is_missing() -> None:
-    there, missing = Recorder(), Recorder(fails=" -C ")
-    Kernel(there, SetsLog()).apply(FULL)
-    Kernel(missing, SetsLog()).apply(FULL)
-
-    assert not [line for line, _ in there.ran if " -A FORWARD" in line]
-    assert [line for line, _ in missing.ran if " -A FORWARD" in line] == [
-        "iptables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
-        "ip6tables-nft -w -t mangle -A FORWARD -m mark --mark 0x80/0x80 -j FILTERD",
-    ]
-
-
-def test_the_nft_rules_come_last_so_that_nothing_is_marked_before_the_queue_is_there() -> None:
     recorder = Recorder()
-    Kernel(recorder, SetsLog()).apply(FULL, [CHILD4])
+    Kernel(recorder, SetsLog(recorder.ran)).apply(Rules())
 
-    assert recorder.ran[-1] == ("nft -f -", ruleset(FULL, [CHILD4]))
+    assert [line for line, _ in recorder.ran] == ["nft -f -", "sets", "sets"]
+
+
+def test_where_nothing_can_be_queued_the_rules_stay() -> None:
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: "):
+        Kernel(recorder, SetsLog(recorder.ran, has_queue=False)).apply(FULL)
+
+    assert [line for line, _ in recorder.ran] == ["need queue"]
+
+
+def test_one_chain_is_walked_by_forwarded_packets() -> None:
+    assert ruleset(FULL, [CHILD4, CHILD6]).count("hook forward") == 1
+
+
+def test_a_judged_packet_does_what_was_said_before_it_is_looked_at_again() -> None:
+    lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
+
+    judged = next(number for number, line in enumerate(lines) if "goto judged" in line)
+    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xff == 1 accept"))
 
 
 def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> None:
@@ -188,8 +215,8 @@ def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> N
     sets = SetsLog(recorder.ran)
     Kernel(recorder, sets).apply(FULL, iter([CHILD4]))
 
+    assert ("nft -f -", ruleset(FULL, [CHILD4])) in recorder.ran
     assert sets.told == [(LOCKED, {CHILD4}, set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
-    assert [line for line, _ in recorder.ran[-3:]] == ["nft -f -", "sets", "sets"]
 
 
 def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_without_a_program() -> None:

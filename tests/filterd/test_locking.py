@@ -314,7 +314,7 @@ def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(en
         call(keeper.refresh, NOW)
 
         assert call(nft, "list", "table", "inet", "filterd") in before
-        assert "FILTERD" in call(nft, "list", "table", "ip", "mangle")
+        assert "queue num 0 bypass" in call(nft, "list", "chain", "inet", "filterd", "to_queue")
         assert "table inet filterd is not there" in caplog.text
         tap(engine, pause, None, number=8)
         tap(engine, resume)

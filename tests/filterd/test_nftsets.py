@@ -21,8 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.netspace import a_network_of_its_own
 
+from filterd import nftrules
 from filterd.kernel import Rules, ruleset
 from filterd.netlink import Answer, Netlink
+from filterd.nftrules import NftChain, queue
 from filterd.nftsets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
 from filterd.spans import Network
 
@@ -49,8 +51,8 @@ def nft(*arguments: str) -> str:
     return subprocess.run(("nft", *arguments), check=True, capture_output=True, text=True).stdout
 
 
-def put_rules() -> None:
-    subprocess.run(("nft", "-f", "-"), input=ruleset(Rules()), check=True, text=True)
+def put_rules(rules: str = "") -> None:
+    subprocess.run(("nft", "-f", "-"), input=rules or ruleset(Rules()), check=True, text=True)
 
 
 def held(*names: str) -> set[Network]:
@@ -78,6 +80,22 @@ def _prefixes(element: Any, length: int | None) -> list[Network]:
     if ":" in first:
         return [*summarize_address_range(IPv6Address(first), IPv6Address(last))]
     return [*summarize_address_range(IPv4Address(first), IPv4Address(last))]
+
+
+def led() -> dict[str, str]:
+    """The chains that look for locks, by the version of the packets that are led there."""
+    shown = json.loads(nft("-j", "list", "chain", "inet", "filterd", "locking"))["nftables"]
+    rules = [part["rule"]["expr"] for part in shown if "rule" in part]
+    return {rule[0]["match"]["right"]: rule[1]["goto"]["target"] for rule in rules}
+
+
+def needed(prefixes: set[Network]) -> dict[str, str]:
+    """What led() is to be."""
+    found = {}
+    for version in {each.version for each in prefixes}:
+        others = {each.prefixlen for each in prefixes if each.version == version} - {4: {32}, 6: {56, 64}}[version]
+        found[f"ipv{version}"] = f"locks{version}_wide" if others else f"locks{version}"
+    return found
 
 
 LOCKED_SETS = ("locked4", "locked4_32", "locked6", "locked6_56", "locked6_64")
@@ -119,6 +137,7 @@ def test_after_every_change_exactly_what_was_asked_for_is_in_the_kernel(
             now = wanted
 
             assert there(held, *LOCKED_SETS) == fewest(now)
+            assert there(led) == needed(now)
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -131,6 +150,7 @@ def test_a_replacement_leaves_nothing_of_what_was_there(
             there(sets.replace, LOCKED, prefixes)
 
     assert there(held, *LOCKED_SETS) == fewest(after)
+    assert there(led) == needed(after)
 
 
 def test_a_prefix_in_the_middle_is_unlocked_and_its_neighbours_are_not(
@@ -154,6 +174,63 @@ def test_a_prefix_that_another_one_covers_may_go_and_stays_locked(there: Callabl
     there(sets.change, LOCKED, [narrow], [wide])
 
     assert there(held, "locked4") == {narrow}
+
+
+def test_packets_look_for_locks_from_the_first_to_the_last_of_their_version(
+    there: Callable[..., Any], sets: PrefixSets
+) -> None:
+    assert there(led) == {}
+    there(sets.change, LOCKED, [LINE4, ip_network("192.0.2.8")], ())
+    assert there(led) == {"ipv4": "locks4"}
+    there(sets.change, LOCKED, [LINE6, ip_network("198.51.100.0/28")], ())
+    assert there(led) == {"ipv4": "locks4_wide", "ipv6": "locks6"}
+    there(sets.change, LOCKED, (), [LINE4, ip_network("198.51.100.0/28"), LINE6])
+    assert there(led) == {"ipv4": "locks4"}
+    there(sets.change, LOCKED, (), [ip_network("192.0.2.8")])
+    assert there(led) == {}
+
+
+def test_rules_that_were_put_anew_look_for_whom_they_lock(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(put_rules, ruleset(Rules(), [LINE4, LINE6]))
+    assert there(led) == {"ipv4": "locks4_wide", "ipv6": "locks6_wide"}
+
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert there(led) == {"ipv4": "locks4"}
+
+
+def test_the_way_to_the_locks_that_somebody_took_out_comes_back(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(sets.change, LOCKED, [LINE4], ())
+    there(nft, "flush", "chain", "inet", "filterd", "locking")
+
+    with pytest.raises(OutOfStep):
+        there(sets.change, LOCKED, (), ())
+    there(sets.replace, LOCKED, [LINE4])
+
+    assert there(led) == {"ipv4": "locks4"}
+
+
+def test_a_refused_change_leaves_the_way_to_the_locks_and_what_is_known_of_them(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(sets.change, LOCKED, [LINE4], ())
+    with monkeypatch.context() as patched:
+        patched.setattr(Netlink, "send", lambda link, messages: [Answer(1, errno.ENOMEM)])
+        with pytest.raises(RuntimeError, match="what it held is held on"):
+            there(sets.change, LOCKED, (), [LINE4])
+    assert there(led) == {"ipv4": "locks4"}
+
+    there(sets.change, LOCKED, (), [LINE4])
+
+    assert there(led) == {}
+
+
+def test_a_table_of_an_older_version_is_one_that_is_not_there(there: Callable[..., Any], sets: PrefixSets) -> None:
+    older = ruleset(Rules()).replace("    jump locking\n", "").replace("chain locking", "chain other")
+    there(put_rules, older)
+
+    with pytest.raises(SetsGone):
+        there(sets.replace, LOCKED, [LINE4])
 
 
 def test_one_address_a_56_and_a_64_are_in_hash_sets(there: Callable[..., Any], sets: PrefixSets) -> None:
@@ -254,11 +331,37 @@ def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
         patched.setattr(Netlink, "send", overrun)
         with pytest.raises(OutOfStep):
             there(sets.change, LOCKED, [LINE4], ())
-        with pytest.raises(RuntimeError, match=r"No buffer space available; locks stay as they were"):
+        with pytest.raises(RuntimeError, match=r"No buffer space available; what it held is held on"):
             there(sets.replace, LOCKED, [LINE4])
     there(sets.replace, LOCKED, [LINE4])
 
     assert there(held, *LOCKED_SETS) == {LINE4}
+
+
+def test_a_chain_is_filled_anew_and_the_sets_are_as_they_were(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(sets.replace, LOCKED, [LINE4])
+    for first in (3, 5):
+        there(sets.fill, NftChain("filterd", "to_queue"), [queue(first, 1, False)])
+    there(sets.change, LOCKED, [LINE6], ())
+
+    shown = there(nft, "list", "chain", "inet", "filterd", "to_queue")
+    assert [line.strip() for line in shown.splitlines() if "queue" in line][1:] == ["queue num 5"]
+    assert there(held, *LOCKED_SETS) == {LINE4, LINE6}
+
+
+def test_a_chain_that_is_gone_is_told(there: Callable[..., Any], sets: PrefixSets) -> None:
+    with pytest.raises(SetsGone):
+        there(sets.fill, NftChain("filterd", "no_such_chain"), [])
+
+
+def test_a_kernel_that_has_no_queue_is_told_of(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(sets.need_queue)
+    monkeypatch.setattr(nftrules, "TARGET", b"NO_SUCH\0")
+
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: No such file or directory; rules stay as they were; load xt_NF"):
+        there(sets.need_queue)
 
 
 def test_a_kernel_that_tells_nothing_is_told_of(

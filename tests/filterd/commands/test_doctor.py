@@ -8,6 +8,7 @@ from support.certificates import make_certificate
 from filterd.cli import main
 from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
+from filterd.nftsets import PrefixSets
 
 
 def test_what_is_missing_comes_with_its_cure(capsys):
@@ -15,7 +16,7 @@ def test_what_is_missing_comes_with_its_cure(capsys):
 
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     looked_at = {each["what"] for each in found}
-    assert {"capabilities", "nft", "iptables-nft", "connection tracking", "NFQUEUE", "package names"} <= looked_at
+    assert {"capabilities", "nft", "connection tracking", "NFQUEUE", "NFQUEUE rule", "package names"} <= looked_at
     assert all(each.keys() == {"what", "found", "cure"} for each in found)
 
 
@@ -33,6 +34,17 @@ def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch)
         assert doctor._connection_tracking()[2] == "load nf_conntrack and nf_conntrack_netlink"
         monkeypatch.setattr(doctor, "n_tracked", forbid)
         assert doctor._connection_tracking()[2] == "run as root"
+
+
+def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch):
+    def refuse(sets):
+        raise RuntimeError("NFQUEUE: No such file or directory; rules stay as they were; load xt_NFQUEUE")
+
+    monkeypatch.setattr(PrefixSets, "need_queue", lambda sets: None)
+    assert doctor._queue_rule() == ("NFQUEUE rule", "can be made", "")
+    monkeypatch.setattr(PrefixSets, "need_queue", refuse)
+    missing = ("NFQUEUE rule", "NFQUEUE: No such file or directory", "load xt_NFQUEUE")
+    assert doctor._queue_rule() == missing
 
 
 def test_a_program_that_is_not_there_names_its_package():

@@ -120,7 +120,7 @@ def lost(rows: list[Row], campaign: Campaign) -> list[Case]:
     found = []
     for row in rows:
         most = max(campaign.reached(row).values(), key=len, default=[])
-        servers = {case.server for case in most}
+        servers = {case.server for case in most or cases_of([row])}
         if row.reaches:
             found += [case for case in cases_of([row]) if case.server in servers and case not in most]
     return found
