@@ -4,6 +4,7 @@
                         that is the CPU of a connection.  A hello of 1950 octets in two segments, the server's first
                         octets, two FINs; packets cross the links one by one.
     over_conntrack_us, share_of_conntrack   of the medians
+    asymmetric_…        filterd where servers may answer on another way: nothing is tracked, all payload is judged
     blocked_per_s       every name is listed;  blocked_left: connections that the server still holds afterwards
     first_octet_…_us    from SYN to the server's first octet, RATE connections a second; server and gateway on one core,
                         the client spins on the other
@@ -19,12 +20,23 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.testbed import CORE, GATEWAYS, OTHER_CORE, Figures, Testbed, median, testbed, with_filterd
+from bench.testbed import (
+    ASYMMETRIC,
+    CORE,
+    GATEWAYS,
+    OTHER_CORE,
+    Figures,
+    Filtering,
+    Testbed,
+    median,
+    testbed,
+    with_filterd,
+)
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -35,11 +47,11 @@ SETTLED_S = 1.0     # the last resets are on their way
 Measure = Callable[[Testbed, str], Figures]
 
 
-def each_gateway(bed: Testbed, measure: Measure) -> dict[str, Figures]:
+def each_gateway(bed: Testbed, measure: Measure, gateways: Mapping[str, Filtering] = GATEWAYS) -> dict[str, Figures]:
     """The median of its rounds, by gateway."""
-    rounds: dict[str, list[Figures]] = {name: [] for name in GATEWAYS}
+    rounds: dict[str, list[Figures]] = {name: [] for name in gateways}
     for _ in range(ROUNDS):
-        for name, gateway in GATEWAYS.items():
+        for name, gateway in gateways.items():
             with gateway(bed):
                 rounds[name].append(measure(bed, name))
     return {name: median(found) for name, found in rounds.items()}
@@ -76,7 +88,7 @@ def blocked(bed: Testbed) -> Figures:
 def measured(bed: Testbed) -> Iterator[tuple[str, Figures]]:
     """Each figure's name but its last part, and the parts."""
     bed.offload(False)
-    rates = each_gateway(bed, new_connections)
+    rates = each_gateway(bed, new_connections, GATEWAYS | ASYMMETRIC)
     yield from rates.items()
     yield "over", {"conntrack_us": rates["filterd"]["us"] - rates["conntrack"]["us"]}
     yield "share", {"of_conntrack": rates["filterd"]["per_s"] / rates["conntrack"]["per_s"]}

@@ -152,10 +152,9 @@ def with_conntrack(bed: Testbed) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def with_filterd(bed: Testbed) -> Iterator[None]:
+def with_filterd(bed: Testbed, routing: str = "symmetric") -> Iterator[None]:
     folder = bed.gateway.folder
-    if not folder.configuration.exists():
-        write_configuration(folder)
+    write_configuration(folder, routing)
     command = ["taskset", "-c", str(CORE), *filterd_command("run", "--config", str(folder.configuration))]
     program = bed.place.popen("gateway", command, "filterd")
     try:
@@ -171,16 +170,19 @@ def with_filterd(bed: Testbed) -> Iterator[None]:
         clear(bed)
 
 
-GATEWAYS: dict[str, Callable[[Testbed], contextlib.AbstractContextManager[None]]] = {
+Filtering = Callable[[Testbed], contextlib.AbstractContextManager[None]]
+GATEWAYS: dict[str, Filtering] = {
     "none": with_none, "conntrack": with_conntrack, "filterd": with_filterd,
 }
+ASYMMETRIC: dict[str, Filtering] = {"asymmetric": functools.partial(with_filterd, routing="asymmetric")}
 
 
-def write_configuration(folder: Folder) -> None:
-    with (folder.root / "names.txt").open("w") as file:
-        file.writelines(f"{name}\n" for name in (*listed(), OWN_NAME))
+def write_configuration(folder: Folder, routing: str) -> None:
+    names_file = folder.root / "names.txt"
+    if not names_file.exists():
+        names_file.write_text("".join(f"{name}\n" for name in (*listed(), OWN_NAME)))
     folder.configuration.write_text(json.dumps({
-        "state_dir": str(folder.state), "run_dir": str(folder.run), "gate": {"workers": 1},
+        "state_dir": str(folder.state), "run_dir": str(folder.run), "gate": {"workers": 1, "routing": routing},
         "dns": {"workers": 0, "upstreams": [NOWHERE]},
         "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order"}],
     }))
