@@ -28,7 +28,7 @@ cdef enum Counter:
     CNT_GATE_FLOWS_EVICTED  # the flow table was full
     CNT_GATE_RST_SENT
     CNT_GATE_PAGES_SENT
-    CNT_GATE_QUEUE_OVERRUN  # ENOBUFS of the queue's socket
+    CNT_GATE_QUEUE_OVERRUN  # packets that a full queue has dropped: filterd.overrun
     CNT_GATE_VERDICT_FAILED
     CNT_NO_TABLES           # judged with no image at all: let go
     CNT_EVENTS              # block events written to the spool

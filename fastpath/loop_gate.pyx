@@ -2,7 +2,7 @@
 
 *Invariants*
 - Every packet received gets a verdict, in the order of arrival, so that one batch verdict covers a run of equal marks.
-- A lost netlink message (ENOBUFS), a refused verdict and a failed injection are counted and never end the loop.
+- A refused verdict and a failed injection are counted and never end the loop.
 - Tables change only between two batches.
 - The queue is about as long as what comes in 50 ms: a hung loop holds back no others.
 
@@ -12,12 +12,11 @@ import os
 import socket
 
 cimport cython
-from libc.errno cimport ENOBUFS, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fastpath.asymmetric cimport judge_asymmetric
-from fastpath.counters cimport CNT_GATE_QUEUE_OVERRUN, CNT_GATE_VERDICT_FAILED, count
+from fastpath.counters cimport CNT_GATE_VERDICT_FAILED, count
 from fastpath.cursor cimport MALFORMED, OK, Status
 from fastpath.gate cimport (
     BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page, judge_packet)
@@ -92,8 +91,6 @@ cdef void _take_batch(Loop* l) noexcept nogil:
     cdef int i
     cdef int n = recvmmsg(l.queue_fd, l.messages, BATCH, MSG_DONTWAIT, NULL)
     if n < 0:
-        if errno == ENOBUFS:
-            count(l.gate.shared.counters, CNT_GATE_QUEUE_OVERRUN, 1)
         return
     l.n_taken += n
     for i in range(n):

@@ -222,6 +222,7 @@ class Control:
                 for each in report["lists"]
             ],
             "shadowed": await asyncio.to_thread(shadowed, self._engine, self._tables.lists),
+            "unjudged": await asyncio.to_thread(self.locks.n_unjudged),
             "faults": self.faults | await self._list_faults(),
             "rpz": self.rpz.status() if self.rpz else {},
             "workers": await ask_status(self.config.run_dir, workers_of(self.config)),

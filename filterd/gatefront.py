@@ -16,6 +16,7 @@ from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from filterd.config.schema import Gate
 from filterd.ja4classes import classes_to_count
+from filterd.overrun import Overrun
 
 TEND_EVERY_S: Final = 0.1
 SWAP_PATIENCE_S: Final = 5.0
@@ -41,6 +42,8 @@ class GateFront:
         self._reporter = reporter
         self._handoff = Handoff()
         self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
+        has_drops = config.mode == "inline" and _is_shut(config)
+        self._overrun = Overrun(queue, reporter.counters) if has_drops else None
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
@@ -84,6 +87,8 @@ class GateFront:
         while True:
             self._reporter.tend()
             self._handoff.taken()  # lets go of tables that the loop has left
+            if self._overrun is not None and self._loop.n_turns:  # the queue is there
+                self._overrun.tend()
             await asyncio.sleep(TEND_EVERY_S)
 
 
@@ -103,7 +108,7 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
         return TapLoop(
             watched, handoff, reporter, *ports, is_closed, is_reset=is_reset, ja4_classes=classes, **limits
         )
-    is_shut = int(config.when_dead == "closed")
+    is_shut = int(_is_shut(config))
     return GateLoop(
         queue,
         handoff,
@@ -116,6 +121,11 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
         ja4_classes=classes,
         **limits,
     )
+
+
+def _is_shut(config: Gate) -> bool:
+    """Whether a full queue drops what comes."""
+    return (config.when_overloaded or config.when_dead) == "closed"
 
 
 def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:

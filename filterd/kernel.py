@@ -19,6 +19,7 @@
 *Source*: nft(8), conntrack(8), linux/netfilter.h.
 """
 
+import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from filterd.spans import Network
 
 Run = Callable[[Sequence[str], str], "Done"]
 TABLE = "inet filterd"
-TO_QUEUE = NftChain("filterd", "to_queue")
+QUEUEING = NftChain("filterd", "queueing")
 # With these, conntrack itself drops what an end host would ignore: a second fence behind the gate's own (rule R4).
 SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
 
@@ -57,6 +58,8 @@ table inet filterd {
   set suspects6_128 { type ipv6_addr; }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
+  counter n_queued { comment "packets for the gate"; }
+  counter n_judged { comment "those with its verdict"; }
 
   chain locked_from {
     meta l4proto tcp reject with tcp reset
@@ -75,7 +78,11 @@ table inet filterd {
     tcp flags & fin == fin reject with tcp reset
     drop
   }
-  chain to_queue { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
+  chain queueing { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
+  chain to_queue {
+    counter name n_queued
+    goto queueing
+  }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | 0x80 goto to_queue comment "only packets with payload have @ih"
   }
@@ -148,6 +155,7 @@ table inet filterd {
     drop
   }
   chain judged {
+    counter name n_judged
     meta mark & 0x3f vmap {
       1 : goto keep_released, 2 : goto keep_blocked, 3 : goto keep_allowed, 5 : goto keep_answered,
       6 : goto keep_partial, 7 : drop
@@ -274,7 +282,7 @@ class Kernel:
         locked = tuple(locked)
         self._must(["nft", "-f", "-"], ruleset(rules, locked))
         if rules.n_queues:
-            self._sets.fill(TO_QUEUE, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
+            self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
         # nft has merged what it was given, and knows nothing of hash sets: from here on the sets hold what we say
         self._sets.replace(LOCKED, locked)
         self._sets.replace(SUBSCRIBERS, rules.subscribers)
@@ -312,6 +320,17 @@ class Kernel:
     def cut(self, prefixes: Iterable[Network]) -> int:
         """Forget the tracked connections from and to these prefixes, in one pass; returns their number."""
         return forget(prefixes)
+
+    def n_unjudged(self) -> int | None:
+        """Packets for the gate that have no verdict since apply(): passed, dropped, or on their way, these very few.
+
+        None where the rules are not there."""
+        done = self._run(["nft", "-j", "list", "counters", "table", *TABLE.split()], "")
+        if done.code != 0:
+            return None
+        listed = (each["counter"] for each in json.loads(done.output)["nftables"] if "counter" in each)
+        packets: dict[str, int] = {counter["name"]: counter["packets"] for counter in listed}
+        return max(0, packets["n_queued"] - packets["n_judged"])
 
     def close(self) -> None:
         """Give back what is open."""

@@ -86,6 +86,10 @@ class LockKeeper:
             if self._is_installed:
                 self._enforce()
 
+    def n_unjudged(self) -> int | None:
+        """Packets for the gate that have no verdict since the rules are in force; None: none are.   Blocking."""
+        return self._kernel.n_unjudged() if self._kernel is not None and self._rules.n_queues else None
+
     def end_of_lock(self, subscriber: int, at: datetime) -> datetime | None:
         """When the lock of a subscriber ends; None where it has none, or none that ends by itself."""
         found = self._table.people.get(subscriber)

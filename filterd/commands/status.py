@@ -65,6 +65,9 @@ def _print(found: dict[str, Any]) -> None:
         print(f"zone {each['zone']}: serial {each['serial']}, {each['records']} records, {left_out} left out")
     if found.get("rpz"):
         print(f"zones: {found['rpz']['refused']} requests refused")
+    if found.get("unjudged"):
+        why = "no worker was there, its queue was full, or they wait"
+        print(f"gate: {found['unjudged']} packets without a verdict: {why}")
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         print(f"worker {worker['name']}: pid {worker.get('pid', '-')} names {_names(worker)} {shown}")

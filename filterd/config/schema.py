@@ -151,6 +151,8 @@ class Gate:
     """asymmetric: servers' packets may take another way.   Connections to the ports above are not tracked then, and all
     payload of clients goes through the gate."""
     when_dead: str = one(kinds.one_of("open", "closed"), default="open")
+    when_overloaded: str | None = one(kinds.one_of("open", "closed"), default=None)
+    """What comes while a worker's queue is full.   closed: dropped, its client repeats it.   None: as `when_dead`."""
     when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
     quic: str = one(kinds.one_of("judge", "pass", "refuse"), default="judge")
     """judge: its names are read like those of TLS.   refuse: UDP to the TLS ports is answered with ICMP, and browsers

@@ -6,6 +6,7 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from filterd.config.schema import Gate
 from filterd.gatefront import GateFront
+from filterd.overrun import Overrun
 from filterd.worker import make_reporter
 
 
@@ -14,7 +15,7 @@ class Loop:
 
     def __init__(self, *arguments, **options):
         self.arguments, self.options = arguments, options
-        self.woken = 0
+        self.woken = self.n_turns = 0
 
     def run(self):
         raise PermissionError("queue 7")
@@ -51,6 +52,39 @@ def test_the_loop_is_made_as_the_configuration_says(front):
         "is_asymmetric": 1,
         "ja4_classes": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("when_dead", "when_overloaded", "is_shut"),
+    [("open", None, 0), ("closed", None, 1), ("open", "closed", 1), ("closed", "open", 0)],
+)
+def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
+    when_dead, when_overloaded, is_shut, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
+    config = Gate(when_dead=when_dead, when_overloaded=when_overloaded)
+    front = GateFront(7, config, {}, make_reporter(tmp_path, tmp_path, "gate-0"))
+
+    assert front._loop.options["when_overloaded_closed"] == is_shut
+    assert (front._overrun is not None) == is_shut
+
+
+def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(front, tmp_path, monkeypatch):
+    queues = tmp_path / "queues"
+    queues.write_text("7 4711 0 2 65535 40 2 99312 1\n")
+    monkeypatch.setattr(front, "_overrun", Overrun(7, front._reporter.counters, queues))
+    front._loop.n_turns = 1
+    monkeypatch.setattr(front._loop, "run", lambda: None)  # it goes on, and says nothing
+
+    async def play():
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            running = group.create_task(front.run())
+            while not front._reporter.counters.values()["gate_queue_overrun"]:  # noqa: ASYNC110  # shared memory
+                await asyncio.sleep(0.001)
+            running.cancel()
+
+    asyncio.run(play())
+    assert front._reporter.counters.values()["gate_queue_overrun"] == 42
 
 
 def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The kernel's rules as text, and what is run to put them in force."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -175,13 +176,13 @@ def test_what_is_to_be_judged_is_queued(rules: Rules, expressions: list[bytes]) 
     sets = SetsLog(recorder.ran)
     Kernel(recorder, sets).apply(rules)
 
-    assert sets.filled == [(NftChain("filterd", "to_queue"), [expressions])]
+    assert sets.filled == [(NftChain("filterd", "queueing"), [expressions])]
     assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "sets", "sets"]
 
 
 def test_until_there_is_a_queue_nothing_passes_unjudged_and_without_a_gate_all_does() -> None:
-    assert "chain to_queue { drop comment" in ruleset(FULL)
-    assert "chain to_queue { accept comment" in ruleset(Rules(ports=(443,)))
+    assert "chain queueing { drop comment" in ruleset(FULL)
+    assert "chain queueing { accept comment" in ruleset(Rules(ports=(443,)))
 
 
 def test_without_workers_nothing_is_queued() -> None:
@@ -255,6 +256,22 @@ def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
         untracked=(53,),
         is_dot_refused=True,
     )
+
+
+COUNTED = {"queued": 114, "judged": 100}
+
+
+@pytest.mark.parametrize(("code", "n"), [(0, 14), (1, None)], ids=["there", "without our table"])
+def test_what_has_no_verdict_is_what_nft_has_counted_before_the_gate_and_not_behind(code: int, n: int | None) -> None:
+    ran = []
+
+    def nft(argv: Sequence[str], _: str) -> Done:
+        ran.append(" ".join(argv))
+        counters = [{"counter": {"name": f"n_{name}", "packets": packets}} for name, packets in COUNTED.items()]
+        return Done(code, "" if code else json.dumps({"nftables": [{"metainfo": {}}, *counters]}), "")
+
+    assert Kernel(nft, SetsLog()).n_unjudged() == n
+    assert ran == ["nft -j list counters table inet filterd"]
 
 
 def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ class KernelLog:
         self.note("suspects", set(added), set(removed))
         self.suspects = self.suspects - removed | added
 
+    def n_unjudged(self):
+        return 14
+
     def cut(self, prefixes):
         self.note("cut", set(prefixes))
         return 3
@@ -314,7 +317,7 @@ def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(en
         call(keeper.refresh, NOW)
 
         assert call(nft, "list", "table", "inet", "filterd") in before
-        assert "queue num 0 bypass" in call(nft, "list", "chain", "inet", "filterd", "to_queue")
+        assert "queue num 0 bypass" in call(nft, "list", "chain", "inet", "filterd", "queueing")
         assert "table inet filterd is not there" in caplog.text
         tap(engine, pause, None, number=8)
         tap(engine, resume)
@@ -338,3 +341,10 @@ def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_
 
         assert not call(is_held, "locked4", "203.0.113.0/24")
         assert call(is_held, "locked4_32", "192.0.2.7")
+
+
+@pytest.mark.parametrize(("rules", "n"), [(Rules(n_queues=1), 14), (Rules(), None)], ids=["a gate", "none"])
+def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper, rules, n):
+    keeper.install(rules, NOW)
+
+    assert keeper.n_unjudged() == n

@@ -341,10 +341,10 @@ def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
 def test_a_chain_is_filled_anew_and_the_sets_are_as_they_were(there: Callable[..., Any], sets: PrefixSets) -> None:
     there(sets.replace, LOCKED, [LINE4])
     for first in (3, 5):
-        there(sets.fill, NftChain("filterd", "to_queue"), [queue(first, 1, False)])
+        there(sets.fill, NftChain("filterd", "queueing"), [queue(first, 1, False)])
     there(sets.change, LOCKED, [LINE6], ())
 
-    shown = there(nft, "list", "chain", "inet", "filterd", "to_queue")
+    shown = there(nft, "list", "chain", "inet", "filterd", "queueing")
     assert [line.strip() for line in shown.splitlines() if "queue" in line][1:] == ["queue num 5"]
     assert there(held, *LOCKED_SETS) == {LINE4, LINE6}
 

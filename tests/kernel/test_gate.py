@@ -1,5 +1,6 @@
 """The gate in a real forward path: real clients, real servers, a real queue."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from filterd.lab.clients import Download, fetch
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
+from filterd.overrun import QUEUES
 
 pytestmark = pytest.mark.kernel
 
@@ -146,6 +148,64 @@ def test_a_dead_gate_lets_nothing_pass_where_it_fails_closed(gate: Gate, lab: La
     gate.program.wait()
 
     assert https(lab, internet, "allowed.test", "web4", "-m", "1").exit_code == 28
+
+
+WAITING = 2  # a column of QUEUES
+# Long headers of QUIC, each of another connection: more than a queue holds.
+FILL = """
+import socket, sys
+for _ in range(600):
+    with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(b"\\xc0" + bytes(1199), (sys.argv[1], 443))
+"""
+
+
+@contextmanager
+def hung(gate: Gate, lab: Lab, family: str) -> Iterator[None]:
+    """The gate stands still as long as the block lasts, and its queue is full; after it, empty."""
+
+    def n_waiting() -> int:
+        return int(lab.run("gateway", ["cat", str(QUEUES)]).stdout.split()[WAITING])
+
+    gate.program.send_signal(signal.SIGSTOP)
+    try:
+        lab.run("child", [sys.executable, "-c", FILL, getattr(lab.addresses, family)])
+        yield
+    finally:
+        gate.program.send_signal(signal.SIGCONT)
+    wait_until(lambda: n_waiting() == 0, "an empty queue")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("gate", ["overloaded"], indirect=True)
+def test_what_overruns_the_queue_of_an_open_gate_passes_and_is_counted(
+    gate: Gate, lab: Lab, internet: Internet, family: str
+) -> None:
+    with hung(gate, lab, family):
+        assert https(lab, internet, "www.blocked.test", family).code == 200
+
+    n_unjudged = int(gate.kernel("kernel.n_unjudged()").stdout)
+    assert n_unjudged > 0
+    assert https(lab, internet, "www.blocked.test", family).was_reset
+    assert int(gate.kernel("kernel.n_unjudged()").stdout) == n_unjudged
+    assert gate.counted("gate_queue_overrun") == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_overruns_the_queue_of_a_closed_gate_is_dropped_counted_and_sent_again(
+    gate: Gate, lab: Lab, internet: Internet, family: str
+) -> None:
+    trust = ["--cacert", str(internet.authority)]
+    with hung(gate, lab, family):
+        assert https(lab, internet, "www.blocked.test", family, "-m", "1").exit_code == 28
+        waiting = Download(lab, "child", "https://allowed.test/", getattr(lab.addresses, family), trust)
+        time.sleep(0.5)  # its hello has come, and found the queue full
+
+    waiting.wait_for(1)
+    waiting.stop()
+    assert https(lab, internet, "www.blocked.test", family).was_reset
+    wait_until(lambda: gate.counted("gate_queue_overrun") > 0, "the count of what was dropped")
+    assert int(gate.kernel("kernel.n_unjudged()").stdout) == gate.counted("gate_queue_overrun")
 
 
 @pytest.mark.parametrize("gate", ["closed"], indirect=True)

@@ -1,6 +1,8 @@
 """A gate in the gateway of the lab: rules, images, loop.
 
-    python gateway.py FOLDER closed|open symmetric|asymmetric [CHILD,… LISTED,…]
+    python gateway.py FOLDER POLICY symmetric|asymmetric [CHILD,… LISTED,…]
+
+POLICY is closed, open, or overloaded: open, and open to what overruns its queue, too.
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
@@ -23,9 +25,9 @@ from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
 from filterd.ja4classes import classes_to_count
 from filterd.kernel import Kernel, Rules
+from filterd.overrun import QUEUES, Overrun
 from filterd.suspects import Suspects
 
-QUEUES = Path("/proc/net/netfilter/nfnetlink_queue")
 PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
 
 
@@ -50,11 +52,13 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
+    is_shut = policy != "overloaded"
     classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
     gate = GateLoop(
         0, handoff, reporter, [443], [80], is_closed, pages,
-        when_overloaded_closed=1, is_asymmetric=is_asymmetric, ja4_classes=classes,
+        when_overloaded_closed=is_shut, is_asymmetric=is_asymmetric, ja4_classes=classes,
     )
+    overrun = Overrun(0, reporter.counters)
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
@@ -66,6 +70,7 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     (folder / "ready").touch()
     while loop.is_alive() and not stopped.wait(0.1):
         reporter.tend()
+        overrun.tend()
     kernel.remove()
     gate.stop()
     loop.join()

@@ -58,6 +58,24 @@ def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -
         assert box.says("systemctl", "show", "-P", "NRestarts", unit) == "0"
 
 
+@pytest.mark.parametrize(
+    ("start", "unit", "account", "group"),
+    [
+        ("filterd.target", "filterd-gate@0", "filterd-gate", "filterd-worker"),
+        ("filterd.service", "filterd", "filterd", "filterd"),
+    ],
+)
+def test_a_gate_may_read_what_its_full_queue_has_dropped(
+    box: Box, start: str, unit: str, account: str, group: str
+) -> None:
+    box.says("bash", "-c", SHARE if start == "filterd.target" else "true")
+    box.says("systemctl", "start", start)
+    box.until("active", "systemctl", "is-active", unit)
+
+    inside = f"nsenter -t $(systemctl show -P MainPID {unit}) -m"
+    box.says("bash", "-c", f"{inside} runuser -u {account} -g {group} -- cat /proc/net/netfilter/nfnetlink_queue")
+
+
 def test_filtering_goes_on_without_the_control_role_and_it_comes_back(box: Box) -> None:
     box.says("bash", "-c", SHARE)
     box.says("systemctl", "start", "filterd.target")

@@ -32,6 +32,24 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
     assert "start filterd run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("unjudged", "lines"),
+    [
+        (14, ["gate: 14 packets without a verdict: no worker was there, its queue was full, or they wait"]),
+        (0, []),
+        (None, []),
+    ],
+)
+def test_what_passed_the_gate_unjudged_is_told_where_anything_did(unjudged, lines, tmp_path, capsys, monkeypatch):
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    said = {"ok": True, "workers": [], "unjudged": unjudged}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+
+
 def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path, capsys, monkeypatch):
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
