@@ -1,49 +1,68 @@
-"""The gate killed and the gate hung, under RATE new connections a second: what its subscribers notice.
+"""The gate killed, hung, and busy with new images, under RATE new connections a second: what its subscribers notice.
 
 filterd runs whole, under its supervisor, with `when_dead: open`; gate and server on one core, the client on the other.
 After EVENT_S of RUN_S seconds something happens:
 
     quiet     nothing: what the machine does by itself
     killed    SIGKILL for the gate, which the supervisor starts again
-    hung      SIGSTOP for the gate, SIGCONT after HANG_S
+    held      SIGSTOP for the gate, SIGCONT after HOLD_S, before the watchdog ends it
+    hung      SIGSTOP for the gate: the watchdog ends it, and another one begins
     burst     nothing either, but all cores and WINDOW connections under way, as many as are answered
+    swapping  the same for SWAPPING_S, and every SWAP_EVERY_S the gate opens, checks and takes another base of all names
+              on its own core: `…_swaps` of them, `…_restarts` by the watchdog, which has no reason, and `…_still_ms`
+              the longest that its loop took no packet, as seen from the other core
 
 `…_failed` connections, and how long the others took from SYN to the server's first octet.  `…_unfiltered` is of
 another run in which every name is listed: those that were answered nevertheless, which is what *open* means.
-Goals: killed_failed 0, hung_p99_ms ≤ 250.
+`…_back_s` is from the fault until another gate has its images.
+Goals: killed_failed 0, held_p99_ms ≤ 250, hung_back_s ≤ 3.5, swapping_restarts 0.
 """
+import contextlib
 import functools
+import itertools
+import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, testbed, with_filterd
+from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
+from fastpath.counters import read_counters
+from filterd.lab.processes import wait_until
 
 RATE = 1000
-RUN_S, EVENT_S, HANG_S = 6.0, 2.0, 2.0
-BURST_S = 2.0
+RUN_S, EVENT_S, HOLD_S = 9.0, 2.0, 0.9
+BURST_S, SWAPPING_S = 2.0, 20.0
 WINDOW = 2048
+SWAP_EVERY_S, LOOK_S = 0.25, 0.002
+GATE = "gate-0"
 
 Event = Callable[[Testbed], None]
 
 
 def kill(bed: Testbed) -> None:
-    bed.gateway.kill("gate-0")
+    bed.gateway.kill(GATE)
+
+
+def hold(bed: Testbed) -> None:
+    pid = bed.gateway.pids()[GATE]
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(HOLD_S, functools.partial(os.kill, pid, signal.SIGCONT)).start()
 
 
 def hang(bed: Testbed) -> None:
-    pid = bed.gateway.pids()["gate-0"]
-    os.kill(pid, signal.SIGSTOP)
-    threading.Timer(HANG_S, functools.partial(os.kill, pid, signal.SIGCONT)).start()
+    os.kill(bed.gateway.pids()[GATE], signal.SIGSTOP)
 
 
-EVENTS: dict[str, Event | None] = {"quiet": None, "killed": kill, "hung": hang}
+EVENTS: dict[str, Event | None] = {"quiet": None, "killed": kill, "held": hold, "hung": hang}
+ENDS = ("killed", "hung")   # the gate
 
 
 def run(bed: Testbed, event: Event | None, hellos: str) -> Figures:
@@ -52,6 +71,15 @@ def run(bed: Testbed, event: Event | None, hellos: str) -> Figures:
         if event is not None:
             threading.Timer(EVENT_S, event, (bed,)).start()
         return bed.connect("paced", bed.folder / hellos, RUN_S, RATE, OTHER_CORE)
+
+
+def back(bed: Testbed, event: Event) -> Figures:
+    """How long it takes until another gate has its images, with nobody who connects."""
+    with with_filterd(bed):
+        pid = bed.gateway.pids()[GATE]
+        event(bed)
+        is_another = lambda: bed.gateway.pids().get(GATE, pid) != pid and is_filtering(bed)  # noqa: E731
+        return {"back_s": wait_until(is_another, GATE, 60.0)}
 
 
 def noticed(bed: Testbed, event: Event | None) -> Figures:
@@ -66,13 +94,63 @@ def burst(bed: Testbed) -> Figures:
     return {"per_s": said["per_s"], "unfiltered": said["answered"], "failed": said["failed"]}
 
 
+def manifests(bed: Testbed) -> Iterator[Path]:
+    """What is in force and the same with another file for its names, in turn: each is opened and read as a whole."""
+    images, said = bed.gateway.folder.state / "images", bed.gateway.read_manifest()
+    shutil.copyfile(images / said["names"]["base"], images / "swap.img")
+    for number, base in enumerate((said["names"]["base"], "swap.img")):
+        (images / f"swap-{number}.json").write_text(json.dumps(said | {"names": {"base": base, "delta": None}}))
+    return itertools.cycle((images / "swap-1.json", images / "swap-0.json"))
+
+
+@contextlib.contextmanager
+def repeated(every_s: float, work: Callable[[], None]) -> Iterator[None]:
+    """Work as long as the block lasts."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(every_s):
+            work()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def swapping(bed: Testbed) -> Figures:
+    with with_filterd(bed), bed.server("serve", CORE):
+        pid, counters, given = bed.gateway.pids()[GATE], bed.gateway.folder.run / "counters" / GATE, manifests(bed)
+        swaps: list[bool] = []
+        looks: list[tuple[float, int]] = []
+
+        def swap() -> None:
+            swaps.append(bed.gateway.ask_worker(GATE, {"op": "use", "manifest": str(next(given))})["ok"])
+
+        def look() -> None:
+            n = read_counters(counters)["gate_packets"]
+            if not looks or looks[-1][1] != n:
+                looks.append((time.monotonic(), n))
+
+        with repeated(SWAP_EVERY_S, swap), repeated(LOOK_S, look):
+            said = bed.connect("flood", bed.folder / "allowed", SWAPPING_S, WINDOW, OTHER_CORE)
+        return {"per_s": said["per_s"], "swaps": sum(swaps), "refused": len(swaps) - sum(swaps),
+                "restarts": float(bed.gateway.pids().get(GATE) != pid),
+                "still_ms": max(after[0] - before[0] for before, after in itertools.pairwise(looks)) * 1e3}
+
+
 def figures() -> Figures:
     found: Figures = {}
     with tempfile.TemporaryDirectory() as folder, testbed(Path(folder)) as bed:
         bed.offload(False)
         for label, event in EVENTS.items():
             each = noticed(bed, event) | {"unfiltered": run(bed, event, "blocked")["answered"]}
+            each |= back(bed, event) if event is not None and label in ENDS else {}
             found |= {f"{label}_{key}": value for key, value in each.items()}
+        found |= {f"swapping_{key}": value for key, value in swapping(bed).items()}
         return found | {f"burst_{key}": value for key, value in burst(bed).items()}
 
 

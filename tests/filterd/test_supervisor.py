@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from filterd.config import read_config
-from filterd.supervisor import Child, Supervisor, command_of, roles_of
+from filterd.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
 
 READY = """
 import os, socket, sys, time
@@ -16,6 +16,15 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.connect(os.environ["NOTIFY_SOCKET"])
 s.send(f"READY=1\\nMAINPID={os.getpid()}".encode())
 time.sleep(60)
+"""
+
+# The third of its kind is never ready: it opens its images still.
+LIVING = """
+import asyncio, sys, time
+from filterd.life import tell_we_live
+if sys.argv[1].endswith("-2"):
+    time.sleep(60)
+asyncio.run(tell_we_live())
 """
 
 
@@ -124,6 +133,38 @@ def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path, monkeypatch
         run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], twice)
 
     assert heard == [["WATCHDOG=1", f"MAINPID={os.getpid()}"]] * 2
+
+
+def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_not_ready_yet(tmp_path):
+    children = standing, turning, starting = Child("gate", 0), Child("gate", 1), Child("gate", 2)
+    before = []
+
+    def replaced():
+        if not before and standing.is_ready and turning.is_ready and starting.pid:
+            before.extend(child.pid for child in children)
+            os.kill(standing.pid, signal.SIGSTOP)
+        return before and standing.is_ready and standing.pid != before[0] and [child.pid for child in children]
+
+    after = run_until(tmp_path, LIVING, children, replaced)
+
+    assert after[1:] == before[1:]
+
+
+def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path):
+    children = [Child("gate", 0)]
+    before = []
+
+    def stood_still():
+        if not before and children[0].is_ready:
+            before.append(children[0].pid)
+            os.kill(children[0].pid, signal.SIGSTOP)
+            time.sleep(WATCHDOG_S["gate"] + 1)  # we, too, stand still
+            os.kill(children[0].pid, signal.SIGCONT)
+            children[0].silent_s = WATCHDOG_S["gate"] / 2  # as long as it may have been silent before
+            return None
+        return before and children[0].silent_s == 0 and [children[0].pid]
+
+    assert run_until(tmp_path, LIVING, children, stood_still) == before
 
 
 def test_roles_live_on_where_nobody_hears_that_the_supervisor_lives(tmp_path, monkeypatch):

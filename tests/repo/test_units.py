@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from filterd.supervisor import WATCHDOG_S
+
 PROGRAM = "/opt/filterd/bin/filterd"
 # On in every service, or named in a comment "# off: NAME, NAME: what it would break".
 SANDBOX = """
@@ -46,6 +48,15 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
         "filterd-web": ["CAP_NET_BIND_SERVICE"],
     }
+
+
+def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:
+    told = {}
+    for unit in root.glob("systemd/filterd-*.service"):
+        [line] = [line for line in unit.read_text().splitlines() if line.startswith("WatchdogSec=")]
+        told[unit.stem.removeprefix("filterd-").rstrip("@")] = float(line.partition("=")[2])
+
+    assert told == WATCHDOG_S
 
 
 def test_every_account_of_a_unit_is_made(root: Path) -> None:

@@ -76,6 +76,20 @@ def test_a_gate_may_read_what_its_full_queue_has_dropped(
     box.says("bash", "-c", f"{inside} runuser -u {account} -g {group} -- cat /proc/net/netfilter/nfnetlink_queue")
 
 
+@pytest.mark.parametrize("unit", ["filterd-gate@0", "filterd-dns@0"])
+def test_a_worker_that_stands_still_is_started_again(box: Box, unit: str) -> None:
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+    box.until(SPLASH, *BLOCKED)
+    box.until("active", "systemctl", "is-active", unit)
+
+    box.says("systemctl", "kill", "--signal=STOP", "--kill-whom=main", unit)
+
+    box.until("1", "systemctl", "show", "-P", "NRestarts", unit)
+    box.until("active", "systemctl", "is-active", unit)
+    box.until(SPLASH, *BLOCKED)
+
+
 def test_filtering_goes_on_without_the_control_role_and_it_comes_back(box: Box) -> None:
     box.says("bash", "-c", SHARE)
     box.says("systemctl", "start", "filterd.target")

@@ -1,0 +1,60 @@
+"""A worker that hangs, under the whole of filterd: it is ended and started again by nobody else."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd.lab.clients import dig, fetch
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
+from filterd.lab.processes import wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+PATIENCE_S = 60.0
+CENSORED = 16  # RFC 8914
+
+
+@pytest.fixture
+def gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gateway]:
+    running = Gateway(lab, Folder(tmp_path))
+    write_orders(running.folder.orders, 100)
+    write_configuration(running, 1)
+    running.start()
+    yield running
+    running.stop()
+
+
+def is_reset(lab: Lab) -> bool:
+    return fetch(lab, "child", "https://blocked.test/", lab.addresses.web4, ["-k"]).was_reset
+
+
+def is_censored(lab: Lab) -> bool:
+    return CENSORED in dig(lab, "child", "blocked.test").ede
+
+
+def stop(gateway: Gateway, role: str) -> None:
+    """Let a role stand still; returns when another process has its place."""
+    pid = gateway.pids()[role]
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: gateway.pids().get(role, pid) != pid, f"another process of {role}", PATIENCE_S)
+
+
+def test_a_gate_that_hangs_is_replaced_and_filters_again(gateway: Gateway, lab: Lab) -> None:
+    wait_until(lambda: is_reset(lab), "the gate", PATIENCE_S)
+
+    stop(gateway, "gate-0")
+
+    wait_until(lambda: is_reset(lab), "the gate again", PATIENCE_S)
+
+
+def test_a_resolver_that_hangs_is_replaced_and_filters_again(gateway: Gateway, lab: Lab) -> None:
+    wait_until(lambda: is_censored(lab), "the resolver", PATIENCE_S)
+
+    stop(gateway, "dns-0")
+
+    wait_until(lambda: is_censored(lab), "the resolver again", PATIENCE_S)
