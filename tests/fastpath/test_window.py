@@ -1,11 +1,19 @@
 """Octets in pieces of memory: small ones until they do not do, and none that is not there."""
 
 import itertools
+import os
 import random
+from pathlib import Path
 
 import pytest
+from support.images import Images
+from support.packets import Client, hello, records
 
 from fastpath.flow import Stream
+from fastpath.loop_gate import GateLoop
+from fastpath.spool import Reporter
+from fastpath.tables import Handoff, TableSet
+from fastpath.verdict import Mode
 
 SMALL, LARGE = 4096, 98304
 
@@ -58,3 +66,29 @@ def test_a_stream_that_turns_out_to_begin_earlier_may_outgrow_its_small_piece() 
     stream.put(-5000, b"a" * 5000)
 
     assert stream.contiguous == b"a" * 5000 + b"end"
+
+
+def test_what_was_given_back_is_taken_before_what_was_never_touched(images: Images, tmp_path: Path) -> None:
+    handoff, reporter = Handoff(), Reporter(tmp_path / "counters", tmp_path / "spool")
+    handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    gate = GateLoop(0, handoff, reporter, [443], [], 0, {})
+    octets = hello(b"www.allowed.test")
+    packets = []
+    for number in range(1000, 12_000):
+        client = Client(sport=number, isn=number)
+        packets.append((client.segment(0, octets), client.mark(0)))
+        packets.append((client.segment(len(octets), records(bytes(40), kind=23)), client.mark(4)))
+
+    for packet, mark in packets[:2000]:
+        gate.feed(packet, mark, 1)
+    before = resident()
+    for packet, mark in packets[2000:]:
+        gate.feed(packet, mark, 1)
+
+    assert resident() - before < 10_000 * SMALL / 2
+    assert reporter.counters.values()["gate_released"] == 11_000
+
+
+def resident() -> int:
+    """Octets of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
