@@ -1,4 +1,4 @@
-/* TLS-like connections and their server, for the benchmarks of the gate; bench/connecting.py compiles and runs it.
+/* TLS-like connections and their server, for the benchmarks of the gate; bench/testbed.py compiles and runs it.
  * Linux only.
  *
  *   connections serve ADDRESS PORT                             answers each first record with ANSWER, closes after EOF

@@ -6,6 +6,7 @@ from pathlib import Path
 from support.evasion.rows import FAMILIES
 
 ROW = re.compile(r"^\| (E\d\d) \|.*", re.MULTILINE)
+TEST = re.compile(r"`(test_\w+)`")
 N_OF_CATALOGUE = 70
 
 
@@ -23,3 +24,11 @@ def test_a_row_names_the_tests_where_they_play_it_and_nowhere_else(root: Path) -
     played.add("E57")  # by curl
 
     assert said == played
+
+
+def test_a_test_that_a_row_names_is_there_and_named_once(root: Path) -> None:
+    there = {path.stem for path in (root / "tests").rglob("test_*.py")}
+    named = {number: TEST.findall(line) for number, line in table(root).items()}
+
+    assert {number: names for number, names in named.items() if not there.issuperset(names)} == {}
+    assert {number: names for number, names in named.items() if len(names) != len(set(names))} == {}
