@@ -63,6 +63,7 @@ cdef struct Flow:
 cdef struct Payer:
     uint32_t newest         # index + 1 of its live flows; 0: none
     uint32_t oldest
+    uint32_t n_live
     uint32_t pieces         # small pieces of memory that they hold
     uint32_t second         # of `spent`
     uint32_t spent          # QUIC packets opened in that second
@@ -76,8 +77,8 @@ cdef struct FlowTable:
     uint32_t bucket_mask
     uint32_t n_flows
     uint32_t n_begun        # flows from here on were never used
-    uint32_t share          # pieces that one payer may hold
-    uint8_t forgotten       # state of what is forgotten in the middle of its begin; 0: somebody else remembers it
+    uint32_t share          # pieces that one payer may hold, and live flows where `forgotten` says that all are kept
+    uint8_t forgotten       # state of what is forgotten in the middle of its begin; 0: the kernel remembers flows, too
     uint32_t evicted        # flows that had to go though they were not idle; whoever counts them sets it to 0
     uint32_t beyond         # of those: for a share that was used up
     uint64_t seed

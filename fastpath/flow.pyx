@@ -77,13 +77,17 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
     cdef uint32_t i
     cdef uint32_t* bucket
     cdef Flow* f
+    cdef Payer* payer = payer_of(t, p)
     _forget_idle(t, now_s)
+    if t.forgotten and payer.n_live >= t.share:     # a SYN costs its client nothing
+        t.beyond += 1
+        _evict(t, payer.oldest - 1, now_s)
     i = _free_record(t, now_s)
     f = &t.flows[i]
     memset(f, 0, sizeof(Flow))
     _link(t, i, t.n_flows)
     _key_of(p, context, &f.key)
-    f.payer = <uint16_t>(payer_of(t, p) - t.payers)
+    f.payer = <uint16_t>(payer - t.payers)
     bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
     f.in_bucket = bucket[0]
     bucket[0] = i + 1
@@ -174,6 +178,7 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
 cdef void _join_own(FlowTable* t, Flow* f) noexcept nogil:
     cdef uint32_t number = <uint32_t>(f - t.flows) + 1
     cdef Payer* payer = &t.payers[f.payer]
+    payer.n_live += 1
     f.own_newer = 0
     f.own_older = payer.newest
     if payer.newest:
@@ -185,6 +190,7 @@ cdef void _join_own(FlowTable* t, Flow* f) noexcept nogil:
 
 cdef void _leave_own(FlowTable* t, Flow* f) noexcept nogil:
     cdef Payer* payer = &t.payers[f.payer]
+    payer.n_live -= 1
     if f.own_newer:
         t.flows[f.own_newer - 1].own_older = f.own_older
     else:

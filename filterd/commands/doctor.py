@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from filterd.config import Config
 from filterd.conntrack import n_tracked
-from filterd.kernel import sysctl_faults
+from filterd.errors import Missing
+from filterd.kernel import run_program, sysctl_faults
 from filterd.nameguard import claims_text, foreign_claims
 from filterd.nftsets import PrefixSets
 
@@ -58,6 +59,7 @@ def _box() -> Iterator[Finding]:
     yield _queue()
     yield _queue_rule()
     yield _connection_tracking()
+    yield _offload()
     for fault in sysctl_faults():
         what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
         yield Finding(what, found, cure)
@@ -186,6 +188,18 @@ def _connection_tracking() -> Finding:
     except RuntimeError as reason:
         found, _, cure = str(reason).partition("; ")[2].partition("; ")
         return Finding(what, f"there; {found}", cure)
+
+
+def _offload() -> Finding:
+    """Flowtables: packets of connections that one has taken over meet no rule, so neither a lock nor the gate."""
+    try:
+        listed = run_program(["nft", "-j", "list", "flowtables"], "").output
+    except Missing:
+        return Finding("offload", "not known without nft", "apt-get install nftables")
+    tables = [each["flowtable"] for each in json.loads(listed or '{"nftables": []}')["nftables"] if "flowtable" in each]
+    names = ", ".join(f"{table['family']} {table['table']} {table['name']}" for table in tables)
+    cure = "take what filterd shall see or lock out of them: 'flow add' rules, or their devices"
+    return Finding("offload", f"flowtables {names}" if names else "no flowtables", cure if names else "")
 
 
 def _port(kind: str, address: str, port: int) -> Finding:

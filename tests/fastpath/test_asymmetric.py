@@ -186,6 +186,21 @@ def test_a_hello_that_was_forgotten_in_its_middle_is_blocked(tmp_path: Path, tab
     assert half.say(clients[0], 0, DECOY) == ALLOWED
 
 
+def test_two_hundred_thousand_syns_of_one_client_harm_nobody_else(tmp_path: Path, tables: TableSet) -> None:
+    half = Half(tmp_path, tables, n_flows=65_536, is_asymmetric=1)
+    others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
+    for other in others:
+        half.open(other)
+        assert half.say(other, 0, REAL[:60]) == PARTIAL
+    for number in range(200_000):
+        half.open(Client(sport=number % 65536, dst=f"203.0.113.{number // 65536}"))
+
+    assert {half.say(other, 60, REAL[60:]) for other in others} == {BLOCKED}
+    assert half.counted("gate_overlap") == half.counted("gate_forgotten") == 0
+    assert half.counted("gate_hellos") == len(others)
+    assert half.counted("gate_beyond_share") == 200_000 - 1024
+
+
 def test_a_hello_after_too_long_a_silence_is_blocked(half: Half) -> None:
     half.open(Client())
     assert half.say(Client(), 0, REAL[:60]) == PARTIAL

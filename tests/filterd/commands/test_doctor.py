@@ -8,6 +8,7 @@ from support.certificates import make_certificate
 from filterd.cli import main
 from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
+from filterd.kernel import Done
 from filterd.nftsets import PrefixSets
 
 
@@ -69,6 +70,17 @@ def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
 
     assert main(["doctor", "--config", str(config)]) == 1
     assert "needs list a: " in capsys.readouterr().out
+
+
+def test_connections_that_a_flowtable_takes_past_the_rules_are_a_finding(monkeypatch):
+    table = {"family": "inet", "table": "fw", "name": "fast", "handle": 2}
+    listed = {"nftables": [{"metainfo": {}}, {"flowtable": table}]}
+    monkeypatch.setattr(doctor, "run_program", lambda argv, text: Done(0, json.dumps(listed), ""))
+    assert doctor._offload().found == "flowtables inet fw fast"
+    assert doctor._offload().cure
+
+    monkeypatch.setattr(doctor, "run_program", lambda argv, text: Done(0, json.dumps({"nftables": []}), ""))
+    assert doctor._offload() == ("offload", "no flowtables", "")
 
 
 def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_is_asymmetric(tmp_path):
