@@ -21,7 +21,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.counters cimport CNT_GATE_IGNORED, CNT_GATE_PACKETS, count
 from fastpath.cursor cimport OK
-from fastpath.flow cimport OPENING, Flow, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow
+from fastpath.flow cimport (
+    IDLE_S, OPENING, Flow, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow)
 from fastpath.gate cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, DROPPED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate, judge_packet, mark_of)
 from fastpath.gatenames cimport contradicted
@@ -70,14 +71,15 @@ cdef uint32_t _dropped(Gate* g) noexcept nogil:
 cdef Flow* _open(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
     """A client's SYN: its octets begin behind it."""
     cdef uint32_t isn = p.seq + 1
+    cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef bint is_doubted = False
     if f == NULL:
-        f = add_flow(&g.flows, p, 0, g.now_ns // 1_000_000_000)
+        f = add_flow(&g.flows, p, 0, now_s)
     elif f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent:
         return f            # the same again
     else:
-        is_doubted = f.is_doubted or not f.spent
-    touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
+        is_doubted = (f.is_doubted or not f.spent) and now_s - f.used_s <= IDLE_S
+    touch_flow(&g.flows, f, now_s)
     begin_stream(&g.flows, f, isn, 1)
     f.isn_high = isn >> 24
     f.is_doubted = is_doubted

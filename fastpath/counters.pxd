@@ -77,7 +77,7 @@ cdef enum Counter:
 
 cdef enum:
     CONFIDENTIAL_AT = 128   # then one counter a list and channel: CONFIDENTIAL_AT + list * 8 + channel
-    SHADOW_AT = 1152        # 128 + 128 * 8; the same of lists in the shadow
+    COUNTED_AT = 1152       # 128 + 128 * 8; the same of lists that are only counted
     CLASSES_AT = 2176       # 1152 + 128 * 8; then a slot for OTHER_SLOT and each class of software: a count, its name
     N_CLASSES = 16          # enough to read at a glance; each is a line of the operator's graph
     CLASS_OCTETS = 32       # of a class's name

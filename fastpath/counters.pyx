@@ -1,9 +1,10 @@
 """Counters in shared memory: a file of 64-bit words, one writer, any reader.
 
 Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
-blocks of confidential lists are counted there and leave no other trace (semantics §8).  From SHADOW_AT on stands the
-same of lists of action SHADOW: what they would have blocked.  They have words of their own, since a list gets another
-number with a new configuration, and what was let go may never be taken for a CSAM block.  From CLASSES_AT on stand
+blocks of confidential lists are counted there and leave no other trace (semantics §8).  From COUNTED_AT on stands the
+same of lists that are only counted: of action SHADOW, what they would have blocked; of the category bypass, what the
+gate has met.  They have words of their own, since a list gets another number with a new configuration, and what was let
+go may never be taken for a CSAM block.  From CLASSES_AT on stand
 the classes of software (ja4classes.pyx), each with its name beside its count, since another file may number them
 otherwise.
 Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.  Of a class that is so
@@ -82,12 +83,12 @@ def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
 
 def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
     """Blocks of confidential lists: (index of the list, channel) → count, only where it is not 0."""
-    return _by_list(_words(path)[CONFIDENTIAL_AT:SHADOW_AT])
+    return _by_list(_words(path)[CONFIDENTIAL_AT:COUNTED_AT])
 
 
-def read_shadowed(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
-    """What lists in the shadow would have blocked, in the same form."""
-    return _by_list(_words(path)[SHADOW_AT:CLASSES_AT])
+def read_counted(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
+    """What lists in the shadow would have blocked, and lists of ways around have met, in the same form."""
+    return _by_list(_words(path)[COUNTED_AT:CLASSES_AT])
 
 
 def read_classes(path: str | os.PathLike[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ class ListInForce(NamedTuple):
     tier: Tier
     action: Action
     confidential: bool
+    category: int = ...
 
 class Decision(NamedTuple):
     action: Action

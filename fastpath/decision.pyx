@@ -21,6 +21,7 @@ class ListInForce(NamedTuple):
     tier: Tier
     action: Action
     confidential: bool
+    category: int = 0
 
 
 class Decision(NamedTuple):

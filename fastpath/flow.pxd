@@ -9,6 +9,7 @@ from fastpath.window cimport LARGE_OCTETS, Memory, Window
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
     N_PAYERS = 65536        # shares of memory and work: one a client address, by its keyed hash
+    IDLE_S = 300            # E01, E12: pieces of a hello come far apart; servers wait for 60 s or so, conntrack for 300
 
 
 cdef enum Stage:

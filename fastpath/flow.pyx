@@ -21,7 +21,6 @@ from fastpath.window cimport (
     widen)
 
 cdef enum:
-    IDLE_S = 300    # E01, E12: pieces of a hello may come far apart; servers wait for 60 s or so, conntrack for 300
     IDLE_AT_ONCE = 2    # of those are looked for, for each new flow: more than can come
 
 

@@ -39,10 +39,10 @@ cdef uint8_t judge_address(Gate* g, Turn* t) noexcept nogil:
     judge_found(g.tables, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
-            count_bypass(g, &d)
+            count_bypass(g, &d, C_ADDRESS)
             note_shadow(g.shared, d.shadow, C_ADDRESS)
         return NOT_BLOCKED
-    count_bypass(g, &d)
+    count_bypass(g, &d, C_ADDRESS)
     count_block(g)
     count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
     note_block(g.shared, g.tables, &g.name, &d, C_ADDRESS, g.now_ns)

@@ -267,7 +267,7 @@ cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED if is_name else UNDECIDED
     verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
-    count_bypass(g, d)
+    count_bypass(g, d, C_HTTP)
     if verdict == NOT_BLOCKED and met != said:
         verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
     if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:

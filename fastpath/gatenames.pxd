@@ -10,7 +10,7 @@ cdef enum:
     NOT_BLOCKED = 255           # no State: go on
 
 
-cdef void count_bypass(Gate* g, const Decision* d) noexcept nogil
+cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
 cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
                     uint8_t channel) noexcept nogil

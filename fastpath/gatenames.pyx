@@ -11,19 +11,20 @@ from libc.stdint cimport int64_t, uint8_t
 from fastpath.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME,
     CNT_GATE_NOT_TLS, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
-    count)
+    COUNTED_AT, count)
 from fastpath.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.flow cimport OPENING
 from fastpath.gate cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
 from fastpath.ja4 cimport JA4_QUIC, JA4_TLS
 from fastpath.ja4classes cimport count_class
-from fastpath.layout cimport MAX_LISTS
+from fastpath.layout cimport MAX_LISTS, ListRow
 from fastpath.name cimport name_from_host
 from fastpath.spool cimport note_block, note_shadow
 from fastpath.tables cimport judge, judge_nameless, lists_of
 from fastpath.tls cimport ClientHello
 from fastpath.trace cimport note_channel, note_hello, note_name, note_undecidable
-from fastpath.verdict cimport C_LOCK, C_QUIC, CATEGORY_BYPASS, NO_LIST, PASSTHRU, T_CATEGORY, TCP_ONLY, Decision
+from fastpath.verdict cimport (
+    C_LOCK, C_QUIC, CATEGORY_BYPASS, NO_LIST, PASSTHRU, SHADOW, T_CATEGORY, TCP_ONLY, Decision)
 
 
 cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
@@ -73,7 +74,7 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_BLOCKED
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
-    count_bypass(g, &d)
+    count_bypass(g, &d, channel)
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
@@ -84,17 +85,23 @@ cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
     return BLOCKED
 
 
-cdef void count_bypass(Gate* g, const Decision* d) noexcept nogil:
-    """Count what a list of ways around the filter has, blocked or not: how many, never whose."""
+cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil:
+    """Count what lists of ways around the filter have, blocked or not: how many, never whose."""
+    cdef const ListRow* lists
+    cdef bint is_seen = False
     cdef uint8_t i
     if not d.matched[0] | d.matched[1]:
         return
     if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY:
         count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
+    lists = lists_of(g.tables)
     for i in range(MAX_LISTS):
-        if (d.matched[i >> 6] >> (i & 63)) & 1 and lists_of(g.tables)[i].category == CATEGORY_BYPASS:
-            count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
-            return
+        if (d.matched[i >> 6] >> (i & 63)) & 1 and lists[i].category == CATEGORY_BYPASS:
+            is_seen = True
+            if lists[i].action != SHADOW and not lists[i].confidential:
+                count(g.shared.counters, COUNTED_AT + i * 8 + channel, 1)
+    if is_seen:
+        count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
 
 
 cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:

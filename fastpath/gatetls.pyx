@@ -39,9 +39,11 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
         return RELEASED
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_astray(g, t)):
         return _forgotten(g)
-    if f.stage == PASSED and f.is_isn_known:
+    if f.stage == PASSED and (f.is_isn_known or g.flows.forgotten):
         # what passed may have been a decoy: it is compared on as long as the server is silent, but nothing is added
         n = _seen_before(f, t.at, n)
+    elif is_begin_unknown and g.flows.forgotten:
+        n = min(n, <size_t>SMALL_OCTETS)    # where nobody says when it can go, no more than a hello's begin is kept
     status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
     if status == MALFORMED:
         return contradicted(g)

@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.counters cimport SHADOW_AT, Counters, count
+from fastpath.counters cimport COUNTED_AT, Counters, count
 from fastpath.name cimport Name
 from fastpath.tables cimport Tables
 from fastpath.url cimport Url
@@ -47,7 +47,7 @@ cdef struct Shared:             # what a loop reports through
 cdef inline void note_shadow(Shared* s, uint8_t list, uint8_t channel) noexcept nogil:
     """Count what list `list` would have blocked, were it enforced; NO_LIST: nothing."""
     if list != NO_LIST:
-        count(s.counters, SHADOW_AT + list * 8 + channel, 1)
+        count(s.counters, COUNTED_AT + list * 8 + channel, 1)
 
 
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,

@@ -240,7 +240,8 @@ cdef class TableSet:
     def lists(self) -> list[values.ListInForce]:
         """The lists by number."""
         cdef const ListRow* rows = lists_of(&self.tables)
-        return [values.ListInForce(list_id, Tier(rows[i].tier), Action(rows[i].action), bool(rows[i].confidential))
+        return [values.ListInForce(list_id, Tier(rows[i].tier), Action(rows[i].action), bool(rows[i].confidential),
+                                   rows[i].category)
                 for i, list_id in enumerate(self.list_ids)]
 
     def decide(self, wire: bytes | None, address: str | None, now_s: int) -> values.Decision:

@@ -29,6 +29,7 @@ from filterd.attribution import Attribution
 from filterd.compiling import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.config import BadConfig, Config, load
 from filterd.config.schema import ListEntry
+from filterd.counted import met, shadowed
 from filterd.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
 from filterd.images import ImageStore
 from filterd.jobs import together
@@ -37,7 +38,6 @@ from filterd.listkeeper import ListKeeper, ListsFailed
 from filterd.lists import SETTLE_S
 from filterd.locking import LockKeeper
 from filterd.orderdelta import OrderDelta
-from filterd.shadowed import shadowed
 from filterd.suspects import Suspects
 from filterd.workers import ask_status, tell_all, workers_of
 from filterd.zonekeeper import ZoneKeeper
@@ -222,6 +222,7 @@ class Control:
                 for each in report["lists"]
             ],
             "shadowed": await asyncio.to_thread(shadowed, self._engine, self._tables.lists),
+            "ways_around": await asyncio.to_thread(met, self._engine, self._tables.lists),
             "unjudged": await asyncio.to_thread(self.locks.n_unjudged),
             "faults": self.faults | await self._list_faults(),
             "rpz": self.rpz.status() if self.rpz else {},

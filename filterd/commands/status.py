@@ -58,8 +58,9 @@ def _print(found: dict[str, Any]) -> None:
     for each in found.get("lists", []):
         print(f"list {each['id']}: {each['rules']} rules, {each['skipped']} lines not enforced")
     for list_id, channels in found.get("shadowed", {}).items():
-        shown = " ".join(f"{channel}={n}" for channel, n in channels.items())
-        print(f"list {list_id}: not enforced, would have blocked {shown or 'nothing yet'}")
+        print(f"list {list_id}: not enforced, would have blocked {_by_channel(channels)}")
+    for list_id, channels in found.get("ways_around", {}).items():
+        print(f"list {list_id}: of its ways around, the gate has met {_by_channel(channels)}")
     for each in found.get("rpz", {}).get("zones", []):
         left_out = sum(each["unpublished"].values())
         print(f"zone {each['zone']}: serial {each['serial']}, {each['records']} records, {left_out} left out")
@@ -76,6 +77,10 @@ def _print(found: dict[str, Any]) -> None:
         print("hellos by class of software: " + " ".join(f"{name}={n}" for name, n in classes.items()))
     for refusal in _refusals(found):
         print(refusal)
+
+
+def _by_channel(counts: dict[str, int]) -> str:
+    return " ".join(f"{channel}={n}" for channel, n in counts.items()) or "nothing yet"
 
 
 def _classes(workers: list[dict[str, Any]]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from dns.zoneserver import ZoneServer
 from filterd.config import Config
 from filterd.control import Control, guarded
+from filterd.counted import drain_counted
 from filterd.drain import Ledger, drain_confidential, drain_spools
 from filterd.jsonlines import serve
 from filterd.kernel import Kernel, rules_of_config, sysctl_faults
@@ -23,7 +24,6 @@ from filterd.life import give_way, stop_requested, tell_we_live
 from filterd.locking import LockKeeper, has_work
 from filterd.publishing import publish_zones
 from filterd.settling import settle
-from filterd.shadowed import drain_shadowed
 from filterd.zonewatch import watch_zones
 from parental.database import open_database
 
@@ -181,7 +181,7 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         n = 0
         n = drain_spools(state_dir / "spool", ledger)
         drain_confidential(run_dir / "counters", control.tables.list_ids, int(time.time()), ledger)
-        drain_shadowed(run_dir / "counters", control.tables.lists, ledger.engine)
+        drain_counted(run_dir / "counters", control.tables.lists, ledger.engine)
 
     async def drain() -> None:
         await asyncio.get_running_loop().run_in_executor(behind, drain_some)

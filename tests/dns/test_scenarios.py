@@ -16,7 +16,7 @@ from support.scenarios import Scenario, load, query_of, told
 from dns.answers import AnswerPolicy, Splash
 from dns.special import special_names
 from fastpath.answering import StreamAnswering
-from fastpath.counters import read_shadowed
+from fastpath.counters import read_counted
 from fastpath.loop_dns import DnsLoop
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff
@@ -96,7 +96,7 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
 
 
 def counted(counters: Path) -> dict[str, int]:
-    return {LISTS[number].id: n for (number, channel), n in read_shadowed(counters).items() if channel == Channel.DNS}
+    return {LISTS[number].id: n for (number, channel), n in read_counted(counters).items() if channel == Channel.DNS}
 
 
 @pytest.mark.parametrize("carried", [in_process, over_sockets], ids=["in process", "over sockets"])

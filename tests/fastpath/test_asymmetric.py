@@ -90,6 +90,21 @@ def test_a_connection_whose_syn_was_not_seen_goes_on_but_may_not_say_hello(half:
     assert half.counted("gate_forgotten") == 1
 
 
+def test_connections_that_are_taken_up_late_hold_little_memory_however_much_they_send(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    half = Half(tmp_path, tables, n_flows=64, n_windows=64, share=64, is_asymmetric=1)
+    waiting = Client(src="192.0.2.9")
+    half.open(waiting)
+    assert half.say(waiting, 0, REAL[:60]) == PARTIAL
+    for sport in range(1, 40):
+        for at in range(0, 200_000, 50_000):
+            assert half.say(Client(sport=sport), at, b"\x17\x03\x03\x40\x00" + bytes(49_995)) == ALLOWED
+
+    assert half.say(waiting, 60, REAL[60:]) == BLOCKED
+    assert half.counted("gate_flows_evicted") == 0
+
+
 # -- where its octets stand ------------------------------------------------------------------------------------------
 
 
@@ -161,6 +176,17 @@ def test_ports_may_be_used_again_at_once_where_the_policy_is_open(half: Half, cl
     assert half.say(again, 60, DECOY[60:]) == ALLOWED
     assert half.say(again, len(DECOY), APPDATA) == ALLOWED
     assert closed_half.say(again, 0, DECOY) == BLOCKED
+
+
+def test_ports_that_were_silent_for_long_are_used_again_without_a_doubt(closed_half: Half) -> None:
+    closed_half.open(Client())
+    assert closed_half.say(Client(), 0, DECOY) == ALLOWED
+    closed_half.open(Client(isn=50_000))
+    assert closed_half.say(Client(isn=50_000), 0, DECOY) == BLOCKED
+
+    closed_half.now_s += 301
+    closed_half.open(Client(isn=90_000))
+    assert closed_half.say(Client(isn=90_000), 0, DECOY) == ALLOWED
 
 
 def test_junk_between_two_begins_is_not_undecidable_but_a_decoy(half: Half) -> None:

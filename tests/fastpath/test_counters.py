@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.counters import NAMES, Counters, read_classes, read_confidential, read_counters, read_shadowed
+from fastpath.counters import NAMES, Counters, read_classes, read_confidential, read_counted, read_counters
 
 
 def test_every_counter_moves_when_it_is_added_to(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_file_of_another_length_is_no_counters_file(tmp_path: Path) -> None:
 def test_nothing_is_counted_by_list_at_first(tmp_path: Path) -> None:
     Counters(tmp_path / "c")
 
-    assert read_confidential(tmp_path / "c") == {} == read_shadowed(tmp_path / "c")
+    assert read_confidential(tmp_path / "c") == {} == read_counted(tmp_path / "c")
 
 
 def test_confidential_lists_and_those_in_the_shadow_have_words_of_their_own(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_confidential_lists_and_those_in_the_shadow_have_words_of_their_own(tmp_
             file.write(total.to_bytes(8, "little"))
 
     assert read_confidential(tmp_path / "c") == {(127, 7): 5}
-    assert read_shadowed(tmp_path / "c") == {(0, 0): 6, (127, 7): 7}
+    assert read_counted(tmp_path / "c") == {(0, 0): 6, (127, 7): 7}
 
 
 def test_classes_have_their_names_beside_their_counts(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_classes_have_their_names_beside_their_counts(tmp_path: Path) -> None:
 
     assert read_classes(tmp_path / "c") == {"other": 5, "tor": 6, "v" * 32: 7}
     assert read_counters(tmp_path / "c") == dict.fromkeys(NAMES, 0)
-    assert read_confidential(tmp_path / "c") == {} == read_shadowed(tmp_path / "c")
+    assert read_confidential(tmp_path / "c") == {} == read_counted(tmp_path / "c")
 
 
 def test_a_class_that_stays_keeps_its_count_in_another_slot_and_one_that_went_begins_anew(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from support.gatelab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, 
 from support.images import NUMBER, Images
 from support.packets import Client, hello, request
 
-from fastpath.counters import read_shadowed
+from fastpath.counters import read_counted
 from fastpath.pack import ProfileSpec
 from fastpath.packet import packet as parse
 from fastpath.spool import read_segment
@@ -195,5 +195,5 @@ def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
     lab = Lab(tmp_path, TableSet(images.names(names), urls=images.urls(tried)))
 
     assert state_of(lab, request(host, target)) == ALLOWED
-    assert read_shadowed(tmp_path / "counters") == (
+    assert read_counted(tmp_path / "counters") == (
         {(NUMBER["malware"], Channel.HTTP): counts} if counts else {})

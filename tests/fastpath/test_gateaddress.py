@@ -11,6 +11,7 @@ from support.images import Entry, Images
 from support.packets import SYN, Client, request
 from support.prefixes import entries
 
+from fastpath.counters import read_counted
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
@@ -177,6 +178,10 @@ def seen(lab: Lab) -> tuple[int, int]:
     return lab.counted("gate_bypass_seen"), lab.counted("gate_bypass_blocked")
 
 
+def met(lab: Lab) -> dict[tuple[int, int], int]:
+    return read_counted(lab.folder / "counters")
+
+
 def test_ways_around_are_counted_once_a_connection_blocked_or_not(ways: Lab) -> None:
     syn(ways, ADULT, VPN)
     ways.send(Client(ADULT, VPN), 0, DECOY)
@@ -186,6 +191,7 @@ def test_ways_around_are_counted_once_a_connection_blocked_or_not(ways: Lab) -> 
     ways.send_datagram(WIREGUARD, Client(ADULT, VPN, dport=51820))
     ways.send_datagram(WIREGUARD, Client(CHILD, VPN, dport=51820))
     assert seen(ways) == (4, 2)
+    assert met(ways) == {(0, Channel.ADDRESS): 4}
 
 
 @pytest.mark.parametrize("octets", [(443, REAL), (80, request(b"www.blocked.test:8080", b"/a b"))], ids=["TLS", "HTTP"])
@@ -198,3 +204,28 @@ def test_names_of_ways_around_are_counted_likewise(ways: Lab, octets: tuple[int,
     assert seen(ways) == (2, 1)
     ways.send(Client(CHILD, OTHER, dport=dport, sport=1), 0, DECOY if dport == 443 else request(b"allowed.test"))
     assert seen(ways) == (2, 1)
+    assert met(ways) == {(0, Channel.SNI if dport == 443 else Channel.HTTP): 2}
+
+
+@pytest.mark.parametrize(
+    ("confidential", "action", "n"),
+    [(False, Action.SPLASH, {(0, Channel.SNI): 1, (1, Channel.SNI): 1}), (True, Action.SPLASH, {(0, Channel.SNI): 1}),
+     (False, Action.SHADOW, {(0, Channel.SNI): 1})],
+    ids=["both", "a confidential one leaves no count", "one that is tried counts what it would block"],
+)
+def test_each_list_of_ways_around_counts_for_itself(
+    tmp_path: Path, confidential: bool, action: Action, n: dict[tuple[int, int], int]
+) -> None:
+    bypass = category_number("bypass")
+    with (tmp_path / "names.img").open("wb") as out:
+        specs = [ListSpec("tor", Tier.CATEGORY, bypass, Action.SPLASH, False),
+                 ListSpec("vpn", Tier.CATEGORY, bypass, action, confidential)]
+        builder = NamesBuilder(bytes(16), specs)
+        for number in range(2):
+            builder.add(to_wire(b"blocked.test"), number, Mode.SUBTREE)
+        builder.build(out, 1)
+    lab = Lab(tmp_path / "lab", TableSet(open_image(tmp_path / "names.img", ImageKind.NAMES)))
+
+    lab.send(Client(ADULT, OTHER), 0, REAL)
+    assert lab.counted("gate_bypass_seen") == 1
+    assert met(lab) == n

@@ -8,7 +8,7 @@ from support.images import LISTS, Images
 from support.initials import crypto, initial
 from support.packets import Client, hello, hello_message, request
 
-from fastpath.counters import read_shadowed
+from fastpath.counters import read_counted
 from fastpath.loop_gate import GateLoop
 from fastpath.pack import ProfileSpec
 from fastpath.spool import Reporter
@@ -67,7 +67,7 @@ def tried_lab(tmp_path: Path, images: Images) -> Lab:
 
 
 def shadowed(lab: Lab) -> dict[tuple[str, int], int]:
-    found = read_shadowed(lab.folder / "counters")
+    found = read_counted(lab.folder / "counters")
     return {(LISTS[number].id, channel): n for (number, channel), n in found.items()}
 
 

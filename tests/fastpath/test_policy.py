@@ -207,7 +207,7 @@ def test_of_several_lists_in_the_shadow_the_one_that_would_be_the_cause_is_named
     assert [named(n, "www.a.test") for n in range(6)] == [None, None, "allowed", "adult", "adult", "orders"]
 
 
-def test_a_category_in_the_shadow_counts_only_for_a_profile_that_closes_it(images: Images) -> None:
+def test_a_category_in_the_list_counts_only_for_a_profile_that_closes_it(images: Images) -> None:
     images.try_out("games")
     entries = [("games", "play.test", Mode.SUBTREE)]
 

@@ -116,8 +116,8 @@ def test_the_lists_are_told_by_number(images: Images) -> None:
     lists = TableSet(images.names([])).lists
 
     assert [each.id for each in lists] == [spec.id for spec in LISTS]
-    assert lists[0] == ("csam", Tier.CSAM, Action.SPLASH, True)
-    assert lists[NUMBER["malware"]] == ("malware", Tier.SECURITY, Action.SHADOW, False)
+    assert lists[0] == ("csam", Tier.CSAM, Action.SPLASH, True, 0)
+    assert lists[NUMBER["malware"]] == ("malware", Tier.SECURITY, Action.SHADOW, False, 0)
     assert TableSet().lists == []
 
 

@@ -13,9 +13,9 @@ from fastpath.name import to_wire
 from filterd.compiling import CompileFailed, compile_config
 from filterd.config import load
 from filterd.control import Control, guarded
+from filterd.counted import list_counts
 from filterd.jsonlines import serve
 from filterd.locking import LockKeeper
-from filterd.shadowed import shadow_counts
 from mgmt.order import URL, Entry, Order
 from mgmt.orders import put_order, withdraw_order
 from parental.database import open_database, opened, writing
@@ -307,7 +307,7 @@ def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place,
 
     async def work(control):
         with writing(engine) as conn:
-            conn.execute(insert(shadow_counts).values(list="new", channel="dns", count=3))
+            conn.execute(insert(list_counts).values(list="new", channel="dns", count=3))
         listed, tried, worse = (control.explain(f"{name}.test", None, "dns") for name in ("listed", "tried", "worse"))
         return (await control.status())["shadowed"], listed, tried, worse
 

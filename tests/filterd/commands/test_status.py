@@ -63,6 +63,19 @@ def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path
     ]
 
 
+def test_ways_around_are_told_by_list(tmp_path, capsys, monkeypatch):
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    said = {"ok": True, "workers": [], "ways_around": {"tor": {"address": 3, "sni": 2}, "vpn": {}}}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "list tor: of its ways around, the gate has met address=3 sni=2",
+        "list vpn: of its ways around, the gate has met nothing yet",
+    ]
+
+
 def test_hellos_by_class_of_software_are_told_of_all_workers_together(tmp_path, capsys, monkeypatch):
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
