@@ -39,8 +39,9 @@ from fastpath.loop_gate import GateLoop
 from fastpath.name import to_wire
 from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
-from filterd.kernel import Kernel, Rules
+from filterd.kernel import Kernel
 from filterd.lab.processes import wait_until
+from filterd.ruleset import Rules
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 N_PACKETS = 40_000

@@ -32,10 +32,11 @@ from pyroute2 import netns
 from sqlalchemy import Engine, insert
 
 from filterd.conntrack import n_tracked
-from filterd.kernel import Kernel, Rules
+from filterd.kernel import Kernel
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab
 from filterd.locking import LockKeeper
+from filterd.ruleset import Rules
 from parental.database import opened, writing
 from parental.store import addresses, closed_intervals, pause, raise_revision, resume, subscribers
 

@@ -7,7 +7,7 @@ Invariants: nothing is held back, so a block is a note (`Shared.is_shadow`); a S
 nothing anew, or an evader would choose where we begin to read.
 QUIC needs no mark: the datagrams of clients go to judge_packet() as they are.
 Absent on purpose: defragmentation, which the fanout of a tap's socket does for IPv4.
-Source: filterd/kernel.py (the rules), RFC 9293 §3.5, rules R3 and R4.
+Source: filterd/ruleset.py (the rules), RFC 9293 §3.5, rules R3 and R4.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t

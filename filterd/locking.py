@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select
 
-from filterd.kernel import Kernel, Rules
+from filterd.kernel import Kernel
 from filterd.nftsets import OutOfStep, SetsGone
+from filterd.ruleset import Rules
 from filterd.spans import Network
 from parental.database import reading
 from parental.locks import LockTable

@@ -1,7 +1,7 @@
 """What a full packet queue has dropped: the kernel counts it and does not tell the one who empties the queue.
 
 Absent on purpose: what a full queue lets pass (`gate.when_overloaded: open`).  The kernel has no number for that; the
-rules count it as it comes by (filterd.kernel, `unjudged`).
+rules count what is for the gate and what comes back from it (Kernel.n_unjudged).
 *Source*: nfnetlink_queue.c in Linux, seq_show().   *Cost*: 20 µs a look.
 """
 

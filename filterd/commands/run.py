@@ -67,8 +67,9 @@ async def _supervise(config: Config, config_file: Path) -> int:
 
 def _leave_kernel(config: Config) -> None:
     """Take our rules out again; where a dead gate means that nothing passes, a stopped one does, too, and they stay."""
-    from filterd.kernel import Kernel, rules_of_config
+    from filterd.kernel import Kernel
     from filterd.locking import has_work
+    from filterd.ruleset import rules_of_config
 
     if not has_work(rules_of_config(config)):
         return

@@ -18,11 +18,12 @@ from filterd.control import Control, guarded
 from filterd.counted import drain_counted
 from filterd.drain import Ledger, drain_confidential, drain_spools
 from filterd.jsonlines import serve
-from filterd.kernel import Kernel, rules_of_config, sysctl_faults
+from filterd.kernel import Kernel, sysctl_faults
 from filterd.keys import pseudonym_key
 from filterd.life import give_way, stop_requested, tell_we_live
 from filterd.locking import LockKeeper, has_work
 from filterd.publishing import publish_zones
+from filterd.ruleset import rules_of_config
 from filterd.settling import settle
 from filterd.zonewatch import watch_zones
 from parental.database import open_database

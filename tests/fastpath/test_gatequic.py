@@ -224,7 +224,7 @@ def test_chopped_and_changed_datagrams_never_let_the_listed_name_pass_whole(lab:
 
 
 def test_drafts_and_versions_are_the_ones_that_the_kernel_queues() -> None:
-    from_kernel = (Path(__file__).parents[2] / "filterd/kernel.py").read_text()
+    from_kernel = (Path(__file__).parents[2] / "filterd/ruleset.py").read_text()
 
     assert all(f"0x{version:08X}" in from_kernel for version in (V1, V2, DRAFT_29))
 

@@ -7,9 +7,10 @@ import pytest
 from support.netspace import a_network_of_its_own
 
 from filterd.config import read_config
-from filterd.kernel import Kernel, Rules, rules_of_config
+from filterd.kernel import Kernel
 from filterd.locking import LockKeeper, has_work
 from filterd.nftsets import OutOfStep, SetsGone
+from filterd.ruleset import Rules, rules_of_config
 from parental.database import writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from support.netspace import a_network_of_its_own
 
 from filterd import nftrules
-from filterd.kernel import Rules, ruleset
 from filterd.netlink import Answer, Netlink
 from filterd.nftrules import NftChain, queue
 from filterd.nftsets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
+from filterd.ruleset import Rules, ruleset
 from filterd.spans import Network
 
 pytestmark = pytest.mark.kernel

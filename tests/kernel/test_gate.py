@@ -282,7 +282,8 @@ def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
         return lab.run("gateway", ["nft", "list", "ruleset"]).stdout
 
     code = (
-        "from filterd.kernel import *\nkernel = Kernel()\nrules = Rules(ports=(443,), n_queues=2, dns_port=53)\n"
+        "from filterd.kernel import *\nfrom filterd.ruleset import Rules\nkernel = Kernel()\n"
+        "rules = Rules(ports=(443,), n_queues=2, dns_port=53)\n"
         "kernel.apply(rules); kernel.apply(rules)\n"
         "print(run_program(['nft', 'list', 'ruleset'], '').output)\n"
         "kernel.remove(); kernel.remove()"

@@ -12,7 +12,10 @@ from filterd.lab.topology import Lab
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
-KERNEL = "from filterd.kernel import *; from ipaddress import ip_network as net; kernel = Kernel(); "
+KERNEL = (
+    "from filterd.kernel import *; from filterd.ruleset import *; from ipaddress import ip_network as net; "
+    "kernel = Kernel(); "
+)
 
 
 class Gate:

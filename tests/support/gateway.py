@@ -24,8 +24,9 @@ from fastpath.spool import Reporter
 from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode, Reason
 from filterd.ja4classes import classes_to_count
-from filterd.kernel import Kernel, Rules
+from filterd.kernel import Kernel
 from filterd.overrun import QUEUES, Overrun
+from filterd.ruleset import Rules
 from filterd.suspects import Suspects
 
 PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
