@@ -15,7 +15,8 @@ from typing import NamedTuple
 from filterd.netlink import NESTED, attribute, message
 from filterd.nftelements import Change
 
-NEW_RULE, DELETE_RULE = 6, 8  # NFT_MSG_*
+NEW_TABLE, DELETE_TABLE, NEW_CHAIN, NEW_RULE, DELETE_RULE = 0, 2, 3, 6, 8  # NFT_MSG_*
+TABLE_NAME, CHAIN_TABLE, CHAIN_NAME = 1, 1, 3
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 LIST_ELEMENT, NAME, DATA = 1, 1, 2
 META_TO, META_KEY, CMP_FROM, CMP_HOW, CMP_WITH, IMMEDIATE_TO, IMMEDIATE_WHAT = 1, 2, 1, 2, 3, 1, 2
@@ -71,6 +72,18 @@ def queue(first: int, n_queues: int, is_open_when_dead: bool) -> list[bytes]:
     data = struct.pack("=HHHxx", first, n_queues, QUEUE_BYPASS if is_open_when_dead else 0)
     target = attribute(TARGET_NAME, TARGET) + attribute(TARGET_NUMBER, _u32(TARGET_REVISION))
     return [_expression(b"target\0", target + attribute(TARGET_DATA, data))]
+
+
+def trial(rule: Iterable[bytes]) -> list[Change]:
+    """A rule in a table of its own, which is gone in the same transaction: it changes nothing, or is refused."""
+    chain = NftChain("filterd_trial", "trial")
+    table, name = chain.table.encode() + b"\0", chain.name.encode() + b"\0"
+    return [
+        Change(NEW_TABLE, attribute(TABLE_NAME, table)),
+        Change(NEW_CHAIN, attribute(CHAIN_TABLE, table) + attribute(CHAIN_NAME, name)),
+        chain.add(rule),
+        Change(DELETE_TABLE, attribute(TABLE_NAME, table)),
+    ]
 
 
 def queue_question() -> bytes:

@@ -28,7 +28,17 @@ from dataclasses import dataclass
 
 from filterd.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.nftelements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
-from filterd.nftrules import NEW_RULE, NftChain, goto, of_version, queue_question
+from filterd.nftrules import (
+    NEW_CHAIN,
+    NEW_RULE,
+    NEW_TABLE,
+    NftChain,
+    goto,
+    of_version,
+    queue,
+    queue_question,
+    trial,
+)
 from filterd.spans import Network, Span, Spans, span_of
 
 TABLE = "filterd"
@@ -40,7 +50,7 @@ BUSY = (errno.ERESTART, errno.EINTR, errno.EAGAIN, errno.ENOBUFS)
 # An element that is to go is not there, or something else stands where one is to come.
 MISTAKEN = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
 
-CREATING = (NEW_ELEMENTS, NEW_RULE)
+CREATING = (NEW_ELEMENTS, NEW_TABLE, NEW_CHAIN, NEW_RULE)
 
 Shape = tuple[int, int]  # version and length of prefixes
 
@@ -165,13 +175,17 @@ class PrefixSets:
         self._commit_anyway([chain.flush(), *map(chain.add, rules)])
 
     def need_queue(self) -> None:
-        """Have the kernel load what a rule that queues needs.   Raises RuntimeError where it has none."""
+        """Have the kernel load what a rule that queues needs, and try one.   Raises RuntimeError where it has none."""
+        cure = "load xt_NFQUEUE and nft_compat"
         try:
             self._open().ask(queue_question())
+            self._commit_anyway(trial(queue(0, 1, True)))
         except OSError as reason:
             self.close()
-            cure = "load xt_NFQUEUE and nft_compat"
             raise RuntimeError(f"NFQUEUE: {reason.strerror}; rules stay as they were; {cure}") from reason
+        except RuntimeError as reason:
+            refused = str(reason).partition(";")[0]
+            raise RuntimeError(f"NFQUEUE: refused in a table ({refused}); rules stay as they were; {cure}") from reason
 
     def close(self) -> None:
         """Give the socket back; the next call opens another."""

@@ -364,6 +364,29 @@ def test_a_kernel_that_has_no_queue_is_told_of(
         there(sets.need_queue)
 
 
+def test_a_rule_that_queues_is_tried_and_leaves_nothing(there: Callable[..., Any], sets: PrefixSets) -> None:
+    there(sets.replace, LOCKED, [LINE4])
+    before = there(nft, "list", "ruleset")
+
+    there(sets.need_queue)
+
+    assert there(nft, "list", "ruleset") == before
+    there(sets.change, LOCKED, [LINE6], ())
+    assert there(held, *LOCKED_SETS) == {LINE4, LINE6}
+
+
+def test_a_kernel_that_has_a_queue_but_takes_no_rule_for_it_is_told_of(
+    there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, question = there(nft, "list", "ruleset"), nftrules.queue_question()
+    monkeypatch.setattr("filterd.nftsets.queue_question", lambda: question)
+    monkeypatch.setattr(nftrules, "TARGET", b"NO_SUCH\0")
+
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: refused in a table .*; rules stay as they were; "):
+        there(sets.need_queue)
+    assert there(nft, "list", "ruleset") == before
+
+
 def test_a_kernel_that_tells_nothing_is_told_of(
     there: Callable[..., Any], sets: PrefixSets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
