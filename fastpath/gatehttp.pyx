@@ -4,7 +4,7 @@
 - A packet is forwarded at once; the one that completes a head is judged before it leaves (rule R1).
 - HTTP is never released.  What was judged leaves the window only after the server has spoken.
 
-*Source*: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge).
+*Source*: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
@@ -42,6 +42,8 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef uint8_t verdict
+    if _is_keep_alive(t):
+        return so_far(t)
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCKED
@@ -60,6 +62,13 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
         data += taken
         left -= taken
     return so_far(t)
+
+
+cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
+    """RFC 9293 §3.8.4: an octet that its server has had, and that stands for none; Windows sends zero.
+
+    Any other octet there contradicts: it may be a real one that a decoy stood in for."""
+    return t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0 and t.at == t.f.top - 1
 
 
 cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:

@@ -62,6 +62,24 @@ def test_every_reading_of_a_request_decides(lab: Lab, octets: bytes) -> None:
     assert lab.send_all(Client(dport=80, sport=1), bytewise(octets)) == ANSWERED
 
 
+def test_a_keep_alive_with_an_octet_of_garbage_ends_no_connection_and_hides_nothing(lab: Lab) -> None:
+    first = request(b"www.allowed.test")
+    assert lab.send(WEB, 0, first) == ALLOWED
+    assert lab.send(WEB, len(first) - 1, b"\0", ALLOWED) == BLOCKED  # nobody has spoken: it may be the real octet
+
+    kept = Client(dport=80, sport=1)
+    assert lab.send(kept, 0, first) == ALLOWED
+    for _ in range(3):
+        assert lab.send(kept, len(first) - 1, b"\0", SPOKEN) == SPOKEN
+    assert lab.send(kept, len(first), first, SPOKEN) == SPOKEN
+    assert lab.send(kept, 2 * len(first) - 1, b"\0", SPOKEN) == SPOKEN
+    assert lab.send(kept, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+    other = Client(dport=80, sport=2)
+    assert lab.send(other, 0, first) == ALLOWED
+    assert lab.send(other, len(first) - 1, b"x", SPOKEN) == BLOCKED
+
+
 def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:
     first = request(b"www.allowed.test")
 
