@@ -17,7 +17,6 @@ another run in which every name is listed: those that were answered nevertheless
 `…_back_s` is from the fault until another gate has its images.
 Goals: killed_failed 0, held_p99_ms ≤ 250, hung_back_s ≤ 3.5, swapping_restarts 0.
 """
-import contextlib
 import functools
 import itertools
 import json
@@ -33,6 +32,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.repeating import repeated
 from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
 from fastpath.counters import read_counters
 from filterd.lab.processes import wait_until
@@ -101,24 +101,6 @@ def manifests(bed: Testbed) -> Iterator[Path]:
     for number, base in enumerate((said["names"]["base"], "swap.img")):
         (images / f"swap-{number}.json").write_text(json.dumps(said | {"names": {"base": base, "delta": None}}))
     return itertools.cycle((images / "swap-1.json", images / "swap-0.json"))
-
-
-@contextlib.contextmanager
-def repeated(every_s: float, work: Callable[[], None]) -> Iterator[None]:
-    """Work as long as the block lasts."""
-    over = threading.Event()
-
-    def go_on() -> None:
-        while not over.wait(every_s):
-            work()
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def swapping(bed: Testbed) -> Figures:

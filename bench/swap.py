@@ -21,7 +21,6 @@ import shutil
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.appliance import Appliance
 from bench.corpus import names
 from bench.flooding import Figures, Flooder, blocked, leave_for_own_network, write_queries
+from bench.repeating import repeated
 from fastpath.image import open_image
 from fastpath.layout import ImageKind
 from fastpath.name import to_wire
@@ -73,26 +73,19 @@ def write_manifests(images: Path) -> list[Path]:
     return manifests
 
 
-@contextlib.contextmanager
-def swapping(appliance: Appliance, manifests: Iterator[Path], took: list[float]) -> Iterator[None]:
+def swapping(
+    appliance: Appliance, manifests: Iterator[Path], took: list[float]
+) -> contextlib.AbstractContextManager[None]:
     """Swap for as long as the block lasts.   took  gets the milliseconds of each swap"""
-    over = threading.Event()
 
     def swap() -> None:
-        while not over.wait(SWAP_EVERY_S):
-            begin = time.perf_counter()
-            reply = appliance.worker(0, {"op": "use", "manifest": str(next(manifests))})
-            if not reply["ok"]:
-                raise RuntimeError(f"swap: {reply}; not measured; look at the log")
-            took.append((time.perf_counter() - begin) * 1e3)
+        begin = time.perf_counter()
+        reply = appliance.worker(0, {"op": "use", "manifest": str(next(manifests))})
+        if not reply["ok"]:
+            raise RuntimeError(f"swap: {reply}; not measured; look at the log")
+        took.append((time.perf_counter() - begin) * 1e3)
 
-    thread = threading.Thread(target=swap)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(SWAP_EVERY_S, swap)
 
 
 def told(kind: str, rounds: list[Figures]) -> Figures:

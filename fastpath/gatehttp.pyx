@@ -67,8 +67,10 @@ cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
 cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
     """RFC 9293 §3.8.4: an octet that its server has had, and that stands for none; Windows sends zero.
 
-    Any other octet there contradicts: it may be a real one that a decoy stood in for."""
-    return t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0 and t.at == t.f.top - 1
+    Any other octet contradicts, and this one where more of a head is to come: a decoy may have stood in for it."""
+    cdef const Flow* f = t.f
+    return (t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0
+            and t.at == f.top - 1 and f.top <= f.next)
 
 
 cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:

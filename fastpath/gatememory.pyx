@@ -22,7 +22,7 @@ cdef enum:
 
 
 cdef object open_gate(Gate* g, uint32_t n_flows, uint32_t n_windows, uint32_t share):
-    """g   all zero;  n_flows  of 240 octets, n_windows of 4 KiB, all touched only as they are used
+    """g   all zero;  n_flows  of 248 octets, n_windows of 4 KiB, all touched only as they are used
     share  windows that one client's address may hold.   Raises MemoryError."""
     g.out.room = 4 * OUTBOX_ROOM
     g.out.at = <uint8_t*>calloc(1, g.out.room)

@@ -29,7 +29,7 @@ class GateLoop:
     ) -> GateLoop:
         """pages: whole HTTP answers by Reason; the host's name goes between the halves unless the second is empty.
 
-        n_flows take 224 octets each, n_windows 4 KiB, all of it touched as it is used; share: how many windows one
+        n_flows take 248 octets each, n_windows 4 KiB, all of it touched as it is used; share: how many windows one
         client's address may hold; is_asymmetric: servers may answer on another way; ja4_classes: what hellos are
         counted by.  MemoryError and ValueError say what does not fit."""
     def run(self) -> None:

@@ -162,7 +162,7 @@ class Gate:
     h2c: str = one(kinds.one_of("refuse", "pass"), default="refuse")
     """HTTP/2 without TLS, which no browser speaks and whose names are not read."""
     flows: int = one(kinds.whole_number(1024, MAX_FLOWS), default=262144)
-    """That one worker can follow at once, 224 octets each."""
+    """That one worker can follow at once, 248 octets each."""
     windows: int = one(kinds.whole_number(256, MAX_FLOWS), default=32768)
     """Of 4 KiB, for octets of hellos and requests that are not decided yet; taken from memory as they are used."""
     windows_per_subscriber: int = one(kinds.whole_number(64, MAX_FLOWS), default=1024)

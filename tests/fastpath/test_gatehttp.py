@@ -79,6 +79,11 @@ def test_a_keep_alive_with_an_octet_of_garbage_ends_no_connection_and_hides_noth
     assert lab.send(other, 0, first) == ALLOWED
     assert lab.send(other, len(first) - 1, b"x", SPOKEN) == BLOCKED
 
+    within = Client(dport=80, sport=3)
+    assert lab.send(within, 0, first) == ALLOWED
+    assert lab.send(within, len(first), first[:-9], SPOKEN) == SPOKEN
+    assert lab.send(within, 2 * len(first) - 10, b"\0", SPOKEN) == BLOCKED
+
 
 def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:
     first = request(b"www.allowed.test")

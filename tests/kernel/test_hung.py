@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.gateprogram import whole_filterd
 
 from filterd.lab.clients import dig, fetch
-from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
+from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
@@ -21,12 +22,8 @@ CENSORED = 16  # RFC 8914
 
 @pytest.fixture
 def gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gateway]:
-    running = Gateway(lab, Folder(tmp_path))
-    write_orders(running.folder.orders, 100)
-    write_configuration(running, 1)
-    running.start()
-    yield running
-    running.stop()
+    with whole_filterd(lab, tmp_path, 1) as running:
+        yield running
 
 
 def is_reset(lab: Lab) -> bool:

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastpath.counters import read_counters
 from filterd.lab.clients import Fetched, fetch
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
@@ -42,6 +45,19 @@ class Gate:
     def stop(self) -> None:
         self.lab.stop(self.program)
         self.kernel("kernel.remove()")
+
+
+@contextmanager
+def whole_filterd(lab: Lab, folder: Path, n_gates: int) -> Iterator[Gateway]:
+    """filterd with all of its roles, starting, in the lab's gateway."""
+    running = Gateway(lab, Folder(folder))
+    write_orders(running.folder.orders, 100)
+    write_configuration(running, n_gates)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
