@@ -49,6 +49,7 @@ demo: build ## the whole of it in network namespaces, each step printed with its
 
 check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 	PATH=$(BIN):$$PATH cython-lint fastpath
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath

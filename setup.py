@@ -7,6 +7,7 @@ none      nothing is compiled: the Makefile's editable install, which compiles i
 
 Invariant: C files lie under build/, one directory a flavour, so that no flavour is built from another one's C.
 """
+
 import os
 from pathlib import Path
 
@@ -34,9 +35,12 @@ def extensions(modules: list[str] | None = None) -> list[Extension]:
     names = modules or sorted(path.stem for path in Path("fastpath").glob("*.pyx"))
     found = [
         Extension(
-            f"fastpath.{name}", [f"fastpath/{name}.pyx"], libraries=["crypto"] if name in CRYPTO else [],
+            f"fastpath.{name}",
+            [f"fastpath/{name}.pyx"],
+            libraries=["crypto"] if name in CRYPTO else [],
             define_macros=[("OPENSSL_SUPPRESS_DEPRECATED", None)] if name in CRYPTO else [],
-            extra_compile_args=compile_args, extra_link_args=link_args,
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
         )
         for name in names
     ]

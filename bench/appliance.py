@@ -1,4 +1,5 @@
 """filterd as it runs, for benchmarks of the whole: a control role and DNS workers in processes of their own."""
+
 import contextlib
 import json
 import os
@@ -16,7 +17,7 @@ from fastpath.tables import TableSet
 from filterd.jsonlines import NoAnswer, ask_blocking
 from rules.publish import MANIFEST
 
-START_S = 300.0     # ten million names are compiled first
+START_S = 300.0  # ten million names are compiled first
 NOWHERE = "127.0.0.1:9"
 
 
@@ -26,16 +27,29 @@ class Appliance:
     def __init__(self, folder: Path, listed: Iterable[str], workers: int, upstream: str = NOWHERE) -> None:
         self.folder, self.port, self.n_workers = folder, free_port(), workers
         self.state, self.run_dir, self.config = folder / "state", folder / "run", folder / "filterd.yaml"
-        self.pids: list[int] = []       # of all its processes, while it runs
+        self.pids: list[int] = []  # of all its processes, while it runs
         self._tables: TableSet | None = None
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
-        self.config.write_text(json.dumps({
-            "state_dir": "state", "run_dir": "run", "gate": {"workers": 0},
-            "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [upstream], "workers": workers},
-            "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order",
-                       "action": "nxdomain"}],
-        }))
+        self.config.write_text(
+            json.dumps(
+                {
+                    "state_dir": "state",
+                    "run_dir": "run",
+                    "gate": {"workers": 0},
+                    "dns": {"listen": [f"127.0.0.1:{self.port}"], "upstreams": [upstream], "workers": workers},
+                    "lists": [
+                        {
+                            "id": "orders-file",
+                            "file": "names.txt",
+                            "format": "plain",
+                            "tier": "order",
+                            "action": "nxdomain",
+                        }
+                    ],
+                }
+            )
+        )
 
     @contextlib.contextmanager
     def running(self, core: int | None = None, is_apart: bool = True) -> Iterator[None]:
@@ -47,8 +61,19 @@ class Appliance:
         processes = []
         with (self.folder / "log").open("wb") as log:
             for role, index in [("control", 0), *(("dns", index) for index in range(self.n_workers))]:
-                command = [sys.executable, "-P", "-m", "filterd", "run", "--config", str(self.config),
-                           "--role", role, "--index", str(index)]
+                command = [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "filterd",
+                    "run",
+                    "--config",
+                    str(self.config),
+                    "--role",
+                    role,
+                    "--index",
+                    str(index),
+                ]
                 env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
                 processes.append(subprocess.Popen([*(held if role == "dns" else aside), *command], env=env, stderr=log))
         self.pids = [process.pid for process in processes]

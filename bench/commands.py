@@ -4,6 +4,7 @@ Names are those of the corpus, every third as people write them (capitals, a tra
 Lookups are in an image of all of them: of themselves (`listed`: each is told with file and line), and of names of which
 2 % are listed (`isp`).   Goal: each fast enough for a million lines on stdin.
 """
+
 import subprocess
 import sys
 import tempfile
@@ -27,9 +28,14 @@ def seconds(lines: Path, *arguments: str) -> float:
     """How long the command takes for the file on its stdin.   Raises CalledProcessError where it fails."""
     began = time.perf_counter()
     with lines.open("rb") as stdin:
-        done = subprocess.run([sys.executable, "-P", "-m", "filterd", *arguments], stdin=stdin,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    if done.returncode > 1:     # 1: a line was none, or nothing is blocked
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "filterd", *arguments],
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    if done.returncode > 1:  # 1: a line was none, or nothing is blocked
         raise subprocess.CalledProcessError(done.returncode, arguments)
     return time.perf_counter() - began
 
@@ -42,12 +48,17 @@ def figures() -> dict[str, float]:
         text.write_text("\n".join(as_written(listed)) + "\n")
         isp.write_text("".join(f"{name if n % 50 == 0 else f'www.site{n}.example'}\n" for n, name in enumerate(listed)))
         urls.write_text("".join(f"http://{name}/a/b%20c/d?id=7\n" for name in listed))
-        subprocess.run([sys.executable, "-P", "-m", "filterd", "compile", str(text), "-o", str(images)],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [sys.executable, "-P", "-m", "filterd", "compile", str(text), "-o", str(images)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
         images_there = ("--images", str(images))
         return {
             "lines": len(listed),
-            "canon_s": seconds(text, "canon"), "canon_json_s": seconds(text, "canon", "--json"),
+            "canon_s": seconds(text, "canon"),
+            "canon_json_s": seconds(text, "canon", "--json"),
             "canon_url_s": seconds(urls, "canon", "--url"),
             "lookup_isp_json_s": seconds(isp, "lookup", *images_there, "--json"),
             "lookup_listed_json_s": seconds(text, "lookup", *images_there, "--json"),

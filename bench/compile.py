@@ -6,6 +6,7 @@ One JSON object a line: format, rules, names, folded, seconds of reading alone, 
 processor), octets of the image, peak memory.  Each format is compiled in a process of its own, so that the peak is its
 own.  A workbook's rows take 40 µs each, whoever reads them; it gets a twentieth of the names.
 """
+
 import json
 import resource
 import subprocess
@@ -40,8 +41,12 @@ LINES: dict[str, Callable[[str], str]] = {
 }
 HEADS = {"csv": "S.No,URL,Category,Letter No,Date,Action\n", "cncpo": "00123;20260804\n"}
 ENTRIES: dict[str, Callable[[str], object]] = {
-    "certpl": lambda name: {"RegisterPositionId": 1, "DomainAddress": name, "InsertDate": "2026-08-04T10:00:00",
-                            "DeleteDate": None},
+    "certpl": lambda name: {
+        "RegisterPositionId": 1,
+        "DomainAddress": name,
+        "InsertDate": "2026-08-04T10:00:00",
+        "DeleteDate": None,
+    },
     "stix": lambda name: {"type": "indicator", "pattern_type": "stix", "pattern": f"[domain-name:value = '{name}']"},
     "misp": lambda name: {"type": "domain", "value": name, "to_ids": True, "deleted": False},
     "native": lambda name: {"value": name, "kind": "domain", "scope": "subtree"},
@@ -90,19 +95,30 @@ def write_workbook(path: Path, corpus: Iterable[str]) -> None:
     """The least that is a workbook: one sheet with one column."""
     main_ns = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    rows = "".join(f'<row r="{i}"><c r="A{i}" t="inlineStr"><is><t>{cell}</t></is></c></row>'
-                   for i, cell in enumerate(["URL", *corpus], 1))
-    relation = ('<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
-                'Id="rId1" Type="{}" Target="{}"/></Relationships>')
+    rows = "".join(
+        f'<row r="{i}"><c r="A{i}" t="inlineStr"><is><t>{cell}</t></is></c></row>'
+        for i, cell in enumerate(["URL", *corpus], 1)
+    )
+    relation = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship '
+        'Id="rId1" Type="{}" Target="{}"/></Relationships>'
+    )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-                      '<Default Extension="xml" ContentType="application/xml"/></Types>')
+        book.writestr(
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="xml" ContentType="application/xml"/></Types>',
+        )
         book.writestr("_rels/.rels", relation.format(office + "/officeDocument", "xl/workbook.xml"))
         book.writestr("xl/_rels/workbook.xml.rels", relation.format(office + "/worksheet", "worksheets/sheet1.xml"))
-        book.writestr("xl/workbook.xml", f'<workbook xmlns="{main_ns}" xmlns:r="{office}"><sheets>'
-                      '<sheet name="orders" sheetId="1" r:id="rId1"/></sheets></workbook>')
-        book.writestr("xl/worksheets/sheet1.xml",
-                      f'<worksheet xmlns="{main_ns}"><sheetData>{rows}</sheetData></worksheet>')
+        book.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main_ns}" xmlns:r="{office}"><sheets>'
+            '<sheet name="orders" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        )
+        book.writestr(
+            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main_ns}"><sheetData>{rows}</sheetData></worksheet>'
+        )
 
 
 def ten_times(corpus: Iterable[str]) -> Iterator[str]:
@@ -124,9 +140,15 @@ def measure(source: Source, label: str, folder: Path) -> dict[str, str | int | f
     before_s = time.process_time()
     report = compile_sources([source], folder, KEY, 1)
     return {
-        "format": label, "rules": report.n_rules, "names": report.n_names, "folded": report.n_folded,
-        "skipped": report.n_skipped, "read_s": round(reading_s, 2), "compile_s": round(report.seconds, 2),
-        "cpu_s": round(time.process_time() - before_s, 2), "bytes": report.size_bytes,
+        "format": label,
+        "rules": report.n_rules,
+        "names": report.n_names,
+        "folded": report.n_folded,
+        "skipped": report.n_skipped,
+        "read_s": round(reading_s, 2),
+        "compile_s": round(report.seconds, 2),
+        "cpu_s": round(time.process_time() - before_s, 2),
+        "bytes": report.size_bytes,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
     }
 

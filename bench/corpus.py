@@ -4,6 +4,7 @@ The made ones are deterministic: the same seed and number give the same names on
 the real lists measured on 1.27 million names: 2 labels 47.5 %, 3 labels 38.1 %, 4 labels 10.2 %, more 4.2 %, mean 19.8
 octets; 27.8 % lie below another name of the list.
 """
+
 import lzma
 import random
 from collections.abc import Container, Iterator
@@ -17,8 +18,8 @@ REAL_DIRECTORY = Path(__file__).parents[1] / "../shared/data"
 
 LABELS = (2, 3, 4, 5, 6)
 LABEL_WEIGHTS = (47.5, 38.1, 10.2, 3.1, 1.1)
-LABEL_MEANS = {2: 10.6, 3: 5.2, 4: 3.6, 5: 3.2, 6: 3.0}     # octets, such that the whole has its mean
-SHARE_BELOW = 0.278     # of the names, those below another one of the list
+LABEL_MEANS = {2: 10.6, 3: 5.2, 4: 3.6, 5: 3.2, 6: 3.0}  # octets, such that the whole has its mean
+SHARE_BELOW = 0.278  # of the names, those below another one of the list
 # tops of the made names; none of these can be a real one: .test, .example and .invalid are nobody's (RFC 6761)
 TOPS = ("test", "example", "invalid")
 
@@ -30,11 +31,12 @@ def made_names(n: int = N_NAMES, seed: int = 1) -> Iterator[str]:
     """Give `n` different canonical names, in no order.   Memory: all of them, to keep them different."""
     draw = random.Random(seed)
     seen: set[str] = set()
-    parents: list[str] = []     # names of two labels, which others can lie below
+    parents: list[str] = []  # names of two labels, which others can lie below
     while len(seen) < n:
         n_labels = _pick(draw)
-        name = _below(draw, parents, n_labels) or ".".join((*(_label(draw, n_labels) for _ in range(n_labels - 1)),
-                                                            draw.choice(TOPS)))
+        name = _below(draw, parents, n_labels) or ".".join(
+            (*(_label(draw, n_labels) for _ in range(n_labels - 1)), draw.choice(TOPS))
+        )
         if name in seen:
             continue
         seen.add(name)

@@ -5,6 +5,7 @@ more names when 9,000 are in the delta already (it is written whole until the ne
 part of the first: from the manifest to the last acknowledgement.  Best of three; all of it on two cores.
 Goal: a delta of 1,000 entries live in all workers ≤ 100 ms.   BENCH_NAMES=10000000 takes another base.
 """
+
 import itertools
 import os
 import sys
@@ -90,9 +91,15 @@ def figures() -> dict[str, float]:
             publish(appliance)
             grown = order_of(N_ENTRIES)(0)
         return {
-            "names": N_NAMES, "workers": N_WORKERS, "start_s": start_s, "order_1000_ms": many["ms"],
-            "order_1000_acks_ms": many["acks_ms"], "withdrawal_1000_ms": withdrawn["ms"], "order_1_ms": single["ms"],
-            "order_1_acks_ms": single["acks_ms"], "order_1000_after_9000_ms": grown["ms"],
+            "names": N_NAMES,
+            "workers": N_WORKERS,
+            "start_s": start_s,
+            "order_1000_ms": many["ms"],
+            "order_1000_acks_ms": many["acks_ms"],
+            "withdrawal_1000_ms": withdrawn["ms"],
+            "order_1_ms": single["ms"],
+            "order_1_acks_ms": single["acks_ms"],
+            "order_1000_after_9000_ms": grown["ms"],
         }
 
 

@@ -14,6 +14,7 @@ BENCH_SECONDS each measure, BENCH_ROUNDS of each: the median counts.
 Goals: blocked ≥ 1.6 × dnsdist and ≥ 0.85 × echo, isp ≥ 1.6 × the best, unique ≥ 1.5 × dnsdist, half_…_p99_us ≤
 dnsdist's, filterd_own_mib ≤ 150.
 """
+
 import contextlib
 import os
 import random
@@ -40,11 +41,11 @@ N_ALLOWED = 200_000
 BLOCKED_SHARE = 0.02
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))
-N_UNIQUE = int(300_000 * SECONDS)   # of a round: more than anybody answers, so that none comes twice
+N_UNIQUE = int(300_000 * SECONDS)  # of a round: more than anybody answers, so that none comes twice
 SERVER_CORE, CLIENT_CORE = 0, 1
 MIXES = ("blocked", "isp", "unique")
 IDLE_S, IDLE_SHARE = 0.5, 0.1
-HALF_OF = "dnsdist"     # where it is not installed: of filterd's
+HALF_OF = "dnsdist"  # where it is not installed: of filterd's
 
 
 def write_mixes(folder: Path, listed: list[str], is_blocked: Sequence[str]) -> None:
@@ -55,8 +56,9 @@ def write_mixes(folder: Path, listed: list[str], is_blocked: Sequence[str]) -> N
     popular = iter(draw.choices(allowed, weights, k=N_ASKED))
     write_queries(folder / "allowed", allowed)
     write_queries(folder / "blocked", is_blocked)
-    write_queries(folder / "isp", (draw.choice(is_blocked) if draw.random() < BLOCKED_SHARE else name
-                                   for name in popular))
+    write_queries(
+        folder / "isp", (draw.choice(is_blocked) if draw.random() < BLOCKED_SHARE else name for name in popular)
+    )
     for part in range(ROUNDS):
         write_queries(folder / f"unique-{part}", (f"n{number}.unlisted{part}.example" for number in range(N_UNIQUE)))
 
@@ -102,7 +104,7 @@ def serving(folder: Path, flooder: Flooder, listed: list[str]) -> Iterator[dict[
         asked = list(filter(appliance.blocks, blocked(listed, N_ASKED)))
         write_mixes(folder, listed, asked)
         found["filterd"] = Server(appliance.port, appliance.worker(0, {"op": "status"})["pid"], tuple(appliance.pids))
-        for pid in appliance.pids:      # control records what is blocked: that is part of the price
+        for pid in appliance.pids:  # control records what is blocked: that is part of the price
             hold(pid, SERVER_CORE)
         for peer in PEERS:
             port = free_port()
@@ -193,8 +195,11 @@ def figures() -> Figures:
         flooder = Flooder(folder, CLIENT_CORE)
         write_lists(folder, listed)
         with serving(folder, flooder, listed) as servers:
-            return {f"{name}_{key}": value for name, found in measure(servers, flooder, folder)
-                    for key, value in found.items()}
+            return {
+                f"{name}_{key}": value
+                for name, found in measure(servers, flooder, folder)
+                for key, value in found.items()
+            }
 
 
 if __name__ == "__main__":

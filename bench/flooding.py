@@ -3,6 +3,7 @@
 Why not dnsperf: by itself it tops out near 150,000 queries/s, and paced it pauses for tens of milliseconds.  What is
 measured, and how, stands at the top of flood.c.
 """
+
 import contextlib
 import ctypes
 import json
@@ -14,12 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("flood.c")
-N_SOCKETS, WINDOW = 8, 128      # 1,024 under way: the servers' batches are full, and their buffers are not
-N_PACED_SOCKETS = 4             # each is looked at in every turn of a spinning loop
-ONCE_S = 60                     # after which a server is too slow to be measured
-HEADER = b"\0\0\1\0\0\1" + bytes(6)     # id (the flooder's), RD, one question
+N_SOCKETS, WINDOW = 8, 128  # 1,024 under way: the servers' batches are full, and their buffers are not
+N_PACED_SOCKETS = 4  # each is looked at in every turn of a spinning loop
+ONCE_S = 60  # after which a server is too slow to be measured
+HEADER = b"\0\0\1\0\0\1" + bytes(6)  # id (the flooder's), RD, one question
 A, IN = 1, 1
-CLONE_NEWNET = 0x40000000       # <linux/sched.h>
+CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 
 Figures = dict[str, float]
 
@@ -34,8 +35,13 @@ def blocked(listed: Sequence[str], n: int) -> Iterator[str]:
 def write_queries(path: Path, names: Iterable[str]) -> None:
     """Prepare a query for A of each of these names, letters, digits and hyphens, in this order."""
     tail = bytes((0, 0, A, 0, IN))
-    write_messages(path, (HEADER + b"".join(bytes((len(label),)) + label.encode() for label in name.split(".")) + tail
-                          for name in names))
+    write_messages(
+        path,
+        (
+            HEADER + b"".join(bytes((len(label),)) + label.encode() for label in name.split(".")) + tail
+            for name in names
+        ),
+    )
 
 
 def write_messages(path: Path, messages: Iterable[bytes]) -> None:
@@ -50,7 +56,7 @@ def leave_for_own_network() -> None:
     For a process of one thread.  Without root it stays where it is."""
     if os.geteuid() != 0:
         return
-    libc = ctypes.CDLL(None, use_errno=True)    # os.unshare() is of Python 3.12
+    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare() is of Python 3.12
     if libc.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -6,6 +6,7 @@ A destination, another one each time, is looked up where any list has addresses:
 A browser's hello, with what JA4 is made of, is judged without and with classes of software (65,536 fingerprints).
 What the queue itself costs is the kernel's and is not measured here.
 """
+
 import struct
 import sys
 import tempfile
@@ -37,8 +38,8 @@ N_NAMES = 1_100_000
 N_FLOWS = 50_000
 N_ADDRESSES = 100_000
 ORDERS = ListSpec("orders", Tier.ORDER, 0, Action.SPLASH, False)
-N_SUITES, N_EXTENSIONS, N_ALGORITHMS = 15, 16, 8    # of Chromium, without GREASE
-MSS = 1448              # of a 1500-octet link with TCP timestamps
+N_SUITES, N_EXTENSIONS, N_ALGORITHMS = 15, 16, 8  # of Chromium, without GREASE
+MSS = 1448  # of a 1500-octet link with TCP timestamps
 
 Packets = list[tuple[bytes, int]]
 
@@ -137,8 +138,12 @@ def figures() -> dict[str, float]:
         counting = GateLoop(0, handoff, other, [443], [80], 0, {}, 4096, ja4_classes=classes())
         found["browsers_hello_by_class_ns"] = ns_a_packet(counting, asked)
         counted["by_class"] = sum(read_classes(Path(folder, "counters-by-class")).values())
-    return found | {"hellos": counted["gate_hellos"], "requests": counted["gate_requests"],
-                    "blocked": counted["gate_blocked"], "by_class": counted["by_class"]}
+    return found | {
+        "hellos": counted["gate_hellos"],
+        "requests": counted["gate_requests"],
+        "blocked": counted["gate_blocked"],
+        "by_class": counted["by_class"],
+    }
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ another run in which every name is listed: those that were answered nevertheless
 `…_back_s` is from the fault until another gate has its images.
 Goals: killed_failed 0, held_p99_ms ≤ 250, hung_back_s ≤ 3.5, swapping_restarts 0.
 """
+
 import functools
 import itertools
 import json
@@ -62,7 +63,7 @@ def hang(bed: Testbed) -> None:
 
 
 EVENTS: dict[str, Event | None] = {"quiet": None, "killed": kill, "held": hold, "hung": hang}
-ENDS = ("killed", "hung")   # the gate
+ENDS = ("killed", "hung")  # the gate
 
 
 def run(bed: Testbed, event: Event | None, hellos: str) -> Figures:
@@ -119,9 +120,13 @@ def swapping(bed: Testbed) -> Figures:
 
         with repeated(SWAP_EVERY_S, swap), repeated(LOOK_S, look):
             said = bed.connect("flood", bed.folder / "allowed", SWAPPING_S, WINDOW, OTHER_CORE)
-        return {"per_s": said["per_s"], "swaps": sum(swaps), "refused": len(swaps) - sum(swaps),
-                "restarts": float(bed.gateway.pids().get(GATE) != pid),
-                "still_ms": max(after[0] - before[0] for before, after in itertools.pairwise(looks)) * 1e3}
+        return {
+            "per_s": said["per_s"],
+            "swaps": sum(swaps),
+            "refused": len(swaps) - sum(swaps),
+            "restarts": float(bed.gateway.pids().get(GATE) != pid),
+            "still_ms": max(after[0] - before[0] for before, after in itertools.pairwise(looks)) * 1e3,
+        }
 
 
 def figures() -> Figures:

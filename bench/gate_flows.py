@@ -8,6 +8,7 @@ call of feed().  There is no room for the octets of all: `…_without_octets` is
 to others, `…_over_budget` how many were turned away by their client's share.
 Goal: 1 million in 512 MB (488 MiB), nobody turned away.   BENCH_FLOWS=100000: fewer.
 """
+
 import os
 import sys
 import tempfile
@@ -27,10 +28,10 @@ from fastpath.tables import Handoff, TableSet
 from fastpath.verdict import Mode
 
 N_FLOWS = int(os.environ.get("BENCH_FLOWS", "1000000"))
-PORTS = 500             # of one client, which may hold a share of the memory only
+PORTS = 500  # of one client, which may hold a share of the memory only
 FIRST_PORT = 10_000
 SERVER = "2001:db8:ffff::40"
-SEGMENT = 1448          # of a 1500-octet link with TCP timestamps
+SEGMENT = 1448  # of a 1500-octet link with TCP timestamps
 NOW_S = 1_700_000_000
 NAME = b"www.allowed.test"
 PAYLOADS = {"begun": hello(NAME, padding=1750)[:SEGMENT], "allowed": hello(NAME, padding=400)}
@@ -68,16 +69,24 @@ def measured(folder: Path, tables: TableSet, payload: bytes) -> dict[str, float]
     ns = fed(gate, payload)
     taken = resident() - before
     counted = reporter.counters.values()
-    return {"mib": taken / 2**20, "octets": taken / N_FLOWS, "ns": ns,
-            "without_octets": counted["gate_flows_evicted"], "over_budget": counted["gate_over_budget"]}
+    return {
+        "mib": taken / 2**20,
+        "octets": taken / N_FLOWS,
+        "ns": ns,
+        "without_octets": counted["gate_flows_evicted"],
+        "over_budget": counted["gate_over_budget"],
+    }
 
 
 def figures() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = TableSet(Images(folder).names([("orders", "blocked.test", Mode.SUBTREE)]))
-        return {f"{label}_{key}": value for label, payload in PAYLOADS.items()
-                for key, value in measured(folder / label, tables, payload).items()}
+        return {
+            f"{label}_{key}": value
+            for label, payload in PAYLOADS.items()
+            for key, value in measured(folder / label, tables, payload).items()
+        }
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ Rounds of all gateways take turns and the median counts: BENCH_ROUNDS of BENCH_S
 Goals: over_conntrack_us ≤ 20, share_of_conntrack ≥ 0.80, bulk_…_share ≥ 0.95 with ≤ 3 packets queued, first_octet p50
 ≤ 60 and p99 ≤ 500 µs over conntrack, blocked_left 0.
 """
+
 import os
 import sys
 import tempfile
@@ -40,9 +41,9 @@ from bench.testbed import (
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-WINDOW = 64         # connections under way: nobody ever waits for work
+WINDOW = 64  # connections under way: nobody ever waits for work
 RATE = 1000
-SETTLED_S = 1.0     # the last resets are on their way
+SETTLED_S = 1.0  # the last resets are on their way
 
 Measure = Callable[[Testbed, str], Figures]
 

@@ -10,6 +10,7 @@ takes memory that nobody has touched.  The queue is longer here (QUEUE_MAXLEN pa
 makes it, as the kernel would let the rest pass by.
 Goal: hello_517_per_s ≥ 250,000.
 """
+
 import contextlib
 import itertools
 import os
@@ -47,11 +48,11 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 N_PACKETS = 40_000
 QUEUE_MAXLEN = 65_536
 RECEIVE_BUFFER = 256 << 20
-UNDECIDED, SPOKEN = 0, 4    # states of a connection in the kernel's mark
+UNDECIDED, SPOKEN = 0, 4  # states of a connection in the kernel's mark
 FIRST_PORT = 2000
-N_CLIENTS = 250         # each may hold a share of the gate's memory only
+N_CLIENTS = 250  # each may hold a share of the gate's memory only
 LOOK_S = 0.0005
-QUEUE_TOTAL = 2         # a column of QUEUES: packets that wait
+QUEUE_TOTAL = 2  # a column of QUEUES: packets that wait
 # What the rules keep of a SYN/ACK: nobody has sent one here.
 BEGUN = f"table inet begun {{ chain forward {{ type filter hook forward priority -170; \
 tcp dport {PORT} ct mark 0 ct mark set tcp sequence << 8; }}; }}"
@@ -85,8 +86,15 @@ def serve(folder: Path, state: str) -> None:
 def warm(gate: GateLoop) -> None:
     """As many connections as are measured, all of them ended: the gate has had its memory in its hands before."""
     octets = hello(b"www.warm.test", padding=400)
-    clients = [Client(src=f"2001:db8:{number // 500:x}::1", dst="2001:db8:ffff::1", sport=FIRST_PORT + number % 500,
-                      isn=number * 7919 + 1) for number in range(N_PACKETS)]
+    clients = [
+        Client(
+            src=f"2001:db8:{number // 500:x}::1",
+            dst="2001:db8:ffff::1",
+            sport=FIRST_PORT + number % 500,
+            isn=number * 7919 + 1,
+        )
+        for number in range(N_PACKETS)
+    ]
     for at, state in ((0, UNDECIDED), (len(octets), SPOKEN)):
         for client in clients:
             gate.feed(client.segment(at, octets), client.mark(state), int(time.time()))

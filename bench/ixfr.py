@@ -6,6 +6,7 @@ until the last of the 100 names is blocked, the median of N_CHANGES, `longest_ms
 zone takes at the start.
 Goal: live_ms ≤ 200.
 """
+
 import contextlib
 import json
 import shutil
@@ -32,7 +33,7 @@ N_CHANGED = 100
 N_CHANGES = 10
 WAIT_S, AT_ONCE_S = 600.0, 0.005
 A, SOA, NXDOMAIN = 1, 6, 3
-NOTIFY = 0x2400     # the opcode, with AA
+NOTIFY = 0x2400  # the opcode, with AA
 KNOT = """
 server:
     listen: {host}@{port}
@@ -123,8 +124,9 @@ def figures() -> Figures:
         (own / "db").mkdir(parents=True)
         appliance = Appliance(folder, ["bench.example"], 1)
         said = json.loads(appliance.config.read_text())
-        said["lists"].append({"id": "vendor", "zone": ZONE, "primaries": [f"{HOST}:{at}"], "format": "rpz",
-                              "tier": "security"})
+        said["lists"].append(
+            {"id": "vendor", "zone": ZONE, "primaries": [f"{HOST}:{at}"], "format": "rpz", "tier": "security"}
+        )
         said["transfers"] = {"notify": [f"{HOST}:{told}"]}
         appliance.config.write_text(json.dumps(said))
         with vendor(own, listed, at) as config, appliance.running(is_apart=False):
@@ -132,8 +134,13 @@ def figures() -> Figures:
             until_blocked(appliance.port, listed[-1])
             first_s = time.monotonic() - began
             seconds = [changed(config, told, appliance.port, number) for number in range(N_CHANGES)]
-    return {"names": N_NAMES, "changes": N_CHANGES, "first_s": first_s, "live_ms": statistics.median(seconds) * 1e3,
-            "longest_ms": max(seconds) * 1e3}
+    return {
+        "names": N_NAMES,
+        "changes": N_CHANGES,
+        "first_s": first_s,
+        "live_ms": statistics.median(seconds) * 1e3,
+        "longest_ms": max(seconds) * 1e3,
+    }
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ filterd compiles once (`filterd_compile_s`, its own memory in `…_compile_mib`)
 pages all workers share: `filterd_own_mib` is what a worker has for itself.  RPZ zones hold two records a name.
 A server that is not installed is left out, with a line that says so.
 """
+
 import contextlib
 import os
 import re

@@ -10,6 +10,7 @@ filterd once did.  `keeper` is all of it, from the database: a tap among 100,000
 begin at one minute.  `forget` drops 10,000 lines' connections among 100,000, and one line's; conntrack(8) does one.
 Goals: one line ≤ 5 ms to the last octet, 10,000 ≤ 20 ms, 100,000 ≤ 200 ms; unlocking the same.
 """
+
 import contextlib
 import functools
 import mmap
@@ -40,10 +41,10 @@ from filterd.ruleset import Rules
 from parental.database import opened, writing
 from parental.store import addresses, closed_intervals, pause, raise_revision, resume, subscribers
 
-ROUNDS = 15             # of what takes a few milliseconds
+ROUNDS = 15  # of what takes a few milliseconds
 STORMS = 3
 MANY, ALL = 10_000, 100_000
-SILENCE_S = 0.03        # a hundred times the distance between two packets of the download
+SILENCE_S = 0.03  # a hundred times the distance between two packets of the download
 PORT = 5001
 CORES = os.sched_getaffinity(0)
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
@@ -221,8 +222,14 @@ def measure_conntrack(kernel: Kernel) -> dict[str, float]:
     one_ms = took_ms(lambda: n_cut.append(kernel.cut([IPv4Network("127.10.100.1/32")])))
     argv = ["conntrack", "-D", "-f", "ipv4", "-s", "127.10.100.2"]
     program_ms = took_ms(lambda: subprocess.run(argv, check=False, capture_output=True))
-    return {"tracked": tracked, "forget_10000_n": n_cut[0], "forget_10000_ms": many_ms, "forget_1_n": n_cut[1],
-            "forget_1_ms": one_ms, "conntrack_1_one_side_ms": program_ms}
+    return {
+        "tracked": tracked,
+        "forget_10000_n": n_cut[0],
+        "forget_10000_ms": many_ms,
+        "forget_1_n": n_cut[1],
+        "forget_1_ms": one_ms,
+        "conntrack_1_one_side_ms": program_ms,
+    }
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ Goals: 36 octets a name in all sections and 13 in the hot ones; ISP mix at 1.1 m
 at 10 million 160 and 45 ns; a call from Python 200 ns; 5 ms to open; 1.3 GiB to build 10 million.
 The 10 million are the 1.1 million and nine more of each, with other letters: as many, as long, as deep.
 """
+
 import random
 import string
 import sys
@@ -67,8 +68,10 @@ def with_other_letters(wires: list[bytes]) -> Iterator[bytes]:
 def asked_names(listed: list[bytes], share_listed: float) -> list[bytes]:
     """Names as subscribers ask for them: most are on no list."""
     rng = random.Random(2)
-    allowed = [to_wire(f"www.site{rng.randrange(10**9)}.{rng.choice(['com', 'net', 'pk', 'org'])}".encode())
-               for _ in range(N_ASKED)]
+    allowed = [
+        to_wire(f"www.site{rng.randrange(10**9)}.{rng.choice(['com', 'net', 'pk', 'org'])}".encode())
+        for _ in range(N_ASKED)
+    ]
     return [rng.choice(listed) if rng.random() < share_listed else name for name in allowed]
 
 
@@ -134,12 +137,18 @@ def small(folder: Path, wires: list[bytes]) -> dict[str, float]:
     del builder
     tables, open_ms = opened(folder / "names.img")
     return {
-        "names": stats["names"], "hot_octets_a_name": stats["hot_bytes"] / stats["names"],
-        "all_octets_a_name": stats["bytes"] / stats["names"], "origin_octets_a_rule": n_origin_octets / len(wires),
-        "folded": folded["folded"], "build_with_folding_and_origins_s": folding_s, "open_ms": open_ms,
-        **lookups(tables, wires, "1m"), **calls(tables, wires),
+        "names": stats["names"],
+        "hot_octets_a_name": stats["hot_bytes"] / stats["names"],
+        "all_octets_a_name": stats["bytes"] / stats["names"],
+        "origin_octets_a_rule": n_origin_octets / len(wires),
+        "folded": folded["folded"],
+        "build_with_folding_and_origins_s": folding_s,
+        "open_ms": open_ms,
+        **lookups(tables, wires, "1m"),
+        **calls(tables, wires),
         "python_set_isp_ns": set_with_suffix_loop(
-            {to_text(wire) for wire in wires}, [to_text(wire) for wire in asked_names(wires, 0.02)]),
+            {to_text(wire) for wire in wires}, [to_text(wire) for wire in asked_names(wires, 0.02)]
+        ),
     }
 
 
@@ -152,16 +161,20 @@ def large(folder: Path, wires: list[bytes]) -> dict[str, float]:
     tables, open_ms = opened(path)
     sample = list(islice(chain(wires, with_other_letters(wires)), 0, N_LARGE, 50))
     return {
-        "names_10m": stats["names"], "hot_octets_a_name_10m": stats["hot_bytes"] / stats["names"],
-        "all_octets_a_name_10m": stats["bytes"] / stats["names"], "build_10m_s": build_s,
-        "build_10m_most_memory_mib": memory, "open_10m_ms": open_ms, **lookups(tables, sample, "10m"),
+        "names_10m": stats["names"],
+        "hot_octets_a_name_10m": stats["hot_bytes"] / stats["names"],
+        "all_octets_a_name_10m": stats["bytes"] / stats["names"],
+        "build_10m_s": build_s,
+        "build_10m_most_memory_mib": memory,
+        "open_10m_ms": open_ms,
+        **lookups(tables, sample, "10m"),
     }
 
 
 def figures() -> dict[str, float]:
     wires = [to_wire(name.encode()) for name in bench_names(N_NAMES)]
     with tempfile.TemporaryDirectory() as folder:
-        found = large(Path(folder), wires)      # first, so that its memory is not that of the other
+        found = large(Path(folder), wires)  # first, so that its memory is not that of the other
         return {**small(Path(folder), wires), **found}
 
 

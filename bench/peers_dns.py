@@ -4,6 +4,7 @@ dnsdist 1.9 with recvmmsg vectors of 64 and a packet cache, Unbound with local z
 PowerDNS Recursor with a response policy zone; the settings were fair to each when they were compared.  A server that
 is not installed is left out, with a line that says so.
 """
+
 import contextlib
 import os
 import shutil
@@ -87,15 +88,22 @@ recursor:
 PEERS: dict[str, tuple[str, str, str, Callable[[Path], list[str]]]] = {
     "dnsdist": ("dnsdist", "dnsdist.lua", DNSDIST, lambda path: ["--supervised", "--config", str(path)]),
     "unbound": ("unbound", "unbound.conf", UNBOUND, lambda path: ["-d", "-p", "-c", str(path)]),
-    "recursor": ("pdns_recursor", "recursor.yml", RECURSOR,
-                 lambda path: [f"--config-dir={path.parent}", "--daemon=no"]),
+    "recursor": (
+        "pdns_recursor",
+        "recursor.yml",
+        RECURSOR,
+        lambda path: [f"--config-dir={path.parent}", "--daemon=no"],
+    ),
 }
 
 
 def write_lists(folder: Path, listed: Iterable[str]) -> None:
     """The names as text, as local zones and as a policy zone."""
-    with (folder / "names.txt").open("w") as plain, (folder / "zones.conf").open("w") as zones, \
-            (folder / "zone.rpz").open("w") as policy:
+    with (
+        (folder / "names.txt").open("w") as plain,
+        (folder / "zones.conf").open("w") as zones,
+        (folder / "zone.rpz").open("w") as policy,
+    ):
         policy.write(rpzones.zone_text({}))
         for name in listed:
             plain.write(f"{name}\n")
@@ -103,8 +111,7 @@ def write_lists(folder: Path, listed: Iterable[str]) -> None:
             policy.write(f"{name} {rpzones.NXDOMAIN}\n*.{name} {rpzones.NXDOMAIN}\n")
 
 
-def start(peer: str, folder: Path, port: int, upstream: int, blocked: str,
-          stack: contextlib.ExitStack) -> int | None:
+def start(peer: str, folder: Path, port: int, upstream: int, blocked: str, stack: contextlib.ExitStack) -> int | None:
     """Run `peer` on the lists in `folder` until the stack is left; its process once it blocks `blocked`.
 
     None, and a line on standard error, where it is not installed.   Raises AssertionError with its log."""
@@ -114,8 +121,13 @@ def start(peer: str, folder: Path, port: int, upstream: int, blocked: str,
         return None
     (folder / name).write_text(text.format(folder=folder, port=port, upstream=upstream, apex=rpzones.APEX))
     process = resolvers.start(peer, [program, *arguments(folder / name)], folder, stack)
-    resolvers.wait_for((HOST, port), process, folder / f"{peer}.log", to_wire(blocked.encode()),
-                       lambda answer: answer.rcode == asking.NXDOMAIN)
+    resolvers.wait_for(
+        (HOST, port),
+        process,
+        folder / f"{peer}.log",
+        to_wire(blocked.encode()),
+        lambda answer: answer.rcode == asking.NXDOMAIN,
+    )
     pid: int = process.pid
     return pid
 

@@ -15,6 +15,7 @@ that keep it in the kernel then are as cheap as filterd's.
 
 A dataset knows whole names only: Suricata is asked for listed names, filterd for names below them.
 """
+
 import contextlib
 import shutil
 import sys
@@ -109,8 +110,20 @@ def with_suricata(bed: Testbed) -> Iterator[None]:
     write_suricata(bed)
     bed.must("gateway", "nft", "-f", "-", stdin=FORWARD)
     bed.must("gateway", "iptables-nft-restore", stdin=QUEUE)
-    command = ["taskset", "-c", str(CORE), "suricata", "-c", str(bed.folder / "suricata.yaml"), "-q", "0", "--runmode",
-               "workers", "-l", str(bed.folder)]
+    command = [
+        "taskset",
+        "-c",
+        str(CORE),
+        "suricata",
+        "-c",
+        str(bed.folder / "suricata.yaml"),
+        "-q",
+        "0",
+        "--runmode",
+        "workers",
+        "-l",
+        str(bed.folder),
+    ]
     running = bed.place.popen("gateway", command, "suricata")
     log = bed.place.directory / "logs/gateway-suricata.log"
     try:

@@ -8,6 +8,7 @@ them minutes.
 A peer that is not installed is left out, with a line that says so: `pip install '.[bench]'`, `apt-get install dnsdist`.
 Goals: one call from Python ≤ 200 ns, ≤ 36 octets a name in all.
 """
+
 import importlib.util
 import json
 import random
@@ -30,8 +31,14 @@ N_NAMES, N_FEW = 1_000_000, 100_000
 N_ASKED = 100_000
 SHARE_LISTED = 0.02
 FEW = ("datrie", "hyperscan")
-MODULES = {"set": "builtins", "marisa": "marisa_trie", "ahocorasick": "ahocorasick", "datrie": "datrie",
-           "hyperscan": "hyperscan", "filterd": "fastpath"}
+MODULES = {
+    "set": "builtins",
+    "marisa": "marisa_trie",
+    "ahocorasick": "ahocorasick",
+    "datrie": "datrie",
+    "hyperscan": "hyperscan",
+    "filterd": "fastpath",
+}
 DNSDIST = """
 setSecurityPollSuffix("")
 local function resident()
@@ -184,6 +191,7 @@ def _noting(found: list[int]) -> Callable[..., bool]:
     def note(number: int, *_: object) -> bool:
         found.append(number)
         return False
+
     return note
 
 
@@ -214,8 +222,14 @@ def ask_filterd(measuring: Measuring) -> int:
     return hits
 
 
-PEERS = {"set": ask_set, "marisa": ask_marisa, "ahocorasick": ask_ahocorasick, "datrie": ask_datrie,
-         "hyperscan": ask_hyperscan, "filterd": ask_filterd}
+PEERS = {
+    "set": ask_set,
+    "marisa": ask_marisa,
+    "ahocorasick": ask_ahocorasick,
+    "datrie": ask_datrie,
+    "hyperscan": ask_hyperscan,
+    "filterd": ask_filterd,
+}
 
 
 def measure_here(peer: str, listed: Path, asked: Path) -> Figures:

@@ -4,6 +4,7 @@
 as the later Initials of a flow do; `wrong_tag_ns` is what a decoy costs, `opened_wrong` how many of them were believed.
 Goal: 1,500 ns an Initial (C prototype: 1,000).
 """
+
 import random
 import sys
 from pathlib import Path
@@ -37,8 +38,14 @@ def figures() -> dict[str, float]:
     derived_ns, n_opened = initial_ns(whole, True, PASSES)
     kept_ns, _ = initial_ns(whole, False, PASSES)
     wrong_ns, n_wrong = initial_ns(wrong, True, PASSES)
-    return {"initials": len(whole), "opened": n_opened, "initial_ns": derived_ns, "kept_ns": kept_ns,
-            "wrong_tag_ns": wrong_ns, "opened_wrong": n_wrong}
+    return {
+        "initials": len(whole),
+        "opened": n_opened,
+        "initial_ns": derived_ns,
+        "kept_ns": kept_ns,
+        "wrong_tag_ns": wrong_ns,
+        "opened_wrong": n_wrong,
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Work that goes on beside what is measured."""
+
 import contextlib
 import threading
 from collections.abc import Callable, Iterator

@@ -7,6 +7,7 @@ Each runs in a process of its own, so that none inherits the memory or the warm 
     python bench/run.py             all of them
     python bench/run.py names dns   two of them
 """
+
 import ast
 import datetime
 import json

@@ -4,6 +4,7 @@ Blocked, cached, forwarded and broken queries in turns, as fast as they are answ
 memory at the end against a fifth of the time before that: by then its cache is full, and its tables have been swapped.
 `grown_descriptors` likewise.   Goal: 0, but for what the allocator keeps.   BENCH_SECONDS=600 soaks for ten minutes.
 """
+
 import itertools
 import os
 import random
@@ -26,7 +27,7 @@ N_NAMES = 100_000
 N_ASKED = 100_000
 N_UNIQUE = 1_000_000
 TURN_S = 2
-WARM_SHARE = 0.8    # of the time, before anything is compared
+WARM_SHARE = 0.8  # of the time, before anything is compared
 MIXES = ("blocked", "repeated", "unique", "broken")
 
 

@@ -13,6 +13,7 @@ without: `still_…`, what the machine does to answers by itself.  The two only 
 
 Goal: nothing lost by swaps, and nothing later by more than 10 ms than without.   BENCH_NAMES=10000000: another base.
 """
+
 import contextlib
 import itertools
 import json
@@ -41,8 +42,8 @@ from rules.delta import Changed, Entry, put_entries, write_delta
 from rules.publish import image_path
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))
-SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))    # a round
-N_ROUNDS = 6            # of each kind
+SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))  # a round
+N_ROUNDS = 6  # of each kind
 PROBE_S = 3
 SWAP_EVERY_S = 0.25
 N_CHANGED = 1000

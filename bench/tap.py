@@ -5,6 +5,7 @@ are packets of a port that nobody looks at: what a frame costs before it is thro
 of a connection that was let go, `hello` a listed hello with its shadow event.  Copying a frame into the ring is the
 sender's and the kernel's time, not the loop's.  Needs root; without it there are no figures.
 """
+
 import contextlib
 import os
 import sys
@@ -25,7 +26,7 @@ from support.taplab import Tap, from_server
 from fastpath.packet import packet, tcp_onward
 
 N_FRAMES = 100_000
-N_AT_ONCE = 200         # less than what a cable holds
+N_AT_ONCE = 200  # less than what a cable holds
 MSS = 1448
 
 

@@ -7,6 +7,7 @@ client but that one's.  Every gateway is started for a round and gone after it: 
     conntrack   tracks them, and drops what belongs to none: the least that any filter by connection needs
     filterd     `filterd run` with a list of N_NAMES names: control, web and a gate; all of it held on GATEWAY_CORE
 """
+
 import contextlib
 import functools
 import json
@@ -36,12 +37,12 @@ SOURCE = Path(__file__).with_name("connections.c")
 CORE, OTHER_CORE = 0, 1
 PORT = 443
 N_HELLOS = 5000
-CLIENTS, FIRST_CLIENT = "203.0.113.0/24", "203.0.113.1"     # 250 of them connect, behind the lab's one
+CLIENTS, FIRST_CLIENT = "203.0.113.0/24", "203.0.113.1"  # 250 of them connect, behind the lab's one
 OWN_NAME = "blocked.test"
-HELLO_OCTETS = 1950     # Chromium's and Firefox's: 1890 to 2058, always two segments
+HELLO_OCTETS = 1950  # Chromium's and Firefox's: 1890 to 2058, always two segments
 START_S = 300.0
 QUEUES = "/proc/net/netfilter/nfnetlink_queue"
-QUEUED = 7              # its column: how many packets the queue has had
+QUEUED = 7  # its column: how many packets the queue has had
 LINKS = (("gateway", "child"), ("gateway", "internet"), ("child", "gateway"), ("internet", "gateway"))
 # 10,000 connections a second in TIME_WAIT for two minutes would fill conntrack's table; alike for everybody who tracks.
 SHORT_TIMES = {"nf_conntrack_tcp_timeout_time_wait": 5, "nf_conntrack_tcp_timeout_close": 1}
@@ -134,6 +135,7 @@ def write_hellos(path: Path, asked: Iterable[str]) -> None:
 
 # -- gateways ----------------------------------------------------------------------------------------------------------
 
+
 @contextlib.contextmanager
 def with_none(bed: Testbed) -> Iterator[None]:
     try:
@@ -172,7 +174,9 @@ def with_filterd(bed: Testbed, routing: str = "symmetric") -> Iterator[None]:
 
 Filtering = Callable[[Testbed], contextlib.AbstractContextManager[None]]
 GATEWAYS: dict[str, Filtering] = {
-    "none": with_none, "conntrack": with_conntrack, "filterd": with_filterd,
+    "none": with_none,
+    "conntrack": with_conntrack,
+    "filterd": with_filterd,
 }
 ASYMMETRIC: dict[str, Filtering] = {"asymmetric": functools.partial(with_filterd, routing="asymmetric")}
 
@@ -181,11 +185,17 @@ def write_configuration(folder: Folder, routing: str) -> None:
     names_file = folder.root / "names.txt"
     if not names_file.exists():
         names_file.write_text("".join(f"{name}\n" for name in (*listed(), OWN_NAME)))
-    folder.configuration.write_text(json.dumps({
-        "state_dir": str(folder.state), "run_dir": str(folder.run), "gate": {"workers": 1, "routing": routing},
-        "dns": {"workers": 0, "upstreams": [NOWHERE]},
-        "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order"}],
-    }))
+    folder.configuration.write_text(
+        json.dumps(
+            {
+                "state_dir": str(folder.state),
+                "run_dir": str(folder.run),
+                "gate": {"workers": 1, "routing": routing},
+                "dns": {"workers": 0, "upstreams": [NOWHERE]},
+                "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order"}],
+            }
+        )
+    )
 
 
 def enforced(bed: Testbed) -> Iterator[str]:

@@ -6,6 +6,7 @@ entry in it; `listed_ns` is all of a request to a host that has: host, canonical
 `url_ns` is that less what the same request costs where there are no URLs.
 Goals: 300 ns for a host that has entries, 5 ns for one that has none.
 """
+
 import random
 import sys
 import tempfile
@@ -64,8 +65,11 @@ def asked(n_urls: int) -> dict[str, list[tuple[bytes, bytes]]]:
     """Requests to listed URLs, to other URLs of hosts that have some, and to hosts that have none."""
     rng = random.Random(1)
     every = max(1, n_urls // N_ASKED)
-    hits = [(to_wire(host.encode()), path.encode())
-            for number, (host, path) in ((number, url_of(rng)) for number in range(n_urls)) if number % every == 0]
+    hits = [
+        (to_wire(host.encode()), path.encode())
+        for number, (host, path) in ((number, url_of(rng)) for number in range(n_urls))
+        if number % every == 0
+    ]
     rng.shuffle(hits)
     others = [(host, b"/other/" + path[1:]) for host, path in hits]
     misses = [(to_wire(f"www.site{rng.randrange(10**9)}.example".encode()), path) for _, path in hits]
@@ -91,8 +95,12 @@ def figures(n_urls: int = N_URLS) -> dict[str, float]:
         without = TableSet(names)
         requests = asked(n_urls)
         found = {
-            "urls": stats["urls"], "hosts": stats["hosts"], "octets_a_url": stats["bytes"] / stats["urls"],
-            "hot_octets_a_url": stats["hot_bytes"] / stats["urls"], "build_s": build_s, "open_ms": open_ms,
+            "urls": stats["urls"],
+            "hosts": stats["hosts"],
+            "octets_a_url": stats["bytes"] / stats["urls"],
+            "hot_octets_a_url": stats["hot_bytes"] / stats["urls"],
+            "build_s": build_s,
+            "open_ms": open_ms,
             "canonical_ns": canonical_ns(requests["hit"], PASSES),
         }
         for kind in ("hit", "other"):

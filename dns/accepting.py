@@ -7,6 +7,7 @@ its first query; what one connection meets ends that one alone; without a free d
 Source: RFC 7766 §6.2.2 (limits), RFC 7858 §3.2, HAProxy's PROXY protocol §2 (its header comes before all else; dnsdist
 sends it as the first octets inside TLS, see its `proxyProtocolOutsideTLS`, and both are taken).
 """
+
 import asyncio
 import contextlib
 import logging
@@ -105,14 +106,14 @@ class Acceptor:
         finally:
             for listener in listeners:
                 loop.remove_reader(listener)
-            for opened in self._opened:     # of tasks that had no turn yet
+            for opened in self._opened:  # of tasks that had no turn yet
                 opened.close()
 
     def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
         """Take one connection that waits: others, and those that are served, have their turns before the next."""
         try:
             opened, peer = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionError):    # taken by another worker, or gone already
+        except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
             return
         except OSError as reason:
             self._tell(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
@@ -205,7 +206,7 @@ class Acceptor:
                 ssl_handshake_timeout=self._door.limits.handshake_s if context else None,
                 ssl_shutdown_timeout=GOODBYE_S if context else None,
             )
-        except (OSError, asyncio.CancelledError):   # the latter where the time for it was over
+        except (OSError, asyncio.CancelledError):  # the latter where the time for it was over
             self._counters.add("dns_handshakes_failed")
             raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

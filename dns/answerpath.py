@@ -5,6 +5,7 @@
 Invariants: a query that the upstream does not answer gets a stale answer or SERVFAIL; nothing here knows what carried
 the query.
 """
+
 import time
 from collections.abc import Callable
 

@@ -8,6 +8,7 @@ soon.
 Absent on purpose: any setting for CSAM.
 Source: semantics §4; RFC 8914 §4.
 """
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -17,9 +18,9 @@ from dns.structured import StructuredErrors
 from fastpath.blocking import AnswerSpec
 from fastpath.verdict import Action, Reason
 
-BLOCKED: Final = 15     # the operator's security
-CENSORED: Final = 16    # an external requirement
-FILTERED: Final = 17    # what the subscriber asked for
+BLOCKED: Final = 15  # the operator's security
+CENSORED: Final = 16  # an external requirement
+FILTERED: Final = 17  # what the subscriber asked for
 NO_EDE: Final = 0xFFFF
 
 MAX_TTL_S: Final = 60

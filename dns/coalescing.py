@@ -6,6 +6,7 @@ Invariants: who waits for somebody else's answer gets it, or the reason why ther
 runs beside its askers: where all of them have left, nobody asks.
 Source: RFC 5452 §5 (one question asked many times at once is a birthday attack's chance).
 """
+
 import asyncio
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +14,7 @@ from dns.errors import UpstreamFailed
 from fastpath.counters import Counters
 
 Ask = Callable[[bytes], Awaitable[bytes]]
-Asked = asyncio.Future[bytes | UpstreamFailed | None]     # None: the one who asked has left
+Asked = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
 
 ID_OCTETS = 2
 
@@ -33,7 +34,7 @@ class Coalescing:
         question = query[ID_OCTETS:]
         while (asked := self._under_way.get(question)) is not None:
             self._counters.add("dns_coalesced")
-            said = await asyncio.shield(asked)      # one who leaves must not end it for the others
+            said = await asyncio.shield(asked)  # one who leaves must not end it for the others
             if isinstance(said, UpstreamFailed):
                 raise UpstreamFailed(*said.args) from said
             if said is not None:

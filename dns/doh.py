@@ -7,6 +7,7 @@ an answer is kept no longer than its records, and by the client alone, as anothe
 Source: RFC 8484 §4.1 (requests), §4.2.1 (status), §5.1 (freshness), §6 (media type); RFC 4648 §5 (base64url);
 RFC 2308 §5 (negative answers).
 """
+
 import base64
 import binascii
 import re

@@ -6,6 +6,7 @@ Invariants: it blocks from its first second, whatever the network behind it; no 
 IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
 several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
 """
+
 import asyncio
 import logging
 import socket
@@ -37,7 +38,7 @@ SWAP_POLL_S: Final = 0.001
 CONNECT_EVERY_S: Final = 1.0
 PORTS_TRIED: Final = 10
 
-_IP_PKTINFO: Final = 8              # <linux/in.h>; the socket module does not name it
+_IP_PKTINFO: Final = 8  # <linux/in.h>; the socket module does not name it
 _IP_MTU_DISCOVER: Final = 10
 _IPV6_MTU_DISCOVER: Final = 23
 # Ignore path MTUs that strangers claim, and never set DF: forged ICMP must not cut our answers (Linux ip(7)).
@@ -135,8 +136,15 @@ class DnsFront:
         specs = answers.specs()
         specials, cookies = resolver.specials, resolver.cookie_master
         answering = StreamAnswering(
-            self._handoff, stream_reporter, specs, cache_octets=resolver.stream_cache_octets,
-            guard=resolver.stream_guard(), forwarders=resolver.believed(), specials=specials, cookie_master=cookies)
+            self._handoff,
+            stream_reporter,
+            specs,
+            cache_octets=resolver.stream_cache_octets,
+            guard=resolver.stream_guard(),
+            forwarders=resolver.believed(),
+            specials=specials,
+            cookie_master=cookies,
+        )
         self._streams = StreamServer(AnswerPath(answering, stream_reporter.counters, self._ask), plan)
         try:
             for endpoint in listen:
@@ -148,10 +156,19 @@ class DnsFront:
             self.close()
             raise
         self._loop = DnsLoop(
-            self._udp, self._ways(), self._handoff, reporter, specs, cache_octets=resolver.cache_octets,
-            guard=resolver.guard(), forwarders=resolver.believed(), specials=specials, cookie_master=cookies,
+            self._udp,
+            self._ways(),
+            self._handoff,
+            reporter,
+            specs,
+            cache_octets=resolver.cache_octets,
+            guard=resolver.guard(),
+            forwarders=resolver.believed(),
+            specials=specials,
+            cookie_master=cookies,
             proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None,
-            streams=[each.open_insistent_end for each in self._over_streams])
+            streams=[each.open_insistent_end for each in self._over_streams],
+        )
 
     def _open(self, endpoint: Endpoint) -> None:
         udp, tcp = _open_both(endpoint)
@@ -211,8 +228,10 @@ class DnsFront:
 
     def _ways(self) -> list[tuple[str, int] | Callable[[], int]]:
         """How the loop reaches each upstream."""
-        return [stream.open_end if isinstance(each, TlsEndpoint) else each
-                for each, stream in zip(self._upstreams, self._over_streams, strict=True)]
+        return [
+            stream.open_end if isinstance(each, TlsEndpoint) else each
+            for each, stream in zip(self._upstreams, self._over_streams, strict=True)
+        ]
 
     def _ask_of(self, index: int) -> Ask:
         """How a stream's query reaches it."""
@@ -231,7 +250,9 @@ class DnsFront:
                 for index, reason in missing.items():
                     log.warning(
                         "dns upstream %s: out of reach (%s); blocking without it, trying again; look at the routes",
-                        self._upstreams[index], reason)
+                        self._upstreams[index],
+                        reason,
+                    )
             told = missing
             await asyncio.sleep(CONNECT_EVERY_S)
             require_others([*self.bound, *self.bound_tls], self._upstreams)
@@ -250,8 +271,10 @@ class DnsFront:
         """Put what has changed into the journal.   told: who was down then;  gives who is now"""
         down = set(self._loop.down())
         for index in down - told:
-            log.warning("dns upstream %s: it does not answer; probed until it does; look at it and at the way there",
-                        self._upstreams[index])
+            log.warning(
+                "dns upstream %s: it does not answer; probed until it does; look at it and at the way there",
+                self._upstreams[index],
+            )
         for index in told - down:
             log.info("dns upstream %s: it answers again", self._upstreams[index])
         return down

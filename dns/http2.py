@@ -10,6 +10,7 @@ Absent on purpose: HTTP/1.1, trailers, push, priorities.
 Cost: 0.2 ms a query, nearly all of it h2; over TLS alone it is 0.03 ms.
 Source: RFC 9113 (§5.1.2 streams, §6.9 flow control, §10.5 denial of service), RFC 8484 §5.2.
 """
+
 import asyncio
 import contextlib
 from typing import Final
@@ -40,8 +41,7 @@ READ_OCTETS: Final = 16384
 # The longest frame and its head block are a quarter of it; h2 holds what a frame announces until it is whole.
 MAX_SILENT_OCTETS: Final = 131072
 # What goes out is ours, and right: checking it again would take a third of all the time.
-_SERVER: Final = H2Configuration(
-    client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False)
+_SERVER: Final = H2Configuration(client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False)
 # Four of the largest answers, or a hundred usual ones: what its client's windows have no room for.
 MAX_UNSENT_OCTETS: Final = 1 << 18
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -61,7 +61,7 @@ class HttpStream:
         try:
             async with asyncio.TaskGroup() as group:
                 await _Conversation(connection, self._path, self._limits, self._tokens, group).run()
-        except* OSError:    # a reset, or a client that reads nothing: nobody is left to tell
+        except* OSError:  # a reset, or a client that reads nothing: nobody is left to tell
             connection.writer.transport.abort()
 
 
@@ -92,7 +92,7 @@ class _Conversation:
             try:
                 events = self._h2.receive_data(octets)
             except ProtocolError:
-                await self._flush()     # h2 has written why
+                await self._flush()  # h2 has written why
                 return
             n_silent = 0 if events else n_silent + len(octets)
             if n_silent > MAX_SILENT_OCTETS or not await self._take_all(events):
@@ -112,7 +112,7 @@ class _Conversation:
             except TimeoutError:
                 if not self._n_waiting:
                     return b""
-                self._progress_at = loop.time()     # it waits for us, not we for it
+                self._progress_at = loop.time()  # it waits for us, not we for it
 
     async def _take_all(self, events: list[Event]) -> bool:
         """Act on what has come; whether the connection goes on."""
@@ -139,7 +139,7 @@ class _Conversation:
             self._requests[event.stream_id] = (request, bytearray())
 
     def _add(self, event: DataReceived) -> None:
-        with contextlib.suppress(ProtocolError):    # the stream has ended meanwhile
+        with contextlib.suppress(ProtocolError):  # the stream has ended meanwhile
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         if event.stream_id not in self._requests:
             return
@@ -205,7 +205,7 @@ class _Conversation:
     def _send(self, stream_id: int, headers: Headers, body: bytes) -> None:
         try:
             self._h2.send_headers(stream_id, headers)
-        except ProtocolError:   # its client has reset the stream, or the connection is over
+        except ProtocolError:  # its client has reset the stream, or the connection is over
             return
         self._unsent[stream_id] = body
         self._send_unsent()
@@ -214,7 +214,7 @@ class _Conversation:
 
     def _reset(self, stream_id: int, why: ErrorCodes) -> None:
         self._forget(stream_id)
-        with contextlib.suppress(ProtocolError):    # the client was faster
+        with contextlib.suppress(ProtocolError):  # the client was faster
             self._h2.reset_stream(stream_id, why)
 
     def _send_unsent(self) -> None:

@@ -8,13 +8,14 @@ Invariants: a whole zone is passed on as it comes and never held; changes are he
 join one another from our serial to the new one; what does not is BadMessage, and nothing of it may be kept.
 Source: RFC 5936 §2.2; RFC 1995 §4, §2; RFC 1982.
 """
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from dns.messages import IN, SOA, BadMessage, Record, Soa, is_newer, is_under, read_soa
 
-Whole = Callable[[Record], None]    # takes the SOA first, then every record, without the SOA at the end
+Whole = Callable[[Record], None]  # takes the SOA first, then every record, without the SOA at the end
 
 
 class Kind(Enum):
@@ -31,7 +32,7 @@ class Change:
 
     old_serial: int
     removed: list[Record] = field(default_factory=list)
-    soa: Record | None = None       # the new one; None: its SOA is still to come
+    soa: Record | None = None  # the new one; None: its SOA is still to come
     added: list[Record] = field(default_factory=list)
 
 

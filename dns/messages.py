@@ -5,6 +5,7 @@ reading ends; names are folded and uncompressed, also inside of rdata; what foll
 Absent on purpose: types that nobody compresses stay as they are (RFC 3597 §4); classes other than IN are the caller's.
 Source: RFC 1035 §4.1; RFC 3597 §4; RFC 6895 §2.   Cost: some 3 µs a record.
 """
+
 import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -25,12 +26,21 @@ A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, TSIG, IXFR, AXFR = 1, 2, 5, 6, 12, 15, 16
 HEADER_OCTETS: Final = 12
 MAX_NAME_OCTETS: Final = 255
 MAX_MESSAGE_OCTETS: Final = 65535
-MAX_JUMPS: Final = 127                  # a name has at most so many labels, so many pointers make sense
+MAX_JUMPS: Final = 127  # a name has at most so many labels, so many pointers make sense
 
 _RCODES: Final = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 # Where rdata holds names that may be compressed: octets before the first, how many names.
-_NAMES_IN: Final = {NS: (0, 1), CNAME: (0, 1), SOA: (0, 2), PTR: (0, 1), MX: (2, 1), 17: (0, 2), 18: (2, 1),
-                    33: (6, 1), 39: (0, 1)}
+_NAMES_IN: Final = {
+    NS: (0, 1),
+    CNAME: (0, 1),
+    SOA: (0, 2),
+    PTR: (0, 1),
+    MX: (2, 1),
+    17: (0, 2),
+    18: (2, 1),
+    33: (6, 1),
+    39: (0, 1),
+}
 _HEADER: Final = struct.Struct(">6H")
 _FIXED: Final = struct.Struct(">HHIH")  # type, class, TTL, length of rdata
 _QUESTION: Final = struct.Struct(">HH")
@@ -127,7 +137,7 @@ def read_name(octets: bytes, at: int, known: dict[int, bytes]) -> tuple[bytes, i
     try:
         while length := octets[at]:
             if length < 64:
-                labels.append(octets[at:at + 1 + length])
+                labels.append(octets[at : at + 1 + length])
                 n_octets += 1 + length
                 at += 1 + length
             elif length >= 0xC0:
@@ -177,7 +187,7 @@ def read_soa(record: Record) -> Soa:
     """What a SOA says.   Raises BadMessage for any other record."""
     if record.rtype != SOA or record.rclass != IN:
         raise BadMessage(f"a record of type {record.rtype} where a SOA belongs")
-    return Soa(*_TIMERS.unpack(record.rdata[-_TIMERS.size:]))
+    return Soa(*_TIMERS.unpack(record.rdata[-_TIMERS.size :]))
 
 
 def is_newer(serial: int, than: int) -> bool:
@@ -191,7 +201,7 @@ def is_under(name: bytes, apex: bytes) -> bool:
     if end < 0 or not name.endswith(apex):
         return False
     at = 0
-    while at < end:     # a label may hold the octets of the apex
+    while at < end:  # a label may hold the octets of the apex
         at += 1 + name[at]
     return at == end
 
@@ -201,8 +211,13 @@ def rcode_text(rcode: int) -> str:
     return _RCODES.get(rcode, f"rcode {rcode}")
 
 
-def write_message(identity: int, flags: int, questions: Sequence[Question], answers: Sequence[Record] = (),
-                  authorities: Sequence[Record] = ()) -> bytes:
+def write_message(
+    identity: int,
+    flags: int,
+    questions: Sequence[Question],
+    answers: Sequence[Record] = (),
+    authorities: Sequence[Record] = (),
+) -> bytes:
     """A message without compression.   Raises BadMessage for one that is too long."""
     octets = _HEADER.pack(identity, flags, len(questions), len(answers), len(authorities), 0)
     octets += b"".join(q.qname + _QUESTION.pack(q.qtype, q.qclass) for q in questions)
@@ -246,7 +261,7 @@ def _read_records(octets: bytes, at: int, n: int, known: dict[int, bytes]) -> tu
 def _expanded(octets: bytes, at: int, end: int, rtype: int, known: dict[int, bytes]) -> bytes:
     """Rdata with its names uncompressed."""
     n_before, n_names = _NAMES_IN[rtype]
-    found = [octets[at:at + n_before]]
+    found = [octets[at : at + n_before]]
     at += n_before
     for _ in range(n_names):
         name, at = read_name(octets, at, known)

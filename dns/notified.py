@@ -5,6 +5,7 @@ addresses that a zone's primaries have; a signature, where there is one, has to 
 answer, and an answer is never longer than what it answers, but for a signature.
 Source: RFC 1996 §3, §4.7; RFC 8945 §5.
 """
+
 import asyncio
 import logging
 import time
@@ -34,8 +35,8 @@ from dns.signing import AnswerSigner, Asked, BadSignature, Key, check_query, ref
 log = logging.getLogger("dns.notified")
 
 MAPPED: Final = "::ffff:"
-MAX_OCTETS: Final = 1024        # a question, a SOA and a signature
-MAX_CONNECTIONS: Final = 20     # of a few primaries, each with one now and then
+MAX_OCTETS: Final = 1024  # a question, a SOA and a signature
+MAX_CONNECTIONS: Final = 20  # of a few primaries, each with one now and then
 PATIENCE_S: Final = 5.0
 
 
@@ -46,7 +47,7 @@ class Watched(NamedTuple):
     key: Key | None
 
 
-Zones = Mapping[bytes, Watched]         # by apex, in wire form, folded
+Zones = Mapping[bytes, Watched]  # by apex, in wire form, folded
 
 
 class NotifyReceiver(asyncio.DatagramProtocol):
@@ -78,7 +79,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
             async with asyncio.timeout(PATIENCE_S):
                 await self._converse(reader, writer)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass    # it has gone, or says nothing
+            pass  # it has gone, or says nothing
         finally:
             self._writers.discard(writer)
             writer.close()
@@ -131,8 +132,9 @@ class NotifyReceiver(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def listening(endpoints: Iterable[tuple[str, int]], zones: Callable[[], Zones],
-                    told: Callable[[bytes], None]) -> AsyncIterator[None]:
+async def listening(
+    endpoints: Iterable[tuple[str, int]], zones: Callable[[], Zones], told: Callable[[bytes], None]
+) -> AsyncIterator[None]:
     """Sockets for NOTIFY, for as long as the block lasts.   Raises OSError with a note on where."""
     opened: list[asyncio.DatagramTransport | asyncio.Server] = []
     receivers: list[NotifyReceiver] = []

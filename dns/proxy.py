@@ -8,6 +8,7 @@ to know: the address it holds is believed.
 Absent on purpose: version 1, which is text, and addresses of Unix sockets, which name no client.
 Source: HAProxy, "The PROXY protocol Versions 1 & 2", §2.2; RFC 3720 §B.4 (CRC32C).
 """
+
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
@@ -51,7 +52,7 @@ def read_header(octets: bytes) -> Header | None:
     if n_rest > MAX_REST_OCTETS:
         raise BadHeader(f"PROXY header: {n_rest} octets follow; not served; send at most {MAX_REST_OCTETS}")
     after = HEAD_OCTETS + n_rest
-    if command == _LOCAL:   # whatever it holds is to be skipped
+    if command == _LOCAL:  # whatever it holds is to be skipped
         return Header(None, after) if len(octets) >= after else None
     n_address = _address_octets(family, n_rest)
     if len(octets) < after:

@@ -11,6 +11,7 @@ resolver would read as another kind of trigger.  REFUSED, which no response poli
 A record is kept as it stands in a message whose first question is the zone's name: its owner ends in a pointer there.
 Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §4.3; RFC 1982; RFC 1035 §4.1.4.   Cost: some 1 µs a name.
 """
+
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,20 +27,24 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Action
 from rules.prefixes import write_trigger
 
-TTL_S: Final = 60               # of a block's answer, semantics §4
-MAX_CHANGED: Final = 100_000    # names of a difference, some 40 MiB while it is made; beyond, all of the zone is given
+TTL_S: Final = 60  # of a block's answer, semantics §4
+MAX_CHANGED: Final = 100_000  # names of a difference, some 40 MiB while it is made; beyond, all of the zone is given
 TOO_LONG: Final = "too long with the zone's name behind it"
 OTHER_TRIGGER: Final = "ends in a label that makes it a trigger of another kind"
 
-_POINTER: Final = struct.pack(">H", 0xC000 | HEADER_OCTETS)     # to the question's name
+_POINTER: Final = struct.pack(">H", 0xC000 | HEADER_OCTETS)  # to the question's name
 _FIXED: Final = struct.Struct(">HHIH")
-_DATA_HEAD: Final = struct.Struct(">HIH")                       # of a record of local data: type, TTL, length
+_DATA_HEAD: Final = struct.Struct(">HIH")  # of a record of local data: type, TTL, length
 _WILDCARD: Final = b"\1*"
 _TRIGGERS: Final = tuple(to_wire(label)[:-1] for label in (b"rpz-ip", b"rpz-nsdname", b"rpz-nsip", b"rpz-client-ip"))
 _TARGETS: Final = {
-    Action.PASSTHRU: to_wire(b"rpz-passthru"), Action.NXDOMAIN: b"\0", Action.NODATA: b"\1*\0", Action.REFUSED: b"\0",
-    Action.DROP: to_wire(b"rpz-drop"), Action.TCP_ONLY: to_wire(b"rpz-tcp-only"),
-    Action.LOCAL_DATA: b"\1*\0",        # without any
+    Action.PASSTHRU: to_wire(b"rpz-passthru"),
+    Action.NXDOMAIN: b"\0",
+    Action.NODATA: b"\1*\0",
+    Action.REFUSED: b"\0",
+    Action.DROP: to_wire(b"rpz-drop"),
+    Action.TCP_ONLY: to_wire(b"rpz-tcp-only"),
+    Action.LOCAL_DATA: b"\1*\0",  # without any
 }
 
 
@@ -58,9 +63,9 @@ class Plan:
 class Difference(NamedTuple):
     """What leads from one edition to the next."""
 
-    before: int             # serials
+    before: int  # serials
     after: int
-    removed: list[bytes]    # records
+    removed: list[bytes]  # records
     added: list[bytes]
 
     def __len__(self) -> int:
@@ -73,8 +78,15 @@ class Edition:
     serial        the images' generation, in 32 bits;   n_records  without SOA and NS
     unpublished   what was left out: reason → how many owners"""
 
-    def __init__(self, writer: "_Writer", listing: Listing, serial: int, between: Counter[tuple[bytes, Effect]],
-                 n_records: int, unpublished: Counter[str]) -> None:
+    def __init__(
+        self,
+        writer: "_Writer",
+        listing: Listing,
+        serial: int,
+        between: Counter[tuple[bytes, Effect]],
+        n_records: int,
+        unpublished: Counter[str],
+    ) -> None:
         self._writer, self._listing, self._between = writer, listing, between
         self.serial, self.n_records, self.unpublished = serial, n_records, unpublished
 
@@ -169,20 +181,21 @@ class _Tails(dict[Effect, tuple[bytes, ...]]):
     def __init__(self, splash: tuple[str, ...]) -> None:
         super().__init__({action: (_tail(CNAME, TTL_S, target),) for action, target in _TARGETS.items()})
         addresses = [ip_address(text) for text in splash]
-        self[Action.SPLASH] = tuple(
-            _tail(A if each.version == 4 else AAAA, TTL_S, each.packed) for each in addresses
-        ) or self[Action.NXDOMAIN]
+        self[Action.SPLASH] = (
+            tuple(_tail(A if each.version == 4 else AAAA, TTL_S, each.packed) for each in addresses)
+            or self[Action.NXDOMAIN]
+        )
         self[Action.NO_ACTION] = ()
 
     def __missing__(self, data: Effect) -> tuple[bytes, ...]:
         """Of local data: not kept, there may be as many as names."""
-        if not isinstance(data, bytes):     # an action of a later version's image: it blocks, that much is known
+        if not isinstance(data, bytes):  # an action of a later version's image: it blocks, that much is known
             return self[Action.NXDOMAIN]
         tails, at = [], 0
         while at < len(data):
             rtype, ttl_s, length = _DATA_HEAD.unpack_from(data, at)
             at += _DATA_HEAD.size + length
-            tails.append(_tail(rtype, ttl_s, data[at - length:at]))
+            tails.append(_tail(rtype, ttl_s, data[at - length : at]))
         return tuple(tails)
 
 

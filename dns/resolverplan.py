@@ -2,6 +2,7 @@
 
 Invariant: every loop and every stream server gets a guard of its own, as each counts for itself.
 """
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,6 +4,7 @@ Invariants: differences follow each other without a gap up to the edition in for
 bounded; editions are made in a thread and taken in the event loop.
 Source: RFC 1995 §5 (how far back), RFC 1982.
 """
+
 import asyncio
 import struct
 from collections import deque
@@ -19,9 +20,9 @@ from dns.upstreams import Endpoint
 from fastpath.name import to_wire
 from fastpath.tables import TableSet
 
-MAX_KEPT: Final = 200_000           # records of the differences of a zone: some 25 MiB
-REFRESH_S, RETRY_S = 300, 60        # for a secondary that misses a NOTIFY
-EXPIRE_S: Final = 30 * 86400        # a secondary goes on blocking so long without us
+MAX_KEPT: Final = 200_000  # records of the differences of a zone: some 25 MiB
+REFRESH_S, RETRY_S = 300, 60  # for a secondary that misses a NOTIFY
+EXPIRE_S: Final = 30 * 86400  # a secondary goes on blocking so long without us
 TTL_S: Final = 60
 
 _NOBODY: Final = to_wire(b"localhost")

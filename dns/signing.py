@@ -9,6 +9,7 @@ last message are signed and at most 99 between two that are.
 Absent on purpose: HMAC-MD5 and SHA-1 (RFC 8945 §6: not recommended), truncated MACs (BADTRUNC), GSS-TSIG, TKEY.
 Source: RFC 8945 §4.2 (the record), §4.3 (what is digested), §5.2 and §5.3 (servers), §5.3.1 (streams), §5.4 (clients).
 """
+
 import base64
 import binascii
 import hmac
@@ -32,19 +33,20 @@ from dns.messages import (
 )
 from fastpath.name import from_wire, to_wire
 
-FUDGE_S: Final = 300            # RFC 8945 §10: recommended
-MAX_UNSIGNED: Final = 99        # RFC 8945 §5.3.1: between two signed messages of a stream
-MIN_SECRET_OCTETS: Final = 16   # shorter ones can be tried; RFC 8945 §8 recommends the digest's length
-KEY_TEXT: Final = 'write what tsig-keygen prints, or hmac-sha256:NAME:SECRET'
+FUDGE_S: Final = 300  # RFC 8945 §10: recommended
+MAX_UNSIGNED: Final = 99  # RFC 8945 §5.3.1: between two signed messages of a stream
+MIN_SECRET_OCTETS: Final = 16  # shorter ones can be tried; RFC 8945 §8 recommends the digest's length
+KEY_TEXT: Final = "write what tsig-keygen prints, or hmac-sha256:NAME:SECRET"
 
 ALGORITHMS: Final = {"hmac-sha256": "sha256", "hmac-sha384": "sha384", "hmac-sha512": "sha512"}
 
 _FIXED: Final = struct.Struct(">HHIH")
-_BEFORE_MAC: Final = struct.Struct(">HIHH")     # time (16 + 32 bits), fudge, length of the MAC
-_AFTER_MAC: Final = struct.Struct(">HHH")       # original id, error, length of other data
+_BEFORE_MAC: Final = struct.Struct(">HIHH")  # time (16 + 32 bits), fudge, length of the MAC
+_AFTER_MAC: Final = struct.Struct(">HHH")  # original id, error, length of other data
 _NO_TTL: Final = 0
 _KEY_BLOCK: Final = re.compile(
-    r'\s*key\s+"?([^"\s{};]+)"?\s*\{\s*algorithm\s+"?([\w-]+)\.?"?\s*;\s*secret\s+"?([^"\s;]+)"?\s*;\s*\}\s*;?\s*')
+    r'\s*key\s+"?([^"\s{};]+)"?\s*\{\s*algorithm\s+"?([\w-]+)\.?"?\s*;\s*secret\s+"?([^"\s;]+)"?\s*;\s*\}\s*;?\s*'
+)
 _KEY_LINE: Final = re.compile(r"\s*([\w-]+)\.?:([^:\s]+):([^:\s]+)\s*")
 
 
@@ -72,9 +74,9 @@ class Key:
 class Tsig(NamedTuple):
     """A TSIG record as it stands in a message."""
 
-    start: int          # where it begins
+    start: int  # where it begins
     name: bytes
-    algorithm: bytes    # in wire form, folded
+    algorithm: bytes  # in wire form, folded
     time_s: int
     fudge_s: int
     mac: bytes
@@ -86,7 +88,7 @@ class Tsig(NamedTuple):
 class Asked(NamedTuple):
     """A request that may be answered.   key None: it was not signed, and is as it came."""
 
-    message: bytes      # without its TSIG record
+    message: bytes  # without its TSIG record
     key: Key | None
     mac: bytes
 
@@ -148,7 +150,7 @@ def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:
     if bad.tsig is None:
         return answer
     tsig = bad.tsig._replace(mac=b"", error=bad.error, other=b"", original_id=int.from_bytes(answer[:2], "big"))
-    if bad.error is TsigError.BADTIME:      # the time of the request, so that it is believed; ours beside it
+    if bad.error is TsigError.BADTIME:  # the time of the request, so that it is believed; ours beside it
         tsig = tsig._replace(other=now_s.to_bytes(6, "big"))
     if bad.key is None:
         return _append(answer, tsig)
@@ -244,7 +246,7 @@ def _read_tsig(octets: bytes, start: int, fixed: int, end: int) -> Tsig:
         algorithm, at = from_wire(octets[:end], fixed + _FIXED.size)
         high, low, fudge_s, n_mac = _BEFORE_MAC.unpack_from(octets[:end], at)
         at += _BEFORE_MAC.size
-        mac = octets[at:at + n_mac]
+        mac = octets[at : at + n_mac]
         original_id, error, n_other = _AFTER_MAC.unpack_from(octets[:end], at + n_mac)
         at += n_mac + _AFTER_MAC.size
     except (ValueError, struct.error) as reason:
@@ -265,11 +267,15 @@ def _check(key: Key, tsig: Tsig, now_s: int, digest: "hmac.HMAC") -> None:
     expected = digest.digest()
     if not max(10, len(expected) // 2) <= len(tsig.mac) <= len(expected):
         raise BadMessage(f"a MAC of {len(tsig.mac)} octets, {key.algorithm} makes {len(expected)}")
-    if not hmac.compare_digest(tsig.mac, expected[:len(tsig.mac)]):
+    if not hmac.compare_digest(tsig.mac, expected[: len(tsig.mac)]):
         raise BadSignature(TsigError.BADSIG, f"the MAC is not that of key {shown(key.name)}", tsig)
     if tsig.error == TsigError.BADTIME:
-        raise BadSignature(TsigError.BADTIME, f"says the server: its clock is at {int.from_bytes(tsig.other, 'big')}, "
-                           f"ours at {now_s}", tsig, key)
+        raise BadSignature(
+            TsigError.BADTIME,
+            f"says the server: its clock is at {int.from_bytes(tsig.other, 'big')}, ours at {now_s}",
+            tsig,
+            key,
+        )
     if abs(now_s - tsig.time_s) > tsig.fudge_s:
         raise BadSignature(TsigError.BADTIME, f"signed {tsig.time_s - now_s:+} s from our clock", tsig, key)
     if len(tsig.mac) < len(expected):
@@ -307,7 +313,7 @@ def _strip(octets: bytes, tsig: Tsig) -> bytes:
     """The message as it was signed: without the record, under its original id."""
     n_additionals = int.from_bytes(octets[10:12], "big") - 1
     head = tsig.original_id.to_bytes(2, "big") + octets[2:10] + n_additionals.to_bytes(2, "big")
-    return head + octets[HEADER_OCTETS:tsig.start]
+    return head + octets[HEADER_OCTETS : tsig.start]
 
 
 def _append(message: bytes, tsig: Tsig) -> bytes:

@@ -7,6 +7,7 @@ that neither sends nor reads is let go after `idle_s`, as is one that needs long
 has asked before it closed its sending side is still answered, over TCP (TLS has no half-closed connection in asyncio).
 Source: RFC 1035 §4.2.2, RFC 7766 (pipelining §6.2.1.1, order §7, idle §6.2.3), RFC 7858 §3.3.
 """
+
 import asyncio
 from collections.abc import Callable
 from typing import Final
@@ -40,7 +41,7 @@ class MessageStream:
         try:
             async with asyncio.TaskGroup() as group:
                 await self._read_queries(connection, client, group)
-        except* OSError:    # a reset, or a client that reads nothing: nobody is left to tell
+        except* OSError:  # a reset, or a client that reads nothing: nobody is left to tell
             connection.writer.transport.abort()
 
     async def _read_queries(self, connection: Connection, client: str, group: asyncio.TaskGroup) -> None:

@@ -2,6 +2,7 @@
 
 Invariant: all three answer by one AnswerPath, which has one writer of counters and one spool.
 """
+
 import asyncio
 import socket
 from collections.abc import Sequence
@@ -62,9 +63,7 @@ class StreamServer:
         self._plan = plan
         wanted = plan.encryption
         self._tokens = Tokens(wanted.name if wanted else None, path.counters)
-        self._certificates = (
-            Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
-        )
+        self._certificates = Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
 
     def use(self, tables: TableSet) -> None:
         """Know the device tokens of `tables`."""

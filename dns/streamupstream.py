@@ -16,6 +16,7 @@ Source: RFC 7858 §3, RFC 8310 §5 (strict privacy), RFC 7766 §6.2 and §7 (reu
 RFC 8467 §4.1 (padding).   Cost, both ways: 50 µs of the worker's Python for a question alone, 8 µs where they come in
 batches; 30,000 a second of a core.
 """
+
 import asyncio
 import contextlib
 import logging
@@ -33,22 +34,22 @@ from dns.errors import BadCertificate, UpstreamFailed
 from dns.tls import DOT
 from dns.upstreams import PATIENCE_S, TlsEndpoint, Upstream
 
-CONNECT_S: Final = 3.0          # for TCP, where a lost SYN is sent again after 1 s, and TLS
+CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1
-RETRY_MOST_S: Final = 2.0       # a resolver that is back is used as soon as one behind UDP, about
+RETRY_MOST_S: Final = 2.0  # a resolver that is back is used as soon as one behind UDP, about
 LOOK_EVERY_S: Final = 1.0
-TCP_IDLE_S: Final = 10.0        # RFC 7766 §6.2.3: seconds; a firewall may forget the connection, and tell nobody
-MAX_UNDER_WAY: Final = 4096     # 2 MB; 20,000 a second at 200 ms
-MAX_SENT: Final = 2             # of one question: a server closes an idle connection just when it is sent
-BATCH: Final = 64               # questions that are taken of the loop at once
-QUERY_OCTETS: Final = 512       # ours have 284 at most
+TCP_IDLE_S: Final = 10.0  # RFC 7766 §6.2.3: seconds; a firewall may forget the connection, and tell nobody
+MAX_UNDER_WAY: Final = 4096  # 2 MB; 20,000 a second at 200 ms
+MAX_SENT: Final = 2  # of one question: a server closes an idle connection just when it is sent
+BATCH: Final = 64  # questions that are taken of the loop at once
+QUERY_OCTETS: Final = 512  # ours have 284 at most
 BUFFER_OCTETS: Final = 1 << 20  # of a pair; the kernel gives what net.core.wmem_max lets it
-PADDED_TO: Final = 128          # RFC 8467 §4.1, for queries
-PADDING: Final = 12             # RFC 7830 §3
-QR_AND_TC: Final = 0x82         # of the third octet
-OPT_OCTETS: Final = 11          # at the end of the loop's queries
+PADDED_TO: Final = 128  # RFC 8467 §4.1, for queries
+PADDING: Final = 12  # RFC 7830 §3
+QR_AND_TC: Final = 0x82  # of the third octet
+OPT_OCTETS: Final = 11  # at the end of the loop's queries
 
-Take = Callable[[socket.socket, bytes, bytes | None], None]     # (end, query, answer)
+Take = Callable[[socket.socket, bytes, bytes | None], None]  # (end, query, answer)
 
 log = logging.getLogger("dns.streamupstream")
 
@@ -57,7 +58,7 @@ def client_context(ca: Path | None) -> ssl.SSLContext:
     """TLS to an upstream.   ca None: whom the system trusts.   Raises BadCertificate."""
     try:
         context = ssl.create_default_context(cafile=ca)
-    except OSError as reason:   # SSLError is one
+    except OSError as reason:  # SSLError is one
         why = getattr(reason, "reason", None) or reason.strerror or reason
         raise BadCertificate(f"dns upstreams: {ca}: {why}; not started; put PEM certificates there") from reason
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -125,8 +126,8 @@ class StreamUpstream:
         self._ends: dict[socket.socket, Take] = {}
         self._running: asyncio.AbstractEventLoop | None = None
         self._connection: _Connection | None = None
-        self._held: list[_Asked] = []           # until there is a connection
-        self._wanted = asyncio.Event()          # one of them is there
+        self._held: list[_Asked] = []  # until there is a connection
+        self._wanted = asyncio.Event()  # one of them is there
         self._under_way: dict[int, _Asked] = {}
         self._frames: list[bytes] = []
         self._last_id = 0
@@ -269,7 +270,7 @@ class StreamUpstream:
         """One connection from its beginning to its end; why it was of no use, None where it answered."""
         try:
             connection = await self._connect()
-        except OSError as reason:   # SSLError and TimeoutError are, too
+        except OSError as reason:  # SSLError and TimeoutError are, too
             return _why(reason)
         self._connection = connection
         self._wanted.clear()
@@ -298,8 +299,12 @@ class StreamUpstream:
         host, port, *name = self._endpoint
         async with asyncio.timeout(CONNECT_S):
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self._answered), host, port, ssl=self._context,
-                server_hostname=(name[0] or host) if name else None)
+                lambda: _Connection(self._answered),
+                host,
+                port,
+                ssl=self._context,
+                server_hostname=(name[0] or host) if name else None,
+            )
         return connection
 
     def _take_back(self) -> None:
@@ -335,11 +340,19 @@ class StreamUpstream:
         if fault is None:
             log.info("dns upstream %s%s: it answers", self._endpoint, "" if self._context else " over TCP")
         elif self._context:
-            log.warning("dns upstream %s: %s; not asked until that is over, tried again; look at its address, name and "
-                        "certificate", self._endpoint, fault)
+            log.warning(
+                "dns upstream %s: %s; not asked until that is over, tried again; look at its address, name and "
+                "certificate",
+                self._endpoint,
+                fault,
+            )
         else:
-            log.warning("dns upstream %s over TCP: %s; its truncated answers are handed on until that is over, tried "
-                        "again; let it answer over TCP, and look at what is between", self._endpoint, fault)
+            log.warning(
+                "dns upstream %s over TCP: %s; its truncated answers are handed on until that is over, tried "
+                "again; let it answer over TCP, and look at what is between",
+                self._endpoint,
+                fault,
+            )
 
 
 def _give(end: socket.socket, _: bytes, answer: bytes | None) -> None:

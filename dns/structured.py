@@ -9,6 +9,7 @@ sub-errors of Censored and Filtered, which say what no list of ours does.
 Source: draft-ietf-dnsop-structured-dns-error-27 (June 2026), in which a client asks with the empty EDNS option SDE,
 gets no Forged Answer, `l` goes with `j` and `o`, and `c` knows tel and mailto; earlier revisions differ in all of that.
 """
+
 import json
 import re
 from collections.abc import Mapping

@@ -5,6 +5,7 @@ costs one datagram a try and no other secondary anything, and comes by itself wh
 An answer is taken for what it is without its signature: who forges one keeps a secondary waiting for its refresh time.
 Source: RFC 1996 §3 (message), §4.5-4.8 (retries); RFC 8945.
 """
+
 import asyncio
 import contextlib
 import logging
@@ -19,7 +20,7 @@ from dns.servedzone import ServedZone
 from dns.signing import sign_query
 from dns.upstreams import Endpoint
 
-WAITS_S: Final = (1, 2, 4, 8, 15, 30)   # for an answer, try after try; a minute in all, as RFC 1996 §3.6 has it
+WAITS_S: Final = (1, 2, 4, 8, 15, 30)  # for an answer, try after try; a minute in all, as RFC 1996 §3.6 has it
 # PowerDNS Recursor 5.4 answers a NOTIFY within 5 s of its last refresh and forgets it; so each is told once more.
 REMIND_S: Final = 6.0
 MAX_ANSWER_OCTETS: Final = 4096
@@ -47,11 +48,15 @@ async def keep_telling(zone: ServedZone, secondary: Endpoint, source: str | None
 async def _has_heard(zone: ServedZone, secondary: Endpoint, source: str | None) -> bool:
     try:
         fault = await _tell(zone, secondary, source)
-    except OSError as reason:       # no route to it, or no socket left
+    except OSError as reason:  # no route to it, or no socket left
         fault = reason.strerror or str(reason)
     if fault:
-        log.warning("zone %s: NOTIFY to %s: %s; it comes when its refresh time has passed; look at its "
-                    "configuration", shown(zone.plan.name), secondary, fault)
+        log.warning(
+            "zone %s: NOTIFY to %s: %s; it comes when its refresh time has passed; look at its configuration",
+            shown(zone.plan.name),
+            secondary,
+            fault,
+        )
     return not fault
 
 
@@ -80,7 +85,7 @@ async def _ask(connected: socket.socket, request: bytes, wait_s: float) -> int:
                     flags = int.from_bytes(answer[2:4], "big")
                     if flags & QR and flags >> OPCODE_SHIFT & 15 == NOTIFY:
                         return flags & 15
-        except ConnectionRefusedError:      # it is being started, perhaps
+        except ConnectionRefusedError:  # it is being started, perhaps
             await asyncio.sleep(wait_s)
             raise
 

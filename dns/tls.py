@@ -9,6 +9,7 @@ certificate changes.
 Absent on purpose: early data, which can be replayed; certificates of clients.
 Source: RFC 7858 §3.2 and its ALPN `dot`, RFC 9325 §4.2, RFC 9113 §9.2, RFC 6066 §3, Python's ssl.
 """
+
 import asyncio
 import logging
 import ssl
@@ -96,7 +97,7 @@ class Certificates:
         context.set_alpn_protocols([protocol])
         try:
             context.load_cert_chain(certificate, key, password=_no_password)
-        except (OSError, ValueError) as reason:     # SSLError is an OSError
+        except (OSError, ValueError) as reason:  # SSLError is an OSError
             why = getattr(reason, "reason", None) or getattr(reason, "strerror", None) or reason
             raise BadCertificate(
                 f"dns tls: {certificate} with {key}: {why}; not used; "

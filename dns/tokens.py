@@ -7,6 +7,7 @@ serves both, a base and its deltas carry both, and a token itself is in no image
 Invariants: a token that no subscriber has is refused and counted, never served as somebody else's: a device whose
 token was withdrawn shows it, and a mistyped one does not lose its household's rules unseen.
 """
+
 from typing import Final
 
 from fastpath.counters import Counters

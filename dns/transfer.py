@@ -8,6 +8,7 @@ Invariants: with a key, nothing is believed that is not signed by it, the last m
 Source: RFC 5936 §4 (connections, TSIG), RFC 1995, RFC 9103 §7 (XoT: ALPN dot, TLS 1.3), RFC 8945 §5.3.1.
 Cost: some 4 µs a record, its signature included; memory of one message, and of the changes.
 """
+
 import asyncio
 import contextlib
 import secrets
@@ -41,16 +42,16 @@ from dns.messages import (
 from dns.signing import AnswerChecker, BadSignature, Key, sign_query
 from dns.upstreams import Endpoint
 
-ALPN: Final = "dot"             # RFC 9103 §7.1
-NO_TIMERS: Final = b"\0" * 16   # of the SOA that says our serial; a primary reads nothing else of it
+ALPN: Final = "dot"  # RFC 9103 §7.1
+NO_TIMERS: Final = b"\0" * 16  # of the SOA that says our serial; a primary reads nothing else of it
 
 
 class Limits(NamedTuple):
     """What one transfer may cost."""
 
     seconds: float = 120.0
-    max_octets: int = 64 << 20          # of messages
-    max_changes: int = 100_000          # records: some 50 MB while they are held
+    max_octets: int = 64 << 20  # of messages
+    max_changes: int = 100_000  # records: some 50 MB while they are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +185,12 @@ class _Connection:
         host, port = self._primary.endpoint
         name = self._primary.tls_name if self._primary.tls else None
         self._reader, self._writer = await asyncio.open_connection(
-            host, port, ssl=self._primary.tls, server_hostname=name, limit=2 * MAX_MESSAGE_OCTETS)
+            host, port, ssl=self._primary.tls, server_hostname=name, limit=2 * MAX_MESSAGE_OCTETS
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._writer.transport.abort()      # no goodbye is waited for: what was needed has come, or never will
+        self._writer.transport.abort()  # no goodbye is waited for: what was needed has come, or never will
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 

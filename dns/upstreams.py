@@ -5,6 +5,7 @@ each query would go round for ever.
 Absent on purpose: which one is well and fast; the loop learns that of its own traffic (fastpath/pool.pyx).
 Source: RFC 7766 (TCP), RFC 1035 §4.2.2 (two octets of length).
 """
+
 import asyncio
 import contextlib
 import ipaddress
@@ -43,7 +44,7 @@ class TlsEndpoint(NamedTuple):
 
 
 Upstream = Endpoint | TlsEndpoint
-Ask = Callable[[bytes, float], Awaitable[bytes]]    # (query, patience_s) → answer;  raises UpstreamFailed
+Ask = Callable[[bytes, float], Awaitable[bytes]]  # (query, patience_s) → answer;  raises UpstreamFailed
 
 
 def parse_upstream(text: str) -> Upstream:
@@ -114,7 +115,7 @@ def is_local(endpoint: Endpoint) -> bool:
     with socket.socket(_family(endpoint), socket.SOCK_DGRAM) as asking:
         try:
             asking.connect(endpoint)
-        except OSError:     # no route, so it is not here
+        except OSError:  # no route, so it is not here
             return False
         source = ipaddress.ip_address(asking.getsockname()[0])
     return source.packed == ipaddress.ip_address(endpoint.host).packed

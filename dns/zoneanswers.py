@@ -7,6 +7,7 @@ signed, every message of it; a transfer is of one edition from its first message
 memory than one message and one block; over UDP nothing is longer than the zone's SOA.
 Source: RFC 1035 §4.1; RFC 5936 §2.2, §3; RFC 1995 §2, §4; RFC 8945 §5.2.   Cost: some 1 µs a record.
 """
+
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
@@ -40,7 +41,7 @@ from dns.publishing import Difference, Edition
 from dns.servedzone import NS_RECORD, ServedZone
 from dns.signing import AnswerSigner, BadSignature, Key, check_query, refusal
 
-MESSAGE_OCTETS: Final = 60_000      # of a transfer; 65,535 with room for a signature
+MESSAGE_OCTETS: Final = 60_000  # of a transfer; 65,535 with room for a signature
 
 _HEADER: Final = struct.Struct(">6H")
 _RD: Final = 0x0100
@@ -120,8 +121,9 @@ class Answerer:
         return zone, zone.edition
 
 
-def _content(message: Message, zone: ServedZone, edition: Edition, is_stream: bool) -> tuple[
-        Iterator[Sequence[bytes]], str]:
+def _content(
+    message: Message, zone: ServedZone, edition: Edition, is_stream: bool
+) -> tuple[Iterator[Sequence[bytes]], str]:
     """The records of the answer, in blocks, and what a transfer is called; "" for none."""
     qtype, soa = message.questions[0].qtype, zone.soa(edition.serial)
     if qtype == SOA:
@@ -130,7 +132,7 @@ def _content(message: Message, zone: ServedZone, edition: Edition, is_stream: bo
         return iter([[NS_RECORD]]), ""
     if qtype == IXFR:
         theirs = _serial_asked_from(message)
-        if not is_newer(edition.serial, theirs) or not is_stream:   # over UDP: "come over TCP" (RFC 1995 §2)
+        if not is_newer(edition.serial, theirs) or not is_stream:  # over UDP: "come over TCP" (RFC 1995 §2)
             return iter([[soa]]), ""
         differences = zone.since(theirs)
         if differences is not None:
@@ -138,7 +140,7 @@ def _content(message: Message, zone: ServedZone, edition: Edition, is_stream: bo
     elif qtype != AXFR:
         raise _Refused(REFUSED, f"a query of type {qtype}; we are no resolver")
     elif not is_stream:
-        raise _Refused(FORMERR, "an AXFR over UDP")     # RFC 5936 §4.2: not defined
+        raise _Refused(FORMERR, "an AXFR over UDP")  # RFC 5936 §4.2: not defined
     return _whole(edition, soa), f"{shown(zone.plan.name)}: AXFR of {edition.serial}"
 
 
@@ -172,7 +174,7 @@ class _Head:
         self._id, self._flags, self._question = message.id, message.flags & (_OPCODE | _RD) | QR | AA, b""
         if len(message.questions) == 1:
             # As it was written; nothing stands before it that it could point to.
-            self._question = octets[HEADER_OCTETS:HEADER_OCTETS + len(message.questions[0].qname) + 4]
+            self._question = octets[HEADER_OCTETS : HEADER_OCTETS + len(message.questions[0].qname) + 4]
         self.n_octets = HEADER_OCTETS + len(self._question)
 
     def message(self, records: Sequence[bytes], rcode: int = NOERROR) -> bytes:

@@ -8,6 +8,7 @@ time, and a portion is made when the one before has been taken; transfers at one
 a secondary that stops reading is let go.
 Source: RFC 5936 §4.1, RFC 1995 §2, RFC 7766.
 """
+
 import asyncio
 import logging
 import socket
@@ -25,10 +26,10 @@ from dns.zoneanswers import Answer, Answerer
 from fastpath.counters import Counters
 from fastpath.tables import TableSet
 
-MAX_TRANSFERS: Final = 8            # at one moment; the others wait their turn
-STALL_S: Final = 60.0               # without taking anything, a secondary is gone
-PORTION_OCTETS: Final = 1 << 19     # of a transfer in memory, beside what the socket holds: some 10 ms to make
-TELL_AGAIN_S: Final = 10.0          # between two lines about refusals, whoever asks
+MAX_TRANSFERS: Final = 8  # at one moment; the others wait their turn
+STALL_S: Final = 60.0  # without taking anything, a secondary is gone
+PORTION_OCTETS: Final = 1 << 19  # of a transfer in memory, beside what the socket holds: some 10 ms to make
+TELL_AGAIN_S: Final = 10.0  # between two lines about refusals, whoever asks
 LIMITS: Final = StreamLimits(idle_s=30.0, n_connections=200, n_of_client=50)
 
 log = logging.getLogger("dns.zones")
@@ -38,8 +39,13 @@ class ZoneServer:
     """Serves zones at some endpoints.   Raises OSError where one cannot be listened at, ValueError for two keys of one
     name."""
 
-    def __init__(self, zones: Sequence[ServedZone], listen: Sequence[Endpoint], counters: Counters,
-                 clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        zones: Sequence[ServedZone],
+        listen: Sequence[Endpoint],
+        counters: Counters,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._zones = zones
         self._answerer = Answerer(zones, clock)
         self._acceptor = Acceptor(Door(self._converse, LIMITS), counters)
@@ -80,17 +86,28 @@ class ZoneServer:
             edition, difference = await asyncio.to_thread(zone.prepare, tables)
             if zone.take(edition, difference):
                 changed = "" if difference is None else f", {len(difference)} of them changed"
-                log.info("zone %s: serial %d: %d records%s, %.2f s", shown(zone.plan.name), edition.serial,
-                         edition.n_records, changed, time.monotonic() - began)
+                log.info(
+                    "zone %s: serial %d: %d records%s, %.2f s",
+                    shown(zone.plan.name),
+                    edition.serial,
+                    edition.n_records,
+                    changed,
+                    time.monotonic() - began,
+                )
             self._tell_unpublished(zone)
 
     def status(self) -> dict[str, Any]:
         """What is served: of each zone serial, records, what was left out by reason; and how many requests were
         refused."""
         zones = [
-            {"zone": shown(zone.plan.name), "serial": edition.serial, "records": edition.n_records,
-             "unpublished": dict(edition.unpublished)}
-            for zone in self._zones if (edition := zone.edition) is not None
+            {
+                "zone": shown(zone.plan.name),
+                "serial": edition.serial,
+                "records": edition.n_records,
+                "unpublished": dict(edition.unpublished),
+            }
+            for zone in self._zones
+            if (edition := zone.edition) is not None
         ]
         return {"zones": zones, "refused": self._n_refused}
 
@@ -103,7 +120,7 @@ class ZoneServer:
 
     def _open(self, endpoint: Endpoint) -> None:
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-        self._tcp.append(socket.create_server(endpoint, family=family))     # of IPv6: that alone
+        self._tcp.append(socket.create_server(endpoint, family=family))  # of IPv6: that alone
         self._tcp[-1].setblocking(False)
         bound = Endpoint(endpoint.host, self._tcp[-1].getsockname()[1])
         self._udp.append(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
@@ -141,7 +158,7 @@ class ZoneServer:
             answer = self._answer(octets, peer[0], is_stream=False)
             if answer is not None:
                 opened.sendto(next(answer.messages), peer)
-        except OSError:     # nothing there, or nobody to send to: it asks again
+        except OSError:  # nothing there, or nobody to send to: it asks again
             pass
 
     async def _converse(self, connection: Connection) -> None:
@@ -171,8 +188,13 @@ class ZoneServer:
                 connection.writer.write(portion)
                 async with asyncio.timeout(STALL_S):
                     await connection.writer.drain()
-            log.info("zone %s to %s: %d KiB, %.1f s", answer.title, connection.client, n_octets >> 10,
-                     time.monotonic() - began)
+            log.info(
+                "zone %s to %s: %d KiB, %.1f s",
+                answer.title,
+                connection.client,
+                n_octets >> 10,
+                time.monotonic() - began,
+            )
 
 
 def _portion(messages: Iterator[bytes]) -> bytes:

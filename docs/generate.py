@@ -2,6 +2,7 @@
 
 Invariant: the same code gives the same text, whatever the Python; tests/repo/test_docs.py holds the pages against it.
 """
+
 import argparse
 import dataclasses
 import importlib

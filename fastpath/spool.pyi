@@ -30,6 +30,7 @@ class Reporter:
 
 def segment_numbers(directory: str) -> list[int]: ...
 def segment_path(directory: str, number: int) -> str: ...
+
 class Read(NamedTuple):
     events: list[BlockEvent]
     next: int

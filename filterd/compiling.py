@@ -50,7 +50,7 @@ class Compiled:
     inputs: list[Any]
     lists: list[ListSpec]
     report: dict[str, Any]
-    orders_revision: int    # of the orders over the API: the last change that the base holds
+    orders_revision: int  # of the orders over the API: the last change that the base holds
 
 
 def inputs_of(config: Config) -> list[Any]:
@@ -126,7 +126,7 @@ class OrdersInForce:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.revision = 0   # the last change that was read, once it was
+        self.revision = 0  # the last change that was read, once it was
 
     def __iter__(self) -> Iterator[Rule | UrlRule]:
         with reading(self._engine) as conn:

@@ -70,9 +70,7 @@ def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
         if number < len(lists) and _is_counted(lists[number]):
             row = upsert(list_counts).values(list=lists[number].id, channel=word(Channel(channel)), count=by)
             conn.execute(
-                row.on_conflict_do_update(
-                    index_elements=["list", "channel"], set_={"count": list_counts.c.count + by}
-                )
+                row.on_conflict_do_update(index_elements=["list", "channel"], set_={"count": list_counts.c.count + by})
             )
 
 

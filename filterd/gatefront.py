@@ -22,6 +22,7 @@ TEND_EVERY_S: Final = 0.1
 SWAP_PATIENCE_S: Final = 5.0
 SWAP_POLL_S: Final = 0.001
 
+
 class Limits(TypedDict):
     """See GateLoop."""
 
@@ -105,9 +106,7 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
     classes = classes_to_count(config.ja4_classes) if config.ja4_classes else None
     if config.mode == "tap":
         watched, is_reset = config.tap_interfaces, config.tap_reset
-        return TapLoop(
-            watched, handoff, reporter, *ports, is_closed, is_reset=is_reset, ja4_classes=classes, **limits
-        )
+        return TapLoop(watched, handoff, reporter, *ports, is_closed, is_reset=is_reset, ja4_classes=classes, **limits)
     is_shut = int(_is_shut(config))
     return GateLoop(
         queue,

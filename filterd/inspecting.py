@@ -52,9 +52,7 @@ Found = dict[str, Any]
 class Inspector:
     """Feed it packets in order of time."""
 
-    def __init__(
-        self, tables: TableSet, *, tells_ja4: bool = False, ja4_classes: Ja4Classes | None = None
-    ) -> None:
+    def __init__(self, tables: TableSet, *, tells_ja4: bool = False, ja4_classes: Ja4Classes | None = None) -> None:
         """tells_ja4   of every hello the JA4 of its software;   ja4_classes  and its class"""
         self._tells_ja4 = tells_ja4
         self._ja4_classes = ja4_classes

@@ -73,8 +73,11 @@ async def pull_list(config: Config, entry: ListEntry, now_s: float) -> None:
         await _pull_zone(config, entry, now_s)
         return
     kept = shelf.kept()
-    known = kept.validators if kept.validators and (kept.validators.url, kept.validators.reading) == (
-        url, reading) else None  # fmt: skip
+    known = (
+        kept.validators
+        if kept.validators and (kept.validators.url, kept.validators.reading) == (url, reading)
+        else None
+    )
     with shelf.receiving() as part:
         try:
             fetched = await fetch(_remote(entry), known, part)
@@ -216,9 +219,14 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     shelf.change(partial(_step(judgement), version=read, now_s=now_s))
     log.info(
         "list %s: version %s of %s: %s: %d rules, %d lines not enforced%s",
-        entry.id, version.sha256[:16], version.origin, judgement.verdict.value, found.n_rules, found.n_skipped,
+        entry.id,
+        version.sha256[:16],
+        version.origin,
+        judgement.verdict.value,
+        found.n_rules,
+        found.n_skipped,
         f": {judgement.why}" if judgement.why else "",
-    )  # fmt: skip
+    )
 
 
 def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:

@@ -1,4 +1,5 @@
 """How far a compilation is, on a terminal only."""
+
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -23,8 +23,9 @@ from rules.canonical import canonical_wire
 COUNTERS = "control"  # beside those of the workers
 
 
-async def publish_zones(config: Config, published: asyncio.Event, tables: Callable[[], TableSet],
-                        note: Callable[[ZoneServer], None]) -> None:
+async def publish_zones(
+    config: Config, published: asyncio.Event, tables: Callable[[], TableSet], note: Callable[[ZoneServer], None]
+) -> None:
     """Serve the zones until cancelled, each time as `tables()` are when `published` is set.
 
     note   is given the server.   Raises OSError, ValueError where the zones cannot be served"""

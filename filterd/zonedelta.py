@@ -41,8 +41,7 @@ def take_differences(
             for rule in _rules(source, line):
                 orders.put(source.id, rule.wire, rule.mode, None)
         for line in difference.added:
-            rules = [rule for rule in _rules(source, line)
-                     if rails.refusal(rule.wire, rule.mode, rule.action) is None]  # fmt: skip
+            rules = [rule for rule in _rules(source, line) if rails.refusal(rule.wire, rule.mode, rule.action) is None]
             n_stopped += not rules
             for rule in rules:
                 orders.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))

@@ -52,8 +52,11 @@ class ZoneKeeper:
         shelf = shelf_of(config, entry)
         kept = shelf.kept()
         good, newest = kept.good, newest_of(config, entry, kept)
-        if good is None or newest is None or newest.copy != shelf.copy(good) or str(newest.copy) != orders.file_of(
-            entry.id
+        if (
+            good is None
+            or newest is None
+            or newest.copy != shelf.copy(good)
+            or str(newest.copy) != orders.file_of(entry.id)
         ):
             return None
         limits = Limits(PATIENCE_S, MAX_OCTETS, MAX_RECORDS)

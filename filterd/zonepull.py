@@ -61,8 +61,9 @@ def key_of(entry: ListEntry) -> Key | None:
     return None if entry.tsig is None else read_key(entry.tsig.read_text("utf-8"))
 
 
-async def ask_primaries(entry: ListEntry, serial: int | None, whole: Callable[[Record], None], limits: Limits,
-                        again: Callable[[], None]) -> tuple[Transferred, Primary]:
+async def ask_primaries(
+    entry: ListEntry, serial: int | None, whole: Callable[[Record], None], limits: Limits, again: Callable[[], None]
+) -> tuple[Transferred, Primary]:
     """Ask one after the other, until one answers.   again: before another is asked; what `whole` took is void.
 
     Raises TransferFailed with what the last one said; TooManyChanges."""
@@ -111,7 +112,7 @@ class _Writer:
 
     def take(self, record: Record) -> None:
         line = record_line(self._apex, record.owner, record.rtype, record.ttl_s, record.rdata)
-        if not self._part.octets and not self._lines:   # the SOA comes first
+        if not self._part.octets and not self._lines:  # the SOA comes first
             line = head(self._apex, line)
         self._lines.append(line)
         if len(self._lines) >= WRITE_EVERY:

@@ -16,6 +16,7 @@ from parental.subscriber import Network, Subscriber
 _Times = tuple[Schedule, int]  # all of a profile that locks
 _Found = tuple[bool, datetime | None]  # whether it is locked, and until when that holds
 
+
 class LockTable:
     """Subscribers by number, and who of them is locked at one instant.   Memory: 0.2 KB a subscriber beside it."""
 

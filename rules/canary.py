@@ -2,6 +2,7 @@
 
 Invariants: the sample is every 997th rule of a list and always its first, so each list with a rule is asked for.
 """
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Mode
 from rules.errors import BadReadBack
 
-CANARY_EVERY = 997      # a prime, so that it does not fall in step with how a list is ordered
-MAX_WIRE_OCTETS = 255   # RFC 1035 §2.3.4
+CANARY_EVERY = 997  # a prime, so that it does not fall in step with how a list is ordered
+MAX_WIRE_OCTETS = 255  # RFC 1035 §2.3.4
 
 _BELOW = b"\x06canary"
 
@@ -52,5 +53,7 @@ class Canaries:
 
 def _bad(image: Path, asked: str, wanted: ListSpec) -> BadReadBack:
     what = "an entry" if wanted.confidential else asked
-    return BadReadBack(f"{image.name}: {what} of list {wanted.id} is not found in it; "
-                       "not published; compile again and look at disk and memory")
+    return BadReadBack(
+        f"{image.name}: {what} of list {wanted.id} is not found in it; "
+        "not published; compile again and look at disk and memory"
+    )

@@ -12,6 +12,7 @@ Absent on purpose: IDNA 2008's list of allowed characters.  A browser that follo
 
 Source: RFC 1035 §2.3, RFC 5891, UTS 46 §4, WHATWG URL §3.5 (ends in a number).
 """
+
 import ipaddress
 import re
 
@@ -21,11 +22,11 @@ from fastpath.address import ADDRESSES
 from fastpath.name import to_text, to_wire
 from rules.errors import BadName
 
-NINE = 0x39                 # above "9": a last label that begins so is no number
-MAX_LABEL_OCTETS = 63       # RFC 1035 §2.3.4
-MAX_NAME_OCTETS = 253       # 255 on the wire, less the first length octet and the root
+NINE = 0x39  # above "9": a last label that begins so is no number
+MAX_LABEL_OCTETS = 63  # RFC 1035 §2.3.4
+MAX_NAME_OCTETS = 253  # 255 on the wire, less the first length octet and the root
 MAX_PORT = 65535
-MAX_SPELLING = 2048         # characters of any spelling, ignored ones included: bounds the cost of what is no name
+MAX_SPELLING = 2048  # characters of any spelling, ignored ones included: bounds the cost of what is no name
 A_LABEL = "xn--"
 
 IS_EMPTY = "is empty"
@@ -119,7 +120,7 @@ def _to_ascii(host: str) -> str:
 
 def _a_label(label: str) -> str:
     """The A-label of a mapped U-label."""
-    if label.startswith(A_LABEL):       # UTS 46 §4, step 4: half in Punycode, half not
+    if label.startswith(A_LABEL):  # UTS 46 §4, step 4: half in Punycode, half not
         raise BadName(BAD_INTERNATIONAL)
     return A_LABEL + label.encode("punycode").decode("ascii")
 

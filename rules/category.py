@@ -3,42 +3,45 @@
 Invariants: a number is for ever (images, policies and audit records hold it): never reuse one, add at the end;
 1 to 127, so that a policy's mask of categories is two 64-bit words.
 """
+
 import difflib
 from types import MappingProxyType
 
 from rules.errors import BadSource
 
-NUMBERS = MappingProxyType({
-    "adult": 1,
-    "nudify": 2,
-    "gambling": 3,
-    "dating": 4,
-    "drugs": 5,
-    "alcohol": 6,
-    "violence": 7,
-    "weapons": 8,
-    "self-harm": 9,
-    "hate": 10,
-    "bypass": 11,           # VPN, proxy, foreign DoH
-    "piracy": 12,
-    "file-sharing": 13,
-    "social": 14,
-    "video": 15,
-    "games": 16,
-    "messaging": 17,
-    "music": 18,
-    "shopping": 19,
-    "classifieds": 20,
-    "advertising": 21,
-    "tracking": 22,
-    "malware": 23,
-    "phishing": 24,
-    "scam": 25,
-    "ai-chat": 26,
-    "quic": 27,             # holds no names: the gate refuses QUIC to whom it is closed, so that browsers use TCP
-})
+NUMBERS = MappingProxyType(
+    {
+        "adult": 1,
+        "nudify": 2,
+        "gambling": 3,
+        "dating": 4,
+        "drugs": 5,
+        "alcohol": 6,
+        "violence": 7,
+        "weapons": 8,
+        "self-harm": 9,
+        "hate": 10,
+        "bypass": 11,  # VPN, proxy, foreign DoH
+        "piracy": 12,
+        "file-sharing": 13,
+        "social": 14,
+        "video": 15,
+        "games": 16,
+        "messaging": 17,
+        "music": 18,
+        "shopping": 19,
+        "classifieds": 20,
+        "advertising": 21,
+        "tracking": 22,
+        "malware": 23,
+        "phishing": 24,
+        "scam": 25,
+        "ai-chat": 26,
+        "quic": 27,  # holds no names: the gate refuses QUIC to whom it is closed, so that browsers use TCP
+    }
+)
 MAX_NUMBER = 127
-NAMELESS = frozenset({"quic"})      # no list is of them
+NAMELESS = frozenset({"quic"})  # no list is of them
 _NAMES = {number: name for name, number in NUMBERS.items()}
 
 

@@ -9,6 +9,7 @@ Invariants: no list of rules is ever in memory (the builders' own entries are); 
 nothing; equal sources, key and generation give equal files, in whatever process; samples of a confidential list hold no
 text.   Cost: bench/compile.py.
 """
+
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -29,9 +30,9 @@ from rules.rule import Rule, UrlRule
 from rules.source import Source
 from rules.whole import writing_whole
 
-Progress = Callable[[int, int], None]           # octets read, octets in all
-NumberOrder = Callable[[Source, str], int]      # the number of the order that a list names by its letter
-LiveRules = Mapping[str, Iterable[Rule | UrlRule]]      # by list id: the rules of sources without a file
+Progress = Callable[[int, int], None]  # octets read, octets in all
+NumberOrder = Callable[[Source, str], int]  # the number of the order that a list names by its letter
+LiveRules = Mapping[str, Iterable[Rule | UrlRule]]  # by list id: the rules of sources without a file
 
 
 def compile_sources(
@@ -54,8 +55,12 @@ def compile_sources(
     began = time.monotonic()
     specs = list_specs(sources)
     intake = Intake(NamesBuilder(key, specs), UrlsBuilder(key, specs))
-    report = CompileReport(image_path(out_dir, "names", generation), image_path(out_dir, "urls", generation),
-                           image_path(out_dir, "origins", generation), generation)
+    report = CompileReport(
+        image_path(out_dir, "names", generation),
+        image_path(out_dir, "urls", generation),
+        image_path(out_dir, "origins", generation),
+        generation,
+    )
     rail = protected or Protected()
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
@@ -82,8 +87,11 @@ def list_specs(sources: Iterable[Source]) -> list[ListSpec]:
 
 def _write(intake: Intake, specs: Sequence[ListSpec], report: CompileReport) -> None:
     """Write the three images, all or none."""
-    with (writing_whole(report.path) as names_out, writing_whole(report.urls_path) as urls_out,
-          writing_whole(report.origins_path) as origins_out):
+    with (
+        writing_whole(report.path) as names_out,
+        writing_whole(report.urls_path) as urls_out,
+        writing_whole(report.origins_path) as origins_out,
+    ):
         of_names = intake.names.build(names_out, report.generation)
         of_urls = intake.urls.build(urls_out, report.generation)
         report.origins_bytes = write_origins(origins_out, report.generation, intake.names, intake.urls)

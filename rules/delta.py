@@ -8,6 +8,7 @@ base has it is not in the delta; adding twice, or removing what is not there, ch
 An image keeps one entry a (list, mode) of a name, so of two orders for the same name one may be unknown to the base:
 say with put_entries() what one list now holds for a name, whatever it held before.
 """
+
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +26,11 @@ class Entry(NamedTuple):
     mode: int
     action: int = Action.NO_ACTION
     order: int = 0
-    data: bytes = b""   # of LOCAL_DATA, see rules.localdata
+    data: bytes = b""  # of LOCAL_DATA, see rules.localdata
 
 
-Changed = dict[bytes, frozenset[Entry]]     # wire name, or URL: all that now holds for it
-BaseEntries = Callable[[bytes], list[tuple[int, int, int, int, bytes]]]     # TableSet.base_entries, base_url_entries
+Changed = dict[bytes, frozenset[Entry]]  # wire name, or URL: all that now holds for it
+BaseEntries = Callable[[bytes], list[tuple[int, int, int, int, bytes]]]  # TableSet.base_entries, base_url_entries
 
 
 def add_entries(changed: Changed, base_entries: BaseEntries, entries: Iterable[tuple[bytes, Entry]]) -> None:
@@ -44,34 +45,38 @@ def remove_entries(changed: Changed, base_entries: BaseEntries, entries: Iterabl
         _put(changed, base_entries, wire, _present(changed, base_entries, wire) - {entry})
 
 
-def put_entries(changed: Changed, base_entries: BaseEntries, wire: bytes, number: int,
-                entries: Iterable[Entry]) -> None:
+def put_entries(
+    changed: Changed, base_entries: BaseEntries, wire: bytes, number: int, entries: Iterable[Entry]
+) -> None:
     """Let list `number` hold just `entries` for a canonical name or URL; what the other lists hold stays."""
     others = {entry for entry in _present(changed, base_entries, wire) if entry.list != number}
     _put(changed, base_entries, wire, frozenset(others.union(entries)))
 
 
-def put_mode(changed: Changed, base_entries: BaseEntries, wire: bytes, number: int, mode: int,
-             entry: Entry | None) -> None:
+def put_mode(
+    changed: Changed, base_entries: BaseEntries, wire: bytes, number: int, mode: int, entry: Entry | None
+) -> None:
     """Let list `number` hold just `entry`, or nothing, for a canonical name in one mode; what else holds stays."""
     others = {each for each in _present(changed, base_entries, wire) if (each.list, each.mode) != (number, mode)}
     _put(changed, base_entries, wire, frozenset(others if entry is None else others | {entry}))
 
 
-def write_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int,
-                base_generation: int) -> dict[str, int]:
+def write_delta(
+    changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int, base_generation: int
+) -> dict[str, int]:
     """Write the delta image; returns its counts.   lists, key  those of the base."""
     builder = NamesBuilder(key, lists)
     for wire in sorted(changed):
-        builder.drop(wire)      # also where a set follows: the base may hold the name plain and as a digest
+        builder.drop(wire)  # also where a set follows: the base may hold the name plain and as a digest
         for entry in sorted(changed[wire]):
             builder.add(wire, *entry)
     with writing_whole(path) as out:
         return builder.build(out, generation, base_generation)
 
 
-def write_url_delta(changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int,
-                    base_generation: int) -> dict[str, int]:
+def write_url_delta(
+    changed: Changed, lists: Sequence[ListSpec], key: bytes, path: Path, generation: int, base_generation: int
+) -> dict[str, int]:
     """The same of URLs."""
     builder = UrlsBuilder(key, lists)
     for url in sorted(changed):

@@ -4,6 +4,7 @@ Invariant: a rule is its name or URL with its mode and action; the order of line
 no difference.
 Cost: two readings of each version, and some 70 octets of memory a rule.
 """
+
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from fastpath.address import rule_text
 from rules.rule import Rule, Skipped, UrlRule
 
 Items = Iterable[Rule | UrlRule | Skipped]
-ReadAgain = Callable[[], Items]     # a version, from its first line
+ReadAgain = Callable[[], Items]  # a version, from its first line
 
 
 class Change(NamedTuple):

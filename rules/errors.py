@@ -1,12 +1,12 @@
 """What can be wrong with what the room is given.
 
-    ValueError
-    ├── BadName      a text that is no name
-    │   └── BadUrl   a text that is no URL
-    ├── BadList      a file that is no list at all: one bad line never raises, it is reported as Skipped
-    └── BadSource    a description of a list that cannot be understood
-    RuntimeError
-    └── BadReadBack  an image that does not hold what was put into it
+ValueError
+├── BadName      a text that is no name
+│   └── BadUrl   a text that is no URL
+├── BadList      a file that is no list at all: one bad line never raises, it is reported as Skipped
+└── BadSource    a description of a list that cannot be understood
+RuntimeError
+└── BadReadBack  an image that does not hold what was put into it
 """
 
 

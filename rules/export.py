@@ -5,6 +5,7 @@ One entry a line, in the list's own order, so that two exports can be compared l
 Invariants: what is written reads back as the same rules (name or URL, mode, action, order's letter, data); equal lists
 and header give equal octets; a confidential list is never written; no list is held in memory.
 """
+
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -28,8 +29,9 @@ def export_source(source: Source, out: BinaryIO, serial: int, issued_at: datetim
     return export_rules(source, read_source(source), out, serial, issued_at)
 
 
-def export_rules(source: Source, items: Iterable[Rule | UrlRule | Skipped], out: BinaryIO, serial: int,
-                 issued_at: datetime) -> SourceReport:
+def export_rules(
+    source: Source, items: Iterable[Rule | UrlRule | Skipped], out: BinaryIO, serial: int, issued_at: datetime
+) -> SourceReport:
     """The same of rules that the source has given."""
     if source.confidential:
         raise BadSource(f"list {source.id!r}: confidential; not exported; ask its issuer for it")
@@ -53,8 +55,11 @@ def export_rules(source: Source, items: Iterable[Rule | UrlRule | Skipped], out:
 
 def _head(source: Source, serial: int, issued_at: datetime) -> bytes:
     head = {
-        "format": FORMAT, "list_id": source.id, "serial": serial,
-        "issued_at": issued_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"), "mode": "full",
+        "format": FORMAT,
+        "list_id": source.id,
+        "serial": serial,
+        "issued_at": issued_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "mode": "full",
         "add": [],
     }
     return _line(head).removesuffix(b"]}")

@@ -5,6 +5,7 @@ digest says so); at most `max_octets` are ever read; credentials go to the host 
 proxy of the environment is not used; a message never holds the query of a URL, which may be a secret.
 Source: RFC 9110 §13 (conditional requests), RFC 9112 §8 (incomplete messages), RFC 9530 (Repr-Digest).
 """
+
 import asyncio
 import base64
 import re
@@ -22,7 +23,7 @@ from rules.keeping import Part, Validators
 from rules.suffixes import public_suffixes
 
 MAX_REDIRECTS = 3
-CONNECT_S = 20.0            # for TCP and TLS, each try
+CONNECT_S = 20.0  # for TCP and TLS, each try
 CHUNK_OCTETS = 2**16
 PAGES = ("text/html", "application/xhtml+xml")
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -39,11 +40,11 @@ class Remote:
     """Where a list is, and what may be taken from there."""
 
     url: str
-    ca: Path | None = None                  # None: those that the system trusts
+    ca: Path | None = None  # None: those that the system trusts
     client_certificate: Path | None = None
     client_key: Path | None = None
     max_octets: int = 64 * 2**20
-    timeout_s: float = 120.0                # for everything, from the name to the last octet
+    timeout_s: float = 120.0  # for everything, from the name to the last octet
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,12 @@ async def _follow(remote: Remote, known: Validators | None, part: Part) -> Fetch
     context = await asyncio.to_thread(_tls, remote) if url.startswith("https:") else True
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context), timeout=timeout, trust_env=False, auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+        connector=aiohttp.TCPConnector(ssl=context),
+        timeout=timeout,
+        trust_env=False,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
     ) as session:
         for _ in range(MAX_REDIRECTS + 1):
             async with session.get(url, headers=_conditions(known), allow_redirects=False) as response:
@@ -103,8 +108,9 @@ async def _follow(remote: Remote, known: Validators | None, part: Part) -> Fetch
     raise FetchFailed(f"more than {MAX_REDIRECTS} redirects")
 
 
-async def _receive(response: aiohttp.ClientResponse, remote: Remote, known: Validators | None, part: Part
-                   ) -> Fetched | None:
+async def _receive(
+    response: aiohttp.ClientResponse, remote: Remote, known: Validators | None, part: Part
+) -> Fetched | None:
     if response.status == 304 and known is not None:
         return None
     _refuse_answer(response, remote)
@@ -190,7 +196,7 @@ def _registered(host: str) -> bytes | None:
     suffixes = public_suffixes()
     found = None
     while len(wire) > 1 and suffixes.refusal(wire) is None:
-        found, wire = wire, wire[wire[0] + 1:]
+        found, wire = wire, wire[wire[0] + 1 :]
     return found if len(wire) > 1 else None
 
 

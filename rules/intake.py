@@ -3,6 +3,7 @@
 Invariants: every item is either in a builder or counted in the report; no list of items is ever in memory.
 Cost: some 0.7 µs a name, of which a third is the builder's.
 """
+
 from collections.abc import Callable, Iterable
 
 from fastpath.address import rule_text
@@ -13,7 +14,7 @@ from rules.rails import Rails
 from rules.report import SourceReport
 from rules.rule import Rule, Skipped, UrlRule
 
-OrderNumber = Callable[[str], int]      # the number of the order that a list names by its letter
+OrderNumber = Callable[[str], int]  # the number of the order that a list names by its letter
 
 
 class Intake:
@@ -23,8 +24,14 @@ class Intake:
         self.names, self.urls = names, urls
         self.canaries = Canaries()
 
-    def take(self, number: int, items: Iterable[Rule | UrlRule | Skipped], rails: Rails, order_number: OrderNumber,
-             report: SourceReport) -> None:
+    def take(
+        self,
+        number: int,
+        items: Iterable[Rule | UrlRule | Skipped],
+        rails: Rails,
+        order_number: OrderNumber,
+        report: SourceReport,
+    ) -> None:
         """Give the items of list `number` to the builders.   Raises what reading them raises."""
         add, refusal = self.names.add, rails.refusal
         part, part_number = "", 0
@@ -38,8 +45,16 @@ class Intake:
                     continue
                 if item_part != part:
                     part, part_number = item_part, report.part_number(item_part)
-                add(wire, number, mode, action, 0 if order_ref is None else order_number(order_ref), data, line,
-                    part_number)
+                add(
+                    wire,
+                    number,
+                    mode,
+                    action,
+                    0 if order_ref is None else order_number(order_ref),
+                    data,
+                    line,
+                    part_number,
+                )
                 if n_rules % CANARY_EVERY == 0:
                     self.canaries.note(number, wire, mode)
                 n_rules += 1

@@ -4,6 +4,7 @@ Invariant: the version is read as compile reads it, from the first line to the l
 Source: the Danish wrong file of 2012, and the rule to hold what shrinks or changes too much, before it is enforced.
 Cost: one reading of the list.
 """
+
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,9 @@ from rules.reading import read_source
 from rules.rule import Rule, Skipped
 from rules.source import Source
 
-SKETCH = 256            # hashes of a version that are kept, 5 KiB of state.json: tell a share to 3 % (1/sqrt(4 SKETCH))
-FEW_RULES = 10          # fewer rules than these come and go with a person's edit of a small list
-MANY_RULES = 1000       # a small list may grow by any factor
+SKETCH = 256  # hashes of a version that are kept, 5 KiB of state.json: tell a share to 3 % (1/sqrt(4 SKETCH))
+FEW_RULES = 10  # fewer rules than these come and go with a person's edit of a small list
+MANY_RULES = 1000  # a small list may grow by any factor
 # most lines of such a list are no rules here by design: for browsers, history, addresses and file hashes
 TOLERANT = frozenset({"adblock", "certpl", "misp", "stix"})
 _TOP = 2**64
@@ -57,7 +58,7 @@ class Examined:
     """What reading a version told."""
 
     n_rules: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)   # reason: lines
+    skipped: dict[str, int] = field(default_factory=dict)  # reason: lines
     sketch: tuple[int, ...] = ()
 
     @property
@@ -72,7 +73,7 @@ class Sketch:
     Source: bottom-k sketches, Cohen and Kaplan, PODC 2007."""
 
     def __init__(self) -> None:
-        self._largest_first: list[int] = []     # negated: heapq knows the smallest
+        self._largest_first: list[int] = []  # negated: heapq knows the smallest
         self._members: set[int] = set()
         self._bound = _TOP
 

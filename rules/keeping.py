@@ -8,6 +8,7 @@ Invariants: `state.json` alone says what a copy is, and is written whole: a proc
 writes leaves the state before or the state after, never a mixture.  A copy is named by its digest and never changed.
 What the state names is on the disk, readable by its owner alone.  One change at a time, by a lock on the directory.
 """
+
 import contextlib
 import dataclasses
 import fcntl
@@ -26,8 +27,8 @@ from typing import Any, BinaryIO
 from rules.whole import writing_whole
 
 STATE = "state.json"
-KEPT_OLDER = 3              # good versions before the present one, for a rollback
-ABANDONED_S = 86_400.0      # a part of this age belongs to a process that was killed
+KEPT_OLDER = 3  # good versions before the present one, for a rollback
+ABANDONED_S = 86_400.0  # a part of this age belongs to a process that was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Version:
 
     sha256: str
     octets: int
-    origin: str                 # where it came from, without anything secret
-    reading: str                # how it is read: its format and the format's options
-    fetched_s: float            # Unix time
-    n_rules: int = 0            # 0: not read yet
+    origin: str  # where it came from, without anything secret
+    reading: str  # how it is read: its format and the format's options
+    fetched_s: float  # Unix time
+    n_rules: int = 0  # 0: not read yet
     n_skipped: int = 0
-    sketch: tuple[int, ...] = ()    # see rules.judging
+    sketch: tuple[int, ...] = ()  # see rules.judging
     is_seed: bool = False
 
     def is_same(self, other: "Version | Refusal | None") -> bool:
@@ -84,16 +85,16 @@ class Kept:
     """What is known of one list."""
 
     good: Version | None = None
-    older: tuple[Version, ...] = ()     # newest first
+    older: tuple[Version, ...] = ()  # newest first
     held: Version | None = None
     held_why: str = ""
     waiting: Version | None = None
     refused: Refusal | None = None
     failed: Failure | None = None
     validators: Validators | None = None
-    asked_s: float = 0.0                # the source was last asked
-    confirmed_s: float = 0.0            # the source last said that the good copy is its newest
-    seen: str = ""                      # the mark of the file that was last taken
+    asked_s: float = 0.0  # the source was last asked
+    confirmed_s: float = 0.0  # the source last said that the good copy is its newest
+    seen: str = ""  # the mark of the file that was last taken
 
     def knows(self, version: Version) -> bool:
         """Whether `version` is one of those that were judged already."""
@@ -113,8 +114,9 @@ def accepted(kept: Kept, version: Version, at_s: float) -> Kept:
     if kept.good is not None and not kept.good.is_same(version):
         older = tuple(each for each in (kept.good, *older) if not each.is_same(version))[:KEPT_OLDER]
     confirmed_s = max(kept.confirmed_s, at_s if version.is_seed else version.fetched_s)
-    return replace(_done(kept, version), good=version, older=older, held=None, held_why="", refused=None,
-                   confirmed_s=confirmed_s)
+    return replace(
+        _done(kept, version), good=version, older=older, held=None, held_why="", refused=None, confirmed_s=confirmed_s
+    )
 
 
 def held_back(kept: Kept, version: Version, why: str) -> Kept:
@@ -175,8 +177,10 @@ class Shelf:
         except FileNotFoundError:
             return Kept()
         except (ValueError, TypeError, KeyError) as exc:
-            raise ValueError(f"{path}: cannot be read; nothing changed; restore it, or remove the folder {path.parent} "
-                             "to take the list anew") from exc
+            raise ValueError(
+                f"{path}: cannot be read; nothing changed; restore it, or remove the folder {path.parent} "
+                "to take the list anew"
+            ) from exc
 
     def copy(self, version: Version) -> Path:
         """Where a version's octets are."""
@@ -191,7 +195,7 @@ class Shelf:
         """The same, with the copy that has just been received."""
         with self._locked():
             copy = self.copy(version)
-            if not copy.is_dir():   # a folder cannot be renamed over one, and there it has these octets
+            if not copy.is_dir():  # a folder cannot be renamed over one, and there it has these octets
                 part.path.replace(copy)
             return self._write(step(self.kept()))
 
@@ -199,7 +203,7 @@ class Shelf:
     def receiving(self) -> Iterator["Part"]:
         """A file for the octets of a new version; gone at the end unless take() was called with it."""
         self._make()
-        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=self.directory)     # mode 0600
+        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=self.directory)  # mode 0600
         path = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -211,11 +215,11 @@ class Shelf:
     def receiving_folder(self) -> Iterator["Part"]:
         """The same for a version of several files: see Part.begin()."""
         self._make()
-        path = Path(tempfile.mkdtemp(prefix=".part-", dir=self.directory))          # mode 0700
+        path = Path(tempfile.mkdtemp(prefix=".part-", dir=self.directory))  # mode 0700
         try:
             yield Part(path, io.BytesIO())
         finally:
-            shutil.rmtree(path, ignore_errors=True)     # gone, when it was taken
+            shutil.rmtree(path, ignore_errors=True)  # gone, when it was taken
 
     def _make(self) -> None:
         self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -244,7 +248,7 @@ class Shelf:
             if path.name not in named:
                 _remove(path)
         for path in self.directory.glob(".part-*"):
-            with contextlib.suppress(FileNotFoundError):    # its process has just ended well
+            with contextlib.suppress(FileNotFoundError):  # its process has just ended well
                 if time.time() - path.stat().st_mtime > ABANDONED_S:
                     _remove(path)
 
@@ -302,10 +306,15 @@ def _kept_of(said: dict[str, Any]) -> Kept:
         return None if row is None else Version(**row | {"sketch": tuple(row["sketch"])})
 
     older = tuple(found for row in said["older"] if (found := version(row)) is not None)
-    return Kept(**said | {
-        "good": version(said["good"]), "held": version(said["held"]), "waiting": version(said["waiting"]),
-        "older": older,
-        "refused": Refusal(**said["refused"]) if said["refused"] else None,
-        "failed": Failure(**said["failed"]) if said["failed"] else None,
-        "validators": Validators(**said["validators"]) if said["validators"] else None,
-    })
+    return Kept(
+        **said
+        | {
+            "good": version(said["good"]),
+            "held": version(said["held"]),
+            "waiting": version(said["waiting"]),
+            "older": older,
+            "refused": Refusal(**said["refused"]) if said["refused"] else None,
+            "failed": Failure(**said["failed"]) if said["failed"] else None,
+            "validators": Validators(**said["validators"]) if said["validators"] else None,
+        }
+    )

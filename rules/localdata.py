@@ -9,6 +9,7 @@ them; a CNAME stands alone.
 Absent on purpose: SOA, NS and what a zone's signer adds, since a policy answers with no delegation and no proof.
 Source: RFC 1035 §3.3, §5.1; RFC 2181 §8, §10.1; RFC 2782; RFC 3597 §5.
 """
+
 import re
 import socket
 import struct
@@ -20,9 +21,9 @@ from rules.canonical import canonical_octets
 from rules.errors import BadName
 from rules.rule import Rule
 
-MAX_DATA_OCTETS = 512       # of one rule: an answer that holds all of it fits into EDNS's 1232
-MAX_STRING_OCTETS = 255     # RFC 1035 §3.3: a character string has one octet of length
-MAX_REMEMBERED = 2**18      # owners whose records may stand apart without being found out: about 25 MiB
+MAX_DATA_OCTETS = 512  # of one rule: an answer that holds all of it fits into EDNS's 1232
+MAX_STRING_OCTETS = 255  # RFC 1035 §3.3: a character string has one octet of length
+MAX_REMEMBERED = 2**18  # owners whose records may stand apart without being found out: about 25 MiB
 
 TYPES = {b"A": 1, b"CNAME": 5, b"PTR": 12, b"MX": 15, b"TXT": 16, b"AAAA": 28, b"SRV": 33, b"SVCB": 64, b"HTTPS": 65}
 CNAME = TYPES[b"CNAME"]
@@ -38,7 +39,7 @@ CNAME_WITH_OTHERS = "a CNAME stands beside other records of its name"
 APART = "the records of a name stand apart: sort the list"
 
 _LOOPBACK = re.compile(rb"127(?:\.\d{1,3}){3}")
-_HEAD_OCTETS = 8        # of a record: type, TTL, length
+_HEAD_OCTETS = 8  # of a record: type, TTL, length
 _TYPE_NUMBER = re.compile(rb"TYPE(\d{1,5})")
 _ESCAPE = re.compile(rb"\\(\d{3}|\D)", re.DOTALL)
 
@@ -70,9 +71,9 @@ def are_records(data: bytes) -> bool:
     """Whether octets from elsewhere are records that one rule may answer with: whole, few, a CNAME alone."""
     types, at = [], 0
     while at + _HEAD_OCTETS <= len(data) <= MAX_DATA_OCTETS:
-        end = at + _HEAD_OCTETS + int.from_bytes(data[at + 6:at + _HEAD_OCTETS], "big")
+        end = at + _HEAD_OCTETS + int.from_bytes(data[at + 6 : at + _HEAD_OCTETS], "big")
         types.append(_type_of(data[at:end]))
-        if not _may_hold(types[-1], data[at + _HEAD_OCTETS:end]):
+        if not _may_hold(types[-1], data[at + _HEAD_OCTETS : end]):
             return False
         at = end
     return at == len(data) and (CNAME not in types or len(types) == 1)
@@ -238,6 +239,11 @@ def _character_string(word: bytes) -> bytes:
 
 
 _READERS = {
-    b"A": _address4, b"AAAA": _address6, b"CNAME": _target, b"PTR": _target, b"MX": _exchange, b"SRV": _service,
+    b"A": _address4,
+    b"AAAA": _address6,
+    b"CNAME": _target,
+    b"PTR": _target,
+    b"MX": _exchange,
+    b"SRV": _service,
     b"TXT": _strings,
 }

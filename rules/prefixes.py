@@ -15,6 +15,7 @@ there it is known whether a rule blocks.
 Source: draft-vixie-dnsop-dns-rpz-00 §4.3 (triggers); RFC 4632 §3.1 (prefixes); RFC 4291 §2.5.5.2 (mapped addresses).
 Cost: some 5 µs a prefix.
 """
+
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ Network = IPv4Network | IPv6Network
 SHORTEST_BITS: Final = {4: 8, 6: 16}
 STEP_BITS: Final = {4: 8, 6: 4}
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
-MAX_TEXT: Final = 90                # characters: two addresses of 39 and what stands between them
+MAX_TEXT: Final = 90  # characters: two addresses of 39 and what stands between them
 
 NO_PREFIX = "is no address and no prefix"
 HOST_BITS = "has bits set behind the prefix's length"
@@ -43,26 +44,40 @@ NO_TRIGGER = "is no address trigger: PREFIXLENGTH.REVERSED-ADDRESS.rpz-ip"
 
 # Where subscribers, the operator's own machines and the protocol itself are.  The ranges for examples (RFC 5737, RFC
 # 3849) and those of single protocols are not among them: nobody is cut off where a list holds one.
-NOT_PUBLIC_OF: Final[MappingProxyType[int, tuple[Network, ...]]] = MappingProxyType({
-    4: tuple(map(IPv4Network, (
-        "0.0.0.0/8",            # this network, RFC 791: 0.0.0.0 is the machine itself
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",    # private, RFC 1918
-        "100.64.0.0/10",        # behind a carrier's NAT, RFC 6598
-        "127.0.0.0/8",          # loopback, RFC 1122
-        "169.254.0.0/16",       # link-local, RFC 3927
-        "224.0.0.0/4",          # multicast, RFC 5771
-        "240.0.0.0/4",          # reserved, RFC 1112, and broadcast
-    ))),
-    6: tuple(map(IPv6Network, (
-        "::/64",                # unspecified, loopback, mapped and compatible addresses, RFC 4291
-        "fc00::/7",             # private, RFC 4193
-        "fe80::/10",            # link-local, RFC 4291
-        "ff00::/8",             # multicast, RFC 4291
-    ))),
-})
+NOT_PUBLIC_OF: Final[MappingProxyType[int, tuple[Network, ...]]] = MappingProxyType(
+    {
+        4: tuple(
+            map(
+                IPv4Network,
+                (
+                    "0.0.0.0/8",  # this network, RFC 791: 0.0.0.0 is the machine itself
+                    "10.0.0.0/8",
+                    "172.16.0.0/12",
+                    "192.168.0.0/16",  # private, RFC 1918
+                    "100.64.0.0/10",  # behind a carrier's NAT, RFC 6598
+                    "127.0.0.0/8",  # loopback, RFC 1122
+                    "169.254.0.0/16",  # link-local, RFC 3927
+                    "224.0.0.0/4",  # multicast, RFC 5771
+                    "240.0.0.0/4",  # reserved, RFC 1112, and broadcast
+                ),
+            )
+        ),
+        6: tuple(
+            map(
+                IPv6Network,
+                (
+                    "::/64",  # unspecified, loopback, mapped and compatible addresses, RFC 4291
+                    "fc00::/7",  # private, RFC 4193
+                    "fe80::/10",  # link-local, RFC 4291
+                    "ff00::/8",  # multicast, RFC 4291
+                ),
+            )
+        ),
+    }
+)
 
 _RANGE = re.compile(r"\s*-\s*")
-_ZEROS = "zz"                       # in a trigger: as `::` in an address
+_ZEROS = "zz"  # in a trigger: as `::` in an address
 
 
 def read_prefixes(text: str) -> list[Network]:
@@ -113,7 +128,7 @@ def wires_of(network: Network) -> Iterator[tuple[bytes, Mode]]:
     for part in network.subnets(new_prefix=up_to):
         wire = wire_of_address(part.network_address.packed)
         for _ in range((part.max_prefixlen - up_to) // step):
-            wire = wire[1 + wire[0]:]
+            wire = wire[1 + wire[0] :]
         yield wire, mode
 
 
@@ -161,7 +176,7 @@ def _address(text: str) -> IPv4Address | IPv6Address:
 
 def _network(text: str) -> Network:
     address, slash, length = text.partition("/")
-    if slash and not (length.isascii() and length.isdigit()):     # no netmask: it can be read two ways
+    if slash and not (length.isascii() and length.isdigit()):  # no netmask: it can be read two ways
         raise BadName(NO_PREFIX)
     if "%" in address:
         raise BadName(NO_PREFIX)
@@ -195,9 +210,9 @@ def _read_range(first: IPv4Address | IPv6Address, last: IPv4Address | IPv6Addres
 
 def _hextets(address: IPv6Address) -> list[str]:
     """The words of an address, `zz` for the run of zeros that RFC 5952 §4.2 shortens."""
-    words = [f"{int.from_bytes(address.packed[at:at + 2]):x}" for at in range(0, 16, 2)]
+    words = [f"{int.from_bytes(address.packed[at : at + 2]):x}" for at in range(0, 16, 2)]
     runs = re.finditer(r"1{2,}", "".join(str(int(word == "0")) for word in words))
     longest = max(runs, key=lambda run: run.end() - run.start(), default=None)
     if longest is None:
         return words
-    return [*words[:longest.start()], _ZEROS, *words[longest.end():]]
+    return [*words[: longest.start()], _ZEROS, *words[longest.end() :]]

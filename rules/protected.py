@@ -5,6 +5,7 @@ everything around one, is held and reported, and never compiled.
 
 Invariants: a rule that lets names go is never held.
 """
+
 from collections.abc import Iterable
 
 from fastpath.verdict import Mode
@@ -25,7 +26,7 @@ class Protected:
         self.around = frozenset(suffix for wire in self._names for suffix in _suffixes(wire))
         # what is at or below a protected name ends like it: one look-up turns nearly every rule away
         self.end_octets = min(map(len, self._names), default=0)
-        self.ends = frozenset(wire[-self.end_octets:] for wire in self._names)
+        self.ends = frozenset(wire[-self.end_octets :] for wire in self._names)
 
     def __bool__(self) -> bool:
         return bool(self._names)
@@ -34,7 +35,7 @@ class Protected:
         """Whether a blocking rule of this name and mode would block something protected."""
         if mode is not Mode.EXACT and wire in self.around:
             return True
-        if wire[-self.end_octets:] not in self.ends:
+        if wire[-self.end_octets :] not in self.ends:
             return False
         return any(suffix in self._names for suffix in _suffixes(wire))
 

@@ -8,6 +8,7 @@ Invariants: one writer of the manifest; a generation is given once, also to seve
 same time, and also where one of them dies; a new base takes the old delta's place too (a delta is cumulative against
 its own base); what the manifest names, or a kept delta stands on, is never pruned.
 """
+
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -24,10 +25,10 @@ Kind = Literal["names", "urls", "subscribers", "policy"]
 KINDS: tuple[Kind, ...] = ("names", "urls", "subscribers", "policy")
 MANIFEST = "current.json"
 ORIGINS = "origins"
-KEPT_GENERATIONS = 10       # of a kind, so that a rollback finds what it needs
+KEPT_GENERATIONS = 10  # of a kind, so that a rollback finds what it needs
 
 _FILE_NAME = re.compile(r"([a-z]+)-(\d+)\.(img|claim)")
-_COMPILED = ("names", "urls", ORIGINS)      # these count their generations together
+_COMPILED = ("names", "urls", ORIGINS)  # these count their generations together
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def claimed_generation(images_dir: Path, kind: Kind) -> Iterator[int]:
         claim = images_dir / f"{kind}-{generation}.claim"
         try:
             claim.touch(exist_ok=False)
-        except FileExistsError:     # between our look and now
+        except FileExistsError:  # between our look and now
             continue
         break
     try:
@@ -152,7 +153,7 @@ def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS) -> list[Pa
     for path in removed:
         path.unlink(missing_ok=True)
     left = {generation_of(path.name) for path in _files(images_dir, "names", "img")}
-    left |= set(range(generation_of(manifest.names.base), 1 + max(left, default=0)))    # one may be on its way
+    left |= set(range(generation_of(manifest.names.base), 1 + max(left, default=0)))  # one may be on its way
     lone = [path for path in _files(images_dir, ORIGINS, "img") if generation_of(path.name) not in left]
     for path in lone:
         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ URLs pass: each is one page, or one path, and no page of a name is the name.
 Invariants: a rule that lets go never hits a protected name; what a rail stops is reported with its reason.
 Cost: some 0.2 µs a rule, however many names are protected: three look-ups turn nearly every rule away.
 """
+
 from fastpath.address import ADDRESSES
 from fastpath.verdict import Action, Mode
 from rules.prefixes import NOT_PUBLIC, is_public
@@ -31,8 +32,11 @@ class Rails:
 
     def refusal(self, wire: bytes, mode: Mode, action: Action) -> str | None:
         """Why the rule is not compiled; None where it is."""
-        if (wire in self._suspects or wire[wire[0] + 1:] in self._suspect_parents
-                or wire[-self._end_octets:] in self._suspect_ends):
+        if (
+            wire in self._suspects
+            or wire[wire[0] + 1 :] in self._suspect_parents
+            or wire[-self._end_octets :] in self._suspect_ends
+        ):
             return self._look_closer(wire, mode, action)
         if wire[-_ADDRESSES_OCTETS:] == ADDRESSES and self._blocks(action) and not is_public(wire):
             return NOT_PUBLIC

@@ -7,6 +7,7 @@
 Invariants: no more than MAX_FILE_OCTETS are read, compressed or inflated; no line of more than MAX_RAW_LINE_OCTETS is
 ever held, so that memory is bounded whatever the file; what ends in the middle of its compression is a BadList.
 """
+
 import codecs
 import gzip
 import io
@@ -25,11 +26,11 @@ from rules.formats.misp import MANIFEST, read_manifest
 from rules.rule import Rule, Skipped, UrlRule
 from rules.source import Source
 
-MAX_FILE_OCTETS = 256 * 2**20       # 5 M rows of some 50 octets; what is larger is no list of names
-MAX_RAW_LINE_OCTETS = 2**20         # a line that is longer than lines.MAX_LINE_OCTETS is reported; than this, refused
-MAX_XZ_OCTETS = 128 * 2**20         # of memory; `xz -9` makes files that need 65 MiB
+MAX_FILE_OCTETS = 256 * 2**20  # 5 M rows of some 50 octets; what is larger is no list of names
+MAX_RAW_LINE_OCTETS = 2**20  # a line that is longer than lines.MAX_LINE_OCTETS is reported; than this, refused
+MAX_XZ_OCTETS = 128 * 2**20  # of memory; `xz -9` makes files that need 65 MiB
 BLOCK_OCTETS = 2**18
-TELL_EVERY = 2**14                  # rules between two reports of progress: about 20 ms
+TELL_EVERY = 2**14  # rules between two reports of progress: about 20 ms
 UT1_PARTS = ("domains", "urls")
 UT1_EXPRESSIONS = "expressions"
 
@@ -44,7 +45,7 @@ class Reading(NamedTuple):
     """A list file, open."""
 
     lines: Iterable[bytes]  # lines, blocks or the file: what the format takes
-    file: BinaryIO          # its position says how much has been read
+    file: BinaryIO  # its position says how much has been read
 
 
 def read_source(source: Source, path: Path | None = None, tell: Callable[[int], None] | None = None) -> Iterator[Item]:
@@ -62,7 +63,7 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
     for part in _parts_of(source, where):
         try:
             for item in _read_file(source, where / part, tell, before):
-                yield type(item)._make((*item[:-1], part))      # three times as fast as _replace()
+                yield type(item)._make((*item[:-1], part))  # three times as fast as _replace()
         except BadList as exc:
             raise BadList(f"{part}: {exc}") from exc
         before += (where / part).stat().st_size
@@ -197,8 +198,10 @@ def _lines_of(blocks: Iterator[bytes]) -> Iterator[bytes]:
         rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         n_lines += len(lines)
         if len(rest) > MAX_RAW_LINE_OCTETS:
-            raise BadList(f"line {n_lines + 1}: longer than {MAX_RAW_LINE_OCTETS >> 20} MiB; not read; "
-                          "look at what the source delivers")
+            raise BadList(
+                f"line {n_lines + 1}: longer than {MAX_RAW_LINE_OCTETS >> 20} MiB; not read; "
+                "look at what the source delivers"
+            )
         yield from lines
     if rest:
         yield rest

@@ -3,6 +3,7 @@
 Invariants: every entry is counted, whether it is enforced or not; the first SAMPLES of each reason are kept, without
 their text where the list is confidential; a report is small, whatever a list holds: MAX_REASONS × SAMPLES a list.
 """
+
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,9 @@ from rules.protected import PROTECTED
 from rules.rule import Skipped
 from rules.suffixes import PRIVATE_SUFFIX
 
-SAMPLES = 20        # of one reason in one list
-MAX_REASONS = 64    # of one list: the formats have some twenty
-MAX_PARTS = 65535   # of one list: as many as an image can tell apart
+SAMPLES = 20  # of one reason in one list
+MAX_REASONS = 64  # of one list: the formats have some twenty
+MAX_PARTS = 65535  # of one list: as many as an image can tell apart
 MAX_SAMPLE_CHARACTERS = 256
 OTHER_REASONS = "for one of many other reasons"
 HELD = frozenset({PROTECTED, PRIVATE_SUFFIX})
@@ -33,14 +34,14 @@ class SourceReport:
     id: str
     path: Path | None
     confidential: bool = False
-    n_name_rules: int = 0       # given to the builders, doubles included
+    n_name_rules: int = 0  # given to the builders, doubles included
     n_url_rules: int = 0
-    seconds: float = 0.0        # for reading it, without building
+    seconds: float = 0.0  # for reading it, without building
     names: ListTally = NOTHING
     urls: ListTally = NOTHING
-    skipped: dict[str, int] = field(default_factory=dict)               # reason: entries
-    samples: dict[str, list[Skipped]] = field(default_factory=dict)     # reason: the first ones
-    parts: dict[str, int] = field(default_factory=dict)                 # of a list in several parts: number, from 1
+    skipped: dict[str, int] = field(default_factory=dict)  # reason: entries
+    samples: dict[str, list[Skipped]] = field(default_factory=dict)  # reason: the first ones
+    parts: dict[str, int] = field(default_factory=dict)  # of a list in several parts: number, from 1
 
     def note(self, item: Skipped) -> None:
         """Count one entry that is not enforced."""
@@ -97,16 +98,16 @@ class SourceReport:
 class CompileReport:
     """One compilation."""
 
-    path: Path              # of the names image
+    path: Path  # of the names image
     urls_path: Path
     origins_path: Path
     generation: int
     sources: list[SourceReport] = field(default_factory=list)
-    n_names: int = 0        # different names in the image
+    n_names: int = 0  # different names in the image
     n_urls: int = 0
-    n_entries: int = 0      # (name, list, mode) that were added, folded ones included
-    size_bytes: int = 0     # of the names image
-    hot_bytes: int = 0      # of it, what a lookup that finds nothing touches
+    n_entries: int = 0  # (name, list, mode) that were added, folded ones included
+    size_bytes: int = 0  # of the names image
+    hot_bytes: int = 0  # of it, what a lookup that finds nothing touches
     urls_bytes: int = 0
     origins_bytes: int = 0
     seconds: float = 0.0
@@ -129,8 +130,10 @@ class CompileReport:
 
 def render_report(report: CompileReport) -> str:
     """The report for a terminal: several lines, the last without a line break."""
-    lines = [f"names image {report.generation}: {report.n_names:,} names of {report.n_rules:,} rules, "
-             f"{report.n_skipped:,} lines not enforced, {report.size_bytes:,} bytes, {report.seconds:.1f} s"]
+    lines = [
+        f"names image {report.generation}: {report.n_names:,} names of {report.n_rules:,} rules, "
+        f"{report.n_skipped:,} lines not enforced, {report.size_bytes:,} bytes, {report.seconds:.1f} s"
+    ]
     if report.n_urls:
         lines.append(f"URL image {report.generation}: {report.n_urls:,} URLs, {report.urls_bytes:,} bytes")
     for source in report.sources:
@@ -141,27 +144,47 @@ def render_report(report: CompileReport) -> str:
 def report_as_json(report: CompileReport) -> dict[str, Any]:
     """The report for `--json`: what JSON can hold, nothing that render_report() hides."""
     return {
-        "image": str(report.path), "generation": report.generation, "names": report.n_names, "urls": report.n_urls,
-        "rules": report.n_rules, "entries": report.n_entries, "folded": report.n_folded, "skipped": report.n_skipped,
+        "image": str(report.path),
+        "generation": report.generation,
+        "names": report.n_names,
+        "urls": report.n_urls,
+        "rules": report.n_rules,
+        "entries": report.n_entries,
+        "folded": report.n_folded,
+        "skipped": report.n_skipped,
         "enforceability": _sums(source.enforceability for source in report.sources),
-        "bytes": report.size_bytes, "hot_bytes": report.hot_bytes, "urls_bytes": report.urls_bytes,
-        "origins_bytes": report.origins_bytes, "bytes_a_name": round(report.size_bytes / max(report.n_names, 1), 2),
-        "seconds": round(report.seconds, 3), "lists": [_source_as_json(source) for source in report.sources],
+        "bytes": report.size_bytes,
+        "hot_bytes": report.hot_bytes,
+        "urls_bytes": report.urls_bytes,
+        "origins_bytes": report.origins_bytes,
+        "bytes_a_name": round(report.size_bytes / max(report.n_names, 1), 2),
+        "seconds": round(report.seconds, 3),
+        "lists": [_source_as_json(source) for source in report.sources],
     }
 
 
 def _source_as_json(source: SourceReport) -> dict[str, Any]:
     return {
-        "list": source.id, "file": None if source.path is None else str(source.path), "rules": source.n_rules,
-        "names": source.names.keys, "urls": source.urls.keys,
+        "list": source.id,
+        "file": None if source.path is None else str(source.path),
+        "rules": source.n_rules,
+        "names": source.names.keys,
+        "urls": source.urls.keys,
         "modes": {word.name.lower(): n for word, n in _sums((source.names.by_mode, source.urls.by_mode)).items()},
-        "actions": {word.name.lower().replace("_", "-"): n
-                    for word, n in _sums((source.names.by_action, source.urls.by_action)).items()},
-        "folded": source.names.folded, "duplicates": source.n_duplicates,
-        "conflicts": source.names.conflicts + source.urls.conflicts, "held": source.n_held,
-        "enforceability": source.enforceability, "skipped": source.skipped,
+        "actions": {
+            word.name.lower().replace("_", "-"): n
+            for word, n in _sums((source.names.by_action, source.urls.by_action)).items()
+        },
+        "folded": source.names.folded,
+        "duplicates": source.n_duplicates,
+        "conflicts": source.names.conflicts + source.urls.conflicts,
+        "held": source.n_held,
+        "enforceability": source.enforceability,
+        "skipped": source.skipped,
         "samples": [item._asdict() for items in source.samples.values() for item in items],
-        "parts": list(source.parts), "seconds": round(source.seconds, 3), "lines_per_s": _lines_per_s(source),
+        "parts": list(source.parts),
+        "seconds": round(source.seconds, 3),
+        "lines_per_s": _lines_per_s(source),
     }
 
 
@@ -176,8 +199,10 @@ def _sums(counts: Iterable[Mapping[Word, int]]) -> dict[Word, int]:
 
 def _render_source(source: SourceReport) -> Iterator[str]:
     name = source.id if source.path is None else source.path.name
-    yield (f"  {source.id}: {source.n_rules:,} rules, {source.n_skipped:,} lines not enforced, "
-           f"{source.n_held:,} of them held")
+    yield (
+        f"  {source.id}: {source.n_rules:,} rules, {source.n_skipped:,} lines not enforced, "
+        f"{source.n_held:,} of them held"
+    )
     for what in _remarks(source):
         yield f"    {what}"
     for reason, n in sorted(source.skipped.items(), key=lambda pair: -pair[1]):

@@ -4,30 +4,31 @@ Invariants: a Rule's wire and a UrlRule's url are canonical; nothing a list hold
 Skipped.
 Tuples instead of dataclasses: a list has a million lines and each becomes one of these for an instant.
 """
+
 from typing import NamedTuple
 
 from fastpath.verdict import Action, Mode
 
-SAMPLE_CHARACTERS = 80      # of a refused line, in a report
+SAMPLE_CHARACTERS = 80  # of a refused line, in a report
 
 
 class Rule(NamedTuple):
     """One name that a list speaks of."""
 
-    wire: bytes                 # canonical, root octet included
+    wire: bytes  # canonical, root octet included
     mode: Mode
-    action: Action              # NO_ACTION: the list's own
-    line: int                   # from 1
-    order_ref: str | None = None    # the order's letter, as the list writes it
-    data: bytes = b""           # of LOCAL_DATA: records to answer with, see rules.localdata
-    part: str = ""              # of a list in several parts (a folder's files, a workbook's sheets): which one
+    action: Action  # NO_ACTION: the list's own
+    line: int  # from 1
+    order_ref: str | None = None  # the order's letter, as the list writes it
+    data: bytes = b""  # of LOCAL_DATA: records to answer with, see rules.localdata
+    part: str = ""  # of a list in several parts (a folder's files, a workbook's sheets): which one
 
 
 class UrlRule(NamedTuple):
     """One URL that a list speaks of, and that no name stands for."""
 
-    url: bytes                  # canonical, see rules.urls
-    mode: Mode                  # EXACT, or SUBTREE: also every path below, on segment boundaries
+    url: bytes  # canonical, see rules.urls
+    mode: Mode  # EXACT, or SUBTREE: also every path below, on segment boundaries
     action: Action
     line: int
     order_ref: str | None = None
@@ -37,10 +38,10 @@ class UrlRule(NamedTuple):
 class Skipped(NamedTuple):
     """One line, or one name of it, that is not enforced."""
 
-    line: int       # from 1
-    column: int     # from 1, in octets
-    text: str       # the line, printable, cut to SAMPLE_CHARACTERS
-    reason: str     # a fixed phrase, so that reports can count by it
+    line: int  # from 1
+    column: int  # from 1, in octets
+    text: str  # the line, printable, cut to SAMPLE_CHARACTERS
+    reason: str  # a fixed phrase, so that reports can count by it
     part: str = ""
 
 
@@ -51,5 +52,5 @@ def skipped(line_number: int, column: int, line: bytes, reason: str) -> Skipped:
 
 def printable(octets: bytes) -> str:
     """Make any octets fit to be shown in one line of a terminal: no control, no direction mark, not long."""
-    text = octets[:4 * SAMPLE_CHARACTERS].strip().decode("utf-8", "backslashreplace")[:SAMPLE_CHARACTERS]
+    text = octets[: 4 * SAMPLE_CHARACTERS].strip().decode("utf-8", "backslashreplace")[:SAMPLE_CHARACTERS]
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -6,6 +6,7 @@ the first octets of a .json, and the tier.
 
 Invariants: a Source is whole and valid; how a bare name is meant is always stated, never left to the format.
 """
+
 import difflib
 import re
 from collections.abc import Iterable
@@ -23,25 +24,49 @@ from rules.formats.native import ACTIONS
 MATCHES = ("exact", "subtree", "as-written")
 TIERS = {tier.name.lower(): tier for tier in (Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.SECURITY)}
 LIST_ACTIONS = ACTIONS | {"shadow": Action.SHADOW}
-TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}     # SPLASH for the others
-FORMAT_MATCHES = {                                                              # subtree for the others
-    "hosts": "exact", "rpz": "as-written", "dnsmasq": "as-written", "adblock": "as-written", "unbound": "as-written",
-    "native": "as-written", "addresses": "as-written",
+TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}  # SPLASH for the others
+FORMAT_MATCHES = {  # subtree for the others
+    "hosts": "exact",
+    "rpz": "as-written",
+    "dnsmasq": "as-written",
+    "adblock": "as-written",
+    "unbound": "as-written",
+    "native": "as-written",
+    "addresses": "as-written",
 }
-FORMAT_TIERS = {"csv": "order", "xlsx": "order", "cncpo": "csam"}               # security for the others
-SUFFIXES = {                                                                    # plain for the others
-    ".hosts": "hosts", ".rpz": "rpz", ".zone": "rpz", ".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx",
-    ".json": "native", ".ipset": "addresses", ".netset": "addresses",
+FORMAT_TIERS = {"csv": "order", "xlsx": "order", "cncpo": "csam"}  # security for the others
+SUFFIXES = {  # plain for the others
+    ".hosts": "hosts",
+    ".rpz": "rpz",
+    ".zone": "rpz",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".json": "native",
+    ".ipset": "addresses",
+    ".netset": "addresses",
 }
 COMPRESSED = (".gz", ".xz")
-JSON_MARKS = {                                                                  # native for the others
-    "certpl": ('"DomainAddress"', '"RegisterPositionId"'), "misp": ('"Event"', '"Attribute"'),
+JSON_MARKS = {  # native for the others
+    "certpl": ('"DomainAddress"', '"RegisterPositionId"'),
+    "misp": ('"Event"', '"Attribute"'),
     "stix": ('"objects"', '"spec_version"'),
 }
-JSON_HEAD_OCTETS = 4096         # in which a format shows
-OPTIONS = ("format", "match", "list", "tier", "category", "action", "issuer", "confidential", "allow_public_suffix",
-           "columns")
-MAX_ID_OCTETS = 24              # of a list's id in an image
+JSON_HEAD_OCTETS = 4096  # in which a format shows
+OPTIONS = (
+    "format",
+    "match",
+    "list",
+    "tier",
+    "category",
+    "action",
+    "issuer",
+    "confidential",
+    "allow_public_suffix",
+    "columns",
+)
+MAX_ID_OCTETS = 24  # of a list's id in an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +83,8 @@ class Source:
     issuer: str = ""
     confidential: bool = False
     allow_public_suffix: bool = False
-    columns: ColumnMap | None = None    # of a table whose headings do not say it
-    is_zone: bool = False               # transferred: deltas change it record by record
+    columns: ColumnMap | None = None  # of a table whose headings do not say it
+    is_zone: bool = False  # transferred: deltas change it record by record
 
     @property
     def folds(self) -> bool:
@@ -109,8 +134,12 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
         why = "letting go" if tier is Tier.HELP else "confidential, and enforced from its first day"
         raise BadSource(f"{where}: action shadow on a list that is {why}; not taken; write another action")
     return Source(
-        id=list_id, path=path, format=list_format, match=_one_of(where, "match", match, MATCHES),
-        tier=tier, category=category,
+        id=list_id,
+        path=path,
+        format=list_format,
+        match=_one_of(where, "match", match, MATCHES),
+        tier=tier,
+        category=category,
         action=action,
         issuer=options.get("issuer", ""),
         confidential=is_confidential,

@@ -4,6 +4,7 @@ Invariants: only rules that reach below a name are asked about (an exact rule on
 domain that the list does not know is a suffix all the same.
 Source: publicsuffix.org, the copy that the package publicsuffixlist carries; format at publicsuffix.org/list.
 """
+
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,8 @@ class PublicSuffixes:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._reasons: dict[bytes, str] = {}
-        self._children: dict[bytes, str] = {}       # every direct child is a suffix: `*.ck`
-        self._exceptions: set[bytes] = set()                        # `!www.ck`
+        self._children: dict[bytes, str] = {}  # every direct child is a suffix: `*.ck`
+        self._exceptions: set[bytes] = set()  # `!www.ck`
         reason = ICANN_SUFFIX
         for line in lines:
             rule = line.strip()
@@ -55,7 +56,7 @@ class PublicSuffixes:
 
     def refusal(self, wire: bytes) -> str | None:
         """Why no rule may cover everything below `wire`; None where one may.   Cost: two look-ups."""
-        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1:])
+        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :])
         return None if reason is None or wire in self._exceptions else reason
 
 
@@ -66,4 +67,4 @@ NO_SUFFIXES = PublicSuffixes([])
 def public_suffixes() -> PublicSuffixes:
     """The list that is installed.   Cost: some 50 ms once."""
     with Path(PSLFILE).open(encoding="utf-8") as file:
-        return PublicSuffixes(["*", *file])     # also a top-level domain that nobody has told the list's makers of
+        return PublicSuffixes(["*", *file])  # also a top-level domain that nobody has told the list's makers of

@@ -7,6 +7,7 @@ Invariants: canonical_url(canonical_url(x)) == canonical_url(x); nothing but Bad
 of one port, path or query is never read as a whole host.
 Source: WHATWG URL §3.5, RFC 3986 §3; what is made equal by us alone stands in fastpath.url.
 """
+
 import idna
 
 from fastpath.name import to_text
@@ -18,7 +19,7 @@ BAD_HOST = "has a host that is neither a name nor an address"
 
 assert BAD_HOST in FAULTS.values()
 
-_MARKS = frozenset(b":/\\?#@[")     # a text without any of them is a name, or nothing
+_MARKS = frozenset(b":/\\?#@[")  # a text without any of them is a name, or nothing
 
 
 def canonical_url(text: str) -> str:
@@ -95,5 +96,5 @@ def _refuse_bare_ipv6(octets: bytes) -> None:
 def _octets(text: str) -> bytes:
     try:
         return text.encode("utf-8")
-    except UnicodeEncodeError:      # half of a surrogate pair
+    except UnicodeEncodeError:  # half of a surrogate pair
         raise BadUrl(NOT_UTF8) from None

@@ -3,6 +3,7 @@
 Invariants: under its final name a file is complete and on the disk; a failure leaves the old one and no rest.
 Source: rename(2); fsync(2) of the directory, so that the new name survives a power cut.
 """
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

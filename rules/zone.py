@@ -11,6 +11,7 @@ nothing of them is.
 Source: RFC 1035 §5.1; RFC 3597 §5; RFC 1995 §3 (what to do with a difference).
 Cost: 1.5 µs to write a record, 0.3 µs to carry one over.
 """
+
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +22,9 @@ from fastpath.name import from_wire, to_text
 
 MARK: Final = b"; a transferred zone, form 1\n"
 HEAD_LINES: Final = 3
-HEAD_OCTETS: Final = 4096           # of which the head has less: three names of at most 1,020 characters
+HEAD_OCTETS: Final = 4096  # of which the head has less: three names of at most 1,020 characters
 BLOCK_OCTETS: Final = 1 << 20
-MAX_TTL_S: Final = 2**31 - 1        # RFC 2181 §8: above it, 0 is meant
+MAX_TTL_S: Final = 2**31 - 1  # RFC 2181 §8: above it, 0 is meant
 A, CNAME, SOA, AAAA = 1, 5, 6, 28
 # Types that a policy says nothing with; those of rules.formats.rpz.SILENT_TYPES.
 SILENT: Final = frozenset({2, 46, 47, 48, 50, 51, 59, 60, 63})
@@ -55,7 +56,7 @@ class Difference(NamedTuple):
 
     old_serial: int
     serial: int
-    soa: bytes              # the new one's line
+    soa: bytes  # the new one's line
     removed: list[bytes]
     added: list[bytes]
 
@@ -71,7 +72,7 @@ def record_line(apex: bytes, owner: bytes, rtype: int, ttl_s: int, rdata: bytes)
     owner   in wire form, folded, at or below `apex`;   rdata  with its names uncompressed"""
     if rtype in SILENT:
         return b""
-    name = b"@" if owner == apex else _name(owner[:-len(apex)] + b"\0")
+    name = b"@" if owner == apex else _name(owner[: -len(apex)] + b"\0")
     ttl_s = ttl_s if ttl_s <= MAX_TTL_S else 0
     if rtype == CNAME:
         return b"%b %d CNAME %b\n" % (name, ttl_s, _absolute(rdata))
@@ -169,7 +170,7 @@ def _name(wire: bytes) -> bytes:
         return text.encode("ascii")
     labels, at = [], 0
     while wire[at]:
-        labels.append(b"".join(_escaped(octet) for octet in wire[at + 1:at + 1 + wire[at]]))
+        labels.append(b"".join(_escaped(octet) for octet in wire[at + 1 : at + 1 + wire[at]]))
         at += 1 + wire[at]
     return b".".join(labels)
 
@@ -189,5 +190,5 @@ def _data(rtype: int, rdata: bytes) -> bytes:
 def _soa_data(rdata: bytes) -> bytes:
     mname, at = from_wire(rdata, 0)
     rname, at = from_wire(rdata, at)
-    timers = [int.from_bytes(rdata[at + n:at + n + 4], "big") for n in range(0, TIMERS_OCTETS, 4)]
+    timers = [int.from_bytes(rdata[at + n : at + n + 4], "big") for n in range(0, TIMERS_OCTETS, 4)]
     return b" ".join((_absolute(mname), _absolute(rname), *(b"%d" % timer for timer in timers)))

@@ -1,4 +1,5 @@
 """Fixtures for every tier."""
+
 from pathlib import Path
 
 import pytest

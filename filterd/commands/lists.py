@@ -225,8 +225,12 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     print(json.dumps(head) if args.json else _head(entry, old, new, found))
     for change in shown:
         said = _change(change, found.why(change))
-        print(json.dumps(said) if args.json else f"  {'+' if change.is_added else '-'} {said['value']} "
-              f"({said['mode']})" + (f": {said['why']}" if said["why"] else ""))  # fmt: skip
+        print(
+            json.dumps(said)
+            if args.json
+            else f"  {'+' if change.is_added else '-'} {said['value']} "
+            f"({said['mode']})" + (f": {said['why']}" if said["why"] else "")
+        )
     return 1 if found.changes else 0
 
 

@@ -3,6 +3,7 @@
 Invariants: documentation prefixes only (RFC 5737, RFC 3849) in the namespaces; every address of a place is in one of
 these two values.
 """
+
 from dataclasses import dataclass
 
 

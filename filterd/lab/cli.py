@@ -1,4 +1,5 @@
 """`filterd lab up|run|down`: the laboratory by hand, the demo, and the end of both."""
+
 import argparse
 import shutil
 import signal

@@ -2,6 +2,7 @@
 
 Invariants: what a client saw is a value; a client that fails is not an exception here, its caller judges.
 """
+
 import re
 import time
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 Invariants: the first step that sees something else than it must ends the demo with 1; nothing is left behind but the
 logs of a demo that failed; without root the steps without packets run on the loopback, and the others are named.
 """
+
 import contextlib
 import os
 import shutil

@@ -1,4 +1,5 @@
 """The API, asked from the desk with curl: by the operator, the regulator, the auditor and a parent."""
+
 import json
 from dataclasses import dataclass, field
 from typing import Any

@@ -2,6 +2,7 @@
 
 Invariants: everything of it lies in one folder; the command is the one of this very installation.
 """
+
 import importlib.util
 import json
 import os

@@ -2,6 +2,7 @@
 
 Deliberately absent: packets.  Nothing is forwarded here, so there is nothing for the gate to do.
 """
+
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -3,6 +3,7 @@
 Invariants: nothing that was started here outlives `stop`; every program has a process group of its own, which goes
 with it.
 """
+
 import contextlib
 import os
 import signal

@@ -3,6 +3,7 @@
 Every name under `.test` that is not in NAMES does not exist; everything below `many.test` does.  Nothing else exists.
 `whoami.test` TXT says which of the two resolvers has answered.
 """
+
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,22 @@ from filterd.lab.addresses import Addresses
 from filterd.lab.processes import Place, Running, run, wait_until
 
 NAMES = (
-    "allowed.test", "blocked.test", "listed.test", "order.test", "third.test", "video.test", "adult.test",
-    "malware.test", "1121.test", "www.allowed.test", "www.blocked.test", "www.listed.test", "www.order.test",
-    "www.video.test", "cdn.allowed.test", "a.b.c.listed.test",
+    "allowed.test",
+    "blocked.test",
+    "listed.test",
+    "order.test",
+    "third.test",
+    "video.test",
+    "adult.test",
+    "malware.test",
+    "1121.test",
+    "www.allowed.test",
+    "www.blocked.test",
+    "www.listed.test",
+    "www.order.test",
+    "www.video.test",
+    "cdn.allowed.test",
+    "a.b.c.listed.test",
 )
 OPEN_ZONE = "many.test"
 BIG_OCTETS = 500_000_000

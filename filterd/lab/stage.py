@@ -2,6 +2,7 @@
 
 Invariant: `seen` holds exactly the blocks that a client of ours has met: the auditor's records are held against it.
 """
+
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,5 @@
 """The demo's steps about faults: control is killed, an image is corrupted, everything ends."""
+
 import json
 import time
 from pathlib import Path

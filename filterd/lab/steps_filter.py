@@ -1,4 +1,5 @@
 """The demo's steps about names: in DNS, in TLS, in HTTP."""
+
 from itertools import product
 
 from filterd.lab.clients import Transport, dig

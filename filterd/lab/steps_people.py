@@ -1,4 +1,5 @@
 """The demo's steps about people: the regulator's orders, the parent's pause and schedule, the auditor's records."""
+
 import csv
 import io
 import json

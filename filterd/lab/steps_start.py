@@ -1,4 +1,5 @@
 """The demo's first steps: a list, a daemon that has it in force, people and their tokens."""
+
 import subprocess
 import sys
 import time

@@ -1,4 +1,5 @@
 """What the demo prints: one line a step, with its time, and what was measured below it."""
+
 import sys
 from typing import TextIO
 

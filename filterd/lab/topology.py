@@ -9,6 +9,7 @@ leaving the context removes all of it; making a lab removes what a process that 
 Addresses are usable at once: there is no duplicate address detection.
 Source: ip-netns(8), rtnetlink(7).
 """
+
 import contextlib
 import os
 import re
@@ -193,6 +194,7 @@ def _wire_node(ip: Any, link: Link) -> None:
 
 def _in_namespace(name: str, call: Callable[[Any], T]) -> T:
     """Call with a netlink socket of another namespace: a thread of its own enters it, and ends there."""
+
     def enter() -> T:
         netns.setns(name)
         with IPRoute() as ip:

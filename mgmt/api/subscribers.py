@@ -51,9 +51,7 @@ async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
 
     Without `closed` the schedule stays, and so do `safe_search` and `canaries`."""
     number = _number(request)
-    fields = await read_fields(
-        request, "label", "prefixes", "categories", "closed", "zone", "safe_search", "canaries"
-    )
+    fields = await read_fields(request, "label", "prefixes", "categories", "closed", "zone", "safe_search", "canaries")
     label = fields.text("label")
     prefixes = tuple(_fit("/prefixes", parse_prefix, text) for text in fields.texts("prefixes", MAX_PREFIXES))
     categories = frozenset(fields.texts("categories", MAX_CATEGORIES))

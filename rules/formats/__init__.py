@@ -2,6 +2,7 @@
 
 lines of octets, unless it is named here:  BLOCK_FORMATS  any blocks of the text;  FILE_FORMATS  a file that can seek.
 """
+
 from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
@@ -29,26 +30,30 @@ from rules.rule import Rule, Skipped, UrlRule
 IterRules = Callable[[Iterable[bytes], Mode], Iterator[Rule | UrlRule | Skipped]]
 IterTable = Callable[[Iterable[bytes], Mode, ColumnMap | None], Iterator[Rule | UrlRule | Skipped]]
 
-FORMATS: MappingProxyType[str, IterRules] = MappingProxyType({
-    "plain": plain.iter_rules,
-    "addresses": addresslist.iter_rules,
-    "hosts": hosts.iter_rules,
-    "dnsmasq": dnsmasq.iter_rules,
-    "adblock": adblock.iter_rules,
-    "rpz": rpz.iter_rules,
-    "unbound": unbound.iter_rules,
-    "ut1": ut1.iter_rules,
-    "csv": table.iter_rules,
-    "xlsx": xlsx.iter_rules,
-    "cncpo": cncpo.iter_rules,
-    "certpl": certpl.iter_rules,
-    "stix": stix.iter_rules,
-    "misp": misp.iter_rules,
-    "native": native.iter_rules,
-})
-TABLE_FORMATS: MappingProxyType[str, IterTable] = MappingProxyType({
-    "csv": table.iter_rules,
-    "xlsx": xlsx.iter_rules,
-})
+FORMATS: MappingProxyType[str, IterRules] = MappingProxyType(
+    {
+        "plain": plain.iter_rules,
+        "addresses": addresslist.iter_rules,
+        "hosts": hosts.iter_rules,
+        "dnsmasq": dnsmasq.iter_rules,
+        "adblock": adblock.iter_rules,
+        "rpz": rpz.iter_rules,
+        "unbound": unbound.iter_rules,
+        "ut1": ut1.iter_rules,
+        "csv": table.iter_rules,
+        "xlsx": xlsx.iter_rules,
+        "cncpo": cncpo.iter_rules,
+        "certpl": certpl.iter_rules,
+        "stix": stix.iter_rules,
+        "misp": misp.iter_rules,
+        "native": native.iter_rules,
+    }
+)
+TABLE_FORMATS: MappingProxyType[str, IterTable] = MappingProxyType(
+    {
+        "csv": table.iter_rules,
+        "xlsx": xlsx.iter_rules,
+    }
+)
 BLOCK_FORMATS = frozenset({"certpl", "stix", "misp", "native"})
 FILE_FORMATS = frozenset({"xlsx"})

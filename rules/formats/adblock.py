@@ -15,6 +15,7 @@ important rules, nothing is kept (on the disk, one copy of the list).  What `$de
 whole list: never more is blocked than written.
 Source: AdGuard's syntax of DNS filtering rules; Adblock Plus, How to write filters; semantics §3.
 """
+
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,8 @@ from rules.rule import Rule, Skipped, UrlRule, skipped
 from rules.urls import read_address_octets
 
 COPY_BUFFER_OCTETS = 2**18
-MAX_RANKED = 2**20      # exceptions and important rules of one list: about 150 MiB
-BLOCK, EXCEPTION, IMPORTANT, IMPORTANT_EXCEPTION = range(4)     # ranks: the higher speaks
+MAX_RANKED = 2**20  # exceptions and important rules of one list: about 150 MiB
+BLOCK, EXCEPTION, IMPORTANT, IMPORTANT_EXCEPTION = range(4)  # ranks: the higher speaks
 
 OVERRULED = "an exception or an important rule of the same list overrules it"
 COSMETIC = "a rule for parts of a page cannot be enforced by name"
@@ -50,11 +51,11 @@ _URL = re.compile(rb"\|(https?://[^*^|]++)\|", re.IGNORECASE)
 class _Filter(NamedTuple):
     """One line, read."""
 
-    wire: bytes | None          # None: `url` is set
+    wire: bytes | None  # None: `url` is set
     mode: Mode
     rank: int
     url: bytes = b""
-    allowed: tuple[bytes, ...] = ()     # wire forms, of $denyallow
+    allowed: tuple[bytes, ...] = ()  # wire forms, of $denyallow
 
     @property
     def action(self) -> Action:
@@ -116,7 +117,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Ur
                 try:
                     wire = canonical_octets(name)
                 except BadName:
-                    pass    # read again below, for the reason
+                    pass  # read again below, for the reason
                 else:
                     if b":" not in name and not (has_ranks and ranks.covers(wire, subtree, BLOCK)):
                         yield Rule(wire, subtree, no_action, number)
@@ -142,8 +143,9 @@ def _read_ranks(lines: Iterable[bytes], mode: Mode) -> _Ranks:
         for wire in found.allowed:
             ranks.note(wire, Mode.SUBTREE, max(EXCEPTION, found.rank))
         if len(ranks) > MAX_RANKED:
-            raise BadList(f"line {number}: more than {MAX_RANKED:,} exceptions and important rules; not read; "
-                          "split the list")
+            raise BadList(
+                f"line {number}: more than {MAX_RANKED:,} exceptions and important rules; not read; split the list"
+            )
     return ranks
 
 
@@ -195,8 +197,8 @@ def _read_filter(text: bytes, mode: Mode) -> _Filter:
     options = _OPTIONS.search(pattern)
     if options is None:
         return _read_pattern(pattern, mode, rank)
-    rank, denied = _read_options(pattern[options.end():], rank)
-    found = _read_pattern(pattern[:options.start()], mode, rank)
+    rank, denied = _read_options(pattern[options.end() :], rank)
+    found = _read_pattern(pattern[: options.start()], mode, rank)
     wires = [canonical_octets(name) for name in denied]
     return found._replace(allowed=tuple(wire for wire in wires if found.wire and _is_below(wire, found.wire)))
 

@@ -8,6 +8,7 @@ its source says.
 
 Invariants: a rule never blocks more than its address names: a URL with a path stays one.
 """
+
 import re
 
 from fastpath.verdict import Action, Mode
@@ -41,7 +42,7 @@ def rule_of_cell(cell: str, mode: Mode, url_mode: Mode, line: int, order_ref: st
     wildcard = _WILDCARD.match(address)
     if wildcard is None:
         return rule_of_value(address, mode, url_mode, line, order_ref)
-    rule = rule_of_value((wildcard[1] or "") + address[wildcard.end():], Mode.SUBTREE, url_mode, line, order_ref)
+    rule = rule_of_value((wildcard[1] or "") + address[wildcard.end() :], Mode.SUBTREE, url_mode, line, order_ref)
     if isinstance(rule, UrlRule):
         raise BadName(BELOW_A_WILDCARD)
     return rule
@@ -81,7 +82,7 @@ def clean(cell: str) -> str:
     named = _DEFANGED.sub(".", host[2])
     ours = our_digits(named)
     # no registry mixes these digits with letters a-z
-    return text[:host.start(2)] + (ours if ours.isascii() else named) + text[host.end(2):]
+    return text[: host.start(2)] + (ours if ours.isascii() else named) + text[host.end(2) :]
 
 
 def tidy(cell: str) -> str:

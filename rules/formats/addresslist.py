@@ -5,6 +5,7 @@ judged as one that leads to a listed name is.
 
 Invariants: a line becomes the rules of all its addresses and of no other, or none at all; see rules.prefixes.
 """
+
 import re
 from collections.abc import Iterable, Iterator
 

@@ -5,6 +5,7 @@
 A domain with a DeleteDate is history: reported, not enforced.
 Source: hole.cert.pl/domains/v2/domains.json
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Mode

@@ -8,6 +8,7 @@ domain.  Addresses are reported, also beside a URL: neither name nor URL reaches
 
 Invariants: a row is never widened; a domain that is another than the URL's is reported.
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Mode

@@ -8,6 +8,7 @@ A remark may say that a URL is meant as a prefix; a type says whether an address
 Invariants: a row never blocks more than it names; a row that asks to unblock is reported, not obeyed (an order is
 withdrawn by whoever gave it); a formula in a cell that is read is reported, whatever it would give.
 """
+
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -19,30 +20,110 @@ from rules.errors import BadList, BadName, BadSource
 from rules.formats.addresses import FORMULA, clean, is_formula, our_digits, rule_of_cell, tidy
 from rules.rule import Rule, UrlRule
 
-URL_HEADINGS = frozenset({
-    "url", "urls", "url/link", "website/url", "url/domain", "urls/domains", "link", "links", "web link", "web links",
-    "web address", "website", "websites", "website address", "site", "sites", "address", "blocked url", "blocked urls",
-})
-NAME_HEADINGS = frozenset({
-    "domain", "domains", "domain name", "domain names", "host", "hosts", "hostname", "host name", "fqdn",
-})
-ORDER_HEADINGS = frozenset({
-    "ref", "ref no", "reference", "reference no", "reference number", "letter", "letter no", "letter number",
-    "letter ref", "order", "order no", "order number", "pta letter no", "pta ref",
-})
-REMARK_HEADINGS = frozenset({
-    "action", "remarks", "remark", "remarks/action", "action/remarks", "status", "match", "match type", "scope",
-})
+URL_HEADINGS = frozenset(
+    {
+        "url",
+        "urls",
+        "url/link",
+        "website/url",
+        "url/domain",
+        "urls/domains",
+        "link",
+        "links",
+        "web link",
+        "web links",
+        "web address",
+        "website",
+        "websites",
+        "website address",
+        "site",
+        "sites",
+        "address",
+        "blocked url",
+        "blocked urls",
+    }
+)
+NAME_HEADINGS = frozenset(
+    {
+        "domain",
+        "domains",
+        "domain name",
+        "domain names",
+        "host",
+        "hosts",
+        "hostname",
+        "host name",
+        "fqdn",
+    }
+)
+ORDER_HEADINGS = frozenset(
+    {
+        "ref",
+        "ref no",
+        "reference",
+        "reference no",
+        "reference number",
+        "letter",
+        "letter no",
+        "letter number",
+        "letter ref",
+        "order",
+        "order no",
+        "order number",
+        "pta letter no",
+        "pta ref",
+    }
+)
+REMARK_HEADINGS = frozenset(
+    {
+        "action",
+        "remarks",
+        "remark",
+        "remarks/action",
+        "action/remarks",
+        "status",
+        "match",
+        "match type",
+        "scope",
+    }
+)
 TYPE_HEADINGS = frozenset({"type", "kind", "entry type"})
-OTHER_HEADINGS = frozenset({
-    "category", "categories", "nature of content", "nature", "content", "ground", "grounds", "subject",
-    "date", "dated", "letter date", "date of letter", "order date", "added", "date added", "deadline", "time",
-    "s no", "s/no", "s n", "sr", "sr no", "sr #", "serial", "serial no", "no", "#", "id",
-})
+OTHER_HEADINGS = frozenset(
+    {
+        "category",
+        "categories",
+        "nature of content",
+        "nature",
+        "content",
+        "ground",
+        "grounds",
+        "subject",
+        "date",
+        "dated",
+        "letter date",
+        "date of letter",
+        "order date",
+        "added",
+        "date added",
+        "deadline",
+        "time",
+        "s no",
+        "s/no",
+        "s n",
+        "sr",
+        "sr no",
+        "sr #",
+        "serial",
+        "serial no",
+        "no",
+        "#",
+        "id",
+    }
+)
 UNBLOCK_WORDS = ("unblock", "un-block", "release", "withdraw", "restore", "reopen", "allow")
-FEW_HEADINGS = 2        # known ones that make a row one of headings, though none says which is the address
-LOOK_ROWS = 20          # in which headings are looked for: letters have a letterhead above them
-MAX_COLUMNS = 256       # of a row; what stands to the right of them is not read
+FEW_HEADINGS = 2  # known ones that make a row one of headings, though none says which is the address
+LOOK_ROWS = 20  # in which headings are looked for: letters have a letterhead above them
+MAX_COLUMNS = 256  # of a row; what stands to the right of them is not read
 
 ABOVE_HEADINGS = "the row stands above the headings"
 ASKS_TO_UNBLOCK = "the row asks to unblock: withdraw the order instead"
@@ -53,10 +134,27 @@ TYPE_IS_NAME = "the row's type says a name, its address is a URL with a path: no
 
 MAP_KEYS = ("url", "type", "order", "action", "added", "category")
 _ADDRESS_HEADINGS = URL_HEADINGS | NAME_HEADINGS
-_MAP_ALIASES = {"address": "url", "domain": "url", "host": "url", "kind": "type", "ref": "order", "letter": "order",
-                "remarks": "action", "match": "action", "date": "added"}
-_TYPES = {"url": "url", "uri": "url", "link": "url", "domain": "domain", "domain-name": "domain",
-          "host": "host", "hostname": "host", "fqdn": "host"}
+_MAP_ALIASES = {
+    "address": "url",
+    "domain": "url",
+    "host": "url",
+    "kind": "type",
+    "ref": "order",
+    "letter": "order",
+    "remarks": "action",
+    "match": "action",
+    "date": "added",
+}
+_TYPES = {
+    "url": "url",
+    "uri": "url",
+    "link": "url",
+    "domain": "domain",
+    "domain-name": "domain",
+    "host": "host",
+    "hostname": "host",
+    "fqdn": "host",
+}
 _PREFIX = re.compile(r"\bprefix\b|\band (?:everything )?below\b")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,}")
 _ORDINARY_HOST = re.compile(r"[^/\\?#]*")
@@ -65,17 +163,17 @@ _ORDINARY_HOST = re.compile(r"[^/\\?#]*")
 class Columns(NamedTuple):
     """Where things stand in a row, from 0."""
 
-    addresses: tuple[int, ...] = ()     # the first that is not empty counts; none: the first cell that holds a name
+    addresses: tuple[int, ...] = ()  # the first that is not empty counts; none: the first cell that holds a name
     order: int | None = None
     type: int | None = None
     remarks: tuple[int, ...] = ()
-    others: frozenset[int] = frozenset()    # columns that are known to hold no address
+    others: frozenset[int] = frozenset()  # columns that are known to hold no address
 
 
 class ColumnMap(NamedTuple):
     """Columns as a source's description tells them."""
 
-    fields: tuple[tuple[str, str], ...]     # key of MAP_KEYS, number from 1 or heading
+    fields: tuple[tuple[str, str], ...]  # key of MAP_KEYS, number from 1 or heading
 
     @property
     def has_headings(self) -> bool:
@@ -86,7 +184,7 @@ class ColumnMap(NamedTuple):
 class Fault(NamedTuple):
     """Why a row is not enforced."""
 
-    cell: int | None    # which one is at fault; None: the row
+    cell: int | None  # which one is at fault; None: the row
     reason: str
 
 

@@ -5,6 +5,7 @@ they say that they inflate to is little, in sum and beside what they take; none 
 An archive inside of the archive is a member like any other: nothing opens it.
 Source: APPNOTE.TXT 6.3 §4.3, §4.4.4.
 """
+
 import struct
 import zipfile
 import zlib
@@ -13,18 +14,18 @@ from typing import BinaryIO
 
 from rules.errors import BadList
 
-MAX_MEMBERS = 2_000                 # a workbook of 200 sheets with drawings has some 1,000
-MAX_DIRECTORY_OCTETS = 2**20        # that zipfile reads at once: 2,000 members of 100 octets and room
-MAX_INFLATED_OCTETS = 512 * 2**20   # of all members: two sheets of a million rows
-MAX_RATIO = 200                     # inflated to stored; sheets reach 10 to 40, DEFLATE's limit is 1,032
-RATIO_COUNTS_FROM = 2**20           # octets; below it a ratio says nothing
+MAX_MEMBERS = 2_000  # a workbook of 200 sheets with drawings has some 1,000
+MAX_DIRECTORY_OCTETS = 2**20  # that zipfile reads at once: 2,000 members of 100 octets and room
+MAX_INFLATED_OCTETS = 512 * 2**20  # of all members: two sheets of a million rows
+MAX_RATIO = 200  # inflated to stored; sheets reach 10 to 40, DEFLATE's limit is 1,032
+RATIO_COUNTS_FROM = 2**20  # octets; below it a ratio says nothing
 BLOCK_OCTETS = 2**16
 
-_END = struct.Struct("<4s4H2LH")            # end of central directory; APPNOTE §4.3.16
-_END_64_AT = struct.Struct("<4sLQL")        # zip64 locator; §4.3.15
-_END_64 = struct.Struct("<4sQ2H2L4Q")       # zip64 end of central directory; §4.3.14
-_OLE_MARK = b"\xd0\xcf\x11\xe0"             # .xls, and .xlsx behind a password
-_IS_ENCRYPTED = 1                           # bit of the flags; §4.4.4
+_END = struct.Struct("<4s4H2LH")  # end of central directory; APPNOTE §4.3.16
+_END_64_AT = struct.Struct("<4sLQL")  # zip64 locator; §4.3.15
+_END_64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory; §4.3.14
+_OLE_MARK = b"\xd0\xcf\x11\xe0"  # .xls, and .xlsx behind a password
+_IS_ENCRYPTED = 1  # bit of the flags; §4.4.4
 
 
 class Container:
@@ -72,7 +73,7 @@ def _check_directory(file: BinaryIO) -> None:
     if not start.startswith(b"PK") or at < 0 or len(tail) - at < _END.size:
         raise bad_workbook("workbook", "no Excel workbook, or half of one", "save it as .xlsx or .csv")
     _mark, _disk, _disk_2, _here, n_members, directory_octets, _at, _comment = _END.unpack_from(tail, at)
-    locator = tail[max(at - _END_64_AT.size, 0):at]
+    locator = tail[max(at - _END_64_AT.size, 0) : at]
     if locator.startswith(b"PK\x06\x07") and len(locator) == _END_64_AT.size:
         file.seek(min(_END_64_AT.unpack(locator)[2], n_octets))
         end = file.read(_END_64.size)
@@ -92,8 +93,10 @@ def _checked_members(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInf
         (len(by_name) < len(members), "two members of one name"),
         (any(member.flag_bits & _IS_ENCRYPTED for member in members), "a password"),
         (any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members), "odd compression"),
-        (sum(member.file_size for member in members) > MAX_INFLATED_OCTETS,
-         f"more than {MAX_INFLATED_OCTETS >> 20} MiB when inflated"),
+        (
+            sum(member.file_size for member in members) > MAX_INFLATED_OCTETS,
+            f"more than {MAX_INFLATED_OCTETS >> 20} MiB when inflated",
+        ),
         (any(_is_bomb(member) for member in members), f"a member that inflates more than {MAX_RATIO}-fold"),
     )
     for is_so, found in faults:

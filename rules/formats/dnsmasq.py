@@ -9,6 +9,7 @@ domain that stand together are one rule; those that stand apart are reported.
 Absent on purpose: `/*d/`, which matches inside of a label.
 Source: dnsmasq(8), --address and --server.
 """
+
 import re
 from collections.abc import Iterable, Iterator
 
@@ -30,7 +31,7 @@ BLOCKS = {
     (b"local=", b"#"): Action.PASSTHRU,
 }
 OPTIONS = (b"address", b"server", b"local")
-TTL_S = 60          # dnsmasq's own default, 0, would have every client ask again at once
+TTL_S = 60  # dnsmasq's own default, 0, would have every client ask again at once
 
 OTHER_OPTION = "an option that blocks no domain"
 FORWARDS = "the line forwards to another server: it does not block"
@@ -57,7 +58,7 @@ def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | S
             try:
                 rule = Rule(canonical_octets(fields[1]), subtree, action, number)
             except BadName:
-                pass    # read again below, for the reason
+                pass  # read again below, for the reason
             else:
                 yield rule
                 continue

@@ -9,6 +9,7 @@ nothing but BadList is raised; a text that ends early is a BadList, so half a li
 A member that stands twice in one object counts as it stood last.
 Source: RFC 8259.
 """
+
 import codecs
 import json
 import re
@@ -22,9 +23,9 @@ from rules.formats.lines import refuse_foreign
 from rules.rule import Skipped, printable
 
 BLOCK_OCTETS = 2**16
-MAX_ELEMENT_CHARACTERS = 2**20      # of an entry; the largest that feeds publish are some 100 KB
-MAX_DEPTH = 64                      # of arrays and objects inside of each other; the formats need 6
-MAX_ROWS = 5_000_000                # of one list
+MAX_ELEMENT_CHARACTERS = 2**20  # of an entry; the largest that feeds publish are some 100 KB
+MAX_DEPTH = 64  # of arrays and objects inside of each other; the formats need 6
+MAX_ROWS = 5_000_000  # of one list
 
 ENDS_EARLY = "the text ends before the list does"
 
@@ -42,8 +43,8 @@ _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 class Place(NamedTuple):
     """Where something stands."""
 
-    line: int       # from 1
-    column: int     # from 1, in octets
+    line: int  # from 1
+    column: int  # from 1, in octets
 
 
 class Elements:
@@ -56,10 +57,10 @@ class Elements:
         self._decode_json = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
         self._text = ""
         self._at = 0
-        self._is_whole = False      # there is no more text behind the window
+        self._is_whole = False  # there is no more text behind the window
         self._depth = 0
         self._n_elements = 0
-        self._told = 0              # up to here of the window, _line and _column are known
+        self._told = 0  # up to here of the window, _line and _column are known
         self._line, self._column = 1, 1
         self._begin()
 
@@ -110,7 +111,7 @@ class Elements:
                 raise _bad(self._place_of(exc.pos), ENDS_EARLY if is_early else _named(exc.msg)) from None
             except RecursionError:
                 self.refuse(f"nested deeper than {MAX_DEPTH}")
-            except ValueError as exc:       # a number of thousands of digits, NaN
+            except ValueError as exc:  # a number of thousands of digits, NaN
                 self.refuse(str(exc).partition(";")[0].lower())
             if end > len(self._text) - _NUMBER_GOES_ON and self._text[self._at] in _NUMBER and self._more():
                 continue
@@ -202,16 +203,16 @@ class Elements:
         self._place_of(self._at)
         block = next(self._blocks, b"")
         self._is_whole = not block
-        self._text = self._text[self._at:] + self._decode_octets(block, self._is_whole)
+        self._text = self._text[self._at :] + self._decode_octets(block, self._is_whole)
         self._at = self._told = 0
         return True
 
     def _place_of(self, at: int) -> Place:
         """The place of a character of the window; remembered if it is the one that is read next."""
-        passed = self._text[self._told:at]
+        passed = self._text[self._told : at]
         n_lines = passed.count("\n")
         column = self._column if not n_lines else 1
-        rest = passed[passed.rfind("\n") + 1:] if n_lines else passed
+        rest = passed[passed.rfind("\n") + 1 :] if n_lines else passed
         column += len(rest) if rest.isascii() else len(rest.encode("utf-8", "surrogateescape"))
         if at == self._at:
             self._told, self._line, self._column = at, self._line + n_lines, column

@@ -3,6 +3,7 @@
 The names of the machine itself are passed over in silence; an address that leads somewhere is reported, since such a
 line redirects and does not block.
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Action, Mode
@@ -12,11 +13,24 @@ from rules.formats.lines import fault_of, open_list
 from rules.rule import Rule, Skipped, skipped
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})
-OWN_NAMES = frozenset({
-    b"localhost", b"localhost.localdomain", b"localhost4", b"localhost6", b"local", b"broadcasthost", b"0.0.0.0",
-    b"ip6-localhost", b"ip6-loopback", b"ip6-localnet", b"ip6-mcastprefix", b"ip6-allnodes", b"ip6-allrouters",
-    b"ip6-allhosts",
-})
+OWN_NAMES = frozenset(
+    {
+        b"localhost",
+        b"localhost.localdomain",
+        b"localhost4",
+        b"localhost6",
+        b"local",
+        b"broadcasthost",
+        b"0.0.0.0",
+        b"ip6-localhost",
+        b"ip6-loopback",
+        b"ip6-localnet",
+        b"ip6-mcastprefix",
+        b"ip6-allnodes",
+        b"ip6-allrouters",
+        b"ip6-allhosts",
+    }
+)
 ELSEWHERE = "the address leads somewhere: the line redirects, it does not block"
 NO_ADDRESS = "there is no address before the name: read the list with format=plain"
 NO_NAMES = "there is no name after the address"

@@ -2,13 +2,14 @@
 
 Invariants: nothing is read twice, nothing is kept; the first look costs nothing per line.
 """
+
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from rules.errors import BadList
 
-MAX_LINE_OCTETS = 2048      # the longest URL that every browser takes
+MAX_LINE_OCTETS = 2048  # the longest URL that every browser takes
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")
@@ -42,8 +43,13 @@ def refuse_foreign(number: int, line: bytes) -> None:
         raise BadList(f"line {number}: a web page instead of a list; not read; look at what the source delivers")
 
 
-def join_lines(lines: Iterator[tuple[int, bytes]], opens: Callable[[bytes], int], is_open: Callable[[int], bool],
-               most: int, mark: bytes = b"") -> Iterator[tuple[int, bytes]]:
+def join_lines(
+    lines: Iterator[tuple[int, bytes]],
+    opens: Callable[[bytes], int],
+    is_open: Callable[[int], bool],
+    most: int,
+    mark: bytes = b"",
+) -> Iterator[tuple[int, bytes]]:
     """Join (number, line) pairs that are one record, under the first one's number.
 
     opens     what a line adds to the record's balance;   is_open  whether a record of this balance goes on (0 never)
@@ -56,7 +62,7 @@ def join_lines(lines: Iterator[tuple[int, bytes]], opens: Callable[[bytes], int]
         if waiting:
             number, line, balance = waiting.popleft()
         else:
-            for number, line in lines:      # nearly every line is a record, and comes no farther than here
+            for number, line in lines:  # nearly every line is a record, and comes no farther than here
                 balance = opens(line) if mark in line else 0
                 if balance and is_open(balance):
                     break

@@ -2,12 +2,13 @@
 
 Source: RFC 1035 §5.1.
 """
+
 import re
 from typing import NamedTuple
 
-MAX_TTL_S = 2**31 - 1       # RFC 2181 §8
+MAX_TTL_S = 2**31 - 1  # RFC 2181 §8
 
-_MARKS = frozenset(b'";()')      # a line without any of them is its words
+_MARKS = frozenset(b'";()')  # a line without any of them is its words
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s;"()]+|[()]|(;.*)')
 # Possessive: digits that a unit may follow or not can be grouped in 2**n ways, and a hostile line would try them all.
 _TTL_OR_CLASS = re.compile(rb"(?:\d++[SMHDW]?+)++|IN|CH|HS|ANY", re.IGNORECASE)
@@ -18,9 +19,9 @@ _UNIT_S = {b"": 1, b"S": 1, b"M": 60, b"H": 3600, b"D": 86400, b"W": 604800}
 class Record(NamedTuple):
     """What stands behind a record's owner."""
 
-    rtype: bytes                # in capitals
+    rtype: bytes  # in capitals
     ttl_s: int
-    words: tuple[bytes, ...]    # of the data, quotes included
+    words: tuple[bytes, ...]  # of the data, quotes included
 
 
 def split_words(line: bytes) -> list[bytes] | None:
@@ -48,7 +49,7 @@ def read_record(words: list[bytes], ttl_s: int) -> Record | None:
         at += 1
     if len(words) - at < 2 or not words[at][:1].isalpha():
         return None
-    return Record(words[at].upper(), ttl_s, tuple(words[at + 1:]))
+    return Record(words[at].upper(), ttl_s, tuple(words[at + 1 :]))
 
 
 def parse_ttl(word: bytes) -> int:
@@ -61,7 +62,7 @@ def _tokens(line: bytes) -> list[bytes] | None:
     at = 0
     text = line.rstrip()
     while at < len(text):
-        if text[at:at + 1].isspace():
+        if text[at : at + 1].isspace():
             at += 1
             continue
         found = _TOKENS.match(text, at)

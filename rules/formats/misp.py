@@ -9,6 +9,7 @@ one, so that here there is always one event, or the `response` of events or attr
 A hostname means that host; a domain means what the source says.
 Source: MISP core format, draft-dulaunoy-misp-core-format §2.4.
 """
+
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -25,7 +26,7 @@ IS_DELETED = "the attribute has been deleted"
 OTHER_TYPE = "the attribute is of a type that has no name and no URL"
 NO_VALUE = "the attribute has no value"
 
-_TYPES = ("domain", "hostname", "url", "domain|ip", "hostname|port")    # a link leads to what others wrote about it
+_TYPES = ("domain", "hostname", "url", "domain|ip", "hostname|port")  # a link leads to what others wrote about it
 _HOLDERS = ("Event", "Object", "response")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

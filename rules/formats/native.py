@@ -12,6 +12,7 @@ action, order_ref, data (records of local-data, in hex), expires_at    may be le
 
 Invariants: what the file says goes before what the source says; a delta is refused, it belongs to the push API.
 """
+
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -48,10 +49,11 @@ REMOVES_NOTHING = "the entry would be removed: a full list has nothing to remove
 _T = TypeVar("_T")
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode,
-               clock: Callable[[], float] = time.time) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(
+    lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
+) -> Iterator[Rule | UrlRule | Skipped]:
     """Read a full list, lazily.   Raises BadList for a file that is none.   Cost: some 10 µs an entry."""
-    del default_mode    # the file says it
+    del default_mode  # the file says it
     text = Elements(lines)
     now = datetime.fromtimestamp(clock(), UTC)
     is_ours, order_ref, n_entries = False, None, 0
@@ -114,8 +116,11 @@ def _read_entry(entry: Any, place: Place, order_ref: str | None, now: datetime) 
 def _rules_of_addresses(entry: dict[str, Any], place: Place, order_ref: str | None) -> list[Rule]:
     action, ref, data = _said_of(entry, order_ref)
     scope = _one_of(entry["scope"], SCOPES, BAD_SCOPE) if "scope" in entry else None
-    return [Rule(wire, scope or mode, action, place.line, ref, data)
-            for network in read_prefixes(entry["value"]) for wire, mode in wires_of(network)]
+    return [
+        Rule(wire, scope or mode, action, place.line, ref, data)
+        for network in read_prefixes(entry["value"])
+        for wire, mode in wires_of(network)
+    ]
 
 
 def _said_of(entry: dict[str, Any], order_ref: str | None) -> tuple[Action, str | None, bytes]:

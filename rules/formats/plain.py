@@ -3,6 +3,7 @@
 `#` begins a comment; `*.name` and `.name` mean the subtree; a bare name means what the source's `match` says.  A URL
 with a path, a query or a port means itself alone, with `/*` at its end every path below.
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Action, Mode
@@ -25,9 +26,9 @@ def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[R
         try:
             wire = canonical_octets(line.strip())
         except BadName:
-            pass    # read again below, as something else or for the reason
+            pass  # read again below, as something else or for the reason
         else:
-            if b":" not in line:    # a name with a port is narrower than the name
+            if b":" not in line:  # a name with a port is narrower than the name
                 yield Rule(wire, mode, no_action, number)
                 continue
         item = _read_line(number, line, mode, url_mode)

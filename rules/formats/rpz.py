@@ -10,6 +10,7 @@ records of one owner that stand together are one rule; those that stand apart ar
 unseen.  A record over several lines (parentheses) stands at its first line.
 Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §5; RFC 1035 §5.
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.address import ADDRESSES
@@ -32,14 +33,15 @@ ACTIONS = {
 }
 ADDRESS_TRIGGER = b"rpz-ip"
 OTHER_TRIGGERS = (b"rpz-client-ip", b"rpz-nsdname", b"rpz-nsip")
-OTHER_TRIGGER_TAILS = tuple(bytes([len(label)]) + label + b"\0" for label in OTHER_TRIGGERS)    # in wire form
+OTHER_TRIGGER_TAILS = tuple(bytes([len(label)]) + label + b"\0" for label in OTHER_TRIGGERS)  # in wire form
 # what makes a zone of a list, and what a signer adds to it
-SILENT_TYPES = frozenset({b"SOA", b"NS", b"RRSIG", b"NSEC", b"NSEC3", b"NSEC3PARAM", b"DNSKEY", b"CDS", b"CDNSKEY",
-                          b"ZONEMD"})
+SILENT_TYPES = frozenset(
+    {b"SOA", b"NS", b"RRSIG", b"NSEC", b"NSEC3", b"NSEC3PARAM", b"DNSKEY", b"CDS", b"CDNSKEY", b"ZONEMD"}
+)
 ORDINARY_TYPES = (b"CNAME", b"A", b"AAAA")
 SPACE, DOT = b" ."
-MAX_RECORD_LINES = 64       # in parentheses; a SOA takes seven
-DEFAULT_TTL_S = 60          # of local data in a zone that says nothing: the most that a block's answer lives
+MAX_RECORD_LINES = 64  # in parentheses; a SOA takes seven
+DEFAULT_TTL_S = 60  # of local data in a zone that says nothing: the most that a block's answer lives
 
 OTHER_TRIGGER = "a trigger by the client's address or a name server is not supported"
 OUTSIDE = "the owner lies outside of the zone"
@@ -62,7 +64,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
         item: Rule | Skipped | None
         try:
             item = zone.read_ordinary(number, line, words)
-        except BadName:     # no ordinary line, or a faulty one
+        except BadName:  # no ordinary line, or a faulty one
             item = _read_record(zone, number, line)
         if item is not None:
             if type(item) is Rule and item.wire[-_ADDRESSES_OCTETS:] == ADDRESSES:
@@ -79,13 +81,13 @@ class _Zone:
 
     def __init__(self, default_mode: Mode) -> None:
         self.mode = default_mode
-        self.origin = b""       # absolute, lower case, without the last dot
+        self.origin = b""  # absolute, lower case, without the last dot
         self.apex: bytes | None = None
-        self.owner = b""        # as written
+        self.owner = b""  # as written
         self.ttl_s = DEFAULT_TTL_S
         self.gatherer = Gatherer()
-        self._tail = b"."       # what an absolute owner ends with
-        self._is_at_apex = True     # a relative owner is a trigger
+        self._tail = b"."  # what an absolute owner ends with
+        self._is_at_apex = True  # a relative owner is a trigger
 
     def read_ordinary(self, number: int, line: bytes, words: list[bytes]) -> Rule | None:
         """Read a record as nearly all are: `d [TTL] [IN] CNAME target`, or an address; see _read_policy().
@@ -99,7 +101,7 @@ class _Zone:
         if owner[-1] == DOT:
             if not owner.endswith(self._tail):
                 raise BadName(OUTSIDE)
-            name = owner[:-len(self._tail)]
+            name = owner[: -len(self._tail)]
         elif not self._is_at_apex:
             raise BadName(NO_RECORD)
         mode = self.mode
@@ -149,7 +151,7 @@ class _Zone:
         if not self.apex:
             return name
         if name.endswith(b"." + self.apex):
-            return name[:-len(self.apex) - 1]
+            return name[: -len(self.apex) - 1]
         return b"" if name == self.apex else None
 
     def key_of(self, trigger: bytes) -> tuple[bytes, Mode]:
@@ -157,7 +159,7 @@ class _Zone:
         kind = trigger.rpartition(b".")[2]
         if kind in OTHER_TRIGGERS:
             raise BadName(OTHER_TRIGGER)
-        if kind == ADDRESS_TRIGGER:     # in its one form; what it stands for is several names, see below
+        if kind == ADDRESS_TRIGGER:  # in its one form; what it stands for is several names, see below
             network = read_trigger(trigger.decode("ascii", "replace"))
             return to_wire(write_trigger(network).encode()), Mode.EXACT
         if trigger in (b"", b"*"):

@@ -10,6 +10,7 @@ Objects that are no indicators (reports, identities, markings) say nothing and a
 Absent on purpose: versions.  Of two versions of one indicator in one bundle both count; a collection gives the newest.
 Source: STIX 2.1 §3.2 (revoked), §4.7 (indicator), §9 (patterns).
 """
+
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,15 +34,18 @@ OTHER_OBJECT = "the pattern speaks of an object that is no name and no URL"
 NO_OBJECT = "the entry is no STIX object"
 
 _ADDRESSES = ("ipv4-addr:value", "ipv6-addr:value")
-_TOKEN = re.compile(r"""
+_TOKEN = re.compile(
+    r"""
     \s*(?: (?P<mark>[\[\]()]) | (?P<or>OR\b)
          | (?P<path>[a-z][a-z0-9-]*:[A-Za-z0-9_.'\[\]*-]*[A-Za-z0-9_'\]]) \s*=\s* '(?P<text>(?:[^'\\]|\\['\\])*)' )""",
-    re.VERBOSE)
+    re.VERBOSE,
+)
 _ESCAPE = re.compile(r"\\(.)")
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode,
-               clock: Callable[[], float] = time.time) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(
+    lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
+) -> Iterator[Rule | UrlRule | Skipped]:
     """Read a bundle, lazily.   Raises BadList for a file that is none.   Cost: some 15 µs an indicator."""
     now = datetime.fromtimestamp(clock(), UTC)
     text = Elements(lines)
@@ -64,8 +68,9 @@ def _read_objects(text: Elements, mode: Mode, now: datetime) -> Iterator[Rule | 
             yield from _read_indicator(found, place, mode, now)
 
 
-def _read_indicator(indicator: dict[str, Any], place: Place, mode: Mode,
-                    now: datetime) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_indicator(
+    indicator: dict[str, Any], place: Place, mode: Mode, now: datetime
+) -> Iterator[Rule | UrlRule | Skipped]:
     pattern = indicator.get("pattern")
     if not isinstance(pattern, str) or indicator.get("pattern_type", "stix") != "stix":
         yield skipped_at(place, pattern or indicator.get("id", ""), NO_PATTERN)

@@ -5,6 +5,7 @@ What a row says is in rules.formats.columns, what a cell says in rules.formats.a
 Invariants: as those have them.  A quoted cell over several lines belongs to the row's first line.  A row that is read
 the short way means what it means the long way.
 """
+
 import csv
 import itertools
 import re
@@ -31,7 +32,7 @@ from rules.formats.lines import fault_of, join_lines, open_list
 from rules.rule import Rule, Skipped, UrlRule, skipped
 from rules.urls import read_address_octets
 
-MAX_ROW_LINES = 16          # of a quoted cell with line breaks; more is a quote that nobody closed
+MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
 UNCLOSED = "a quote is not closed"
 
 # A row in which nothing has to be undone: no quotes, brackets, formulas; nothing but ASCII.  2,048: MAX_LINE_OCTETS
@@ -44,8 +45,9 @@ _BARE_LINK = re.compile(r'=\s*HYPERLINK\s*\((?:"(?:[^"]|"")*"|[^")])*\)', re.IGN
 _BLANK = b' \t\r\n,;"'
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode,
-               column_map: ColumnMap | None = None) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(
+    lines: Iterable[bytes], default_mode: Mode, column_map: ColumnMap | None = None
+) -> Iterator[Rule | UrlRule | Skipped]:
     """Read a table, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     records = join_lines(enumerate(open_list(lines), 1), _quotes, _is_odd, MAX_ROW_LINES)
     head = _first_rows(records)
@@ -86,8 +88,9 @@ def cells_of(line: bytes, delimiter: str) -> list[str]:
         return text.split(delimiter)
 
 
-def _read_ordinary_row(number: int, line: bytes, delimiter: bytes, columns: Columns, last: int,
-                       mode: Mode) -> Rule | UrlRule | None:
+def _read_ordinary_row(
+    number: int, line: bytes, delimiter: bytes, columns: Columns, last: int, mode: Mode
+) -> Rule | UrlRule | None:
     """Read a row in which nothing has to be undone and nothing is at fault; None for any other.
 
     last  of the columns that are looked at"""
@@ -118,7 +121,7 @@ def _read_ordinary_row(number: int, line: bytes, delimiter: bytes, columns: Colu
 
 
 _ORDINARY_REMARK = remark_of("Block")
-_NO_ACTION = Action.NO_ACTION       # naming a member costs as much as a look-up
+_NO_ACTION = Action.NO_ACTION  # naming a member costs as much as a look-up
 
 
 @lru_cache(4096)
@@ -169,8 +172,10 @@ def _first_rows(records: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]
 def _find_columns(head: list[tuple[int, bytes]], column_map: ColumnMap | None) -> tuple[int, int, str, Columns]:
     """How many rows stand above the headings, where the rows begin, the delimiter, and the columns."""
     delimiters = [_delimiter_of(line) for _number, line in head]
-    rows = ([] if fault_of(line) else cells_of(line, delimiter)
-            for (_number, line), delimiter in zip(head, delimiters, strict=True))
+    rows = (
+        [] if fault_of(line) else cells_of(line, delimiter)
+        for (_number, line), delimiter in zip(head, delimiters, strict=True)
+    )
     above, begin, columns = columns_of(rows, f"line {head[0][0]}", column_map)
     fit = above if begin else next((at for at, (_number, line) in enumerate(head) if not fault_of(line)), 0)
     return above, begin, delimiters[fit], columns
@@ -190,6 +195,6 @@ def _delimiter_of(line: bytes) -> str:
 
 
 def _quote_bare_link(link: re.Match[str]) -> str:
-    before = link.string[:link.start()].rstrip(" ")
+    before = link.string[: link.start()].rstrip(" ")
     is_quoted = before.endswith('"') and before.count('"') % 2 == 1
     return link[0] if is_quoted else '"' + link[0].replace('"', '""') + '"'

@@ -10,6 +10,7 @@ Invariants: of two zones the longer one speaks, as everywhere; the data of one n
 those that stand apart are reported.  Of redirect zones, only those whose data have not come yet are kept.
 Source: unbound.conf(5), local-zone and local-data.
 """
+
 import re
 from collections.abc import Iterable, Iterator
 
@@ -38,8 +39,8 @@ ZONE_TYPES = {
     b"nodefault": Action.PASSTHRU,
 }
 REDIRECTS = frozenset({b"redirect", b"inform_redirect"})
-MAX_WAITING = 2**20     # redirect zones whose data have not come yet: about 150 MiB
-TTL_S = 3600            # RFC 1035 §3.2.1 has none by default; this is what unbound gives
+MAX_WAITING = 2**20  # redirect zones whose data have not come yet: about 150 MiB
+TTL_S = 3600  # RFC 1035 §3.2.1 has none by default; this is what unbound gives
 
 OTHER_OPTION = "an option that blocks no name"
 OTHER_TYPE = "a type of zone that is not supported"
@@ -63,7 +64,7 @@ def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | S
         item: Rule | Skipped | None
         try:
             item = _read_ordinary(config, number, words)
-        except BadName:     # no ordinary line, or a faulty one
+        except BadName:  # no ordinary line, or a faulty one
             item = _read_line(config, number, line)
         if item is not None:
             yield item
@@ -75,8 +76,8 @@ class _Config:
 
     def __init__(self) -> None:
         self._gatherer = Gatherer()
-        self._waiting: dict[bytes, int] = {}    # redirect zones without data so far: wire form and line
-        self._redirect: bytes | None = None     # the zone whose data came last
+        self._waiting: dict[bytes, int] = {}  # redirect zones without data so far: wire form and line
+        self._redirect: bytes | None = None  # the zone whose data came last
 
     def open_zone(self, wire: bytes, zone_type: bytes, number: int) -> Rule | None:
         """Take one zone; a redirect zone is no rule before its data.   Raises BadName."""
@@ -87,8 +88,10 @@ class _Config:
             raise BadName(OTHER_TYPE)
         self._waiting[wire] = number
         if len(self._waiting) > MAX_WAITING:
-            raise BadList(f"line {number}: more than {MAX_WAITING:,} redirect zones without data; not read; "
-                          "write the data below their zones")
+            raise BadList(
+                f"line {number}: more than {MAX_WAITING:,} redirect zones without data; not read; "
+                "write the data below their zones"
+            )
         return None
 
     def add(self, wire: bytes, number: int, record: Record) -> Rule | None:
@@ -115,8 +118,12 @@ def _read_ordinary(config: _Config, number: int, words: list[bytes]) -> Rule | N
     """Read a line as nearly all are: a zone, or the address of a name.   Raises BadName for any other."""
     if len(words) == 3 and words[0] == b"local-zone:":
         return config.open_zone(canonical_octets(words[1].strip(b'"')), words[2], number)
-    if (len(words) == 4 and words[0] == b"local-data:" and words[2] in (b"A", b"AAAA")
-            and words[1][:1] == words[3][-1:] == b'"'):
+    if (
+        len(words) == 4
+        and words[0] == b"local-data:"
+        and words[2] in (b"A", b"AAAA")
+        and words[1][:1] == words[3][-1:] == b'"'
+    ):
         return config.add(canonical_octets(words[1][1:]), number, Record(words[2], TTL_S, (words[3][:-1],)))
     raise BadName(NO_RECORD)
 

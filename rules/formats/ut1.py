@@ -6,6 +6,7 @@ and every path below.
 Invariants: one part is one file of lines; which parts a folder has is for whoever opens it, see rules.reading.
 Source: squidGuard's documentation of destination groups; UT1, README.
 """
+
 from collections.abc import Iterable, Iterator
 
 from fastpath.verdict import Mode

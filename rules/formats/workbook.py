@@ -8,6 +8,7 @@ never opened.
 Of a merged range every row has its first cell's value: what a person sees beside all of them.
 Source: ECMA-376 part 1 §18.3 (worksheets), §18.4 (shared strings).
 """
+
 import posixpath
 import re
 from array import array
@@ -22,13 +23,13 @@ from defusedxml.ElementTree import DefusedXMLParser
 from rules.errors import BadList
 from rules.formats.container import MAX_MEMBERS, Container, bad_workbook
 
-MAX_TAG_OCTETS = 2**20              # between two `>`: the parser keeps a tag until it ends
-MAX_XML_DEPTH = 32                  # rich text in a cell stands at 7
-MAX_XML_NAMES = 1_000               # different ones in a member; the parser keeps each
+MAX_TAG_OCTETS = 2**20  # between two `>`: the parser keeps a tag until it ends
+MAX_XML_DEPTH = 32  # rich text in a cell stands at 7
+MAX_XML_NAMES = 1_000  # different ones in a member; the parser keeps each
 MAX_SHEETS = 256
-MAX_SHEET_ROWS = 1_048_576          # Excel's own
-MAX_CELL_CHARACTERS = 32_767        # Excel's own
-MAX_CELLS = 256                     # of a row that are read: the first ones
+MAX_SHEET_ROWS = 1_048_576  # Excel's own
+MAX_CELL_CHARACTERS = 32_767  # Excel's own
+MAX_CELLS = 256  # of a row that are read: the first ones
 MAX_MERGES = 100_000
 
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
@@ -47,7 +48,7 @@ class Sheet(NamedTuple):
 class Row(NamedTuple):
     """One row.   cells  as text, up to the last that is not empty; a formula begins with `=`."""
 
-    number: int     # from 1
+    number: int  # from 1
     cells: list[str]
 
 
@@ -110,7 +111,8 @@ class Workbook:
         self._parse(member, target)
         return {
             a.get("Id", ""): (a.get("Type", ""), _member_at(folder, a["Target"]))
-            for a in target.found if "Target" in a and a.get("TargetMode") != "External"
+            for a in target.found
+            if "Target" in a and a.get("TargetMode") != "External"
         }
 
     def _parse(self, member: str, target: "_Bounded") -> None:
@@ -143,7 +145,7 @@ class Workbook:
             rest += block
             if word in rest:
                 return True
-            rest = rest[-len(word):]
+            rest = rest[-len(word) :]
         return False
 
 
@@ -152,7 +154,7 @@ class _Bounded:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._local: dict[str, str] = {}        # names as the parser gives them: without their namespace
+        self._local: dict[str, str] = {}  # names as the parser gives them: without their namespace
         self._attributes: set[str] = set()
 
     def enter(self, tag: str, attributes: dict[str, str]) -> str:
@@ -225,7 +227,7 @@ class _Merged:
 
     def __init__(self, ranges: dict[tuple[int, int], int]) -> None:
         self._ranges = ranges
-        self._open: dict[int, tuple[int, str]] = {}     # by column: last row, value
+        self._open: dict[int, tuple[int, str]] = {}  # by column: last row, value
         self._begin_at = {row for row, _column in ranges}
 
     def fill(self, row: Row) -> list[str]:
@@ -260,7 +262,7 @@ class _Strings:
         """The string of a number; empty where there is none."""
         if not 0 <= number < len(self._ends) - 1:
             return ""
-        return self._octets[self._ends[number]:self._ends[number + 1]].decode("utf-8", "surrogatepass")
+        return self._octets[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
 
 
 class _TextTarget(_Bounded):
@@ -271,7 +273,7 @@ class _TextTarget(_Bounded):
         self._text: list[str] = []
         self._length = 0
         self._gathers = False
-        self._spoken_at = MAX_XML_DEPTH     # depth of an open rPh
+        self._spoken_at = MAX_XML_DEPTH  # depth of an open rPh
 
     def begin(self, tag: str, attributes: dict[str, str]) -> str:
         """What `start` does; the element's name."""
@@ -292,7 +294,7 @@ class _TextTarget(_Bounded):
     def data(self, text: str) -> None:
         if self._gathers and self._length <= MAX_CELL_CHARACTERS:
             # one character more than may be tells the reader of the cell that it is too long
-            self._text.append(text[:MAX_CELL_CHARACTERS + 1 - self._length])
+            self._text.append(text[: MAX_CELL_CHARACTERS + 1 - self._length])
             self._length += len(text)
 
     def take(self) -> str:
@@ -366,7 +368,7 @@ class _SheetTarget(_TextTarget):
             text = _in_digits(text)
         if text and self._column < MAX_CELLS:
             self._cells.extend([""] * (self._column - len(self._cells)))
-            self._cells[self._column:] = [text]
+            self._cells[self._column :] = [text]
 
 
 def cell_place(reference: str) -> tuple[int, int] | None:

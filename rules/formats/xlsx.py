@@ -5,6 +5,7 @@ file is read in rules.formats.workbook.  Dates are stored as numbers of days; no
 
 Invariants: as those have them.  A hidden sheet is reported, not read: nobody who approves the list has seen it.
 """
+
 import io
 import itertools
 from collections.abc import Iterable, Iterator
@@ -30,8 +31,9 @@ IS_HIDDEN = "the sheet is hidden: not read"
 CELL_TOO_LONG = "a cell is longer than 32,767 characters"
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode,
-               column_map: ColumnMap | None = None) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(
+    lines: Iterable[bytes], default_mode: Mode, column_map: ColumnMap | None = None
+) -> Iterator[Rule | UrlRule | Skipped]:
     """Read a workbook, row by row.   Raises BadList for a file that is none.   Cost: some 40 µs a row of six cells.
 
     lines  an open file that can seek; anything else is held in memory"""
@@ -50,8 +52,9 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode,
             yield item
 
 
-def _read_sheet(rows: Iterator[Row], part: str, mode: Mode,
-                column_map: ColumnMap | None) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_sheet(
+    rows: Iterator[Row], part: str, mode: Mode, column_map: ColumnMap | None
+) -> Iterator[Rule | UrlRule | Skipped]:
     head = list(itertools.islice(rows, LOOK_ROWS))
     if not head:
         return

@@ -1,4 +1,5 @@
 """The client and server of the gate's benchmarks: what they count is what has happened."""
+
 import json
 import socket
 import subprocess

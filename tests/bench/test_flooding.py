@@ -1,4 +1,5 @@
 """The flooder: it counts what was asked and answered, and what was not."""
+
 import socket
 import time
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """A front that serves, and a real resolver behind it."""
+
 import asyncio
 import shutil
 import socket

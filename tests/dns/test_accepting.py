@@ -33,7 +33,7 @@ class House:
         self.counted = counters.values
 
     async def connect(self, **tls: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port, **tls)     # type: ignore[arg-type]
+        return await asyncio.open_connection("127.0.0.1", self.port, **tls)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -137,8 +137,11 @@ async def test_half_a_handshake_or_header_is_let_go_in_time(
     open_house, certificates: Certificates, said: bytes
 ) -> None:
     limits = StreamLimits(handshake_s=0.1)
-    for door in (Door(tell_client, limits, certificates.dot), Door(tell_client, limits, None, FROM_LOOPBACK),
-                 Door(tell_client, limits, certificates.dot, FROM_LOOPBACK)):
+    for door in (
+        Door(tell_client, limits, certificates.dot),
+        Door(tell_client, limits, None, FROM_LOOPBACK),
+        Door(tell_client, limits, certificates.dot, FROM_LOOPBACK),
+    ):
         async with open_house(door) as house:
             reader, writer = await house.connect()
             writer.write(said)
@@ -168,6 +171,7 @@ async def test_half_open_handshakes_leave_room_again(
 async def test_one_client_has_so_many_connections_and_another_its_own(open_house) -> None:
     limits = StreamLimits(n_of_client=2)
     async with open_house(Door(tell_client, limits, proxies=FROM_LOOPBACK)) as house:
+
         async def meet(last_octet: int) -> bytes:
             reader, writer = await house.connect()
             opened.append(writer)
@@ -191,9 +195,7 @@ async def test_one_client_has_so_many_connections_and_another_its_own(open_house
     assert again == b"192.0.2.7\n"
 
 
-async def test_a_fault_of_ours_ends_one_connection_and_is_told(
-    open_house, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_fault_of_ours_ends_one_connection_and_is_told(open_house, caplog: pytest.LogCaptureFixture) -> None:
     async def fail(connection: Connection) -> None:
         if await connection.reader.readline() == b"fail\n":
             raise KeyError("a fault")

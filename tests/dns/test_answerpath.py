@@ -19,7 +19,7 @@ def path_to(images: Images) -> Callable[..., AnswerPath]:
     def made(ask: Callable[[bytes], object]) -> AnswerPath:
         reporter = Reporter(images.folder / "counters", images.folder / "spool")
         answering = StreamAnswering(Handoff(), reporter, AnswerPolicy().specs())
-        return AnswerPath(answering, reporter.counters, ask, lambda: 1)     # type: ignore[arg-type]
+        return AnswerPath(answering, reporter.counters, ask, lambda: 1)  # type: ignore[arg-type]
 
     return made
 

@@ -10,9 +10,19 @@ SPLASH = Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))
 POLICE = Splash(IPv4Address("192.0.2.81"))
 
 
-@pytest.mark.parametrize(("reason", "ede"), [
-    (Reason.CSAM, 16), (Reason.ORDER, 16), (Reason.PAUSE, 17), (Reason.SCHEDULE, 17), (Reason.CATEGORY, 17),
-    (Reason.SECURITY, 15), (Reason.DEFAULT, NO_EDE), (Reason.HELP, NO_EDE)])
+@pytest.mark.parametrize(
+    ("reason", "ede"),
+    [
+        (Reason.CSAM, 16),
+        (Reason.ORDER, 16),
+        (Reason.PAUSE, 17),
+        (Reason.SCHEDULE, 17),
+        (Reason.CATEGORY, 17),
+        (Reason.SECURITY, 15),
+        (Reason.DEFAULT, NO_EDE),
+        (Reason.HELP, NO_EDE),
+    ],
+)
 def test_each_reason_has_its_extended_error(reason: Reason, ede: int) -> None:
     assert AnswerPolicy().specs()[reason].ede == ede
 

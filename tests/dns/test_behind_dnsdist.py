@@ -1,4 +1,5 @@
 """The front behind a real dnsdist that sends a PROXY header before each query over UDP."""
+
 import asyncio
 import re
 import socket
@@ -56,8 +57,18 @@ class Dnsdist:
     async def dig(self, client: str, *how: str, name: str = "www.free.test") -> str:
         at = "::1" if ":" in client else "127.0.0.1"
         process = await asyncio.create_subprocess_exec(
-            self.program("dig"), f"@{at}", "-p", str(self.port), "-b", client, "+time=5", "+tries=1", *how, name,
-            stdout=asyncio.subprocess.PIPE)
+            self.program("dig"),
+            f"@{at}",
+            "-p",
+            str(self.port),
+            "-b",
+            client,
+            "+time=5",
+            "+tries=1",
+            *how,
+            name,
+            stdout=asyncio.subprocess.PIPE,
+        )
         async with asyncio.timeout(30):
             out, _ = await process.communicate()
         return out.decode(errors="replace")
@@ -76,7 +87,8 @@ async def dnsdist(program: Program, folder: Path, behind: Endpoint) -> AsyncIter
     port, state, config = free_port(), folder / "state", folder / "dnsdist.conf"
     config.write_text(DNSDIST.format(port=port, behind=behind, state=state))
     process = await asyncio.create_subprocess_exec(
-        program("dnsdist"), "--supervised", "--disable-syslog", "-C", str(config), stdout=asyncio.subprocess.DEVNULL)
+        program("dnsdist"), "--supervised", "--disable-syslog", "-C", str(config), stdout=asyncio.subprocess.DEVNULL
+    )
     try:
         served = Dnsdist(program, port, state)
         await served.is_content()
@@ -88,8 +100,13 @@ async def dnsdist(program: Program, folder: Path, behind: Endpoint) -> AsyncIter
 
 @pytest.mark.parametrize(("listener", "children"), [(0, (CHILD, "::1")), (1, (CHILD,))])
 async def test_clients_of_one_dnsdist_have_rules_of_their_own_and_its_own_checks_are_answered(
-    serving, unbound: Endpoint, program: Program, images: Images, tmp_path: Path, listener: int,
-    children: tuple[str, ...]
+    serving,
+    unbound: Endpoint,
+    program: Program,
+    images: Images,
+    tmp_path: Path,
+    listener: int,
+    children: tuple[str, ...],
 ) -> None:
     """What dnsdist checks is a name that children may not have; it asks by 127.0.0.1, then by ::1."""
     homes = images.subscribers([(child, 7) for child in children]), images.policy([(7, ProfileSpec(2, (), 0, 0))])

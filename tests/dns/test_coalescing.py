@@ -66,8 +66,9 @@ async def test_what_differs_in_the_id_alone_is_asked_once_and_everybody_gets_the
     assert played.counted() == (1, 9)
 
 
-@pytest.mark.parametrize("other", [
-    query(1, "other.test"), query(1, qtype="AAAA"), query(1)[:2] + b"\0" + query(1)[3:], query(1) + b"\0"])
+@pytest.mark.parametrize(
+    "other", [query(1, "other.test"), query(1, qtype="AAAA"), query(1)[:2] + b"\0" + query(1)[3:], query(1) + b"\0"]
+)
 async def test_what_differs_in_anything_else_is_asked_by_itself(played: Played, other: bytes) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = await asking(played, group, query(0), other)
@@ -138,6 +139,7 @@ async def test_where_all_of_them_leave_nothing_stays(played: Played) -> None:
 
 
 # -- the whole front ---------------------------------------------------------------------------------------------------
+
 
 async def over_tcp(front: DnsFront, message: bytes) -> DNSRecord:
     reader, writer = await asyncio.open_connection(*front.bound[0])

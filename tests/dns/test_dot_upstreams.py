@@ -1,4 +1,5 @@
 """The whole front before real resolvers that speak DNS over TLS, asked by kdig and dnsperf."""
+
 import asyncio
 import re
 import socket
@@ -80,8 +81,13 @@ async def test_an_answer_that_is_too_long_for_udp_comes_over_tcp(
 
 
 async def test_behind_dnsdist_and_knot_resolver_it_is_the_same(
-    serving, unbound: Endpoint, trusting: ResolverPlan, program: Program, certificate: tuple[Path, Path],
-    tmp_path: Path, stack: ExitStack
+    serving,
+    unbound: Endpoint,
+    trusting: ResolverPlan,
+    program: Program,
+    certificate: tuple[Path, Path],
+    tmp_path: Path,
+    stack: ExitStack,
 ) -> None:
     ports = free_port(), free_port()
     for folder in ("dnsdist", "kresd"):
@@ -129,11 +135,10 @@ async def test_no_query_is_lost_while_the_upstream_is_restarted(
     queries.write_text("".join(f"q{i}.free.test A\nwww.free.test A\n" for i in range(500)))
     upstream = TlsEndpoint("127.0.0.1", port, "dns.test")
 
-    async with serving((), (upstream,), resolver=trusting) as front:
+    async with serving((), (upstream,), resolver=trusting) as front, asyncio.TaskGroup() as group:
+        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -l 5 -Q 1000 -q 1000 -t 6"
         with dotservers.unbound(tmp_path, port, certificate):
-            asking = asyncio.ensure_future(told(  # noqa: TID251
-                program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                "-l", "5", "-Q", "1000", "-q", "1000", "-t", "6"))
+            asking = group.create_task(told(program("dnsperf"), *load.split()))
             await asyncio.sleep(2)
         with dotservers.unbound(tmp_path, port, certificate):
             said = await asking

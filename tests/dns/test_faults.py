@@ -3,6 +3,7 @@
 What is asked of every one of them: who is blocked stays blocked meanwhile, nobody gets what an upstream did not say to
 the question, and once the fault is over everything is as before.
 """
+
 import contextlib
 import os
 import random
@@ -31,9 +32,9 @@ from filterd.jsonlines import ask_blocking
 
 BLOCKED = ("orders", "n.test", Mode.SUBTREE)
 SPLASH = "192.0.2.80"
-N_UNDER_WAY = 200       # what the buffer of the played upstream holds
+N_UNDER_WAY = 200  # what the buffer of the played upstream holds
 DAY_S = 86400
-SPLASHED = bytes((192, 0, 2, 1))    # what the daemon says for listed names
+SPLASHED = bytes((192, 0, 2, 1))  # what the daemon says for listed names
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def comes_through(bench: Bench, name: str) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------------------ upstreams
+
 
 def test_names_stay_blocked_while_the_upstream_is_silent_and_free_ones_come_back_with_it(bench: Bench) -> None:
     for number in range(N_UNDER_WAY):
@@ -135,7 +137,7 @@ def test_an_upstream_that_lies_about_the_question_is_not_believed(bench: Bench, 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_nobody_but_the_upstream_is_believed_whatever_they_know(bench: Bench, host: str) -> None:
-    liar = bench.open(host)     # another port, or another address
+    liar = bench.open(host)  # another port, or another address
     query = bench.ask("free.test")
     asked, sender = bench.forwarded()
 
@@ -181,6 +183,7 @@ def test_an_answer_too_large_for_anybody_sends_the_client_to_tcp(bench: Bench) -
 
 # ---------------------------------------------------------------------------------------------------------------- noise
 
+
 def noise(draw: random.Random, seeds: list[bytes]) -> bytes:
     """Anything, or something that nearly is a message."""
     if draw.random() < 0.3:
@@ -216,7 +219,7 @@ def test_random_packets_from_both_sides_change_nothing(bench: Bench, n_packets: 
             client.sendto(noise(draw, queries), listener)
             bench.upstream.sendto(noise(draw, answers), draw.choice(sorted(upstreams)))
         bench.turn(0)
-        if draw.random() < 0.1:     # else their buffers are full, and what comes after is lost
+        if draw.random() < 0.1:  # else their buffers are full, and what comes after is lost
             drain(bench)
 
     bench.turn_until(lambda: drain(bench) == 0)
@@ -262,6 +265,7 @@ def asked_with_patience(client: socket.socket, name: str, server: tuple[str, int
 
 
 # -------------------------------------------------------------------------------------------------------------- workers
+
 
 class TwoWorkers(Daemon):
     """A whole filterd with two DNS workers, and a wall clock that can be stepped."""

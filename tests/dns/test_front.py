@@ -81,8 +81,10 @@ async def test_dig_reads_the_extended_error_and_the_soa_of_a_block(
 async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbound: Endpoint, program: Program) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         for qtype in ("A", "AAAA", "TXT", "HTTPS"):
-            said = [await dig(program, front, "+norrcomments", "+nostats", "+nocmd", "+qid=7", name, qtype)
-                    for name in ("n.test", "c.test")]
+            said = [
+                await dig(program, front, "+norrcomments", "+nostats", "+nocmd", "+qid=7", name, qtype)
+                for name in ("n.test", "c.test")
+            ]
 
             assert said[0].replace("n.test", "c.test") == said[1]
 
@@ -92,8 +94,10 @@ async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbou
 async def test_dig_gets_the_local_data_of_a_list(serving, program: Program, transport: str) -> None:
     garden = record_octets(b"CNAME", 3600, (b"garden.example.",))
     data = record_octets(b"A", 3600, (b"192.0.2.7",)) + record_octets(b"MX", 30, (b"10", b"mail.example."))
-    entries = (("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data),
-               ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, garden))
+    entries = (
+        ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data),
+        ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, garden),
+    )
     async with serving(entries) as front:
         address = await dig(program, front, transport, "wWw.n.test", "A")
         nothing = await dig(program, front, transport, "n.test", "AAAA")
@@ -135,8 +139,17 @@ async def test_kdig_gets_pipelined_queries_answered_over_one_connection(
     serving, unbound: Endpoint, program: Program
 ) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
-        said = await told(program("kdig"), "+tcp", "+keepopen", "+short", *at(front), "www.free.test", "n.test",
-                          "www.free.test", "AAAA")
+        said = await told(
+            program("kdig"),
+            "+tcp",
+            "+keepopen",
+            "+short",
+            *at(front),
+            "www.free.test",
+            "n.test",
+            "www.free.test",
+            "AAAA",
+        )
 
     assert set(said.split()) == {"198.51.100.10", "192.0.2.80", "2001:db8:1::10"}
 
@@ -149,8 +162,19 @@ async def test_dnsperf_loses_nothing_of_a_mixed_load(
     queries.write_text("".join(f"q{i}.n.test A\nwww.free.test A\nq{i}.evil.test AAAA\n" for i in range(300)))
 
     async with serving(BLOCKED, (unbound,)) as front:
-        said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "5", "-q", "50")
+        said = await told(
+            program("dnsperf"),
+            "-s",
+            "127.0.0.1",
+            "-p",
+            str(front.bound[0].port),
+            "-d",
+            str(queries),
+            "-n",
+            "5",
+            "-q",
+            "50",
+        )
 
     assert re.search(r"Queries completed:\s+4500 \(100\.00%\)", said), said
     counted = read_counters(images.folder / "c-udp")
@@ -173,8 +197,9 @@ async def test_a_second_upstream_takes_over_while_the_first_is_dead(
 
 
 @pytest.mark.services
-async def test_new_tables_are_in_force_once_use_returns(serving, images: Images, unbound: Endpoint,
-                                                        program: Program) -> None:
+async def test_new_tables_are_in_force_once_use_returns(
+    serving, images: Images, unbound: Endpoint, program: Program
+) -> None:
     async with serving((), (unbound,)) as front:
         before = await dig(program, front, "+short", "www.free.test")
         await front.use(TableSet(images.names([("orders", "free.test", Mode.SUBTREE)])))
@@ -252,7 +277,9 @@ def test_a_front_blocks_before_there_is_a_network_and_forwards_once_there_is_one
     warned = [record.getMessage() for record in caplog.records if record.name == "dns.front"]
     assert warned[:n_upstreams] == [
         f"dns upstream {upstream}: out of reach (Network is unreachable); "
-        "blocking without it, trying again; look at the routes" for upstream in upstreams]
+        "blocking without it, trying again; look at the routes"
+        for upstream in upstreams
+    ]
 
 
 @contextmanager
@@ -316,7 +343,7 @@ async def test_newer_tables_given_meanwhile_count_as_taken(images: Images) -> No
 
     async with asyncio.TaskGroup() as group:
         using = [group.create_task(front.use(each)) for each in tables]
-        await asyncio.sleep(0)      # both are given before the loop has its first turn
+        await asyncio.sleep(0)  # both are given before the loop has its first turn
         running = group.create_task(front.run())
         await asyncio.gather(*using)
         running.cancel()

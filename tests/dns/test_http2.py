@@ -24,8 +24,12 @@ from fastpath.verdict import Action, Mode
 
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 QUERY_HEADERS = [
-    (":method", "POST"), (":scheme", "https"), (":authority", "dns.test"), (":path", "/dns-query"),
-    ("content-type", "application/dns-message")]
+    (":method", "POST"),
+    (":scheme", "https"),
+    (":authority", "dns.test"),
+    (":path", "/dns-query"),
+    ("content-type", "application/dns-message"),
+]
 
 
 def query(name: str = "n.test") -> bytes:
@@ -96,8 +100,7 @@ def client_of(certificate: tuple[Path, Path]) -> Callable[..., object]:
     async def connected(front: DnsFront) -> AsyncIterator[Client]:
         context = ssl.create_default_context(cafile=certificate[0])
         context.set_alpn_protocols(["h2"])
-        reader, writer = await asyncio.open_connection(
-            *front.bound_https[0], ssl=context, server_hostname="dns.test")
+        reader, writer = await asyncio.open_connection(*front.bound_https[0], ssl=context, server_hostname="dns.test")
         try:
             yield Client(reader, writer)
         finally:
@@ -108,7 +111,7 @@ def client_of(certificate: tuple[Path, Path]) -> Callable[..., object]:
 
 def impatient(plan: StreamPlan, **limits: float) -> StreamPlan:
     assert plan.encryption is not None
-    return replace(plan, encryption=replace(plan.encryption, limits=StreamLimits(**limits)))     # type: ignore[arg-type]
+    return replace(plan, encryption=replace(plan.encryption, limits=StreamLimits(**limits)))  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -141,9 +144,7 @@ async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving, encrypted
         await released.wait()
         return bytes(DNSRecord.parse(asked).reply().pack())
 
-    async with (
-        upstream(slowly) as behind, serving(BLOCKED, (behind,), encrypted) as front, client_of(front) as client
-    ):
+    async with upstream(slowly) as behind, serving(BLOCKED, (behind,), encrypted) as front, client_of(front) as client:
         slow, fast = client.post(query("free.test")), client.post(query())
         await client.answer_of(fast)
         released.set()
@@ -293,7 +294,9 @@ async def test_streams_reset_as_fast_as_opened_leave_the_others_their_turns(
     serving, unbound: Endpoint, encrypted: StreamPlan, client_of
 ) -> None:
     async with (
-        serving(BLOCKED, (unbound,), encrypted) as front, client_of(front) as attacker, client_of(front) as client
+        serving(BLOCKED, (unbound,), encrypted) as front,
+        client_of(front) as attacker,
+        client_of(front) as client,
     ):
         for number in range(2000):
             stream_id = attacker.post(query(f"q{number}.test"))
@@ -321,12 +324,19 @@ def frame(kind: int, flags: int, stream_id: int, body: bytes = b"", n: int | Non
     return struct.pack("!I", len(body) if n is None else n)[1:] + struct.pack("!BBI", kind, flags, stream_id) + body
 
 
-@pytest.mark.parametrize(("what", "octets"), [
-    ("a frame of 16 MiB", frame(0, 0, 1, bytes(300_000), (1 << 24) - 1)),
-    ("a head without an end", frame(1, 0, 1, b"\x83") + frame(9, 0, 1, bytes(16000)) * 30),
-    ("data on a stream that is not open", frame(0, 0, 1, b"x")), ("an even stream", frame(1, 5, 2, b"\x83")),
-    ("a bad index", frame(1, 5, 1, b"\xff\xff\xff\xff\x0f")), ("settings of three octets", frame(4, 0, 0, b"abc")),
-    ("a window of nothing", frame(8, 0, 0, bytes(4))), ("a goodbye", frame(7, 0, 0, bytes(8)))])
+@pytest.mark.parametrize(
+    ("what", "octets"),
+    [
+        ("a frame of 16 MiB", frame(0, 0, 1, bytes(300_000), (1 << 24) - 1)),
+        ("a head without an end", frame(1, 0, 1, b"\x83") + frame(9, 0, 1, bytes(16000)) * 30),
+        ("data on a stream that is not open", frame(0, 0, 1, b"x")),
+        ("an even stream", frame(1, 5, 2, b"\x83")),
+        ("a bad index", frame(1, 5, 1, b"\xff\xff\xff\xff\x0f")),
+        ("settings of three octets", frame(4, 0, 0, b"abc")),
+        ("a window of nothing", frame(8, 0, 0, bytes(4))),
+        ("a goodbye", frame(7, 0, 0, bytes(8))),
+    ],
+)
 async def test_a_client_that_breaks_the_protocol_is_let_go_at_once(
     serving, encrypted: StreamPlan, client_of, what: str, octets: bytes
 ) -> None:

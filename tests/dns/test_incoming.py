@@ -1,4 +1,5 @@
 """What a primary may send, and every way in which it does not join."""
+
 import tracemalloc
 
 import pytest
@@ -60,7 +61,9 @@ def test_changes_join_one_another():
 
     assert (incoming.kind, incoming.is_complete) == (Kind.CHANGES, True)
     assert [(each.old_serial, each.removed, each.soa, each.added) for each in incoming.changes] == [
-        (5, [A], soa(6), [B, C]), (6, [B], soa(7), [D])]
+        (5, [A], soa(6), [B, C]),
+        (6, [B], soa(7), [D]),
+    ]
 
 
 def test_a_change_may_remove_or_add_nothing():
@@ -81,22 +84,25 @@ def test_it_is_the_same_in_whatever_portions_it_comes(at):
     assert incoming.is_complete
 
 
-@pytest.mark.parametrize("records", [
-    [A],                                                            # no SOA first
-    [soa(7, b"\5other\0")],                                         # of another zone
-    [soa(7), A, soa(8)],                                            # ends with another serial
-    [soa(7), A, soa(7), B],                                         # goes on
-    [soa(7), A, Record(b"\1a\5other\0", 5, 1, 60, b"\0")],          # outside
-    [soa(7), A, Record(b"\6notrpz\4test\0", 5, 1, 60, b"\0")],
-    [soa(7), A, A._replace(rclass=3)],
-    [soa(7), A, soa(7, b"\1x" + APEX)],
-    [soa(7), soa(4), A],                                            # changes of another serial than ours
-    [soa(7), soa(5), A, soa(5)],                                    # a change to nowhere
-    [soa(7), soa(5), A, soa(4)],                                    # back
-    [soa(7), soa(5), A, soa(6), B, soa(5)],                         # the next does not join
-    [soa(7), soa(5), A, soa(6), B, soa(7)],
-    [soa(7), soa(5), A, soa(7), B, soa(7), C],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "records",
+    [
+        [A],  # no SOA first
+        [soa(7, b"\5other\0")],  # of another zone
+        [soa(7), A, soa(8)],  # ends with another serial
+        [soa(7), A, soa(7), B],  # goes on
+        [soa(7), A, Record(b"\1a\5other\0", 5, 1, 60, b"\0")],  # outside
+        [soa(7), A, Record(b"\6notrpz\4test\0", 5, 1, 60, b"\0")],
+        [soa(7), A, A._replace(rclass=3)],
+        [soa(7), A, soa(7, b"\1x" + APEX)],
+        [soa(7), soa(4), A],  # changes of another serial than ours
+        [soa(7), soa(5), A, soa(5)],  # a change to nowhere
+        [soa(7), soa(5), A, soa(4)],  # back
+        [soa(7), soa(5), A, soa(6), B, soa(5)],  # the next does not join
+        [soa(7), soa(5), A, soa(6), B, soa(7)],
+        [soa(7), soa(5), A, soa(7), B, soa(7), C],
+    ],
+)
 def test_what_does_not_join_is_refused(records):
     with pytest.raises(BadMessage):
         taken(5, *records)

@@ -1,4 +1,5 @@
 """Messages against dnslib's, and every way to be no message."""
+
 import dnslib
 import pytest
 
@@ -73,16 +74,23 @@ def test_octets_behind_the_last_record_are_a_fault():
         read_message(packed() + b"\0")
 
 
-@pytest.mark.parametrize("name", [
-    b"\xc0\x0c",                                    # to itself
-    b"\1a\xc0\x0e",                                 # to its own tail
-    b"\xc0\xff",                                    # forward
-    b"\xc0\x00",                                    # into the header
-    b"\x40a\0", b"\x80a\0",                         # label types that nobody knows
-    b"\x3f" + b"a" * 62,                            # cut off
-    (b"\x3f" + b"a" * 63) * 4 + b"\0",              # 257 octets
-    b"\1a", b"\1", b"", b"\xc0",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"\xc0\x0c",  # to itself
+        b"\1a\xc0\x0e",  # to its own tail
+        b"\xc0\xff",  # forward
+        b"\xc0\x00",  # into the header
+        b"\x40a\0",
+        b"\x80a\0",  # label types that nobody knows
+        b"\x3f" + b"a" * 62,  # cut off
+        (b"\x3f" + b"a" * 63) * 4 + b"\0",  # 257 octets
+        b"\1a",
+        b"\1",
+        b"",
+        b"\xc0",
+    ],
+)
 def test_a_name_that_is_none_is_refused(name):
     with pytest.raises(BadMessage):
         read_name(bytes(12) + name, 12, {})
@@ -104,8 +112,11 @@ def test_a_name_of_255_octets_is_one_and_of_256_none():
 
 
 def test_a_chain_of_pointers_ends_in_time():
-    chain = bytes(12) + b"\1a\0" + b"".join((0xC000 | 12 + (3 if n else 0) + 2 * max(n - 1, 0)).to_bytes(2, "big")
-                                            for n in range(200))
+    chain = (
+        bytes(12)
+        + b"\1a\0"
+        + b"".join((0xC000 | 12 + (3 if n else 0) + 2 * max(n - 1, 0)).to_bytes(2, "big") for n in range(200))
+    )
     with pytest.raises(BadMessage, match="does not lead back"):
         read_name(chain, len(chain) - 2, {})
 

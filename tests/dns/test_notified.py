@@ -1,4 +1,5 @@
 """NOTIFY by real primaries, and by whoever."""
+
 import asyncio
 import contextlib
 import time
@@ -68,11 +69,16 @@ def test_what_is_no_notify_gets_no_answer(receiver, told, octets):
     assert told == []
 
 
-@pytest.mark.parametrize("octets", [
-    *(NOTIFICATION[:end] for end in range(12, len(NOTIFICATION))), NOTIFICATION + b"\0",
-    write_message(7, NOTIFY << 11, [Question(APEX, 1)]), write_message(7, NOTIFY << 11, []),
-    write_message(7, NOTIFY << 11, [Question(APEX, SOA)] * 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "octets",
+    [
+        *(NOTIFICATION[:end] for end in range(12, len(NOTIFICATION))),
+        NOTIFICATION + b"\0",
+        write_message(7, NOTIFY << 11, [Question(APEX, 1)]),
+        write_message(7, NOTIFY << 11, []),
+        write_message(7, NOTIFY << 11, [Question(APEX, SOA)] * 2),
+    ],
+)
 def test_what_is_malformed_is_a_format_error(receiver, told, octets):
     assert read_message(receiver.answer(octets, "192.0.2.54", NOW)).rcode == FORMERR
     assert told == []

@@ -31,16 +31,32 @@ def summed(rest: bytes) -> bytes:
     return blank[:-4] + struct.pack("!I", crc ^ 0xFFFFFFFF)
 
 
-@pytest.mark.parametrize(("octets", "source"), [
-    (header(IPV4), FROM4), (header(IPV4, 0x12), FROM4), (header(IPV6, 0x21), FROM6), (header(IPV6, 0x22), FROM6),
-    (header(IPV4 + tlv(4, b"") + tlv(2, b"dns.test")), FROM4), (summed(IPV4 + tlv(5, b"id")), FROM4)])
+@pytest.mark.parametrize(
+    ("octets", "source"),
+    [
+        (header(IPV4), FROM4),
+        (header(IPV4, 0x12), FROM4),
+        (header(IPV6, 0x21), FROM6),
+        (header(IPV6, 0x22), FROM6),
+        (header(IPV4 + tlv(4, b"") + tlv(2, b"dns.test")), FROM4),
+        (summed(IPV4 + tlv(5, b"id")), FROM4),
+    ],
+)
 def test_a_header_tells_the_client_and_where_it_ends(octets: bytes, source: object) -> None:
     assert read_header(octets) == read_header(octets + b"what follows") == Header(source, len(octets))
 
 
-@pytest.mark.parametrize("octets", [
-    header(b"", 0, 0x20), header(IPV4, 0x11, 0x20), header(b"anything", 0xFF, 0x20), header(b"", 0),
-    header(bytes(216), 0x31), header(bytes(216), 0x32)])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        header(b"", 0, 0x20),
+        header(IPV4, 0x11, 0x20),
+        header(b"anything", 0xFF, 0x20),
+        header(b"", 0),
+        header(bytes(216), 0x31),
+        header(bytes(216), 0x32),
+    ],
+)
 def test_a_proxy_that_names_no_client_speaks_for_itself(octets: bytes) -> None:
     assert read_header(octets) == Header(None, len(octets))
 
@@ -50,19 +66,28 @@ def test_a_header_cut_at_any_octet_waits_for_more(octets: bytes) -> None:
     assert [read_header(octets[:n]) for n in range(len(octets))] == [None] * len(octets)
 
 
-@pytest.mark.parametrize(("what", "octets"), [
-    ("no signature", b"PROXY TCP4 192.0.2.7 192.0.2.53 40000 53\r\n"), ("a query", b"\0\x1d\x12\x34\1\0"),
-    ("one octet is wrong", header(IPV4).replace(b"QUIT", b"QUIt")),
-    ("version 1", header(IPV4, command=0x11)), ("an unknown command", header(IPV4, command=0x22)),
-    ("an unknown family", header(IPV4, 0x41)), ("an unknown transport", header(IPV4, 0x13)),
-    ("a family without a transport", header(IPV4, 0x10)),
-    ("one octet of an address is missing", header(IPV4[:-1])), ("IPv6 with an IPv4 address", header(IPV4, 0x21)),
-    ("half a TLV head", header(IPV4 + b"\4\0")), ("a TLV that leaves the header", header(IPV4 + b"\4\0\2x")),
-    ("a wrong checksum", summed(IPV4)[:-1] + bytes([summed(IPV4)[-1] ^ 1])),
-    ("a checksum of three octets", header(IPV4 + tlv(3, bytes(3)))),
-    ("two checksums", summed(IPV4 + tlv(3, bytes(4)))),
-    ("a changed address under a checksum", summed(IPV4).replace(b"\xc0\0\2\7", b"\xc0\0\2\x08")),
-    ("more than we take", header(bytes(MAX_REST_OCTETS + 1)))])
+@pytest.mark.parametrize(
+    ("what", "octets"),
+    [
+        ("no signature", b"PROXY TCP4 192.0.2.7 192.0.2.53 40000 53\r\n"),
+        ("a query", b"\0\x1d\x12\x34\1\0"),
+        ("one octet is wrong", header(IPV4).replace(b"QUIT", b"QUIt")),
+        ("version 1", header(IPV4, command=0x11)),
+        ("an unknown command", header(IPV4, command=0x22)),
+        ("an unknown family", header(IPV4, 0x41)),
+        ("an unknown transport", header(IPV4, 0x13)),
+        ("a family without a transport", header(IPV4, 0x10)),
+        ("one octet of an address is missing", header(IPV4[:-1])),
+        ("IPv6 with an IPv4 address", header(IPV4, 0x21)),
+        ("half a TLV head", header(IPV4 + b"\4\0")),
+        ("a TLV that leaves the header", header(IPV4 + b"\4\0\2x")),
+        ("a wrong checksum", summed(IPV4)[:-1] + bytes([summed(IPV4)[-1] ^ 1])),
+        ("a checksum of three octets", header(IPV4 + tlv(3, bytes(3)))),
+        ("two checksums", summed(IPV4 + tlv(3, bytes(4)))),
+        ("a changed address under a checksum", summed(IPV4).replace(b"\xc0\0\2\7", b"\xc0\0\2\x08")),
+        ("more than we take", header(bytes(MAX_REST_OCTETS + 1))),
+    ],
+)
 def test_what_is_no_header_is_refused(what: str, octets: bytes) -> None:
     with pytest.raises(BadHeader, match=r"PROXY header: .*; not served; "):
         read_header(octets)
@@ -79,7 +104,14 @@ def test_the_largest_header_is_taken() -> None:
     assert read_header(octets) == Header(FROM4, len(octets))
 
 
-@pytest.mark.parametrize(("octets", "crc"), [   # RFC 3720 §B.4, and the check value of the polynomial
-    (bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E), (b"123456789", 0xE3069283)])
+@pytest.mark.parametrize(
+    ("octets", "crc"),
+    [  # RFC 3720 §B.4, and the check value of the polynomial
+        (bytes(32), 0x8A9136AA),
+        (b"\xff" * 32, 0x62A8AB43),
+        (bytes(range(32)), 0x46DD794E),
+        (b"123456789", 0xE3069283),
+    ],
+)
 def test_the_checksum_is_that_of_the_rfc(octets: bytes, crc: int) -> None:
     assert crc32c(octets) == crc

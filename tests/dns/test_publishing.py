@@ -20,8 +20,10 @@ TEXT = struct.pack(">HIH", 16, 40, 3) + b"\2hi"
 
 def read(records: Iterable[bytes]) -> list[Record]:
     """Records as somebody reads them from a message about the zone."""
-    return [read_message(struct.pack(">6H", 1, 0x8400, 1, 1, 0, 0) + ZONE + b"\0\6\0\1" + record).answers[0]
-            for record in records]
+    return [
+        read_message(struct.pack(">6H", 1, 0x8400, 1, 1, 0, 0) + ZONE + b"\0\6\0\1" + record).answers[0]
+        for record in records
+    ]
 
 
 def shown(record: Record) -> tuple[str, int, str]:
@@ -41,16 +43,27 @@ def edition_of(images: Images, *entries: Entry, lists: tuple[str, ...] = ("order
 
 
 def test_each_mode_has_its_owners(images: Images) -> None:
-    edition = edition_of(images, ("malware", "s.test", Mode.SUBTREE), ("malware", "e.test", Mode.EXACT),
-                         ("malware", "b.test", Mode.BELOW))
+    edition = edition_of(
+        images,
+        ("malware", "s.test", Mode.SUBTREE),
+        ("malware", "e.test", Mode.EXACT),
+        ("malware", "b.test", Mode.BELOW),
+    )
 
     assert zone(edition) == {(owner, CNAME, ".") for owner in ("s.test", "*.s.test", "e.test", "*.b.test")}
 
 
-@pytest.mark.parametrize(("action", "target"), [
-    (Action.NXDOMAIN, "."), (Action.REFUSED, "."), (Action.NODATA, "*"), (Action.DROP, "rpz-drop"),
-    (Action.TCP_ONLY, "rpz-tcp-only"), (Action.PASSTHRU, "rpz-passthru"),
-])
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [
+        (Action.NXDOMAIN, "."),
+        (Action.REFUSED, "."),
+        (Action.NODATA, "*"),
+        (Action.DROP, "rpz-drop"),
+        (Action.TCP_ONLY, "rpz-tcp-only"),
+        (Action.PASSTHRU, "rpz-passthru"),
+    ],
+)
 def test_each_action_has_its_target(images: Images, action: Action, target: str) -> None:
     assert zone(edition_of(images, ("malware", "n.test", Mode.EXACT, action))) == {("n.test", CNAME, target)}
 
@@ -59,29 +72,39 @@ def test_the_splash_page_is_its_addresses_and_without_any_nxdomain(images: Image
     tables = TableSet(images.names([("orders", "n.test", Mode.EXACT)]))
 
     assert zone(Edition.first(Plan(ZONE, ("orders",), SPLASH), tables)) == {
-        ("n.test", A, "c0000250"), ("n.test", AAAA, "20010db8000000000000000000000080")}
+        ("n.test", A, "c0000250"),
+        ("n.test", AAAA, "20010db8000000000000000000000080"),
+    }
     assert zone(Edition.first(Plan(ZONE, ("orders",)), tables)) == {("n.test", CNAME, ".")}
 
 
 def test_local_data_are_given_as_they_are_with_their_own_ttl(images: Images) -> None:
-    edition = edition_of(images, ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, ADDRESS + TEXT),
-                         ("malware", "none.test", Mode.EXACT, Action.LOCAL_DATA))
+    edition = edition_of(
+        images,
+        ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, ADDRESS + TEXT),
+        ("malware", "none.test", Mode.EXACT, Action.LOCAL_DATA),
+    )
 
-    assert zone(edition) == {(owner, *data) for owner in ("n.test", "*.n.test")
-                             for data in ((A, "c6336407"), (16, "026869"))} | {("none.test", CNAME, "*")}
+    assert zone(edition) == {
+        (owner, *data) for owner in ("n.test", "*.n.test") for data in ((A, "c6336407"), (16, "026869"))
+    } | {("none.test", CNAME, "*")}
     assert {record.ttl_s for block in edition.blocks() for record in read(block)} == {30, 40, 60}
 
 
 def test_the_names_between_a_wildcard_and_an_exception_are_given_once(images: Images) -> None:
-    edition = edition_of(images, ("malware", "a.test", Mode.SUBTREE),
-                         *(("malware", f"{n}.in.a.test", Mode.SUBTREE, Action.PASSTHRU) for n in range(2)))
+    edition = edition_of(
+        images,
+        ("malware", "a.test", Mode.SUBTREE),
+        *(("malware", f"{n}.in.a.test", Mode.SUBTREE, Action.PASSTHRU) for n in range(2)),
+    )
 
     assert zone(edition) == {(owner, CNAME, ".") for owner in ("a.test", "*.a.test", "in.a.test", "*.in.a.test")} | {
-        (f"{star}{n}.in.a.test", CNAME, "rpz-passthru") for n in range(2) for star in ("", "*.")}
+        (f"{star}{n}.in.a.test", CNAME, "rpz-passthru") for n in range(2) for star in ("", "*.")
+    }
 
 
 def test_a_name_that_is_too_long_is_left_out_and_counted_by_owner(images: Images) -> None:
-    room = 255 - len(ZONE)      # octets on the wire, without the root
+    room = 255 - len(ZONE)  # octets on the wire, without the root
     lengths = (room - 2, room, room + 1)
     names = {n: ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * (n - 192 - 5 - 1), "test"]) for n in lengths}
     assert [len(to_wire(name.encode())) - 1 for name in names.values()] == list(names)
@@ -95,8 +118,12 @@ def test_a_name_that_is_too_long_is_left_out_and_counted_by_owner(images: Images
 
 @pytest.mark.parametrize("label", ["rpz-client-ip", "rpz-nsdname", "rpz-nsip"])
 def test_a_name_that_would_be_another_kind_of_trigger_is_left_out_and_counted(images: Images, label: str) -> None:
-    edition = edition_of(images, ("malware", f"24.0.2.0.192.{label}", Mode.SUBTREE),
-                         ("malware", f"{label}.test", Mode.EXACT), ("malware", f"x{label}", Mode.EXACT))
+    edition = edition_of(
+        images,
+        ("malware", f"24.0.2.0.192.{label}", Mode.SUBTREE),
+        ("malware", f"{label}.test", Mode.EXACT),
+        ("malware", f"x{label}", Mode.EXACT),
+    )
 
     assert zone(edition) == {(f"{label}.test", CNAME, "."), (f"x{label}", CNAME, ".")}
     assert edition.unpublished == {OTHER_TRIGGER: 2}
@@ -104,15 +131,22 @@ def test_a_name_that_would_be_another_kind_of_trigger_is_left_out_and_counted(im
 
 def test_a_prefix_is_a_trigger_by_address_and_nothing_between_is_needed(images: Images) -> None:
     edition = edition_of(
-        images, ("malware", "2.0.192.4.rpz-ip", Mode.SUBTREE), ("malware", "7.2.0.192.4.rpz-ip", Mode.EXACT,
-                                                                Action.PASSTHRU),
-        ("malware", "8.b.d.0.1.0.0.2.6.rpz-ip", Mode.BELOW, Action.NODATA), ("malware", "198.4.rpz-ip", Mode.SUBTREE),
-        ("malware", "9.100.51.198.4.rpz-ip", Mode.SUBTREE, Action.DROP), ("malware", "5.rpz-ip", Mode.EXACT))
+        images,
+        ("malware", "2.0.192.4.rpz-ip", Mode.SUBTREE),
+        ("malware", "7.2.0.192.4.rpz-ip", Mode.EXACT, Action.PASSTHRU),
+        ("malware", "8.b.d.0.1.0.0.2.6.rpz-ip", Mode.BELOW, Action.NODATA),
+        ("malware", "198.4.rpz-ip", Mode.SUBTREE),
+        ("malware", "9.100.51.198.4.rpz-ip", Mode.SUBTREE, Action.DROP),
+        ("malware", "5.rpz-ip", Mode.EXACT),
+    )
 
     assert zone(edition) == {
-        ("24.0.2.0.192.rpz-ip", CNAME, "."), ("32.7.2.0.192.rpz-ip", CNAME, "rpz-passthru"),
-        ("32.zz.db8.2001.rpz-ip", CNAME, "*"), ("8.0.0.0.198.rpz-ip", CNAME, "."),
-        ("32.9.100.51.198.rpz-ip", CNAME, "rpz-drop")}
+        ("24.0.2.0.192.rpz-ip", CNAME, "."),
+        ("32.7.2.0.192.rpz-ip", CNAME, "rpz-passthru"),
+        ("32.zz.db8.2001.rpz-ip", CNAME, "*"),
+        ("8.0.0.0.198.rpz-ip", CNAME, "."),
+        ("32.9.100.51.198.rpz-ip", CNAME, "rpz-drop"),
+    }
     assert edition.unpublished == {OTHER_TRIGGER: 1}
 
 
@@ -157,8 +191,11 @@ def test_the_serial_is_the_images_generation(images: Images) -> None:
 
 
 def test_the_next_edition_and_the_difference_to_it_agree(images: Images) -> None:
-    before, after = moments(images, [("orders", "a.test", Mode.SUBTREE), ("malware", "m.test", Mode.EXACT)],
-                            [("orders", "b.test", Mode.SUBTREE), ("orders", "x.y.m.test", Mode.EXACT)])
+    before, after = moments(
+        images,
+        [("orders", "a.test", Mode.SUBTREE), ("malware", "m.test", Mode.EXACT)],
+        [("orders", "b.test", Mode.SUBTREE), ("orders", "x.y.m.test", Mode.EXACT)],
+    )
     first = Edition.first(Plan(ZONE, ("orders", "malware")), before)
 
     second, difference = first.next(after)
@@ -187,18 +224,25 @@ def test_an_edition_without_a_change_keeps_its_serial_and_its_successors_go_on_f
 
 def test_what_is_left_out_is_counted_from_edition_to_edition(images: Images) -> None:
     before, after, again = moments(
-        images, [("orders", "a.rpz-nsip", Mode.SUBTREE)], [("orders", "b.rpz-nsip", Mode.EXACT)],
-        [("orders", "a.rpz-nsip", Mode.EXACT), ("orders", "b.rpz-nsip", Mode.EXACT)])
+        images,
+        [("orders", "a.rpz-nsip", Mode.SUBTREE)],
+        [("orders", "b.rpz-nsip", Mode.EXACT)],
+        [("orders", "a.rpz-nsip", Mode.EXACT), ("orders", "b.rpz-nsip", Mode.EXACT)],
+    )
     first = Edition.first(Plan(ZONE, ("orders",)), before)
     second, _ = first.next(after)
     third, _ = second.next(again)
 
     assert [each.unpublished for each in (first, second, third)] == [
-        {OTHER_TRIGGER: 2}, Counter({OTHER_TRIGGER: 1}), {OTHER_TRIGGER: 2}]
+        {OTHER_TRIGGER: 2},
+        Counter({OTHER_TRIGGER: 1}),
+        {OTHER_TRIGGER: 2},
+    ]
 
 
 def test_of_a_zone_that_has_changed_too_much_no_difference_is_kept(
-    images: Images, monkeypatch: pytest.MonkeyPatch,
+    images: Images,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert MAX_CHANGED >= 100_000
     monkeypatch.setattr("dns.publishing.MAX_CHANGED", 10)

@@ -1,4 +1,5 @@
 """The whole front as a resolver before a real one: cache, failover, cookies, special names, by dig and dnsperf."""
+
 import asyncio
 import re
 import subprocess
@@ -50,16 +51,34 @@ async def test_a_second_query_is_answered_out_of_the_cache_and_its_time_runs(
     assert (counted["dns_cache_hits"], counted["dns_cache_misses"], counted["dns_forwarded"]) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("question", [
-    ("absent.test", "A"), ("www.free.test", "MX"), ("www.free.test", "AAAA"), ("www.free.test", "A", "+dnssec"),
-    ("www.free.test", "A", "+noedns"), ("www.free.test", "A", "+cdflag"), ("www.free.test", "A", "+noadflag")])
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("absent.test", "A"),
+        ("www.free.test", "MX"),
+        ("www.free.test", "AAAA"),
+        ("www.free.test", "A", "+dnssec"),
+        ("www.free.test", "A", "+noedns"),
+        ("www.free.test", "A", "+cdflag"),
+        ("www.free.test", "A", "+noadflag"),
+    ],
+)
 async def test_a_kept_answer_is_the_resolvers_own_but_for_its_times(
     serving, unbound: Endpoint, program: Program, question: tuple[str, ...]
 ) -> None:
     async with serving((), (unbound,), resolver=CACHED) as front:
         said = [await dig(program, front, "+nocomments", "+nostats", "+nocmd", "+qid=7", *question) for _ in range(2)]
-        theirs = await told(program("dig"), "@127.0.0.1", "-p", str(unbound.port), "+nocomments", "+nostats", "+nocmd",
-                            "+qid=7", *question)
+        theirs = await told(
+            program("dig"),
+            "@127.0.0.1",
+            "-p",
+            str(unbound.port),
+            "+nocomments",
+            "+nostats",
+            "+nocmd",
+            "+qid=7",
+            *question,
+        )
 
     without_times = [re.sub(r"\t\d+\tIN", "\tIN", each) for each in (*said, theirs)]
     assert without_times[0] == without_times[1] == without_times[2]
@@ -72,13 +91,24 @@ async def test_dnsperf_loses_nothing_and_the_upstream_is_asked_a_few_times(
     queries.write_text("".join(f"www.free.test A\nq{i}.n.test A\nwww.free.test AAAA\n" for i in range(300)))
 
     async with serving((("orders", "n.test", Mode.SUBTREE),), (unbound,), resolver=CACHED) as front:
-        said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "10", "-q", "100")
+        said = await told(
+            program("dnsperf"),
+            "-s",
+            "127.0.0.1",
+            "-p",
+            str(front.bound[0].port),
+            "-d",
+            str(queries),
+            "-n",
+            "10",
+            "-q",
+            "100",
+        )
 
     assert re.search(r"Queries completed:\s+9000 \(100\.00%\)", said), said
     counted = read_counters(images.folder / "c-udp")
     assert counted["dns_blocked"] == 3000
-    assert 2 <= counted["dns_forwarded"] <= 8   # one for each 32 clients that wait
+    assert 2 <= counted["dns_forwarded"] <= 8  # one for each 32 clients that wait
     assert counted["dns_cache_hits"] + counted["dns_coalesced"] + counted["dns_forwarded"] == 6000
 
 
@@ -112,10 +142,23 @@ async def test_answers_go_on_when_the_only_upstream_dies(
 
 def dying_resolver(dnsmasq: str, at: Endpoint) -> "subprocess.Popen[bytes]":
     """One whose answer lives a second."""
-    return subprocess.Popen([
-        dnsmasq, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--bind-interfaces",
-        f"--listen-address={at.host}", f"--port={at.port}", "--local-ttl=1", "--user=", "--pid-file=",
-        "--host-record=www.free.test,198.51.100.10"], stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [
+            dnsmasq,
+            "--keep-in-foreground",
+            "--no-resolv",
+            "--no-hosts",
+            "--conf-file=/dev/null",
+            "--bind-interfaces",
+            f"--listen-address={at.host}",
+            f"--port={at.port}",
+            "--local-ttl=1",
+            "--user=",
+            "--pid-file=",
+            "--host-record=www.free.test,198.51.100.10",
+        ],
+        stderr=subprocess.DEVNULL,
+    )
 
 
 async def until_answered(program: Program, front: DnsFront) -> str:

@@ -1,4 +1,5 @@
 """Scenarios from files, each in process (as streams are answered) and over real UDP sockets: the same comes of both."""
+
 import contextlib
 import socket
 import time
@@ -26,7 +27,7 @@ FILES = sorted(Path(__file__).with_name("scenarios").glob("*.yaml"))
 SPECS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))).specs()
 CACHE_OCTETS = 4 << 20
 WAIT_S = 2.0
-Carrier = Callable[[bytes, str], tuple[bytes | None, bool]]     # a query and who asks → answer, was the upstream asked
+Carrier = Callable[[bytes, str], tuple[bytes | None, bool]]  # a query and who asks → answer, was the upstream asked
 
 
 @contextlib.contextmanager
@@ -56,6 +57,7 @@ def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iter
 def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
     """Over UDP, with a socket for each client and an upstream behind one of its own."""
     with ExitStack() as stack:
+
         def bound(host: str) -> socket.socket:
             opened = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             opened.bind((host, 0))
@@ -64,8 +66,17 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
 
         listener, upstream, clients = bound("127.0.0.1"), bound("127.0.0.1"), {}
         listener.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        loop = DnsLoop([listener], [upstream.getsockname()], handoff, reporter, SPECS, 1, 1.0, CACHE_OCTETS,
-                       specials=special_names())
+        loop = DnsLoop(
+            [listener],
+            [upstream.getsockname()],
+            handoff,
+            reporter,
+            SPECS,
+            1,
+            1.0,
+            CACHE_OCTETS,
+            specials=special_names(),
+        )
 
         def turn(later_s: float = 0.0) -> None:
             loop.turn(20, round((scenario.now_s + later_s) * 1e9) - time.time_ns())

@@ -50,12 +50,14 @@ def test_differences_lead_from_each_serial_that_was_served_to_the_present_one(im
 
     assert steps(1) == [(1, 2), (2, 4)]
     assert steps(2) == [(2, 4)]
-    assert steps(3) is None     # was never served: nothing had changed
+    assert steps(3) is None  # was never served: nothing had changed
     assert steps(0) is None
 
 
 def test_the_oldest_differences_go_where_they_are_too_many_records(
-    images: Images, zone: ServedZone, monkeypatch: pytest.MonkeyPatch,
+    images: Images,
+    zone: ServedZone,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dns.servedzone.MAX_KEPT", 4)
 
@@ -68,7 +70,9 @@ def test_the_oldest_differences_go_where_they_are_too_many_records(
 
 
 def test_after_a_change_that_cannot_be_told_none_of_the_differences_counts(
-    images: Images, zone: ServedZone, monkeypatch: pytest.MonkeyPatch,
+    images: Images,
+    zone: ServedZone,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dns.publishing.MAX_CHANGED", 3)
 

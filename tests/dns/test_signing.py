@@ -1,4 +1,5 @@
 """TSIG by the rules of RFC 8945, and against dig, kdig and nsupdate.   BIND, Knot and NSD: see test_transfer."""
+
 import base64
 import contextlib
 import os
@@ -84,7 +85,7 @@ def test_every_octet_of_a_signed_message_counts():
     signed, mac = sign_query(QUERY, KEY, NOW)
     for at in range(2, len(signed)):
         for bit in (0x01, 0x20):
-            wrong = signed[:at] + bytes([signed[at] ^ bit]) + signed[at + 1:]
+            wrong = signed[:at] + bytes([signed[at] ^ bit]) + signed[at + 1 :]
             with contextlib.suppress(BadSignature, BadMessage):
                 asked = check_query(wrong, KEYS, NOW)
                 # the case of letters in the two names of the record is folded before it is digested; and a record that
@@ -139,9 +140,9 @@ def test_a_shortened_mac_is_badtrunc_and_a_stub_of_one_no_message():
         tsig = find_tsig(signed)
         at = signed.index(tsig.mac)
         n_rdata = signed.index(b"\x0bhmac-sha256") - 2
-        length = int.from_bytes(signed[n_rdata:n_rdata + 2], "big") - 32 + octets
-        head = signed[:n_rdata] + length.to_bytes(2, "big") + signed[n_rdata + 2:at - 2]
-        return head + octets.to_bytes(2, "big") + tsig.mac[:octets] + signed[at + 32:]
+        length = int.from_bytes(signed[n_rdata : n_rdata + 2], "big") - 32 + octets
+        head = signed[:n_rdata] + length.to_bytes(2, "big") + signed[n_rdata + 2 : at - 2]
+        return head + octets.to_bytes(2, "big") + tsig.mac[:octets] + signed[at + 32 :]
 
     assert check_query(shortened(32), KEYS, NOW).key == KEY
     assert refused(shortened(16)).error is TsigError.BADTRUNC
@@ -156,8 +157,8 @@ def test_a_record_that_is_not_last_or_of_another_class_or_ttl_is_a_format_error(
     more = signed[:10] + b"\0\2" + signed[12:] + b"\0\0\x10\0\1\0\0\0\0\0\0"
     twice, _ = sign_query(signed, KEY, NOW)
     fixed = find_tsig(signed).start + len(KEY.name)
-    of_class = signed[:fixed + 3] + b"\1" + signed[fixed + 4:]
-    of_ttl = signed[:fixed + 7] + b"\1" + signed[fixed + 8:]
+    of_class = signed[: fixed + 3] + b"\1" + signed[fixed + 4 :]
+    of_ttl = signed[: fixed + 7] + b"\1" + signed[fixed + 8 :]
     elsewhere = signed[:6] + b"\0\1" + signed[8:10] + b"\0\0" + signed[12:]
     for octets in (more, twice, of_class, of_ttl, elsewhere, signed + b"\0"):
         with pytest.raises(BadMessage):
@@ -261,11 +262,19 @@ def test_a_key_is_read_as_the_tools_write_it():
     assert "MDEy" not in repr(KEY) and repr(SECRET) not in repr(KEY)
 
 
-@pytest.mark.parametrize("text", [
-    "", "k", "hmac-md5:k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "hmac-sha256:k:AAAA", "hmac-sha256:k:***",
-    'key "k" { algorithm hmac-sha1; secret "AAAAAAAAAAAAAAAAAAAAAAAA"; };', 'key "k" { secret "AAAA"; };',
-    "hmac-sha256:k..k:" + base64.b64encode(SECRET).decode(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "k",
+        "hmac-md5:k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "hmac-sha256:k:AAAA",
+        "hmac-sha256:k:***",
+        'key "k" { algorithm hmac-sha1; secret "AAAAAAAAAAAAAAAAAAAAAAAA"; };',
+        'key "k" { secret "AAAA"; };',
+        "hmac-sha256:k..k:" + base64.b64encode(SECRET).decode(),
+    ],
+)
 def test_a_key_that_is_none_is_refused_with_what_to_do_and_without_its_secret(text):
     with pytest.raises(ValueError, match=r"not used; \w+") as caught:
         read_key(text)

@@ -26,8 +26,14 @@ def svcb(rdata: bytes) -> tuple[int, str, dict[int, bytes]]:
 def tables(images: Images) -> TableSet:
     strict = ProfileSpec(1, (), 0, 0, safe_search=2, has_canaries=True)
     moderate = ProfileSpec(1, (), 0, 0, safe_search=1)
-    return TableSet(images.names([]), None, images.subscribers([(STRICT, 1), (MODERATE, 2)]), None,
-                    images.policy([(1, strict), (2, moderate)]), None)
+    return TableSet(
+        images.names([]),
+        None,
+        images.subscribers([(STRICT, 1), (MODERATE, 2)]),
+        None,
+        images.policy([(1, strict), (2, moderate)]),
+        None,
+    )
 
 
 def target(images: Images, host: str, client: str) -> str:
@@ -40,11 +46,16 @@ def target(images: Images, host: str, client: str) -> str:
 
 def test_the_engines_of_the_semantics_are_all_there(images: Images) -> None:
     for host, instead in {
-        "www.google.com": "forcesafesearch.google.com.", "www.google.com.pk": "forcesafesearch.google.com.",
-        "www.google.co.uk": "forcesafesearch.google.com.", "www.google.de": "forcesafesearch.google.com.",
-        "www.bing.com": "strict.bing.com.", "duckduckgo.com": "safe.duckduckgo.com.",
-        "www.ecosia.org": "strict-safe-search.ecosia.org.", "pixabay.com": "safesearch.pixabay.com.",
-        "yandex.com": "213.180.193.56", "www.yandex.ru": "213.180.193.56",
+        "www.google.com": "forcesafesearch.google.com.",
+        "www.google.com.pk": "forcesafesearch.google.com.",
+        "www.google.co.uk": "forcesafesearch.google.com.",
+        "www.google.de": "forcesafesearch.google.com.",
+        "www.bing.com": "strict.bing.com.",
+        "duckduckgo.com": "safe.duckduckgo.com.",
+        "www.ecosia.org": "strict-safe-search.ecosia.org.",
+        "pixabay.com": "safesearch.pixabay.com.",
+        "yandex.com": "213.180.193.56",
+        "www.yandex.ru": "213.180.193.56",
     }.items():
         assert target(images, host, STRICT) == target(images, host, MODERATE) == instead, host
 
@@ -72,13 +83,19 @@ def test_every_canary_is_answered(images: Images) -> None:
 def test_a_resolver_over_tls_has_its_protocol_port_and_addresses() -> None:
     found = EncryptedResolver("ns.test", "dot", 853, (ip_address("192.0.2.1"), ip_address("2001:db8::1")))
 
-    assert svcb(found.rdata(1)) == (1, "ns.test", {
-        1: b"\x03dot", 3: struct.pack("!H", 853), 4: bytes([192, 0, 2, 1]), 6: ip_address("2001:db8::1").packed})
+    assert svcb(found.rdata(1)) == (
+        1,
+        "ns.test",
+        {1: b"\x03dot", 3: struct.pack("!H", 853), 4: bytes([192, 0, 2, 1]), 6: ip_address("2001:db8::1").packed},
+    )
 
 
 def test_a_resolver_over_https_has_its_path() -> None:
-    assert svcb(EncryptedResolver("ns.test", "h2", 443).rdata(2)) == (2, "ns.test", {
-        1: b"\x02h2", 3: struct.pack("!H", 443), 7: b"/dns-query{?dns}"})
+    assert svcb(EncryptedResolver("ns.test", "h2", 443).rdata(2)) == (
+        2,
+        "ns.test",
+        {1: b"\x02h2", 3: struct.pack("!H", 443), 7: b"/dns-query{?dns}"},
+    )
 
 
 def test_listeners_become_one_resolver_for_each_protocol_and_port() -> None:

@@ -1,4 +1,5 @@
 """Safe search, canaries and DDR through a whole front: a real server behind it, dig before it, over UDP and TCP."""
+
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -36,7 +37,6 @@ WISHES = ProfileSpec(0, (), 0, 0, safe_search=2, has_canaries=True)
 CACHE_OCTETS = 4 << 20
 
 
-
 @pytest.fixture
 async def asked(images: Images, tmp_path: Path) -> AsyncIterator[Callable[..., object]]:
     """asked(name, qtype, *options): the answer section by dig, each record split, of a client with every wish."""
@@ -68,7 +68,7 @@ async def _front(images: Images, upstream: Endpoint, tables: TableSet) -> AsyncI
 @pytest.mark.services
 @pytest.mark.parametrize("way", ["+notcp", "+tcp"])
 async def test_a_search_engine_is_an_alias_of_its_safe_form_fresh_and_kept(asked, way: str) -> None:
-    for _ in range(2):      # from the upstream, then from the cache
+    for _ in range(2):  # from the upstream, then from the cache
         alias, chain, *addresses = await asked("wWw.rpz.test", "A", way)
 
         assert alias == ["wWw.rpz.test.", "60", "IN", "CNAME", "safe.rpz.test."]

@@ -136,6 +136,7 @@ async def test_an_idle_connection_is_closed(serving) -> None:
 async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.2))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
+
         async def drip() -> None:
             for octet in framed(query("n.test")):
                 writer.write(bytes([octet]))
@@ -150,7 +151,7 @@ async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(servi
 async def test_a_client_that_reads_nothing_is_let_go(serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.3, n_connections=1))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (_reader, writer):
-        writer.transport.pause_reading()    # type: ignore[attr-defined]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
         queries = framed(query("n.test")) * 2000
         async with asyncio.timeout(20):
             with suppress(ConnectionError):
@@ -169,7 +170,7 @@ async def test_answers_that_a_client_does_not_read_are_bounded(serving, monkeypa
     monkeypatch.setattr("dns.streams.MAX_UNREAD_OCTETS", 100_000)
     plan = StreamPlan(StreamLimits(idle_s=30))
     async with upstream(hugely) as behind, serving((), (behind,), plan) as front, connected(front) as (_reader, writer):
-        writer.transport.pause_reading()    # type: ignore[attr-defined]
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
         async with asyncio.timeout(20):
             with suppress(ConnectionError):
                 while True:
@@ -200,9 +201,15 @@ async def test_a_closed_connection_makes_room_for_another(serving) -> None:
                 assert await is_closed(reader)
 
 
-@pytest.mark.parametrize(("what", "message"), [
-    ("a dropped name", query("d.test")), ("an answer", b"\0\0\x80\0" + bytes(8)), ("a short message", b"\0\0"),
-    ("an empty message", b"")])
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("a dropped name", query("d.test")),
+        ("an answer", b"\0\0\x80\0" + bytes(8)),
+        ("a short message", b"\0\0"),
+        ("an empty message", b""),
+    ],
+)
 async def test_what_gets_no_answer_ends_the_connection(serving, what: str, message: bytes) -> None:
     async with serving(BLOCKED) as front, connected(front) as (reader, writer):
         writer.write(framed(message))
@@ -235,7 +242,9 @@ async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(serving
 
     plan = StreamPlan(StreamLimits(n_waiting=3))
     async with (
-        upstream(counting) as behind, serving((), (behind,), plan) as front, connected(front) as (reader, writer)
+        upstream(counting) as behind,
+        serving((), (behind,), plan) as front,
+        connected(front) as (reader, writer),
     ):
         writer.write(b"".join(framed(query(f"q{number}.test")) for number in range(12)))
         for _ in range(12):

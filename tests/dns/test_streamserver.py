@@ -1,4 +1,5 @@
 """DNS over TLS and HTTPS as clients that we did not write see them."""
+
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.services
 async def told(*command: str, said: bytes = b"") -> str:
     """What a program prints."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
     async with asyncio.timeout(30):
         out, _ = await process.communicate(said)
     return out.decode(errors="replace")
@@ -60,20 +62,39 @@ class Clients:
         if over == "get":
             how.append("+https-get")
         return await told(
-            self.program("kdig"), f"@{at.host}", "-p", str(at.port), *how, f"+tls-ca={self.certificate}",
-            f"+tls-hostname={name}", f"+tls-sni={name}", "+retry=0", "+timeout=5", *question)
+            self.program("kdig"),
+            f"@{at.host}",
+            "-p",
+            str(at.port),
+            *how,
+            f"+tls-ca={self.certificate}",
+            f"+tls-hostname={name}",
+            f"+tls-sni={name}",
+            "+retry=0",
+            "+timeout=5",
+            *question,
+        )
 
     async def curl(self, *arguments: str, path: str = "/dns-query", said: bytes = b"") -> str:
         return await told(
-            self.program("curl"), "-sS", "--cacert", self.certificate, "--max-time", "10",
-            "--resolve", f"dns.test:{self.https.port}:{self.https.host}", *arguments,
-            f"https://dns.test:{self.https.port}{path}", said=said)
+            self.program("curl"),
+            "-sS",
+            "--cacert",
+            self.certificate,
+            "--max-time",
+            "10",
+            "--resolve",
+            f"dns.test:{self.https.port}:{self.https.host}",
+            *arguments,
+            f"https://dns.test:{self.https.port}{path}",
+            said=said,
+        )
 
     async def openssl(self, *arguments: str, at: Endpoint | None = None, said: bytes = b"") -> str:
         at = at or self.tls
         return await told(
-            self.program("openssl"), "s_client", "-connect", str(at), "-CAfile", self.certificate, *arguments,
-            said=said)
+            self.program("openssl"), "s_client", "-connect", str(at), "-CAfile", self.certificate, *arguments, said=said
+        )
 
 
 @pytest.mark.parametrize("over", ["tls", "https", "get"])
@@ -121,8 +142,18 @@ async def test_curl_resolves_a_name_by_us(
     async with serving((), (unbound,), encrypted) as front:
         clients = Clients(front, program, certificate[0])
         said = await told(
-            program("curl"), "-sv", "--max-time", "5", "--connect-timeout", "1", "--cacert", str(certificate[0]),
-            "--doh-url", f"https://127.0.0.1:{clients.https.port}/dns-query", "http://www.free.test:1/")
+            program("curl"),
+            "-sv",
+            "--max-time",
+            "5",
+            "--connect-timeout",
+            "1",
+            "--cacert",
+            str(certificate[0]),
+            "--doh-url",
+            f"https://127.0.0.1:{clients.https.port}/dns-query",
+            "http://www.free.test:1/",
+        )
 
     assert "198.51.100.10" in said
 
@@ -130,14 +161,15 @@ async def test_curl_resolves_a_name_by_us(
 async def test_curl_reads_the_headers_of_an_answer_and_of_a_refusal(
     serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan
 ) -> None:
-    query = "AAABAAABAAAAAAAAA3d3dwRmcmVlBHRlc3QAAAEAAQ"   # www.free.test A, id 0
+    query = "AAABAAABAAAAAAAAA3d3dwRmcmVlBHRlc3QAAAEAAQ"  # www.free.test A, id 0
     async with serving(BLOCKED, (unbound,), encrypted) as front:
         clients = Clients(front, program, certificate[0])
         answered = await clients.curl("-i", "--http2", path=f"/dns-query?dns={query}")
         refused = await clients.curl("-i", path="/")
         of_another_type = await clients.curl("-i", "-H", "content-type: text/plain", "--data-binary", "x")
         too_long = await clients.curl(
-            "-i", "-H", "content-type: application/dns-message", "--data-binary", "@-", said=bytes(5000))
+            "-i", "-H", "content-type: application/dns-message", "--data-binary", "@-", said=bytes(5000)
+        )
         deleted = await clients.curl("-i", "-X", "DELETE")
         old = await clients.curl("-i", "--http1.1", path=f"/dns-query?dns={query}")
 
@@ -156,8 +188,19 @@ async def test_h2load_has_every_request_of_many_connections_and_streams_answered
     async with serving(BLOCKED, plan=encrypted) as front:
         https = Clients(front, program, certificate[0]).https
         said = await told(
-            program("h2load"), "-n", "2000", "-c", "20", "-m", "100", "-d", str(tmp_path / "query"),
-            "-H", "content-type: application/dns-message", f"https://{https}/dns-query")
+            program("h2load"),
+            "-n",
+            "2000",
+            "-c",
+            "20",
+            "-m",
+            "100",
+            "-d",
+            str(tmp_path / "query"),
+            "-H",
+            "content-type: application/dns-message",
+            f"https://{https}/dns-query",
+        )
 
     assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in said and "status codes: 2000 2xx" in said
     assert read_counters(images.folder / "c-tcp")["dns_blocked"] == 2000
@@ -227,7 +270,8 @@ async def dnsdist(program: Program, folder: Path, behind: Endpoint, port: int, m
     config = folder / "dnsdist.conf"
     config.write_text(DNSDIST.format(port=port, behind=behind, more=more))
     process = await asyncio.create_subprocess_exec(
-        program("dnsdist"), "--supervised", "--disable-syslog", "-C", str(config), stdout=asyncio.subprocess.DEVNULL)
+        program("dnsdist"), "--supervised", "--disable-syslog", "-C", str(config), stdout=asyncio.subprocess.DEVNULL
+    )
     try:
         await until_open(port)
         yield
@@ -250,8 +294,14 @@ async def until_open(port: int) -> None:
 
 @pytest.mark.parametrize("over", ["tcp", "tls", "https"])
 async def test_a_client_behind_dnsdist_has_the_rules_of_its_own_address(
-    serving, unbound: Endpoint, program: Program, images: Images, certificate, encrypted: StreamPlan, tmp_path: Path,
-    over: str
+    serving,
+    unbound: Endpoint,
+    program: Program,
+    images: Images,
+    certificate,
+    encrypted: StreamPlan,
+    tmp_path: Path,
+    over: str,
 ) -> None:
     homes = images.subscribers([("127.0.0.7/32", 7)]), images.policy([(7, ADULT)])
     plan, port = replace(encrypted, proxies=(ip_network("127.0.0.1/32"),)), free_port()
@@ -259,8 +309,13 @@ async def test_a_client_behind_dnsdist_has_the_rules_of_its_own_address(
     more = {"tcp": "", "tls": tls, "https": tls + ', dohPath="/dns-query"'}[over]
     async with (
         serving(BLOCKED, (unbound,), plan, homes) as front,
-        dnsdist(program, tmp_path, {"tcp": front.bound, "tls": front.bound_tls, "https": front.bound_https}[over][0],
-                port, more),
+        dnsdist(
+            program,
+            tmp_path,
+            {"tcp": front.bound, "tls": front.bound_tls, "https": front.bound_https}[over][0],
+            port,
+            more,
+        ),
     ):
         ask = (program("dig"), "@127.0.0.1", "-p", str(port), "+time=5", "+tries=1", "www.adult.test")
         of_seven = await told(*ask, "-b", "127.0.0.7")

@@ -30,6 +30,7 @@ async def asked_by(
 
 # -- questions and answers ---------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("n", [1, 50, 63])
 def test_a_query_is_padded_to_128_octets_and_says_the_same(n: int) -> None:
     plain = query("a" * n + ".test")
@@ -39,7 +40,10 @@ def test_a_query_is_padded_to_128_octets_and_says_the_same(n: int) -> None:
     said = DNSRecord.parse(octets)
     assert len(octets) % 128 == 0
     assert (said.header.id, said.q, said.ar[0].edns_len) == (
-        DNSRecord.parse(plain).header.id, DNSRecord.parse(plain).q, 1232)
+        DNSRecord.parse(plain).header.id,
+        DNSRecord.parse(plain).q,
+        1232,
+    )
     assert [(option.code, set(option.data)) for option in said.ar[0].rdata] in ([(12, {0})], [(12, set())])
 
 
@@ -51,9 +55,15 @@ def test_of_every_length_of_a_name_the_padded_query_has_128_or_256_or_384_octets
     assert lengths <= {128, 256, 384}
 
 
-@pytest.mark.parametrize("plain", [
-    b"", b"\0" * 11, DNSRecord.question("free.test").pack(),
-    bytes(DNSRecord(q=DNSRecord.question("free.test").q, ar=[EDNS0(opts=[])]).pack()) + b"\1"])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        b"",
+        b"\0" * 11,
+        DNSRecord.question("free.test").pack(),
+        bytes(DNSRecord(q=DNSRecord.question("free.test").q, ar=[EDNS0(opts=[])]).pack()) + b"\1",
+    ],
+)
 def test_what_has_no_empty_opt_at_its_end_stays_as_it_is(plain: bytes) -> None:
     assert padded(plain) == plain
 
@@ -72,7 +82,7 @@ async def test_answers_come_back_to_who_asked_in_any_order_over_one_connection(c
         with End(upstream) as one, End(upstream) as other:
             asked = [query(f"q{i}.test") for i in range(5)]
             same_id = [each[:2] for each in asked]
-            asked[2] = asked[0][:2] + asked[2][2:]     # two sockets of the loop may draw the same
+            asked[2] = asked[0][:2] + asked[2][2:]  # two sockets of the loop may draw the same
             for end, octets in ((one, asked[0]), (one, asked[1]), (other, asked[2]), (other, asked[3])):
                 end.send(octets)
             answer = await upstream.ask(asked[4])
@@ -111,8 +121,15 @@ async def wait_for_datagram(end: End) -> tuple[bytes, list[object], int, object]
 async def test_a_lie_changes_nothing_and_the_true_answer_still_comes(certificate: Certificate, lie: str) -> None:
     async def reply(asked: bytes, peer: Peer) -> None:
         true = answer_to(asked)
-        peer.say({"another id": bytes([true[0] ^ 0x40]) + true[1:], "the query itself": asked, "too short": true[:11],
-                  "nothing": b"", "twice": true}[lie])
+        peer.say(
+            {
+                "another id": bytes([true[0] ^ 0x40]) + true[1:],
+                "the query itself": asked,
+                "too short": true[:11],
+                "nothing": b"",
+                "twice": true,
+            }[lie]
+        )
         peer.say(true)
 
     async with PlayedTls(certificate, reply)() as server, asked_by(certificate, server) as upstream:
@@ -166,6 +183,7 @@ async def test_a_question_that_is_never_answered_makes_room_in_time(
 
 
 # -- the connection ----------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("how", ["reset", "half closed", "closed"])
 async def test_what_a_lost_connection_left_unanswered_is_sent_again_over_the_next_one(
@@ -271,8 +289,11 @@ async def test_while_it_cannot_be_reached_a_question_fails_at_once(certificate: 
 
 # -- whom it trusts ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("name", "is_right"), [
-    ("dns.test", True), ("a.dns.test", True), ("", True), ("other.test", False), ("a.b.dns.test", False)])
+
+@pytest.mark.parametrize(
+    ("name", "is_right"),
+    [("dns.test", True), ("a.dns.test", True), ("", True), ("other.test", False), ("a.b.dns.test", False)],
+)
 async def test_the_certificate_has_to_be_for_the_name_or_the_address(
     certificate: Certificate, name: str, is_right: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -298,14 +319,16 @@ async def test_a_certificate_of_an_authority_that_is_not_trusted_is_refused(
             await upstream.ask(query())
     second = PlayedTls(certificate, answering)
     async with second():
-        trusting = StreamUpstream(TlsEndpoint(HOST, second.port, "dns.test"), None)    # whom the system trusts
+        trusting = StreamUpstream(TlsEndpoint(HOST, second.port, "dns.test"), None)  # whom the system trusts
         async with running(trusting):
             with pytest.raises(UpstreamFailed):
                 await trusting.ask(query())
 
     assert server.queries == second.queries == []
-    assert sum("its certificate is not trusted (self-signed certificate)" in each.getMessage()
-               for each in caplog.records) == 2
+    assert (
+        sum("its certificate is not trusted (self-signed certificate)" in each.getMessage() for each in caplog.records)
+        == 2
+    )
 
 
 async def test_who_speaks_no_tls_hears_no_question(
@@ -341,8 +364,9 @@ async def test_who_takes_connections_and_says_nothing_is_left_in_time(
     assert "TimeoutError" in caplog.text
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (None, "No such file or directory"), ("no certificate", "NO_CERTIFICATE_OR_CRL_FOUND")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "No such file or directory"), ("no certificate", "NO_CERTIFICATE_OR_CRL_FOUND")]
+)
 def test_authorities_that_cannot_be_read_are_told(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / "ca.pem").write_text(text)

@@ -1,4 +1,5 @@
 """An upstream over TCP, as the loop asks it for what came truncated."""
+
 import asyncio
 import logging
 import socket
@@ -27,8 +28,12 @@ async def asked_over_tcp(reply: Reply) -> AsyncIterator[tuple[PlayedTls, End]]:
 def is_cut(asked: bytes, answer: bytes) -> bool:
     """Whether it is the truncated answer to this query, and nothing else."""
     said, expected = DNSRecord.parse(answer), DNSRecord.parse(asked)
-    return ((said.header.id, said.header.qr, said.header.tc, said.q) == (expected.header.id, 1, 1, expected.q)
-            and said.rr == said.auth == said.ar == [])
+    return (said.header.id, said.header.qr, said.header.tc, said.q) == (
+        expected.header.id,
+        1,
+        1,
+        expected.q,
+    ) and said.rr == said.auth == said.ar == []
 
 
 async def test_a_question_goes_as_it_is_and_its_answer_comes_whole() -> None:
@@ -65,7 +70,7 @@ async def test_answers_in_one_segment_and_in_single_octets_are_cut_right() -> No
 
 
 async def test_a_port_that_is_closed_gives_the_truncated_answer_at_once_and_is_told_once(
-    caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "dns.streamupstream")
     with socket.create_server((HOST, 0)) as listener:
@@ -84,7 +89,9 @@ async def test_a_port_that_is_closed_gives_the_truncated_answer_at_once_and_is_t
     told = [record.getMessage() for record in caplog.records]
     assert told == [
         f"dns upstream {at} over TCP: Connection refused; its truncated answers are handed on until that is over, "
-        "tried again; let it answer over TCP, and look at what is between", f"dns upstream {at} over TCP: it answers"]
+        "tried again; let it answer over TCP, and look at what is between",
+        f"dns upstream {at} over TCP: it answers",
+    ]
 
 
 async def test_who_takes_connections_and_says_nothing_is_left_and_the_truncated_answer_given(
@@ -99,7 +106,7 @@ async def test_who_takes_connections_and_says_nothing_is_left_and_the_truncated_
         end.send(asked := query("other.test"))
         assert is_cut(asked, await end.heard())
 
-    assert len(server.queries) == 1     # it is left alone for a while
+    assert len(server.queries) == 1  # it is left alone for a while
 
 
 async def test_while_tcp_is_at_fault_one_question_tries_it_and_no_other_waits(
@@ -108,7 +115,7 @@ async def test_while_tcp_is_at_fault_one_question_tries_it_and_no_other_waits(
     monkeypatch.setattr(dns.streamupstream, "CONNECT_S", 0.1)
     with socket.create_server((HOST, 0), backlog=0) as listener, ExitStack() as stack:
         at = Endpoint(*listener.getsockname())
-        for _ in range(4):      # what it has room for: then a SYN is dropped, as behind a firewall
+        for _ in range(4):  # what it has room for: then a SYN is dropped, as behind a firewall
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(at)
@@ -131,8 +138,14 @@ async def test_while_tcp_is_at_fault_one_question_tries_it_and_no_other_waits(
 async def test_a_lie_changes_nothing_and_the_true_answer_still_comes(lie: str) -> None:
     async def reply(asked: bytes, peer: Peer) -> None:
         true = answer_to(asked)
-        peer.say({"another id": bytes([true[0] ^ 0x40]) + true[1:], "the query itself": asked, "too short": true[:11],
-                  "nothing": b""}[lie])
+        peer.say(
+            {
+                "another id": bytes([true[0] ^ 0x40]) + true[1:],
+                "the query itself": asked,
+                "too short": true[:11],
+                "nothing": b"",
+            }[lie]
+        )
         peer.say(true)
 
     async with asked_over_tcp(reply) as (_, end):

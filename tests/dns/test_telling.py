@@ -123,10 +123,16 @@ async def test_a_secondary_that_is_silent_is_told_again_until_it_has_heard(image
         assert await nothing_comes(secondary, 0.5)
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda octets: b"\0\0" + octets[2:], lambda octets: octets, lambda octets: octets[:11],
-    lambda octets: octets[:2] + b"\x80\0" + octets[4:],
-], ids=["another id", "no answer", "cut", "another opcode"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda octets: b"\0\0" + octets[2:],
+        lambda octets: octets,
+        lambda octets: octets[:11],
+        lambda octets: octets[:2] + b"\x80\0" + octets[4:],
+    ],
+    ids=["another id", "no answer", "cut", "another opcode"],
+)
 async def test_what_is_no_answer_to_it_counts_for_nothing(images: Images, spoil: Callable[[bytes], bytes]) -> None:
     async with telling(images) as (secondary, edition):
         edition("a.test")
@@ -147,7 +153,8 @@ async def test_who_refuses_is_told_no_more_and_that_is_said(images: Images, capl
 
 
 async def test_who_never_answers_is_given_up_until_the_next_edition(
-    images: Images, caplog: pytest.LogCaptureFixture,
+    images: Images,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with telling(images) as (secondary, edition):
         edition("a.test")
@@ -165,7 +172,7 @@ async def test_nobody_listening_is_silence_not_an_end(images: Images, caplog: py
         secondary.close()
         edition("a.test")
         async with asyncio.timeout(5):
-            while "no answer to 3 of them" not in caplog.text:      # noqa: ASYNC110  a log wakes nobody
+            while "no answer to 3 of them" not in caplog.text:  # noqa: ASYNC110  a log wakes nobody
                 await asyncio.sleep(0.02)
 
 

@@ -128,8 +128,10 @@ def test_files_that_have_gone_are_told_and_taken_again(files: tuple[Path, Path],
     assert certificates.reload()
 
 
-@pytest.mark.parametrize(("which", "content"), [
-    (0, b""), (1, b""), (0, b"\0" * 100), (1, b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")])
+@pytest.mark.parametrize(
+    ("which", "content"),
+    [(0, b""), (1, b""), (0, b"\0" * 100), (1, b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")],
+)
 def test_files_that_hold_no_certificate_or_key_are_refused(
     files: tuple[Path, Path], which: int, content: bytes
 ) -> None:
@@ -140,8 +142,11 @@ def test_files_that_hold_no_certificate_or_key_are_refused(
 
 
 def test_a_key_with_a_password_is_refused_without_asking_for_it(files: tuple[Path, Path], program) -> None:
-    subprocess.run([program("openssl"), "ec", "-in", str(files[1]), "-aes256", "-passout", "pass:x", "-out",
-                    str(files[1])], check=True, capture_output=True)
+    subprocess.run(
+        [program("openssl"), "ec", "-in", str(files[1]), "-aes256", "-passout", "pass:x", "-out", str(files[1])],
+        check=True,
+        capture_output=True,
+    )
 
     with pytest.raises(BadCertificate, match="the key has a password, which nobody is here to type"):
         Certificates(*files, lambda _: True)

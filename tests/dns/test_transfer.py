@@ -1,4 +1,5 @@
 """Zones of real primaries, with and without TSIG and TLS, and primaries that lie."""
+
 import asyncio
 import contextlib
 import ssl
@@ -132,7 +133,7 @@ def test_a_zone_comes_over_tls_from_bind(tmp_path):
     lab = authority(tmp_path / "ca")
     certificate, key = lab.issue("ns.vendor.test")
     tls_port = free_port()
-    options = f'listen-on port {tls_port} tls lab {{ {HOST}; }};'
+    options = f"listen-on port {tls_port} tls lab {{ {HOST}; }};"
     head = f'tls lab {{ cert-file "{certificate}"; key-file "{key}"; protocols {{ TLSv1.3; }}; }};'
     with primary("bind", tmp_path / "bind", BODY, more=options, head=head) as server:
         at = Endpoint(HOST, tls_port)
@@ -140,8 +141,10 @@ def test_a_zone_comes_over_tls_from_bind(tmp_path):
         whole = []
         found = asyncio.run(transfer(good, APEX, None, whole.append, PATIENT))
         assert (found.kind, len(whole)) == (Kind.WHOLE, 2 * len(NAMES) + 3)
-        others = [Primary(at, good.key, good.tls, "other.test"),
-                  Primary(at, good.key, tls_context(None, None, None), "ns.vendor.test")]
+        others = [
+            Primary(at, good.key, good.tls, "other.test"),
+            Primary(at, good.key, tls_context(None, None, None), "ns.vendor.test"),
+        ]
         for other in others:
             with pytest.raises(TransferFailed, match="TLS"):
                 asyncio.run(transfer(other, APEX, None, whole.append, PATIENT))
@@ -185,7 +188,7 @@ async def lying(answers):
             octets = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
             for each in answers(octets):
                 if each is None:
-                    await reader.read()     # until the other side goes
+                    await reader.read()  # until the other side goes
                 writer.write(each if isinstance(each, bytearray) else len(each).to_bytes(2, "big") + each)
             await writer.drain()
 
@@ -204,28 +207,32 @@ def lied(answers, serial=None, key=None, limits=PATIENT):
 
 def said(octets, records, **changed):
     query = read_message(octets)
-    return write_message(changed.get("id", query.id), changed.get("flags", QR), changed.get("q", query.questions),
-                         records)
+    return write_message(
+        changed.get("id", query.id), changed.get("flags", QR), changed.get("q", query.questions), records
+    )
 
 
-@pytest.mark.parametrize(("answers", "why"), [
-    (lambda q: [said(q, [soa(1)], id=1 ^ read_message(q).id)], "no answer to our request"),
-    (lambda q: [said(q, [soa(1)], flags=0)], "no answer to our request"),
-    (lambda q: [said(q, [soa(1)], flags=QR | TC)], "no answer to our request"),
-    (lambda q: [said(q, [soa(1)], flags=QR | 5)], "REFUSED for rpz.test"),
-    (lambda q: [said(q, [soa(1)], flags=QR | 9)], "NOTAUTH"),
-    (lambda q: [said(q, [soa(1)], q=[])], "another question"),
-    (lambda q: [said(q, [])], "without a record"),
-    (lambda q: [said(q, [rule(1)])], "where a SOA belongs"),
-    (lambda q: [said(q, [soa(1), rule(1)])], "closed in the middle"),
-    (lambda q: [said(q, [soa(1), rule(1)]), said(q, [rule(2), soa(2)])], "it began with 1"),
-    (lambda q: [b"", b"x"], "octets, a header has"),
-    (lambda q: [said(q, [soa(1)])[:-3]], "cut off"),
-    (lambda q: [bytearray(b"\0")], "closed in the middle"),
-    (lambda q: [bytearray(b"\xff\xff")], "closed in the middle"),
-    (lambda q: [], "closed in the middle"),
-    (lambda q: [said(q, [soa(1)]), None], "no end of the transfer within 0.3 s"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (lambda q: [said(q, [soa(1)], id=1 ^ read_message(q).id)], "no answer to our request"),
+        (lambda q: [said(q, [soa(1)], flags=0)], "no answer to our request"),
+        (lambda q: [said(q, [soa(1)], flags=QR | TC)], "no answer to our request"),
+        (lambda q: [said(q, [soa(1)], flags=QR | 5)], "REFUSED for rpz.test"),
+        (lambda q: [said(q, [soa(1)], flags=QR | 9)], "NOTAUTH"),
+        (lambda q: [said(q, [soa(1)], q=[])], "another question"),
+        (lambda q: [said(q, [])], "without a record"),
+        (lambda q: [said(q, [rule(1)])], "where a SOA belongs"),
+        (lambda q: [said(q, [soa(1), rule(1)])], "closed in the middle"),
+        (lambda q: [said(q, [soa(1), rule(1)]), said(q, [rule(2), soa(2)])], "it began with 1"),
+        (lambda q: [b"", b"x"], "octets, a header has"),
+        (lambda q: [said(q, [soa(1)])[:-3]], "cut off"),
+        (lambda q: [bytearray(b"\0")], "closed in the middle"),
+        (lambda q: [bytearray(b"\xff\xff")], "closed in the middle"),
+        (lambda q: [], "closed in the middle"),
+        (lambda q: [said(q, [soa(1)]), None], "no end of the transfer within 0.3 s"),
+    ],
+)
 def test_a_lying_or_broken_primary_is_told(answers, why):
     with pytest.raises(TransferFailed, match=why):
         lied(answers, limits=Limits(seconds=0.3))

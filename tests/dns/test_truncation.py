@@ -1,4 +1,5 @@
 """The whole front before real servers that truncate over UDP; and what is then wrong with them over TCP."""
+
 import asyncio
 import re
 import socket
@@ -59,8 +60,9 @@ async def test_what_the_upstream_truncates_comes_whole_over_udp_where_the_client
     upstream = Endpoint("127.0.0.1", free_port())
     stack.enter_context(server(tmp_path / "server", upstream.port))
     async with serving((), (upstream,), resolver=CACHED) as front:
-        direct = await told(program("dig"), "@127.0.0.1", "-p", str(upstream.port), "+ignore", "+bufsize=1232",
-                            "middle.test", "TXT")
+        direct = await told(
+            program("dig"), "@127.0.0.1", "-p", str(upstream.port), "+ignore", "+bufsize=1232", "middle.test", "TXT"
+        )
         small = await dig(program, front, "+bufsize=512", "middle.test", "TXT")
         large = [await dig(program, front, "+bufsize=1232", "middle.test", "TXT") for _ in range(2)]
         free = await dig(program, front, "+short", "www.free.test")
@@ -119,8 +121,23 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
     queries = tmp_path / "queries"
     queries.write_text("".join(f"q{i}.many.test A\n" for i in range(1000)))
     async with serving((), (upstream,)) as front:
-        said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "1", "-c", "10", "-q", "1000", "-t", "6")
+        said = await told(
+            program("dnsperf"),
+            "-s",
+            "127.0.0.1",
+            "-p",
+            str(front.bound[0].port),
+            "-d",
+            str(queries),
+            "-n",
+            "1",
+            "-c",
+            "10",
+            "-q",
+            "1000",
+            "-t",
+            "6",
+        )
         alone = await dig(program, front, "+short", "one.many.test")
 
     assert re.search(r"Queries lost:\s+0 ", said), said
@@ -134,14 +151,14 @@ async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
     serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack
 ) -> None:
     upstreams = [Endpoint("127.0.0.1", free_port()) for _ in range(2)]
-    first, _ = [stack.enter_context(truncating.bind(tmp_path / f"server{each.port}", each.port, SLIPS))
-                for each in upstreams]
+    first, _ = [
+        stack.enter_context(truncating.bind(tmp_path / f"server{each.port}", each.port, SLIPS)) for each in upstreams
+    ]
     queries = tmp_path / "queries"
     queries.write_text("".join(f"q{i}.many.test A\n" for i in range(2000)))
-    async with serving((), tuple(upstreams)) as front:
-        asking = asyncio.ensure_future(told(  # noqa: TID251
-            program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-            "-n", "1", "-c", "10", "-Q", "500", "-q", "1000", "-t", "6"))
+    async with serving((), tuple(upstreams)) as front, asyncio.TaskGroup() as group:
+        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -n 1 -c 10 -Q 500 -q 1000 -t 6"
+        asking = group.create_task(told(program("dnsperf"), *load.split()))
         await asyncio.sleep(1.5)
         first.kill()
         said = await asking
@@ -152,6 +169,7 @@ async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
 
 
 # -- a server that truncates, and is broken over TCP -------------------------------------------------------------------
+
 
 class Truncating(asyncio.DatagramProtocol):
     """Says of every name that its answer does not fit."""
@@ -201,8 +219,12 @@ SAYS: dict[str, Callable[[bytes], bytes]] = {
 
 async def ask(front: DnsFront, name: str) -> tuple[int, bool, bool]:
     """(rcode, truncated, with the address), over UDP, of an address."""
-    query = b"\x12\x34\1\0\0\1" + bytes(6) + b"".join(
-        bytes((len(each),)) + each.encode() for each in [*name.split("."), ""]) + b"\0\1\0\1"
+    query = (
+        b"\x12\x34\1\0\0\1"
+        + bytes(6)
+        + b"".join(bytes((len(each),)) + each.encode() for each in [*name.split("."), ""])
+        + b"\0\1\0\1"
+    )
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
@@ -210,7 +232,7 @@ async def ask(front: DnsFront, name: str) -> tuple[int, bool, bool]:
         await loop.sock_sendall(client, query)
         async with asyncio.timeout(6):
             answer = await loop.sock_recv(client, 4096)
-    assert (answer[:2], answer[12:len(query)]) == (query[:2], query[12:])
+    assert (answer[:2], answer[12 : len(query)]) == (query[:2], query[12:])
     (flags,) = struct.unpack_from("!H", answer, 2)
     return flags & 15, bool(flags & 0x200), bytes((198, 51, 100, 10)) in answer
 
@@ -227,10 +249,18 @@ async def truncating_only() -> AsyncIterator[Endpoint]:
 WHOLE, CUT, FAILED = (0, False, True), (0, True, False), (2, False, False)
 
 
-@pytest.mark.parametrize(("what", "expected"), [
-    *((each, CUT) for each in ("nothing", "another id", "another name", "the query", "truncated", "half",
-                               "a length of 65535")),
-    ("SERVFAIL", FAILED), ("twice", WHOLE), ("a lie, then the truth", WHOLE)])
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        *(
+            (each, CUT)
+            for each in ("nothing", "another id", "another name", "the query", "truncated", "half", "a length of 65535")
+        ),
+        ("SERVFAIL", FAILED),
+        ("twice", WHOLE),
+        ("a lie, then the truth", WHOLE),
+    ],
+)
 @pytest.mark.parametrize("ends", [False, True], ids=["stays open", "ends"])
 async def test_whatever_is_said_over_tcp_the_client_gets_one_answer_and_is_never_left_waiting(
     serving, images: Images, truncating_only: Endpoint, what: str, expected: tuple[int, bool, bool], ends: bool
@@ -279,8 +309,23 @@ async def test_a_thousand_truncated_answers_at_once_stay_bounded_while_tcp_is_si
     queries.write_text("".join(f"q{i}.test A\n" for i in range(1000)))
     server = await asyncio.start_server(silent, *truncating_only)
     async with server, serving((("orders", "n.test", Mode.SUBTREE),), (truncating_only,)) as front:
-        said = await told(program("dnsperf"), "-s", "127.0.0.1", "-p", str(front.bound[0].port), "-d", str(queries),
-                          "-n", "1", "-c", "10", "-q", "1000", "-t", "6")
+        said = await told(
+            program("dnsperf"),
+            "-s",
+            "127.0.0.1",
+            "-p",
+            str(front.bound[0].port),
+            "-d",
+            str(queries),
+            "-n",
+            "1",
+            "-c",
+            "10",
+            "-q",
+            "1000",
+            "-t",
+            "6",
+        )
         assert (await ask(front, "n.test"))[:2] == (0, False)
 
     assert re.search(r"Queries lost:\s+0 ", said), said

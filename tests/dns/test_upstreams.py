@@ -25,17 +25,28 @@ QUERY = bytes(DNSRecord.question("free.test").pack())
 Reply = Callable[[bytes], bytes]
 
 
-@pytest.mark.parametrize(("text", "endpoint"), [
-    ("192.0.2.1:53", ("192.0.2.1", 53)), ("[2001:db8::1]:5353", ("2001:db8::1", 5353)), ("[::]:53", ("::", 53)),
-    ("0.0.0.0:0", ("0.0.0.0", 0))])
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("192.0.2.1:53", ("192.0.2.1", 53)),
+        ("[2001:db8::1]:5353", ("2001:db8::1", 5353)),
+        ("[::]:53", ("::", 53)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+    ],
+)
 def test_an_endpoint_is_read_and_written_alike(text: str, endpoint: tuple[str, int]) -> None:
     assert parse_endpoint(text) == endpoint
     assert str(parse_endpoint(text)) == text
 
 
-@pytest.mark.parametrize(("text", "upstream"), [
-    ("192.0.2.1:53", Endpoint("192.0.2.1", 53)), ("tls://192.0.2.1:853", TlsEndpoint("192.0.2.1", 853)),
-    ("tls://[2001:db8::1]:853#dns.test", TlsEndpoint("2001:db8::1", 853, "dns.test"))])
+@pytest.mark.parametrize(
+    ("text", "upstream"),
+    [
+        ("192.0.2.1:53", Endpoint("192.0.2.1", 53)),
+        ("tls://192.0.2.1:853", TlsEndpoint("192.0.2.1", 853)),
+        ("tls://[2001:db8::1]:853#dns.test", TlsEndpoint("2001:db8::1", 853, "dns.test")),
+    ],
+)
 def test_an_upstream_over_tls_has_a_scheme_and_may_have_a_name(text: str, upstream: object) -> None:
     assert parse_upstream(text) == upstream
     assert str(parse_upstream(text)) == text
@@ -57,42 +68,73 @@ def test_an_upstream_over_tls_without_address_and_port_is_refused(text: str) -> 
         parse_upstream(text)
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("192.0.2.1", "not an address and a port"), ("2001:db8::1:53", "not an address and a port"),
-    ("[192.0.2.1]:53", "not an address and a port"), ("192.0.2.1:65536", "'65536' is not a port"),
-    ("192.0.2.1:", "'' is not a port"), ("192.0.2.1:dns", "'dns' is not a port"),
-    ("resolver.test:53", "'resolver.test' is not an address"), ("192.0.2.1:٥٣", "is not a port"),
-    ("", "not an address")])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("192.0.2.1", "not an address and a port"),
+        ("2001:db8::1:53", "not an address and a port"),
+        ("[192.0.2.1]:53", "not an address and a port"),
+        ("192.0.2.1:65536", "'65536' is not a port"),
+        ("192.0.2.1:", "'' is not a port"),
+        ("192.0.2.1:dns", "'dns' is not a port"),
+        ("resolver.test:53", "'resolver.test' is not an address"),
+        ("192.0.2.1:٥٣", "is not a port"),
+        ("", "not an address"),
+    ],
+)
 def test_what_is_no_endpoint_is_refused_with_what_was_found(text: str, found: str) -> None:
     with pytest.raises(ValueError, match=found):
         parse_endpoint(text)
 
 
-@pytest.mark.parametrize(("listen", "upstream"), [
-    ("127.0.0.1:53", "127.0.0.1:53"), ("[2001:db8::1]:53", "[2001:DB8::1]:53"), ("0.0.0.0:53", "127.0.0.1:53"),
-    ("0.0.0.0:53", "127.7.7.7:53"), ("[::]:53", "[::1]:53"), ("127.0.0.1:53", "[::ffff:127.0.0.1]:53"),
-    ("127.0.0.1:53", "0.0.0.0:53"), ("[::1]:53", "[::]:53")])
+@pytest.mark.parametrize(
+    ("listen", "upstream"),
+    [
+        ("127.0.0.1:53", "127.0.0.1:53"),
+        ("[2001:db8::1]:53", "[2001:DB8::1]:53"),
+        ("0.0.0.0:53", "127.0.0.1:53"),
+        ("0.0.0.0:53", "127.7.7.7:53"),
+        ("[::]:53", "[::1]:53"),
+        ("127.0.0.1:53", "[::ffff:127.0.0.1]:53"),
+        ("127.0.0.1:53", "0.0.0.0:53"),
+        ("[::1]:53", "[::]:53"),
+    ],
+)
 def test_an_upstream_that_is_ourselves_is_refused(listen: str, upstream: str) -> None:
     with pytest.raises(UpstreamIsOurselves) as caught:
-        require_others([Endpoint("127.0.0.9", 54), parse_endpoint(listen)], [Endpoint("192.0.2.53", 54),
-                                                                              parse_endpoint(upstream)])
+        require_others(
+            [Endpoint("127.0.0.9", 54), parse_endpoint(listen)], [Endpoint("192.0.2.53", 54), parse_endpoint(upstream)]
+        )
 
-    assert str(caught.value) == (f"dns upstream {parse_endpoint(upstream)}: it is this box, which listens at {listen}; "
-                                 "not started; name the resolver behind us")
+    assert str(caught.value) == (
+        f"dns upstream {parse_endpoint(upstream)}: it is this box, which listens at {listen}; "
+        "not started; name the resolver behind us"
+    )
 
 
-@pytest.mark.parametrize(("listen", "upstream"), [
-    ("127.0.0.1:53", "127.0.0.1:54"), ("127.0.0.1:53", "127.0.0.2:53"), ("0.0.0.0:53", "[::1]:53"),
-    ("[::]:53", "127.0.0.1:53"), ("0.0.0.0:53", "192.0.2.53:53"), ("0.0.0.0:0", "127.0.0.1:0")])
+@pytest.mark.parametrize(
+    ("listen", "upstream"),
+    [
+        ("127.0.0.1:53", "127.0.0.1:54"),
+        ("127.0.0.1:53", "127.0.0.2:53"),
+        ("0.0.0.0:53", "[::1]:53"),
+        ("[::]:53", "127.0.0.1:53"),
+        ("0.0.0.0:53", "192.0.2.53:53"),
+        ("0.0.0.0:0", "127.0.0.1:0"),
+    ],
+)
 def test_an_upstream_beside_us_is_no_loop(listen: str, upstream: str) -> None:
     require_others([parse_endpoint(listen)], [parse_endpoint(upstream)])
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize(("address", "width", "anywhere"), [
-    ("192.0.2.53", 24, "net.ipv4.ip_nonlocal_bind"), ("2001:db8::53", 64, "net.ipv6.ip_nonlocal_bind")])
-def test_an_address_is_local_while_it_is_on_this_box_whatever_may_be_bound(address: str, width: int,
-                                                                          anywhere: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "width", "anywhere"),
+    [("192.0.2.53", 24, "net.ipv4.ip_nonlocal_bind"), ("2001:db8::53", 64, "net.ipv6.ip_nonlocal_bind")],
+)
+def test_an_address_is_local_while_it_is_on_this_box_whatever_may_be_bound(
+    address: str, width: int, anywhere: str
+) -> None:
     endpoint = Endpoint(address, 53)
     neighbour = Endpoint(str(ip_address(address) + 1), 53)  # reached through the same interface
     wildcard = Endpoint("::" if ":" in address else "0.0.0.0", 53)
@@ -139,10 +181,16 @@ async def test_an_upstreams_answer_over_tcp_comes_back_whole() -> None:
     await tcp_upstream(lambda _query: framed(answer), use)
 
 
-@pytest.mark.parametrize(("what", "reply"), [
-    ("another id", lambda query: framed(bytes([query[0] ^ 1]) + query[1:2] + b"\x81" + query[3:])),
-    ("the query itself", framed), ("too short", lambda query: framed(query[:4])), ("cut", lambda query: b"\0\x50abc"),
-    ("nothing", lambda query: b"")])
+@pytest.mark.parametrize(
+    ("what", "reply"),
+    [
+        ("another id", lambda query: framed(bytes([query[0] ^ 1]) + query[1:2] + b"\x81" + query[3:])),
+        ("the query itself", framed),
+        ("too short", lambda query: framed(query[:4])),
+        ("cut", lambda query: b"\0\x50abc"),
+        ("nothing", lambda query: b""),
+    ],
+)
 async def test_what_is_no_answer_fails_the_upstream(what: str, reply: Reply) -> None:
     async def use(upstream: Endpoint) -> None:
         with pytest.raises(UpstreamFailed, match=str(upstream.port)):

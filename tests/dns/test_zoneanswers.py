@@ -50,9 +50,11 @@ NET, HOST = ip_network("192.0.2.0/24"), ip_network("192.0.2.53/32")
 @pytest.fixture
 def zones() -> list[ServedZone]:
     """One with a key, for a network; one for a host; one with another key."""
-    return [ServedZone(Plan(SIGNED, ("malware",)), Rights((NET,), KEY)),
-            ServedZone(Plan(OPEN, ("malware",)), Rights((HOST, ip_network("2001:db8::/32")))),
-            ServedZone(Plan(to_wire(b"other.example"), ("malware",)), Rights((NET,), OTHER_KEY))]
+    return [
+        ServedZone(Plan(SIGNED, ("malware",)), Rights((NET,), KEY)),
+        ServedZone(Plan(OPEN, ("malware",)), Rights((HOST, ip_network("2001:db8::/32")))),
+        ServedZone(Plan(to_wire(b"other.example"), ("malware",)), Rights((NET,), OTHER_KEY)),
+    ]
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ def transferred(messages: Iterable[Message], zone: bytes, serial: int | None) ->
 
 
 def test_the_soa_of_a_zone_is_told_over_either_transport(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, "a.test")
 
@@ -117,7 +121,9 @@ def test_the_soa_of_a_zone_is_told_over_either_transport(
 
 
 def test_the_letters_of_the_question_come_back_as_they_were(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images)
 
@@ -127,7 +133,9 @@ def test_the_letters_of_the_question_come_back_as_they_were(
 
 
 def test_the_zone_has_one_name_server_that_is_nobody(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images)
 
@@ -147,7 +155,9 @@ def test_a_whole_zone_begins_and_ends_with_its_soa(answerer: Answerer, zones: li
 
 
 def test_a_large_zone_comes_in_many_messages_none_too_long(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, *(f"{n}.{'x' * 60}.test" for n in range(3000)))
 
@@ -160,7 +170,9 @@ def test_a_large_zone_comes_in_many_messages_none_too_long(
 
 
 def test_a_transfer_is_of_one_edition_though_a_newer_one_comes_meanwhile(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, *(f"{n}.{'x' * 60}.test" for n in range(3000)))
     messages = asked(answerer, query(OPEN, AXFR)).messages
@@ -173,7 +185,9 @@ def test_a_transfer_is_of_one_edition_though_a_newer_one_comes_meanwhile(
 
 
 def test_what_has_changed_since_a_serial_comes_step_by_step(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     for names in (["a.test"], ["a.test", "b.test"], ["c.test"]):
         serve(zones, images, *names)
@@ -183,12 +197,17 @@ def test_what_has_changed_since_a_serial_comes_step_by_step(
 
     assert answer.title == "open.example: IXFR from 1 to 3"
     assert [(change.old_serial, len(change.removed), len(change.added)) for change in incoming.changes] == [
-        (1, 0, 1), (2, 2, 1)]
+        (1, 0, 1),
+        (2, 2, 1),
+    ]
 
 
 @pytest.mark.parametrize("serial", [3, 4, 2**31])
 def test_who_has_the_newest_serial_or_a_newer_one_gets_the_soa_alone(
-    answerer: Answerer, zones: list[ServedZone], images: Images, serial: int,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
+    serial: int,
 ) -> None:
     images.generation = 2
     serve(zones, images, "a.test")
@@ -199,7 +218,9 @@ def test_who_has_the_newest_serial_or_a_newer_one_gets_the_soa_alone(
 
 
 def test_from_a_serial_that_is_not_known_the_whole_zone_comes(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     images.generation = 7
     serve(zones, images, "a.test")
@@ -210,7 +231,9 @@ def test_from_a_serial_that_is_not_known_the_whole_zone_comes(
 
 
 def test_over_udp_an_ixfr_gets_the_soa_and_an_axfr_formerr(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, "a.test")
     serve(zones, images, "b.test")
@@ -222,19 +245,32 @@ def test_over_udp_an_ixfr_gets_the_soa_and_an_axfr_formerr(
 
 
 def test_an_ixfr_that_does_not_say_from_where_is_malformed(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images)
 
     assert rcode(answerer, query(OPEN, IXFR)) == FORMERR
 
 
-@pytest.mark.parametrize(("qname", "qtype"), [
-    (OPEN, A), (OPEN, 255), (to_wire(b"a.test.open.example"), A), (to_wire(b"a.test.open.example"), AXFR),
-    (to_wire(b"example"), SOA), (b"\0", NS),
-])
+@pytest.mark.parametrize(
+    ("qname", "qtype"),
+    [
+        (OPEN, A),
+        (OPEN, 255),
+        (to_wire(b"a.test.open.example"), A),
+        (to_wire(b"a.test.open.example"), AXFR),
+        (to_wire(b"example"), SOA),
+        (b"\0", NS),
+    ],
+)
 def test_only_zones_as_a_whole_are_served(
-    answerer: Answerer, zones: list[ServedZone], images: Images, qname: bytes, qtype: int,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
+    qname: bytes,
+    qtype: int,
 ) -> None:
     serve(zones, images, "a.test")
 
@@ -247,7 +283,10 @@ def test_before_the_first_images_a_zone_fails_for_now(answerer: Answerer) -> Non
 
 @pytest.mark.parametrize("client", [ELSEWHERE, "2001:db8:1::1", "::ffff:198.51.100.1"])
 def test_from_an_address_that_is_not_allowed_everything_is_refused(
-    answerer: Answerer, zones: list[ServedZone], images: Images, client: str,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
+    client: str,
 ) -> None:
     serve(zones, images, "a.test")
     signed, _ = sign_query(query(SIGNED, AXFR), KEY, NOW_S)
@@ -267,7 +306,10 @@ def test_an_address_of_one_zone_opens_no_other(answerer: Answerer, zones: list[S
 
 @pytest.mark.parametrize("qtype", [SOA, NS, AXFR])
 def test_a_zone_with_a_key_is_refused_without_it_and_with_another(
-    answerer: Answerer, zones: list[ServedZone], images: Images, qtype: int,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
+    qtype: int,
 ) -> None:
     serve(zones, images, "a.test")
     signed, mac = sign_query(query(SIGNED, qtype), OTHER_KEY, NOW_S)
@@ -279,7 +321,9 @@ def test_a_zone_with_a_key_is_refused_without_it_and_with_another(
 
 
 def test_every_message_that_answers_a_signed_request_is_signed(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, *(f"{n}.{'x' * 60}.test" for n in range(3000)))
     signed, mac = sign_query(query(SIGNED, AXFR), KEY, NOW_S)
@@ -294,12 +338,21 @@ def test_every_message_that_answers_a_signed_request_is_signed(
     assert len(whole) == 3002
 
 
-@pytest.mark.parametrize(("key", "at_s", "error"), [
-    (Key(KEY.name, "hmac-sha256", bytes(32)), NOW_S, 16), (Key(to_wire(b"who"), "hmac-sha256", bytes(32)), NOW_S, 17),
-    (KEY, NOW_S - 400, 18),
-])
+@pytest.mark.parametrize(
+    ("key", "at_s", "error"),
+    [
+        (Key(KEY.name, "hmac-sha256", bytes(32)), NOW_S, 16),
+        (Key(to_wire(b"who"), "hmac-sha256", bytes(32)), NOW_S, 17),
+        (KEY, NOW_S - 400, 18),
+    ],
+)
 def test_a_signature_that_is_not_believed_gets_notauth_and_the_reason(
-    answerer: Answerer, zones: list[ServedZone], images: Images, key: Key, at_s: int, error: int,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
+    key: Key,
+    at_s: int,
+    error: int,
 ) -> None:
     serve(zones, images, "a.test")
     signed, _ = sign_query(query(SIGNED, AXFR), key, at_s)
@@ -320,7 +373,9 @@ def test_two_keys_of_one_name_are_refused(zones: list[ServedZone]) -> None:
 
 
 def test_what_is_no_query_is_not_implemented_and_what_is_no_request_gets_nothing(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images)
 
@@ -330,7 +385,9 @@ def test_what_is_no_query_is_not_implemented_and_what_is_no_request_gets_nothing
 
 
 def test_a_request_with_two_questions_or_another_class_is_turned_away(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images)
 
@@ -339,7 +396,9 @@ def test_a_request_with_two_questions_or_another_class_is_turned_away(
 
 
 def test_a_request_cut_anywhere_or_with_octets_behind_it_is_malformed(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, "a.test")
     whole, _ = sign_query(query(SIGNED, IXFR, 1), KEY, NOW_S)
@@ -350,7 +409,9 @@ def test_a_request_cut_anywhere_or_with_octets_behind_it_is_malformed(
 
 
 def test_a_request_with_any_octet_changed_gets_an_answer_that_tells_nothing(
-    answerer: Answerer, zones: list[ServedZone], images: Images,
+    answerer: Answerer,
+    zones: list[ServedZone],
+    images: Images,
 ) -> None:
     serve(zones, images, "a.test")
     whole, _ = sign_query(query(SIGNED, AXFR), KEY, NOW_S)

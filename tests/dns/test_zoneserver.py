@@ -37,8 +37,11 @@ def serving(images: Images) -> Serving:
 
     @asynccontextmanager
     async def serve(names: Sequence[str] = (), more: Sequence[ServedZone] = ()) -> AsyncIterator[ZoneServer]:
-        zones = [ServedZone(Plan(to_wire(SIGNED.encode()), ("malware",)), Rights(HERE, KEY)),
-                 ServedZone(Plan(to_wire(OPEN.encode()), ("malware",)), Rights(HERE)), *more]
+        zones = [
+            ServedZone(Plan(to_wire(SIGNED.encode()), ("malware",)), Rights(HERE, KEY)),
+            ServedZone(Plan(to_wire(OPEN.encode()), ("malware",)), Rights(HERE)),
+            *more,
+        ]
         listen = [Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]
         server = ZoneServer(zones, listen, Counters(images.folder / "counters"))
         async with asyncio.TaskGroup() as group:
@@ -74,7 +77,11 @@ def status(said: str) -> str | None:
 @pytest.mark.parametrize("tool", ["dig", "kdig"])
 @pytest.mark.parametrize("at", [0, 1], ids=["IPv4", "IPv6"])
 async def test_dig_and_kdig_fetch_a_signed_zone_and_its_changes(
-    serving: Serving, images: Images, program: Callable[[str], str], tool: str, at: int,
+    serving: Serving,
+    images: Images,
+    program: Callable[[str], str],
+    tool: str,
+    at: int,
 ) -> None:
     program(tool)
     async with serving(["a.test"]) as server:
@@ -92,12 +99,20 @@ async def test_dig_and_kdig_fetch_a_signed_zone_and_its_changes(
     assert status(soa) == "NOERROR"
 
 
-@pytest.mark.parametrize(("key", "said"), [
-    ((), "REFUSED"), (("-y", KEY_TEXT.replace("MDEy", "AAAA")), "NOTAUTH"),
-    (("-y", KEY_TEXT.replace("filterd-", "x")), "NOTAUTH"),
-], ids=["no key", "another secret", "another name"])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ((), "REFUSED"),
+        (("-y", KEY_TEXT.replace("MDEy", "AAAA")), "NOTAUTH"),
+        (("-y", KEY_TEXT.replace("filterd-", "x")), "NOTAUTH"),
+    ],
+    ids=["no key", "another secret", "another name"],
+)
 async def test_without_the_zones_key_dig_is_refused(
-    serving: Serving, program: Callable[[str], str], key: tuple[str, ...], said: str,
+    serving: Serving,
+    program: Callable[[str], str],
+    key: tuple[str, ...],
+    said: str,
 ) -> None:
     program("dig")
     async with serving(["a.test"]) as server:
@@ -137,7 +152,8 @@ def framed(message: bytes) -> bytes:
 
 
 async def test_while_a_secondary_does_not_read_the_others_are_served_and_memory_stays_small(
-    serving: Serving, program: Callable[[str], str],
+    serving: Serving,
+    program: Callable[[str], str],
 ) -> None:
     program("dig")
     async with serving([f"{n}.{'x' * 60}.test" for n in range(120_000)]) as server:
@@ -176,7 +192,9 @@ async def lateness_while(work: "asyncio._CoroutineLike[str]") -> float:
 
 
 async def test_more_transfers_than_are_made_at_once_wait_their_turn(
-    serving: Serving, program: Callable[[str], str], monkeypatch: pytest.MonkeyPatch,
+    serving: Serving,
+    program: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program("dig")
     monkeypatch.setattr("dns.zoneserver.MAX_TRANSFERS", 1)
@@ -187,7 +205,8 @@ async def test_more_transfers_than_are_made_at_once_wait_their_turn(
 
 
 async def test_a_secondary_that_takes_nothing_for_long_is_let_go(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch,
+    serving: Serving,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dns.zoneserver.STALL_S", 0.2)
     async with serving([f"{n}.{'x' * 60}.test" for n in range(120_000)]) as server:
@@ -217,7 +236,8 @@ async def test_octets_that_are_no_request_end_a_connection_and_no_datagram_ends_
 
 
 async def test_the_status_tells_serial_records_and_what_was_left_out(
-    serving: Serving, caplog: pytest.LogCaptureFixture,
+    serving: Serving,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with serving(["a.test", "a.rpz-nsip"]) as server:
         told = server.status()
@@ -229,7 +249,9 @@ async def test_the_status_tells_serial_records_and_what_was_left_out(
 
 
 async def test_refusals_are_counted_and_said_but_not_a_line_each(
-    serving: Serving, program: Callable[[str], str], caplog: pytest.LogCaptureFixture,
+    serving: Serving,
+    program: Callable[[str], str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     program("dig")
     async with serving(["a.test"]) as server:
@@ -239,8 +261,10 @@ async def test_refusals_are_counted_and_said_but_not_a_line_each(
 
     assert told["refused"] == 3
     lines = [line for line in caplog.messages if "refused" in line]
-    assert lines == ["zones: to 127.0.0.1: REFUSED: zone rpz.example is for Key(filterd-rpz, hmac-sha256), "
-                     "the request is signed by nobody; 1 requests refused so far"]
+    assert lines == [
+        "zones: to 127.0.0.1: REFUSED: zone rpz.example is for Key(filterd-rpz, hmac-sha256), "
+        "the request is signed by nobody; 1 requests refused so far"
+    ]
 
 
 async def test_an_address_that_is_not_ours_is_said_and_nothing_stays_open(images: Images) -> None:
@@ -251,8 +275,10 @@ async def test_an_address_that_is_not_ours_is_said_and_nothing_stays_open(images
 
 
 async def test_two_keys_of_one_name_are_refused(images: Images) -> None:
-    zones = [ServedZone(Plan(to_wire(name), ()), Rights(HERE, Key(KEY.name, "hmac-sha256", bytes([n]) * 32)))
-             for n, name in enumerate((b"a.example", b"b.example"))]
+    zones = [
+        ServedZone(Plan(to_wire(name), ()), Rights(HERE, Key(KEY.name, "hmac-sha256", bytes([n]) * 32)))
+        for n, name in enumerate((b"a.example", b"b.example"))
+    ]
 
     with pytest.raises(ValueError, match="two keys"):
         ZoneServer(zones, [], Counters(images.folder / "counters"))

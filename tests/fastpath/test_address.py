@@ -34,8 +34,12 @@ def test_every_address_has_one_name_that_leads_back_to_it(address: IPv4Address |
     assert rule_text(wire) == str(mapped or address)
 
 
-@given(st.one_of(st.tuples(st.ip_addresses(v=4), st.sampled_from([8, 16, 24])),
-                 st.tuples(st.ip_addresses(v=6), st.integers(1, 31).map(lambda n: 4 * n))))  # fmt: skip
+@given(
+    st.one_of(
+        st.tuples(st.ip_addresses(v=4), st.sampled_from([8, 16, 24])),
+        st.tuples(st.ip_addresses(v=6), st.integers(1, 31).map(lambda n: 4 * n)),
+    )
+)
 def test_a_suffix_of_an_address_is_the_prefix_of_so_many_octets_or_nibbles(
     found: tuple[IPv4Address | IPv6Address, int],
 ) -> None:
@@ -55,9 +59,21 @@ def test_the_mapped_part_of_ipv6_is_ipv4() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a.test", "rpz-ip", "5.rpz-ip", "01.4.rpz-ip", "256.4.rpz-ip", "1.2.3.4.5.4.rpz-ip", "1_0.4.rpz-ip", "a.4.rpz-ip",
-     "10.6.rpz-ip", "g.6.rpz-ip", "24.0.2.0.192.rpz-ip", "4.rpz-ip.test"],
-)  # fmt: skip
+    [
+        "a.test",
+        "rpz-ip",
+        "5.rpz-ip",
+        "01.4.rpz-ip",
+        "256.4.rpz-ip",
+        "1.2.3.4.5.4.rpz-ip",
+        "1_0.4.rpz-ip",
+        "a.4.rpz-ip",
+        "10.6.rpz-ip",
+        "g.6.rpz-ip",
+        "24.0.2.0.192.rpz-ip",
+        "4.rpz-ip.test",
+    ],
+)
 def test_other_names_stand_for_no_prefix_and_are_shown_as_they_are(name: str) -> None:
     assert network_of(to_wire(name.encode())) is None
     assert rule_text(to_wire(name.encode())) == name
@@ -71,9 +87,12 @@ def test_a_mapped_prefix_as_ipv6_stands_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("2.0.192.4.rpz-ip", "192.0.2.0/24"), ("7.2.0.192.4.rpz-ip", "192.0.2.7"),
-     ("8.b.d.0.1.0.0.2.6.rpz-ip", "2001:db8::/32")],
-)  # fmt: skip
+    [
+        ("2.0.192.4.rpz-ip", "192.0.2.0/24"),
+        ("7.2.0.192.4.rpz-ip", "192.0.2.7"),
+        ("8.b.d.0.1.0.0.2.6.rpz-ip", "2001:db8::/32"),
+    ],
+)
 def test_a_person_is_shown_addresses_and_prefixes(name: str, shown: str) -> None:
     assert rule_text(to_wire(name.encode())) == shown
 

@@ -108,10 +108,13 @@ def test_rules_of_every_length_are_read_back_in_their_order(images: Images, list
     assert (singly, at) == (whole.events, whole.next)
 
 
-@pytest.mark.parametrize(("action", "rcode"), [
-    (Action.NXDOMAIN, RCODE.NXDOMAIN), (Action.NODATA, RCODE.NOERROR), (Action.REFUSED, RCODE.REFUSED)])
-def test_the_lists_action_chooses_the_rcode(images: Images, listener: socket.socket, action: Action,
-                                            rcode: int) -> None:
+@pytest.mark.parametrize(
+    ("action", "rcode"),
+    [(Action.NXDOMAIN, RCODE.NXDOMAIN), (Action.NODATA, RCODE.NOERROR), (Action.REFUSED, RCODE.REFUSED)],
+)
+def test_the_lists_action_chooses_the_rcode(
+    images: Images, listener: socket.socket, action: Action, rcode: int
+) -> None:
     answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE, action)).ask("n.test")
 
     assert answer is not None
@@ -119,8 +122,9 @@ def test_the_lists_action_chooses_the_rcode(images: Images, listener: socket.soc
 
 
 @pytest.mark.parametrize(("qtype", "data"), [("A", ["192.0.2.80"]), ("AAAA", ["2001:db8::50"]), ("HTTPS", [])])
-def test_a_splash_gives_addresses_to_address_queries_only(images: Images, listener: socket.socket, qtype: str,
-                                                          data: list[str]) -> None:
+def test_a_splash_gives_addresses_to_address_queries_only(
+    images: Images, listener: socket.socket, qtype: str, data: list[str]
+) -> None:
     answer = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE)).ask("n.test", qtype)
 
     assert answer is not None and answer.header.rcode == RCODE.NOERROR
@@ -136,10 +140,13 @@ def test_a_splash_without_an_address_is_nxdomain(images: Images, listener: socke
 
 
 @pytest.mark.parametrize(("qtype", "data"), [("A", ["192.0.2.7"]), ("TXT", ['"see here"']), ("HTTPS", [])])
-def test_local_data_are_those_of_the_rule_that_decides(images: Images, listener: socket.socket, qtype: str,
-                                                       data: list[str]) -> None:
-    entries = [("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE),
-               ("malware", "w.n.test", Mode.EXACT, Action.LOCAL_DATA, 0, ELSEWHERE)]
+def test_local_data_are_those_of_the_rule_that_decides(
+    images: Images, listener: socket.socket, qtype: str, data: list[str]
+) -> None:
+    entries = [
+        ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE),
+        ("malware", "w.n.test", Mode.EXACT, Action.LOCAL_DATA, 0, ELSEWHERE),
+    ]
     desk = desk_with(images, listener, *entries)
 
     answer, other = desk.ask("www.n.test", qtype), desk.ask("w.n.test", "A")
@@ -161,8 +168,9 @@ def test_local_data_of_a_delta_come_from_the_delta(images: Images, listener: soc
     assert answer is not None and [str(record.rdata) for record in answer.rr] == ["192.0.2.8"]
 
 
-def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(images: Images,
-                                                                       listener: socket.socket) -> None:
+def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(
+    images: Images, listener: socket.socket
+) -> None:
     data = (b"\0\x10" + b"\0\0\0\x3c" + b"\0\xf1" + b"\xf0" + b"x" * 240) * 2
     desk = desk_with(images, listener, ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data))
 
@@ -171,8 +179,7 @@ def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(images: 
     assert answer is not None and (answer.header.tc, len(answer.rr)) == (0, 2)
 
 
-def test_local_data_of_a_confidential_list_are_answered_as_an_order_is(images: Images,
-                                                                      listener: socket.socket) -> None:
+def test_local_data_of_a_confidential_list_are_answered_as_an_order_is(images: Images, listener: socket.socket) -> None:
     specs = [AnswerSpec(SPLASH4, b"", 60, 16, Action.SPLASH)] * len(Reason)
     desk = desk_with(images, listener, ("csam", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, HERE), specs=specs)
 
@@ -213,15 +220,28 @@ def test_without_tables_everything_is_forwarded_and_counted(tmp_path: Path) -> N
     assert desk.counted()["no_tables"] == 1
 
 
-@pytest.mark.parametrize(("what", "message", "rcode", "counter"), [
-    ("opcode UPDATE", b"\x12\x34\x28\x00\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01", RCODE.NOTIMP,
-     None),
-    ("two questions", b"\x12\x34\x01\x00\x00\x02" + bytes(6) + b"\x01n\x00\x00\x01\x00\x01", RCODE.FORMERR,
-     "dns_malformed"),
-    ("a bare header", b"\x12\x34\x01\x00" + bytes(8), RCODE.FORMERR, "dns_malformed"),
-    ("a name that is cut", b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x05nnn", RCODE.FORMERR, "dns_malformed")])
-def test_a_wrong_message_with_a_readable_header_gets_its_rcode(tmp_path: Path, what: str, message: bytes, rcode: int,
-                                                              counter: str | None) -> None:
+@pytest.mark.parametrize(
+    ("what", "message", "rcode", "counter"),
+    [
+        (
+            "opcode UPDATE",
+            b"\x12\x34\x28\x00\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01",
+            RCODE.NOTIMP,
+            None,
+        ),
+        (
+            "two questions",
+            b"\x12\x34\x01\x00\x00\x02" + bytes(6) + b"\x01n\x00\x00\x01\x00\x01",
+            RCODE.FORMERR,
+            "dns_malformed",
+        ),
+        ("a bare header", b"\x12\x34\x01\x00" + bytes(8), RCODE.FORMERR, "dns_malformed"),
+        ("a name that is cut", b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x05nnn", RCODE.FORMERR, "dns_malformed"),
+    ],
+)
+def test_a_wrong_message_with_a_readable_header_gets_its_rcode(
+    tmp_path: Path, what: str, message: bytes, rcode: int, counter: str | None
+) -> None:
     desk = Desk(tmp_path, SPECS)
 
     answer = desk.answering.answer(message, CLIENT, NOW_NS)
@@ -231,11 +251,17 @@ def test_a_wrong_message_with_a_readable_header_gets_its_rcode(tmp_path: Path, w
     assert desk.counted().get("dns_malformed", 0) == (1 if counter else 0)
 
 
-@pytest.mark.parametrize(("what", "message", "counter"), [
-    ("an answer", b"\x12\x34\x81\x80\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01", "dns_not_a_query"),
-    ("eleven octets", bytes(11), "dns_malformed"), ("nothing", b"", "dns_malformed")])
-def test_what_is_no_query_is_never_answered_only_counted(tmp_path: Path, what: str, message: bytes,
-                                                        counter: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "message", "counter"),
+    [
+        ("an answer", b"\x12\x34\x81\x80\x00\x01" + bytes(6) + b"\x01n\x04test\x00\x00\x01\x00\x01", "dns_not_a_query"),
+        ("eleven octets", bytes(11), "dns_malformed"),
+        ("nothing", b"", "dns_malformed"),
+    ],
+)
+def test_what_is_no_query_is_never_answered_only_counted(
+    tmp_path: Path, what: str, message: bytes, counter: str
+) -> None:
     desk = Desk(tmp_path, SPECS)
 
     assert desk.answering.answer(message, CLIENT, NOW_NS) == b""
@@ -249,9 +275,17 @@ def test_a_client_that_is_no_address_is_refused(tmp_path: Path) -> None:
 
 def test_the_decision_is_that_of_the_clients_subscriber(images: Images, listener: socket.socket) -> None:
     desk = Desk(images.folder, SPECS)
-    desk.serve(TableSet(
-        images.names([("adult", "n.test", Mode.SUBTREE)]), None, images.subscribers([("2001:db8:1::/64", 7)]), None,
-        images.policy([(7, ProfileSpec(1 << 1, (), 0, 0))]), None), listener)
+    desk.serve(
+        TableSet(
+            images.names([("adult", "n.test", Mode.SUBTREE)]),
+            None,
+            images.subscribers([("2001:db8:1::/64", 7)]),
+            None,
+            images.policy([(7, ProfileSpec(1 << 1, (), 0, 0))]),
+            None,
+        ),
+        listener,
+    )
     query = ask("n.test")
 
     assert desk.answering.answer(query, "2001:db8:1::5", NOW_NS)
@@ -292,8 +326,9 @@ def test_a_stream_that_no_upstream_answers_gets_what_is_kept_of_old_or_servfail(
     assert (nothing.header.rcode, nothing.rr) == (RCODE.SERVFAIL, [])
 
 
-def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: Images,
-                                                                       listener: socket.socket) -> None:
+def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(
+    images: Images, listener: socket.socket
+) -> None:
     desk = desk_with(images, listener, ("orders", "n.test", Mode.SUBTREE))
     theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
     theirs.add_answer(RR("free.test", QTYPE.CNAME, rdata=CNAME("www.n.test"), ttl=30))
@@ -302,12 +337,21 @@ def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: 
     assert desk.counted()["dns_inspected"] == 1
 
 
-def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(images: Images,
-                                                                           listener: socket.socket) -> None:
+def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(
+    images: Images, listener: socket.socket
+) -> None:
     desk = Desk(images.folder, SPECS, specials=special_names())
-    desk.serve(TableSet(
-        images.names([]), None, images.subscribers([("192.0.2.0/24", 7)]), None,
-        images.policy([(7, ProfileSpec(0, (), 0, 0, safe_search=1))]), None), listener)
+    desk.serve(
+        TableSet(
+            images.names([]),
+            None,
+            images.subscribers([("192.0.2.0/24", 7)]),
+            None,
+            images.policy([(7, ProfileSpec(0, (), 0, 0, safe_search=1))]),
+            None,
+        ),
+        listener,
+    )
     assert desk.ask("www.google.com") is None
     asked = DNSRecord.parse(desk.upstream_query("www.google.com"))
     theirs = asked.reply()

@@ -1,4 +1,5 @@
 """The table of answers; what a block's answer looks like for each action is in test_answering."""
+
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ def opened(folder: Path, specs: list[AnswerSpec], cookie_master: bytes = b"", ca
     return StreamAnswering(Handoff(), reporter, specs, cache_octets, cookie_master=cookie_master)
 
 
-@pytest.mark.parametrize(("what", "specs"), [
-    ("too few", SPECS[1:]), ("too many", [*SPECS, SPEC]),
-    ("a short address", [SPEC._replace(splash4=b"123"), *SPECS[1:]]),
-    ("a short IPv6 address", [SPEC._replace(splash6=bytes(4)), *SPECS[1:]]),
-    ("a long text", [SPEC._replace(text=b"x" * 513), *SPECS[1:]])])
+@pytest.mark.parametrize(
+    ("what", "specs"),
+    [
+        ("too few", SPECS[1:]),
+        ("too many", [*SPECS, SPEC]),
+        ("a short address", [SPEC._replace(splash4=b"123"), *SPECS[1:]]),
+        ("a short IPv6 address", [SPEC._replace(splash6=bytes(4)), *SPECS[1:]]),
+        ("a long text", [SPEC._replace(text=b"x" * 513), *SPECS[1:]]),
+    ],
+)
 def test_impossible_answers_are_refused(tmp_path: Path, what: str, specs: list[AnswerSpec]) -> None:
     with pytest.raises(ValueError, match="not used"):
         opened(tmp_path, specs)

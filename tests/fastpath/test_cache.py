@@ -77,8 +77,9 @@ def test_id_letter_case_and_rd_are_the_clients_own(cache: AnswerCache) -> None:
     assert record.ar == [], "the upstream's OPT speaks of another hop"
 
 
-@pytest.mark.parametrize(("query", "is_told"), [
-    (QUERY, False), (question(b"www.allowed.test", flags=RD | AD), True), (DNSSEC_OK, True)])
+@pytest.mark.parametrize(
+    ("query", "is_told"), [(QUERY, False), (question(b"www.allowed.test", flags=RD | AD), True), (DNSSEC_OK, True)]
+)
 def test_whether_data_are_authentic_is_told_to_those_who_ask(cache: AnswerCache, query: bytes, is_told: bool) -> None:
     cache.put(query, answer_to(query, "www.allowed.test. 300 IN A 192.0.2.1", is_authentic=True), NOW)
 
@@ -98,8 +99,9 @@ def test_answers_for_do_and_for_cd_are_others(cache: AnswerCache) -> None:
     assert len(cache) == 2
 
 
-@pytest.mark.parametrize("other", [
-    question(b"www.allowed.test", AAAA), question(b"www.allowed.test", 1, 3), question(b"ww.allowed.test")])
+@pytest.mark.parametrize(
+    "other", [question(b"www.allowed.test", AAAA), question(b"www.allowed.test", 1, 3), question(b"ww.allowed.test")]
+)
 def test_another_question_is_another_answer(cache: AnswerCache, other: bytes) -> None:
     cache.put(QUERY, PLAIN, NOW)
 
@@ -118,8 +120,16 @@ def test_what_does_not_fit_is_an_empty_answer_with_tc(cache: AnswerCache) -> Non
 
 def test_additional_records_are_delivered_without_the_opt_behind_them(cache: AnswerCache) -> None:
     asked = question(b"allowed.test", 15)
-    cache.put(asked, answer_to(asked, "allowed.test. 300 IN MX 10 mail.allowed.test.",
-                               additional=["mail.allowed.test. 200 IN A 192.0.2.9"], edns=OPT), NOW)
+    cache.put(
+        asked,
+        answer_to(
+            asked,
+            "allowed.test. 300 IN MX 10 mail.allowed.test.",
+            additional=["mail.allowed.test. 200 IN A 192.0.2.9"],
+            edns=OPT,
+        ),
+        NOW,
+    )
 
     assert got(cache, NOW + 1, asked) == ("fresh", [299, 199])
 
@@ -171,10 +181,20 @@ def test_a_new_answer_takes_the_place_of_the_old_one_and_is_due_again(cache: Ans
     assert len(cache) == 1
 
 
-@pytest.mark.parametrize("answer", [
-    answer_to(QUERY, "www.allowed.test. 0 IN A 192.0.2.7"), answer_to(QUERY, rcode=5), answer_to(QUERY, rcode=NXDOMAIN),
-    answer_to(DNSSEC_OK)[:-1], PLAIN[:-1], PLAIN + b"\x00", QUERY, b"",
-    answer_to(question(b"www.other.test"), "www.other.test. 300 IN A 192.0.2.7")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answer_to(QUERY, "www.allowed.test. 0 IN A 192.0.2.7"),
+        answer_to(QUERY, rcode=5),
+        answer_to(QUERY, rcode=NXDOMAIN),
+        answer_to(DNSSEC_OK)[:-1],
+        PLAIN[:-1],
+        PLAIN + b"\x00",
+        QUERY,
+        b"",
+        answer_to(question(b"www.other.test"), "www.other.test. 300 IN A 192.0.2.7"),
+    ],
+)
 def test_what_must_not_be_kept_changes_nothing(cache: AnswerCache, answer: bytes) -> None:
     cache.put(QUERY, PLAIN, NOW)
 
@@ -233,7 +253,7 @@ def numbered(i: int, text_octets: int = 0) -> tuple[bytes, bytes]:
 def test_the_newest_answer_is_always_there_and_memory_is_bounded() -> None:
     cache = AnswerCache(MIB)
     query, answer = numbered(0)
-    for i in range(20_000):     # a name each, all of one length
+    for i in range(20_000):  # a name each, all of one length
         label = b"%04x" % i
         one, its = (message[:12] + b"\x04" + label + message[15:] for message in (query, answer))
         assert cache.put(one, its, NOW)
@@ -344,8 +364,12 @@ class Model:
 
 
 NAMES = [b"a.test", b"b.test", b"A.long.name.of.some.labels.test"]
-QUERIES = [question(name, 1, flags=flags, additional=extra)
-           for name in NAMES for flags in (RD, RD | CD) for extra in ([], [opt(1232, 0, True)])]
+QUERIES = [
+    question(name, 1, flags=flags, additional=extra)
+    for name in NAMES
+    for flags in (RD, RD | CD)
+    for extra in ([], [opt(1232, 0, True)])
+]
 TTLS = st.sampled_from([0, 1, 9, 11, 60, 299, 604800])
 
 
@@ -361,7 +385,9 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 STEPS = st.one_of(
-    answers(), st.sampled_from(QUERIES), st.sampled_from(QUERIES).map(lambda query: [query]),
+    answers(),
+    st.sampled_from(QUERIES),
+    st.sampled_from(QUERIES).map(lambda query: [query]),
     st.sampled_from([-3, 0, 1, 3, 5, 7, 30, 55, 250, 300, DAY - 5, DAY]),
 )
 

@@ -37,9 +37,26 @@ old DNAME wild
 *.wild A 192.0.2.5
 ptr PTR www
 """.format(large=" ".join('"' + "t" * 255 + '"' for _ in range(3)))
-KEPT = [("www", "A"), ("www", "AAAA"), ("alias", "A"), ("gone", "A"), ("mail", "MX"), ("_sip._tcp", "SRV"),
-        ("web", "HTTPS"), ("web", "SVCB"), ("text", "TXT"), ("large", "TXT"), ("x.old", "A"), ("a.b.wild", "A"),
-        ("ptr", "PTR"), ("www", "MX"), ("nothing", "A"), ("www", "ANY"), ("rpz.test", "SOA"), ("rpz.test", "NS")]
+KEPT = [
+    ("www", "A"),
+    ("www", "AAAA"),
+    ("alias", "A"),
+    ("gone", "A"),
+    ("mail", "MX"),
+    ("_sip._tcp", "SRV"),
+    ("web", "HTTPS"),
+    ("web", "SVCB"),
+    ("text", "TXT"),
+    ("large", "TXT"),
+    ("x.old", "A"),
+    ("a.b.wild", "A"),
+    ("ptr", "PTR"),
+    ("www", "MX"),
+    ("nothing", "A"),
+    ("www", "ANY"),
+    ("rpz.test", "SOA"),
+    ("rpz.test", "NS"),
+]
 TYPES = {"SVCB": 64, "HTTPS": 65, "ANY": 255}
 
 
@@ -68,8 +85,14 @@ def asked(name: str, qtype: str, is_dnssec_ok: bool = False) -> bytes:
 def sections(message: bytes, older_s: int = 0) -> list[list[tuple[str, int, str, int]]]:
     """Records of each section but the OPT, as dnslib reads them, with TTLs as they are `older_s` later."""
     read = DNSRecord.parse(message)
-    return [[(str(rr.rname).lower(), rr.rtype, str(rr.rdata).lower(), rr.ttl - older_s) for rr in section
-             if rr.rtype != OPT] for section in (read.rr, read.auth, read.ar)]
+    return [
+        [
+            (str(rr.rname).lower(), rr.rtype, str(rr.rdata).lower(), rr.ttl - older_s)
+            for rr in section
+            if rr.rtype != OPT
+        ]
+        for section in (read.rr, read.auth, read.ar)
+    ]
 
 
 @pytest.mark.services

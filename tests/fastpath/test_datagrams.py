@@ -1,4 +1,5 @@
 """Boxes are seen through the loop: what comes in together, and what leaves by several sockets at once."""
+
 from contextlib import ExitStack
 
 from dnslib import DNSRecord

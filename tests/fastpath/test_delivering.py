@@ -1,4 +1,5 @@
 """Answers out of the cache and past it, for clients with policies of their own: as the loop delivers them."""
+
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -37,8 +38,16 @@ def bench(images: Images, stack: ExitStack) -> Bench:
 def for_a_child(bench: Bench, *entries: Entry) -> None:
     """Whoever asks over IPv4 is a child, over IPv6 is not."""
     images = bench.images
-    bench.handoff.give(TableSet(images.names(entries), None, images.subscribers([("127.0.0.0/8", 7)]), None,
-                                images.policy([(7, CHILD)]), None))
+    bench.handoff.give(
+        TableSet(
+            images.names(entries),
+            None,
+            images.subscribers([("127.0.0.0/8", 7)]),
+            None,
+            images.policy([(7, CHILD)]),
+            None,
+        )
+    )
 
 
 def learn(bench: Bench, name: str = "free.test", ttl_s: int = 30, client: int = 0) -> DNSRecord:
@@ -51,8 +60,10 @@ def learn(bench: Bench, name: str = "free.test", ttl_s: int = 30, client: int = 
 
 def alias_of(query: DNSRecord, target: str) -> bytes:
     reply = query.reply()
-    reply.add_answer(RR(query.q.qname, QTYPE.CNAME, rdata=CNAME(target), ttl=30),
-                     RR(target, QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    reply.add_answer(
+        RR(query.q.qname, QTYPE.CNAME, rdata=CNAME(target), ttl=30),
+        RR(target, QTYPE.A, rdata=A("198.51.100.1"), ttl=30),
+    )
     return bytes(reply.pack())
 
 
@@ -63,8 +74,9 @@ def with_edns(name: str, qtype: str = "A", flags: str = "") -> bytes:
 
 
 def extended_errors(answer: DNSRecord) -> list[int]:
-    return [int.from_bytes(option.data[:2], "big") for record in answer.ar for option in record.rdata
-            if option.code == 15]
+    return [
+        int.from_bytes(option.data[:2], "big") for record in answer.ar for option in record.rdata if option.code == 15
+    ]
 
 
 def test_what_was_answered_once_is_answered_again_without_the_upstream(bench: Bench) -> None:
@@ -146,8 +158,8 @@ def test_one_answer_is_a_block_for_one_client_and_the_truth_for_another(bench: B
 def test_an_answer_that_cannot_be_inspected_is_not_delivered(bench: Bench) -> None:
     bench.ask("free.test")
     asked, sender = bench.forwarded()
-    head = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x1e\x00\x02\xc0\xff"     # an alias that points nowhere
-    message = (asked.header.id.to_bytes(2, "big") + b"\x81\x80\0\1\0\1\0\0\0\0" + question(asked) + head)
+    head = b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x1e\x00\x02\xc0\xff"  # an alias that points nowhere
+    message = asked.header.id.to_bytes(2, "big") + b"\x81\x80\0\1\0\1\0\0\0\0" + question(asked) + head
 
     bench.reply(message, sender)
 
@@ -171,7 +183,7 @@ def test_while_no_upstream_answers_a_client_gets_what_was_true_before(bench: Ben
     assert (str(answer.a.rdata), answer.a.ttl, extended_errors(answer)) == ("198.51.100.1", 30, [STALE_ANSWER])
     assert bench.counted("dns_stale", "dns_given_up") == (1, 0)
     bench.ask("free.test")
-    assert str(bench.answer().a.rdata) == "198.51.100.1"     # for half a minute nobody waits again
+    assert str(bench.answer().a.rdata) == "198.51.100.1"  # for half a minute nobody waits again
 
 
 def test_the_upstreams_late_answer_still_takes_the_place_of_the_stale_one(bench: Bench) -> None:
@@ -183,7 +195,7 @@ def test_the_upstreams_late_answer_still_takes_the_place_of_the_stale_one(bench:
     bench.turn(0)
     bench.answer()
 
-    asked, sender = bench.forwarded()       # asked again, after a while
+    asked, sender = bench.forwarded()  # asked again, after a while
     bench.reply(with_address(asked, "198.51.100.2"), sender)
     assert says_nothing(bench.clients[0])
     bench.ask("free.test")
@@ -293,7 +305,9 @@ def test_safe_search_asks_for_another_name_and_the_client_gets_it_under_its_own(
 
     assert str(asked.q.qname) == "forcesafesearch.google.com."
     assert [(str(each.rname), str(each.rdata)) for each in first.rr] == [
-        ("wWw.google.com.", "forcesafesearch.google.com."), ("forcesafesearch.google.com.", "198.51.100.38")]
+        ("wWw.google.com.", "forcesafesearch.google.com."),
+        ("forcesafesearch.google.com.", "198.51.100.38"),
+    ]
     assert [str(each.rdata) for each in second.rr] == ["forcesafesearch.google.com.", "198.51.100.38"]
     assert second.rr[1].ttl in (79, 80)
     assert special.counted("dns_forwarded", "dns_cache_hits", "dns_special") == (1, 1, 2)
@@ -347,8 +361,9 @@ def test_a_client_over_its_rate_gets_silence(images: Images, stack: ExitStack) -
     assert bench.counted("dns_blocked", "dns_over_limit") == (2, 2)
 
 
-def test_large_answers_to_one_address_are_cut_or_left_out_unless_a_cookie_proves_it(images: Images,
-                                                                                   stack: ExitStack) -> None:
+def test_large_answers_to_one_address_are_cut_or_left_out_unless_a_cookie_proves_it(
+    images: Images, stack: ExitStack
+) -> None:
     guard = ClientGuard(["127.0.0.0/8"], large_answers_per_second=1)
     bench = Bench(images, stack, ("127.0.0.1",), cache_octets=CACHE, guard=guard, cookie_master=bytes(16))
     bench.send(with_edns("big.test", "AAAA"))
@@ -404,9 +419,16 @@ def test_a_name_that_is_not_there_is_kept_as_such(bench: Bench) -> None:
 def test_a_listed_forwarder_says_which_device_asks_and_a_stranger_does_not(images: Images, stack: ExitStack) -> None:
     bench = Bench(images, stack, ("127.0.0.1", "::1"), forwarders=ClientGuard(["127.0.0.0/8"]))
     mac = bytes.fromhex("02005e100001")
-    bench.handoff.give(TableSet(
-        images.names([("adult", "tracker.test", Mode.SUBTREE)]), None,
-        images.subscribers([(f"{option_address(65001, mac)}/128", 7)]), None, images.policy([(7, CHILD)]), None))
+    bench.handoff.give(
+        TableSet(
+            images.names([("adult", "tracker.test", Mode.SUBTREE)]),
+            None,
+            images.subscribers([(f"{option_address(65001, mac)}/128", 7)]),
+            None,
+            images.policy([(7, CHILD)]),
+            None,
+        )
+    )
 
     for client in (0, 1):
         bench.send(opt_with("tracker.test", "A", mac, 65001), client)
@@ -416,7 +438,7 @@ def test_a_listed_forwarder_says_which_device_asks_and_a_stranger_does_not(image
     assert bench.counted("dns_blocked", "dns_forwarded", "dns_coalesced") == (1, 2, 1)
     bench.forwarded()
     asked, sender = bench.forwarded()
-    bench.reply(alias_of(asked, "x.tracker.test"), sender)      # inspected for the device, too
+    bench.reply(alias_of(asked, "x.tracker.test"), sender)  # inspected for the device, too
 
     assert [str(record.rdata) for record in bench.answer().rr] == ["192.0.2.80"]
     assert asked.ar[0].rdata == []

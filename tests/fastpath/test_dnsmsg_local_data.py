@@ -1,4 +1,5 @@
 """Answers from local data, seen by an independent reader (dnslib)."""
+
 import random
 import struct
 
@@ -32,7 +33,7 @@ def answered(data: bytes, qtype: int, size: int | None = 1232, qclass: int = 1) 
     answer = block_answer(asked, Block(data=data, ede=SECURITY, ttl_s=60))
     parsed = DNSRecord.parse(answer)
     assert struct.unpack_from("!HHHH", answer, 4) == (1, len(parsed.rr), len(parsed.auth), len(parsed.ar))
-    assert answer[12:parsed_question_end(asked)] == asked[12:parsed_question_end(asked)]
+    assert answer[12 : parsed_question_end(asked)] == asked[12 : parsed_question_end(asked)]
     return parsed
 
 

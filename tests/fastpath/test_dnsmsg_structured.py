@@ -92,8 +92,11 @@ def test_kdig_shows_the_text_to_who_asked(flags: list[str], is_told: bool) -> No
     with answering(NXDOMAIN) as port:
         shown = subprocess.run(
             ["kdig", "@127.0.0.1", "-p", str(port), "blocked.test", *flags],
-            check=True, capture_output=True, text=True, timeout=20,
-        ).stdout  # fmt: skip
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        ).stdout
 
     assert "16 (Censored)" in shown
     assert ("Access is restricted by law." in shown) == is_told

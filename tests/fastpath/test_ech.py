@@ -56,11 +56,23 @@ def as_text(octets: bytes) -> list[str]:
         ([(0x0105, b"x"), (ECH, CONFIG), (0x0500, b"y")], [(0x0105, b"x"), (0x0500, b"y")]),
     ],
     ids=[
-        "last", "alone", "amid others", "empty", "none", "no parameter", "mandatory among others", "mandatory alone",
-        "mandatory amid others", "mandatory twice", "mandatory and absent", "not mandatory", "nothing mandatory",
-        "twice", "keys like it",
+        "last",
+        "alone",
+        "amid others",
+        "empty",
+        "none",
+        "no parameter",
+        "mandatory among others",
+        "mandatory alone",
+        "mandatory amid others",
+        "mandatory twice",
+        "mandatory and absent",
+        "not mandatory",
+        "nothing mandatory",
+        "twice",
+        "keys like it",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", [64, 65])
 def test_ech_is_taken_out_and_mandatory_stays_consistent(before: Params, after: Params, kind: int) -> None:
     octets = answer("shop.test", "HTTPS", https("shop.test", 1, "svc.shop.test", before, kind))
@@ -74,11 +86,14 @@ def test_ech_is_taken_out_and_mandatory_stays_consistent(before: Params, after: 
 
 def test_every_service_of_every_section_loses_its_ech() -> None:
     octets = answer(
-        "shop.test", "HTTPS", https("shop.test", 1, "", [H2, (ECH, CONFIG)]), https("shop.test", 2, "", [(ECH, b"x")]),
+        "shop.test",
+        "HTTPS",
+        https("shop.test", 1, "", [H2, (ECH, CONFIG)]),
+        https("shop.test", 2, "", [(ECH, b"x")]),
         https("shop.test", 0, "other.test", [(ECH, b"x")]),
         authority=[https("shop.test", 3, "", [(ECH, CONFIG), V6])],
         additional=[https("svc.test", 1, "", [(MANDATORY, b"\0\5"), H2, (ECH, CONFIG)], 64)],
-    )  # fmt: skip
+    )
 
     assert services(without_ech(octets)) == [[H2], [], [], [V6], [H2]]
 
@@ -109,7 +124,9 @@ LATER = [
 
 def test_names_behind_that_point_past_the_gap_read_as_before() -> None:
     octets = answer(
-        "shop.test", "HTTPS", https("shop.test", 1, "", [H2, (ECH, CONFIG)]),
+        "shop.test",
+        "HTTPS",
+        https("shop.test", 1, "", [H2, (ECH, CONFIG)]),
         authority=LATER,
         additional=[
             "ns2.dns.example 60 A 192.0.2.1",
@@ -117,7 +134,7 @@ def test_names_behind_that_point_past_the_gap_read_as_before() -> None:
             "mail.dns.example 60 AAAA 2001:db8::1",
             "svc.dns.example 60 A 192.0.2.2",
         ],
-    )  # fmt: skip
+    )
 
     stripped = without_ech(octets)
 
@@ -185,9 +202,11 @@ def test_ad_is_cleared_where_something_was_taken_out_and_only_there() -> None:
 
 
 WHOLE = answer(
-    "shop.test", "HTTPS", https("shop.test", 1, "svc.test", [(MANDATORY, b"\0\1\0\5"), H2, (ECH, CONFIG)]),
+    "shop.test",
+    "HTTPS",
+    https("shop.test", 1, "svc.test", [(MANDATORY, b"\0\1\0\5"), H2, (ECH, CONFIG)]),
     authority=["shop.test 60 NS ns.dns.example"],
-)  # fmt: skip
+)
 
 
 def is_refused(octets: bytes) -> bool:

@@ -36,8 +36,9 @@ def refused(query: DNSRecord, rcode: int = RCODE.REFUSED) -> bytes:
     return bytes(reply.pack())
 
 
-def test_clients_that_ask_the_same_at_once_share_one_question_and_each_gets_its_own_answer(images: Images,
-                                                                                        stack: ExitStack) -> None:
+def test_clients_that_ask_the_same_at_once_share_one_question_and_each_gets_its_own_answer(
+    images: Images, stack: ExitStack
+) -> None:
     bench = Bench(images, stack, ("127.0.0.1", "::1"))
     names = ["free.test", "fReE.tEsT"]
     queries = [bench.ask(name, client=client) for client, name in enumerate(names)]
@@ -67,11 +68,19 @@ def test_a_client_that_repeats_its_query_gets_one_answer(bench: Bench) -> None:
     assert bench.counted("dns_forwarded", "dns_coalesced", "dns_answered") == (1, 2, 1)
 
 
-@pytest.mark.parametrize(("what", "other"), [
-    ("another type", {"qtype": "AAAA"}), ("another name", {"qname": "other.test"}), ("checking disabled", {"cd": 1}),
-    ("DNSSEC records", {"flags": "do"}), ("no recursion", {"rd": 0})])
-def test_questions_that_differ_in_what_an_upstream_answers_do_not_share_one(bench: Bench, what: str,
-                                                                          other: dict[str, str | int]) -> None:
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("another type", {"qtype": "AAAA"}),
+        ("another name", {"qname": "other.test"}),
+        ("checking disabled", {"cd": 1}),
+        ("DNSSEC records", {"flags": "do"}),
+        ("no recursion", {"rd": 0}),
+    ],
+)
+def test_questions_that_differ_in_what_an_upstream_answers_do_not_share_one(
+    bench: Bench, what: str, other: dict[str, str | int]
+) -> None:
     bench.ask("free.test")
     query = DNSRecord.question(str(other.get("qname", "free.test")), str(other.get("qtype", "A")))
     query.header.cd = int(other.get("cd", 0))
@@ -217,7 +226,7 @@ def test_an_upstream_that_stays_silent_is_left_until_it_answers_a_probe(pair: Be
     while str(pair.forwarded(1)[0].q.qname) != "later.test.":
         pass
     pair.turn_until(lambda: pair.counted("dns_probes")[0] >= 4)
-    for _ in range(20):     # what it was asked meanwhile, then a probe
+    for _ in range(20):  # what it was asked meanwhile, then a probe
         message, sender = pair.upstreams[0].recvfrom(512)
         pair.reply(bytes(DNSRecord.parse(message).reply().pack()), sender, 0)
         if pair.loop.preference() == [0, 1]:
@@ -262,7 +271,7 @@ def sockets_to(peer: tuple[str, int]) -> list[socket.socket]:
         opened = socket.socket(fileno=os.dup(int(path.name)))
         try:
             is_it = opened.getpeername() == peer
-        except OSError:     # connected to nobody
+        except OSError:  # connected to nobody
             is_it = False
         found.append(opened) if is_it else opened.close()
     return found

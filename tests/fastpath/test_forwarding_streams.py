@@ -1,4 +1,5 @@
 """What came truncated is asked for over a stream; who carries it there is played here."""
+
 import os
 import socket
 from collections.abc import Iterator
@@ -25,15 +26,22 @@ def stack() -> Iterator[ExitStack]:
 class Streamed(Bench):
     """A loop whose upstreams have streams, played at `streams`."""
 
-    def __init__(self, images: Images, stack: ExitStack, n_upstreams: int = 1, hosts: tuple[str, ...] = ("127.0.0.1",),
-                 cache_octets: int = CACHE_OCTETS) -> None:
+    def __init__(
+        self,
+        images: Images,
+        stack: ExitStack,
+        n_upstreams: int = 1,
+        hosts: tuple[str, ...] = ("127.0.0.1",),
+        cache_octets: int = CACHE_OCTETS,
+    ) -> None:
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(n_upstreams)]
         self.streams = [stack.enter_context(ours) for ours, _ in pairs]
         for ours, theirs in pairs:
             ours.settimeout(WAIT_S)
             theirs.setblocking(False)
-        super().__init__(images, stack, hosts, n_upstreams, cache_octets=cache_octets,
-                         streams=[theirs.detach for _, theirs in pairs])
+        super().__init__(
+            images, stack, hosts, n_upstreams, cache_octets=cache_octets, streams=[theirs.detach for _, theirs in pairs]
+        )
 
     def truncate(self, name: str = "free.test", qtype: str = "TXT", upstream: int = 0) -> DNSRecord:
         """Ask, and let the upstream truncate; what its stream is asked then."""
@@ -112,7 +120,7 @@ def test_who_asks_meanwhile_waits_for_the_same_answer(bench: Streamed) -> None:
 def test_the_whole_answer_is_kept_and_each_client_gets_as_much_as_it_takes(bench: Streamed) -> None:
     asked = bench.truncate()
     bench.say(with_text(asked, 4))
-    assert (bench.answer().header.tc, bench.counted("dns_tcp_failed")) == (1, (0,))   # it takes 512
+    assert (bench.answer().header.tc, bench.counted("dns_tcp_failed")) == (1, (0,))  # it takes 512
 
     query = DNSRecord.question("free.test", "TXT")
     query.add_ar(EDNS0(udp_len=1232))
@@ -217,7 +225,7 @@ def test_where_the_stream_is_silent_the_truncated_answer_is_handed_on_in_time(be
 
 
 def test_a_stream_that_cannot_be_opened_leaves_the_answer_truncated(bench: Streamed) -> None:
-    bench.streams[0].close()    # and so is refused
+    bench.streams[0].close()  # and so is refused
     bench.ask("free.test", "TXT")
     bench.cut()
 

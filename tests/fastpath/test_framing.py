@@ -24,9 +24,7 @@ INNER = {
 
 def frames_of(packet: bytes) -> list[bytes]:
     """Every combination of tags and what is behind them."""
-    return [
-        framed.ethernet(framed.behind_tags(inner(packet), *tags)) for tags in TAGS for inner in INNER.values()
-    ]
+    return [framed.ethernet(framed.behind_tags(inner(packet), *tags)) for tags in TAGS for inner in INNER.values()]
 
 
 @pytest.mark.parametrize("packet", [IP4, IP6], ids=["v4", "v6"])

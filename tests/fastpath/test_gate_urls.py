@@ -44,12 +44,29 @@ def state_of(lab: Lab, octets: bytes, client: Client = WEB) -> int:
     return lab.send(client, 0, octets)
 
 
-@pytest.mark.parametrize("target", [
-    b"/bad/page?id=7", b"//bad/./page?id=7", b"/x/../bad/page?id=%37", b"/%62ad%2fpage?id=7", b"/bad\\page?id=7",
-    b"/%2562ad/page?id=7", b"/bad/page?id=7#part", b"http://shared.test/bad/page?id=7", b"HTTP://u@x.test:99/bad/page?id=7",
-    b"bad/page?id=7", b"/folder", b"/folder/", b"/folder/deep/er?x", b"/folder?x", b"/secret",
-    b"/with%20blanks%20inside", b"/with blanks inside", b"/folder x",
-])
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/bad/page?id=7",
+        b"//bad/./page?id=7",
+        b"/x/../bad/page?id=%37",
+        b"/%62ad%2fpage?id=7",
+        b"/bad\\page?id=7",
+        b"/%2562ad/page?id=7",
+        b"/bad/page?id=7#part",
+        b"http://shared.test/bad/page?id=7",
+        b"HTTP://u@x.test:99/bad/page?id=7",
+        b"bad/page?id=7",
+        b"/folder",
+        b"/folder/",
+        b"/folder/deep/er?x",
+        b"/folder?x",
+        b"/secret",
+        b"/with%20blanks%20inside",
+        b"/with blanks inside",
+        b"/folder x",
+    ],
+)
 def test_every_spelling_of_a_listed_url_is_answered_with_the_page(lab: Lab, target: bytes) -> None:
     assert state_of(lab, request(b"Shared.test:80", target)) == ANSWERED
     page = parse(lab.gate.injected()[0])
@@ -57,10 +74,25 @@ def test_every_spelling_of_a_listed_url_is_answered_with_the_page(lab: Lab, targ
     assert page.payload.startswith(b"HTTP/1.1 451 \r\n\r\nstopped")
 
 
-@pytest.mark.parametrize("target", [
-    b"/", b"/bad/page", b"/bad/page?id=70", b"/bad/page?id=7&x", b"/bad/page/?id=7", b"/Bad/page?id=7", b"/folders",
-    b"/secret/more", b"/secret?x", b"*", b"/bad/page%3Fid=7", b"/port", b"/with blanks", b"/adult",
-])
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/",
+        b"/bad/page",
+        b"/bad/page?id=70",
+        b"/bad/page?id=7&x",
+        b"/bad/page/?id=7",
+        b"/Bad/page?id=7",
+        b"/folders",
+        b"/secret/more",
+        b"/secret?x",
+        b"*",
+        b"/bad/page%3Fid=7",
+        b"/port",
+        b"/with blanks",
+        b"/adult",
+    ],
+)
 def test_the_neighbours_of_a_listed_url_are_let_go(lab: Lab, target: bytes) -> None:
     assert state_of(lab, request(b"shared.test", target)) == ALLOWED
     assert lab.gate.injected() == []
@@ -80,8 +112,10 @@ def test_a_profile_decides_on_urls_as_on_names(lab: Lab) -> None:
     assert state_of(lab, request(b"shared.test", b"/adult/x"), Client("192.0.2.8", dport=80)) == ALLOWED
 
 
-@pytest.mark.parametrize("host", [b"192.0.2.80", b"192.0.2.80:80", b"0xc0.0.2.80", b"u@3221226064", b"[2001:DB8::80]",
-                                  b"[2001:db8:0::80]:80"])
+@pytest.mark.parametrize(
+    "host",
+    [b"192.0.2.80", b"192.0.2.80:80", b"0xc0.0.2.80", b"u@3221226064", b"[2001:DB8::80]", b"[2001:db8:0::80]:80"],
+)
 def test_a_url_of_an_address_is_matched_in_any_spelling(lab: Lab, host: bytes) -> None:
     assert state_of(lab, request(host, b"/bad")) == ANSWERED
     assert state_of(lab, request(host, b"/good"), Client(dport=80, sport=1)) == ALLOWED
@@ -161,8 +195,10 @@ def test_the_record_of_a_block_names_the_rule_and_never_the_query(lab: Lab) -> N
     state_of(lab, request(b"www.blocked.test", b"/x"), Client(dport=80, sport=3))
 
     assert events(lab) == [
-        (Channel.HTTP, "orders", "shared.test/folder", 0), (Channel.HTTP, "orders", "shared.test/bad/page?id=7", 12),
-        (Channel.HTTP, "orders", "192.0.2.80/bad", 0), (Channel.HTTP, "orders", "blocked.test", 0),
+        (Channel.HTTP, "orders", "shared.test/folder", 0),
+        (Channel.HTTP, "orders", "shared.test/bad/page?id=7", 12),
+        (Channel.HTTP, "orders", "192.0.2.80/bad", 0),
+        (Channel.HTTP, "orders", "blocked.test", 0),
     ]
 
 
@@ -182,10 +218,17 @@ def test_a_lock_stops_a_listed_url_for_its_own_reason(lab: Lab) -> None:
     assert events(lab)[0][1:3] == ("", "")
 
 
-@pytest.mark.parametrize(("host", "target", "counts"), [
-    (b"shared.test", b"/tried", 1), (b"shared.test", b"/tried x", 1), (b"shared.test:99", b"/tried", 1),
-    (b"192.0.2.80", b"/tried", 1), (b"192.0.2.80", b"/", 0), (b"shared.test", b"/", 0),
-])
+@pytest.mark.parametrize(
+    ("host", "target", "counts"),
+    [
+        (b"shared.test", b"/tried", 1),
+        (b"shared.test", b"/tried x", 1),
+        (b"shared.test:99", b"/tried", 1),
+        (b"192.0.2.80", b"/tried", 1),
+        (b"192.0.2.80", b"/", 0),
+        (b"shared.test", b"/", 0),
+    ],
+)
 def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
     tmp_path: Path, images: Images, host: bytes, target: bytes, counts: int
 ) -> None:
@@ -195,5 +238,4 @@ def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
     lab = Lab(tmp_path, TableSet(images.names(names), urls=images.urls(tried)))
 
     assert state_of(lab, request(host, target)) == ALLOWED
-    assert read_counted(tmp_path / "counters") == (
-        {(NUMBER["malware"], Channel.HTTP): counts} if counts else {})
+    assert read_counted(tmp_path / "counters") == ({(NUMBER["malware"], Channel.HTTP): counts} if counts else {})

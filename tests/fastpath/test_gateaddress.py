@@ -25,10 +25,14 @@ WIREGUARD = b"\x01\x00\x00\x00" + bytes(144)  # its handshake initiation
 CHILD, ADULT = "192.0.2.11", "192.0.2.12"
 VPN, VPN6, OTHER = "203.0.113.5", "2001:db8:bad::5", "203.0.113.200"
 LISTED = [
-    *entries("adult", "203.0.113.0/25"), *entries("adult", "2001:db8:bad::/48"), *entries("orders", "198.51.100.66"),
-    *entries("allowed", "203.0.113.9", Action.PASSTHRU), *entries("csam", "198.51.100.77"),
-    ("help", "help.test", Mode.SUBTREE), ("orders", "blocked.test", Mode.SUBTREE),
-]  # fmt: skip
+    *entries("adult", "203.0.113.0/25"),
+    *entries("adult", "2001:db8:bad::/48"),
+    *entries("orders", "198.51.100.66"),
+    *entries("allowed", "203.0.113.9", Action.PASSTHRU),
+    *entries("csam", "198.51.100.77"),
+    ("help", "help.test", Mode.SUBTREE),
+    ("orders", "blocked.test", Mode.SUBTREE),
+]
 
 
 def tables_of(images: Images, listed: list[Entry]) -> TableSet:
@@ -209,8 +213,11 @@ def test_names_of_ways_around_are_counted_likewise(ways: Lab, octets: tuple[int,
 
 @pytest.mark.parametrize(
     ("confidential", "action", "n"),
-    [(False, Action.SPLASH, {(0, Channel.SNI): 1, (1, Channel.SNI): 1}), (True, Action.SPLASH, {(0, Channel.SNI): 1}),
-     (False, Action.SHADOW, {(0, Channel.SNI): 1})],
+    [
+        (False, Action.SPLASH, {(0, Channel.SNI): 1, (1, Channel.SNI): 1}),
+        (True, Action.SPLASH, {(0, Channel.SNI): 1}),
+        (False, Action.SHADOW, {(0, Channel.SNI): 1}),
+    ],
     ids=["both", "a confidential one leaves no count", "one that is tried counts what it would block"],
 )
 def test_each_list_of_ways_around_counts_for_itself(
@@ -218,8 +225,10 @@ def test_each_list_of_ways_around_counts_for_itself(
 ) -> None:
     bypass = category_number("bypass")
     with (tmp_path / "names.img").open("wb") as out:
-        specs = [ListSpec("tor", Tier.CATEGORY, bypass, Action.SPLASH, False),
-                 ListSpec("vpn", Tier.CATEGORY, bypass, action, confidential)]
+        specs = [
+            ListSpec("tor", Tier.CATEGORY, bypass, Action.SPLASH, False),
+            ListSpec("vpn", Tier.CATEGORY, bypass, action, confidential),
+        ]
         builder = NamesBuilder(bytes(16), specs)
         for number in range(2):
             builder.add(to_wire(b"blocked.test"), number, Mode.SUBTREE)

@@ -56,14 +56,21 @@ def test_without_tables_packets_are_let_go_and_counted(tmp_path: Path) -> None:
 @pytest.fixture
 def tried_lab(tmp_path: Path, images: Images) -> Lab:
     images.try_out("malware", "adult")
-    names = [("malware", "tried.test", Mode.SUBTREE), ("malware", "blocked.test", Mode.SUBTREE),
-             ("orders", "blocked.test", Mode.SUBTREE), ("adult", "closed.test", Mode.SUBTREE)]
+    names = [
+        ("malware", "tried.test", Mode.SUBTREE),
+        ("malware", "blocked.test", Mode.SUBTREE),
+        ("orders", "blocked.test", Mode.SUBTREE),
+        ("adult", "closed.test", Mode.SUBTREE),
+    ]
     people = {"192.0.2.66/32": ProfileSpec(1 << 1, (), NOW_S + 1000, 0), "192.0.2.7/32": ProfileSpec(1 << 1, (), 0, 0)}
-    return Lab(tmp_path, TableSet(
-        images.names(names),
-        subscribers=images.subscribers([(prefix, number) for number, prefix in enumerate(people)]),
-        policy=images.policy(list(enumerate(people.values()))),
-    ))
+    return Lab(
+        tmp_path,
+        TableSet(
+            images.names(names),
+            subscribers=images.subscribers([(prefix, number) for number, prefix in enumerate(people)]),
+            policy=images.policy(list(enumerate(people.values()))),
+        ),
+    )
 
 
 def shadowed(lab: Lab) -> dict[tuple[str, int], int]:

@@ -13,8 +13,14 @@ from fastpath.verdict import Action, Mode
 
 @pytest.fixture
 def image_file(images: Images) -> Path:
-    return Path(images.names([("orders", "order.test", Mode.SUBTREE),
-                              ("malware", "data.test", Mode.EXACT, Action.LOCAL_DATA, 0, bytes(8))]).path)
+    return Path(
+        images.names(
+            [
+                ("orders", "order.test", Mode.SUBTREE),
+                ("malware", "data.test", Mode.EXACT, Action.LOCAL_DATA, 0, bytes(8)),
+            ]
+        ).path
+    )
 
 
 def test_an_image_opens_with_what_its_header_says(image_file: Path) -> None:

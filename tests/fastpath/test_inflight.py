@@ -74,10 +74,18 @@ def test_after_so_many_clients_of_one_question_the_next_one_asks_again(table: In
     assert len(table) == 2
 
 
-@pytest.mark.parametrize(("what", "other"), [
-    ("name", query("m.test")), ("qtype", query(qtype="AAAA")), ("qclass", query(qclass="CH")),
-    ("qtype and qclass swapped", query(qtype=QTYPE[3], qclass="IN")), ("nothing", b""),
-    ("a header", query()[:12]), ("a question cut", query()[:20])])
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("name", query("m.test")),
+        ("qtype", query(qtype="AAAA")),
+        ("qclass", query(qclass="CH")),
+        ("qtype and qclass swapped", query(qtype=QTYPE[3], qclass="IN")),
+        ("nothing", b""),
+        ("a header", query()[:12]),
+        ("a question cut", query()[:20]),
+    ],
+)
 def test_an_answer_to_another_question_leaves_the_query_waiting(table: InFlightTable, what: str, other: bytes) -> None:
     upstream_id = ask(table)
 
@@ -224,8 +232,9 @@ def test_slots_are_used_again_for_ever() -> None:
     assert table.expire(10_000) == 0
 
 
-@pytest.mark.parametrize(("n_sockets", "n_slots", "n_upstreams"), [
-    (0, 1, 1), (129, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)])
+@pytest.mark.parametrize(
+    ("n_sockets", "n_slots", "n_upstreams"), [(0, 1, 1), (129, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)]
+)
 def test_a_table_of_an_impossible_size_is_refused(n_sockets: int, n_slots: int, n_upstreams: int) -> None:
     with pytest.raises(ValueError, match="not made"):
         InFlightTable(n_sockets, n_slots, SEED, n_upstreams)

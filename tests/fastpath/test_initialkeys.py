@@ -59,18 +59,27 @@ DRAFT_FRAMES = bytes.fromhex(
 VECTORS = {  # version: frames, key, iv, hp, the packet's first 32 octets, its last 16: the tag over all of it
     V1: (
         RFC_FRAMES,
-        "1f369613dd76d5467730efcbe3b1a22d", "fa044b2f42a3fd3b46fb255c", "9f50449e04a0e810283a1e9933adedd2",
-        "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11", "e221af44860018ab0856972e194cd934",
+        "1f369613dd76d5467730efcbe3b1a22d",
+        "fa044b2f42a3fd3b46fb255c",
+        "9f50449e04a0e810283a1e9933adedd2",
+        "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11",
+        "e221af44860018ab0856972e194cd934",
     ),
     V2: (
         RFC_FRAMES,
-        "8b1a0bc121284290a29e0971b5cd045d", "91f73e2351d8fa91660e909f", "45b95e15235d6f45a6b19cbcb0294ba9",
-        "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485", "a18b2faa745b6fe189cf772a9f84cbfc",
+        "8b1a0bc121284290a29e0971b5cd045d",
+        "91f73e2351d8fa91660e909f",
+        "45b95e15235d6f45a6b19cbcb0294ba9",
+        "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485",
+        "a18b2faa745b6fe189cf772a9f84cbfc",
     ),
     DRAFT_29: (
         DRAFT_FRAMES,
-        "175257a31eb09dea9366d8bb79ad80ba", "6b26114b9cba2b63a9e8dd4f", "9ddd12c994c0698b89374a9c077a3077",
-        "c5ff00001d088394c8f03e5157080000449e4a95245bfb66bc5f93032b7ddd89", "43b1ca70a2d8d3f725ead1391377dcc0",
+        "175257a31eb09dea9366d8bb79ad80ba",
+        "6b26114b9cba2b63a9e8dd4f",
+        "9ddd12c994c0698b89374a9c077a3077",
+        "c5ff00001d088394c8f03e5157080000449e4a95245bfb66bc5f93032b7ddd89",
+        "43b1ca70a2d8d3f725ead1391377dcc0",
     ),
 }
 
@@ -131,8 +140,9 @@ def test_an_initial_of_any_shape_opens(
     version: int, dcid: bytes, token: bytes, number_octets: int, frames: bytes, is_fixed: bool, data: st.DataObject
 ) -> None:
     number = data.draw(st.integers(0, (1 << 8 * number_octets) - 1))
-    octets = initial(frames, version=version, dcid=dcid, token=token, number=number, number_octets=number_octets,
-                     is_fixed=is_fixed)
+    octets = initial(
+        frames, version=version, dcid=dcid, token=token, number=number, number_octets=number_octets, is_fixed=is_fixed
+    )
 
     assert OWN.opened(octets) == [frames]
 
@@ -150,8 +160,11 @@ def test_what_aioquic_protects_opens(version: int) -> None:
 @pytest.mark.parametrize("version", [V1, V2])
 def test_the_hello_of_an_aioquic_client_gives_its_name(version: int) -> None:
     config = QuicConfiguration(
-        is_client=True, alpn_protocols=["h3"], server_name="allowed.test",
-        original_version=QuicProtocolVersion(version), supported_versions=[QuicProtocolVersion(version)],
+        is_client=True,
+        alpn_protocols=["h3"],
+        server_name="allowed.test",
+        original_version=QuicProtocolVersion(version),
+        supported_versions=[QuicProtocolVersion(version)],
     )
     client = QuicConnection(configuration=config)
     client.connect(("192.0.2.1", 443), now=0.0)
@@ -322,7 +335,7 @@ def test_tshark_finds_the_same_names_in_initials_written_here(tmp_path: Path) ->
     for port, version in enumerate(VERSIONS, 40000):
         dcid, hello = port.to_bytes(8, "big"), hello_message([server_name(f"v{port}.test".encode())])
         one = initial(crypto(0, hello), version=version, dcid=dcid, number=7, size=1000)
-        sent[port] = one + numbered(ZERO_RTT, version, dcid=dcid)     # the other way round tshark 4.4 finds no hello
+        sent[port] = one + numbered(ZERO_RTT, version, dcid=dcid)  # the other way round tshark 4.4 finds no hello
     packets = [ipv4(udp(octets, sport=port), proto=17) for port, octets in sent.items()]
     write_capture(tmp_path / "written.pcap", packets)
 

@@ -84,10 +84,18 @@ def test_an_answer_without_records_is_delivered(blocks: TableSet) -> None:
         ["www.shop.test 60 A 192.0.2.1", "other.example 60 CNAME cdn.order.test"],
     ],
     ids=[
-        "cname", "second cname", "other case", "dname with its cname", "dname alone", "https alias", "https service",
-        "second service", "svcb", "beside the chain",
+        "cname",
+        "second cname",
+        "other case",
+        "dname with its cname",
+        "dname alone",
+        "https alias",
+        "https service",
+        "second service",
+        "svcb",
+        "beside the chain",
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_leads_to_a_blocked_name_is_blocked_as_that_name_is(
     blocks: TableSet, lines: list[str | RR]
 ) -> None:
@@ -96,8 +104,10 @@ def test_an_answer_that_leads_to_a_blocked_name_is_blocked_as_that_name_is(
     assert inspection.culprit is not None and to_text(inspection.culprit).endswith("cdn.order.test")
     assert inspection.decision == blocks.decide(inspection.culprit, CHILD, NOW_S)
     assert (inspection.decision.action, inspection.decision.rule, inspection.decision.order) == (
-        Action.NODATA, "order.test", 7,
-    )  # fmt: skip
+        Action.NODATA,
+        "order.test",
+        7,
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,8 +137,13 @@ def test_a_target_of_a_confidential_list_names_no_rule(blocks: TableSet) -> None
 def test_what_leads_to_a_list_in_the_shadow_is_delivered_and_names_the_strongest(images: Images) -> None:
     images.try_out("orders", "adult", "malware")
     tables = tables_of(images, *BLOCKS)
-    octets = answer("www.shop.test", "A", "www.shop.test 60 CNAME malware.test", "malware.test 60 CNAME adult.test",
-                    "adult.test 60 A 192.0.2.1")
+    octets = answer(
+        "www.shop.test",
+        "A",
+        "www.shop.test 60 CNAME malware.test",
+        "malware.test 60 CNAME adult.test",
+        "adult.test 60 A 192.0.2.1",
+    )
 
     def shadow(octets: bytes, client: str) -> tuple[bytes | None, Action, str | None]:
         inspection = inspect(tables, octets, client, NOW_S)

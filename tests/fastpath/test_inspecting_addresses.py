@@ -19,10 +19,13 @@ from fastpath.verdict import Action, Mode, Reason
 NOW_S = 1_795_000_000
 MAX_ADDRESSES = 4096
 LISTED = [
-    *entries("malware", "198.51.100.0/24"), *entries("malware", "203.0.113.128/25", Action.NODATA),
-    *entries("malware", "2001:db8:bad::/48", Action.REFUSED), *entries("orders", "198.51.100.66"),
-    *entries("csam", "203.0.113.7"), *entries("malware", "198.51.100.9", Action.PASSTHRU),
-]  # fmt: skip
+    *entries("malware", "198.51.100.0/24"),
+    *entries("malware", "203.0.113.128/25", Action.NODATA),
+    *entries("malware", "2001:db8:bad::/48", Action.REFUSED),
+    *entries("orders", "198.51.100.66"),
+    *entries("csam", "203.0.113.7"),
+    *entries("malware", "198.51.100.9", Action.PASSTHRU),
+]
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def packed(*addresses: str) -> bytes:
         (['a.test 60 TXT "198.51.100.1"'], None),
         (["a.test 60 A 198.51.100.9"], None),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_leads_to_a_listed_address_is_blocked_as_its_prefix_says(
     tables: TableSet, lines: list[str | RR], culprit: str | None
 ) -> None:
@@ -126,11 +129,14 @@ def test_a_secret_address_is_found_and_told_to_nobody(images: Images) -> None:
         (("help", "a.test", Mode.EXACT), ["b.test 60 A 198.51.100.1"], "198.51.100.1"),
         (("help", "b.test", Mode.EXACT), ["b.test 60 A 198.51.100.1"], "198.51.100.1"),
         (("help", "a.test", Mode.EXACT), [https("a.test", 1, "", [(IPV4HINT, packed("198.51.100.1"))])], None),
-        (("help", "svc.test", Mode.EXACT), [https("a.test", 1, "svc.test", [(IPV4HINT, packed("198.51.100.1"))])],
-         "198.51.100.1"),
+        (
+            ("help", "svc.test", Mode.EXACT),
+            [https("a.test", 1, "svc.test", [(IPV4HINT, packed("198.51.100.1"))])],
+            "198.51.100.1",
+        ),
     ],
     ids=["help", "security", "no order", "at the end", "beside", "beside and allowed", "its hints", "a service's"],
-)  # fmt: skip
+)
 def test_what_lets_a_name_of_the_chain_go_opens_the_addresses_that_it_owns(
     images: Images, allow: Entry, lines: list[str | RR], culprit: str | None
 ) -> None:
@@ -158,11 +164,22 @@ def with_record(kind: int, rdata: bytes, rclass: int = 1) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "rdata"),
     [
-        (1, b""), (1, bytes(3)), (1, bytes(5)), (1, bytes(16)), (28, b""), (28, bytes(4)), (28, bytes(15)),
-        (28, bytes(17)), (65, b"\0\1\0\0"), (65, b"\0\1\0\0\4\0"), (65, b"\0\1\0\0\4\0\5" + bytes(5)),
-        (65, b"\0\1\0\0\4\0\4" + bytes(3)), (65, b"\0\1\0\0\6\0\4" + bytes(4)), (65, b"\0\1\0\0\1\0\1"),
+        (1, b""),
+        (1, bytes(3)),
+        (1, bytes(5)),
+        (1, bytes(16)),
+        (28, b""),
+        (28, bytes(4)),
+        (28, bytes(15)),
+        (28, bytes(17)),
+        (65, b"\0\1\0\0"),
+        (65, b"\0\1\0\0\4\0"),
+        (65, b"\0\1\0\0\4\0\5" + bytes(5)),
+        (65, b"\0\1\0\0\4\0\4" + bytes(3)),
+        (65, b"\0\1\0\0\6\0\4" + bytes(4)),
+        (65, b"\0\1\0\0\1\0\1"),
     ],
-)  # fmt: skip
+)
 def test_an_address_or_a_hint_of_another_length_is_not_delivered(
     images: Images, tables: TableSet, kind: int, rdata: bytes
 ) -> None:
@@ -179,10 +196,17 @@ def test_addresses_of_another_class_are_none(tables: TableSet) -> None:
 
 def test_an_answer_cut_at_any_octet_is_not_delivered(tables: TableSet) -> None:
     octets = answer(
-        "a.test", "A", "a.test 60 A 192.0.2.1", "a.test 60 AAAA 2001:db8::1",
-        https("a.test", 1, "svc.test", [(ALPN, b"\2h2"), (IPV4HINT, packed("192.0.2.1")),
-                                        (IPV6HINT, packed("2001:db8::1"))]),
-    )  # fmt: skip
+        "a.test",
+        "A",
+        "a.test 60 A 192.0.2.1",
+        "a.test 60 AAAA 2001:db8::1",
+        https(
+            "a.test",
+            1,
+            "svc.test",
+            [(ALPN, b"\2h2"), (IPV4HINT, packed("192.0.2.1")), (IPV6HINT, packed("2001:db8::1"))],
+        ),
+    )
 
     assert [n for n in range(len(octets)) if not refused(tables, octets[:n])] == []
     assert not refused(tables, octets)
@@ -204,8 +228,9 @@ NEAR_V4 = st.integers(0, 1023).map(lambda n: IPv4Address(int(IPv4Address("198.51
 NEAR_V6 = st.integers(0, 4095).map(lambda n: IPv6Address((0x20010DB8 << 96) + (n >> 8 << 72) + (n & 255)))
 ADDRESSES = st.one_of(NEAR_V4, NEAR_V6, st.ip_addresses())
 PREFIXES = st.one_of(
-    st.tuples(NEAR_V4, st.integers(20, 32)), st.tuples(NEAR_V6, st.integers(30, 128)),
-).map(lambda pair: ip_network(pair, strict=False))  # fmt: skip
+    st.tuples(NEAR_V4, st.integers(20, 32)),
+    st.tuples(NEAR_V6, st.integers(30, 128)),
+).map(lambda pair: ip_network(pair, strict=False))
 
 
 @given(st.lists(PREFIXES, max_size=6), st.lists(ADDRESSES, min_size=1, max_size=6), st.data())
@@ -215,8 +240,10 @@ def test_an_answer_is_blocked_exactly_where_a_listed_prefix_holds_an_address(
     image = Images(tmp_path_factory.mktemp("images"))
     listed = [entry for prefix in prefixes for entry in entries("malware", str(prefix))]
     tables = TableSet(image.names(listed, folding=("malware",) if data.draw(st.booleans()) else ()))
-    lines = [f"a.test 60 A {each}" if each.version == 4 else f"a.test 60 AAAA {each.packed.hex(':', 2)}"
-             for each in addresses]  # fmt: skip
+    lines = [
+        f"a.test 60 A {each}" if each.version == 4 else f"a.test 60 AAAA {each.packed.hex(':', 2)}"
+        for each in addresses
+    ]
     plain = [each.ipv4_mapped or each if each.version == 6 else each for each in addresses]
     held = [each for each in plain if any(each in prefix for prefix in prefixes)]
 

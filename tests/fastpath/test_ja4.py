@@ -26,9 +26,7 @@ def codes(numbers: Sequence[int], width: int = 2) -> bytes:
     return vector(struct.pack(f"!{len(numbers)}H", *numbers), width)
 
 
-def body_of(
-    kind: int, versions: Sequence[int], algorithms: Sequence[int], protocols: Sequence[bytes]
-) -> bytes:
+def body_of(kind: int, versions: Sequence[int], algorithms: Sequence[int], protocols: Sequence[bytes]) -> bytes:
     """What an extension holds that is in the fingerprint; nothing that matters for the others."""
     shown = {
         0: vector(b"\x00" + vector(b"allowed.test", 2), 2),
@@ -40,8 +38,12 @@ def body_of(
 
 
 def message(
-    suites: Sequence[int] = SUITES, kinds: Sequence[int] = KINDS, algorithms: Sequence[int] = ALGORITHMS,
-    versions: Sequence[int] = (0x0304, 0x0303), protocols: Sequence[bytes] = (b"h2", b"http/1.1"), legacy: int = 0x0303,
+    suites: Sequence[int] = SUITES,
+    kinds: Sequence[int] = KINDS,
+    algorithms: Sequence[int] = ALGORITHMS,
+    versions: Sequence[int] = (0x0304, 0x0303),
+    protocols: Sequence[bytes] = (b"h2", b"http/1.1"),
+    legacy: int = 0x0303,
     body: bytes | None = None,
 ) -> bytes:
     """A ClientHello; `body` is put into every extension instead of what belongs there."""
@@ -72,7 +74,9 @@ def test_order_and_grease_do_not_matter_except_of_signature_algorithms() -> None
     for _ in range(50):
         suites, kinds = draw.sample(SUITES, len(SUITES)), draw.sample(KINDS, len(KINDS))
         shuffled = message(
-            with_grease(suites, draw), with_grease(kinds, draw), with_grease(ALGORITHMS, draw),
+            with_grease(suites, draw),
+            with_grease(kinds, draw),
+            with_grease(ALGORITHMS, draw),
             with_grease([0x0303, 0x0304], draw),
         )
         assert ja4(shuffled) == ja4(message())
@@ -91,9 +95,21 @@ def test_the_version_is_the_highest_supported_one_or_else_the_hellos(version: in
 @pytest.mark.parametrize(
     ("protocols", "shown"),
     [
-        ([b"h2"], "h2"), ([b"http/1.1", b"h2"], "h1"), ([b"x"], "xx"), ([b"", b"h2"], "00"), ([], "00"),
-        ([b"\xab"], "ab"), ([b"\xab\xcd"], "ad"), ([b"0\xab"], "3b"), ([b"01\xab\xcd"], "3d"), ([b"a\x01z"], "az"),
-        ([b"-h"], "28"), ([b"GZ"], "GZ"), ([b"/9:"], "2a"), ([b"@["], "4b"), ([b"`{"], "6b"),
+        ([b"h2"], "h2"),
+        ([b"http/1.1", b"h2"], "h1"),
+        ([b"x"], "xx"),
+        ([b"", b"h2"], "00"),
+        ([], "00"),
+        ([b"\xab"], "ab"),
+        ([b"\xab\xcd"], "ad"),
+        ([b"0\xab"], "3b"),
+        ([b"01\xab\xcd"], "3d"),
+        ([b"a\x01z"], "az"),
+        ([b"-h"], "28"),
+        ([b"GZ"], "GZ"),
+        ([b"/9:"], "2a"),
+        ([b"@["], "4b"),
+        ([b"`{"], "6b"),
     ],
 )
 def test_the_first_protocol_is_shown_by_its_first_and_last_character(protocols: list[bytes], shown: str) -> None:
@@ -132,7 +148,7 @@ def test_another_message_has_none() -> None:
 
 def test_a_hello_cut_at_any_octet_has_none() -> None:
     whole = message()
-    end_of_suites = whole.index(codes(SUITES)) + len(codes(SUITES)) + 2     # without extensions it is a hello, too
+    end_of_suites = whole.index(codes(SUITES)) + len(codes(SUITES)) + 2  # without extensions it is a hello, too
     for n in range(1, len(whole)):
         if n != end_of_suites:
             with pytest.raises(ValueError, match=LENGTHS):

@@ -21,7 +21,7 @@ from fastpath.spool import read_segment, segment_numbers, segment_path
 from fastpath.tables import TableSet
 
 BROWSER, VPN = hello(b"www.allowed.test"), hello()  # one tells its server's name, the other none
-TOR = hello(b"tor.test", padding=400)               # the same fingerprint as BROWSER: lengths are not in it
+TOR = hello(b"tor.test", padding=400)  # the same fingerprint as BROWSER: lengths are not in it
 
 
 def suited(*suites: int) -> bytes:
@@ -183,8 +183,18 @@ def test_a_class_keeps_its_count_when_the_gate_starts_again_with_another_file(tm
 
 def any_traffic(draw: random.Random) -> list[tuple[Client, bytes]]:
     """Hellos and requests of many people, listed names among them; some are no hello."""
-    said = [BROWSER, VPN, REAL, DECOY, TOR, suited(0x1303), suited(*range(0x100, 0x181)), b"SSH-2.0-client\r\n",
-            hello(b"confidential.test"), hello(b"192.0.2.1")]
+    said = [
+        BROWSER,
+        VPN,
+        REAL,
+        DECOY,
+        TOR,
+        suited(0x1303),
+        suited(*range(0x100, 0x181)),
+        b"SSH-2.0-client\r\n",
+        hello(b"confidential.test"),
+        hello(b"192.0.2.1"),
+    ]
     people = ["192.0.2.1", "192.0.2.66", "192.0.2.7", "2001:db8::66", "2001:db8::7"]
     found = []
     for port in range(1, 400):

@@ -136,10 +136,17 @@ def test_a_second_opt_and_one_with_a_name_are_refused(edns: bytes) -> None:
 # --------------------------------------------------------------------------------------------------------- soundness
 
 
-@pytest.mark.parametrize("other", [
-    question(b"www.allowed.tess"), question(b"ww.allowed.test"), question(b"www.allowed.test", AAAA),
-    question(b"www.allowed.test", 1, 3), question(b"www.allowed.test", 0x0101),
-    question(b"www.allowed.test", 1, 0x101)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        question(b"www.allowed.tess"),
+        question(b"ww.allowed.test"),
+        question(b"www.allowed.test", AAAA),
+        question(b"www.allowed.test", 1, 3),
+        question(b"www.allowed.test", 0x0101),
+        question(b"www.allowed.test", 1, 0x101),
+    ],
+)
 def test_an_answer_to_another_question_is_refused(other: bytes) -> None:
     with pytest.raises(ValueError, match="another question"):
         lifetime(other, PLAIN)
@@ -205,7 +212,7 @@ def test_a_pointer_may_only_point_back_and_never_into_the_header() -> None:
 
 
 def test_a_name_may_not_run_over_a_ttl() -> None:
-    second = struct.pack("!HHIH", A, 1, 0x01610001, 4) + bytes([192, 0, 2, 2])     # its TTL could be a label, "a"
+    second = struct.pack("!HHIH", A, 1, 0x01610001, 4) + bytes([192, 0, 2, 2])  # its TTL could be a label, "a"
     ttl_at = 34 + 2 + 4
     pointing = PLAIN[:6] + b"\x00\x02" + PLAIN[8:40] + b"\x00\x00\x00\x3c" + PLAIN[44:] + b"%b" + second
 
@@ -215,8 +222,15 @@ def test_a_name_may_not_run_over_a_ttl() -> None:
             lifetime(QUERY, pointing.replace(b"%b", bytes([0xC0, at])))
 
 
-@pytest.mark.parametrize("owner", [b"\x40" + b"a" * 64 + b"\x00", b"\x80a\x00", (b"\x3f" + b"a" * 63) * 4 + b"\x00",
-                                   (b"\x3f" + b"a" * 63) * 3 + b"\x2f" + b"a" * 47 + b"\xc0\x0c"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        b"\x40" + b"a" * 64 + b"\x00",
+        b"\x80a\x00",
+        (b"\x3f" + b"a" * 63) * 4 + b"\x00",
+        (b"\x3f" + b"a" * 63) * 3 + b"\x2f" + b"a" * 47 + b"\xc0\x0c",
+    ],
+)
 def test_a_name_of_too_many_octets_or_of_an_unknown_label_type_is_refused(owner: bytes) -> None:
     with pytest.raises(ValueError, match="not sound"):
         lifetime(QUERY, owned_by(owner))

@@ -47,27 +47,44 @@ def put(zone: Zone, name: str, own: Effect, below: Effect) -> None:
             zone[owner] = effect
 
 
-def zone_of(images: Images, entries: Iterable[Entry], *lists: str, delta: Iterable[Entry] | None = None,
-            drops: Iterable[str] = ()) -> Zone:
+def zone_of(
+    images: Images,
+    entries: Iterable[Entry],
+    *lists: str,
+    delta: Iterable[Entry] | None = None,
+    drops: Iterable[str] = (),
+) -> Zone:
     base = images.names(entries)
     changed = None if delta is None else images.names(delta, base, drops=drops)
     return read(Listing(TableSet(base, changed), lists))[0]
 
 
 def test_a_subtree_is_the_name_and_a_wildcard_an_exact_entry_the_name_below_the_wildcard(images: Images) -> None:
-    entries = [("malware", "sub.test", Mode.SUBTREE), ("malware", "exact.test", Mode.EXACT),
-               ("malware", "below.test", Mode.BELOW)]
+    entries = [
+        ("malware", "sub.test", Mode.SUBTREE),
+        ("malware", "exact.test", Mode.EXACT),
+        ("malware", "below.test", Mode.BELOW),
+    ]
 
     assert zone_of(images, entries, "malware") == dict.fromkeys(
-        ("sub.test", "*.sub.test", "exact.test", "*.below.test"), Action.NXDOMAIN)
+        ("sub.test", "*.sub.test", "exact.test", "*.below.test"), Action.NXDOMAIN
+    )
 
 
 def test_an_entry_says_its_own_action_or_its_lists(images: Images) -> None:
-    entries = [("malware", "a.test", Mode.EXACT), ("malware", "b.test", Mode.EXACT, Action.DROP),
-               ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, ADDRESS), ("orders", "d.test", Mode.EXACT)]
+    entries = [
+        ("malware", "a.test", Mode.EXACT),
+        ("malware", "b.test", Mode.EXACT, Action.DROP),
+        ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, ADDRESS),
+        ("orders", "d.test", Mode.EXACT),
+    ]
 
     assert zone_of(images, entries, "malware", "orders") == {
-        "a.test": Action.NXDOMAIN, "b.test": Action.DROP, "c.test": ADDRESS, "d.test": Action.SPLASH}
+        "a.test": Action.NXDOMAIN,
+        "b.test": Action.DROP,
+        "c.test": ADDRESS,
+        "d.test": Action.SPLASH,
+    }
 
 
 def test_only_the_chosen_lists_speak(images: Images) -> None:
@@ -83,11 +100,17 @@ def test_a_category_speaks_as_for_somebody_who_asked_for_it(images: Images) -> N
 
 def test_a_list_in_the_shadow_says_nothing_and_masks_nothing(images: Images) -> None:
     images.try_out("allowed", "orders")
-    entries = [("allowed", "a.test", Mode.SUBTREE, Action.DROP), ("allowed", "ok.test", Mode.EXACT, Action.PASSTHRU),
-               ("orders", "ok.test", Mode.SUBTREE), *(("malware", name, Mode.EXACT) for name in ("ok.test", "a.test"))]
+    entries = [
+        ("allowed", "a.test", Mode.SUBTREE, Action.DROP),
+        ("allowed", "ok.test", Mode.EXACT, Action.PASSTHRU),
+        ("orders", "ok.test", Mode.SUBTREE),
+        *(("malware", name, Mode.EXACT) for name in ("ok.test", "a.test")),
+    ]
 
     assert zone_of(images, entries, "allowed", "orders", "malware") == {
-        "a.test": Action.NXDOMAIN, "ok.test": Action.NXDOMAIN}
+        "a.test": Action.NXDOMAIN,
+        "ok.test": Action.NXDOMAIN,
+    }
     assert zone_of(images, entries, "allowed", "orders") == {}
 
 
@@ -97,59 +120,95 @@ def test_a_confidential_list_is_refused(images: Images) -> None:
 
 
 def test_a_name_of_a_confidential_list_is_in_no_listing(images: Images) -> None:
-    entries = [("csam", "secret.test", Mode.SUBTREE), ("csam", "both.test", Mode.SUBTREE),
-               ("orders", "both.test", Mode.EXACT)]
+    entries = [
+        ("csam", "secret.test", Mode.SUBTREE),
+        ("csam", "both.test", Mode.SUBTREE),
+        ("orders", "both.test", Mode.EXACT),
+    ]
 
     assert zone_of(images, entries, *ALL) == {"both.test": Action.SPLASH}
 
 
 def test_what_the_names_above_say_anyway_is_not_said_again(images: Images) -> None:
-    entries = [("malware", "a.test", Mode.SUBTREE), ("malware", "www.a.test", Mode.SUBTREE),
-               ("malware", "b.c.www.a.test", Mode.EXACT)]
+    entries = [
+        ("malware", "a.test", Mode.SUBTREE),
+        ("malware", "www.a.test", Mode.SUBTREE),
+        ("malware", "b.c.www.a.test", Mode.EXACT),
+    ]
 
     assert set(zone_of(images, entries, "malware")) == {"a.test", "*.a.test"}
 
 
 def test_the_outranking_list_speaks_for_the_name_and_what_is_below_it(images: Images) -> None:
-    entries = [("malware", "a.test", Mode.SUBTREE), ("orders", "w.a.test", Mode.SUBTREE),
-               ("malware", "w.w.a.test", Mode.EXACT)]
+    entries = [
+        ("malware", "a.test", Mode.SUBTREE),
+        ("orders", "w.a.test", Mode.SUBTREE),
+        ("malware", "w.w.a.test", Mode.EXACT),
+    ]
 
     assert zone_of(images, entries, "malware", "orders") == {
-        "a.test": Action.NXDOMAIN, "*.a.test": Action.NXDOMAIN, "w.a.test": Action.SPLASH, "*.w.a.test": Action.SPLASH}
+        "a.test": Action.NXDOMAIN,
+        "*.a.test": Action.NXDOMAIN,
+        "w.a.test": Action.SPLASH,
+        "*.w.a.test": Action.SPLASH,
+    }
 
 
 def test_an_exception_below_a_wildcard_is_said_and_what_is_below_the_exception_too(images: Images) -> None:
     entries = [("orders", "a.test", Mode.SUBTREE), ("orders", "one.a.test", Mode.EXACT, Action.PASSTHRU)]
 
     assert zone_of(images, entries, "orders") == {
-        "a.test": Action.SPLASH, "*.a.test": Action.SPLASH, "one.a.test": Action.PASSTHRU,
-        "*.one.a.test": Action.SPLASH}
+        "a.test": Action.SPLASH,
+        "*.a.test": Action.SPLASH,
+        "one.a.test": Action.PASSTHRU,
+        "*.one.a.test": Action.SPLASH,
+    }
 
 
 def test_an_exception_to_nothing_is_not_said_except_by_lists_whose_exceptions_end_the_search(images: Images) -> None:
-    entries = [("orders", "a.test", Mode.EXACT, Action.PASSTHRU), ("help", "h.test", Mode.SUBTREE),
-               ("allowed", "s.test", Mode.EXACT, Action.PASSTHRU)]
+    entries = [
+        ("orders", "a.test", Mode.EXACT, Action.PASSTHRU),
+        ("help", "h.test", Mode.SUBTREE),
+        ("allowed", "s.test", Mode.EXACT, Action.PASSTHRU),
+    ]
 
     assert zone_of(images, entries, *ALL) == {
-        "h.test": Action.PASSTHRU, "*.h.test": Action.PASSTHRU, "s.test": Action.PASSTHRU}
+        "h.test": Action.PASSTHRU,
+        "*.h.test": Action.PASSTHRU,
+        "s.test": Action.PASSTHRU,
+    }
 
 
 def test_the_help_corridor_holds_open_what_it_outranks_and_says_no_more_unless_it_is_chosen(images: Images) -> None:
-    entries = [("malware", "h.test", Mode.EXACT), ("malware", "a.test", Mode.SUBTREE), ("help", "h.test", Mode.SUBTREE),
-               ("help", "h.a.test", Mode.EXACT), ("help", "free.test", Mode.EXACT), ("help", "o.test", Mode.EXACT),
-               ("orders", "o.test", Mode.EXACT)]
+    entries = [
+        ("malware", "h.test", Mode.EXACT),
+        ("malware", "a.test", Mode.SUBTREE),
+        ("help", "h.test", Mode.SUBTREE),
+        ("help", "h.a.test", Mode.EXACT),
+        ("help", "free.test", Mode.EXACT),
+        ("help", "o.test", Mode.EXACT),
+        ("orders", "o.test", Mode.EXACT),
+    ]
     passthru, nxdomain = Action.PASSTHRU, Action.NXDOMAIN
     below_a = {"a.test": nxdomain, "*.a.test": nxdomain, "h.a.test": passthru, "*.h.a.test": nxdomain}
 
     assert zone_of(images, entries, "malware") == below_a
     assert zone_of(images, entries, "orders") == {"o.test": Action.SPLASH}
     assert zone_of(images, entries, "malware", "help") == below_a | {
-        "h.test": passthru, "*.h.test": passthru, "free.test": passthru, "o.test": passthru}
+        "h.test": passthru,
+        "*.h.test": passthru,
+        "free.test": passthru,
+        "o.test": passthru,
+    }
 
 
 def test_names_between_a_wildcard_and_an_exception_are_said_once_however_many_need_them(images: Images) -> None:
-    base = images.names([("orders", "a.test", Mode.SUBTREE), *(
-        ("orders", f"{n}.in.deep.a.test", Mode.SUBTREE, Action.PASSTHRU) for n in range(3))])
+    base = images.names(
+        [
+            ("orders", "a.test", Mode.SUBTREE),
+            *(("orders", f"{n}.in.deep.a.test", Mode.SUBTREE, Action.PASSTHRU) for n in range(3)),
+        ]
+    )
 
     zone, needed = read(Listing(TableSet(base), ["orders"]))
 
@@ -159,8 +218,11 @@ def test_names_between_a_wildcard_and_an_exception_are_said_once_however_many_ne
 
 
 def test_a_name_that_the_delta_holds_is_the_deltas_alone(images: Images) -> None:
-    entries = [("orders", "gone.test", Mode.SUBTREE), ("orders", "less.test", Mode.SUBTREE),
-               ("orders", "stays.test", Mode.EXACT)]
+    entries = [
+        ("orders", "gone.test", Mode.SUBTREE),
+        ("orders", "less.test", Mode.SUBTREE),
+        ("orders", "stays.test", Mode.EXACT),
+    ]
     delta = [("orders", "less.test", Mode.EXACT), ("orders", "new.test", Mode.EXACT)]
 
     zone = zone_of(images, entries, "orders", delta=delta, drops=["gone.test", "less.test", "new.test"])
@@ -199,7 +261,7 @@ def random_entries(draw: random.Random, n: int) -> list[Entry]:
     entries: list[Entry] = []
     for _ in range(n):
         list_id = draw.choice(ALL)
-        action = NOTHING if list_id == "help" else draw.choice(actions)     # that holds open, and nothing else
+        action = NOTHING if list_id == "help" else draw.choice(actions)  # that holds open, and nothing else
         entries.append((list_id, random_name(draw), draw.choice(list(Mode)), action))
     return entries
 
@@ -240,7 +302,7 @@ def blocking_of(effect: Effect) -> Effect:
 def every_name() -> list[str]:
     names = ["test"]
     for _ in range(5):
-        names += [f"{label}.{name}" for name in names[-3**5:] for label in LABELS]
+        names += [f"{label}.{name}" for name in names[-(3**5) :] for label in LABELS]
     return sorted(set(names))
 
 

@@ -1,4 +1,5 @@
 """The loop between a real client socket and an upstream that the test plays, so that it can lie."""
+
 import os
 import socket
 import struct
@@ -98,8 +99,9 @@ def test_a_whole_batch_of_blocked_and_free_names_is_sorted_out(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("lie", ["wrong id", "other name", "other qtype", "a query", "no question", "cut", "empty"])
-def test_an_answer_that_does_not_fit_its_query_is_counted_and_the_true_one_still_comes_through(bench: Bench,
-                                                                                             lie: str) -> None:
+def test_an_answer_that_does_not_fit_its_query_is_counted_and_the_true_one_still_comes_through(
+    bench: Bench, lie: str
+) -> None:
     query = bench.ask("free.test")
     asked, sender = bench.forwarded()
     true = with_address(asked)
@@ -206,13 +208,21 @@ def test_newer_tables_are_taken_between_two_batches(bench: Bench) -> None:
     assert bench.handoff.taken() == ticket
 
 
-@pytest.mark.parametrize(("ends", "from_now_s", "is_locked"), [("an hour ago", -3600, False),
-                                                               ("in an hour", 3600, True)])
+@pytest.mark.parametrize(
+    ("ends", "from_now_s", "is_locked"), [("an hour ago", -3600, False), ("in an hour", 3600, True)]
+)
 def test_a_subscriber_is_locked_until_the_pause_ends(bench: Bench, ends: str, from_now_s: int, is_locked: bool) -> None:
     profile = ProfileSpec(0, (), int(time.time()) + from_now_s, 0)
-    bench.handoff.give(TableSet(
-        bench.images.names([]), None, bench.images.subscribers([("127.0.0.0/8", 7)]), None,
-        bench.images.policy([(7, profile)]), None))
+    bench.handoff.give(
+        TableSet(
+            bench.images.names([]),
+            None,
+            bench.images.subscribers([("127.0.0.0/8", 7)]),
+            None,
+            bench.images.policy([(7, profile)]),
+            None,
+        )
+    )
 
     bench.ask("free.test")
 
@@ -250,7 +260,7 @@ def test_one_client_that_cannot_be_answered_does_not_hold_up_the_batch(bench: Be
 
 def test_an_upstream_that_cannot_be_connected_does_not_keep_the_loop_from_blocking(bench: Bench) -> None:
     bench.block(("orders", "n.test", Mode.SUBTREE))
-    everybody = ("255.255.255.255", 9)      # the kernel refuses to connect to it, on every box
+    everybody = ("255.255.255.255", 9)  # the kernel refuses to connect to it, on every box
     bench.loop = DnsLoop(bench.listeners, [everybody], bench.handoff, bench.reporter, SPECS, 2, 0.01)
 
     bench.ask("free.test")
@@ -277,8 +287,9 @@ def test_an_upstream_that_refuses_does_not_stop_the_loop(images: Images, stack: 
 
 @pytest.mark.parametrize("host", ["127.0.0.5", "127.0.0.77"])
 @pytest.mark.parametrize("name", ["n.test", "free.test"])
-def test_an_answer_leaves_from_the_address_that_the_query_came_to(images: Images, stack: ExitStack, host: str,
-                                                                 name: str) -> None:
+def test_an_answer_leaves_from_the_address_that_the_query_came_to(
+    images: Images, stack: ExitStack, host: str, name: str
+) -> None:
     bench = Bench(images, stack, ("0.0.0.0",))
     bench.block(("orders", "n.test", Mode.SUBTREE))
 
@@ -290,8 +301,9 @@ def test_an_answer_leaves_from_the_address_that_the_query_came_to(images: Images
     assert bench.clients[0].recvfrom(65535)[1] == (host, bench.listeners[0].getsockname()[1])
 
 
-def test_both_families_are_served_by_their_own_sockets_and_answers_find_the_right_one(images: Images,
-                                                                                     stack: ExitStack) -> None:
+def test_both_families_are_served_by_their_own_sockets_and_answers_find_the_right_one(
+    images: Images, stack: ExitStack
+) -> None:
     bench = Bench(images, stack, ("0.0.0.0", "::"))
     bench.block(("orders", "n.test", Mode.SUBTREE))
     for client in (0, 1):
@@ -325,21 +337,35 @@ def test_a_running_loop_wakes_for_new_tables_and_stops_when_told(bench: Bench) -
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(("what", "n_listeners", "n_upstreams", "n_sockets"), [
-    ("no listener", 0, 1, 8), ("too many listeners", 33, 1, 8), ("no upstream", 1, 0, 8), ("no socket", 1, 1, 0),
-    ("too many sockets", 1, 5, 16)])
-def test_an_impossible_loop_is_refused(images: Images, stack: ExitStack, what: str, n_listeners: int, n_upstreams: int,
-                                      n_sockets: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "n_listeners", "n_upstreams", "n_sockets"),
+    [
+        ("no listener", 0, 1, 8),
+        ("too many listeners", 33, 1, 8),
+        ("no upstream", 1, 0, 8),
+        ("no socket", 1, 1, 0),
+        ("too many sockets", 1, 5, 16),
+    ],
+)
+def test_an_impossible_loop_is_refused(
+    images: Images, stack: ExitStack, what: str, n_listeners: int, n_upstreams: int, n_sockets: int
+) -> None:
     reporter = Reporter(images.folder / "counters", images.folder / "spool")
     with pytest.raises(ValueError, match="not started"):
-        DnsLoop([stack.enter_context(bound("127.0.0.1"))] * n_listeners, [("127.0.0.1", 9)] * n_upstreams, Handoff(),
-                reporter, SPECS, n_sockets)
+        DnsLoop(
+            [stack.enter_context(bound("127.0.0.1"))] * n_listeners,
+            [("127.0.0.1", 9)] * n_upstreams,
+            Handoff(),
+            reporter,
+            SPECS,
+            n_sockets,
+        )
 
 
 def test_a_loop_closes_what_it_opened_and_nothing_else(bench: Bench) -> None:
     n_open = len(list(Path("/proc/self/fd").iterdir()))
 
-    assert bench.loop.connect_missing() == {}   # all are connected; none is opened twice
+    assert bench.loop.connect_missing() == {}  # all are connected; none is opened twice
     del bench.loop
 
     assert len(list(Path("/proc/self/fd").iterdir())) == n_open - 3
@@ -349,19 +375,33 @@ def test_a_loop_closes_what_it_opened_and_nothing_else(bench: Bench) -> None:
 @pytest.fixture
 def behind_a_proxy(images: Images, stack: ExitStack) -> Bench:
     """Who asks over IPv4 is a listed proxy; the household of 192.0.2.7 and 2001:db8::7 is locked."""
-    bench = Bench(images, stack, ("127.0.0.1", "::1"), proxies=ClientGuard(["127.0.0.0/8"]),
-                  guard=ClientGuard(["192.0.2.0/24", "2001:db8::/32", "::1/128"]))
+    bench = Bench(
+        images,
+        stack,
+        ("127.0.0.1", "::1"),
+        proxies=ClientGuard(["127.0.0.0/8"]),
+        guard=ClientGuard(["192.0.2.0/24", "2001:db8::/32", "::1/128"]),
+    )
     locked = ProfileSpec(0, (), int(time.time()) + 3600, 0)
-    bench.handoff.give(TableSet(
-        images.names([("orders", "n.test", Mode.SUBTREE)]), None,
-        images.subscribers([("192.0.2.7/32", 7), ("2001:db8::7/128", 7)]), None, images.policy([(7, locked)]), None))
+    bench.handoff.give(
+        TableSet(
+            images.names([("orders", "n.test", Mode.SUBTREE)]),
+            None,
+            images.subscribers([("192.0.2.7/32", 7), ("2001:db8::7/128", 7)]),
+            None,
+            images.policy([(7, locked)]),
+            None,
+        )
+    )
     return bench
 
 
-@pytest.mark.parametrize(("client", "is_locked"), [
-    ("192.0.2.7", True), ("2001:db8::7", True), ("192.0.2.8", False), ("2001:db8::8", False)])
-def test_a_listed_proxys_query_is_judged_for_whom_it_is_from(behind_a_proxy: Bench, client: str,
-                                                             is_locked: bool) -> None:
+@pytest.mark.parametrize(
+    ("client", "is_locked"), [("192.0.2.7", True), ("2001:db8::7", True), ("192.0.2.8", False), ("2001:db8::8", False)]
+)
+def test_a_listed_proxys_query_is_judged_for_whom_it_is_from(
+    behind_a_proxy: Bench, client: str, is_locked: bool
+) -> None:
     query = DNSRecord.question("free.test")
 
     behind_a_proxy.send(proxied(bytes(query.pack()), client))

@@ -42,8 +42,12 @@ def test_several_lists_of_one_name_are_all_found(images: Images) -> None:
 
 
 def test_the_same_entry_twice_counts_once_and_the_first_order_stays(images: Images) -> None:
-    image = images.names([("orders", "o.test", Mode.SUBTREE, Action.NO_ACTION, 5),
-                          ("orders", "o.test", Mode.SUBTREE, Action.NO_ACTION, 9)])
+    image = images.names(
+        [
+            ("orders", "o.test", Mode.SUBTREE, Action.NO_ACTION, 5),
+            ("orders", "o.test", Mode.SUBTREE, Action.NO_ACTION, 9),
+        ]
+    )
 
     (match,) = TableSet(image).matches(to_wire(b"o.test"))
 

@@ -1,4 +1,5 @@
 """Images against the plain-Python oracle: same matches, same decision, for every name, its parents and children."""
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import matching
@@ -21,7 +22,8 @@ NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: ".".join([*l
 ACTIONS = st.sampled_from([Action.NO_ACTION, Action.NO_ACTION, Action.PASSTHRU, Action.DROP])
 ENTRIES = st.lists(
     st.builds(Entry, st.sampled_from(sorted(NUMBER)), NAMES, st.sampled_from(list(Mode)), ACTIONS),
-    max_size=12, unique_by=lambda entry: entry[:3],
+    max_size=12,
+    unique_by=lambda entry: entry[:3],
 )
 ASKED = st.lists(NAMES, min_size=1, max_size=5)
 MASKS = st.sets(st.sampled_from(CATEGORIES)).map(frozenset)
@@ -29,8 +31,9 @@ MASKS = st.sets(st.sampled_from(CATEGORIES)).map(frozenset)
 oracle_settings = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def tables(images: Images, base: list[Entry], delta: list[Entry] | None, drops: set[str],
-           categories: frozenset[int]) -> TableSet:
+def tables(
+    images: Images, base: list[Entry], delta: list[Entry] | None, drops: set[str], categories: frozenset[int]
+) -> TableSet:
     names = images.names(base)
     names_delta = None if delta is None else images.names(delta, names, drops)
     profile = ProfileSpec(sum(1 << number for number in categories), (), 0, 0)
@@ -41,19 +44,30 @@ def compare(found: TableSet, entries: list[Entry], asked: list[str], categories:
     confidential = {spec.id for spec in LISTS if spec.confidential}
     for name in {suffix for one in asked for suffix in matching.suffixes(f"child.{one}")}:
         wire = to_wire(name.encode())
-        expected = {(list_id, None if list_id in confidential else rule, mode)
-                    for list_id, rule, mode in matching.matches(entries, name)}
+        expected = {
+            (list_id, None if list_id in confidential else rule, mode)
+            for list_id, rule, mode in matching.matches(entries, name)
+        }
         decision = found.decide(wire, CHILD, 0)
 
         assert {(match.list, match.rule, match.mode) for match in found.matches(wire)} == expected
         assert matching.decide(LISTS, entries, name, categories) == (
-            decision.action, decision.tier, decision.list, decision.rule, decision.mode, decision.matched)
+            decision.action,
+            decision.tier,
+            decision.list,
+            decision.rule,
+            decision.mode,
+            decision.matched,
+        )
 
 
 @given(entries=ENTRIES, asked=ASKED, categories=MASKS)
 @oracle_settings
 def test_an_image_answers_as_the_oracle(
-    images: Images, entries: list[Entry], asked: list[str], categories: frozenset[int],
+    images: Images,
+    entries: list[Entry],
+    asked: list[str],
+    categories: frozenset[int],
 ) -> None:
     found = tables(images, entries, None, set(), categories)
 
@@ -63,7 +77,11 @@ def test_an_image_answers_as_the_oracle(
 @given(base=ENTRIES, delta=ENTRIES, drops=st.sets(NAMES, max_size=2), asked=ASKED, categories=MASKS)
 @oracle_settings
 def test_a_name_in_the_delta_is_the_deltas_alone(
-    images: Images, base: list[Entry], delta: list[Entry], drops: set[str], asked: list[str],
+    images: Images,
+    base: list[Entry],
+    delta: list[Entry],
+    drops: set[str],
+    asked: list[str],
     categories: frozenset[int],
 ) -> None:
     changed = {entry.name for entry in delta} | drops
@@ -89,7 +107,10 @@ def every_name(entries: list[Entry], asked: list[str]) -> set[str]:
 @given(entries=ENTRIES, asked=ASKED, categories=MASKS)
 @oracle_settings
 def test_folding_changes_no_decision(
-    images: Images, entries: list[Entry], asked: list[str], categories: frozenset[int],
+    images: Images,
+    entries: list[Entry],
+    asked: list[str],
+    categories: frozenset[int],
 ) -> None:
     plain = tables(images, entries, None, set(), categories)
     folded = TableSet(images.names(entries, folding=NUMBER), None, *plain.images[2:])
@@ -103,15 +124,22 @@ def test_folding_changes_no_decision(
 @given(base=ENTRIES, delta=ENTRIES, asked=ASKED, categories=MASKS)
 @oracle_settings
 def test_a_delta_on_a_folded_base_decides_as_both_in_one(
-    images: Images, base: list[Entry], delta: list[Entry], asked: list[str], categories: frozenset[int],
+    images: Images,
+    base: list[Entry],
+    delta: list[Entry],
+    asked: list[str],
+    categories: frozenset[int],
 ) -> None:
     names = images.names(base, folding=FOLDING)
     changed = {entry.name for entry in delta}
     orders = [entry for entry in delta if entry.list in CHANGED_BY_DELTAS]
     merged = orders + [entry for entry in base if entry.list in FOLDING or entry.name not in changed]
-    carried = [(LISTS[number].id, name, *rest[:3]) for name in changed
-               for number, *rest in TableSet(names).base_entries(to_wire(name.encode()))
-               if LISTS[number].id in FOLDING]
+    carried = [
+        (LISTS[number].id, name, *rest[:3])
+        for name in changed
+        for number, *rest in TableSet(names).base_entries(to_wire(name.encode()))
+        if LISTS[number].id in FOLDING
+    ]
     people = tables(images, [], None, set(), categories).images[2:]
     both = TableSet(names, images.names([*orders, *carried], names, changed, FOLDING), *people)
     whole = TableSet(images.names(merged), None, *people)
@@ -125,14 +153,19 @@ def test_a_delta_on_a_folded_base_decides_as_both_in_one(
 @given(base=ENTRIES, delta=ENTRIES, drops=st.sets(NAMES, max_size=2), asked=st.lists(ASKED, max_size=10))
 @oracle_settings
 def test_many_names_at_once_are_answered_as_one_by_one(
-    images: Images, base: list[Entry], delta: list[Entry], drops: set[str], asked: list[list[str]],
+    images: Images,
+    base: list[Entry],
+    delta: list[Entry],
+    drops: set[str],
+    asked: list[list[str]],
 ) -> None:
     found = tables(images, base, delta, drops, frozenset())
     names = [name.encode() for name in sorted(every_name(base + delta, [name for some in asked for name in some]))]
 
     assert found.matched_each(names * 3) == [found.matched(name) for name in names] * 3
     assert [found.matched(name) for name in names] == [
-        sum({1 << NUMBER[match.list] for match in found.matches(to_wire(name))}) for name in names]
+        sum({1 << NUMBER[match.list] for match in found.matches(to_wire(name))}) for name in names
+    ]
 
 
 def test_the_oracle_respects_label_borders() -> None:

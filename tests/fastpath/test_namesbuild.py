@@ -15,8 +15,12 @@ from fastpath.verdict import Action, Mode
 FOLDING = [spec._replace(folds=spec.id != "orders") for spec in LISTS]
 LOCAL = bytes.fromhex("0001 0000003c 0004 c0000201")
 
-Row = tuple[str, str, Mode] | tuple[str, str, Mode, int] | tuple[str, str, Mode, int, int] | (
-    tuple[str, str, Mode, int, int, bytes])
+Row = (
+    tuple[str, str, Mode]
+    | tuple[str, str, Mode, int]
+    | tuple[str, str, Mode, int, int]
+    | (tuple[str, str, Mode, int, int, bytes])
+)
 
 
 def built(entries: list[tuple[str, int]], generation: int = 1) -> tuple[bytes, dict[str, int]]:
@@ -54,24 +58,31 @@ def test_the_statistics_count_names_entries_and_sets() -> None:
     assert stats["bytes"] == stats["written"]
 
 
-@pytest.mark.parametrize(("wire", "list_number", "mode", "action", "said"), [
-    (b"\x04test", 1, 1, 4, "not one name"),
-    (b"\x00", 1, 1, 4, "not one name"),
-    (b"\x04test\x00x", 1, 1, 4, "not one name"),
-    (b"\x04test\x00", 99, 1, 4, "there are 8"),
-    (b"\x04test\x00", 1, 4, 4, "mode 4"),
-    (b"\x04test\x00", 1, 1, 8, "action 8"),
-    (b"\x04test\x00", 1, 1, -2, "action -2"),
-])
+@pytest.mark.parametrize(
+    ("wire", "list_number", "mode", "action", "said"),
+    [
+        (b"\x04test", 1, 1, 4, "not one name"),
+        (b"\x00", 1, 1, 4, "not one name"),
+        (b"\x04test\x00x", 1, 1, 4, "not one name"),
+        (b"\x04test\x00", 99, 1, 4, "there are 8"),
+        (b"\x04test\x00", 1, 4, 4, "mode 4"),
+        (b"\x04test\x00", 1, 1, 8, "action 8"),
+        (b"\x04test\x00", 1, 1, -2, "action -2"),
+    ],
+)
 def test_what_is_no_entry_is_refused(wire: bytes, list_number: int, mode: int, action: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         NamesBuilder(KEY, LISTS).add(wire, list_number, mode, action)
 
 
-
-@pytest.mark.parametrize(("action", "data", "said"), [
-    (Action.SPLASH, LOCAL, "only 7 has any"), (Action.NO_ACTION, LOCAL, "only 7 has any"),
-    (Action.LOCAL_DATA, bytes(65536), "one answer holds 65535")])
+@pytest.mark.parametrize(
+    ("action", "data", "said"),
+    [
+        (Action.SPLASH, LOCAL, "only 7 has any"),
+        (Action.NO_ACTION, LOCAL, "only 7 has any"),
+        (Action.LOCAL_DATA, bytes(65536), "one answer holds 65535"),
+    ],
+)
 def test_data_that_no_answer_can_hold_is_refused(action: Action, data: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         NamesBuilder(KEY, LISTS).add(b"\x04test\x00", 1, 1, action, 0, data)
@@ -83,10 +94,15 @@ def test_a_part_past_the_last_is_refused() -> None:
 
 
 def test_local_data_comes_back_as_it_was_given(images: Images) -> None:
-    tables = TableSet(images.names([
-        ("malware", "a.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL),
-        ("malware", "b.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL * 2),
-        ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA)]))
+    tables = TableSet(
+        images.names(
+            [
+                ("malware", "a.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL),
+                ("malware", "b.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL * 2),
+                ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA),
+            ]
+        )
+    )
 
     number = NUMBER["malware"]
     assert tables.base_entries(to_wire(b"a.test")) == [(number, Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL)]
@@ -96,6 +112,7 @@ def test_local_data_comes_back_as_it_was_given(images: Images) -> None:
 
 
 # -- folding ---------------------------------------------------------------------------------------------------------
+
 
 def folded(images: Images, rows: list[Row], base: Image | None = None) -> tuple[Image, dict[str, int]]:
     """An image of lists that all fold but the orders."""
@@ -110,18 +127,30 @@ def folded(images: Images, rows: list[Row], base: Image | None = None) -> tuple[
 
 
 def test_a_child_that_says_what_its_parent_says_is_folded_and_still_matches(images: Images) -> None:
-    image, stats = folded(images, [
-        ("adult", "bad.test", Mode.SUBTREE), ("adult", "www.bad.test", Mode.SUBTREE),
-        ("adult", "a.b.bad.test", Mode.EXACT), ("adult", "other.test", Mode.EXACT)])
+    image, stats = folded(
+        images,
+        [
+            ("adult", "bad.test", Mode.SUBTREE),
+            ("adult", "www.bad.test", Mode.SUBTREE),
+            ("adult", "a.b.bad.test", Mode.EXACT),
+            ("adult", "other.test", Mode.EXACT),
+        ],
+    )
 
     assert (stats["names"], stats["entries"], stats["folded"]) == (2, 4, 2)
     assert [match.rule for match in TableSet(image).matches(to_wire(b"www.bad.test"))] == ["bad.test"]
     assert TableSet(image).matched(b"x.a.b.bad.test") == 1 << NUMBER["adult"]
 
 
-@pytest.mark.parametrize("child", [
-    ("adult", "www.bad.test", Mode.EXACT, Action.PASSTHRU), ("adult", "www.bad.test", Mode.SUBTREE, Action.NXDOMAIN),
-    ("adult", "www.bad.test", Mode.BELOW, Action.NO_ACTION, 7), ("games", "www.bad.test", Mode.SUBTREE)])
+@pytest.mark.parametrize(
+    "child",
+    [
+        ("adult", "www.bad.test", Mode.EXACT, Action.PASSTHRU),
+        ("adult", "www.bad.test", Mode.SUBTREE, Action.NXDOMAIN),
+        ("adult", "www.bad.test", Mode.BELOW, Action.NO_ACTION, 7),
+        ("games", "www.bad.test", Mode.SUBTREE),
+    ],
+)
 def test_a_child_that_says_something_else_is_kept(images: Images, child: Row) -> None:
     _, stats = folded(images, [("adult", "bad.test", Mode.SUBTREE), child])
 
@@ -129,48 +158,75 @@ def test_a_child_that_says_something_else_is_kept(images: Images, child: Row) ->
 
 
 def test_a_child_of_other_local_data_is_kept(images: Images) -> None:
-    _, stats = folded(images, [
-        ("malware", "bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL),
-        ("malware", "a.bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL),
-        ("malware", "b.bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL * 2)])
+    _, stats = folded(
+        images,
+        [
+            ("malware", "bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL),
+            ("malware", "a.bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL),
+            ("malware", "b.bad.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, LOCAL * 2),
+        ],
+    )
 
     assert stats["folded"] == 1
 
 
 def test_the_lists_own_action_and_the_same_one_said_aloud_are_equal(images: Images) -> None:
-    _, stats = folded(images, [("adult", "bad.test", Mode.SUBTREE),
-                               ("adult", "www.bad.test", Mode.SUBTREE, Action.SPLASH)])
+    _, stats = folded(
+        images, [("adult", "bad.test", Mode.SUBTREE), ("adult", "www.bad.test", Mode.SUBTREE, Action.SPLASH)]
+    )
 
     assert stats["folded"] == 1
 
 
 def test_an_exact_parent_covers_nothing_and_a_below_parent_only_what_is_below(images: Images) -> None:
-    _, stats = folded(images, [("adult", "exact.test", Mode.EXACT), ("adult", "www.exact.test", Mode.SUBTREE),
-                               ("adult", "below.test", Mode.BELOW), ("adult", "www.below.test", Mode.SUBTREE)])
+    _, stats = folded(
+        images,
+        [
+            ("adult", "exact.test", Mode.EXACT),
+            ("adult", "www.exact.test", Mode.SUBTREE),
+            ("adult", "below.test", Mode.BELOW),
+            ("adult", "www.below.test", Mode.SUBTREE),
+        ],
+    )
 
     assert (stats["names"], stats["folded"]) == (3, 1)
 
 
 def test_the_nearest_parent_counts_and_not_one_further_up(images: Images) -> None:
-    _, stats = folded(images, [
-        ("adult", "bad.test", Mode.SUBTREE), ("adult", "ok.bad.test", Mode.SUBTREE, Action.PASSTHRU),
-        ("adult", "again.ok.bad.test", Mode.SUBTREE)])
+    _, stats = folded(
+        images,
+        [
+            ("adult", "bad.test", Mode.SUBTREE),
+            ("adult", "ok.bad.test", Mode.SUBTREE, Action.PASSTHRU),
+            ("adult", "again.ok.bad.test", Mode.SUBTREE),
+        ],
+    )
 
     assert stats["folded"] == 0
 
 
 def test_all_that_a_list_has_for_a_name_folds_or_nothing(images: Images) -> None:
-    _, stats = folded(images, [
-        ("adult", "bad.test", Mode.SUBTREE), ("adult", "www.bad.test", Mode.EXACT),
-        ("adult", "www.bad.test", Mode.BELOW, Action.PASSTHRU)])
+    _, stats = folded(
+        images,
+        [
+            ("adult", "bad.test", Mode.SUBTREE),
+            ("adult", "www.bad.test", Mode.EXACT),
+            ("adult", "www.bad.test", Mode.BELOW, Action.PASSTHRU),
+        ],
+    )
 
     assert stats["folded"] == 0
 
 
 def test_what_other_lists_have_for_a_folded_name_stays(images: Images) -> None:
-    image, stats = folded(images, [
-        ("adult", "bad.test", Mode.SUBTREE), ("adult", "www.bad.test", Mode.SUBTREE),
-        ("orders", "www.bad.test", Mode.SUBTREE, 255, 3)])
+    image, stats = folded(
+        images,
+        [
+            ("adult", "bad.test", Mode.SUBTREE),
+            ("adult", "www.bad.test", Mode.SUBTREE),
+            ("orders", "www.bad.test", Mode.SUBTREE, 255, 3),
+        ],
+    )
 
     assert (stats["names"], stats["folded"]) == (2, 1)
     assert TableSet(image).base_entries(to_wire(b"www.bad.test")) == [(NUMBER["orders"], Mode.SUBTREE, 255, 3, b"")]
@@ -199,6 +255,7 @@ def test_a_delta_never_folds_since_what_it_leaves_out_is_the_bases(images: Image
 
 # -- origins ---------------------------------------------------------------------------------------------------------
 
+
 def test_origins_tell_of_folded_entries_too(images: Images) -> None:
     builder = NamesBuilder(KEY, FOLDING)
     for line, name in enumerate([b"bad.test", b"www.bad.test"], 7):
@@ -212,7 +269,9 @@ def test_origins_tell_of_folded_entries_too(images: Images) -> None:
 
     assert (origins.generation, len(origins), path.stat().st_size) == (5, 2, n_octets)
     assert [(o.rule, o.line, o.part) for o in origins.of(to_wire(b"x.www.bad.test"))] == [
-        ("www.bad.test", 8, 2), ("bad.test", 7, 2)]
+        ("www.bad.test", 8, 2),
+        ("bad.test", 7, 2),
+    ]
 
 
 def test_a_builder_may_go_on_after_it_was_built(images: Images) -> None:

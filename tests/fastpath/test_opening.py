@@ -1,4 +1,5 @@
 """Images with a right checksum that were not written by our writers are refused, or answer from inside themselves."""
+
 import struct
 from pathlib import Path
 
@@ -130,8 +131,9 @@ def test_lines_without_a_free_slot_end_the_search(names: Image) -> None:
 @pytest.fixture
 def data_names(images: Images) -> Image:
     local = bytes.fromhex("0001 0000003c 0004 c0000201")
-    return images.names([("malware", f"n{i}.test", Mode.EXACT, Action.LOCAL_DATA, 0, local + bytes([i]))
-                         for i in range(2)])
+    return images.names(
+        [("malware", f"n{i}.test", Mode.EXACT, Action.LOCAL_DATA, 0, local + bytes([i])) for i in range(2)]
+    )
 
 
 @pytest.mark.parametrize("number", [3, 255, 0xFFFFFFFF])
@@ -164,9 +166,18 @@ def test_ranges_that_do_not_begin_at_address_0_are_refused(subscribers: Image, s
     assert_refused("ranges do not begin at address 0", None, None, forge(subscribers, section, at, b"\1"))
 
 
-@pytest.mark.parametrize(("section", "at", "start"), [
-    (RANGES4, 8, bytes(4)), (RANGES4, 16, bytes(4)), (RANGES4, 16, b"\x00\x02\x00\xc0"), (RANGES4, 8, b"\xff" * 4),
-    (RANGES6, 24, bytes(16)), (RANGES6, 48, bytes(16)), (RANGES6, 24, b"\xff" * 16)])
+@pytest.mark.parametrize(
+    ("section", "at", "start"),
+    [
+        (RANGES4, 8, bytes(4)),
+        (RANGES4, 16, bytes(4)),
+        (RANGES4, 16, b"\x00\x02\x00\xc0"),
+        (RANGES4, 8, b"\xff" * 4),
+        (RANGES6, 24, bytes(16)),
+        (RANGES6, 48, bytes(16)),
+        (RANGES6, 24, b"\xff" * 16),
+    ],
+)
 def test_ranges_that_are_not_sorted_are_refused(subscribers: Image, section: int, at: int, start: bytes) -> None:
     assert_refused("ranges are not sorted", None, None, forge(subscribers, section, at, start))
 
@@ -200,8 +211,10 @@ def test_a_policy_whose_sections_contradict_each_other_is_refused(policy: Image,
     assert_refused("its sections contradict each other", None, None, None, None, forged)
 
 
-@pytest.mark.parametrize(("at", "octets"), [(40, b"\5"), (44, b"\5"), (40, b"\xff" * 4), (44, b"\xff" * 4),
-                                            (56 + 40, b"\1\0\0\0\xff\xff\xff\xff")])
+@pytest.mark.parametrize(
+    ("at", "octets"),
+    [(40, b"\5"), (44, b"\5"), (40, b"\xff" * 4), (44, b"\xff" * 4), (56 + 40, b"\1\0\0\0\xff\xff\xff\xff")],
+)
 def test_a_profile_of_closed_intervals_that_are_not_there_is_refused(policy: Image, at: int, octets: bytes) -> None:
     forged = forge(policy, PROFILES, at, octets)
     assert_refused("a profile of closed intervals that it does not have", None, None, None, None, forged)

@@ -14,13 +14,18 @@ from fastpath.urls import UrlsBuilder
 from fastpath.verdict import Mode
 
 ROWS = (
-    ("orders", "bad.test", Mode.SUBTREE, 3, 0), ("adult", "bad.test", Mode.EXACT, 9, 1),
-    ("adult", "bad.test", Mode.SUBTREE, 4, 65535), ("games", "www.bad.test", Mode.BELOW, 2**32 - 1, 0),
-    ("csam", "bad.test", Mode.SUBTREE, 5, 0), ("adult", "other.test", Mode.EXACT, 6, 0),
+    ("orders", "bad.test", Mode.SUBTREE, 3, 0),
+    ("adult", "bad.test", Mode.EXACT, 9, 1),
+    ("adult", "bad.test", Mode.SUBTREE, 4, 65535),
+    ("games", "www.bad.test", Mode.BELOW, 2**32 - 1, 0),
+    ("csam", "bad.test", Mode.SUBTREE, 5, 0),
+    ("adult", "other.test", Mode.EXACT, 6, 0),
 )
 URL_ROWS = (
-    ("orders", "bad.test/a", Mode.SUBTREE, 3), ("adult", "bad.test/a", Mode.EXACT, 9),
-    ("adult", "bad.test/a/b?c", Mode.EXACT, 4), ("csam", "bad.test/a", Mode.EXACT, 5),
+    ("orders", "bad.test/a", Mode.SUBTREE, 3),
+    ("adult", "bad.test/a", Mode.EXACT, 9),
+    ("adult", "bad.test/a/b?c", Mode.EXACT, 4),
+    ("csam", "bad.test/a", Mode.EXACT, 5),
     ("orders", "192.0.2.1:8080/", Mode.SUBTREE, 7),
 )
 

@@ -11,7 +11,7 @@ from fastpath.tables import TableSet
 from fastpath.verdict import Action, Mode, Reason, Tier
 
 KARACHI_S = 5 * 3600
-NOON = int(datetime(2026, 11, 25, 12, 0, tzinfo=ZoneInfo("Asia/Karachi")).timestamp())   # a Wednesday
+NOON = int(datetime(2026, 11, 25, 12, 0, tzinfo=ZoneInfo("Asia/Karachi")).timestamp())  # a Wednesday
 CHILD = "192.0.2.1"
 MINUTE_OF_WEDNESDAY_NOON = 2 * 1440 + 720
 
@@ -20,11 +20,17 @@ def open_profile(**changes: object) -> ProfileSpec:
     return ProfileSpec(**{"categories": 0, "closed": (), "paused_until": 0, "utc_offset_s": KARACHI_S, **changes})
 
 
-def decide(images: Images, name: str, entries: list[tuple[str, str, int]], profile: ProfileSpec | None = None,
-           now_s: int = NOON) -> Decision:
+def decide(
+    images: Images,
+    name: str,
+    entries: list[tuple[str, str, int]],
+    profile: ProfileSpec | None = None,
+    now_s: int = NOON,
+) -> Decision:
     profile = profile or open_profile()
-    tables = TableSet(images.names(entries), None, images.subscribers([(CHILD, 7)]), None,
-                      images.policy([(7, profile)]), None)
+    tables = TableSet(
+        images.names(entries), None, images.subscribers([(CHILD, 7)]), None, images.policy([(7, profile)]), None
+    )
     return tables.decide(to_wire(name.encode()), CHILD, now_s)
 
 
@@ -35,9 +41,19 @@ def test_a_name_that_no_list_holds_is_let_go(images: Images) -> None:
     assert (decision.list, decision.rule, decision.subscriber) == (None, None, 7)
 
 
-@pytest.mark.parametrize(("higher", "lower"), [
-    ("csam", "orders"), ("orders", "help"), ("orders", "adult"), ("orders", "malware"), ("csam", "malware"),
-    ("help", "adult"), ("help", "malware"), ("adult", "malware")])
+@pytest.mark.parametrize(
+    ("higher", "lower"),
+    [
+        ("csam", "orders"),
+        ("orders", "help"),
+        ("orders", "adult"),
+        ("orders", "malware"),
+        ("csam", "malware"),
+        ("help", "adult"),
+        ("help", "malware"),
+        ("adult", "malware"),
+    ],
+)
 def test_the_higher_tier_decides(images: Images, higher: str, lower: str) -> None:
     entries = [(lower, "both.test", Mode.SUBTREE), (higher, "both.test", Mode.SUBTREE)]
 
@@ -103,8 +119,9 @@ def test_a_schedule_locks_from_second_zero_of_its_first_minute_to_its_last(image
 
 
 def test_the_zone_offset_changes_at_its_instant(images: Images) -> None:
-    profile = open_profile(closed=((MINUTE_OF_WEDNESDAY_NOON, 60),), next_offset_at=NOON + 600,
-                           next_utc_offset_s=KARACHI_S + 3600)
+    profile = open_profile(
+        closed=((MINUTE_OF_WEDNESDAY_NOON, 60),), next_offset_at=NOON + 600, next_utc_offset_s=KARACHI_S + 3600
+    )
 
     assert decide(images, "any.test", [], profile, NOON + 599).reason is Reason.SCHEDULE
     assert decide(images, "any.test", [], profile, NOON + 600).action is Action.PASSTHRU
@@ -118,15 +135,17 @@ def test_what_outranks_a_lock_decides_before_it(images: Images, list_id: str) ->
 
 
 def test_a_lock_outranks_categories_and_names_no_list(images: Images) -> None:
-    decision = decide(images, "n.test", [("adult", "n.test", Mode.SUBTREE)],
-                      open_profile(categories=2, paused_until=NOON + 60))
+    decision = decide(
+        images, "n.test", [("adult", "n.test", Mode.SUBTREE)], open_profile(categories=2, paused_until=NOON + 60)
+    )
 
     assert (decision.reason, decision.list, decision.rule, decision.category) == (Reason.PAUSE, None, None, 0)
 
 
 def test_orders_hold_for_an_address_that_belongs_to_no_subscriber(images: Images) -> None:
-    tables = TableSet(images.names([("orders", "n.test", Mode.SUBTREE)]), None, images.subscribers([]), None,
-                      images.policy([]), None)
+    tables = TableSet(
+        images.names([("orders", "n.test", Mode.SUBTREE)]), None, images.subscribers([]), None, images.policy([]), None
+    )
 
     decision = tables.decide(to_wire(b"n.test"), "203.0.113.9", NOON)
 
@@ -134,8 +153,14 @@ def test_orders_hold_for_an_address_that_belongs_to_no_subscriber(images: Images
 
 
 def test_without_a_name_only_a_lock_speaks(images: Images) -> None:
-    tables = TableSet(images.names([("orders", "n.test", Mode.SUBTREE)]), None, images.subscribers([(CHILD, 7)]), None,
-                      images.policy([(7, open_profile(paused_until=NOON + 60))]), None)
+    tables = TableSet(
+        images.names([("orders", "n.test", Mode.SUBTREE)]),
+        None,
+        images.subscribers([(CHILD, 7)]),
+        None,
+        images.policy([(7, open_profile(paused_until=NOON + 60))]),
+        None,
+    )
 
     assert tables.decide(None, CHILD, NOON).reason is Reason.PAUSE
     assert tables.decide(None, "203.0.113.9", NOON).action is Action.PASSTHRU
@@ -164,8 +189,16 @@ def test_a_list_in_the_shadow_is_named_and_decides_nothing(images: Images, tried
     assert (decision.list, decision.rule, decision.matched, decision.shadow) == (None, None, (), tried)
 
 
-@pytest.mark.parametrize(("tried", "enforced"), [
-    ("orders", "orders-two"), ("orders", "adult"), ("orders", "malware"), ("allowed", "malware"), ("adult", "malware")])
+@pytest.mark.parametrize(
+    ("tried", "enforced"),
+    [
+        ("orders", "orders-two"),
+        ("orders", "adult"),
+        ("orders", "malware"),
+        ("allowed", "malware"),
+        ("adult", "malware"),
+    ],
+)
 def test_a_list_in_the_shadow_masks_none_that_enforces(images: Images, tried: str, enforced: str) -> None:
     entries = [(tried, "both.test", Mode.EXACT), (enforced, "both.test", Mode.SUBTREE)]
     images.try_out(tried)
@@ -175,8 +208,10 @@ def test_a_list_in_the_shadow_masks_none_that_enforces(images: Images, tried: st
     assert (decision.list, decision.matched, decision.shadow) == (enforced, (enforced,), tried)
 
 
-@pytest.mark.parametrize(("tried", "enforced"), [
-    ("orders-two", "orders"), ("malware", "orders"), ("orders", "csam"), ("malware", "adult"), ("malware", "help")])
+@pytest.mark.parametrize(
+    ("tried", "enforced"),
+    [("orders-two", "orders"), ("malware", "orders"), ("orders", "csam"), ("malware", "adult"), ("malware", "help")],
+)
 def test_what_would_have_decided_all_the_same_leaves_no_shadow(images: Images, tried: str, enforced: str) -> None:
     entries = [(tried, "both.test", Mode.EXACT), (enforced, "both.test", Mode.SUBTREE)]
     images.try_out(tried)
@@ -196,8 +231,13 @@ def test_an_order_in_the_shadow_would_close_the_help_corridor(images: Images) ->
 
 def test_of_several_lists_in_the_shadow_the_one_that_would_be_the_cause_is_named(images: Images) -> None:
     images.try_out("orders", "orders-two", "adult", "allowed", "malware")
-    said = [("malware", Mode.EXACT), ("allowed", Mode.SUBTREE), ("adult", Mode.SUBTREE), ("orders-two", Mode.EXACT),
-            ("orders", Mode.SUBTREE)]
+    said = [
+        ("malware", Mode.EXACT),
+        ("allowed", Mode.SUBTREE),
+        ("adult", Mode.SUBTREE),
+        ("orders-two", Mode.EXACT),
+        ("orders", Mode.SUBTREE),
+    ]
 
     def named(first: int, name: str = "a.test") -> str | None:
         entries = [(list_id, "a.test", mode) for list_id, mode in said[:first]]
@@ -217,8 +257,11 @@ def test_a_category_in_the_list_counts_only_for_a_profile_that_closes_it(images:
 
 def test_exceptions_of_a_list_in_the_shadow_silence_that_list_alone(images: Images) -> None:
     images.try_out("allowed")
-    entries = [("allowed", "a.test", Mode.SUBTREE), ("allowed", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU),
-               ("malware", "a.test", Mode.SUBTREE)]
+    entries = [
+        ("allowed", "a.test", Mode.SUBTREE),
+        ("allowed", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU),
+        ("malware", "a.test", Mode.SUBTREE),
+    ]
 
     decision = decide(images, "ok.a.test", entries)
     assert (decision.list, decision.shadow) == ("malware", None)

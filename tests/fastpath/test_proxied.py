@@ -1,4 +1,5 @@
 """The header of datagrams is read as that of streams is, by code that shares nothing with it."""
+
 import struct
 
 import pytest
@@ -23,11 +24,20 @@ def summed(before: bytes, after: bytes = b"", family: int = 0x12) -> bytes:
 
 
 WHOLE = [
-    (header(IPV4), "192.0.2.7"), (header(IPV4, 0x11), "192.0.2.7"), (header(IPV6, 0x22), "2001:db8::7"),
-    (header(IPV6, 0x21), "2001:db8::7"), (header(IPV4 + tlv(4, b"") + tlv(2, b"dns.test")), "192.0.2.7"),
-    (summed(IPV4 + tlv(5, b"id"), tlv(4, bytes(9))), "192.0.2.7"), (summed(IPV6, family=0x22), "2001:db8::7"),
-    (header(b"", 0, 0x20), None), (header(b"anything", 0xFF, 0x20), None), (header(b"", 0), None),
-    (header(tlv(4, b"x"), 0), None), (header(bytes(216), 0x31), None), (header(bytes(216), 0x32), None)]
+    (header(IPV4), "192.0.2.7"),
+    (header(IPV4, 0x11), "192.0.2.7"),
+    (header(IPV6, 0x22), "2001:db8::7"),
+    (header(IPV6, 0x21), "2001:db8::7"),
+    (header(IPV4 + tlv(4, b"") + tlv(2, b"dns.test")), "192.0.2.7"),
+    (summed(IPV4 + tlv(5, b"id"), tlv(4, bytes(9))), "192.0.2.7"),
+    (summed(IPV6, family=0x22), "2001:db8::7"),
+    (header(b"", 0, 0x20), None),
+    (header(b"anything", 0xFF, 0x20), None),
+    (header(b"", 0), None),
+    (header(tlv(4, b"x"), 0), None),
+    (header(bytes(216), 0x31), None),
+    (header(bytes(216), 0x32), None),
+]
 
 
 def by_stream(octets: bytes) -> object:
@@ -67,20 +77,31 @@ def test_a_length_that_is_off_by_one_is_read_as_in_a_stream(octets: bytes, by: i
         assert by_datagram(changed + follows) == by_stream(changed + follows)
 
 
-@pytest.mark.parametrize(("what", "octets"), [
-    ("version 1", b"PROXY UDP4 192.0.2.7 192.0.2.53 40000 53\r\n"), ("a query", QUERY),
-    ("one octet is wrong", header(IPV4).replace(b"QUIT", b"QUIt")),
-    ("the last octet of the signature", header(IPV4).replace(b"QUIT\n", b"QUIT\r")),
-    ("another version", header(IPV4, command=0x11)), ("an unknown command", header(IPV4, command=0x22)),
-    ("an unknown family", header(IPV4, 0x41)), ("an unknown transport", header(IPV4, 0x13)),
-    ("a family without a transport", header(IPV4, 0x10)), ("a transport without a family", header(IPV4, 0x02)),
-    ("one octet of an address is missing", header(IPV4[:-1])), ("IPv6 with an IPv4 address", header(IPV4, 0x22)),
-    ("half a TLV head", header(IPV4 + b"\4\0")), ("a TLV that leaves the header", header(IPV4 + b"\4\0\2x")),
-    ("a wrong checksum", summed(IPV4)[:-1] + bytes([summed(IPV4)[-1] ^ 1])),
-    ("a checksum of three octets", header(IPV4 + tlv(3, bytes(3)))), ("of five", header(IPV4 + tlv(3, bytes(5)))),
-    ("two checksums", summed(IPV4 + tlv(3, bytes(4)))),
-    ("a changed address under a checksum", summed(IPV4).replace(b"\xc0\0\2\7", b"\xc0\0\2\x08")),
-    ("more than we take", header(bytes(MAX_REST_OCTETS + 1)))])
+@pytest.mark.parametrize(
+    ("what", "octets"),
+    [
+        ("version 1", b"PROXY UDP4 192.0.2.7 192.0.2.53 40000 53\r\n"),
+        ("a query", QUERY),
+        ("one octet is wrong", header(IPV4).replace(b"QUIT", b"QUIt")),
+        ("the last octet of the signature", header(IPV4).replace(b"QUIT\n", b"QUIT\r")),
+        ("another version", header(IPV4, command=0x11)),
+        ("an unknown command", header(IPV4, command=0x22)),
+        ("an unknown family", header(IPV4, 0x41)),
+        ("an unknown transport", header(IPV4, 0x13)),
+        ("a family without a transport", header(IPV4, 0x10)),
+        ("a transport without a family", header(IPV4, 0x02)),
+        ("one octet of an address is missing", header(IPV4[:-1])),
+        ("IPv6 with an IPv4 address", header(IPV4, 0x22)),
+        ("half a TLV head", header(IPV4 + b"\4\0")),
+        ("a TLV that leaves the header", header(IPV4 + b"\4\0\2x")),
+        ("a wrong checksum", summed(IPV4)[:-1] + bytes([summed(IPV4)[-1] ^ 1])),
+        ("a checksum of three octets", header(IPV4 + tlv(3, bytes(3)))),
+        ("of five", header(IPV4 + tlv(3, bytes(5)))),
+        ("two checksums", summed(IPV4 + tlv(3, bytes(4)))),
+        ("a changed address under a checksum", summed(IPV4).replace(b"\xc0\0\2\7", b"\xc0\0\2\x08")),
+        ("more than we take", header(bytes(MAX_REST_OCTETS + 1))),
+    ],
+)
 def test_what_is_no_header_is_refused(what: str, octets: bytes) -> None:
     assert by_datagram(octets + QUERY) == by_stream(octets + QUERY) == "refused"
 
@@ -97,9 +118,13 @@ def rests(family: int) -> st.SearchStrategy[bytes]:
     return st.tuples(st.binary(min_size=n, max_size=n), tlvs, st.binary(max_size=2)).map(b"".join)
 
 
-@given(st.sampled_from([*FAMILIES, 0x13, 0x41, 0x01]).flatmap(
-    lambda family: st.builds(header, rests(family), st.just(family), st.sampled_from([0x20, 0x21, 0x21, 0x11]))),
-    st.binary(max_size=20), st.integers(-20, 0))
+@given(
+    st.sampled_from([*FAMILIES, 0x13, 0x41, 0x01]).flatmap(
+        lambda family: st.builds(header, rests(family), st.just(family), st.sampled_from([0x20, 0x21, 0x21, 0x11]))
+    ),
+    st.binary(max_size=20),
+    st.integers(-20, 0),
+)
 @example(summed(IPV4), b"", 0)
 def test_both_parsers_agree_on_headers_that_are_almost_right(octets: bytes, follows: bytes, cut: int) -> None:
     sent = (octets + follows)[: len(octets + follows) + cut]

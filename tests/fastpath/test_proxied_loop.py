@@ -1,4 +1,5 @@
 """Clients of several policies behind one proxy, from whose one socket all of their queries come."""
+
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,13 +32,25 @@ def stack() -> Iterator[ExitStack]:
 
 def opened(images: Images, stack: ExitStack, **wanted: object) -> Bench:
     """A loop with a cache behind the proxies 127.0.0.1 and, at client 2, 127.0.0.1 again; ::1 is none."""
-    bench = Bench(images, stack, ("127.0.0.1", "::1", "127.0.0.1"), cache_octets=1 << 20,
-                  proxies=ClientGuard(["127.0.0.0/8"]), **wanted)
+    bench = Bench(
+        images,
+        stack,
+        ("127.0.0.1", "::1", "127.0.0.1"),
+        cache_octets=1 << 20,
+        proxies=ClientGuard(["127.0.0.0/8"]),
+        **wanted,
+    )
     profile = ProfileSpec(1 << 1, (), 0, 0)
-    bench.handoff.give(TableSet(
-        images.names([("adult", "adult.test", Mode.SUBTREE)]), None,
-        images.subscribers([(f"{CHILD}/32", 7), (f"{CHILD6}/128", 7), (option_address(65001, MAC) or "", 7)]),
-        None, images.policy([(7, profile)]), None))
+    bench.handoff.give(
+        TableSet(
+            images.names([("adult", "adult.test", Mode.SUBTREE)]),
+            None,
+            images.subscribers([(f"{CHILD}/32", 7), (f"{CHILD6}/128", 7), (option_address(65001, MAC) or "", 7)]),
+            None,
+            images.policy([(7, profile)]),
+            None,
+        )
+    )
     return bench
 
 
@@ -57,8 +70,9 @@ def alias(bench: Bench, target: str = "adult.test", ttl_s: int = 30) -> None:
     """Let the upstream say that the name is another one's."""
     asked, sender = bench.forwarded()
     reply = asked.reply()
-    reply.add_answer(RR(asked.q.qname, QTYPE.CNAME, rdata=CNAME(target), ttl=ttl_s),
-                     RR(target, QTYPE.A, rdata=A(TRUTH), ttl=ttl_s))
+    reply.add_answer(
+        RR(asked.q.qname, QTYPE.CNAME, rdata=CNAME(target), ttl=ttl_s), RR(target, QTYPE.A, rdata=A(TRUTH), ttl=ttl_s)
+    )
     bench.reply(bytes(reply.pack()), sender)
 
 
@@ -110,7 +124,7 @@ def test_what_is_stale_is_judged_for_each_client_of_the_proxy(bench: Bench) -> N
 def test_a_proxy_that_uses_an_id_again_for_another_client_is_answered_for_the_last_one_first(bench: Bench) -> None:
     ask(bench, ADULT, number=5)
     ask(bench, CHILD, number=5)
-    ask(bench, CHILD, number=5)     # this one says it twice
+    ask(bench, CHILD, number=5)  # this one says it twice
 
     alias(bench)
 
@@ -133,9 +147,9 @@ def test_a_cookie_is_that_of_the_client_and_not_of_the_proxy(images: Images, sta
     bench.send(proxied(with_option(COOKIE, ours), CHILD))
     [cookie] = [option.data for option in bench.answer().ar[0].rdata if option.code == COOKIE]
 
-    bench.send(proxied(with_option(COOKIE, bytes(cookie)), CHILD))      # proven: of a rate of its own
+    bench.send(proxied(with_option(COOKIE, bytes(cookie)), CHILD))  # proven: of a rate of its own
     bench.send(proxied(with_option(COOKIE, bytes(cookie)), ADULT))
-    bench.send(proxied(with_option(COOKIE, bytes(cookie)), ADULT))      # not proven, so at its end
+    bench.send(proxied(with_option(COOKIE, bytes(cookie)), ADULT))  # not proven, so at its end
     assert bench.counted("dns_queries", "dns_over_limit") == (4, 1)
 
 
@@ -146,8 +160,9 @@ def with_option(code: int, data: bytes, name: str = "adult.test") -> bytes:
 
 
 @pytest.mark.parametrize(("client", "n_blocked"), [(FORWARDER, 1), (ADULT, 0)])
-def test_a_device_is_believed_of_a_forwarder_behind_the_proxy(images: Images, stack: ExitStack, client: str,
-                                                              n_blocked: int) -> None:
+def test_a_device_is_believed_of_a_forwarder_behind_the_proxy(
+    images: Images, stack: ExitStack, client: str, n_blocked: int
+) -> None:
     bench = opened(images, stack, forwarders=ClientGuard([f"{FORWARDER}/32", "127.0.0.0/8"]))
 
     bench.send(proxied(with_option(65001, MAC), client))
@@ -155,8 +170,9 @@ def test_a_device_is_believed_of_a_forwarder_behind_the_proxy(images: Images, st
     assert bench.counted("dns_blocked", "dns_forwarded") == (n_blocked, 1 - n_blocked)
 
 
-@pytest.mark.parametrize("octets", [
-    header(b"", 0, LOCAL), header(b"", 0), header(bytes(216), 0x32), header(tlv(4, b"x"), 0, LOCAL)])
+@pytest.mark.parametrize(
+    "octets", [header(b"", 0, LOCAL), header(b"", 0), header(bytes(216), 0x32), header(tlv(4, b"x"), 0, LOCAL)]
+)
 def test_a_proxy_that_names_no_client_is_answered_as_itself(images: Images, stack: ExitStack, octets: bytes) -> None:
     bench = opened(images, stack, guard=ClientGuard(["127.0.0.1/32"]))
     query = DNSRecord.question("free.test")
@@ -186,7 +202,7 @@ def test_who_is_not_listed_cannot_speak_for_another(bench: Bench) -> None:
 
     assert bench.counted("dns_forwarded", "dns_blocked", "dns_proxy_refused") == (0, 0, 0)
     assert bench.counted("dns_queries") == (4,)
-    while not says_nothing(bench.clients[1]):       # at most told that this is no query
+    while not says_nothing(bench.clients[1]):  # at most told that this is no query
         pass
 
 
@@ -213,7 +229,7 @@ def test_an_answer_has_all_of_its_room_whatever_stood_before_the_query(bench: Be
     bench.reply(bytes(reply.pack()), sender)
     assert len(bench.answer().rr) == 5
 
-    bench.send(proxied(whole, CHILD, names))        # now out of the cache
+    bench.send(proxied(whole, CHILD, names))  # now out of the cache
     assert len(bench.answer().rr) == 5
     bench.send(proxied(plain, CHILD))
     answer = bench.answer()

@@ -131,7 +131,9 @@ def test_every_packet_of_a_datagram_is_given_whatever_stands_before_it() -> None
 
 def test_a_packet_with_a_known_version_behind_one_with_another_is_found() -> None:
     assert [each.version for each in packets(numbered(ZERO_RTT, V2) + numbered(HANDSHAKE, DRAFT_29) + ONE)] == [
-        V2, DRAFT_29, V1,
+        V2,
+        DRAFT_29,
+        V1,
     ]
 
 
@@ -212,8 +214,14 @@ def test_headers_are_read_as_aioquic_reads_them(
 # -------------------------------------------------------------------------------------------------------------- frames
 
 AROUND = [
-    PADDING, PADDING * 900, PING, ack(), ack(9, [(0, 3), (1, 70), (16384, 0)]), ack(5, [(1, 1)], ecn=True),
-    connection_close(), connection_close(b"because" * 20),
+    PADDING,
+    PADDING * 900,
+    PING,
+    ack(),
+    ack(9, [(0, 3), (1, 70), (16384, 0)]),
+    ack(5, [(1, 1)], ecn=True),
+    connection_close(),
+    connection_close(b"because" * 20),
 ]
 
 

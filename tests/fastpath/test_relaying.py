@@ -1,4 +1,5 @@
 """What an upstream is asked; what a client gets of its answer is in test_forwarding and test_delivering."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,10 +55,15 @@ def test_what_is_no_query_is_not_asked(answering: StreamAnswering, message: byte
         answering.upstream_query(message, CLIENT, 1)
 
 
-@pytest.mark.parametrize(("what", "other"), [
-    ("another name", DNSRecord.question("other.test")), ("another type", DNSRecord.question("free.test", "AAAA")),
-    ("another class", DNSRecord.question("free.test", qclass="CH")),
-    ("a longer name", DNSRecord.question("x.free.test"))])
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("another name", DNSRecord.question("other.test")),
+        ("another type", DNSRecord.question("free.test", "AAAA")),
+        ("another class", DNSRecord.question("free.test", qclass="CH")),
+        ("a longer name", DNSRecord.question("x.free.test")),
+    ],
+)
 def test_an_answer_to_another_question_is_refused(answering: StreamAnswering, what: str, other: DNSRecord) -> None:
     query = bytes(DNSRecord.question("free.test").pack())
 

@@ -20,7 +20,10 @@ def test_openssl_says_the_same_for_every_length_up_to_three_blocks() -> None:
     for n in range(0, 25):
         said = subprocess.run(
             ["openssl", "mac", "-macopt", f"hexkey:{KEY.hex()}", "-macopt", "size:16", "-in", "/dev/stdin", "SIPHASH"],
-            input=bytes(range(n)), capture_output=True, check=True)
+            input=bytes(range(n)),
+            capture_output=True,
+            check=True,
+        )
 
         assert digest(KEY, bytes(range(n))).hex() == said.stdout.decode().strip().lower()
 
@@ -46,7 +49,10 @@ def test_openssl_says_the_same_of_the_64_bit_variant() -> None:
     for n in range(0, 25):
         said = subprocess.run(
             ["openssl", "mac", "-macopt", f"hexkey:{KEY.hex()}", "-macopt", "size:8", "-in", "/dev/stdin", "SIPHASH"],
-            input=bytes(range(n)), capture_output=True, check=True)
+            input=bytes(range(n)),
+            capture_output=True,
+            check=True,
+        )
 
         assert short_digest(KEY, bytes(range(n))).hex() == said.stdout.decode().strip().lower()
 

@@ -18,13 +18,21 @@ NXDOMAIN = 3
 EDE_FORGED, EDE_FILTERED = 4, 17
 NOBODY, CANARY, MODERATE, STRICT, BOTH, LATER = (f"192.0.2.{i}" for i in range(6))
 PLAIN = ProfileSpec(0, (), 0, 0)
-PROFILES = [(1, PLAIN._replace(has_canaries=True)), (2, PLAIN._replace(safe_search=1)),
-            (3, PLAIN._replace(safe_search=2)), (4, PLAIN._replace(has_canaries=True, safe_search=2))]
+PROFILES = [
+    (1, PLAIN._replace(has_canaries=True)),
+    (2, PLAIN._replace(safe_search=1)),
+    (3, PLAIN._replace(safe_search=2)),
+    (4, PLAIN._replace(has_canaries=True, safe_search=2)),
+]
 RDATA = struct.pack("!H", 1) + b"\x02ns\x04test\x00" + b"\x00\x01\x00\x04\x03dot"
 NAMES = SpecialNames(
-    [("www.search.test", "safe.search.test", "safe.search.test"), ("video.test", "careful.video.test", "no.video.test"),
-     ("strict.test", "", "safe.strict.test"), ("by-address.test", "192.0.2.99", "192.0.2.99"),
-     ("listed.test", "safe.test", "safe.test")],
+    [
+        ("www.search.test", "safe.search.test", "safe.search.test"),
+        ("video.test", "careful.video.test", "no.video.test"),
+        ("strict.test", "", "safe.strict.test"),
+        ("by-address.test", "192.0.2.99", "192.0.2.99"),
+        ("listed.test", "safe.test", "safe.test"),
+    ],
     ["canary.test"],
     [RDATA],
 )
@@ -33,12 +41,19 @@ NAMES = SpecialNames(
 @pytest.fixture
 def tables(images: Images) -> TableSet:
     addresses = [(f"192.0.2.{i}", i) for i in range(1, 5)]
-    return TableSet(images.names([("orders", "listed.test", Mode.EXACT)]), None, images.subscribers(addresses), None,
-                    images.policy(PROFILES), None)
+    return TableSet(
+        images.names([("orders", "listed.test", Mode.EXACT)]),
+        None,
+        images.subscribers(addresses),
+        None,
+        images.policy(PROFILES),
+        None,
+    )
 
 
-def ask(tables: TableSet, name: bytes, client: str, qtype: int = A, names: SpecialNames = NAMES,
-        qclass: int = 1) -> bytes | str | None:
+def ask(
+    tables: TableSet, name: bytes, client: str, qtype: int = A, names: SpecialNames = NAMES, qclass: int = 1
+) -> bytes | str | None:
     """The answer; the target that is asked instead, as text; or None."""
     found = names.ask(tables, question(name, qtype, qclass, additional=[opt()]), client, int(time.time()))
     if found is None:
@@ -63,8 +78,16 @@ def read(answer: bytes | str | None) -> tuple[int, list[str], list[int]]:
 # ---------------------------------------------------------------------------------------------------------- safe search
 
 
-@pytest.mark.parametrize(("client", "target"), [(NOBODY, None), (CANARY, None), (MODERATE, "safe.search.test."),
-                                                (STRICT, "safe.search.test."), (BOTH, "safe.search.test.")])
+@pytest.mark.parametrize(
+    ("client", "target"),
+    [
+        (NOBODY, None),
+        (CANARY, None),
+        (MODERATE, "safe.search.test."),
+        (STRICT, "safe.search.test."),
+        (BOTH, "safe.search.test."),
+    ],
+)
 @pytest.mark.parametrize("qtype", [A, AAAA])
 def test_a_host_of_safe_search_is_looked_up_elsewhere_for_who_wishes_it(
     tables: TableSet, client: str, target: str | None, qtype: int
@@ -108,9 +131,7 @@ def test_another_class_is_not_special(tables: TableSet) -> None:
 
 @pytest.mark.parametrize("client", [CANARY, BOTH])
 @pytest.mark.parametrize("qtype", [A, AAAA, HTTPS])
-def test_a_canary_is_not_there_for_who_is_to_stay_with_this_resolver(
-    tables: TableSet, client: str, qtype: int
-) -> None:
+def test_a_canary_is_not_there_for_who_is_to_stay_with_this_resolver(tables: TableSet, client: str, qtype: int) -> None:
     assert read(ask(tables, b"Canary.test", client, qtype)) == (NXDOMAIN, [], [EDE_FILTERED])
 
 
@@ -129,12 +150,15 @@ def test_everybody_is_told_how_to_reach_us_encrypted(tables: TableSet, client: s
     assert isinstance(answer, bytes)
     record = DNSRecord.parse(answer)
     assert [(str(rr.rname), rr.rtype, rr.ttl, bytes(rr.rdata.data)) for rr in record.rr] == [
-        ("_dns.Resolver.arpa.", SVCB, 300, RDATA)]
+        ("_dns.Resolver.arpa.", SVCB, 300, RDATA)
+    ]
     assert record.header.rcode == 0 and list(record.ar[0].rdata) == []
 
 
-@pytest.mark.parametrize(("name", "qtype"), [
-    (b"_dns.resolver.arpa", A), (b"resolver.arpa", SVCB), (b"x.resolver.arpa", SVCB), (b"_dns.a.resolver.arpa", SVCB)])
+@pytest.mark.parametrize(
+    ("name", "qtype"),
+    [(b"_dns.resolver.arpa", A), (b"resolver.arpa", SVCB), (b"x.resolver.arpa", SVCB), (b"_dns.a.resolver.arpa", SVCB)],
+)
 def test_everything_else_there_is_nodata_and_never_forwarded(tables: TableSet, name: bytes, qtype: int) -> None:
     assert read(ask(tables, name, NOBODY, qtype)) == (0, [], [])
 
@@ -151,17 +175,20 @@ def test_what_only_looks_like_it_is_an_ordinary_name(tables: TableSet, name: byt
 # ------------------------------------------------------------------------------------------------------------ the lists
 
 
-@pytest.mark.parametrize(("hosts", "canaries", "resolvers", "why"), [
-    ([("a.test", "b.test", "b.test")] * 2, [], [], "a.test is there twice"),
-    ([("a.test", "b.test", "b.test")], ["a.test"], [], "a.test is there twice"),
-    ([], [f"c{i}.test" for i in range(512)], [], "more than 511"),
-    ([(f"c{i}.test", f"d{i}.test", "") for i in range(32)], [], [], "more than 31 targets"),
-    ([], [f"{'a' * 63}.test"], [], "longer than 64"),
-    ([("a.test", f"{'a' * 63}.test", "")], [], [], "longer than 64"),
-    ([], ["a..test"], [], "label 2 is empty"),
-    ([], [], [bytes(257)], "257 octets"),
-    ([], [], [b"\x00\x01\x00"] * 9, "resolver 9"),
-])
+@pytest.mark.parametrize(
+    ("hosts", "canaries", "resolvers", "why"),
+    [
+        ([("a.test", "b.test", "b.test")] * 2, [], [], "a.test is there twice"),
+        ([("a.test", "b.test", "b.test")], ["a.test"], [], "a.test is there twice"),
+        ([], [f"c{i}.test" for i in range(512)], [], "more than 511"),
+        ([(f"c{i}.test", f"d{i}.test", "") for i in range(32)], [], [], "more than 31 targets"),
+        ([], [f"{'a' * 63}.test"], [], "longer than 64"),
+        ([("a.test", f"{'a' * 63}.test", "")], [], [], "longer than 64"),
+        ([], ["a..test"], [], "label 2 is empty"),
+        ([], [], [bytes(257)], "257 octets"),
+        ([], [], [b"\x00\x01\x00"] * 9, "resolver 9"),
+    ],
+)
 def test_what_cannot_be_special_is_refused(
     hosts: list[tuple[str, str, str]], canaries: list[str], resolvers: list[bytes], why: str
 ) -> None:

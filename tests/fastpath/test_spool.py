@@ -36,9 +36,7 @@ def test_a_spool_that_nobody_drains_stops_growing(tmp_path: Path) -> None:
     assert segment_numbers(str(tmp_path)) == list(range(1, MAX_SEGMENTS + 1))
 
 
-def test_a_full_disk_stops_neither_the_start_nor_the_next_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_stops_neither_the_start_nor_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

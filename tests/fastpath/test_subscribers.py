@@ -11,20 +11,50 @@ from fastpath.tables import TableSet
 
 @pytest.fixture
 def tables(images: Images) -> TableSet:
-    base = images.subscribers([
-        ("192.0.2.0/24", 1), ("192.0.2.64/26", 2), ("192.0.2.65/32", 3), ("198.51.100.7/32", 4),
-        ("2001:db8:1::/48", 1), ("2001:db8:1:2::/64", 2), ("2001:db8:ffff::1/128", 4)])
+    base = images.subscribers(
+        [
+            ("192.0.2.0/24", 1),
+            ("192.0.2.64/26", 2),
+            ("192.0.2.65/32", 3),
+            ("198.51.100.7/32", 4),
+            ("2001:db8:1::/48", 1),
+            ("2001:db8:1:2::/64", 2),
+            ("2001:db8:ffff::1/128", 4),
+        ]
+    )
     return TableSet(None, None, base)
 
 
-@pytest.mark.parametrize(("address", "subscriber"), [
-    ("192.0.2.0", 1), ("192.0.2.63", 1), ("192.0.2.64", 2), ("192.0.2.65", 3), ("192.0.2.66", 2), ("192.0.2.127", 2),
-    ("192.0.2.128", 1), ("192.0.2.255", 1), ("192.0.3.0", None), ("192.0.1.255", None), ("198.51.100.7", 4),
-    ("198.51.100.8", None), ("0.0.0.0", None), ("255.255.255.255", None),
-    ("2001:db8:1::", 1), ("2001:db8:1:2::5", 2), ("2001:db8:1:3::", 1), ("2001:db8:2::", None),
-    ("2001:db8:ffff::1", 4), ("2001:db8:ffff::2", None), ("::", None), ("ffff:" * 7 + "ffff", None)])
+@pytest.mark.parametrize(
+    ("address", "subscriber"),
+    [
+        ("192.0.2.0", 1),
+        ("192.0.2.63", 1),
+        ("192.0.2.64", 2),
+        ("192.0.2.65", 3),
+        ("192.0.2.66", 2),
+        ("192.0.2.127", 2),
+        ("192.0.2.128", 1),
+        ("192.0.2.255", 1),
+        ("192.0.3.0", None),
+        ("192.0.1.255", None),
+        ("198.51.100.7", 4),
+        ("198.51.100.8", None),
+        ("0.0.0.0", None),
+        ("255.255.255.255", None),
+        ("2001:db8:1::", 1),
+        ("2001:db8:1:2::5", 2),
+        ("2001:db8:1:3::", 1),
+        ("2001:db8:2::", None),
+        ("2001:db8:ffff::1", 4),
+        ("2001:db8:ffff::2", None),
+        ("::", None),
+        ("ffff:" * 7 + "ffff", None),
+    ],
+)
 def test_the_longest_prefix_around_an_address_names_its_subscriber(
-        tables: TableSet, address: str, subscriber: int | None) -> None:
+    tables: TableSet, address: str, subscriber: int | None
+) -> None:
     assert tables.subscriber_of(address) == subscriber
 
 
@@ -58,15 +88,23 @@ def test_a_prefix_up_to_the_last_address_ends_there(images: Images) -> None:
 
 networks = st.builds(
     lambda address, length: ipaddress.ip_network((address, length), strict=False),
-    st.integers(0, 2**32 - 1).map(lambda n: n & 0xFF0000FF), st.integers(0, 32))
+    st.integers(0, 2**32 - 1).map(lambda n: n & 0xFF0000FF),
+    st.integers(0, 32),
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(networks, st.integers(0, 50), max_size=12), st.lists(st.integers(0, 2**32 - 1), max_size=20))
 def test_ranges_agree_with_a_search_of_all_prefixes(
-        tmp_path_factory: pytest.TempPathFactory, rows: dict[ipaddress.IPv4Network, int], probes: list[int]) -> None:
-    tables = TableSet(None, None, Images(tmp_path_factory.mktemp("ranges")).subscribers(
-        [(str(network), subscriber) for network, subscriber in rows.items()]))
+    tmp_path_factory: pytest.TempPathFactory, rows: dict[ipaddress.IPv4Network, int], probes: list[int]
+) -> None:
+    tables = TableSet(
+        None,
+        None,
+        Images(tmp_path_factory.mktemp("ranges")).subscribers(
+            [(str(network), subscriber) for network, subscriber in rows.items()]
+        ),
+    )
     edges = [int(n.network_address) for n in rows] + [int(n.broadcast_address) for n in rows]
 
     for number in probes + edges:

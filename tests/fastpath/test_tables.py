@@ -56,8 +56,7 @@ def test_the_base_alone_is_asked_for_the_entries_of_exactly_one_name(images: Ima
     base = images.names([("orders", "n.test", Mode.SUBTREE, 255, 3), ("adult", "n.test", Mode.EXACT)])
     tables = TableSet(base, images.names([], base, drops=["n.test"]))
 
-    assert tables.base_entries(to_wire(b"n.test")) == [
-        (1, Mode.SUBTREE, 255, 3, b""), (4, Mode.EXACT, 255, 0, b"")]
+    assert tables.base_entries(to_wire(b"n.test")) == [(1, Mode.SUBTREE, 255, 3, b""), (4, Mode.EXACT, 255, 0, b"")]
     assert tables.base_entries(to_wire(b"www.n.test")) == []
 
 
@@ -84,8 +83,11 @@ def test_a_handoff_reports_nothing_taken_before_a_loop_takes() -> None:
 
 
 def test_the_lists_of_a_name_are_bits_of_a_mask(images: Images) -> None:
-    tables = TableSet(images.names([("orders", "n.test", Mode.SUBTREE), ("malware", "www.n.test", Mode.EXACT),
-                                    ("help", "n.test", Mode.BELOW)]))
+    tables = TableSet(
+        images.names(
+            [("orders", "n.test", Mode.SUBTREE), ("malware", "www.n.test", Mode.EXACT), ("help", "n.test", Mode.BELOW)]
+        )
+    )
 
     assert tables.matched(b"n.test") == 0b10
     assert tables.matched(b"WWW.N.test.") == 0b10001010
@@ -123,8 +125,10 @@ def test_the_lists_are_told_by_number(images: Images) -> None:
 
 def test_what_a_list_in_the_shadow_says_of_a_name_is_shadow_whatever_its_entry_says(images: Images) -> None:
     images.try_out("malware")
-    entries = [("malware", "a.test", Mode.SUBTREE, Action.NODATA),
-               ("malware", "ok.a.test", Mode.EXACT, Action.PASSTHRU)]
+    entries = [
+        ("malware", "a.test", Mode.SUBTREE, Action.NODATA),
+        ("malware", "ok.a.test", Mode.EXACT, Action.PASSTHRU),
+    ]
 
     said = TableSet(images.names(entries)).matches(to_wire(b"ok.a.test"))
 

@@ -21,16 +21,28 @@ def told(entries: Iterable[Said], folds: bool = False, confidential: bool = Fals
 
 
 def test_entries_are_counted_by_list_mode_and_what_they_do() -> None:
-    one, two = told([(0, "a.test", EXACT, OWN), (0, "a.test", BELOW, Action.DROP), (0, "b.test", SUBTREE, OWN),
-                     (1, "a.test", SUBTREE, Action.PASSTHRU)])
+    one, two = told(
+        [
+            (0, "a.test", EXACT, OWN),
+            (0, "a.test", BELOW, Action.DROP),
+            (0, "b.test", SUBTREE, OWN),
+            (1, "a.test", SUBTREE, Action.PASSTHRU),
+        ]
+    )
 
     assert one == ListTally(2, {EXACT: 1, SUBTREE: 1, BELOW: 1}, {Action.SPLASH: 2, Action.DROP: 1}, 0, 0, 0)
     assert two == ListTally(1, {SUBTREE: 1}, {Action.PASSTHRU: 1}, 0, 0, 0)
 
 
 def test_a_name_and_mode_that_one_list_says_again_is_a_duplicate() -> None:
-    one, two = told([(0, "a.test", EXACT, OWN), (0, "A.test", EXACT, Action.DROP), (0, "a.test", EXACT, OWN),
-                     (1, "a.test", EXACT, OWN)])
+    one, two = told(
+        [
+            (0, "a.test", EXACT, OWN),
+            (0, "A.test", EXACT, Action.DROP),
+            (0, "a.test", EXACT, OWN),
+            (1, "a.test", EXACT, OWN),
+        ]
+    )
 
     assert (one.keys, one.by_mode, one.by_action, one.duplicates) == (1, {EXACT: 1}, {Action.SPLASH: 1}, 2)
     assert two.duplicates == 0

@@ -42,9 +42,7 @@ def test_every_host_of_a_head_is_noted_with_the_target(replay: Replay) -> None:
     sightings = replay.feed(Client(dport=80).segment(0, head), 1)
 
     target = b"http://b.test/c"
-    assert sightings == [
-        Sighting(HTTP, host, target, False, 0, None) for host in (b"b.test", b"a.test", b"d.test")
-    ]
+    assert sightings == [Sighting(HTTP, host, target, False, 0, None) for host in (b"b.test", b"a.test", b"d.test")]
 
 
 def test_each_packet_begins_a_trace_of_its_own(replay: Replay) -> None:

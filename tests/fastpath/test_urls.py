@@ -30,8 +30,9 @@ ASKED = st.lists(URLS, min_size=1, max_size=6)
 oracle_settings = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def tables(images: Images, urls: Image | None, urls_delta: Image | None = None,
-           names: tuple[tuple[str, str, int], ...] = ()) -> TableSet:
+def tables(
+    images: Images, urls: Image | None, urls_delta: Image | None = None, names: tuple[tuple[str, str, int], ...] = ()
+) -> TableSet:
     return TableSet(images.names(names), urls=urls, urls_delta=urls_delta)
 
 
@@ -43,8 +44,10 @@ def decided(found: TableSet, url: str) -> tuple[Action, str | None, str | None]:
 def compare(found: TableSet, entries: list[UrlEntry], asked: list[str]) -> None:
     confidential = {spec.id for spec in LISTS if spec.confidential}
     for url in asked:
-        expected = {(list_id, None if list_id in confidential else rule, mode)
-                    for list_id, rule, mode in oracle.matches(entries, url)}
+        expected = {
+            (list_id, None if list_id in confidential else rule, mode)
+            for list_id, rule, mode in oracle.matches(entries, url)
+        }
         assert {(match.list, match.rule, match.mode) for match in found.url_matches(url.encode())} == expected
 
 
@@ -59,27 +62,46 @@ def test_an_image_answers_as_the_oracle(images: Images, entries: list[UrlEntry],
 @given(base=ENTRIES, delta=ENTRIES, drops=st.sets(URLS, max_size=2), asked=ASKED)
 @oracle_settings
 def test_a_url_in_the_delta_is_the_deltas_alone(
-    images: Images, base: list[UrlEntry], delta: list[UrlEntry], drops: set[str], asked: list[str],
+    images: Images,
+    base: list[UrlEntry],
+    delta: list[UrlEntry],
+    drops: set[str],
+    asked: list[str],
 ) -> None:
     changed = {entry.url for entry in delta} | drops
     urls = images.urls(base)
     found = tables(images, urls, images.urls(delta, urls, changed))
 
-    compare(found, [entry for entry in base if entry.url not in changed] + delta,
-            [*asked, *changed, *(entry.url for entry in base)])
+    compare(
+        found,
+        [entry for entry in base if entry.url not in changed] + delta,
+        [*asked, *changed, *(entry.url for entry in base)],
+    )
 
 
-@pytest.mark.parametrize(("prefix", "url", "is_covered"), [
-    ("bad.test/a", "bad.test/a", True), ("bad.test/a", "bad.test/a/", True), ("bad.test/a", "bad.test/a/b", True),
-    ("bad.test/a", "bad.test/a?x", True), ("bad.test/a", "bad.test/a/b?x", True), ("bad.test/a", "bad.test/ab", False),
-    ("bad.test/a", "bad.test/a%2Fb", True), ("bad.test/a", "bad.test/b/a", False), ("bad.test/a", "bad.test/A", False),
-    ("bad.test/a/", "bad.test/a", False), ("bad.test/a/", "bad.test/a/b", True),
-    ("bad.test/a", "www.bad.test/a", False),
-    ("bad.test/a", "bad.test:8080/a", False), ("bad.test:8080/", "bad.test:8080/a?x", True),
-    ("192.0.2.1/", "192.0.2.1/a", True),
-    ("bad.test/?x", "bad.test/?x", True), ("bad.test/?x", "bad.test/?x/y", False),
-    ("bad.test/a?x", "bad.test/a?xy", False),
-])
+@pytest.mark.parametrize(
+    ("prefix", "url", "is_covered"),
+    [
+        ("bad.test/a", "bad.test/a", True),
+        ("bad.test/a", "bad.test/a/", True),
+        ("bad.test/a", "bad.test/a/b", True),
+        ("bad.test/a", "bad.test/a?x", True),
+        ("bad.test/a", "bad.test/a/b?x", True),
+        ("bad.test/a", "bad.test/ab", False),
+        ("bad.test/a", "bad.test/a%2Fb", True),
+        ("bad.test/a", "bad.test/b/a", False),
+        ("bad.test/a", "bad.test/A", False),
+        ("bad.test/a/", "bad.test/a", False),
+        ("bad.test/a/", "bad.test/a/b", True),
+        ("bad.test/a", "www.bad.test/a", False),
+        ("bad.test/a", "bad.test:8080/a", False),
+        ("bad.test:8080/", "bad.test:8080/a?x", True),
+        ("192.0.2.1/", "192.0.2.1/a", True),
+        ("bad.test/?x", "bad.test/?x", True),
+        ("bad.test/?x", "bad.test/?x/y", False),
+        ("bad.test/a?x", "bad.test/a?xy", False),
+    ],
+)
 def test_a_prefix_covers_whole_segments_and_any_query(images: Images, prefix: str, url: str, is_covered: bool) -> None:
     found = tables(images, images.urls([("orders", prefix, Mode.SUBTREE)]))
     canonical = oracle.canonical(url.encode()).decode()
@@ -88,8 +110,20 @@ def test_a_prefix_covers_whole_segments_and_any_query(images: Images, prefix: st
     assert decided(found, canonical) == expected
 
 
-@pytest.mark.parametrize("other", ["bad.test/a/", "bad.test/a?x", "bad.test/a/b", "bad.test/", "bad.test:8080/a",
-                                   "www.bad.test/a", "bad.test/A", "ad.test/a", "bad.test/%61%00"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "bad.test/a/",
+        "bad.test/a?x",
+        "bad.test/a/b",
+        "bad.test/",
+        "bad.test:8080/a",
+        "www.bad.test/a",
+        "bad.test/A",
+        "ad.test/a",
+        "bad.test/%61%00",
+    ],
+)
 def test_an_exact_url_matches_nothing_else(images: Images, other: str) -> None:
     found = tables(images, images.urls([("csam", "bad.test/a", Mode.EXACT)]))
 
@@ -116,18 +150,28 @@ def test_a_urls_own_exception_silences_its_list_and_no_other(images: Images) -> 
 
 
 def test_a_urls_exception_outranks_the_same_lists_rule_for_the_host(images: Images) -> None:
-    found = tables(images, images.urls([("malware", "www.bad.test/good", Mode.EXACT, Action.PASSTHRU)]),
-                   names=(("malware", "bad.test", Mode.SUBTREE),))
+    found = tables(
+        images,
+        images.urls([("malware", "www.bad.test/good", Mode.EXACT, Action.PASSTHRU)]),
+        names=(("malware", "bad.test", Mode.SUBTREE),),
+    )
 
     assert decided(found, "www.bad.test/good") == (Action.PASSTHRU, "malware", "www.bad.test/good")
     assert decided(found, "www.bad.test/bad") == (Action.NXDOMAIN, "malware", "bad.test")
 
 
 def test_precedence_is_that_of_names(images: Images) -> None:
-    found = tables(images, images.urls([
-        ("malware", "bad.test/a", Mode.EXACT), ("orders-two", "bad.test/a", Mode.SUBTREE, 255, 7),
-        ("csam", "bad.test/a/b", Mode.EXACT), ("orders", "bad.test/a/b", Mode.SUBTREE),
-    ]))
+    found = tables(
+        images,
+        images.urls(
+            [
+                ("malware", "bad.test/a", Mode.EXACT),
+                ("orders-two", "bad.test/a", Mode.SUBTREE, 255, 7),
+                ("csam", "bad.test/a/b", Mode.EXACT),
+                ("orders", "bad.test/a/b", Mode.SUBTREE),
+            ]
+        ),
+    )
 
     order = found.decide_url(to_wire(b"bad.test"), b"bad.test/a", None, 0)
     assert (order.list, order.order, order.reason, order.tier) == ("orders-two", 7, Reason.ORDER, Tier.ORDER)
@@ -144,8 +188,9 @@ def test_names_do_not_know_of_urls(images: Images) -> None:
 
 
 def test_sixteen_urls_and_sixteen_names_are_all_heard(images: Images) -> None:
-    names = tuple(("orders" if n == 15 else "malware", ".".join(["a"] * (15 - n) + ["test"]), Mode.SUBTREE)
-                  for n in range(16))
+    names = tuple(
+        ("orders" if n == 15 else "malware", ".".join(["a"] * (15 - n) + ["test"]), Mode.SUBTREE) for n in range(16)
+    )
     host = names[0][1]
     urls = [("malware", host + "/a" * n, Mode.SUBTREE) for n in range(1, 17)]
     found = tables(images, images.urls(urls), names=names)
@@ -188,11 +233,17 @@ def test_equal_entries_give_equal_octets_in_any_order() -> None:
     assert images[0] == images[1]
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"url": b"ftp://bad.test/"}, "has a scheme"), ({"url": "ü.test/a".encode()}, "not ASCII"),
-    ({"list": 99}, "list 99"),
-    ({"mode": Mode.BELOW}, "mode 3"), ({"mode": 0}, "mode 0"), ({"action": 99}, "action 99"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"url": b"ftp://bad.test/"}, "has a scheme"),
+        ({"url": "ü.test/a".encode()}, "not ASCII"),
+        ({"list": 99}, "list 99"),
+        ({"mode": Mode.BELOW}, "mode 3"),
+        ({"mode": 0}, "mode 0"),
+        ({"action": 99}, "action 99"),
+    ],
+)
 def test_an_entry_that_is_none_is_refused(change: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         UrlsBuilder(KEY, LISTS).add(**{"url": b"bad.test/a", "list": ORDERS, "mode": Mode.EXACT, **change})
@@ -236,5 +287,3 @@ def test_a_url_of_another_host_is_refused(images: Images) -> None:
         found.decide_url(to_wire(b"good.test"), b"bad.test/a", None, 0)
     with pytest.raises(ValueError, match="no canonical URL"):
         found.url_matches(b"ftp://bad.test/a")
-
-

@@ -166,9 +166,7 @@ def test_more_connections_than_there_is_memory_for_are_counted(lab: TapLab) -> N
 def events(lab: TapLab) -> list[tuple[str, str, Action, Channel]]:
     spool = str(lab.folder / "spool")
     found = [
-        event
-        for number in segment_numbers(spool)
-        for event in read_segment(segment_path(spool, number), 0, 100).events
+        event for number in segment_numbers(spool) for event in read_segment(segment_path(spool, number), 0, 100).events
     ]
     return [(event.list, event.rule, Action(event.action), Channel(event.channel)) for event in found]
 

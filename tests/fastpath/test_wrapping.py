@@ -105,14 +105,22 @@ def test_an_answer_that_is_cut_anywhere_cannot_be_read_or_is_wrapped_from_what_i
         except ValueError as refused:
             assert "cannot be read" in str(refused)
             continue
-        if n >= 34:     # else not even its question is there
+        if n >= 34:  # else not even its question is there
             n_sound += 1
             records(found)
     assert n_sound < 60, "what is behind the authority section is not looked at"
 
 
-@pytest.mark.parametrize("owner", [b"\xc0\x22", b"\xc0\x24\xc0\x22", b"\x40" + b"a" * 64 + b"\x00", b"\xff\xff",
-                                   (b"\x3f" + b"a" * 63) * 3 + b"\x3f" + b"a" * 63 + b"\x00"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        b"\xc0\x22",
+        b"\xc0\x24\xc0\x22",
+        b"\x40" + b"a" * 64 + b"\x00",
+        b"\xff\xff",
+        (b"\x3f" + b"a" * 63) * 3 + b"\x3f" + b"a" * 63 + b"\x00",
+    ],
+)
 def test_a_name_that_has_no_end_or_is_too_long_cannot_be_read(owner: bytes) -> None:
     fixed = struct.pack("!HHIH", 1, 1, 300, 4) + bytes([192, 0, 2, 1])
     looped = PLAIN[:6] + b"\x00\x01" + bytes(4) + PLAIN[12:34] + owner + fixed

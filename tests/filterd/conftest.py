@@ -1,4 +1,5 @@
 """Fixtures of the daemon's tests."""
+
 from collections.abc import Iterator
 
 import pytest

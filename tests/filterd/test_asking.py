@@ -9,10 +9,26 @@ from filterd.asking import Asking
 from filterd.explain import explain_text
 from rules.errors import BadName
 
-LINES = [b"good.test", b"WWW.Good.Test.", b"bad.test", b"www.BAD.test.", b"192.0.2.1", b"http://bad.test/x", b"a..b",
-         "bücher.test".encode(), b"worse.test", b"other.test:443", b"\xff", b"", b'a"b.test', b"good.test",
-         b'http://good.test/"a\\b?c=%22', b"good.test/x#y", b"http://good.test/%ff\x01",
-         b"http://good.test/\xff"]  # fmt: skip
+LINES = [
+    b"good.test",
+    b"WWW.Good.Test.",
+    b"bad.test",
+    b"www.BAD.test.",
+    b"192.0.2.1",
+    b"http://bad.test/x",
+    b"a..b",
+    "bücher.test".encode(),
+    b"worse.test",
+    b"other.test:443",
+    b"\xff",
+    b"",
+    b'a"b.test',
+    b"good.test",
+    b'http://good.test/"a\\b?c=%22',
+    b"good.test/x#y",
+    b"http://good.test/%ff\x01",
+    b"http://good.test/\xff",
+]
 
 
 @pytest.fixture

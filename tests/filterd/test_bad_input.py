@@ -91,8 +91,13 @@ class Room:
 
 def run_python(program: str, *arguments: str) -> tuple[list[str], int]:
     """The words that it printed before MOST_MEMORY, and the octets that it took at most."""
-    said = subprocess.run([sys.executable, "-P", "-c", program, *arguments], check=True, text=True,
-                          stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}).stdout
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", program, *arguments],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ).stdout
     words, _, kibibytes = said.rpartition("VmHWM")
     return words.split(), int(kibibytes) * 1024
 
@@ -108,16 +113,17 @@ def sheet(*rows: tuple[str, str]) -> str:
 GOOD_BOOK = workbook({"orders": sheet(*((name, "PTA/1") for name in GOOD_NAMES))})
 GOOD_CSV = b"URL,Letter No\n" + b"".join(f"http://{name}/,PTA/1\n".encode() for name in GOOD_NAMES)
 GOOD_JSON = json.dumps(
-    {"format": "cf-list/1", "mode": "full", "add": [{"value": name} for name in GOOD_NAMES]}, indent=1).encode()
+    {"format": "cf-list/1", "mode": "full", "add": [{"value": name} for name in GOOD_NAMES]}, indent=1
+).encode()
 
 
 class Case(NamedTuple):
     """What a source delivers after a good list."""
 
-    name: str                   # of its file; its suffix says the format
+    name: str  # of its file; its suffix says the format
     good: bytes
     bad: Callable[[], bytes]
-    says: tuple[str, ...]       # words of the fault: what, and where
+    says: tuple[str, ...]  # words of the fault: what, and where
 
 
 def inflating(octets: int, told: int | None = None) -> bytes:
@@ -155,51 +161,53 @@ def inside_itself() -> bytes:
 
 
 CASES = {
-    "a workbook that inflates to 1 GiB":
-        Case("pta.xlsx", GOOD_BOOK, lambda: inflating(GIB), ("inflate",)),
-    "a workbook that says that it inflates to less":
-        Case("pta.xlsx", GOOD_BOOK, lambda: inflating(GIB, told=3 << 20), (SHEET, "it cannot be inflated")),
-    "an archive in an archive":
-        Case("pta.xlsx", GOOD_BOOK, inside_itself, ("refused",)),
-    "a workbook that is cut in half":
-        Case("pta.xlsx", GOOD_BOOK, lambda: GOOD_BOOK[:len(GOOD_BOOK) // 2], ("no Excel workbook, or half of one",)),
-    "a gzip file that inflates to 1 GiB":
-        Case("pta.txt.gz", gzip.compress(plain(GOOD_NAMES)), lambda: compressed(b"n1.test\n", GIB),
-             ("larger than 256 MiB",)),
-    "a gzip file that is cut in half":
-        Case("pta.txt.gz", gzip.compress(plain(GOOD_NAMES)), lambda: gzip.compress(plain(GOOD_NAMES))[:-40],
-             ("ends in the middle of its compression",)),
-    "a megabyte of NULs":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: bytes(1 << 20), ("refused",)),
-    "lines of NULs":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: b"n1\0.test\n" * 1000, (HAS_NUL,)),
-    "a line without end":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: b"n" * (2 << 20), ("line 1", "longer than 1 MiB")),
-    "a page":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: b"\n\n<!DOCTYPE html>\n<title>Sign in</title>\n" * 50,
-             ("line 3", "a web page instead of a list")),
-    "a page instead of a table":
-        Case("pta.csv", GOOD_CSV, lambda: b"<html><body>404</body></html>", ("line 1", "a web page instead of a list")),
-    "a page instead of JSON":
-        Case("pta.json", GOOD_JSON, lambda: b"<html><body>404</body></html>", ("refused",)),
-    "an empty file":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: b"", ("it is empty",)),
-    "comments alone":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: b"# back in an hour\n", ("it is empty",)),
-    "half of the names":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: plain(GOOD_NAMES)[:450], ("held", "100")),
-    "half of a table":
-        Case("pta.csv", GOOD_CSV, lambda: GOOD_CSV[:len(GOOD_CSV) // 2], ("held", "100")),
-    "half of the JSON":
-        Case("pta.json", GOOD_JSON, lambda: GOOD_JSON[:len(GOOD_JSON) // 2], ("line ", "ends before the list does")),
-    "names that are all too long":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: plain([f"{'x' * 64}{n}.test" for n in range(100)]),
-             (LABEL_TOO_LONG,)),
-    "names that are written from right to left":
-        Case("pta.txt", plain(GOOD_NAMES), lambda: plain([f"n{n}\u202etset.example" for n in range(100)]),
-             (HAS_DIRECTION_MARK,)),
-    "a table of formulas":
-        Case("pta.csv", GOOD_CSV, lambda: b"URL\n" + b'"=cmd|\' /C calc\'!A0"\n' * 100, (FORMULA,)),
+    "a workbook that inflates to 1 GiB": Case("pta.xlsx", GOOD_BOOK, lambda: inflating(GIB), ("inflate",)),
+    "a workbook that says that it inflates to less": Case(
+        "pta.xlsx", GOOD_BOOK, lambda: inflating(GIB, told=3 << 20), (SHEET, "it cannot be inflated")
+    ),
+    "an archive in an archive": Case("pta.xlsx", GOOD_BOOK, inside_itself, ("refused",)),
+    "a workbook that is cut in half": Case(
+        "pta.xlsx", GOOD_BOOK, lambda: GOOD_BOOK[: len(GOOD_BOOK) // 2], ("no Excel workbook, or half of one",)
+    ),
+    "a gzip file that inflates to 1 GiB": Case(
+        "pta.txt.gz", gzip.compress(plain(GOOD_NAMES)), lambda: compressed(b"n1.test\n", GIB), ("larger than 256 MiB",)
+    ),
+    "a gzip file that is cut in half": Case(
+        "pta.txt.gz",
+        gzip.compress(plain(GOOD_NAMES)),
+        lambda: gzip.compress(plain(GOOD_NAMES))[:-40],
+        ("ends in the middle of its compression",),
+    ),
+    "a megabyte of NULs": Case("pta.txt", plain(GOOD_NAMES), lambda: bytes(1 << 20), ("refused",)),
+    "lines of NULs": Case("pta.txt", plain(GOOD_NAMES), lambda: b"n1\0.test\n" * 1000, (HAS_NUL,)),
+    "a line without end": Case("pta.txt", plain(GOOD_NAMES), lambda: b"n" * (2 << 20), ("line 1", "longer than 1 MiB")),
+    "a page": Case(
+        "pta.txt",
+        plain(GOOD_NAMES),
+        lambda: b"\n\n<!DOCTYPE html>\n<title>Sign in</title>\n" * 50,
+        ("line 3", "a web page instead of a list"),
+    ),
+    "a page instead of a table": Case(
+        "pta.csv", GOOD_CSV, lambda: b"<html><body>404</body></html>", ("line 1", "a web page instead of a list")
+    ),
+    "a page instead of JSON": Case("pta.json", GOOD_JSON, lambda: b"<html><body>404</body></html>", ("refused",)),
+    "an empty file": Case("pta.txt", plain(GOOD_NAMES), lambda: b"", ("it is empty",)),
+    "comments alone": Case("pta.txt", plain(GOOD_NAMES), lambda: b"# back in an hour\n", ("it is empty",)),
+    "half of the names": Case("pta.txt", plain(GOOD_NAMES), lambda: plain(GOOD_NAMES)[:450], ("held", "100")),
+    "half of a table": Case("pta.csv", GOOD_CSV, lambda: GOOD_CSV[: len(GOOD_CSV) // 2], ("held", "100")),
+    "half of the JSON": Case(
+        "pta.json", GOOD_JSON, lambda: GOOD_JSON[: len(GOOD_JSON) // 2], ("line ", "ends before the list does")
+    ),
+    "names that are all too long": Case(
+        "pta.txt", plain(GOOD_NAMES), lambda: plain([f"{'x' * 64}{n}.test" for n in range(100)]), (LABEL_TOO_LONG,)
+    ),
+    "names that are written from right to left": Case(
+        "pta.txt",
+        plain(GOOD_NAMES),
+        lambda: plain([f"n{n}\u202etset.example" for n in range(100)]),
+        (HAS_DIRECTION_MARK,),
+    ),
+    "a table of formulas": Case("pta.csv", GOOD_CSV, lambda: b"URL\n" + b"\"=cmd|' /C calc'!A0\"\n" * 100, (FORMULA,)),
 }
 
 
@@ -242,7 +250,7 @@ def test_one_bad_line_is_reported_with_its_place_and_costs_no_other(tmp_path: Pa
     assert all(line.isprintable() for line in render_report(report).splitlines())
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "=IMPORTXML(\"http://bad.test/\",\"//a\")", "\u200b=n1.test"])
+@pytest.mark.parametrize("cell", ["=1+1", '=IMPORTXML("http://bad.test/","//a")', "\u200b=n1.test"])
 @pytest.mark.parametrize("name", ["pta.csv", "pta.xlsx"])
 def test_a_formula_blocks_nothing_and_is_reported_with_its_row(tmp_path: Path, name: str, cell: str) -> None:
     rows = [(each, "PTA/1") for each in GOOD_NAMES]
@@ -259,7 +267,7 @@ def test_a_formula_blocks_nothing_and_is_reported_with_its_row(tmp_path: Path, n
 
 
 def csv_of(rows: list[tuple[str, str]]) -> bytes:
-    quoted = ["\"" + cell.replace('"', '""') + f"\",{letter}" for cell, letter in rows]
+    quoted = ['"' + cell.replace('"', '""') + f'",{letter}' for cell, letter in rows]
     return "\n".join(["URL,Letter No", *quoted, ""]).encode()
 
 
@@ -288,13 +296,15 @@ def test_ten_million_lines_of_junk_are_refused_within_1_gib_and_the_last_good_li
 def test_ten_million_lines_of_junk_between_good_ones_are_counted_within_1_gib(tmp_path: Path) -> None:
     room = Room(tmp_path, "pta.txt", plain(GOOD_NAMES))
     good = shelf_of(room.config, room.config.lists[0]).copy(_good(room))
-    with good.open("wb") as file:       # as if somebody had said that it is the list
+    with good.open("wb") as file:  # as if somebody had said that it is the list
         file.writelines(junk_lines(10_000_000))
         file.write(plain(GOOD_NAMES))
-    program = ("import sys; from pathlib import Path; from filterd.config import load;"
-               "from filterd.sources import config_sources; from rules.compile import compile_sources;"
-               "report = compile_sources(config_sources(load(Path(sys.argv[1]))), Path(sys.argv[2]), bytes(16), 1);"
-               f"print(report.n_skipped, report.path); {MOST_MEMORY}")
+    program = (
+        "import sys; from pathlib import Path; from filterd.config import load;"
+        "from filterd.sources import config_sources; from rules.compile import compile_sources;"
+        "report = compile_sources(config_sources(load(Path(sys.argv[1]))), Path(sys.argv[2]), bytes(16), 1);"
+        f"print(report.n_skipped, report.path); {MOST_MEMORY}"
+    )
 
     said, octets = run_python(program, str(room.config_file), str(tmp_path))
 

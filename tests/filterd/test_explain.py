@@ -21,8 +21,11 @@ def test_a_block_is_told_with_list_rule_and_every_match(tables):
     found = explain_text(tables, "WWW.Bad.Test.", None, 0, "dns")
 
     assert (found["canonical"], found["action"], found["reason"], found["tier"]) == (
-        "www.bad.test", "splash", "order", "order",
-    )  # fmt: skip
+        "www.bad.test",
+        "splash",
+        "order",
+        "order",
+    )
     assert found["matches"] == [{"list": "orders", "rule": "bad.test", "mode": "subtree"}]
     assert (found["ede"], found["enforceability"]) == (16, "enforced")
 
@@ -68,8 +71,9 @@ def with_urls(tmp_path, images):
     builder.add(b"half.test/worse", NUMBER["csam"], Mode.EXACT)
     with (tmp_path / "urls.img").open("wb") as out:
         builder.build(out, 1)
-    return TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)]),
-                    urls=open_image(tmp_path / "urls.img", ImageKind.URLS))  # fmt: skip
+    return TableSet(
+        images.names([("orders", "bad.test", Mode.SUBTREE)]), urls=open_image(tmp_path / "urls.img", ImageKind.URLS)
+    )
 
 
 def test_a_url_is_told_with_the_entry_that_covers_it(with_urls):

@@ -31,7 +31,11 @@ class Loop:
 def front(tmp_path, monkeypatch):
     monkeypatch.setattr("filterd.gatefront.GateLoop", Loop)
     config = Gate(
-        tls_ports=(443, 8443), when_undecidable="closed", when_dead="closed", flows=2048, h2c="pass",
+        tls_ports=(443, 8443),
+        when_undecidable="closed",
+        when_dead="closed",
+        flows=2048,
+        h2c="pass",
         routing="asymmetric",
     )
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))

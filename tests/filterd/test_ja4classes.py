@@ -37,9 +37,7 @@ def test_a_file_of_comments_says_nothing_and_is_good(tmp_path: Path) -> None:
     assert read_ja4_classes(written(tmp_path, "")) == ({}, [], 0)
 
 
-@pytest.mark.parametrize(
-    "version", ["t13", "t12", "t11", "t10", "ts3", "ts2", "t00", "q13", "q12"]
-)
+@pytest.mark.parametrize("version", ["t13", "t12", "t11", "t10", "ts3", "ts2", "t00", "q13", "q12"])
 def test_whatever_version_a_hello_can_have_is_taken(tmp_path: Path, version: str) -> None:
     ja4 = version + CHROMIUM[3:]
 

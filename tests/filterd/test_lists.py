@@ -123,9 +123,13 @@ def test_a_file_that_changes_while_it_is_copied_is_taken_the_next_time(dropped, 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "it is empty"), ("<!doctype html>\n<p>", "web page"), ("192.0.2.1\n" * 50, "no rule"),
-     (names(range(5)) + "192.0.2.1\n" * 50, "cannot be read")],
-)  # fmt: skip
+    [
+        ("", "it is empty"),
+        ("<!doctype html>\n<p>", "web page"),
+        ("192.0.2.1\n" * 50, "no rule"),
+        (names(range(5)) + "192.0.2.1\n" * 50, "cannot be read"),
+    ],
+)
 def test_what_is_no_list_is_refused_and_the_last_good_version_stays(dropped, text, said):
     take_in(dropped)
     drop(dropped, text)
@@ -365,8 +369,9 @@ async def test_the_first_pull_that_fails_is_told_at_once(pulled):
         await pull(config)
 
     assert "status 404" in faults(config) and "nothing of it is in force" in faults(config)
-    assert "secret" not in faults(config) + (shelf_of(config, config.lists[0]).directory / "state.json").read_text(
-    ).replace(f"{url}?key=secret", "")  # fmt: skip
+    assert "secret" not in faults(config) + (
+        shelf_of(config, config.lists[0]).directory / "state.json"
+    ).read_text().replace(f"{url}?key=secret", "")
 
 
 @pytest.mark.services

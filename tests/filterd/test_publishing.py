@@ -67,7 +67,7 @@ def play(place, port, work):
         found = []
         primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
         while True:
-            with contextlib.suppress(Exception):        # before it serves
+            with contextlib.suppress(Exception):  # before it serves
                 await transfer(primary, to_wire(b"rpz.isp.example"), None, found.append, Limits())
                 return {to_text(record.owner).removesuffix(".rpz.isp.example") for record in found[2:]}
             await asyncio.sleep(0.02)
@@ -102,8 +102,9 @@ def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidentia
         return await owners()
 
     # isp.test is protected, co.uk a public suffix; help.test is an order's, which outranks the corridor
-    assert play(place, port, work) == {f"{star}{name}" for star in ("", "*.")
-                                       for name in ("listed.test", "worse.test", "help.test")}
+    assert play(place, port, work) == {
+        f"{star}{name}" for star in ("", "*.") for name in ("listed.test", "worse.test", "help.test")
+    }
 
 
 def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
@@ -131,10 +132,13 @@ def test_the_serial_is_that_of_the_names_in_force(place, port):
     assert serial == generation
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("", r"zone rpz.isp.example: .*rpz.key: no TSIG key; not used; write what tsig-keygen prints"),
-    ('key "a" { algorithm hmac-md5; secret "AAAA"; };', "algorithm hmac-md5; not used"),
-])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", r"zone rpz.isp.example: .*rpz.key: no TSIG key; not used; write what tsig-keygen prints"),
+        ('key "a" { algorithm hmac-md5; secret "AAAA"; };', "algorithm hmac-md5; not used"),
+    ],
+)
 def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(place, text, found):
     (place / "rpz.key").write_text(text)
 

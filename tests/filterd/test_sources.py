@@ -28,8 +28,13 @@ def config(more=""):
 
 def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end():
     assert [source.id for source in config_sources(config())] == [
-        "pta", "adult", "malware", "stop", HELP_LIST, ORDERS_LIST,
-    ]  # fmt: skip
+        "pta",
+        "adult",
+        "malware",
+        "stop",
+        HELP_LIST,
+        ORDERS_LIST,
+    ]
 
 
 def test_a_list_is_described_as_configured():

@@ -23,10 +23,13 @@ def images(tmp_path) -> Images:
 
 def test_they_are_the_addresses_and_prefixes_that_any_list_closes_to_anybody(images: Images) -> None:
     listed = [
-        *entries("orders", "203.0.113.0/24"), *entries("adult", "198.51.100.6/31"), *entries("games", "2001:db8::1"),
-        *entries("malware", "2001:db8:bad::/48"), *entries("orders", "198.51.100.9", Action.TCP_ONLY),
+        *entries("orders", "203.0.113.0/24"),
+        *entries("adult", "198.51.100.6/31"),
+        *entries("games", "2001:db8::1"),
+        *entries("malware", "2001:db8:bad::/48"),
+        *entries("orders", "198.51.100.9", Action.TCP_ONLY),
         ("orders", "blocked.test", Mode.SUBTREE),
-    ]  # fmt: skip
+    ]
     v4 = nets("203.0.113.0/24", "198.51.100.6", "198.51.100.7", "198.51.100.9")
 
     assert Suspects().of(TableSet(images.names(listed))) == v4 | nets("2001:db8:bad::/48", "2001:db8::1")
@@ -34,9 +37,12 @@ def test_they_are_the_addresses_and_prefixes_that_any_list_closes_to_anybody(ima
 
 def test_what_is_open_to_everybody_or_confidential_is_not_among_them(images: Images) -> None:
     listed = [
-        *entries("help", "203.0.113.1"), *entries("malware", "203.0.113.1"), *entries("csam", "203.0.113.2"),
-        *entries("malware", "203.0.113.3", Action.PASSTHRU), *entries("malware", "203.0.113.4"),
-    ]  # fmt: skip
+        *entries("help", "203.0.113.1"),
+        *entries("malware", "203.0.113.1"),
+        *entries("csam", "203.0.113.2"),
+        *entries("malware", "203.0.113.3", Action.PASSTHRU),
+        *entries("malware", "203.0.113.4"),
+    ]
 
     assert Suspects().of(TableSet(images.names(listed))) == nets("203.0.113.4")
 

@@ -1,4 +1,5 @@
 """A zone's changes in the delta are what compiling the changed zone would make of them."""
+
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,12 +25,36 @@ from rules.zone import SILENT, Difference, apply, head, record_line
 
 KEY = bytes(16)
 OWNERS = [
-    *("a", "*.a", "b.a", "*.b.a", "c.b.a", "d", "*.d", "e.d", "x.suffix", "kept.isp"), "32.1.2.0.192.rpz-ip",
-    "24.0.2.0.192.rpz-ip", "32.zz.db8.2001.rpz-ip", "8.0.0.0.10.rpz-ip", "24.1.2.0.192.rpz-ip", "com"]
+    *("a", "*.a", "b.a", "*.b.a", "c.b.a", "d", "*.d", "e.d", "x.suffix", "kept.isp"),
+    "32.1.2.0.192.rpz-ip",
+    "24.0.2.0.192.rpz-ip",
+    "32.zz.db8.2001.rpz-ip",
+    "8.0.0.0.10.rpz-ip",
+    "24.1.2.0.192.rpz-ip",
+    "com",
+]
 TARGETS = [b"\0", b"\1*\0", b"\x0crpz-passthru\0", b"\x08rpz-drop\0", b"\6garden\4test\0"]
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.1"]
-ASKED = [f"{name}.test" for name in ("a", "z.a", "b.a", "z.b.a", "c.b.a", "z.c.b.a", "d", "z.d", "e.d", "z.e.d",
-                                     "x.suffix", "z.x.suffix", "kept.isp", "z.kept.isp", "none")]  # fmt: skip
+ASKED = [
+    f"{name}.test"
+    for name in (
+        "a",
+        "z.a",
+        "b.a",
+        "z.b.a",
+        "c.b.a",
+        "z.c.b.a",
+        "d",
+        "z.d",
+        "e.d",
+        "z.e.d",
+        "x.suffix",
+        "z.x.suffix",
+        "kept.isp",
+        "z.kept.isp",
+        "none",
+    )
+]
 PROTECTED = Protected(["kept.isp.test"])
 
 
@@ -68,8 +93,10 @@ class Place:
         return Compiled(self.n_images, [], list_specs(sources), {"lists": []}, 0), self.base()
 
     def base(self):
-        names, urls = (open_image(self.folder / f"{kind.name.lower()}-{self.n_images}.img", kind)
-                       for kind in (ImageKind.NAMES, ImageKind.URLS))
+        names, urls = (
+            open_image(self.folder / f"{kind.name.lower()}-{self.n_images}.img", kind)
+            for kind in (ImageKind.NAMES, ImageKind.URLS)
+        )
         return TableSet(names, urls=urls)
 
     def with_delta(self, orders):
@@ -147,9 +174,16 @@ def test_only_an_alias_is_a_rule_by_itself(rtype, rdata, is_one):
     assert 5 not in SILENT
 
 
-@pytest.mark.parametrize(("owner", "is_one"), [
-    ("24.0.2.0.192.rpz-ip", True), ("25.0.2.0.192.rpz-ip", False), ("36.zz.db8.2001.rpz-ip", True),
-    ("33.zz.db8.2001.rpz-ip", False), ("24.1.2.0.192.rpz-ip", True), ("x.rpz-ip", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("owner", "is_one"),
+    [
+        ("24.0.2.0.192.rpz-ip", True),
+        ("25.0.2.0.192.rpz-ip", False),
+        ("36.zz.db8.2001.rpz-ip", True),
+        ("33.zz.db8.2001.rpz-ip", False),
+        ("24.1.2.0.192.rpz-ip", True),
+        ("x.rpz-ip", True),
+    ],
+)
 def test_a_prefix_that_shares_its_names_with_others_is_none(owner, is_one):
     assert is_by_itself(line(owner, TARGETS[0])) == is_one

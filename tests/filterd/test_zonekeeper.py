@@ -1,4 +1,5 @@
 """Small changes of a zone are live at once, and what is not small goes the way of any list."""
+
 import asyncio
 import json
 import time
@@ -110,7 +111,7 @@ def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place, en
         played.change([1, 2], [500])
         await control.pull(["z"])
 
-        assert control.tables.decide(to_wire(b"n0001"), None, 0).order == 1     # the zone has let it go, the order not
+        assert control.tables.decide(to_wire(b"n0001"), None, 0).order == 1  # the zone has let it go, the order not
         assert (is_blocked(control, 2), is_blocked(control, 500)) == (False, True)
 
     play(place, engine, work)
@@ -168,18 +169,22 @@ def test_what_came_while_a_base_was_compiled_is_in_force_with_it(place, engine):
     play(place, engine, work)
 
 
-@pytest.mark.parametrize("change", [
-    {"removed": range(30)},                                                             # judging would hold it
-    {"more": [Record(b"\1x" + APEX, A, 1, 60, bytes(4))]},                              # no rule by itself
-    {"added": range(1000, 3600)},                                                       # many
-], ids=["shrinks", "addresses", "many"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"removed": range(30)},  # judging would hold it
+        {"more": [Record(b"\1x" + APEX, A, 1, 60, bytes(4))]},  # no rule by itself
+        {"added": range(1000, 3600)},  # many
+    ],
+    ids=["shrinks", "addresses", "many"],
+)
 def test_what_is_not_small_is_pulled_and_judged(place, engine, change):
     async def work(control, played):
         base = generation(control)[0]
         played.change(**change)
         await control.pull(["z"])
 
-        assert played.asked == [AXFR, IXFR, IXFR]       # the second one by the pull
+        assert played.asked == [AXFR, IXFR, IXFR]  # the second one by the pull
         if "removed" in change:
             assert (kept(control).held.n_rules, is_blocked(control, 1), generation(control)[0]) == (70, True, base)
         else:
@@ -256,8 +261,15 @@ class WithZone(Daemon):
     def _said(self):
         (self.folder / "k").write_text(f'key "{KEY}" {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n')
         said = json.loads(json.dumps(super()._said()))
-        zone = {"id": "threat", "zone": ZONE, "primaries": [f"{HOST}:{self.port}"], "tsig": "k", "format": "rpz",
-                "tier": "security", "action": "nxdomain"}  # fmt: skip
+        zone = {
+            "id": "threat",
+            "zone": ZONE,
+            "primaries": [f"{HOST}:{self.port}"],
+            "tsig": "k",
+            "format": "rpz",
+            "tier": "security",
+            "action": "nxdomain",
+        }
         said["lists"].append(zone)
         return said | {"transfers": {"notify": [f"{HOST}:{self.notify}"]}}
 

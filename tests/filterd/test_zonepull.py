@@ -1,4 +1,5 @@
 """Zones become versions of lists: from a primary that a test plays."""
+
 import asyncio
 import random
 from dataclasses import replace
@@ -51,7 +52,7 @@ def test_nothing_new_confirms_what_is_kept(tmp_path, played):
 
 def test_changes_that_do_not_fit_end_in_the_whole_zone(tmp_path, played):
     pull(tmp_path, played)
-    played.change([], [3])      # is there already
+    played.change([], [3])  # is there already
     config = pull(tmp_path, played)
 
     assert played.asked == [AXFR, IXFR, AXFR]
@@ -76,7 +77,7 @@ def test_a_zone_that_shrinks_is_held_and_the_last_good_version_stays(tmp_path, p
 
     assert (kept(config).held.n_rules, kept(config).good.n_rules) == (50, 100)
     assert "held" in faults_of(config, NOW)["z"]
-    played.change([], range(50))        # and what is held is what the next changes join
+    played.change([], range(50))  # and what is held is what the next changes join
     config = pull(tmp_path, played)
     assert (kept(config).held, kept(config).good.n_rules) == (None, 100)
     assert played.asked == [AXFR, IXFR, IXFR]
@@ -114,9 +115,13 @@ def test_changes_of_a_pull_join_those_of_the_journal(tmp_path, played):
     config = pull(tmp_path, played)
     played.change([1], [500])
     old, removed, added = played.steps[0]
-    step = Difference(old, 2, record_line(APEX, APEX, SOA, 60, soa(2).rdata),
-                      [record_line(APEX, each.owner, 5, 60, b"\0") for each in removed],
-                      [record_line(APEX, each.owner, 5, 60, b"\0") for each in added])
+    step = Difference(
+        old,
+        2,
+        record_line(APEX, APEX, SOA, 60, soa(2).rdata),
+        [record_line(APEX, each.owner, 5, 60, b"\0") for each in removed],
+        [record_line(APEX, each.owner, 5, 60, b"\0") for each in added],
+    )
     Journal(shelf_of(config, config.lists[0]).directory).append([step])
     played.change([2], [501])
     config = pull(tmp_path, played)

@@ -1,4 +1,5 @@
 """What is had of a zone, when it is asked for, and what becomes of its journal."""
+
 import pytest
 from support.playedprimary import APEX, PlayedPrimary, rule, soa
 from support.pulledzone import NOW, body, config_of, kept, lines, pull
@@ -30,7 +31,7 @@ def test_a_seed_is_in_force_until_the_zone_comes(tmp_path, played):
 def test_it_is_asked_when_its_soa_says_so(tmp_path, played):
     config = pull(tmp_path, played)
 
-    assert due(config, NOW + 200) == []     # refresh is 300 s
+    assert due(config, NOW + 200) == []  # refresh is 300 s
     assert due(config, NOW + 400) == ["z"]
     timers = ZoneTimers(1, 300, 60, 86400, 60)
     entry = config.lists[0]

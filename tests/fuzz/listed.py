@@ -1,4 +1,5 @@
 """What holds for every list format: which items it may give, and what it may raise."""
+
 import io
 
 from fastpath.name import to_text, to_wire
@@ -10,7 +11,7 @@ from rules.urls import canonical_url_octets
 
 # `,,,` names nothing and is reported once; an adblock rule's $denyallow and a dnsmasq line's domains are rules each
 MOST_ITEMS_AN_OCTET = 1
-ESCAPED = 6     # characters that \\uXXXX takes
+ESCAPED = 6  # characters that \\uXXXX takes
 
 
 def check_list(name: str, data: bytes) -> None:
@@ -46,7 +47,7 @@ def _check_records(data: bytes) -> None:
     """Whole records of {u16 type, u32 TTL, u16 length, rdata}."""
     at = 0
     while at < len(data):
-        at += 8 + int.from_bytes(data[at + 6:at + 8], "big")
+        at += 8 + int.from_bytes(data[at + 6 : at + 8], "big")
     assert at == len(data) <= 512
 
 

@@ -78,8 +78,17 @@ def run(n: int, seed: int) -> float:
     known = seeds(rng)
     gates = [
         GateLoop(
-            0, served.HANDOFF, served.REPORTER, [443], [80], closed, served.PAGES, 64,
-            n_windows=64, share=40, is_asymmetric=is_asymmetric,
+            0,
+            served.HANDOFF,
+            served.REPORTER,
+            [443],
+            [80],
+            closed,
+            served.PAGES,
+            64,
+            n_windows=64,
+            share=40,
+            is_asymmetric=is_asymmetric,
         )
         for closed, is_asymmetric in itertools.product((0, 1), repeat=2)
     ]

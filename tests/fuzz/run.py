@@ -145,8 +145,13 @@ def run_atheris(target: str, seconds: float) -> int:
         check = load_check(target)
     grown = SCRATCH / target
     grown.mkdir(parents=True, exist_ok=True)
-    limits = [f"-max_total_time={max(1, round(seconds))}", f"-max_len={MOST_OCTETS}", f"-timeout={MOST_SECONDS}",
-              f"-rss_limit_mb={MOST_MEMORY >> 20}", "-verbosity=0"]
+    limits = [
+        f"-max_total_time={max(1, round(seconds))}",
+        f"-max_len={MOST_OCTETS}",
+        f"-timeout={MOST_SECONDS}",
+        f"-rss_limit_mb={MOST_MEMORY >> 20}",
+        "-verbosity=0",
+    ]
     folders = [str(folder) for folder in (grown, CORPUS / target) if folder.is_dir()]
     atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={grown}-", *folders], check)
     atheris.Fuzz()

@@ -18,7 +18,13 @@ from fastpath.verdict import Action, Mode, Reason
 NOW_S = 1_795_000_000
 CLASSES = Ja4Classes({"t13d1516h2_8daaf6152771_02713d6af862": "browser"})
 NAMES = (
-    "order.test", "www.order.test", "secret.test", "adult.test", "ok.malware.test", "data.malware.test", "new.example",
+    "order.test",
+    "www.order.test",
+    "secret.test",
+    "adult.test",
+    "ok.malware.test",
+    "data.malware.test",
+    "new.example",
     "free.example",
 )
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
@@ -37,12 +43,19 @@ _BASE = (
     ("malware", "tcp.malware.test", Mode.EXACT, Action.TCP_ONLY),
     ("malware", "gone.malware.test", Mode.EXACT, Action.DROP),
     ("malware", "no.malware.test", Mode.EXACT, Action.REFUSED),
-    *entries("malware", "198.51.100.0/24"), *entries("orders", "198.51.100.66"), *entries("csam", "2001:db8:bad::/48"),
+    *entries("malware", "198.51.100.0/24"),
+    *entries("orders", "198.51.100.66"),
+    *entries("csam", "2001:db8:bad::/48"),
     ("malware", "data.malware.test", Mode.EXACT, Action.LOCAL_DATA, 0, LOCAL_DATA),
 )
 _DELTA = (("orders", "new.example", Mode.SUBTREE), ("csam", "other.example", Mode.EXACT))
 URLS = (
-    "free.example/a/b?x=1", "free.example/a", "free.example/b", "secret.example/c", "192.0.2.80/d", "ok.example:8080/e",
+    "free.example/a/b?x=1",
+    "free.example/a",
+    "free.example/b",
+    "secret.example/c",
+    "192.0.2.80/d",
+    "ok.example:8080/e",
 )
 _BASE_URLS = (
     ("orders", "free.example/a", Mode.SUBTREE, Action.NO_ACTION, 8),

@@ -2,6 +2,7 @@
 
 A test that puts rules into the gateway, or starts a program there, takes them out again: the next one gets this lab.
 """
+
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -1,4 +1,5 @@
 """The laboratory itself, without filterd in it: everything a later test blocks must work here first."""
+
 import json
 import os
 import subprocess

@@ -5,6 +5,7 @@ The resolvers differ from filterd and from each other in one thing alone, which 
 BIND's way on record as the right one and its own, which is filterd's, as a defect that its operators expect (pdns
 #8231): here a passthru of one name does not open what is below it.
 """
+
 import random
 import shutil
 from collections import Counter
@@ -43,7 +44,11 @@ class OwnerFor(Protocol):
 
 
 WILDCARDS: dict[str, Callable[[Sequence[str]], OwnerFor]] = {
-    "unbound": NeighboursEncloser, "bind": ClosestEncloser, "recursor": LongestWildcard, "filterd": LongestWildcard}
+    "unbound": NeighboursEncloser,
+    "bind": ClosestEncloser,
+    "recursor": LongestWildcard,
+    "filterd": LongestWildcard,
+}
 
 
 class Asked(NamedTuple):
@@ -56,8 +61,8 @@ class Compared(NamedTuple):
 
     owners: dict[str, str]
     asked: list[Asked]
-    verdicts: dict[str, list[str]]      # by engine
-    decided: list[Action]               # by the tables
+    verdicts: dict[str, list[str]]  # by engine
+    decided: list[Action]  # by the tables
     report: CompileReport
 
 
@@ -74,8 +79,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
     report = compile_sources([describe_source("zone", zone, OPTIONS)], folder, bytes(range(16)), 1)
     draw = random.Random(5)
     free = [f"free{n}.example" for n in range(N_FREE)]
-    asked = [Asked(name, draw.choice((asking.A, asking.A, asking.A, asking.AAAA)))
-             for name in rpzones.questions(listed, free)]
+    asked = [
+        Asked(name, draw.choice((asking.A, asking.A, asking.A, asking.AAAA)))
+        for name in rpzones.questions(listed, free)
+    ]
     tables = TableSet(open_image(report.path, ImageKind.NAMES))
     decided = [tables.decide(to_wire(name.encode()), None, NOW_S).action for name, _ in asked]
     return Compared(owners, asked, ask_everybody(asked, zone, report.path, folder), decided, report)
@@ -127,9 +134,15 @@ def verdict(answer: asking.Answer | None) -> str:
 
 def verdict_of(data: str | None, qtype: int) -> str:
     """What the record at the owner that speaks demands."""
-    fixed = {None: "passthru", rpzones.PASSTHRU: "passthru", rpzones.NXDOMAIN: "nxdomain", rpzones.NODATA: "nodata",
-             rpzones.DROP: "drop", rpzones.TCP_ONLY: "truncated",
-             rpzones.ALIAS: f"alias {to_wire(b'garden.example').hex()}"}
+    fixed = {
+        None: "passthru",
+        rpzones.PASSTHRU: "passthru",
+        rpzones.NXDOMAIN: "nxdomain",
+        rpzones.NODATA: "nodata",
+        rpzones.DROP: "drop",
+        rpzones.TCP_ONLY: "truncated",
+        rpzones.ALIAS: f"alias {to_wire(b'garden.example').hex()}",
+    }
     if data in fixed:
         return fixed[data]
     assert data is not None
@@ -160,16 +173,21 @@ def test_every_verdict_is_among_the_answers_of_filterd(compared: Compared) -> No
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_gives_the_verdict_of_the_owner_that_its_wildcards_choose(compared: Compared, engine: str) -> None:
-    wrong = [(*question, said, should) for question, said, should
-             in zip(compared.asked, compared.verdicts[engine], expected(compared, engine), strict=True)
-             if said != should]
+    wrong = [
+        (*question, said, should)
+        for question, said, should in zip(
+            compared.asked, compared.verdicts[engine], expected(compared, engine), strict=True
+        )
+        if said != should
+    ]
 
     assert wrong == []
 
 
 @pytest.mark.parametrize("engine", resolvers.TEXTS)
 def test_where_wildcards_mean_the_same_a_resolver_and_filterd_give_the_same_verdict(
-    compared: Compared, engine: str,
+    compared: Compared,
+    engine: str,
 ) -> None:
     theirs, ours = WILDCARDS[engine](list(compared.owners)), LongestWildcard(compared.owners)
     pairs = zip(compared.asked, compared.verdicts[engine], compared.verdicts["filterd"], strict=True)
@@ -185,9 +203,18 @@ def test_the_recursor_and_filterd_agree_on_every_name(compared: Compared) -> Non
 
 def test_the_tables_decide_what_the_answers_say(compared: Compared) -> None:
     speaker = LongestWildcard(compared.owners)
-    actions = {None: Action.PASSTHRU, rpzones.PASSTHRU: Action.PASSTHRU, rpzones.NXDOMAIN: Action.NXDOMAIN,
-               rpzones.NODATA: Action.NODATA, rpzones.DROP: Action.DROP, rpzones.TCP_ONLY: Action.TCP_ONLY}
-    wrong = [(name, action) for (name, _), action in zip(compared.asked, compared.decided, strict=True)
-             if action != actions.get(compared.owners.get(speaker.owner_for(name) or ""), Action.LOCAL_DATA)]
+    actions = {
+        None: Action.PASSTHRU,
+        rpzones.PASSTHRU: Action.PASSTHRU,
+        rpzones.NXDOMAIN: Action.NXDOMAIN,
+        rpzones.NODATA: Action.NODATA,
+        rpzones.DROP: Action.DROP,
+        rpzones.TCP_ONLY: Action.TCP_ONLY,
+    }
+    wrong = [
+        (name, action)
+        for (name, _), action in zip(compared.asked, compared.decided, strict=True)
+        if action != actions.get(compared.owners.get(speaker.owner_for(name) or ""), Action.LOCAL_DATA)
+    ]
 
     assert wrong == []

@@ -3,6 +3,7 @@
 Every name that is asked for has one address: of several, resolvers choose by rules of their own.   Each is asked for
 once: of several clients that wait for one answer, Unbound does not tell all to come over TCP.
 """
+
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,13 @@ pytestmark = pytest.mark.kernel
 
 OPTIONS = {"format": "rpz", "match": "as-written", "tier": "security"}
 ENGINES = (*resolvers.TEXTS, "filterd")
-DATA = {rpzones.NXDOMAIN: "nxdomain", rpzones.NODATA: "nodata", rpzones.PASSTHRU: "free",
-        rpzones.TCP_ONLY: "truncated", "A 192.0.2.250": "data"}
+DATA = {
+    rpzones.NXDOMAIN: "nxdomain",
+    rpzones.NODATA: "nodata",
+    rpzones.PASSTHRU: "free",
+    rpzones.TCP_ONLY: "truncated",
+    "A 192.0.2.250": "data",
+}
 BLOCKS_V4 = [ip_network(text) for text in ("198.51.100.0/24", "203.0.113.0/24")]
 BLOCKS_V6 = [ip_network(f"2001:db8:{n:x}::/48") for n in range(16)]
 
@@ -48,8 +54,11 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
     report = compile_sources([describe_source("zone", zone, OPTIONS)], folder, bytes(range(16)), 1)
     assert report.n_skipped == 0
     asked = [ip_address(int(block.network_address) + n) for block in BLOCKS_V4 for n in range(256)]
-    asked += [ip_address(int(block.network_address) + draw.choice((0, 1, 1 << 70, 1 << 79, draw.getrandbits(80))))
-              for block in BLOCKS_V6 for _ in range(16)]
+    asked += [
+        ip_address(int(block.network_address) + draw.choice((0, 1, 1 << 70, 1 << 79, draw.getrandbits(80))))
+        for block in BLOCKS_V6
+        for _ in range(16)
+    ]
     asked = list(dict.fromkeys(asked))
     return Compared(said, asked, ask_everybody(asked, zone, report.path, folder))
 
@@ -68,8 +77,9 @@ def prefixes(draw: random.Random) -> list[Network]:
     return found
 
 
-def ask_everybody(asked: list[IPv4Address | IPv6Address], zone: Path, image: Path,
-                  folder: Path) -> dict[str, list[str]]:
+def ask_everybody(
+    asked: list[IPv4Address | IPv6Address], zone: Path, image: Path, folder: Path
+) -> dict[str, list[str]]:
     questions = [(asking.name_at(str(each)), asking.A if each.version == 4 else asking.AAAA) for each in asked]
     answers: dict[str, list[asking.Answer | None]] = {}
 
@@ -79,8 +89,10 @@ def ask_everybody(asked: list[IPv4Address | IPv6Address], zone: Path, image: Pat
             answers.update({engine: future.result() for engine, future in asking_all.items()})
 
     in_a_network_of_its_own(ask)
-    return {engine: [verdict(answer, each) for answer, each in zip(given, asked, strict=True)]
-            for engine, given in answers.items()}
+    return {
+        engine: [verdict(answer, each) for answer, each in zip(given, asked, strict=True)]
+        for engine, given in answers.items()
+    }
 
 
 def verdict(answer: asking.Answer | None, address: IPv4Address | IPv6Address) -> str:
@@ -107,8 +119,11 @@ def expected(compared: Compared) -> list[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_gives_the_verdict_of_the_longest_prefix(compared: Compared, engine: str) -> None:
-    wrong = [(str(address), said, should) for address, said, should
-             in zip(compared.asked, compared.verdicts[engine], expected(compared), strict=True) if said != should]
+    wrong = [
+        (str(address), said, should)
+        for address, said, should in zip(compared.asked, compared.verdicts[engine], expected(compared), strict=True)
+        if said != should
+    ]
 
     assert wrong == []
 

@@ -1,4 +1,5 @@
 """BIND, Unbound, PowerDNS Recursor and Knot fetch our zones, block by them, and have every change within seconds."""
+
 import asyncio
 import logging
 import re
@@ -30,36 +31,62 @@ pytestmark = pytest.mark.kernel
 
 SPLASH = "192.0.2.80"
 BLOCKED, FREE, FREE6 = f"data {SPLASH}", "free", "its own"
-PATIENCE_S = 15.0       # a NOTIFY that a recursor has forgotten is told again after 6 s
+PATIENCE_S = 15.0  # a NOTIFY that a recursor has forgotten is told again after 6 s
 N_UPDATES = 4
 
 LISTED: list[Entry] = [
-    ("orders", "bad.test", Mode.SUBTREE), ("orders", "gone.test", Mode.SUBTREE), ("malware", "one.test", Mode.EXACT),
-    ("malware", "below.test", Mode.BELOW), ("orders", "deep.in.bad.test", Mode.EXACT, Action.PASSTHRU),
+    ("orders", "bad.test", Mode.SUBTREE),
+    ("orders", "gone.test", Mode.SUBTREE),
+    ("malware", "one.test", Mode.EXACT),
+    ("malware", "below.test", Mode.BELOW),
+    ("orders", "deep.in.bad.test", Mode.EXACT, Action.PASSTHRU),
     ("malware", "empty.test", Mode.SUBTREE, Action.NODATA),
-    ("orders", "two.test", Mode.SUBTREE), ("orders", "one.two.test", Mode.EXACT, Action.PASSTHRU),
+    ("orders", "two.test", Mode.SUBTREE),
+    ("orders", "one.two.test", Mode.EXACT, Action.PASSTHRU),
     ("malware", "two.test", Mode.SUBTREE),
-    ("csam", "secret.test", Mode.SUBTREE), ("adult", "adult.test", Mode.SUBTREE),
-    *entries("malware", "198.51.100.0/24"), *entries("malware", "198.51.100.9", Action.PASSTHRU),
-    *entries("orders", "203.0.113.0/25"), *entries("malware", "2001:db8:bac::/47", Action.NODATA),
+    ("csam", "secret.test", Mode.SUBTREE),
+    ("adult", "adult.test", Mode.SUBTREE),
+    *entries("malware", "198.51.100.0/24"),
+    *entries("malware", "198.51.100.9", Action.PASSTHRU),
+    *entries("orders", "203.0.113.0/25"),
+    *entries("malware", "2001:db8:bac::/47", Action.NODATA),
     # so that a change is a small part of the zone: knotd takes a whole zone where it is not
     *(("malware", f"filler{n}.test", Mode.SUBTREE) for n in range(200)),
 ]
 EXPECTED = {
-    "bad.test": BLOCKED, "www.bad.test": BLOCKED, "a.b.c.bad.test": BLOCKED, "notbad.test": FREE,
-    "gone.test": BLOCKED, "one.test": "nxdomain", "www.one.test": FREE, "below.test": FREE,
-    "www.below.test": "nxdomain", "empty.test": "nodata", "www.empty.test": "nodata", "new.test": FREE,
+    "bad.test": BLOCKED,
+    "www.bad.test": BLOCKED,
+    "a.b.c.bad.test": BLOCKED,
+    "notbad.test": FREE,
+    "gone.test": BLOCKED,
+    "one.test": "nxdomain",
+    "www.one.test": FREE,
+    "below.test": FREE,
+    "www.below.test": "nxdomain",
+    "empty.test": "nodata",
+    "www.empty.test": "nodata",
+    "new.test": FREE,
     # an exception below a wildcard opens one name, whatever a resolver makes of wildcards
-    "deep.in.bad.test": FREE, "in.bad.test": BLOCKED, "other.in.bad.test": BLOCKED, "www.deep.in.bad.test": BLOCKED,
+    "deep.in.bad.test": FREE,
+    "in.bad.test": BLOCKED,
+    "other.in.bad.test": BLOCKED,
+    "www.deep.in.bad.test": BLOCKED,
     # and only of its own list
-    "two.test": BLOCKED, "one.two.test": "nxdomain", "www.one.two.test": BLOCKED,
+    "two.test": BLOCKED,
+    "one.two.test": "nxdomain",
+    "www.one.two.test": BLOCKED,
     # of lists that are not in the zone
-    "secret.test": FREE, "www.secret.test": FREE, "adult.test": FREE,
+    "secret.test": FREE,
+    "www.secret.test": FREE,
+    "adult.test": FREE,
 }
 # Of names by their one address.  Knot Resolver knows no triggers by address.
 BY_ADDRESS = {
-    "198.51.100.7": "nxdomain", "198.51.100.9": "data 198.51.100.9", "203.0.113.127": BLOCKED,
-    "203.0.113.128": "data 203.0.113.128", "192.0.2.1": "data 192.0.2.1",
+    "198.51.100.7": "nxdomain",
+    "198.51.100.9": "data 198.51.100.9",
+    "203.0.113.127": BLOCKED,
+    "203.0.113.128": "data 203.0.113.128",
+    "192.0.2.1": "data 192.0.2.1",
 }
 BY_ADDRESS6 = {"2001:db8:bad::1": "nodata", "2001:db8:bae::1": FREE6}
 
@@ -67,12 +94,12 @@ BY_ADDRESS6 = {"2001:db8:bad::1": "nodata", "2001:db8:bae::1": FREE6}
 class Seen(NamedTuple):
     """What happened, by resolver."""
 
-    at_first: dict[str, dict[str, str]]         # by name
-    by_address: dict[str, dict[str, str]]       # of names that have one
-    after_s: dict[str, list[float]]             # of each update, until it was in force
+    at_first: dict[str, dict[str, str]]  # by name
+    by_address: dict[str, dict[str, str]]  # of names that have one
+    after_s: dict[str, list[float]]  # of each update, until it was in force
     at_last: dict[str, dict[str, str]]
-    transfers: list[str]                        # what our log says of them
-    files: str                                  # all that the secondaries have written
+    transfers: list[str]  # what our log says of them
+    files: str  # all that the secondaries have written
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +133,26 @@ async def watch(folder: Path) -> Seen:
                 by_address[engine] = await verdicts_by_address(address)
             after_s: dict[str, list[float]] = {engine: [] for engine in addresses}
             for n in range(N_UPDATES):
-                await server.update(TableSet(base, images.names(
-                    [("orders", f"new{i}.test", Mode.SUBTREE) for i in range(n + 1)], base,
-                    drops=["gone.test", *(f"new{i}.test" for i in range(n + 1))])))
-                each = await asyncio.gather(*(until(address, f"new{n}.test", BLOCKED, PATIENCE_S)
-                                              for address in addresses.values()))
+                await server.update(
+                    TableSet(
+                        base,
+                        images.names(
+                            [("orders", f"new{i}.test", Mode.SUBTREE) for i in range(n + 1)],
+                            base,
+                            drops=["gone.test", *(f"new{i}.test" for i in range(n + 1))],
+                        ),
+                    )
+                )
+                each = await asyncio.gather(
+                    *(until(address, f"new{n}.test", BLOCKED, PATIENCE_S) for address in addresses.values())
+                )
                 for engine, seconds in zip(addresses, each, strict=True):
                     after_s[engine].append(seconds)
             changed = ["www.gone.test", "new0.test", "www.new0.test", "bad.test", "secret.test"]
             at_last = {engine: await verdicts(address, changed) for engine, address in addresses.items()}
-            files = "".join(path.read_text("latin-1") for path in folder.rglob("*")
-                            if path.is_file() and path.suffix != ".img")
+            files = "".join(
+                path.read_text("latin-1") for path in folder.rglob("*") if path.is_file() and path.suffix != ".img"
+            )
         running.cancel()
     return Seen(at_first, by_address, after_s, at_last, transfers.said, files)
 
@@ -135,13 +171,16 @@ class Transfers(logging.Handler):
 
 def zones() -> list[ServedZone]:
     """One with a key, for three of them, and one without, for Unbound."""
+
     def plan(name: str) -> Plan:
         return Plan(to_wire(name.encode()), ("orders", "malware"), (SPLASH, "2001:db8::80"))
 
     here = (ip_network(f"{HOST}/32"),)
     told = [Endpoint(HOST, port) for port in (PORTS["bind"], PORTS["recursor"], KNOT_DNS_PORT)]
-    return [ServedZone(plan(ZONE), Rights(here, read_key(KEY_TEXT)), told),
-            ServedZone(plan(OPEN_ZONE), Rights(here), [Endpoint(HOST, PORTS["unbound"])])]
+    return [
+        ServedZone(plan(ZONE), Rights(here, read_key(KEY_TEXT)), told),
+        ServedZone(plan(OPEN_ZONE), Rights(here), [Endpoint(HOST, PORTS["unbound"])]),
+    ]
 
 
 async def until(address: asking.Address, name: str, wanted: str, patience_s: float) -> float:
@@ -168,8 +207,10 @@ async def verdicts_by_address(address: asking.Address) -> dict[str, str]:
     asked = [*BY_ADDRESS, *BY_ADDRESS6]
     questions = [(asking.name_at(each), asking.AAAA if ":" in each else asking.A) for each in asked]
     answers = await asyncio.to_thread(asking.ask_all, address, questions, 0.3, 2)
-    return {each: FREE6 if answer and asking.address_octets(each) in answer.addresses and ":" in each
-            else verdict(answer) for each, answer in zip(asked, answers, strict=True)}
+    return {
+        each: FREE6 if answer and asking.address_octets(each) in answer.addresses and ":" in each else verdict(answer)
+        for each, answer in zip(asked, answers, strict=True)
+    }
 
 
 def verdict(answer: asking.Answer | None) -> str:
@@ -203,8 +244,13 @@ def test_knot_resolver_lets_addresses_go(seen: Seen) -> None:
 @pytest.mark.parametrize("engine", PORTS)
 def test_each_has_every_change_within_seconds(seen: Seen, engine: str) -> None:
     assert max(seen.after_s[engine]) < 10
-    assert seen.at_last[engine] == {"www.gone.test": FREE, "new0.test": BLOCKED, "www.new0.test": BLOCKED,
-                                    "bad.test": BLOCKED, "secret.test": FREE}
+    assert seen.at_last[engine] == {
+        "www.gone.test": FREE,
+        "new0.test": BLOCKED,
+        "www.new0.test": BLOCKED,
+        "bad.test": BLOCKED,
+        "secret.test": FREE,
+    }
 
 
 @pytest.mark.parametrize("zone", [ZONE, OPEN_ZONE])

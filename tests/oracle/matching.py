@@ -1,4 +1,5 @@
 """Matching and precedence as one would explain them: lists are dictionaries, a name is asked suffix by suffix."""
+
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,4 +1,5 @@
 """Canonical URLs and their matching as one would explain them: regular expressions, lists of segments, dictionaries."""
+
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
@@ -22,9 +23,9 @@ def canonical(text: bytes) -> bytes | None:
     if len(text) > MOST_OCTETS or OTHER_SCHEME.match(text):
         return None
     scheme = SCHEME.match(text)
-    text = text[scheme.end():] if scheme else text
+    text = text[scheme.end() :] if scheme else text
     authority = AUTHORITY.match(text)[0]  # type: ignore[index]
-    rest = text[len(authority):].split(b"#")[0]
+    rest = text[len(authority) :].split(b"#")[0]
     if b"@" in authority and not scheme:
         return None
     host_and_port = HOST_AND_PORT.fullmatch(authority.rpartition(b"@")[2])
@@ -57,7 +58,7 @@ def canonical_host(host: bytes) -> str | None:
 
 def _v6_text(address: ipaddress.IPv6Address) -> str:
     """WHATWG writes an IPv4 address inside of it in hexadecimal, newer versions of ipaddress do not."""
-    groups = [f"{int.from_bytes(address.packed[at:at + 2]):x}" for at in range(0, 16, 2)]
+    groups = [f"{int.from_bytes(address.packed[at : at + 2]):x}" for at in range(0, 16, 2)]
     whole = ":".join(groups)
     runs = sorted(re.finditer(r"\b0(:0)+\b", whole), key=lambda run: -len(run[0]))
     if not runs:
@@ -122,7 +123,7 @@ def decode(octets: bytes) -> bytes:
 
 class UrlEntry(NamedTuple):
     list: str
-    url: str        # canonical
+    url: str  # canonical
     mode: Mode
 
 

@@ -4,6 +4,7 @@ They agree except where something stands between a wildcard and the name.  `*.d`
 the longest wildcard is `*.d`; in RFC 4592 `one.d` exists, only `*.one.d` could speak, and nobody does.
 Names are text in lower case; owners are without the zone's apex.
 """
+
 import bisect
 from collections.abc import Iterable
 
@@ -63,7 +64,7 @@ class NeighboursEncloser:
         at = bisect.bisect_left(self._sorted, path)
         neighbour = self._sorted[at - 1] if at else ()
         n = 0
-        while n < len(path) and path[n:n + 1] == neighbour[n:n + 1]:
+        while n < len(path) and path[n : n + 1] == neighbour[n : n + 1]:
             n += 1
         wildcard = _below(".".join(label for _, label in reversed(path[:n])))
         return wildcard if wildcard in self._owners else None

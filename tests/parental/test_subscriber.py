@@ -19,8 +19,19 @@ def test_an_address_is_the_prefix_of_itself(text, canonical):
 
 @pytest.mark.parametrize(
     "text",
-    ["192.0.2.1/24", "192.0.2.256", "0.0.0.0/0", "::/0", "", "child", "2001:db8::1/64", "fe80::1%eth0", "010.0.0.1",
-     "224.0.0.1", "ff02::/16"],
+    [
+        "192.0.2.1/24",
+        "192.0.2.256",
+        "0.0.0.0/0",
+        "::/0",
+        "",
+        "child",
+        "2001:db8::1/64",
+        "fe80::1%eth0",
+        "010.0.0.1",
+        "224.0.0.1",
+        "ff02::/16",
+    ],
 )
 def test_what_is_no_prefix_of_one_line_is_refused(text):
     with pytest.raises(BadSubscriber, match=r"^prefix: .*; not taken; "):

@@ -1,4 +1,5 @@
 """What the tests of the repository look at: its own files, as git would commit them."""
+
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

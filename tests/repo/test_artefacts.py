@@ -2,6 +2,7 @@
 
 `make dist` builds into dist/ and says so in FILTERD_DIST; otherwise both are built here.
 """
+
 import os
 import subprocess
 import sys

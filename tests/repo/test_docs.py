@@ -1,4 +1,5 @@
 """What the documents say exists: commands and targets."""
+
 import json
 import re
 import subprocess
@@ -82,8 +83,13 @@ def test_every_line_of_a_list_that_we_give_is_a_rule_of_its_own(
     path = root / f"docs/lists/{name}.txt"
     names = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     source = f"{path},match={match},tier=category,category=bypass"
-    told = subprocess.run([sys.executable, "-m", "filterd", "compile", source, "-o", tmp_path, "--json"],
-                          capture_output=True, cwd=root, check=True, text=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-m", "filterd", "compile", source, "-o", tmp_path, "--json"],
+        capture_output=True,
+        cwd=root,
+        check=True,
+        text=True,
+    ).stdout
 
     report = json.loads(told)
     assert report["names"] == report["enforceability"]["enforced"] == len(names) >= least

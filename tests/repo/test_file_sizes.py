@@ -1,4 +1,5 @@
 """A file is split by concept before it reaches 500 lines."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Who may import whom: one table over every .py, .pyx, .pxd and .pyi of the six packages."""
+
 import re
 from collections.abc import Callable
 from pathlib import Path

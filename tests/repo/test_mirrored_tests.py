@@ -3,6 +3,7 @@
 Exempt by rule: `__init__`, `__main__`, and what only declares (.pxd, .pyi, a .py without a function).
 Exempt by name: EXCEPTIONS, which only shrinks.
 """
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Package and module names: six that are ours, none that would meet dnspython's or systemd's."""
+
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import packages_distributions

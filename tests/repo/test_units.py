@@ -1,4 +1,5 @@
 """The systemd units: understood by systemd, and closed as far as each role allows."""
+
 import shutil
 import subprocess
 import sys

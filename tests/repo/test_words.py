@@ -1,4 +1,5 @@
 """Words that do not stand in this repository."""
+
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -10,8 +10,12 @@ from rules.canonical import canonical_wire
 from rules.errors import BadReadBack
 
 LISTS = [ListSpec("one", Tier.ORDER, 0, Action.SPLASH, False), ListSpec("two", Tier.CSAM, 0, Action.SPLASH, True)]
-ENTRIES = [(0, "a.example", Mode.EXACT), (1, "b.example", Mode.SUBTREE), (0, "c.example", Mode.BELOW),
-           (0, ".".join(["x" * 61] * 4) + ".example"[:2], Mode.BELOW)]
+ENTRIES = [
+    (0, "a.example", Mode.EXACT),
+    (1, "b.example", Mode.SUBTREE),
+    (0, "c.example", Mode.BELOW),
+    (0, ".".join(["x" * 61] * 4) + ".example"[:2], Mode.BELOW),
+]
 
 
 def image(path: Path, entries: list[tuple[int, str, Mode]]) -> Path:
@@ -50,7 +54,7 @@ def test_an_image_that_holds_every_canary_passes(tmp_path: Path, no_urls: Path) 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_an_image_without_one_canary_is_refused(tmp_path: Path, no_urls: Path, missing: int) -> None:
-    path = image(tmp_path / "names-1.img", ENTRIES[:missing] + ENTRIES[missing + 1:])
+    path = image(tmp_path / "names-1.img", ENTRIES[:missing] + ENTRIES[missing + 1 :])
 
     with pytest.raises(BadReadBack, match=r"names-1.img: .* is not found in it; not published"):
         canaries(ENTRIES).check(path, no_urls, LISTS)

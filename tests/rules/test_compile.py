@@ -50,7 +50,8 @@ def test_every_format_ends_in_one_image(tmp_path: Path) -> None:
     assert (report.n_rules, report.n_names, report.n_entries, report.n_skipped) == (4, 1, 4, 0)
     assert report.size_bytes == report.path.stat().st_size
     assert matches(report.path, "www.a.example") == [
-        ("pta", Mode.SUBTREE, Action.SPLASH, 7), ("m", Mode.BELOW, Action.DROP, 0),
+        ("pta", Mode.SUBTREE, Action.SPLASH, 7),
+        ("m", Mode.BELOW, Action.DROP, 0),
         ("adult", Mode.SUBTREE, Action.SPLASH, 0),
     ]
     assert ("hosts", Mode.EXACT, Action.NXDOMAIN, 0) in matches(report.path, "a.example")
@@ -81,8 +82,10 @@ def test_the_guard_can_be_overridden_in_so_many_words(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_lets_go_never_hits_the_rail(tmp_path: Path) -> None:
-    sources = [source(tmp_path, "help.txt", "bank.example\n", ",tier=help"),
-               source(tmp_path, "m.rpz", "bank.example CNAME rpz-passthru.\n")]
+    sources = [
+        source(tmp_path, "help.txt", "bank.example\n", ",tier=help"),
+        source(tmp_path, "m.rpz", "bank.example CNAME rpz-passthru.\n"),
+    ]
 
     report = compile_sources(sources, tmp_path, KEY, 1, protected=Protected(["bank.example"]))
 
@@ -93,7 +96,8 @@ def test_rules_without_a_file_are_compiled_too(tmp_path: Path) -> None:
     live = {"orders": [Rule(to_wire(b"o.example"), Mode.EXACT, Action.NODATA, 0, "12")]}
 
     report = compile_sources(
-        [Source("orders", None)], tmp_path, KEY, 1, live=live, number_order=lambda _source, ref: int(ref))
+        [Source("orders", None)], tmp_path, KEY, 1, live=live, number_order=lambda _source, ref: int(ref)
+    )
 
     assert matches(report.path, "o.example") == [("orders", Mode.EXACT, Action.NODATA, 12)]
 
@@ -181,7 +185,8 @@ def test_every_entry_can_be_traced_to_its_line(tmp_path: Path) -> None:
 
     origins = Origins(open_image(report.origins_path, ImageKind.ORIGINS))
     assert [(o.list, o.rule, o.line) for o in origins.of(to_wire(b"www.a.example"))] == [
-        ("x", "www.a.example", 3), ("x", "a.example", 1),
+        ("x", "www.a.example", 3),
+        ("x", "a.example", 1),
     ]
     assert report.sources[0].names.folded == 1
 
@@ -191,7 +196,8 @@ def test_only_lists_that_no_delta_changes_are_folded(tmp_path: Path) -> None:
     live = {"orders": [Rule(to_wire(name.encode()), Mode.SUBTREE, Action.NO_ACTION, 0) for name in names]}
 
     report = compile_sources(
-        [Source("orders", None), source(tmp_path, "x.txt", "\n".join(names))], tmp_path, KEY, 1, live=live)
+        [Source("orders", None), source(tmp_path, "x.txt", "\n".join(names))], tmp_path, KEY, 1, live=live
+    )
 
     assert [told.names.folded for told in report.sources] == [0, 1]
 
@@ -205,8 +211,16 @@ def test_urls_go_to_an_image_of_their_own(tmp_path: Path) -> None:
     assert (report.n_urls, report.n_names, report.n_rules) == (1, 1, 3)
     assert report.urls_bytes == report.urls_path.stat().st_size
     assert report.sources[0].enforceability == {
-        "enforced": 1, "enforced_http_only": 1, "not_enforceable_at_this_layer": 0, "refused_protected": 0,
-        "pending_review": 0, "invalid": 0, "duplicate": 1, "withdrawn": 0, "expired": 0}
+        "enforced": 1,
+        "enforced_http_only": 1,
+        "not_enforceable_at_this_layer": 0,
+        "refused_protected": 0,
+        "pending_review": 0,
+        "invalid": 0,
+        "duplicate": 1,
+        "withdrawn": 0,
+        "expired": 0,
+    }
     tables = TableSet(open_image(report.path, ImageKind.NAMES), urls=open_image(report.urls_path, ImageKind.URLS))
     assert tables.decide_url(to_wire(b"a.example"), b"a.example/page", None, 0).list == "pta"
 
@@ -215,7 +229,8 @@ def test_a_page_of_a_protected_name_may_be_ordered_blocked(tmp_path: Path) -> No
     rows = "URL\nhttp://encyclopedia.example/page\nhttp://encyclopedia.example/\n"
 
     report = compile_sources(
-        [source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 1, protected=Protected(["encyclopedia.example"]))
+        [source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 1, protected=Protected(["encyclopedia.example"])
+    )
 
     assert (report.n_urls, report.n_names) == (1, 0)
     assert report.sources[0].skipped == {PROTECTED: 1}
@@ -224,9 +239,23 @@ def test_a_page_of_a_protected_name_may_be_ordered_blocked(tmp_path: Path) -> No
 # --------------------------------------------------------------------------------------------------------- bad input
 
 JUNK = [
-    b"\0\0\0\n", b"\xff\xfe\x00x\n", b"=cmd|'/c calc'!A0\n", b"a..b\n", b"x" * 70 + b".example\n",
-    b"evil\xe2\x80\xaeexample\n", b"192.0.2.1\n", b"a b c d\n", b"http://[::1/\n", b"<td>name</td>\n", b"-\n",
-    "é".encode() * 3000 + b"\n", b"*.*.*\n", b'"never closed\n', b"%zz.example/\n", b"(\n", b"||^$important\n",
+    b"\0\0\0\n",
+    b"\xff\xfe\x00x\n",
+    b"=cmd|'/c calc'!A0\n",
+    b"a..b\n",
+    b"x" * 70 + b".example\n",
+    b"evil\xe2\x80\xaeexample\n",
+    b"192.0.2.1\n",
+    b"a b c d\n",
+    b"http://[::1/\n",
+    b"<td>name</td>\n",
+    b"-\n",
+    "é".encode() * 3000 + b"\n",
+    b"*.*.*\n",
+    b'"never closed\n',
+    b"%zz.example/\n",
+    b"(\n",
+    b"||^$important\n",
 ]
 
 
@@ -257,7 +286,9 @@ def test_the_first_of_each_kind_of_junk_is_shown_with_its_place(tmp_path: Path) 
     report = compile_sources([parse_source(str(tmp_path / "x.txt"))], tmp_path, KEY, 1)
 
     assert [(s.line, s.column, s.reason) for kept in report.sources[0].samples.values() for s in kept] == [
-        (2, 2, HAS_NUL), (4, 1, LABEL_TOO_LONG)]
+        (2, 2, HAS_NUL),
+        (4, 1, LABEL_TOO_LONG),
+    ]
 
 
 def test_a_list_that_is_cut_within_a_line_gives_what_stands_before(tmp_path: Path) -> None:
@@ -293,8 +324,12 @@ def test_ten_million_lines_of_junk_stay_within_a_gibibyte(tmp_path: Path) -> Non
         print(json.dumps([report.n_skipped, peak, len(json.dumps(report_as_json(report)))]))
     """
 
-    told = subprocess.run([sys.executable, "-c", program, str(tmp_path / "ten.txt")], check=True, capture_output=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "ten.txt")],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
 
     n_skipped, peak_mib, said_octets = json.loads(told.stdout)
     assert n_skipped > 9_000_000

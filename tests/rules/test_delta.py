@@ -38,8 +38,13 @@ def test_an_entry_added_holds_beside_what_the_base_has(images: Images, tmp_path:
 def test_a_list_says_one_thing_of_a_name_in_one_mode_and_the_other_modes_and_lists_stay(
     images: Images, tmp_path: Path
 ) -> None:
-    base = images.names([("adult", "bad.example", Mode.EXACT), ("adult", "bad.example", Mode.BELOW, Action.NODATA),
-                         ("orders", "bad.example", Mode.EXACT, Action.NO_ACTION, 7)])
+    base = images.names(
+        [
+            ("adult", "bad.example", Mode.EXACT),
+            ("adult", "bad.example", Mode.BELOW, Action.NODATA),
+            ("orders", "bad.example", Mode.EXACT, Action.NO_ACTION, 7),
+        ]
+    )
     tables, changed = TableSet(base), Changed()
 
     put_mode(changed, tables.base_entries, BAD, ADULT, Mode.EXACT, Entry(ADULT, Mode.EXACT, Action.REFUSED))
@@ -52,8 +57,9 @@ def test_a_list_says_one_thing_of_a_name_in_one_mode_and_the_other_modes_and_lis
 
 
 def test_an_entry_removed_is_gone_and_the_rest_stays(images: Images, tmp_path: Path) -> None:
-    base = images.names([("orders", "bad.example", Mode.SUBTREE, Action.NO_ACTION, 7),
-                         ("adult", "bad.example", Mode.SUBTREE)])
+    base = images.names(
+        [("orders", "bad.example", Mode.SUBTREE, Action.NO_ACTION, 7), ("adult", "bad.example", Mode.SUBTREE)]
+    )
     changed: Changed = {}
 
     remove_entries(changed, TableSet(base).base_entries, [(BAD, Entry(ORDERS, Mode.SUBTREE, order=7))])
@@ -106,14 +112,19 @@ def test_a_name_stays_while_another_order_holds_it(images: Images, tmp_path: Pat
 
 NAMES = ("a.example", "b.example", "bad.example")
 ENTRIES = st.tuples(
-    st.sampled_from(NAMES), st.sampled_from([ORDERS, ADULT, CSAM]), st.sampled_from([Mode.EXACT, Mode.SUBTREE]),
+    st.sampled_from(NAMES),
+    st.sampled_from([ORDERS, ADULT, CSAM]),
+    st.sampled_from([Mode.EXACT, Mode.SUBTREE]),
 )
 
 
 @given(before=st.sets(ENTRIES), steps=st.lists(st.tuples(st.booleans(), ENTRIES), max_size=12))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_base_and_delta_hold_what_a_set_would_hold(
-    images: Images, tmp_path: Path, before: set[tuple[str, int, Mode]], steps: list[tuple[bool, tuple[str, int, Mode]]],
+    images: Images,
+    tmp_path: Path,
+    before: set[tuple[str, int, Mode]],
+    steps: list[tuple[bool, tuple[str, int, Mode]]],
 ) -> None:
     base = images.names([(LISTS[number].id, name, mode) for name, number, mode in before])
     base_entries = TableSet(base).base_entries
@@ -141,10 +152,12 @@ def test_the_local_data_of_an_entry_survives_a_change_of_another_list(images: Im
     changed: Changed = {}
 
     put_entries(changed, TableSet(base).base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.EXACT, order=7)])
-    write_delta(changed, LISTS, KEY, tmp_path / "names-90.img", 90, 0)      # as a base, so that it can be asked alone
+    write_delta(changed, LISTS, KEY, tmp_path / "names-90.img", 90, 0)  # as a base, so that it can be asked alone
 
     assert sorted(TableSet(open_image(tmp_path / "names-90.img", ImageKind.NAMES)).base_entries(BAD)) == [
-        (ORDERS, Mode.EXACT, Action.NO_ACTION, 7, b""), (ADULT, Mode.EXACT, Action.LOCAL_DATA, 0, data)]
+        (ORDERS, Mode.EXACT, Action.NO_ACTION, 7, b""),
+        (ADULT, Mode.EXACT, Action.LOCAL_DATA, 0, data),
+    ]
 
 
 def test_a_list_holds_just_what_was_put_last(images: Images, tmp_path: Path) -> None:

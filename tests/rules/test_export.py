@@ -22,17 +22,26 @@ from rules.urls import canonical_url
 AT = datetime(2026, 8, 4, 10, tzinfo=UTC)
 LABELS = st.text("abcxyz019-_", min_size=1, max_size=12)
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: to_wire(".".join([*labels, "example"]).encode()))
-PREFIXES = st.ip_addresses().flatmap(lambda address: st.integers(16, address.max_prefixlen).map(
-    lambda n: next(wires_of(ip_network((address, n), strict=False)))[0])).filter(network_of)
+PREFIXES = (
+    st.ip_addresses()
+    .flatmap(
+        lambda address: st.integers(16, address.max_prefixlen).map(
+            lambda n: next(wires_of(ip_network((address, n), strict=False)))[0]
+        )
+    )
+    .filter(network_of)
+)
 # shadow is an action of whole lists, no entry says it
 BLOCKS = st.sampled_from([action for action in Action if action not in (Action.LOCAL_DATA, Action.SHADOW)])
 REFS = st.none() | st.text(min_size=1)
 # records of a type that nothing knows, so that they may hold anything
 RECORDS = st.lists(st.binary(max_size=40), min_size=1, max_size=4).map(
-    lambda rdatas: b"".join(b"\x7f\0\0\0\0\x3c" + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas))
+    lambda rdatas: b"".join(b"\x7f\0\0\0\0\x3c" + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas)
+)
 WIRES = NAMES | PREFIXES
 RULES = st.builds(Rule, WIRES, st.sampled_from(Mode), BLOCKS, st.just(1), REFS, st.just(b""), st.just("")) | st.builds(
-    Rule, WIRES, st.sampled_from(Mode), st.just(Action.LOCAL_DATA), st.just(1), REFS, RECORDS, st.just(""))
+    Rule, WIRES, st.sampled_from(Mode), st.just(Action.LOCAL_DATA), st.just(1), REFS, RECORDS, st.just("")
+)
 URLS = st.text("ab/.%?=&'\"()[]{}*é ", min_size=1).map(lambda rest: canonical_url("bad.example/a" + rest).encode())
 URL_RULES = st.builds(UrlRule, URLS, st.sampled_from([Mode.EXACT, Mode.SUBTREE]), BLOCKS, st.just(1), REFS, st.just(""))
 
@@ -59,10 +68,16 @@ def test_an_export_says_which_list_it_is_and_is_the_same_each_time(tmp_path: Pat
     assert first.getvalue() == second.getvalue()
     said = json.loads(first.getvalue())
     assert said == {
-        "format": "cf-list/1", "list_id": "pta", "serial": 7, "issued_at": "2026-08-04T10:00:00Z", "mode": "full",
-        "add": [{"value": "bad.example", "kind": "domain", "scope": "subtree", "order_ref": "L/1"},
-                {"value": "bad.example/a", "kind": "url", "scope": "exact", "order_ref": "L/1"},
-                {"value": "none", "kind": "domain", "scope": "subtree"}],
+        "format": "cf-list/1",
+        "list_id": "pta",
+        "serial": 7,
+        "issued_at": "2026-08-04T10:00:00Z",
+        "mode": "full",
+        "add": [
+            {"value": "bad.example", "kind": "domain", "scope": "subtree", "order_ref": "L/1"},
+            {"value": "bad.example/a", "kind": "url", "scope": "exact", "order_ref": "L/1"},
+            {"value": "none", "kind": "domain", "scope": "subtree"},
+        ],
     }
     assert (report.n_name_rules, report.n_url_rules, report.n_skipped) == (2, 1, 1)
 

@@ -297,7 +297,9 @@ def test_a_url_is_shown_without_its_query_and_its_password():
     assert shown("https://me:pw@a.test:8443/list?key=secret#x") == "https://a.test:8443/list"
 
 
-@pytest.mark.parametrize(("host", "is_here"), [("localhost", True), ("127.0.0.9", True), ("::1", True),
-                                               ("192.0.2.1", False), ("localhost.example", False)])
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [("localhost", True), ("127.0.0.9", True), ("::1", True), ("192.0.2.1", False), ("localhost.example", False)],
+)
 def test_only_this_box_itself_is_loopback(host, is_here):
     assert is_loopback(host) is is_here

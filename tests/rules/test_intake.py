@@ -30,10 +30,15 @@ def taken(items: Iterable[Rule | UrlRule | Skipped]) -> tuple[Intake, SourceRepo
 def test_every_item_is_in_a_builder_or_in_the_report() -> None:
     wire = canonical_wire("a.example")
 
-    intake, report = taken([
-        Rule(wire, Mode.EXACT, OWN, 1), UrlRule(b"a.example/page", Mode.EXACT, OWN, 2), Skipped(3, 1, "..", "is empty"),
-        Rule(canonical_wire("com"), Mode.SUBTREE, OWN, 4), Rule(wire, Mode.SUBTREE, OWN, 5),
-    ])
+    intake, report = taken(
+        [
+            Rule(wire, Mode.EXACT, OWN, 1),
+            UrlRule(b"a.example/page", Mode.EXACT, OWN, 2),
+            Skipped(3, 1, "..", "is empty"),
+            Rule(canonical_wire("com"), Mode.SUBTREE, OWN, 4),
+            Rule(wire, Mode.SUBTREE, OWN, 5),
+        ]
+    )
 
     assert (len(intake.names), len(intake.urls)) == (2, 1)
     assert (report.n_name_rules, report.n_url_rules) == (2, 1)
@@ -53,10 +58,12 @@ def test_local_data_keeps_its_records() -> None:
 
 
 def test_a_rule_of_a_part_is_counted_under_its_number() -> None:
-    _, report = taken([
-        Rule(canonical_wire("a.example"), Mode.EXACT, OWN, 1, part="domains"),
-        UrlRule(b"a.example/page", Mode.EXACT, OWN, 1, part="urls"),
-        Rule(canonical_wire("b.example"), Mode.EXACT, OWN, 2, part="domains"),
-    ])
+    _, report = taken(
+        [
+            Rule(canonical_wire("a.example"), Mode.EXACT, OWN, 1, part="domains"),
+            UrlRule(b"a.example/page", Mode.EXACT, OWN, 1, part="urls"),
+            Rule(canonical_wire("b.example"), Mode.EXACT, OWN, 2, part="domains"),
+        ]
+    )
 
     assert report.parts == {"domains": 1, "urls": 2}

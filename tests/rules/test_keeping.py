@@ -116,8 +116,19 @@ def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_uncha
 
 
 def test_a_state_is_read_as_it_was_written(shelf):
-    kept = Kept(version("a", sketch=(1, 2)), (B,), C, "why", A, Refusal("d" * 64, "x", "y", 1.5), Failure("z", 2.5, 3),
-                Validators("u", "e", None, "s", "r"), 4.5, 5.5, "mark")
+    kept = Kept(
+        version("a", sketch=(1, 2)),
+        (B,),
+        C,
+        "why",
+        A,
+        Refusal("d" * 64, "x", "y", 1.5),
+        Failure("z", 2.5, 3),
+        Validators("u", "e", None, "s", "r"),
+        4.5,
+        5.5,
+        "mark",
+    )
 
     shelf.change(lambda _: kept)
 
@@ -215,9 +226,11 @@ def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_befo
 
 def test_two_processes_that_change_one_list_lose_nothing(shelf):
     shelf.change(lambda kept: kept)
-    work = ("import sys, pathlib, dataclasses; from rules.keeping import Shelf\n"
-            "for _ in range(50): Shelf(pathlib.Path(sys.argv[1])).change("
-            "lambda kept: dataclasses.replace(kept, asked_s=kept.asked_s + 1))")
+    work = (
+        "import sys, pathlib, dataclasses; from rules.keeping import Shelf\n"
+        "for _ in range(50): Shelf(pathlib.Path(sys.argv[1])).change("
+        "lambda kept: dataclasses.replace(kept, asked_s=kept.asked_s + 1))"
+    )
 
     both = [subprocess.Popen([sys.executable, "-c", work, shelf.directory]) for _ in range(2)]
 

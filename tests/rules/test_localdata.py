@@ -41,25 +41,41 @@ NAME = b"\1a\4test\0"
         (b"A", (b"\\#", b"4", b"c0000201"), 1, b"\xc0\0\2\1"),
     ],
 )
-def test_a_record_becomes_type_ttl_length_and_data(rtype: bytes, words: tuple[bytes, ...], number: int,
-                                                   rdata: bytes) -> None:
+def test_a_record_becomes_type_ttl_length_and_data(
+    rtype: bytes, words: tuple[bytes, ...], number: int, rdata: bytes
+) -> None:
     assert record_octets(rtype, 300, words, b"zone.test") == struct.pack(">HIH", number, 300, len(rdata)) + rdata
 
 
 @pytest.mark.parametrize(
     ("rtype", "words", "reason"),
     [
-        (b"A", (b"192.0.2",), BAD_DATA), (b"A", (b"192.0.2.1", b"192.0.2.2"), BAD_DATA), (b"A", (b"::1",), BAD_DATA),
-        (b"A", (b"\xd9\xa1.0.0.1",), BAD_DATA), (b"A", (b"192.0.2.1\0",), BAD_DATA),
-        (b"CNAME", (), BAD_DATA), (b"CNAME", (b"a..test.",), BAD_TARGET), (b"CNAME", (b"192.0.2.1",), BAD_TARGET),
-        (b"CNAME", (b"*.test.",), WILDCARD_TARGET), (b"MX", (b"x", b"a.test."), BAD_DATA),
-        (b"MX", (b"65536", b"a.test."), BAD_DATA), (b"MX", (b"-1", b"a.test."), BAD_DATA), (b"MX", (b"1",), BAD_DATA),
-        (b"SRV", (b"1", b"2", b"a.test."), BAD_DATA), (b"TXT", (b"x" * 256,), BAD_DATA),
+        (b"A", (b"192.0.2",), BAD_DATA),
+        (b"A", (b"192.0.2.1", b"192.0.2.2"), BAD_DATA),
+        (b"A", (b"::1",), BAD_DATA),
+        (b"A", (b"\xd9\xa1.0.0.1",), BAD_DATA),
+        (b"A", (b"192.0.2.1\0",), BAD_DATA),
+        (b"CNAME", (), BAD_DATA),
+        (b"CNAME", (b"a..test.",), BAD_TARGET),
+        (b"CNAME", (b"192.0.2.1",), BAD_TARGET),
+        (b"CNAME", (b"*.test.",), WILDCARD_TARGET),
+        (b"MX", (b"x", b"a.test."), BAD_DATA),
+        (b"MX", (b"65536", b"a.test."), BAD_DATA),
+        (b"MX", (b"-1", b"a.test."), BAD_DATA),
+        (b"MX", (b"1",), BAD_DATA),
+        (b"SRV", (b"1", b"2", b"a.test."), BAD_DATA),
+        (b"TXT", (b"x" * 256,), BAD_DATA),
         (b"TXT", (b"\\999",), BAD_DATA),
-        (b"HTTPS", (b"1", b"."), BAD_TYPE), (b"NS", (b"a.test.",), BAD_TYPE), (b"TYPE0", (b"\\#", b"0"), BAD_TYPE),
-        (b"TYPE255", (b"\\#", b"0"), BAD_TYPE), (b"TYPE65536", (b"\\#", b"0"), BAD_TYPE), (b"WHAT", (b"x",), BAD_TYPE),
-        (b"TYPE65", (b"\\#", b"2", b"00"), BAD_DATA), (b"TYPE65", (b"\\#",), BAD_DATA),
-        (b"TYPE65", (b"\\#", b"1", b"zz"), BAD_DATA), (b"TYPE65", (b"\\#", b"513", b"00" * 513), TOO_LONG),
+        (b"HTTPS", (b"1", b"."), BAD_TYPE),
+        (b"NS", (b"a.test.",), BAD_TYPE),
+        (b"TYPE0", (b"\\#", b"0"), BAD_TYPE),
+        (b"TYPE255", (b"\\#", b"0"), BAD_TYPE),
+        (b"TYPE65536", (b"\\#", b"0"), BAD_TYPE),
+        (b"WHAT", (b"x",), BAD_TYPE),
+        (b"TYPE65", (b"\\#", b"2", b"00"), BAD_DATA),
+        (b"TYPE65", (b"\\#",), BAD_DATA),
+        (b"TYPE65", (b"\\#", b"1", b"zz"), BAD_DATA),
+        (b"TYPE65", (b"\\#", b"513", b"00" * 513), TOO_LONG),
     ],
 )
 def test_what_is_no_record_is_refused_with_its_reason(rtype: bytes, words: tuple[bytes, ...], reason: str) -> None:
@@ -71,8 +87,16 @@ def test_what_is_no_record_is_refused_with_its_reason(rtype: bytes, words: tuple
 
 @pytest.mark.parametrize(
     ("address", "is_so"),
-    [(b"0.0.0.0", True), (b"::", True), (b"::1", True), (b"127.0.0.1", True), (b"127.1.2.3", True),
-     (b"127.0.0.1.example", False), (b"192.0.2.1", False), (b"2001:db8::", False)],
+    [
+        (b"0.0.0.0", True),
+        (b"::", True),
+        (b"::1", True),
+        (b"127.0.0.1", True),
+        (b"127.1.2.3", True),
+        (b"127.0.0.1.example", False),
+        (b"192.0.2.1", False),
+        (b"2001:db8::", False),
+    ],
 )
 def test_an_address_that_leads_nowhere_is_known(address: bytes, is_so: bool) -> None:
     assert is_nowhere(address) is is_so
@@ -108,7 +132,8 @@ def test_an_owner_that_comes_again_is_refused_and_nothing_else_is_lost() -> None
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(A, GARDEN), (GARDEN, A), (GARDEN, record_octets(b"CNAME", 60, (b"b.",)))],
+    ("first", "second"),
+    [(A, GARDEN), (GARDEN, A), (GARDEN, record_octets(b"CNAME", 60, (b"b.",)))],
 )
 def test_a_cname_stands_alone(first: bytes, second: bytes) -> None:
     gatherer = Gatherer()
@@ -140,11 +165,32 @@ def test_whole_records_from_elsewhere_are_taken(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [A[:-1], A + b"\0", A[:7], A * 43, A + GARDEN, GARDEN[:-1], GARDEN + b"\0",
-     struct.pack(">HIH", 1, 60, 3) + b"abc", struct.pack(">HIH", 28, 60, 4) + b"abcd",
-     struct.pack(">HIH", 5, 60, 2) + b"\xc0\0", struct.pack(">HIH", 2, 60, 1) + b"\0"],
-    ids=["cut", "octet behind", "half a head", "too many", "cname beside", "cut name", "octet behind name",
-         "a of 3 octets", "aaaa of 4 octets", "pointer", "name server"],
+    [
+        A[:-1],
+        A + b"\0",
+        A[:7],
+        A * 43,
+        A + GARDEN,
+        GARDEN[:-1],
+        GARDEN + b"\0",
+        struct.pack(">HIH", 1, 60, 3) + b"abc",
+        struct.pack(">HIH", 28, 60, 4) + b"abcd",
+        struct.pack(">HIH", 5, 60, 2) + b"\xc0\0",
+        struct.pack(">HIH", 2, 60, 1) + b"\0",
+    ],
+    ids=[
+        "cut",
+        "octet behind",
+        "half a head",
+        "too many",
+        "cname beside",
+        "cut name",
+        "octet behind name",
+        "a of 3 octets",
+        "aaaa of 4 octets",
+        "pointer",
+        "name server",
+    ],
 )
 def test_what_no_answer_could_hold_is_not(data: bytes) -> None:
     assert not are_records(data)

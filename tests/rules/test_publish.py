@@ -104,7 +104,11 @@ def test_pruning_keeps_the_newest_what_is_in_force_and_what_these_stand_on(tmp_p
 
     assert sorted(path.name for path in removed) == ["names-1.img", "names-5.img", "names-6.img"]
     assert sorted(path.name for path in tmp_path.glob("names-*")) == [
-        "names-2.img", "names-3.img", "names-4.img", "names-7.img", "names-8.img",
+        "names-2.img",
+        "names-3.img",
+        "names-4.img",
+        "names-7.img",
+        "names-8.img",
     ]
     assert prune(tmp_path, kept_generations=2) == []
 
@@ -173,4 +177,8 @@ def test_pruning_removes_origins_with_their_names_and_claims_of_the_dead(tmp_pat
     prune(tmp_path, kept_generations=1)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "current.json", "names-3.img", "names-4.claim", "origins-3.img"]
+        "current.json",
+        "names-3.img",
+        "names-4.claim",
+        "origins-3.img",
+    ]

@@ -16,8 +16,13 @@ BLOCKING = Source("x", None)
 BANK = Protected(["bank.example"])
 
 
-def refusal(name: str, mode: Mode = Mode.SUBTREE, action: Action = Action.NO_ACTION, source: Source = BLOCKING,
-            protected: Protected = BANK) -> str | None:
+def refusal(
+    name: str,
+    mode: Mode = Mode.SUBTREE,
+    action: Action = Action.NO_ACTION,
+    source: Source = BLOCKING,
+    protected: Protected = BANK,
+) -> str | None:
     return Rails(source, protected).refusal(canonical_wire(name), mode, action)
 
 
@@ -67,7 +72,8 @@ NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
 
 @given(NAMES, st.sampled_from(Mode), st.sampled_from([Action.NO_ACTION, Action.PASSTHRU]), st.lists(NAMES, max_size=3))
 def test_the_first_look_turns_away_nothing_that_a_rail_stops(
-        name: str, mode: Mode, action: Action, names: list[str]) -> None:
+    name: str, mode: Mode, action: Action, names: list[str]
+) -> None:
     wire, protected = canonical_wire(name), Protected(names)
     expected = None if mode is Mode.EXACT else public_suffixes().refusal(wire)
     if expected is None and action is Action.NO_ACTION and protected.is_hit(wire, mode):

@@ -48,8 +48,9 @@ def test_a_file_is_read_in_utf8_and_in_utf16_compressed_or_not(tmp_path: Path, e
 
 @pytest.mark.parametrize("block", [1, 2, 7, 2**18])
 @pytest.mark.parametrize("text", [b"", b"a\n", b"a\nb", b"\n\na\r\n", b"a\rb\n"])
-def test_lines_are_the_files_lines_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int,
-                                                      text: bytes) -> None:
+def test_lines_are_the_files_lines_whatever_the_blocks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int, text: bytes
+) -> None:
     monkeypatch.setattr(reading, "BLOCK_OCTETS", block)
     path = tmp_path / "list.txt"
     path.write_bytes(text)
@@ -60,8 +61,9 @@ def test_lines_are_the_files_lines_whatever_the_blocks(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("block", [1, 5, 2**18])
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
-def test_compressed_files_one_behind_the_other_are_one_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int,
-                                                           compress: object) -> None:
+def test_compressed_files_one_behind_the_other_are_one_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int, compress: object
+) -> None:
     monkeypatch.setattr(reading, "BLOCK_OCTETS", block)
     path = tmp_path / "list.txt.x"
     assert callable(compress)
@@ -96,8 +98,9 @@ def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, compress: 
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
-def test_a_file_that_inflates_to_too_much_is_refused_in_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-                                                                     compress: object) -> None:
+def test_a_file_that_inflates_to_too_much_is_refused_in_little_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compress: object
+) -> None:
     monkeypatch.setattr(reading, "MAX_FILE_OCTETS", 2**24)
     path = tmp_path / "list.txt.x"
     assert callable(compress)
@@ -109,7 +112,7 @@ def test_a_file_that_inflates_to_too_much_is_refused_in_little_memory(monkeypatc
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 2**24     # xz looks 8 MiB back
+    assert peak < 2**24  # xz looks 8 MiB back
 
 
 def test_a_xz_file_that_asks_for_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -161,8 +164,9 @@ def test_a_misp_feed_is_one_list_of_the_events_that_its_manifest_names(tmp_path:
     other = UUID.replace("5c", "6d")
     (tmp_path / "manifest.json").write_text(json.dumps({other: {}, UUID: {}}))
     (tmp_path / f"{other}.json").write_text(json.dumps({"Event": {"Attribute": [attribute("domain", "a.example")]}}))
-    (tmp_path / f"{UUID}.json").write_text(json.dumps({"Event": {"Attribute": [
-        attribute("md5", "x"), attribute("domain", "b.example")]}}))
+    (tmp_path / f"{UUID}.json").write_text(
+        json.dumps({"Event": {"Attribute": [attribute("md5", "x"), attribute("domain", "b.example")]}})
+    )
     (tmp_path / "unnamed.json").write_text("x")
 
     found = list(read_source(parse_source(str(tmp_path))))
@@ -218,10 +222,17 @@ def test_a_source_without_a_file_cannot_be_read() -> None:
 
 
 JUNK = {
-    "lines": b"~ junk ~\n" * 10_000, "nuls": bytes(10_000), "nothing": b"", "blanks": b"\n" * 1000,
-    "directions": "\u202ebad.example\n".encode() * 100, "formulas": b"=1+1,=cmd|'/C calc'!A0\n" * 100,
-    "a page": b"<!DOCTYPE html><html><body>Please log in</body></html>", "octets": bytes(range(256)) * 40,
-    "brackets": b"[{" * 5000, "quotes": b'"' * 9999, "a long label": b"x" * 70 + b".example\n",
+    "lines": b"~ junk ~\n" * 10_000,
+    "nuls": bytes(10_000),
+    "nothing": b"",
+    "blanks": b"\n" * 1000,
+    "directions": "\u202ebad.example\n".encode() * 100,
+    "formulas": b"=1+1,=cmd|'/C calc'!A0\n" * 100,
+    "a page": b"<!DOCTYPE html><html><body>Please log in</body></html>",
+    "octets": bytes(range(256)) * 40,
+    "brackets": b"[{" * 5000,
+    "quotes": b'"' * 9999,
+    "a long label": b"x" * 70 + b".example\n",
 }
 
 

@@ -30,8 +30,17 @@ def report(n_skipped: int, confidential: bool = False) -> CompileReport:
     for i in range(n_skipped):
         source.note(Skipped(48213 + i, 3, "1.2.3.4", "is an address"))
     source.note(Skipped(9, 1, "github.io", PRIVATE_SUFFIX))
-    return CompileReport(Path("names-7.img"), Path("urls-7.img"), Path("origins-7.img"), 7, [source], n_names=1200,
-                         n_entries=1234, size_bytes=65536, seconds=1.25)
+    return CompileReport(
+        Path("names-7.img"),
+        Path("urls-7.img"),
+        Path("origins-7.img"),
+        7,
+        [source],
+        n_names=1200,
+        n_entries=1234,
+        size_bytes=65536,
+        seconds=1.25,
+    )
 
 
 def full() -> CompileReport:
@@ -75,8 +84,16 @@ def test_every_entry_has_one_state_of_enforceability() -> None:
     source = full().sources[0]
 
     assert source.enforceability == {
-        "enforced": 1231, "enforced_http_only": 7, "not_enforceable_at_this_layer": 2, "refused_protected": 1,
-        "pending_review": 1, "invalid": 1, "duplicate": 4, "withdrawn": 0, "expired": 0}
+        "enforced": 1231,
+        "enforced_http_only": 7,
+        "not_enforceable_at_this_layer": 2,
+        "refused_protected": 1,
+        "pending_review": 1,
+        "invalid": 1,
+        "duplicate": 4,
+        "withdrawn": 0,
+        "expired": 0,
+    }
     assert sum(source.enforceability.values()) == source.n_rules + source.n_skipped
 
 

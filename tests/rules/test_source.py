@@ -17,11 +17,14 @@ def test_a_file_alone_is_a_plain_list_of_the_operator_that_covers_subtrees() -> 
 
 @pytest.mark.parametrize(
     ("file", "list_format", "match", "mode", "tier"),
-    [("a.hosts", "hosts", "exact", Mode.EXACT, Tier.SECURITY),
-     ("etc/hosts", "hosts", "exact", Mode.EXACT, Tier.SECURITY),
-     ("a.rpz", "rpz", "as-written", Mode.EXACT, Tier.SECURITY),
-     ("a.zone", "rpz", "as-written", Mode.EXACT, Tier.SECURITY),
-     ("a.CSV", "csv", "subtree", Mode.SUBTREE, Tier.ORDER), ("a.tsv", "csv", "subtree", Mode.SUBTREE, Tier.ORDER)],
+    [
+        ("a.hosts", "hosts", "exact", Mode.EXACT, Tier.SECURITY),
+        ("etc/hosts", "hosts", "exact", Mode.EXACT, Tier.SECURITY),
+        ("a.rpz", "rpz", "as-written", Mode.EXACT, Tier.SECURITY),
+        ("a.zone", "rpz", "as-written", Mode.EXACT, Tier.SECURITY),
+        ("a.CSV", "csv", "subtree", Mode.SUBTREE, Tier.ORDER),
+        ("a.tsv", "csv", "subtree", Mode.SUBTREE, Tier.ORDER),
+    ],
 )
 def test_format_and_match_follow_from_the_file(file: str, list_format: str, match: str, mode: Mode, tier: Tier) -> None:
     source = parse_source(file)
@@ -30,8 +33,10 @@ def test_format_and_match_follow_from_the_file(file: str, list_format: str, matc
 
 
 def test_every_option_is_taken() -> None:
-    source = parse_source("x.txt,format=rpz,match=exact,list=pta-1,tier=order,category=hate,action=nodata,issuer=PTA,"
-                          "confidential=yes,allow_public_suffix=yes")
+    source = parse_source(
+        "x.txt,format=rpz,match=exact,list=pta-1,tier=order,category=hate,action=nodata,issuer=PTA,"
+        "confidential=yes,allow_public_suffix=yes"
+    )
 
     assert source == Source("pta-1", Path("x.txt"), "rpz", "exact", Tier.ORDER, 10, Action.NODATA, "PTA", True, True)
 
@@ -49,18 +54,25 @@ def test_a_category_makes_the_tier_and_a_csam_list_is_confidential() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("x.txt,formt=rpz", "no option 'formt'; not taken; write format"),
-     ("x.txt,format=rzp", "'rzp' is none; not taken; write rpz"),
-     ("x.txt,match=suffix", "match 'suffix' is none"), ("x.txt,tier=orders", "write order"),
-     ("x.txt,category=adlt", "write adult"), ("x.txt,category=quic", "holds no names"),
-     ("x.txt,tier=category", "add category=NAME"), ("x.txt,list=a b", "no id"),
-     ("x.txt,list=" + "a" * 25, "no id"), ("x.txt,match=exact,match=exact", "stands twice"),
-     (",match=exact", "no file"),
-     ("x.txt,confidential=maybe", "confidential 'maybe'"), ("x.txt,action=block", "action 'block'"),
-     ("x.txt,tier=csam,action=shadow", "confidential, and enforced from its first day"),
-     ("x.txt,confidential=yes,action=shadow", "confidential, and enforced from its first day"),
-     ("x.txt,tier=csam,confidential=no,action=shadow", "enforced from its first day"),
-     ("x.txt,tier=help,action=shadow", "that is letting go")],
+    [
+        ("x.txt,formt=rpz", "no option 'formt'; not taken; write format"),
+        ("x.txt,format=rzp", "'rzp' is none; not taken; write rpz"),
+        ("x.txt,match=suffix", "match 'suffix' is none"),
+        ("x.txt,tier=orders", "write order"),
+        ("x.txt,category=adlt", "write adult"),
+        ("x.txt,category=quic", "holds no names"),
+        ("x.txt,tier=category", "add category=NAME"),
+        ("x.txt,list=a b", "no id"),
+        ("x.txt,list=" + "a" * 25, "no id"),
+        ("x.txt,match=exact,match=exact", "stands twice"),
+        (",match=exact", "no file"),
+        ("x.txt,confidential=maybe", "confidential 'maybe'"),
+        ("x.txt,action=block", "action 'block'"),
+        ("x.txt,tier=csam,action=shadow", "confidential, and enforced from its first day"),
+        ("x.txt,confidential=yes,action=shadow", "confidential, and enforced from its first day"),
+        ("x.txt,tier=csam,confidential=no,action=shadow", "enforced from its first day"),
+        ("x.txt,tier=help,action=shadow", "that is letting go"),
+    ],
 )
 def test_a_wrong_description_says_what_to_write(text: str, message: str) -> None:
     with pytest.raises(BadSource) as caught:
@@ -71,9 +83,14 @@ def test_a_wrong_description_says_what_to_write(text: str, message: str) -> None
 
 @pytest.mark.parametrize(
     ("file", "list_format", "tier", "match"),
-    [("a.xlsx", "xlsx", Tier.ORDER, "subtree"), ("a.txt.xz", "plain", Tier.SECURITY, "subtree"),
-     ("a.csv.gz", "csv", Tier.ORDER, "subtree"), ("a.rpz.gz", "rpz", Tier.SECURITY, "as-written"),
-     ("hosts.xz", "hosts", Tier.SECURITY, "exact"), ("a.json", "native", Tier.SECURITY, "as-written")],
+    [
+        ("a.xlsx", "xlsx", Tier.ORDER, "subtree"),
+        ("a.txt.xz", "plain", Tier.SECURITY, "subtree"),
+        ("a.csv.gz", "csv", Tier.ORDER, "subtree"),
+        ("a.rpz.gz", "rpz", Tier.SECURITY, "as-written"),
+        ("hosts.xz", "hosts", Tier.SECURITY, "exact"),
+        ("a.json", "native", Tier.SECURITY, "as-written"),
+    ],
 )
 def test_a_compressed_file_is_what_its_name_says_inside(file: str, list_format: str, tier: Tier, match: str) -> None:
     source = parse_source(file)
@@ -83,8 +100,14 @@ def test_a_compressed_file_is_what_its_name_says_inside(file: str, list_format: 
 
 @pytest.mark.parametrize(
     ("text", "list_format"),
-    [('[{"RegisterPositionId": 1}]', "certpl"), ('{"type":"bundle","objects":[]}', "stix"), ('{"Event":{}}', "misp"),
-     ('{"format":"cf-list/1"}', "native"), ("", "native"), ("\xff", "native")],
+    [
+        ('[{"RegisterPositionId": 1}]', "certpl"),
+        ('{"type":"bundle","objects":[]}', "stix"),
+        ('{"Event":{}}', "misp"),
+        ('{"format":"cf-list/1"}', "native"),
+        ("", "native"),
+        ("\xff", "native"),
+    ],
 )
 def test_the_format_of_a_json_follows_from_its_head(tmp_path: Path, text: str, list_format: str) -> None:
     path = tmp_path / "list.json"

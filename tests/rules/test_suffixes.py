@@ -6,12 +6,22 @@ from rules.suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, PublicSuffixes, public_
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("pk", ICANN_SUFFIX), ("com.pk", ICANN_SUFFIX), ("gov.pk", ICANN_SUFFIX), ("ac.uk", ICANN_SUFFIX),
-     ("anything.ck", ICANN_SUFFIX),
-     ("no-such-top", ICANN_SUFFIX), ("xn--fiqs8s", ICANN_SUFFIX), ("github.io", PRIVATE_SUFFIX),
-     ("blogspot.com", PRIVATE_SUFFIX),
-     ("example.com.pk", None), ("www.ck", None), ("someone.github.io", None), ("github.com", None),
-     ("bad.example", None)],
+    [
+        ("pk", ICANN_SUFFIX),
+        ("com.pk", ICANN_SUFFIX),
+        ("gov.pk", ICANN_SUFFIX),
+        ("ac.uk", ICANN_SUFFIX),
+        ("anything.ck", ICANN_SUFFIX),
+        ("no-such-top", ICANN_SUFFIX),
+        ("xn--fiqs8s", ICANN_SUFFIX),
+        ("github.io", PRIVATE_SUFFIX),
+        ("blogspot.com", PRIVATE_SUFFIX),
+        ("example.com.pk", None),
+        ("www.ck", None),
+        ("someone.github.io", None),
+        ("github.com", None),
+        ("bad.example", None),
+    ],
 )
 def test_the_installed_list_says_what_a_subtree_may_not_cover(name: str, reason: str | None) -> None:
     assert public_suffixes().refusal(canonical_wire(name)) == reason

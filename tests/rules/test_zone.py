@@ -1,4 +1,5 @@
 """The copy of a zone: what is written is what the format reads, and changes fit or are refused."""
+
 import struct
 
 import pytest
@@ -39,27 +40,34 @@ def read(*lines):
 
 def test_a_record_is_the_rule_that_it_means():
     said = read(
-        line(b"\3bad\7example"), line(b"\1*\3bad\7example", rdata=b"\1*\0"),
-        line(b"\2ok\7example", rdata=b"\x0crpz-passthru\0"), line(b"\6garden\7example", rdata=b"\1g\7example\0"),
-        line(b"\4addr\7example", A, bytes([192, 0, 2, 1])), line(b"\4addr\7example", AAAA, bytes(15) + b"\1"),
-        line(b"\4text\7example", TXT, b"\5a;\"b "), line(b"\4mail\7example", MX, b"\0\1\1m\0"),
-    )  # fmt: skip
+        line(b"\3bad\7example"),
+        line(b"\1*\3bad\7example", rdata=b"\1*\0"),
+        line(b"\2ok\7example", rdata=b"\x0crpz-passthru\0"),
+        line(b"\6garden\7example", rdata=b"\1g\7example\0"),
+        line(b"\4addr\7example", A, bytes([192, 0, 2, 1])),
+        line(b"\4addr\7example", AAAA, bytes(15) + b"\1"),
+        line(b"\4text\7example", TXT, b'\5a;"b '),
+        line(b"\4mail\7example", MX, b"\0\1\1m\0"),
+    )
 
     assert [(rule.wire, rule.mode, rule.action) for rule in said] == [
-        (b"\3bad\7example\0", Mode.EXACT, Action.NXDOMAIN), (b"\3bad\7example\0", Mode.BELOW, Action.NODATA),
+        (b"\3bad\7example\0", Mode.EXACT, Action.NXDOMAIN),
+        (b"\3bad\7example\0", Mode.BELOW, Action.NODATA),
         (b"\2ok\7example\0", Mode.EXACT, Action.PASSTHRU),
-        (b"\6garden\7example\0", Mode.EXACT, Action.LOCAL_DATA), (b"\4addr\7example\0", Mode.EXACT, Action.LOCAL_DATA),
-        (b"\4text\7example\0", Mode.EXACT, Action.LOCAL_DATA), (b"\4mail\7example\0", Mode.EXACT, Action.LOCAL_DATA),
-    ]  # fmt: skip
+        (b"\6garden\7example\0", Mode.EXACT, Action.LOCAL_DATA),
+        (b"\4addr\7example\0", Mode.EXACT, Action.LOCAL_DATA),
+        (b"\4text\7example\0", Mode.EXACT, Action.LOCAL_DATA),
+        (b"\4mail\7example\0", Mode.EXACT, Action.LOCAL_DATA),
+    ]
     assert said[3].data == b"\0\5\0\0\0\x3c\0\x0b\1g\7example\0"
     assert said[4].data == b"\0\1\0\0\0\x3c\0\4\xc0\0\2\1" + b"\0\x1c\0\0\0\x3c\0\x10" + bytes(15) + b"\1"
-    assert said[5].data[8:] == struct.pack(">H", 6) + b"\5a;\"b " or said[5].data.endswith(b"\5a;\"b ")
+    assert said[5].data[8:] == struct.pack(">H", 6) + b'\5a;"b ' or said[5].data.endswith(b'\5a;"b ')
 
 
 @pytest.mark.parametrize("rtype", [NS, RRSIG, NSEC, 48, 50, 51, 59, 60, 63])
 def test_what_makes_a_zone_of_a_list_is_not_kept(rtype):
     assert line(b"\1a", rtype) == b""
-    assert len(SILENT_TYPES) == 10     # those nine, and the SOA, which is kept
+    assert len(SILENT_TYPES) == 10  # those nine, and the SOA, which is kept
 
 
 def test_a_ttl_beyond_its_range_is_zero():
@@ -68,7 +76,8 @@ def test_a_ttl_beyond_its_range_is_zero():
 
 
 names = st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=6).map(
-    lambda labels: b"".join(bytes([len(label)]) + label for label in labels).lower())
+    lambda labels: b"".join(bytes([len(label)]) + label for label in labels).lower()
+)
 
 
 @given(names, names, st.sampled_from([CNAME, A, AAAA, TXT, 999]), st.binary(max_size=40))
@@ -104,8 +113,17 @@ def test_the_head_of_the_longest_names_is_found(tmp_path):
     assert timers_of(tmp_path / "copy", apex).serial == 9
 
 
-@pytest.mark.parametrize("octets", [b"", b"a CNAME .\n", head(APEX, b""), head(APEX, b"x 1 CNAME .\n"),
-                                    head(APEX, soa(7))[1:], head(APEX, soa(7))[:-2]])  # fmt: skip
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"a CNAME .\n",
+        head(APEX, b""),
+        head(APEX, b"x 1 CNAME .\n"),
+        head(APEX, soa(7))[1:],
+        head(APEX, soa(7))[:-2],
+    ],
+)
 def test_a_file_that_is_no_copy_has_no_serial(tmp_path, octets):
     (tmp_path / "copy").write_bytes(octets)
 
@@ -123,8 +141,12 @@ def changed(folder, body, *differences):
     return lines[2], lines[3:]
 
 
-ONE, OTHER, TWO, TWO_MORE = line(b"\1a"), line(b"\1a", rdata=b"\1*\0"), line(b"\1b", A, bytes(4)), line(
-    b"\1b", A, bytes([1, 2, 3, 4]))
+ONE, OTHER, TWO, TWO_MORE = (
+    line(b"\1a"),
+    line(b"\1a", rdata=b"\1*\0"),
+    line(b"\1b", A, bytes(4)),
+    line(b"\1b", A, bytes([1, 2, 3, 4])),
+)
 
 
 def test_changes_are_carried_over_and_the_records_of_an_owner_stay_together(tmp_path):
@@ -143,12 +165,15 @@ def test_a_record_is_the_same_whatever_its_ttl(tmp_path):
     assert changed(tmp_path, [ONE], gone)[1] == []
 
 
-@pytest.mark.parametrize("difference", [
-    Difference(1, 2, soa(2), [OTHER], []),          # is not there
-    Difference(1, 2, soa(2), [], [ONE]),            # is there already
-    Difference(3, 4, soa(4), [ONE], []),            # of another serial
-    Difference(1, 2, soa(2), [ONE, ONE], []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "difference",
+    [
+        Difference(1, 2, soa(2), [OTHER], []),  # is not there
+        Difference(1, 2, soa(2), [], [ONE]),  # is there already
+        Difference(3, 4, soa(4), [ONE], []),  # of another serial
+        Difference(1, 2, soa(2), [ONE, ONE], []),
+    ],
+)
 def test_changes_that_do_not_fit_are_refused(tmp_path, difference):
     with pytest.raises(BadZone):
         changed(tmp_path, [ONE, TWO], difference)

@@ -2,6 +2,7 @@
 
 One socket, a window of questions under way; a question without an answer is asked again in a later round.
 """
+
 import contextlib
 import select
 import socket
@@ -12,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 Address = tuple[str, int]
-Question = tuple[bytes, int]    # name on the wire, in any letter case; its type
+Question = tuple[bytes, int]  # name on the wire, in any letter case; its type
 
 A, CNAME, SOA, AAAA = 1, 5, 6, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 # what the answerer says for every name, by type of question
 ANYBODYS = {A: bytes((192, 0, 2, 77)), AAAA: socket.inet_pton(socket.AF_INET6, "2001:db8:77::77")}
-OWN = b"at-"        # what the label of a name with an address of its own begins with
+OWN = b"at-"  # what the label of a name with an address of its own begins with
 WINDOW = 256
 BUFFER_OCTETS = 4 << 20
 LARGEST_ANSWER = 4096
@@ -30,12 +31,13 @@ class Answer(NamedTuple):
 
     rcode: int
     is_truncated: bool
-    addresses: frozenset[bytes]     # of its A and AAAA records
-    targets: frozenset[bytes]       # of its CNAME records, on the wire, lower case
+    addresses: frozenset[bytes]  # of its A and AAAA records
+    targets: frozenset[bytes]  # of its CNAME records, on the wire, lower case
 
 
-def ask_all(server: Address, questions: Sequence[Question], patience_s: float = 0.5,
-            rounds: int = 4) -> list[Answer | None]:
+def ask_all(
+    server: Address, questions: Sequence[Question], patience_s: float = 0.5, rounds: int = 4
+) -> list[Answer | None]:
     """The answer to each question, None for one that was never answered.
 
     patience_s  after which a question counts as unanswered; twice as long in each further round
@@ -53,10 +55,11 @@ def ask_all(server: Address, questions: Sequence[Question], patience_s: float = 
     return answers
 
 
-def _exchange(asking: socket.socket, questions: Sequence[Question], indices: Sequence[int],
-              patience_s: float) -> Iterator[tuple[int, bytes]]:
+def _exchange(
+    asking: socket.socket, questions: Sequence[Question], indices: Sequence[int], patience_s: float
+) -> Iterator[tuple[int, bytes]]:
     """Ask each of `indices` once, at most WINDOW at a time; give (index, answer)."""
-    under_way: dict[int, tuple[int, float]] = {}    # by id, in the order in which they were asked
+    under_way: dict[int, tuple[int, float]] = {}  # by id, in the order in which they were asked
     at, next_id = 0, 0
     while at < len(indices) or under_way:
         while at < len(indices) and len(under_way) < WINDOW:
@@ -90,7 +93,7 @@ def _received(asking: socket.socket) -> Iterator[bytes]:
 def _repeats(message: bytes, question: Question) -> bool:
     """Whether the answer is one to this question: an earlier one of the same id may be late."""
     name, qtype = question
-    asked = message[12:16 + len(name)].lower()
+    asked = message[12 : 16 + len(name)].lower()
     return asked == name.lower() + struct.pack("!HH", qtype, 1)
 
 
@@ -105,7 +108,7 @@ def read_answer(message: bytes) -> Answer:
         rtype, _, _, length = struct.unpack_from("!HHIH", message, at)
         at += 10
         if rtype in (A, AAAA):
-            addresses.add(message[at:at + length])
+            addresses.add(message[at : at + length])
         elif rtype == CNAME:
             targets.add(read_name(message, at)[0])
         at += length
@@ -119,9 +122,9 @@ def read_name(message: bytes, at: int) -> tuple[bytes, int]:
     while message[at]:
         if message[at] >= 0xC0:
             end = end or at + 2
-            at = int.from_bytes(message[at:at + 2], "big") & 0x3FFF
+            at = int.from_bytes(message[at : at + 2], "big") & 0x3FFF
             continue
-        labels.append(message[at:at + 1 + message[at]])
+        labels.append(message[at : at + 1 + message[at]])
         at += 1 + message[at]
     return b"".join(labels).lower() + b"\0", end or at + 1
 
@@ -139,10 +142,10 @@ def name_at(address: str) -> bytes:
 
 def _own_record(query: bytes) -> bytes | None:
     """The record of a name of name_at() for the type that is asked for; None for another name or type."""
-    label, rtype = query[13:13 + query[12]].lower(), query[query.index(b"\0", 12) + 2]
+    label, rtype = query[13 : 13 + query[12]].lower(), query[query.index(b"\0", 12) + 2]
     if not label.startswith(OWN):
         return None
-    rdata = bytes.fromhex(label[len(OWN):].decode("ascii"))
+    rdata = bytes.fromhex(label[len(OWN) :].decode("ascii"))
     if len(rdata) != {A: 4, AAAA: 16}.get(rtype):
         return b""
     return struct.pack("!HHHIH", 0xC00C, rtype, 1, 3600, len(rdata)) + rdata
@@ -151,8 +154,10 @@ def _own_record(query: bytes) -> bytes | None:
 def answer_everything(address: Address) -> None:
     """Be the internet: every name has the addresses of ANYBODYS, or its own of name_at(), and nothing else.   Ends with
     its process."""
-    records = {struct.pack("!HH", rtype, 1): struct.pack("!HHHIH", 0xC00C, rtype, 1, 3600, len(rdata)) + rdata
-               for rtype, rdata in ANYBODYS.items()}
+    records = {
+        struct.pack("!HH", rtype, 1): struct.pack("!HHHIH", 0xC00C, rtype, 1, 3600, len(rdata)) + rdata
+        for rtype, rdata in ANYBODYS.items()
+    }
     # negative caches need a SOA; its owner, both its names and their zone are the root
     soa = b"\0" + struct.pack("!HHIH", SOA, 1, 60, 22) + bytes(2) + struct.pack("!5I", 1, 60, 60, 60, 60)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as answering:
@@ -162,7 +167,7 @@ def answer_everything(address: Address) -> None:
             query, client = answering.recvfrom(LARGEST_ANSWER)
             end = query.index(b"\0", 12) + 5
             own = _own_record(query)
-            record = records.get(query[end - 4:end]) if own is None else own or None
+            record = records.get(query[end - 4 : end]) if own is None else own or None
             counts = (1, 0, 1, 0) if record is None else (1, 1, 0, 0)
             head = query[:2] + _HEADER.pack(0, 0x8580, *counts)[2:]
             answering.sendto(head + query[12:end] + (record or soa), client)

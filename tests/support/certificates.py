@@ -1,4 +1,5 @@
 """Certificates for tests, made by openssl."""
+
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,8 +14,27 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
         pytest.skip("openssl is not installed")
     certificate, key = folder / "dns.pem", folder / "dns.key"
     subprocess.run(
-        [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},DNS:*.{name},IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True)
+        [
+            program,
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            f"subjectAltName=DNS:{name},DNS:*.{name},IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
     return certificate, key

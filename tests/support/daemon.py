@@ -1,4 +1,5 @@
 """A whole filterd on high ports of the loopback, with an upstream that answers everything."""
+
 import json
 import os
 import socket

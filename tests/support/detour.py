@@ -1,7 +1,7 @@
 """Asymmetric routing in the lab: what the internet sends to the child does not cross the gateway.
 
-    child ── gateway ── internet        everything that the child sends
-      └──────────────────────┘          everything that comes back
+child ── gateway ── internet        everything that the child sends
+  └──────────────────────┘          everything that comes back
 """
 
 from collections.abc import Iterator

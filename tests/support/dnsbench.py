@@ -1,4 +1,5 @@
 """A DNS loop between real client sockets and upstreams that the test plays, so that they can lie."""
+
 import socket
 import time
 from collections.abc import Callable
@@ -36,8 +37,15 @@ def bound(host: str, is_listener: bool = False) -> socket.socket:
 class Bench:
     """A loop with one listener a host, two sockets an upstream, a client for each listener, and upstreams to play."""
 
-    def __init__(self, images: Images, stack: ExitStack, hosts: tuple[str, ...], n_upstreams: int = 1,
-                 patience_s: float = 4.5, **wanted: Any) -> None:
+    def __init__(
+        self,
+        images: Images,
+        stack: ExitStack,
+        hosts: tuple[str, ...],
+        n_upstreams: int = 1,
+        patience_s: float = 4.5,
+        **wanted: Any,
+    ) -> None:
         self._stack = stack
         self.listeners = [self.open(host, True) for host in hosts]
         self.clients = [self.open(_loopback(host)) for host in hosts]

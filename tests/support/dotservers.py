@@ -2,6 +2,7 @@
 
 The real ones know www.free.test (198.51.100.10) and big.test (a TXT of 3,000 octets).
 """
+
 import asyncio
 import contextlib
 import shutil
@@ -74,8 +75,9 @@ def unbound(folder: Path, port: int, certificate: Certificate) -> Iterator["subp
 @contextlib.contextmanager
 def dnsdist(folder: Path, port: int, plain: int, behind: int, certificate: Certificate) -> Iterator[None]:
     """A balancer over TLS, whose resolver is at port `behind`."""
-    text = DNSDIST.format(host=HOST, port=port, plain=plain, behind=behind, certificate=certificate[0],
-                          key=certificate[1])
+    text = DNSDIST.format(
+        host=HOST, port=port, plain=plain, behind=behind, certificate=certificate[0], key=certificate[1]
+    )
     with running("dnsdist", folder, "dnsdist.conf", text, ("--supervised", "--disable-syslog", "-C"), port):
         yield
 

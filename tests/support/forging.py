@@ -1,4 +1,5 @@
 """Images with a right checksum that none of our writers wrote."""
+
 import struct
 from pathlib import Path
 

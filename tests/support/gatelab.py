@@ -25,8 +25,16 @@ PAGES = {
 class Lab:
     """A gate and what its kernel would do with the marks."""
 
-    def __init__(self, folder: Path, tables: TableSet, closed: int = 0, n_flows: int = 8,
-                 http_ports: tuple[int, ...] = (80,), ja4_classes: Ja4Classes | None = None, **limits: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tables: TableSet,
+        closed: int = 0,
+        n_flows: int = 8,
+        http_ports: tuple[int, ...] = (80,),
+        ja4_classes: Ja4Classes | None = None,
+        **limits: int,
+    ) -> None:
         """limits   see GateLoop"""
         handoff = Handoff()
         handoff.give(tables)
@@ -34,8 +42,9 @@ class Lab:
         self.folder = folder
         self.reporter = Reporter(folder / "counters", folder / "spool")
         self.reporter.tend()
-        self.gate = GateLoop(0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows,
-                             ja4_classes=ja4_classes, **limits)
+        self.gate = GateLoop(
+            0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, ja4_classes=ja4_classes, **limits
+        )
         self.now_s = NOW_S
 
     def send(

@@ -56,8 +56,16 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     is_shut = policy != "overloaded"
     classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
     gate = GateLoop(
-        0, handoff, reporter, [443], [80], is_closed, pages,
-        when_overloaded_closed=is_shut, is_asymmetric=is_asymmetric, ja4_classes=classes,
+        0,
+        handoff,
+        reporter,
+        [443],
+        [80],
+        is_closed,
+        pages,
+        when_overloaded_closed=is_shut,
+        is_asymmetric=is_asymmetric,
+        ja4_classes=classes,
     )
     overrun = Overrun(0, reporter.counters)
     loop = threading.Thread(target=gate.run)

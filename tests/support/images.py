@@ -1,4 +1,5 @@
 """Builders that the image tests share: small lists in, opened images out."""
+
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -22,8 +23,12 @@ LISTS = (
 )
 NUMBER = {spec.id: number for number, spec in enumerate(LISTS)}
 
-Entry = tuple[str, str, int] | tuple[str, str, int, int] | tuple[str, str, int, int, int] | (
-    tuple[str, str, int, int, int, bytes])
+Entry = (
+    tuple[str, str, int]
+    | tuple[str, str, int, int]
+    | tuple[str, str, int, int, int]
+    | (tuple[str, str, int, int, int, bytes])
+)
 
 
 class Images:
@@ -38,8 +43,13 @@ class Images:
         """From now on these lists are in the shadow: counted, not enforced."""
         self.lists = tuple(spec._replace(action=Action.SHADOW) if spec.id in list_ids else spec for spec in LISTS)
 
-    def names(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = (),
-              folding: Collection[str] = ()) -> Image:
+    def names(
+        self,
+        entries: Iterable[Entry],
+        base: Image | None = None,
+        drops: Iterable[str] = (),
+        folding: Collection[str] = (),
+    ) -> Image:
         """entries  (list id, name, mode[, action[, order[, local data]]]);   folding  ids of lists that fold."""
         builder = NamesBuilder(KEY, [spec._replace(folds=spec.id in folding) for spec in self.lists])
         for name in drops:

@@ -82,8 +82,17 @@ def keys_of(version: int, dcid: bytes, side: bytes = b"client in") -> tuple[byte
 
 
 def initial(
-    frames: bytes, *, version: int = V1, dcid: bytes = DCID, scid: bytes = b"", token: bytes = b"", number: int = 0,
-    number_octets: int = 4, keyed: bytes | None = None, size: int = 0, is_fixed: bool = True,
+    frames: bytes,
+    *,
+    version: int = V1,
+    dcid: bytes = DCID,
+    scid: bytes = b"",
+    token: bytes = b"",
+    number: int = 0,
+    number_octets: int = 4,
+    keyed: bytes | None = None,
+    size: int = 0,
+    is_fixed: bool = True,
 ) -> bytes:
     """A client's Initial, protected.
 

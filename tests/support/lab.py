@@ -1,4 +1,5 @@
 """A place and a stage without a network: what programs print is given, to test the demo's own judgement."""
+
 import io
 import subprocess
 from collections.abc import Callable, Sequence

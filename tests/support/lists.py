@@ -1,4 +1,5 @@
 """What the list tests share: a text in, short tuples out."""
+
 from collections.abc import Callable, Iterable, Iterator
 
 from fastpath.name import to_text

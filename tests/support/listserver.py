@@ -1,4 +1,5 @@
 """A server of lists on the loopback, with a lab authority and client certificates made by openssl."""
+
 import asyncio
 import contextlib
 import ssl
@@ -29,8 +30,23 @@ class Authority:
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:{name}{also}\n")
         openssl("req", "-new", *NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key",
-                "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate)
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self.folder / "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            extensions,
+            "-out",
+            certificate,
+        )
         return certificate, key
 
 
@@ -43,8 +59,23 @@ def openssl(*words: str | Path) -> None:
 
 def authority(folder: Path) -> Authority:
     folder.mkdir()
-    openssl("req", "-x509", *NEW_KEY, "-keyout", folder / "ca.key", "-out", folder / "ca.pem", "-days", "2",
-            "-subj", "/CN=lab", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign")
+    openssl(
+        "req",
+        "-x509",
+        *NEW_KEY,
+        "-keyout",
+        folder / "ca.key",
+        "-out",
+        folder / "ca.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=lab",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=keyCertSign",
+    )
     return Authority(folder)
 
 
@@ -101,7 +132,7 @@ class Shelved:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.asked: list[int] = []      # the statuses that were given
+        self.asked: list[int] = []  # the statuses that were given
         self.status = 200
 
     async def answer(self, request: web.Request) -> web.StreamResponse:

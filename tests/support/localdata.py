@@ -1,4 +1,5 @@
 """Local data read back, by the tests' own eyes."""
+
 import struct
 from collections.abc import Iterable, Iterator
 
@@ -13,10 +14,13 @@ def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         rtype, ttl_s, n = struct.unpack_from(">HIH", data, at)
         at += 8 + n
         assert at <= len(data)
-        yield rtype, ttl_s, data[at - n:at]
+        yield rtype, ttl_s, data[at - n : at]
 
 
 def local_data(found: Iterable[Rule | UrlRule | Skipped]) -> list[tuple[str, int, list[tuple[int, bytes]]]]:
     """Name, mode, and type and rdata of each record, of every rule that has some."""
-    return [(to_text(item.wire), item.mode, [(rtype, rdata) for rtype, _ttl_s, rdata in records(item.data)])
-            for item in found if isinstance(item, Rule) and item.data]
+    return [
+        (to_text(item.wire), item.mode, [(rtype, rdata) for rtype, _ttl_s, rdata in records(item.data)])
+        for item in found
+        if isinstance(item, Rule) and item.data
+    ]

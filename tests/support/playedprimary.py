@@ -1,4 +1,5 @@
 """A primary of a policy zone that a test plays: versions, changes between them, IXFR and AXFR."""
+
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
@@ -6,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dns.messages import AXFR, IXFR, QR, SOA, Message, Record, read_message, write_message
 
 APEX = b"\3rpz\4test\0"
-A_MESSAGE = 1000    # records
+A_MESSAGE = 1000  # records
 
 
 def soa(serial: int) -> Record:
@@ -58,7 +59,7 @@ class PlayedPrimary:
             records = [] if is_refused else self.records(query)
             for at in range(0, len(records) or 1, A_MESSAGE):
                 flags = QR | (4 if is_refused else 0)
-                answer = write_message(query.id, flags, query.questions, records[at:at + A_MESSAGE])
+                answer = write_message(query.id, flags, query.questions, records[at : at + A_MESSAGE])
                 writer.write(len(answer).to_bytes(2, "big") + answer)
             await writer.drain()
 

@@ -1,4 +1,5 @@
 """Entries of images for addresses and prefixes."""
+
 from support.images import Entry
 
 from fastpath.name import to_text

@@ -2,6 +2,7 @@
 
 Each runs on a port of its own, with its files in a folder of its own, until the block ends.
 """
+
 import contextlib
 import os
 import shutil
@@ -21,8 +22,10 @@ KEY = "transfer.test"
 SECRET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 READY_S = 30.0
 NO_TLS: Mapping[str, str | Path] = MappingProxyType({})
-HEAD = ("$ORIGIN {zone}.\n$TTL 60\n"
-        "@ SOA ns.vendor.test. host.vendor.test. {serial} 3600 600 86400 60\n@ NS ns.vendor.test.\n")
+HEAD = (
+    "$ORIGIN {zone}.\n$TTL 60\n"
+    "@ SOA ns.vendor.test. host.vendor.test. {serial} 3600 600 86400 60\n@ NS ns.vendor.test.\n"
+)
 
 BIND = """
 {head}
@@ -131,7 +134,7 @@ class PrimaryServer:
     kind: str
     port: int
     folder: Path
-    key: str            # as dig -y takes it; "" without
+    key: str  # as dig -y takes it; "" without
     process: subprocess.Popen[bytes]
 
     def update(self, *lines: str) -> None:
@@ -159,26 +162,49 @@ def write_zone(folder: Path, serial: int, body: str) -> None:
 
 
 @contextlib.contextmanager
-def primary(kind: str, folder: Path, body: str, algorithm: str | None = "hmac-sha256", notify_port: int = 0,
-            more: str = "", head: str = "", tls: Mapping[str, str | Path] = NO_TLS) -> Iterator[PrimaryServer]:
+def primary(
+    kind: str,
+    folder: Path,
+    body: str,
+    algorithm: str | None = "hmac-sha256",
+    notify_port: int = 0,
+    more: str = "",
+    head: str = "",
+    tls: Mapping[str, str | Path] = NO_TLS,
+) -> Iterator[PrimaryServer]:
     """Run a primary of ZONE.   algorithm None: whoever asks is answered;   more: of BIND's options;   head: before
     them;   tls: of Knot's server"""
     folder.mkdir()
     write_zone(folder, 1, body)
     port = free_port()
     text = {"bind": BIND, "knot": KNOT, "nsd": NSD, "powerdns": POWERDNS}[kind].format(
-        folder=folder, host=HOST, port=port, zone=ZONE, key=KEY, secret=SECRET, notify_port=notify_port or 1,
-        algorithm=algorithm or "hmac-sha256", who=f'key "{KEY}"' if algorithm else "any", head=head,
-        notify="explicit" if notify_port else "no", more=more,
+        folder=folder,
+        host=HOST,
+        port=port,
+        zone=ZONE,
+        key=KEY,
+        secret=SECRET,
+        notify_port=notify_port or 1,
+        algorithm=algorithm or "hmac-sha256",
+        who=f'key "{KEY}"' if algorithm else "any",
+        head=head,
+        notify="explicit" if notify_port else "no",
+        more=more,
         also=f"also-notify {{ {HOST} port {notify_port} key {KEY}; }};" if notify_port else "",
         knot_who=f"key: {KEY}" if algorithm else f"address: {HOST}",
-        knot_notify="notify: filterd" if notify_port else "", nsd_who=KEY if algorithm else "NOKEY",
+        knot_notify="notify: filterd" if notify_port else "",
+        nsd_who=KEY if algorithm else "NOKEY",
         nsd_notify=f"notify: {HOST}@{notify_port} {KEY}" if notify_port else "",
-        knot_tls="\n    ".join(f"{key}: {value}" for key, value in tls.items()))
+        knot_tls="\n    ".join(f"{key}: {value}" for key, value in tls.items()),
+    )
     (folder / "conf").write_text(text)
     (folder / "db").mkdir()
-    argv = {"bind": ["named", "-f", "-n", "1", "-c"], "knot": ["knotd", "-c"], "nsd": ["nsd", "-d", "-c"],
-            "powerdns": ["pdns_server", f"--config-dir={folder}", "--config-name="]}[kind]
+    argv = {
+        "bind": ["named", "-f", "-n", "1", "-c"],
+        "knot": ["knotd", "-c"],
+        "nsd": ["nsd", "-d", "-c"],
+        "powerdns": ["pdns_server", f"--config-dir={folder}", "--config-name="],
+    }[kind]
     if kind == "powerdns":
         _fill_powerdns(folder, algorithm)
     with (folder / "log").open("wb") as log:

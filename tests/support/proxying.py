@@ -1,4 +1,5 @@
 """PROXY headers, version 2, as HAProxy's document has them, in front of what they belong to."""
+
 import struct
 from ipaddress import ip_address
 

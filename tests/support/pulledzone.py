@@ -1,4 +1,5 @@
 """A zone as the one list of a configuration, pulled from a primary that a test plays."""
+
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 They run in the network namespace of the thread that starts them.
 """
+
 import asyncio
 import contextlib
 import os
@@ -23,8 +24,8 @@ IMPORTED_FROM = (Path(__file__).parents[2], Path(__file__).parents[1])
 HOST = "127.0.0.1"
 UPSTREAM = (HOST, 5300)
 READY_S, STOPPED_S = 180, 30
-LOADED = {"bind": "reload done: success"}    # in the log of one that answers before its policy is complete
-UNLISTED = b"\5ready\7example\0"     # a name that no zone here speaks of
+LOADED = {"bind": "reload done: success"}  # in the log of one that answers before its policy is complete
+UNLISTED = b"\5ready\7example\0"  # a name that no zone here speaks of
 
 UNBOUND = """
 server:
@@ -121,10 +122,14 @@ def command(engine: str, zone: Path, folder: Path) -> list[str]:
     own = folder / engine
     own.mkdir()
     config = own / name
-    config.write_text(text.format(
-        folder=own, host=HOST, port=PORTS[engine], upstream=UPSTREAM[1], zone=zone, apex=APEX))
-    arguments = {"unbound": ["-d", "-p", "-c", str(config)], "bind": ["-f", "-n", "1", "-c", str(config)],
-                 "recursor": [f"--config-dir={own}", "--daemon=no"]}
+    config.write_text(
+        text.format(folder=own, host=HOST, port=PORTS[engine], upstream=UPSTREAM[1], zone=zone, apex=APEX)
+    )
+    arguments = {
+        "unbound": ["-d", "-p", "-c", str(config)],
+        "bind": ["-f", "-n", "1", "-c", str(config)],
+        "recursor": [f"--config-dir={own}", "--daemon=no"],
+    }
     return [PROGRAMS[engine], *arguments[engine]]
 
 
@@ -143,8 +148,13 @@ def start(name: str, argv: list[str], folder: Path, stack: contextlib.ExitStack)
     return process
 
 
-def wait_for(server: asking.Address, process: subprocess.Popen[bytes], log: Path, name: bytes,
-             is_ready: Callable[[asking.Answer], bool]) -> None:
+def wait_for(
+    server: asking.Address,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    name: bytes,
+    is_ready: Callable[[asking.Answer], bool],
+) -> None:
     """Until it answers for `name` as it should, and all of its policy is loaded."""
     deadline = time.monotonic() + READY_S
     while process.poll() is None and time.monotonic() < deadline:

@@ -2,16 +2,32 @@
 
 Invariants: the same names in give the same zone and the same questions, on any machine.
 """
+
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
 APEX = "rpz.example"
 NXDOMAIN, NODATA, PASSTHRU, DROP, TCP_ONLY, ALIAS = (
-    "CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-drop.", "CNAME rpz-tcp-only.", "CNAME garden.example.")
+    "CNAME .",
+    "CNAME *.",
+    "CNAME rpz-passthru.",
+    "CNAME rpz-drop.",
+    "CNAME rpz-tcp-only.",
+    "CNAME garden.example.",
+)
 MAX_NAME, MAX_LABEL = 253, 63
 # of 1,000 names, how many get which shape; drops are few, since each costs the asker its patience
-SHAPES = {"subtree": 547, "exact": 100, "below": 80, "passthru": 80, "nodata": 60, "address": 60, "alias": 20,
-          "tcp": 50, "drop": 3}
+SHAPES = {
+    "subtree": 547,
+    "exact": 100,
+    "below": 80,
+    "passthru": 80,
+    "nodata": 60,
+    "address": 60,
+    "alias": 20,
+    "tcp": 50,
+    "drop": 3,
+}
 
 
 def make_zone(names: Sequence[str], seed: int = 3) -> dict[str, str]:
@@ -42,8 +58,8 @@ def _records(name: str, shape: str, draw: random.Random) -> Iterator[tuple[str, 
     if shape == "passthru":
         yield f"good.{name}", PASSTHRU
         yield f"*.good.{name}", PASSTHRU
-        yield f"one.{name}", PASSTHRU           # and what is below it stays blocked
-        yield f"deep.inside.{name}", PASSTHRU   # leaves a name without records between it and the wildcard
+        yield f"one.{name}", PASSTHRU  # and what is below it stays blocked
+        yield f"deep.inside.{name}", PASSTHRU  # leaves a name without records between it and the wildcard
 
 
 def questions(names: Sequence[str], others: Sequence[str], seed: int = 4) -> list[str]:
@@ -63,8 +79,19 @@ def questions(names: Sequence[str], others: Sequence[str], seed: int = 4) -> lis
 def _around(name: str, draw: random.Random) -> Iterator[str]:
     first, _, rest = name.partition(".")
     yield f"www.{name}"
-    yield draw.choice(("good.{}", "a.good.{}", "one.{}", "a.one.{}", "inside.{}", "a.inside.{}", "zzzzzz.inside.{}",
-                       "deep.inside.{}", "a.deep.inside.{}")).format(name)
+    yield draw.choice(
+        (
+            "good.{}",
+            "a.good.{}",
+            "one.{}",
+            "a.one.{}",
+            "inside.{}",
+            "a.inside.{}",
+            "zzzzzz.inside.{}",
+            "deep.inside.{}",
+            "a.deep.inside.{}",
+        )
+    ).format(name)
     yield draw.choice((f"a.b.c.d.e.f.{name}", f"_dmarc.{name}", f"_443._tcp.{name}", f"{'x' * MAX_LABEL}.{name}"))
     yield draw.choice((f"not{name}", f"{first}x.{rest}", f"{name}.example", f"{name}x", f"x-{name}"))
     if rest:

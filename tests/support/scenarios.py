@@ -13,6 +13,7 @@
 
 The clock stands still between steps.
 """
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +33,6 @@ from rules.errors import BadName
 KARACHI_S = 5 * 3600
 EDE_OPTION = 15
 SAFE_SEARCH = ("off", "moderate", "strict")
-
 
 
 @dataclass
@@ -88,7 +88,7 @@ def entries_of(list_id: str, text: str) -> list[Entry]:
     try:
         return prefixes.entries(list_id, name, action)
     except BadName:
-        pass    # a name
+        pass  # a name
     mode = Mode.EXACT if name.startswith("=") else Mode.BELOW if name.startswith("*.") else Mode.SUBTREE
     return [(list_id, name.lstrip("=*."), mode, action)]
 

@@ -6,6 +6,7 @@ What they are told about the zone is what docs/operating.md tells an operator to
 a test; only what makes them run here stands in this file.   They run in the network namespace of the thread that
 starts them.
 """
+
 import asyncio
 import contextlib
 import re
@@ -18,7 +19,7 @@ from support.resolvers import HOST, UPSTREAM, start
 
 PRIMARY_PORT = 5390
 READY_S = 60
-ZONE, OPEN_ZONE = "rpz.isp.example", "open.isp.example"     # with a key, and without: Unbound has no TSIG
+ZONE, OPEN_ZONE = "rpz.isp.example", "open.isp.example"  # with a key, and without: Unbound has no TSIG
 SECRET = "c2VjcmV0LW9mLXRoaXJ0eS10d28tb2N0ZXRzLTAwMDA="
 KEY_TEXT = f'key "filterd-rpz" {{ algorithm hmac-sha256; secret "{SECRET}"; }};'
 PORTS = {"bind": 5302, "unbound": 5301, "recursor": 5303, "knot": 5305}
@@ -136,23 +137,37 @@ def _snippet(beginning: str) -> str:
     found = re.search(rf"^```(?={beginning})\w+\n(.*?)^```$", MANUAL.read_text(), re.M | re.S)
     assert found is not None, f"{MANUAL} has no snippet that begins with {beginning!r}"
     text = found[1].replace("{", "{{").replace("}", "}}")
-    for ours, place in (("192.0.2.1", "{host}"), ("5380", "{primary}"), ("SECRET", "{secret}"),
-                        ("/var/lib/knot", "{folder}"), ("/etc/bind", "{folder}")):
+    for ours, place in (
+        ("192.0.2.1", "{host}"),
+        ("5380", "{primary}"),
+        ("SECRET", "{secret}"),
+        ("/var/lib/knot", "{folder}"),
+        ("/etc/bind", "{folder}"),
+    ):
         text = text.replace(ours, place)
     return text
 
 
 def _written(folder: Path, engine: str, name: str, text: str) -> str:
     path = folder / engine / name
-    path.write_text(text.format(folder=folder / engine, host=HOST, port=PORTS[engine], upstream=UPSTREAM[1],
-                                primary=PRIMARY_PORT, secret=SECRET, knot=KNOT_DNS_PORT))
+    path.write_text(
+        text.format(
+            folder=folder / engine,
+            host=HOST,
+            port=PORTS[engine],
+            upstream=UPSTREAM[1],
+            primary=PRIMARY_PORT,
+            secret=SECRET,
+            knot=KNOT_DNS_PORT,
+        )
+    )
     return str(path)
 
 
 async def _wait_for(path: Path, log: Path) -> None:
     try:
         async with asyncio.timeout(READY_S):
-            while not path.exists():    # noqa: ASYNC110  a file wakes nobody
+            while not path.exists():  # noqa: ASYNC110  a file wakes nobody
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{path} did not come:\n{log.read_text()[-4000:]}") from None

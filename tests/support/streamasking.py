@@ -1,4 +1,5 @@
 """Asking an upstream over a stream as a DNS loop does, and what its played server answers."""
+
 import asyncio
 import contextlib
 import socket

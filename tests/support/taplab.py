@@ -22,8 +22,15 @@ SERVER_SEQ = 77777  # what Client acknowledges
 class TapLab:
     """A tap's loop, and the two ends of a connection before it."""
 
-    def __init__(self, folder: Path, tables: TableSet, *, is_reset: bool = False, n_flows: int = 8,
-                 ja4_classes: Ja4Classes | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tables: TableSet,
+        *,
+        is_reset: bool = False,
+        n_flows: int = 8,
+        ja4_classes: Ja4Classes | None = None,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         handoff = Handoff()

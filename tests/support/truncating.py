@@ -3,6 +3,7 @@
 They know www.free.test and all names below many.test (198.51.100.10), middle.test and big.test (TXTs of 1,000 and of
 40,000 octets).
 """
+
 import contextlib
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
 """Excel workbooks made by hand, so that a test says what stands in them, octet for octet if need be."""
+
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -9,26 +10,34 @@ KINDS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
-def workbook(sheets: Mapping[str, str], strings: Sequence[str] = (), hidden: Sequence[str] = (),
-             more: Mapping[str, bytes] | None = None) -> bytes:
+def workbook(
+    sheets: Mapping[str, str],
+    strings: Sequence[str] = (),
+    hidden: Sequence[str] = (),
+    more: Mapping[str, bytes] | None = None,
+) -> bytes:
     """A workbook.   sheets  by name: the XML inside of `worksheet`;   strings  shared ones, as XML inside of `si`."""
     listed = "".join(
         f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="rId{n}" '
         f'state="{"hidden" if name in hidden else "visible"}"/>'
-        for n, name in enumerate(sheets, 1))
+        for n, name in enumerate(sheets, 1)
+    )
     related = "".join(
         f'<Relationship Id="rId{n}" Type="{KINDS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
-        for n in range(1, len(sheets) + 1))
+        for n in range(1, len(sheets) + 1)
+    )
     related += f'<Relationship Id="rIdS" Type="{KINDS}/sharedStrings" Target="/xl/sharedStrings.xml"/>'
     shared = "".join(f"<si>{text}</si>" for text in strings)
     members = {
         "_rels/.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r" Type="{KINDS}/officeDocument" '
-                       'Target="xl/workbook.xml"/></Relationships>',
+        'Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{KINDS}"><sheets>{listed}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{related}</Relationships>',
         "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}">{shared}</sst>',
-        **{f"xl/worksheets/sheet{n}.xml": f'<worksheet xmlns="{MAIN}">{inner}</worksheet>'
-           for n, inner in enumerate(sheets.values(), 1)},
+        **{
+            f"xl/worksheets/sheet{n}.xml": f'<worksheet xmlns="{MAIN}">{inner}</worksheet>'
+            for n, inner in enumerate(sheets.values(), 1)
+        },
     }
     octets = {name: b'<?xml version="1.0" encoding="UTF-8"?>' + text.encode() for name, text in members.items()}
     return archive({**octets, **(more or {})})
@@ -50,8 +59,11 @@ def table(*rows: Sequence[str]) -> str:
 
 def row(number: int, *cells: str) -> str:
     """One row of text."""
-    return f'<row r="{number}">' + "".join(
-        _cell(f"{chr(65 + column)}{number}", text) for column, text in enumerate(cells) if text) + "</row>"
+    return (
+        f'<row r="{number}">'
+        + "".join(_cell(f"{chr(65 + column)}{number}", text) for column, text in enumerate(cells) if text)
+        + "</row>"
+    )
 
 
 def _cell(place: str, text: str) -> str:

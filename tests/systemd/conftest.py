@@ -3,6 +3,7 @@
 Nothing that happens there reaches this machine: its files, its network and its processes are the overlay's.  In there,
 /opt/filterd is a virtual environment that takes the packages of this one; lo and a veth pair are all its network.
 """
+
 import shutil
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 """The units start, with their sandbox and their accounts, and what they start filters."""
+
 from typing import Protocol
 
 import pytest

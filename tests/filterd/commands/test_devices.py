@@ -41,7 +41,9 @@ def test_a_token_is_shown_with_what_to_write_into_the_device():
     told = {"id": 7, "device": "ali-phone", "token": "abc", "tls": "abc.dns.test", "https": "https://dns.test/x/abc"}
 
     assert _lines("put", told) == [
-        "subscriber 7 ali-phone: abc; shown once", "  DNS over TLS: abc.dns.test",
-        "  DNS over HTTPS: https://dns.test/x/abc"]
+        "subscriber 7 ali-phone: abc; shown once",
+        "  DNS over TLS: abc.dns.test",
+        "  DNS over HTTPS: https://dns.test/x/abc",
+    ]
     assert _lines("put", {**told, "tls": None, "https": None}) == ["subscriber 7 ali-phone: abc; shown once"]
     assert _lines("list", {"id": 7, "devices": []}) == ["subscriber 7: no device has a token"]

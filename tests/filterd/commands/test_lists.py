@@ -193,8 +193,11 @@ def test_a_list_is_taken_within_a_limit_of_memory(place):
         "print(*resource.getrlimit(resource.RLIMIT_DATA))"
     )
 
-    done = subprocess.run([sys.executable, "-c", limit, "lists", "take", "pta", "--config", place / "f.yaml"],
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", limit, "lists", "take", "pta", "--config", place / "f.yaml"],
+        capture_output=True,
+        text=True,
+    )
 
     assert done.stdout.split() == [str(1 << 30)] * 2
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] != 1 << 30
@@ -211,8 +214,16 @@ def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through
     own = Daemon(tmp_path)
     said = json.loads(own.config.read_text())
     with serving_apart(server.answer, server_context(lab.issue("lists.test"), clients=lab)) as url:
-        far = {"id": "far", "url": url, "format": "plain", "tier": "order", "ca": "ca/ca.pem", "every": "1h",
-               "client_certificate": "ca/gateway.test.pem", "client_key": "ca/gateway.test.key"}  # fmt: skip
+        far = {
+            "id": "far",
+            "url": url,
+            "format": "plain",
+            "tier": "order",
+            "ca": "ca/ca.pem",
+            "every": "1h",
+            "client_certificate": "ca/gateway.test.pem",
+            "client_key": "ca/gateway.test.key",
+        }
         own.config.write_text(json.dumps(said | {"lists": [*said["lists"], far]}))
         own.start()
         try:

@@ -31,9 +31,18 @@ def test_names_come_from_a_file(daemon, regulator, tmp_path):
     (tmp_path / "names").write_text("two.test\n\nthree.test\n")
 
     done = daemon.run(
-        "orders", "push", "--file", str(tmp_path / "names"), "--issuer", "PTA", "--ref", "T-8", "--ground", "a law",
+        "orders",
+        "push",
+        "--file",
+        str(tmp_path / "names"),
+        "--issuer",
+        "PTA",
+        "--ref",
+        "T-8",
+        "--ground",
+        "a law",
         token=regulator,
-    )  # fmt: skip
+    )
 
     assert "T-8: enforced (2 enforced)" in done.stdout
 

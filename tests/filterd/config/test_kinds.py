@@ -81,9 +81,20 @@ def test_a_list_comes_over_https_or_from_this_box(written):
 
 @pytest.mark.parametrize(
     "written",
-    ["http://a.test/", "ftp://a.test/", "https:///x", "https://a.test:99999/", "a.test", "file:///x", "https://a b/",
-     "http://127.0.0.1.nip.example/", "https://u:p@a.test/", "https://[::1/", "https://a.test/\nx"],
-)  # fmt: skip
+    [
+        "http://a.test/",
+        "ftp://a.test/",
+        "https:///x",
+        "https://a.test:99999/",
+        "a.test",
+        "file:///x",
+        "https://a b/",
+        "http://127.0.0.1.nip.example/",
+        "https://u:p@a.test/",
+        "https://[::1/",
+        "https://a.test/\nx",
+    ],
+)
 def test_anything_else_is_no_address_of_a_list(written):
     with pytest.raises(kinds.Unfit):
         kinds.list_url(written)

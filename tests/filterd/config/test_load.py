@@ -135,8 +135,7 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
         ("dns: {upstreams: ['192.0.2.53:53'], https: {listen: ['192.0.2.1:443']}}", "a listener without a certificate"),
         ("dns: {upstreams: ['192.0.2.53:53'], upstream_ca: ca.pem}", "certificates without an upstream over TLS"),
         (
-            "dns: {upstreams: ['tls://127.0.0.1:853'], "
-            "tls: {listen: ['0.0.0.0:853'], certificate: a, key: b}}",
+            "dns: {upstreams: ['tls://127.0.0.1:853'], tls: {listen: ['0.0.0.0:853'], certificate: a, key: b}}",
             "/dns/upstreams/0: tls://127.0.0.1:853 is this box, which listens at 0.0.0.0:853",
         ),
         ("dns: {upstreams: ['192.0.2.53:53'], proxies: ['192.0.2.1/24']}", "is not an address or prefix"),

@@ -40,7 +40,7 @@ def test_dig_asks_the_gateway_over_the_transport_that_is_wanted(tmp_path: Path, 
 
 
 def test_a_page_is_read_with_its_headers() -> None:
-    page = "HTTP/1.1 451 Unavailable\nLink: <https://isp.example>; rel=\"blocked-by\"\nA: b\n\n<p>\n\nno\n"
+    page = 'HTTP/1.1 451 Unavailable\nLink: <https://isp.example>; rel="blocked-by"\nA: b\n\n<p>\n\nno\n'
 
     seen = parse_curl(0, f"{page}{MARK}451 0.012", "")
 

@@ -1,4 +1,5 @@
 """The lab's servers on the loopback, with the clients of the lab: no root, no namespaces."""
+
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,5 @@
 """The steps must fail where filterd does not filter, or filters too much."""
+
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """The steps about people must fail where a record is missing or one too many, and where a download goes on."""
+
 import json
 from pathlib import Path
 

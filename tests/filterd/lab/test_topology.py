@@ -1,4 +1,5 @@
 """What can be known of the topology without root; tests/kernel/test_lab.py has the rest."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
 """Any text has one canonical name or is refused for one of the known reasons; other spellings of it have the same."""
+
 from fastpath.name import to_text, to_wire
 from rules import canonical
 from rules.canonical import canonical_name, canonical_octets, canonical_wire

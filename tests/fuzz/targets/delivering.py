@@ -31,7 +31,7 @@ def _check_delivered(query: bytes, client: str, data: bytes) -> None:
         answer = _plain.deliver(query, client, asked, theirs, NOW_NS)
     except ValueError:
         return
-    if not answer:      # a target's list says nothing at all
+    if not answer:  # a target's list says nothing at all
         return
     kept = _keeping.deliver(query, client, asked, theirs, NOW_NS)
     again = _keeping.answer(query, client, NOW_NS + 1_000_000_000)

@@ -56,7 +56,7 @@ def _targets_of(data: bytes, record: RecordView) -> list[bytes]:
         return [name_at(data, record.data_at)[0]]
     if record.kind in SERVICES:
         name, after = name_at(data, record.data_at + 2)
-        return [name, *(_hints(data[after:record.data_at + len(record.data)]) if record.class_ == IN else ())]
+        return [name, *(_hints(data[after : record.data_at + len(record.data)]) if record.class_ == IN else ())]
     return [wire_of_address(record.data)] if record.kind in (A, AAAA) and record.class_ == IN else []
 
 
@@ -65,6 +65,6 @@ def _hints(parameters: bytes) -> list[bytes]:
     while parameters:
         key, n = struct.unpack_from("!HH", parameters)
         size = {IPV4HINT: 4, IPV6HINT: 16}.get(key, 0)
-        found += [wire_of_address(parameters[4 + at:4 + at + size]) for at in range(0, n, size)] if size else []
-        parameters = parameters[4 + n:]
+        found += [wire_of_address(parameters[4 + at : 4 + at + size]) for at in range(0, n, size)] if size else []
+        parameters = parameters[4 + n :]
     return found

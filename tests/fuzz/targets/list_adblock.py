@@ -1,4 +1,5 @@
 """Any octets are a filter list: rules, skipped lines and `BadList` come out of it, and nothing else."""
+
 from functools import partial
 
 from fuzz.listed import check_list

@@ -2,6 +2,7 @@
 
 Input: whether what follows is the archive itself, or the XML of its sheets with the shared strings last, NUL between.
 """
+
 import zipfile
 
 from fuzz.listed import check_list

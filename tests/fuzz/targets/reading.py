@@ -2,6 +2,7 @@
 
 Input: which format; then the file.
 """
+
 import atexit
 import shutil
 import tempfile

@@ -1,4 +1,5 @@
 """Any octets are messages of a primary: records, changes or one of three refusals come of them, and nothing else."""
+
 import contextlib
 
 from dns.incoming import Incoming, TooManyChanges
@@ -46,7 +47,7 @@ def _check_line(line: bytes) -> None:
 def _messages(data: bytes) -> list[bytes]:
     found, at = [], 0
     while at + 2 <= len(data):
-        end = at + 2 + int.from_bytes(data[at:at + 2], "big")
-        found.append(data[at + 2:end])
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        found.append(data[at + 2 : end])
         at = end
     return found

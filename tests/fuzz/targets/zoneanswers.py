@@ -48,8 +48,10 @@ def _check_message(data: bytes, octets: bytes, is_stream: bool) -> None:
 
 
 def _answerer() -> Answerer:
-    zones = [ServedZone(Plan(name, ("orders", "malware")), Rights((ip_network("192.0.2.0/24"),), key))
-             for name, key in ((SIGNED, KEY), (OPEN, None))]
+    zones = [
+        ServedZone(Plan(name, ("orders", "malware")), Rights((ip_network("192.0.2.0/24"),), key))
+        for name, key in ((SIGNED, KEY), (OPEN, None))
+    ]
     with tempfile.TemporaryDirectory() as folder:
         images = Images(Path(folder))
         for name in ("a.test", "b.test"):

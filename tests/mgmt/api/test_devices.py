@@ -24,9 +24,15 @@ async def test_a_parent_reaches_no_device_of_another_line(desk):
         assert (await desk("parent", 7).ask(method, f"/v1/subscribers/8/devices{path}"))[0] == 403
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/v1/subscribers/99/devices", 404), ("PUT", "/v1/subscribers/99/devices/a", 404),
-    ("DELETE", f"{PATH}/none", 404), ("PUT", f"{PATH}/Ali", 422)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/subscribers/99/devices", 404),
+        ("PUT", "/v1/subscribers/99/devices/a", 404),
+        ("DELETE", f"{PATH}/none", 404),
+        ("PUT", f"{PATH}/Ali", 422),
+    ],
+)
 async def test_what_is_not_there_or_no_name_is_told(desk, method, path, status):
     said = await desk("operator").ask(method, path)
 
@@ -35,5 +41,8 @@ async def test_what_is_not_there_or_no_name_is_told(desk, method, path, status):
 
 def test_a_token_comes_with_what_to_write_into_the_device():
     assert token_json("t", Settings(dns_name="dns.isp.example")) == {
-        "token": "t", "tls": "t.dns.isp.example", "https": "https://dns.isp.example/dns-query/t"}
+        "token": "t",
+        "tls": "t.dns.isp.example",
+        "https": "https://dns.isp.example/dns-query/t",
+    }
     assert token_json("t", Settings()) == {"token": "t", "tls": None, "https": None}

@@ -27,14 +27,23 @@ BLOCKED, OPEN = Action.NO_ACTION, Action.PASSTHRU
 
 @pytest.mark.parametrize(
     ("line", "mode", "action"),
-    [("||bad.example^", Mode.SUBTREE, BLOCKED), ("||Bad.Example^|", Mode.SUBTREE, BLOCKED),
-     ("||*.bad.example^", Mode.BELOW, BLOCKED), ("|bad.example^", Mode.EXACT, BLOCKED),
-     ("|https://bad.example^", Mode.EXACT, BLOCKED), ("|http://bad.example/|", Mode.EXACT, BLOCKED),
-     ("@@||bad.example^", Mode.SUBTREE, OPEN), ("@@|bad.example^", Mode.EXACT, OPEN),
-     ("||bad.example^$important", Mode.SUBTREE, BLOCKED), ("@@||bad.example^$important", Mode.SUBTREE, OPEN),
-     ("||bad.example^$all", Mode.SUBTREE, BLOCKED), ("bad.example", Mode.EXACT, BLOCKED),
-     ("bad.example # why", Mode.EXACT, BLOCKED), ("0.0.0.0 bad.example", Mode.EXACT, BLOCKED),
-     ("127.0.0.1\tbad.example # why", Mode.EXACT, BLOCKED)],
+    [
+        ("||bad.example^", Mode.SUBTREE, BLOCKED),
+        ("||Bad.Example^|", Mode.SUBTREE, BLOCKED),
+        ("||*.bad.example^", Mode.BELOW, BLOCKED),
+        ("|bad.example^", Mode.EXACT, BLOCKED),
+        ("|https://bad.example^", Mode.EXACT, BLOCKED),
+        ("|http://bad.example/|", Mode.EXACT, BLOCKED),
+        ("@@||bad.example^", Mode.SUBTREE, OPEN),
+        ("@@|bad.example^", Mode.EXACT, OPEN),
+        ("||bad.example^$important", Mode.SUBTREE, BLOCKED),
+        ("@@||bad.example^$important", Mode.SUBTREE, OPEN),
+        ("||bad.example^$all", Mode.SUBTREE, BLOCKED),
+        ("bad.example", Mode.EXACT, BLOCKED),
+        ("bad.example # why", Mode.EXACT, BLOCKED),
+        ("0.0.0.0 bad.example", Mode.EXACT, BLOCKED),
+        ("127.0.0.1\tbad.example # why", Mode.EXACT, BLOCKED),
+    ],
 )
 def test_a_rule_of_whole_names_is_read(line: str, mode: Mode, action: Action) -> None:
     assert actions(items(iter_rules, line, Mode.EXACT)) == [("bad.example", mode, action)]
@@ -42,15 +51,18 @@ def test_a_rule_of_whole_names_is_read(line: str, mode: Mode, action: Action) ->
 
 def test_a_bare_name_means_what_the_source_says() -> None:
     assert rules(items(iter_rules, "a.example\n0.0.0.0 b.example\n", Mode.SUBTREE)) == [
-        ("a.example", Mode.SUBTREE), ("b.example", Mode.SUBTREE),
+        ("a.example", Mode.SUBTREE),
+        ("b.example", Mode.SUBTREE),
     ]
 
 
 def test_a_whole_url_is_a_rule_of_this_url() -> None:
     found = items(iter_rules, "|https://Bad.example/a/../b?x=1|\n@@|http://bad.example/c|\n")
 
-    assert found == [UrlRule(b"bad.example/b?x=1", Mode.EXACT, BLOCKED, 1),
-                     UrlRule(b"bad.example/c", Mode.EXACT, OPEN, 2)]
+    assert found == [
+        UrlRule(b"bad.example/b?x=1", Mode.EXACT, BLOCKED, 1),
+        UrlRule(b"bad.example/c", Mode.EXACT, OPEN, 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,19 +75,36 @@ def test_comments_and_headers_say_nothing(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "column", "reason"),
-    [("a.example##.ad", 1, COSMETIC), ("##.ad", 1, COSMETIC), ("a.example#@#.ad", 1, COSMETIC),
-     ("a.example#$#body { color: red }", 1, COSMETIC), ("a.example$$script[id]", 1, COSMETIC),
-     ("/ads[0-9]+$/", 1, REGULAR_EXPRESSION), ("@@/ok/", 3, REGULAR_EXPRESSION), ("/^ads/$important", 1,
-                                                                               REGULAR_EXPRESSION),
-     ("||a.example/ads^", 1, HAS_PATH), ("/banner/img.gif", 1, HAS_PATH), ("|https://a.example/b", 1, HAS_PATH),
-     ("||a.example:8080^", 3, HAS_PATH), ("||ads*.example^", 3, ASTERISK), ("@@||*.a.example^", 5, ASTERISK),
-     ("*", 1, ASTERISK), ("||a.example", 1, NO_END), ("||ads.", 1, NO_END), ("a.example^", 1, NO_END),
-     ("||a.example^$third-party", 14, BAD_OPTION), ("||a.example^$important,client=1", 24, BAD_OPTION),
-     ("||a.example^$dnsrewrite=NOERROR;A;192.0.2.1", 14, BAD_OPTION), ("||a.example^$badfilter", 14, BAD_OPTION),
-     ("||a.example^$~script", 14, BAD_OPTION), ("@@||a.example^$denyallow=b.a.example", 16, BAD_OPTION),
-     ("||192.0.2.1^", 1, "is an address"), ("||a..example^", 1, "has an empty label"),
-     ("b c.example", 1, "holds a character that no host name may hold"),
-     ("192.0.2.1 a.example", 1, "the address leads somewhere: the line redirects, it does not block")],
+    [
+        ("a.example##.ad", 1, COSMETIC),
+        ("##.ad", 1, COSMETIC),
+        ("a.example#@#.ad", 1, COSMETIC),
+        ("a.example#$#body { color: red }", 1, COSMETIC),
+        ("a.example$$script[id]", 1, COSMETIC),
+        ("/ads[0-9]+$/", 1, REGULAR_EXPRESSION),
+        ("@@/ok/", 3, REGULAR_EXPRESSION),
+        ("/^ads/$important", 1, REGULAR_EXPRESSION),
+        ("||a.example/ads^", 1, HAS_PATH),
+        ("/banner/img.gif", 1, HAS_PATH),
+        ("|https://a.example/b", 1, HAS_PATH),
+        ("||a.example:8080^", 3, HAS_PATH),
+        ("||ads*.example^", 3, ASTERISK),
+        ("@@||*.a.example^", 5, ASTERISK),
+        ("*", 1, ASTERISK),
+        ("||a.example", 1, NO_END),
+        ("||ads.", 1, NO_END),
+        ("a.example^", 1, NO_END),
+        ("||a.example^$third-party", 14, BAD_OPTION),
+        ("||a.example^$important,client=1", 24, BAD_OPTION),
+        ("||a.example^$dnsrewrite=NOERROR;A;192.0.2.1", 14, BAD_OPTION),
+        ("||a.example^$badfilter", 14, BAD_OPTION),
+        ("||a.example^$~script", 14, BAD_OPTION),
+        ("@@||a.example^$denyallow=b.a.example", 16, BAD_OPTION),
+        ("||192.0.2.1^", 1, "is an address"),
+        ("||a..example^", 1, "has an empty label"),
+        ("b c.example", 1, "holds a character that no host name may hold"),
+        ("192.0.2.1 a.example", 1, "the address leads somewhere: the line redirects, it does not block"),
+    ],
 )
 def test_what_is_no_whole_name_is_reported_where_it_stands(line: str, column: int, reason: str) -> None:
     found = items(iter_rules, f"||ok.example^\n{line}\n")
@@ -103,8 +132,9 @@ def test_what_is_no_whole_name_is_reported_where_it_stands(line: str, column: in
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
-def test_an_exception_beats_a_rule_unless_that_is_important(lines: list[str], speaks: list[tuple[str, Action]],
-                                                           order: int) -> None:
+def test_an_exception_beats_a_rule_unless_that_is_important(
+    lines: list[str], speaks: list[tuple[str, Action]], order: int
+) -> None:
     found = items(iter_rules, "\n".join(lines[::order]), Mode.EXACT)
 
     assert sorted((name, action) for name, _, action in actions(found)) == sorted(speaks)
@@ -113,22 +143,32 @@ def test_an_exception_beats_a_rule_unless_that_is_important(lines: list[str], sp
 
 
 NAMES = ("a.test", "b.a.test", "c.b.a.test", "ba.test", "test")
-MARKS = st.tuples(st.sampled_from(["", "@@"]), st.sampled_from(["||", "|"]), st.sampled_from(NAMES),
-                  st.sampled_from(["", "$important"]))
+MARKS = st.tuples(
+    st.sampled_from(["", "@@"]),
+    st.sampled_from(["||", "|"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(["", "$important"]),
+)
 
 
 def is_blocked_by_filters(name: str, filters: list[tuple[str, str, str, str]]) -> bool:
     """By the words of AdGuard's documentation: important exceptions, important rules, exceptions, rules."""
-    ranks = [2 * bool(important) + bool(exception) for exception, anchor, listed, important in filters
-             if name == listed or (anchor == "||" and name.endswith(f".{listed}"))]
+    ranks = [
+        2 * bool(important) + bool(exception)
+        for exception, anchor, listed, important in filters
+        if name == listed or (anchor == "||" and name.endswith(f".{listed}"))
+    ]
     return bool(ranks) and max(ranks) % 2 == 0
 
 
 def is_blocked_by_rules(name: str, found: list[Rule]) -> bool:
     """As an image decides: the longest entry, of equal ones the exact one."""
     listed = [(to_text(rule.wire), rule.mode is Mode.EXACT, rule.action is not OPEN) for rule in found]
-    speaking = [(len(top), is_exact, is_block) for top, is_exact, is_block in listed
-                if name == top or (not is_exact and name.endswith(f".{top}"))]
+    speaking = [
+        (len(top), is_exact, is_block)
+        for top, is_exact, is_block in listed
+        if name == top or (not is_exact and name.endswith(f".{top}"))
+    ]
     return bool(speaking) and max(speaking)[2]
 
 

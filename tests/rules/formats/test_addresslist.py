@@ -22,9 +22,11 @@ def test_an_address_or_a_prefix_a_line_is_a_rule_with_its_line() -> None:
     text = "# Spamhaus\n\n192.0.2.0/24 ; SBL1\n  192.0.2.7\r\n2001:db8::/32\t# why\n; end\n198.51.100.1-198.51.100.1\n"
 
     assert shown(text) == [
-        ("192.0.2.0/24", Mode.SUBTREE, 3), ("192.0.2.7", Mode.EXACT, 4), ("2001:db8::/32", Mode.SUBTREE, 5),
+        ("192.0.2.0/24", Mode.SUBTREE, 3),
+        ("192.0.2.7", Mode.EXACT, 4),
+        ("2001:db8::/32", Mode.SUBTREE, 5),
         ("198.51.100.1", Mode.EXACT, 7),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_prefix_that_ends_inside_of_an_octet_is_several_rules_of_its_line() -> None:
@@ -38,7 +40,12 @@ def test_a_line_that_is_none_is_reported_with_its_place_and_costs_only_itself() 
 
     assert [name for name, _ in rules(found)] == ["1.2.0.192.4.rpz-ip", "3.2.0.192.4.rpz-ip"]
     assert complaints(found) == [
-        (2, 3, HOST_BITS), (3, 1, NO_PREFIX), (4, 1, TOO_SHORT), (5, 9, HAS_NUL), (6, 1, NO_PREFIX)]
+        (2, 3, HOST_BITS),
+        (3, 1, NO_PREFIX),
+        (4, 1, TOO_SHORT),
+        (5, 9, HAS_NUL),
+        (6, 1, NO_PREFIX),
+    ]
 
 
 def test_a_page_instead_of_a_list_is_refused() -> None:
@@ -46,12 +53,18 @@ def test_a_page_instead_of_a_list_is_refused() -> None:
         items(iter_rules, "\n<html>")
 
 
-@given(st.lists(st.ip_addresses(v=4).flatmap(lambda address: st.integers(20, 32).map(
-    lambda n: ip_network((address, n), strict=False))), max_size=5))
+@given(
+    st.lists(
+        st.ip_addresses(v=4).flatmap(
+            lambda address: st.integers(20, 32).map(lambda n: ip_network((address, n), strict=False))
+        ),
+        max_size=5,
+    )
+)
 def test_every_prefix_is_a_rule_or_several_of_just_its_addresses(networks: list[object]) -> None:
     found = items(iter_rules, "".join(f"{network}\n" for network in networks))
 
     assert complaints(found) == []
     for number, network in enumerate(networks, 1):
         parts = [ip_network(rule_text(item.wire)) for item in found if isinstance(item, Rule) and item.line == number]
-        assert sum(part.num_addresses for part in parts) == network.num_addresses     # type: ignore[attr-defined]
+        assert sum(part.num_addresses for part in parts) == network.num_addresses  # type: ignore[attr-defined]

@@ -18,11 +18,18 @@ from rules.localdata import APART
 
 @pytest.mark.parametrize(
     ("line", "action"),
-    [("address=/bad.example/", Action.NXDOMAIN), ("server=/bad.example/", Action.NXDOMAIN),
-     ("local=/Bad.Example./", Action.NXDOMAIN), ("address=/bad.example/#", Action.NO_ACTION),
-     ("address=/bad.example/0.0.0.0", Action.NO_ACTION), ("address=/bad.example/::", Action.NO_ACTION),
-     ("address=/bad.example/127.0.0.1", Action.NO_ACTION), ("address=/bad.example/::1", Action.NO_ACTION),
-     ("server=/bad.example/#", Action.PASSTHRU), ("  address = /.bad.example/ # why", Action.NXDOMAIN)],
+    [
+        ("address=/bad.example/", Action.NXDOMAIN),
+        ("server=/bad.example/", Action.NXDOMAIN),
+        ("local=/Bad.Example./", Action.NXDOMAIN),
+        ("address=/bad.example/#", Action.NO_ACTION),
+        ("address=/bad.example/0.0.0.0", Action.NO_ACTION),
+        ("address=/bad.example/::", Action.NO_ACTION),
+        ("address=/bad.example/127.0.0.1", Action.NO_ACTION),
+        ("address=/bad.example/::1", Action.NO_ACTION),
+        ("server=/bad.example/#", Action.PASSTHRU),
+        ("  address = /.bad.example/ # why", Action.NXDOMAIN),
+    ],
 )
 def test_a_domain_means_itself_and_all_below(line: str, action: Action) -> None:
     found = items(iter_rules, line, Mode.EXACT)
@@ -58,12 +65,21 @@ def test_addresses_of_one_domain_that_stand_apart_are_reported() -> None:
 
 @pytest.mark.parametrize(
     ("line", "column", "reason"),
-    [("server=/bad.example/192.0.2.53", 9, FORWARDS), ("server=192.0.2.53", 1, FORWARDS),
-     ("address=/#/0.0.0.0", 10, EVERY_NAME), ("local=//", 8, UNQUALIFIED),
-     ("address=/*bad.example/", 10, INSIDE_A_LABEL), ("address=/bad.example/192.0.2", 10, BAD_ADDRESS),
-     ("address=bad.example", 1, NO_DOMAIN), ("address", 1, NO_DOMAIN), ("cache-size=1000", 1, OTHER_OPTION),
-     ("cname=a.example,b.example", 1, OTHER_OPTION), ("0.0.0.0 a.example", 1, OTHER_OPTION),
-     ("address=/a..example/", 10, "has an empty label"), ("address=/192.0.2.1/", 10, "is an address")],
+    [
+        ("server=/bad.example/192.0.2.53", 9, FORWARDS),
+        ("server=192.0.2.53", 1, FORWARDS),
+        ("address=/#/0.0.0.0", 10, EVERY_NAME),
+        ("local=//", 8, UNQUALIFIED),
+        ("address=/*bad.example/", 10, INSIDE_A_LABEL),
+        ("address=/bad.example/192.0.2", 10, BAD_ADDRESS),
+        ("address=bad.example", 1, NO_DOMAIN),
+        ("address", 1, NO_DOMAIN),
+        ("cache-size=1000", 1, OTHER_OPTION),
+        ("cname=a.example,b.example", 1, OTHER_OPTION),
+        ("0.0.0.0 a.example", 1, OTHER_OPTION),
+        ("address=/a..example/", 10, "has an empty label"),
+        ("address=/192.0.2.1/", 10, "is an address"),
+    ],
 )
 def test_what_is_no_block_is_reported_where_it_stands(line: str, column: int, reason: str) -> None:
     found = items(iter_rules, f"address=/ok.example/\n{line}\n")

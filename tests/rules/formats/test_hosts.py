@@ -19,15 +19,18 @@ def test_several_names_of_a_line_are_rules_of_this_line() -> None:
 
 
 def test_the_names_of_the_machine_itself_are_passed_over_in_silence() -> None:
-    text = ("127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n255.255.255.255 broadcasthost\n"
-            "fe80::1%lo0 localhost\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n127.0.0.1 LocalHost.LocalDomain\n")
+    text = (
+        "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n255.255.255.255 broadcasthost\n"
+        "fe80::1%lo0 localhost\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n127.0.0.1 LocalHost.LocalDomain\n"
+    )
 
     assert items(iter_rules, text) == []
 
 
 def test_an_address_that_leads_somewhere_is_reported() -> None:
     assert complaints(items(iter_rules, "  192.0.2.1 bank.example\n2001:db8::1 bank.example\n")) == [
-        (1, 3, ELSEWHERE), (2, 1, ELSEWHERE),
+        (1, 3, ELSEWHERE),
+        (2, 1, ELSEWHERE),
     ]
 
 

@@ -33,8 +33,12 @@ def test_lines_in_utf16_are_refused_with_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("line", "column", "reason"),
-    [(b"x" * 2049 + b"\n", 2049, "longer than 2048"), (b"ab\0c\n", 3, "NUL"), ("ab\u202ec\n".encode(), 3, "direction"),
-     ("ab\u2066c\n".encode(), 3, "direction")],
+    [
+        (b"x" * 2049 + b"\n", 2049, "longer than 2048"),
+        (b"ab\0c\n", 3, "NUL"),
+        ("ab\u202ec\n".encode(), 3, "direction"),
+        ("ab\u2066c\n".encode(), 3, "direction"),
+    ],
 )
 def test_a_fault_of_any_format_is_located(line: bytes, column: int, reason: str) -> None:
     found = fault_of(line)

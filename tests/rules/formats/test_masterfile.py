@@ -5,16 +5,23 @@ from rules.formats.masterfile import count_open, parse_ttl, read_record, split_w
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [(b"a  A 192.0.2.1\n", [b"a", b"A", b"192.0.2.1"]), (b"a TXT \"b ; (c)\" ; d", [b"a", b"TXT", b'"b ; (c)"']),
-     (b"a SOA (\n1 ; serial\n2 )", [b"a", b"SOA", b"1", b"2"]), (b"; nothing", []), (b"", []), (b'a "b', None),
-     (b'a TXT "\\"" c', [b"a", b"TXT", b'"\\""', b"c"])],
+    [
+        (b"a  A 192.0.2.1\n", [b"a", b"A", b"192.0.2.1"]),
+        (b'a TXT "b ; (c)" ; d', [b"a", b"TXT", b'"b ; (c)"']),
+        (b"a SOA (\n1 ; serial\n2 )", [b"a", b"SOA", b"1", b"2"]),
+        (b"; nothing", []),
+        (b"", []),
+        (b'a "b', None),
+        (b'a TXT "\\"" c', [b"a", b"TXT", b'"\\""', b"c"]),
+    ],
 )
 def test_a_line_is_its_words_without_comments_and_parentheses(line: bytes, words: list[bytes] | None) -> None:
     assert split_words(line) == words
 
 
 @pytest.mark.parametrize(
-    ("line", "n"), [(b"a ( b", 1), (b"a ) b", -1), (b"a (b) c", 0), (b'a "(" b', 0), (b"a ; (", 0), (b"((", 2)],
+    ("line", "n"),
+    [(b"a ( b", 1), (b"a ) b", -1), (b"a (b) c", 0), (b'a "(" b', 0), (b"a ; (", 0), (b"((", 2)],
 )
 def test_open_parentheses_are_counted_where_they_are_some(line: bytes, n: int) -> None:
     assert count_open(line) == n
@@ -22,8 +29,13 @@ def test_open_parentheses_are_counted_where_they_are_some(line: bytes, n: int) -
 
 @pytest.mark.parametrize(
     ("words", "rtype", "ttl_s"),
-    [(b"A 192.0.2.1", b"A", 9), (b"IN a 192.0.2.1", b"A", 9), (b"300 A x", b"A", 300), (b"300 IN A x", b"A", 300),
-     (b"IN 1h A x", b"A", 3600)],
+    [
+        (b"A 192.0.2.1", b"A", 9),
+        (b"IN a 192.0.2.1", b"A", 9),
+        (b"300 A x", b"A", 300),
+        (b"300 IN A x", b"A", 300),
+        (b"IN 1h A x", b"A", 3600),
+    ],
 )
 def test_ttl_and_class_may_stand_before_the_type(words: bytes, rtype: bytes, ttl_s: int) -> None:
     record = read_record(words.split(), 9)

@@ -172,9 +172,15 @@ def read(*entries: object, **head: object) -> list[Item]:
 
 
 def test_addresses_and_prefixes_are_rules_of_their_own_kinds() -> None:
-    found = read({"value": "192.0.2.1", "kind": "ip"}, {"value": "192.0.2.0/23", "kind": "cidr", "action": "nodata"},
-                 {"value": "192.0.2.0/24", "kind": "cidr", "scope": "below"})
+    found = read(
+        {"value": "192.0.2.1", "kind": "ip"},
+        {"value": "192.0.2.0/23", "kind": "cidr", "action": "nodata"},
+        {"value": "192.0.2.0/24", "kind": "cidr", "scope": "below"},
+    )
 
     assert [(rule_text(item.wire), item.mode, item.action) for item in found if isinstance(item, Rule)] == [
-        ("192.0.2.1", Mode.EXACT, Action.NO_ACTION), ("192.0.2.0/24", Mode.BELOW, Action.NODATA),
-        ("192.0.3.0/24", Mode.BELOW, Action.NODATA), ("192.0.2.0/24", Mode.BELOW, Action.NO_ACTION)]
+        ("192.0.2.1", Mode.EXACT, Action.NO_ACTION),
+        ("192.0.2.0/24", Mode.BELOW, Action.NODATA),
+        ("192.0.3.0/24", Mode.BELOW, Action.NODATA),
+        ("192.0.2.0/24", Mode.BELOW, Action.NO_ACTION),
+    ]

@@ -1,4 +1,5 @@
 """The programs whose formats these are, with the same text: what they answer is what the rules say."""
+
 import contextlib
 import shutil
 import socket
@@ -20,11 +21,17 @@ from rules.rule import Rule
 
 pytestmark = pytest.mark.services
 
-LET_GO = "198.51.100.9"     # what the upstream says of any name
+LET_GO = "198.51.100.9"  # what the upstream says of any name
 SILENCE_S = 1.0
 NOWHERE = {"0.0.0.0", "::"}
-WORDS = {Action.NXDOMAIN: "NXDOMAIN", Action.NODATA: "nodata", Action.REFUSED: "REFUSED", Action.PASSTHRU: LET_GO,
-         Action.NO_ACTION: "blocked", Action.DROP: "silence"}
+WORDS = {
+    Action.NXDOMAIN: "NXDOMAIN",
+    Action.NODATA: "nodata",
+    Action.REFUSED: "REFUSED",
+    Action.PASSTHRU: LET_GO,
+    Action.NO_ACTION: "blocked",
+    Action.DROP: "silence",
+}
 NAMES = [f"{below}{top}.test" for top in ("plain", *"abcdefghij") for below in ("", "www.", "ok.", "x.ok.", "not")]
 
 UNBOUND_HEAD = """
@@ -102,8 +109,9 @@ def said_by_rules(found: Iterable[Rule], name: str) -> str:
 
 def speaks_of(rule: Rule, name: str) -> bool:
     listed = to_text(rule.wire)
-    return (name == listed and rule.mode is not Mode.BELOW) or (rule.mode is not Mode.EXACT
-                                                                and name.endswith(f".{listed}"))
+    return (name == listed and rule.mode is not Mode.BELOW) or (
+        rule.mode is not Mode.EXACT and name.endswith(f".{listed}")
+    )
 
 
 def said_by_peer(port: int, name: str) -> str:
@@ -187,8 +195,9 @@ def needed(name: str) -> str:
 def test_unbound_answers_as_its_rules_say(tmp_path: Path, port: int, upstream: int) -> None:
     program = needed("unbound")
     config = tmp_path / "unbound.conf"
-    config.write_text(UNBOUND_HEAD.format(folder=tmp_path, port=port) + UNBOUND_TEXT
-                      + UNBOUND_TAIL.format(upstream=upstream))
+    config.write_text(
+        UNBOUND_HEAD.format(folder=tmp_path, port=port) + UNBOUND_TEXT + UNBOUND_TAIL.format(upstream=upstream)
+    )
     found = rules_of(unbound.iter_rules, UNBOUND_TEXT)
 
     with running([program, "-d", "-c", str(config)], port):

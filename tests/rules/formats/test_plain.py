@@ -31,7 +31,8 @@ def test_one_bad_line_costs_only_itself() -> None:
 
     assert rules(found) == [("a.example", Mode.SUBTREE), ("d.example", Mode.SUBTREE)]
     assert complaints(found) == [
-        (2, 3, "holds a character that no host name may hold"), (4, 1, "is an address"),
+        (2, 3, "holds a character that no host name may hold"),
+        (4, 1, "is an address"),
         (5, 1, "holds a character that no host name may hold"),
     ]
 
@@ -43,9 +44,12 @@ def test_a_url_of_nothing_but_a_host_is_its_name(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "url", "mode"),
-    [("http://bad.example/a?b=1", b"bad.example/a?b=1", Mode.EXACT),
-     ("bad.example/a/*", b"bad.example/a/", Mode.SUBTREE), ("bad.example:8080", b"bad.example:8080/", Mode.EXACT),
-     ("hxxps://bad[.]example/a # why", b"bad.example/a", Mode.EXACT)],
+    [
+        ("http://bad.example/a?b=1", b"bad.example/a?b=1", Mode.EXACT),
+        ("bad.example/a/*", b"bad.example/a/", Mode.SUBTREE),
+        ("bad.example:8080", b"bad.example:8080/", Mode.EXACT),
+        ("hxxps://bad[.]example/a # why", b"bad.example/a", Mode.EXACT),
+    ],
 )
 def test_a_url_that_is_narrower_than_its_host_is_a_url(line: str, url: bytes, mode: Mode) -> None:
     assert items(iter_rules, line, Mode.SUBTREE) == [UrlRule(url, mode, Action.NO_ACTION, 1)]

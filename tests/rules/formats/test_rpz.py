@@ -42,8 +42,14 @@ def test_a_zone_file_gives_its_rules_as_written() -> None:
 
 @pytest.mark.parametrize(
     ("target", "action"),
-    [(".", Action.NXDOMAIN), ("*.", Action.NODATA), ("rpz-passthru.", Action.PASSTHRU), ("RPZ-Drop.", Action.DROP),
-     ("rpz-tcp-only.", Action.TCP_ONLY), ("bad.example", Action.PASSTHRU)],
+    [
+        (".", Action.NXDOMAIN),
+        ("*.", Action.NODATA),
+        ("rpz-passthru.", Action.PASSTHRU),
+        ("RPZ-Drop.", Action.DROP),
+        ("rpz-tcp-only.", Action.TCP_ONLY),
+        ("bad.example", Action.PASSTHRU),
+    ],
 )
 def test_the_target_says_the_action(target: str, action: Action) -> None:
     found = items(iter_rules, f"bad.example CNAME {target}", Mode.EXACT)
@@ -53,8 +59,14 @@ def test_the_target_says_the_action(target: str, action: Action) -> None:
 
 @pytest.mark.parametrize(
     "record",
-    ["a.example CNAME .", "a.example 300 IN CNAME .", "a.example IN 5m cname . ; why", "A.Example\tIN\tCNAME\t.",
-     "a.example IN CNAME ( . )", "a.example ( CNAME\n . )"],
+    [
+        "a.example CNAME .",
+        "a.example 300 IN CNAME .",
+        "a.example IN 5m cname . ; why",
+        "A.Example\tIN\tCNAME\t.",
+        "a.example IN CNAME ( . )",
+        "a.example ( CNAME\n . )",
+    ],
 )
 def test_a_record_is_read_in_every_spelling(record: str) -> None:
     assert rules(items(iter_rules, record, Mode.EXACT)) == [("a.example", Mode.EXACT)]
@@ -62,10 +74,15 @@ def test_a_record_is_read_in_every_spelling(record: str) -> None:
 
 @pytest.mark.parametrize(
     ("head", "owner"),
-    [("$ORIGIN rpz.test.\n", "a.example"), ("$ORIGIN rpz.test.\n", "a.example.rpz.test."),
-     ("rpz.test. SOA . . 1 1 1 1 1\n", "A.Example.RPZ.test."),
-     ("$ORIGIN rpz.test.\n@ SOA . . 1 1 1 1 1\n$ORIGIN example.rpz.test.\n", "a"),
-     ("$ORIGIN rpz.test.\n$ORIGIN example\n", "a"), ("", "a.example."), ("@ SOA . . 1 1 1 1 1\n", "a.example")],
+    [
+        ("$ORIGIN rpz.test.\n", "a.example"),
+        ("$ORIGIN rpz.test.\n", "a.example.rpz.test."),
+        ("rpz.test. SOA . . 1 1 1 1 1\n", "A.Example.RPZ.test."),
+        ("$ORIGIN rpz.test.\n@ SOA . . 1 1 1 1 1\n$ORIGIN example.rpz.test.\n", "a"),
+        ("$ORIGIN rpz.test.\n$ORIGIN example\n", "a"),
+        ("", "a.example."),
+        ("@ SOA . . 1 1 1 1 1\n", "a.example"),
+    ],
 )
 def test_owners_are_relative_to_the_zone(head: str, owner: str) -> None:
     assert rules(items(iter_rules, f"{head}{owner} CNAME .\n", Mode.EXACT)) == [("a.example", Mode.EXACT)]
@@ -76,7 +93,7 @@ def test_an_owner_outside_of_the_zone_is_reported() -> None:
 
 
 def test_an_owner_that_is_left_out_is_the_one_before() -> None:
-    found = items(iter_rules, "a.example CNAME .\nb.example A 192.0.2.1\n  TXT \"why; (this)\"\n", Mode.EXACT)
+    found = items(iter_rules, 'a.example CNAME .\nb.example A 192.0.2.1\n  TXT "why; (this)"\n', Mode.EXACT)
 
     assert local_data(found) == [
         ("b.example", Mode.EXACT, [(1, bytes([192, 0, 2, 1])), (16, b"\x0bwhy; (this)")]),
@@ -84,7 +101,8 @@ def test_an_owner_that_is_left_out_is_the_one_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "owner", ["32.1.2.0.192.rpz-client-ip", "ns.example.rpz-nsdname", "32.1.2.0.192.rpz-nsip"],
+    "owner",
+    ["32.1.2.0.192.rpz-client-ip", "ns.example.rpz-nsdname", "32.1.2.0.192.rpz-nsip"],
 )
 def test_triggers_by_address_or_name_server_are_reported(owner: str) -> None:
     text = f"$ORIGIN rpz.test.\nok.example CNAME .\n{owner} CNAME .\n"
@@ -94,15 +112,21 @@ def test_triggers_by_address_or_name_server_are_reported(owner: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "rtype", "rdata"),
-    [("A 192.0.2.1", 1, b"\xc0\0\2\1"), ("aaaa 2001:db8::1", 28, b"\x20\x01\x0d\xb8" + bytes(11) + b"\1"),
-     ("CNAME garden.example.", 5, b"\6garden\7example\0"), ("TXT a \"b c\"", 16, b"\1a\3b c"),
-     ("MX 10 mail.example.", 15, b"\0\x0a\4mail\7example\0"), ("TYPE65 \\# 3 00 0100", 65, b"\0\1\0")],
+    [
+        ("A 192.0.2.1", 1, b"\xc0\0\2\1"),
+        ("aaaa 2001:db8::1", 28, b"\x20\x01\x0d\xb8" + bytes(11) + b"\1"),
+        ("CNAME garden.example.", 5, b"\6garden\7example\0"),
+        ('TXT a "b c"', 16, b"\1a\3b c"),
+        ("MX 10 mail.example.", 15, b"\0\x0a\4mail\7example\0"),
+        ("TYPE65 \\# 3 00 0100", 65, b"\0\1\0"),
+    ],
 )
 def test_any_other_data_of_a_name_are_its_local_data(data: str, rtype: int, rdata: bytes) -> None:
     found = items(iter_rules, f"$ORIGIN rpz.test.\na.example {data}\n*.b.example 5m IN {data}\n", Mode.EXACT)
 
     assert actions(found) == [
-        ("a.example", Mode.EXACT, Action.LOCAL_DATA), ("b.example", Mode.BELOW, Action.LOCAL_DATA),
+        ("a.example", Mode.EXACT, Action.LOCAL_DATA),
+        ("b.example", Mode.BELOW, Action.LOCAL_DATA),
     ]
     assert local_data(found) == [("a.example", 1, [(rtype, rdata)]), ("b.example", 3, [(rtype, rdata)])]
 
@@ -116,8 +140,9 @@ def test_a_record_lives_as_long_as_it_says_else_as_the_zone_says() -> None:
 
 
 def test_records_of_one_name_that_stand_together_are_one_rule_of_the_first_ones_line() -> None:
-    text = ("a.test CNAME .\nb.test A 192.0.2.1\n       A 192.0.2.2\nc.test CNAME .\nb.test AAAA ::1\n"
-            "b.test A 192.0.2.1\n")
+    text = (
+        "a.test CNAME .\nb.test A 192.0.2.1\n       A 192.0.2.2\nc.test CNAME .\nb.test AAAA ::1\nb.test A 192.0.2.1\n"
+    )
 
     found = items(iter_rules, text, Mode.EXACT)
 
@@ -142,9 +167,15 @@ def test_a_relative_target_is_completed_with_the_origin() -> None:
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [("CNAME *.garden.example.", WILDCARD_TARGET), ("A 192.0.2.256", BAD_DATA), ("AAAA 192.0.2.1", BAD_DATA),
-     ("DNAME garden.example.", BAD_TYPE), ("A 192.0.2.1\na.example CNAME garden.example.", CNAME_WITH_OTHERS),
-     ("CNAME garden.example.\n  CNAME b.example.", CNAME_WITH_OTHERS), ("TXT " + "x" * 255 + " y" * 130, TOO_LONG)],
+    [
+        ("CNAME *.garden.example.", WILDCARD_TARGET),
+        ("A 192.0.2.256", BAD_DATA),
+        ("AAAA 192.0.2.1", BAD_DATA),
+        ("DNAME garden.example.", BAD_TYPE),
+        ("A 192.0.2.1\na.example CNAME garden.example.", CNAME_WITH_OTHERS),
+        ("CNAME garden.example.\n  CNAME b.example.", CNAME_WITH_OTHERS),
+        ("TXT " + "x" * 255 + " y" * 130, TOO_LONG),
+    ],
 )
 def test_local_data_that_cannot_be_answered_with_are_reported(data: str, reason: str) -> None:
     found = items(iter_rules, f"ok.example CNAME .\na.example {data}\n", Mode.EXACT)
@@ -154,8 +185,9 @@ def test_local_data_that_cannot_be_answered_with_are_reported(data: str, reason:
 
 
 def test_what_a_signer_adds_to_a_zone_says_nothing() -> None:
-    text = (HEAD + "a.example CNAME .\n  RRSIG CNAME 13 3 60 20260901 20260801 1 rpz.test. c2ln\n"
-            "  NSEC b.example CNAME\n")
+    text = (
+        HEAD + "a.example CNAME .\n  RRSIG CNAME 13 3 60 20260901 20260801 1 rpz.test. c2ln\n  NSEC b.example CNAME\n"
+    )
 
     found = items(iter_rules, text, Mode.EXACT)
 
@@ -165,10 +197,18 @@ def test_what_a_signer_adds_to_a_zone_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [("* CNAME .", EVERY_NAME), ("@ CNAME .", EVERY_NAME), ("$INCLUDE other.zone", BAD_DIRECTIVE),
-     ("a.example CNAME . x", BAD_DATA),
-     ("a.example", NO_RECORD), ("a.example \"x", NO_RECORD), ("  CNAME .", NO_RECORD), ("a.example ( CNAME", UNCLOSED),
-     ("a.*.example CNAME .", "holds a character that no host name may hold"), ("192.0.2.1 CNAME .", "is an address")],
+    [
+        ("* CNAME .", EVERY_NAME),
+        ("@ CNAME .", EVERY_NAME),
+        ("$INCLUDE other.zone", BAD_DIRECTIVE),
+        ("a.example CNAME . x", BAD_DATA),
+        ("a.example", NO_RECORD),
+        ('a.example "x', NO_RECORD),
+        ("  CNAME .", NO_RECORD),
+        ("a.example ( CNAME", UNCLOSED),
+        ("a.*.example CNAME .", "holds a character that no host name may hold"),
+        ("192.0.2.1 CNAME .", "is an address"),
+    ],
 )
 def test_what_is_no_rule_is_reported(line: str, reason: str) -> None:
     found = items(iter_rules, line)
@@ -186,7 +226,8 @@ def test_a_parenthesis_that_is_never_closed_does_not_cost_the_rest_of_the_zone()
 
 def test_a_source_may_say_that_bare_owners_mean_subtrees() -> None:
     assert rules(items(iter_rules, "a.example CNAME .\n*.b.example CNAME .", Mode.SUBTREE)) == [
-        ("a.example", Mode.SUBTREE), ("b.example", Mode.BELOW),
+        ("a.example", Mode.SUBTREE),
+        ("b.example", Mode.BELOW),
     ]
 
 
@@ -218,14 +259,23 @@ def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:
 
 
 def told(text: str) -> list[tuple[str, Mode, Action, int]]:
-    return [(rule_text(item.wire), item.mode, item.action, item.line) for item in items(iter_rules, text, Mode.EXACT)
-            if isinstance(item, Rule)]
+    return [
+        (rule_text(item.wire), item.mode, item.action, item.line)
+        for item in items(iter_rules, text, Mode.EXACT)
+        if isinstance(item, Rule)
+    ]
 
 
 @pytest.mark.parametrize(
     ("target", "action"),
-    [(".", Action.NXDOMAIN), ("*.", Action.NODATA), ("rpz-passthru.", Action.PASSTHRU), ("rpz-drop.", Action.DROP),
-     ("rpz-tcp-only.", Action.TCP_ONLY), ("garden.example.", Action.LOCAL_DATA)],
+    [
+        (".", Action.NXDOMAIN),
+        ("*.", Action.NODATA),
+        ("rpz-passthru.", Action.PASSTHRU),
+        ("rpz-drop.", Action.DROP),
+        ("rpz-tcp-only.", Action.TCP_ONLY),
+        ("garden.example.", Action.LOCAL_DATA),
+    ],
 )
 def test_a_trigger_by_address_is_a_rule_of_its_prefix_with_every_action(target: str, action: Action) -> None:
     text = f"$ORIGIN rpz.test.\n24.0.2.0.192.rpz-ip CNAME {target}\n128.1.zz.db8.2001.rpz-ip.rpz.test. CNAME {target}\n"
@@ -234,24 +284,39 @@ def test_a_trigger_by_address_is_a_rule_of_its_prefix_with_every_action(target: 
 
 
 def test_records_of_one_address_trigger_are_one_rule_however_it_is_written() -> None:
-    found = items(iter_rules, "24.0.2.0.192.rpz-ip A 198.51.100.1\n24.0.2.0.192.RPZ-IP A 198.51.100.2\n"
-                              "a.test CNAME .\n32.zz.db8.2001.rpz-ip A 198.51.100.3\n", Mode.EXACT)
+    found = items(
+        iter_rules,
+        "24.0.2.0.192.rpz-ip A 198.51.100.1\n24.0.2.0.192.RPZ-IP A 198.51.100.2\n"
+        "a.test CNAME .\n32.zz.db8.2001.rpz-ip A 198.51.100.3\n",
+        Mode.EXACT,
+    )
 
     rules_found = [item for item in found if isinstance(item, Rule)]
     assert [(rule_text(item.wire), len([*records(item.data)])) for item in rules_found] == [
-        ("a.test", 0), ("192.0.2.0/24", 2), ("2001:db8::/32", 1)]
+        ("a.test", 0),
+        ("192.0.2.0/24", 2),
+        ("2001:db8::/32", 1),
+    ]
 
 
 def test_a_trigger_that_ends_inside_of_an_octet_is_several_rules_of_its_line() -> None:
     assert told("a.test CNAME .\n31.6.2.0.192.rpz-ip A 198.51.100.1\nb.test CNAME .\n") == [
-        ("a.test", Mode.EXACT, Action.NXDOMAIN, 1), ("b.test", Mode.EXACT, Action.NXDOMAIN, 3),
-        ("192.0.2.6", Mode.SUBTREE, Action.LOCAL_DATA, 2), ("192.0.2.7", Mode.SUBTREE, Action.LOCAL_DATA, 2)]
+        ("a.test", Mode.EXACT, Action.NXDOMAIN, 1),
+        ("b.test", Mode.EXACT, Action.NXDOMAIN, 3),
+        ("192.0.2.6", Mode.SUBTREE, Action.LOCAL_DATA, 2),
+        ("192.0.2.7", Mode.SUBTREE, Action.LOCAL_DATA, 2),
+    ]
 
 
 @pytest.mark.parametrize(
     ("owner", "reason"),
-    [("24.1.2.0.192.rpz-ip", HOST_BITS), ("0.0.0.0.0.rpz-ip", TOO_SHORT), ("24.0.2.192.rpz-ip", NO_TRIGGER),
-     ("rpz-ip", NO_TRIGGER), ("*.24.0.2.0.192.rpz-ip", NO_TRIGGER)],
+    [
+        ("24.1.2.0.192.rpz-ip", HOST_BITS),
+        ("0.0.0.0.0.rpz-ip", TOO_SHORT),
+        ("24.0.2.192.rpz-ip", NO_TRIGGER),
+        ("rpz-ip", NO_TRIGGER),
+        ("*.24.0.2.0.192.rpz-ip", NO_TRIGGER),
+    ],
 )
 def test_a_trigger_by_address_that_is_none_is_reported(owner: str, reason: str) -> None:
     assert complaints(items(iter_rules, f"ok.example CNAME .\n{owner} CNAME .\n")) == [(2, 1, reason)]

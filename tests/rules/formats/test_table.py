@@ -33,7 +33,8 @@ def test_a_regulators_sheet_gives_names_and_urls_with_their_letter_and_reports_t
     assert rules(found) == [("bad.example", Mode.SUBTREE)]
     assert urls(found) == [("video.example/watch?v=1", Mode.EXACT)]
     assert [(i.line, i.order_ref) for i in found if not isinstance(i, Skipped)] == [
-        (2, "PTA/WA/123/2026"), (3, "PTA/WA/123/2026"),
+        (2, "PTA/WA/123/2026"),
+        (3, "PTA/WA/123/2026"),
     ]
     assert complaints(found) == [(4, 3, ASKS_TO_UNBLOCK)]
 
@@ -75,7 +76,9 @@ def test_a_letterhead_above_the_headings_is_reported_and_gives_no_rule() -> None
 
 def test_a_single_word_below_the_first_row_makes_no_headings() -> None:
     assert [name for name, _ in rules(items(iter_rules, "a.example\nb.example\nsite\nc.example\n"))] == [
-        "a.example", "b.example", "c.example",
+        "a.example",
+        "b.example",
+        "c.example",
     ]
 
 
@@ -114,15 +117,38 @@ def test_without_headings_the_first_cell_that_holds_a_name_counts() -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["bad.example", "BAD.example.", "http://bad.example", "https://bad.example/", "hxxp://bad.example/",
-     "hxxps://bad[.]example", "hXXp[:]//bad[.]example/", "hxxp[://]bad(.)example",
-     "bad[dot]example", "bad(.)example", "bad{.}example", "bad(dot)example", "\u00a0bad.example\u200b", "‘bad.example’",
-     "'bad.example'", "<http://bad.example>",
-     "http://someone:secret@bad.example/", "http://bad.example/#top", "//bad.example/", "http:\\\\bad.example\\",
-     "http://b%61d.example/", "http://bad.example:80/", "bad\u00ad.example", "http://bad.example/*",
-     '"http://bad.example/"', '" bad.example "',
-     '=HYPERLINK("http://bad.example/","here")', '"=HYPERLINK(""http://bad.example"",""here"")"',
-     '=hyperlink("bad.example")', '= HYPERLINK( "hxxp://bad[.]example" , "a, b" )'],
+    [
+        "bad.example",
+        "BAD.example.",
+        "http://bad.example",
+        "https://bad.example/",
+        "hxxp://bad.example/",
+        "hxxps://bad[.]example",
+        "hXXp[:]//bad[.]example/",
+        "hxxp[://]bad(.)example",
+        "bad[dot]example",
+        "bad(.)example",
+        "bad{.}example",
+        "bad(dot)example",
+        "\u00a0bad.example\u200b",
+        "‘bad.example’",
+        "'bad.example'",
+        "<http://bad.example>",
+        "http://someone:secret@bad.example/",
+        "http://bad.example/#top",
+        "//bad.example/",
+        "http:\\\\bad.example\\",
+        "http://b%61d.example/",
+        "http://bad.example:80/",
+        "bad\u00ad.example",
+        "http://bad.example/*",
+        '"http://bad.example/"',
+        '" bad.example "',
+        '=HYPERLINK("http://bad.example/","here")',
+        '"=HYPERLINK(""http://bad.example"",""here"")"',
+        '=hyperlink("bad.example")',
+        '= HYPERLINK( "hxxp://bad[.]example" , "a, b" )',
+    ],
 )
 def test_what_spreadsheets_do_to_an_address_is_undone(cell: str) -> None:
     found = items(iter_rules, f"URL,Ref\n{cell},L/1\n")
@@ -133,13 +159,20 @@ def test_what_spreadsheets_do_to_an_address_is_undone(cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "url"),
-    [("http://bad.example/a", "bad.example/a"), ("bad.example/a", "bad.example/a"),
-     ("http://bad.example?q", "bad.example/?q"), ("http://bad.example//a/", "bad.example/a/"),
-     ("hxxps://bad[.]example/a", "bad.example/a"), ("http://bad.example:8080/", "bad.example:8080/"),
-     ("http://192.0.2.1/a", "192.0.2.1/a"), ("http://bad.example/a(dot)b", "bad.example/a(dot)b"),
-     ("http://bad.example/a#b", "bad.example/a"), ("'http://bad.example/a'", "bad.example/a"),
-     ('"http://bad.example/a,b"', "bad.example/a,b"),
-     ('=HYPERLINK("http://bad.example/a";"x")', "bad.example/a")],
+    [
+        ("http://bad.example/a", "bad.example/a"),
+        ("bad.example/a", "bad.example/a"),
+        ("http://bad.example?q", "bad.example/?q"),
+        ("http://bad.example//a/", "bad.example/a/"),
+        ("hxxps://bad[.]example/a", "bad.example/a"),
+        ("http://bad.example:8080/", "bad.example:8080/"),
+        ("http://192.0.2.1/a", "192.0.2.1/a"),
+        ("http://bad.example/a(dot)b", "bad.example/a(dot)b"),
+        ("http://bad.example/a#b", "bad.example/a"),
+        ("'http://bad.example/a'", "bad.example/a"),
+        ('"http://bad.example/a,b"', "bad.example/a,b"),
+        ('=HYPERLINK("http://bad.example/a";"x")', "bad.example/a"),
+    ],
 )
 def test_an_address_with_a_path_stays_a_url_and_matches_exactly(cell: str, url: str) -> None:
     found = items(iter_rules, f"URL,Ref\n{cell},1\n")
@@ -150,8 +183,12 @@ def test_an_address_with_a_path_stays_a_url_and_matches_exactly(cell: str, url: 
 
 @pytest.mark.parametrize(
     "row",
-    ["http://bad.example/a/*,", "http://bad.example/a/,prefix", "http://bad.example/a/,Path Prefix",
-     "http://bad.example/a/,block and everything below"],
+    [
+        "http://bad.example/a/*,",
+        "http://bad.example/a/,prefix",
+        "http://bad.example/a/,Path Prefix",
+        "http://bad.example/a/,block and everything below",
+    ],
 )
 def test_a_url_is_a_prefix_where_the_row_says_so(row: str) -> None:
     assert urls(items(iter_rules, f"URL,Remarks\n{row}\n")) == [("bad.example/a/", Mode.SUBTREE)]
@@ -169,17 +206,27 @@ def test_a_wildcard_means_the_subtree_whatever_the_source_says() -> None:
     text = "URL\n*.bad.example\n.worse.example\nhttp://*.worst.example/\nplain.example\n"
 
     assert rules(items(iter_rules, text, Mode.EXACT)) == [
-        ("bad.example", Mode.SUBTREE), ("worse.example", Mode.SUBTREE), ("worst.example", Mode.SUBTREE),
+        ("bad.example", Mode.SUBTREE),
+        ("worse.example", Mode.SUBTREE),
+        ("worst.example", Mode.SUBTREE),
         ("plain.example", Mode.EXACT),
     ]
 
 
 @pytest.mark.parametrize(
     ("cell", "reason"),
-    [("ftp://bad.example/", "has a scheme that is neither http nor https"), ("192.0.2.1", IS_ADDRESS),
-     ("bad example", "holds a character that no host name may hold"), ("", EMPTY_CELL), ("\u200b", EMPTY_CELL),
-     ("*.bad.example/a", BELOW_A_WILDCARD), ("=1+1", FORMULA), ("=HYPERLINK(A1)", FORMULA),
-     ('"=HYPERLINK(""http://""&A1)"', FORMULA), ("=bad.example", FORMULA)],
+    [
+        ("ftp://bad.example/", "has a scheme that is neither http nor https"),
+        ("192.0.2.1", IS_ADDRESS),
+        ("bad example", "holds a character that no host name may hold"),
+        ("", EMPTY_CELL),
+        ("\u200b", EMPTY_CELL),
+        ("*.bad.example/a", BELOW_A_WILDCARD),
+        ("=1+1", FORMULA),
+        ("=HYPERLINK(A1)", FORMULA),
+        ('"=HYPERLINK(""http://""&A1)"', FORMULA),
+        ("=bad.example", FORMULA),
+    ],
 )
 def test_what_neither_a_name_nor_a_url_can_express_is_reported(cell: str, reason: str) -> None:
     found = items(iter_rules, f"URL,Ref\n{cell},1\n")
@@ -197,17 +244,48 @@ def test_a_formula_in_a_cell_that_nobody_reads_is_no_fault() -> None:
     assert rules(items(iter_rules, "No,URL\n=ROW()-1,bad.example\n")) == [("bad.example", Mode.SUBTREE)]
 
 
-ADDRESSES = ["bad.example", "http://bad.example/", "HTTPS://Bad.Example", " bad.example. ", "a..example", "192.0.2.1",
-             "x/y", "-", "", "*.bad.example", ".bad.example", "bad.example//", "http:///bad.example", "bad.example:80",
-             "http://bad.example/a", "http://bad.example/a'", "http://bad.example/a?b=c", "bad.example/a*",
-             "http://bad.example/a/*", "http://a_b.example/%7e", "http://bad.example/a>", "http://bad.example/`",
-             "<bad.example>", "=1+1", "http://1.2/", "http://bad.example/./a/../b", "1.5", "n/a", "N.A."]
+ADDRESSES = [
+    "bad.example",
+    "http://bad.example/",
+    "HTTPS://Bad.Example",
+    " bad.example. ",
+    "a..example",
+    "192.0.2.1",
+    "x/y",
+    "-",
+    "",
+    "*.bad.example",
+    ".bad.example",
+    "bad.example//",
+    "http:///bad.example",
+    "bad.example:80",
+    "http://bad.example/a",
+    "http://bad.example/a'",
+    "http://bad.example/a?b=c",
+    "bad.example/a*",
+    "http://bad.example/a/*",
+    "http://a_b.example/%7e",
+    "http://bad.example/a>",
+    "http://bad.example/`",
+    "<bad.example>",
+    "=1+1",
+    "http://1.2/",
+    "http://bad.example/./a/../b",
+    "1.5",
+    "n/a",
+    "N.A.",
+]
 
 
-@given(st.sampled_from(ADDRESSES), st.sampled_from(["L/1", "", " L/1 ", "'L/1'", "=1"]),
-       st.sampled_from(["Block", "", "Unblock", "blocked since May", "prefix", "exact", "subtree"]), st.booleans())
-def test_a_row_means_the_same_read_the_short_way_and_the_long_way(address: str, ref: str, action: str,
-                                                                  has_headings: bool) -> None:
+@given(
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(["L/1", "", " L/1 ", "'L/1'", "=1"]),
+    st.sampled_from(["Block", "", "Unblock", "blocked since May", "prefix", "exact", "subtree"]),
+    st.booleans(),
+)
+def test_a_row_means_the_same_read_the_short_way_and_the_long_way(
+    address: str, ref: str, action: str, has_headings: bool
+) -> None:
     head = "URL,Ref,Action\n" if has_headings else "-,-,-\n"
     quoted = items(iter_rules, f'{head}"{address}","{ref}","{action}"\n', Mode.EXACT)
     unquoted = items(iter_rules, f"{head}{address},{ref},{action}\n", Mode.EXACT)
@@ -262,8 +340,13 @@ def test_a_table_without_the_headings_of_its_map_is_refused_with_them() -> None:
 
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
-    [("bad.example,ip", 13, UNKNOWN_TYPE), ("bad.example,", 1, UNKNOWN_TYPE), ("bad.example/a,domain", 1, TYPE_IS_NAME),
-     ("bad.example/a,host", 1, TYPE_IS_NAME), (",url", 1, EMPTY_CELL)],
+    [
+        ("bad.example,ip", 13, UNKNOWN_TYPE),
+        ("bad.example,", 1, UNKNOWN_TYPE),
+        ("bad.example/a,domain", 1, TYPE_IS_NAME),
+        ("bad.example/a,host", 1, TYPE_IS_NAME),
+        (",url", 1, EMPTY_CELL),
+    ],
 )
 def test_a_row_whose_type_does_not_fit_is_reported(row: str, column: int, reason: str) -> None:
     found = list(iter_rules([row.encode()], Mode.SUBTREE, parse_columns("url:1;type:2")))

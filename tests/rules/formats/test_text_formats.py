@@ -1,4 +1,5 @@
 """What every format of lines does with what is wrong in any file."""
+
 import tracemalloc
 from collections.abc import Callable, Iterator
 
@@ -27,14 +28,17 @@ every_format = pytest.mark.parametrize(("iter_rules", "line"), LINES.values(), i
 
 
 @every_format
-def test_a_byte_order_mark_and_either_end_of_line_say_nothing(iter_rules: IterRules,
-                                                              line: Callable[[str], str]) -> None:
+def test_a_byte_order_mark_and_either_end_of_line_say_nothing(
+    iter_rules: IterRules, line: Callable[[str], str]
+) -> None:
     text = f"\ufeff{line('a.example')}\r\n\r\n{line('b.example')}\n{line('c.example')}"
 
     found = items(iter_rules, text)
 
     assert sorted((name, item.line) for (name, _), item in zip(rules(found), found, strict=True)) == [
-        ("a.example", 1), ("b.example", 3), ("c.example", 4),
+        ("a.example", 1),
+        ("b.example", 3),
+        ("c.example", 4),
     ]
 
 
@@ -46,8 +50,9 @@ def test_an_empty_file_has_no_rules(iter_rules: IterRules, line: Callable[[str],
 
 @every_format
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><p>502", "\n\n  <html>", "\ufeff<head>", "<?xml version='1.0'?>"])
-def test_a_page_instead_of_a_list_is_refused_with_its_line(iter_rules: IterRules, line: Callable[[str], str],
-                                                           page: str) -> None:
+def test_a_page_instead_of_a_list_is_refused_with_its_line(
+    iter_rules: IterRules, line: Callable[[str], str], page: str
+) -> None:
     with pytest.raises(BadList, match=r"line \d: a web page instead of a list; not read; "):
         items(iter_rules, page)
 
@@ -55,11 +60,15 @@ def test_a_page_instead_of_a_list_is_refused_with_its_line(iter_rules: IterRules
 @every_format
 @pytest.mark.parametrize(
     ("name", "mark", "reason"),
-    [("a\0.example", "\0", HAS_NUL), ("a\u202e.example", "\u202e", HAS_DIRECTION_MARK),
-     ("a\u2066.example", "\u2066", HAS_DIRECTION_MARK)],
+    [
+        ("a\0.example", "\0", HAS_NUL),
+        ("a\u202e.example", "\u202e", HAS_DIRECTION_MARK),
+        ("a\u2066.example", "\u2066", HAS_DIRECTION_MARK),
+    ],
 )
-def test_a_hidden_octet_costs_its_line_and_is_located(iter_rules: IterRules, line: Callable[[str], str], name: str,
-                                                      mark: str, reason: str) -> None:
+def test_a_hidden_octet_costs_its_line_and_is_located(
+    iter_rules: IterRules, line: Callable[[str], str], name: str, mark: str, reason: str
+) -> None:
     faulty = line(name)
 
     found = items(iter_rules, f"{line('b.example')}\n{faulty}\n")
@@ -71,11 +80,20 @@ def test_a_hidden_octet_costs_its_line_and_is_located(iter_rules: IterRules, lin
 
 @every_format
 @pytest.mark.parametrize(
-    "name", ["a" * 64 + ".example", ".".join(["a" * 63] * 4) + ".example", "a..example", "192.0.2.1", "\u00fc\ud83d",
-             "-" * 2, "%"],
+    "name",
+    [
+        "a" * 64 + ".example",
+        ".".join(["a" * 63] * 4) + ".example",
+        "a..example",
+        "192.0.2.1",
+        "\u00fc\ud83d",
+        "-" * 2,
+        "%",
+    ],
 )
-def test_a_name_that_is_none_is_reported_and_nothing_else(iter_rules: IterRules, line: Callable[[str], str],
-                                                          name: str) -> None:
+def test_a_name_that_is_none_is_reported_and_nothing_else(
+    iter_rules: IterRules, line: Callable[[str], str], name: str
+) -> None:
     octets = f"{line('b.example')}\n{line(name)}\n{line('c.example')}\n".encode("utf-8", "surrogatepass")
 
     found = items(iter_rules, octets)
@@ -107,10 +125,12 @@ def test_a_list_that_is_cut_gives_what_stands_before_the_cut(iter_rules: IterRul
 
 @every_format
 @pytest.mark.parametrize(
-    "junk", [b"\xff\xfe", b"\x80", b"\x1b[2J", b"'\"()[]{}|^$*/\\#!;=,:@~%&", b"=cmd|' /C calc'!A0"],
+    "junk",
+    [b"\xff\xfe", b"\x80", b"\x1b[2J", b"'\"()[]{}|^$*/\\#!;=,:@~%&", b"=cmd|' /C calc'!A0"],
 )
-def test_junk_becomes_complaints_with_line_and_column(iter_rules: IterRules, line: Callable[[str], str],
-                                                      junk: bytes) -> None:
+def test_junk_becomes_complaints_with_line_and_column(
+    iter_rules: IterRules, line: Callable[[str], str], junk: bytes
+) -> None:
     found = items(iter_rules, line("b.example").encode() + b"\n" + junk + b"\n")
 
     assert [name for name, _ in rules(found)] == ["b.example"]
@@ -118,8 +138,9 @@ def test_junk_becomes_complaints_with_line_and_column(iter_rules: IterRules, lin
 
 
 @every_format
-def test_memory_does_not_grow_with_the_list(iter_rules: IterRules, line: Callable[[str], str],
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_list(
+    iter_rules: IterRules, line: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(localdata, "MAX_REMEMBERED", 256)
 
     def lines(n: int) -> Iterator[bytes]:
