@@ -15,7 +15,7 @@ TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsper
 BROWSERS := chromium firefox-esr
 
 BIN := .venv/bin
-SOURCES := setup.py $(wildcard fastpath/*.pyx fastpath/*.pxd)
+SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
@@ -40,7 +40,7 @@ packages:
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
 	touch $@
 
-.venv/.compiled: .venv/.installed $(SOURCES) $(if $(wildcard fastpath/*.so),,again)
+.venv/.compiled: .venv/.installed $(SOURCES) $(if $(wildcard fastpath/*/*.so),,again)
 	FILTERD_BUILD=release $(BIN)/python setup.py -q build_ext --inplace
 	touch $@
 
@@ -50,7 +50,7 @@ demo: build ## the whole of it in network namespaces, each step printed with its
 check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
-	PATH=$(BIN):$$PATH cython-lint fastpath
+	PATH=$(BIN):$$PATH cython-lint fastpath/*/
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
@@ -102,4 +102,4 @@ dist: build ## sdist and wheel in dist/, their contents tested, installed in a c
 	ls -l dist
 
 clean: ## everything that was built
-	rm -rf .venv build dist .tox *.egg-info fastpath/*.so fastpath/*.c .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist .tox *.egg-info fastpath/*/*.so fastpath/*/*.c .mypy_cache .ruff_cache .pytest_cache

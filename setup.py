@@ -21,8 +21,8 @@ FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
     "checked": ([*CHECKS, "-D_FORTIFY_SOURCE=2", "-fno-strict-aliasing"], []),
     "asan": ([*CHECKS, "-fno-strict-aliasing", *SANITIZERS], SANITIZERS),
 }
-# AES and SHA-256 of OpenSSL, whose low-level names are deprecated: initialkeys says why it uses them all the same.
-CRYPTO = {"initialkeys", "ja4"}
+# AES and SHA-256 of OpenSSL, whose low-level names are deprecated: quic_initial says why it uses them all the same.
+CRYPTO = {"fastpath.wire.quic_initial", "fastpath.wire.ja4"}
 PARALLEL = min(2, os.cpu_count() or 1)  # one C compiler takes up to 500 MB here
 
 
@@ -32,11 +32,11 @@ def extensions(modules: list[str] | None = None) -> list[Extension]:
     if flavour == "none":
         return []
     compile_args, link_args = FLAVOURS[flavour]
-    names = modules or sorted(path.stem for path in Path("fastpath").glob("*.pyx"))
+    names = modules or sorted(".".join(path.with_suffix("").parts) for path in Path("fastpath").rglob("*.pyx"))
     found = [
         Extension(
-            f"fastpath.{name}",
-            [f"fastpath/{name}.pyx"],
+            name,
+            [name.replace(".", "/") + ".pyx"],
             libraries=["crypto"] if name in CRYPTO else [],
             define_macros=[("OPENSSL_SUPPRESS_DEPRECATED", None)] if name in CRYPTO else [],
             extra_compile_args=compile_args,

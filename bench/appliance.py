@@ -13,9 +13,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.flooding import free_port
-from fastpath.tables import TableSet
-from filterd.jsonlines import NoAnswer, ask_blocking
-from rules.publish import MANIFEST
+from fastpath.images.tables import TableSet
+from filterd.process.json_socket import NoAnswer, ask_blocking
+from rules.compiler.manifest import MANIFEST
 
 START_S = 300.0  # ten million names are compiled first
 NOWHERE = "127.0.0.1:9"

@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.corpus import N_NAMES, names
-from rules.compile import compile_sources
-from rules.reading import read_source
-from rules.source import Source, parse_source
+from rules.compiler.compile import compile_sources
+from rules.lists.reader import read_source
+from rules.lists.source import Source, parse_source
 
 KEY = bytes(range(16))
 TEN_TIMES = 10

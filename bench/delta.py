@@ -21,9 +21,9 @@ from sqlalchemy import Engine
 
 from bench.appliance import Appliance
 from bench.corpus import names
-from fastpath.name import to_wire
-from mgmt.order import Entry, Order
-from mgmt.orders import put_order, withdraw_order
+from fastpath.wire.name import to_wire
+from mgmt.orders.judge import Entry, Order
+from mgmt.orders.store import put_order, withdraw_order
 from parental.database import opened, writing
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))

@@ -18,20 +18,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.packets import SYN, Client, hello, records, request, server_name
+from support.packets.builders import SYN, Client, hello, records, request, server_name
 
 from bench.corpus import names
-from fastpath.address import wire_of_address
-from fastpath.counters import read_classes
-from fastpath.image import Image, open_image
-from fastpath.ja4classes import MAX_FINGERPRINTS, Ja4Classes
-from fastpath.layout import ImageKind
-from fastpath.loop_gate import GateLoop
-from fastpath.name import to_wire
-from fastpath.pack import ListSpec, NamesBuilder
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Action, Mode, Tier
+from fastpath.gate.loop import GateLoop
+from fastpath.images.image import Image, open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Action, Mode, Tier
+from fastpath.report.counters import read_classes
+from fastpath.report.hello_classes import MAX_FINGERPRINTS, Ja4Classes
+from fastpath.report.spool import Reporter
+from fastpath.wire.address import wire_of_address
+from fastpath.wire.name import to_wire
 
 KEY = bytes(range(16))
 N_NAMES = 1_100_000

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.repeating import repeated
 from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
-from fastpath.counters import read_counters
+from fastpath.report.counters import read_counters
 from filterd.lab.processes import wait_until
 
 RATE = 1000

@@ -19,13 +19,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.images import Images
-from support.packets import Client, hello
+from support.images.opened import Images
+from support.packets.builders import Client, hello
 
-from fastpath.loop_gate import GateLoop
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Mode
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Mode
+from fastpath.report.spool import Reporter
 
 N_FLOWS = int(os.environ.get("BENCH_FLOWS", "1000000"))
 PORTS = 500  # of one client, which may hold a share of the memory only

@@ -27,22 +27,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.evader import checksum
-from support.packets import Client, hello
+from support.gate.evader import checksum
+from support.packets.builders import Client, hello
 
 from bench.flooding import write_messages
 from bench.names import write_image
 from bench.testbed import CORE, OTHER_CORE, PORT, QUEUES, Figures, Testbed, clear, listed, median, testbed
-from fastpath import nfqueue
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.loop_gate import GateLoop
-from fastpath.name import to_wire
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff, TableSet
-from filterd.kernel import Kernel
+from fastpath.gate import nfqueue
+from fastpath.gate.loop import GateLoop
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.report.spool import Reporter
+from fastpath.wire.name import to_wire
+from filterd.kernel.firewall import Kernel
+from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
-from filterd.ruleset import Rules
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 N_PACKETS = 40_000

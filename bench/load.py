@@ -23,12 +23,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import asking, resolvers, rpzones
+from support.dns import load as asking
+from support.dns import resolvers
+from support.dns import rpz_zones as rpzones
 
 from bench.corpus import names
-from fastpath.name import to_wire
-from rules.compile import compile_sources
-from rules.source import parse_source
+from fastpath.wire.name import to_wire
+from rules.compiler.compile import compile_sources
+from rules.lists.source import parse_source
 
 N_NAMES = 1_000_000
 DNSDIST_PORT = 5305

@@ -21,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.corpus import N_NAMES
 from bench.corpus import names as bench_names
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.measuring import batch_ns, serial_ns
-from fastpath.name import to_text, to_wire
-from fastpath.origins import write_origins
-from fastpath.pack import ListSpec, NamesBuilder
-from fastpath.tables import TableSet
-from fastpath.urls import UrlsBuilder
-from fastpath.verdict import Action, Mode, Tier
+from fastpath.bench.name_lookups import batch_ns, serial_ns
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.origins import write_origins
+from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.tables import TableSet
+from fastpath.images.urls import UrlsBuilder
+from fastpath.images.verdict import Action, Mode, Tier
+from fastpath.wire.name import to_text, to_wire
 
 KEY = bytes(range(16))
 N_LARGE = 10_000_000

@@ -14,9 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support import asking, resolvers, rpzones
+from support.dns import load as asking
+from support.dns import resolvers
+from support.dns import rpz_zones as rpzones
 
-from fastpath.name import to_wire
+from fastpath.wire.name import to_wire
 
 HOST = "127.0.0.1"
 

@@ -10,7 +10,7 @@ that keep it in the kernel then are as cheap as filterd's.
     …_over_conntrack_us     beside the gateway that only tracks them
     …_mib                   resident afterwards, all that runs in the gateway
     …_blocked, …_blocked_left   connections to listed names that had no answer; those that the server still holds
-    …_stops_PLAN            1: a connection to a listed name, sent like that, had no answer.  tests/support/evader.py
+    …_stops_PLAN            1: a connection to a listed name, sent like that, no answer.  tests/support/gate/evader.py
                             sends it, to a server that is far away: a time to live below 10 does not reach it
 
 A dataset knows whole names only: Suricata is asked for listed names, filterd for names below them.
@@ -101,7 +101,7 @@ PLANS = {
     "decoy_far_ahead": "[(40000, OTHER, 3), (0, HELLO, 64)]",
 }
 FAR = "table ip far { chain in { type filter hook input priority 0; ip ttl < 10 drop; }; }"
-EVADER = Path(__file__).parents[1] / "tests/support/evader.py"
+EVADER = Path(__file__).parents[1] / "tests/support/gate/evader.py"
 
 
 @contextlib.contextmanager

@@ -197,11 +197,11 @@ def _noting(found: list[int]) -> Callable[..., bool]:
 
 def ask_filterd(measuring: Measuring) -> int:
     from bench.names import write_image
-    from fastpath.image import open_image
-    from fastpath.layout import ImageKind
-    from fastpath.measuring import batch_ns, serial_ns
-    from fastpath.name import to_wire
-    from fastpath.tables import TableSet
+    from fastpath.bench.name_lookups import batch_ns, serial_ns
+    from fastpath.images.image import open_image
+    from fastpath.images.layout import ImageKind
+    from fastpath.images.tables import TableSet
+    from fastpath.wire.name import to_wire
 
     hits = 0
     path = measuring.listed.with_suffix(".img")

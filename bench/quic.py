@@ -12,10 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.initials import crypto, initial
-from support.wire import hello_message, server_name
+from support.packets.initials import crypto, initial
+from support.packets.shapes import hello_message, server_name
 
-from fastpath.quicmeasuring import initial_ns
+from fastpath.bench.quic_initials import initial_ns
 
 N_INITIALS = 1000
 OCTETS = 1200

@@ -32,14 +32,14 @@ from bench.appliance import Appliance
 from bench.corpus import names
 from bench.flooding import Figures, Flooder, blocked, leave_for_own_network, write_queries
 from bench.repeating import repeated
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
-from fastpath.verdict import Mode
-from filterd.compiling import remembered
-from rules.delta import Changed, Entry, put_entries, write_delta
-from rules.publish import image_path
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_wire
+from filterd.images.compile import remembered
+from rules.compiler.delta import Changed, Entry, put_entries, write_delta
+from rules.compiler.manifest import image_path
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))  # a round

@@ -16,14 +16,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import framed
-from support.cabling import Cable
-from support.images import Images
-from support.netspace import in_a_network_of_its_own
-from support.packets import ACK, SYN, Client, hello
-from support.taplab import Tap, from_server
+from support.gate.cable import Cable
+from support.gate.tap_lab import Tap, from_server
+from support.images.opened import Images
+from support.packets import frames as framed
+from support.packets.builders import ACK, SYN, Client, hello
+from support.system.namespace import in_a_network_of_its_own
 
-from fastpath.packet import packet, tcp_onward
+from fastpath.wire.packet import packet, tcp_onward
 
 N_FRAMES = 100_000
 N_AT_ONCE = 200  # less than what a cable holds

@@ -20,17 +20,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.packets import hello
+from support.packets.builders import hello
 
 from bench.appliance import NOWHERE
 from bench.corpus import names
 from bench.flooding import write_messages
-from fastpath.tables import TableSet
-from filterd.jsonlines import NoAnswer
+from fastpath.images.tables import TableSet
 from filterd.lab.gateway import Folder, Gateway, filterd_command
 from filterd.lab.processes import tail, wait_until
 from filterd.lab.topology import Lab, lab
-from rules.publish import MANIFEST
+from filterd.process.json_socket import NoAnswer
+from rules.compiler.manifest import MANIFEST
 
 N_NAMES = 1_000_000
 SOURCE = Path(__file__).with_name("connections.c")

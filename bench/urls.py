@@ -15,14 +15,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.name import to_wire
-from fastpath.pack import ListSpec, NamesBuilder
-from fastpath.tables import TableSet
-from fastpath.urlmeasuring import canonical_ns, request_ns
-from fastpath.urls import UrlsBuilder
-from fastpath.verdict import Action, Mode, Tier
+from fastpath.bench.url_lookups import canonical_ns, request_ns
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.tables import TableSet
+from fastpath.images.urls import UrlsBuilder
+from fastpath.images.verdict import Action, Mode, Tier
+from fastpath.wire.name import to_wire
 
 N_URLS = 5_000_000
 N_HOSTS = 1_000_000

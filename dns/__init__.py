@@ -1,9 +1,9 @@
-"""The DNS front around fastpath.loop_dns: sockets, streams, upstreams, and how blocks are answered."""
+"""The DNS front around fastpath.dns.loop: sockets, streams, upstreams, and how blocks are answered."""
 
 from dns.answers import AnswerPolicy, Splash
 from dns.errors import UpstreamFailed, UpstreamIsOurselves
 from dns.front import DnsFront, serve
-from dns.upstreams import Endpoint, parse_endpoint
+from dns.upstreams.endpoints import Endpoint, parse_endpoint
 
 __all__ = [
     "AnswerPolicy",

@@ -15,8 +15,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from dns.structured import StructuredErrors
-from fastpath.blocking import AnswerSpec
-from fastpath.verdict import Action, Reason
+from fastpath.dns.block_answers import AnswerSpec
+from fastpath.images.verdict import Action, Reason
 
 BLOCKED: Final = 15  # the operator's security
 CENSORED: Final = 16  # an external requirement

@@ -17,18 +17,18 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from dns.accepting import BACKLOG
-from dns.answerpath import AnswerPath
 from dns.answers import AnswerPolicy
-from dns.resolverplan import DEFAULT_RESOLVER, ResolverPlan
-from dns.streamserver import DEFAULT_PLAN, StreamPlan, StreamServer
-from dns.streamupstream import StreamUpstream
-from dns.upstreams import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
-from fastpath.answering import StreamAnswering
-from fastpath.guard import ClientGuard
-from fastpath.loop_dns import DnsLoop
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff, TableSet
+from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
+from dns.streams.acceptor import BACKLOG
+from dns.streams.answer_path import AnswerPath
+from dns.streams.server import DEFAULT_PLAN, StreamPlan, StreamServer
+from dns.upstreams.endpoints import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
+from dns.upstreams.stream_client import StreamUpstream
+from fastpath.dns.admission import ClientGuard
+from fastpath.dns.loop import DnsLoop
+from fastpath.dns.query_path import StreamAnswering
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.report.spool import Reporter
 
 # 4 MiB: a quarter of a second of queries at 100,000 a second, 200 octets each with the kernel's own share.
 BUFFER_OCTETS: Final = 4 << 20

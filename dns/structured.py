@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 
 MAX_OCTETS: Final = 512  # an answer with it still fits the 1,232 octets of EDNS
 LANGUAGE: Final = "en"

@@ -5,7 +5,7 @@ Exception
 │   ├── BadConfig   (filterd.config.load)   every fault of a configuration; exit 2
 │   └── WrongUse    a command was given something it cannot use; exit 2
 ├── OSError
-│   └── NoAnswer    (filterd.jsonlines)     another process of ours is not there
+│   └── NoAnswer    (filterd.process.json_socket)     another process of ours is not there
 └── RuntimeError
     ├── Missing     a part that is needed is not on this box; exit 3
     └── Refused     the API said no; exit 1

@@ -10,16 +10,16 @@ from aiohttp import web
 from sqlalchemy import Engine
 
 from mgmt.api import audit, devices, orders, status, subscribers
+from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
-from mgmt.control import Control
+from mgmt.control_protocol import Control
 from mgmt.portal.pages import add_portal
-from mgmt.problem import problems
+from mgmt.problems import problems
 from mgmt.settings import Settings
-from mgmt.wiring import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from parental.database import metadata, writing
-from rules.protected import Protected
-from rules.suffixes import public_suffixes
+from rules.names.protected import Protected
+from rules.names.public_suffixes import public_suffixes
 
 ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *devices.ROUTES, *audit.ROUTES, *status.ROUTES)
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from mgmt.problem import Endpoint, forbidden, unauthorised
-from mgmt.store import tokens
-from mgmt.wiring import ENGINE
+from mgmt.app_context import ENGINE
+from mgmt.problems import Endpoint, forbidden, unauthorised
+from mgmt.schema import tokens
 from parental.database import reading
 
 TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse

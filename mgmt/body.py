@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from mgmt.problem import Problem, sendable
+from mgmt.problems import Problem, sendable
 
 # An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB; nginx and aiohttp default to 1 MiB.
 MAX_BODY_OCTETS = 16 * 2**20

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from fastpath.pack import ProfileSpec, pack_policy, pack_subscribers
+from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
 from parental import devices, store
 from parental.profile import SAFE_SEARCH, Profile
 from parental.schedule import closed_minutes, next_turn, utc_offset_s

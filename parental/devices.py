@@ -1,7 +1,7 @@
 """Devices that name themselves by a token, in DNS over TLS and HTTPS: the line's rules follow them into any network.
 
-Invariants: a token is told once and stored nowhere, only the address that images have for it (fastpath.subscribers); a
-device has one token, and a new one ends the old; a line's devices go with the line.
+Invariants: a token is told once and stored nowhere, only the address that images have for it
+(fastpath.images.subscribers); a device has one token, and a new one ends the old; a line's devices go with the line.
 """
 
 import base64
@@ -12,7 +12,7 @@ from ipaddress import IPv6Network
 
 from sqlalchemy import Connection, and_, delete, func, insert, select
 
-from fastpath.subscribers import device_address
+from fastpath.images.subscribers import device_address
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.store import devices, release, subscribers, touch
 

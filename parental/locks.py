@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from parental.profile import lock_reason, next_lock_change
 from parental.schedule import Schedule
 from parental.subscriber import Network, Subscriber

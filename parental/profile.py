@@ -6,7 +6,7 @@ Invariants: a pause is an absolute instant, a schedule is wall clock; a pause th
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from parental.errors import BadProfile
 from parental.schedule import MAX_INTERVALS, Schedule
 from rules.category import NUMBERS

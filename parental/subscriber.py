@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fastpath.deviceid import id_address, is_device
+from fastpath.dns.device_option import id_address, is_device
 from parental.errors import BadSubscriber
 from parental.profile import Profile
 
@@ -44,7 +44,7 @@ def parse_prefix(text: str) -> Network:
     """'192.0.2.7', '192.0.2.0/24' or '2001:db8::/64' to a prefix.   Raises BadSubscriber, also for host bits.
 
     'mac:02:00:00:00:00:01' and 'cpe:SERIAL', devices that a listed forwarder names, become the address that an image
-    has them at (fastpath.deviceid), which is taken, too."""
+    has them at (fastpath.dns.device_option), which is taken, too."""
     try:
         network = ipaddress.ip_network(id_address(text) if text.startswith(DEVICE_KINDS) else text)
     except ValueError as exc:

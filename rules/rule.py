@@ -7,7 +7,7 @@ Tuples instead of dataclasses: a list has a million lines and each becomes one o
 
 from typing import NamedTuple
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 
 SAMPLE_CHARACTERS = 80  # of a refused line, in a report
 
@@ -20,14 +20,14 @@ class Rule(NamedTuple):
     action: Action  # NO_ACTION: the list's own
     line: int  # from 1
     order_ref: str | None = None  # the order's letter, as the list writes it
-    data: bytes = b""  # of LOCAL_DATA: records to answer with, see rules.localdata
+    data: bytes = b""  # of LOCAL_DATA: records to answer with, see rules.names.local_data
     part: str = ""  # of a list in several parts (a folder's files, a workbook's sheets): which one
 
 
 class UrlRule(NamedTuple):
     """One URL that a list speaks of, and that no name stands for."""
 
-    url: bytes  # canonical, see rules.urls
+    url: bytes  # canonical, see rules.names.urls
     mode: Mode  # EXACT, or SUBTREE: also every path below, on segment boundaries
     action: Action
     line: int

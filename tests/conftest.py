@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.images import Images
+from support.images.opened import Images
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import sys
 from urllib.parse import urlencode
 
-from filterd.api import add_api_arguments, open_answer
+from filterd.lookup.api_client import add_api_arguments, open_answer
 
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
 

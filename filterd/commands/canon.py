@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from fastpath.name import to_text
-from filterd.batches import json_text, line_batches
-from rules.canonical import canonical_octets
+from fastpath.wire.name import to_text
+from filterd.lookup.line_io import json_text, line_batches
 from rules.errors import BadName
-from rules.urls import canonical_url_octets
+from rules.names.canonical import canonical_octets
+from rules.names.urls import canonical_url_octets
 
 EXAMPLE = "echo 'WWW.Example.Test.' | filterd canon --json"
 

@@ -8,14 +8,14 @@ from filterd.commands.run import loaded
 from filterd.config import Config
 from filterd.errors import WrongUse
 from filterd.keys import image_key
-from filterd.opening import REPORT
-from filterd.progress import progress_bar
-from rules.compile import compile_sources
+from filterd.lookup.open_tables import REPORT
+from filterd.lookup.progress import progress_bar
+from rules.atomic_file import writing_whole
+from rules.compiler.compile import compile_sources
+from rules.compiler.manifest import Pair, claimed_generation, publish
+from rules.compiler.report import CompileReport, render_report, report_as_json
 from rules.errors import BadList, BadSource
-from rules.publish import Pair, claimed_generation, publish
-from rules.report import CompileReport, render_report, report_as_json
-from rules.source import parse_source
-from rules.whole import writing_whole
+from rules.lists.source import parse_source
 
 EXAMPLE = "filterd compile pta.csv,tier=order adult.txt,category=adult -o images"
 
@@ -68,7 +68,7 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
 
 
 def _compile_config(config: Config, is_kept: bool) -> CompileReport:
-    from filterd.compiling import compile_config, compile_kept  # late: the database, which lists alone do without
+    from filterd.images.compile import compile_config, compile_kept  # late: the database, which lists alone do without
 
     with progress_bar() as progress:
         return (compile_kept if is_kept else compile_config)(config, progress)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from filterd.api import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call
 
 EXAMPLE = """filterd devices put 7 ali-phone
 filterd devices list 7"""

@@ -13,8 +13,8 @@ from filterd.errors import Missing, WrongUse
 
 if TYPE_CHECKING:
     from dns.answers import AnswerPolicy, Splash
-    from dns.resolverplan import ResolverPlan
-    from dns.upstreams import Endpoint, Upstream
+    from dns.resolver_plan import ResolverPlan
+    from dns.upstreams.endpoints import Endpoint, Upstream
 
 EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list adult.txt,category=adult"
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from dns.answers import AnswerPolicy
     from dns.errors import BadCertificate, UpstreamIsOurselves
-    from dns.upstreams import parse_endpoint, parse_upstream
+    from dns.upstreams.endpoints import parse_endpoint, parse_upstream
     from filterd.logs import start_logging
 
     try:
@@ -78,8 +78,8 @@ async def _serve(
     resolver: "ResolverPlan",
 ) -> int:
     from dns.front import serve
-    from filterd.life import stop_requested
-    from filterd.opening import open_tables
+    from filterd.lookup.open_tables import open_tables
+    from filterd.process.lifecycle import stop_requested
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))
@@ -103,8 +103,8 @@ def _splash(v4: str | None, v6: str | None) -> "Splash":
 
 def _resolver(cache: str, upstream_ca: Path | None) -> "ResolverPlan":
     """Raises ValueError for what is no size."""
-    from dns.resolverplan import ResolverPlan
-    from dns.special import special_names
+    from dns.resolver_plan import ResolverPlan
+    from dns.special_names import special_names
     from filterd.config import kinds
 
     if upstream_ca is not None and not upstream_ca.is_file():

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filterd.config import Config
-from filterd.conntrack import n_tracked
 from filterd.errors import Missing
-from filterd.kernel import run_program, sysctl_faults
+from filterd.kernel.conntrack import n_tracked
+from filterd.kernel.firewall import run_program, sysctl_faults
+from filterd.kernel.nft_sets import PrefixSets
 from filterd.nameguard import claims_text, foreign_claims
-from filterd.nftsets import PrefixSets
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
@@ -95,8 +95,8 @@ def _needs(config: Config) -> Iterator[Finding]:
 
 
 def _certificate(certificate: Path, key: Path) -> Finding:
+    from dns.certificates import Certificates
     from dns.errors import BadCertificate
-    from dns.tls import Certificates
 
     try:
         Certificates(certificate, key, lambda _: True)
@@ -124,7 +124,7 @@ def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
 
 
 def _ja4_classes(path: Path) -> Finding:
-    from filterd.ja4classes import read_ja4_classes
+    from filterd.gate.ja4_file import read_ja4_classes
     from rules.errors import BadList
 
     what = "ja4 classes"

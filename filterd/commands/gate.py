@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, queues: range) -> int:
     from filterd.config.schema import Gate
-    from filterd.gatefront import GateFront
-    from filterd.life import stop_requested
-    from filterd.opening import open_tables
-    from filterd.worker import make_reporter
+    from filterd.gate.front import GateFront
+    from filterd.lookup.open_tables import open_tables
+    from filterd.process.lifecycle import stop_requested
+    from filterd.process.worker import make_reporter
 
     with tempfile.TemporaryDirectory(prefix="filterd-gate-") as folder:
         place = Path(folder)

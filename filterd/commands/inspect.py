@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fastpath.ja4classes import Ja4Classes
-from filterd.capture import iter_frames
+from fastpath.report.hello_classes import Ja4Classes
 from filterd.errors import WrongUse
-from filterd.inspecting import Inspector
-from filterd.ja4classes import read_ja4_classes
-from filterd.opening import open_tables
+from filterd.gate.ja4_file import read_ja4_classes
+from filterd.lookup.capture_inspector import Inspector
+from filterd.lookup.open_tables import open_tables
+from filterd.lookup.pcap import iter_frames
 from rules.errors import BadList
 
 EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"

@@ -20,20 +20,20 @@ from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.errors import Missing, Refused, WrongUse
-from filterd.jsonlines import Message, NoAnswer, ask_blocking
-from filterd.lists import instant, list_faults, max_age_s, pull_list, take
-from filterd.sources import described, shelf_of, source_of
-from filterd.zones import newest_of, zone_timers
-from rules.diff import Change, iter_changes
+from filterd.lists.jobs import instant, list_faults, max_age_s, pull_list, take
+from filterd.lists.sources import described, shelf_of, source_of
+from filterd.lists.zone_copies import newest_of, zone_timers
+from filterd.process.json_socket import Message, NoAnswer, ask_blocking
+from rules.atomic_file import writing_whole
+from rules.compiler.export import export_source
 from rules.errors import BadList, BadSource
-from rules.export import export_source
-from rules.keeping import Kept, Version
-from rules.protected import PROTECTED, Protected
-from rules.reading import read_source
+from rules.lists.diff import Change, iter_changes
+from rules.lists.reader import read_source
+from rules.lists.versions import Kept, Version
+from rules.lists.zone_copy import ZoneTimers
+from rules.names.protected import PROTECTED, Protected
+from rules.names.public_suffixes import public_suffixes
 from rules.rule import Rule
-from rules.suffixes import public_suffixes
-from rules.whole import writing_whole
-from rules.zone import ZoneTimers
 
 EXAMPLE = """filterd lists list
 filterd lists diff pta

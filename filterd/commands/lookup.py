@@ -10,15 +10,15 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.pack import pack_subscribers
-from fastpath.tables import TableSet
-from filterd.asking import Asking
-from filterd.batches import line_batches
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.policy_writer import pack_subscribers
+from fastpath.images.tables import TableSet
 from filterd.errors import WrongUse
-from filterd.explain import CHANNELS
-from filterd.opening import IMAGES_DIR, open_attributed
+from filterd.lookup.bulk import Asking
+from filterd.lookup.explain import CHANNELS
+from filterd.lookup.line_io import line_batches
+from filterd.lookup.open_tables import IMAGES_DIR, open_attributed
 
 EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filterd.api import add_api_arguments, call
 from filterd.errors import WrongUse
+from filterd.lookup.api_client import add_api_arguments, call
 
 EXAMPLE = """filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example
 filterd orders withdraw PTA-2026-17 --reason 'court order 12/2026'"""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from filterd.config import BadConfig, Config, load
 from filterd.errors import Missing, WrongUse
-from filterd.life import end_with_supervisor
 from filterd.logs import start_logging
 from filterd.nameguard import claims_text, foreign_claims
+from filterd.process.lifecycle import end_with_supervisor
 
 EXAMPLE = "filterd run --config /etc/filterd/filterd.yaml"
 CONFIG_FILE = Path("/etc/filterd/filterd.yaml")
@@ -52,7 +52,7 @@ def loaded(path: Path) -> Config:
 
 
 async def _supervise(config: Config, config_file: Path) -> int:
-    from filterd.supervisor import Supervisor, command_of, roles_of
+    from filterd.process.supervisor import Supervisor, command_of, roles_of
 
     supervisor = Supervisor(roles_of(config), lambda child: command_of(child, config_file), config.run_dir)
     loop = asyncio.get_running_loop()
@@ -67,9 +67,9 @@ async def _supervise(config: Config, config_file: Path) -> int:
 
 def _leave_kernel(config: Config) -> None:
     """Take our rules out again; where a dead gate means that nothing passes, a stopped one does, too, and they stay."""
-    from filterd.kernel import Kernel
-    from filterd.locking import has_work
-    from filterd.ruleset import rules_of_config
+    from filterd.kernel.firewall import Kernel
+    from filterd.kernel.lock_enforcer import has_work
+    from filterd.kernel.ruleset import rules_of_config
 
     if not has_work(rules_of_config(config)):
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing
-from filterd.jsonlines import NoAnswer, ask_blocking
+from filterd.process.json_socket import NoAnswer, ask_blocking
 
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from filterd.api import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call
 
 EXAMPLE = """filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --prefix 2001:db8:7::/56 --category adult
 filterd subscribers pause 7 --minutes 30"""

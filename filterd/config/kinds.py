@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from rules.category import NAMELESS, NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
-LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/layout.pxd)
+LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
 TLS_SCHEME = "tls://"
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
 
@@ -218,7 +218,7 @@ def interface(value: str) -> str:
 
 def host(value: str) -> str:
     """A host name in its canonical form."""
-    from rules.canonical import canonical_name  # late: it brings the IDNA tables, which most commands do without
+    from rules.names.canonical import canonical_name  # late: it brings the IDNA tables, which most commands do without
 
     try:
         return canonical_name(value)

@@ -32,13 +32,13 @@ OWN_PREFIXES = (
     "fe80::/10",
 )
 MAX_FLOWS = 1 << 24  # 3.5 GiB of flows
-MAX_TAPS = 8  # what fastpath.loop_tap has room for
+MAX_TAPS = 8  # what fastpath.gate.tap_loop has room for
 MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
-MAX_FILE_OCTETS = 256 << 20  # what rules.reading takes of one file
+MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
-OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.sources
+OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
 
 
 class Spec(NamedTuple):
@@ -429,7 +429,7 @@ def _share(one: Endpoint, other: Endpoint) -> bool:
 
 
 def _is_ourselves(listen: Endpoint, upstream: Endpoint) -> bool:
-    """Whether a query sent to `upstream` comes back by `listen`, as far as a file tells; dns.upstreams asks the box."""
+    """Whether a query to `upstream` comes back by `listen`, by the file; dns.upstreams.endpoints asks the host."""
     here, there = ip_address(listen.address), _destination(upstream.address)
     if listen.port != upstream.port or here.version != there.version:
         return False

@@ -19,7 +19,7 @@ from filterd.lab.loopback import loopback
 from filterd.lab.processes import tail
 from filterd.lab.servers import start_resolver, start_servers
 from filterd.lab.stage import Failed, Stage
-from filterd.lab.teller import Teller
+from filterd.lab.step_printer import Teller
 from filterd.lab.topology import lab
 
 

@@ -18,9 +18,9 @@ import yaml
 
 import filterd
 from filterd.errors import Missing
-from filterd.jsonlines import ask_blocking
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
+from filterd.process.json_socket import ask_blocking
 
 N_NAMES = 1_100_000
 OWN_NAMES = ("listed.test", "blocked.test")  # of the order's list: names that the lab's own servers serve

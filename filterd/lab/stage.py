@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filterd.lab.api_desk import Desk
 from filterd.lab.clients import Answer, Download, Fetched, Transport, dig, fetch
-from filterd.lab.desk import Desk
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import Place
-from filterd.lab.teller import Teller
+from filterd.lab.step_printer import Teller
 
 CHILD, ADULT = 7, 8  # subscriber numbers
 LIMIT_S = 2.0  # from the tap, the push or the minute to the last octet

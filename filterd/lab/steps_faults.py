@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from filterd.lab.desk import Refused
+from filterd.lab.api_desk import Refused
 from filterd.lab.stage import Stage, must, must_become
 from filterd.lab.steps_people import push_name, withdraw_name
 

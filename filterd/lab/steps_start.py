@@ -5,7 +5,7 @@ import sys
 import time
 
 from filterd.lab.addresses import ADULT_PREFIX6, CHILD_PREFIX6
-from filterd.lab.desk import Desk, Refused
+from filterd.lab.api_desk import Desk, Refused
 from filterd.lab.gateway import filterd_command, write_configuration, write_orders
 from filterd.lab.stage import ADULT, CHILD, Stage, must, must_become
 

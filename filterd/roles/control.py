@@ -1,4 +1,4 @@
-"""The control role: filterd.control with its socket, its clock and its drain."""
+"""The control role: filterd.control.service with its socket, its clock and its drain."""
 
 import asyncio
 import contextlib
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from dns.zoneserver import ZoneServer
+from dns.zones.server import ZoneServer
+from filterd.audit.drain import Ledger, drain_confidential, drain_spools
+from filterd.audit.list_counts import drain_counted
 from filterd.config import Config
-from filterd.control import Control, guarded
-from filterd.counted import drain_counted
-from filterd.drain import Ledger, drain_confidential, drain_spools
-from filterd.jsonlines import serve
-from filterd.kernel import Kernel, sysctl_faults
+from filterd.control.notify_listener import watch_zones
+from filterd.control.retries import settle
+from filterd.control.rpz_server import publish_zones
+from filterd.control.service import Control, guarded
+from filterd.kernel.firewall import Kernel, sysctl_faults
+from filterd.kernel.lock_enforcer import LockKeeper, has_work
+from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
-from filterd.life import give_way, stop_requested, tell_we_live
-from filterd.locking import LockKeeper, has_work
-from filterd.publishing import publish_zones
-from filterd.ruleset import rules_of_config
-from filterd.settling import settle
-from filterd.zonewatch import watch_zones
+from filterd.process.json_socket import serve
+from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
 from parental.database import open_database
 
 DRAIN_S = 0.5
@@ -37,7 +37,7 @@ MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
-log = logging.getLogger("filterd.control")
+log = logging.getLogger("filterd.control.service")
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:

@@ -6,15 +6,15 @@ from pathlib import Path
 from dns.answers import AnswerPolicy, Splash
 from dns.errors import BadCertificate, UpstreamIsOurselves
 from dns.front import DnsFront
-from dns.resolverplan import Admission, ResolverPlan
-from dns.special import encrypted_resolvers, special_names
-from dns.streamserver import Encryption, StreamPlan
+from dns.resolver_plan import Admission, ResolverPlan
+from dns.special_names import encrypted_resolvers, special_names
+from dns.streams.server import Encryption, StreamPlan
 from dns.structured import StructuredErrors
-from dns.upstreams import Endpoint, TlsEndpoint, Upstream
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream
 from filterd.config import Config, kinds
 from filterd.errors import WrongUse
 from filterd.keys import key_at
-from filterd.worker import Worker, make_reporter
+from filterd.process.worker import Worker, make_reporter
 
 COOKIE_KEY_OCTETS = 16
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from filterd.config import Config
-from filterd.doors import settings_of
-from filterd.gatefront import GateFront, Pages
-from filterd.worker import Worker, make_reporter
+from filterd.config.web_settings import settings_of
+from filterd.gate.front import GateFront, Pages
+from filterd.process.worker import Worker, make_reporter
 from mgmt.settings import Settings
 from mgmt.splash.canned import REASON_GROUPS, canned_page
 

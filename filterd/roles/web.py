@@ -10,9 +10,9 @@ from aiohttp import web
 
 from filterd.config import Config
 from filterd.config.kinds import Endpoint
-from filterd.controlclient import ControlClient
-from filterd.doors import settings_of
-from filterd.life import stop_requested, tell_we_live
+from filterd.config.web_settings import settings_of
+from filterd.control.client import ControlClient
+from filterd.process.lifecycle import stop_requested, tell_we_live
 from mgmt.app import create_app
 from mgmt.splash.app import create_splash
 from parental.database import open_database

@@ -16,10 +16,10 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Row
 
-from mgmt import ledger
+from mgmt import block_ledger
+from mgmt.app_context import CLOCK, json_response, read
 from mgmt.auth import AUDITOR, Principal, Route
 from mgmt.body import parse_instant, unfit
-from mgmt.wiring import CLOCK, json_response, read
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,14 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
         raise unfit("?format", f"{form[:20]!r} is none", f"write one of {', '.join(_WRITERS)}")
     content_type, head, write_page = _WRITERS[form]
     log.info("audit pull: token %d takes blocks of %d to %d as %s", principal.token, since_s, until_s, form)
-    page = await read(request, partial(ledger.page_of_blocks, since_s=since_s, until_s=until_s, after=(-1, 0)))
+    page = await read(request, partial(block_ledger.page_of_blocks, since_s=since_s, until_s=until_s, after=(-1, 0)))
     response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store"})
     await response.prepare(request)
     await response.write(head)
     while page:
         await response.write(write_page([record_of(row) for row in page]))
         last = page[-1].time_s, page[-1].id
-        page = await read(request, partial(ledger.page_of_blocks, since_s=since_s, until_s=until_s, after=last))
+        page = await read(request, partial(block_ledger.page_of_blocks, since_s=since_s, until_s=until_s, after=last))
     await response.write_eof()
     return response
 
@@ -64,7 +64,7 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
 async def csam_counts(request: web.Request, _: Principal) -> web.Response:
     """GET /v1/audit/csam-counts?since=&until="""
     since_s, until_s = _span(request)
-    found = await read(request, lambda conn: list(ledger.iter_csam_counts(conn, since_s, until_s)))
+    found = await read(request, lambda conn: list(block_ledger.iter_csam_counts(conn, since_s, until_s)))
     return json_response(
         {
             "counts": [

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from mgmt.api.subscribers import HOME, live_receipt, own_number, read_there, there
+from mgmt.app_context import SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.settings import Settings
-from mgmt.wiring import SETTINGS, json_response, read, write
 from parental import devices
 
 

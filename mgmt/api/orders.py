@@ -14,13 +14,13 @@ from aiohttp import web
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from mgmt import orders
+from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
 from mgmt.body import read_fields, unfit
-from mgmt.control import Receipt, receipt_json, receive
-from mgmt.order import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
-from mgmt.problem import Problem
-from mgmt.wiring import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
+from mgmt.control_protocol import Receipt, receipt_json, receive
+from mgmt.orders import store as orders
+from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
+from mgmt.problems import Problem
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
 ORDERS_PAGE = 100

@@ -10,14 +10,14 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import func, select
 
+from mgmt.app_context import CONTROL, SETTINGS, json_response, read
 from mgmt.auth import OPERATOR, Principal, Route
 from mgmt.body import unfit
-from mgmt.control import ControlFailed, not_live
-from mgmt.store import entries
-from mgmt.wiring import CONTROL, SETTINGS, json_response, read
-from rules.canonical import canonical_name
+from mgmt.control_protocol import ControlFailed, not_live
+from mgmt.schema import entries
 from rules.errors import BadName
-from rules.prefixes import canonical_address
+from rules.names.canonical import canonical_name
+from rules.names.prefixes import canonical_address
 
 CHANNELS = ("dns", "sni", "http", "quic", "address")
 # What an answer may hold; whatever else control says stays inside.

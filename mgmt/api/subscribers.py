@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection
 
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, PARENT, Principal, Route
 from mgmt.body import Fields, read_fields, unfit
-from mgmt.control import receipt_json, receive
-from mgmt.problem import Problem, forbidden
-from mgmt.wiring import CLOCK, CONTROL, SETTINGS, json_response, read, write
+from mgmt.control_protocol import receipt_json, receive
+from mgmt.problems import Problem, forbidden
 from parental import store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
 from parental.profile import NOT_PAUSED, SAFE_SEARCH, UNTIL_RESUMED, Profile, lock_reason, next_lock_change

@@ -14,12 +14,12 @@ from aiohttp.web_request import FileField
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
-from mgmt.control import receipt_json, receive
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
+from mgmt.control_protocol import receipt_json, receive
 from mgmt.language import LANGUAGES, preferred_language
 from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
 from mgmt.portal.state import receipt_words, state_of
-from mgmt.problem import Problem
-from mgmt.wiring import CLOCK, CONTROL, SETTINGS, read, write
+from mgmt.problems import Problem
 from parental import store
 
 HEADERS = {

@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from mgmt.control import Control, ControlFailed
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, Clock, utc_now
+from mgmt.control_protocol import Control, ControlFailed
 from mgmt.language import preferred_language
-from mgmt.problem import Endpoint
+from mgmt.problems import Endpoint
 from mgmt.settings import Settings
 from mgmt.splash.pages import STATUS, Facts, headers, page
-from mgmt.wiring import CLOCK, CONTROL, SETTINGS, Clock, utc_now
-from rules.canonical import canonical_name
 from rules.errors import BadName
+from rules.names.canonical import canonical_name
 
 EXPLAIN_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 

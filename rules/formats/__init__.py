@@ -6,7 +6,7 @@ lines of octets, unless it is named here:  BLOCK_FORMATS  any blocks of the text
 from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.formats import (
     adblock,
     addresslist,

@@ -21,13 +21,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList, BadName
 from rules.formats import hosts
 from rules.formats.lines import fault_of, open_list
+from rules.names.canonical import canonical_octets
+from rules.names.urls import read_address_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
-from rules.urls import read_address_octets
 
 COPY_BUFFER_OCTETS = 2**18
 MAX_RANKED = 2**20  # exceptions and important rules of one list: about 150 MiB

@@ -11,11 +11,11 @@ Invariants: a rule never blocks more than its address names: a URL with a path s
 
 import re
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import MAX_LINE_OCTETS, fault_of
+from rules.names.urls import read_address
 from rules.rule import Rule, UrlRule
-from rules.urls import read_address
 
 FORMULA = "the cell holds a formula"
 BELOW_A_WILDCARD = "is a URL of any host below a name: neither a name nor a URL can say that"

@@ -3,16 +3,16 @@
 `#` and `;` begin a comment, in a line of its own or behind white space.  An answer that leads to a listed address is
 judged as one that leads to a listed name is.
 
-Invariants: a line becomes the rules of all its addresses and of no other, or none at all; see rules.prefixes.
+Invariants: a line becomes the rules of all its addresses and of no other, or none at all; see rules.names.prefixes.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
-from rules.prefixes import read_prefixes, wires_of
+from rules.names.prefixes import read_prefixes, wires_of
 from rules.rule import Rule, Skipped, skipped
 
 _COMMENT = re.compile(rb"(?:^|\s)[#;].*", re.DOTALL)

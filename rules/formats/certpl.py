@@ -8,7 +8,7 @@ Source: hole.cert.pl/domains/v2/domains.json
 
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, skipped_at

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS, canonical_wire
+from fastpath.images.verdict import Mode
 from rules.errors import BadList, BadName, BadSource
 from rules.formats.addresses import FORMULA, clean, is_formula, our_digits, rule_of_cell, tidy
+from rules.names.canonical import IS_ADDRESS, canonical_wire
 from rules.rule import Rule, UrlRule
 
 URL_HEADINGS = frozenset(

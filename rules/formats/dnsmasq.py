@@ -13,11 +13,11 @@ Source: dnsmasq(8), --address and --server.
 import re
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
-from rules.localdata import Gatherer, is_nowhere, record_octets
+from rules.names.canonical import canonical_octets
+from rules.names.local_data import Gatherer, is_nowhere, record_octets
 from rules.rule import Rule, Skipped, skipped
 
 BLOCKS = {

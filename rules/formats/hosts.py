@@ -6,10 +6,10 @@ line redirects and does not block.
 
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
+from rules.names.canonical import canonical_octets
 from rules.rule import Rule, Skipped, skipped
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})

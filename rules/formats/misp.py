@@ -1,7 +1,7 @@
 """MISP events: attributes of the types domain, hostname, url and domain|ip that are meant for detection.
 
-A feed is a folder with manifest.json, which names its events, and one file an event; rules.source opens these one by
-one, so that here there is always one event, or the `response` of events or attributes that an API answers with.
+A feed is a folder with manifest.json, which names its events, and one file an event; rules.lists.source opens these one
+by one, so that here there is always one event, or the `response` of events or attributes that an API answers with.
 
     {"Event": {"Attribute": [{"type": "domain", "value": "bad.example", "to_ids": true, "deleted": false}],
                "Object": [{"Attribute": [...]}]}}
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, skipped_at

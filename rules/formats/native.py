@@ -1,13 +1,13 @@
-"""filterd's own JSON, `cf-list/1`, as a full list; rules.export writes it.
+"""filterd's own JSON, `cf-list/1`, as a full list; rules.compiler.export writes it.
 
     {"format": "cf-list/1", "list_id": "pta-decency", "serial": 2026080401, "mode": "full",
      "order": {"ref": "PTA/WA/123/2026"},
      "add": [{"value": "bad.example", "kind": "domain", "scope": "subtree"},
              {"value": "video.example/watch?v=1", "kind": "url", "scope": "exact", "order_ref": "PTA/WA/124/2026"}]}
 
-kind      domain, host, url; ip, cidr: an address, a prefix, see rules.prefixes
+kind      domain, host, url; ip, cidr: an address, a prefix, see rules.names.prefixes
 scope     exact; subtree; below.  Left out: subtree for a domain, exact for a host and a URL, for an address or a prefix
-          what rules.prefixes says
+          what rules.names.prefixes says
 action, order_ref, data (records of local-data, in hex), expires_at    may be left out
 
 Invariants: what the file says goes before what the source says; a delta is refused, it belongs to the push API.
@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
-from rules.localdata import are_records
-from rules.prefixes import read_prefixes, wires_of
+from rules.names.local_data import are_records
+from rules.names.prefixes import read_prefixes, wires_of
 from rules.rule import Rule, Skipped, UrlRule
 
 FORMAT = "cf-list/1"

@@ -6,11 +6,11 @@ with a path, a query or a port means itself alone, with `/*` at its end every pa
 
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_cell
 from rules.formats.lines import fault_of, open_list
+from rules.names.canonical import canonical_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
 

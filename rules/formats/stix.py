@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
+from rules.names.canonical import IS_ADDRESS
 from rules.rule import Rule, Skipped, UrlRule
 
 IS_REVOKED = "the indicator has been revoked"

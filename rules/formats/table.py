@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList, BadName
 from rules.formats.columns import (
     ABOVE_HEADINGS,
@@ -29,8 +28,9 @@ from rules.formats.columns import (
 )
 from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, join_lines, open_list
+from rules.names.canonical import canonical_octets
+from rules.names.urls import read_address_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
-from rules.urls import read_address_octets
 
 MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
 UNCLOSED = "a quote is not closed"

@@ -14,12 +14,12 @@ Source: unbound.conf(5), local-zone and local-data.
 import re
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Action, Mode
-from rules.canonical import canonical_octets
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList, BadName
 from rules.formats.lines import fault_of, open_list
 from rules.formats.masterfile import Record, read_record, split_words
-from rules.localdata import APART, Gatherer, is_nowhere, record_octets
+from rules.names.canonical import canonical_octets
+from rules.names.local_data import APART, Gatherer, is_nowhere, record_octets
 from rules.rule import Rule, Skipped, skipped
 
 ZONE_TYPES = {

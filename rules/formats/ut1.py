@@ -3,13 +3,13 @@
 A line of `domains` means the name and all below; a line of `urls`, a host and a path without a scheme, means this path
 and every path below.
 
-Invariants: one part is one file of lines; which parts a folder has is for whoever opens it, see rules.reading.
+Invariants: one part is one file of lines; which parts a folder has is for whoever opens it, see rules.lists.reader.
 Source: squidGuard's documentation of destination groups; UT1, README.
 """
 
 from collections.abc import Iterable, Iterator
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.formats.plain import read_lines
 from rules.rule import Rule, Skipped, UrlRule
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.columns import (
     ABOVE_HEADINGS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.packets import hello
+from support.packets.builders import hello
 
 from bench.flooding import write_messages
 from filterd.lab.processes import wait_until

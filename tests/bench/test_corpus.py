@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.corpus import REAL_DIRECTORY, REAL_FILES, free_names, is_listed, made_names, names, real_names
-from fastpath.name import to_text, to_wire
+from fastpath.wire.name import to_text, to_wire
 
 N = 20_000
 

@@ -11,18 +11,18 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
-from support.certificates import make_certificate
-from support.images import Entry, Images
-from support.ports import free_port
+from support.images.opened import Entry, Images
+from support.system.certificates import make_certificate
+from support.system.ports import free_port
 
 from dns.answers import AnswerPolicy, Splash
 from dns.front import DnsFront
-from dns.resolverplan import DEFAULT_RESOLVER, ResolverPlan
-from dns.streamserver import DEFAULT_PLAN, Encryption, StreamPlan
-from dns.upstreams import Endpoint
-from fastpath.image import Image
-from fastpath.spool import Reporter
-from fastpath.tables import TableSet
+from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
+from dns.streams.server import DEFAULT_PLAN, Encryption, StreamPlan
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.image import Image
+from fastpath.images.tables import TableSet
+from fastpath.report.spool import Reporter
 
 Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 

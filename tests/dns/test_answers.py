@@ -4,7 +4,7 @@ import pytest
 
 from dns.answers import NO_EDE, AnswerPolicy, Splash
 from dns.structured import StructuredErrors
-from fastpath.verdict import Action, Reason
+from fastpath.images.verdict import Action, Reason
 
 SPLASH = Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))
 POLICE = Splash(IPv4Address("192.0.2.81"))

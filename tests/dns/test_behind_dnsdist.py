@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 from dnslib import RCODE, DNSRecord
-from support.images import Images
-from support.ports import free_port
-from support.proxying import proxied
+from support.dns.proxy_headers import proxied
+from support.images.opened import Images
+from support.system.ports import free_port
 
-from dns.resolverplan import Admission, ResolverPlan
-from dns.streamserver import StreamPlan
-from dns.upstreams import Endpoint
-from fastpath.counters import read_counters
-from fastpath.pack import ProfileSpec
-from fastpath.verdict import Action, Mode
+from dns.resolver_plan import Admission, ResolverPlan
+from dns.streams.server import StreamPlan
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.verdict import Action, Mode
+from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
 

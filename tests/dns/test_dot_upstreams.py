@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support import dotservers
-from support.images import Images
-from support.ports import free_port
+from support.dns import dot_servers as dotservers
+from support.images.opened import Images
+from support.system.ports import free_port
 
 from dns.front import DnsFront
-from dns.resolverplan import ResolverPlan
-from dns.upstreams import Endpoint, TlsEndpoint
-from fastpath.counters import read_counters
-from fastpath.verdict import Mode
+from dns.resolver_plan import ResolverPlan
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint
+from fastpath.images.verdict import Mode
+from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
 

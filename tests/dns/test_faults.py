@@ -21,14 +21,14 @@ from pathlib import Path
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, TXT, DNSHeader, DNSQuestion, DNSRecord
-from support.daemon import DEADLINE_S, UPSTREAM_ADDRESS, Daemon, eventually
-from support.dnsbench import Bench, says_nothing, with_address
-from support.images import Images
-from support.wire import question
+from support.dns.loop_bench import Bench, says_nothing, with_address
+from support.images.opened import Images
+from support.packets.shapes import question
+from support.system.daemon import DEADLINE_S, UPSTREAM_ADDRESS, Daemon, eventually
 
-from fastpath.name import to_wire
-from fastpath.verdict import Mode
-from filterd.jsonlines import ask_blocking
+from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_wire
+from filterd.process.json_socket import ask_blocking
 
 BLOCKED = ("orders", "n.test", Mode.SUBTREE)
 SPLASH = "192.0.2.80"
@@ -275,7 +275,7 @@ class TwoWorkers(Daemon):
         self._step = folder / "step"
         self.step(0)
         shim = folder / "stepping.so"
-        source = Path(__file__).parents[1] / "support" / "stepping.c"
+        source = Path(__file__).parents[1] / "support" / "system" / "stepping.c"
         subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", shim, source], check=True)
         self._preloaded = {"LD_PRELOAD": str(shim), "CLOCK_STEP": str(self._step)}
 

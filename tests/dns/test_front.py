@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 from dnslib import DNSRecord
-from support.images import Images
-from support.netspace import in_a_network_of_its_own, run_ip
-from support.ports import free_port
+from support.images.opened import Images
+from support.system.namespace import in_a_network_of_its_own, run_ip
+from support.system.ports import free_port
 
 from dns.answers import AnswerPolicy, Splash
 from dns.errors import UpstreamIsOurselves
 from dns.front import DnsFront, open_tcp, open_udp, serve
-from dns.upstreams import Endpoint
-from fastpath.counters import read_counters
-from fastpath.spool import Reporter, read_segment, segment_numbers, segment_path
-from fastpath.tables import TableSet
-from fastpath.verdict import Action, Channel, Mode
-from rules.localdata import record_octets
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action, Channel, Mode
+from fastpath.report.counters import read_counters
+from fastpath.report.spool import Reporter, read_segment, segment_numbers, segment_path
+from rules.names.local_data import record_octets
 
 Program = Callable[[str], str]
 

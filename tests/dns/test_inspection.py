@@ -8,18 +8,18 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from dnslib import DNSRecord
-from support.answers import ALPN, ECH, MANDATORY, answer, https
-from support.ports import HOST, free_port
-from support.wire import canonical
+from support.dns.answers import ALPN, ECH, MANDATORY, answer, https
+from support.packets.shapes import canonical
+from support.system.ports import HOST, free_port
 
 from dns.answers import AnswerPolicy, Splash
 from dns.front import DnsFront
 from dns.structured import StructuredErrors
-from dns.upstreams import Endpoint
-from fastpath.counters import read_counters
-from fastpath.pack import ProfileSpec
-from fastpath.spool import read_segment, segment_numbers, segment_path
-from fastpath.verdict import Action, Channel, Mode
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.verdict import Action, Channel, Mode
+from fastpath.report.counters import read_counters
+from fastpath.report.spool import read_segment, segment_numbers, segment_path
 
 ORDER, SECRET = "n.test", "c.test"
 ENTRIES = (

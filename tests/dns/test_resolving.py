@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.images import Images
-from support.ports import free_port
+from support.images.opened import Images
+from support.system.ports import free_port
 
 from dns.front import DnsFront
-from dns.resolverplan import Admission, ResolverPlan
-from dns.special import special_names
-from dns.upstreams import Endpoint
-from fastpath.counters import read_counters
-from fastpath.pack import ProfileSpec
-from fastpath.verdict import Mode
+from dns.resolver_plan import Admission, ResolverPlan
+from dns.special_names import special_names
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.verdict import Mode
+from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
 

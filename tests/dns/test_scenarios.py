@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.dnsbench import IP_PKTINFO
-from support.images import LISTS, Images
-from support.scenarios import Scenario, load, query_of, told
+from support.dns.loop_bench import IP_PKTINFO
+from support.dns.scenarios import Scenario, load, query_of, told
+from support.images.opened import LISTS, Images
 
 from dns.answers import AnswerPolicy, Splash
-from dns.special import special_names
-from fastpath.answering import StreamAnswering
-from fastpath.counters import read_counted
-from fastpath.loop_dns import DnsLoop
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff
-from fastpath.verdict import Channel
+from dns.special_names import special_names
+from fastpath.dns.loop import DnsLoop
+from fastpath.dns.query_path import StreamAnswering
+from fastpath.images.tables import Handoff
+from fastpath.images.verdict import Channel
+from fastpath.report.counters import read_counted
+from fastpath.report.spool import Reporter
 
 FILES = sorted(Path(__file__).with_name("scenarios").glob("*.yaml"))
 SPECS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))).specs()

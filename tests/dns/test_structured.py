@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dns.structured import MAX_OCTETS, StructuredErrors, contact_uri
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 
 ISP = StructuredErrors("Example ISP", "help@isp.example")
 SILENT = (Reason.DEFAULT, Reason.HELP)

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from dnslib import QTYPE, RR, TXT, DNSRecord
-from support import truncating
-from support.dotservers import HOST, Peer, PlayedTls
-from support.images import Images
-from support.ports import free_port
-from support.truncating import SLIPS, Server
+from support.dns import truncating_servers as truncating
+from support.dns.dot_servers import HOST, Peer, PlayedTls
+from support.dns.truncating_servers import SLIPS, Server
+from support.images.opened import Images
+from support.system.ports import free_port
 
 from dns.front import DnsFront
-from dns.resolverplan import ResolverPlan
-from dns.upstreams import Endpoint, TlsEndpoint
-from fastpath.counters import read_counters
-from fastpath.verdict import Mode
+from dns.resolver_plan import ResolverPlan
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint
+from fastpath.images.verdict import Mode
+from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
 

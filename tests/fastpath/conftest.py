@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from support.gatelab import NOW_S, Lab
-from support.images import Images
+from support.gate.lab import NOW_S, Lab
+from support.images.opened import Images
 
-from fastpath.pack import ProfileSpec
-from fastpath.tables import TableSet
-from fastpath.verdict import Mode
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Mode
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from support.daemon import Daemon
+from support.system.daemon import Daemon
 
 from parental.database import opened
 

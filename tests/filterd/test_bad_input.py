@@ -19,20 +19,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.workbooks import MAIN, archive, table, workbook
+from support.lists.workbooks import MAIN, archive, table, workbook
 
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import TableSet
+from fastpath.wire.name import to_wire
 from filterd.config import Config, load
-from filterd.lists import faults_of
-from filterd.sources import config_sources, shelf_of
-from rules.canonical import LABEL_TOO_LONG
-from rules.compile import compile_sources
+from filterd.lists.jobs import faults_of
+from filterd.lists.sources import config_sources, shelf_of
+from rules.compiler.compile import compile_sources
+from rules.compiler.report import CompileReport, render_report
 from rules.formats.addresses import FORMULA
 from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
-from rules.report import CompileReport, render_report
+from rules.names.canonical import LABEL_TOO_LONG
 
 GIB = 1 << 30
 ROOT = Path(__file__).parents[2]
@@ -301,7 +301,7 @@ def test_ten_million_lines_of_junk_between_good_ones_are_counted_within_1_gib(tm
         file.write(plain(GOOD_NAMES))
     program = (
         "import sys; from pathlib import Path; from filterd.config import load;"
-        "from filterd.sources import config_sources; from rules.compile import compile_sources;"
+        "from filterd.lists.sources import config_sources; from rules.compiler.compile import compile_sources;"
         "report = compile_sources(config_sources(load(Path(sys.argv[1]))), Path(sys.argv[2]), bytes(16), 1);"
         f"print(report.n_skipped, report.path); {MOST_MEMORY}"
     )

@@ -77,6 +77,6 @@ def test_canon_waits_for_no_web_framework_and_no_database():
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, env=env, check=True)
 
-    assert "'rules.canonical'" in done.stderr
+    assert "'rules.names.canonical'" in done.stderr
     for heavy in ("aiohttp", "sqlalchemy", "asyncio", "jinja2", "yaml"):
         assert f"'{heavy}'" not in done.stderr

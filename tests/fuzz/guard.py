@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from fastpath import image
+from fastpath.images import image
 
 ROOM = 16 * mmap.PAGESIZE
 BORDER = 8  # what the widest load is aligned to: the image ends at most seven octets before the page

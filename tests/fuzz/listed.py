@@ -2,12 +2,12 @@
 
 import io
 
-from fastpath.name import to_text, to_wire
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
+from fastpath.wire.name import to_text, to_wire
 from rules.errors import BadList
 from rules.formats import FORMATS
+from rules.names.urls import canonical_url_octets
 from rules.rule import SAMPLE_CHARACTERS, Rule, Skipped, UrlRule
-from rules.urls import canonical_url_octets
 
 # `,,,` names nothing and is reported once; an adblock rule's $denyallow and a dnsmasq line's domains are rules each
 MOST_ITEMS_AN_OCTET = 1

@@ -12,15 +12,28 @@ import time
 from collections.abc import Iterator
 
 from fuzz import served
-from support.initials import VERSIONS, ack, crypto, initial
-from support.packets import ACK, FIN, PSH, SYN, URG, Client, hello, hello_message, md5, records, request, timestamps
+from support.packets.builders import (
+    ACK,
+    FIN,
+    PSH,
+    SYN,
+    URG,
+    Client,
+    hello,
+    hello_message,
+    md5,
+    records,
+    request,
+    timestamps,
+)
+from support.packets.initials import VERSIONS, ack, crypto, initial
 
-from fastpath.loop_gate import GateLoop
-from fastpath.packet import packet
+from fastpath.gate.loop import GateLoop
+from fastpath.wire.packet import packet
 
 N_SEALED = 3000
 BATCH = 64
-DROPPED = 7  # fastpath/gate.pxd: the greatest State
+DROPPED = 7  # fastpath/gate/judge.pxd: the greatest State
 
 
 def seeds(rng: random.Random) -> list[bytes]:

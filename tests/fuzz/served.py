@@ -5,15 +5,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from support.images import Images
-from support.prefixes import entries
+from support.images.opened import Images
+from support.images.prefixes import entries
 
-from fastpath.ja4classes import Ja4Classes
-from fastpath.loop_gate import GateLoop
-from fastpath.pack import ProfileSpec
-from fastpath.spool import Reporter
-from fastpath.tables import Handoff, TableSet
-from fastpath.verdict import Action, Mode, Reason
+from fastpath.gate.loop import GateLoop
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Action, Mode, Reason
+from fastpath.report.hello_classes import Ja4Classes
+from fastpath.report.spool import Reporter
 
 NOW_S = 1_795_000_000
 CLASSES = Ja4Classes({"t13d1516h2_8daaf6152771_02713d6af862": "browser"})

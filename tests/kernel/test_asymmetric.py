@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.detour import detour
-from support.gateprogram import PYTHON, Gate, connections_of_server, https
+from support.gate.detour import detour
+from support.gate.program import PYTHON, Gate, connections_of_server, https
 
 from filterd.lab.clients import Download, fetch
 from filterd.lab.processes import wait_until

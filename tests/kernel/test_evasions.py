@@ -7,7 +7,7 @@ import pytest
 from support.evasion.campaign import NAMES, Campaign, Field
 from support.evasion.rows import FAMILIES
 from support.evasion.segments import Row
-from support.gateprogram import PYTHON
+from support.gate.program import PYTHON
 
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
@@ -59,7 +59,7 @@ def test_curl_goes_on_over_tcp_where_quic_is_refused(  # E57
 ) -> None:
     if "HTTP3" not in lab.run("child", ["curl", "--version"]).stdout:
         pytest.skip("curl here does not speak HTTP/3")
-    rules = "from filterd.kernel import Kernel; from filterd.ruleset import Rules; kernel = Kernel(); "
+    rules = "from filterd.kernel.firewall import Kernel; from filterd.kernel.ruleset import Rules; kernel = Kernel(); "
     address = lab.addresses.web4
     argv = ["curl", "-s", "-o", "/dev/null", "-m", "5", "--noproxy", "*", "--cacert", str(internet.authority)]
     argv += ["-w", "%{http_code} %{http_version}", "--connect-to", f"::{address}:", "https://www.allowed.test/"]

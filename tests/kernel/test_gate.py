@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.gateprogram import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https
+from support.gate.program import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https
 
-from fastpath.spool import read_segment, segment_numbers, segment_path
+from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from filterd.kernel.queue_drops import QUEUES
 from filterd.lab.clients import Download, fetch
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
-from filterd.overrun import QUEUES
 
 pytestmark = pytest.mark.kernel
 
@@ -33,7 +33,7 @@ def segments(lab: Lab, family: str, pieces: str) -> str:
     """Send a hello in pieces from the child; what came of it: reset, closed, or answered."""
     program = f"""
 import socket, sys, time
-from support.packets import hello, hello_message, records
+from support.packets.builders import hello, hello_message, records
 one = socket.create_connection(({getattr(lab.addresses, family)!r}, 443), 5)
 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 try:
@@ -282,7 +282,7 @@ def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
         return lab.run("gateway", ["nft", "list", "ruleset"]).stdout
 
     code = (
-        "from filterd.kernel import *\nfrom filterd.ruleset import Rules\nkernel = Kernel()\n"
+        "from filterd.kernel.firewall import *\nfrom filterd.kernel.ruleset import Rules\nkernel = Kernel()\n"
         "rules = Rules(ports=(443,), n_queues=2, dns_port=53)\n"
         "kernel.apply(rules); kernel.apply(rules)\n"
         "print(run_program(['nft', 'list', 'ruleset'], '').output)\n"
@@ -335,7 +335,7 @@ def far_server(lab: Lab) -> Iterator[None]:
 
 @pytest.mark.parametrize("packets", DECOYS.values(), ids=DECOYS)
 def test_decoys_on_the_wire_do_not_save_the_real_hello(gate: Gate, lab: Lab, far_server: None, packets: str) -> None:
-    program = ROOT / "tests/support/evader.py"
+    program = ROOT / "tests/support/gate/evader.py"
 
     def evade(name: str, plan: str) -> str:
         argv = [*PYTHON, str(program), lab.addresses.child4, lab.addresses.web4, name, plan]

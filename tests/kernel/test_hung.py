@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.gateprogram import whole_filterd
+from support.gate.program import whole_filterd
 
 from filterd.lab.clients import dig, fetch
 from filterd.lab.gateway import Gateway

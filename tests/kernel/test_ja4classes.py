@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from support.evasion.campaign import gate
-from support.sniffing import ja4_of
+from support.gate.tshark import ja4_of
 
-from fastpath.counters import read_classes
+from fastpath.report.counters import read_classes
 from filterd.lab.clients import fetch
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet

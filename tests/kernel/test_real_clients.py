@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.detour import detour
 from support.evasion.campaign import Field, gate
-from support.gateprogram import PYTHON, ROOT, Gate
+from support.gate.detour import detour
+from support.gate.program import PYTHON, ROOT, Gate
 
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet

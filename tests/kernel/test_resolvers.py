@@ -17,18 +17,20 @@ from typing import NamedTuple, Protocol
 
 import pytest
 from oracle.wildcards import ClosestEncloser, LongestWildcard, NeighboursEncloser
-from support import asking, resolvers, rpzones
-from support.netspace import in_a_network_of_its_own
+from support.dns import load as asking
+from support.dns import resolvers
+from support.dns import rpz_zones as rpzones
+from support.system.namespace import in_a_network_of_its_own
 
 from bench.corpus import names
-from fastpath.image import open_image
-from fastpath.layout import ImageKind
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
-from fastpath.verdict import Action
-from rules.compile import compile_sources
-from rules.report import CompileReport
-from rules.source import describe_source
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action
+from fastpath.wire.name import to_wire
+from rules.compiler.compile import compile_sources
+from rules.compiler.report import CompileReport
+from rules.lists.source import describe_source
 
 pytestmark = pytest.mark.kernel
 

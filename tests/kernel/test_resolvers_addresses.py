@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import asking, resolvers, rpzones
-from support.netspace import in_a_network_of_its_own
+from support.dns import load as asking
+from support.dns import resolvers
+from support.dns import rpz_zones as rpzones
+from support.system.namespace import in_a_network_of_its_own
 
-from rules.compile import compile_sources
-from rules.prefixes import Network, is_one_rule, write_trigger
-from rules.source import describe_source
+from rules.compiler.compile import compile_sources
+from rules.lists.source import describe_source
+from rules.names.prefixes import Network, is_one_rule, write_trigger
 
 pytestmark = pytest.mark.kernel
 

@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import asking, secondaries
-from support.images import Entry, Images
-from support.netspace import in_a_network_of_its_own
-from support.prefixes import entries
-from support.secondaries import HOST, KEY_TEXT, KNOT_DNS_PORT, OPEN_ZONE, PORTS, PRIMARY_PORT, ZONE
+from support.dns import load as asking
+from support.dns import secondaries
+from support.dns.secondaries import HOST, KEY_TEXT, KNOT_DNS_PORT, OPEN_ZONE, PORTS, PRIMARY_PORT, ZONE
+from support.images.opened import Entry, Images
+from support.images.prefixes import entries
+from support.system.namespace import in_a_network_of_its_own
 
-from dns.publishing import Plan
-from dns.servedzone import Rights, ServedZone
-from dns.signing import read_key
-from dns.upstreams import Endpoint
-from dns.zoneserver import ZoneServer
-from fastpath.counters import Counters
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
-from fastpath.verdict import Action, Mode
+from dns.upstreams.endpoints import Endpoint
+from dns.zones.rpz_edition import Plan
+from dns.zones.served_zone import Rights, ServedZone
+from dns.zones.server import ZoneServer
+from dns.zones.tsig import read_key
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action, Mode
+from fastpath.report.counters import Counters
+from fastpath.wire.name import to_wire
 
 pytestmark = pytest.mark.kernel
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.gateprogram import Gate
+from support.gate.program import Gate
 
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.topology import Lab

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.sniffing import ja4_of
+from support.gate.tshark import ja4_of
 
-from fastpath.counters import read_classes, read_counters
-from fastpath.spool import read_segment, segment_numbers, segment_path
-from fastpath.verdict import Action, Channel
+from fastpath.images.verdict import Action, Channel
+from fastpath.report.counters import read_classes, read_counters
+from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from filterd.lab.clients import Fetched, fetch
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.servers import Internet
@@ -28,7 +28,7 @@ class Tap:
     def __init__(self, lab: Lab, folder: Path, *options: str) -> None:
         self.lab, self.folder = lab, folder
         folder.mkdir(exist_ok=True)
-        program = str(ROOT / "tests/support/tapping.py")
+        program = str(ROOT / "tests/support/gate/tap_program.py")
         argv = [*PYTHON, program, str(folder), interface_to(lab, lab.addresses.web4), *options]
         self.program: Running = lab.popen("gateway", argv)
         wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the tap")

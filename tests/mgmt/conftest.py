@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from mgmt.app import create_app
 from mgmt.auth import create_token
-from mgmt.control import Ack, ControlFailed, Receipt
+from mgmt.control_protocol import Ack, ControlFailed, Receipt
 from mgmt.settings import Settings
 from parental import store
 from parental.database import open_database, writing

@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from mgmt.app import ROUTES
 from mgmt.auth import ROLES, Principal, create_token, find_principal, revoke_token
-from mgmt.store import tokens
+from mgmt.schema import tokens
 from parental import store
 from parental.database import reading, writing
 

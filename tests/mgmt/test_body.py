@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgmt.body import fields_of, parse_instant
-from mgmt.problem import Problem
+from mgmt.problems import Problem
 
 
 @given(st.binary(max_size=200))

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from fastpath.pack import ListSpec
-from fastpath.verdict import Action, Mode, Tier
+from fastpath.images.policy_writer import ListSpec
+from fastpath.images.verdict import Action, Mode, Tier
 
 
 class Entry(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 
 MOST_OCTETS = 2048
 PATH_SAFE = "-._~!$&'()*+,;=:@/"

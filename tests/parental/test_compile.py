@@ -4,9 +4,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from fastpath.image import open_image
-from fastpath.tables import TableSet
-from fastpath.verdict import Reason
+from fastpath.images.image import open_image
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Reason
 from parental import compile, store
 from parental.database import open_database, writing
 from parental.profile import Profile, lock_reason

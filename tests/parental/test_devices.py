@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from fastpath.image import open_image
-from fastpath.subscribers import device_address
-from fastpath.tables import TableSet
+from fastpath.images.image import open_image
+from fastpath.images.subscribers import device_address
+from fastpath.images.tables import TableSet
 from parental import compile, devices, store
 from parental.database import open_database, writing
 from parental.errors import BadSubscriber, NoSubscriber

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from parental.locks import LockTable
 from parental.profile import UNTIL_RESUMED, Profile, lock_reason
 from parental.schedule import Interval, Schedule

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from parental.errors import BadProfile
 from parental.profile import UNTIL_RESUMED, Profile, lock_reason, next_lock_change
 from parental.schedule import Interval, Schedule

@@ -16,6 +16,8 @@ import pytest
 
 pytestmark = pytest.mark.long
 
+BUILT_IN_PLACE = {("fastpath", "bench"), ("fastpath", "testing")}
+
 Files = Callable[..., list[Path]]
 
 
@@ -69,11 +71,16 @@ def test_the_wheel_holds_no_c_and_no_tests(wheel_names: set[str]) -> None:
 
 
 def test_the_wheel_holds_every_module_and_page(wheel_names: set[str], files: Files, packages: tuple[str, ...]) -> None:
-    expected = {str(path) for path in files(".py", ".pyi", ".html", ".css", ".js", ".svg", under=packages)}
-    compiled = {f"fastpath/{path.stem}" for path in files(".pyx")}
+    shipped = [path for path in files(under=packages) if path.parts[:2] not in BUILT_IN_PLACE]
+    expected = {str(path) for path in shipped if path.suffix in {".py", ".pyi", ".html", ".css", ".js", ".svg"}}
+    compiled = {str(path.with_suffix("")) for path in shipped if path.suffix == ".pyx"}
 
     assert expected - wheel_names == set()
     assert compiled - {name.split(".")[0] for name in wheel_names if name.endswith(".so")} == set()
+
+
+def test_the_wheel_holds_no_measurements_and_no_test_doubles(wheel_names: set[str]) -> None:
+    assert {name for name in wheel_names if tuple(name.split("/")[:2]) in BUILT_IN_PLACE} == set()
 
 
 def test_the_wheel_runs_in_a_clean_place(wheel: Path, tmp_path: Path) -> None:

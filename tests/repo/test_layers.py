@@ -61,8 +61,8 @@ def test_cython_stays_inside_fastpath(root: Path, files: Files, packages: tuple[
         ("import rules", {"rules"}),
         ("    from mgmt.app import create_app", {"mgmt"}),
         ("import os, dns.front as front  # why", {"os", "dns"}),
-        ("from fastpath.name cimport Name", {"fastpath"}),
-        ("cimport fastpath.tls", {"fastpath"}),
+        ("from fastpath.wire.name cimport Name", {"fastpath"}),
+        ("cimport fastpath.wire.tls", {"fastpath"}),
         ("'from rules to images'", set()),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.supervisor import WATCHDOG_S
+from filterd.process.supervisor import WATCHDOG_S
 
 PROGRAM = "/opt/filterd/bin/filterd"
 # On in every service, or named in a comment "# off: NAME, NAME: what it would break".

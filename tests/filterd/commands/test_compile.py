@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
+from fastpath.images.tables import TableSet
+from fastpath.wire.name import to_wire
 from filterd.cli import main
 
 

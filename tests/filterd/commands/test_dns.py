@@ -3,9 +3,9 @@ import socket
 import subprocess
 
 import pytest
-from support.daemon import Daemon, eventually
-from support.ports import free_port
-from support.wire import question
+from support.packets.shapes import question
+from support.system.daemon import Daemon, eventually
+from support.system.ports import free_port
 
 from filterd.cli import main
 

@@ -3,13 +3,13 @@ import json
 import socket
 from pathlib import Path
 
-from support.certificates import make_certificate
+from support.system.certificates import make_certificate
 
 from filterd.cli import main
 from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
-from filterd.kernel import Done
-from filterd.nftsets import PrefixSets
+from filterd.kernel.firewall import Done
+from filterd.kernel.nft_sets import PrefixSets
 
 
 def test_what_is_missing_comes_with_its_cure(capsys):

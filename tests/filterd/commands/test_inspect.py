@@ -2,10 +2,11 @@ import json
 import struct
 
 import pytest
-from support import framed, wire
-from support.framed import QINQ, VLAN
+from support.packets import frames as framed
+from support.packets import shapes as wire
+from support.packets.frames import QINQ, VLAN
 
-from fastpath.ja4 import stream_ja4
+from fastpath.wire.ja4 import stream_ja4
 from filterd.cli import main
 
 

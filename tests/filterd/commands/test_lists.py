@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
-from support.daemon import Daemon, eventually
-from support.listserver import Shelved, authority, server_context, serving_apart
-from support.playedprimary import APEX
+from support.dns.played_primary import APEX
+from support.lists.server import Shelved, authority, server_context, serving_apart
+from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.lists import take, waiting
-from filterd.sources import shelf_of
-from filterd.zonejournal import Journal
-from rules.keeping import Version, accepted
-from rules.zone import Difference, head
+from filterd.lists.jobs import take, waiting
+from filterd.lists.sources import shelf_of
+from filterd.lists.zone_journal import Journal
+from rules.lists.versions import Version, accepted
+from rules.lists.zone_copy import Difference, head
 
 SAID = """
 state_dir: state

@@ -1,5 +1,5 @@
 import pytest
-from support.daemon import Daemon
+from support.system.daemon import Daemon
 
 from filterd.cli import main
 from filterd.commands.run import _leave_kernel
@@ -35,7 +35,7 @@ def test_a_foreign_package_under_one_of_our_names_is_exit_3(monkeypatch, capsys)
 def test_at_the_end_the_kernel_is_left_as_the_operator_wants_it(when_dead, removed, tmp_path, monkeypatch, caplog):
     said = f"dns: {{upstreams: ['192.0.2.53:53']}}\ngate: {{when_dead: {when_dead}}}\n"
     done = []
-    monkeypatch.setattr("filterd.kernel.Kernel.remove", lambda self: done.append(True))
+    monkeypatch.setattr("filterd.kernel.firewall.Kernel.remove", lambda self: done.append(True))
 
     _leave_kernel(read_config(said.encode(), "x", tmp_path))
 
@@ -45,6 +45,6 @@ def test_at_the_end_the_kernel_is_left_as_the_operator_wants_it(when_dead, remov
 
 def test_a_box_without_kernel_rules_removes_none(tmp_path, monkeypatch):
     said = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
-    monkeypatch.setattr("filterd.kernel.Kernel.remove", lambda self: pytest.fail("removed"))
+    monkeypatch.setattr("filterd.kernel.firewall.Kernel.remove", lambda self: pytest.fail("removed"))
 
     _leave_kernel(read_config(said, "x", tmp_path))

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from support.lab import ScriptedPlace, dig_text
+from support.system.stage import ScriptedPlace, dig_text
 
 from filterd.lab.clients import MARK, connect_to, dig, parse_curl, parse_dig
 

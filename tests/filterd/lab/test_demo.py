@@ -2,11 +2,11 @@ import io
 from pathlib import Path
 
 import pytest
-from support.lab import scripted_stage
+from support.system.stage import scripted_stage
 
 from filterd.lab.demo import STEPS, Step, run_steps
 from filterd.lab.stage import Failed, Stage
-from filterd.lab.teller import Teller
+from filterd.lab.step_printer import Teller
 
 
 def passes(_: Stage) -> str:

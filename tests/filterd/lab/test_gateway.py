@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.lab import ScriptedPlace
+from support.system.stage import ScriptedPlace
 
 from filterd.config import load
 from filterd.errors import Missing

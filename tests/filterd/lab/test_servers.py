@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.ports import free_port
+from support.system.ports import free_port
 
 from filterd.lab.addresses import LAB, LOOPBACK
 from filterd.lab.clients import Download, dig, fetch

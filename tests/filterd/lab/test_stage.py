@@ -2,7 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.lab import dig_text, scripted_stage
+from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab.stage import Failed, must, must_become
 

@@ -3,12 +3,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.images import Images
-from support.lab import dig_text, scripted_stage
+from support.images.opened import Images
+from support.system.stage import dig_text, scripted_stage
 
-from fastpath.image import BadImage, open_image
-from fastpath.layout import ImageKind
-from fastpath.verdict import Mode
+from fastpath.images.image import BadImage, open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.verdict import Mode
 from filterd.lab import steps_faults
 from filterd.lab.stage import Failed
 

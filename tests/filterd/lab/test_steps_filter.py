@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.lab import dig_text, scripted_stage
+from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab import steps_filter
 from filterd.lab.clients import MARK

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from support.lab import dig_text, scripted_stage
+from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab import steps_people
-from filterd.lab.desk import MARK, Desk
+from filterd.lab.api_desk import MARK, Desk
 from filterd.lab.stage import Failed, Stage
 
 LISTED = {"channel": "dns", "reason": "order", "rule": "listed.test", "count": 2}

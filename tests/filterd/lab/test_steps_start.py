@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from support.lab import scripted_stage
+from support.system.stage import scripted_stage
 
 from filterd.lab import steps_start
-from filterd.lab.desk import MARK, Desk
+from filterd.lab.api_desk import MARK, Desk
 from filterd.lab.stage import Failed, Stage
 
 

@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from support.daemon import UPSTREAM_ADDRESS, Daemon, eventually
-from support.ports import free_port
+from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
+from support.system.ports import free_port
 
 from filterd.roles.control import _reload
 

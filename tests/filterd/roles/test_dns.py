@@ -1,7 +1,7 @@
 from ipaddress import IPv4Address, ip_network
 
 import pytest
-from support.netspace import in_a_network_of_its_own, run_ip
+from support.system.namespace import in_a_network_of_its_own, run_ip
 
 from dns.structured import StructuredErrors
 from filterd.config import read_config

@@ -1,4 +1,4 @@
-from fastpath.verdict import Reason
+from fastpath.images.verdict import Reason
 from filterd.roles.gate import pages_of
 from mgmt.settings import Settings
 

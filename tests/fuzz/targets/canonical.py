@@ -1,9 +1,9 @@
 """Any text has one canonical name or is refused for one of the known reasons; other spellings of it have the same."""
 
-from fastpath.name import to_text, to_wire
-from rules import canonical
-from rules.canonical import canonical_name, canonical_octets, canonical_wire
+from fastpath.wire.name import to_text, to_wire
 from rules.errors import BadName
+from rules.names import canonical
+from rules.names.canonical import canonical_name, canonical_octets, canonical_wire
 
 REASONS = {text for text in vars(canonical).values() if isinstance(text, str)}
 

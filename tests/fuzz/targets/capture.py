@@ -2,7 +2,7 @@
 
 from fuzz import served
 
-from filterd.capture import Broken, Frame, iter_frames
+from filterd.lookup.pcap import Broken, Frame, iter_frames
 
 CAPTURE = served.FOLDER / "capture"
 

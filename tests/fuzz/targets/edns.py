@@ -4,9 +4,9 @@ The first two octets are the length of the client's query; the rest is the upstr
 
 import contextlib
 
-from fastpath.cookies import CookieJar
-from fastpath.edns import Way, answer_for_client, query_for_upstream
-from fastpath.question import Query, query
+from fastpath.dns.cookies import CookieJar
+from fastpath.dns.edns import Way, answer_for_client, query_for_upstream
+from fastpath.dns.query import Query, query
 
 JAR = CookieJar(bytes(range(16)))
 WAYS = (Way(), Way(is_stream=True), Way(is_stream=True, is_encrypted=True))

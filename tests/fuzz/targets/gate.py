@@ -7,18 +7,18 @@ also fed as packets of its own, each behind its length, the kernel's state and t
 from collections.abc import Iterator
 
 from fuzz import served
-from support.packets import Client
+from support.packets.builders import Client
 
-from fastpath.loop_gate import GateLoop
-from fastpath.packet import packet
+from fastpath.gate.loop import GateLoop
+from fastpath.wire.packet import packet
 
 QUEUED, JUDGED = 0x80, 0x40
-UNDECIDED, RELEASED, BLOCKED, ALLOWED, ALLOWED_SPOKEN, ANSWERED, PARTIAL, DROPPED = range(8)  # fastpath/gate.pxd
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, ALLOWED_SPOKEN, ANSWERED, PARTIAL, DROPPED = range(8)  # fastpath/gate/judge.pxd
 GOES_ON = (ALLOWED, PARTIAL)
 WINDOW_OCTETS = 16384
 SEGMENT_OCTETS = 16000
 MOST_PACKETS = 64
-READ_OFTEN = 4096  # SMALL_OCTETS of fastpath/window.pxd
+READ_OFTEN = 4096  # SMALL_OCTETS of fastpath/gate/reassembly.pxd
 
 
 def check(data: bytes) -> None:

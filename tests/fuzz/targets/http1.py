@@ -2,7 +2,7 @@
 
 from fuzz.prefixes import assert_prefixes_agree
 
-from fastpath.http1 import Head, request_head
+from fastpath.wire.http1 import Head, request_head
 
 
 def check(data: bytes) -> None:

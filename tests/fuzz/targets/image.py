@@ -13,14 +13,14 @@ import xxhash
 from fuzz import served
 from fuzz.guard import guarded
 
-from fastpath.image import BadImage, open_image
-from fastpath.layout import ImageKind
-from fastpath.listing import Listing
-from fastpath.name import to_wire
-from fastpath.tables import TableSet
-from fastpath.verdict import Action
+from fastpath.images.image import BadImage, open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action
+from fastpath.images.zone_listing import Listing
+from fastpath.wire.name import to_wire
 
-LENGTH_AT, CHECKSUM_AT, N_SECTIONS_AT, TABLE_AT, HEADER_OCTETS = 32, 40, 64, 72, 384  # fastpath/layout.pxd
+LENGTH_AT, CHECKSUM_AT, N_SECTIONS_AT, TABLE_AT, HEADER_OCTETS = 32, 40, 64, 72, 384  # fastpath/images/layout.pxd
 ORIGINALS = [Path(image.path).read_bytes() for image in served.IMAGES]
 KINDS = [ImageKind(image.kind) for image in served.IMAGES]
 WIRES = [to_wire(name.encode()) for name in served.NAMES]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-from fastpath.ja4 import ja4
+from fastpath.wire.ja4 import ja4
 
 MOST = 128
 VERSIONS = {0x304: "13", 0x303: "12", 0x302: "11", 0x301: "10", 0x300: "s3", 2: "s2"}

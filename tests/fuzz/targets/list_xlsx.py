@@ -6,7 +6,7 @@ Input: whether what follows is the archive itself, or the XML of its sheets with
 import zipfile
 
 from fuzz.listed import check_list
-from support.workbooks import workbook
+from support.lists.workbooks import workbook
 
 
 def check(data: bytes) -> None:

@@ -1,6 +1,6 @@
 """Whatever is a name prints and reads back as itself, by every reader alike; whatever is none is refused."""
 
-from fastpath.name import from_host, from_wire, to_text, to_wire
+from fastpath.wire.name import from_host, from_wire, to_text, to_wire
 
 
 def check(data: bytes) -> None:

@@ -1,8 +1,8 @@
 """Any body is an order whose every entry is judged, or a problem that can be sent and says where."""
 
-from mgmt.order import ENFORCED, STATUSES, WITHDRAWN, is_url, judge_entries, name_text, parse_order
-from mgmt.problem import Problem
-from rules.protected import Protected
+from mgmt.orders.judge import ENFORCED, STATUSES, WITHDRAWN, is_url, judge_entries, name_text, parse_order
+from mgmt.problems import Problem
+from rules.names.protected import Protected
 
 NOTHING = Protected()
 

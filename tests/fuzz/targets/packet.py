@@ -2,7 +2,7 @@
 
 import struct
 
-from fastpath.packet import Packet, packet, tcp_back, tcp_onward
+from fastpath.wire.packet import Packet, packet, tcp_back, tcp_onward
 
 
 def check(data: bytes) -> None:

@@ -1,9 +1,9 @@
 """Packets lie one behind the other, whatever is behind them; an Initial opens as another library opens it, or not."""
 
-from support.initials import VERSIONS, opened
+from support.packets.initials import VERSIONS, opened
 
-from fastpath.initialkeys import InitialOpener
-from fastpath.quic import Packet, packets
+from fastpath.wire.quic import Packet, packets
+from fastpath.wire.quic_initial import InitialOpener
 
 OWN = InitialOpener()
 KEPT = b"kept keys"

@@ -1,7 +1,7 @@
 """Records are refused, or lie whole inside the message, in order, and their owners read back as canonical names."""
 
-from fastpath.name import from_wire
-from fastpath.records import name_at, records
+from fastpath.dns.records import name_at, records
+from fastpath.wire.name import from_wire
 
 
 def check(data: bytes) -> None:

@@ -2,10 +2,10 @@
 
 from fuzz import served
 
-from fastpath.spool import BlockEvent, Read, read_segment
+from fastpath.report.spool import BlockEvent, Read, read_segment
 
 SEGMENT = served.FOLDER / "fuzzed.seg"
-SLOT_OCTETS = 128  # fastpath/spool.pxd
+SLOT_OCTETS = 128  # fastpath/report/spool.pxd
 
 
 def check(data: bytes) -> None:

@@ -5,9 +5,9 @@ And what is read without records is read as in one record."""
 from collections.abc import Callable
 
 from fuzz.prefixes import assert_prefixes_agree
-from support.wire import record
+from support.packets.shapes import record
 
-from fastpath.tls import Hello, client_hello, hello_messages
+from fastpath.wire.tls import Hello, client_hello, hello_messages
 
 RECORD_OCTETS = 16384
 

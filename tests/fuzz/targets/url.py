@@ -2,7 +2,7 @@
 
 from oracle import urls as oracle
 
-from fastpath.url import FAULTS, canonical, join, split
+from fastpath.wire.url import FAULTS, canonical, join, split
 
 
 def check(data: bytes) -> None:

@@ -2,10 +2,10 @@
 
 import contextlib
 
-from dns.incoming import Incoming, TooManyChanges
-from dns.messages import BadMessage, read_message
-from dns.signing import BadSignature, Key, check_query, find_tsig
-from rules.zone import head, record_line, timers_in
+from dns.zones.ixfr import Incoming, TooManyChanges
+from dns.zones.message import BadMessage, read_message
+from dns.zones.tsig import BadSignature, Key, check_query, find_tsig
+from rules.lists.zone_copy import head, record_line, timers_in
 
 APEX = b"\3rpz\4test\0"
 KEY = Key(b"\1k\0", "hmac-sha256", bytes(32))

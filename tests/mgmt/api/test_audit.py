@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mgmt import ledger
-from mgmt.ledger import BlockRecord, CsamCount
+from mgmt import block_ledger
+from mgmt.block_ledger import BlockRecord, CsamCount
 from parental.database import writing
 
 NOON = 1785758400  # 2026-08-03T12:00:00Z
@@ -32,7 +32,7 @@ def record(**changes):
 def note(engine):
     def note(*records):
         with writing(engine) as conn:
-            ledger.append_blocks(conn, records, bytes(range(32)))
+            block_ledger.append_blocks(conn, records, bytes(range(32)))
 
     return note
 
@@ -100,7 +100,7 @@ async def test_many_records_stream_in_order_of_time_each_once(desk, note):
 async def test_csam_is_counted_by_hour_and_never_recorded(desk, engine):
     with writing(engine) as conn:
         for _ in range(3):
-            ledger.add_csam_counts(conn, [CsamCount(NOON + 61, "gw1", "iwf", "sni", 2)])
+            block_ledger.add_csam_counts(conn, [CsamCount(NOON + 61, "gw1", "iwf", "sni", 2)])
 
     status, body = await desk("auditor").ask("GET", "/v1/audit/csam-counts")
 

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mgmt import orders
+from mgmt.orders import store as orders
 from parental.database import reading
 
 ORDER = {

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from mgmt.auth import find_principal, revoke_token
 from mgmt.portal.session import begin_session, csrf_of, end_session, find_session, keep_receipt
-from mgmt.store import sessions
+from mgmt.schema import sessions
 from parental.database import writing
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)

@@ -4,10 +4,10 @@ from io import BytesIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.lists import actions, complaints, items, rules
+from support.lists.outcomes import actions, complaints, items, rules
 
-from fastpath.name import to_text
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
+from fastpath.wire.name import to_text
 from rules.errors import BadList
 from rules.formats import adblock
 from rules.formats.adblock import (

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastpath.name import to_text
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_text
 from rules.errors import BadName
 from rules.formats.addresses import clean, fault_of_text, rule_of_cell, rule_of_value
 from rules.rule import Rule, UrlRule

@@ -3,14 +3,14 @@ from ipaddress import ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.lists import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules
 
-from fastpath.address import rule_text
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
+from fastpath.wire.address import rule_text
 from rules.errors import BadList
 from rules.formats.addresslist import iter_rules
 from rules.formats.lines import HAS_NUL
-from rules.prefixes import HOST_BITS, NO_PREFIX, TOO_SHORT
+from rules.names.prefixes import HOST_BITS, NO_PREFIX, TOO_SHORT
 from rules.rule import Rule
 
 

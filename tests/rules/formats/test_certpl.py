@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from support.lists import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.certpl import IS_DELETED, NO_DOMAIN, iter_rules
 

@@ -1,10 +1,10 @@
 import pytest
-from support.lists import complaints, items, rules, urls
+from support.lists.outcomes import complaints, items, rules, urls
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.cncpo import NOTHING, OTHER_DOMAIN, TOO_MANY, iter_rules
+from rules.names.canonical import IS_ADDRESS
 
 LIST = """00123;20260804
 http://bad.example/;bad.example;;

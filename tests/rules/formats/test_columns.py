@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Mode
 from rules.errors import BadSource
 from rules.formats.columns import Columns, Fault, parse_columns, read_headings, read_row
+from rules.names.canonical import IS_ADDRESS
 from rules.rule import Rule, UrlRule
 
 

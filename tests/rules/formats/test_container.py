@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from support.workbooks import archive
+from support.lists.workbooks import archive
 
 from rules.errors import BadList
 from rules.formats.container import MAX_MEMBERS, Container

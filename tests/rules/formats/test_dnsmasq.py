@@ -1,8 +1,8 @@
 import pytest
-from support.lists import actions, complaints, items, rules
-from support.localdata import local_data
+from support.dns.local_data import local_data
+from support.lists.outcomes import actions, complaints, items, rules
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.formats.dnsmasq import (
     BAD_ADDRESS,
     EVERY_NAME,
@@ -13,7 +13,7 @@ from rules.formats.dnsmasq import (
     UNQUALIFIED,
     iter_rules,
 )
-from rules.localdata import APART
+from rules.names.local_data import APART
 
 
 @pytest.mark.parametrize(

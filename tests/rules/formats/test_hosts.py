@@ -1,7 +1,7 @@
 import pytest
-from support.lists import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.hosts import ELSEWHERE, NO_ADDRESS, NO_NAMES, iter_rules
 

@@ -2,9 +2,9 @@ import json
 from typing import Any
 
 import pytest
-from support.lists import complaints, items, rules, urls
+from support.lists.outcomes import complaints, items, rules, urls
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.misp import IS_DELETED, NO_VALUE, NOT_FOR_DETECTION, OTHER_TYPE, iter_rules, read_manifest
 

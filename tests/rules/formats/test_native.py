@@ -2,11 +2,10 @@ import json
 from typing import Any
 
 import pytest
-from support.lists import Item, actions, complaints, rules, urls
+from support.lists.outcomes import Item, actions, complaints, rules, urls
 
-from fastpath.address import rule_text
-from fastpath.verdict import Action, Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Action, Mode
+from fastpath.wire.address import rule_text
 from rules.errors import BadList
 from rules.formats.native import (
     BAD_ACTION,
@@ -21,7 +20,8 @@ from rules.formats.native import (
     REMOVES_NOTHING,
     iter_rules,
 )
-from rules.prefixes import HOST_BITS, NO_PREFIX
+from rules.names.canonical import IS_ADDRESS
+from rules.names.prefixes import HOST_BITS, NO_PREFIX
 from rules.rule import Rule, Skipped
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
-from support.localdata import records
-from support.ports import free_port
+from support.dns.local_data import records
+from support.system.ports import free_port
 
-from fastpath.name import to_text
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
+from fastpath.wire.name import to_text
 from rules.formats import dnsmasq, unbound
 from rules.rule import Rule
 

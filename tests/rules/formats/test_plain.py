@@ -1,7 +1,7 @@
 import pytest
-from support.lists import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList
 from rules.formats.addresses import BELOW_A_WILDCARD
 from rules.formats.plain import iter_rules

@@ -3,11 +3,11 @@ import subprocess
 import sys
 
 import pytest
-from support.lists import actions, complaints, items, rules
-from support.localdata import local_data, records
+from support.dns.local_data import local_data, records
+from support.lists.outcomes import actions, complaints, items, rules
 
-from fastpath.address import rule_text
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
+from fastpath.wire.address import rule_text
 from rules.errors import BadList
 from rules.formats.rpz import (
     BAD_DIRECTIVE,
@@ -18,8 +18,8 @@ from rules.formats.rpz import (
     UNCLOSED,
     iter_rules,
 )
-from rules.localdata import APART, BAD_DATA, BAD_TYPE, CNAME_WITH_OTHERS, TOO_LONG, WILDCARD_TARGET
-from rules.prefixes import HOST_BITS, NO_TRIGGER, TOO_SHORT
+from rules.names.local_data import APART, BAD_DATA, BAD_TYPE, CNAME_WITH_OTHERS, TOO_LONG, WILDCARD_TARGET
+from rules.names.prefixes import HOST_BITS, NO_TRIGGER, TOO_SHORT
 from rules.rule import Rule
 
 HEAD = """$TTL 60
@@ -245,7 +245,7 @@ def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() ->
 def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:
     # in a process of its own: what backtracks without end holds the interpreter's lock and cannot be interrupted
     code = (
-        "from fastpath.verdict import Mode; from rules.formats.rpz import iter_rules; "
+        "from fastpath.images.verdict import Mode; from rules.formats.rpz import iter_rules; "
         "print(list(iter_rules([b'a.test ' + b'7' * 400 + b'! CNAME .\\n'], Mode.EXACT))[0].reason)"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -4,10 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.lists import Item, complaints, rules, urls
+from support.lists.outcomes import Item, complaints, rules, urls
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats.stix import (
     BAD_TIME,
@@ -21,6 +20,7 @@ from rules.formats.stix import (
     iter_rules,
     parse_pattern,
 )
+from rules.names.canonical import IS_ADDRESS
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z
 

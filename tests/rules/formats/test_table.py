@@ -1,10 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.lists import complaints, items, rules, urls
+from support.lists.outcomes import complaints, items, rules, urls
 
-from fastpath.verdict import Mode
-from rules.canonical import IS_ADDRESS
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats import table
 from rules.formats.addresses import BELOW_A_WILDCARD, FORMULA
@@ -18,6 +17,7 @@ from rules.formats.columns import (
     parse_columns,
 )
 from rules.formats.table import UNCLOSED, iter_rules
+from rules.names.canonical import IS_ADDRESS
 from rules.rule import Rule, Skipped, UrlRule
 
 SHEET = """S.No,URL,Category,Letter No,Date,Action

@@ -4,13 +4,13 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.lists import IterRules, complaints, items, rules
+from support.lists.outcomes import IterRules, complaints, items, rules
 
-from fastpath.verdict import Mode
-from rules import localdata
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats import adblock, dnsmasq, hosts, plain, rpz, unbound, ut1
 from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
+from rules.names import local_data
 from rules.rule import Rule, Skipped
 
 LINES: dict[str, tuple[IterRules, Callable[[str], str]]] = {
@@ -141,7 +141,7 @@ def test_junk_becomes_complaints_with_line_and_column(
 def test_memory_does_not_grow_with_the_list(
     iter_rules: IterRules, line: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(localdata, "MAX_REMEMBERED", 256)
+    monkeypatch.setattr(local_data, "MAX_REMEMBERED", 256)
 
     def lines(n: int) -> Iterator[bytes]:
         for i in range(n):

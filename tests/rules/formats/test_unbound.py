@@ -1,12 +1,12 @@
 import pytest
-from support.lists import actions, complaints, items, rules
-from support.localdata import local_data
+from support.dns.local_data import local_data
+from support.lists.outcomes import actions, complaints, items, rules
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList
 from rules.formats import unbound
 from rules.formats.unbound import EVERY_NAME, NO_RECORD, OTHER_OPTION, OTHER_TYPE, iter_rules
-from rules.localdata import APART, CNAME_WITH_OTHERS
+from rules.names.local_data import APART, CNAME_WITH_OTHERS
 
 
 @pytest.mark.parametrize(

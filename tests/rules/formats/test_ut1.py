@@ -1,6 +1,6 @@
-from support.lists import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules
 
-from fastpath.verdict import Action, Mode
+from fastpath.images.verdict import Action, Mode
 from rules.formats.ut1 import iter_rules
 from rules.rule import UrlRule
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.workbooks import archive, table, workbook
+from support.lists.workbooks import archive, table, workbook
 
 from rules.errors import BadList
 from rules.formats import workbook as reading

@@ -3,10 +3,10 @@ import random
 import tracemalloc
 
 import pytest
-from support.lists import Item, complaints, rules, urls
-from support.workbooks import archive, row, table, workbook
+from support.lists.outcomes import Item, complaints, rules, urls
+from support.lists.workbooks import archive, row, table, workbook
 
-from fastpath.verdict import Mode
+from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats import xlsx as xlsx_format
 from rules.formats.addresses import FORMULA

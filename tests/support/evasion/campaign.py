@@ -11,11 +11,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.detour import detour
 from support.evasion.decoys import CLOSED_S
 from support.evasion.rows import BY_NAME, servers_of
 from support.evasion.segments import Row
-from support.gateprogram import PYTHON, ROOT, Gate
+from support.gate.detour import detour
+from support.gate.program import PYTHON, ROOT, Gate
 
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab

@@ -8,7 +8,7 @@ from dataclasses import replace
 from support.evasion import frames
 from support.evasion.frames import Ends
 from support.evasion.segments import Row, Segment, Stream
-from support.packets import ACK, RST, SYN
+from support.packets.builders import ACK, RST, SYN
 
 MSS = b"\x02\x04\x05\xa0"
 FIRST_CLOCK = 1_000_000_000

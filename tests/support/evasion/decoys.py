@@ -17,7 +17,7 @@ from support.evasion.segments import (
     pieces,
 )
 from support.evasion.splitting import marks
-from support.packets import ACK, FIN, PSH, RST
+from support.packets.builders import ACK, FIN, PSH, RST
 
 MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"
 HALF_OF_ALL = 0x80000000

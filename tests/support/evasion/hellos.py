@@ -8,7 +8,7 @@ import random
 import struct
 from collections.abc import Callable
 
-from support.packets import records, server_name
+from support.packets.builders import records, server_name
 
 CLASSIC_OCTETS = 512  # with its record header 517: what browsers padded to until key shares grew
 POST_QUANTUM_OCTETS = 1782  # with its record header 1,787: Chromium since 124, in two segments

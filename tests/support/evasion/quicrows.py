@@ -9,7 +9,8 @@ from typing import Any
 from support.evasion import hellos
 from support.evasion.hellos import X25519, X25519_MLKEM768, extension, extensions, message
 from support.evasion.segments import FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream
-from support.initials import (
+from support.packets.builders import server_name
+from support.packets.initials import (
     HANDSHAKE,
     INITIAL,
     PADDING,
@@ -25,7 +26,6 @@ from support.initials import (
     numbered,
     varint,
 )
-from support.packets import server_name
 
 BOTH = FRAMINGS[::2]
 DATAGRAM_OCTETS = 1200  # RFC 9000 §14.1: the least that a server takes

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from support.packets import ACK, PSH
+from support.packets.builders import ACK, PSH
 
 FRAMINGS = ("IPv4", "IPv4 with options", "IPv6", "IPv6 with extension headers")
 DEFAULT_TTL = 64

@@ -3,7 +3,7 @@
 import random
 
 from support.evasion.segments import FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
-from support.packets import ACK, FIN, PSH, SYN
+from support.packets.builders import ACK, FIN, PSH, SYN
 
 URG = 0x20
 Borders = dict[str, list[int]]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from support.evasion import hellos
 from support.evasion.hellos import OLD_ESNI, extension, extensions, grease_ech, message
 from support.evasion.segments import FRAMINGS, Row, Segment, Stream, pieces, whole
-from support.packets import records, server_name
+from support.packets.builders import records, server_name
 
 Make = Callable[[bytes], bytes]
 BOTH = FRAMINGS[::2]

@@ -1,0 +1,244 @@
+"""Connections in, whatever they carry: accepted within limits, told from whom they are, encrypted where asked for.
+
+    listener → accept → PROXY header of a listed proxy → TLS handshake → Connection → converse() → closed
+
+Invariants: connections are bounded, in all and for each client; a connection has `handshake_s` to say what comes before
+its first query; what one connection meets ends that one alone; without a free descriptor it waits and goes on.
+Source: RFC 7766 §6.2.2 (limits), RFC 7858 §3.2, HAProxy's PROXY protocol §2 (its header comes before all else; dnsdist
+sends it as the first octets inside TLS, see its `proxyProtocolOutsideTLS`, and both are taken).
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
+
+from dns.errors import BadHeader
+from dns.streams.proxy_protocol import n_missing, read_header
+from fastpath.report.counters import Counters
+
+BACKLOG: Final = 256
+# Out of descriptors: what waits in the backlog can wait a little longer.
+PAUSE_S: Final = 0.5
+# What a client may take to read our last record and say goodbye.
+GOODBYE_S: Final = 2.0
+# A DNS message and its length; more is read as it is used.
+BUFFER_OCTETS: Final = 65537
+_TLS_HANDSHAKE: Final = 22
+
+log = logging.getLogger("dns.streams.acceptor")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What a stream may take, for each kind of listener.
+
+    idle_s         RFC 7766 §6.2.3 asks for seconds; also the most that one query may take to arrive
+    n_connections  in all;  n_of_client: of one address, which may be a school behind NAT
+    n_waiting      queries of one connection that the upstream has at once
+    handshake_s    for PROXY header and TLS together; a phone on a bad line needs two round trips of a second"""
+
+    idle_s: float = 10.0
+    n_connections: int = 1000
+    n_of_client: int = 100
+    n_waiting: int = 64
+    handshake_s: float = 5.0
+
+
+DEFAULT_LIMITS: Final = StreamLimits()
+# A handshake costs a client more than a query: let it keep what it has made (RFC 7858 §3.4).
+ENCRYPTED_LIMITS: Final = StreamLimits(idle_s=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One client's stream.   client: its address;  tls: None where nothing is encrypted."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    client: str
+    tls: ssl.SSLObject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How connections of one kind are met.
+
+    converse   serves a connection until it ends; closing it is not its business
+    context    what TLS is spoken with from now on; None: TLS is not spoken
+    proxies    whoever connects from there sends a PROXY header first"""
+
+    converse: Callable[[Connection], Awaitable[None]]
+    limits: StreamLimits = DEFAULT_LIMITS
+    context: Callable[[], ssl.SSLContext] | None = None
+    proxies: Sequence[IPv4Network | IPv6Network] = ()
+
+
+class _Full(Exception):
+    """A client has as many connections as it may have."""
+
+
+class Acceptor:
+    """Accepts at some listening sockets, for one Door."""
+
+    def __init__(self, door: Door, counters: Counters) -> None:
+        self._door = door
+        self._counters = counters
+        self._opened: set[socket.socket] = set()
+        self._n_open_of: Counter[str] = Counter()
+        self._told = ""
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept until cancelled; connections still open are then cut."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for listener in listeners:
+                    loop.add_reader(listener, self._accept, listener, group)
+                await asyncio.Event().wait()
+        finally:
+            for listener in listeners:
+                loop.remove_reader(listener)
+            for opened in self._opened:  # of tasks that had no turn yet
+                opened.close()
+
+    def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
+        """Take one connection that waits: others, and those that are served, have their turns before the next."""
+        try:
+            opened, peer = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
+            return
+        except OSError as reason:
+            self._tell(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(PAUSE_S, self._resume, listener, group)
+            return
+        if len(self._opened) >= self._door.limits.n_connections:
+            self._refuse(opened)
+            return
+        opened.setblocking(False)
+        self._opened.add(opened)
+        group.create_task(self._meet(opened, peer[0].partition("%")[0]))
+
+    def _resume(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
+        if listener.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener, group)
+
+    def _refuse(self, opened: socket.socket) -> None:
+        self._counters.add("dns_streams_refused")
+        opened.close()
+
+    def _tell(self, fault: str) -> None:
+        """Tell a fault once, however many connections meet it: the counters count them."""
+        if fault != self._told:
+            self._told = fault
+            log.warning("%s", fault)
+
+    async def _meet(self, opened: socket.socket, peer: str) -> None:
+        """The whole life of a connection."""
+        try:
+            await self._serve(opened, peer)
+        except _Full:
+            self._refuse(opened)
+        except (OSError, EOFError):
+            pass  # gone, or too slow: nobody is left to tell
+        except BadHeader as reason:
+            self._counters.add("dns_proxy_refused")
+            self._tell(f"dns streams: from {peer}: {reason}")
+        except Exception:
+            log.exception("dns streams: a fault of ours; the connection from %s is closed; please report it", peer)
+        finally:
+            opened.close()
+            self._opened.discard(opened)
+
+    async def _serve(self, opened: socket.socket, peer: str) -> None:
+        """Raises BadHeader, _Full, EOFError."""
+        is_proxy = any(ip_address(peer) in proxy for proxy in self._door.proxies)
+        with contextlib.ExitStack() as place:
+            async with asyncio.timeout(self._door.limits.handshake_s):
+                # HAProxy sends its header before TLS, as the protocol has it; dnsdist in TLS.
+                is_inside = is_proxy and self._door.context is not None and await _begins_tls(opened)
+                client = peer
+                if is_proxy and not is_inside:
+                    client = await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or peer
+                if not is_inside:
+                    place.enter_context(self._place_of(client))
+                reader, writer = await self._connected(opened)
+                place.callback(writer.transport.abort)
+                if is_inside:
+                    client = await _source(reader.read) or peer
+                    place.enter_context(self._place_of(client))
+            await self._door.converse(Connection(reader, writer, client, writer.get_extra_info("ssl_object")))
+            await self._part(writer)
+
+    @contextlib.contextmanager
+    def _place_of(self, client: str) -> Iterator[None]:
+        """One of the connections that a client may have.   Raises _Full."""
+        if self._n_open_of[client] >= self._door.limits.n_of_client:
+            raise _Full
+        self._n_open_of[client] += 1
+        try:
+            yield
+        finally:
+            self._n_open_of[client] -= 1
+            if not self._n_open_of[client]:
+                del self._n_open_of[client]
+
+    async def _connected(self, opened: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The stream over an accepted socket, after the handshake."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(BUFFER_OCTETS)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        context = self._door.context() if self._door.context else None
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol,
+                opened,
+                ssl=context,
+                ssl_handshake_timeout=self._door.limits.handshake_s if context else None,
+                ssl_shutdown_timeout=GOODBYE_S if context else None,
+            )
+        except (OSError, asyncio.CancelledError):  # the latter where the time for it was over
+            self._counters.add("dns_handshakes_failed")
+            raise
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    async def _part(self, writer: asyncio.StreamWriter) -> None:
+        """Close once the client has read what was written, if it does so in time."""
+        writer.close()
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(GOODBYE_S):
+                await writer.wait_closed()
+
+
+async def _begins_tls(opened: socket.socket) -> bool:
+    """Whether the first octet is one of a TLS handshake; it stays where it is.   Raises EOFError."""
+    loop = asyncio.get_running_loop()
+    is_there = asyncio.Event()
+    loop.add_reader(opened, is_there.set)
+    try:
+        await is_there.wait()
+    finally:
+        loop.remove_reader(opened)
+    first = opened.recv(1, socket.MSG_PEEK)
+    if not first:
+        raise EOFError
+    return first[0] == _TLS_HANDSHAKE
+
+
+async def _source(read: Callable[[int], Awaitable[bytes]]) -> str | None:
+    """The client that a PROXY header tells; never an octet after it is read.   Raises BadHeader, EOFError."""
+    octets = b""
+    while (header := read_header(octets)) is None:
+        if not (more := await read(n_missing(octets))):
+            raise EOFError
+        octets += more
+    return str(header.source[0]) if header.source else None

@@ -1,0 +1,161 @@
+"""DNS over HTTPS as requests and responses, whatever version of HTTP carries them.
+
+    method, target, headers, body → read_request() → Asked | Refused(status)      answer → response_headers()
+
+Invariants: pure; what is no DNS query gets a 4xx and no answer of DNS; every DNS answer is a 200, whatever its rcode;
+an answer is kept no longer than its records, and by the client alone, as another client may get another one.
+Source: RFC 8484 §4.1 (requests), §4.2.1 (status), §5.1 (freshness), §6 (media type); RFC 4648 §5 (base64url);
+RFC 2308 §5 (negative answers).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fastpath.dns.records import records
+
+PATH: Final = "/dns-query"
+MEDIA_TYPE: Final = "application/dns-message"
+# A query has one name and a few options; padded to blocks of 128 octets (RFC 8467 §4.1) it is still far below.
+MAX_QUERY_OCTETS: Final = 4096
+MAX_TARGET_OCTETS: Final = 200 + MAX_QUERY_OCTETS * 4 // 3
+MAX_PARAMETERS: Final = 10
+
+_HEADER_OCTETS: Final = 12
+_ANSWER: Final = 0
+_AUTHORITY: Final = 1
+_SOA: Final = 6
+_BASE64URL: Final = re.compile("[A-Za-z0-9_-]+")
+
+Headers = list[tuple[str, str]]
+
+
+class Refused(Exception):
+    """The request gets no DNS answer; the message says why, to whoever sent it."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the headers of a request say.   length: of its body, as far as it is told."""
+
+    method: str
+    target: str
+    media_type: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One DNS query.   token: of the device that asks, as written; None: the path has none."""
+
+    query: bytes
+    token: str | None
+
+
+def request_of(headers: Sequence[tuple[bytes, bytes]]) -> Request:
+    """The request that decoded headers of HTTP/2 make."""
+    said = {name: value.decode("latin-1") for name, value in reversed(headers)}
+    length = said.get(b"content-length", "")
+    return Request(
+        said.get(b":method", ""),
+        said.get(b":path", ""),
+        said.get(b"content-type"),
+        int(length) if re.fullmatch("[0-9]{1,9}", length) else None,
+    )
+
+
+def check_head(request: Request) -> None:
+    """Raises Refused for what no body can mend."""
+    if len(request.target) > MAX_TARGET_OCTETS:
+        raise Refused(414, f"a target of more than {MAX_TARGET_OCTETS} octets; not answered; use POST")
+    _token(request.target.partition("?")[0])
+    if request.method not in ("GET", "POST"):
+        raise Refused(405, "neither GET nor POST; not answered; use one of them")
+    if request.method == "POST":
+        if (request.media_type or "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+            raise Refused(415, f"the body is of another type; not answered; send {MEDIA_TYPE}")
+        check_length(request.length or 0)
+
+
+def check_length(n_octets: int) -> None:
+    """Raises Refused for a body that is too long, or has become so."""
+    if n_octets > MAX_QUERY_OCTETS:
+        raise Refused(413, f"more than {MAX_QUERY_OCTETS} octets; not answered; send one query")
+
+
+def read_request(request: Request, body: bytes) -> Asked:
+    """The query of a whole request.   Raises Refused."""
+    check_head(request)
+    path, _, parameters = request.target.partition("?")
+    query = body if request.method == "POST" else _decoded(parameters)
+    if len(query) < _HEADER_OCTETS or query[2] & 0x80:
+        raise Refused(400, "no DNS query; not answered; send one message in wire form")
+    check_length(len(query))
+    return Asked(query, _token(path))
+
+
+def _token(path: str) -> str | None:
+    """The token in a path.   Raises Refused for any path but ours."""
+    if path == PATH:
+        return None
+    token = path.removeprefix(f"{PATH}/")
+    if token == path or "/" in token or not token:
+        raise Refused(404, f"nothing is here; not answered; ask at {PATH}")
+    return token
+
+
+def _decoded(parameters: str) -> bytes:
+    """What the parameter `dns` holds.   Raises Refused."""
+    try:
+        written = [value for name, value in parse_qsl(parameters, max_num_fields=MAX_PARAMETERS) if name == "dns"]
+        if len(written) == 1 and _BASE64URL.fullmatch(written[0]):
+            return base64.urlsafe_b64decode(written[0] + "=" * (-len(written[0]) % 4))
+    except (ValueError, binascii.Error):
+        pass
+    raise Refused(400, "no parameter dns=, or not in base64url; not answered; encode it without padding")
+
+
+def answer_headers(answer: bytes) -> Headers:
+    """What goes before a DNS answer."""
+    return [
+        (":status", "200"),
+        ("content-type", MEDIA_TYPE),
+        ("content-length", str(len(answer))),
+        ("cache-control", f"private, max-age={freshness_s(answer)}"),
+    ]
+
+
+def freshness_s(answer: bytes) -> int:
+    """How long an answer may be kept: as its shortest record, of a negative one as its SOA says; 0: not at all."""
+    try:
+        found = records(answer)
+    except ValueError:
+        return 0
+    ttls = [record.ttl_s for record in found if record.section == _ANSWER]
+    for record in found:
+        if record.section == _AUTHORITY and record.kind == _SOA:
+            ttls += [record.ttl_s, int.from_bytes(record.data[-4:], "big")]
+    # RFC 2181 §8: with the first bit set a TTL counts as 0.
+    return min((ttl if ttl < 1 << 31 else 0 for ttl in ttls), default=0)
+
+
+def refusal(refused: Refused) -> tuple[Headers, bytes]:
+    """What goes out instead of an answer."""
+    body = f"{refused}\n".encode()
+    headers = [
+        (":status", str(refused.status)),
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+    ]
+    if refused.status == 405:
+        headers.append(("allow", "GET, POST"))
+    return headers, body

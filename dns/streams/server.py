@@ -1,0 +1,101 @@
+"""The stream side of a front: TCP, and TLS and HTTPS where the operator has a certificate for them.
+
+Invariant: all three answer by one AnswerPath, which has one writer of counters and one spool.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from dns.certificates import Certificates
+from dns.streams.acceptor import DEFAULT_LIMITS, ENCRYPTED_LIMITS, Acceptor, Connection, Door, StreamLimits
+from dns.streams.answer_path import AnswerPath
+from dns.streams.device_tokens import Tokens
+from dns.streams.http2 import HttpStream
+from dns.streams.tcp import MessageStream
+from dns.upstreams.endpoints import Endpoint
+from fastpath.images.tables import TableSet
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """TLS and HTTPS: where, and with which files.   name: of the certificate; device tokens stand before it."""
+
+    certificate: Path
+    key: Path
+    tls: Sequence[Endpoint] = ()
+    https: Sequence[Endpoint] = ()
+    name: str | None = None
+    limits: StreamLimits = ENCRYPTED_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What the operator wants of streams.
+
+    encryption   None: TCP alone
+    proxies      whoever connects from there sends a PROXY header first; the front's UDP has the same rule"""
+
+    limits: StreamLimits = DEFAULT_LIMITS
+    encryption: Encryption | None = None
+    proxies: Sequence[IPv4Network | IPv6Network] = ()
+
+    @property
+    def tls(self) -> Sequence[Endpoint]:
+        return self.encryption.tls if self.encryption else ()
+
+    @property
+    def https(self) -> Sequence[Endpoint]:
+        return self.encryption.https if self.encryption else ()
+
+
+DEFAULT_PLAN = StreamPlan()
+
+
+class StreamServer:
+    """Answers the connections of listening sockets.   Raises BadCertificate."""
+
+    def __init__(self, path: AnswerPath, plan: StreamPlan = DEFAULT_PLAN) -> None:
+        self._path = path
+        self._plan = plan
+        wanted = plan.encryption
+        self._tokens = Tokens(wanted.name if wanted else None, path.counters)
+        self._certificates = Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
+
+    def use(self, tables: TableSet) -> None:
+        """Know the device tokens of `tables`."""
+        self._tokens.tables = tables
+
+    async def serve(
+        self, tcp: Sequence[socket.socket], tls: Sequence[socket.socket], https: Sequence[socket.socket]
+    ) -> None:
+        """Serve until cancelled; connections still open are then cut."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Acceptor(self._tcp(), self._path.counters).serve(tcp))
+            if self._certificates and self._plan.encryption:
+                limits = self._plan.encryption.limits
+                group.create_task(Acceptor(self._tls(self._certificates, limits), self._path.counters).serve(tls))
+                group.create_task(Acceptor(self._https(self._certificates, limits), self._path.counters).serve(https))
+                group.create_task(self._certificates.watch())
+
+    def _tcp(self) -> Door:
+        stream = MessageStream(self._path, self._plan.limits, _client)
+        return Door(stream.converse, self._plan.limits, None, self._plan.proxies)
+
+    def _tls(self, certificates: Certificates, limits: StreamLimits) -> Door:
+        def judged_as(connection: Connection) -> str | None:
+            return self._tokens.judged_as(certificates.name_asked(connection.tls), connection.client)
+
+        stream = MessageStream(self._path, limits, judged_as, "dns_tls_queries")
+        return Door(stream.converse, limits, certificates.dot, self._plan.proxies)
+
+    def _https(self, certificates: Certificates, limits: StreamLimits) -> Door:
+        stream = HttpStream(self._path, limits, self._tokens)
+        return Door(stream.converse, limits, certificates.h2, self._plan.proxies)
+
+
+def _client(connection: Connection) -> str:
+    return connection.client

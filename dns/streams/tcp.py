@@ -1,0 +1,80 @@
+"""DNS over TCP and TLS: two octets of length before each message, many messages a connection, answers in any order.
+
+    Connection → message → AnswerPath.decide() → write | ask the upstream, then write | close
+
+Invariants: queries waiting in one connection are bounded, and so are answers that its client has not read; a client
+that neither sends nor reads is let go after `idle_s`, as is one that needs longer for a single message; what a client
+has asked before it closed its sending side is still answered, over TCP (TLS has no half-closed connection in asyncio).
+Source: RFC 1035 §4.2.2, RFC 7766 (pipelining §6.2.1.1, order §7, idle §6.2.3), RFC 7858 §3.3.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from dns.streams.acceptor import Connection, StreamLimits
+from dns.streams.answer_path import AnswerPath
+
+# Sixteen of the largest answers beyond what the kernel holds: a client that has so much to read does not read.
+MAX_UNREAD_OCTETS: Final = 1 << 20
+
+Judge = Callable[[Connection], str | None]
+
+
+class MessageStream:
+    """Serves connections that carry DNS messages.
+
+    judged_as   the address that a connection's queries are judged by; None: it is not served
+    counter     one more for each query"""
+
+    def __init__(self, path: AnswerPath, limits: StreamLimits, judged_as: Judge, counter: str | None = None) -> None:
+        self._path = path
+        self._limits = limits
+        self._judged_as = judged_as
+        self._counter = counter
+
+    async def converse(self, connection: Connection) -> None:
+        """Read and answer until the client closes or idles, or says what gets no answer."""
+        client = self._judged_as(connection)
+        if client is None:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._read_queries(connection, client, group)
+        except* OSError:  # a reset, or a client that reads nothing: nobody is left to tell
+            connection.writer.transport.abort()
+
+    async def _read_queries(self, connection: Connection, client: str, group: asyncio.TaskGroup) -> None:
+        room = asyncio.Semaphore(self._limits.n_waiting)
+        while (query := await self._read(connection.reader)) is not None:
+            if self._counter:
+                self._path.counters.add(self._counter)
+            answer = self._path.decide(query, client, connection.tls is not None)
+            if answer is None:
+                await room.acquire()
+                group.create_task(self._forward(query, client, connection, room))
+            elif answer:
+                await self._write(connection.writer, answer)
+            else:
+                return
+
+    async def _read(self, reader: asyncio.StreamReader) -> bytes | None:
+        """The next message; None where none comes."""
+        try:
+            async with asyncio.timeout(self._limits.idle_s):
+                return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        except (EOFError, TimeoutError):
+            return None
+
+    async def _forward(self, query: bytes, client: str, connection: Connection, room: asyncio.Semaphore) -> None:
+        answer = await self._path.forward(query, client, connection.tls is not None)
+        if answer:
+            await self._write(connection.writer, answer)
+        room.release()
+
+    async def _write(self, writer: asyncio.StreamWriter, message: bytes) -> None:
+        writer.write(len(message).to_bytes(2, "big") + message)
+        if writer.transport.get_write_buffer_size() > MAX_UNREAD_OCTETS:
+            raise TimeoutError  # as if it had not read for too long already
+        async with asyncio.timeout(self._limits.idle_s):
+            await writer.drain()

@@ -1,0 +1,1 @@
+"""Upstream resolvers: endpoints, and queries over TCP and TLS."""

@@ -1,0 +1,1 @@
+"""Zone transfer in and out: AXFR, IXFR, NOTIFY, TSIG, RPZ editions."""

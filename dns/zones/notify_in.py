@@ -1,0 +1,169 @@
+"""NOTIFY in: a primary tells that a zone has changed.
+
+Invariants: what is told is only that it is time to ask; it changes nothing by itself, so it is believed unsigned of the
+addresses that a zone's primaries have; a signature, where there is one, has to be right.  What is no NOTIFY gets no
+answer, and an answer is never longer than what it answers, but for a signature.
+Source: RFC 1996 §3, §4.7; RFC 8945 §5.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from dns.zones.message import (
+    AA,
+    FORMERR,
+    HEADER_OCTETS,
+    NOERROR,
+    NOTIFY,
+    OPCODE_SHIFT,
+    QR,
+    REFUSED,
+    SOA,
+    BadMessage,
+    Message,
+    read_header,
+    read_message,
+    shown,
+    write_message,
+)
+from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
+
+log = logging.getLogger("dns.zones.notify_in")
+
+MAPPED: Final = "::ffff:"
+MAX_OCTETS: Final = 1024  # a question, a SOA and a signature
+MAX_CONNECTIONS: Final = 20  # of a few primaries, each with one now and then
+PATIENCE_S: Final = 5.0
+
+
+class Watched(NamedTuple):
+    """One zone.   hosts  the addresses of its primaries"""
+
+    hosts: frozenset[str]
+    key: Key | None
+
+
+Zones = Mapping[bytes, Watched]  # by apex, in wire form, folded
+
+
+class NotifyReceiver(asyncio.DatagramProtocol):
+    """Answers NOTIFY.   zones  those of the moment;   told  called with the apex of a zone that has changed"""
+
+    def __init__(self, zones: Callable[[], Zones], told: Callable[[bytes], None]) -> None:
+        self._zones, self._told = zones, told
+        self._transport: asyncio.DatagramTransport | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is open."""
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, octets: bytes, peer: tuple[str | int, ...]) -> None:
+        """A datagram came."""
+        answer = self.answer(octets, str(peer[0]).removeprefix(MAPPED), int(time.time()))
+        if answer and self._transport is not None:
+            self._transport.sendto(answer, peer)
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: Knot tells over TCP."""
+        if len(self._writers) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._writers.add(writer)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._converse(reader, writer)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            pass  # it has gone, or says nothing
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    def cut(self) -> None:
+        """Let everybody go."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host = str(writer.get_extra_info("peername")[0]).removeprefix(MAPPED)
+        while True:
+            length = int.from_bytes(await reader.readexactly(2), "big")
+            if length > MAX_OCTETS:
+                return
+            answer = self.answer(await reader.readexactly(length), host, int(time.time()))
+            if answer is None:
+                return
+            writer.write(len(answer).to_bytes(2, "big") + answer)
+            await writer.drain()
+
+    def answer(self, octets: bytes, host: str, now_s: int) -> bytes | None:
+        """What is answered; None: nothing."""
+        if len(octets) < HEADER_OCTETS:
+            return None
+        identity, flags, *_ = read_header(octets)
+        if flags & QR or flags >> OPCODE_SHIFT & 15 != NOTIFY:
+            return None
+        try:
+            return self._answer(octets, read_message(octets), host, now_s)
+        except BadMessage:
+            return write_message(identity, QR | NOTIFY << OPCODE_SHIFT | FORMERR, [])
+
+    def _answer(self, octets: bytes, message: Message, host: str, now_s: int) -> bytes:
+        if len(message.questions) != 1 or message.questions[0].qtype != SOA:
+            raise BadMessage("no question for a SOA")
+        apex = message.questions[0].qname
+        watched = self._zones().get(apex)
+        if watched is None or host not in watched.hosts:
+            log.info("NOTIFY for %s from %s: refused; it is none of our primaries for it", shown(apex), host)
+            return _said(message, REFUSED)
+        keys = {} if watched.key is None else {watched.key.name: watched.key}
+        try:
+            asked = check_query(octets, keys, now_s)
+        except BadSignature as bad:
+            log.warning("NOTIFY for %s from %s: refused: %s", shown(apex), host, bad)
+            return refusal(_said(message, NOERROR), bad, now_s)
+        self._told(apex)
+        return _signed(_said(message, NOERROR), asked, now_s)
+
+
+@asynccontextmanager
+async def listening(
+    endpoints: Iterable[tuple[str, int]], zones: Callable[[], Zones], told: Callable[[bytes], None]
+) -> AsyncIterator[None]:
+    """Sockets for NOTIFY, for as long as the block lasts.   Raises OSError with a note on where."""
+    opened: list[asyncio.DatagramTransport | asyncio.Server] = []
+    receivers: list[NotifyReceiver] = []
+    try:
+        for host, port in endpoints:
+            receivers.append(receiver := NotifyReceiver(zones, told))
+            try:
+                opened.append(await _open_udp(receiver, host, port))
+                opened.append(await asyncio.start_server(receiver.converse, host, port, limit=MAX_OCTETS))
+            except OSError as reason:
+                reason.add_note(f"notify {host} {port}: not bound; is the address on this box, and the port free")
+                raise
+        yield
+    finally:
+        for each in opened:
+            each.close()
+        for receiver in receivers:
+            receiver.cut()
+
+
+async def _open_udp(receiver: NotifyReceiver, host: str, port: int) -> asyncio.DatagramTransport:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: receiver, local_addr=(host, port))
+    return transport
+
+
+def _said(message: Message, rcode: int) -> bytes:
+    return write_message(message.id, QR | AA | NOTIFY << OPCODE_SHIFT | rcode, message.questions)
+
+
+def _signed(answer: bytes, asked: Asked, now_s: int) -> bytes:
+    return answer if asked.key is None else AnswerSigner(asked.key, asked.mac).sign(answer, now_s)

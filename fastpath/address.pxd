@@ -1,8 +1,0 @@
-"""Addresses as names: see address.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.name cimport Name
-
-
-cdef void name_of_address(const uint8_t* addr, uint8_t version, Name* out) noexcept nogil
-cdef bint stands_for_addresses(const uint8_t* wire, size_t n) noexcept nogil

@@ -1,0 +1,1 @@
+"""Byte cursor and writer, atomics, hashes, clock and socket declarations: what every room builds on."""

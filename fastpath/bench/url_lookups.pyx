@@ -1,0 +1,102 @@
+"""How long a request's URL takes without Python around it: for benchmarks.
+
+Each host is written to where the lookup reads it, as a parser would have done just before; a request begins when the
+one before it has ended.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from fastpath.images.tables cimport TableSet, Tables, judge_request
+from fastpath.images.verdict cimport Decision
+from fastpath.wire.name cimport Name, name_from_wire
+from fastpath.wire.url cimport Url, url_from_parts
+
+cdef extern from *:
+    """
+    #if defined(__x86_64__)
+    #define fd_settled() __asm__ volatile("lfence" ::: "memory")
+    #else
+    #define fd_settled() __sync_synchronize()
+    #endif
+    """
+    void settle "fd_settled"() noexcept nogil
+
+
+cdef struct Asked:
+    uint32_t host_n
+    uint32_t target_n           # host and target follow each other
+
+
+cdef class _Requests:
+    cdef uint8_t* octets
+    cdef size_t n
+    cdef Url url
+    cdef Decision decision
+
+    def __cinit__(self, list requests):
+        cdef uint8_t* at
+        cdef Asked asked
+        self.octets = <uint8_t*>malloc(sum(sizeof(Asked) + len(host) + len(target) for host, target in requests) or 1)
+        if self.octets == NULL:
+            raise MemoryError("measuring requests")
+        at = self.octets
+        for host, target in requests:
+            asked.host_n = <uint32_t>len(host)
+            asked.target_n = <uint32_t>len(target)
+            memcpy(at, &asked, sizeof(Asked))
+            memcpy(at + sizeof(Asked), <const uint8_t*>(<bytes>host), asked.host_n)
+            memcpy(at + sizeof(Asked) + asked.host_n, <const uint8_t*>(<bytes>target), asked.target_n)
+            at += sizeof(Asked) + asked.host_n + asked.target_n
+            self.n += 1
+
+    def __dealloc__(self):
+        free(self.octets)
+
+    cdef int64_t passed(self, const Tables* t, bint is_read_only) noexcept nogil:
+        """Nanoseconds of one pass.   is_read_only  the URL is made canonical, nothing is looked up"""
+        cdef const uint8_t* at = self.octets
+        cdef timespec begin
+        cdef timespec end
+        cdef Asked asked
+        cdef size_t after
+        cdef size_t _i
+        cdef Name host
+        clock_gettime(CLOCK_MONOTONIC, &begin)
+        for _i in range(self.n):
+            memcpy(&asked, at, sizeof(Asked))
+            at += sizeof(Asked)
+            name_from_wire(at, asked.host_n, 0, &host, &after)
+            at += asked.host_n
+            settle()
+            if t != NULL:
+                judge_request(t, &host, -1, at, asked.target_n, NULL, 0, 0, &self.url, &self.decision)
+            elif is_read_only:
+                url_from_parts(&host, -1, at, asked.target_n, &self.url)
+            at += asked.target_n
+        clock_gettime(CLOCK_MONOTONIC, &end)
+        return (end.tv_sec - begin.tv_sec) * 1_000_000_000 + end.tv_nsec - begin.tv_nsec
+
+    cdef int64_t best(self, const Tables* t, bint is_read_only, int passes) noexcept nogil:
+        """Of several passes the one that was disturbed least."""
+        cdef int64_t best = self.passed(t, is_read_only)
+        cdef int64_t found
+        cdef int _pass
+        for _pass in range(passes - 1):
+            found = self.passed(t, is_read_only)
+            if found < best:
+                best = found
+        return best
+
+
+def request_ns(TableSet tables not None, list requests, int passes=1) -> float:
+    """Nanoseconds of judge_request(), in the mean of the best pass.   requests  (host in wire form, target)"""
+    cdef _Requests asked = _Requests(requests)
+    return (asked.best(&tables.tables, False, passes) - asked.best(NULL, False, passes)) / <double>asked.n
+
+
+def canonical_ns(list requests, int passes=1) -> float:
+    """Nanoseconds that making the URL canonical takes of it."""
+    cdef _Requests asked = _Requests(requests)
+    return (asked.best(NULL, True, passes) - asked.best(NULL, False, passes)) / <double>asked.n

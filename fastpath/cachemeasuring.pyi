@@ -1,3 +1,0 @@
-from fastpath.cache import AnswerCache
-
-def hit_ns(cache: AnswerCache, queries: list[bytes], now_s: int, passes: int = 1) -> float: ...

@@ -1,1 +1,0 @@
-# Nothing for Python: fastpath.loop_dns runs it.

@@ -1,7 +1,0 @@
-"""Device ids in EDNS, as addresses: see deviceid.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.question cimport Question
-
-
-cdef bint address_of_device(const uint8_t* msg, const Question* q, uint8_t* out) noexcept nogil

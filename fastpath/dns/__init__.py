@@ -1,0 +1,1 @@
+"""The DNS front: queries, cache, synthesised answers, upstreams, the UDP loop."""

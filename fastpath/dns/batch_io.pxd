@@ -1,0 +1,61 @@
+"""Batches of datagrams in and out: see batch_io.pyx."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastpath.base.sockets cimport iovec, mmsghdr, msghdr, pollfd, sockaddr_in6
+
+cdef enum:
+    BATCH = 64              # where the curve of queries/s over batch size goes flat
+    DATAGRAM = 4096         # EDNS sizes in use end at 4096; what is longer is answered with TC
+    STRIDE = 4096 + 64      # so that 64 buffers do not all begin in one set of the cache
+    CONTROL_WORDS = 8       # room for one in6_pktinfo and its header
+
+
+cdef struct Inbox:
+    mmsghdr received[64]
+    mmsghdr answers[64]         # those of `received` that go back as answers
+    iovec parts[64]
+    sockaddr_in6 peers[64]      # sockaddr_in fits
+    uint64_t control[64][8]
+    uint8_t* data               # BATCH buffers, STRIDE apart
+
+
+cdef struct Outbox:
+    mmsghdr messages[64]
+    iovec parts[64]
+    sockaddr_in6 peers[64]
+    uint64_t control[64][8]
+    uint8_t to[64]              # by which descriptor
+    uint8_t counts_as[64]       # the caller's: what it counts once it is sent
+    uint8_t is_lost[64]         # after send_outbox()
+    uint32_t n
+    uint8_t* data
+
+
+cdef int open_boxes(Inbox* i, Outbox* o) noexcept nogil
+cdef void close_boxes(Inbox* i, Outbox* o) noexcept nogil
+cdef void arm(Inbox* b, uint32_t n) noexcept nogil
+cdef uint32_t send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) noexcept nogil
+cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil
+
+
+cdef inline uint8_t* message_of(Outbox* o) noexcept nogil:
+    """DATAGRAM octets for the next message.   o: with n < BATCH."""
+    return o.data + <size_t>o.n * STRIDE
+
+
+cdef inline msghdr* post(Outbox* o, uint8_t to, size_t n, uint8_t counts_as) noexcept nogil:
+    """Let the message written at message_of() leave with the box: to whom its socket is connected, or as aim() says."""
+    cdef msghdr* head = &o.messages[o.n].msg_hdr
+    o.parts[o.n].iov_base = message_of(o)
+    o.parts[o.n].iov_len = n
+    head.msg_name = NULL
+    head.msg_namelen = 0
+    head.msg_iov = &o.parts[o.n]
+    head.msg_iovlen = 1
+    head.msg_control = NULL
+    head.msg_controllen = 0
+    head.msg_flags = 0
+    o.to[o.n] = to
+    o.counts_as[o.n] = counts_as
+    o.n += 1
+    return head

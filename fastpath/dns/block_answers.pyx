@@ -1,0 +1,146 @@
+"""The answer table: which answer a block gets, worked out before the first query comes.
+
+    Decision {reason, action} → a cell → silence, or an answer written over the query; local data are the entry's own
+
+Invariants: a block is counted once and noted once, unless it is only a matter of transport (tcp-only); what an image
+of a later version blocks stays blocked.
+Source: RPZ draft §3 (actions), semantics §4.
+"""
+from typing import NamedTuple
+
+from libc.stdint cimport uint16_t
+from libc.string cimport memcpy, memset
+
+from fastpath.dns.admission cimport ClientGuard
+from fastpath.dns.cookies cimport open_cookies
+from fastpath.dns.edns cimport EDE_NONE
+from fastpath.dns.query cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
+from fastpath.dns.special_names cimport SpecialNames
+from fastpath.dns.state cimport (
+    ANSWER, FORWARD, N_ACTIONS, N_REASONS, SAY_NOTHING, TEXT_OCTETS, AnswerCell, Answering, Outcome)
+from fastpath.dns.synthesis cimport BlockAnswer, write_block
+from fastpath.images.verdict cimport (
+    C_DNS, DROP, LOCAL_DATA, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY, Decision)
+from fastpath.report.counters cimport CNT_DNS_BLOCKED, count
+from fastpath.report.spool cimport note_block
+
+
+class AnswerSpec(NamedTuple):
+    """How blocks of one reason are answered."""
+
+    splash4: bytes      # 4 octets, or empty: no such address
+    splash6: bytes      # 16 octets, or empty
+    ttl_s: int
+    ede: int            # RFC 8914 info-code; 65535: none
+    action: int         # instead of the list's own; NO_ACTION (255): the list's own
+    text: bytes = b""   # EXTRA-TEXT for those who want structured errors, at most 512 octets
+
+
+cdef object _fill_cell(AnswerCell* cell, object spec, int action, Outcome for_tcp_only):
+    cdef BlockAnswer* a = &cell.answer
+    memset(cell, 0, sizeof(AnswerCell))
+    a.ttl_s = spec.ttl_s
+    a.ede = spec.ede
+    a.rcode = RCODE_NOERROR
+    a.text = cell.text
+    a.text_n = <uint16_t>len(spec.text)
+    memcpy(cell.text, <const char*><bytes>spec.text, a.text_n)
+    cell.outcome = ANSWER
+    if action == PASSTHRU:
+        cell.outcome = FORWARD
+    elif action == DROP:
+        cell.outcome = SAY_NOTHING
+    elif action == TCP_ONLY:
+        cell.outcome = for_tcp_only
+        a.truncate = 1
+        a.ede = EDE_NONE
+    elif action == REFUSED:
+        a.rcode = RCODE_REFUSED
+    elif action == NXDOMAIN or (action == SPLASH and not spec.splash4 and not spec.splash6):
+        a.rcode = RCODE_NXDOMAIN
+    elif action == LOCAL_DATA:
+        a.has_data = 1
+    elif action == SPLASH:
+        _fill_splash(a, spec.splash4, spec.splash6)
+
+
+cdef object _fill_splash(BlockAnswer* a, bytes splash4, bytes splash6):
+    a.has_splash = 1
+    if splash4:
+        a.has_splash4 = 1
+        memcpy(a.splash4, <const char*>splash4, 4)
+    if splash6:
+        a.has_splash6 = 1
+        memcpy(a.splash6, <const char*>splash6, 16)
+
+
+cdef object _fill_cells(AnswerCell (*cells)[8], object specs, Outcome for_tcp_only):
+    """Work out every answer.   specs: one a Reason, in its order;  for_tcp_only: ANSWER on UDP, FORWARD on a stream."""
+    cdef int reason
+    cdef int action
+    specs = tuple(specs)
+    if len(specs) != N_REASONS:
+        raise ValueError(f"answers: {len(specs)} specs; not used; give one for each of the {N_REASONS} reasons")
+    for reason, spec in enumerate(specs):
+        if len(spec.splash4) not in (0, 4) or len(spec.splash6) not in (0, 16):
+            raise ValueError(f"answers of reason {reason}: a splash address of the wrong length; not used; "
+                             "give 4 octets and 16, or none")
+        if len(spec.text) > TEXT_OCTETS:
+            raise ValueError(f"answers of reason {reason}: a text of {len(spec.text)} octets; not used; "
+                             f"give at most {TEXT_OCTETS}")
+        for action in range(N_ACTIONS):
+            wanted = action if spec.action == NO_ACTION or action == PASSTHRU else spec.action
+            _fill_cell(&cells[reason][action], spec, wanted, for_tcp_only)
+
+
+cdef object open_answering(Answering* a, object specs, Outcome for_tcp_only, ClientGuard guard, ClientGuard forwarders,
+                           SpecialNames specials, bytes cookie_master):
+    """Fill in what does not change.   a: zeroed;  specs, for_tcp_only: see above
+
+    guard, forwarders, specials   None: none; the caller keeps them alive
+    cookie_master     16 octets; empty: no cookies.   Raises ValueError."""
+    _fill_cells(a.cells, specs, for_tcp_only)
+    if guard is not None:
+        a.guard = &guard.g
+    if forwarders is not None:
+        a.forwarders = &forwarders.g
+    if specials is not None:
+        a.specials = &specials.s
+    if cookie_master:
+        if len(cookie_master) != 16:
+            raise ValueError(f"cookies: a master key of {len(cookie_master)} octets; not used; a key has 16")
+        open_cookies(&a.cookies, cookie_master)
+        a.has_cookies = 1
+
+
+cdef Outcome block(Answering* a, uint8_t* msg, size_t* n, size_t room, const Question* q, const Name* culprit,
+                   Decision* d) noexcept nogil:
+    """Answer the query at `msg` as the decision wants it.   d: not PASSTHRU
+
+    culprit   the blocked name: the asked one, or one that the answer leads to
+    FORWARD: tcp-only, over a stream."""
+    cdef const AnswerCell* cell
+    if d.action >= N_ACTIONS:
+        d.action = NXDOMAIN
+    cell = &a.cells[d.reason][d.action]
+    if cell.answer.truncate:
+        if cell.outcome == ANSWER:
+            n[0] = write_block(msg, n[0], room, q, &cell.answer)
+        return cell.outcome
+    count(a.shared.counters, CNT_DNS_BLOCKED, 1)
+    note_block(a.shared, a.tables, culprit, d, C_DNS, a.now_ns)
+    if cell.outcome == ANSWER:
+        n[0] = _write_answer(msg, n[0], room, q, &cell.answer, d)
+    return cell.outcome if n[0] != 0 else SAY_NOTHING
+
+
+cdef inline size_t _write_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a,
+                                 const Decision* d) noexcept nogil:
+    """Write a block's answer: of local data the deciding entry's, which no cell can hold."""
+    cdef BlockAnswer with_data
+    if not a.has_data:
+        return write_block(msg, n, room, q, a)
+    with_data = a[0]
+    with_data.data = d.data
+    with_data.data_n = d.data_n
+    return write_block(msg, n, room, q, &with_data)

@@ -1,0 +1,193 @@
+"""DNS questions read: the one question of a query, and what its OPT says.
+
+Invariants: a question that came back OK lies whole inside the message, and so does every option that is noted; a
+status other than OK says what to answer; of several options of one kind the first counts.
+Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any opinion about what an
+option is worth.
+Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding); device ids:
+dnsmasq's add-mac and add-cpe-id.
+"""
+from typing import NamedTuple
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Cursor, Status, skip, take_span, take_u16, take_u32
+from fastpath.wire.name cimport Name, name_from_wire
+
+cdef enum:
+    QR = 0x8000
+    OPCODE = 0x7800
+    TYPE_OPT = 41
+    FLAG_DO = 0x8000
+    OPTION_COOKIE = 10          # RFC 7873 §4
+    OPTION_PADDING = 12         # RFC 7830 §3
+    OPTION_SDE = 26             # draft-ietf-dnsop-structured-dns-error-27 §5.4; empty, or it is ignored
+
+
+cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil:
+    """Read the one question of a query, and its OPT.
+
+    out.id and out.flags are there whenever n >= 12, whatever the status.
+    NOT_THIS: a response, never to be answered.  MALFORMED: to be answered with write_refusal() and out.rcode:
+    NOTIMP for another opcode, BADVERS for another EDNS, NOERROR for a query that only asks for a cookie (RFC 7873
+    §5.4), FORMERR for the rest: too short (0 comes of answering it), not one question, or unreadable.  Octets behind
+    the last record are ignored, as resolvers do."""
+    cdef Cursor c
+    cdef uint16_t n_questions = 0, n_answers = 0, n_authorities = 0, n_additionals = 0
+    memset(out, 0, sizeof(Question) - sizeof(Name))
+    out.edns_size = EDNS_LEAST
+    out.rcode = RCODE_FORMERR
+    if n < DNS_HEADER:
+        return MALFORMED
+    c.at = msg
+    c.end = msg + n
+    take_u16(&c, &out.id)
+    take_u16(&c, &out.flags)
+    take_u16(&c, &n_questions)
+    take_u16(&c, &n_answers)
+    take_u16(&c, &n_authorities)
+    take_u16(&c, &n_additionals)
+    if out.flags & QR:
+        return NOT_THIS
+    if n_questions == 1 and _question(msg, n, &c, out) != OK:
+        return MALFORMED
+    if out.flags & OPCODE:
+        out.rcode = RCODE_NOTIMP
+        return MALFORMED
+    if n_questions > 1 or _records(msg, &c, <uint32_t>n_answers + n_authorities, NULL) != OK:
+        return MALFORMED
+    if _records(msg, &c, n_additionals, out) != OK:
+        return MALFORMED
+    if n_questions == 1:
+        return OK
+    if n_answers == 0 and n_authorities == 0 and out.cookie_n != 0:
+        out.rcode = RCODE_NOERROR
+    return MALFORMED
+
+
+cdef inline Status _question(const uint8_t* msg, size_t n, Cursor* c, Question* out) noexcept nogil:
+    cdef size_t after = 0
+    if name_from_wire(msg, n, DNS_HEADER, &out.name, &after) != OK:
+        return MALFORMED
+    c.at = msg + after
+    if take_u16(c, &out.qtype) != OK or take_u16(c, &out.qclass) != OK:
+        return MALFORMED
+    out.after = <uint16_t>(c.at - msg)
+    return OK
+
+
+cdef Status _records(const uint8_t* msg, Cursor* c, uint32_t n, Question* out) noexcept nogil:
+    """Step over `n` records; read the OPT where `out` is given."""
+    cdef bint has_root_owner
+    cdef uint16_t kind = 0, class_ = 0, n_data = 0
+    cdef uint32_t ttl = 0, _i
+    cdef Cursor data
+    for _i in range(n):
+        has_root_owner = c.at < c.end and c.at[0] == 0
+        if skip_name(c) != OK or take_u16(c, &kind) != OK or take_u16(c, &class_) != OK:
+            return MALFORMED
+        if take_u32(c, &ttl) != OK or take_u16(c, &n_data) != OK or take_span(c, n_data, &data) != OK:
+            return MALFORMED
+        if out == NULL or kind != TYPE_OPT:
+            continue
+        if out.has_edns or not has_root_owner:     # RFC 6891 §6.1.1: FORMERR for a second one
+            return MALFORMED
+        if _opt(msg, &data, class_, ttl, out) != OK:
+            return MALFORMED
+    return OK
+
+
+cdef Status _opt(const uint8_t* msg, Cursor* data, uint16_t size, uint32_t ttl, Question* out) noexcept nogil:
+    """Note in `out` what an OPT says.   data: its RDATA, inside `msg`;  size, ttl: its CLASS and TTL.
+
+    MALFORMED, with out.rcode: another version (BADVERS; its options are not read), a length that does not hold
+    (FORMERR)."""
+    cdef uint16_t code = 0
+    cdef uint16_t n = 0
+    out.has_edns = 1
+    out.edns_size = min(max(size, <uint16_t>EDNS_LEAST), <uint16_t>EDNS_OURS)
+    out.edns_version = <uint8_t>((ttl >> 16) & 0xff)
+    out.do_bit = 1 if ttl & FLAG_DO else 0
+    if out.edns_version != 0:
+        out.rcode = RCODE_BADVERS
+        return MALFORMED
+    while data.at < data.end:
+        if take_u16(data, &code) != OK or take_u16(data, &n) != OK or skip(data, n) != OK:
+            return MALFORMED
+        if _note_option(code, data.at - n, n, msg, out) != OK:
+            return MALFORMED
+    return OK
+
+
+cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, const uint8_t* msg,
+                                Question* out) noexcept nogil:
+    if code == OPTION_COOKIE and out.cookie_n == 0:
+        if n != COOKIE_CLIENT and not 2 * COOKIE_CLIENT <= n <= COOKIE_LONGEST:
+            return MALFORMED
+        out.cookie_n = <uint8_t>n
+        memcpy(out.cookie, at, n)
+    elif code == OPTION_PADDING:
+        out.wants_padding = 1
+    elif code == OPTION_SDE and n == 0:
+        out.wants_structure = 1
+    elif out.device_at == 0 and (code == DEVICE_MAC or code == DEVICE_MAC_TEXT or code == DEVICE_CPE):
+        out.device_at = <uint16_t>(at - msg)
+        out.device_n = n
+        out.device_code = code
+    return OK
+
+
+class Query(NamedTuple):
+    """One question and its EDNS: `name` in wire form, folded; edns_version None without EDNS, edns_size then 512.
+
+    edns_size   octets that an answer over UDP may have: what the client says, 512 to 1232
+    cookie      of the client, 8 or 16 to 40 octets
+    device      option code and data of the first device id"""
+
+    id: int
+    flags: int
+    name: bytes
+    qtype: int
+    qclass: int
+    after: int
+    edns_version: int | None
+    edns_size: int
+    is_dnssec_ok: bool
+    cookie: bytes = b""
+    device: tuple[int, bytes] | None = None
+    is_padding_wanted: bool = False
+    is_structure_wanted: bool = False
+
+
+def query(msg: bytes) -> Query:
+    """The question of a DNS message.   ValueError: a response, or nothing to decide on: see fault_of()."""
+    cdef Question q
+    cdef Status status = parse_query(msg, len(msg), &q)
+    if status != OK:
+        raise ValueError(_FAULTS[status])
+    device = (q.device_code, msg[q.device_at:q.device_at + q.device_n]) if q.device_at else None
+    return Query(
+        q.id, q.flags, PyBytes_FromStringAndSize(<const char*>q.name.wire, q.name.n), q.qtype, q.qclass, q.after,
+        q.edns_version if q.has_edns else None, q.edns_size, bool(q.do_bit),
+        PyBytes_FromStringAndSize(<const char*>q.cookie, q.cookie_n),
+        device, bool(q.wants_padding), bool(q.wants_structure),
+    )
+
+
+def fault_of(msg: bytes) -> int | None:
+    """The rcode, all twelve bits, of a message that is answered before anything is decided; None: it is decided on.
+
+    ValueError for a response or less than a header, which are never answered."""
+    cdef Question q
+    cdef Status status = parse_query(msg, len(msg), &q)
+    if status == NOT_THIS or len(msg) < DNS_HEADER:
+        raise ValueError(_FAULTS[status])
+    return None if status == OK else q.rcode
+
+
+_FAULTS = {
+    MALFORMED: "not one readable question with opcode QUERY",
+    NOT_THIS: "a response and no query",
+}

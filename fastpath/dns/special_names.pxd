@@ -1,0 +1,59 @@
+"""Special-use names answered locally: canary domains, resolver.arpa, safe search: see special_names.pyx."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from fastpath.dns.query cimport Question
+from fastpath.dns.synthesis cimport BlockAnswer
+from fastpath.images.verdict cimport Decision
+
+cdef enum:
+    MAX_SPECIALS = 511          # names: half of the slots, so that a miss is seen at once
+    MAX_TARGETS = 31
+    MAX_RESOLVERS = 8
+    SPECIAL_OCTETS = 64         # of a name or a target in wire form
+    RESOLVER_OCTETS = 256       # of the rdata of an SVCB record
+
+
+cdef enum Special:
+    SPECIAL_NONE = 0            # an ordinary question: the cache's or the upstream's
+    SPECIAL_ANSWERED = 1        # the answer is written over the query
+    SPECIAL_TARGET = 2          # look `target` up instead; wrap_target_answer() of wrapping brings it home
+
+
+cdef struct SpecialTarget:
+    uint8_t wire_n              # 0: an address, in `answer`
+    uint8_t wire[64]
+    BlockAnswer answer
+
+
+cdef struct SpecialName:
+    uint8_t is_canary           # else of safe search
+    uint8_t wire_n
+    uint8_t target[3]           # by Decision.safe_search: index of SpecialTarget, 0: the name is left alone
+    uint8_t wire[64]
+
+
+cdef struct Specials:           # never changes once made: any number of loops may read it
+    uint16_t slots[1024]        # by hash: 1 + index of SpecialName; 0: free
+    SpecialName names[511]
+    SpecialTarget targets[32]   # 0 is none
+    uint32_t n_names
+    uint32_t n_targets          # 0 included
+    uint32_t n_resolvers
+    uint16_t resolver_n[8]
+    uint8_t resolvers[8][256]
+    BlockAnswer canary
+    BlockAnswer nodata          # of safe search
+    BlockAnswer no_resolver
+
+
+# after decide() said PASSTHRU and before the cache.  n: octets of the query, then of the answer, 0: it has no room
+cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t room, const Question* q,
+                            const Decision* d, Question* target) noexcept nogil
+
+
+cdef class SpecialNames:
+    cdef Specials s
+
+    cdef object _add_name(self, str host, bint is_canary, uint8_t moderate, uint8_t strict)
+    cdef object _add_target(self, str target)
+    cdef object _add_resolver(self, bytes rdata)

@@ -1,0 +1,276 @@
+"""Names that are answered here although nobody blocks them, once decide() has let them go.
+
+    resolver.arpa    for everybody: which resolver of ours speaks TLS or HTTPS (DDR), or NODATA; never forwarded
+    canaries         for profiles with `canaries`: NXDOMAIN, which their makers take for "not in this network"
+    safe search      for profiles with `safe_search`: an address, or a name that is looked up instead
+
+The answer to a name that was looked up instead is wrapped for the client, see alias_answer.pyx.  Who asked what is told
+by the questions alone, so the wait for the upstream, the coalescing and the cache know nothing of it, and all who are sent
+to one name share one answer.
+
+Invariants: exact names only; no allocation; an answer keeps the client's question octet for octet and is never longer
+than `room`.  What has no safe form (HTTPS, SVCB and every other type of such a name) is NODATA.
+Absent on purpose: signatures: a client that validates by itself sees that these answers are not the zone's.
+Source: RFC 9462 §4 and §6 (DDR), RFC 8906 §3 (canaries are answered), Google's and Microsoft's pages on safe search.
+Cost: for who has neither wish a compare or two; for others one hash of the name.
+"""
+import ipaddress
+
+cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy, memset
+
+from fastpath.base.cursor cimport OK
+from fastpath.base.writer cimport Writer, put, put_u16, put_u32
+from fastpath.dns.alias_answer cimport begin_answer, end_answer, put_owned
+from fastpath.dns.edns cimport EDE_NONE, Extended, finish_answer
+from fastpath.dns.query cimport DNS_HEADER, RCODE_NOERROR, RCODE_NXDOMAIN, Question, parse_query
+from fastpath.dns.synthesis cimport BlockAnswer, write_block
+from fastpath.images.tables cimport TableSet, judge
+from fastpath.images.verdict cimport PASSTHRU, Decision
+from fastpath.wire.name cimport Name, name_from_wire
+
+from fastpath.wire.name import to_wire
+
+cdef enum:
+    TYPE_A = 1
+    TYPE_AAAA = 28
+    TYPE_SVCB = 64
+    CLASS_IN = 1
+    SLOT_MASK = 1023
+    TTL_S = 60                  # a parent's change of mind is felt within a minute
+    RESOLVERS_TTL_S = 300       # they change with the configuration
+    EDE_FILTERED = 17           # RFC 8914 §4.18: what the subscriber asked for
+    RESOLVER_ARPA_OCTETS = 15
+
+cdef const char* RESOLVER_ARPA = b"\x08resolver\x04arpa\x00"
+cdef const char* DNS_LABEL = b"\x04_dns"
+
+
+# -- queries -----------------------------------------------------------------------------------------------------------
+
+cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t room, const Question* q,
+                            const Decision* d, Question* target) noexcept nogil:
+    """Answer a query that was let go, where its name is a special one.
+
+    q        what parse_query() said of the query at `msg`;  d: of its name and its client, PASSTHRU
+    target   filled for SPECIAL_TARGET: the question to be asked, of all clients alike; `msg` is untouched then"""
+    cdef const SpecialName* found
+    cdef const SpecialTarget* t
+    if _is_resolver_arpa(&q.name):
+        n[0] = _answer_resolvers(s, msg, n[0], room, q)
+        return SPECIAL_ANSWERED
+    if d.safe_search == 0 and d.canaries == 0:
+        return SPECIAL_NONE
+    found = _find(s, &q.name)
+    if found == NULL or q.qclass != CLASS_IN:
+        return SPECIAL_NONE
+    if found.is_canary:
+        if not d.canaries:
+            return SPECIAL_NONE
+        n[0] = write_block(msg, n[0], room, q, &s.canary)
+        return SPECIAL_ANSWERED
+    t = &s.targets[found.target[min(d.safe_search, <uint8_t>2)]]
+    if t == &s.targets[0]:
+        return SPECIAL_NONE
+    if t.wire_n != 0 and (q.qtype == TYPE_A or q.qtype == TYPE_AAAA):
+        _ask_for(t, q, target)
+        return SPECIAL_TARGET
+    n[0] = write_block(msg, n[0], room, q, &t.answer if t.wire_n == 0 else &s.nodata)
+    return SPECIAL_ANSWERED
+
+
+cdef inline bint _is_resolver_arpa(const Name* name) noexcept nogil:
+    """Is it resolver.arpa or below?"""
+    if name.n_labels < 2 or name.n - name.at[name.n_labels - 2] != RESOLVER_ARPA_OCTETS:
+        return False
+    return memcmp(name.wire + name.n - RESOLVER_ARPA_OCTETS, RESOLVER_ARPA, RESOLVER_ARPA_OCTETS) == 0
+
+
+cdef size_t _answer_resolvers(const Specials* s, uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
+    """All resolvers of ours to _dns.resolver.arpa SVCB, NODATA to everything else."""
+    cdef Writer w
+    cdef Extended x
+    cdef uint32_t i
+    cdef bint is_dns = q.name.n == RESOLVER_ARPA_OCTETS + 5 and memcmp(q.name.wire, DNS_LABEL, 5) == 0
+    if not is_dns or q.qtype != TYPE_SVCB or q.qclass != CLASS_IN or s.n_resolvers == 0 or q.after > room:
+        return write_block(msg, n, room, q, &s.no_resolver)
+    begin_answer(&w, msg, room, q, RCODE_NOERROR)
+    for i in range(s.n_resolvers):
+        put_owned(&w, TYPE_SVCB, RESOLVERS_TTL_S, s.resolver_n[i])
+        put(&w, s.resolvers[i], s.resolver_n[i])
+    msg[7] = <uint8_t>s.n_resolvers
+    memset(&x, 0, sizeof(Extended))
+    x.ede = x.also = EDE_NONE
+    return finish_answer(msg, end_answer(&w, msg, q), room, q, &x)
+
+
+cdef const SpecialName* _find(const Specials* s, const Name* name) noexcept nogil:
+    cdef uint32_t i
+    cdef const SpecialName* found
+    if name.n > SPECIAL_OCTETS:
+        return NULL
+    i = _hash(name.wire, name.n)
+    while s.slots[i] != 0:
+        found = &s.names[s.slots[i] - 1]
+        if found.wire_n == name.n and memcmp(found.wire, name.wire, name.n) == 0:
+            return found
+        i = (i + 1) & SLOT_MASK
+    return NULL
+
+
+cdef inline uint32_t _hash(const uint8_t* wire, uint8_t n) noexcept nogil:
+    """FNV-1a.  Not keyed: the names are ours, and their slots are half free."""
+    cdef uint32_t h = <uint32_t>0x811c9dc5
+    cdef uint8_t i
+    for i in range(n):
+        h = (h ^ wire[i]) * <uint32_t>0x01000193
+    return (h ^ (h >> 16)) & SLOT_MASK
+
+
+cdef void _ask_for(const SpecialTarget* t, const Question* q, Question* target) noexcept nogil:
+    """The question for the target: without anything of the client but the type, so that one answer serves all."""
+    cdef size_t after
+    memset(target, 0, sizeof(Question))
+    name_from_wire(t.wire, t.wire_n, 0, &target.name, &after)
+    target.id = q.id
+    target.flags = 0x0100       # RD
+    target.qtype = q.qtype
+    target.qclass = q.qclass
+    target.after = <uint16_t>(DNS_HEADER + target.name.n + 4)
+    target.has_edns = 1
+    target.edns_size = q.edns_size
+
+
+# -- for the control plane and tests -----------------------------------------------------------------------------------
+
+cdef void _say_filtered(BlockAnswer* a, uint8_t rcode):
+    memset(a, 0, sizeof(BlockAnswer))
+    a.rcode = rcode
+    a.ttl_s = TTL_S
+    a.ede = EDE_FILTERED
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class SpecialNames:
+    """The special names of a front.
+
+    safe_search   (host, its target for moderate, for strict); a target is a name, an IPv4 address, or "": left alone
+    canaries      names;   resolvers  rdata of SVCB records, see dns/special_names.py
+    Raises ValueError for what is no name, too long, too much, or there twice."""
+
+    def __cinit__(self, safe_search=(), canaries=(), resolvers=()):
+        cdef dict numbers = {"": 0}
+        self.s.n_targets = 1
+        _say_filtered(&self.s.canary, RCODE_NXDOMAIN)
+        _say_filtered(&self.s.nodata, RCODE_NOERROR)
+        _say_filtered(&self.s.no_resolver, RCODE_NOERROR)
+        self.s.no_resolver.ede = EDE_NONE
+        for host, moderate, strict in safe_search:
+            for target in (moderate, strict):
+                if target not in numbers:
+                    numbers[target] = self._add_target(target)
+            self._add_name(host, False, numbers[moderate], numbers[strict])
+        for host in canaries:
+            self._add_name(host, True, 0, 0)
+        for rdata in resolvers:
+            self._add_resolver(rdata)
+
+    cdef object _add_name(self, str host, bint is_canary, uint8_t moderate, uint8_t strict):
+        cdef bytes wire = _short_wire(host)
+        cdef Name name
+        cdef size_t after
+        cdef SpecialName* row = &self.s.names[self.s.n_names]
+        cdef uint32_t i = _hash(wire, len(wire))
+        name_from_wire(wire, len(wire), 0, &name, &after)
+        if self.s.n_names >= MAX_SPECIALS or _find(&self.s, &name) != NULL:
+            raise ValueError(f"special names: {host} is there twice, or one of more than {MAX_SPECIALS}; not used; "
+                             "remove it")
+        row.is_canary = is_canary
+        row.wire_n = name.n
+        row.target[1] = moderate
+        row.target[2] = strict
+        memcpy(row.wire, name.wire, name.n)
+        self.s.n_names += 1
+        while self.s.slots[i] != 0:
+            i = (i + 1) & SLOT_MASK
+        self.s.slots[i] = <uint16_t>self.s.n_names
+
+    cdef object _add_target(self, str target):
+        """Its number."""
+        cdef SpecialTarget* row = &self.s.targets[self.s.n_targets]
+        cdef bytes octets
+        if self.s.n_targets > MAX_TARGETS:
+            raise ValueError(f"special names: {target} is one of more than {MAX_TARGETS} targets; not used; remove it")
+        _say_filtered(&row.answer, RCODE_NOERROR)
+        try:
+            octets = ipaddress.IPv4Address(target).packed
+        except ValueError:
+            octets = _short_wire(target)
+            row.wire_n = <uint8_t>len(octets)
+            memcpy(row.wire, <const char*>octets, len(octets))
+        else:
+            row.answer.has_splash = row.answer.has_splash4 = 1
+            memcpy(row.answer.splash4, <const char*>octets, 4)
+        self.s.n_targets += 1
+        return self.s.n_targets - 1
+
+    cdef object _add_resolver(self, bytes rdata):
+        cdef uint32_t i = self.s.n_resolvers
+        if i >= MAX_RESOLVERS or len(rdata) > RESOLVER_OCTETS:
+            raise ValueError(f"special names: resolver {i + 1} has {len(rdata)} octets; not used; "
+                             f"give at most {MAX_RESOLVERS} of at most {RESOLVER_OCTETS}")
+        self.s.resolver_n[i] = <uint16_t>len(rdata)
+        memcpy(self.s.resolvers[i], <const char*>rdata, len(rdata))
+        self.s.n_resolvers += 1
+
+    def ask(self, TableSet tables not None, bytes query, str client, int64_t now_s) -> tuple[bytes, bytes] | None:
+        """What becomes of a query of `client`: (answer, b""), (b"", the query for its target), or None: neither.
+
+        ValueError where it is no query."""
+        cdef Question q
+        cdef Question target
+        cdef Decision d
+        cdef uint8_t[65535] msg
+        cdef bytes addr = ipaddress.ip_address(client).packed
+        cdef size_t n = len(query)
+        cdef Special special
+        _parse(query, &q)
+        memcpy(msg, <const char*>query, n)
+        judge(&tables.tables, &q.name, addr, 4 if len(addr) == 4 else 6, now_s, &d)
+        if d.action != PASSTHRU:
+            return None
+        special = answer_special(&self.s, msg, &n, sizeof(msg), &q, &d, &target)
+        if special == SPECIAL_ANSWERED:
+            return msg[:n], b""
+        return (b"", _query_of(&target)) if special == SPECIAL_TARGET else None
+
+
+cdef object _parse(bytes query, Question* q):
+    if len(query) > 65535 or parse_query(query, len(query), q) != OK:
+        raise ValueError("the query is not one readable question")
+
+
+cdef bytes _query_of(const Question* q):
+    cdef uint8_t[512] msg
+    cdef Writer w
+    w.at = msg
+    w.end = msg + sizeof(msg)
+    w.is_full = 0
+    put_u16(&w, q.id)
+    put_u16(&w, q.flags)
+    put_u32(&w, 0x10000)        # one question
+    put_u32(&w, 0)
+    put(&w, q.name.wire, q.name.n)
+    put_u16(&w, q.qtype)
+    put_u16(&w, q.qclass)
+    return PyBytes_FromStringAndSize(<const char*>msg, w.at - msg)
+
+
+cdef bytes _short_wire(str host):
+    wire = to_wire(host.encode())
+    if len(wire) > SPECIAL_OCTETS:
+        raise ValueError(f"special names: {host} is longer than {SPECIAL_OCTETS} octets; not used; remove it")
+    return wire

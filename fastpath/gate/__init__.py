@@ -1,0 +1,1 @@
+"""The packet gate: flows, reassembly, verdicts, packet queue and tap loops."""

@@ -1,0 +1,416 @@
+"""Flows, where their octets stand, and who pays for their memory.  No I/O; all memory is taken once, by open_flows().
+
+*Invariants*
+- A stream position is counted from the client's first octet in 64 bits; from the wire only 24 bits of it are used,
+  because the mark carries 24 bits of the ISN.  So a decoy 2**24 octets away falls on the very octets it imitates.
+- A flow is in exactly one of two lists: live, or spent (decided for good, or forgotten).  Only live flows hold octets.
+- New flows take a record that was never used, then the longest spent one, then the longest silent live one.
+- Whose flows hold a whole share of the memory loses his own longest silent one; a flow silent for IDLE_S holds none.
+
+*Source*: RFC 9293 §3.4 (sequence numbers); reference rules R2, R8.
+"""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy, memset
+
+from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.gate.reassembly cimport (
+    SMALL_OCTETS, close_memory, is_enough, let_go, merge, narrow, open_memory, shift_left, shift_right, weight_of,
+    widen)
+from fastpath.wire.packet cimport PROTO_TCP, PacketView
+
+cdef enum:
+    IDLE_AT_ONCE = 2    # of those are looked for, for each new flow: more than can come
+
+
+# -- the table -------------------------------------------------------------------------------------------------------
+
+cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
+                    uint64_t seed) noexcept nogil:
+    """Take all memory, touched only as it is used.   share: pieces one client may hold.   0, or -1 for no memory."""
+    cdef uint32_t n_buckets = 1
+    cdef uint32_t i
+    while n_buckets < 2 * n_flows:
+        n_buckets *= 2
+    memset(t, 0, sizeof(FlowTable))
+    t.n_flows = n_flows
+    t.share = share
+    t.seed = seed | 1
+    t.bucket_mask = n_buckets - 1
+    t.flows = <Flow*>calloc(<size_t>n_flows + 2, sizeof(Flow))
+    t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
+    t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
+    if (open_memory(&t.memory, n_small, n_large) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL):
+        close_flows(t)
+        return -1
+    for i in range(n_flows, n_flows + 2):
+        t.flows[i].newer = i
+        t.flows[i].older = i
+    return 0
+
+
+cdef void close_flows(FlowTable* t) noexcept nogil:
+    free(t.flows)
+    free(t.buckets)
+    free(t.payers)
+    close_memory(&t.memory)
+    memset(t, 0, sizeof(FlowTable))
+
+
+cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil:
+    """The flow of this packet's client-to-server direction, or NULL."""
+    cdef FlowKey key
+    cdef uint32_t i
+    _key_of(p, context, &key)
+    i = t.buckets[_hash(t, &key) & t.bucket_mask]
+    while i != 0:
+        if memcmp(&t.flows[i - 1].key, &key, sizeof(FlowKey)) == 0:
+            return &t.flows[i - 1]
+        i = t.flows[i - 1].in_bucket
+    return NULL
+
+
+cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil:
+    """A live flow for a packet that find_flow() does not know."""
+    cdef uint32_t i
+    cdef uint32_t* bucket
+    cdef Flow* f
+    cdef Payer* payer = payer_of(t, p)
+    _forget_idle(t, now_s)
+    if t.forgotten and payer.n_live >= t.share:     # a SYN costs its client nothing
+        t.beyond += 1
+        _evict(t, payer.oldest - 1, now_s)
+    i = _free_record(t, now_s)
+    f = &t.flows[i]
+    memset(f, 0, sizeof(Flow))
+    _link(t, i, t.n_flows)
+    _key_of(p, context, &f.key)
+    f.payer = <uint16_t>(payer - t.payers)
+    bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
+    f.in_bucket = bucket[0]
+    bucket[0] = i + 1
+    f.in_use = 1
+    f.used_s = now_s
+    _join_own(t, f)
+    return f
+
+
+cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil:
+    """The flow is live and the newest of all."""
+    cdef uint32_t i = <uint32_t>(f - t.flows)
+    f.used_s = now_s
+    _unlink(t, i)
+    _link(t, i, t.n_flows)
+    if not f.spent:
+        _leave_own(t, f)
+    f.spent = 0
+    _join_own(t, f)
+
+
+cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
+    """Decided for good.  Still found, because packets that were queued with the last one have the old mark."""
+    cdef uint32_t i = <uint32_t>(f - t.flows)
+    f.state = state
+    _forget_octets(t, f)
+    if not f.spent:
+        _leave_own(t, f)
+    f.spent = 1
+    _unlink(t, i)
+    _link(t, i, t.n_flows + 1)
+
+
+cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
+    """Whose share counts: a client's IPv4 address, or IPv6 /64."""
+    cdef uint64_t word = 0
+    memcpy(&word, p.src, 4 if p.version == 4 else 8)
+    return &t.payers[_mix(_mix(t.seed, word), p.version) >> 48]
+
+
+cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
+    cdef uint32_t i
+    if t.n_begun < t.n_flows:
+        t.n_begun += 1
+        return t.n_begun - 1
+    i = t.flows[t.n_flows + 1].newer    # the head's newer neighbour is the oldest of the list
+    if i == t.n_flows + 1:
+        i = t.flows[t.n_flows].newer
+        _evict(t, i, now_s)
+    _leave_bucket(t, i)
+    _unlink(t, i)
+    return i
+
+
+cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
+    cdef uint32_t i
+    cdef int _n
+    for _n in range(IDLE_AT_ONCE):
+        i = t.flows[t.n_flows].newer
+        if i == t.n_flows or now_s - t.flows[i].used_s <= IDLE_S:
+            return
+        _evict(t, i, now_s)
+
+
+cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
+    """Forget a live flow; its record is the first that is used again, or among them by its age."""
+    cdef Flow* f = &t.flows[i]
+    cdef uint32_t head = t.n_flows + 1
+    cdef uint32_t oldest
+    t.evicted += now_s - f.used_s <= IDLE_S
+    if t.forgotten and f.key.proto == PROTO_TCP and f.stage == OPENING and f.w.high > 0:
+        spend_flow(t, f, t.forgotten)
+        return
+    _forget_octets(t, f)
+    _leave_own(t, f)
+    _leave_bucket(t, i)
+    memset(&f.key, 0, sizeof(FlowKey))
+    f.in_use = 0
+    f.spent = 1
+    _unlink(t, i)
+    oldest = t.flows[head].newer
+    f.older = head
+    f.newer = oldest
+    t.flows[head].newer = i
+    t.flows[oldest].older = i
+
+
+cdef void _join_own(FlowTable* t, Flow* f) noexcept nogil:
+    cdef uint32_t number = <uint32_t>(f - t.flows) + 1
+    cdef Payer* payer = &t.payers[f.payer]
+    payer.n_live += 1
+    f.own_newer = 0
+    f.own_older = payer.newest
+    if payer.newest:
+        t.flows[payer.newest - 1].own_newer = number
+    else:
+        payer.oldest = number
+    payer.newest = number
+
+
+cdef void _leave_own(FlowTable* t, Flow* f) noexcept nogil:
+    cdef Payer* payer = &t.payers[f.payer]
+    payer.n_live -= 1
+    if f.own_newer:
+        t.flows[f.own_newer - 1].own_older = f.own_older
+    else:
+        payer.newest = f.own_older
+    if f.own_older:
+        t.flows[f.own_older - 1].own_newer = f.own_newer
+    else:
+        payer.oldest = f.own_newer
+
+
+cdef void _key_of(const PacketView* p, uint16_t context, FlowKey* out) noexcept nogil:
+    memcpy(out.src, p.src, 16)
+    memcpy(out.dst, p.dst, 16)
+    out.sport = p.sport
+    out.dport = p.dport
+    out.version = p.version
+    out.proto = p.proto
+    out.context = context
+
+
+cdef inline uint64_t _mix(uint64_t h, uint64_t word) noexcept nogil:
+    h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15    # 2**64 / golden ratio
+    return h ^ (h >> 29)
+
+
+cdef uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
+    cdef uint64_t words[5]
+    cdef uint64_t h = t.seed
+    cdef int i
+    memcpy(words, key, sizeof(FlowKey))
+    for i in range(5):
+        h = _mix(h, words[i])
+    return h >> 16
+
+
+cdef void _leave_bucket(FlowTable* t, uint32_t i) noexcept nogil:
+    cdef uint32_t* at = &t.buckets[_hash(t, &t.flows[i].key) & t.bucket_mask]
+    if not t.flows[i].in_use:
+        return
+    while at[0] != i + 1:
+        at = &t.flows[at[0] - 1].in_bucket
+    at[0] = t.flows[i].in_bucket
+
+
+cdef void _link(FlowTable* t, uint32_t i, uint32_t head) noexcept nogil:
+    cdef uint32_t newest = t.flows[head].older
+    t.flows[i].older = newest
+    t.flows[i].newer = head
+    t.flows[newest].newer = i
+    t.flows[head].older = i
+
+
+cdef void _unlink(FlowTable* t, uint32_t i) noexcept nogil:
+    t.flows[t.flows[i].older].newer = t.flows[i].newer
+    t.flows[t.flows[i].newer].older = t.flows[i].older
+
+
+# -- the octets of one flow --------------------------------------------------------------------------------------------
+
+cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
+    """Forget all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
+    _forget_octets(t, f)
+    f.isn = isn & 0xffffff
+    f.is_isn_known = is_isn_known
+    f.stage = OPENING
+    f.protocol = 0
+    f.state = 0
+    f.has_tsval = 0
+    f.is_doubted = 0
+    f.has_heard = 0
+    f.need = 0
+    f.base = 0
+    f.next = 0
+    f.body = 0
+    f.top = 0
+    f.skipped = 0
+
+
+cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
+    """Where `seq` stands in the stream: within 2**23 octets of the highest position accepted so far."""
+    cdef uint32_t ahead = (seq - f.isn - <uint32_t>(f.top & 0xffffff)) & 0xffffff
+    cdef int32_t distance = <int32_t>ahead
+    if ahead >= 0x800000:
+        distance -= 0x1000000
+    return f.top + distance
+
+
+cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+    """Add a segment that stands at stream position `at`.
+
+    taken   octets of it that need not come again: stored, equal to what is there, or before the window
+    Returns OK · MALFORMED: it contradicts what is there, nothing changed · TOO_BIG: all of it is beyond the window ·
+    NOT_THIS: it alone would take more than the client's share of memory.
+    """
+    cdef int64_t offset = at - f.base
+    cdef size_t before = 0
+    cdef size_t fit
+    cdef Status status
+    taken[0] = 0
+    if offset < 0 and not f.is_isn_known and f.w.high - offset <= WINDOW_OCTETS:
+        status = _begin_earlier(t, f, <uint32_t>-offset)
+        if status != OK:
+            return status
+        offset = 0
+    if offset < 0:
+        before = n if <int64_t>n < -offset else <size_t>-offset
+        offset = 0
+    if offset >= WINDOW_OCTETS:
+        return TOO_BIG
+    fit = n - before
+    if fit > <size_t>(WINDOW_OCTETS - offset):
+        fit = <size_t>(WINDOW_OCTETS - offset)
+    if fit > 0:
+        status = _store(t, f, <uint32_t>offset, data + before, <uint32_t>fit)
+        if status != OK:
+            return status
+    taken[0] = before + fit
+    return OK
+
+
+cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
+    cdef uint32_t weight = weight_of(&f.w)
+    cdef Payer* payer = &t.payers[f.payer]
+    cdef Status status = NOT_THIS
+    if _make_room(t, f, offset + n):
+        status = merge(&t.memory, &f.w, offset, data, n)
+    payer.pieces += weight_of(&f.w) - weight
+    return status
+
+
+cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
+    """Room in the flow's window, for which longer silent flows may have to go: its payer's, then anybody's."""
+    cdef Payer* payer = &t.payers[f.payer]
+    cdef uint32_t i
+    if octets <= f.w.room:
+        return True
+    while payer.pieces >= t.share:
+        i = payer.oldest - 1
+        if &t.flows[i] == f:
+            return False
+        t.beyond += f.used_s - t.flows[i].used_s <= IDLE_S
+        _evict(t, i, f.used_s)
+    while not is_enough(&t.memory, &f.w, octets):
+        i = t.flows[t.n_flows].newer
+        if i == t.n_flows or &t.flows[i] == f:
+            return False
+        _evict(t, i, f.used_s)
+    return widen(&t.memory, &f.w, octets)
+
+
+cdef void _forget_octets(FlowTable* t, Flow* f) noexcept nogil:
+    t.payers[f.payer].pieces -= weight_of(&f.w)
+    let_go(&t.memory, &f.w)
+
+
+cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
+    """Let the window begin at `base` (not before where it begins now) and forget what was before."""
+    cdef int64_t by = base - f.base
+    cdef uint32_t weight = weight_of(&f.w)
+    f.base = base
+    if f.next < base:
+        f.next = base
+    if f.top < base:
+        f.top = base
+    shift_left(&f.w, <uint32_t>by if by < f.w.high else f.w.high)
+    narrow(&t.memory, &f.w)
+    t.payers[f.payer].pieces -= weight - weight_of(&f.w)
+    f.need = 0
+    f.skipped = 0
+
+
+cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
+    """The ISN is not known and an octet came that stands before the first one seen: begin `by` octets earlier."""
+    cdef uint32_t weight = weight_of(&f.w)
+    cdef bint is_done = _make_room(t, f, f.w.high + by) and (f.w.high == 0 or shift_right(&t.memory, &f.w, by))
+    t.payers[f.payer].pieces += weight_of(&f.w) - weight
+    if not is_done:
+        return NOT_THIS
+    f.base -= by
+    f.next = f.base
+    f.need = 0
+    f.stage = OPENING
+    f.protocol = 0
+    return OK
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Stream:
+    """One flow's octets, for tests and fuzzers."""
+    cdef FlowTable _table
+    cdef Flow* _flow
+
+    def __cinit__(self, int isn=-1):
+        cdef PacketView nobody
+        memset(&nobody, 0, sizeof(PacketView))
+        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, 1) != 0:
+            raise MemoryError
+        self._flow = add_flow(&self._table, &nobody, 0, 0)
+        begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
+
+    def __dealloc__(self):
+        close_flows(&self._table)
+
+    def position(self, unsigned int seq):
+        return stream_position(self._flow, seq)
+
+    def put(self, long long at, bytes data):
+        cdef size_t taken
+        cdef Status status = put_octets(&self._table, self._flow, at, data, len(data), &taken)
+        if status == MALFORMED:
+            raise ValueError(f"segment at {at}: other octets than before; dropped; look for an evasion")
+        if status == NOT_THIS:
+            raise MemoryError(f"segment at {at}: no piece of memory is left; not kept; give more")
+        if at + <long long>taken > self._flow.top:
+            self._flow.top = at + <long long>taken
+        return taken
+
+    def slide(self, long long base):
+        slide_window(&self._table, self._flow, base)
+
+    @property
+    def contiguous(self):
+        return self._flow.w.at[:self._flow.w.have]

@@ -1,0 +1,304 @@
+"""HTTP/1.x in the gate: segments → request heads → hosts and URLs → State.
+
+*Invariants*
+- A packet is forwarded at once; the one that completes a head is judged before it leaves (rule R1).
+- HTTP is never released.  What was judged leaves the window only after the server has spoken.
+
+*Source*: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memchr, memcmp
+
+from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
+from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
+from fastpath.gate.inject cimport answer
+from fastpath.gate.reassembly cimport SMALL_OCTETS
+from fastpath.gate.state cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
+from fastpath.gate.verdicts cimport (
+    NOT_BLOCKED, contradicted, count_block, count_bypass, is_apart, let_go, over_budget, so_far, undecidable)
+from fastpath.images.tables cimport judge_request
+from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
+from fastpath.report.counters cimport (
+    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG,
+    CNT_NO_TABLES, count)
+from fastpath.report.spool cimport note_block, note_url_block
+from fastpath.report.trace cimport note_channel, note_name, note_undecidable
+from fastpath.wire.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
+from fastpath.wire.name cimport name_from_host
+from fastpath.wire.url cimport name_from_literal_host, port_of_host
+
+cdef enum:
+    LF = 10
+    CR = 13
+    TOO_LONG = 254              # no State: a URL that cannot be read, of a host that has some listed
+    OFTEN_OCTETS = 4096         # up to here a head is read again with every segment; one of 64 KiB would cost seconds
+
+
+cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
+    """The State of the flow after this segment."""
+    cdef Flow* f = t.f
+    cdef int64_t at = t.at
+    cdef const uint8_t* data = t.p.payload
+    cdef size_t left = t.p.payload_n
+    cdef size_t taken
+    cdef uint8_t verdict
+    if _is_keep_alive(t):
+        return so_far(t)
+    if is_apart(g, t):
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCKED
+    if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
+        # inside a body, or older than the window
+        verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
+        if verdict == BLOCKED or verdict == ANSWERED:
+            return verdict
+    while left > 0:
+        verdict = _take(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
+        if verdict == NOT_BLOCKED:
+            verdict = _read_requests(g, t)
+        if verdict != NOT_BLOCKED:
+            return verdict
+        at += <int64_t>taken
+        data += taken
+        left -= taken
+    return so_far(t)
+
+
+cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
+    """RFC 9293 §3.8.4: an octet that its server has had, and that stands for none; Windows sends zero.
+
+    Any other octet contradicts, and this one where more of a head is to come: a decoy may have stood in for it."""
+    cdef const Flow* f = t.f
+    return (t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0
+            and t.at == f.top - 1 and f.top <= f.next)
+
+
+cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+    """Add as many of these octets as can be, at least one.   NOT_BLOCKED, or the State of the flow."""
+    cdef Flow* f = t.f
+    cdef Status status
+    taken[0] = 0
+    if at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS:
+        taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to keep
+        f.skipped = at + <int64_t>taken[0]
+    elif f.skipped <= f.base + f.w.have or at < f.next:
+        status = put_octets(&g.flows, f, at, data, n, taken)
+        if status == MALFORMED:
+            return contradicted(g)
+        if status == NOT_THIS:
+            return over_budget(g, t)
+        if taken[0] == 0 and at < f.next:
+            taken[0] = min(n, <size_t>(f.next - at))
+    if taken[0] == 0:
+        if not _make_room(g, t, at):
+            return undecidable(g, t, CNT_GATE_TOO_BIG)
+        return _take(g, t, at, data, n, taken)
+    if at + <int64_t>taken[0] > f.top:
+        f.top = at + <int64_t>taken[0]
+    return NOT_BLOCKED
+
+
+cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
+    """Move the window so that `at` is inside.  False: not while the server is silent, what was judged must stay."""
+    cdef Flow* f = t.f
+    if f.stage == OPENING or t.state != ALLOWED_SPOKEN:
+        return False
+    if f.next > f.base and 0 <= at - f.next < WINDOW_OCTETS:
+        slide_window(&g.flows, f, f.next)
+        return True
+    count(g.shared.counters, CNT_GATE_TOO_BIG, 1)
+    note_undecidable(g.trace, CNT_GATE_TOO_BIG)
+    if g.closed:
+        return False
+    slide_window(&g.flows, f, at)     # beyond a gap that is longer than the window: begin anew behind it
+    return True
+
+
+cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
+    """Judge every head that is whole.  Returns NOT_BLOCKED, or the State of the flow."""
+    cdef RequestHead head
+    cdef Status status
+    cdef uint32_t start
+    cdef uint8_t verdict
+    cdef Flow* f = t.f
+    while f.next < f.base + f.w.have:
+        start = <uint32_t>(f.next - f.base)
+        if f.w.have - start > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and not _may_end(f, start):
+            break
+        status = parse_request_head(f.w.at + start, f.w.have - start, &head)
+        if status == NEED_MORE and (f.w.have < WINDOW_OCTETS or start > 0):
+            break
+        if status == NOT_THIS and _is_http2(f.w.at + start, f.w.have - start):
+            count(g.shared.counters, CNT_GATE_H2C, 1)
+            if not g.is_h2c_let:
+                return BLOCKED
+        if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
+            verdict = _step_over(g, t, &head, start)
+            f.stage = LOST if f.is_doubted else FOLLOWING
+        else:
+            verdict = _step_on(g, t, &head, start, status)
+            f.stage = LOST
+        if verdict == BLOCKED or verdict == ANSWERED:
+            return verdict
+    return _look_into_body(g, t)
+
+
+cdef bint _may_end(Flow* f, uint32_t start) noexcept nogil:
+    """Whether a head that begins at window[start] may end in what came since the last call.
+
+    At an empty line, or at the end of its first line: that may be all of it (HTTP/0.9)."""
+    cdef const uint8_t* begin = f.w.at + start
+    cdef const uint8_t* end = f.w.at + f.w.have
+    cdef const uint8_t* at = f.w.at + max(start, f.need)
+    cdef const uint8_t* before
+    while at < end:
+        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
+        if at == NULL:
+            break
+        before = at - 1
+        at += 1
+        while before >= begin and before[0] == CR:
+            before -= 1
+        if before < begin or before[0] == LF or memchr(begin, LF, <size_t>(at - 1 - begin)) == NULL:
+            f.need = <uint32_t>(at - f.w.at)
+            return True
+    f.need = f.w.have
+    return False
+
+
+cdef bint _is_http2(const uint8_t* data, size_t n) noexcept nogil:
+    """The begin of HTTP/2's client preface (RFC 9113 §3.4)."""
+    return n >= 14 and memcmp(data, b"PRI * HTTP/2.0", 14) == 0
+
+
+cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+    """Judge a head that begins at window[start] and go on behind its body."""
+    cdef Flow* f = t.f
+    cdef uint8_t verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+    f.body = f.next + <int64_t>head.after
+    f.next = f.body
+    if not f.is_doubted:
+        f.next += body_octets(f.w.at + start, head.after)
+    return verdict
+
+
+cdef uint8_t _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+    """Go on behind what is no head: in a body whose length is not known, or no HTTP at all.
+
+    A request may begin with any line of it (E61, E63).  No line is read twice: the square of the window is seconds."""
+    cdef Flow* f = t.f
+    cdef const uint8_t* at = f.w.at + start
+    cdef const uint8_t* end = f.w.at + f.w.have
+    cdef uint8_t verdict = NOT_BLOCKED
+    if f.stage == OPENING:
+        verdict = _judge_request(g, t, head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
+    elif head.n_hosts > 0:
+        verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+        verdict = verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+    if status == NOT_THIS:
+        at = _next_line(at, end)
+    elif status == OK:
+        at += head.after        # lines of a head without a host
+    else:
+        at = end
+    f.next = f.base + (at - f.w.at)
+    return verdict
+
+
+cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Behind white space, as parse_request_head() steps over it, and the line that follows."""
+    while at < end and (at[0] == 32 or 9 <= at[0] <= 13):
+        at += 1
+    if at < end:
+        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
+    return end if at == NULL else at + 1 if at < end else end
+
+
+cdef uint8_t _look_into_body(Gate* g, Turn* t) noexcept nogil:
+    """A request that hides at the beginning of a body (E63), over as many segments as it likes."""
+    cdef Flow* f = t.f
+    cdef uint8_t verdict = NOT_BLOCKED
+    if f.base <= f.body < f.next and f.body < f.base + f.w.have:
+        verdict = _look_for_request(g, t, f.w.at + (f.body - f.base), <size_t>(f.base + f.w.have - f.body))
+        if verdict != UNDECIDED:
+            f.body = f.next     # it is looked through
+    return NOT_BLOCKED if verdict == UNDECIDED else verdict
+
+
+cdef uint8_t _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
+    """Judge octets that may be a request, or not.  UNDECIDED: as far as they go they are one."""
+    cdef RequestHead head
+    cdef uint8_t verdict
+    cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
+    if status != OK or head.n_hosts == 0:
+        return UNDECIDED if status == NEED_MORE else NOT_BLOCKED
+    verdict = _judge_request(g, t, &head, CNT_GATE_NO_NAME)
+    return verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+
+
+cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
+    """Any blocked host blocks.  counter: what to count where no host could be judged, as in judge_hello()."""
+    cdef Decision d
+    cdef uint8_t shadow = NO_LIST
+    cdef uint8_t verdict
+    cdef uint8_t i
+    cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
+    if counter == CNT_GATE_NO_NAME:
+        count(g.shared.counters, CNT_GATE_REQUESTS, 1)
+    note_channel(g.trace, C_HTTP, 0, 0)
+    for i in range(head.n_hosts):
+        note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
+        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
+        if verdict == BLOCKED:
+            return answer(g, t, &d)
+        if verdict == UNDECIDED or verdict == TOO_LONG:
+            is_undecidable = True
+        if verdict == TOO_LONG:
+            counter = CNT_GATE_TOO_BIG
+    if head.hosts_overflowed:
+        is_undecidable = True
+        counter = CNT_GATE_TOO_BIG
+    return let_go(g, t, is_undecidable, counter, shadow, C_HTTP)
+
+
+cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
+                         uint8_t* shadow, Decision* d) noexcept nogil:
+    """Judge one host and the URLs that a server could take the request to be for.
+
+    BLOCKED, NOT_BLOCKED, UNDECIDED where `text` is no name, TOO_LONG.  The port is the one that the client says and the
+    one that it came to; a target with blanks inside is its first word to one server, all of it to another.
+    shadow  in, out: as let_go() takes it"""
+    cdef bint is_name = name_from_host(text, n, &g.name) == OK
+    cdef int32_t said = port_of_host(text, n)
+    cdef int32_t met = t.p.dport
+    cdef uint8_t verdict
+    if not is_name and name_from_literal_host(text, n, &g.name) != OK:
+        return UNDECIDED
+    if g.tables == NULL:
+        count(g.shared.counters, CNT_NO_TABLES, 1)
+        return NOT_BLOCKED if is_name else UNDECIDED
+    verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
+    count_bypass(g, d, C_HTTP)
+    if verdict == NOT_BLOCKED and met != said:
+        verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
+    if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:
+        verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, shadow, d)
+    return UNDECIDED if verdict == NOT_BLOCKED and not is_name else verdict
+
+
+cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
+                        uint8_t* shadow, Decision* d) noexcept nogil:
+    """One reading of a request to g.name.   is_name  False: an address, of which only URLs are listed"""
+    cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
+                                       g.now_ns // 1_000_000_000, &g.url, d)
+    # truncating an answer is something only DNS can do
+    if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
+        if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
+            shadow[0] = d.shadow
+        return NOT_BLOCKED if status == OK else TOO_LONG
+    count_block(g)
+    if d.rule_url_n:
+        note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
+    else:
+        note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
+    return BLOCKED

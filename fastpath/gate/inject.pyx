@@ -1,0 +1,68 @@
+"""What the gate sends by itself: pages to clients, resets to servers.  Into the outbox; a loop sends it.
+
+*Source*: RFC 9293 §3.10.7 (resets).
+"""
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy
+
+from fastpath.gate.outbox cimport put_tcp
+from fastpath.gate.state cimport ANSWERED, BLOCKED, N_PAGES, Gate, Page, Turn
+from fastpath.images.verdict cimport Decision
+from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
+from fastpath.wire.name cimport Name
+from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST
+
+cdef enum:
+    SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
+
+
+cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
+    """Put the page for this reason and a reset for the server into the outbox.  BLOCKED where there is no page."""
+    cdef size_t n
+    cdef size_t at = 0
+    cdef size_t size
+    cdef uint8_t flags
+    cdef uint32_t seq = t.p.ack
+    cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
+    if d.reason >= N_PAGES or g.pages[d.reason].before_n == 0:
+        return BLOCKED
+    n = _write_page(&g.pages[d.reason], &g.name, g.page)
+    while at < n:
+        size = n - at if n - at < SEGMENT_OCTETS else SEGMENT_OCTETS
+        flags = FLAG_ACK | FLAG_PSH | (FLAG_FIN if at + size == n else 0)
+        put_tcp(&g.out, &t.p, True, seq + <uint32_t>at, ack, flags, g.page + at, size)
+        at += size
+    count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
+    reset_server(g, t)
+    return ANSWERED
+
+
+cdef size_t _write_page(const Page* page, const Name* name, uint8_t* out) noexcept nogil:
+    cdef size_t n = page.before_n
+    memcpy(out, page.before, page.before_n)
+    if page.after_n == 0:
+        return n
+    n += _write_host(name, out + n)
+    memcpy(out + n, page.after, page.after_n)
+    return n + page.after_n
+
+
+cdef size_t _write_host(const Name* name, uint8_t* out) noexcept nogil:
+    """The name as text; only letters, digits, '-' and '_', so that it can stand in a page."""
+    cdef uint8_t label
+    cdef size_t n = 0
+    for label in range(name.n_labels):
+        if label > 0:
+            out[n] = 46     # '.'
+            n += 1
+        memcpy(out + n, name.wire + name.at[label] + 1, name.wire[name.at[label]])
+        n += name.wire[name.at[label]]
+    return n
+
+
+cdef void reset_server(Gate* g, Turn* t) noexcept nogil:
+    """RFC 9293 §3.10.7.4: a reset counts only with exactly the sequence number that the server waits for."""
+    if g.shared.is_shadow:
+        return      # what was only seen has arrived at the server: it waits for other octets
+    if put_tcp(&g.out, &t.p, False, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0):
+        count(g.shared.counters, CNT_GATE_RST_SENT, 1)

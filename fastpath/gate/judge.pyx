@@ -1,0 +1,191 @@
+"""One client packet through the gate: packet → destination → flow → TLS, QUIC or HTTP → names → judge() → mark.
+
+No I/O, no clock, no allocation.  The answer is the mark of the packet's verdict, MARK_VERDICT | State; what has to be
+injected stands in the outbox.
+
+*Invariants*
+- What an end host would not take is dropped and never read (rule R4).
+- A flow is released by verdict, never by count (R10).
+- What cannot be decided is counted and goes by `closed`; a hello whose begin was forgotten is blocked.
+
+*Source*: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+from fastpath.base.cursor cimport OK
+from fastpath.gate.destination cimport judge_address
+from fastpath.gate.flow cimport (
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, spend_flow, stream_position,
+    touch_flow)
+from fastpath.gate.http cimport judge_http
+from fastpath.gate.inject cimport reset_server
+from fastpath.gate.quic cimport judge_datagram
+from fastpath.gate.state cimport (
+    ALLOWED, ALLOWED_SPOKEN, ANSWERED, BLOCKED, DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, PORT_BY_CONTENT,
+    PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASED, UNDECIDED, Gate, Turn)
+from fastpath.gate.tls cimport judge_tls
+from fastpath.gate.verdicts cimport so_far
+from fastpath.report.counters cimport (
+    CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
+    CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
+from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
+from fastpath.wire.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet
+
+
+cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
+    """Judge one client packet, from its IP header on.
+
+    mark    as the kernel queued it: ISN << 8 | MARK_QUEUED | State
+    Returns MARK_VERDICT | State.   Cost: bench/gate.py.
+    """
+    cdef Turn t
+    cdef uint8_t state
+    t.f = NULL
+    t.quic_version = 0
+    t.state = mark & MARK_STATE
+    t.keep = ALLOWED_SPOKEN if t.state == ALLOWED_SPOKEN else ALLOWED
+    count(g.shared.counters, CNT_GATE_PACKETS, 1)
+    if parse_packet(packet, n, &t.p) != OK:
+        count(g.shared.counters, CNT_GATE_MALFORMED, 1)
+        return MARK_VERDICT | (BLOCKED if g.closed else t.state)
+    if judge_address(g, &t) == BLOCKED:
+        state = BLOCKED
+    elif t.p.proto == PROTO_UDP:
+        state = judge_datagram(g, &t)
+    else:
+        state = _judge_segment(g, &t, mark >> 8)
+    if g.flows.evicted:
+        count_evicted(g)
+    return MARK_VERDICT | state
+
+
+cdef uint8_t _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
+    # the kernel's rules drop a SYN with payload: it is no part of the stream unless the server says so
+    if t.p.payload_n == 0 or t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
+        return t.state
+    if _is_for_nobody(g, &t.p):
+        count(g.shared.counters, CNT_GATE_IGNORED, 1)
+        return DROPPED
+    if not _find_place(g, t, isn):
+        return t.f.state
+    if _is_old(t):
+        count(g.shared.counters, CNT_GATE_IGNORED, 1)
+        return DROPPED
+    t.f.state = _judge_octets(g, t)
+    if t.f.state == BLOCKED:
+        reset_server(g, t)
+    if t.f.state == RELEASED:
+        count(g.shared.counters, CNT_GATE_RELEASED, 1)
+    if t.f.state == BLOCKED or t.f.state == RELEASED or t.f.state == ANSWERED:
+        spend_flow(&g.flows, t.f, t.f.state)
+    return t.f.state
+
+
+cdef uint8_t _judge_octets(Gate* g, Turn* t) noexcept nogil:
+    cdef uint8_t kind = g.port_kinds[t.p.dport]
+    if kind & PORT_BY_CONTENT:
+        kind = _kind_by_content(g, t, kind)
+    if kind == PORT_TLS:
+        return judge_tls(g, t)
+    if kind == PORT_HTTP:
+        return judge_http(g, t)
+    return RELEASED if t.f.protocol == PROTOCOL_OTHER or t.f.w.have == WINDOW_OCTETS else so_far(t)
+
+
+cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
+    """A PortKind: by the octets where they tell, else by the port; PORT_NEITHER as well where more are needed."""
+    cdef size_t taken
+    cdef Flow* f = t.f
+    if f.protocol == PROTOCOL_UNKNOWN:
+        if put_octets(&g.flows, f, t.at, t.p.payload, t.p.payload_n, &taken) != OK:
+            return PORT_TLS     # where the same is found again, and counted
+        if t.at + <int64_t>taken > f.top:
+            f.top = t.at + <int64_t>taken
+        f.protocol = protocol_of(f.w.at, f.w.have, g.scratch)
+        if f.protocol == PROTOCOL_UNKNOWN and taken == t.p.payload_n:
+            return PORT_NEITHER
+    if f.protocol == PROTOCOL_TLS:
+        return PORT_TLS
+    return PORT_HTTP if f.protocol == PROTOCOL_HTTP else kind & ~PORT_BY_CONTENT
+
+
+cdef uint32_t mark_of(const Flow* f) noexcept nogil:
+    """The mark that the kernel would queue a packet of this flow with.   f: NULL where it is not known"""
+    if f == NULL:
+        return MARK_QUEUED
+    return ((f.isn << 8) if f.is_isn_known else 0) | MARK_QUEUED | f.state
+
+
+cdef void count_evicted(Gate* g) noexcept nogil:
+    """Count the flows that had to go since the last call."""
+    count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)
+    count(g.shared.counters, CNT_GATE_BEYOND_SHARE, g.flows.beyond)
+    g.flows.evicted = g.flows.beyond = 0
+
+
+# -- what a host would take ------------------------------------------------------------------------------------------
+
+cdef bint _is_for_nobody(const Gate* g, const PacketView* p) noexcept nogil:
+    """E16, E18: data without ACK, and the MD5 option that nobody has agreed on, are for no end host.
+
+    E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any; a tap, which
+    drops nothing, reads it as a part."""
+    return not p.flags & FLAG_ACK or p.has_md5 or p.flags & FLAG_URG and not g.shared.is_shadow
+
+
+cdef bint _is_old(Turn* t) noexcept nogil:
+    """E17: a timestamp before that of the last segment in order."""
+    if not t.p.has_tsval:
+        return False
+    if t.f.has_tsval and <int32_t>(t.p.tsval - t.f.tsval) < 0:
+        return True
+    if t.at <= t.edge:
+        t.f.has_tsval = 1
+        t.f.tsval = t.p.tsval
+    return False
+
+
+# -- where the packet stands -----------------------------------------------------------------------------------------
+
+cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
+    """Find or begin the packet's flow.  False: the flow is decided, f.state says how."""
+    cdef bint is_new = False
+    t.f = find_flow(&g.flows, &t.p, 0)
+    if t.f == NULL:
+        t.f = add_flow(&g.flows, &t.p, 0, g.now_ns // 1_000_000_000)
+        is_new = True
+    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known):
+        is_new = True           # the same addresses and ports, another connection
+    if is_new:
+        begin_stream(&g.flows, t.f, isn if isn != 0 else t.p.seq, isn != 0)
+    elif t.f.spent:
+        return False
+    touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
+    t.at = stream_position(t.f, t.p.seq)
+    if is_new and t.state != UNDECIDED and (t.at > 0 or isn == 0):
+        if not _take_up(g, t):
+            count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+            spend_flow(&g.flows, t.f, BLOCKED)
+            return False
+    t.edge = t.f.base + t.f.w.have
+    if t.f.next > t.edge:
+        t.edge = t.at           # inside a body that is not kept
+    return True
+
+
+cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
+    """Go on with a flow that passed so far and that we no longer know: evicted, idle, or the gate was started anew.
+
+    False: its server is silent, so that what passed may have been a decoy, or the begin of a hello (E12); or the policy
+    is closed and it may be in the middle of one."""
+    if t.state != ALLOWED_SPOKEN or g.closed and g.port_kinds[t.p.dport] == PORT_TLS:
+        return False
+    if g.port_kinds[t.p.dport] == PORT_TLS:
+        t.f.stage = PASSED
+        return True
+    t.f.base = t.at
+    t.f.next = t.at
+    t.f.top = t.at
+    t.f.stage = FOLLOWING
+    t.f.is_doubted = 1          # an old decoy may stand at its front, whose body would cover what follows
+    return True

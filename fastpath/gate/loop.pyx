@@ -1,0 +1,280 @@
+"""The gate's loop: queue batch → judge_packet() → verdict batch and injected packets.  One thread, no Python in it.
+
+*Invariants*
+- Every packet received gets a verdict, in the order of arrival, so that one batch verdict covers a run of equal marks.
+- A refused verdict and a failed injection are counted and never end the loop.
+- Tables change only between two batches.
+- The queue is about as long as what comes in 50 ms: a hung loop holds back no others.
+
+*Source*: linux/netfilter/nfnetlink_queue.h.
+"""
+import os
+import socket
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from fastpath.base.cursor cimport MALFORMED, OK, Status
+from fastpath.base.sockets cimport (
+    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, iovec, mmsghdr, poll, pollfd, read, recvmmsg, timespec)
+from fastpath.gate.asymmetric cimport judge_asymmetric
+from fastpath.gate.judge cimport judge_packet
+from fastpath.gate.nfqueue cimport (
+    LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
+from fastpath.gate.outbox cimport packets_of, send_all
+from fastpath.gate.setup cimport close_gate, open_gate, set_classes, set_ports
+from fastpath.gate.state cimport BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page
+from fastpath.images.tables cimport Handoff, Handover, take_tables
+from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
+from fastpath.report.hello_classes cimport Ja4Classes
+from fastpath.report.spool cimport Reporter
+from fastpath.wire.name cimport NAME_OCTETS
+
+from fastpath.gate.nfqueue import open_queue
+from fastpath.gate.outbox import open_raw
+
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t send(int fd, const void* message, size_t n, int flags)
+
+cdef enum:
+    BATCH = 64                  # 256 was no faster
+    BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
+    FIT_NS = 50_000_000         # a hung loop holds back two of them; a client repeats what it sent after 200 ms
+    POLL_MS = 100               # how late a new table can be when nobody wakes the loop
+
+cdef struct Loop:
+    Gate gate
+    Handover* handover
+    int queue_fd
+    int wake_fd
+    int raw4_fd
+    int raw6_fd
+    uint16_t queue_number
+    uint8_t stopping
+    uint8_t is_asymmetric       # connections are not tracked by the kernel
+    uint64_t n_turns            # rises as long as the loop lives, also when idle
+    uint8_t* buffers            # BATCH * BUFFER_OCTETS
+    mmsghdr messages[64]
+    iovec parts[64]
+    uint8_t verdicts[64 * VERDICT_OCTETS]
+    size_t verdicts_n
+    uint32_t run_id             # the last packet of the run of equal marks that is not written yet
+    uint32_t run_mark           # 0: no run
+    uint32_t maxlen             # of the queue, as the kernel was told
+    uint32_t n_taken            # packets since fitted_ns, when the length was last fitted to them
+    int64_t fitted_ns
+
+
+cdef void _run(Loop* l) noexcept nogil:
+    cdef pollfd fds[2]
+    cdef uint64_t woken
+    fds[0].fd = l.queue_fd
+    fds[0].events = POLLIN
+    fds[1].fd = l.wake_fd
+    fds[1].events = POLLIN
+    while not l.stopping:
+        fds[0].revents = 0
+        fds[1].revents = 0
+        poll(fds, 2, POLL_MS)
+        l.n_turns += 1
+        if fds[1].revents:
+            read(l.wake_fd, &woken, sizeof(woken))
+        l.gate.tables = take_tables(l.handover)
+        l.gate.now_ns = _now_ns()
+        if fds[0].revents:
+            _take_batch(l)
+        _fit_queue(l)
+
+
+cdef void _take_batch(Loop* l) noexcept nogil:
+    cdef int i
+    cdef int n = recvmmsg(l.queue_fd, l.messages, BATCH, MSG_DONTWAIT, NULL)
+    if n < 0:
+        return
+    l.n_taken += n
+    for i in range(n):
+        _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
+    _end_run(l)
+    _send_verdicts(l)
+    _send_injected(l)
+
+
+cdef void _fit_queue(Loop* l) noexcept nogil:
+    """Make the queue longer at once where more comes than it was made for, and shorter when a span is over."""
+    cdef uint8_t message[MAXLEN_OCTETS]
+    cdef uint32_t maxlen = l.maxlen
+    cdef int64_t span_ns = l.gate.now_ns - l.fitted_ns
+    cdef bint is_over = span_ns >= FIT_NS or span_ns < 0    # the clock was set back
+    if is_over or l.n_taken > maxlen:
+        maxlen = fit_maxlen(maxlen, l.n_taken)
+    if is_over:
+        l.n_taken = 0
+        l.fitted_ns = l.gate.now_ns
+    if maxlen == l.maxlen:
+        return
+    l.maxlen = maxlen
+    if send(l.queue_fd, message, write_maxlen(message, l.queue_number, maxlen), 0) < 0:
+        count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
+
+
+cdef void _take_datagram(Loop* l, const uint8_t* at, size_t n) noexcept nogil:
+    cdef Queued queued
+    cdef size_t after
+    cdef Status status
+    while n > 0:
+        status = parse_queued(at, n, &queued, &after)
+        if status == MALFORMED:
+            count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
+        elif status == OK:
+            _take_packet(l, &queued)
+        at += after
+        n -= after
+
+
+cdef void _take_packet(Loop* l, const Queued* queued) noexcept nogil:
+    cdef uint32_t mark
+    if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
+        _send_injected(l)
+    mark = _judge(l, queued.packet, queued.packet_n, queued.mark, queued.is_summed)
+    if l.run_mark != mark:
+        _end_run(l)
+    l.run_mark = mark
+    l.run_id = queued.id
+
+
+cdef uint32_t _judge(Loop* l, const uint8_t* packet, size_t n, uint32_t mark, bint is_summed) noexcept nogil:
+    if l.is_asymmetric:
+        return judge_asymmetric(&l.gate, packet, n, mark, is_summed)
+    return judge_packet(&l.gate, packet, n, mark)
+
+
+cdef void _end_run(Loop* l) noexcept nogil:
+    if l.run_mark == 0:
+        return
+    if l.verdicts_n == sizeof(l.verdicts):
+        _send_verdicts(l)
+    l.verdicts_n += write_verdict(l.verdicts + l.verdicts_n, l.queue_number, l.run_id, l.run_mark)
+    l.run_mark = 0
+
+
+cdef void _send_verdicts(Loop* l) noexcept nogil:
+    if l.verdicts_n and send(l.queue_fd, l.verdicts, l.verdicts_n, 0) < 0:
+        count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
+    l.verdicts_n = 0
+
+
+cdef void _send_injected(Loop* l) noexcept nogil:
+    count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, send_all(&l.gate.out, l.raw4_fd, l.raw6_fd))
+
+
+cdef int64_t _now_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
+    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class GateLoop:
+    cdef Loop* _loop
+    cdef Handoff _handoff
+    cdef Reporter _reporter
+    cdef Ja4Classes _ja4_classes
+    cdef dict _pages
+    cdef int _overloaded_closed
+
+    def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
+                  when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
+                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None):
+        self._handoff = handoff
+        self._reporter = reporter
+        self._ja4_classes = ja4_classes
+        self._pages = dict(pages)
+        self._overloaded_closed = when_overloaded_closed
+        self._loop = <Loop*>calloc(1, sizeof(Loop))
+        if self._loop == NULL:
+            raise MemoryError
+        self._loop.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._loop.queue_number = queue_number
+        self._loop.handover = &handoff.h
+        self._loop.gate.shared = &reporter.shared
+        self._loop.gate.closed = when_undecidable_closed
+        self._loop.gate.is_h2c_let = is_h2c_let
+        self._loop.is_asymmetric = is_asymmetric
+        self._loop.gate.initials_a_second = initials_a_second
+        open_gate(&self._loop.gate, n_flows, n_windows, share)
+        if is_asymmetric:
+            self._loop.gate.flows.forgotten = BLOCKED
+        self._take_buffers()
+        set_ports(&self._loop.gate, tls_ports, PORT_TLS)
+        set_ports(&self._loop.gate, http_ports, PORT_HTTP)
+        set_classes(&self._loop.gate, ja4_classes, reporter.counters)
+        for reason in self._pages:
+            self._set_page(reason)
+
+    def __dealloc__(self):
+        cdef Loop* l = self._loop
+        if l == NULL:
+            return
+        close_gate(&l.gate)
+        free(l.buffers)
+        os.close(l.wake_fd)
+        free(l)
+
+    cdef object _take_buffers(self):
+        cdef Loop* l = self._loop
+        cdef int i
+        l.buffers = <uint8_t*>calloc(BATCH, BUFFER_OCTETS)
+        if l.buffers == NULL:
+            raise MemoryError
+        for i in range(BATCH):
+            l.parts[i].iov_base = l.buffers + <size_t>i * BUFFER_OCTETS
+            l.parts[i].iov_len = BUFFER_OCTETS
+            l.messages[i].msg_hdr.msg_iov = &l.parts[i]
+            l.messages[i].msg_hdr.msg_iovlen = 1
+
+    cdef object _set_page(self, int reason):
+        cdef Page* page
+        before, after = self._pages[reason]
+        if not 0 <= reason < N_PAGES or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
+            raise ValueError(f"page for reason {reason}: {len(before) + len(after)} octets or an unknown reason; "
+                             f"not started; reasons are below {N_PAGES}, pages below 32 KiB")
+        page = &self._loop.gate.pages[reason]
+        page.before = before
+        page.before_n = len(before)
+        page.after = after
+        page.after_n = len(after)
+
+    def run(self):
+        cdef Loop* l = self._loop
+        with (open_queue(l.queue_number, self._overloaded_closed) as queue, open_raw(socket.AF_INET) as raw4,
+              open_raw(socket.AF_INET6) as raw6):
+            l.queue_fd = queue.fileno()
+            l.maxlen = LEAST_MAXLEN
+            l.raw4_fd = raw4.fileno()
+            l.raw6_fd = raw6.fileno()
+            with nogil:
+                _run(l)
+
+    def stop(self):
+        self._loop.stopping = 1
+        self.wake()
+
+    @property
+    def n_turns(self):
+        return self._loop.n_turns
+
+    def wake(self):
+        os.eventfd_write(self._loop.wake_fd, 1)
+
+    def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=0):
+        cdef Loop* l = self._loop
+        if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
+            raise BufferError("outbox: full; packet not judged; take what injected() has")
+        l.gate.tables = take_tables(l.handover)
+        l.gate.now_ns = now_s * 1_000_000_000
+        return _judge(l, packet, len(packet), mark, is_summed)
+
+    def injected(self):
+        return packets_of(&self._loop.gate.out)

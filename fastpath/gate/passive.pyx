@@ -1,0 +1,185 @@
+"""Packets that are only seen, of both directions: to the gate, each client's payload, as the kernel would queue it.
+
+What the kernel's rules keep in a connection's mark is kept in the flow: the client's initial sequence number, from its
+SYN or better from what the server acknowledges of it, and whether the server has spoken.  Everything else is
+judge_packet()'s.
+Invariants: nothing is held back, so a block is a note (`Shared.is_shadow`); a SYN inside a live connection begins
+nothing anew, or an evader would choose where we begin to read.
+QUIC needs no mark: the datagrams of clients go to judge_packet() as they are.
+Absent on purpose: defragmentation, which the fanout of a tap's socket does for IPv4.
+Source: filterd/kernel/ruleset.py (the rules), RFC 9293 §3.5, rules R3 and R4.
+"""
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from fastpath.base.cursor cimport NOT_THIS, OK, Status
+from fastpath.gate.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
+from fastpath.gate.judge cimport count_evicted, judge_packet, mark_of
+from fastpath.gate.outbox cimport put_tcp
+from fastpath.gate.setup cimport N_PORTS, close_gate, open_gate, set_ports
+from fastpath.gate.state cimport (
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
+    Gate)
+from fastpath.report.counters cimport CNT_GATE_MALFORMED, CNT_GATE_RST_SENT, COUNTER_WORDS, count
+from fastpath.report.spool cimport Shared
+from fastpath.report.trace cimport Trace, begin_trace, sightings_of
+from fastpath.wire.packet cimport (
+    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet)
+
+
+cdef enum:
+    N_WINDOWS = 32768           # of a capture: the memory of one worker, for whoever is in it
+    ANY_NUMBER = 0xffffffff
+
+
+cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_summed,
+                           bint is_reset) noexcept nogil:
+    """Judge what one packet, from its IP header on, adds to what its client said.
+
+    is_summed   its checksums are there, and nobody has verified them yet
+    is_reset    put resets for both ends of a blocked connection into the outbox, at every packet of its client
+    Returns MARK_VERDICT | State, 0 where there was nothing to judge.   Cost: that of judge_packet(), and a parse."""
+    cdef PacketView p
+    cdef Flow* f
+    cdef uint32_t mark = 0
+    cdef Status status = parse_packet(packet, n, &p)
+    if status != OK and status != NOT_THIS:
+        count(g.shared.counters, CNT_GATE_MALFORMED, 1)
+    if status != OK:
+        return 0
+    if p.proto != PROTO_TCP:
+        return _watch_datagram(g, packet, n, &p, is_summed)
+    if p.flags & FLAG_SYN:
+        if not is_summed or has_good_checksums(packet, &p):
+            _watch_opening(g, &p)
+        return 0
+    if p.payload_n == 0 and not is_reset:
+        return 0
+    f = find_flow(&g.flows, &p, 0)
+    if f != NULL and f.spent:
+        mark = MARK_VERDICT | f.state
+    elif p.payload_n > 0 and (f != NULL or _is_from_client(g, &p)):
+        if is_summed and not has_good_checksums(packet, &p):
+            count(g.shared.counters, CNT_GATE_MALFORMED, 1)     # E14: no end host takes it
+            return 0
+        mark = judge_packet(g, packet, n, mark_of(f))
+    if is_reset and mark == (MARK_VERDICT | BLOCKED) and not p.flags & FLAG_RST:
+        _reset_both(g, &p)
+    return mark
+
+
+cdef uint32_t _watch_datagram(Gate* g, const uint8_t* packet, size_t n, const PacketView* p,
+                              bint is_summed) noexcept nogil:
+    """QUIC: long headers of clients, as the kernel's rules queue them."""
+    if p.payload_n == 0 or not p.payload[0] & 0x80 or g.port_kinds[p.sport] & ~PORT_BY_CONTENT:
+        return 0
+    if is_summed and not has_good_checksums(packet, p):
+        count(g.shared.counters, CNT_GATE_MALFORMED, 1)
+        return 0
+    return judge_packet(g, packet, n, MARK_QUEUED)
+
+
+# -- what the kernel would know ----------------------------------------------------------------------------------------
+
+cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
+    """A SYN of the client, or of the server: begin the stream of the client's octets."""
+    cdef PacketView client = p[0]
+    cdef uint32_t isn = p.seq + 1
+    cdef Flow* f
+    if p.flags & FLAG_ACK:
+        _turn(p, &client)
+        isn = p.ack
+    if g.port_kinds[client.dport] == PORT_NEITHER:
+        return
+    f = find_flow(&g.flows, &client, 0)
+    if f == NULL:
+        f = add_flow(&g.flows, &client, 0, g.now_ns // 1_000_000_000)
+        count_evicted(g)
+    elif not f.spent:
+        if f.is_isn_known and f.isn == isn & 0xffffff:
+            return              # the same again
+        if f.state == ALLOWED_SPOKEN and not p.flags & FLAG_ACK:
+            return              # no client opens in the middle of a conversation; a server answers only a true SYN
+    touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
+    begin_stream(&g.flows, f, isn, 1)
+
+
+cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
+    """Whose payload is it, of no known flow of its direction?  The first word of a server is noted on the way.
+
+    Where nobody's SYN was seen, the client is who sends to a port that is looked at; between two ports that promise
+    nothing it may be either, and the octets tell."""
+    cdef PacketView turned
+    cdef Flow* f
+    _turn(p, &turned)
+    f = find_flow(&g.flows, &turned, 0)
+    if f != NULL and (f.is_isn_known or g.port_kinds[p.sport] & ~PORT_BY_CONTENT):
+        if f.state == ALLOWED:
+            f.state = ALLOWED_SPOKEN
+        return False
+    if g.port_kinds[p.dport] & ~PORT_BY_CONTENT:
+        return True
+    return g.port_kinds[p.dport] != PORT_NEITHER and not g.port_kinds[p.sport] & ~PORT_BY_CONTENT
+
+
+cdef void _turn(const PacketView* p, PacketView* out) noexcept nogil:
+    """The other direction's ends."""
+    out[0] = p[0]
+    memcpy(out.src, <const uint8_t*>p.dst, 16)
+    memcpy(out.dst, <const uint8_t*>p.src, 16)
+    out.sport = p.dport
+    out.dport = p.sport
+
+
+# -- what a tap can do -------------------------------------------------------------------------------------------------
+
+cdef void _reset_both(Gate* g, const PacketView* p) noexcept nogil:
+    """RFC 5961 §3.2: a reset counts only with the very number that its receiver waits for.
+
+    Of the server that is what follows this packet, which has reached it by now; of the client, what it acknowledges.
+    Either may have moved on: then the next packet of the client brings the next pair."""
+    cdef uint32_t after = p.seq + p.payload_n + (1 if p.flags & FLAG_FIN else 0)
+    cdef uint32_t n_put = put_tcp(&g.out, p, True, p.ack, after, FLAG_RST | FLAG_ACK, NULL, 0)
+    n_put += put_tcp(&g.out, p, False, after, p.ack, FLAG_RST | FLAG_ACK, NULL, 0)
+    count(g.shared.counters, CNT_GATE_RST_SENT, n_put)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Replay:
+    cdef Gate _gate
+    cdef Shared _shared
+    cdef Trace* _trace
+
+    def __cinit__(self, tls_ports=(443,), http_ports=(80,), uint32_t n_flows=65536):
+        self._gate.shared = &self._shared
+        self._shared.is_shadow = 1
+        self._shared.counters = <uint64_t*>calloc(COUNTER_WORDS, sizeof(uint64_t))
+        self._trace = <Trace*>calloc(1, sizeof(Trace))
+        if self._shared.counters == NULL or self._trace == NULL:
+            raise MemoryError
+        self._gate.trace = self._trace
+        self._gate.initials_a_second = ANY_NUMBER
+        open_gate(&self._gate, n_flows, N_WINDOWS, N_WINDOWS)
+        memset(self._gate.port_kinds, PORT_BY_CONTENT, N_PORTS)
+        set_ports(&self._gate, tls_ports, PORT_BY_CONTENT | PORT_TLS)
+        set_ports(&self._gate, http_ports, PORT_BY_CONTENT | PORT_HTTP)
+
+    def __dealloc__(self):
+        close_gate(&self._gate)
+        free(self._shared.counters)
+        free(self._trace)
+
+    def feed(self, bytes packet, int64_t time_ns):
+        begin_trace(self._trace)
+        self._gate.now_ns = time_ns
+        # a capture of one's own packets is made before the card has summed them
+        watch_packet(&self._gate, packet, len(packet), False, False)
+        self._gate.out.used = 0
+        return sightings_of(self._trace)
+
+    @property
+    def n_lost(self):
+        return self._trace.n_lost

@@ -1,0 +1,80 @@
+"""State of the packet gate: flow states, mark bits, port kinds, and the structs of one gate and of one packet in it."""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+
+from fastpath.gate.flow cimport Flow, FlowTable
+from fastpath.wire.quic_initial cimport InitialCrypto
+from fastpath.report.hello_classes cimport ClassTable
+from fastpath.wire.name cimport Name
+from fastpath.gate.outbox cimport Outbox
+from fastpath.wire.packet cimport PacketView
+from fastpath.report.spool cimport Shared
+from fastpath.images.tables cimport Tables
+from fastpath.report.trace cimport Trace
+from fastpath.wire.url cimport Url
+
+cdef enum State:            # low bits of the ct mark
+    UNDECIDED = 0
+    RELEASED = 1            # the rest of the flow stays in the kernel
+    BLOCKED = 2             # dropped, reset both ways
+    ALLOWED = 3             # allowed so far, the server is silent
+    ALLOWED_SPOKEN = 4      # allowed so far, the server has spoken
+    ANSWERED = 5            # dropped, a page was injected
+    PARTIAL = 6             # the begin of a hello or head was let through, not yet judged
+    DROPPED = 7             # this packet alone is dropped; never stored
+
+
+cdef enum:
+    MARK_STATE = 0x3f
+    MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
+    MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
+
+
+cdef enum PortKind:
+    PORT_NEITHER = 0
+    PORT_TLS = 1
+    PORT_HTTP = 2
+    PORT_BY_CONTENT = 4     # added to one of them: what the client's first octets say comes first
+
+
+cdef enum:
+    N_PAGES = 8             # by Reason
+    PAGE_OCTETS = 32768     # a page with its head and host
+    # a page in segments of SEGMENT_OCTETS with headers of at most 100 octets, and one reset
+    OUTBOX_ROOM = 49152
+
+
+cdef struct Page:           # a whole HTTP answer; the host's name goes between the halves
+    const uint8_t* before
+    uint32_t before_n
+    const uint8_t* after
+    uint32_t after_n        # 0: nothing goes between
+
+
+cdef struct Gate:
+    FlowTable flows
+    Shared* shared
+    const Tables* tables        # NULL: none yet
+    int64_t now_ns              # unix
+    uint8_t closed              # what is undecidable is blocked
+    uint8_t is_h2c_let          # HTTP/2 without TLS passes unread
+    uint32_t initials_a_second  # QUIC packets that one client may have opened
+    uint8_t* port_kinds         # 65536 of them
+    Page pages[8]
+    Outbox out
+    Trace* trace                # of the packet being judged; NULL: nobody looks on
+    const ClassTable* classes   # to count hellos by; NULL: they are not
+    InitialCrypto crypto
+    uint8_t* scratch            # HELLO_OCTETS for the parser, and an opened QUIC packet
+    uint8_t* page               # PAGE_OCTETS to put a page together
+    Name name
+    Url url
+
+
+cdef struct Turn:               # one packet and where it stands
+    PacketView p
+    Flow* f
+    uint8_t state               # of the flow, as the kernel had it
+    uint32_t quic_version       # of the hello being judged; 0: not QUIC
+    uint8_t keep                # the state that means "allowed so far"
+    int64_t at                  # stream position of its payload
+    int64_t edge                # first stream position that the server cannot have

@@ -1,0 +1,149 @@
+"""TLS in the gate: segments → hellos → names → State.
+
+*Invariants*
+- A packet is forwarded at once; the one that completes a hello is judged before it leaves (rule R1).
+- A flow is released by verdict, never by count, and not before the server has spoken (R10): so a decoy that only we saw
+  stays in the window, and the real octets contradict it.
+- A hello is judged only where the server's SYN/ACK has said which octets count; elsewhere its flow is blocked (E12),
+  wherever in what comes it begins.
+
+*Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memchr
+
+from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
+from fastpath.gate.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
+from fastpath.gate.reassembly cimport SMALL_OCTETS
+from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
+from fastpath.gate.verdicts cimport contradicted, counter_of, is_apart, judge_hello, over_budget, so_far, undecidable
+from fastpath.images.verdict cimport C_SNI
+from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
+from fastpath.wire.tls cimport ClientHello, parse_client_hello
+
+cdef enum:
+    HANDSHAKE = 22          # RFC 8446 §5.1
+    CLIENT_HELLO = 1
+    HELLO_BEGIN = 6         # octets of a record's header, and the kind of its message
+
+
+cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
+    """The State of the flow after this segment."""
+    cdef size_t taken = 0
+    cdef size_t n = t.p.payload_n
+    cdef Status status
+    cdef Flow* f = t.f
+    cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
+    if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
+        return RELEASED
+    if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_astray(g, t)):
+        return _forgotten(g)
+    if f.stage == PASSED and (f.is_isn_known or g.flows.forgotten):
+        # what passed may have been a decoy: it is compared on as long as the server is silent, but nothing is added
+        n = _seen_before(f, t.at, n)
+    elif is_begin_unknown and g.flows.forgotten:
+        n = min(n, <size_t>SMALL_OCTETS)    # where nobody says when it can go, no more than a hello's begin is kept
+    status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
+    if status == MALFORMED:
+        return contradicted(g)
+    if status == NOT_THIS:
+        return over_budget(g, t)
+    if t.at + <int64_t>taken > f.top:
+        f.top = t.at + <int64_t>taken
+    if is_begin_unknown and _holds_hello(g, f):
+        return _forgotten(g)
+    if _read_hellos(g, t) == BLOCKED:
+        return BLOCKED
+    if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCKED:
+        return BLOCKED
+    return RELEASED if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
+
+
+cdef uint8_t _forgotten(Gate* g) noexcept nogil:
+    """E12: a hello in a connection whose SYN/ACK was not seen, or was forgotten since.
+
+    Nobody knows which octets its server waits for, so it may be a decoy, or the one behind a decoy.  An honest client
+    that was between the two opens another connection, and its begin is seen."""
+    count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+    return BLOCKED
+
+
+cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
+    cdef ClientHello hello
+    return parse_client_hello(data, n, g.scratch, &hello) != NOT_THIS
+
+
+cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
+    """Whether a hello begins anywhere in the window: behind octets that its server has thrown away (E04).
+
+    Of encrypted octets one in 2**26 looks like it, and few of those go on so.   f.need: up to where it was sought"""
+    cdef const uint8_t* at = f.w.at + f.need
+    cdef const uint8_t* end = f.w.at + f.w.have
+    while end - at >= HELLO_BEGIN:
+        at = <const uint8_t*>memchr(at, HANDSHAKE, <size_t>(end - at) - (HELLO_BEGIN - 1))
+        if at == NULL:
+            at = end - (HELLO_BEGIN - 1)
+        elif at[1] == 3 and at[5] == CLIENT_HELLO and _begins_hello(g, at, <size_t>(end - at)):
+            return True
+        else:
+            at += 1
+    f.need = <uint32_t>(at - f.w.at)
+    return False
+
+
+cdef bint _is_astray(const Gate* g, const Turn* t) noexcept nogil:
+    """Where servers answer on another way nobody can tell that one has spoken, and gaps are of every day.
+
+    Behind a window that is full nothing is kept: what comes there is no hello that follows on what was seen."""
+    return is_apart(g, t) and not g.flows.forgotten and t.f.w.have < WINDOW_OCTETS
+
+
+cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
+    """How many octets of a segment stand where the window has some."""
+    cdef int64_t left = f.base + f.w.high - at
+    if left <= 0:
+        return 0
+    return <size_t>left if left < <int64_t>n else n
+
+
+cdef uint8_t _too_far(Gate* g, Turn* t) noexcept nogil:
+    """Octets beyond the window: after an allowed hello they do not matter, before it they are undecidable."""
+    cdef uint8_t verdict = t.keep
+    if t.f.stage == OPENING:
+        verdict = undecidable(g, t, CNT_GATE_TOO_BIG)
+    # while the server is silent the hello may still come, and this was a decoy
+    if t.state == ALLOWED_SPOKEN or t.f.stage == FOLLOWING:
+        t.f.stage = PASSED
+    return verdict
+
+
+cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
+    """Judge every hello that is whole: the first, and one after a HelloRetryRequest."""
+    cdef ClientHello hello
+    cdef Status status
+    cdef uint32_t start
+    cdef Flow* f = t.f
+    cdef uint8_t verdict = t.keep
+    while f.stage != PASSED and f.next < f.base + f.w.have and _is_worth_it(f):
+        start = <uint32_t>(f.next - f.base)
+        status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
+        if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
+            f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
+            return t.keep
+        if status == OK and hello.after > 0:
+            count(g.shared.counters, CNT_GATE_HELLOS, 1)
+            verdict = judge_hello(g, t, &hello, C_SNI, CNT_GATE_NO_NAME)
+            f.next += hello.after
+            f.stage = FOLLOWING
+        else:
+            if f.stage == OPENING or status == MALFORMED:
+                verdict = judge_hello(g, t, &hello, C_SNI, counter_of(status))
+            f.stage = PASSED
+        if verdict == BLOCKED:
+            return BLOCKED
+    return t.keep
+
+
+cdef bint _is_worth_it(const Flow* f) noexcept nogil:
+    """Whether to parse again.  A long hello in small pieces, with every one of them, would cost seconds (E31)."""
+    return f.w.have <= SMALL_OCTETS or f.w.have >= f.need

@@ -1,0 +1,158 @@
+"""What the names of a hello, or the lack of them, mean for a packet.  Shared by TLS and QUIC; HTTP has URLs besides.
+
+*Invariants*
+- Any blocked name among several blocks.
+- What a list of action SHADOW would have blocked is counted once a hello, where the hello is let go.
+- What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
+- The class of a hello's software is counted whatever the verdict, and changes none.
+"""
+from libc.stdint cimport int64_t, uint8_t
+
+from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
+from fastpath.gate.flow cimport OPENING
+from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
+from fastpath.images.layout cimport MAX_LISTS, ListRow
+from fastpath.images.tables cimport judge, judge_nameless, lists_of
+from fastpath.images.verdict cimport (
+    CATEGORY_BYPASS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
+from fastpath.report.counters cimport (
+    CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS,
+    CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
+    COUNTED_AT, count)
+from fastpath.report.hello_classes cimport count_class
+from fastpath.report.spool cimport note_block, note_shadow
+from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
+from fastpath.wire.ja4 cimport JA4_QUIC, JA4_TLS
+from fastpath.wire.name cimport name_from_host
+from fastpath.wire.tls cimport ClientHello
+
+
+cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
+    """Any blocked name blocks.  counter: what to count where no name could be judged.
+
+    A hello that is no hello (counter is not CNT_GATE_NO_NAME) is undecidable, whatever name stood in it."""
+    cdef uint8_t shadow = NO_LIST
+    cdef uint8_t verdict
+    cdef uint8_t i
+    cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
+    note_channel(g.trace, channel, hello.has_ech, t.quic_version)
+    note_hello(g.trace, hello.message, hello.message_n)
+    if g.classes != NULL and counter == CNT_GATE_NO_NAME:
+        count_class(g.classes, g.shared.counters, hello, JA4_QUIC if channel == C_QUIC else JA4_TLS)
+    for i in range(hello.n_names):
+        note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
+        verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)
+        if verdict == BLOCKED:
+            return BLOCKED
+        if verdict == UNDECIDED:
+            is_undecidable = True
+            counter = CNT_GATE_MALFORMED
+    if hello.names_overflowed:
+        is_undecidable = True
+        counter = CNT_GATE_TOO_BIG
+    return let_go(g, t, is_undecidable, counter, shadow, channel)
+
+
+cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
+                    uint8_t channel) noexcept nogil:
+    """The State where no name blocks.
+
+    counter   of what is undecidable;  shadow: the list that would have blocked a name, or NO_LIST"""
+    cdef uint8_t verdict = undecidable(g, t, counter) if is_undecidable else t.keep
+    if verdict != BLOCKED:
+        note_shadow(g.shared, shadow, channel)
+    return verdict
+
+
+cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel,
+                         uint8_t* shadow) noexcept nogil:
+    """BLOCKED, NOT_BLOCKED, or UNDECIDED where `text` is no name.   shadow  in, out: as let_go() takes it"""
+    cdef Decision d
+    if name_from_host(text, n, &g.name) != OK:
+        return UNDECIDED
+    if g.tables == NULL:
+        count(g.shared.counters, CNT_NO_TABLES, 1)
+        return NOT_BLOCKED
+    judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+    count_bypass(g, &d, channel)
+    # truncating an answer is something only DNS can do
+    if d.action == PASSTHRU or d.action == TCP_ONLY:
+        if shadow[0] == NO_LIST:
+            shadow[0] = d.shadow
+        return NOT_BLOCKED
+    count_block(g)
+    note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
+    return BLOCKED
+
+
+cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil:
+    """Count what lists of ways around the filter have, blocked or not: how many, never whose."""
+    cdef const ListRow* lists
+    cdef bint is_seen = False
+    cdef uint8_t i
+    if not d.matched[0] | d.matched[1]:
+        return
+    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY:
+        count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
+    lists = lists_of(g.tables)
+    for i in range(MAX_LISTS):
+        if (d.matched[i >> 6] >> (i & 63)) & 1 and lists[i].category == CATEGORY_BYPASS:
+            is_seen = True
+            if lists[i].action != SHADOW and not lists[i].confidential:
+                count(g.shared.counters, COUNTED_AT + i * 8 + channel, 1)
+    if is_seen:
+        count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
+
+
+cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
+    """Count it; the State that the policy gives it."""
+    cdef Decision d
+    count(g.shared.counters, counter, 1)
+    note_undecidable(g.trace, counter)
+    if g.tables != NULL:
+        judge_nameless(g.tables, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+        if d.action != PASSTHRU:
+            count_block(g)
+            note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
+            return BLOCKED
+    return BLOCKED if g.closed else t.keep
+
+
+cdef void count_block(Gate* g) noexcept nogil:
+    """Count a block, or what a tap would have blocked."""
+    count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
+
+
+cdef int counter_of(Status status) noexcept nogil:
+    """What to count where the hello that a parser of `status` saw has no name."""
+    if status == OK:
+        return CNT_GATE_NO_NAME
+    if status == NOT_THIS:
+        return CNT_GATE_NOT_TLS
+    return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG
+
+
+cdef uint8_t contradicted(Gate* g) noexcept nogil:
+    """Other octets than before stand in the same place: what was forwarded first may have been a decoy (R2)."""
+    count(g.shared.counters, CNT_GATE_OVERLAP, 1)
+    note_undecidable(g.trace, CNT_GATE_OVERLAP)
+    return BLOCKED
+
+
+cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
+    """E12: whether a segment stands apart from what is there, of a stream whose begin nobody knows.
+
+    A part of it, or a decoy beside it?  Only the server knows, until it has spoken."""
+    return (not t.f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
+            and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
+
+
+cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:
+    """No browser does this: a hello takes its client's whole share, or too many connections stand between two ports."""
+    count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
+    return BLOCKED
+
+
+cdef uint8_t so_far(const Turn* t) noexcept nogil:
+    """The state of a flow that goes on."""
+    return PARTIAL if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else t.keep

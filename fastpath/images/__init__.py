@@ -1,0 +1,1 @@
+"""Images: layout, builders, lookups, and the decision."""

@@ -1,0 +1,55 @@
+"""The writing side of keytable: collects entries of keys, makes sets of them, lays the table: see key_builder.pyx."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastpath.images.layout cimport SetRow
+
+
+cdef struct Entry:
+    uint64_t place          # see place_of(); what entries are sorted by
+    uint32_t key_at         # in the octets
+    uint32_t order
+    uint32_t data           # 1 + number of its local data; 0: none
+    uint32_t line
+    uint16_t part
+    uint16_t key_n
+    uint8_t list
+    uint8_t mode            # 0: nothing holds this key any more
+    uint8_t action
+    uint8_t flags           # E_SECRET, E_FOLDED
+
+
+cdef enum:
+    KEYS_AHEAD = 16         # to fetch_key() while another is worked on
+    E_SECRET = 1            # stored as a digest
+    E_FOLDED = 2            # not in the table: what stands above it says the same
+
+
+cdef class KeyBuilder:
+    """Base of NamesBuilder and UrlsBuilder."""
+    cdef uint64_t key[2]
+    cdef bytes key_octets
+    cdef readonly list lists        # ListSpecs
+    cdef Entry* entries
+    cdef size_t n
+    cdef uint8_t* octets            # of all keys, one behind the other, KEY_SLACK of zero behind the last
+    cdef size_t octets_n
+    cdef size_t _room
+    cdef size_t _octets_room
+    cdef uint32_t* buckets          # once sorted: where the entries of each bucket begin, 1 << bucket_bits of them
+    cdef int bucket_bits
+    cdef size_t _sorted_n           # how many entries were sorted; another number: sort again
+    cdef dict _data                 # local data: number
+    cdef uint64_t _confidential[2]
+
+    cdef object _make_room(self, size_t key_n)
+    cdef size_t _bucket(self, uint64_t place) noexcept nogil
+    cdef void _sort_into(self, uint32_t* next_of) noexcept nogil
+    cdef object check(self, int list, int mode, int action, bytes data)
+    cdef object append(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
+                       uint32_t order, bytes data, uint32_t line, uint32_t part, bint secret)
+    cdef bint is_confidential(self, int list) noexcept nogil
+    cdef object sort(self)
+    cdef size_t end_of_key(self, size_t first) noexcept nogil
+    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n, bint secret) noexcept nogil
+    cdef void fetch_key(self, size_t i) noexcept nogil
+    cdef list data(self)

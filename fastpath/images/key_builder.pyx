@@ -1,0 +1,251 @@
+"""Collects entries of keys and brings those of one key together: what NamesBuilder and UrlsBuilder share.
+
+Entries are sorted by the place of their key's hash, in place: first by its upper bits into buckets (an American flag
+sort), then each bucket of a few dozen.  So equal input gives equal bytes, the table can be written from front to back
+without a second copy of anything, and find() needs one bucket.
+
+Invariants: two entries of one key are neighbours once sort() was called, and stand by list, mode and arrival.
+Memory: 32 octets an entry and its key; growing takes room, not copies (realloc moves pages).
+Source: McIlroy, Bostic and McIlroy, Engineering Radix Sort (1993), for the first pass.
+"""
+from typing import NamedTuple
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from fastpath.images.key_table cimport KEY_SLACK, place_of, prefetch
+from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS
+from fastpath.images.verdict cimport LOCAL_DATA, NO_ACTION, SHADOW, T_CSAM
+
+cdef extern from "<stdlib.h>" nogil:
+    void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil,
+                 void* with_)
+
+cdef enum:
+    N_CATEGORIES = 128          # two words of Policy.categories
+    MOST_OCTETS_A_DATA = 65535  # one answer
+    BUCKET_ENTRIES = 32
+    MOST_BUCKET_BITS = 22
+
+
+class ListSpec(NamedTuple):
+    """A list as the image names it.   id  at most 24 ASCII octets;   tier, action  numbers of fastpath.images.verdict;
+    category  0 for none, else 1-127;   confidential  its names are stored as digests only;   folds  entries that
+    another of its own makes redundant are left out of the table (where no delta changes this list: see namesbuild)"""
+
+    id: str
+    tier: int
+    category: int
+    action: int
+    confidential: bool
+    folds: bool = False
+
+
+cdef int _compare(const void* left, const void* right, void* octets) noexcept nogil:
+    cdef const Entry* a = <const Entry*>left
+    cdef const Entry* b = <const Entry*>right
+    cdef int by_key
+    if a.place != b.place:
+        return -1 if a.place < b.place else 1
+    if a.key_n != b.key_n:
+        return -1 if a.key_n < b.key_n else 1
+    by_key = memcmp(<uint8_t*>octets + a.key_at, <uint8_t*>octets + b.key_at, a.key_n)
+    if by_key != 0:
+        return by_key
+    if a.flags & E_SECRET != b.flags & E_SECRET:
+        return -1 if a.flags & E_SECRET < b.flags & E_SECRET else 1
+    if a.list != b.list:
+        return -1 if a.list < b.list else 1
+    if a.mode != b.mode:
+        return -1 if a.mode < b.mode else 1
+    return -1 if a.key_at < b.key_at else 1     # keys are kept in the order of their arrival
+
+
+cdef class KeyBuilder:
+    """The entries of an image that is being built; base of the builders that know what their keys are.
+
+    key     16 octets: the hashes' secret, the same for a base and its deltas
+    lists   every list by number, at most 128; their order is the order of precedence inside a tier"""
+
+    def __cinit__(self, key: bytes, lists):
+        if len(key) != 16:
+            raise ValueError(f"key: {len(key)} octets; a key has 16")
+        memcpy(self.key, <const char*>key, 16)
+        self.key_octets = key
+        self.lists = [ListSpec(*spec) for spec in lists]
+        self._data = {}
+        _require_lists(self.lists)
+        for number, spec in enumerate(self.lists):
+            if spec.confidential:
+                self._confidential[number >> 6] |= <uint64_t>1 << (number & 63)
+
+    def __dealloc__(self):
+        free(self.entries)
+        free(self.octets)
+        free(self.buckets)
+
+    def __len__(self) -> int:
+        return self.n
+
+    cdef bint is_confidential(self, int list) noexcept nogil:
+        return (self._confidential[list >> 6] >> (list & 63)) & 1
+
+    cdef object check(self, int list, int mode, int action, bytes data):
+        """Raise ValueError for numbers that no entry has."""
+        if not 0 <= list < len(self.lists):
+            raise ValueError(f"list {list}: there are {len(self.lists)}")
+        if not 1 <= mode <= 3:
+            raise ValueError(f"mode {mode}: 1 exact, 2 subtree, 3 below")
+        if not (0 <= action <= LOCAL_DATA or action == NO_ACTION):
+            raise ValueError(f"action {action}: 0 to {LOCAL_DATA}, or {NO_ACTION} for the list's own")
+        if data:
+            if action != LOCAL_DATA:
+                raise ValueError(f"data: {len(data)} octets for action {action}; only {LOCAL_DATA} has any")
+            if len(data) > MOST_OCTETS_A_DATA:
+                raise ValueError(f"data: {len(data)} octets; one answer holds {MOST_OCTETS_A_DATA}")
+
+    cdef object append(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
+                       uint32_t order, bytes data, uint32_t line, uint32_t part, bint secret):
+        """Add an entry of the key of `n` octets, at most 65535, whose numbers were checked."""
+        cdef Entry* entry
+        if part > 0xffff:
+            raise ValueError(f"part {part}: a list has at most 65536 parts")
+        self._make_room(n)
+        entry = self.entries + self.n
+        entry.place = place_of(hash)
+        entry.key_at = <uint32_t>self.octets_n
+        entry.key_n = <uint16_t>n
+        entry.order = order
+        entry.data = 0 if not data else <uint32_t>self._data.setdefault(data, len(self._data)) + 1
+        entry.line = line
+        entry.part = <uint16_t>part
+        entry.list = <uint8_t>list
+        entry.mode = <uint8_t>mode
+        entry.action = <uint8_t>action
+        entry.flags = E_SECRET if secret else 0
+        memcpy(self.octets + self.octets_n, octets, n)
+        self.octets_n += n
+        self.n += 1
+
+    cdef object _make_room(self, size_t key_n):
+        cdef void* grown
+        if self.n >> 32 or (self.octets_n + key_n) >> 32:
+            raise OverflowError("image: more than 2**32 entries or octets of keys; nothing written; split the lists")
+        if self.n == self._room:
+            self._room = self._room * 2 or 1024
+            grown = realloc(self.entries, self._room * sizeof(Entry))
+            if grown == NULL:
+                raise MemoryError("growing the entries of an image")
+            self.entries = <Entry*>grown
+        if self.octets_n + key_n + KEY_SLACK > self._octets_room:
+            self._octets_room = self._octets_room * 2 or 1 << 17    # a key is shorter
+            grown = realloc(self.octets, self._octets_room)
+            if grown == NULL:
+                raise MemoryError("growing the keys of an image")
+            self.octets = <uint8_t*>grown
+
+    cdef object sort(self):
+        """Bring the entries of one key together.   Nothing is done where it was done already."""
+        cdef uint32_t* next_of
+        cdef int bits = 0
+        if self.buckets != NULL and self._sorted_n == self.n:
+            return
+        while self.n >> bits > BUCKET_ENTRIES and bits < MOST_BUCKET_BITS:
+            bits += 1
+        free(self.buckets)
+        self.bucket_bits = bits
+        self.buckets = <uint32_t*>malloc(4 * ((<size_t>1 << bits) + 1))
+        next_of = <uint32_t*>malloc(4 * (<size_t>1 << bits))
+        if self.buckets == NULL or next_of == NULL:
+            free(next_of)
+            raise MemoryError("sorting the entries of an image")
+        with nogil:
+            if self.octets_n:
+                memset(self.octets + self.octets_n, 0, KEY_SLACK)
+            self._sort_into(next_of)
+        free(next_of)
+        self._sorted_n = self.n
+
+    cdef size_t _bucket(self, uint64_t place) noexcept nogil:
+        return place >> (64 - self.bucket_bits) if self.bucket_bits else 0
+
+    cdef void _sort_into(self, uint32_t* next_of) noexcept nogil:
+        cdef size_t n_buckets = <size_t>1 << self.bucket_bits
+        cdef size_t bucket
+        cdef size_t home
+        cdef size_t i
+        cdef Entry moved
+        memset(self.buckets, 0, 4 * (n_buckets + 1))
+        for i in range(self.n):
+            self.buckets[self._bucket(self.entries[i].place) + 1] += 1
+        for bucket in range(n_buckets):
+            self.buckets[bucket + 1] += self.buckets[bucket]
+        memcpy(next_of, self.buckets, 4 * n_buckets)
+        for bucket in range(n_buckets):
+            while next_of[bucket] < self.buckets[bucket + 1]:
+                home = self._bucket(self.entries[next_of[bucket]].place)
+                if home != bucket:
+                    moved = self.entries[next_of[bucket]]
+                    self.entries[next_of[bucket]] = self.entries[next_of[home]]
+                    self.entries[next_of[home]] = moved
+                next_of[home] += 1
+        for bucket in range(n_buckets):
+            i = self.buckets[bucket]
+            if self.buckets[bucket + 1] - i > 1:    # qsort_r() takes no NULL, not even for nothing
+                qsort_r(self.entries + i, self.buckets[bucket + 1] - i, sizeof(Entry), _compare, self.octets)
+
+    cdef size_t end_of_key(self, size_t first) noexcept nogil:
+        """Behind the last entry of the same key, digest or not, as entry `first`.   sorted"""
+        cdef const Entry* a = self.entries + first
+        cdef const Entry* b
+        cdef size_t end = first + 1
+        while end < self.n:
+            b = self.entries + end
+            if (a.place != b.place or a.key_n != b.key_n or a.flags & E_SECRET != b.flags & E_SECRET
+                    or memcmp(self.octets + a.key_at, self.octets + b.key_at, a.key_n) != 0):
+                break
+            end += 1
+        return end
+
+    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n, bint secret) noexcept nogil:
+        """The first entry of a key; how many entries there are where it has none.   sorted"""
+        cdef uint64_t place = place_of(hash)
+        cdef size_t lo = self.buckets[self._bucket(place)]
+        cdef size_t hi = self.buckets[self._bucket(place) + 1]
+        cdef size_t mid
+        cdef const Entry* e
+        while lo < hi:
+            mid = lo + (hi - lo) // 2
+            if self.entries[mid].place < place:
+                lo = mid + 1
+            else:
+                hi = mid
+        while lo < self.n and self.entries[lo].place == place:
+            e = self.entries + lo
+            if (e.key_n == n and (e.flags & E_SECRET != 0) == secret
+                    and memcmp(self.octets + e.key_at, octets, n) == 0):
+                return lo
+            lo += 1
+        return self.n
+
+    cdef void fetch_key(self, size_t i) noexcept nogil:
+        """Bring the key of an entry into the cache: in the order of the hashes each lies somewhere else."""
+        if i < self.n:
+            prefetch(self.octets + self.entries[i].key_at)
+
+    cdef list data(self):
+        """Every local data by its number."""
+        return [*self._data]
+
+
+cdef object _require_lists(list lists):
+    if len(lists) > MAX_LISTS:
+        raise ValueError(f"lists: {len(lists)} are too many; an image holds {MAX_LISTS}")
+    for spec in lists:
+        if not (spec.id.isascii() and 0 < len(spec.id) <= LIST_ID_OCTETS):
+            raise ValueError(f"list {spec.id!r}: an id has 1 to {LIST_ID_OCTETS} ASCII octets")
+        if not 0 <= spec.category < N_CATEGORIES:
+            raise ValueError(f"list {spec.id!r}: category {spec.category}; categories are below {N_CATEGORIES}")
+        if spec.action == SHADOW and (spec.confidential or spec.tier == T_CSAM):
+            raise ValueError(f"list {spec.id!r}: confidential or CSAM, and in the shadow; such a list blocks")

@@ -1,0 +1,1 @@
+# Nothing for Python: the lookups are reached through fastpath.images.tables.

@@ -1,0 +1,123 @@
+"""The bytes of an image: the one file that writer and reader share.
+
+Little-endian, offsets instead of pointers, sections on 64-octet borders.
+
+    0   magic "FLTRDIMG"      8   layout version u32    12  kind u32
+    16  generation u64        24  base generation u64 (0: this is a base)
+    32  length u64            40  checksum u64 (xxh3-64 of the other octets)
+    48  hash key, 16 octets   64  n sections u32        68  flags u32
+    72  16 sections of {offset u64, length u64}, in the order of the kind's Section enum
+    328 zero up to 384
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    LAYOUT_VERSION = 3
+    HEADER_OCTETS = 384
+    CHECKSUM_AT = 40       # 8 octets, the only ones that it does not cover
+    MAX_SECTIONS = 16
+    LINE_WORDS = 8         # fingerprints in a 64-octet line: one cache line, one miss
+    MAX_LISTS = 128        # two 64-bit words of mask
+    LIST_ID_OCTETS = 24
+    HOLDS_ADDRESSES = 1    # a flag: names of addresses are among the names, see address.pyx
+    KNOWN_FLAGS = 1
+
+
+cdef enum Kind:
+    K_NAMES = 1
+    K_URLS = 2
+    K_SUBSCRIBERS = 4
+    K_POLICY = 5
+    K_ORIGINS = 6
+
+
+cdef enum NamesSection:     # also the first sections of K_URLS
+    S_LISTS = 0     # ListRow[]
+    S_BLOOM = 1     # uint64[]: each key sets four bits of one word
+    S_LINES = 2     # uint64[8][], 0 = free; fingerprint and number of the set, see key_table.pxd
+    S_COLD_AT = 3   # uint32[lines + 1]: where each line's records begin in S_COLD
+    S_COLD = 4      # records, see key_table.pyx
+    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS; set 0 is empty: nothing holds this key
+    S_SETS = 6      # SetRow[]
+    S_DATA_AT = 7   # uint32[data + 1]: where each local data begins in S_DATA
+    S_DATA = 8      # of each a sequence of {u16 type, u32 ttl, u16 length, rdata}, big-endian
+    S_HOSTS = 9     # K_URLS alone: uint64[], a Bloom filter of the hosts, see urls.pyx
+
+
+cdef enum SubscribersSection:
+    S_RANGES4 = 0   # Range4[], sorted by start, first start 0
+    S_RANGES6 = 1   # Range6[], sorted by start, first start 0
+
+
+cdef enum PolicySection:
+    S_SUBSCRIBERS = 0   # uint32[], sorted
+    S_PROFILE_OF = 1    # uint32[], parallel: index in S_PROFILES
+    S_PROFILES = 2      # ProfileRow[]
+    S_CLOSED = 3        # ClosedRow[]
+
+
+cdef enum OriginsSection:
+    S_ORIGIN_LISTS = 0  # ListRow[]
+    S_ORIGINS = 1       # OriginRow[], sorted by place: of names
+    S_URL_ORIGINS = 2   # the same of URLs
+
+
+cdef enum:
+    NOT_HERE = 0xffffffff   # Range.subscriber: this image says nothing of the addresses from here on
+    NOBODY = 0xfffffffe     # Range.subscriber: these addresses belong to no subscriber any more
+
+
+cdef packed struct ListRow:
+    char id[24]             # ASCII, zero-padded
+    uint8_t tier
+    uint8_t category        # 0: none
+    uint8_t action
+    uint8_t confidential
+    uint8_t zero[4]
+
+
+cdef packed struct SetRow:
+    uint32_t order
+    uint32_t data           # 1 + index of its local data; 0: none
+    uint8_t list
+    uint8_t mode
+    uint8_t action          # NO_ACTION: the list's own
+    uint8_t zero
+
+
+cdef packed struct OriginRow:
+    uint64_t place          # the key's hash with its halves exchanged, see key_table.pxd
+    uint32_t line
+    uint16_t part
+    uint8_t list
+    uint8_t mode
+
+
+cdef packed struct Range4:
+    uint32_t start          # host order
+    uint32_t subscriber
+
+
+cdef packed struct Range6:
+    uint64_t start_hi       # host order
+    uint64_t start_lo
+    uint32_t subscriber
+    uint32_t zero
+
+
+cdef packed struct ClosedRow:
+    uint16_t start          # minute of the week, Monday 00:00 = 0
+    uint16_t minutes        # start + minutes <= 10080: the writer splits at the week's end
+
+
+cdef packed struct ProfileRow:
+    uint64_t categories[2]
+    int64_t paused_until_s  # unix seconds; 0: not paused
+    int64_t next_offset_at_s
+    int32_t utc_offset_s
+    int32_t next_utc_offset_s
+    uint32_t closed_at      # index of the first ClosedRow
+    uint32_t n_closed
+    uint8_t safe_search     # 0 off, 1 moderate, 2 strict
+    uint8_t canaries        # devices are to stay with this resolver
+    uint8_t zero[6]

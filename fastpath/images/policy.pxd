@@ -1,0 +1,41 @@
+"""Policy of a subscriber, and the decision: see policy.pyx."""
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from fastpath.images.layout cimport ClosedRow, ListRow, ProfileRow
+from fastpath.images.names cimport Hits
+from fastpath.images.verdict cimport NO_ACTION, PASSTHRU, SHADOW, Decision
+from fastpath.wire.name cimport Name
+
+
+cdef struct PolicyView:
+    const uint32_t* subscribers
+    const uint32_t* profile_of
+    uint32_t n_subscribers
+    const ProfileRow* profiles
+    uint32_t n_profiles
+    const ClosedRow* closed
+    uint32_t n_closed
+
+
+cdef struct Policy:             # what a profile means: see decide()
+    uint64_t categories[2]      # blocked
+    int64_t paused_until_s
+    const ClosedRow* closed
+    uint32_t n_closed
+    uint8_t safe_search
+    uint8_t canaries
+    int64_t utc_offset_s        # valid at the asked instant
+
+
+cdef const char* policy_fault(const PolicyView* v) noexcept nogil
+cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
+                      Policy* out) noexcept nogil
+cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
+    """What an entry of a list does that says `action`: none leaves the shadow of its list."""
+    if action == NO_ACTION or (of.action == SHADOW and action != PASSTHRU):
+        return of.action
+    return action
+
+
+cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
+                 Decision* out) noexcept nogil

@@ -1,0 +1,117 @@
+"""Image writers of subscribers and policy; and the name under which the others are known: NamesBuilder, ListSpec.
+
+Invariants: equal input in equal order gives equal bytes.  The bytes are those of layout.pxd.
+"""
+import ipaddress
+import struct
+from operator import itemgetter
+from typing import NamedTuple
+
+from fastpath.images.layout cimport K_POLICY, K_SUBSCRIBERS
+
+from fastpath.images.image_writer import write_image
+from fastpath.images.key_builder import ListSpec
+from fastpath.images.names_builder import NamesBuilder
+
+__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
+
+_FOREVER = 2**62
+# As Python numbers: a C enum past 2**31 turns negative on its way.
+_NOT_HERE = 2**32 - 1
+_NOBODY = 2**32 - 2
+
+
+class ProfileSpec(NamedTuple):
+    """A profile as the image holds it.
+
+    categories           blocked ones, bit n for category n (128 bits)
+    closed               (start minute of the week, minutes), none reaching past minute 10080
+    paused_until         unix seconds; 0: not paused
+    utc_offset_s         of the profile's zone until `next_offset_at` (unix seconds)
+    next_utc_offset_s    from then on
+    safe_search          0 off, 1 moderate, 2 strict
+    has_canaries         devices are to stay with this resolver"""
+
+    categories: int
+    closed: tuple[tuple[int, int], ...]
+    paused_until: int
+    utc_offset_s: int
+    next_offset_at: int = _FOREVER
+    next_utc_offset_s: int = 0
+    safe_search: int = 0
+    has_canaries: bool = False
+
+
+def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
+    """Write a subscribers image; returns its length in octets.
+
+    rows   (prefix, subscriber): the longest prefix that holds an address counts; subscriber None: nobody's any more
+    Raises ValueError for a prefix that is none or stands twice."""
+    networks = [(ipaddress.ip_network(prefix), _NOBODY if subscriber is None else subscriber)
+                for prefix, subscriber in rows]
+    if len({network for network, _ in networks}) != len(networks):
+        raise ValueError("subscribers image: a prefix stands twice; nothing written; give it one subscriber")
+    sections = []
+    for version, pack in ((4, _pack_range4), (6, _pack_range6)):
+        ranges = _flatten([pair for pair in networks if pair[0].version == version], 32 if version == 4 else 128)
+        sections.append(b"".join(pack(start, subscriber) for start, subscriber in ranges))
+    return write_image(out, K_SUBSCRIBERS, generation, base_generation, bytes(16), sections)
+
+
+def _pack_range4(start: int, subscriber: int) -> bytes:
+    return struct.pack("<II", start, subscriber)
+
+
+def _pack_range6(start: int, subscriber: int) -> bytes:
+    return struct.pack("<QQII", start >> 64, start & (2**64 - 1), subscriber, 0)
+
+
+def _flatten(networks, bits: int) -> list[tuple[int, int]]:
+    """Nested prefixes as ranges without gaps: (start, subscriber), the first start 0."""
+    ranges = [(0, _NOT_HERE)]
+    open_ = []                          # (end, subscriber) of the prefixes around the current one
+
+    def close(up_to):
+        while open_ and open_[-1][0] <= up_to:
+            end, _ = open_.pop()
+            if end < 2**bits:
+                _begin(ranges, end, open_[-1][1] if open_ else _NOT_HERE)
+
+    for network, subscriber in sorted(networks, key=lambda pair: (int(pair[0].network_address), pair[0].prefixlen)):
+        start = int(network.network_address)
+        close(start)
+        _begin(ranges, start, subscriber)
+        open_.append((start + network.num_addresses, subscriber))
+    close(2**bits)
+    return ranges
+
+
+def _begin(ranges, start: int, subscriber: int) -> None:
+    if ranges[-1][0] == start:
+        ranges.pop()
+    if not ranges or ranges[-1][1] != subscriber:
+        ranges.append((start, subscriber))
+
+
+def pack_policy(out, generation: int, base_generation: int, profiles, subscribers) -> int:
+    """Write a policy image; returns its length in octets.
+
+    profiles      ProfileSpecs;   subscribers  (subscriber, index of its profile), each subscriber once
+    Raises ValueError for an index or an interval that is none."""
+    pairs = sorted(subscribers, key=itemgetter(0))
+    if any(not 0 <= index < len(profiles) for _, index in pairs):
+        raise ValueError("policy image: a subscriber names a profile that is not there; nothing written")
+    if len({subscriber for subscriber, _ in pairs}) != len(pairs):
+        raise ValueError("policy image: a subscriber stands twice; nothing written; give it one profile")
+    closed = b""
+    rows = b""
+    for spec in profiles:
+        if any(start < 0 or minutes <= 0 or start + minutes > 10080 for start, minutes in spec.closed):
+            raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
+        rows += struct.pack("<QQqqiiIIBB6x", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
+                            spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
+                            len(closed) // 4, len(spec.closed), spec.safe_search, spec.has_canaries)
+        closed += b"".join(struct.pack("<HH", start, minutes) for start, minutes in spec.closed)
+    sections = [struct.pack(f"<{len(pairs)}I", *[subscriber for subscriber, _ in pairs]),
+                struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows, closed]
+    return write_image(out, K_POLICY, generation, base_generation, bytes(16), sections)

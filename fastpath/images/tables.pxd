@@ -1,0 +1,78 @@
+"""All images of one moment, and how a loop gets newer ones: see tables.pyx."""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+from fastpath.base.cursor cimport Status
+from fastpath.images.image cimport Image
+from fastpath.images.key_table cimport KeyTable
+from fastpath.images.layout cimport ListRow
+from fastpath.images.names cimport Hits, NamesView, SetsView
+from fastpath.images.policy cimport PolicyView
+from fastpath.images.subscribers cimport SubscribersView
+from fastpath.images.urls cimport UrlsView
+from fastpath.images.verdict cimport Decision
+from fastpath.wire.name cimport Name
+from fastpath.wire.url cimport Url
+
+
+cdef struct Tables:
+    NamesView names
+    NamesView names_delta
+    SubscribersView subscribers
+    SubscribersView subscribers_delta
+    PolicyView policy
+    PolicyView policy_delta
+    UrlsView urls
+    UrlsView urls_delta
+    uint64_t generations[8]     # names, subscribers, policy, urls: base, delta each; 0: none
+    uint64_t ticket             # rises with every TableSet of this process
+
+
+cdef struct Handover:           # between one control thread and one loop
+    const Tables* pending       # written by the control thread, taken by the loop
+    const Tables* current       # the loop's own
+    uint64_t taken              # ticket of `current`, written after the swap
+
+
+cdef inline const ListRow* lists_of(const Tables* t) noexcept nogil:
+    """The lists by number: a base and its delta have the same ones."""
+    return t.names.sets.lists if t.names.table.n_bloom else t.names_delta.sets.lists
+
+
+cdef inline bint hold_addresses(const Tables* t) noexcept nogil:
+    """Whether any list speaks of addresses, see address.pyx."""
+    return t.names.holds_addresses or t.names_delta.holds_addresses
+
+
+cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                Decision* out) noexcept nogil
+cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                      Decision* out) noexcept nogil
+cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
+                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
+                          Decision* out) noexcept nogil
+cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                    Decision* out) noexcept nogil
+cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                         Decision* out) noexcept nogil
+cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
+                          int64_t now_s) noexcept nogil
+cdef const Tables* take_tables(Handover* h) noexcept nogil
+
+
+@cython.final
+cdef class TableSet:
+    cdef Tables tables
+    cdef readonly list images   # kept alive as long as the tables point into them
+    cdef readonly list list_ids
+
+    cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets)
+    cdef object _value(self, const Decision* d, rule)
+    cdef list _matches(self, const Hits* hits, const Name* name, const Url* url)
+
+
+@cython.final
+cdef class Handoff:
+    """The Python end of a Handover. A loop class owns one and passes `&handoff.h` to its nogil loop."""
+    cdef Handover h
+    cdef list _alive            # table sets that the loop may still read

@@ -1,0 +1,447 @@
+"""All images of one moment, and how a loop gets newer ones.
+
+judge() is a packet's or a query's whole path through them: address → subscriber → policy; name → hits; decide().
+A control thread gives a TableSet to a Handoff; the loop takes it between two batches with one atomic exchange.
+
+Invariants: a Tables never changes once given; a TableSet lives until its loop has taken a newer one; every number in an
+image that leads somewhere was checked when the TableSet was made, so that no lookup leaves the image.
+"""
+import ipaddress
+import json
+import os
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+from fastpath.base.atomic cimport load_u64, store_pointer, store_u64, swap_pointer
+from fastpath.base.cursor cimport OK, Status
+from fastpath.images.image cimport Image
+from fastpath.images.layout cimport *
+from fastpath.images.names cimport (
+    BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
+from fastpath.images.policy cimport Policy, action_of, decide, find_policy
+from fastpath.images.subscribers cimport find_subscriber
+from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
+from fastpath.images.verdict cimport M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER
+from fastpath.images.views cimport open_names, open_policy, open_subscribers, open_urls
+from fastpath.wire.name cimport Name, name_from_text, name_from_wire
+from fastpath.wire.url cimport URL_OCTETS, Url, url_from_parts, url_from_text, write_url_text
+
+from fastpath.images import decision as values
+from fastpath.images import image as _image
+from fastpath.wire.address import rule_text
+from fastpath.images.layout import ImageKind
+from fastpath.wire.name import to_wire
+from fastpath.images.verdict import Action, Mode, Reason, Tier
+
+KINDS = ("names", "subscribers", "policy", "urls")
+
+
+cdef uint64_t _last_ticket = 0
+
+
+cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                Decision* out) noexcept nogil:
+    """Decide on `name` for whoever is at `addr`.
+
+    addr   4 or 16 octets, network order, by ip_version (4, 6); another version: no subscriber
+    out    action PASSTHRU means let go"""
+    cdef Hits hits
+    find_hits(&t.names, &t.names_delta, name, &hits)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
+
+
+cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
+                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
+                          Decision* out) noexcept nogil:
+    """Decide on an HTTP request: on its host as judge() does, and, where that has URLs listed, on its URL too.
+
+    host, port, target   as url_from_parts() reads them
+    url                  written where it was looked at
+    TOO_BIG: the host has URLs listed, and this one is too long to be read; `out` is of the host alone.  Else OK."""
+    cdef uint64_t hashes[128]
+    cdef Hits hits
+    cdef Status status = OK
+    hash_name(&t.names, &t.names_delta, host, hashes)
+    prefetch_host(&t.urls, hashes[0])
+    prefetch_host(&t.urls_delta, hashes[0])
+    find_hashed(&t.names, &t.names_delta, host, hashes, &hits)
+    if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
+        status = url_from_parts(host, port, target, target_n, url)
+        if status == OK:
+            _put_url_hits(t, hashes[0], url, &hits)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
+    return status
+
+
+cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                    Decision* out) noexcept nogil:
+    """Decide on a URL that was read already: on its host, and on all of it."""
+    cdef Hits hits
+    _find_all(t, url, &hits)
+    judge_found(t, &hits, addr, ip_version, now_s, out)
+
+
+cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
+    cdef uint64_t hashes[128]
+    hash_name(&t.names, &t.names_delta, &url.host, hashes)
+    find_hashed(&t.names, &t.names_delta, &url.host, hashes, out)
+    if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
+        _put_url_hits(t, hashes[0], url, out)
+
+
+cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hits* hits) noexcept nogil:
+    """Put what speaks of the URL before what speaks of its host: it is the longer.   hits  at most MAX_HITS"""
+    cdef Hits found
+    find_url_hits(&t.urls, &t.urls_delta, host_hash, url, &found)
+    memmove(&hits.at[found.n], &hits.at[0], hits.n * sizeof(Hit))
+    memcpy(&hits.at[0], &found.at[0], found.n * sizeof(Hit))
+    hits.n += found.n
+
+
+cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                      Decision* out) noexcept nogil:
+    """judge() on what was found of a name before, in these tables."""
+    cdef Policy policy
+    cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
+    find_policy(&t.policy, &t.policy_delta, subscriber, now_s, &policy)
+    decide(&policy, hits, lists_of(t), now_s, out)
+    out.subscriber = subscriber
+
+
+cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                         Decision* out) noexcept nogil:
+    """Decide where no name is known: only a lock can speak."""
+    cdef Name root
+    root.n = 1
+    root.n_labels = 0
+    root.wire[0] = 0
+    judge(t, &root, addr, ip_version, now_s, out)
+
+
+cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
+                          int64_t now_s) noexcept nogil:
+    """Whether the profile of whoever is at `addr` closes a category.   The rest as judge() takes it."""
+    cdef Policy policy
+    find_policy(&t.policy, &t.policy_delta, _subscriber_at(t, addr, ip_version), now_s, &policy)
+    return (policy.categories[category >> 6] >> (category & 63)) & 1
+
+
+cdef inline uint32_t _subscriber_at(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
+    if ip_version != 4 and ip_version != 6:
+        return NO_SUBSCRIBER
+    return find_subscriber(&t.subscribers, &t.subscribers_delta, addr, ip_version)
+
+
+cdef const Tables* take_tables(Handover* h) noexcept nogil:
+    """Call between two batches: the newest tables given, NULL as long as there were none."""
+    cdef const Tables* newer = <const Tables*>swap_pointer(&h.pending, NULL)
+    if newer != NULL:
+        h.current = newer
+        store_u64(&h.taken, newer.ticket)
+    return h.current
+
+
+cdef uint8_t _address(str text, uint8_t* out) except 0:
+    """Write the octets of an address; its version."""
+    packed = ipaddress.ip_address(text).packed
+    memcpy(out, <const char*>packed, len(packed))
+    return 4 if len(packed) == 4 else 6
+
+
+cdef str _list_id(const ListRow* row):
+    return PyBytes_FromStringAndSize(row.id, LIST_ID_OCTETS).rstrip(b"\0").decode("ascii")
+
+
+cdef str _rule_text(const Name* name, uint8_t label):
+    return rule_text(PyBytes_FromStringAndSize(<const char*>name.wire + name.at[label], name.n - name.at[label]))
+
+
+cdef str _url_rule_text(const Url* url, size_t n):
+    cdef uint8_t text[2048]
+    return PyBytes_FromStringAndSize(<const char*>text, write_url_text(url, n, text, URL_OCTETS)).decode("ascii")
+
+
+cdef class TableSet:
+    """The images that a worker serves at one moment.  Any of them may be None: nothing of that kind is known.
+
+    Raises BadImage where a delta does not belong to its base, or an image contradicts itself."""
+
+    def __cinit__(self, Image names=None, Image names_delta=None, Image subscribers=None, Image subscribers_delta=None,
+                  Image policy=None, Image policy_delta=None, Image urls=None, Image urls_delta=None):
+        global _last_ticket
+        cdef uint32_t i
+        cdef Image image
+        self.images = [names, names_delta, subscribers, subscribers_delta, policy, policy_delta, urls, urls_delta]
+        for kind, base, delta in zip(KINDS, self.images[::2], self.images[1::2]):
+            wanted = base.generation if base is not None else 0
+            if delta is not None and delta.base_generation != wanted:
+                raise _image.BadImage(
+                    f"{delta.path}: a delta of {kind} {delta.base_generation}, the base here is {wanted}; not used; "
+                    "publish a delta of this base")
+        open_names(names, &self.tables.names)
+        open_names(names_delta, &self.tables.names_delta)
+        open_subscribers(subscribers, &self.tables.subscribers)
+        open_subscribers(subscribers_delta, &self.tables.subscribers_delta)
+        open_policy(policy, &self.tables.policy)
+        open_policy(policy_delta, &self.tables.policy_delta)
+        open_urls(urls, &self.tables.urls)
+        open_urls(urls_delta, &self.tables.urls_delta)
+        self._require_same_lists(names_delta, &self.tables.names_delta.table, &self.tables.names_delta.sets)
+        self._require_same_lists(urls, &self.tables.urls.table, &self.tables.urls.sets)
+        self._require_same_lists(urls_delta, &self.tables.urls_delta.table, &self.tables.urls_delta.sets)
+        self.list_ids = []
+        v = &self.tables.names.sets if names is not None else &self.tables.names_delta.sets
+        for i in range(v.n_lists):
+            self.list_ids.append(_list_id(v.lists + i))
+        for i in range(8):
+            image = self.images[i]
+            self.tables.generations[i] = image.generation if image is not None else 0
+        _last_ticket += 1
+        self.tables.ticket = _last_ticket
+
+    cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets):
+        """An entry names its list by number, and a URL its host by hash: all must number alike, and hash alike."""
+        cdef const NamesView* a = &self.tables.names if self.images[0] is not None else &self.tables.names_delta
+        if other is None or a.sets.lists == sets.lists:
+            return
+        if not a.table.n_bloom:
+            raise _image.BadImage(f"{other.path}: URLs without names; not used; publish names, too")
+        if (a.sets.n_lists != sets.n_lists or memcmp(a.table.key, table.key, 16) != 0
+                or memcmp(a.sets.lists, sets.lists, a.sets.n_lists * sizeof(ListRow)) != 0):
+            whose = "its base" if other is self.images[1] else "the names"
+            raise _image.BadImage(f"{other.path}: its lists are not those of {whose}; not used; publish a new base")
+
+    @classmethod
+    def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = ()) -> TableSet:
+        """Open what a manifest names: {"names": {"base": FILE, "delta": FILE|null}, …}, files beside it.
+
+        known   images that are open, of which those that the manifest names are not opened again
+        Raises BadImage, OSError, ValueError for a manifest that is none."""
+        with open(manifest, "rb") as file:
+            said = json.load(file)
+        folder = os.path.dirname(os.path.abspath(manifest))
+        images = []
+        for kind in KINDS:
+            for part in ("base", "delta"):
+                file_name = (said.get(kind) or {}).get(part)
+                images.append(None if file_name is None else
+                              _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known))
+        return cls(*images)
+
+    @property
+    def generations(self) -> dict[str, tuple[int, int]]:
+        """(base, delta) of each kind; 0: none."""
+        return {kind: (self.tables.generations[2 * i], self.tables.generations[2 * i + 1])
+                for i, kind in enumerate(KINDS)}
+
+    @property
+    def lists(self) -> list[values.ListInForce]:
+        """The lists by number."""
+        cdef const ListRow* rows = lists_of(&self.tables)
+        return [values.ListInForce(list_id, Tier(rows[i].tier), Action(rows[i].action), bool(rows[i].confidential),
+                                   rows[i].category)
+                for i, list_id in enumerate(self.list_ids)]
+
+    def decide(self, wire: bytes | None, address: str | None, now_s: int) -> values.Decision:
+        """Decide on a name in canonical wire form (None: no name) for whoever is at `address` (None: nobody known)."""
+        cdef Name name
+        cdef Decision d
+        cdef uint8_t octets[16]
+        cdef uint8_t version = 0
+        _name(wire if wire is not None else b"\0", &name)
+        if address is not None:
+            version = _address(address, octets)
+        judge(&self.tables, &name, octets, version, now_s, &d)
+        has_rule = d.list != NO_LIST and not d.confidential
+        return self._value(&d, _rule_text(&name, d.rule_label) if has_rule else None)
+
+    def decide_url(self, host_wire: bytes | None, url: bytes, address: str | None, now_s: int) -> values.Decision:
+        """Decide on a URL in canonical text, and on its host, for whoever is at `address` (None: nobody known).
+
+        host_wire   of the URL's host, or None: where it is another name, that is a ValueError"""
+        cdef Url read
+        cdef Decision d
+        cdef uint8_t octets[16]
+        cdef uint8_t version = 0
+        _url(url, &read)
+        if host_wire is not None and host_wire != PyBytes_FromStringAndSize(<const char*>read.key, read.host_n):
+            raise ValueError(f"{url!r}: is no URL of the host {host_wire!r}")
+        if address is not None:
+            version = _address(address, octets)
+        judge_url(&self.tables, &read, octets, version, now_s, &d)
+        if d.list == NO_LIST or d.confidential:
+            return self._value(&d, None)
+        return self._value(&d, _url_rule_text(&read, d.rule_url_n) if d.rule_url_n
+                           else _rule_text(&read.host, d.rule_label))
+
+    cdef object _value(self, const Decision* d, rule):
+        lists = self.list_ids
+        return values.Decision(
+            Action(d.action), Reason(d.reason), Tier(d.tier), d.category,
+            lists[d.list] if d.list != NO_LIST else None, rule,
+            Mode(d.mode) if d.mode else None, d.order,
+            d.subscriber if d.subscriber != NO_SUBSCRIBER else None,
+            tuple(lists[i] for i in range(len(lists)) if (d.matched[i >> 6] >> (i & 63)) & 1),
+            lists[d.shadow] if d.shadow != NO_LIST else None)
+
+    def matches(self, wire: bytes) -> list[values.Match]:
+        """Every entry that speaks of the name, longest suffix first, without regard to any policy."""
+        cdef Name name
+        cdef Hits hits
+        _name(wire, &name)
+        find_hits(&self.tables.names, &self.tables.names_delta, &name, &hits)
+        return self._matches(&hits, &name, NULL)
+
+    def url_matches(self, url: bytes) -> list[values.Match]:
+        """The same for a URL in canonical text: the entries of the URL, then those of its host."""
+        cdef Url read
+        cdef Hits hits
+        _url(url, &read)
+        _find_all(&self.tables, &read, &hits)
+        return self._matches(&hits, &read.host, &read)
+
+    cdef list _matches(self, const Hits* hits, const Name* name, const Url* url):
+        cdef uint32_t i
+        cdef uint32_t k
+        cdef const SetRow* row
+        cdef const ListRow* lists = lists_of(&self.tables)
+        found = []
+        for i in range(hits.n):
+            for k in range(hits.at[i].n_rows):
+                row = hits.at[i].rows + k
+                if (row.mode == M_EXACT and hits.at[i].label != 0) or (row.mode == M_BELOW and hits.at[i].label == 0):
+                    continue
+                action = action_of(lists + row.list, row.action)
+                rule = None
+                if not lists[row.list].confidential:
+                    rule = (_url_rule_text(url, hits.at[i].url_n) if hits.at[i].url_n
+                            else _rule_text(name, hits.at[i].label))
+                found.append(values.Match(
+                    self.list_ids[row.list], rule, Mode(row.mode), Action(action), row.order))
+        return found
+
+    def matched(self, bytes name not None) -> int:
+        """The lists that have an entry for this name, exceptions too, as a mask: bit n for list n; 0: none has.
+
+        name   ASCII text, upper or lower case, ValueError for what is no name.   Cost: 0.1-0.2 us, call included"""
+        cdef Name asked
+        cdef Hits hits
+        if name_from_text(name, len(name), &asked) != OK:
+            to_wire(name)       # says why
+        find_hits(&self.tables.names, &self.tables.names_delta, &asked, &hits)
+        return 0 if hits.n == 0 else _mask(&hits)
+
+    def matched_each(self, list names not None) -> list[int]:
+        """matched() of each of `names`: half the time where the names are many and the image is large."""
+        cdef Name asked[32]
+        cdef const Name* batch[32]
+        cdef Hits hits[32]
+        cdef bytes name
+        cdef list found = []
+        cdef Py_ssize_t first
+        cdef uint32_t n
+        cdef uint32_t i
+        for first in range(0, len(names), BATCH_NAMES):
+            n = <uint32_t>min(BATCH_NAMES, len(names) - first)
+            for i in range(n):
+                name = names[first + i]
+                if name_from_text(name, len(name), &asked[i]) != OK:
+                    to_wire(name)
+                batch[i] = &asked[i]
+            find_hits_batch(&self.tables.names, &self.tables.names_delta, batch, n, hits)
+            found += [0 if hits[i].n == 0 else _mask(&hits[i]) for i in range(n)]
+        return found
+
+    def base_entries(self, wire: bytes) -> list[tuple[int, int, int, int, bytes]]:
+        """What the base alone holds for exactly this name: (list, mode, action, order, local data) as stored."""
+        cdef Name name
+        cdef NamesView nothing
+        cdef Hits hits
+        _name(wire, &name)
+        memset(&nothing, 0, sizeof(NamesView))
+        find_hits(&self.tables.names, &nothing, &name, &hits)
+        return _own_entries(&hits)
+
+    def base_url_entries(self, url: bytes) -> list[tuple[int, int, int, int, bytes]]:
+        """What the base alone holds for exactly this URL: (list, mode, action, order, no data) as stored."""
+        cdef uint64_t hashes[128]
+        cdef UrlsView nothing
+        cdef Hits hits
+        cdef Url read
+        _url(url, &read)
+        memset(&nothing, 0, sizeof(UrlsView))
+        hash_name(&self.tables.names, &self.tables.names_delta, &read.host, hashes)
+        find_url_hits(&self.tables.urls, &nothing, hashes[0], &read, &hits)
+        return _own_entries(&hits)
+
+    def subscriber_of(self, address: str) -> int | None:
+        """The subscriber at an address."""
+        cdef uint8_t octets[16]
+        cdef uint8_t version = _address(address, octets)
+        cdef uint32_t found = find_subscriber(&self.tables.subscribers, &self.tables.subscribers_delta, octets, version)
+        return None if found == NO_SUBSCRIBER else found
+
+
+cdef object _mask(const Hits* hits):
+    """The lists of all entries that match by their mode."""
+    cdef uint64_t mask[2]
+    cdef const SetRow* row
+    cdef uint32_t i
+    cdef uint32_t k
+    mask[0] = mask[1] = 0
+    for i in range(hits.n):
+        for k in range(hits.at[i].n_rows):
+            row = hits.at[i].rows + k
+            if row.mode != (M_EXACT if hits.at[i].label else M_BELOW):
+                mask[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
+    return <object>mask[1] << 64 | mask[0]
+
+
+cdef list _own_entries(const Hits* hits):
+    """The entries of the whole name or URL, as stored."""
+    cdef uint32_t i
+    cdef uint32_t k
+    cdef uint32_t n
+    cdef const SetRow* row
+    cdef const uint8_t* data
+    found = []
+    for i in range(hits.n):
+        if hits.at[i].label == 0:
+            for k in range(hits.at[i].n_rows):
+                row = hits.at[i].rows + k
+                data = data_of(hits.at[i].sets, row, &n)
+                found.append((row.list, row.mode, row.action, row.order,
+                              PyBytes_FromStringAndSize(<const char*>data, n)))
+    return found
+
+
+cdef object _url(bytes text, Url* out):
+    if url_from_text(text, len(text), out) != OK:
+        raise ValueError(f"{text!r}: no canonical URL")
+
+
+cdef object _name(bytes wire, Name* out):
+    cdef size_t after
+    if name_from_wire(<const uint8_t*>wire, len(wire), 0, out, &after) != OK or after != <size_t>len(wire):
+        raise ValueError(f"{wire!r}: not one name in wire form")
+
+
+cdef class Handoff:
+    """Gives tables to a loop, from another thread."""
+
+    def __cinit__(self):
+        self._alive = []
+
+    def give(self, TableSet tables not None) -> int:
+        """Make `tables` the next that the loop takes; returns the ticket that taken() will reach."""
+        self._alive.append(tables)
+        store_pointer(&self.h.pending, &tables.tables)
+        return tables.tables.ticket
+
+    def taken(self) -> int:
+        """The ticket of the tables that the loop serves now (0: none yet); lets go of older ones."""
+        cdef uint64_t ticket = load_u64(&self.h.taken)
+        self._alive = [kept for kept in self._alive if (<TableSet>kept).tables.ticket >= ticket]
+        return ticket

@@ -1,0 +1,48 @@
+"""Matching of URLs in C: see urls.pyx."""
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastpath.images.key_table cimport KeyTable, bloom_bits, prefetch, reduce_to
+from fastpath.images.names cimport Hits, SetsView
+from fastpath.wire.url cimport Url
+
+
+cdef struct UrlsView:           # one image, opened
+    KeyTable table
+    SetsView sets
+    const uint64_t* hosts       # a Bloom filter of the hosts that have entries
+    uint64_t n_hosts            # words; 0 only in a view of nothing
+
+
+cdef struct UrlKey:             # what an entry may be about: the URL, or a part of it
+    uint64_t hash
+    uint32_t n                  # octets of the URL's key
+
+
+cdef enum:
+    MAX_URL_KEYS = 2052         # two a segment, and a segment has at least two octets; path and URL
+
+cdef const char* urls_fault(const UrlsView* v) noexcept nogil
+cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
+                            UrlKey* out) noexcept nogil
+cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
+                        Hits* out) noexcept nogil
+
+
+cdef inline void prefetch_host(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """Fetch what may_have_urls() reads."""
+    if v.n_hosts:
+        prefetch(v.hosts + reduce_to(host_hash >> 32, v.n_hosts))
+
+
+cdef inline bint may_have_urls(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """Whether the host has entries: always for one that has, for 0.2 % of the others.
+
+    host_hash   of the whole name, as hash_suffixes() gives it"""
+    cdef uint64_t bits = bloom_bits(host_hash & ~<uint64_t>1)
+    return v.n_hosts != 0 and (v.hosts[reduce_to(host_hash >> 32, v.n_hosts)] & bits) == bits
+
+
+cdef inline bint may_have_prefixes(const UrlsView* v, uint64_t host_hash) noexcept nogil:
+    """The same of entries that cover what is below them."""
+    cdef uint64_t bits = bloom_bits(host_hash | 1)
+    return v.n_hosts != 0 and (v.hosts[reduce_to(host_hash >> 32, v.n_hosts)] & bits) == bits

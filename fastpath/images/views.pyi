@@ -1,0 +1,1 @@
+# Nothing for Python: views are opened through fastpath.images.tables.TableSet.

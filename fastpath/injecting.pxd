@@ -1,9 +1,0 @@
-"""What the gate sends: see injecting.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.gate cimport Gate, Turn
-from fastpath.verdict cimport Decision
-
-
-cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil
-cdef void reset_server(Gate* g, Turn* t) noexcept nogil

@@ -1,1 +1,0 @@
-# Nothing for Python: the lookups are reached through fastpath.tables.

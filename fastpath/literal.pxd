@@ -1,8 +1,0 @@
-"""Address literals as hosts in C: see literal.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.cursor cimport Status
-from fastpath.name cimport Name
-
-
-cdef Status name_from_literal(const uint8_t* text, size_t n, Name* out) noexcept nogil

@@ -1,1 +1,0 @@
-# Nothing for Python: views are opened through fastpath.tables.TableSet.

@@ -1,0 +1,1 @@
+"""What the data plane reports: counters, block events, traces."""

@@ -1,0 +1,228 @@
+"""Block events, from a loop to the control plane, through files that survive a crash of either side.
+
+A segment is a mapped file of slots: a header (magic, slots written), then records, each in one to three slots one
+behind the other, as its rule is long: a short record is a page less often new.  The loop writes a record, then the
+count, in that order; a reader trusts the count.  A full segment is followed by the spare one, which the control thread
+made meanwhile; without a spare the event is counted as lost, and the packet goes its way.
+
+An event names the rule that matched, never the query (semantics §9).  A block of a confidential list writes no event at
+all: it adds one to the counter of its list and channel (semantics §8).  What a list of action SHADOW would have blocked
+is such a count and no event, either: nothing was blocked.
+"""
+import mmap
+import os
+import struct
+from typing import NamedTuple
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from fastpath.base.atomic cimport load_pointer, store_pointer, store_u64
+from fastpath.images.layout cimport LIST_ID_OCTETS, ListRow
+from fastpath.images.tables cimport Tables, lists_of
+from fastpath.images.verdict cimport NO_LIST, SHADOW
+from fastpath.report.counters cimport *
+from fastpath.wire.name cimport Name
+from fastpath.wire.url cimport write_url_text
+
+from fastpath.wire.address import rule_text
+
+MAGIC = b"FLTRDSP2"
+# 64 segments of 20 MiB: ten million events, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
+MAX_SEGMENTS = 64
+_EVENT = struct.Struct("<qQQII8B24s")   # the rule follows
+
+
+class BlockEvent(NamedTuple):
+    """One block, as a loop wrote it.  `list` and `rule` are empty where no list decided (a lock)."""
+
+    time_ns: int
+    names_generation: int
+    policy_generation: int
+    subscriber: int | None
+    order: int
+    channel: int
+    action: int
+    reason: int
+    tier: int
+    mode: int
+    category: int
+    list: str
+    rule: str
+
+
+cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d,
+                     uint8_t channel, int64_t now_ns, bint is_shadow) noexcept nogil:
+    """The slots that the record takes, at most MOST_SLOTS."""
+    cdef Event event
+    cdef const ListRow* lists = lists_of(t)
+    cdef size_t octets
+    memset(&event, 0, 64)
+    event.time_ns = now_ns
+    event.names_generation = t.generations[1] if t.generations[1] > t.generations[0] else t.generations[0]
+    event.policy_generation = t.generations[5] if t.generations[5] > t.generations[4] else t.generations[4]
+    event.subscriber = d.subscriber
+    event.order = d.order
+    event.channel = channel
+    event.action = SHADOW if is_shadow else d.action
+    event.reason = d.reason
+    event.tier = d.tier
+    event.mode = d.mode
+    event.category = d.category
+    event.rule_octets = 0
+    memset(event.list, 0, LIST_ID_OCTETS)
+    if d.list != NO_LIST:
+        memcpy(event.list, lists[d.list].id, LIST_ID_OCTETS)
+    if d.rule_url_n:
+        event.rule_is_url = 1
+        event.rule_octets = <uint8_t>write_url_text(url, d.rule_url_n, event.rule, sizeof(event.rule))
+    elif d.list != NO_LIST:
+        event.rule_octets = <uint8_t>(name.n - name.at[d.rule_label])
+        memcpy(event.rule, name.wire + name.at[d.rule_label], event.rule_octets)
+    octets = <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets
+    memcpy(at, &event, octets)
+    return <uint32_t>((octets + SLOT_OCTETS - 1) // SLOT_OCTETS)
+
+
+cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
+                     int64_t now_ns) noexcept nogil:
+    """Report one block.   channel  Channel number, below 8;  now_ns  unix."""
+    _note(s, t, name, NULL, d, channel, now_ns)
+
+
+cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decision* d, uint8_t channel,
+                         int64_t now_ns) noexcept nogil:
+    """The same of a decision on a URL."""
+    _note(s, t, &url.host, url, d, channel, now_ns)
+
+
+cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
+                int64_t now_ns) noexcept nogil:
+    cdef uint8_t* spare
+    if d.confidential:
+        if not s.is_shadow:
+            count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
+        return
+    if s.segment.at == NULL or s.segment.n > SEGMENT_SLOTS - MOST_SLOTS:
+        spare = <uint8_t*>load_pointer(&s.spare.at)
+        if spare == NULL:
+            count(s.counters, CNT_EVENTS_LOST, 1)
+            return
+        s.segment.n = 0
+        store_pointer(&s.segment.at, spare)
+        store_pointer(&s.spare.at, NULL)
+    s.segment.n += _write(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, t, name, url, d, channel, now_ns,
+                          s.is_shadow)
+    store_u64(s.segment.at + 8, s.segment.n)
+    count(s.counters, CNT_EVENTS, 1)
+
+
+def segment_numbers(directory: str) -> list[int]:
+    """The numbers of the segments in `directory`, oldest first; none where it is not there."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name[:-4]) for name in names if name.endswith(".seg") and name[:-4].isdigit())
+
+
+def segment_path(directory: str, number: int) -> str:
+    """Where segment `number` lies."""
+    return os.path.join(directory, f"{number:06d}.seg")
+
+
+cdef class Reporter:
+    """What a loop reports through: its counters and its spool.
+
+    counters_path   of the shared counters, made when absent
+    directory       of the segments, made when absent
+    Without room for a segment it starts all the same: events are lost and counted until there is some.
+    tend() belongs to the control thread and must be called a few times a second."""
+
+    def __cinit__(self, counters_path: str | os.PathLike[str], directory: str | os.PathLike[str]):
+        self.counters = Counters(counters_path)
+        self._directory = os.fspath(directory)
+        os.makedirs(self._directory, mode=0o750, exist_ok=True)
+        self._next_number = max(segment_numbers(self._directory), default=0) + 1
+        self._maps = []
+        self.shared.counters = self.counters.at
+        self.tend()
+
+    def tend(self) -> None:
+        """Lay a spare segment ready when the loop has taken the last one; let go of segments it has left."""
+        cdef uint8_t* current = <uint8_t*>load_pointer(&self.shared.segment.at)
+        cdef uint8_t* spare = <uint8_t*>load_pointer(&self.shared.spare.at)
+        if spare != NULL:
+            return
+        self._maps = [(at, kept) for at, kept in self._maps if <size_t>at == <size_t>current]
+        try:
+            if len(segment_numbers(self._directory)) >= MAX_SEGMENTS:
+                return
+            mapping = _new_segment(segment_path(self._directory, self._next_number))
+        except OSError:     # a full disk, or no descriptor left: filtering goes on, the loop counts each event it loses
+            return          # and this is tried again
+        self._next_number += 1
+        spare = <uint8_t*>_address_of(mapping)
+        self._maps.append((<size_t>spare, mapping))
+        store_pointer(&self.shared.spare.at, spare)
+
+
+cdef object _new_segment(str path):
+    """A fresh, mapped segment.  Its disk blocks are taken now: a full disk must fail here, not in the loop (SIGBUS)."""
+    cdef uint64_t size = (1 + SEGMENT_SLOTS) * SLOT_OCTETS
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+        os.pwrite(descriptor, MAGIC, 0)
+        return mmap.mmap(descriptor, size)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+cdef size_t _address_of(object mapping) except 0:
+    cdef uint8_t[::1] view = mapping
+    return <size_t>&view[0]
+
+
+class Read(NamedTuple):
+    """What stands in a segment from a slot on, and the slot behind it."""
+
+    events: list[BlockEvent]
+    next: int
+
+
+def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
+    """At most `limit` events of a segment, from slot `first` on; fewer at the end of what is written.
+
+    Raises OSError, ValueError for a file that is no segment."""
+    with open(path, "rb") as file:
+        head = file.read(16)
+        if head[:8] != MAGIC or len(head) < 16:
+            raise ValueError(f"{path}: not a spool segment; not read; move it away")
+        n = min(int.from_bytes(head[8:], "little"), SEGMENT_SLOTS)
+        file.seek((1 + first) * SLOT_OCTETS)
+        data = file.read(SLOT_OCTETS * max(0, min(MOST_SLOTS * limit, n - first)))
+    events = []
+    at = 0
+    while len(events) < limit and at + SLOT_OCTETS <= len(data):
+        event, after = _event(data, at)
+        if after > len(data):   # of a disk that lost it; a loop writes all of a record before it counts it
+            break
+        events.append(event)
+        at = after
+    return Read(events, first + at // SLOT_OCTETS)
+
+
+cdef tuple _event(bytes data, size_t at):
+    """The event there, and where its last slot ends."""
+    (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url,
+     list_id) = _EVENT.unpack_from(data, at)
+    octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]
+    rule = octets.decode("ascii", "replace") if is_url or not n_rule else rule_text(octets)
+    return BlockEvent(
+        time_ns, names, policy, None if subscriber == 0xffffffff else subscriber, order, channel, action, reason, tier,
+        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule
+    ), at + -(-(_EVENT.size + n_rule) // SLOT_OCTETS) * SLOT_OCTETS

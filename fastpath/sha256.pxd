@@ -1,8 +1,0 @@
-"""SHA-256 of libcrypto by its low-level names; initialkeys.pyx says why.  Who cimports it is in CRYPTO of setup.py."""
-
-cdef extern from "openssl/sha.h" nogil:
-    ctypedef struct SHA256_CTX:
-        pass
-    int SHA256_Init(SHA256_CTX* c)
-    int SHA256_Update(SHA256_CTX* c, const void* data, size_t n)
-    int SHA256_Final(unsigned char* out, SHA256_CTX* c)

@@ -1,0 +1,11 @@
+"""What a client speaks, by its first octets: see detect.pyx."""
+from libc.stdint cimport uint8_t
+
+cdef enum Protocol:
+    PROTOCOL_UNKNOWN = 0    # as far as the octets go it could be one of those below
+    PROTOCOL_TLS = 1
+    PROTOCOL_HTTP = 2
+    PROTOCOL_OTHER = 3
+
+
+cdef uint8_t protocol_of(const uint8_t* data, size_t n, uint8_t* scratch) noexcept nogil

@@ -1,0 +1,17 @@
+"""From a frame to the IP packet in it: see link.pyx."""
+from libc.stdint cimport uint8_t, uint16_t
+
+from fastpath.base.cursor cimport Cursor, Status
+
+cdef enum:                  # link types of captures that are read (draft-ietf-opsawg-pcaplinktype)
+    LINK_NULL = 0           # an address family in the capturing host's byte order
+    LINK_ETHERNET = 1
+    LINK_RAW = 101
+    LINK_LOOP = 108         # an address family in network order
+    LINK_SLL = 113
+    LINK_IPV4 = 228
+    LINK_IPV6 = 229
+    LINK_SLL2 = 276
+
+
+cdef Status find_ip(int link, const uint8_t* data, size_t n, Cursor* ip) noexcept nogil

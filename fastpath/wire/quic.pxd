@@ -1,0 +1,35 @@
+"""QUIC packets and frames in C: see quic.pyx."""
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastpath.base.cursor cimport Cursor, Status
+
+cdef enum:
+    QUIC_CID_OCTETS = 20           # RFC 9000 §17.2: longer ones are dropped by who knows the version
+    QUIC_V1 = 0x00000001           # RFC 9000
+    QUIC_V2 = 0x6b3343cf           # RFC 9369
+    QUIC_DRAFT_29 = 0xff00001d     # draft-ietf-quic-transport-29; to be cast to uint32_t, as Cython takes it for an int
+
+cdef enum QuicKind:
+    QUIC_INITIAL
+    QUIC_0RTT
+    QUIC_HANDSHAKE
+    QUIC_RETRY
+    QUIC_NEGOTIATION
+    QUIC_SHORT
+    QUIC_UNKNOWN                   # a long header of a version that is not known here
+
+
+cdef struct QuicPacket:
+    uint32_t version               # 0 for QUIC_NEGOTIATION and QUIC_SHORT
+    uint8_t kind                   # QuicKind
+    uint8_t dcid_n                 # at most QUIC_CID_OCTETS, except of QUIC_UNKNOWN and QUIC_NEGOTIATION
+    uint8_t scid_n
+    const uint8_t* dcid            # into the datagram; NULL for QUIC_SHORT, whose length only its receiver knows
+    const uint8_t* scid
+    const uint8_t* at              # the packet's first octet
+    uint32_t pn_at                 # of the protected packet number, from `at`; 0 for kinds without one
+    uint32_t n                     # octets from `at`
+
+
+cdef Status next_quic_packet(Cursor* c, QuicPacket* out) noexcept nogil
+cdef Status next_crypto(Cursor* plain, uint64_t* offset, Cursor* data) noexcept nogil

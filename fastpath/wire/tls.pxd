@@ -1,0 +1,27 @@
+"""ClientHello in C: see tls.pyx."""
+from libc.stdint cimport uint8_t, uint16_t
+
+from fastpath.base.cursor cimport Status
+
+cdef enum:
+    HELLO_NAMES = 8        # host_names kept of one hello; RFC 6066 allows one, evaders send more
+    HELLO_OCTETS = 65536   # a post-quantum hello is ~2 KB, padding evasions reach 11 KB (E31); beyond: TOO_BIG
+
+
+cdef struct HelloName:
+    const uint8_t* at
+    uint16_t n
+
+
+cdef struct ClientHello:
+    uint8_t n_names
+    uint8_t has_ech             # extension 0xfe0d was there (GREASE looks the same)
+    uint8_t names_overflowed    # more than HELLO_NAMES host_names
+    size_t after                # octets of the stream up to the end of the record that ended the hello
+    HelloName names[8]          # into `data` or `scratch`, as `message` is
+    const uint8_t* message      # the first hello, its header included, without records; NULL before it is whole
+    size_t message_n
+
+
+cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil
+cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil

@@ -1,0 +1,464 @@
+r"""Canonical URLs: one form for list lines, request targets and the API.
+
+    text    host[:port]/path[?query], ASCII; what people read and `rules.names.urls` returns
+    key     the same with the host in wire form, root octet included; what images are asked with
+
+What becomes one:
+- http and https; without a scheme and with `//` alone it is the same.  Any number of slashes follows a scheme.
+- Blanks and controls around it go, tab and line ends inside it too (WHATWG URL §4.4).  User info and fragment go.
+- The host is lower case, one trailing dot goes; an address literal becomes dotted decimal, or RFC 5952 in brackets.
+  80 and 443 are the default port of either scheme and go, any other port stays.  `www.` stays.
+- Path and query are percent-decoded until nothing is left to decode, then every octet is encoded once (%XX, capitals)
+  but these:  A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /  and in a query also ?.  So a ? that stands encoded in a
+  path stays one of the path.
+- `\` in a path is `/`.  Dot segments are resolved after decoding, as if empty segments counted (RFC 3986 §5.2.4,
+  which browsers follow), then runs of slashes become one.  An empty path is `/`, an empty query is none.
+Case, a trailing slash and the order of a query's parts are kept.
+
+Invariants: canonical(canonical(x)) == canonical(x); nothing is ever cut to make a text fit; no allocation.
+Absent on purpose: IDNA (rules.names.urls asks for it where URL_NOT_ASCII says so).
+Source: WHATWG URL §3.5 and §4.4, RFC 3986 §3 and §5.2.4, RFC 5952 §4.
+"""
+from typing import NamedTuple
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, uint8_t, uint16_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.wire.ip_literal cimport name_from_literal
+from fastpath.wire.name cimport NAME_SLACK, Name, name_from_host, name_from_text
+from fastpath.wire.url_path cimport decode_once, is_plain_path, put_path
+
+cdef enum:
+    AT_SIGN = 64
+    BACKSLASH = 92
+    CLOSE = 93      # ]
+    COLON = 58
+    DOT = 46
+    HASH = 35
+    OPEN = 91       # [
+    PERCENT = 37
+    QUESTION = 63
+    SLASH = 47
+    HTTP_PORT = 80
+    HTTPS_PORT = 443
+    MAX_PORT = 65535
+    NO_PORT = -1
+
+
+cdef struct Part:
+    const uint8_t* at
+    size_t n
+
+
+cdef struct Parts:              # of a URL's text
+    Part host                   # as written
+    Part rest                   # path, query, fragment
+    int32_t port                # NO_PORT: none, or a default one
+
+
+cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogil:
+    """Read a URL with or without scheme.
+
+    MALFORMED: no URL, `fault` says why.  NOT_THIS: its host is not ASCII.  TOO_BIG: longer than URL_OCTETS."""
+    cdef uint8_t clean[2048]
+    cdef Parts parts
+    cdef Name host
+    cdef Status status
+    _begin(out)
+    if not _clean(text, n, clean, &n):
+        return _fault(out, URL_TOO_LONG, TOO_BIG)
+    status = _split(clean, n, &parts, out)
+    if status == OK:
+        status = _read_host(parts.host.at, parts.host.n, &host, out)
+    if status != OK:
+        return status
+    _put_host(&host, parts.port, out)
+    return OK if _put_plain(parts.rest.at, parts.rest.n, out) else _put_rest(parts.rest.at, parts.rest.n, out)
+
+
+cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, Url* out) noexcept nogil:
+    """Put together what a request line and a Host field, or a connection, say.
+
+    host     of a name, or of name_from_literal()
+    port     0 to 65535, or negative for none
+    target   path and query, or an absolute form, whose authority is skipped; a first '/' that is missing is put there
+    TOO_BIG: longer than URL_OCTETS."""
+    cdef uint8_t clean[2048]
+    cdef size_t at
+    _begin(out)
+    if port == HTTP_PORT or port == HTTPS_PORT:
+        port = NO_PORT
+    _put_host(host, port, out)
+    if _put_plain(target, n, out):
+        return OK
+    at = _path_begin(target, n)
+    if not _clean(target + at, n - at, clean, &n):
+        return _fault(out, URL_TOO_LONG, TOO_BIG)
+    return _put_rest(clean, n, out)
+
+
+cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noexcept nogil:
+    """Read the address literal of a Host value, whose user info and port are cut off: see name_from_host()."""
+    cdef Part host = _without_user(text, n)
+    cdef size_t end = _host_end(&host)
+    if end < host.n and memchr(host.at + end + 1, COLON, host.n - end - 1) != NULL:
+        memset(out, 0, sizeof(Name))
+        return MALFORMED        # an IPv6 address without brackets
+    return name_from_literal(host.at, end, out)
+
+
+cdef int32_t port_of_host(const uint8_t* text, size_t n) noexcept nogil:
+    """The port of a Host value; negative where it has none, a default one, or something else behind its ':'."""
+    cdef Part host = _without_user(text, n)
+    cdef int32_t port
+    return port if _cut_port(&host, &port, True) else NO_PORT
+
+
+cdef Part _without_user(const uint8_t* text, size_t n) noexcept nogil:
+    cdef Part host
+    cdef size_t at = n
+    while at > 0 and text[at - 1] != AT_SIGN:
+        at -= 1
+    host.at = text + at
+    host.n = n - at
+    return host
+
+
+cdef size_t write_url_text(const Url* url, size_t n, uint8_t* out, size_t room) noexcept nogil:
+    """Write the text of the key's first `n` octets (more than the host's), at most `room` of it; the octets written."""
+    cdef size_t used = 0
+    cdef size_t label
+    cdef size_t length
+    for label in range(url.host.n_labels):
+        length = url.host.wire[url.host.at[label]]
+        if label > 0 and used < room:
+            out[used] = DOT
+            used += 1
+        length = length if length < room - used else room - used
+        memcpy(out + used, url.host.wire + url.host.at[label] + 1, length)
+        used += length
+    length = n - url.host_n if n - url.host_n < room - used else room - used
+    memcpy(out + used, url.key + url.host_n, length)
+    return used + length
+
+
+# -- taking apart ----------------------------------------------------------------------------------------------------
+
+cdef void _begin(Url* out) noexcept nogil:
+    out.fault = URL_NO_FAULT
+    out.is_address = 0
+    out.host_n = out.path_at = out.query_at = out.n = 0
+    out.host.n = out.host.n_labels = 0
+
+
+cdef inline Status _fault(Url* out, uint8_t fault, Status status) noexcept nogil:
+    out.n = 0
+    out.fault = fault
+    return status
+
+
+cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t* clean_n) noexcept nogil:
+    """Copy without the blanks and controls around it, and without tab, LF and CR inside.   False: too long."""
+    cdef size_t i
+    cdef size_t used = 0
+    while n > 0 and text[n - 1] <= 32:
+        n -= 1
+    for i in range(n):
+        if (used == 0 and text[i] <= 32) or text[i] == 9 or text[i] == 10 or text[i] == 13:
+            continue
+        if used == URL_OCTETS:
+            return False
+        clean[used] = text[i]
+        used += 1
+    clean_n[0] = used
+    return True
+
+
+cdef Status _split(const uint8_t* text, size_t n, Parts* out, Url* url) noexcept nogil:
+    """Take scheme, user info, host, port and the rest apart."""
+    cdef size_t at = 0
+    cdef size_t end
+    cdef size_t i
+    cdef bint has_scheme = False
+    if not _skip_scheme(text, n, &at, &has_scheme):
+        return _fault(url, URL_OTHER_SCHEME, MALFORMED)
+    end = _authority_end(text, n, at)
+    for i in range(end, at, -1):
+        if text[i - 1] == AT_SIGN:
+            if not has_scheme:
+                return _fault(url, URL_LONE_USER, MALFORMED)
+            at = i
+            break
+    out.host.at = text + at
+    out.host.n = end - at
+    out.rest.at = text + end
+    out.rest.n = n - end
+    if not _cut_port(&out.host, &out.port, has_scheme):
+        return _fault(url, URL_BAD_PORT, MALFORMED)
+    return OK
+
+
+cdef bint _skip_scheme(const uint8_t* text, size_t n, size_t* at, bint* has_scheme) noexcept nogil:
+    """Move `at` behind the scheme and its slashes.   False: another scheme than http and https."""
+    cdef size_t colon = 0
+    cdef size_t end
+    while colon < n and _is_scheme(text[colon]):
+        colon += 1
+    if colon == n or text[colon] != COLON:
+        has_scheme[0] = n >= 2 and _is_slash(text[0]) and _is_slash(text[1])
+        end = 0
+    elif _is_http(text, colon):
+        end = colon + 1
+        # `http:8080/` is a host of that name, as its canonical text is written, and no URL of the host 8080
+        has_scheme[0] = not _is_number(text + end, _authority_end(text, n, end) - end)
+    else:
+        return not (n - colon > 2 and _is_slash(text[colon + 1]) and _is_slash(text[colon + 2]))
+    if has_scheme[0]:
+        while end < n and _is_slash(text[end]):
+            end += 1
+        at[0] = end
+    return True
+
+
+cdef size_t _authority_end(const uint8_t* text, size_t n, size_t at) noexcept nogil:
+    while at < n and not (_is_slash(text[at]) or text[at] == QUESTION or text[at] == HASH):
+        at += 1
+    return at
+
+
+cdef size_t _path_begin(const uint8_t* target, size_t n) noexcept nogil:
+    """Behind `scheme://authority`; 0 where it does not begin so."""
+    cdef size_t colon = 0
+    while colon < n and _is_scheme(target[colon]):
+        colon += 1
+    if colon == 0 or n - colon < 3 or memcmp(target + colon, b"://", 3) != 0:
+        return 0
+    return _authority_end(target, n, colon + 3)
+
+
+cdef size_t _host_end(const Part* host) noexcept nogil:
+    """Where the ':' of the port stands, not one between brackets."""
+    cdef size_t colon = 0
+    if host.n > 0 and host.at[0] == OPEN:
+        while colon < host.n and host.at[colon] != CLOSE:
+            colon += 1
+    while colon < host.n and host.at[colon] != COLON:
+        colon += 1
+    return colon
+
+
+cdef bint _cut_port(Part* host, int32_t* port, bint may_be_empty) noexcept nogil:
+    """Cut `:port` off.   False: it is no number up to MAX_PORT."""
+    cdef size_t colon = _host_end(host)
+    cdef int32_t value = 0
+    cdef size_t i
+    port[0] = NO_PORT
+    if colon == host.n:
+        return True
+    if colon + 1 == host.n and not may_be_empty:
+        return False
+    for i in range(colon + 1, host.n):
+        if not 48 <= host.at[i] <= 57:
+            return False
+        value = value * 10 + host.at[i] - 48
+        if value > MAX_PORT:
+            return False
+    if colon + 1 < host.n and value != HTTP_PORT and value != HTTPS_PORT:
+        port[0] = value
+    host.n = colon
+    return True
+
+
+cdef Status _read_host(const uint8_t* text, size_t n, Name* host, Url* url) noexcept nogil:
+    """Read a host as written, percent-decoded once (WHATWG URL §3.5)."""
+    cdef uint8_t decoded[2048]
+    cdef size_t i
+    cdef bint is_ascii = True
+    memcpy(decoded, text, n)
+    if memchr(text, PERCENT, n) != NULL:
+        n = decode_once(decoded, n)
+    for i in range(n):
+        is_ascii = is_ascii and decoded[i] < 0x80
+    if not is_ascii:
+        return _fault(url, URL_NOT_ASCII, NOT_THIS)
+    if n == 0:
+        return _fault(url, URL_NO_HOST, MALFORMED)
+    if name_from_text(decoded, n, host) != OK and name_from_literal(decoded, n, host) != OK:
+        return _fault(url, URL_BAD_HOST, MALFORMED)
+    return OK
+
+
+# -- putting together ------------------------------------------------------------------------------------------------
+
+cdef Status _put_rest(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
+    """Write path and query behind the host.   rest  with fragment, at most URL_OCTETS"""
+    cdef size_t path_n
+    n = put_path(rest, n, out.key + out.n, URL_KEY_OCTETS - out.n, &path_n)
+    if n == 0:
+        return _fault(out, URL_TOO_LONG, TOO_BIG)
+    _end(out, path_n, n)
+    return OK
+
+
+cdef bint _put_plain(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
+    """The same of a rest that is canonical as it is.   False: it is not, and nothing was written"""
+    cdef size_t path_n
+    if n > <size_t>(URL_KEY_OCTETS - out.n) or not is_plain_path(rest, n, &path_n):
+        return False
+    memcpy(out.key + out.n, rest, n)
+    _end(out, path_n, n)
+    return True
+
+
+cdef inline void _end(Url* out, size_t path_n, size_t n) noexcept nogil:
+    out.query_at = out.n + <uint16_t>path_n
+    out.n += <uint16_t>n
+    memset(out.key + out.n, 0, URL_SLACK)
+
+
+cdef void _put_host(const Name* host, int32_t port, Url* out) noexcept nogil:
+    cdef uint8_t digits[8]
+    cdef int i = 8
+    out.host.n = host.n
+    out.host.n_labels = host.n_labels
+    memcpy(out.host.at, host.at, host.n_labels)
+    memcpy(out.host.wire, host.wire, host.n + NAME_SLACK)
+    out.is_address = _is_literal(host)
+    out.host_n = host.n
+    memcpy(out.key, host.wire, host.n)
+    out.n = host.n
+    if port >= 0:
+        while i == 8 or port > 0:
+            i -= 1
+            digits[i] = <uint8_t>(48 + port % 10)
+            port //= 10
+        out.key[out.n] = COLON
+        memcpy(out.key + out.n + 1, digits + i, 8 - i)
+        out.n += 9 - i
+    out.path_at = out.n
+
+
+cdef bint _is_literal(const Name* host) noexcept nogil:
+    """A name never begins with '[', and never ends in a number."""
+    cdef uint8_t first = host.wire[1]
+    cdef const uint8_t* last
+    if host.n_labels == 0:
+        return False
+    last = host.wire + host.at[host.n_labels - 1]
+    return first == OPEN or (host.n_labels == 4 and last[0] <= 3 and _is_number(last + 1, last[0]))
+
+
+cdef inline bint _is_slash(uint8_t c) noexcept nogil:
+    return c == SLASH or c == BACKSLASH
+
+
+cdef inline bint _is_scheme(uint8_t c) noexcept nogil:
+    """RFC 3986 §3.1."""
+    return 97 <= (c | 32) <= 122 or 48 <= c <= 57 or c == 43 or c == 45 or c == 46
+
+
+cdef inline bint _is_http(const uint8_t* text, size_t n) noexcept nogil:
+    return ((n == 4 or (n == 5 and text[4] | 32 == 115)) and text[0] | 32 == 104 and text[1] | 32 == 116
+            and text[2] | 32 == 116 and text[3] | 32 == 112)
+
+
+cdef bint _is_number(const uint8_t* text, size_t n) noexcept nogil:
+    cdef size_t i
+    for i in range(n):
+        if not 48 <= text[i] <= 57:
+            return False
+    return n > 0
+
+
+# -- for Python ------------------------------------------------------------------------------------------------------
+
+class CanonicalUrl(NamedTuple):
+    """One canonical URL.
+
+    text    host[:port]/path[?query]
+    key     the same with the host in wire form
+    wire    the host; None for an address literal
+    is_host_alone   nothing but a host name: no port, path `/`, no query"""
+
+    text: bytes
+    key: bytes
+    wire: bytes | None
+    is_host_alone: bool
+
+
+def canonical(text: bytes) -> CanonicalUrl | None:
+    """Read a URL; None where its host is not ASCII; ValueError with the reason, one of FAULTS."""
+    cdef Url url
+    cdef Status status = url_from_text(text, len(text), &url)
+    if status == NOT_THIS:
+        return None
+    if status != OK:
+        raise ValueError(FAULTS[url.fault])
+    return _value(&url)
+
+
+def split(text: bytes) -> tuple[bytes, int, bytes]:
+    """Host as written but percent-decoded, port (-1: none or a default one) and the rest; ValueError as canonical().
+
+    For a host that is not ASCII: turn it to A-labels, then call join()."""
+    cdef uint8_t clean[2048]
+    cdef uint8_t host[2048]
+    cdef Parts parts
+    cdef Url url
+    cdef size_t n
+    _begin(&url)
+    if not _clean(text, len(text), clean, &n):
+        raise ValueError(FAULTS[URL_TOO_LONG])
+    if _split(clean, n, &parts, &url) != OK:
+        raise ValueError(FAULTS[url.fault])
+    memcpy(host, parts.host.at, parts.host.n)
+    n = decode_once(host, parts.host.n)
+    return (PyBytes_FromStringAndSize(<const char*>host, n), parts.port,
+            PyBytes_FromStringAndSize(<const char*>parts.rest.at, parts.rest.n))
+
+
+def join(host: bytes, port: int, rest: bytes) -> CanonicalUrl:
+    """The URL of an ASCII host (a name or an address literal), a port (-1: none) and path and query as sent.
+
+    ValueError with the reason, one of FAULTS."""
+    cdef Name name
+    cdef Url url
+    if not -1 <= port <= MAX_PORT:
+        raise ValueError(FAULTS[URL_BAD_PORT])
+    if name_from_text(host, len(host), &name) != OK and name_from_literal(host, len(host), &name) != OK:
+        raise ValueError(FAULTS[URL_BAD_HOST])
+    if url_from_parts(&name, port, rest, len(rest), &url) != OK:
+        raise ValueError(FAULTS[url.fault])
+    return _value(&url)
+
+
+def host_text(value: bytes) -> bytes:
+    """The canonical text of what a Host value names, a name or an address literal; ValueError where it is neither."""
+    cdef uint8_t text[2048]
+    cdef Name name
+    cdef Url url
+    if name_from_host(value, len(value), &name) != OK and name_from_literal_host(value, len(value), &name) != OK:
+        raise ValueError(FAULTS[URL_BAD_HOST])
+    _put_host(&name, NO_PORT, &url)
+    return PyBytes_FromStringAndSize(<const char*>text, write_url_text(&url, url.host_n, text, URL_OCTETS))
+
+
+FAULTS = {
+    URL_TOO_LONG: f"is longer than {URL_OCTETS} octets",
+    URL_OTHER_SCHEME: "has a scheme that is neither http nor https",
+    URL_LONE_USER: "names a user but no scheme",
+    URL_NO_HOST: "has no host",
+    URL_BAD_HOST: "has a host that is neither a name nor an address",
+    URL_BAD_PORT: "has a port that is no number",
+}
+
+
+cdef object _value(const Url* url):
+    cdef bytes key = PyBytes_FromStringAndSize(<const char*>url.key, url.n)
+    cdef uint8_t text[2048]
+    cdef size_t n = write_url_text(url, url.n, text, URL_OCTETS)
+    is_alone = not url.is_address and url.path_at == url.host_n and url.n == url.path_at + 1
+    return CanonicalUrl(PyBytes_FromStringAndSize(<const char*>text, n), key,
+                        None if url.is_address else key[:url.host_n], is_alone)

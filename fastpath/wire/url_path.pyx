@@ -1,0 +1,190 @@
+"""Path and query of a URL in their one spelling; fastpath.wire.url says which.
+
+Invariants: what is written begins with '/', and is written again as it is; nothing is cut to make it fit; nothing is
+allocated.
+Decoding ends: each step makes the text shorter; and as no two %XX overlap, its result does not depend on the order.
+Source: RFC 3986 §3.3, §3.4 and §5.2.4.
+"""
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t
+from libc.string cimport memchr, memcpy, memmove
+
+cdef enum:
+    BACKSLASH = 92
+    DOT = 46
+    HASH = 35
+    PERCENT = 37
+    QUESTION = 63
+    SLASH = 47
+    IN_PATH = 1
+    IN_QUERY = 2
+
+
+cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, size_t* path_n) noexcept nogil:
+    """Write the canonical path and query of what follows an authority, its fragment left out.
+
+    rest     at most PATH_OCTETS; a first '/' that is missing is put before it
+    path_n   set to where the '?' of the query stands, or to the end
+    Returns the octets written; 0 where there is no room for them."""
+    cdef uint8_t path[2049]
+    cdef size_t used = 0
+    cdef size_t query_n = 0
+    cdef const uint8_t* query
+    cdef const uint8_t* fragment = <const uint8_t*>memchr(rest, HASH, n)
+    if fragment != NULL:
+        n = <size_t>(fragment - rest)
+    query = <const uint8_t*>memchr(rest, QUESTION, n)
+    if query != NULL:
+        query_n = n - <size_t>(query - rest) - 1
+        n = <size_t>(query - rest)
+    path[0] = SLASH
+    path_n[0] = 0 if n > 0 and _is_slash(rest[0]) else 1
+    memcpy(path + path_n[0], rest, n)
+    n = _resolve_dots(path, _decode_path(path, path_n[0] + n))
+    if not _encode(path, n, IN_PATH, out, room, &used):
+        return 0
+    path_n[0] = used
+    if query_n == 0:
+        return used
+    if used == room:
+        return 0
+    out[used] = QUESTION
+    used += 1
+    memcpy(path, query + 1, query_n)
+    return used if _encode(path, _decode(path, query_n), IN_QUERY, out, room, &used) else 0
+
+
+cdef bint is_plain_path(const uint8_t* rest, size_t n, size_t* path_n) noexcept nogil:
+    """Are path and query canonical as they are?  Most are.   False: they are not, or it takes put_path() to tell.
+
+    path_n   as put_path() sets it"""
+    cdef size_t i = 0
+    if n == 0 or rest[0] != SLASH:
+        return False
+    while i < n and PLAIN[rest[i]] & IN_PATH:
+        i += 1
+        if rest[i - 1] == SLASH and i < n and (rest[i] == SLASH or rest[i] == DOT):
+            return False
+    path_n[0] = i
+    if i < n and (rest[i] != QUESTION or i + 1 == n):
+        return False
+    while i < n and PLAIN[rest[i]] & IN_QUERY:
+        i += 1
+    return i == n
+
+
+cdef size_t _decode(uint8_t* at, size_t n) noexcept nogil:
+    """Percent-decode in place until nothing is left to decode; the octets that remain."""
+    cdef size_t used = 0
+    cdef size_t i
+    for i in range(n):
+        at[used] = at[i]
+        used += 1
+        while used > 2 and at[used - 3] == PERCENT and _digit(at[used - 2]) < 16 and _digit(at[used - 1]) < 16:
+            at[used - 3] = <uint8_t>(_digit(at[used - 2]) << 4 | _digit(at[used - 1]))
+            used -= 2
+    return used
+
+
+cdef size_t decode_once(uint8_t* at, size_t n) noexcept nogil:
+    """Percent-decode in place, once; the octets that remain."""
+    cdef size_t used = 0
+    cdef size_t i = 0
+    while i < n:
+        at[used] = at[i]
+        if at[i] == PERCENT and n - i > 2 and _digit(at[i + 1]) < 16 and _digit(at[i + 2]) < 16:
+            at[used] = <uint8_t>(_digit(at[i + 1]) << 4 | _digit(at[i + 2]))
+            i += 2
+        used += 1
+        i += 1
+    return used
+
+
+cdef size_t _decode_path(uint8_t* path, size_t n) noexcept nogil:
+    cdef size_t i
+    n = _decode(path, n)
+    for i in range(n):
+        if path[i] == BACKSLASH:
+            path[i] = SLASH
+    return n
+
+
+cdef size_t _resolve_dots(uint8_t* path, size_t n) noexcept nogil:
+    """Resolve `.` and `..` in place (RFC 3986 §5.2.4).   path  begins with '/'; so does the result"""
+    cdef size_t used = 0
+    cdef size_t start = 0
+    cdef size_t end
+    while start < n:
+        end = start + 1
+        while end < n and path[end] != SLASH:
+            end += 1
+        if end - start == 3 and path[start + 1] == DOT and path[start + 2] == DOT:
+            used = _parent_end(path, used)
+        elif not (end - start == 2 and path[start + 1] == DOT):
+            memmove(path + used, path + start, end - start)
+            used += end - start
+            start = end
+            continue
+        if end == n:
+            path[used] = SLASH
+            used += 1
+        start = end
+    return used
+
+
+cdef size_t _parent_end(const uint8_t* path, size_t n) noexcept nogil:
+    """Where the last segment of path[:n] begins; 0 for none."""
+    while n > 0:
+        n -= 1
+        if path[n] == SLASH:
+            return n
+    return 0
+
+
+cdef bint _encode(const uint8_t* at, size_t n, uint8_t plain, uint8_t* out, size_t room, size_t* used) noexcept nogil:
+    """Append to out[:used], what is not `plain` encoded; of a path, runs of slashes become one.   False: no room"""
+    cdef size_t need
+    cdef size_t i
+    for i in range(n):
+        if plain == IN_PATH and at[i] == SLASH and i > 0 and at[i - 1] == SLASH:
+            continue
+        need = 1 if PLAIN[at[i]] & plain else 3
+        if room - used[0] < need:
+            return False
+        out[used[0]] = at[i]
+        if need == 3:
+            out[used[0]] = PERCENT
+            out[used[0] + 1] = <uint8_t>HEX[at[i] >> 4]
+            out[used[0] + 2] = <uint8_t>HEX[at[i] & 15]
+        used[0] += need
+    return True
+
+
+cdef const char* HEX = "0123456789ABCDEF"
+cdef uint8_t PLAIN[256]     # what need not be encoded: IN_PATH (§3.3 pchar and '/'), IN_QUERY (§3.4, '?' too)
+
+for _octet in list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"):
+    PLAIN[_octet] = IN_PATH | IN_QUERY
+PLAIN[QUESTION] = IN_QUERY
+
+
+cdef inline bint _is_slash(uint8_t c) noexcept nogil:
+    return c == SLASH or c == BACKSLASH
+
+
+cdef inline int _digit(uint8_t c) noexcept nogil:
+    """The value of a hexadecimal digit, 16 for anything else."""
+    if 48 <= c <= 57:
+        return c - 48
+    c |= 32
+    return c - 87 if 97 <= c <= 102 else 16
+
+
+def canonical_path(rest: bytes) -> bytes:
+    """Path and query of what follows an authority; ValueError where they are longer than PATH_OCTETS."""
+    cdef uint8_t out[2048]
+    cdef size_t path_n
+    cdef size_t n = put_path(rest, len(rest), out, PATH_OCTETS, &path_n) if len(rest) <= PATH_OCTETS else 0
+    if n == 0:
+        raise ValueError(f"path and query are longer than {PATH_OCTETS} octets")
+    return PyBytes_FromStringAndSize(<const char*>out, n)

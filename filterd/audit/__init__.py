@@ -1,0 +1,1 @@
+"""From the spool and the counters to the ledger."""

@@ -1,0 +1,180 @@
+"""From the workers' spools and confidential counters to the ledger.
+
+Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
+nothing and counts nothing twice; a segment is removed only when it is drained and its worker has left it; a block of
+reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
+leaves nothing, as the help corridor does.
+Source: semantics §8, §9.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, String, Table, delete, insert, select
+
+from fastpath.images.verdict import Action, Channel, Reason
+from fastpath.report.counters import read_confidential
+from fastpath.report.spool import BlockEvent, Read, read_segment, segment_numbers, segment_path
+from filterd.logs import decision_line
+from filterd.lookup.explain import word
+from mgmt.block_ledger import (
+    BlockRecord,
+    CsamCount,
+    Position,
+    add_csam_counts,
+    append_blocks,
+    read_position,
+    write_position,
+)
+from parental.database import metadata, reading, writing
+from rules.category import category_name
+
+BATCH = 200  # events of one transaction: some 10 ms, half a second beside full cores, for who wants to write, too
+KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
+
+LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
+UNRECORDED = (Reason.CSAM, Reason.HELP)
+
+log = logging.getLogger("filterd.audit.drain")
+
+Found = dict[tuple[int, int], int]  # (number of a list in the names image, channel) → count
+
+
+def totals_table(name: str) -> Table:
+    """What counters by list and channel had come to when they were looked at last."""
+    return Table(
+        name,
+        metadata,
+        Column("worker", String, primary_key=True),
+        Column("list", Integer, primary_key=True),
+        Column("channel", Integer, primary_key=True),
+        Column("total", BigInteger, nullable=False),
+    )
+
+
+confidential_totals = totals_table("confidential_totals")
+
+
+class Ledger(NamedTuple):
+    """Where drained events go.   node_key: of the pseudonyms; node: this box in the counts."""
+
+    engine: Engine
+    node_key: bytes
+    node: str
+
+
+def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
+    """Move new events of every worker into the ledger, at most BATCH of each; how many there were.
+
+    So a worker with an hour of them holds up neither the others nor the end of this process."""
+    return sum(_drain_worker(folder, ledger) for folder in sorted(spool_dir.glob("*/")))
+
+
+def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, ledger: Ledger) -> None:
+    """Add what the confidential counters have risen by to this hour's counts.   list_ids: of the names image."""
+    for path in sorted(counters_dir.glob("*")):
+        found = read_confidential(path)
+        if found:
+            with writing(ledger.engine) as conn:
+                risen = risen_since(conn, confidential_totals, path.name, found)
+                add_csam_counts(conn, _counts(risen, list_ids, now_s, ledger.node))
+
+
+def risen_since(conn: Connection, totals: Table, worker: str, found: Found) -> Found:
+    """What each counter has risen by since the last look; a counter that fell has begun anew.   totals: remembers it"""
+    rows = conn.execute(select(totals).where(totals.c.worker == worker)).all()
+    before = {(row.list, row.channel): row.total for row in rows}
+    risen = {key: total - before.get(key, 0) if total >= before.get(key, 0) else total for key, total in found.items()}
+    if found != before:
+        conn.execute(delete(totals).where(totals.c.worker == worker))
+        values = [{"worker": worker, "list": key[0], "channel": key[1], "total": total} for key, total in found.items()]
+        conn.execute(insert(totals), values)
+    return {key: by for key, by in risen.items() if by}
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _drain_worker(folder: Path, ledger: Ledger) -> int:
+    n = _drain_batch(folder, ledger)
+    _remove_drained(folder, ledger)
+    return n
+
+
+def _drain_batch(folder: Path, ledger: Ledger) -> int:
+    """One transaction's events; 0 when there are none."""
+    with writing(ledger.engine) as conn:
+        at = read_position(conn, folder.name) or Position("0", 0)
+        number, (events, position) = _next_events(folder, int(at.segment), at.offset)
+        if not events:
+            return 0
+        append_blocks(conn, [_record(event) for event in events if event.reason not in UNRECORDED], ledger.node_key)
+        stopped = [event for event in events if event.reason == Reason.CSAM and event.action != Action.SHADOW]
+        add_csam_counts(conn, [_csam(event, ledger.node) for event in stopped])
+        write_position(conn, folder.name, Position(str(number), position))
+    _log_decisions(events)
+    return len(events)
+
+
+def _next_events(folder: Path, number: int, first: int) -> tuple[int, Read]:
+    """The next events after a position, with their segment."""
+    waiting = [each for each in segment_numbers(str(folder)) if each >= number]
+    for at, segment in enumerate(waiting):
+        begin = first if segment == number else 0
+        # Asked before the segment is read to its end: once a later one has records, this one gets no more.
+        is_left = any(read_segment(segment_path(str(folder), later), 0, 1).events for later in waiting[at + 1 :])
+        read = read_segment(segment_path(str(folder), segment), begin, BATCH)
+        if read.events or not is_left:
+            return segment, read
+    return number, Read([], first)
+
+
+def _remove_drained(folder: Path, ledger: Ledger) -> None:
+    with reading(ledger.engine) as conn:
+        at = read_position(conn, folder.name)
+    if at is not None:
+        for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
+            if number < int(at.segment):
+                Path(segment_path(str(folder), number)).unlink()
+
+
+def _record(event: BlockEvent) -> BlockRecord:
+    reason = Reason(event.reason)
+    return BlockRecord(
+        time_s=event.time_ns // 1_000_000_000,
+        channel=word(Channel(event.channel)),
+        action=word(Action(event.action)),
+        list=event.list,
+        rule=event.rule,
+        order=event.order,
+        category=category_name(event.category) if event.category else "",
+        reason=word(reason),
+        generation=event.policy_generation if reason in LOCKS else event.names_generation,
+        subscriber=event.subscriber,
+    )
+
+
+def _csam(event: BlockEvent, node: str) -> CsamCount:
+    return CsamCount(event.time_ns // 1_000_000_000, node, event.list, word(Channel(event.channel)), 1)
+
+
+def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Iterable[CsamCount]:
+    for (number, channel), by in risen.items():
+        list_id = list_ids[number] if number < len(list_ids) else f"list-{number}"
+        yield CsamCount(now_s, node, list_id, word(Channel(channel)), by)
+
+
+def _log_decisions(events: list[BlockEvent]) -> None:
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    for event in events:
+        record = _record(event)
+        generations = (event.names_generation, event.policy_generation)
+        log.debug(
+            "%s",
+            decision_line(
+                record.channel, record.rule, record.action, record.reason, record.subscriber, record.list, generations
+            ),
+        )

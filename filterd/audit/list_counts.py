@@ -1,0 +1,96 @@
+"""Lists that are counted by channel: of action shadow, what they would have blocked; of the category bypass, what the
+gate has met of the ways around it that they have.
+
+Invariants: no name, no person and no time is kept with a count; a list is one of both, and counted while it is that.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, Connection, Engine, String, Table, delete, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from fastpath.images.decision import ListInForce
+from fastpath.images.verdict import Action, Channel
+from fastpath.report.counters import read_counted
+from filterd.audit.drain import Found, risen_since, totals_table
+from filterd.lookup.explain import word
+from parental.database import metadata, reading, writing
+from rules.category import category_number
+
+BYPASS = category_number("bypass")
+list_totals = totals_table("list_totals")
+list_counts = Table(
+    "list_counts",
+    metadata,
+    Column("list", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+
+def drain_counted(counters_dir: Path, lists: Sequence[ListInForce], engine: Engine) -> None:
+    """Add what the counters of such lists have risen by to their counts, and drop those of other lists.
+
+    lists  in force, by number; none: not known yet, and nothing is done"""
+    if not lists:
+        return
+    for path in sorted(counters_dir.glob("*")):
+        found = read_counted(path)
+        if found:
+            with writing(engine) as conn:
+                _add(conn, risen_since(conn, list_totals, path.name, found), lists)
+    _forget_others(engine, lists)
+
+
+def shadowed(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
+    """List → channel → count of the lists that are in the shadow, also of those that would have blocked nothing."""
+    return _told(engine, [each.id for each in lists if _is_tried(each)])
+
+
+def met(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
+    """The same of lists of ways around: names and begins of connections that the gate has met, blocked or not."""
+    return _told(engine, [each.id for each in lists if _is_way(each)])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _told(engine: Engine, list_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    told: dict[str, dict[str, int]] = {list_id: {} for list_id in list_ids}
+    with reading(engine) as conn:
+        for list_id, channel, count in conn.execute(select(list_counts).order_by(list_counts.c.channel)):
+            if list_id in told:
+                told[list_id][channel] = count
+    return told
+
+
+def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
+    for (number, channel), by in risen.items():
+        if number < len(lists) and _is_counted(lists[number]):
+            row = upsert(list_counts).values(list=lists[number].id, channel=word(Channel(channel)), count=by)
+            conn.execute(
+                row.on_conflict_do_update(index_elements=["list", "channel"], set_={"count": list_counts.c.count + by})
+            )
+
+
+def _forget_others(engine: Engine, lists: Sequence[ListInForce]) -> None:
+    is_over = list_counts.c.list.not_in([each.id for each in lists if _is_counted(each)])
+    with reading(engine) as conn:  # whoever only looks holds nobody up
+        is_nothing = conn.execute(select(list_counts.c.list).where(is_over).limit(1)).one_or_none() is None
+    if is_nothing:
+        return
+    with writing(engine) as conn:
+        conn.execute(delete(list_counts).where(is_over))
+
+
+def _is_counted(one: ListInForce) -> bool:
+    return _is_tried(one) or _is_way(one)
+
+
+def _is_tried(one: ListInForce) -> bool:
+    return one.action == Action.SHADOW
+
+
+def _is_way(one: ListInForce) -> bool:
+    return one.category == BYPASS and not _is_tried(one) and not one.confidential

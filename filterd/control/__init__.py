@@ -1,0 +1,1 @@
+"""The control role: publication, lists, locks, explain, and its clients."""

@@ -1,0 +1,1 @@
+"""The gate worker around the packet loop."""

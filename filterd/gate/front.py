@@ -1,0 +1,132 @@
+"""The packet gate of one queue, or of a tap: its loop's thread, and the care for it; the same shape as
+dns.front.DnsFront.
+
+Invariant: run() raises what ends the loop (no right to the queue, another process has it, an interface that is gone),
+so that the role ends and is started again.
+"""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Final, TypedDict
+
+from fastpath.gate.loop import GateLoop
+from fastpath.gate.tap_loop import TapLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.report.spool import Reporter
+from filterd.config.schema import Gate
+from filterd.gate.ja4_file import classes_to_count
+from filterd.kernel.queue_drops import Overrun
+
+TEND_EVERY_S: Final = 0.1
+SWAP_PATIENCE_S: Final = 5.0
+SWAP_POLL_S: Final = 0.001
+
+
+class Limits(TypedDict):
+    """See GateLoop."""
+
+    n_flows: int
+    n_windows: int
+    share: int
+    initials_a_second: int
+    is_h2c_let: int
+
+
+Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
+
+
+class GateFront:
+    """One queue, or one worker of a tap, which needs neither queue nor pages.   pages: see GateLoop."""
+
+    def __init__(self, queue: int, config: Gate, pages: Pages, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._handoff = Handoff()
+        self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
+        has_drops = config.mode == "inline" and _is_shut(config)
+        self._overrun = Overrun(queue, reporter.counters) if has_drops else None
+
+    async def use(self, tables: TableSet) -> None:
+        """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
+
+        tables   newer than any given before
+        Raises TimeoutError where the loop does not take them in 5 s."""
+        ticket = self._handoff.give(tables)
+        self._loop.wake()
+        async with asyncio.timeout(SWAP_PATIENCE_S):
+            while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
+                await asyncio.sleep(SWAP_POLL_S)
+
+    @property
+    def n_turns(self) -> int:
+        """Turns of the loop so far; one a second at least, as long as it lives."""
+        return self._loop.n_turns
+
+    async def run(self) -> None:
+        """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(
+            target=self._serve, args=(asyncio.get_running_loop(), ended), name="gate-loop", daemon=True
+        )
+        thread.start()
+        # Held here and not in a TaskGroup: what ends the loop is raised as it is.
+        tending = asyncio.ensure_future(self._tend())  # noqa: TID251
+        try:
+            await ended
+        finally:
+            tending.cancel()
+            self._loop.stop()
+            thread.join()
+
+    def _serve(self, main: asyncio.AbstractEventLoop, ended: "asyncio.Future[None]") -> None:
+        try:
+            self._loop.run()
+        except Exception as reason:  # the thread's edge: it is raised again by whoever awaits the end
+            main.call_soon_threadsafe(_settle, ended, reason)
+
+    async def _tend(self) -> None:
+        while True:
+            self._reporter.tend()
+            self._handoff.taken()  # lets go of tables that the loop has left
+            if self._overrun is not None and self._loop.n_turns:  # the queue is there
+                self._overrun.tend()
+            await asyncio.sleep(TEND_EVERY_S)
+
+
+def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter: Reporter) -> GateLoop | TapLoop:
+    ports = config.tls_ports, config.http_ports
+    is_closed = int(config.when_undecidable == "closed")
+    limits: Limits = {
+        "n_flows": config.flows,
+        "n_windows": config.windows,
+        "share": config.windows_per_subscriber,
+        "initials_a_second": config.quic_initials_per_second,
+        "is_h2c_let": int(config.h2c == "pass"),
+    }
+    classes = classes_to_count(config.ja4_classes) if config.ja4_classes else None
+    if config.mode == "tap":
+        watched, is_reset = config.tap_interfaces, config.tap_reset
+        return TapLoop(watched, handoff, reporter, *ports, is_closed, is_reset=is_reset, ja4_classes=classes, **limits)
+    is_shut = int(_is_shut(config))
+    return GateLoop(
+        queue,
+        handoff,
+        reporter,
+        *ports,
+        is_closed,
+        pages,
+        when_overloaded_closed=is_shut,
+        is_asymmetric=int(config.routing == "asymmetric"),
+        ja4_classes=classes,
+        **limits,
+    )
+
+
+def _is_shut(config: Gate) -> bool:
+    """Whether a full queue drops what comes."""
+    return (config.when_overloaded or config.when_dead) == "closed"
+
+
+def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:
+    if not ended.done():
+        ended.set_exception(reason)

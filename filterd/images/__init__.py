@@ -1,0 +1,1 @@
+"""Images of this box: compile, live deltas, store, attribution."""

@@ -1,0 +1,157 @@
+"""The names base of a configuration: compiled in a process of its own, remembered with what it was made of.
+
+    copies changed? → `filterd compile --config FILE --kept` (nice) → names-N.img → compiled.json → control publishes it
+
+Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
+tells which lists the base holds by which number, so that a delta can be made for it also when the configuration has
+changed since, and up to which change it holds the orders pushed over the API.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from fastpath.images.policy_writer import ListSpec
+from fastpath.images.verdict import Action, Mode
+from filterd.config import Config
+from filterd.keys import image_key
+from filterd.lists.jobs import take, waiting
+from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.process.jobs import run_job
+from mgmt.orders.judge import URL_PREFIX, is_url
+from mgmt.orders.store import Live, find_order, live_entries, number_letter, orders_revision
+from parental.database import opened, reading, writing
+from rules.atomic_file import writing_whole
+from rules.compiler.compile import Progress, compile_sources, list_specs
+from rules.compiler.manifest import claimed_generation
+from rules.compiler.report import CompileReport, report_as_json
+from rules.lists.source import Source
+from rules.names.protected import Protected
+from rules.rule import Rule, UrlRule
+
+REMEMBERED = "compiled.json"
+
+
+class CompileFailed(RuntimeError):
+    """The lists could not be compiled; the base in force stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One names base."""
+
+    generation: int
+    inputs: list[Any]
+    lists: list[ListSpec]
+    report: dict[str, Any]
+    orders_revision: int  # of the orders over the API: the last change that the base holds
+
+
+def inputs_of(config: Config) -> list[Any]:
+    """What the base is made of, to be compared: lists, their last good copies, names held open or protected."""
+    listed = [str(source) for source in config_sources(config)]  # a copy's path holds its digest
+    return [listed, [rule.wire.hex() for rule in help_rules(config)], list(config.protected.names)]
+
+
+def remembered(images_dir: Path) -> Compiled | None:
+    """The newest base that was compiled, in force or not; None where nothing is known of one."""
+    try:
+        said = json.loads((images_dir / REMEMBERED).read_bytes())
+        lists = [ListSpec(*row) for row in said["lists"]]
+        return Compiled(said["generation"], said["inputs"], lists, said["report"], said["orders_revision"])
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or written by another version: compile again
+        return None
+
+
+def remember(images_dir: Path, compiled: Compiled) -> None:
+    """Note what the newest base is made of.   Its image must be there."""
+    said = {
+        "generation": compiled.generation,
+        "inputs": compiled.inputs,
+        "lists": [list(spec) for spec in compiled.lists],
+        "report": compiled.report,
+        "orders_revision": compiled.orders_revision,
+    }
+    with writing_whole(images_dir / REMEMBERED) as file:
+        file.write(json.dumps(said).encode())
+
+
+async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
+    """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
+    exit_code, told = await run_job(["compile", "--config", str(config_file), "--kept"], niceness)
+    compiled = remembered(config.state_dir / "images")
+    if exit_code != 0 or compiled is None:
+        raise CompileFailed(told or f"compile: exit code {exit_code}; nothing changed")
+    return compiled
+
+
+def compile_config(config: Config, progress: Progress | None) -> CompileReport:
+    """Take in what waits, and compile.   Raises BadList, BadReadBack."""
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    take(config, waiting(config, time.time(), settle_s=0.0), time.time())
+    return compile_kept(config, progress)
+
+
+def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
+    """Compile the last good copies.   Raises BadList, BadReadBack."""
+    images = config.state_dir / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    sources, inputs = config_sources(config), inputs_of(config)
+    # The generation is claimed: the control role writes deltas meanwhile.
+    with opened(config.state_dir / "filterd.db") as engine, claimed_generation(images, "names") as generation:
+        orders = OrdersInForce(engine)
+        report = compile_sources(
+            sources,
+            images,
+            image_key(config.state_dir),
+            generation,
+            progress,
+            protected=Protected(config.protected.names),
+            live={HELP_LIST: help_rules(config), ORDERS_LIST: orders},
+            number_order=lambda source, ref: _number_of(engine, source, ref),
+        )
+        specs, said = list_specs(sources), report_as_json(report)
+        remember(images, Compiled(generation, inputs, specs, said, orders.revision))
+    return report
+
+
+class OrdersInForce:
+    """The orders over the API as rules, read when they are asked for; their letter is the number of their order."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.revision = 0  # the last change that was read, once it was
+
+    def __iter__(self) -> Iterator[Rule | UrlRule]:
+        with reading(self._engine) as conn:
+            self.revision = orders_revision(conn)
+            for live in live_entries(conn):
+                yield order_rule(live)
+
+
+def order_rule(live: Live) -> Rule | UrlRule:
+    """An entry of an order as a rule."""
+    if is_url(live.wire):
+        mode = Mode.SUBTREE if live.mode == URL_PREFIX else Mode.EXACT
+        return UrlRule(live.wire, mode, Action.NO_ACTION, 0, str(live.order))
+    return Rule(live.wire, Mode[live.mode.upper()], Action.NO_ACTION, 0, str(live.order))
+
+
+def _number_of(engine: Engine, source: Source, ref: str) -> int:
+    """The number of an order that a list names by its letter, given now where it has none, so that a record of a block
+    can name its order.   Cost: a commit for a new one; asked once a letter."""
+    if source.id == ORDERS_LIST:
+        return int(ref)
+    issuer = source.issuer or source.id
+    with reading(engine) as conn:
+        found = find_order(conn, issuer, ref)
+    if found is not None:
+        return int(found.id)
+    with writing(engine) as conn:
+        return number_letter(conn, issuer, ref, datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""nftables, netlink, conntrack: what filterd sets in the kernel."""

@@ -1,0 +1,130 @@
+"""Tracked connections, forgotten in bulk: one pass over the kernel's table for any number of prefixes.
+
+    dump of a family → who it is from and to, in both directions → one of ours?  yes: delete by tuple, zone and number
+
+The directions differ where this box translates addresses: a line's own address is then in one of the two.
+
+*Invariants*: what is deleted is the connection that was seen, not one that came after it with the same ports.
+*Source*: linux/netfilter/nfnetlink_conntrack.h; the kernel writes a tuple's addresses first (ctnetlink_dump_tuples).
+*Cost*: bench/lock.py.   *Absent on purpose*: a filter in the kernel, which knows whole addresses and no prefixes.
+"""
+
+import errno
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+from filterd.kernel.intervals import Network
+from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, NESTED, Netlink, attributes, message
+
+SUBSYSTEM = 1  # NFNL_SUBSYS_CTNETLINK
+GET, DELETE, GET_STATS = SUBSYSTEM << 8 | 1, SUBSYSTEM << 8 | 2, SUBSYSTEM << 8 | 5
+FAMILIES = {4: 2, 6: 10}  # NFPROTO_IPV4, NFPROTO_IPV6
+TUPLE_ORIGINAL, TUPLE_REPLY, ID, ZONE = 1, 2, 12, 18
+TUPLE_IP, SOURCE = 1, {4: 1, 6: 3}
+STATS_ENTRIES = 1
+WIDTH = {4: 4, 6: 16}
+FEW = 16  # prefixes: a family's; more are not worth searching for
+AT_ONCE = 1000  # deletions of one datagram: what the kernel says against them fits into the socket
+
+# Of a nested tuple: its own header, those of its addresses and of the source; the source, a header, the destination.
+_REPLY = {version: struct.Struct(f"=4x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
+_ORIGINAL = {version: struct.Struct(f"=I 16x H 2x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
+_HEAD = {
+    version: struct.pack("=HHHH", 2 * width + 12, TUPLE_IP | NESTED, width + 4, SOURCE[version])
+    for version, width in WIDTH.items()
+}
+
+
+class _Ours(dict[bytes, bool]):
+    """Whether an address is in one of the prefixes; worked out once an address."""
+
+    def __init__(self, width: int, prefixes: Sequence[Network]) -> None:
+        self._by_shift: dict[int, set[int]] = {}
+        for prefix in prefixes:
+            shift = 8 * width - prefix.prefixlen
+            self._by_shift.setdefault(shift, set()).add(int(prefix.network_address) >> shift)
+        few = prefixes if len(prefixes) <= FEW else ()
+        self._beginnings = [prefix.network_address.packed[: prefix.prefixlen // 8] for prefix in few]
+
+    def may_be_in(self, chunk: bytes) -> bool:
+        """Whether a part of a dump has to be read; where there are few prefixes, as the search for each costs 3 µs."""
+        return not self._beginnings or any(beginning in chunk for beginning in self._beginnings)
+
+    def __missing__(self, address: bytes) -> bool:
+        number = int.from_bytes(address, "big")
+        found = self[address] = any(number >> shift in firsts for shift, firsts in self._by_shift.items())
+        return found
+
+
+def forget(prefixes: Iterable[Network]) -> int:
+    """Have the kernel forget the connections from and to these prefixes; their number.
+
+    Raises RuntimeError where it refuses; some may be forgotten then."""
+    by_version: dict[int, list[Network]] = {4: [], 6: []}
+    for prefix in prefixes:
+        by_version[prefix.version].append(prefix)
+    try:
+        with Netlink() as link:
+            return sum(_forget(link, version, found) for version, found in by_version.items() if found)
+    except OSError as reason:
+        told = f"conntrack: {reason.strerror}; some connections of locked lines may stay tracked, locked as they are"
+        raise RuntimeError(f"{told}; run 'filterd doctor'") from reason
+
+
+def n_tracked() -> int:
+    """How many connections the kernel tracks in this namespace.   Raises RuntimeError, OSError."""
+    with Netlink() as link:
+        found = link.ask(message(GET_STATS, 0, 1, 0))
+    for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
+        if kind == STATS_ENTRIES:
+            return int.from_bytes(found.chunk[begin:end], "big")
+    raise OSError(errno.EPROTO, "the kernel gives no number of connections")
+
+
+def _forget(link: Netlink, version: int, prefixes: Sequence[Network]) -> int:
+    family, ours = FAMILIES[version], _Ours(WIDTH[version], prefixes)
+    chunks = link.dump(message(GET, F_DUMP, 1, family))
+    deletions = [deletion for chunk in chunks for deletion in _deletions(chunk, version, ours)]
+    done = 0
+    for at in range(0, len(deletions), AT_ONCE):
+        part = deletions[at : at + AT_ONCE]
+        done += len(part) - _delete(link, family, part)
+    return done
+
+
+def _delete(link: Netlink, family: int, deletions: list[bytes]) -> int:
+    """Delete connections; how many were gone already."""
+    last = len(deletions) - 1
+    messages = [message(DELETE, F_ACK if n == last else 0, n, family, each) for n, each in enumerate(deletions)]
+    faults = [answer.fault for answer in link.send(b"".join(messages)) if answer.fault]
+    for fault in faults:
+        if fault != errno.ENOENT:
+            raise OSError(fault, os.strerror(fault))
+    return len(faults)
+
+
+def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
+    """What deletes the connections of `ours` among those in a part of a dump: the attributes of a message each."""
+    if not ours.may_be_in(chunk):
+        return
+    first, second, head, at = _ORIGINAL[version], _REPLY[version], _HEAD[version], 0
+    while at < len(chunk):
+        if at + first.size > len(chunk):
+            raise OSError(errno.EPROTO, "the kernel tells a connection in part")
+        length, original_octets, original_head, source, destination = first.unpack_from(chunk, at)
+        original = at + HEADER_OCTETS
+        if length > len(chunk) - at or length < HEADER_OCTETS + original_octets + second.size or original_head != head:
+            raise OSError(errno.EPROTO, "the kernel tells connections in another form")
+        reply_head, reply_source, reply_destination = second.unpack_from(chunk, original + original_octets)
+        if reply_head != head:
+            raise OSError(errno.EPROTO, "the kernel tells answers in another form")
+        if ours[source] or ours[destination] or ours[reply_source] or ours[reply_destination]:
+            yield _deletion(chunk, original, at + length)
+        at += (length + 3) & ~3
+
+
+def _deletion(chunk: bytes, at: int, end: int) -> bytes:
+    """Of a connection's attributes those that tell it apart from every other."""
+    wanted = (TUPLE_ORIGINAL, ID, ZONE)
+    return b"".join(chunk[first - 4 : last] for kind, first, last in attributes(chunk, at, end) if kind in wanted)

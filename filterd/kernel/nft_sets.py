@@ -1,0 +1,284 @@
+"""Prefixes in sets of the table `inet filterd`, changed over netlink: only what differs, in one transaction.
+
+    prefix ─ of a length that has a hash set?   yes: one element there   no: part of an interval of the other set
+
+An interval set that holds 100,000 costs the kernel 250 ms to fill and 7 ms to change by one (Linux 6.18); a hash set
+130 ms and 10 µs. So what nearly every line has – one IPv4 address, a /56 or a /64 – stands in one.
+
+    packet ─ chain `locking` ─ nobody of its version is locked: no rule     some are: to the chain that looks into the
+                               hash sets; a prefix of another length is: that looks into the interval set, too
+
+So a set that holds nothing costs no packet anything; where a prefix stands changes nothing.
+
+*Invariants*
+- A transaction names the generation of the ruleset it is meant for: where somebody else has changed anything since, the
+  kernel refuses it, and OutOfStep is raised. replace() brings a group back in step, whatever its sets hold.
+- A transaction that is refused has changed nothing, here and in the kernel.
+- Prefixes may overlap: an interval ends where no held prefix covers the next address.
+- A rule that leads to sets comes and goes in the transaction of their elements.
+
+*Source*: linux/netfilter/nf_tables.h, nfnetlink.h.   *Cost*: bench/lock.py.
+"""
+
+import errno
+import os
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from filterd.kernel.intervals import Network, Span, Spans, span_of
+from filterd.kernel.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
+from filterd.kernel.nft_elements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
+from filterd.kernel.nft_rules import (
+    NEW_CHAIN,
+    NEW_RULE,
+    NEW_TABLE,
+    NftChain,
+    goto,
+    of_version,
+    queue,
+    queue_question,
+    trial,
+)
+
+TABLE = "filterd"
+SUBSYSTEM, INET, UNSPEC = 10, 1, 0  # NFNL_SUBSYS_NFTABLES, NFPROTO_*
+BATCH_BEGIN, BATCH_END, BATCH_GENERATION = 0x10, 0x11, 1
+GET_GENERATION, GENERATION = 16, 1
+TRIES = 5  # against somebody who changes the rules all the time, or a kernel that is short of memory
+BUSY = (errno.ERESTART, errno.EINTR, errno.EAGAIN, errno.ENOBUFS)
+# An element that is to go is not there, or something else stands where one is to come.
+MISTAKEN = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
+
+CREATING = (NEW_ELEMENTS, NEW_TABLE, NEW_CHAIN, NEW_RULE)
+
+Shape = tuple[int, int]  # version and length of prefixes
+
+
+class OutOfStep(RuntimeError):
+    """The sets may hold something else than we think; nothing was changed."""
+
+
+class SetsGone(RuntimeError):
+    """The table is not there, or a set of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A chain with a rule for each version whose sets hold something.
+
+    hashed   by version, the chain to go to while the interval set holds nothing
+    wide     the one to go to else"""
+
+    chain: NftChain
+    hashed: Mapping[int, str]
+    wide: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sets that hold one kind of prefixes.
+
+    hashed     what has a hash set
+    wide       the interval set of each version
+    entrance   where packets look into the sets only while they hold something"""
+
+    hashed: Mapping[Shape, NftSet]
+    wide: Mapping[int, NftSet]
+    entrance: Entrance | None = None
+
+    def leads_to(self, n_keys: Mapping[NftSet, int], spans: Mapping[NftSet, Spans]) -> dict[int, str]:
+        """The chain to go to by version, while the sets hold this; none where they hold nothing."""
+        found: dict[int, str] = {}
+        if self.entrance is None:
+            return found
+        for version, each in self.wide.items():
+            if spans[each].held:
+                found[version] = self.entrance.wide[version]
+            elif any(n_keys[where] for shape, where in self.hashed.items() if shape[0] == version):
+                found[version] = self.entrance.hashed[version]
+        return found
+
+    def lead_to(self, chains: Mapping[int, str]) -> list[Change]:
+        """Have the entrance lead there."""
+        if self.entrance is None:
+            return []
+        rules = ([*of_version(version), *goto(chain)] for version, chain in chains.items())
+        return [self.entrance.chain.flush(), *map(self.entrance.chain.add, rules)]
+
+
+LOCKED = Group(
+    {
+        (4, 32): NftSet(TABLE, "locked4_32", 4),
+        (6, 56): NftSet(TABLE, "locked6_56", 16),
+        (6, 64): NftSet(TABLE, "locked6_64", 16),
+    },
+    {4: NftSet(TABLE, "locked4", 4), 6: NftSet(TABLE, "locked6", 16)},
+    Entrance(NftChain(TABLE, "locking"), {4: "locks4", 6: "locks6"}, {4: "locks4_wide", 6: "locks6_wide"}),
+)
+SUBSCRIBERS = Group({}, {4: NftSet(TABLE, "subscribers4", 4), 6: NftSet(TABLE, "subscribers6", 16)})
+
+SUSPECTS = Group(
+    {(4, 32): NftSet(TABLE, "suspects4_32", 4), (6, 128): NftSet(TABLE, "suspects6_128", 16)},
+    {4: NftSet(TABLE, "suspects4", 4), 6: NftSet(TABLE, "suspects6", 16)},
+)
+
+
+class PrefixSets:
+    """The prefixes in this namespace's table.   Blocking; one thread at a time."""
+
+    def __init__(self) -> None:
+        self._generation = 0  # 0: unknown
+        self._in_step: dict[NftSet, Spans] = {}
+        self._n_keys: dict[NftSet, int] = {}
+        self._link: Netlink | None = None  # kept: to close one waits until the kernel has freed what was deleted, 10 ms
+
+    def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+        """Have the group's sets hold these prefixes and nothing else.
+
+        Raises SetsGone; RuntimeError where the kernel refuses, and what it held is held on."""
+        keys, spans = _sorted_out(group, prefixes)
+        wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
+        n_keys = {each: len({*keys[shape]}) for shape, each in group.hashed.items()}
+        changes = [each.flush() for each in (*group.hashed.values(), *group.wide.values())]
+        changes += _of_keys(group, NEW_ELEMENTS, keys)
+        for each, held in wide.items():
+            changes += each.of_spans(NEW_ELEMENTS, held.fewest)
+        changes += group.lead_to(group.leads_to(n_keys, wide))
+        self._commit_anyway(changes)
+        self._in_step |= wide
+        self._n_keys |= n_keys
+
+    def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        """Add prefixes that the group does not hold, and remove some that it holds.   None of both: only look.
+
+        Raises OutOfStep; RuntimeError where the kernel refuses, and what it held is held on."""
+        if any(each not in self._in_step for each in group.wide.values()):
+            raise OutOfStep("nft: what the sets hold is not known; nothing was changed; replace it")
+        (new_keys, new_spans), (old_keys, old_spans) = _sorted_out(group, added), _sorted_out(group, removed)
+        gone, come, wide = _of_keys(group, DELETE_ELEMENTS, old_keys), _of_keys(group, NEW_ELEMENTS, new_keys), {}
+        n_keys = dict(self._n_keys)
+        for shape, each in group.hashed.items():
+            n_keys[each] += len(new_keys[shape]) - len(old_keys[shape])
+        for version, each in group.wide.items():
+            if new_spans[version] or old_spans[version]:
+                wide[each], different = self._in_step[each].changed(new_spans[version], old_spans[version])
+                gone += each.of_spans(DELETE_ELEMENTS, sorted(different.gone))
+                come += each.of_spans(NEW_ELEMENTS, sorted(different.come))
+        before, after = group.leads_to(self._n_keys, self._in_step), group.leads_to(n_keys, self._in_step | wide)
+        self._commit_in_step([*gone, *come, *(group.lead_to(after) if before != after else ())])
+        self._in_step |= wide
+        self._n_keys = n_keys
+
+    def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
+        """Have a chain hold these rules and no others, the last one first.   Raises as replace()."""
+        self._commit_anyway([chain.flush(), *map(chain.add, rules)])
+
+    def need_queue(self) -> None:
+        """Have the kernel load what a rule that queues needs, and try one.   Raises RuntimeError where it has none."""
+        cure = "load xt_NFQUEUE and nft_compat"
+        try:
+            self._open().ask(queue_question())
+            self._commit_anyway(trial(queue(0, 1, True)))
+        except OSError as reason:
+            self.close()
+            raise RuntimeError(f"NFQUEUE: {reason.strerror}; rules stay as they were; {cure}") from reason
+        except RuntimeError as reason:
+            refused = str(reason).partition(";")[0]
+            raise RuntimeError(f"NFQUEUE: refused in a table ({refused}); rules stay as they were; {cure}") from reason
+
+    def close(self) -> None:
+        """Give the socket back; the next call opens another."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _commit_in_step(self, changes: Sequence[Change]) -> None:
+        """Commit, or only look, where nobody else has changed anything."""
+        if changes:
+            fault = self._commit(changes)
+        else:
+            fault = 0 if self._generation_now() == self._generation else errno.ERESTART
+        if fault in (*BUSY, *MISTAKEN):
+            self._in_step.clear()
+            raise OutOfStep("nft: somebody else has changed the rules; nothing was changed; replace all sets")
+        _raise(fault)
+
+    def _commit_anyway(self, changes: Sequence[Change]) -> None:
+        """Commit, whatever there is; where it is not of our making, what other sets hold is unknown from now on."""
+        fault = errno.EAGAIN
+        for _ in range(TRIES):
+            generation = self._generation_now()
+            if generation != self._generation:
+                self._in_step.clear()
+                self._generation = generation
+            fault = self._commit(changes)
+            if fault not in BUSY:
+                break
+        if fault == errno.ENOENT:
+            raise SetsGone(f"nft: table inet {TABLE} is not there, or not ours; nothing was changed; apply the rules")
+        _raise(fault)
+
+    def _commit(self, changes: Sequence[Change]) -> int:
+        """One transaction, for the generation that we know; an errno, 0: done."""
+        last = len(changes)
+        begin = attribute(BATCH_GENERATION, struct.pack(">I", self._generation))
+        batch = [message(BATCH_BEGIN, 0, 0, UNSPEC, begin, SUBSYSTEM)]
+        for number, change in enumerate(changes, 1):
+            flags = (F_CREATE if change.kind in CREATING else 0) | (F_ACK if number == last else 0)
+            batch.append(message(SUBSYSTEM << 8 | change.kind, flags, number, INET, change.attributes))
+        batch.append(message(BATCH_END, 0, last + 1, UNSPEC, b"", SUBSYSTEM))
+        try:
+            answers = self._open().send(b"".join(batch))
+        except OSError as reason:
+            self.close()  # what is left to be read in it is nobody's answer
+            return reason.errno or errno.EIO
+        for answer in answers:
+            if answer.fault:
+                return answer.fault
+        if last not in (answer.sequence for answer in answers):
+            return errno.EPROTO
+        if self._generation_now() != self._generation:  # to empty what is empty is no change
+            self._generation = (self._generation + 1) % 2**32 or 1  # as the kernel counts: 0 is left out
+        return 0
+
+    def _generation_now(self) -> int:
+        """The kernel's.   Raises RuntimeError where it names none."""
+        try:
+            found = self._open().ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
+        except OSError as reason:
+            self.close()
+            raise RuntimeError(f"nft: {reason.strerror}; nothing was changed; run 'filterd doctor'") from reason
+        for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
+            if kind == GENERATION:
+                return int.from_bytes(found.chunk[begin:end], "big")
+        raise RuntimeError("nft: the kernel names no generation; nothing was changed; it is older than Linux 4.15")
+
+    def _open(self) -> Netlink:
+        if self._link is None:
+            self._link = Netlink()
+        return self._link
+
+
+def _sorted_out(group: Group, prefixes: Iterable[Network]) -> tuple[dict[Shape, list[int]], dict[int, set[Span]]]:
+    """Elements of the group's hash sets, and the spans of what goes into its interval sets."""
+    keys: dict[Shape, list[int]] = {shape: [] for shape in group.hashed}
+    spans: dict[int, set[Span]] = {version: set() for version in group.wide}
+    for prefix in prefixes:
+        there = keys.get((prefix.version, prefix.prefixlen))
+        if there is None:
+            spans[prefix.version].add(span_of(prefix))
+        else:
+            there.append(int(prefix.network_address))
+    return keys, spans
+
+
+def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> list[Change]:
+    return [change for shape, each in group.hashed.items() for change in each.of_keys(kind, keys[shape])]
+
+
+def _raise(fault: int) -> None:
+    if fault:
+        raise RuntimeError(f"nft: {os.strerror(fault)}; what it held is held on; run 'filterd doctor'")

@@ -1,0 +1,323 @@
+"""The nft table `inet filterd`: what the gate, the locks and the DNS front ask of the kernel, as text.
+
+    forward -160  locked? → reject · back from the queue, mark 0x40 | state? → ct mark, and what it says is done
+                  decided? → accept, reject · ISN of the SYN/ACK → ct mark
+                  client's payload, QUIC's long headers, what begins to a suspect → meta mark 0x80, NFQUEUE
+    prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
+    prerouting -300, output -300   queries to this box, and their answers: not tracked
+                  where routing is asymmetric, the gate's ports neither: every payload of a client → NFQUEUE
+
+*Invariants*
+- Forwarded packets meet one hook: the gate says NF_REPEAT, so that what it has judged comes there again. A second hook
+  would cost every packet 0.1 µs (Linux 6.18).
+- A packet looks for locks before everything else, whatever is known of its connection, and only while there are some.
+- What the queue's rule replaces is `drop`: nothing passes unjudged where it is not there yet.
+
+*Source*: nft(8), linux/netfilter.h.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from filterd.config import Config
+from filterd.kernel.intervals import Network
+from filterd.kernel.nft_rules import NftChain
+
+TABLE = "inet filterd"
+QUEUEING = NftChain("filterd", "queueing")  # holds the rule that nft(8) cannot write
+
+_RULESET = """\
+table inet filterd
+delete table inet filterd
+table inet filterd {
+  set gate_ports { type inet_service; flags constant; %(gate_ports)s }
+  set quic_ports { type inet_service; flags constant; %(quic_ports)s }
+  set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
+  set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
+  set locked4_32 { type ipv4_addr; comment "hash sets: they change fast, and interval sets do not"; }
+  set locked6_56 { type ipv6_addr; }
+  set locked6_64 { type ipv6_addr; }
+  set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
+  set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
+  set suspects4 { type ipv4_addr; flags interval; auto-merge; }
+  set suspects6 { type ipv6_addr; flags interval; auto-merge; }
+  set suspects4_32 { type ipv4_addr; }
+  set suspects6_128 { type ipv6_addr; }
+  set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
+  set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
+  counter n_queued { comment "packets for the gate"; }
+  counter n_judged { comment "those with its verdict"; }
+
+  chain locked_from {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
+  }
+  chain locked_to {
+    meta l4proto tcp reject with tcp reset comment "else the server's connection stays open"
+    drop
+  }
+  chain blocked {
+    meta l4proto tcp reject with tcp reset
+%(quic_reject)s    drop
+  }
+  chain answered {
+    ct direction reply meta l4proto tcp reject with tcp reset
+    tcp flags & fin == fin reject with tcp reset
+    drop
+  }
+  chain queueing { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
+  chain to_queue {
+    counter name n_queued
+    goto queueing
+  }
+  chain to_gate {
+    @ih,0,8 >= 0 meta mark set ct mark | 0x80 goto to_queue comment "only packets with payload have @ih"
+  }
+  chain to_suspect {
+    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
+    meta mark set ct mark | 0x80 goto to_queue
+  }
+  chain suspects {
+    ip daddr @suspects4_32 goto to_suspect
+    ip daddr @suspects4 goto to_suspect
+    ip6 daddr @suspects6_128 goto to_suspect
+    ip6 daddr @suspects6 goto to_suspect
+  }
+  chain from_client {
+    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
+%(undecided)s  }
+  chain from_quic_client {
+    udp dport @quic_ports meta mark set 0x80 goto to_queue
+    ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 goto to_queue
+  }
+  chain from_server {
+    tcp flags & (syn | ack) == syn | ack ct mark & 0xff == 0 ct mark set tcp ackseq << 8 accept
+    tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
+    ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
+  }
+  chain locks4 {
+    ip saddr @locked4_32 ip daddr != @open4 goto locked_from
+    ip daddr @locked4_32 ip saddr != @open4 goto locked_to
+  }
+  chain locks4_wide {
+    ip saddr @locked4 ip daddr != @open4 goto locked_from
+    ip daddr @locked4 ip saddr != @open4 goto locked_to
+    goto locks4
+  }
+  chain locks6 {
+    ip6 saddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 daddr != @open6 goto locked_from
+    ip6 saddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 daddr != @open6 goto locked_from
+    ip6 daddr & ffff:ffff:ffff:ff00:: @locked6_56 ip6 saddr != @open6 goto locked_to
+    ip6 daddr & ffff:ffff:ffff:ffff:: @locked6_64 ip6 saddr != @open6 goto locked_to
+  }
+  chain locks6_wide {
+    ip6 saddr @locked6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr @locked6 ip6 saddr != @open6 goto locked_to
+    goto locks6
+  }
+  chain locking { %(locking)s}
+  chain before {
+    type filter hook forward priority -160; policy accept;
+    jump locking
+%(refused_udp)s    meta mark & 0xffffffc0 == 0x40 goto judged comment "as the gate leaves it, and nobody else's"
+    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
+%(dot)s%(invalid)s    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
+%(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
+    ct direction reply tcp sport @gate_ports goto from_server
+    tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
+    tcp sport @gate_ports goto from_server
+  }
+
+  chain keep_released { ct mark set ct mark & 0xffffff00 | 1; }
+  chain keep_allowed {
+    ct mark & 0xff { 0, 6 } ct mark set ct mark & 0xffffff00 | 3 comment "4 may stand there by now"
+  }
+  chain keep_partial { ct mark & 0xff == 0 ct mark set ct mark & 0xffffff00 | 6; }
+  chain keep_blocked {
+    ct mark set ct mark & 0xffffff00 | 2
+    goto blocked
+  }
+  chain keep_answered {
+    ct mark set ct mark & 0xffffff00 | 5
+    drop
+  }
+  chain judged {
+    counter name n_judged
+    meta mark & 0x3f vmap {
+      1 : goto keep_released, 2 : goto keep_blocked, 3 : goto keep_allowed, 5 : goto keep_answered,
+      6 : goto keep_partial, 7 : drop
+    }
+  }
+%(dns)s%(untracked)s%(asymmetric)s}
+"""
+_UNDECIDED = """\
+    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
+"""
+# Of a connection that is not tracked the gate itself keeps what the mark would: where it begins, what is decided.
+_UNTRACKED_CLIENT = """\
+    tcp flags & (syn | ack) == syn meta mark set 0x80 goto to_queue
+    @ih,0,8 >= 0 meta mark set 0x80 goto to_queue
+"""
+_INVALID = """\
+    ct state invalid drop
+"""
+_REFUSED_UDP = """\
+    udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
+"""
+# Long headers alone: a handful of each connection.  Whatever the port where the version is one that we read (E55).
+_QUIC = """\
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & 0xff == 0 goto from_quic_client
+"""
+# Whatever the port: until an answer comes, which is never where the gate says no.
+_SUSPECTS = """\
+    ct state new ct direction original meta l4proto { tcp, udp } jump suspects
+"""
+_QUIC_REJECT = """\
+    meta l4proto udp reject with icmpx admin-prohibited
+"""
+QUIC_VERSIONS = (0x00000001, 0x6B3343CF, 0xFF00001D)  # RFC 9000, RFC 9369, draft-29: what fastpath.wire.quic reads
+# A phone that finds no DNS over TLS there asks in the clear, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
+_DOT = """\
+    tcp dport 853 ip saddr @subscribers4 reject with tcp reset
+    tcp dport 853 ip6 saddr @subscribers6 reject with tcp reset
+    udp dport 853 ip saddr @subscribers4 reject with icmpx port-unreachable
+    udp dport 853 ip6 saddr @subscribers6 reject with icmpx port-unreachable
+"""
+_UNTRACKED = """
+  set untracked { type inet_service; %(ports)s }
+  chain untracked_queries {
+    type filter hook prerouting priority raw; policy accept;
+    udp dport @untracked fib daddr type local notrack
+  }
+  chain untracked_answers {
+    type filter hook output priority raw; policy accept;
+    udp sport @untracked fib saddr type local notrack
+  }
+"""
+# Half a connection is invalid to conntrack.  Local addresses first: what is redirected to this box is tracked.
+_ASYMMETRIC = """
+  chain untracked_streams {
+    type filter hook prerouting priority raw; policy accept;
+    tcp dport @gate_ports fib daddr type != local notrack
+    tcp sport @gate_ports fib daddr type != local notrack
+  }
+"""
+_DNS = """
+  chain to_resolver {
+    meta l4proto { tcp, udp } th dport 53 redirect to :%(port)d
+  }
+  chain dns {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local accept
+    ip saddr @subscribers4 goto to_resolver
+    ip6 saddr @subscribers6 goto to_resolver
+%(interfaces)s  }
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
+
+    ports             TCP ports that the gate looks at
+    quic_ports        UDP ports whose long headers the gate looks at, and those of known versions at any port
+    is_quic_rejected  a blocked QUIC flow is told so by ICMP
+    refused_udp       UDP ports that nothing is let through to
+    untracked         UDP ports of this box that are asked so often that tracking each query would fill the table;
+                      never dns_port: what is redirected must find its way back
+    is_dot_refused    subscribers reach no other resolver over TLS or QUIC
+    is_asymmetric     servers may answer on another way: connections to `ports` are not tracked"""
+
+    ports: tuple[int, ...] = ()
+    quic_ports: tuple[int, ...] = ()
+    is_quic_rejected: bool = False
+    refused_udp: tuple[int, ...] = ()
+    first_queue: int = 0
+    n_queues: int = 0
+    is_open_when_dead: bool = True
+    is_asymmetric: bool = False
+    always_open: tuple[Network, ...] = ()
+    subscribers: tuple[Network, ...] = ()
+    subscriber_interfaces: tuple[str, ...] = ()
+    dns_port: int | None = None
+    untracked: tuple[int, ...] = ()
+    is_dot_refused: bool = False
+
+
+def rules_of_config(config: Config) -> Rules:
+    """What the configuration asks the kernel for.   Whose DNS is redirected comes later, by set_subscribers()."""
+    gate, splash = config.gate, config.splash
+    n_queues = gate.workers if gate.mode == "inline" else 0
+    dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
+    asked = {each.port for each in config.dns.listen} if config.dns.workers else set()
+    places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
+    return Rules(
+        ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if n_queues else (),
+        quic_ports=gate.tls_ports if n_queues and gate.quic == "judge" else (),
+        is_quic_rejected=gate.quic_reject,
+        refused_udp=gate.tls_ports if n_queues and gate.quic == "refuse" else (),
+        first_queue=gate.first_queue,
+        n_queues=n_queues,
+        is_open_when_dead=gate.when_dead == "open",
+        is_asymmetric=n_queues > 0 and gate.routing == "asymmetric",
+        always_open=tuple(_network(place) for place in places),
+        dns_port=dns_port,
+        untracked=tuple(sorted(asked - {dns_port})),
+        is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0,
+    )
+
+
+def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
+    """The nft table, and the deletion of the one before."""
+    locked = tuple(locked)
+    interfaces = ", ".join(f'"{name}"' for name in rules.subscriber_interfaces)
+    by_interface = f"    iifname {{ {interfaces} }} goto to_resolver\n" if interfaces else ""
+    dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
+    return _RULESET % {
+        "gate_ports": _elements(rules.ports),
+        "quic_ports": _elements(rules.quic_ports),
+        "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
+        "undecided": _UNTRACKED_CLIENT if rules.is_asymmetric else _UNDECIDED,
+        "invalid": "" if rules.is_asymmetric else _INVALID,
+        "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
+        "suspects": _SUSPECTS if rules.n_queues else "",
+        "until_queued": "drop" if rules.n_queues else "accept",
+        "quic": _QUIC if rules.quic_ports else "",
+        "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
+        "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
+        "locked4": _elements(_of_version(4, locked)),
+        "locked6": _elements(_of_version(6, locked)),
+        "locking": "".join(f"meta nfproto ipv{version} goto locks{version}_wide; " for version in _versions(locked)),
+        "subscribers4": _elements(_of_version(4, rules.subscribers)),
+        "subscribers6": _elements(_of_version(6, rules.subscribers)),
+        "open4": _elements(_of_version(4, rules.always_open)),
+        "open6": _elements(_of_version(6, rules.always_open)),
+        "dot": _DOT if rules.is_dot_refused else "",
+        "dns": dns,
+        "untracked": _UNTRACKED % {"ports": _elements(rules.untracked)} if rules.untracked else "",
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _elements(elements: Iterable[object]) -> str:
+    text = _listed(elements)
+    return f"elements = {{ {text} }};" if text else ""
+
+
+def _listed(elements: Iterable[object]) -> str:
+    return ", ".join(str(element) for element in elements)
+
+
+def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
+    return [network for network in networks if network.version == version]
+
+
+def _versions(networks: Iterable[Network]) -> list[int]:
+    return sorted({network.version for network in networks})
+
+
+def _network(text: str) -> Network:
+    return IPv6Network(text) if ":" in text else IPv4Network(text)

@@ -1,0 +1,1 @@
+"""Lists of the configuration: sources, updates, copies of zones."""

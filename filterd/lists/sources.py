@@ -1,0 +1,85 @@
+"""The lists of a configuration as `rules` wants them, in their order, which is their precedence inside a tier.
+
+Invariants: what is compiled is the last good copy of a list, never what its source gives at the moment; the number of a
+list in an image is its place here; the two lists that have no source stand at the end, so that
+adding them to an image changes nobody's number: the help corridor (compiled in), and the orders pushed over the API
+(only ever in the delta).
+"""
+
+from dataclasses import replace
+
+from fastpath.images.verdict import Action, Mode
+from filterd.config import Config
+from filterd.config.schema import ListEntry
+from rules.errors import BadList
+from rules.lists.source import Source, describe_source
+from rules.lists.versions import Shelf, Version
+from rules.names.canonical import canonical_wire
+from rules.rule import Rule
+
+HELP_LIST = "help-corridor"
+ORDERS_LIST = "orders"
+
+
+def config_sources(config: Config) -> list[Source]:
+    """Every list of this box as it is to be compiled: its last good copy, read as that was when it was judged; without
+    a path where there is none.   Raises BadSource, BadList for a list whose state cannot be read."""
+    own = {"tier": "order", "action": _default_action(config), "issuer": "API"}
+    listed = [_kept_source(config, entry) for entry in config.lists]
+    return [*listed, describe_source(HELP_LIST, None, {"tier": "help"}), describe_source(ORDERS_LIST, None, own)]
+
+
+def described(config: Config, entry: ListEntry) -> Source:
+    """A list as the configuration describes it."""
+    return _describe(config, entry, reading_of(entry))
+
+
+def source_of(config: Config, entry: ListEntry, version: Version) -> Source:
+    """One version of a list, read as it was when it was judged."""
+    return replace(_describe(config, entry, version.reading), path=shelf_of(config, entry).copy(version))
+
+
+def reading_of(entry: ListEntry) -> str:
+    """How a list's octets are read, as one text: what was read otherwise is judged again."""
+    return entry.format + (f",columns={entry.columns}" if entry.columns else "")
+
+
+def shelf_of(config: Config, entry: ListEntry) -> Shelf:
+    """Where a list's copies are."""
+    return Shelf(config.state_dir / "lists" / entry.id)
+
+
+def help_rules(config: Config) -> list[Rule]:
+    """The help corridor's names."""
+    return [
+        Rule(canonical_wire(name), Mode.SUBTREE, Action.NO_ACTION, number)
+        for number, name in enumerate(config.help_corridor.names, 1)
+    ]
+
+
+def _kept_source(config: Config, entry: ListEntry) -> Source:
+    try:
+        good = shelf_of(config, entry).kept().good
+    except ValueError as reason:
+        raise BadList(str(reason)) from reason
+    return described(config, entry) if good is None else source_of(config, entry, good)
+
+
+def _describe(config: Config, entry: ListEntry, reading: str) -> Source:
+    list_format, _, columns = reading.partition(",columns=")
+    said = {
+        "format": list_format,
+        "columns": columns or None,
+        "match": entry.match,
+        "tier": entry.tier,
+        "category": entry.category,
+        "issuer": entry.issuer,
+        "action": entry.action or (None if entry.tier == "security" else _default_action(config)),
+        "allow_public_suffix": "yes" if entry.allow_public_suffix else None,
+    }
+    source = describe_source(entry.id, None, {key: value for key, value in said.items() if value is not None})
+    return replace(source, is_zone=entry.zone is not None)
+
+
+def _default_action(config: Config) -> str:
+    return "splash" if config.splash.address4 or config.splash.address6 else "nxdomain"

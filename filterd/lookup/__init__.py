@@ -1,0 +1,1 @@
+"""Offline answers: lookup, explain, inspect, bulk input."""

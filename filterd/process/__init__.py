@@ -1,0 +1,1 @@
+"""Processes of this box: supervisor, workers, jobs, their sockets."""

@@ -1,0 +1,149 @@
+"""What every worker is around its front: images in, and a socket to be asked and told.
+
+A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
+Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
+is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
+nothing, and is told in every status until a good one comes; `use` says ok only once the loop itself has swapped.
+"""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Protocol
+
+from fastpath.images.tables import TableSet
+from fastpath.report.counters import read_classes, read_counters
+from fastpath.report.spool import Reporter
+from filterd.process.json_socket import Message, serve
+from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
+
+log = logging.getLogger("filterd.process.worker")
+
+
+class Front(Protocol):
+    """One nogil loop and its sockets."""
+
+    async def use(self, tables: TableSet) -> None:
+        """Serve `tables`; returns once the loop does.   Raises TimeoutError where it does not."""
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+
+    @property
+    def n_turns(self) -> int:
+        """Turns of the loop so far; one a second at least, as long as it lives."""
+
+
+def make_reporter(state_dir: Path, run_dir: Path, name: str) -> Reporter:
+    """The counters and the spool of one loop."""
+    counters, spool = run_dir / "counters", state_dir / "spool" / name
+    counters.mkdir(parents=True, exist_ok=True)
+    spool.mkdir(parents=True, exist_ok=True)
+    return Reporter(counters / name, spool)
+
+
+class Worker:
+    """One worker's control side."""
+
+    def __init__(self, name: str, state_dir: Path, run_dir: Path, front: Front) -> None:
+        self.name = name
+        self._front = front
+        self._manifest = state_dir / "images" / "current.json"
+        self._run_dir = run_dir
+        self._tables = TableSet()
+        self._refused: str | None = None
+        self._using = asyncio.Lock()
+        self._n_turns = -1
+
+    async def run(self) -> None:
+        """Run the front until SIGTERM, with the images that the manifest names; raises whatever ends the front."""
+        # Held here and not in a TaskGroup: what ends the front is raised as it is.
+        running = asyncio.ensure_future(self._front.run())  # noqa: TID251
+        stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
+        socket = self._run_dir / f"worker-{self.name}.sock"
+        if self._manifest.exists():
+            await self._use(self._manifest)
+        else:
+            self._refused = (
+                f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
+            )
+        server = await serve(socket, self.answer)
+        living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
+        try:
+            await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.close()
+            socket.unlink(missing_ok=True)
+            for task in (living, stopping):
+                task.cancel()
+        if running.done():
+            running.result()
+            raise RuntimeError(f"worker {self.name}: its loop has ended by itself")
+        running.cancel()
+        await asyncio.wait((running,))
+
+    def is_turning(self) -> bool:
+        """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
+        before, self._n_turns = self._n_turns, self._front.n_turns
+        if before == self._n_turns:
+            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be started again", self.name)
+        return before != self._n_turns
+
+    async def answer(self, request: Message) -> Message:
+        """One request of the worker socket."""
+        match request:
+            case {"op": "status"}:
+                return {"ok": True} | self.status()
+            case {"op": "use", "manifest": str(manifest)}:
+                return await self._use(Path(manifest))
+            case _:
+                return {"ok": False, "error": "op is none of status, use (with manifest)"}
+
+    def status(self) -> Message:
+        """What this worker serves, what it last refused, and what it has counted."""
+        return {
+            "name": self.name,
+            "pid": os.getpid(),
+            "generations": self._tables.generations,
+            "refused": self._refused,
+            "counters": counted(self._run_dir, self.name),
+            "ja4_classes": classes_counted(self._run_dir, self.name),
+        }
+
+    async def _use(self, manifest: Path) -> Message:
+        async with self._using:  # tables must be given in the order in which they were opened
+            try:
+                tables = await asyncio.to_thread(_open_gently, manifest, self._tables)
+                await self._front.use(tables)
+            except TimeoutError:
+                self._refused = f"worker {self.name}: its loop took no new images in time"
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as reason:  # a manifest may hold anything
+                self._refused = f"{reason}; still serving names {'/'.join(map(str, self._tables.generations['names']))}"
+            else:
+                self._tables, self._refused = tables, None
+                return {"ok": True, "generations": tables.generations}
+        log.warning("%s", self._refused)
+        return {"ok": False, "refused": self._refused}
+
+
+def _open_gently(manifest: Path, known: TableSet) -> TableSet:
+    """Open images in this thread of a pool, behind the loop: both are on one core."""
+    give_way()
+    return TableSet.open(manifest, known.images)
+
+
+def counted(run_dir: Path, name: str) -> dict[str, int]:
+    """The counters of a worker: of its loop, and of what stands beside it (`dns-0-tcp`)."""
+    total: dict[str, int] = {}
+    for path in (run_dir / "counters" / name, run_dir / "counters" / f"{name}-tcp"):
+        if path.exists():
+            for counter, value in read_counters(path).items():
+                total[counter] = total.get(counter, 0) + value
+    return total
+
+
+def classes_counted(run_dir: Path, name: str) -> dict[str, int]:
+    """Hellos that a worker has counted, by class of software; none where it counts nothing by class."""
+    path = run_dir / "counters" / name
+    return read_classes(path) if path.exists() else {}

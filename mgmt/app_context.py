@@ -1,0 +1,54 @@
+"""What the application carries to its endpoints, and the two ways an endpoint reaches the database."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from aiohttp import web
+from sqlalchemy import Connection, Engine
+
+from mgmt.control_protocol import Control
+from mgmt.settings import Settings
+from parental.database import reading, writing
+from rules.names.protected import Protected
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
+PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def read(request: web.Request, work: Callable[[Connection], T]) -> T:
+    """Run `work` on one moment of the database, in a thread: the loop goes on meanwhile."""
+    engine = request.app[ENGINE]
+
+    def run() -> T:
+        with reading(engine) as conn:
+            return work(conn)
+
+    return await asyncio.to_thread(run)
+
+
+async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one writing transaction, in a thread."""
+    engine = request.app[ENGINE]
+
+    def run() -> T:
+        with writing(engine) as conn:
+            return work(conn)
+
+    return await asyncio.to_thread(run)
+
+
+def json_response(body: Any, status: int = 200) -> web.Response:
+    """A JSON answer that nobody caches."""
+    return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,166 @@
+"""The record of what was blocked: never who asked for what.
+
+A block is recorded with the rule that matched and a pseudonym of the subscriber; a CSAM block is a count and nothing
+else; what was let go leaves no trace.  Identical blocks of one second are one row with a count.
+
+Invariants: no name that was asked for, no address and no subscriber's number is ever written; a pseudonym needs two
+keys, the day's from the database and the node's from a file, so forgetting either makes the past unreadable.
+Source: semantics §9; HMAC: RFC 2104.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from mgmt.schema import blocks, csam_counts, day_keys, orders, spool_positions
+
+PSEUDONYM_OCTETS = 16
+CSAM, HELP = "csam", "help"
+_IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
+_NEW_BLOCKS = upsert(blocks)
+_ADD_BLOCKS = _NEW_BLOCKS.on_conflict_do_update(
+    index_elements=_IDENTITY, set_={"count": blocks.c.count + _NEW_BLOCKS.excluded.count}
+)
+_PAGE = 1000  # rows of one read: a few hundred kilobytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """One block, as the event drain tells it.
+
+    time_s      unix seconds;   channel  dns, sni, http, quic, lock, address
+    action, reason  as fastpath.images.verdict names them, in lower case
+    list, rule  what matched; '' for a lock;   order  its number, 0: none;   category  its name, '' for none
+    generation  of the names image (of the policy image for a lock)
+    subscriber  its number; None: the address is nobody's"""
+
+    time_s: int
+    channel: str
+    action: str
+    list: str
+    rule: str
+    order: int
+    category: str
+    reason: str
+    generation: int
+    subscriber: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CsamCount:
+    """Blocks of one hour, node, list and channel."""
+
+    hour_s: int
+    node: str
+    list: str
+    channel: str
+    count: int
+
+
+class Position(NamedTuple):
+    """How far a worker's spool has been read."""
+
+    segment: str
+    offset: int
+
+
+def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: bytes) -> int:
+    """Write records, folding identical ones; returns how many there were.
+
+    Raises ValueError for a block that must leave no record: CSAM is counted, the help corridor is not logged."""
+    counted: Counter[tuple[Any, ...]] = Counter()
+    keys: dict[str, bytes] = {}
+    for record in records:
+        if record.reason in (CSAM, HELP):
+            raise ValueError(
+                f"block record: reason {record.reason}; not written; count it with add_csam_counts, or drop it"
+            )
+        day = datetime.fromtimestamp(record.time_s, UTC).date().isoformat()
+        if day not in keys:
+            keys[day] = _day_key(conn, day)
+        pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
+        counted[*astuple(record)[:-1], pseudonym] += 1
+    if counted:
+        rows = [{**dict(zip(_IDENTITY, values, strict=True)), "count": count} for values, count in counted.items()]
+        conn.execute(_ADD_BLOCKS, rows)
+    return counted.total()
+
+
+def add_csam_counts(conn: Connection, counts: Iterable[CsamCount]) -> None:
+    """Add to the counts of CSAM blocks."""
+    for found in counts:
+        row = upsert(csam_counts).values(
+            hour_s=found.hour_s - found.hour_s % 3600,
+            node=found.node,
+            list=found.list,
+            channel=found.channel,
+            count=found.count,
+        )
+        conn.execute(
+            row.on_conflict_do_update(
+                index_elements=["hour_s", "node", "list", "channel"], set_={"count": csam_counts.c.count + found.count}
+            )
+        )
+
+
+def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes) -> str:
+    """32 hexadecimal digits that stand for a subscriber for one day."""
+    key = hmac.digest(node_key, day_key, hashlib.sha256)
+    return hmac.digest(key, str(subscriber).encode(), hashlib.sha256)[:PSEUDONYM_OCTETS].hex()
+
+
+def page_of_blocks(conn: Connection, since_s: int, until_s: int, after: tuple[int, int]) -> list[Row[Any]]:
+    """At most 1,000 records of since_s <= time < until_s in order of time; after  (time_s, id) of the last one seen."""
+    of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
+    found = (
+        select(blocks, orders.c.ref.label("order_ref"), orders.c.issuer.label("order_issuer"))
+        .select_from(of_order)
+        .where(blocks.c.time_s >= max(since_s, after[0]), blocks.c.time_s < until_s)
+        .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]))
+        .order_by(blocks.c.time_s, blocks.c.id)
+        .limit(_PAGE)
+    )
+    return list(conn.execute(found).all())
+
+
+def iter_csam_counts(conn: Connection, since_s: int, until_s: int) -> Iterator[CsamCount]:
+    """The counts of the hours that begin in since_s <= hour < until_s."""
+    found = select(csam_counts).where(csam_counts.c.hour_s >= since_s, csam_counts.c.hour_s < until_s)
+    for row in conn.execute(
+        found.order_by(csam_counts.c.hour_s, csam_counts.c.node, csam_counts.c.list, csam_counts.c.channel)
+    ):
+        yield CsamCount(*row)
+
+
+def forget_before(conn: Connection, time_s: int) -> None:
+    """Drop the records before `time_s` (unix seconds) and the keys of the days that have ended by then."""
+    conn.execute(delete(blocks).where(blocks.c.time_s < time_s))
+    conn.execute(delete(day_keys).where(day_keys.c.day < datetime.fromtimestamp(time_s, UTC).date().isoformat()))
+
+
+def read_position(conn: Connection, worker: str) -> Position | None:
+    """How far the worker's spool has been drained; None: it never was."""
+    row = conn.execute(select(spool_positions).where(spool_positions.c.worker == worker)).one_or_none()
+    return None if row is None else Position(row.segment, row.offset)
+
+
+def write_position(conn: Connection, worker: str, position: Position) -> None:
+    """Remember how far a spool has been drained: in the transaction of the records, so that none counts twice."""
+    conn.execute(delete(spool_positions).where(spool_positions.c.worker == worker))
+    conn.execute(insert(spool_positions).values(worker=worker, segment=position.segment, offset=position.offset))
+
+
+def _day_key(conn: Connection, day: str) -> bytes:
+    key = conn.execute(select(day_keys.c.key).where(day_keys.c.day == day)).scalar_one_or_none()
+    if key is None:
+        key = secrets.token_bytes(32)
+        conn.execute(insert(day_keys).values(day=day, key=key))
+    return bytes(key)

@@ -1,0 +1,96 @@
+"""What the doors ask of the control role, and what they get back.
+
+Invariant: a Receipt is a fact, measured by whoever gives it: the workers named in it serve its generation.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from mgmt.problems import Problem
+
+CONTROL_TIMEOUT_S = 15  # an order is live in well under 2 s; past this, whoever waits is told the truth instead
+
+
+class ControlFailed(Exception):
+    """The control role could not be asked, or could not do it; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """One worker's answer.   refused  why it stays with what it had; None: it serves `generation`."""
+
+    worker: str
+    generation: int
+    ms: float
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was published and who serves it.
+
+    at                  when the last worker acknowledged (aware)
+    ms                  from the question to then
+    connections_ended   live connections that a lock has cut; None where nothing was locked"""
+
+    generation: int
+    acks: tuple[Ack, ...]
+    ms: float
+    at: datetime
+    connections_ended: int | None = None
+
+
+class Control(Protocol):
+    """The control role, seen from the doors."""
+
+    async def orders_changed(self) -> Receipt:
+        """Publish the orders as the database has them now.   Raises ControlFailed."""
+
+    async def policy_changed(self) -> Receipt:
+        """Publish subscribers and profiles as the database has them now.   Raises ControlFailed."""
+
+    async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
+        """What is decided for a name and an address; without a name only locks can speak.
+
+        Keys read here: reason ('default', 'csam', 'order', 'pause', 'schedule', 'category', 'security', 'help'),
+        action, list, rule, category, order (its number), issuer, order_ref, order_date, ground, until (ISO 8601),
+        generations.   Raises ControlFailed."""
+
+    async def status(self) -> dict[str, Any]:
+        """Roles, generations, counters.   Raises ControlFailed."""
+
+
+async def receive(published: Awaitable[Receipt]) -> Receipt:
+    """Wait for a receipt.   Raises Problem 503 where control or a worker has not taken the change."""
+    try:
+        receipt = await asyncio.wait_for(published, CONTROL_TIMEOUT_S)
+    except (ControlFailed, OSError, TimeoutError) as exc:
+        raise not_live(f"control: {str(exc) or 'no answer in time'}") from exc
+    refusals = [f"{ack.worker}: {ack.refused}" for ack in receipt.acks if ack.refused is not None]
+    if refusals:
+        raise not_live("; ".join(refusals))
+    return receipt
+
+
+def not_live(reason: str) -> Problem:
+    """The answer for a change that is stored and not in force everywhere."""
+    return Problem(
+        503, "stored, not yet in force", f"{reason}; the change is stored; send the same request again", "control"
+    )
+
+
+def receipt_json(receipt: Receipt, zone: str) -> dict[str, Any]:
+    """A receipt as the API gives it."""
+    return {
+        "generation": receipt.generation,
+        "ms": round(receipt.ms, 1),
+        "at": receipt.at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds"),
+        "connections_ended": receipt.connections_ended,
+        "workers": [
+            {"worker": ack.worker, "generation": ack.generation, "ms": round(ack.ms, 1)} for ack in receipt.acks
+        ],
+    }

@@ -1,0 +1,188 @@
+"""One order as it is pushed: read, and each entry judged honestly before anything is stored.
+
+Invariants: an entry is never widened (a URL with a path is not turned into its host) and never dropped; the status says
+what is done with it (a URL is enforced where paths are seen, which is HTTP only); equal content gives an equal digest,
+whatever the spaces and the order of keys.
+Source: semantics §2, §6; the words of the statuses: PR8.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mgmt.body import Fields, fields_of, unfit
+from mgmt.problems import sendable
+from rules.compiler.enforceability import enforceability_of
+from rules.errors import BadName
+from rules.formats.addresses import rule_of_cell
+from rules.lists.source import Source
+from rules.names.protected import PROTECTED, Protected
+from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
+from rules.rule import Rule, UrlRule
+
+# A letter holds tens to hundreds of entries; full lists, of a million, are files.
+MAX_ENTRIES = 100_000
+MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
+
+SCOPES = ("subtree", "exact")
+URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
+PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
+INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
+REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
+STATUSES = (
+    PENDING,
+    ENFORCED,
+    ENFORCED_HTTP,
+    INVALID,
+    DUPLICATE,
+    REFUSED_PROTECTED,
+    NOT_ENFORCEABLE,
+    PENDING_REVIEW,
+    WITHDRAWN,
+)
+
+_TWICE = "stands in this order already"
+_NO_GATE = "is a URL, and this box has no gate that looks at paths"
+_NOBODY = "this box has neither a DNS front nor a gate in the way of traffic"
+_MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an issuer directs.   entries  (value as pushed, scope)."""
+
+    issuer: str
+    ref: str
+    ground: str
+    scope: str
+    deadline: datetime | None
+    is_emergency: bool
+    entries: tuple[tuple[str, str], ...]
+
+    @property
+    def sha256(self) -> bytes:
+        """Digest of what the order says."""
+        said = [
+            self.issuer,
+            self.ref,
+            self.ground,
+            self.scope,
+            self.is_emergency,
+            self.entries,
+            None if self.deadline is None else self.deadline.timestamp(),
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, judged.   status PENDING: to be enforced.
+
+    wire  canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither"""
+
+    number: int
+    value: str
+    wire: bytes | None
+    mode: str | None
+    status: str
+    reason: str | None
+
+
+def parse_order(body: bytes) -> Order:
+    """Read a pushed order.   Raises Problem 400, 422 with the path of the field."""
+    fields = fields_of(body, "issuer", "ref", "ground", "scope", "deadline", "emergency", "entries")
+    scope = fields.one_of("scope", SCOPES, "subtree")
+    said = fields.sequence("entries", MAX_ENTRIES)
+    if not said:
+        raise unfit("/entries", "no entry", "write at least one name")
+    return Order(
+        fields.text("issuer"),
+        fields.text("ref"),
+        fields.text("ground"),
+        scope,
+        fields.instant("deadline") if fields.has("deadline") else None,
+        fields.truth("emergency"),
+        tuple(_entry_of(number, item, scope) for number, item in enumerate(said)),
+    )
+
+
+def judge_entries(
+    order: Order, protected: Protected, *, has_gate: bool = True, stops_names: bool = True
+) -> Iterator[Entry]:
+    """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.   Cost: 30 µs each."""
+    seen: set[tuple[bytes, str]] = set()
+    for number, (value, scope) in enumerate(order.entries, 1):
+        entry = _judge(number, value, scope, protected, has_gate)
+        if entry.status == PENDING and not stops_names:
+            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NOBODY)
+        if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
+            key = entry.wire, entry.mode
+            if key in seen:
+                entry = Entry(number, value, *key, DUPLICATE, _TWICE)
+            seen.add(key)
+        yield entry
+
+
+def wire_of(value: str, scope: str) -> bytes | None:
+    """What an entry of this value holds in `wire`."""
+    rule = _rule_of(value, scope)
+    if isinstance(rule, str):
+        return None
+    return rule.wire if isinstance(rule, Rule) else rule.url
+
+
+def is_url(wire: bytes) -> bool:
+    """Whether the `wire` of an entry is a URL: the text of one holds no NUL, and a name on the wire ends in one."""
+    return wire[-1] != 0
+
+
+def name_text(wire: bytes) -> str:
+    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL as it stands."""
+    if is_url(wire):
+        return wire.decode("ascii")
+    labels, at = [], 0
+    while wire[at]:
+        labels.append(wire[at + 1 : at + 1 + wire[at]].decode("ascii"))
+        at += 1 + wire[at]
+    return ".".join(labels)
+
+
+def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
+    where = f"/entries/{number}"
+    value = said
+    if isinstance(said, dict):
+        fields = Fields(where, said, ("value", "scope"))
+        value, scope = said.get("value"), fields.one_of("scope", SCOPES, scope)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE_CHARACTERS:
+        raise unfit(where, "no text", f"write a name of 1 to {MAX_VALUE_CHARACTERS} characters")
+    return sendable(value), scope
+
+
+def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:
+    rule = _rule_of(value, scope)
+    if isinstance(rule, str):
+        return Entry(number, value, None, None, enforceability_of(rule).value, rule)
+    if isinstance(rule, UrlRule):
+        mode = URL if rule.mode is _MODES["exact"] else URL_PREFIX
+        return Entry(number, value, rule.url, mode, *((PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE)))
+    mode = rule.mode.name.lower()
+    status, reason = PENDING, None
+    if protected.is_hit(rule.wire, rule.mode):
+        status, reason = REFUSED_PROTECTED, PROTECTED
+    elif mode != "exact":
+        reason = public_suffixes().refusal(rule.wire)
+        status = {ICANN_SUFFIX: REFUSED_PROTECTED, PRIVATE_SUFFIX: PENDING_REVIEW}.get(reason or "", PENDING)
+    return Entry(number, value, rule.wire, mode, status, reason)
+
+
+def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:
+    """The rule that a value means, read as a cell of a regulator's table; or the reason why it is none."""
+    if not value.isprintable():
+        return "holds a control character"
+    try:
+        return rule_of_cell(value, _MODES[scope], _MODES["exact"], 0)
+    except BadName as exc:
+        return exc.reason

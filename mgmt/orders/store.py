@@ -1,0 +1,299 @@
+"""The orders' ledger: what was directed, when, and what became of each entry.
+
+Invariants: nothing is ever deleted, an order ends by withdrawal; one reference of an issuer is one order; an entry is
+`enforced` only after the workers have said so; a name stays blocked as long as any order in force holds it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+
+from mgmt.orders.judge import (
+    ENFORCED,
+    ENFORCED_HTTP,
+    PENDING,
+    STATUSES,
+    URL,
+    URL_PREFIX,
+    WITHDRAWN,
+    Entry,
+    Order,
+    name_text,
+)
+from mgmt.schema import entries, orders
+from parental.store import current_revision, raise_revision
+
+REVISION = "orders"
+IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too: that is how they come into force
+_MAX_HELD_SHOWN = 100
+_SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
+_BATCH = 500
+
+
+class Waiting(NamedTuple):
+    """Orders that are stored and have no receipt: of their push, of their withdrawal."""
+
+    pushed: tuple[int, ...]
+    withdrawn: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.pushed or self.withdrawn)
+
+
+class Live(NamedTuple):
+    """An entry that is, or is about to be, in force: what the compiler needs of it."""
+
+    wire: bytes  # or a URL, see mgmt.orders.judge.Entry
+    mode: str
+    order: int
+
+
+def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original: bytes, at: datetime) -> int:
+    """Store a new order; returns its number.   Raises sqlalchemy's IntegrityError where issuer and ref are taken."""
+    revision = raise_revision(conn, REVISION)
+    stored = conn.execute(
+        insert(orders).values(
+            issuer=order.issuer,
+            ref=order.ref,
+            ground=order.ground,
+            scope=order.scope,
+            deadline_s=None if order.deadline is None else int(order.deadline.timestamp()),
+            is_emergency=order.is_emergency,
+            received_ms=_ms(at),
+            sha256=order.sha256,
+            original=original,
+        )
+    )
+    assert stored.inserted_primary_key is not None
+    number = int(stored.inserted_primary_key[0])
+    rows = [
+        {
+            "order": number,
+            "number": entry.number,
+            "value": entry.value,
+            "wire": entry.wire,
+            "mode": entry.mode,
+            "status": entry.status,
+            "reason": entry.reason,
+            "revision": revision,
+        }
+        for entry in judged
+    ]
+    if rows:
+        conn.execute(insert(entries), rows)
+    return number
+
+
+def find_orders(conn: Connection, ref_or_id: str) -> Sequence[Row[Any]]:
+    """The orders with this reference, else the one with this number."""
+    found = conn.execute(select(orders).where(orders.c.ref == ref_or_id).order_by(orders.c.id)).all()
+    is_number = ref_or_id.isascii() and ref_or_id.isdigit() and len(ref_or_id) < 10
+    if found or not is_number:
+        return found
+    return conn.execute(select(orders).where(orders.c.id == int(ref_or_id))).all()
+
+
+def get_order(conn: Connection, order: int) -> Row[Any]:
+    """The order with this number, which must be there."""
+    return conn.execute(select(orders).where(orders.c.id == order)).one()
+
+
+def find_order(conn: Connection, issuer: str, ref: str) -> Row[Any] | None:
+    """The order that an issuer has given under a reference."""
+    return conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
+
+
+def page_of_orders(conn: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Orders by rising number, above `after`."""
+    return conn.execute(select(orders).where(orders.c.id > after).order_by(orders.c.id).limit(limit)).all()
+
+
+def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Entries of an order by rising number, above `after`."""
+    chosen = select(entries).where(entries.c.order == order, entries.c.number > after)
+    return conn.execute(chosen.order_by(entries.c.number).limit(limit)).all()
+
+
+def counts_of(conn: Connection, order: int) -> dict[str, int]:
+    """How many entries have which status; statuses that none has are left out."""
+    found = conn.execute(
+        select(entries.c.status, func.count()).where(entries.c.order == order).group_by(entries.c.status)
+    ).all()
+    counted = Counter({status: n for status, n in found})
+    return {status: counted[status] for status in STATUSES if counted[status]}
+
+
+def state_of(order: Row[Any], counts: dict[str, int]) -> str:
+    """The order in one word."""
+    if order.withdrawn_ms is not None:
+        return WITHDRAWN if order.withdrawal_receipt is not None else "withdrawal_pending"
+    if PENDING in counts:
+        return PENDING
+    return ENFORCED if ENFORCED in counts or ENFORCED_HTTP in counts else "nothing_enforced"
+
+
+def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
+    """Say that every pending entry stored up to a revision is in force; returns how many became so."""
+    status = case((entries.c.mode.in_((URL, URL_PREFIX)), ENFORCED_HTTP), else_=ENFORCED)
+    return conn.execute(
+        update(entries)
+        .where(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
+        .values(status=status, generation=generation, enforced_ms=_ms(at))
+    ).rowcount
+
+
+def keep_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
+    conn.execute(update(orders).where(orders.c.id == order).values(receipt=json.dumps(receipt)))
+
+
+def keep_withdrawal_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
+    conn.execute(update(orders).where(orders.c.id == order).values(withdrawal_receipt=json.dumps(receipt)))
+
+
+def waiting_orders(conn: Connection, before: datetime) -> Waiting:
+    """Orders without the receipt of what was asked before an instant (aware)."""
+    has_entries = select(entries.c.order).where(entries.c.order == orders.c.id).exists()  # a list's letter has none
+    pushed = select(orders.c.id).where(
+        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), orders.c.received_ms < _ms(before), has_entries
+    )
+    withdrawn = select(orders.c.id).where(
+        orders.c.withdrawn_ms < _ms(before), orders.c.withdrawal_receipt.is_(None), has_entries
+    )
+    return Waiting(tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
+
+
+def keep_receipts(conn: Connection, waiting: Waiting, receipt: dict[str, Any]) -> None:
+    """Give orders the receipt that they wait for."""
+    for order in waiting.pushed:
+        keep_receipt(conn, order, receipt)
+    for order in waiting.withdrawn:
+        keep_withdrawal_receipt(conn, order, receipt)
+
+
+def withdraw_order(conn: Connection, order: int, reason: str, at: datetime) -> int:
+    """Withdraw what is left of an order; returns how many entries that were."""
+    conn.execute(
+        update(orders)
+        .where(orders.c.id == order)
+        .values(withdrawn_ms=_ms(at), withdrawal_reason=reason, withdrawal_receipt=None)
+    )
+    return _withdraw(conn, and_(entries.c.order == order, entries.c.status.in_(IN_FORCE)), reason)
+
+
+def withdraw_entries(conn: Connection, order: int, numbers: Sequence[int], reason: str) -> int:
+    """Withdraw some entries of an order; returns how many of them were in force."""
+    in_force = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE))
+    return sum(
+        _withdraw(conn, and_(in_force, entries.c.number.in_(numbers[at : at + _BATCH])), reason)
+        for at in range(0, len(numbers), _BATCH)
+    )
+
+
+def held_elsewhere(conn: Connection, order: int) -> list[dict[str, Any]]:
+    """Names that this order has withdrawn and another order in force still blocks; at most 100."""
+    other = entries.alias("other")
+    found = conn.execute(
+        select(entries.c.wire, other.c.order, orders.c.issuer, orders.c.ref)
+        .distinct()
+        .join(other, and_(other.c.wire == entries.c.wire, other.c.order != order, other.c.status.in_(IN_FORCE)))
+        .join(orders, orders.c.id == other.c.order)
+        .where(entries.c.order == order, entries.c.status == WITHDRAWN)
+        .limit(_MAX_HELD_SHOWN)
+    )
+    return [{"name": name_text(row.wire), "order": row.order, "issuer": row.issuer, "ref": row.ref} for row in found]
+
+
+def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
+    """The number of the order behind a letter that a list file names, giving it one where it has none."""
+    found = find_order(conn, issuer, ref)
+    if found is not None:
+        return int(found.id)
+    return put_order(conn, Order(issuer, ref, "as the list says", "subtree", None, False, ()), (), b"", at)
+
+
+def live_entries(conn: Connection) -> Iterator[Live]:
+    """Everything that is to be in force; of equal entries the one of the oldest order."""
+    chosen = (
+        select(entries.c.wire, entries.c.mode, func.min(entries.c.order))
+        .where(entries.c.status.in_(IN_FORCE))
+        .group_by(entries.c.wire, entries.c.mode)
+    )
+    for row in conn.execute(chosen):
+        yield Live(*row)
+
+
+def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
+    """What is to be in force for just these names."""
+    for at in range(0, len(wires), _BATCH):
+        chosen = (
+            select(entries.c.wire, entries.c.mode, func.min(entries.c.order))
+            .where(entries.c.wire.in_(wires[at : at + _BATCH]), entries.c.status.in_(IN_FORCE))
+            .group_by(entries.c.wire, entries.c.mode)
+        )
+        for row in conn.execute(chosen):
+            yield Live(*row)
+
+
+def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
+    """Wire names and URLs that an order has touched, by push or withdrawal, after `revision`."""
+    chosen = select(entries.c.wire).distinct().where(entries.c.revision > revision, entries.c.wire.is_not(None))
+    return list(conn.execute(chosen.order_by(entries.c.wire)).scalars())
+
+
+def orders_revision(conn: Connection) -> int:
+    """The number of the last change of any order."""
+    return current_revision(conn, REVISION)
+
+
+def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
+    """An order without its entries, as the API gives it."""
+    counts = counts_of(conn, order.id)
+    return {
+        "id": order.id,
+        "issuer": order.issuer,
+        "ref": order.ref,
+        "ground": order.ground,
+        "scope": order.scope,
+        "deadline": None if order.deadline_s is None else _iso(order.deadline_s * 1000),
+        "emergency": order.is_emergency,
+        "received": _iso(order.received_ms),
+        "sha256": order.sha256.hex(),
+        "state": state_of(order, counts),
+        "counts": counts,
+        "receipt": None if order.receipt is None else json.loads(order.receipt),
+        "withdrawn": None if order.withdrawn_ms is None else _iso(order.withdrawn_ms),
+        "withdrawal_reason": order.withdrawal_reason,
+        "withdrawal_receipt": None if order.withdrawal_receipt is None else json.loads(order.withdrawal_receipt),
+    }
+
+
+def entry_json(entry: Row[Any]) -> dict[str, Any]:
+    """An entry as the API gives it."""
+    return {
+        "number": entry.number,
+        "value": entry.value,
+        "name": None if entry.wire is None else name_text(entry.wire),
+        "scope": _SCOPES.get(entry.mode, entry.mode),
+        "status": entry.status,
+        "reason": entry.reason,
+        "generation": entry.generation,
+        "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms),
+    }
+
+
+def _withdraw(conn: Connection, which: Any, reason: str) -> int:
+    revision = raise_revision(conn, REVISION)
+    changed = update(entries).where(which).values(status=WITHDRAWN, reason=reason, revision=revision)
+    return conn.execute(changed).rowcount
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,1 @@
+"""From rules to images: guards, compilation, report, export, manifest."""

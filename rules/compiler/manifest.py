@@ -1,0 +1,172 @@
+"""The manifest: which images are the ones in force.
+
+images/current.json names a base and a delta of each kind.  It is written whole, so that a worker which starts at any
+moment, with the control plane dead, finds a set of images that belong together.
+One compilation makes names-N, urls-N and origins-N (which rule stands in which line; for explain, never for workers).
+
+Invariants: one writer of the manifest; a generation is given once, also to several processes that write images at the
+same time, and also where one of them dies; a new base takes the old delta's place too (a delta is cumulative against
+its own base); what the manifest names, or a kept delta stands on, is never pruned.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from fastpath.images.image import BadImage, base_generation_of
+from rules.atomic_file import writing_whole
+
+Kind = Literal["names", "urls", "subscribers", "policy"]
+
+KINDS: tuple[Kind, ...] = ("names", "urls", "subscribers", "policy")
+MANIFEST = "current.json"
+ORIGINS = "origins"
+KEPT_GENERATIONS = 10  # of a kind, so that a rollback finds what it needs
+
+_FILE_NAME = re.compile(r"([a-z]+)-(\d+)\.(img|claim)")
+_COMPILED = ("names", "urls", ORIGINS)  # these count their generations together
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The images of one kind, by file name beside the manifest; None: there is none."""
+
+    base: str | None = None
+    delta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is in force."""
+
+    names: Pair = Pair()
+    urls: Pair = Pair()
+    subscribers: Pair = Pair()
+    policy: Pair = Pair()
+
+    def pair(self, kind: Kind) -> Pair:
+        """The images of one kind."""
+        found: Pair = getattr(self, kind)
+        return found
+
+
+def read_manifest(images_dir: Path) -> Manifest:
+    """What is in force; an empty Manifest where nothing was ever published.   Raises ValueError for a broken file."""
+    path = images_dir / MANIFEST
+    try:
+        said = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return Manifest()
+    except ValueError as exc:
+        raise ValueError(f"{path}: is no JSON; not read; publish again") from exc
+    try:
+        return Manifest(**{kind: Pair(**said[kind]) for kind in KINDS if said.get(kind)})
+    except (AttributeError, TypeError) as exc:
+        raise ValueError(f"{path}: is no manifest; not read; publish again") from exc
+
+
+def publish_base(images_dir: Path, kind: Kind, base: Path, delta: Path | None = None) -> Manifest:
+    """Put a new base in force, and the delta that was made against it, if there is one."""
+    return publish(images_dir, {kind: Pair(base.name, None if delta is None else delta.name)})
+
+
+def publish_delta(images_dir: Path, kind: Kind, delta: Path) -> Manifest:
+    """Put a new delta of the present base in force.   Raises ValueError where there is no base."""
+    pair = read_manifest(images_dir).pair(kind)
+    if pair.base is None:
+        raise ValueError(f"{images_dir / MANIFEST}: no {kind} base; {delta.name} not published; publish a base first")
+    return publish(images_dir, {kind: Pair(pair.base, delta.name)})
+
+
+def publish(images_dir: Path, pairs: Mapping[Kind, Pair]) -> Manifest:
+    """Put images of several kinds in force at one moment; the other kinds stay.   Raises ValueError for a file that is
+    not there."""
+    for name in (name for pair in pairs.values() for name in (pair.base, pair.delta)):
+        if name is not None and not (images_dir / name).is_file():
+            raise ValueError(f"{images_dir / name}: is not there; not published; write the image there first")
+    manifest = replace(read_manifest(images_dir), **{str(kind): pair for kind, pair in pairs.items()})
+    with writing_whole(images_dir / MANIFEST) as file:
+        file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+    return manifest
+
+
+def next_generation(images_dir: Path, kind: Kind) -> int:
+    """One more than the highest generation of a kind that is on the disk, claimed or in force.
+
+    Where others may write images at the same time: claimed_generation()."""
+    manifest = read_manifest(images_dir)
+    names = [path.name for path in images_dir.iterdir()]
+    counted = _COMPILED if kind in _COMPILED else (kind,)
+    for one in KINDS:
+        names += [name for name in asdict(manifest.pair(one)).values() if name]
+    return 1 + max((generation_of(name) for name in names if name.partition("-")[0] in counted), default=0)
+
+
+@contextmanager
+def claimed_generation(images_dir: Path, kind: Kind) -> Iterator[int]:
+    """The next generation, for as long as its image is being written: nobody else is given it."""
+    while True:
+        generation = next_generation(images_dir, kind)
+        claim = images_dir / f"{kind}-{generation}.claim"
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:  # between our look and now
+            continue
+        break
+    try:
+        yield generation
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def image_path(images_dir: Path, kind: Kind | Literal["origins"], generation: int) -> Path:
+    """Where an image of a kind and generation lies."""
+    return images_dir / f"{kind}-{generation}.img"
+
+
+def generation_of(name: str | None) -> int:
+    """The generation that a file name tells; 0 for none."""
+    found = _FILE_NAME.fullmatch(name or "")
+    return int(found[2]) if found else 0
+
+
+def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS) -> list[Path]:
+    """Remove old images, and claims of writers that died; returns what was removed.
+
+    kept_generations  of each kind, at least 1.   Cost: the header of every image kept"""
+    manifest = read_manifest(images_dir)
+    removed = []
+    for kind in KINDS:
+        newest = sorted(_files(images_dir, kind, "img"), key=lambda path: generation_of(path.name), reverse=True)
+        kept = {path.name for path in newest[:kept_generations]} | set(asdict(manifest.pair(kind)).values())
+        kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
+        in_force = generation_of(manifest.pair(kind).base)
+        # A base that is newer than the one in force is about to be.
+        kept |= {path.name for path in newest if generation_of(path.name) > in_force and _base_of(path) == 0}
+        removed += [path for path in newest if path.name not in kept]
+        # A claim below the base in force is nobody's, or its number is out of reach already.
+        removed += [path for path in _files(images_dir, kind, "claim") if generation_of(path.name) < in_force]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    left = {generation_of(path.name) for path in _files(images_dir, "names", "img")}
+    left |= set(range(generation_of(manifest.names.base), 1 + max(left, default=0)))  # one may be on its way
+    lone = [path for path in _files(images_dir, ORIGINS, "img") if generation_of(path.name) not in left]
+    for path in lone:
+        path.unlink(missing_ok=True)
+    return removed + lone
+
+
+def _files(images_dir: Path, kind: str, suffix: str) -> list[Path]:
+    return [path for path in images_dir.glob(f"{kind}-*.{suffix}") if _FILE_NAME.fullmatch(path.name)]
+
+
+def _base_of(path: Path) -> int:
+    """The generation that an image stands on; 0 for a base, and for a file that is no image (which needs none)."""
+    try:
+        return base_generation_of(path)
+    except (BadImage, OSError):
+        return 0

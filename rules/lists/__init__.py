@@ -1,0 +1,1 @@
+"""Sources of lists: fetched, read, compared with the last good version, kept."""

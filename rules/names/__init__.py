@@ -1,0 +1,1 @@
+"""Canonical names, URLs and prefixes, and the names that no list may block."""

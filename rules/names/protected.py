@@ -1,0 +1,50 @@
+"""Protected names: what no list may block without two people.
+
+A rail before compilation, not a tier at run time: a rule that would block a protected name, or a name below one, or
+everything around one, is held and reported, and never compiled.
+
+Invariants: a rule that lets names go is never held.
+"""
+
+from collections.abc import Iterable
+
+from fastpath.images.verdict import Mode
+from rules.names.canonical import canonical_wire
+
+PROTECTED = "would block a protected name: held"
+
+
+class Protected:
+    """A set of protected names; each stands for itself and everything below it.
+
+    names    canonical or not.   Raises BadName for one that is none.
+    around   the protected names and their parents;   ends  what every name at or below one ends with, the last
+             `end_octets` of its wire form: a name that is in neither is no hit"""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(canonical_wire(name) for name in names)
+        self.around = frozenset(suffix for wire in self._names for suffix in _suffixes(wire))
+        # what is at or below a protected name ends like it: one look-up turns nearly every rule away
+        self.end_octets = min(map(len, self._names), default=0)
+        self.ends = frozenset(wire[-self.end_octets :] for wire in self._names)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def is_hit(self, wire: bytes, mode: Mode) -> bool:
+        """Whether a blocking rule of this name and mode would block something protected."""
+        if mode is not Mode.EXACT and wire in self.around:
+            return True
+        if wire[-self.end_octets :] not in self.ends:
+            return False
+        return any(suffix in self._names for suffix in _suffixes(wire))
+
+
+def _suffixes(wire: bytes) -> list[bytes]:
+    """The name and its parents, without the root."""
+    found = []
+    at = 0
+    while wire[at]:
+        found.append(wire[at:])
+        at += wire[at] + 1
+    return found

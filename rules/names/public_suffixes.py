@@ -1,0 +1,70 @@
+"""The public-suffix guard: a rule for everything below `com.pk` or `github.io` is no rule against one site.
+
+Invariants: only rules that reach below a name are asked about (an exact rule on a suffix is one name); a top-level
+domain that the list does not know is a suffix all the same.
+Source: publicsuffix.org, the copy that the package publicsuffixlist carries; format at publicsuffix.org/list.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from publicsuffixlist import PSLFILE
+
+from rules.names.canonical import canonical_wire
+
+ICANN_SUFFIX = "covers a public suffix: refused"
+PRIVATE_SUFFIX = "covers a private public suffix, whose names belong to many people: held for review"
+
+_ROOT = b"\0"
+
+
+class PublicSuffixes:
+    """The suffixes by wire name, with the reason why a rule may not cover them."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._reasons: dict[bytes, str] = {}
+        self._children: dict[bytes, str] = {}  # every direct child is a suffix: `*.ck`
+        self._exceptions: set[bytes] = set()  # `!www.ck`
+        reason = ICANN_SUFFIX
+        for line in lines:
+            rule = line.strip()
+            if "===BEGIN PRIVATE DOMAINS===" in rule:
+                reason = PRIVATE_SUFFIX
+            elif rule and not rule.startswith("//"):
+                self._add(rule, reason)
+
+    @property
+    def names(self) -> frozenset[bytes]:
+        """The names that are suffixes by themselves."""
+        return frozenset(self._reasons)
+
+    @property
+    def parents(self) -> frozenset[bytes]:
+        """The names whose direct children are suffixes, but for exceptions."""
+        return frozenset(self._children)
+
+    def _add(self, rule: str, reason: str) -> None:
+        if rule.startswith("!"):
+            self._exceptions.add(canonical_wire(rule[1:]))
+        elif rule == "*":
+            self._children[_ROOT] = reason
+        elif rule.startswith("*."):
+            self._children[canonical_wire(rule[2:])] = reason
+        else:
+            self._reasons[canonical_wire(rule)] = reason
+
+    def refusal(self, wire: bytes) -> str | None:
+        """Why no rule may cover everything below `wire`; None where one may.   Cost: two look-ups."""
+        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :])
+        return None if reason is None or wire in self._exceptions else reason
+
+
+NO_SUFFIXES = PublicSuffixes([])
+
+
+@cache
+def public_suffixes() -> PublicSuffixes:
+    """The list that is installed.   Cost: some 50 ms once."""
+    with Path(PSLFILE).open(encoding="utf-8") as file:
+        return PublicSuffixes(["*", *file])  # also a top-level domain that nobody has told the list's makers of

@@ -1,0 +1,265 @@
+import asyncio
+import errno
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from dns.certificates import Certificates
+from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
+from dns.streams.proxy_protocol import SIGNATURE
+from fastpath.report.counters import Counters
+
+HEADER = SIGNATURE + b"\x21\x11" + struct.pack("!H", 12) + bytes([192, 0, 2, 7, 192, 0, 2, 53, 0, 7, 0, 53])
+FROM_LOOPBACK = (ip_network("127.0.0.1/32"),)
+
+
+async def tell_client(connection: Connection) -> None:
+    """Say who the client is, then what it says."""
+    connection.writer.write(f"{connection.client}\n".encode())
+    connection.writer.write(await connection.reader.readline())
+
+
+class House:
+    """A Door open on the loopback."""
+
+    def __init__(self, listener: socket.socket, counters: Counters) -> None:
+        self.port = listener.getsockname()[1]
+        self.counted = counters.values
+
+    async def connect(self, **tls: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port, **tls)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def open_house(tmp_path: Path) -> Callable[..., object]:
+    @asynccontextmanager
+    async def opened(door: Door) -> AsyncIterator[House]:
+        counters = Counters(tmp_path / "counters")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(Acceptor(door, counters).serve([listener]))
+                yield House(listener, counters)
+                serving.cancel()
+
+    return opened
+
+
+@pytest.fixture
+def certificates(certificate: tuple[Path, Path]) -> Certificates:
+    return Certificates(*certificate, lambda _: True)
+
+
+@pytest.fixture
+def trusting(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certificate[0])
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection ends."""
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+
+
+async def test_a_connection_is_told_from_whom_it_is(open_house) -> None:
+    async with open_house(Door(tell_client)) as house:
+        reader, writer = await house.connect()
+        writer.write(b"hello\n")
+
+        assert await answer(reader) == b"127.0.0.1\nhello\n"
+        writer.close()
+
+
+@pytest.mark.parametrize("n_octets", [1, 15, 16, 27])
+async def test_a_proxys_header_may_come_in_pieces_and_with_what_follows(open_house, n_octets: int) -> None:
+    async with open_house(Door(tell_client, proxies=FROM_LOOPBACK)) as house:
+        reader, writer = await house.connect()
+        writer.write(HEADER[:n_octets])
+        await asyncio.sleep(0.02)
+        writer.write(HEADER[n_octets:] + b"hello\n")
+
+        assert await answer(reader) == b"192.0.2.7\nhello\n"
+        writer.close()
+
+
+async def test_a_proxy_may_send_its_header_before_tls_or_in_it(
+    open_house, certificates: Certificates, trusting: ssl.SSLContext
+) -> None:
+    async with open_house(Door(tell_client, context=certificates.dot, proxies=FROM_LOOPBACK)) as house:
+        reader, writer = await house.connect()
+        writer.write(HEADER)
+        await writer.start_tls(trusting, server_hostname="dns.test")
+        writer.write(b"before\n")
+        before = await answer(reader)
+        writer.close()
+        reader, writer = await house.connect(ssl=trusting, server_hostname="dns.test")
+        writer.write(HEADER + b"inside\n")
+        inside = await answer(reader)
+        writer.close()
+
+    assert (before, inside) == (b"192.0.2.7\nbefore\n", b"192.0.2.7\ninside\n")
+
+
+async def test_a_header_from_anybody_else_is_what_the_client_says(open_house) -> None:
+    async with open_house(Door(tell_client, proxies=(ip_network("192.0.2.0/24"),))) as house:
+        reader, writer = await house.connect()
+        writer.write(b"\r\n")
+
+        assert await answer(reader) == b"127.0.0.1\n\r\n"
+        writer.close()
+
+
+@pytest.mark.parametrize("said", [b"\0\x1d" + bytes(29), HEADER.replace(b"QUIT", b"QUIZ"), SIGNATURE + b"\x31" * 4])
+async def test_a_listed_proxy_without_a_good_header_is_refused_told_and_counted(
+    open_house, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_house(Door(tell_client, proxies=FROM_LOOPBACK)) as house:
+        reader, writer = await house.connect()
+        writer.write(said)
+
+        assert await answer(reader) == b""
+        assert house.counted()["dns_proxy_refused"] == 1
+        assert "dns streams: from 127.0.0.1: PROXY header: " in caplog.text
+        writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", HEADER[:1], HEADER[:20], b"\x16\x03\x01"])
+async def test_half_a_handshake_or_header_is_let_go_in_time(
+    open_house, certificates: Certificates, said: bytes
+) -> None:
+    limits = StreamLimits(handshake_s=0.1)
+    for door in (
+        Door(tell_client, limits, certificates.dot),
+        Door(tell_client, limits, None, FROM_LOOPBACK),
+        Door(tell_client, limits, certificates.dot, FROM_LOOPBACK),
+    ):
+        async with open_house(door) as house:
+            reader, writer = await house.connect()
+            writer.write(said)
+
+            assert await answer(reader) == b""
+            writer.close()
+
+
+async def test_half_open_handshakes_leave_room_again(
+    open_house, certificates: Certificates, trusting: ssl.SSLContext
+) -> None:
+    limits = StreamLimits(n_connections=4, handshake_s=0.3)
+    async with open_house(Door(tell_client, limits, certificates.dot)) as house:
+        halves = [await house.connect() for _ in range(4)]
+        _, refused = await house.connect()
+        await asyncio.sleep(0.5)
+        reader, writer = await house.connect(ssl=trusting, server_hostname="dns.test")
+        writer.write(b"hello\n")
+
+        assert await answer(reader) == b"127.0.0.1\nhello\n"
+        assert house.counted()["dns_streams_refused"] == 1
+        assert house.counted()["dns_handshakes_failed"] == 4
+        for _, each in [*halves, (reader, writer), (reader, refused)]:
+            each.close()
+
+
+async def test_one_client_has_so_many_connections_and_another_its_own(open_house) -> None:
+    limits = StreamLimits(n_of_client=2)
+    async with open_house(Door(tell_client, limits, proxies=FROM_LOOPBACK)) as house:
+
+        async def meet(last_octet: int) -> bytes:
+            reader, writer = await house.connect()
+            opened.append(writer)
+            writer.write(HEADER.replace(b"\xc0\0\2\x07", bytes([192, 0, 2, last_octet])))
+            async with asyncio.timeout(10):
+                try:
+                    return await reader.readline()
+                except ConnectionError:
+                    return b""
+
+        opened: list[asyncio.StreamWriter] = []
+        said = [await meet(last) for last in (7, 7, 7, 8)]
+        for writer in opened[:2]:
+            writer.transport.abort()
+        await asyncio.sleep(0.05)
+        again = await meet(7)
+        for writer in opened:
+            writer.close()
+
+    assert said == [b"192.0.2.7\n", b"192.0.2.7\n", b"", b"192.0.2.8\n"]
+    assert again == b"192.0.2.7\n"
+
+
+async def test_a_fault_of_ours_ends_one_connection_and_is_told(open_house, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(connection: Connection) -> None:
+        if await connection.reader.readline() == b"fail\n":
+            raise KeyError("a fault")
+        connection.writer.write(b"served\n")
+
+    async with open_house(Door(fail)) as house:
+        said = []
+        for word in (b"fail\n", b"serve\n"):
+            reader, writer = await house.connect()
+            writer.write(word)
+            said.append(await answer(reader))
+            writer.close()
+
+    assert said == [b"", b"served\n"]
+    assert "a fault of ours; the connection from 127.0.0.1 is closed; please report it" in caplog.text
+
+
+async def test_without_descriptors_it_waits_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Starving(socket.socket):
+        n_left = 1
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if self.n_left:
+                self.n_left -= 1
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    monkeypatch.setattr("dns.streams.acceptor.PAUSE_S", 0.02)
+    with Starving() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        async with asyncio.TaskGroup() as group:
+            acceptor = Acceptor(Door(tell_client), Counters(tmp_path / "counters"))
+            serving = group.create_task(acceptor.serve([listener]))
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"hello\n")
+            said = await answer(reader)
+            writer.close()
+            serving.cancel()
+
+    assert said == b"127.0.0.1\nhello\n"
+    assert "no connection accepted (Too many open files); trying again; raise LimitNOFILE" in caplog.text
+
+
+async def test_a_client_that_does_not_read_our_last_words_is_let_go(
+    open_house, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dns.streams.acceptor.GOODBYE_S", 0.1)
+    ended = asyncio.Event()
+
+    async def flood(connection: Connection) -> None:
+        connection.writer.write(bytes(20_000_000))
+        ended.set()
+
+    converse: Callable[[Connection], Awaitable[None]] = flood
+    async with open_house(Door(converse, StreamLimits(n_connections=1))) as house:
+        _, writer = await house.connect()
+        await ended.wait()
+        await asyncio.sleep(0.3)
+        reader, another = await house.connect()
+        async with asyncio.timeout(10):
+            assert await reader.read(1) == b"\0"
+        writer.close()
+        another.close()

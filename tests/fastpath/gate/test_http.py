@@ -1,0 +1,252 @@
+"""HTTP through the gate: every request of a connection, however it arrives."""
+
+import random
+from pathlib import Path
+
+import pytest
+from support.gate.lab import (
+    ALLOWED,
+    ANSWERED,
+    ARRIVALS,
+    BLOCKED,
+    PARTIAL,
+    SPOKEN,
+    Lab,
+    bytewise,
+    cut,
+)
+from support.packets.builders import Client, request
+
+from fastpath.images.tables import TableSet
+
+WEB = Client(dport=80)
+CHUNKED = request(b"www.allowed.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_how_a_request_arrives_does_not_change_the_verdict(lab: Lab, arrival: str) -> None:
+    assert lab.send_all(WEB, ARRIVALS[arrival](request(b"www.blocked.test", more=b"Accept: */*\r\n" * 8))) == ANSWERED
+    other = Client(dport=80, sport=1)
+    assert lab.send_all(other, ARRIVALS[arrival](request(b"www.allowed.test", more=b"Accept: */*\r\n" * 8))) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        request(b"www.allowed.test", target=b"http://www.blocked.test/x"),
+        request(b"www.blocked.test", target=b"http://www.allowed.test/x"),
+        request(b"www.allowed.test", more=b"hOST:\tblocked.test \r\n"),
+        request(b"www.allowed.test") + request(b"blocked.test"),
+        request(b"allowed.test", method=b"POST", more=b"Content-Length: 4\r\n") + b"abcd" + request(b"blocked.test"),
+        request(b"www.allowed.test", more=b"Content-Length: 900\r\n") + request(b"blocked.test"),
+        CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + request(b"blocked.test"),
+        CHUNKED + b"80\r\n" + request(b"blocked.test"),
+        CHUNKED + b"80\r\n\x00\n" + request(b"www.allowed.test") + b"\r\n\xff\n" + request(b"blocked.test"),
+        request(b"a.test", more=b"Content-Length : 90\r\n") + 2 * request(b"a.test") + request(b"blocked.test"),
+    ],
+    ids=[
+        "target",
+        "host",
+        "second host",
+        "pipelined",
+        "behind a body",
+        "hidden in a body",
+        "behind a chunked body",
+        "hidden in a chunk",
+        "hidden between binary lines",
+        "hidden deep in a body that not every server sees",
+    ],
+)
+def test_every_reading_of_a_request_decides(lab: Lab, octets: bytes) -> None:
+    assert lab.send(WEB, 0, octets) == ANSWERED
+    assert lab.send_all(Client(dport=80, sport=1), bytewise(octets)) == ANSWERED
+
+
+def test_a_keep_alive_with_an_octet_of_garbage_ends_no_connection_and_hides_nothing(lab: Lab) -> None:
+    first = request(b"www.allowed.test")
+    assert lab.send(WEB, 0, first) == ALLOWED
+    assert lab.send(WEB, len(first) - 1, b"\0", ALLOWED) == BLOCKED  # nobody has spoken: it may be the real octet
+
+    kept = Client(dport=80, sport=1)
+    assert lab.send(kept, 0, first) == ALLOWED
+    for _ in range(3):
+        assert lab.send(kept, len(first) - 1, b"\0", SPOKEN) == SPOKEN
+    assert lab.send(kept, len(first), first, SPOKEN) == SPOKEN
+    assert lab.send(kept, 2 * len(first) - 1, b"\0", SPOKEN) == SPOKEN
+    assert lab.send(kept, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+    other = Client(dport=80, sport=2)
+    assert lab.send(other, 0, first) == ALLOWED
+    assert lab.send(other, len(first) - 1, b"x", SPOKEN) == BLOCKED
+
+    within = Client(dport=80, sport=3)
+    assert lab.send(within, 0, first) == ALLOWED
+    assert lab.send(within, len(first), first[:-9], SPOKEN) == SPOKEN
+    assert lab.send(within, 2 * len(first) - 10, b"\0", SPOKEN) == BLOCKED
+
+
+def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:
+    first = request(b"www.allowed.test")
+
+    assert lab.send(WEB, 0, first) == ALLOWED
+    assert lab.send(WEB, len(first), first, SPOKEN) == SPOKEN
+    assert lab.send(WEB, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+@pytest.mark.parametrize("at", [-100_000, -40_000, 40_000, 100_000])
+def test_what_stands_apart_is_blocked_where_nobody_knows_which_octets_the_server_takes(lab: Lab, at: int) -> None:
+    web = Client(dport=80, isn=1 << 20)
+    assert lab.send(web, at, request(b"www.allowed.test"), isn=False) == ALLOWED
+    assert lab.send(web, 0, request(b"www.blocked.test"), ALLOWED, isn=False) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+
+
+def test_a_kept_connection_that_was_forgotten_goes_on(lab: Lab) -> None:
+    body = b"x" * 200_000
+    octets = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 200000\r\n") + body
+    pieces = [(at, octets[at : at + 1400]) for at in range(0, len(octets), 1400)]
+
+    assert lab.send_all(WEB, pieces, isn=False) == ALLOWED
+
+
+def test_a_false_body_in_front_of_a_forgotten_connection_covers_nothing(lab: Lab) -> None:
+    decoy = request(b"www.allowed.test", more=b"Content-Length: 1000000\r\n")
+    assert lab.send(WEB, 0, decoy, SPOKEN) == SPOKEN
+
+    pieces = bytewise(request(b"www.blocked.test"))
+    assert [lab.send(WEB, len(decoy) + at, octets, SPOKEN) for at, octets in pieces][-1] == ANSWERED
+
+
+def test_lines_of_a_chunked_body_that_look_like_requests_block_nobody(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path / "gate", tables, closed=1)
+    body = b"20\r\nsee /x\r\n\r\nfrom a /y HTTP/1.1\r\n\r\n" + b"\n" * 70000 + b"a /\n" * 20000 + b"\x00\n"
+
+    state = lab.send(WEB, 0, CHUNKED)
+    assert state == ALLOWED
+    at = len(CHUNKED)
+    for octets in (body[i : i + 1400] for i in range(0, len(body), 1400)):
+        assert lab.send(WEB, at, octets, SPOKEN) == SPOKEN
+        at += len(octets)
+
+
+def test_http_is_never_released(lab: Lab) -> None:
+    first = request(b"www.allowed.test")
+    for n in range(1000):
+        assert lab.send(WEB, n * len(first), first, SPOKEN) == SPOKEN
+
+    assert lab.send(WEB, 1000 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+@pytest.mark.parametrize("state", [ALLOWED, SPOKEN])
+def test_a_request_behind_a_body_longer_than_24_bits_is_judged(lab: Lab, state: int) -> None:
+    n, step = 20 << 20, 60000
+    head = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: %d\r\n" % n)
+    assert lab.send(WEB, 0, head) == ALLOWED
+    for at in range(0, n, step):
+        assert lab.send(WEB, len(head) + at, bytes(min(step, n - at)), state) == state
+
+    assert lab.send(WEB, len(head) + n, request(b"blocked.test"), SPOKEN) == ANSWERED
+    assert lab.counted("gate_too_big") == 0
+
+
+def test_lost_segments_of_a_body_do_not_matter(closed_lab: Lab) -> None:
+    n = 200_000
+    head = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: %d\r\n" % n)
+    pieces = [(at, bytes(min(1400, n - at))) for at in range(0, n, 1400)]
+    random.Random(3).shuffle(pieces)
+    closed_lab.send(WEB, 0, head)
+
+    assert {closed_lab.send(WEB, len(head) + at, octets, ALLOWED) for at, octets in pieces} == {ALLOWED}
+    assert closed_lab.send(WEB, len(head) + n, request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+def test_a_body_of_unknown_length_is_looked_through_at_every_segment(lab: Lab) -> None:
+    head = request(b"www.allowed.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+    chunk = b"578\r\n" + bytes(1400) + b"\r\n"
+    at = len(head)
+    lab.send(WEB, 0, head)
+    for _ in range(30):
+        assert lab.send(WEB, at, chunk, SPOKEN) == SPOKEN
+        at += len(chunk)
+
+    assert lab.send(WEB, at, b"0\r\n\r\n", SPOKEN) == SPOKEN
+    assert lab.send(WEB, at + 5, request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+def test_a_decoy_request_does_not_save_the_real_one(lab: Lab) -> None:
+    assert lab.send_all(WEB, [(0, request(b"www.allowed.test")), (0, request(b"www.blocked.test"))]) == BLOCKED
+
+
+def test_no_http_on_its_port_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    assert lab.send(WEB, 0, b"\x13BitTorrent protocol") == ALLOWED
+    assert closed_lab.send(WEB, 0, b"\x13BitTorrent protocol") == BLOCKED
+    assert lab.counted("gate_malformed") == 1
+
+
+def test_a_head_longer_than_the_window_goes_by_the_policy_unless_a_host_is_known(lab: Lab, closed_lab: Lab) -> None:
+    filler = b"X: " + b"y" * 1000 + b"\r\n"
+    hidden = b"GET / HTTP/1.1\r\n" + filler * 100 + b"Host: blocked.test\r\n\r\n"
+    shown = b"GET / HTTP/1.1\r\nHost: blocked.test\r\n" + filler * 100 + b"\r\n"
+
+    assert lab.send_all(WEB, cut(hidden, 60000)) == ALLOWED
+    assert closed_lab.send_all(WEB, cut(hidden, 60000)) == BLOCKED
+    assert lab.send_all(Client(dport=80, sport=1), cut(shown, 60000)) == ANSWERED
+
+
+def test_a_request_of_a_flow_we_no_longer_know_is_judged(lab: Lab) -> None:
+    assert lab.send(WEB, 123456, request(b"www.allowed.test"), SPOKEN) == SPOKEN
+    assert lab.send(WEB, 123456 + 500, request(b"blocked.test"), SPOKEN) in (SPOKEN, ANSWERED)
+    assert lab.send(Client(dport=80, sport=1), 99999, request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+# -- HTTP/2 without TLS ----------------------------------------------------------------------------------------------
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def test_http2_without_tls_is_refused_at_the_begin_and_after_an_upgrade(lab: Lab) -> None:
+    upgrade = request(b"www.allowed.test", more=b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")
+
+    assert lab.send_all(WEB, cut(PREFACE, 3, 15)) == BLOCKED
+    client = Client(dport=80, sport=2)
+    assert lab.send(client, 0, upgrade) == ALLOWED
+    assert lab.send(client, len(upgrade), PREFACE, SPOKEN) == BLOCKED
+    assert lab.counted("gate_h2c") == 2
+
+
+def test_http2_without_tls_passes_where_the_operator_says_so(tmp_path: Path, tables: TableSet) -> None:
+    assert Lab(tmp_path, tables, is_h2c_let=1).send(WEB, 0, PREFACE) == ALLOWED
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_upload_takes_one_small_piece_however_long_it_is_and_what_follows_is_judged(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_windows=256, share=2)
+    head = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 300000\r\n")
+    octets = head + bytes(300_000)
+
+    state = lab.send_all(WEB, cut(octets, *range(50_000, 300_000, 50_000)))
+    assert state == ALLOWED
+    assert lab.send(Client(dport=80, sport=2), 0, b"GET") == PARTIAL
+    assert lab.counted("gate_beyond_share") == lab.counted("gate_blocked") == 0
+    assert lab.send(WEB, len(octets), request(b"www.blocked.test"), SPOKEN) == ANSWERED
+    assert lab.counted("gate_blocked") == 1
+
+
+@pytest.mark.parametrize("size", [1, 100, 4096, 5000])
+def test_a_long_head_is_judged_with_its_last_segment_whatever_the_size_of_the_others(lab: Lab, size: int) -> None:
+    filler = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 70) for n in range(90))
+    octets = b"\r\n\n\r\nGET / HTTP/1.1\r\n" + filler + b"Host: www.blocked.test\r\n\r\n"
+    pieces = [(at, octets[at : at + size]) for at in range(0, len(octets), size)]
+
+    assert lab.send_all(WEB, pieces[:-1]) == PARTIAL
+    assert lab.send(WEB, *pieces[-1], PARTIAL) == ANSWERED
+
+
+def test_a_request_without_headers_and_a_very_long_target_ends_with_its_line(lab: Lab) -> None:
+    octets = b"GET http://www.blocked.test/" + b"a" * 6000 + b"\r\n"
+
+    assert lab.send_all(WEB, cut(octets, 3000, len(octets) - 1)) == ANSWERED

@@ -1,0 +1,222 @@
+"""The packet gate without a kernel: packets in, marks out; what is for nobody, and who has to go."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.gate.lab import (
+    ALLOWED,
+    APPDATA,
+    BLOCKED,
+    CCS,
+    DECOY,
+    DROPPED,
+    NOW_S,
+    PARTIAL,
+    REAL,
+    RELEASED,
+    SPOKEN,
+    Lab,
+    cut,
+)
+from support.images.opened import Images
+from support.packets.builders import ACK, PSH, RST, SYN, URG, Client, hello, md5, timestamps
+
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Mode
+
+
+def test_retransmissions_of_a_blocked_hello_stay_blocked(lab: Lab) -> None:
+    lab.send(Client(), 0, REAL)
+
+    assert lab.send(Client(), 0, REAL) == BLOCKED
+    assert lab.counted("gate_rst_sent") == 1
+
+
+def test_the_same_ports_with_another_isn_are_another_connection(lab: Lab) -> None:
+    assert lab.send(Client(isn=1000), 0, REAL) == BLOCKED
+    assert lab.send(Client(isn=5000), 0, DECOY) == ALLOWED
+
+
+def test_a_damaged_packet_is_counted_and_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    assert lab.gate.feed(b"\x45rubbish", 0x80 | ALLOWED, NOW_S) == 0x40 | ALLOWED
+    assert closed_lab.gate.feed(b"\x45rubbish", 0x80 | ALLOWED, NOW_S) == 0x40 | BLOCKED
+    assert lab.counted("gate_malformed") == 1
+
+
+def test_payload_of_a_syn_is_no_part_of_the_stream(lab: Lab) -> None:
+    assert lab.send(Client(), -1, DECOY, flags=SYN, isn=False) == 0
+    assert lab.send(Client(), 0, REAL) == BLOCKED
+
+
+def test_the_longest_silent_flow_goes_when_the_table_is_full(lab: Lab, closed_lab: Lab) -> None:
+    for each in (lab, closed_lab):
+        for sport in range(1, 10):
+            each.send(Client(sport=sport), 0, DECOY[:50])
+        assert each.counted("gate_flows_evicted") == 1
+        assert each.send(Client(sport=9), 50, DECOY[50:], PARTIAL) == ALLOWED
+
+    assert lab.send(Client(sport=1), len(DECOY), b"more", SPOKEN) == RELEASED
+    assert closed_lab.send(Client(sport=1), len(DECOY), b"more", SPOKEN) == BLOCKED
+
+
+def test_a_hello_whose_begin_was_forgotten_is_blocked_whatever_the_policy(lab: Lab) -> None:
+    assert lab.send(Client(), 0, DECOY[:50]) == PARTIAL
+    lab.now_s += 301
+    lab.send(Client(sport=2), 0, DECOY)
+
+    assert lab.send(Client(), 50, DECOY[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+
+
+def test_decided_and_idle_flows_make_room_without_being_evicted(lab: Lab) -> None:
+    for sport in range(1, 8):
+        lab.send(Client(sport=sport), 0, DECOY[:50])
+    for sport in range(100, 120):
+        assert lab.send(Client(sport=sport), 0, REAL) == BLOCKED
+    assert lab.counted("gate_flows_evicted") == 0
+
+    lab.now_s += 301
+    for sport in range(200, 207):
+        lab.send(Client(sport=sport), 0, DECOY[:50])
+    assert lab.counted("gate_flows_evicted") == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_flows_at_once_keep_their_own_verdicts(tmp_path: Path, tables: TableSet, seed: int) -> None:
+    rng = random.Random(seed)
+    lab = Lab(tmp_path, tables, n_flows=64)
+    clients = [Client(sport=sport, isn=rng.getrandbits(32) | 1) for sport in range(60)]
+    queues: list[Iterator[tuple[int, bytes]]] = [
+        iter(cut(REAL if client.sport % 2 else DECOY, *sorted(rng.sample(range(1, len(REAL)), 5))))
+        for client in clients
+    ]
+    states = [0] * 60
+    order = [n for n in range(60) for _ in range(6)]
+    rng.shuffle(order)
+
+    for n in order:
+        states[n] = lab.send(clients[n], *next(queues[n]), states[n])
+
+    assert states == [BLOCKED if client.sport % 2 else ALLOWED for client in clients]
+
+
+# -- shares ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_holds_his_whole_share_loses_his_own_longest_silent_hello_and_nobody_elses(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    other = Client("192.0.2.2")
+    assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    assert {lab.send(Client(sport=sport), 0, REAL[:50]) for sport in range(1, 1000)} == {PARTIAL}
+
+    assert lab.counted("gate_beyond_share") == lab.counted("gate_flows_evicted") == 989
+    assert lab.send(other, 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.send(Client(sport=999), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.send(Client(sport=1), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+
+
+def test_a_decoy_that_was_forgotten_before_the_server_spoke_saves_nothing(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    at = REAL.index(b"www.")
+    lab.send(Client(), 0, DECOY[:at])
+    assert lab.send(Client(), at, DECOY[at:], PARTIAL) == ALLOWED
+    for sport in range(1, 20):
+        lab.send(Client(sport=sport), 0, DECOY[:50])
+
+    assert lab.send(Client(), at, REAL[at:], ALLOWED) == BLOCKED
+    assert lab.send(Client(isn=5000), 0, REAL, ALLOWED) == BLOCKED
+
+
+def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    for isn in (1000, 2000, 3000):
+        clients = [Client(sport=sport, isn=isn) for sport in range(1, 11)]
+        for client in clients:
+            lab.send(client, 0, DECOY[:50])
+        for client in clients:
+            assert lab.send(client, 50, DECOY[50:], PARTIAL) == ALLOWED
+            assert lab.send(client, len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+        lab.send(Client(sport=99), 0, DECOY[:50])
+        lab.now_s += 301
+    assert lab.counted("gate_beyond_share") == 0
+
+
+def test_two_hundred_thousand_hellos_that_one_client_does_not_end_harm_nobody_else(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=262_144)
+    others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
+    for other in others:
+        assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    for number in range(200_000):
+        lab.send(Client(sport=number % 65536, dst=f"203.0.113.{number // 65536}"), 0, REAL[:50])
+
+    assert {lab.send(other, 50, REAL[50:], PARTIAL) for other in others} == {BLOCKED}
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.counted("gate_beyond_share") == 200_000 - 1024
+
+
+def test_a_hello_is_judged_by_one_generation_however_often_the_images_are_swapped(
+    tmp_path: Path, images: Images
+) -> None:
+    lab = Lab(tmp_path, TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    handoff = Handoff()
+    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {}, 4096)
+    listed = [b"www.first.test", b"www.second.test"]
+    generations = [TableSet(images.names([("orders", name.decode(), Mode.EXACT)])) for name in listed]
+    for number in range(400):
+        handoff.give(generations[number % 2])
+        pair = hello(*listed) if number % 3 else hello(listed[number % 2])
+        assert lab.send(Client(sport=number + 1), 0, pair) == BLOCKED
+        assert lab.send(Client(sport=number + 1000), 0, hello(listed[1 - number % 2])) == ALLOWED
+
+
+def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    for number in range(70):
+        assert lab.send(Client(f"192.0.2.{number}", sport=number + 1), 0, DECOY[:50]) == PARTIAL
+
+    assert lab.counted("gate_flows_evicted") == 6
+    assert lab.send(Client("192.0.2.69", sport=70), 50, DECOY[50:], PARTIAL) == ALLOWED
+    assert lab.send(Client("192.0.2.0", sport=1), 50, DECOY[50:], PARTIAL) == BLOCKED
+
+
+# -- what is for nobody ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [PSH, ACK | PSH | URG], ids=["without ACK", "urgent"])
+def test_segments_that_no_host_takes_are_dropped_and_not_read(lab: Lab, flags: int) -> None:
+    assert lab.send(Client(), 0, DECOY, flags=flags) == DROPPED
+    assert lab.counted("gate_ignored") == 1
+    assert lab.send(Client(), 0, REAL) == BLOCKED
+    assert lab.counted("gate_overlap") == 0
+
+
+@pytest.mark.parametrize(
+    ("decoy", "real"),
+    [(md5(), b""), (timestamps(99), timestamps(100)), (timestamps(0xFFFFFFFF), timestamps(5))],
+    ids=["MD5", "older timestamp", "older timestamp across its end"],
+)
+def test_decoys_by_their_options_are_dropped_and_not_read(lab: Lab, decoy: bytes, real: bytes) -> None:
+    assert lab.send(Client(options=real), 0, REAL[:20]) == PARTIAL
+    assert lab.send(Client(options=decoy), 20, DECOY[20:], PARTIAL) == DROPPED
+    assert lab.send(Client(options=real), 20, REAL[20:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_overlap") == 0
+
+
+def test_a_segment_that_was_overtaken_is_none_of_them(lab: Lab) -> None:
+    assert lab.send(Client(options=timestamps(100)), 0, DECOY[:20]) == PARTIAL
+    assert lab.send(Client(options=timestamps(102)), 40, DECOY[40:], PARTIAL) == PARTIAL
+    assert lab.send(Client(options=timestamps(101)), 20, DECOY[20:40], PARTIAL) == ALLOWED
+
+
+def test_a_reset_with_payload_tells_nothing_and_ends_nothing(lab: Lab) -> None:
+    assert lab.send(Client(), 0, DECOY, flags=RST | ACK) == 0
+    assert lab.send(Client(), 0, REAL) == BLOCKED

@@ -1,0 +1,241 @@
+"""URLs in plain HTTP: a request is blocked for its URL, however it writes it, and its neighbours are let go."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.gate.lab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, Lab, bytewise, cut
+from support.images import prefixes
+from support.images.opened import NUMBER, Images
+from support.packets.builders import Client, hello, request
+
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Channel, Mode
+from fastpath.report.counters import read_counted
+from fastpath.report.spool import read_segment
+from fastpath.wire.packet import packet as parse
+
+WEB = Client(dport=80)
+
+
+@pytest.fixture
+def tables(images: Images) -> TableSet:
+    urls = [
+        ("orders", "shared.test/bad/page?id=7", Mode.EXACT, 255, 12),
+        ("orders", "shared.test/folder", Mode.SUBTREE),
+        ("csam", "shared.test/secret", Mode.EXACT),
+        ("orders", "192.0.2.80/bad", Mode.EXACT),
+        ("orders", "[2001:db8::80]/bad", Mode.EXACT),
+        ("orders", "shared.test:8080/port", Mode.EXACT),
+        ("orders", "long.test/" + "a" * 400, Mode.SUBTREE),
+        ("orders", "shared.test/with%20blanks%20inside", Mode.EXACT),
+        ("adult", "shared.test/adult", Mode.SUBTREE),
+    ]
+    return TableSet(
+        images.names([("orders", "blocked.test", Mode.SUBTREE)]),
+        subscribers=images.subscribers([("192.0.2.66/32", 66), ("192.0.2.7/32", 7)]),
+        policy=images.policy([(66, ProfileSpec(0, (), NOW_S + 1000, 0)), (7, ProfileSpec(1 << 1, (), 0, 0))]),
+        urls=images.urls(urls),
+    )
+
+
+def state_of(lab: Lab, octets: bytes, client: Client = WEB) -> int:
+    return lab.send(client, 0, octets)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/bad/page?id=7",
+        b"//bad/./page?id=7",
+        b"/x/../bad/page?id=%37",
+        b"/%62ad%2fpage?id=7",
+        b"/bad\\page?id=7",
+        b"/%2562ad/page?id=7",
+        b"/bad/page?id=7#part",
+        b"http://shared.test/bad/page?id=7",
+        b"HTTP://u@x.test:99/bad/page?id=7",
+        b"bad/page?id=7",
+        b"/folder",
+        b"/folder/",
+        b"/folder/deep/er?x",
+        b"/folder?x",
+        b"/secret",
+        b"/with%20blanks%20inside",
+        b"/with blanks inside",
+        b"/folder x",
+    ],
+)
+def test_every_spelling_of_a_listed_url_is_answered_with_the_page(lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"Shared.test:80", target)) == ANSWERED
+    page = parse(lab.gate.injected()[0])
+    assert page is not None
+    assert page.payload.startswith(b"HTTP/1.1 451 \r\n\r\nstopped")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/",
+        b"/bad/page",
+        b"/bad/page?id=70",
+        b"/bad/page?id=7&x",
+        b"/bad/page/?id=7",
+        b"/Bad/page?id=7",
+        b"/folders",
+        b"/secret/more",
+        b"/secret?x",
+        b"*",
+        b"/bad/page%3Fid=7",
+        b"/port",
+        b"/with blanks",
+        b"/adult",
+    ],
+)
+def test_the_neighbours_of_a_listed_url_are_let_go(lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"shared.test", target)) == ALLOWED
+    assert lab.gate.injected() == []
+
+
+@pytest.mark.parametrize("host", [b"www.shared.test", b"shared.test.example", b"other.test"])
+def test_the_same_path_on_another_host_is_let_go(lab: Lab, host: bytes) -> None:
+    assert state_of(lab, request(host, b"/folder")) == ALLOWED
+
+
+def test_a_host_with_listed_urls_is_let_go_in_tls(lab: Lab) -> None:
+    assert lab.send(Client(), 0, hello(b"shared.test")) == ALLOWED
+
+
+def test_a_profile_decides_on_urls_as_on_names(lab: Lab) -> None:
+    assert state_of(lab, request(b"shared.test", b"/adult/x"), Client("192.0.2.7", dport=80)) in (BLOCKED, ANSWERED)
+    assert state_of(lab, request(b"shared.test", b"/adult/x"), Client("192.0.2.8", dport=80)) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"192.0.2.80", b"192.0.2.80:80", b"0xc0.0.2.80", b"u@3221226064", b"[2001:DB8::80]", b"[2001:db8:0::80]:80"],
+)
+def test_a_url_of_an_address_is_matched_in_any_spelling(lab: Lab, host: bytes) -> None:
+    assert state_of(lab, request(host, b"/bad")) == ANSWERED
+    assert state_of(lab, request(host, b"/good"), Client(dport=80, sport=1)) == ALLOWED
+
+
+def test_an_address_without_a_listed_url_stays_undecidable(lab: Lab, closed_lab: Lab) -> None:
+    assert state_of(lab, request(b"192.0.2.80", b"/good")) == ALLOWED
+    assert lab.counted("gate_no_name") == 1
+    assert state_of(closed_lab, request(b"192.0.2.80", b"/good")) == BLOCKED
+
+
+def test_the_port_is_the_one_that_is_said_and_the_one_that_was_met(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path / "ports", tables, http_ports=(80, 8080))
+    web = Client(dport=8080)
+
+    assert state_of(lab, request(b"shared.test:8080", b"/port"), web) == ANSWERED
+    assert state_of(lab, request(b"shared.test", b"/port"), Client(dport=8080, sport=1)) == ANSWERED
+    assert state_of(lab, request(b"shared.test:8080", b"/port"), Client(dport=80, sport=2)) == ANSWERED
+    assert state_of(lab, request(b"shared.test:81", b"/port"), Client(dport=80, sport=3)) == ALLOWED
+    assert state_of(lab, request(b"shared.test:81", b"/secret"), Client(dport=80, sport=4)) == ANSWERED
+    assert state_of(lab, request(b"shared.test:8080", b"/secret"), Client(dport=8080, sport=5)) == ALLOWED
+
+
+ARRIVALS: dict[str, Callable[[bytes], list[tuple[int, bytes]]]] = {
+    "one octet a segment": bytewise,
+    "reversed": lambda octets: list(reversed(bytewise(octets))),
+    "cut inside the target": lambda octets: cut(octets, 8),
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_how_a_request_arrives_does_not_change_the_verdict(lab: Lab, arrival: str) -> None:
+    assert lab.send_all(WEB, ARRIVALS[arrival](request(b"shared.test", b"/bad/page?id=7"))) == ANSWERED
+    assert lab.send_all(Client(dport=80, sport=1), ARRIVALS[arrival](request(b"shared.test", b"/good"))) == ALLOWED
+
+
+def test_a_request_cut_at_any_octet_waits_and_is_judged_when_it_is_whole(lab: Lab) -> None:
+    octets = request(b"shared.test", b"/folder/x")
+    for at in range(1, len(octets)):
+        client = Client(dport=80, sport=at)
+        assert lab.send(client, 0, octets[:at]) == PARTIAL
+        assert lab.send(client, at, octets[at:], PARTIAL) == ANSWERED
+
+
+def test_a_later_request_of_the_connection_is_judged_too(lab: Lab) -> None:
+    first = request(b"shared.test", b"/good")
+
+    assert lab.send(WEB, 0, first) == ALLOWED
+    assert lab.send(WEB, len(first), request(b"shared.test", b"/folder"), SPOKEN) == ANSWERED
+
+
+@pytest.mark.parametrize("n", [2024, 2025, 2026, 2027, 2028, 2029, 2030])
+def test_a_target_of_any_length_is_read_or_told_to_be_undecidable(lab: Lab, closed_lab: Lab, n: int) -> None:
+    """shared.test/folder/aaa…: 2048 octets at n == 2029.  A longer one is no listed one, but its host has some."""
+    octets = request(b"shared.test", b"/folder/" + b"a" * n)
+
+    is_readable = n + len("shared.test/folder/") <= 2048
+    assert state_of(lab, octets) == (ANSWERED if is_readable else ALLOWED)
+    assert state_of(closed_lab, octets) == (ANSWERED if is_readable else BLOCKED)
+    assert lab.counted("gate_too_big") == (0 if is_readable else 1)
+
+
+def test_a_long_target_of_a_host_without_listed_urls_is_nothing_to_wonder_at(closed_lab: Lab) -> None:
+    assert state_of(closed_lab, request(b"other.test", b"/" + b"a" * 4000)) == ALLOWED
+    assert closed_lab.counted("gate_too_big") == 0
+
+
+def events(lab: Lab) -> list[tuple[int, str, str, int]]:
+    segment = next((lab.folder / "spool").glob("*.seg"))
+    return [(event.channel, event.list, event.rule, event.order) for event in read_segment(segment, 0, 10).events]
+
+
+def test_the_record_of_a_block_names_the_rule_and_never_the_query(lab: Lab) -> None:
+    state_of(lab, request(b"shared.test", b"/folder/private?name=x"))
+    state_of(lab, request(b"shared.test", b"/bad/page?id=7"), Client(dport=80, sport=1))
+    state_of(lab, request(b"192.0.2.80", b"/bad"), Client(dport=80, sport=2))
+    state_of(lab, request(b"www.blocked.test", b"/x"), Client(dport=80, sport=3))
+
+    assert events(lab) == [
+        (Channel.HTTP, "orders", "shared.test/folder", 0),
+        (Channel.HTTP, "orders", "shared.test/bad/page?id=7", 12),
+        (Channel.HTTP, "orders", "192.0.2.80/bad", 0),
+        (Channel.HTTP, "orders", "blocked.test", 0),
+    ]
+
+
+def test_a_confidential_url_leaves_a_count_and_no_record(lab: Lab) -> None:
+    assert state_of(lab, request(b"shared.test", b"/secret")) == ANSWERED
+    assert events(lab) == []
+    assert lab.counted("gate_blocked") == 1
+
+
+def test_a_long_rule_is_cut_at_what_the_record_holds(lab: Lab) -> None:
+    assert state_of(lab, request(b"long.test", b"/" + b"a" * 400)) == ANSWERED
+    assert events(lab)[0][2] == ("long.test/" + "a" * 400)[:255]
+
+
+def test_a_lock_stops_a_listed_url_for_its_own_reason(lab: Lab) -> None:
+    assert state_of(lab, request(b"shared.test", b"/good"), Client("192.0.2.66", dport=80)) == BLOCKED
+    assert events(lab)[0][1:3] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "counts"),
+    [
+        (b"shared.test", b"/tried", 1),
+        (b"shared.test", b"/tried x", 1),
+        (b"shared.test:99", b"/tried", 1),
+        (b"192.0.2.80", b"/tried", 1),
+        (b"192.0.2.80", b"/", 0),
+        (b"shared.test", b"/", 0),
+    ],
+)
+def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
+    tmp_path: Path, images: Images, host: bytes, target: bytes, counts: int
+) -> None:
+    images.try_out("malware")
+    tried = [("malware", f"{each}/tried", Mode.SUBTREE) for each in ("shared.test", "shared.test:99", "192.0.2.80")]
+    names = [("malware", "listed.test", Mode.SUBTREE), *prefixes.entries("malware", "192.0.2.0/24")]
+    lab = Lab(tmp_path, TableSet(images.names(names), urls=images.urls(tried)))
+
+    assert state_of(lab, request(host, target)) == ALLOWED
+    assert read_counted(tmp_path / "counters") == ({(NUMBER["malware"], Channel.HTTP): counts} if counts else {})

@@ -1,0 +1,105 @@
+"""The loop's Python side: what it refuses, how it ends.  What it does with packets: the two test_gate.py."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from support.images.opened import Images
+from support.packets.builders import Client, hello, request
+
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Mode, Reason
+from fastpath.report.spool import Reporter
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a packet queue needs root")
+
+
+@pytest.fixture
+def reporter(tmp_path: Path) -> Reporter:
+    return Reporter(tmp_path / "counters", tmp_path / "spool")
+
+
+@pytest.mark.parametrize(
+    "pages", [{Reason.ORDER: (bytes(40000), b"")}, {9: (b"page", b"")}], ids=["too long", "no reason"]
+)
+def test_a_page_that_cannot_be_sent_is_refused_at_the_start(
+    reporter: Reporter, pages: dict[int, tuple[bytes, bytes]]
+) -> None:
+    with pytest.raises(ValueError, match="page for reason"):
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, pages, 4)
+
+
+def test_a_loop_without_flows_is_refused(reporter: Reporter) -> None:
+    with pytest.raises(MemoryError, match="no memory for 0 flows"):
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, {}, 0)
+
+
+def test_only_the_configured_ports_are_judged(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    gate = GateLoop(0, handoff, reporter, [8443], [8080], 0, {}, 4)
+
+    def state(port: int, octets: bytes) -> int:
+        client = Client(dport=port)
+        return gate.feed(client.segment(0, octets), client.mark(0), 1)
+
+    states = {port: state(port, hello(b"blocked.test")) for port in (443, 8443)}
+    states |= {port: state(port, request(b"blocked.test")) for port in (80, 8080)}
+
+    assert states == {443: 0x40, 8443: 0x42, 80: 0x40, 8080: 0x42}
+
+
+def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    handoff.give(TableSet(images.names([])))
+    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
+    assert gate.feed(Client().segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x43
+
+    ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+
+    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x42
+    assert handoff.taken() == ticket
+
+
+@needs_root
+def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    first = GateLoop(65017, handoff, reporter, [443], [80], 0, {}, 4)
+    second = GateLoop(65017, Handoff(), reporter, [443], [80], 0, {}, 4)
+    second.stop()
+    thread = threading.Thread(target=first.run)
+    thread.start()
+    ticket = handoff.give(TableSet(images.names([])))
+    first.wake()
+    while handoff.taken() < ticket and thread.is_alive():  # then it has the queue
+        pass
+    try:
+        with pytest.raises(OSError, match="queue 65017"):
+            second.run()
+    finally:
+        first.stop()
+        thread.join()
+
+
+@needs_root
+def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Reporter, images: Images) -> None:
+    handoff = Handoff()
+    gate = GateLoop(65018, handoff, reporter, [443], [80], 0, {}, 4)
+    thread = threading.Thread(target=gate.run)
+    thread.start()
+
+    ticket = handoff.give(TableSet(images.names([])))
+    gate.wake()
+    while handoff.taken() < ticket and thread.is_alive():
+        pass
+    turns = gate.n_turns
+    while gate.n_turns == turns and thread.is_alive():  # an idle loop turns, too
+        pass
+    gate.stop()
+    thread.join(timeout=5)
+
+    assert not thread.is_alive()
+    assert handoff.taken() == ticket
+    assert gate.n_turns > turns

@@ -1,0 +1,271 @@
+"""QUIC through the gate: however a hello's octets come, the datagram that completes them has the verdict."""
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from support.gate.lab import ALLOWED, BLOCKED, DROPPED, QUIC, Lab, cut
+from support.images.opened import Images
+from support.packets.builders import Client, hello, hello_message
+from support.packets.initials import (
+    DCID,
+    DRAFT_29,
+    V1,
+    V2,
+    VERSIONS,
+    ZERO_RTT,
+    ack,
+    crypto,
+    initial,
+    long_header,
+    numbered,
+)
+
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Channel, Mode
+from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from rules.category import category_number
+
+LISTED, OTHER = hello_message(b"www.blocked.test"), hello_message(b"www.allowed.test")
+LONG = hello_message(b"www.blocked.test", padding=1700)
+OWN, CHOSEN = b"\x11" * 8, b"\x22" * 12  # a second connection ID of the client, one of the server
+
+
+def whole(message: bytes, **more: object) -> bytes:
+    return initial(crypto(0, message), size=1200, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("client", [QUIC, Client("2001:db8::1", "2001:db8:1::1")], ids=["v4", "v6"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_listed_name_is_blocked_and_another_passes(lab: Lab, client: Client, version: int) -> None:
+    assert lab.send_datagram(whole(OTHER, version=version, dcid=OWN), client) == 0
+    assert lab.send_datagram(whole(LISTED, version=version), client) == BLOCKED
+    assert lab.counted("gate_hellos") == lab.counted("gate_initials") == 2
+    assert lab.gate.injected() == []
+
+
+def test_a_block_is_recorded_as_one_of_quic(lab: Lab) -> None:
+    lab.send_datagram(whole(LISTED))
+
+    spool = str(lab.folder / "spool")
+    [number] = segment_numbers(spool)
+    [event] = read_segment(segment_path(spool, number), 0, 100).events
+    assert (event.channel, event.rule) == (Channel.QUIC, "blocked.test")
+
+
+@pytest.mark.parametrize("at", range(1, len(LISTED)))
+def test_every_split_over_two_datagrams_is_blocked_with_the_last_in_both_orders(lab: Lab, at: int) -> None:
+    pieces = [crypto(0, LISTED[:at]), crypto(at, LISTED[at:])]
+
+    for sport, order in enumerate((pieces, pieces[::-1])):
+        states = [lab.send_datagram(initial(each, number=n), Client(sport=sport + 1)) for n, each in enumerate(order)]
+        assert states == [0, BLOCKED]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_shuffled_repeated_and_overlapping_pieces_with_other_frames_between_are_one_hello(lab: Lab, seed: int) -> None:
+    rng = random.Random(seed)
+    for message, ends_in in ((LONG, BLOCKED), (hello_message(b"www.allowed.test", padding=1700), 0)):
+        edges = sorted(rng.sample(range(1, len(message)), 12))
+        pieces = [crypto(max(0, at - 3), message[max(0, at - 3) : at] + octets) for at, octets in cut(message, *edges)]
+        rng.shuffle(pieces)
+        frames = [b"\x01" + bytes(rng.randrange(5)) + piece + ack(0) for piece in [*pieces, *pieces[:3]]]
+        halves = [b"".join(frames[:7]), b"".join(frames[7:])]
+        client = Client(sport=10 + len(message) % 7 + ends_in)
+        states = [lab.send_datagram(initial(each, number=n), client) for n, each in enumerate(halves)]
+        assert states[-1] == ends_in
+
+
+def test_a_decoy_with_another_connection_id_does_not_save_the_real_hello(lab: Lab) -> None:
+    for _ in range(11):
+        assert lab.send_datagram(whole(OTHER, dcid=OWN)) == 0
+
+    assert lab.send_datagram(whole(LISTED)) == BLOCKED
+
+
+def test_a_decoy_with_the_same_connection_id_contradicts_the_real_hello(lab: Lab) -> None:
+    assert lab.send_datagram(whole(OTHER)) == 0
+    assert lab.send_datagram(whole(LISTED, number=1)) == BLOCKED
+    assert lab.counted("gate_overlap") == 1
+
+
+def test_a_decoy_that_no_server_can_open_is_not_believed(lab: Lab) -> None:
+    broken = bytearray(whole(OTHER))
+    broken[-1] ^= 1
+
+    assert lab.send_datagram(bytes(broken)) == 0
+    assert lab.counted("gate_unreadable") == 1
+    assert lab.send_datagram(whole(LISTED)) == BLOCKED
+
+
+def test_an_unreadable_initial_of_a_known_flow_is_dropped_and_of_an_unknown_one_goes_by_the_policy(
+    lab: Lab, closed_lab: Lab
+) -> None:
+    strange = initial(ack(0), dcid=CHOSEN, keyed=b"unknown!")
+
+    assert lab.send_datagram(strange) == 0
+    assert closed_lab.send_datagram(strange) == DROPPED
+    lab.send_datagram(whole(OTHER))
+    assert lab.send_datagram(strange) == DROPPED
+
+
+def test_a_packet_number_that_leads_our_count_away_saves_nothing(lab: Lab) -> None:
+    """The server missed the decoy, completes 300 by 200; we cannot, and let nothing pass that we cannot read."""
+    assert lab.send_datagram(initial(b"\x01", number=1 << 31)) == 0
+    assert lab.send_datagram(initial(crypto(0, LISTED[:50]), number=200)) == 0
+    assert lab.send_datagram(initial(crypto(50, LISTED[50:]), number=300, number_octets=1)) == DROPPED
+
+
+def test_later_initials_go_by_the_servers_connection_id_and_the_first_keys(lab: Lab) -> None:
+    assert lab.send_datagram(initial(crypto(0, LONG[:1000]))) == 0
+    assert lab.send_datagram(initial(crypto(1000, LONG[1000:]), dcid=CHOSEN, keyed=DCID, number=1)) == BLOCKED
+
+
+def test_the_version_may_change_in_the_middle_of_a_hello(lab: Lab) -> None:
+    assert lab.send_datagram(initial(crypto(0, LONG[:1000]))) == 0
+    later = initial(crypto(1000, LONG[1000:]), version=V2, dcid=CHOSEN, keyed=DCID, number=1)
+    assert lab.send_datagram(later) == BLOCKED
+
+
+def test_after_a_retry_the_keys_are_those_of_the_new_connection_id(lab: Lab) -> None:
+    assert lab.send_datagram(initial(crypto(0, LONG[:1000]))) == 0
+    assert lab.send_datagram(whole(LISTED, dcid=CHOSEN, token=b"token")) == BLOCKED
+
+
+def test_an_initial_behind_other_packets_of_the_datagram_is_judged(lab: Lab) -> None:
+    for version in VERSIONS:
+        early = numbered(ZERO_RTT, version)
+        assert lab.send_datagram(early + whole(OTHER, version=version), Client(sport=version % 9 + 1)) == 0
+        assert lab.send_datagram(early + whole(LISTED, version=version), Client(sport=version % 9 + 11)) == BLOCKED
+
+
+def test_any_of_several_initials_of_one_datagram_blocks_it(lab: Lab) -> None:
+    assert lab.send_datagram(initial(crypto(0, OTHER), dcid=OWN) + initial(crypto(0, LISTED))) == BLOCKED
+
+
+def test_a_second_hello_after_a_retry_request_is_judged_like_the_first(lab: Lab) -> None:
+    assert lab.send_datagram(whole(OTHER)) == 0
+    first, second = LISTED[:40], LISTED[40:]
+    assert lab.send_datagram(initial(crypto(len(OTHER), first), dcid=CHOSEN, keyed=DCID, number=1)) == 0
+    later = initial(crypto(len(OTHER) + 40, second), dcid=CHOSEN, keyed=DCID, number=2)
+    assert lab.send_datagram(later) == BLOCKED
+
+
+def test_a_blocked_flow_stays_blocked_for_what_was_queued_with_it_and_its_ports_are_free_again_later(lab: Lab) -> None:
+    assert lab.send_datagram(whole(LISTED)) == BLOCKED
+    assert lab.send_datagram(whole(OTHER, dcid=OWN)) == BLOCKED
+    lab.now_s += 3
+    assert lab.send_datagram(whole(OTHER, dcid=OWN)) == 0
+    assert lab.send_datagram(whole(LISTED)) == BLOCKED
+
+
+def test_more_connections_between_the_same_ports_than_any_client_makes_are_blocked(lab: Lab) -> None:
+    states = [lab.send_datagram(whole(OTHER, dcid=bytes([n]) * 8)) for n in range(5)]
+
+    assert states == [0, 0, 0, 0, BLOCKED]
+    assert lab.counted("gate_over_budget") == 1
+
+
+def test_one_client_has_only_so_many_initials_opened_in_a_second(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, initials_a_second=3)
+    clients = [Client(sport=port) for port in range(1, 6)]
+    assert [lab.send_datagram(whole(OTHER), client) for client in clients] == [0, 0, 0, DROPPED, DROPPED]
+    assert lab.send_datagram(whole(OTHER), Client("192.0.2.9")) == 0
+
+    lab.now_s += 1
+    assert lab.send_datagram(whole(OTHER), clients[4]) == 0
+
+
+def test_an_unknown_version_goes_by_the_policy_and_only_at_a_port_of_quic(lab: Lab, closed_lab: Lab) -> None:
+    unknown = long_header(0, 0x1A2A3A4A, more=bytes(1200))
+
+    assert lab.send_datagram(unknown) == 0
+    assert closed_lab.send_datagram(unknown) == DROPPED
+    assert closed_lab.send_datagram(unknown, Client(dport=4433)) == 0
+    assert lab.counted("gate_unknown_quic") == closed_lab.counted("gate_unknown_quic") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "counter"),
+    [
+        (hello_message(), "gate_no_name"),
+        (hello_message(b"192.0.2.1"), "gate_malformed"),
+        (b"\x02" + LISTED[1:], "gate_not_tls"),
+        (b"\x01\x01\x00\x01" + LISTED[4:], "gate_too_big"),
+    ],
+    ids=["no name", "an address for a name", "no hello", "too long"],
+)
+def test_what_cannot_be_decided_is_counted_and_goes_by_the_policy(
+    lab: Lab, closed_lab: Lab, message: bytes, counter: str
+) -> None:
+    assert lab.send_datagram(whole(message)) == 0
+    assert closed_lab.send_datagram(whole(message)) == BLOCKED
+    assert lab.counted(counter) == 1
+
+
+def test_octets_far_beyond_any_hello_are_undecidable(lab: Lab, closed_lab: Lab) -> None:
+    far = initial(crypto(200_000, b"x"))
+
+    assert lab.send_datagram(far) == 0
+    assert closed_lab.send_datagram(far) == BLOCKED
+    assert lab.send_datagram(whole(LISTED, number=1)) == BLOCKED
+
+
+def test_a_locked_subscriber_is_blocked_whatever_the_name(lab: Lab) -> None:
+    assert lab.send_datagram(whole(OTHER), Client("192.0.2.66")) == BLOCKED
+
+
+def test_what_is_no_quic_passes(lab: Lab, closed_lab: Lab) -> None:
+    for octets in (b"", b"\x00" * 64, b"\x40" + bytes(40), b"\xc0", b"\xc0\x00\x00\x00\x01\xff" + bytes(300)):
+        assert lab.send_datagram(octets) == closed_lab.send_datagram(octets) == 0
+
+
+def test_chopped_and_changed_datagrams_never_let_the_listed_name_pass_whole(lab: Lab) -> None:
+    rng = random.Random(3)
+    octets = whole(LISTED)
+    for n, at in itertools.product(range(4), range(0, len(octets), 7)):
+        lab.now_s += 1  # for its share of Initials
+        changed = bytearray(octets)
+        changed[at] ^= 1 << rng.randrange(8)
+        client = Client(sport=1 + at, dport=1 + n)
+        lab.send_datagram(bytes(changed), client)
+        lab.send_datagram(octets[:at], client)
+        assert lab.send_datagram(octets, client) == BLOCKED
+
+
+def test_drafts_and_versions_are_the_ones_that_the_kernel_queues() -> None:
+    from_kernel = (Path(__file__).parents[3] / "filterd/kernel/ruleset.py").read_text()
+
+    assert all(f"0x{version:08X}" in from_kernel for version in (V1, V2, DRAFT_29))
+
+
+# ------------------------------------------------------------------------------------ who is to do without QUIC
+
+
+@pytest.fixture
+def refusing(tmp_path: Path, images: Images) -> Lab:
+    """192.0.2.11 and 2001:db8::11 refuse QUIC."""
+    refuses = ProfileSpec(1 << category_number("quic"), (), 0, 0)
+    subscribers = images.subscribers([("192.0.2.11/32", 11), ("2001:db8::11/128", 11)])
+    names = images.names([("orders", "blocked.test", Mode.SUBTREE)])
+    tables = TableSet(names, subscribers=subscribers, policy=images.policy([(11, refuses)]))
+    return Lab(tmp_path / "refusing", tables)
+
+
+@pytest.mark.parametrize("child", [Client("192.0.2.11"), Client("2001:db8::11", "2001:db8:1::1")], ids=["v4", "v6"])
+@pytest.mark.parametrize("version", [*VERSIONS, 0x1A2A3A4A])
+def test_whoever_refuses_quic_gets_none_of_it_and_goes_on_over_tcp(refusing: Lab, child: Client, version: int) -> None:
+    sent = whole(OTHER, version=version) if version in VERSIONS else long_header(0, version, more=bytes(1200))
+
+    assert refusing.send_datagram(sent, child) == DROPPED
+    assert refusing.send_datagram(sent, child) == DROPPED
+    assert refusing.counted("gate_quic_refused") == 2
+    assert refusing.counted("gate_initials") == 0
+    assert refusing.send(child, 0, hello(b"www.allowed.test")) == ALLOWED
+
+
+def test_others_keep_their_quic(refusing: Lab) -> None:
+    assert refusing.send_datagram(whole(OTHER), Client("192.0.2.12")) == 0
+    assert refusing.counted("gate_quic_refused") == 0

@@ -1,0 +1,62 @@
+import struct
+from pathlib import Path
+
+from support.images.forged import forge
+from support.images.opened import Images
+
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Mode
+
+BLOOM, LINES, COLD_AT, COLD = 1, 2, 3, 4
+
+
+def section(path: str, number: int) -> bytes:
+    image = Path(path).read_bytes()
+    at, n = struct.unpack_from("<QQ", image, 72 + 16 * number)
+    return image[at : at + n]
+
+
+def test_a_fingerprint_that_agrees_is_not_enough(images: Images) -> None:
+    names = images.names([("orders", "listed.test", Mode.EXACT)])
+    assert section(names.path, COLD) == b"\x0c\x06listed\x04test"
+
+    other = forge(names, COLD, 0, b"\x0c\x06LISTED\x04test")
+
+    assert TableSet(names).matched(b"listed.test") == 2
+    assert TableSet(other).matched(b"listed.test") == 0
+
+
+def test_a_digest_that_differs_matches_nothing(images: Images) -> None:
+    names = images.names([("csam", "listed.test", Mode.EXACT)])
+    record = section(names.path, COLD)
+    assert record[0] == 0 and len(record) == 17
+
+    other = forge(names, COLD, 16, bytes([record[16] ^ 1]))
+
+    assert TableSet(names).matched(b"listed.test") == 1
+    assert TableSet(other).matched(b"listed.test") == 0
+
+
+def test_every_slot_of_a_line_has_its_own_record(images: Images) -> None:
+    entries = [("orders", f"{'x' * n}.test", Mode.EXACT, 255, n) for n in range(1, 6)]
+    names = images.names(entries)
+    assert len(section(names.path, LINES)) == 64
+
+    tables = TableSet(names)
+
+    assert [tables.matched(name.encode()) for _, name, *_ in entries] == [2] * 5
+
+
+def test_a_key_that_was_pushed_out_of_a_full_line_is_found_in_the_next(images: Images) -> None:
+    names = images.names([("orders", f"n{i}.test", Mode.EXACT) for i in range(11)])
+    words = struct.unpack("<16Q", section(names.path, LINES))
+    assert sum(word != 0 for word in words) == 11
+
+    assert TableSet(names).matched_each([f"n{i}.test".encode() for i in range(11)]) == [2] * 11
+
+
+def test_a_bloom_word_of_zero_turns_every_name_away(images: Images) -> None:
+    names = images.names([("orders", f"n{i}.test", Mode.EXACT) for i in range(40)])
+    blind = forge(names, BLOOM, 0, bytes(names.section_octets()[BLOOM]))
+
+    assert TableSet(blind).matched_each([f"n{i}.test".encode() for i in range(40)]) == [0] * 40

@@ -1,0 +1,74 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from fastpath.report.spool import MAX_SEGMENTS, Reporter, read_segment, segment_numbers, segment_path
+
+
+def test_a_new_reporter_lays_one_segment_ready(tmp_path: Path) -> None:
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+
+    assert segment_numbers(str(tmp_path / "spool")) == [1]
+    assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10).events == []
+
+
+def test_the_next_process_begins_a_segment_of_its_own(tmp_path: Path) -> None:
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+
+    assert segment_numbers(str(tmp_path / "spool")) == [1, 2]
+
+
+def test_tending_makes_no_second_spare(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+    reporter.tend()
+
+    assert segment_numbers(str(tmp_path / "spool")) == [1]
+
+
+def test_a_spool_that_nobody_drains_stops_growing(tmp_path: Path) -> None:
+    for number in range(1, MAX_SEGMENTS + 1):
+        (tmp_path / f"{number:06d}.seg").touch()
+
+    Reporter(tmp_path / "counters", tmp_path)
+
+    assert segment_numbers(str(tmp_path)) == list(range(1, MAX_SEGMENTS + 1))
+
+
+def test_a_full_disk_stops_neither_the_start_nor_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.posix_fallocate", full)
+        reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+        assert segment_numbers(str(tmp_path / "spool")) == []
+
+    reporter.tend()
+
+    assert segment_numbers(str(tmp_path / "spool")) == [1]
+
+
+def test_who_has_no_descriptor_left_goes_on_and_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    folder = str(tmp_path / "spool")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.posix_fallocate", none_left)
+        reporter = Reporter(tmp_path / "counters", folder)
+        assert segment_numbers(folder) == []
+        patched.setattr("os.listdir", none_left)
+        reporter.tend()
+
+    reporter.tend()
+
+    assert segment_numbers(folder) == [1]
+
+
+def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
+    (tmp_path / "000001.seg").write_bytes(b"something else entirely")
+
+    with pytest.raises(ValueError, match="not a spool segment"):
+        read_segment(tmp_path / "000001.seg", 0, 10)

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+
+from fastpath.images.decision import ListInForce
+from fastpath.images.verdict import Action, Channel, Tier
+from fastpath.report.counters import Counters
+from filterd.audit.drain import Ledger, drain_confidential
+from filterd.audit.list_counts import BYPASS, drain_counted, met, shadowed
+from mgmt.block_ledger import iter_csam_counts
+from parental.database import open_database, reading
+
+PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
+STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)
+ONE = ListInForce("one", Tier.ORDER, Action.SHADOW, confidential=False)
+TWO = ListInForce("two", Tier.SECURITY, Action.SHADOW, confidential=False)
+COUNTED_AT = 1152  # fastpath/report/counters.pxd
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_database(tmp_path / "db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "counters").mkdir()
+    return tmp_path / "counters"
+
+
+def set_count(path: Path, number: int, channel: int, total: int):
+    Counters(path)
+    with path.open("r+b") as file:
+        file.seek(8 * (COUNTED_AT + number * 8 + channel))
+        file.write(total.to_bytes(8, "little"))
+
+
+def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(engine, folder):
+    for worker, number, channel, total in (
+        ("dns-0", 1, Channel.DNS, 3),
+        ("dns-0", 1, Channel.DNS, 5),
+        ("dns-1", 1, Channel.DNS, 4),
+        ("gate-0", 1, Channel.QUIC, 6),
+        ("gate-0", 1, Channel.QUIC, 6),
+    ):
+        set_count(folder / worker, number, channel, total)
+        drain_counted(folder, [PTA, ONE, TWO], engine)
+
+    assert shadowed(engine, [PTA, ONE, TWO]) == {"one": {"dns": 9, "quic": 6}, "two": {}}
+
+
+def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine, folder):
+    tor = ListInForce("tor", Tier.CATEGORY, Action.SPLASH, confidential=False, category=BYPASS)
+    vpn = tor._replace(id="vpn", action=Action.SHADOW)
+    secret = tor._replace(id="secret", confidential=True)
+    lists = [tor, vpn, secret, tor._replace(id="games", category=BYPASS + 1)]
+    for number in range(4):
+        set_count(folder / "gate-0", number, Channel.SNI, 3 + number)
+    drain_counted(folder, lists, engine)
+
+    assert met(engine, lists) == {"tor": {"sni": 3}}
+    assert shadowed(engine, lists) == {"vpn": {"sni": 4}}
+
+
+def test_a_counter_that_began_anew_counts_from_zero(engine, folder):
+    for total in (5, 2):
+        set_count(folder / "dns-0", 0, Channel.DNS, total)
+        drain_counted(folder, [ONE], engine)
+
+    assert shadowed(engine, [ONE]) == {"one": {"dns": 7}}
+
+
+def test_counts_stay_with_their_list_when_it_gets_another_number(engine, folder):
+    set_count(folder / "dns-0", 0, Channel.DNS, 3)
+    drain_counted(folder, [ONE, TWO], engine)
+    set_count(folder / "dns-0", 0, Channel.DNS, 4)
+    drain_counted(folder, [TWO, ONE], engine)
+
+    assert shadowed(engine, [ONE, TWO]) == {"one": {"dns": 3}, "two": {"dns": 1}}
+
+
+def test_whatever_number_a_list_gets_nothing_of_the_shadow_is_counted_as_csam(engine, folder, tmp_path):
+    ledger = Ledger(engine, bytes(32), "node-1")
+    for total, lists in ((3, [ONE, STOP]), (4, [STOP])):
+        set_count(folder / "dns-0", 0, Channel.DNS, total)
+        drain_confidential(folder, [each.id for each in lists], 1_800_000_000, ledger)
+        drain_counted(folder, lists, engine)
+
+    with reading(engine) as conn:
+        assert list(iter_csam_counts(conn, 0, 2**40)) == []
+
+
+def test_a_list_that_is_enforced_or_gone_is_forgotten_and_begins_at_nothing_when_tried_again(engine, folder):
+    for number, total in ((0, 2), (1, 3)):
+        set_count(folder / "dns-0", number, Channel.DNS, total)
+    drain_counted(folder, [ONE, TWO], engine)
+
+    drain_counted(folder, [ONE._replace(action=Action.SPLASH), TWO], engine)
+
+    assert shadowed(engine, [ONE, TWO]) == {"one": {}, "two": {"dns": 3}}
+
+
+def test_before_the_lists_are_known_nothing_is_forgotten_and_nothing_lost(engine, folder):
+    set_count(folder / "dns-0", 0, Channel.DNS, 2)
+    drain_counted(folder, [ONE], engine)
+    set_count(folder / "dns-0", 0, Channel.DNS, 5)
+    drain_counted(folder, [], engine)
+    drain_counted(folder, [ONE], engine)
+
+    assert shadowed(engine, [ONE]) == {"one": {"dns": 5}}

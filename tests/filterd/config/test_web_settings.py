@@ -1,0 +1,35 @@
+from filterd.config import read_config
+from filterd.config.web_settings import settings_of
+
+
+def test_the_doors_are_told_what_the_configuration_says(tmp_path):
+    said = b"""
+isp: {name: Example ISP, url: "https://isp.example", contact: help@isp.example}
+dns: {upstreams: ["192.0.2.53:53"]}
+api: {certificate: c.pem, key: k.pem}
+protected: {names: [isp.example]}
+parental: {timezone: Europe/Berlin}
+"""
+
+    settings = settings_of(read_config(said, "x", tmp_path))
+
+    assert (settings.isp_name, settings.isp_url) == ("Example ISP", "https://isp.example")
+    assert (settings.isp_contact, settings.zone) == ("help@isp.example", "Europe/Berlin")
+    assert settings.has_tls
+    assert settings.protected_names == ("isp.example",)
+
+
+def test_the_doors_need_no_file_of_the_state(tmp_path):
+    said = b"dns: {upstreams: ['192.0.2.53:53']}\nstate_dir: state\n"
+
+    settings_of(read_config(said, "x", tmp_path))
+
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path):
+    tap = "dns: {upstreams: ['192.0.2.53:53'], workers: %d}\ngate: {mode: tap, tap_interfaces: [eth1]}\n"
+    beside_dns, alone = (settings_of(read_config((tap % n).encode(), "x", tmp_path)) for n in (1, 0))
+
+    assert (beside_dns.has_gate, beside_dns.stops_names) == (False, True)
+    assert (alone.has_gate, alone.stops_names) == (False, False)

@@ -1,0 +1,99 @@
+import asyncio
+import contextlib
+
+from support.system.ports import free_port
+
+from dns.zones.message import NOERROR, NOTIFY, SOA, Question, read_message, write_message
+from filterd.config import read_config
+from filterd.control import notify_listener
+from filterd.control.notify_listener import watch_zones
+
+APEX = b"\3rpz\4test\0"
+NOTIFICATION = write_message(7, NOTIFY << 11, [Question(APEX, SOA)])
+
+
+class PlayedControl:
+    """A control of which each pull takes as long as the test wants."""
+
+    def __init__(self, folder, notify):
+        (folder / "state").mkdir()
+        text = f"""
+state_dir: state
+dns: {{upstreams: ["192.0.2.53:53"]}}
+lists:
+  - {{id: z, zone: rpz.test, primaries: ["127.0.0.1:53"], format: rpz, tier: security}}
+transfers: {{notify: [{notify}]}}
+"""
+        self.config = read_config(text.encode(), "x", folder)
+        self.faults, self.pulled, self.may_end = {}, [], asyncio.Event()
+
+    def lists_of_zone(self, apex):
+        return ["z"] if apex == APEX else []
+
+    async def pull(self, ids):
+        self.pulled.append(ids)
+        await self.may_end.wait()
+
+
+@contextlib.asynccontextmanager
+async def watching(control):
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch_zones(control))
+        yield task
+        task.cancel()
+
+
+async def tell(port):
+    """Tell over TCP, which says when somebody listens."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.write(len(NOTIFICATION).to_bytes(2, "big") + NOTIFICATION)
+        answer = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        writer.close()
+        await writer.wait_closed()
+        return read_message(answer).rcode
+
+
+async def settle(control, n):
+    async with asyncio.timeout(5):
+        while len(control.pulled) < n:  # noqa: ASYNC110  # a stand-in has no event for it
+            await asyncio.sleep(0.01)
+
+
+async def test_a_zone_that_is_told_of_is_pulled_and_at_most_once_more_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.setattr(notify_listener, "PAUSE_S", 0.01)
+    port = free_port()
+    control = PlayedControl(tmp_path, f'"127.0.0.1:{port}"')
+    async with watching(control):
+        for _ in range(10):
+            assert await tell(port) == NOERROR
+            await asyncio.sleep(0.02)
+        await settle(control, 2)
+        assert control.pulled == [["z"], ["z"]]
+        control.may_end.set()
+        await asyncio.sleep(0.05)
+        await tell(port)
+        await settle(control, 3)
+
+
+async def test_an_address_that_is_not_there_yet_is_told_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(notify_listener, "RETRY_S", 0.02)
+    port = free_port()
+    control = PlayedControl(tmp_path, f'"127.0.0.1:{port}"')
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+    async with watching(control):
+        async with asyncio.timeout(5):
+            while "notify" not in control.faults:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        taken.close()
+        await taken.wait_closed()
+        assert await tell(port) == NOERROR
+        assert "notify" not in control.faults
+
+
+async def test_without_an_address_nobody_listens(tmp_path):
+    await asyncio.wait_for(watch_zones(PlayedControl(tmp_path, "")), 1)

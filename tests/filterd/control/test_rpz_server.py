@@ -1,0 +1,166 @@
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+from support.system.ports import free_port
+
+from dns.upstreams.endpoints import Endpoint
+from dns.zones.tsig import read_key
+from dns.zones.xfr_in import Limits, Primary, transfer
+from fastpath.wire.name import to_text, to_wire
+from filterd.config import load
+from filterd.config.schema import OWN_LISTS
+from filterd.control.rpz_server import publish_zones, zone_server
+from filterd.control.service import Control, guarded
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from mgmt.orders.judge import Entry, Order
+from mgmt.orders.store import put_order
+from parental.database import open_database, writing
+
+KEY_TEXT = """key "filterd-rpz" {
+\talgorithm hmac-sha256;
+\tsecret "c2VjcmV0LW9mLXRoaXJ0eS10d28tb2N0ZXRzLTAwMDA=";
+};
+"""
+SAID = """
+state_dir: state
+run_dir: run
+dns: {{upstreams: ["192.0.2.53:53"], workers: 0}}
+gate: {{workers: 0}}
+splash: {{address4: 192.0.2.80}}
+lists:
+  - {{id: pta, file: pta.txt, format: plain, tier: order}}
+  - {{id: stop, file: stop.txt, format: plain, tier: csam}}
+  - {{id: adult, file: adult.txt, format: plain, tier: category, category: adult}}
+help_corridor: {{names: [help.test]}}
+protected: {{names: [isp.test]}}
+rpz:
+  listen: ["127.0.0.1:{port}"]
+  zones:
+    - {{name: rpz.isp.example, lists: [orders, pta], allow: [127.0.0.1/32], tsig: rpz.key}}
+"""
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def place(tmp_path, port):
+    (tmp_path / "f.yaml").write_text(SAID.format(port=port))
+    (tmp_path / "pta.txt").write_text("listed.test\nisp.test\nco.uk\nhelp.test\nworse.test\n")
+    (tmp_path / "stop.txt").write_text("worse.test\nworst.test\n")
+    (tmp_path / "adult.txt").write_text("adult.test\n")
+    (tmp_path / "rpz.key").write_text(KEY_TEXT)
+    for folder in ("state", "run"):
+        (tmp_path / folder).mkdir()
+    return tmp_path
+
+
+def play(place, port, work):
+    """A control that publishes, and `work(control, owners)` beside it; owners() fetches the zone."""
+
+    async def owners():
+        found = []
+        primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
+        while True:
+            with contextlib.suppress(Exception):  # before it serves
+                await transfer(primary, to_wire(b"rpz.isp.example"), None, found.append, Limits())
+                return {to_text(record.owner).removesuffix(".rpz.isp.example") for record in found[2:]}
+            await asyncio.sleep(0.02)
+
+    async def run():
+        engine = open_database(place / "state/filterd.db")
+        control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+        await control.start()
+
+        def note(server):
+            control.rpz = server
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            task = group.create_task(publish_zones(control.config, control.published, lambda: control.tables, note))
+            given = await work(control, owners)
+            task.cancel()
+        engine.dispose()
+        return given
+
+    return asyncio.run(run())
+
+
+def push(engine, name):
+    order = Order("PTA", "T-1", "a law", "subtree", None, False, ((name, "subtree"),))
+    entry = Entry(1, name, to_wire(name.encode()), "subtree", "pending", None)
+    with writing(engine) as conn:
+        return put_order(conn, order, [entry], b"", datetime.now(UTC))
+
+
+def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidential_lists(place, port):
+    async def work(control, owners):
+        return await owners()
+
+    # isp.test is protected, co.uk a public suffix; help.test is an order's, which outranks the corridor
+    assert play(place, port, work) == {
+        f"{star}{name}" for star in ("", "*.") for name in ("listed.test", "worse.test", "help.test")
+    }
+
+
+def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
+    async def work(control, owners):
+        before = await owners()
+        push(control._engine, "ordered.test")
+        await control.orders_changed()
+        while (after := await owners()) == before:  # noqa: ASYNC110  a secondary asks, too
+            await asyncio.sleep(0.02)
+        return after - before, (await control.status())["rpz"]["zones"]
+
+    new, status = play(place, port, work)
+
+    assert new == {"ordered.test", "*.ordered.test"}
+    assert [(each["zone"], each["records"], each["unpublished"]) for each in status] == [("rpz.isp.example", 8, {})]
+
+
+def test_the_serial_is_that_of_the_names_in_force(place, port):
+    async def work(control, owners):
+        await owners()
+        return control.rpz.status()["zones"][0]["serial"], max(control.generations["names"])
+
+    serial, generation = play(place, port, work)
+
+    assert serial == generation
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", r"zone rpz.isp.example: .*rpz.key: no TSIG key; not used; write what tsig-keygen prints"),
+        ('key "a" { algorithm hmac-md5; secret "AAAA"; };', "algorithm hmac-md5; not used"),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(place, text, found):
+    (place / "rpz.key").write_text(text)
+
+    with pytest.raises(ValueError, match=found) as raised:
+        zone_server(load(place / "f.yaml"))
+    assert "AAAA" not in str(raised.value)
+
+
+def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place, port):
+    text = (place / "f.yaml").read_text().replace(f"127.0.0.1:{port}", "192.0.2.1:5380")
+    (place / "f.yaml").write_text(text)
+    engine = open_database(place / "state/filterd.db")
+    control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+
+    async def work():
+        await publish_zones(control.config, control.published, lambda: control.tables, lambda _: None)
+
+    asyncio.run(guarded(control, "rpz", work))
+
+    assert "assign requested address" in control.faults["rpz"]
+    engine.dispose()
+
+
+def test_the_configuration_knows_the_lists_that_have_no_source():
+    assert set(OWN_LISTS) == {HELP_LIST, ORDERS_LIST}

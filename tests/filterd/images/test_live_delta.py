@@ -1,0 +1,240 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_wire
+from filterd.images.compile import Compiled, OrdersInForce
+from filterd.images.live_delta import OrderDelta
+from filterd.keys import image_key
+from filterd.lists.sources import ORDERS_LIST
+from mgmt.orders.judge import SCOPES, URL, URL_PREFIX, Entry, Order
+from mgmt.orders.store import live_entries_of, names_changed_since, put_order, withdraw_entries, withdraw_order
+from parental.database import opened, reading, writing
+from rules.compiler.compile import compile_sources, list_specs
+from rules.lists.source import describe_source
+from rules.names.protected import Protected
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+BASE_URLS = 6  # of TableSet.images
+
+
+@pytest.fixture
+def place(tmp_path, engine):
+    return Place(tmp_path, engine)
+
+
+class Place:
+    """Compiles, pushes and withdraws."""
+
+    def __init__(self, folder, engine):
+        (folder / "pta.txt").write_text("listed.test\nboth.test\n")
+        self.folder, self.engine, self.n_images, self.n_orders = folder, engine, 0, 0
+        self.sources = [
+            describe_source("pta", folder / "pta.txt", {"tier": "order"}),
+            describe_source(ORDERS_LIST, None, {"tier": "order"}),
+        ]
+
+    def compile(self, protected=()):
+        self.n_images += 1
+        orders = OrdersInForce(self.engine)
+        report = compile_sources(
+            self.sources,
+            self.folder,
+            image_key(self.folder),
+            self.n_images,
+            protected=Protected(protected),
+            live={ORDERS_LIST: orders},
+            number_order=lambda source, ref: int(ref),
+        )
+        return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
+
+    def beside(self, compiled):
+        names, urls = (
+            open_image(self.folder / f"{kind.name.lower()}-{compiled.generation}.img", kind)
+            for kind in (ImageKind.NAMES, ImageKind.URLS)
+        )
+        base = TableSet(names, urls=urls)
+        with reading(self.engine) as conn:
+            return OrderDelta(base, compiled, conn)
+
+    def tables(self, delta):
+        self.n_images += 1
+        names, urls = (self.folder / f"{kind}-{self.n_images}.img" for kind in ("names", "urls"))
+        delta.write_names(image_key(self.folder), names, self.n_images)
+        delta.write_urls(image_key(self.folder), urls, self.n_images)
+        return TableSet(
+            delta.base.images[0],
+            open_image(names, ImageKind.NAMES),
+            urls=delta.base.images[BASE_URLS],
+            urls_delta=open_image(urls, ImageKind.URLS),
+        )
+
+    def push(self, *names, mode="subtree"):
+        self.n_orders += 1
+        entries = [
+            Entry(number, name, name.encode() if "/" in name else to_wire(name.encode()), mode, "pending", None)
+            for number, name in enumerate(names, 1)
+        ]
+        with writing(self.engine) as conn:
+            return put_order(conn, Order("PTA", str(self.n_orders), "", mode, None, False, ()), entries, b"", NOW)
+
+    def withdraw(self, order, *numbers):
+        with writing(self.engine) as conn:
+            return withdraw_entries(conn, order, numbers, "") if numbers else withdraw_order(conn, order, "", NOW)
+
+    def catch_up(self, delta):
+        with reading(self.engine) as conn:
+            delta.catch_up(conn)
+
+
+def test_a_base_includes_the_orders_of_its_moment_and_the_delta_is_empty(place):
+    order = place.push("ordered.test")
+    delta = place.beside(place.compile())
+
+    assert delta.n_names == 0
+    assert delta.base.decide(to_wire(b"www.ordered.test"), None, 0).order == order
+
+
+def test_an_order_in_the_base_that_is_withdrawn_is_gone_with_the_delta_and_the_lists_stay(place):
+    order = place.push("ordered.test", "both.test")
+    delta = place.beside(place.compile())
+    place.withdraw(order)
+    place.catch_up(delta)
+    tables = place.tables(delta)
+
+    assert tables.matches(to_wire(b"ordered.test")) == []
+    assert [match.list for match in tables.matches(to_wire(b"both.test"))] == ["pta"]
+
+
+def test_a_name_that_a_second_order_holds_stays_under_its_number(place):
+    first, second = place.push("ordered.test"), place.push("ordered.test")
+    delta = place.beside(place.compile())
+    place.withdraw(first)
+    place.catch_up(delta)
+
+    assert place.tables(delta).decide(to_wire(b"ordered.test"), None, 0).order == second
+
+
+def test_one_more_order_costs_a_look_at_its_own_names_only(place, monkeypatch):
+    place.push(*(f"n{number}.test" for number in range(50)))
+    delta = place.beside(place.compile())
+    place.push("late.test")
+    read = []
+    monkeypatch.setattr(
+        "filterd.images.live_delta.live_entries_of",
+        lambda conn, wires: read.extend(wires) or live_entries_of(conn, wires),
+    )
+    monkeypatch.delattr("filterd.images.live_delta.live_entries")
+    place.catch_up(delta)
+
+    assert read == [to_wire(b"late.test")]
+    assert place.tables(delta).decide(to_wire(b"late.test"), None, 0).list == ORDERS_LIST
+
+
+def test_what_came_while_the_base_was_compiled_is_in_the_delta(place):
+    gone = place.push("gone.test")
+    compiled = place.compile()
+    place.withdraw(gone)
+    place.push("late.test")
+    tables = place.tables(place.beside(compiled))
+
+    assert tables.decide(to_wire(b"late.test"), None, 0).list == ORDERS_LIST
+    assert tables.matches(to_wire(b"gone.test")) == []
+
+
+def test_an_order_that_a_rail_kept_out_of_the_base_stays_in_force_and_asks_for_no_merge(place, monkeypatch):
+    monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
+    place.push("rail.test")
+    delta = place.beside(place.compile(protected=["rail.test"]))
+
+    assert place.tables(delta).decide(to_wire(b"rail.test"), None, 0).list == ORDERS_LIST
+    assert not delta.is_overgrown
+    place.push("late.test")
+    place.catch_up(delta)
+    assert delta.is_overgrown
+
+
+def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place):
+    def found(tables, url):
+        return tables.decide_url(None, url, None, 0).order
+
+    delta = place.beside(place.compile())
+    exact, prefix = place.push("a.test/x", mode=URL), place.push("a.test/y", mode=URL_PREFIX)
+    place.catch_up(delta)
+    tables = place.tables(delta)
+    asked = (b"a.test/x", b"a.test/x/1", b"a.test/y/1", b"a.test/")
+    assert [found(tables, url) for url in asked] == [exact, 0, prefix, 0]
+
+    merged = place.beside(place.compile())
+    assert (delta.n_names, merged.n_names) == (2, 0)
+    assert found(merged.base, b"a.test/y/1") == prefix
+    place.withdraw(prefix)
+    place.catch_up(merged)
+    assert [found(place.tables(merged), url) for url in (b"a.test/x", b"a.test/y/1")] == [exact, 0]
+
+
+def test_a_name_pushed_and_withdrawn_again_leaves_no_trace(place):
+    delta = place.beside(place.compile())
+    place.withdraw(place.push("ordered.test"))
+    place.catch_up(delta)
+
+    assert delta.n_names == 0
+
+
+NAMES = ("listed.test", "both.test", "a.test", "b.a.test", "c.b.a.test", "d.test")
+PUSH = st.tuples(st.just("push"), st.sets(st.sampled_from(NAMES), min_size=1, max_size=3), st.sampled_from(SCOPES))
+WITHDRAW = st.tuples(st.just("withdraw"), st.integers(0, 9), st.sampled_from([(), (1,)]))
+MERGE = st.tuples(st.just("merge"), st.sampled_from(NAMES), st.integers(0, 9))
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(PUSH | WITHDRAW | MERGE, max_size=12))
+def test_decisions_are_the_databases_before_and_after_a_merge_whatever_is_pushed_and_withdrawn(steps):
+    with TemporaryDirectory() as folder, opened(Path(folder) / "db") as engine:
+        place = Place(Path(folder), engine)
+        delta, held = place.beside(place.compile()), []
+        for what, one, two in steps:
+            if what == "push":
+                held.append(place.push(*sorted(one), mode=two))
+            elif what == "withdraw" and held:
+                place.withdraw(held[one % len(held)], *two)
+            elif what == "merge":
+                compiled = place.compile()  # and more comes and goes before it is in force
+                held.append(place.push(one))
+                place.withdraw(held[two % len(held)])
+                before = answers(place, delta)
+                delta = place.beside(compiled)
+                assert answers(place, delta) == before
+            assert answers(place, delta) == expected(place)
+
+
+def answers(place, delta):
+    place.catch_up(delta)
+    tables = place.tables(delta)
+    return {
+        name: sorted((m.mode, m.order) for m in tables.matches(to_wire(name.encode())) if m.list == ORDERS_LIST)
+        for name in NAMES
+    }
+
+
+def expected(place):
+    """By the database alone."""
+    with reading(place.engine) as conn:
+        live = list(live_entries_of(conn, names_changed_since(conn, 0)))
+    said = {}
+    for name in NAMES:
+        wire, rows = to_wire(name.encode()), []
+        for entry in live:
+            mode = Mode[entry.mode.upper()]
+            if entry.wire == wire or (mode is Mode.SUBTREE and wire.endswith(entry.wire)):
+                rows.append((mode, entry.order))
+        said[name] = sorted(rows)
+    return said

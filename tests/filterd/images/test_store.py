@@ -1,0 +1,202 @@
+import logging
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+
+import pytest
+
+from fastpath.images.policy_writer import ListSpec
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action, Reason, Tier
+from fastpath.wire.name import to_wire
+from filterd.images.compile import Compiled, remember
+from filterd.images.live_delta import OrderDelta
+from filterd.images.store import ImageStore
+from filterd.keys import image_key
+from filterd.lists.sources import ORDERS_LIST
+from mgmt.orders.judge import URL, Entry, Order
+from mgmt.orders.store import put_order, withdraw_order
+from parental.database import reading, writing
+from parental.profile import Profile
+from parental.store import delete_subscriber, pause, put_subscriber
+from parental.subscriber import Subscriber
+from rules.compiler.compile import compile_sources, list_specs
+from rules.compiler.manifest import Pair, read_manifest
+from rules.lists.source import describe_source
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOW_S = int(NOW.timestamp())
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ImageStore(tmp_path)
+
+
+@pytest.fixture
+def compiled(tmp_path, store):
+    (tmp_path / "pta.txt").write_text("listed.test\n")
+    sources = [
+        describe_source("pta", tmp_path / "pta.txt", {"tier": "order"}),
+        describe_source(ORDERS_LIST, None, {"tier": "order"}),
+    ]
+    report = compile_sources(sources, store.directory, image_key(tmp_path), 1)
+    made = Compiled(report.generation, [], list_specs(sources), {"lists": []}, 0)
+    remember(store.directory, made)
+    return made
+
+
+def open_tables(store):
+    return TableSet.open(store.manifest)
+
+
+def action(store, name, address=None):
+    return open_tables(store).decide(to_wire(name.encode()), address, NOW_S).action
+
+
+def add(engine, number, prefix):
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(number, "home", (IPv4Network(prefix),), Profile()))
+
+
+def push(engine, name, mode="subtree"):
+    order = Order("PTA", name, "a law", mode, None, False, ())
+    wire = name.encode() if mode == URL else to_wire(name.encode())
+    with writing(engine) as conn:
+        return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW)
+
+
+def beside(store, compiled, engine):
+    with reading(engine) as conn:
+        return OrderDelta(store.open_base(compiled), compiled, conn)
+
+
+def publish(store, engine):
+    with reading(engine) as conn:
+        store.publish_people(conn, NOW)
+
+
+def test_a_base_comes_into_force_together_with_the_orders(store, compiled, engine):
+    number = push(engine, "ordered.test")
+    store.publish_orders(beside(store, compiled, engine))
+
+    assert action(store, "listed.test") == action(store, "www.ordered.test") == Action.SPLASH
+    assert open_tables(store).decide(to_wire(b"ordered.test"), None, NOW_S).order == number
+    assert store.compiled() == compiled
+
+
+def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled, engine):
+    number = push(engine, "ordered.test")
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    with writing(engine) as conn:
+        withdraw_order(conn, number, "a court", NOW)
+        orders.catch_up(conn)
+    store.publish_orders(orders)
+
+    assert action(store, "ordered.test") == Action.PASSTHRU
+    assert action(store, "listed.test") == Action.SPLASH
+
+
+def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled, engine):
+    push(engine, "listed.test", "exact")
+    store.publish_orders(beside(store, compiled, engine))
+
+    assert {match.list for match in open_tables(store).matches(to_wire(b"listed.test"))} == {"pta", ORDERS_LIST}
+
+
+def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_delta_where_orders_do(
+    store, compiled, engine
+):
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    without = read_manifest(store.directory).urls
+    push(engine, "shared.test/page", URL)
+    with reading(engine) as conn:
+        orders.catch_up(conn)
+    store.publish_orders(orders)
+    tables = open_tables(store)
+
+    assert without == Pair("urls-1.img", None)
+    assert tables.generations["urls"] == (1, tables.generations["names"][1])
+    assert tables.decide_url(None, b"shared.test/page", None, NOW_S).list == ORDERS_LIST
+    assert tables.decide_url(None, b"shared.test/", None, NOW_S).action == Action.PASSTHRU
+
+
+def test_what_is_open_already_is_not_opened_again(store, compiled, engine):
+    orders = beside(store, compiled, engine)
+    store.publish_orders(orders)
+    first = store.open_tables(orders.base.images)
+    store.publish_orders(orders)
+    second = store.open_tables(first.images)
+
+    assert first.images[0] is second.images[0] is orders.base.images[0]
+    assert second.generations["names"][1] > first.generations["names"][1]
+
+
+def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, engine, caplog):
+    store.publish_orders(beside(store, compiled, engine))
+    path = store.directory / "names-1.img"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 0xFF
+    path.write_bytes(damaged)
+
+    with caplog.at_level(logging.WARNING):
+        assert store.compiled() is None
+    assert "checksum" in caplog.text
+
+
+def test_a_base_that_was_compiled_and_is_not_in_force_yet_is_the_one_to_take(store, compiled):
+    assert not store.manifest.exists()
+    assert store.compiled() == compiled
+
+
+def test_a_base_whose_file_is_gone_is_none(store, compiled):
+    (store.directory / "names-1.img").unlink()
+
+    assert store.compiled() is None
+
+
+def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store, engine):
+    add(engine, 7, "192.0.2.7/32")
+    publish(store, engine)
+    with writing(engine) as conn:
+        pause(conn, 7, None)
+    publish(store, engine)
+
+    tables = open_tables(store)
+    assert tables.decide(None, "192.0.2.7", NOW_S).reason == Reason.PAUSE
+    assert all(delta > base > 0 for base, delta in (tables.generations["subscribers"], tables.generations["policy"]))
+
+
+def test_somebody_who_left_is_nobody(store, engine):
+    add(engine, 7, "192.0.2.7/32")
+    publish(store, engine)
+    with writing(engine) as conn:
+        delete_subscriber(conn, 7)
+    publish(store, engine)
+
+    assert open_tables(store).subscriber_of("192.0.2.7") is None
+
+
+def test_after_very_many_changes_the_bases_are_written_anew(store, engine, monkeypatch):
+    monkeypatch.setattr("filterd.images.store.CHANGES_OF_A_DELTA", 1)
+    publish(store, engine)
+    add(engine, 7, "192.0.2.7/32")
+    add(engine, 8, "192.0.2.8/32")
+    publish(store, engine)
+
+    assert open_tables(store).generations["subscribers"][1] == 0
+    assert open_tables(store).subscriber_of("192.0.2.8") == 8
+
+
+def test_generations_rise_over_a_restart(tmp_path, store, engine):
+    publish(store, engine)
+    first = open_tables(store).generations["policy"][0]
+
+    publish(ImageStore(tmp_path), engine)
+
+    assert open_tables(store).generations["policy"][0] > first
+
+
+def test_a_list_is_remembered_with_its_number(compiled):
+    assert compiled.lists[1] == ListSpec(ORDERS_LIST, Tier.ORDER, 0, Action.SPLASH, False)

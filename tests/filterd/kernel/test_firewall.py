@@ -1,0 +1,144 @@
+"""What is run and told to put the kernel's rules in force."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from support.gate.rules import CHILD4, CHILD6, FULL
+
+from filterd.kernel.firewall import Done, Kernel, sysctl_faults
+from filterd.kernel.intervals import Network
+from filterd.kernel.nft_rules import NftChain, queue
+from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, Group, PrefixSets
+from filterd.kernel.ruleset import Rules, ruleset
+
+
+class Recorder:
+    """Stands for the programs: keeps what was run, answers as told."""
+
+    def __init__(self, fails: str = "", fault: str = "") -> None:
+        self.ran: list[tuple[str, str]] = []
+        self.fails, self.fault = fails, fault
+
+    def __call__(self, argv: Sequence[str], text: str) -> Done:
+        line = " ".join(argv)
+        self.ran.append((line, text))
+        is_failing = bool(self.fails) and self.fails in line
+        return Done(int(is_failing), "", self.fault)
+
+
+class SetsLog(PrefixSets):
+    """Stands for the kernel's sets: keeps what it is told."""
+
+    def __init__(self, ran: list[tuple[str, str]] | None = None, has_queue: bool = True) -> None:
+        super().__init__()
+        self.has_queue = has_queue
+        self.filled: list[tuple[NftChain, list[list[bytes]]]] = []
+        self.told: list[tuple[Group, set[Network], set[Network]]] = []
+        self.ran = ran if ran is not None else []
+
+    def need_queue(self) -> None:
+        self.ran.append(("need queue", ""))
+        if not self.has_queue:
+            raise RuntimeError("NFQUEUE: none")
+
+    def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
+        self.ran.append(("fill", ""))
+        self.filled.append((chain, [list(rule) for rule in rules]))
+
+    def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+        self.ran.append(("sets", ""))
+        self.told.append((group, set(prefixes), set()))
+
+    def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        self.told.append((group, set(added), set(removed)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "expressions"),
+    [
+        (Rules(n_queues=1, first_queue=3), queue(3, 1, True)),
+        (FULL, queue(4, 2, True)),
+        (Rules(n_queues=1, is_open_when_dead=False), queue(0, 1, False)),
+    ],
+    ids=["one queue", "two queues", "closed"],
+)
+def test_what_is_to_be_judged_is_queued(rules: Rules, expressions: list[bytes]) -> None:
+    recorder = Recorder()
+    sets = SetsLog(recorder.ran)
+    Kernel(recorder, sets).apply(rules)
+
+    assert sets.filled == [(NftChain("filterd", "queueing"), [expressions])]
+    assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "sets", "sets"]
+
+
+def test_without_workers_nothing_is_queued() -> None:
+    recorder = Recorder()
+    Kernel(recorder, SetsLog(recorder.ran)).apply(Rules())
+
+    assert [line for line, _ in recorder.ran] == ["nft -f -", "sets", "sets"]
+
+
+def test_where_nothing_can_be_queued_the_rules_stay() -> None:
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: "):
+        Kernel(recorder, SetsLog(recorder.ran, has_queue=False)).apply(FULL)
+
+    assert [line for line, _ in recorder.ran] == ["need queue"]
+
+
+def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> None:
+    recorder = Recorder()
+    sets = SetsLog(recorder.ran)
+    Kernel(recorder, sets).apply(FULL, iter([CHILD4]))
+
+    assert ("nft -f -", ruleset(FULL, [CHILD4])) in recorder.ran
+    assert sets.told == [(LOCKED, {CHILD4}, set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
+
+
+def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_without_a_program() -> None:
+    recorder, sets = Recorder(), SetsLog()
+    kernel = Kernel(recorder, sets)
+    kernel.set_locked([CHILD4])
+    kernel.change_locked([CHILD6], [CHILD4])
+    kernel.set_subscribers([CHILD6])
+    kernel.change_subscribers([CHILD4], [])
+
+    assert sets.told == [
+        (LOCKED, {CHILD4}, set()),
+        (LOCKED, {CHILD6}, {CHILD4}),
+        (SUBSCRIBERS, {CHILD6}, set()),
+        (SUBSCRIBERS, {CHILD4}, set()),
+    ]
+    assert recorder.ran == []
+
+
+def test_what_the_kernel_refuses_is_told_with_the_program_and_its_words() -> None:
+    with pytest.raises(RuntimeError, match=r"^nft: no such set; rules stay as they were; "):
+        Kernel(Recorder(fails="nft -f", fault="no such set\nmore\n"), SetsLog()).apply(FULL)
+
+
+COUNTED = {"queued": 114, "judged": 100}
+
+
+@pytest.mark.parametrize(("code", "n"), [(0, 14), (1, None)], ids=["there", "without our table"])
+def test_what_has_no_verdict_is_what_nft_has_counted_before_the_gate_and_not_behind(code: int, n: int | None) -> None:
+    ran = []
+
+    def nft(argv: Sequence[str], _: str) -> Done:
+        ran.append(" ".join(argv))
+        counters = [{"counter": {"name": f"n_{name}", "packets": packets}} for name, packets in COUNTED.items()]
+        return Done(code, "" if code else json.dumps({"nftables": [{"metainfo": {}}, *counters]}), "")
+
+    assert Kernel(nft, SetsLog()).n_unjudged() == n
+    assert ran == ["nft -j list counters table inet filterd"]
+
+
+def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> None:
+    (tmp_path / "nf_conntrack_tcp_be_liberal").write_text("1\n")
+    (tmp_path / "nf_conntrack_checksum").write_text("1\n")
+
+    assert sysctl_faults(tmp_path) == [
+        "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are let through; set it to 0"
+    ]

@@ -1,0 +1,154 @@
+"""What the kernel is asked for, as nft's text."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+import pytest
+from support.gate.rules import CHILD4, CHILD6, FULL
+
+from filterd.config import read_config
+from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
+
+CONFIG = b"""
+dns: {upstreams: ["192.0.2.53:53"]}
+gate: {workers: 2, first_queue: 8, when_dead: closed, quic: refuse}
+splash: {address4: 192.0.2.1}
+help_corridor: {addresses: ["2001:db8:5::/48"]}
+"""
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [Rules(), FULL, Rules(ports=(443,), dns_port=5353), replace(FULL, is_asymmetric=True)],
+    ids=["nothing", "everything", "no set", "asymmetric"],
+)
+@pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
+def test_nft_takes_the_ruleset(rules: Rules) -> None:
+    checked = subprocess.run(
+        ["unshare", "-n", "nft", "-c", "-f", "-"],
+        input=ruleset(rules, [CHILD4, CHILD6]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.stderr == ""
+    assert checked.returncode == 0
+
+
+def test_what_answers_on_another_way_is_neither_tracked_nor_invalid() -> None:
+    text, tracked = ruleset(replace(FULL, is_asymmetric=True)), ruleset(FULL)
+
+    assert "tcp dport @gate_ports fib daddr type != local notrack" in text
+    assert "ct state invalid" not in text
+    assert "ct state invalid drop" in tracked
+    assert "@gate_ports fib" not in tracked
+
+
+def test_the_table_is_replaced_in_one_text() -> None:
+    assert ruleset(FULL).startswith("table inet filterd\ndelete table inet filterd\ntable inet filterd {\n")
+
+
+def test_a_lock_survives_the_replacement_of_the_rules() -> None:
+    text = ruleset(FULL, [CHILD4, CHILD6])
+
+    assert "set locked4 { type ipv4_addr; flags interval; auto-merge; elements = { 198.51.100.0/28 }; }" in text
+    assert "set locked6 { type ipv6_addr; flags interval; auto-merge; elements = { 2001:db8:1::/64 }; }" in text
+    assert "chain locking { meta nfproto ipv4 goto locks4_wide; meta nfproto ipv6 goto locks6_wide; }" in text
+
+
+def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:
+    assert "chain locking { }" in ruleset(FULL)
+    assert "chain locking { meta nfproto ipv6 goto locks6_wide; }" in ruleset(FULL, [CHILD6, CHILD6])
+
+
+def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() -> None:
+    lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
+    order = [
+        "jump locking",
+        "ct mark & 0xff == 1 accept",
+        "ct state invalid",
+        "ct mark & 0xff vmap",
+        "ct direction original",
+    ]
+
+    found = [next(number for number, line in enumerate(lines) if line.startswith(start)) for start in order]
+
+    assert found == sorted(found)
+
+
+def test_dns_is_redirected_only_where_asked_for() -> None:
+    assert "redirect" not in ruleset(Rules())
+    assert "redirect to :5300" in ruleset(FULL)
+    assert 'iifname { "ppp0", "lan" } goto to_resolver' in ruleset(FULL)
+
+
+def test_queries_to_this_box_are_not_tracked_and_those_that_are_redirected_are() -> None:
+    config = read_config(CONFIG, "test", Path("/"))
+
+    rules = rules_of_config(config)
+
+    assert (rules.untracked, rules.dns_port) == ((53,), 5300)
+    assert "notrack" not in ruleset(Rules(dns_port=53))
+
+
+def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_directly_too() -> None:
+    config = read_config(CONFIG.replace(b"dns: {", b"dns: {redirect_port: 53, "), "test", Path("/"))
+
+    assert (rules_of_config(config).untracked, rules_of_config(config).dns_port) == ((), 53)
+
+
+def test_until_there_is_a_queue_nothing_passes_unjudged_and_without_a_gate_all_does() -> None:
+    assert "chain queueing { drop comment" in ruleset(FULL)
+    assert "chain queueing { accept comment" in ruleset(Rules(ports=(443,)))
+
+
+def test_one_chain_is_walked_by_forwarded_packets() -> None:
+    assert ruleset(FULL, [CHILD4, CHILD6]).count("hook forward") == 1
+
+
+def test_a_judged_packet_does_what_was_said_before_it_is_looked_at_again() -> None:
+    lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
+
+    judged = next(number for number, line in enumerate(lines) if "goto judged" in line)
+    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xff == 1 accept"))
+
+
+def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
+    config = read_config(CONFIG, "test", Path("/"))
+
+    assert rules_of_config(config) == Rules(
+        ports=(80, 443),
+        refused_udp=(443,),
+        first_queue=8,
+        n_queues=2,
+        is_open_when_dead=False,
+        always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8:5::/48")),
+        dns_port=5300,
+        untracked=(53,),
+        is_dot_refused=True,
+    )
+
+
+def test_only_a_gate_with_a_queue_has_to_do_without_tracking() -> None:
+    dns = "dns: {upstreams: ['192.0.2.53:53']}\n"
+    inline, none = (
+        read_config(f"{dns}gate: {{routing: asymmetric, workers: {n}}}\n".encode(), "test", Path("/")) for n in (1, 0)
+    )
+
+    assert rules_of_config(inline).is_asymmetric
+    assert not rules_of_config(none).is_asymmetric
+
+
+def test_a_tap_asks_for_no_queue_and_still_redirects_dns() -> None:
+    tap = read_config(
+        b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {mode: tap, tap_interfaces: [eth1]}\n", "test", Path("/")
+    )
+
+    rules = rules_of_config(tap)
+
+    assert (rules.ports, rules.refused_udp, rules.n_queues, rules.dns_port) == ((), (), 0, 5300)

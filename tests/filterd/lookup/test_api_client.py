@@ -1,0 +1,84 @@
+import argparse
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.lookup.api_client import add_api_arguments, call
+
+
+class Desk(BaseHTTPRequestHandler):
+    """Says back what it was asked; refuses /no."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        said = {"path": self.path, "token": self.headers["Authorization"], "body": json.loads(body)}
+        answers = {"/no": (422, {"where": "/x", "detail": "unfit"}), "/odd": (500, ["?"])}
+        status, answer = answers.get(self.path, (200, said))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def url():
+    server = HTTPServer(("127.0.0.1", 0), Desk)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def arguments(*said):
+    parser = argparse.ArgumentParser()
+    add_api_arguments(parser)
+    return parser.parse_args(said)
+
+
+def test_a_request_carries_the_token_of_the_environment(url, monkeypatch):
+    monkeypatch.setenv("FILTERD_TOKEN", "secret\n")
+
+    found = call(arguments("--api", url + "/"), "POST", "/v1/x", {"a": 1})
+
+    assert found == {"path": "/v1/x", "token": "Bearer secret", "body": {"a": 1}}
+
+
+def test_a_token_file_is_read(url, tmp_path):
+    (tmp_path / "t").write_text("secret\n")
+
+    found = call(arguments("--api", url, "--token-file", str(tmp_path / "t")), "POST", "/", {})
+
+    assert found["token"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(("path", "words"), [("/no", r"^/x: unfit \(422\)$"), ("/odd", "^the API answered 500$")])
+def test_a_refusal_is_told_in_the_apis_words(url, monkeypatch, path, words):
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+
+    with pytest.raises(Refused, match=words):
+        call(arguments("--api", url), "POST", path, {})
+
+
+def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch):
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+
+    with pytest.raises(Missing, match="start filterd run"):
+        call(arguments("--api", "http://127.0.0.1:1"), "GET", "/")
+
+
+def test_without_a_token_or_an_address_nothing_is_asked(monkeypatch, tmp_path):
+    monkeypatch.delenv("FILTERD_TOKEN", raising=False)
+    with pytest.raises(WrongUse, match="filterd token"):
+        call(arguments(), "GET", "/")
+    with pytest.raises(WrongUse, match="No such file"):
+        call(arguments("--token-file", str(tmp_path / "absent")), "GET", "/")
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+    with pytest.raises(WrongUse, match="write http"):
+        call(arguments("--api", "file:///etc/passwd"), "GET", "/")

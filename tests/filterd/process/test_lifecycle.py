@@ -1,0 +1,117 @@
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from filterd.process.lifecycle import (
+    BEHIND_NICENESS,
+    BEHIND_SLICE_NS,
+    SCHED_ATTR,
+    give_way,
+    stop_requested,
+    tell_we_live,
+)
+
+CHILD = """
+import os, subprocess, sys, time
+code = "import time; from filterd.process.lifecycle import end_with_supervisor; end_with_supervisor(); "
+code += "print('up', flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"FILTERD_PARENT": str(os.getpid())})
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_signal_to_stop_is_seen():
+    async def play():
+        stopping = stop_requested()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stopping.wait(), 5)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        return True
+
+    assert asyncio.run(play())
+
+
+def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(tmp_path, monkeypatch):
+    says = iter([True, False, True])
+
+    async def play(listener):
+        loop = asyncio.get_running_loop()
+        telling = loop.create_task(tell_we_live(lambda: next(says)))
+        heard = [await loop.sock_recv(listener, 200) for _ in range(3)]
+        telling.cancel()
+        return heard
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "s"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        heard = asyncio.run(asyncio.wait_for(play(listener), 10))
+
+    assert [b"READY=1" in heard[0], b"WATCHDOG=1" in heard[1], b"WATCHDOG=1" in heard[2]] == [True, True, True]
+    assert list(says) == []
+
+
+def test_a_role_ends_when_its_supervisor_is_killed():
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env=env)
+    with parent:
+        lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+        pid = int((lines - {"up"}).pop())
+
+        parent.kill()
+
+    deadline = time.monotonic() + 10
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_only_the_thread_that_gives_way_runs_behind_the_others():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    before = niceness()
+    with ThreadPoolExecutor(1, initializer=give_way) as behind:
+        assert behind.submit(niceness).result() == max(BEHIND_NICENESS, before)
+    assert niceness() == before
+
+
+def test_who_gives_way_asks_the_kernel_for_short_slices():
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "sched_getattr") or not slices_are_told():
+        pytest.skip("this glibc, or this kernel, knows no slices of a thread's own")
+
+    def slice_ns():
+        found = ctypes.create_string_buffer(SCHED_ATTR.size)
+        assert libc.sched_getattr(0, found, len(found), 0) == 0
+        return SCHED_ATTR.unpack(found.raw)[5]
+
+    with ThreadPoolExecutor(1, initializer=give_way) as behind:
+        assert behind.submit(slice_ns).result() == BEHIND_SLICE_NS
+    assert slice_ns() != BEHIND_SLICE_NS
+
+
+def slices_are_told() -> bool:
+    return tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (6, 12)

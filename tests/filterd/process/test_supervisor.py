@@ -1,0 +1,222 @@
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from filterd.config import read_config
+from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
+
+READY = """
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+s.send(f"READY=1\\nMAINPID={os.getpid()}".encode())
+time.sleep(60)
+"""
+
+# The third of its kind is never ready: it opens its images still.
+LIVING = """
+import asyncio, sys, time
+from filterd.process.lifecycle import tell_we_live
+if sys.argv[1].endswith("-2"):
+    time.sleep(60)
+asyncio.run(tell_we_live())
+"""
+
+
+def run_until(tmp_path, code, children, wanted):
+    """Supervise `python -c code` until `wanted()` is true, stop; returns what `wanted` gave."""
+    supervisor = Supervisor(children, lambda child: [sys.executable, "-c", code, child.name], tmp_path)
+
+    async def play():
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(supervisor.run())
+            while not (found := wanted()):  # noqa: ASYNC110  # files and processes cannot be awaited
+                await asyncio.sleep(0.01)
+            supervisor.stop()
+        return found
+
+    return asyncio.run(play())
+
+
+def pid_in(path):
+    return int(path.read_text()) if path.exists() and path.read_text() else 0
+
+
+def is_running(pid):
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_a_role_that_ends_is_started_again(tmp_path):
+    code = f"import os; open({str(tmp_path / 'starts')!r}, 'a').write('x')"
+
+    run_until(
+        tmp_path,
+        code,
+        [Child("dns", 0)],
+        lambda: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 3,
+    )
+
+
+def test_a_killed_role_comes_back_with_another_pid(tmp_path):
+    path = tmp_path / "control-0.pid"
+    first = []
+
+    def killed_and_back():
+        pid = pid_in(path)
+        if pid and not first:
+            first.append(pid)
+            os.kill(pid, signal.SIGKILL)
+        return pid and pid != first[0]
+
+    run_until(tmp_path, "import time; time.sleep(60)", [Child("control", 0)], killed_and_back)
+
+
+def test_stop_ends_all_roles_and_leaves_no_file(tmp_path):
+    children = [Child("dns", 0), Child("web", 0)]
+
+    pids = run_until(
+        tmp_path,
+        "import time; time.sleep(60)",
+        children,
+        lambda: all(child.pid for child in children) and [child.pid for child in children],
+    )
+
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            continue
+        raise AssertionError(f"{pid} is still there")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_role_started_dies_with_it(tmp_path):
+    note = tmp_path / "grandchild"
+    code = (
+        "import subprocess, sys, time; "
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        f"open({str(note)!r}, 'w').write(str(p.pid)); "
+        "time.sleep(60)"
+    )
+
+    run_until(tmp_path, code, [Child("control", 0)], lambda: pid_in(note))
+
+    deadline = time.monotonic() + 10
+    while is_running(pid_in(note)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_box_is_ready_when_every_role_has_said_so(tmp_path):
+    children = [Child("dns", 0), Child("web", 0)]
+
+    run_until(tmp_path, READY, children, lambda: all(child.is_ready for child in children))
+
+
+def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listening:
+        listening.bind(str(tmp_path / "systemd.sock"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd.sock"))
+        heard = []
+
+        def twice():
+            with contextlib.suppress(BlockingIOError):
+                heard.append(listening.recv(4096).decode().splitlines())
+            return len(heard) == 2
+
+        run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], twice)
+
+    assert heard == [["WATCHDOG=1", f"MAINPID={os.getpid()}"]] * 2
+
+
+def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_not_ready_yet(tmp_path):
+    children = standing, turning, starting = Child("gate", 0), Child("gate", 1), Child("gate", 2)
+    before = []
+
+    def replaced():
+        if not before and standing.is_ready and turning.is_ready and starting.pid:
+            before.extend(child.pid for child in children)
+            os.kill(standing.pid, signal.SIGSTOP)
+        return before and standing.is_ready and standing.pid != before[0] and [child.pid for child in children]
+
+    after = run_until(tmp_path, LIVING, children, replaced)
+
+    assert after[1:] == before[1:]
+
+
+def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path):
+    children = [Child("gate", 0)]
+    before = []
+
+    def stood_still():
+        if not before and children[0].is_ready:
+            before.append(children[0].pid)
+            os.kill(children[0].pid, signal.SIGSTOP)
+            time.sleep(WATCHDOG_S["gate"] + 1)  # we, too, stand still
+            os.kill(children[0].pid, signal.SIGCONT)
+            children[0].silent_s = WATCHDOG_S["gate"] / 2  # as long as it may have been silent before
+            return None
+        return before and children[0].silent_s == 0 and [children[0].pid]
+
+    assert run_until(tmp_path, LIVING, children, stood_still) == before
+
+
+def test_roles_live_on_where_nobody_hears_that_the_supervisor_lives(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "absent"))
+
+    pid_file = tmp_path / "run/control-0.pid"
+    run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], lambda: pid_in(pid_file))
+
+
+def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path):
+    note = str(tmp_path / "hup-")
+    code = (
+        "import signal, sys, time; "
+        f"signal.signal(signal.SIGHUP, lambda *_: open({note!r} + sys.argv[1], 'w').close()); "
+        f"open({str(tmp_path / 'up-')!r} + sys.argv[1], 'w').close(); time.sleep(60)"
+    )
+    children = [Child("dns", 0), Child("control", 0)]
+    supervisor = []
+
+    def heard():
+        if len(list(tmp_path.glob("up-*"))) == 2:
+            supervisor[0].pass_on(signal.SIGHUP)
+        return list(tmp_path.glob("hup-*"))
+
+    real = Supervisor.__init__
+
+    def keep(self, *args):
+        supervisor.append(self)
+        real(self, *args)
+
+    Supervisor.__init__ = keep
+    try:
+        assert [path.name for path in run_until(tmp_path, code, children, heard)] == ["hup-control-0"]
+    finally:
+        Supervisor.__init__ = real
+
+
+def test_the_roles_of_a_box_come_from_its_configuration(tmp_path):
+    config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 0}\n", "x", tmp_path)
+
+    assert [child.name for child in roles_of(config)] == ["dns-0", "dns-1", "control-0", "web-0"]
+
+
+def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path):
+    assert command_of(Child("dns", 3), tmp_path / "c.yaml")[2:] == [
+        "-m",
+        "filterd",
+        "run",
+        "--config",
+        str(tmp_path / "c.yaml"),
+        "--role",
+        "dns",
+        "--index",
+        "3",
+    ]

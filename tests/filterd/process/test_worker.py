@@ -1,0 +1,192 @@
+import asyncio
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Mode
+from fastpath.report.counters import Counters
+from filterd.process.json_socket import ask
+from filterd.process.lifecycle import BEHIND_NICENESS
+from filterd.process.worker import Worker, _open_gently, classes_counted, counted, make_reporter
+
+
+class Front:
+    """Notes the tables that it is given."""
+
+    def __init__(self, fault=None):
+        self.given, self.fault, self.n_turns = [], fault, 0
+
+    async def use(self, tables):
+        if self.fault:
+            raise self.fault
+        self.given.append(tables)
+
+    async def run(self):
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def state(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "run").mkdir()
+    return tmp_path
+
+
+def publish(images, state, name="current.json", entries=(("orders", "bad.test", Mode.SUBTREE),)):
+    image = images.names(entries)
+    path = state / "images" / name
+    os.replace(image.path, state / "images" / os.path.basename(image.path))  # noqa: PTH105, PTH119
+    path.write_text(json.dumps({"names": {"base": os.path.basename(image.path), "delta": None}}))  # noqa: PTH119
+    return path
+
+
+def play(state, front, *requests):
+    """Run a worker, ask it, stop it as its supervisor does; returns its replies."""
+
+    async def run():
+        worker = Worker("dns-0", state, state / "run", front)
+        path = state / "run/worker-dns-0.sock"
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            while not path.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
+                await asyncio.sleep(0.001)
+            replies = [await ask(path, request) for request in requests]
+            os.kill(os.getpid(), signal.SIGTERM)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        return replies
+
+    return asyncio.run(run())
+
+
+def test_a_worker_reads_the_manifest_itself_at_its_start(images, state):
+    publish(images, state)
+    front = Front()
+
+    (status,) = play(state, front, {"op": "status"})
+
+    assert len(front.given) == 1
+    assert (status["generations"]["names"], status["refused"]) == ([1, 0], None)
+    assert status["ja4_classes"] == {}
+
+
+def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state):
+    (status,) = play(state, Front(), {"op": "status"})
+
+    assert "nothing is filtered" in status["refused"]
+
+
+def test_a_newer_manifest_is_used_when_control_says_so(images, state):
+    publish(images, state)
+    front = Front()
+    newer = publish(images, state, "newer.json")
+
+    (reply,) = play(state, front, {"op": "use", "manifest": str(newer)})
+
+    assert (reply["ok"], reply["generations"]["names"]) == (True, [2, 0])
+    assert len(front.given) == 2
+
+
+def test_an_image_that_is_served_already_is_not_opened_again(images, state):
+    manifest = publish(images, state)
+    front = Front()
+
+    play(state, front, {"op": "use", "manifest": str(manifest)})
+
+    first, second = front.given
+    assert first.images[0] is second.images[0]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"names": {"base": "damaged.img"}}',
+        '{"names": {"base": "absent.img"}}',
+        '{"names": {"base": 7}}',
+        '{"names": 7}',
+        "rubbish",
+        "[]",
+    ],
+)
+def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images, state, manifest):
+    publish(images, state)
+    image = next((state / "images").glob("*.img"))
+    damaged = bytearray(image.read_bytes())
+    damaged[-1] ^= 0xFF
+    (state / "images/damaged.img").write_bytes(damaged)
+    (state / "images/bad.json").write_text(manifest)
+    front = Front()
+
+    reply, status = play(state, front, {"op": "use", "manifest": str(state / "images/bad.json")}, {"op": "status"})
+
+    assert not reply["ok"]
+    assert reply["refused"].endswith("; still serving names 1/0")
+    assert status["refused"] == reply["refused"]
+    assert len(front.given) == 1
+
+
+def test_a_loop_that_takes_nothing_is_told(images, state):
+    publish(images, state)
+
+    (status,) = play(state, Front(TimeoutError()), {"op": "status"})
+
+    assert "took no new images" in status["refused"]
+
+
+def test_a_request_that_is_none_gets_an_answer(state):
+    (reply,) = play(state, Front(), {"op": "dance"})
+
+    assert reply == {"ok": False, "error": "op is none of status, use (with manifest)"}
+
+
+def test_a_front_that_ends_ends_the_worker(state):
+    class Failing(Front):
+        async def run(self):
+            raise OSError("queue 0 is taken")
+
+    with pytest.raises(OSError, match="queue 0 is taken"):
+        asyncio.run(Worker("gate-0", state, state / "run", Failing()).run())
+
+
+def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_beside(state):
+    for name in ("dns-0", "dns-0-tcp"):
+        make_reporter(state, state / "run", name)
+        Counters(state / "run/counters" / name).add("dns_queries", 2)
+
+    assert counted(state / "run", "dns-0")["dns_queries"] == 4
+
+
+def test_the_classes_of_software_are_told_where_hellos_are_counted_by_them(state):
+    assert classes_counted(state / "run", "gate-0") == {}
+    reporter = make_reporter(state, state / "run", "gate-0")
+    assert classes_counted(state / "run", "gate-0") == {}
+    reporter.counters.name_classes(["other", "tor"])
+
+    assert classes_counted(state / "run", "gate-0") == {"other": 0, "tor": 0}
+
+
+def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):
+    front = Front()
+    worker = Worker("dns-0", state, state / "run", front)
+
+    assert worker.is_turning()
+    assert not worker.is_turning()
+    front.n_turns += 1
+    assert worker.is_turning()
+
+
+def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images, state):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    manifest, before = publish(images, state), niceness()
+    with ThreadPoolExecutor(1) as opener:
+        tables = opener.submit(_open_gently, manifest, TableSet()).result()
+        gentle = opener.submit(niceness).result()
+
+    assert tables.generations["names"] == (1, 0)
+    assert (gentle, niceness()) == (max(BEHIND_NICENESS, before), before)

@@ -1,0 +1,63 @@
+"""However a QUIC client's handshake octets are cut, shuffled and repeated, the gate says the same of them.
+
+Input: the policy of what is undecidable; how the octets are cut; the seed of their order; then the octets of the
+handshake stream.  They are fed once as frames of an Initial, too, whatever they are then.
+"""
+
+import random
+
+from fuzz import served
+from support.packets.builders import Client
+from support.packets.initials import VERSIONS, crypto, initial
+
+UNDECIDED, BLOCKED, DROPPED = 0, 2, 7  # fastpath/gate/judge.pxd
+MOST_OCTETS = 3000  # a hello of a browser has 2000
+MOST_PIECES = 40
+DATAGRAM = 1000
+
+
+def check(data: bytes) -> None:
+    if len(data) < 5:
+        return
+    closed, version = data[0] & 1, VERSIONS[data[0] >> 1 & 3 if data[0] >> 1 & 3 < 3 else 0]
+    stream = data[4 : 4 + MOST_OCTETS]
+    assert _verdict(closed, [initial(stream, version=version)]) in (UNDECIDED, BLOCKED, DROPPED)
+    in_order = [crypto(at, stream[at : at + DATAGRAM]) for at in range(0, len(stream), DATAGRAM)]
+    whole = _verdict(closed, _datagrams(in_order))
+    cut = _verdict(closed, _datagrams(_shuffled(stream, data[1], random.Random(data[2] << 8 | data[3]))))
+    assert cut == whole, (whole, cut)
+
+
+def _shuffled(stream: bytes, size: int, rng: random.Random) -> list[bytes]:
+    """CRYPTO frames that overlap and repeat one another, in any order."""
+    size = max(size + 1, len(stream) // MOST_PIECES + 1)
+    pieces = [crypto(max(0, at - 2), stream[max(0, at - 2) : at + size]) for at in range(0, len(stream), size)]
+    pieces += pieces[: rng.randrange(3)]
+    rng.shuffle(pieces)
+    return pieces
+
+
+def _datagrams(frames: list[bytes]) -> list[bytes]:
+    """An Initial for as many frames as fit, PING and PADDING between them."""
+    found: list[bytes] = []
+    held = b""
+    for frame in frames:
+        if held and len(held + frame) > DATAGRAM:
+            found.append(initial(held, number=len(found)))
+            held = b""
+        held += frame + b"\x01\x00"
+    return [*found, initial(held, number=len(found))]
+
+
+def _verdict(closed: int, datagrams: list[bytes]) -> int:
+    """What the gate says of the datagram after which the kernel answers, or of the last."""
+    gate = served.gate(closed)
+    client = Client(src=served.PARENT)
+    state = UNDECIDED
+    for datagram in datagrams:
+        judged = gate.feed(client.datagram(datagram), 0x80, served.NOW_S)
+        assert judged & ~0x3F == 0x40 and gate.injected() == []
+        state = judged & 0x3F
+        if state != UNDECIDED:
+            break
+    return state

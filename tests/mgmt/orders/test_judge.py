@@ -1,0 +1,127 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mgmt.orders.judge import STATUSES, judge_entries, name_text, parse_order, wire_of
+from mgmt.problems import Problem
+from rules.names.protected import Protected
+
+ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
+NOTHING = Protected()
+
+
+def read(**changes):
+    return parse_order(json.dumps({**ORDER, **changes}).encode())
+
+
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=5))
+def test_every_text_is_an_entry_with_a_status_and_a_reason_or_a_name(values):
+    judged = list(judge_entries(read(entries=values), NOTHING))
+
+    assert [entry.number for entry in judged] == list(range(1, len(values) + 1))
+    assert {entry.status for entry in judged} <= set(STATUSES)
+    assert all((entry.wire is not None) if entry.status == "pending" else entry.reason for entry in judged)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from([*ORDER, "scope", "deadline", "emergency", "x"]), x),
+        max_leaves=9,
+    )
+)
+def test_any_json_is_an_order_or_a_problem_with_its_place(said):
+    try:
+        parse_order(json.dumps(said).encode())
+    except Problem as problem:
+        assert problem.where
+
+
+def test_equal_content_has_an_equal_digest_whatever_its_spaces_and_order_of_keys():
+    shuffled = json.dumps(dict(reversed(ORDER.items())), indent=3).encode()
+
+    assert parse_order(shuffled).sha256 == read().sha256
+    assert read(deadline="2026-08-05T10:00:00Z").sha256 == read(deadline="2026-08-05T15:00:00+05:00").sha256
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "IHC"},
+        {"ref": "2"},
+        {"ground": "h"},
+        {"scope": "exact"},
+        {"emergency": True},
+        {"entries": ["b.example"]},
+        {"deadline": "2026-08-05T10:00:00Z"},
+        {"entries": ["bad.example", "bad.example"]},
+    ],
+)
+def test_other_content_has_another_digest(change):
+    assert read(**change).sha256 != read().sha256
+
+
+def test_one_name_in_two_scopes_is_no_duplicate():
+    order = read(entries=["a.example", {"value": "a.example", "scope": "exact"}, "A.example"])
+
+    assert [entry.status for entry in judge_entries(order, NOTHING)] == ["pending", "pending", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("value", "scope", "status"),
+    [
+        ("isp.example", "subtree", "refused_protected"),
+        ("isp.example", "exact", "pending"),
+        ("portal.isp.example", "exact", "refused_protected"),
+        ("x.portal.isp.example", "exact", "refused_protected"),
+        ("notisp.example", "subtree", "pending"),
+        ("com.pk", "subtree", "refused_protected"),
+        ("com.pk", "exact", "pending"),
+    ],
+)
+def test_a_protected_name_and_a_public_suffix_are_refused_where_they_would_be_blocked(value, scope, status):
+    [entry] = judge_entries(read(entries=[value], scope=scope), Protected(["portal.isp.example"]))
+
+    assert entry.status == status
+    assert (entry.reason is not None) == (status != "pending")
+
+
+def test_a_wildcard_is_a_subtree_also_in_an_exact_order():
+    [entry] = judge_entries(read(entries=["*.bad.example"], scope="exact"), NOTHING)
+
+    assert (name_text(entry.wire), entry.mode) == ("bad.example", "subtree")
+
+
+def test_a_value_has_one_wire_name_however_it_is_written():
+    assert wire_of("HXXP://Bad[.]Example./", "exact") == wire_of("bad.example", "subtree") == b"\3bad\7example\0"
+    assert wire_of("HXXPS://Bad.Example:443/./path", "exact") == wire_of("bad.example/path", "subtree")
+    assert wire_of("192.0.2.1", "exact") is None
+
+
+def test_an_international_name_is_its_a_label():
+    [entry] = judge_entries(read(entries=["مثال.test"]), NOTHING)
+
+    assert name_text(entry.wire) == "xn--mgbh0fb.test"
+
+
+def test_a_url_is_meant_exactly_or_with_all_below_it_and_is_no_order_where_nobody_sees_paths():
+    order = read(entries=["https://bad.example/a", "https://bad.example/b/*", "bad.example/a"])
+
+    assert [(entry.wire, entry.mode, entry.status) for entry in judge_entries(order, NOTHING)] == [
+        (b"bad.example/a", "url", "pending"),
+        (b"bad.example/b/", "url-prefix", "pending"),
+        (b"bad.example/a", "url", "duplicate"),
+    ]
+    without_gate = judge_entries(order, NOTHING, has_gate=False)
+    assert {entry.status for entry in without_gate} == {"not_enforceable_at_this_layer"}
+
+
+def test_nothing_is_enforced_where_traffic_is_only_seen():
+    order = read(entries=["bad.example", "https://bad.example/a", "no name"])
+
+    found = list(judge_entries(order, NOTHING, has_gate=False, stops_names=False))
+
+    assert [entry.status for entry in found] == ["not_enforceable_at_this_layer"] * 2 + ["invalid"]
+    assert found[0].reason == "this box has neither a DNS front nor a gate in the way of traffic"

@@ -1,0 +1,85 @@
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from mgmt.orders import store as orders
+from mgmt.orders.judge import Order, judge_entries
+from parental.database import writing
+from rules.names.protected import Protected
+
+NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
+A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
+
+
+@pytest.fixture
+def conn(engine):
+    with writing(engine) as conn:
+        yield conn
+
+
+def put(conn, ref, *names, issuer="PTA"):
+    order = Order(issuer, ref, "g", "subtree", None, False, tuple((f"{name}.example", "subtree") for name in names))
+    return orders.put_order(conn, order, judge_entries(order, Protected()), b"original", NOW)
+
+
+def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn):
+    number = put(conn, "1", "a", "b")
+    assert {live.wire for live in orders.live_entries(conn)} == {A, B}
+    assert orders.counts_of(conn, number) == {"pending": 2}
+
+    covered = orders.orders_revision(conn)
+    later = put(conn, "2", "c")
+
+    assert orders.mark_enforced(conn, covered, 9, NOW) == 2
+    assert orders.counts_of(conn, number) == {"enforced": 2}
+    assert orders.counts_of(conn, later) == {"pending": 1}
+
+
+def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn):
+    first, second = put(conn, "1", "a"), put(conn, "2", "a")
+
+    assert list(orders.live_entries(conn)) == [(A, "subtree", first)]
+    orders.withdraw_order(conn, first, "x", NOW)
+    assert list(orders.live_entries_of(conn, [A, B])) == [(A, "subtree", second)]
+
+
+def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn):
+    number = put(conn, "1", "a", "b")
+    base = orders.orders_revision(conn)
+    assert orders.names_changed_since(conn, 0) == [A, B]
+    assert orders.names_changed_since(conn, base) == []
+
+    orders.withdraw_entries(conn, number, [2], "x")
+    put(conn, "2", "c")
+
+    assert orders.names_changed_since(conn, base) == [B, C]
+    assert list(orders.live_entries_of(conn, [B])) == []
+
+
+def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn):
+    assert put(conn, "1", "a") == 1
+    assert put(conn, "1", "a", issuer="IHC") == 2
+    with pytest.raises(IntegrityError), conn.begin_nested():
+        put(conn, "1", "b")
+
+
+def test_an_order_is_found_by_reference_before_number(conn):
+    put(conn, "2", "a")
+    put(conn, "x", "b")
+
+    assert [order.ref for order in orders.find_orders(conn, "2")] == ["2"]
+    assert [order.ref for order in orders.find_orders(conn, "1")] == ["2"]
+    assert orders.find_orders(conn, "99") == []
+
+
+def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn):
+    number = orders.number_letter(conn, "PTA", "WA/9", NOW)
+
+    assert orders.number_letter(conn, "PTA", "WA/9", NOW) == number
+    assert orders.number_letter(conn, "PTA", "WA/10", NOW) != number
+    assert list(orders.live_entries(conn)) == []
+
+
+def test_the_original_is_kept_octet_for_octet(conn):
+    assert orders.get_order(conn, put(conn, "1", "a")).original == b"original"

@@ -1,0 +1,35 @@
+import threading
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from mgmt.app_context import ENGINE, json_response, read, utc_now, write
+from parental import store
+
+
+@pytest.fixture
+def request_of(engine):
+    app = web.Application()
+    app[ENGINE] = engine
+    return make_mocked_request("GET", "/", app=app)
+
+
+async def test_the_database_is_asked_in_another_thread(request_of):
+    assert await read(request_of, lambda _conn: threading.get_ident()) != threading.get_ident()
+
+
+async def test_what_fails_in_a_writing_transaction_is_not_written(request_of):
+    def fail(conn):
+        store.raise_revision(conn, "x")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write(request_of, fail)
+
+    assert await read(request_of, lambda conn: store.current_revision(conn, "x")) == 0
+
+
+def test_nobody_caches_an_answer_and_the_clock_has_its_zone():
+    assert json_response({}).headers["Cache-Control"] == "no-store"
+    assert utc_now().utcoffset().total_seconds() == 0

@@ -1,0 +1,69 @@
+import io
+from collections.abc import Iterable
+
+from fastpath.images.list_stats import tally
+from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.urls import UrlsBuilder
+from fastpath.images.verdict import Action, Mode
+from rules.compiler.collector import Intake
+from rules.compiler.compile import list_specs
+from rules.compiler.guards import Rails
+from rules.compiler.report import SourceReport
+from rules.lists.source import Source
+from rules.names.canonical import canonical_wire
+from rules.names.protected import Protected
+from rules.names.public_suffixes import ICANN_SUFFIX
+from rules.rule import Rule, Skipped, UrlRule
+
+SOURCE = Source("x", None)
+OWN = Action.NO_ACTION
+
+
+def taken(items: Iterable[Rule | UrlRule | Skipped]) -> tuple[Intake, SourceReport]:
+    specs = list_specs([SOURCE])
+    intake = Intake(NamesBuilder(bytes(16), specs), UrlsBuilder(bytes(16), specs))
+    report = SourceReport("x", None)
+    intake.take(0, items, Rails(SOURCE, Protected()), len, report)
+    return intake, report
+
+
+def test_every_item_is_in_a_builder_or_in_the_report() -> None:
+    wire = canonical_wire("a.example")
+
+    intake, report = taken(
+        [
+            Rule(wire, Mode.EXACT, OWN, 1),
+            UrlRule(b"a.example/page", Mode.EXACT, OWN, 2),
+            Skipped(3, 1, "..", "is empty"),
+            Rule(canonical_wire("com"), Mode.SUBTREE, OWN, 4),
+            Rule(wire, Mode.SUBTREE, OWN, 5),
+        ]
+    )
+
+    assert (len(intake.names), len(intake.urls)) == (2, 1)
+    assert (report.n_name_rules, report.n_url_rules) == (2, 1)
+    assert report.skipped == {"is empty": 1, ICANN_SUFFIX: 1}
+    assert report.samples[ICANN_SUFFIX] == [Skipped(4, 1, "com", ICANN_SUFFIX)]
+
+
+def test_local_data_keeps_its_records() -> None:
+    data = b"\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01"
+
+    intake, _ = taken([Rule(canonical_wire("a.example"), Mode.EXACT, Action.LOCAL_DATA, 1, None, data)])
+
+    out = io.BytesIO()
+    intake.names.build(out, 1)
+    assert tally(intake.names)[0].by_action == {Action.LOCAL_DATA: 1}
+    assert data in out.getvalue()
+
+
+def test_a_rule_of_a_part_is_counted_under_its_number() -> None:
+    _, report = taken(
+        [
+            Rule(canonical_wire("a.example"), Mode.EXACT, OWN, 1, part="domains"),
+            UrlRule(b"a.example/page", Mode.EXACT, OWN, 1, part="urls"),
+            Rule(canonical_wire("b.example"), Mode.EXACT, OWN, 2, part="domains"),
+        ]
+    )
+
+    assert report.parts == {"domains": 1, "urls": 2}

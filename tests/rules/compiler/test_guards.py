@@ -1,0 +1,82 @@
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastpath.images.verdict import Action, Mode
+from rules.compiler.guards import Rails
+from rules.lists.source import Source, parse_source
+from rules.names.canonical import canonical_wire
+from rules.names.prefixes import NOT_PUBLIC, wires_of
+from rules.names.protected import PROTECTED, Protected
+from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
+
+BLOCKING = Source("x", None)
+BANK = Protected(["bank.example"])
+
+
+def refusal(
+    name: str,
+    mode: Mode = Mode.SUBTREE,
+    action: Action = Action.NO_ACTION,
+    source: Source = BLOCKING,
+    protected: Protected = BANK,
+) -> str | None:
+    return Rails(source, protected).refusal(canonical_wire(name), mode, action)
+
+
+def test_a_rule_that_reaches_below_a_public_suffix_is_stopped() -> None:
+    assert refusal("com.pk") == ICANN_SUFFIX
+    assert refusal("com.pk", Mode.BELOW) == ICANN_SUFFIX
+    assert refusal("github.io") == PRIVATE_SUFFIX
+    assert refusal("com.pk", Mode.EXACT) is None
+    assert refusal("site.com.pk") is None
+
+
+def test_the_suffix_rail_can_be_taken_away_and_the_other_stays() -> None:
+    source = parse_source("x.txt,allow_public_suffix=yes")
+
+    assert refusal("com.pk", source=source) is None
+    assert refusal("www.bank.example", source=source) == PROTECTED
+
+
+@pytest.mark.parametrize("mode", [Mode.EXACT, Mode.SUBTREE])
+def test_a_rule_that_would_block_a_protected_name_is_held(mode: Mode) -> None:
+    assert refusal("bank.example", mode) == PROTECTED
+    assert refusal("other.example", mode) is None
+    assert refusal("bank.example", mode, protected=Protected()) is None
+
+
+def test_a_rule_that_lets_go_is_no_danger_to_a_protected_name() -> None:
+    helping = parse_source("x.txt,tier=help")
+
+    assert refusal("bank.example", action=Action.PASSTHRU) is None
+    assert refusal("bank.example", source=helping) is None
+    assert refusal("bank.example", action=Action.DROP, source=helping) == PROTECTED
+
+
+def test_a_block_of_addresses_outside_of_the_public_internet_is_refused() -> None:
+    rails = Rails(BLOCKING, BANK)
+    private, public = (next(wires_of(ip_network(text)))[0] for text in ("10.0.0.0/8", "192.0.2.0/24"))
+
+    assert rails.refusal(private, Mode.SUBTREE, Action.NO_ACTION) == NOT_PUBLIC
+    assert rails.refusal(private, Mode.SUBTREE, Action.PASSTHRU) is None
+    assert rails.refusal(public, Mode.SUBTREE, Action.NO_ACTION) is None
+    assert Rails(parse_source("x.ipset,tier=help"), BANK).refusal(private, Mode.SUBTREE, Action.NO_ACTION) is None
+
+
+LABELS = st.sampled_from(["www", "bank", "example", "com", "pk", "ck", "github", "io", "kawasaki", "jp", "city"])
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+
+
+@given(NAMES, st.sampled_from(Mode), st.sampled_from([Action.NO_ACTION, Action.PASSTHRU]), st.lists(NAMES, max_size=3))
+def test_the_first_look_turns_away_nothing_that_a_rail_stops(
+    name: str, mode: Mode, action: Action, names: list[str]
+) -> None:
+    wire, protected = canonical_wire(name), Protected(names)
+    expected = None if mode is Mode.EXACT else public_suffixes().refusal(wire)
+    if expected is None and action is Action.NO_ACTION and protected.is_hit(wire, mode):
+        expected = PROTECTED
+
+    assert Rails(BLOCKING, protected).refusal(wire, mode, action) == expected

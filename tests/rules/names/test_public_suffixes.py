@@ -1,0 +1,36 @@
+import pytest
+
+from rules.names.canonical import canonical_wire
+from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, PublicSuffixes, public_suffixes
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("pk", ICANN_SUFFIX),
+        ("com.pk", ICANN_SUFFIX),
+        ("gov.pk", ICANN_SUFFIX),
+        ("ac.uk", ICANN_SUFFIX),
+        ("anything.ck", ICANN_SUFFIX),
+        ("no-such-top", ICANN_SUFFIX),
+        ("xn--fiqs8s", ICANN_SUFFIX),
+        ("github.io", PRIVATE_SUFFIX),
+        ("blogspot.com", PRIVATE_SUFFIX),
+        ("example.com.pk", None),
+        ("www.ck", None),
+        ("someone.github.io", None),
+        ("github.com", None),
+        ("bad.example", None),
+    ],
+)
+def test_the_installed_list_says_what_a_subtree_may_not_cover(name: str, reason: str | None) -> None:
+    assert public_suffixes().refusal(canonical_wire(name)) == reason
+
+
+def test_a_wildcard_covers_one_label_only_and_an_exception_none() -> None:
+    suffixes = PublicSuffixes(["// ===BEGIN ICANN DOMAINS===", "example", "*.wild.example", "!free.wild.example", ""])
+
+    assert suffixes.refusal(canonical_wire("a.wild.example")) == ICANN_SUFFIX
+    assert suffixes.refusal(canonical_wire("b.a.wild.example")) is None
+    assert suffixes.refusal(canonical_wire("free.wild.example")) is None
+    assert suffixes.refusal(canonical_wire("wild.example")) is None

@@ -1,0 +1,89 @@
+"""A gate in the gateway of the lab: rules, images, loop.
+
+    python gateway.py FOLDER POLICY symmetric|asymmetric [CHILD,… LISTED,…]
+
+POLICY is closed, open, or overloaded: open, and open to what overruns its queue, too.
+
+It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
+addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
+that hellos are counted by.
+"""
+
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from support.images.opened import Images
+from support.images.prefixes import entries
+
+from fastpath.gate.loop import GateLoop
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Mode, Reason
+from fastpath.report.spool import Reporter
+from filterd.gate.ja4_file import classes_to_count
+from filterd.kernel.firewall import Kernel
+from filterd.kernel.queue_drops import QUEUES, Overrun
+from filterd.kernel.ruleset import Rules
+from filterd.kernel.suspect_addresses import Suspects
+
+PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
+
+
+def tables_of(folder: Path, child: list[str], listed: list[str]) -> TableSet:
+    images = Images(folder)
+    names = images.names(
+        [("orders", "blocked.test", Mode.SUBTREE), *(entry for each in listed for entry in entries("adult", each))]
+    )
+    if not child:
+        return TableSet(names)
+    subscribers = images.subscribers([(f"{address}/{128 if ':' in address else 32}", 1) for address in child])
+    return TableSet(names, subscribers=subscribers, policy=images.policy([(1, ProfileSpec(1 << 1, (), 0, 0))]))
+
+
+def serve(folder: Path, policy: str, routing: str, child: list[str], listed: list[str]) -> None:
+    """Put the rules in force and serve queue 0 until SIGTERM."""
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
+    tables = tables_of(folder, child, listed)
+    handoff.give(tables)
+    is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
+    pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
+    # what overruns the queue of a busy machine is sent again, and not let through unjudged
+    is_shut = policy != "overloaded"
+    classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
+    gate = GateLoop(
+        0,
+        handoff,
+        reporter,
+        [443],
+        [80],
+        is_closed,
+        pages,
+        when_overloaded_closed=is_shut,
+        is_asymmetric=is_asymmetric,
+        ja4_classes=classes,
+    )
+    overrun = Overrun(0, reporter.counters)
+    loop = threading.Thread(target=gate.run)
+    loop.start()
+    kernel = Kernel()
+    rules = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
+    kernel.apply(replace(rules, is_asymmetric=is_asymmetric))
+    kernel.set_suspects(Suspects().of(tables))
+    while loop.is_alive() and not QUEUES.read_text():
+        stopped.wait(0.01)
+    (folder / "ready").touch()
+    while loop.is_alive() and not stopped.wait(0.1):
+        reporter.tend()
+        overrun.tend()
+    kernel.remove()
+    gate.stop()
+    loop.join()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), *sys.argv[2:4], *([text.split(",") for text in sys.argv[4:]] or ([], [])))

@@ -1,0 +1,98 @@
+"""The packet gate without a kernel: what a client sends goes in, marks and injected packets come out."""
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from support.packets.builders import ACK, PSH, Client, hello, records
+
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Reason
+from fastpath.report.hello_classes import Ja4Classes
+from fastpath.report.spool import Reporter
+
+RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, DROPPED = range(1, 8)
+NOW_S = 1_700_000_000
+QUIC = Client(sport=50000)
+PAGES = {
+    Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
+    Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
+}
+
+
+class Lab:
+    """A gate and what its kernel would do with the marks."""
+
+    def __init__(
+        self,
+        folder: Path,
+        tables: TableSet,
+        closed: int = 0,
+        n_flows: int = 8,
+        http_ports: tuple[int, ...] = (80,),
+        ja4_classes: Ja4Classes | None = None,
+        **limits: int,
+    ) -> None:
+        """limits   see GateLoop"""
+        handoff = Handoff()
+        handoff.give(tables)
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.reporter = Reporter(folder / "counters", folder / "spool")
+        self.reporter.tend()
+        self.gate = GateLoop(
+            0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, ja4_classes=ja4_classes, **limits
+        )
+        self.now_s = NOW_S
+
+    def send(
+        self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
+    ) -> int:
+        mark = client.mark(state) if isn else 0x80 | state
+        verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
+        assert verdict & 0xC0 == 0x40
+        return verdict & 0x3F
+
+    def send_datagram(self, datagram: bytes, client: Client = QUIC) -> int:
+        """Send one UDP datagram; the kernel queues those of undecided flows alone."""
+        verdict = self.gate.feed(client.datagram(datagram), 0x80, self.now_s)
+        assert verdict & 0xC0 == 0x40
+        return verdict & 0x3F
+
+    def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
+        """Send pieces as one client would; the state that the flow ends with."""
+        state = 0
+        for at, octets in pieces:
+            state = self.send(client, at, octets, state, isn=isn)
+            if state in (BLOCKED, ANSWERED):
+                break
+        return state
+
+    def counted(self, name: str) -> int:
+        return self.reporter.counters.values()[name]
+
+
+def cut(octets: bytes, *borders: int) -> list[tuple[int, bytes]]:
+    edges = [0, *borders, len(octets)]
+    return [(a, octets[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def bytewise(octets: bytes) -> list[tuple[int, bytes]]:
+    return [(at, octets[at : at + 1]) for at in range(len(octets))]
+
+
+APPDATA = records(b"x" * 40, kind=23)
+CCS = b"\x14\x03\x03\x00\x01\x01"
+DECOY = hello(b"www.allowed.test")
+REAL = hello(b"www.blocked.test")
+ARRIVALS: dict[str, Callable[[bytes], list[tuple[int, bytes]]]] = {
+    "one octet a segment": bytewise,
+    "reversed": lambda octets: list(reversed(bytewise(octets))),
+    "two halves, second first": lambda octets: list(reversed(cut(octets, 60))),
+    "every piece twice": lambda octets: [piece for piece in cut(octets, 40, 90) for _ in range(2)],
+    "overlapping, equal": lambda octets: [(0, octets[:80]), (40, octets[40:120]), (100, octets[100:])],
+    "shuffled": lambda octets: random.Random(7).sample(bytewise(octets), len(octets)),
+    "octets before the first": lambda octets: [(-9, b"\x16\x03\x01junk!!" + octets[:40]), (40, octets[40:])],
+}

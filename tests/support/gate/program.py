@@ -1,0 +1,72 @@
+"""A gate that runs in the lab's gateway, as a process of its own: tests/support/gate/gateway.py."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastpath.report.counters import read_counters
+from filterd.lab.clients import Fetched, fetch
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
+from filterd.lab.processes import Running, wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+ROOT = Path(__file__).parents[3]
+PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
+KERNEL = (
+    "from filterd.kernel.firewall import *; from filterd.kernel.ruleset import *; "
+    "from ipaddress import ip_network as net; kernel = Kernel(); "
+)
+
+
+class Gate:
+    """Serves as soon as it is made; stop() takes its rules out, too."""
+
+    def __init__(self, lab: Lab, folder: Path, policy: str = "open", routing: str = "symmetric", *told: str) -> None:
+        """told   whom addresses are closed to, and which"""
+        self.lab, self.folder = lab, folder
+        folder.mkdir(exist_ok=True)
+        argv = [*PYTHON, str(ROOT / "tests/support/gate/gateway.py"), str(folder), policy, routing, *told]
+        self.program: Running = lab.popen("gateway", argv, "gate")
+        wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")
+        assert self.program.poll() is None, "the gate has ended; see logs/gateway-gate.log"
+
+    def counted(self, name: str) -> int:
+        return read_counters(self.folder / "counters")[name]
+
+    def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
+        """Run one line of Python with `kernel` and `net` in the gateway."""
+        done = self.lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"])
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def stop(self) -> None:
+        self.lab.stop(self.program)
+        self.kernel("kernel.remove()")
+
+
+@contextmanager
+def whole_filterd(lab: Lab, folder: Path, n_gates: int) -> Iterator[Gateway]:
+    """filterd with all of its roles, starting, in the lab's gateway."""
+    running = Gateway(lab, Folder(folder))
+    write_orders(running.folder.orders, 100)
+    write_configuration(running, n_gates)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
+    """What the child sees of a name at one of the lab's servers.   family: web4, say"""
+    trust = ["--cacert", str(internet.authority), *options]
+    return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)
+
+
+def connections_of_server(lab: Lab) -> list[str]:
+    """What is open at the servers of the internet's web ports."""
+    done = lab.run("internet", ["ss", "-Htn", "state", "established"])
+    return [line for line in done.stdout.splitlines() if ":443 " in line or ":80 " in line]

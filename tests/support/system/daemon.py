@@ -1,0 +1,144 @@
+"""A whole filterd on high ports of the loopback, with an upstream that answers everything."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from support.packets.shapes import question
+from support.system.certificates import make_certificate
+from support.system.ports import free_port
+
+import filterd
+
+UPSTREAM_ADDRESS = bytes((198, 51, 100, 7))
+DEADLINE_S = 30
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str) -> T:
+    """What `look` gives once it is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {DEADLINE_S} s in vain for {what}"
+        time.sleep(0.02)
+    return found
+
+
+class Upstream(threading.Thread):
+    """Answers every query with one address."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def run(self) -> None:
+        while True:
+            try:
+                query, client = self.socket.recvfrom(4096)
+            except OSError:  # closed: the test is over
+                return
+            end = query.index(b"\0", 12) + 5
+            head = query[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + query[12:end]
+            answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + UPSTREAM_ADDRESS
+            self.socket.sendto(head + answer, client)
+
+
+class Daemon:
+    """`filterd run` in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "filterd.yaml"
+        self.upstream = Upstream()
+        self.dns, self.api, self.splash = free_port(), free_port(), free_port()
+        self.tls, self.https = free_port(), free_port()
+        self.certificate, self.key = make_certificate(folder, "dns.test")
+        self.process: subprocess.Popen[bytes] | None = None
+        (folder / "pta.csv").write_text("url,reference\nhttps://listed.test/,PTA-1\n")
+        (folder / "adult.txt").write_text("adult.test\n")
+        self.config.write_text(json.dumps(self._said()))
+
+    def start(self) -> None:
+        self.upstream.start()
+        with (self.folder / "log").open("wb") as log:
+            command = self.command("run", "--config", str(self.config))
+            self.process = subprocess.Popen(command, env=self.env(), stderr=log)
+        try:
+            eventually(lambda: "all roles ready" in self.log(), f"all roles of {self.folder}/log")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(DEADLINE_S)
+        self.upstream.socket.close()
+        return code
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "filterd", *arguments]
+
+    def env(self, **more: str) -> dict[str, str]:
+        # FILTERD_PARENT: a daemon never outlives the tests that started it, even where they are killed
+        ours = {"PYTHONPATH": str(Path(filterd.__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
+        return os.environ | ours | more
+
+    def run(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
+        """One command line of filterd, to its end."""
+        env = self.env(FILTERD_API=f"http://127.0.0.1:{self.api}", FILTERD_TOKEN=token)
+        return subprocess.run(
+            self.command(*arguments), env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+
+    def token(self, role: str, *options: str) -> str:
+        done = self.run("token", role, *options, "--config", str(self.config))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def ask(self, name: str) -> tuple[int, bytes | None]:
+        """(rcode, address) of an A query."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(5)
+            asking.sendto(question(name.encode()), ("127.0.0.1", self.dns))
+            answer = asking.recv(4096)
+        n_answers = int.from_bytes(answer[6:8], "big")
+        at = answer.index(b"\0", 12) + 5 + 12
+        return answer[3] & 15, answer[at : at + 4] if n_answers else None
+
+    def _said(self) -> dict[str, Any]:
+        return {
+            "state_dir": "state",
+            "run_dir": "run",
+            "dns": {
+                "listen": [f"127.0.0.1:{self.dns}"],
+                "upstreams": [f"127.0.0.1:{self.upstream.port}"],
+                "redirect_foreign": False,
+                "tls": {
+                    "listen": [f"127.0.0.1:{self.tls}"],
+                    "certificate": self.certificate.name,
+                    "key": self.key.name,
+                    "name": "dns.test",
+                },
+                "https": {"listen": [f"127.0.0.1:{self.https}"]},
+            },
+            "gate": {"workers": 0},
+            "splash": {"listen": [f"127.0.0.1:{self.splash}"], "address4": "192.0.2.1"},
+            "api": {"listen": [f"127.0.0.1:{self.api}"]},
+            "lists": [
+                {"id": "pta", "file": "pta.csv", "format": "csv", "tier": "order", "issuer": "PTA"},
+                {"id": "adult", "file": "adult.txt", "format": "plain", "tier": "category", "category": "adult"},
+            ],
+        }
