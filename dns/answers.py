@@ -55,7 +55,7 @@ class AnswerPolicy:
     splash         for every reason that `splash_of` does not name
     order_action   what an order gets by default, and what CSAM gets always
     structured     what clients that ask for it are told of a block; None: nobody is
-    Raises ValueError for a TTL beyond what semantics allow, or an order_action that does not answer."""
+    Raises ValueError for a TTL beyond what semantics §4.2 allows, or an order_action that does not answer."""
 
     splash: Splash = Splash()
     splash_of: Mapping[Reason, Splash] = field(default_factory=dict)

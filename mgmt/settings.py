@@ -1,7 +1,7 @@
 """What the doors are told by the configuration: the operator's name, addresses, and the law's list owners.
 
 Invariants: agencies, numbers and addresses are values here, never literals in code; what is not configured is left out
-of a page, not invented.   Source of the texts: the portal brief §4.4.
+of a page, not invented.
 """
 
 from dataclasses import dataclass

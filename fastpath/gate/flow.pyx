@@ -7,7 +7,7 @@
 - New flows take a record that was never used, then the longest spent one, then the longest silent live one.
 - Whose flows hold a whole share of the memory loses his own longest silent one; a flow silent for IDLE_S holds none.
 
-*Source*: RFC 9293 §3.4 (sequence numbers); reference rules R2, R8.
+*Source*: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -3,7 +3,7 @@
 Invariants: never reads past data[n-1]; a status other than NEED_MORE is final; every reading counts: all Host values,
 every line of a folded one, the authority of every absolute-form word, CONNECT's target.  Values are octets as sent,
 white space trimmed: name_from_host() judges them.
-Tolerant on purpose (catalogue E58 to E60): junk white space before the method, any method, LF alone as line end, white
+Tolerant on purpose (E58 to E60): junk white space before the method, any method, LF alone as line end, white
 space around the colon and before a header's name.  A target without version and with an authority is a whole head:
 servers answer HTTP/0.9 at its line end.
 Source: RFC 9112 §2.2, §3, §5; RFC 1945 §4.1 (HTTP/0.9); RFC 9113 §3.4 (the HTTP/2 preface).

@@ -3,7 +3,7 @@
 Invariants: an entry is never widened (a URL with a path is not turned into its host) and never dropped; the status says
 what is done with it (a URL is enforced where paths are seen, which is HTTP only); equal content gives an equal digest,
 whatever the spaces and the order of keys.
-Source: semantics §2, §6; the words of the statuses: PR8.
+Source: semantics §2, §6.3 (the statuses).
 """
 
 import hashlib

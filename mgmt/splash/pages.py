@@ -2,7 +2,7 @@
 
 Invariants: no script, no cookie, nothing loaded from anywhere; the CSAM page holds no name and no number of a person or
 an address; every value is escaped; a page stays below 30 kB, a compact one below 8 kB.
-Source: the portal brief §4.1, §4.4; RFC 7725 (451, blocked-by).
+Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Request heads: every name a server could read in them, however they are written (catalogue E58 to E61)."""
+"""Request heads: every name a server could read in them, however they are written (E58 to E61)."""
 
 import pytest
 
