@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from fastpath.base.sockets cimport MSG_DONTWAIT, in6_addr, in_addr, socklen_t
 from fastpath.wire.packet cimport write_tcp
 
-from fastpath.gate.marks import MARK_VERDICT, FlowState
+from fastpath.gate import marks as _marks
 
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct sockaddr:
@@ -95,5 +95,5 @@ def open_raw(family):
     """A socket that sends whole IP packets as they are."""
     raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
     # the kernel's rules accept it and store nothing
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK_VERDICT | FlowState.UNDECIDED)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _marks.MARK_VERDICT | _marks.FlowState.UNDECIDED)
     return raw
