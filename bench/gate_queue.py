@@ -35,6 +35,7 @@ from bench.names import write_image
 from bench.testbed import CORE, OTHER_CORE, PORT, QUEUES, Figures, Testbed, clear, listed, median, testbed
 from fastpath.gate import nfqueue
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import FlowState
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import Handoff, TableSet
@@ -48,7 +49,6 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 N_PACKETS = 40_000
 QUEUE_MAXLEN = 65_536
 RECEIVE_BUFFER = 256 << 20
-UNDECIDED, SPOKEN = 0, 4  # states of a connection in the kernel's mark
 FIRST_PORT = 2000
 N_CLIENTS = 250  # each may hold a share of the gate's memory only
 LOOK_S = 0.0005
@@ -95,7 +95,7 @@ def warm(gate: GateLoop) -> None:
         )
         for number in range(N_PACKETS)
     ]
-    for at, state in ((0, UNDECIDED), (len(octets), SPOKEN)):
+    for at, state in ((0, FlowState.UNDECIDED), (len(octets), FlowState.ALLOWED_SPOKEN)):
         for client in clients:
             gate.feed(client.segment(at, octets), client.mark(state), int(time.time()))
             gate.injected()

@@ -6,8 +6,8 @@ measured in the same way, is taken off.
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK
 from fastpath.images.names cimport BATCH_NAMES, Hits, find_hits, find_hits_batch
 from fastpath.images.tables cimport TableSet, Tables
@@ -120,12 +120,10 @@ cdef double _fastest(TableSet tables, list wires, int passes, bint in_batches) e
 
 cdef int64_t _passed(_Asked asked, const Tables* t, bint in_batches) noexcept nogil:
     """Nanoseconds of one pass over all names.   t  NULL: without the lookups"""
-    cdef timespec begin
-    cdef timespec end
-    clock_gettime(CLOCK_MONOTONIC, &begin)
+    cdef int64_t begin
+    begin = monotonic_ns()
     if in_batches:
         asked.in_batches(t)
     else:
         asked.one_by_one(t)
-    clock_gettime(CLOCK_MONOTONIC, &end)
-    return (end.tv_sec - begin.tv_sec) * 1_000_000_000 + end.tv_nsec - begin.tv_nsec
+    return monotonic_ns() - begin

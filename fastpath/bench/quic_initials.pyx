@@ -1,8 +1,8 @@
 """How long an Initial takes from its datagram to its frames without Python around it: for benchmarks."""
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK, Cursor
 from fastpath.wire.quic cimport QuicPacket, next_quic_packet
 from fastpath.wire.quic_initial cimport (
@@ -62,10 +62,9 @@ cdef int64_t _pass(const Cursor* octets, size_t n, Round* timed) noexcept nogil:
     cdef QuicPacket packet
     cdef size_t i
     cdef size_t n_plain = 0
-    cdef timespec begin
-    cdef timespec end
+    cdef int64_t begin
     timed.n_opened = 0
-    clock_gettime(CLOCK_MONOTONIC, &begin)
+    begin = monotonic_ns()
     for i in range(n):
         datagram = octets[i]
         if next_quic_packet(&datagram, &packet) != OK:
@@ -74,5 +73,4 @@ cdef int64_t _pass(const Cursor* octets, size_t n, Round* timed) noexcept nogil:
             derive_initial_keys(packet.version, packet.dcid, packet.dcid_n, &timed.keys[i])
         if open_initial(&timed.crypto, &timed.keys[i], &packet, timed.plain, QUIC_PLAIN_OCTETS, &n_plain) == OK:
             timed.n_opened += 1
-    clock_gettime(CLOCK_MONOTONIC, &end)
-    return (end.tv_sec - begin.tv_sec) * 1_000_000_000 + end.tv_nsec - begin.tv_nsec
+    return monotonic_ns() - begin

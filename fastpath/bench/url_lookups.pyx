@@ -6,8 +6,8 @@ one before it has ended.
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from fastpath.base.clock cimport monotonic_ns
 from fastpath.images.tables cimport TableSet, Tables, judge_request
 from fastpath.images.verdict cimport Decision
 from fastpath.wire.name cimport Name, name_from_wire
@@ -57,13 +57,12 @@ cdef class _Requests:
     cdef int64_t passed(self, const Tables* t, bint is_read_only) noexcept nogil:
         """Nanoseconds of one pass.   is_read_only  the URL is made canonical, nothing is looked up"""
         cdef const uint8_t* at = self.octets
-        cdef timespec begin
-        cdef timespec end
+        cdef int64_t begin
         cdef Asked asked
         cdef size_t after
         cdef size_t _i
         cdef Name host
-        clock_gettime(CLOCK_MONOTONIC, &begin)
+        begin = monotonic_ns()
         for _i in range(self.n):
             memcpy(&asked, at, sizeof(Asked))
             at += sizeof(Asked)
@@ -75,8 +74,7 @@ cdef class _Requests:
             elif is_read_only:
                 url_from_parts(&host, -1, at, asked.target_n, &self.url)
             at += asked.target_n
-        clock_gettime(CLOCK_MONOTONIC, &end)
-        return (end.tv_sec - begin.tv_sec) * 1_000_000_000 + end.tv_nsec - begin.tv_nsec
+        return monotonic_ns() - begin
 
     cdef int64_t best(self, const Tables* t, bint is_read_only, int passes) noexcept nogil:
         """Of several passes the one that was disturbed least."""

@@ -22,6 +22,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
+from fastpath.base.clock cimport monotonic_ns, realtime_ns
 from fastpath.base.cursor cimport OK
 from fastpath.base.sockets cimport *
 from fastpath.dns.admission cimport ADMITTED, ClientGuard, admit
@@ -52,12 +53,6 @@ cdef enum:
 
 # Stub resolvers give up and repeat at 5 s (resolv.conf(5)); SERVFAIL should be there before.
 PATIENCE_S = 4.5
-
-
-cdef inline int64_t _clock(int which) noexcept nogil:
-    cdef timespec t
-    clock_gettime(which, &t)
-    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
 
 
 # -- in ----------------------------------------------------------------------------------------------------------------
@@ -213,8 +208,8 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     cdef int n_ready = poll(l.fds, l.n_fds, timeout_ms)
     cdef uint32_t i
     l.n_turns += 1
-    l.now_ns = _clock(CLOCK_MONOTONIC) + l.ahead_ns
-    l.answering.now_ns = _clock(CLOCK_REALTIME) + l.ahead_ns
+    l.now_ns = monotonic_ns() + l.ahead_ns
+    l.answering.now_ns = realtime_ns() + l.ahead_ns
     l.answering.now_s = l.answering.now_ns // 1_000_000_000
     l.answering.monotonic_ns = l.now_ns
     l.answering.cache_s = <uint32_t>(l.now_ns // 1_000_000_000)

@@ -23,7 +23,8 @@ from fastpath.base.cursor cimport OK
 from fastpath.gate.flow cimport (
     IDLE_S, OPENING, Flow, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow)
 from fastpath.gate.judge cimport judge_packet, mark_of
-from fastpath.gate.state cimport ALLOWED, ALLOWED_SPOKEN, BLOCKED, DROPPED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate
+from fastpath.gate.state cimport (
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
 from fastpath.gate.verdicts cimport contradicted
 from fastpath.report.counters cimport CNT_GATE_IGNORED, CNT_GATE_PACKETS, count
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
@@ -35,7 +36,7 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
 
     mark        as the kernel queued it; what it says of a connection counts where the kernel tracks it: not here
     is_summed   its checksums are there, and nobody has verified them yet
-    Returns MARK_VERDICT | State."""
+    Returns as judge_packet()."""
     cdef PacketView p
     cdef Flow* f
     cdef uint8_t closed = g.closed
@@ -51,7 +52,8 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
             return _dropped(g)
         if f.is_doubted and _is_astray(g, f, &p):
             count(g.shared.counters, CNT_GATE_PACKETS, 1)
-            spend_flow(&g.flows, f, contradicted(g))
+            contradicted(g)
+            spend_flow(&g.flows, f, BLOCKED)
             return MARK_VERDICT | BLOCKED
         _hear(g, f, &p)
     if f != NULL and f.is_doubted:
@@ -65,7 +67,7 @@ cdef uint32_t _dropped(Gate* g) noexcept nogil:
     """No end host takes the packet."""
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     count(g.shared.counters, CNT_GATE_IGNORED, 1)
-    return MARK_VERDICT | DROPPED
+    return MARK_VERDICT | MARK_DROPPED
 
 
 cdef Flow* _open(Gate* g, const PacketView* p, Flow* f) noexcept nogil:

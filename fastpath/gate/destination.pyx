@@ -1,6 +1,6 @@
 """What the destination of a packet says, before anything in it is read.
 
-    destination → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCKED, or go on
+    destination → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
 
 *Invariants*
 - Every queued packet is judged, whatever its port, protocol, payload and state: a list that came since its flow began
@@ -12,11 +12,9 @@
 *Source*: fastpath.wire.address (what stands for an address).   *Cost*: bench/gate.py; some 60 ns an IPv4 address, 170
 where the images are large and it is another one each time.
 """
-from libc.stdint cimport uint8_t
-
 from fastpath.gate.inject cimport reset_server
-from fastpath.gate.state cimport BLOCKED, Gate, Turn
-from fastpath.gate.verdicts cimport NOT_BLOCKED, count_block, count_bypass
+from fastpath.gate.state cimport BLOCK, GO_ON, Gate, Turn, Verdict
+from fastpath.gate.verdicts cimport count_block, count_bypass
 from fastpath.images.names cimport Hits, find_hits
 from fastpath.images.tables cimport hold_addresses, judge_found
 from fastpath.images.verdict cimport C_ADDRESS, PASSTHRU, TCP_ONLY, T_LOCK, Decision
@@ -26,22 +24,22 @@ from fastpath.wire.address cimport name_of_address
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
 
 
-cdef uint8_t judge_address(Gate* g, Turn* t) noexcept nogil:
-    """BLOCKED where the client may not reach the packet's destination, NOT_BLOCKED otherwise."""
+cdef Verdict judge_address(Gate* g, Turn* t) noexcept nogil:
+    """BLOCK where the client may not reach the packet's destination, GO_ON otherwise."""
     cdef Hits hits
     cdef Decision d
     if g.tables == NULL or not hold_addresses(g.tables):
-        return NOT_BLOCKED
+        return GO_ON
     name_of_address(t.p.dst, t.p.version, &g.name)
     find_hits(&g.tables.names, &g.tables.names_delta, &g.name, &hits)
     if hits.n == 0:
-        return NOT_BLOCKED
+        return GO_ON
     judge_found(g.tables, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
             count_bypass(g, &d, C_ADDRESS)
             note_shadow(g.shared, d.shadow, C_ADDRESS)
-        return NOT_BLOCKED
+        return GO_ON
     count_bypass(g, &d, C_ADDRESS)
     count_block(g)
     count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
@@ -49,4 +47,4 @@ cdef uint8_t judge_address(Gate* g, Turn* t) noexcept nogil:
     if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # of a SYN its server has not heard
         t.at = t.edge = 0
         reset_server(g, t)
-    return BLOCKED
+    return BLOCK

@@ -9,15 +9,13 @@
 
 *Source*: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
 """
-cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.reassembly cimport (
-    SMALL_OCTETS, close_memory, is_enough, let_go, merge, narrow, open_memory, shift_left, shift_right, weight_of,
-    widen)
+    close_memory, free_window, is_enough, merge, narrow, open_memory, shift_left, shift_right, weight_of, widen)
 from fastpath.wire.packet cimport PROTO_TCP, PacketView
 
 cdef enum:
@@ -342,7 +340,7 @@ cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
 
 cdef void _forget_octets(FlowTable* t, Flow* f) noexcept nogil:
     t.payers[f.payer].pieces -= weight_of(&f.w)
-    let_go(&t.memory, &f.w)
+    free_window(&t.memory, &f.w)
 
 
 cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
@@ -374,43 +372,3 @@ cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
     f.stage = OPENING
     f.protocol = 0
     return OK
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class Stream:
-    """One flow's octets, for tests and fuzzers."""
-    cdef FlowTable _table
-    cdef Flow* _flow
-
-    def __cinit__(self, int isn=-1):
-        cdef PacketView nobody
-        memset(&nobody, 0, sizeof(PacketView))
-        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, 1) != 0:
-            raise MemoryError
-        self._flow = add_flow(&self._table, &nobody, 0, 0)
-        begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
-
-    def __dealloc__(self):
-        close_flows(&self._table)
-
-    def position(self, unsigned int seq):
-        return stream_position(self._flow, seq)
-
-    def put(self, long long at, bytes data):
-        cdef size_t taken
-        cdef Status status = put_octets(&self._table, self._flow, at, data, len(data), &taken)
-        if status == MALFORMED:
-            raise ValueError(f"segment at {at}: other octets than before; dropped; look for an evasion")
-        if status == NOT_THIS:
-            raise MemoryError(f"segment at {at}: no piece of memory is left; not kept; give more")
-        if at + <long long>taken > self._flow.top:
-            self._flow.top = at + <long long>taken
-        return taken
-
-    def slide(self, long long base):
-        slide_window(&self._table, self._flow, base)
-
-    @property
-    def contiguous(self):
-        return self._flow.w.at[:self._flow.w.have]

@@ -1,7 +1,5 @@
 """HTTP in the gate: see http.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.gate.state cimport Gate, Turn
+from fastpath.gate.state cimport Gate, Turn, Verdict
 
 
-cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil
+cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil

@@ -1,4 +1,4 @@
-"""HTTP/1.x in the gate: segments → request heads → hosts and URLs → State.
+"""HTTP/1.x in the gate: segments → request heads → hosts and URLs → Verdict.
 
 *Invariants*
 - A packet is forwarded at once; the one that completes a head is judged before it leaves (rule R1).
@@ -13,9 +13,10 @@ from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport ALLOWED_SPOKEN, ANSWERED, BLOCKED, UNDECIDED, Gate, Turn
+from fastpath.gate.state cimport (
+    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.verdicts cimport (
-    NOT_BLOCKED, contradicted, count_block, count_bypass, is_apart, let_go, over_budget, so_far, undecidable)
+    contradicted, count_block, count_bypass, is_apart, over_budget, so_far, undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (
@@ -30,33 +31,32 @@ from fastpath.wire.url cimport name_from_literal_host, port_of_host
 cdef enum:
     LF = 10
     CR = 13
-    TOO_LONG = 254              # no State: a URL that cannot be read, of a host that has some listed
     OFTEN_OCTETS = 4096         # up to here a head is read again with every segment; one of 64 KiB would cost seconds
 
 
-cdef uint8_t judge_http(Gate* g, Turn* t) noexcept nogil:
-    """The State of the flow after this segment."""
+cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
+    """ALLOW, WAIT, BLOCK or ANSWER_PAGE: what this segment and those before it come to."""
     cdef Flow* f = t.f
     cdef int64_t at = t.at
     cdef const uint8_t* data = t.p.payload
     cdef size_t left = t.p.payload_n
     cdef size_t taken
-    cdef uint8_t verdict
+    cdef Verdict verdict
     if _is_keep_alive(t):
         return so_far(t)
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-        return BLOCKED
+        return BLOCK
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
-        if verdict == BLOCKED or verdict == ANSWERED:
+        if verdict == BLOCK or verdict == ANSWER_PAGE:
             return verdict
     while left > 0:
         verdict = _take(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
-        if verdict == NOT_BLOCKED:
+        if verdict == GO_ON:
             verdict = _read_requests(g, t)
-        if verdict != NOT_BLOCKED:
+        if verdict != GO_ON:
             return verdict
         at += <int64_t>taken
         data += taken
@@ -73,8 +73,8 @@ cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
             and t.at == f.top - 1 and f.top <= f.next)
 
 
-cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """Add as many of these octets as can be, at least one.   NOT_BLOCKED, or the State of the flow."""
+cdef Verdict _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+    """Add as many of these octets as can be, at least one.   GO_ON, or what the packet comes to."""
     cdef Flow* f = t.f
     cdef Status status
     taken[0] = 0
@@ -95,7 +95,7 @@ cdef uint8_t _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, 
         return _take(g, t, at, data, n, taken)
     if at + <int64_t>taken[0] > f.top:
         f.top = at + <int64_t>taken[0]
-    return NOT_BLOCKED
+    return GO_ON
 
 
 cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
@@ -114,12 +114,12 @@ cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
     return True
 
 
-cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
-    """Judge every head that is whole.  Returns NOT_BLOCKED, or the State of the flow."""
+cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
+    """Judge every head that is whole.  Returns GO_ON, or what the packet comes to."""
     cdef RequestHead head
     cdef Status status
     cdef uint32_t start
-    cdef uint8_t verdict
+    cdef Verdict verdict
     cdef Flow* f = t.f
     while f.next < f.base + f.w.have:
         start = <uint32_t>(f.next - f.base)
@@ -131,14 +131,14 @@ cdef uint8_t _read_requests(Gate* g, Turn* t) noexcept nogil:
         if status == NOT_THIS and _is_http2(f.w.at + start, f.w.have - start):
             count(g.shared.counters, CNT_GATE_H2C, 1)
             if not g.is_h2c_let:
-                return BLOCKED
+                return BLOCK
         if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
             verdict = _step_over(g, t, &head, start)
             f.stage = LOST if f.is_doubted else FOLLOWING
         else:
             verdict = _step_on(g, t, &head, start, status)
             f.stage = LOST
-        if verdict == BLOCKED or verdict == ANSWERED:
+        if verdict == BLOCK or verdict == ANSWER_PAGE:
             return verdict
     return _look_into_body(g, t)
 
@@ -171,10 +171,10 @@ cdef bint _is_http2(const uint8_t* data, size_t n) noexcept nogil:
     return n >= 14 and memcmp(data, b"PRI * HTTP/2.0", 14) == 0
 
 
-cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+cdef Verdict _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
     """Judge a head that begins at window[start] and go on behind its body."""
     cdef Flow* f = t.f
-    cdef uint8_t verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+    cdef Verdict verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
     f.body = f.next + <int64_t>head.after
     f.next = f.body
     if not f.is_doubted:
@@ -182,19 +182,19 @@ cdef uint8_t _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     return verdict
 
 
-cdef uint8_t _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+cdef Verdict _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
     """Go on behind what is no head: in a body whose length is not known, or no HTTP at all.
 
     A request may begin with any line of it (E61, E63).  No line is read twice: the square of the window is seconds."""
     cdef Flow* f = t.f
     cdef const uint8_t* at = f.w.at + start
     cdef const uint8_t* end = f.w.at + f.w.have
-    cdef uint8_t verdict = NOT_BLOCKED
+    cdef Verdict verdict = GO_ON
     if f.stage == OPENING:
         verdict = _judge_request(g, t, head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
     elif head.n_hosts > 0:
         verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
-        verdict = verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+        verdict = verdict if verdict == BLOCK or verdict == ANSWER_PAGE else GO_ON
     if status == NOT_THIS:
         at = _next_line(at, end)
     elif status == OK:
@@ -214,33 +214,33 @@ cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept n
     return end if at == NULL else at + 1 if at < end else end
 
 
-cdef uint8_t _look_into_body(Gate* g, Turn* t) noexcept nogil:
+cdef Verdict _look_into_body(Gate* g, Turn* t) noexcept nogil:
     """A request that hides at the beginning of a body (E63), over as many segments as it likes."""
     cdef Flow* f = t.f
-    cdef uint8_t verdict = NOT_BLOCKED
+    cdef Verdict verdict = GO_ON
     if f.base <= f.body < f.next and f.body < f.base + f.w.have:
         verdict = _look_for_request(g, t, f.w.at + (f.body - f.base), <size_t>(f.base + f.w.have - f.body))
-        if verdict != UNDECIDED:
+        if verdict != WAIT:
             f.body = f.next     # it is looked through
-    return NOT_BLOCKED if verdict == UNDECIDED else verdict
+    return GO_ON if verdict == WAIT else verdict
 
 
-cdef uint8_t _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
-    """Judge octets that may be a request, or not.  UNDECIDED: as far as they go they are one."""
+cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
+    """Judge octets that may be a request, or not.  WAIT: as far as they go they are one."""
     cdef RequestHead head
-    cdef uint8_t verdict
+    cdef Verdict verdict
     cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
     if status != OK or head.n_hosts == 0:
-        return UNDECIDED if status == NEED_MORE else NOT_BLOCKED
+        return WAIT if status == NEED_MORE else GO_ON
     verdict = _judge_request(g, t, &head, CNT_GATE_NO_NAME)
-    return verdict if verdict == BLOCKED or verdict == ANSWERED else NOT_BLOCKED
+    return verdict if verdict == BLOCK or verdict == ANSWER_PAGE else GO_ON
 
 
-cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
+cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
     """Any blocked host blocks.  counter: what to count where no host could be judged, as in judge_hello()."""
     cdef Decision d
     cdef uint8_t shadow = NO_LIST
-    cdef uint8_t verdict
+    cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
     if counter == CNT_GATE_NO_NAME:
@@ -249,44 +249,44 @@ cdef uint8_t _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
     for i in range(head.n_hosts):
         note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
-        if verdict == BLOCKED:
+        if verdict == BLOCK:
             return answer(g, t, &d)
-        if verdict == UNDECIDED or verdict == TOO_LONG:
+        if verdict == NOT_A_NAME or verdict == TOO_LONG:
             is_undecidable = True
         if verdict == TOO_LONG:
             counter = CNT_GATE_TOO_BIG
     if head.hosts_overflowed:
         is_undecidable = True
         counter = CNT_GATE_TOO_BIG
-    return let_go(g, t, is_undecidable, counter, shadow, C_HTTP)
+    return unless_blocked(g, t, is_undecidable, counter, shadow, C_HTTP)
 
 
-cdef uint8_t _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
+cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
                          uint8_t* shadow, Decision* d) noexcept nogil:
     """Judge one host and the URLs that a server could take the request to be for.
 
-    BLOCKED, NOT_BLOCKED, UNDECIDED where `text` is no name, TOO_LONG.  The port is the one that the client says and the
+    BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.  The port is the one that the client says and the
     one that it came to; a target with blanks inside is its first word to one server, all of it to another.
-    shadow  in, out: as let_go() takes it"""
+    shadow  in, out: as unless_blocked() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
     cdef int32_t met = t.p.dport
-    cdef uint8_t verdict
+    cdef Verdict verdict
     if not is_name and name_from_literal_host(text, n, &g.name) != OK:
-        return UNDECIDED
+        return NOT_A_NAME
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return NOT_BLOCKED if is_name else UNDECIDED
+        return GO_ON if is_name else NOT_A_NAME
     verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
     count_bypass(g, d, C_HTTP)
-    if verdict == NOT_BLOCKED and met != said:
+    if verdict == GO_ON and met != said:
         verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
-    if verdict == NOT_BLOCKED and head.spaced_n > head.target_n:
+    if verdict == GO_ON and head.spaced_n > head.target_n:
         verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, shadow, d)
-    return UNDECIDED if verdict == NOT_BLOCKED and not is_name else verdict
+    return NOT_A_NAME if verdict == GO_ON and not is_name else verdict
 
 
-cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
+cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
                         uint8_t* shadow, Decision* d) noexcept nogil:
     """One reading of a request to g.name.   is_name  False: an address, of which only URLs are listed"""
     cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
@@ -295,10 +295,10 @@ cdef uint8_t _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, s
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
         if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
             shadow[0] = d.shadow
-        return NOT_BLOCKED if status == OK else TOO_LONG
+        return GO_ON if status == OK else TOO_LONG
     count_block(g)
     if d.rule_url_n:
         note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
     else:
         note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
-    return BLOCKED
+    return BLOCK

@@ -6,7 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from fastpath.gate.outbox cimport put_tcp
-from fastpath.gate.state cimport ANSWERED, BLOCKED, N_PAGES, Gate, Page, Turn
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, N_PAGES, Gate, Page, Turn, Verdict
 from fastpath.images.verdict cimport Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
 from fastpath.wire.name cimport Name
@@ -16,8 +16,8 @@ cdef enum:
     SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
 
 
-cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
-    """Put the page for this reason and a reset for the server into the outbox.  BLOCKED where there is no page."""
+cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
+    """Put the page for this reason and a reset for the server into the outbox.  BLOCK where there is no page."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size
@@ -25,7 +25,7 @@ cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     cdef uint32_t seq = t.p.ack
     cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
     if d.reason >= N_PAGES or g.pages[d.reason].before_n == 0:
-        return BLOCKED
+        return BLOCK
     n = _write_page(&g.pages[d.reason], &g.name, g.page)
     while at < n:
         size = n - at if n - at < SEGMENT_OCTETS else SEGMENT_OCTETS
@@ -34,7 +34,7 @@ cdef uint8_t answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
         at += size
     count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
     reset_server(g, t)
-    return ANSWERED
+    return ANSWER_PAGE
 
 
 cdef size_t _write_page(const Page* page, const Name* name, uint8_t* out) noexcept nogil:

@@ -1,7 +1,7 @@
-"""One client packet through the gate: packet → destination → flow → TLS, QUIC or HTTP → names → judge() → mark.
+"""One client packet through the gate: packet → destination → flow → TLS, QUIC or HTTP → names → Verdict → mark.
 
-No I/O, no clock, no allocation.  The answer is the mark of the packet's verdict, MARK_VERDICT | State; what has to be
-injected stands in the outbox.
+No I/O, no clock, no allocation.  The answer is the mark of the packet's verdict, MARK_VERDICT and the flow's
+state; what has to be injected stands in the outbox.
 
 *Invariants*
 - What an end host would not take is dropped and never read (rule R4).
@@ -21,8 +21,9 @@ from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOWED, ALLOWED_SPOKEN, ANSWERED, BLOCKED, DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, PORT_BY_CONTENT,
-    PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASED, UNDECIDED, Gate, Turn)
+    ALLOW, ALLOWED, ALLOWED_SPOKEN, ANSWER_PAGE, ANSWERED, BLOCK, BLOCKED, DROP, GO_ON, MARK_DROPPED, MARK_ISN_SHIFT,
+    MARK_QUEUED, MARK_STATE, MARK_VERDICT, PARTIAL, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
+    RELEASED, UNDECIDED, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.tls cimport judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
@@ -35,11 +36,11 @@ from fastpath.wire.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
     """Judge one client packet, from its IP header on.
 
-    mark    as the kernel queued it: ISN << 8 | MARK_QUEUED | State
-    Returns MARK_VERDICT | State.   Cost: bench/gate.py.
+    mark    as the kernel queued it: ISN << MARK_ISN_SHIFT | MARK_QUEUED | FlowState
+    Returns MARK_VERDICT | FlowState, or MARK_VERDICT | MARK_DROPPED.   Cost: bench/gate.py.
     """
     cdef Turn t
-    cdef uint8_t state
+    cdef Verdict verdict
     t.f = NULL
     t.quic_version = 0
     t.state = mark & MARK_STATE
@@ -48,40 +49,59 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     if parse_packet(packet, n, &t.p) != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
         return MARK_VERDICT | (BLOCKED if g.closed else t.state)
-    if judge_address(g, &t) == BLOCKED:
-        state = BLOCKED
-    elif t.p.proto == PROTO_UDP:
-        state = judge_datagram(g, &t)
-    else:
-        state = _judge_segment(g, &t, mark >> 8)
+    verdict = judge_address(g, &t)
+    if verdict == GO_ON:
+        if t.p.proto == PROTO_UDP:
+            verdict = judge_datagram(g, &t)
+        else:
+            verdict = _judge_segment(g, &t, mark >> MARK_ISN_SHIFT)
     if g.flows.evicted:
         count_evicted(g)
-    return MARK_VERDICT | state
+    return MARK_VERDICT | _state_after(&t, verdict)
 
 
-cdef uint8_t _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
+cdef uint8_t _state_after(const Turn* t, Verdict verdict) noexcept nogil:
+    """The FlowState that a verdict on one of its packets gives a flow, or MARK_DROPPED: nowhere else is one made of it.
+    """
+    if verdict == ALLOW:
+        return t.keep
+    if verdict == WAIT:
+        return PARTIAL
+    if verdict == RELEASE:
+        return RELEASED
+    if verdict == BLOCK:
+        return BLOCKED
+    if verdict == ANSWER_PAGE:
+        return ANSWERED
+    return MARK_DROPPED if verdict == DROP else t.state
+
+
+cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
+    cdef Verdict verdict
     # the kernel's rules drop a SYN with payload: it is no part of the stream unless the server says so
     if t.p.payload_n == 0 or t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
-        return t.state
+        return GO_ON
     if _is_for_nobody(g, &t.p):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
-        return DROPPED
+        return DROP
     if not _find_place(g, t, isn):
-        return t.f.state
+        t.state = t.f.state
+        return GO_ON
     if _is_old(t):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
-        return DROPPED
-    t.f.state = _judge_octets(g, t)
-    if t.f.state == BLOCKED:
+        return DROP
+    verdict = _judge_octets(g, t)
+    t.f.state = _state_after(t, verdict)
+    if verdict == BLOCK:
         reset_server(g, t)
-    if t.f.state == RELEASED:
+    if verdict == RELEASE:
         count(g.shared.counters, CNT_GATE_RELEASED, 1)
-    if t.f.state == BLOCKED or t.f.state == RELEASED or t.f.state == ANSWERED:
+    if verdict == BLOCK or verdict == RELEASE or verdict == ANSWER_PAGE:
         spend_flow(&g.flows, t.f, t.f.state)
-    return t.f.state
+    return verdict
 
 
-cdef uint8_t _judge_octets(Gate* g, Turn* t) noexcept nogil:
+cdef Verdict _judge_octets(Gate* g, Turn* t) noexcept nogil:
     cdef uint8_t kind = g.port_kinds[t.p.dport]
     if kind & PORT_BY_CONTENT:
         kind = _kind_by_content(g, t, kind)
@@ -89,7 +109,7 @@ cdef uint8_t _judge_octets(Gate* g, Turn* t) noexcept nogil:
         return judge_tls(g, t)
     if kind == PORT_HTTP:
         return judge_http(g, t)
-    return RELEASED if t.f.protocol == PROTOCOL_OTHER or t.f.w.have == WINDOW_OCTETS else so_far(t)
+    return RELEASE if t.f.protocol == PROTOCOL_OTHER or t.f.w.have == WINDOW_OCTETS else so_far(t)
 
 
 cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
@@ -113,7 +133,7 @@ cdef uint32_t mark_of(const Flow* f) noexcept nogil:
     """The mark that the kernel would queue a packet of this flow with.   f: NULL where it is not known"""
     if f == NULL:
         return MARK_QUEUED
-    return ((f.isn << 8) if f.is_isn_known else 0) | MARK_QUEUED | f.state
+    return ((f.isn << MARK_ISN_SHIFT) if f.is_isn_known else 0) | MARK_QUEUED | f.state
 
 
 cdef void count_evicted(Gate* g) noexcept nogil:

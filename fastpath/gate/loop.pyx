@@ -15,16 +15,16 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
-from fastpath.base.sockets cimport (
-    CLOCK_REALTIME, MSG_DONTWAIT, POLLIN, clock_gettime, iovec, mmsghdr, poll, pollfd, read, recvmmsg, timespec)
+from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, iovec, mmsghdr, poll, pollfd, read, recvmmsg, send
 from fastpath.gate.asymmetric cimport judge_asymmetric
 from fastpath.gate.judge cimport judge_packet
 from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
-from fastpath.gate.setup cimport close_gate, open_gate, set_classes, set_ports
-from fastpath.gate.state cimport BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, PORT_HTTP, PORT_TLS, Gate, Page
+from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
+from fastpath.gate.state cimport BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
 from fastpath.report.hello_classes cimport Ja4Classes
@@ -34,16 +34,13 @@ from fastpath.wire.name cimport NAME_OCTETS
 from fastpath.gate.nfqueue import open_queue
 from fastpath.gate.outbox import open_raw
 
-cdef extern from "<sys/socket.h>" nogil:
-    ssize_t send(int fd, const void* message, size_t n, int flags)
-
 cdef enum:
     BATCH = 64                  # 256 was no faster
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
     FIT_NS = 50_000_000         # a hung loop holds back two of them; a client repeats what it sent after 200 ms
     POLL_MS = 100               # how late a new table can be when nobody wakes the loop
 
-cdef struct Loop:
+cdef struct QueueLoop:
     Gate gate
     Handover* handover
     int queue_fd
@@ -55,9 +52,9 @@ cdef struct Loop:
     uint8_t is_asymmetric       # connections are not tracked by the kernel
     uint64_t n_turns            # rises as long as the loop lives, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
-    mmsghdr messages[64]
-    iovec parts[64]
-    uint8_t verdicts[64 * VERDICT_OCTETS]
+    mmsghdr messages[BATCH]
+    iovec parts[BATCH]
+    uint8_t verdicts[BATCH * VERDICT_OCTETS]
     size_t verdicts_n
     uint32_t run_id             # the last packet of the run of equal marks that is not written yet
     uint32_t run_mark           # 0: no run
@@ -66,7 +63,7 @@ cdef struct Loop:
     int64_t fitted_ns
 
 
-cdef void _run(Loop* l) noexcept nogil:
+cdef void _run(QueueLoop* l) noexcept nogil:
     cdef pollfd fds[2]
     cdef uint64_t woken
     fds[0].fd = l.queue_fd
@@ -81,13 +78,13 @@ cdef void _run(Loop* l) noexcept nogil:
         if fds[1].revents:
             read(l.wake_fd, &woken, sizeof(woken))
         l.gate.tables = take_tables(l.handover)
-        l.gate.now_ns = _now_ns()
+        l.gate.now_ns = realtime_ns()
         if fds[0].revents:
             _take_batch(l)
         _fit_queue(l)
 
 
-cdef void _take_batch(Loop* l) noexcept nogil:
+cdef void _take_batch(QueueLoop* l) noexcept nogil:
     cdef int i
     cdef int n = recvmmsg(l.queue_fd, l.messages, BATCH, MSG_DONTWAIT, NULL)
     if n < 0:
@@ -100,7 +97,7 @@ cdef void _take_batch(Loop* l) noexcept nogil:
     _send_injected(l)
 
 
-cdef void _fit_queue(Loop* l) noexcept nogil:
+cdef void _fit_queue(QueueLoop* l) noexcept nogil:
     """Make the queue longer at once where more comes than it was made for, and shorter when a span is over."""
     cdef uint8_t message[MAXLEN_OCTETS]
     cdef uint32_t maxlen = l.maxlen
@@ -118,7 +115,7 @@ cdef void _fit_queue(Loop* l) noexcept nogil:
         count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
 
 
-cdef void _take_datagram(Loop* l, const uint8_t* at, size_t n) noexcept nogil:
+cdef void _take_datagram(QueueLoop* l, const uint8_t* at, size_t n) noexcept nogil:
     cdef Queued queued
     cdef size_t after
     cdef Status status
@@ -132,7 +129,7 @@ cdef void _take_datagram(Loop* l, const uint8_t* at, size_t n) noexcept nogil:
         n -= after
 
 
-cdef void _take_packet(Loop* l, const Queued* queued) noexcept nogil:
+cdef void _take_packet(QueueLoop* l, const Queued* queued) noexcept nogil:
     cdef uint32_t mark
     if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
         _send_injected(l)
@@ -143,13 +140,13 @@ cdef void _take_packet(Loop* l, const Queued* queued) noexcept nogil:
     l.run_id = queued.id
 
 
-cdef uint32_t _judge(Loop* l, const uint8_t* packet, size_t n, uint32_t mark, bint is_summed) noexcept nogil:
+cdef uint32_t _judge(QueueLoop* l, const uint8_t* packet, size_t n, uint32_t mark, bint is_summed) noexcept nogil:
     if l.is_asymmetric:
         return judge_asymmetric(&l.gate, packet, n, mark, is_summed)
     return judge_packet(&l.gate, packet, n, mark)
 
 
-cdef void _end_run(Loop* l) noexcept nogil:
+cdef void _end_run(QueueLoop* l) noexcept nogil:
     if l.run_mark == 0:
         return
     if l.verdicts_n == sizeof(l.verdicts):
@@ -158,26 +155,20 @@ cdef void _end_run(Loop* l) noexcept nogil:
     l.run_mark = 0
 
 
-cdef void _send_verdicts(Loop* l) noexcept nogil:
+cdef void _send_verdicts(QueueLoop* l) noexcept nogil:
     if l.verdicts_n and send(l.queue_fd, l.verdicts, l.verdicts_n, 0) < 0:
         count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
     l.verdicts_n = 0
 
 
-cdef void _send_injected(Loop* l) noexcept nogil:
+cdef void _send_injected(QueueLoop* l) noexcept nogil:
     count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, send_all(&l.gate.out, l.raw4_fd, l.raw6_fd))
-
-
-cdef int64_t _now_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
-    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class GateLoop:
-    cdef Loop* _loop
+    cdef QueueLoop* _loop
     cdef Handoff _handoff
     cdef Reporter _reporter
     cdef Ja4Classes _ja4_classes
@@ -192,29 +183,23 @@ cdef class GateLoop:
         self._ja4_classes = ja4_classes
         self._pages = dict(pages)
         self._overloaded_closed = when_overloaded_closed
-        self._loop = <Loop*>calloc(1, sizeof(Loop))
+        self._loop = <QueueLoop*>calloc(1, sizeof(QueueLoop))
         if self._loop == NULL:
             raise MemoryError
         self._loop.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._loop.queue_number = queue_number
         self._loop.handover = &handoff.h
-        self._loop.gate.shared = &reporter.shared
-        self._loop.gate.closed = when_undecidable_closed
-        self._loop.gate.is_h2c_let = is_h2c_let
         self._loop.is_asymmetric = is_asymmetric
-        self._loop.gate.initials_a_second = initials_a_second
-        open_gate(&self._loop.gate, n_flows, n_windows, share)
+        open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
+                         http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
         if is_asymmetric:
             self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
-        set_ports(&self._loop.gate, tls_ports, PORT_TLS)
-        set_ports(&self._loop.gate, http_ports, PORT_HTTP)
-        set_classes(&self._loop.gate, ja4_classes, reporter.counters)
         for reason in self._pages:
             self._set_page(reason)
 
     def __dealloc__(self):
-        cdef Loop* l = self._loop
+        cdef QueueLoop* l = self._loop
         if l == NULL:
             return
         close_gate(&l.gate)
@@ -223,7 +208,7 @@ cdef class GateLoop:
         free(l)
 
     cdef object _take_buffers(self):
-        cdef Loop* l = self._loop
+        cdef QueueLoop* l = self._loop
         cdef int i
         l.buffers = <uint8_t*>calloc(BATCH, BUFFER_OCTETS)
         if l.buffers == NULL:
@@ -247,7 +232,7 @@ cdef class GateLoop:
         page.after_n = len(after)
 
     def run(self):
-        cdef Loop* l = self._loop
+        cdef QueueLoop* l = self._loop
         with (open_queue(l.queue_number, self._overloaded_closed) as queue, open_raw(socket.AF_INET) as raw4,
               open_raw(socket.AF_INET6) as raw6):
             l.queue_fd = queue.fileno()
@@ -269,7 +254,7 @@ cdef class GateLoop:
         os.eventfd_write(self._loop.wake_fd, 1)
 
     def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=0):
-        cdef Loop* l = self._loop
+        cdef QueueLoop* l = self._loop
         if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
             raise BufferError("outbox: full; packet not judged; take what injected() has")
         l.gate.tables = take_tables(l.handover)

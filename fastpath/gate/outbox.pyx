@@ -11,6 +11,8 @@ from libc.string cimport memcpy, memset
 from fastpath.base.sockets cimport MSG_DONTWAIT, in6_addr, in_addr, socklen_t
 from fastpath.wire.packet cimport write_tcp
 
+from fastpath.gate import marks as _marks
+
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct sockaddr:
         pass
@@ -29,7 +31,6 @@ cdef extern from "<netinet/in.h>" nogil:
 cdef enum:
     LENGTH_OCTETS = 4
     HEADERS_OCTETS = 128        # room for IP and TCP headers with timestamps
-    OWN_MARK = 0x40             # "judged, undecided": the kernel's rules let it go and store nothing
 
 
 cdef bint put_tcp(Outbox* out, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack, uint8_t flags,
@@ -93,5 +94,6 @@ cdef list packets_of(Outbox* out):
 def open_raw(family):
     """A socket that sends whole IP packets as they are."""
     raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_MARK)
+    # the kernel's rules accept it and store nothing
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _marks.MARK_VERDICT | _marks.FlowState.UNDECIDED)
     return raw

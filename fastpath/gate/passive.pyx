@@ -12,16 +12,15 @@ Source: filterd/kernel/ruleset.py (the rules), RFC 9293 §3.5, rules R3 and R4.
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport NOT_THIS, OK, Status
 from fastpath.gate.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
 from fastpath.gate.judge cimport count_evicted, judge_packet, mark_of
 from fastpath.gate.outbox cimport put_tcp
-from fastpath.gate.setup cimport N_PORTS, close_gate, open_gate, set_ports
+from fastpath.gate.setup cimport Limits, close_gate, open_gate, set_ports
 from fastpath.gate.state cimport (
-    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
-    Gate)
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_NEITHER, Gate)
 from fastpath.report.counters cimport CNT_GATE_MALFORMED, CNT_GATE_RST_SENT, COUNTER_WORDS, count
 from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace, begin_trace, sightings_of
@@ -40,7 +39,7 @@ cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_sum
 
     is_summed   its checksums are there, and nobody has verified them yet
     is_reset    put resets for both ends of a blocked connection into the outbox, at every packet of its client
-    Returns MARK_VERDICT | State, 0 where there was nothing to judge.   Cost: that of judge_packet(), and a parse."""
+    Returns as judge_packet(), 0 where there was nothing to judge.   Cost: that of judge_packet(), and a parse."""
     cdef PacketView p
     cdef Flow* f
     cdef uint32_t mark = 0
@@ -154,18 +153,14 @@ cdef class Replay:
     cdef Trace* _trace
 
     def __cinit__(self, tls_ports=(443,), http_ports=(80,), uint32_t n_flows=65536):
-        self._gate.shared = &self._shared
         self._shared.is_shadow = 1
         self._shared.counters = <uint64_t*>calloc(COUNTER_WORDS, sizeof(uint64_t))
         self._trace = <Trace*>calloc(1, sizeof(Trace))
         if self._shared.counters == NULL or self._trace == NULL:
             raise MemoryError
         self._gate.trace = self._trace
-        self._gate.initials_a_second = ANY_NUMBER
-        open_gate(&self._gate, n_flows, N_WINDOWS, N_WINDOWS)
-        memset(self._gate.port_kinds, PORT_BY_CONTENT, N_PORTS)
-        set_ports(&self._gate, tls_ports, PORT_BY_CONTENT | PORT_TLS)
-        set_ports(&self._gate, http_ports, PORT_BY_CONTENT | PORT_HTTP)
+        open_gate(&self._gate, &self._shared, Limits(n_flows, N_WINDOWS, N_WINDOWS, ANY_NUMBER))
+        set_ports(&self._gate, tls_ports, http_ports, PORT_BY_CONTENT)
 
     def __dealloc__(self):
         close_gate(&self._gate)

@@ -1,7 +1,5 @@
 """QUIC in the gate: see quic.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.gate.state cimport Gate, Turn
+from fastpath.gate.state cimport Gate, Turn, Verdict
 
 
-cdef uint8_t judge_datagram(Gate* g, Turn* t) noexcept nogil
+cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil

@@ -1,4 +1,4 @@
-"""QUIC in the gate: datagrams → Initials, opened → CRYPTO octets → hellos → names → State.
+"""QUIC in the gate: datagrams → Initials, opened → CRYPTO octets → hellos → names → Verdict.
 
     own connection ID → keys | those kept of the flow → frames → the window of that connection → hello
 
@@ -20,7 +20,7 @@ from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, C
 from fastpath.gate.flow cimport (
     FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets, spend_flow,
     touch_flow)
-from fastpath.gate.state cimport BLOCKED, DROPPED, PORT_BY_CONTENT, PORT_TLS, UNDECIDED, Gate, Turn
+from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
@@ -39,29 +39,29 @@ cdef enum:
     BLOCKED_S = 2
 
 
-cdef uint8_t judge_datagram(Gate* g, Turn* t) noexcept nogil:
-    """The State for a UDP packet: BLOCKED for the flow, DROPPED for this datagram, or as it was."""
-    cdef Flow* contexts[4]
+cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
+    """BLOCK the flow, DROP this datagram, or GO_ON."""
+    cdef Flow* contexts[N_CONTEXTS]
     cdef Cursor c
     cdef QuicPacket q
-    cdef uint8_t state = UNDECIDED
+    cdef Verdict verdict = GO_ON
     c.at = t.p.payload
     c.end = t.p.payload + t.p.payload_n
     if _find_contexts(g, t, contexts):
-        return BLOCKED
-    while state == UNDECIDED and next_quic_packet(&c, &q) == OK:
+        return BLOCK
+    while verdict == GO_ON and next_quic_packet(&c, &q) == OK:
         if q.kind == QUIC_INITIAL:
-            state = DROPPED if _is_refused(g, t) else _judge_initial(g, t, &q, contexts)
+            verdict = DROP if _is_refused(g, t) else _judge_initial(g, t, &q, contexts)
         elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT == PORT_TLS:
             if _is_refused(g, t):
-                return DROPPED
+                return DROP
             # dropped and not blocked: its client goes on with a version that is known, or with TCP
             note_channel(g.trace, C_QUIC, 0, q.version)
-            if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCKED:
-                state = DROPPED
-    if state == BLOCKED and t.f != NULL:
+            if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCK:
+                verdict = DROP
+    if verdict == BLOCK and t.f != NULL:
         spend_flow(&g.flows, t.f, BLOCKED)
-    return t.state if state == UNDECIDED else state
+    return verdict
 
 
 cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
@@ -86,15 +86,15 @@ cdef bint _find_contexts(Gate* g, Turn* t, Flow** contexts) noexcept nogil:
     return False
 
 
-cdef uint8_t _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts) noexcept nogil:
-    """UNDECIDED, BLOCKED or DROPPED."""
+cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts) noexcept nogil:
+    """BLOCK, DROP or GO_ON."""
     cdef size_t n = 0
     cdef Status status
     t.quic_version = q.version
     note_channel(g.trace, C_QUIC, 0, q.version)
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
-        return DROPPED
+        return DROP
     status = _open(g, t, q, contexts, &n)
     if status == OK:
         count(g.shared.counters, CNT_GATE_INITIALS, 1)
@@ -103,11 +103,11 @@ cdef uint8_t _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
             return over_budget(g, t)
         if status == MALFORMED:
             return contradicted(g)
-        return BLOCKED if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCKED else _read_hellos(g, t)
+        return BLOCK if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK else _read_hellos(g, t)
     if status == NOT_THIS:
         count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
         note_undecidable(g.trace, CNT_GATE_UNREADABLE)
-        return DROPPED if g.closed or _is_any_known(contexts) else UNDECIDED
+        return DROP if g.closed or _is_any_known(contexts) else GO_ON
     return over_budget(g, t)
 
 
@@ -209,8 +209,8 @@ cdef Status _take_frames(Gate* g, Turn* t, const uint8_t* plain, size_t n) noexc
     return found
 
 
-cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
-    """Judge every hello that is whole: the first, and one after a HelloRetryRequest."""
+cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
+    """Judge every hello that is whole: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON"""
     cdef ClientHello hello
     cdef Status status
     cdef Flow* f = t.f
@@ -220,11 +220,11 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
         status = parse_hello_messages(f.w.at + start, f.w.have - start, &hello)
         if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
             f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
-            return UNDECIDED
+            return GO_ON
         if status == OK:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
         f.stage = FOLLOWING if status == OK else PASSED
         f.next = f.w.have
-        if judge_hello(g, t, &hello, C_QUIC, counter_of(status)) == BLOCKED:
-            return BLOCKED
-    return UNDECIDED
+        if judge_hello(g, t, &hello, C_QUIC, counter_of(status)) == BLOCK:
+            return BLOCK
+    return GO_ON

@@ -36,7 +36,7 @@ cdef int open_memory(Memory* m, uint32_t n_small, uint32_t n_large) noexcept nog
 cdef void close_memory(Memory* m) noexcept nogil
 cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil
 cdef void narrow(Memory* m, Window* w) noexcept nogil
-cdef void let_go(Memory* m, Window* w) noexcept nogil
+cdef void free_window(Memory* m, Window* w) noexcept nogil
 cdef uint32_t weight_of(const Window* w) noexcept nogil
 cdef bint is_enough(const Memory* m, const Window* w, uint32_t octets) noexcept nogil
 cdef Status merge(Memory* m, Window* w, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil

@@ -4,7 +4,7 @@
 
 *Invariants*
 - One content per position: an octet that is there never changes; what contradicts it changes nothing (rule R2).
-- A window holds at most two pieces, both of `room` octets; let_go() gives both back.
+- A window holds at most two pieces, both of `room` octets; free_window() gives both back.
 - A piece that was given back is taken before one that nobody has touched: what is resident is the most that was ever
   held at once, and the first touch of a piece, 1.2 µs with its page fault, is paid once in the life of a gate.
 
@@ -97,7 +97,7 @@ cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
     if w.there != NULL:
         wider.there = _take(_pieces_of(m, &wider))
         memcpy(wider.there, w.there, w.high)
-    let_go(m, w)
+    free_window(m, w)
     w[0] = wider
     return True
 
@@ -110,11 +110,11 @@ cdef void narrow(Memory* m, Window* w) noexcept nogil:
     smaller.room = SMALL_OCTETS
     smaller.at = _take(&m.small)
     memcpy(smaller.at, w.at, w.high)
-    let_go(m, w)
+    free_window(m, w)
     w[0] = smaller
 
 
-cdef void let_go(Memory* m, Window* w) noexcept nogil:
+cdef void free_window(Memory* m, Window* w) noexcept nogil:
     """Give all memory back and forget what was there."""
     cdef Pieces* p = _pieces_of(m, w)
     _give_back(p, w.at)

@@ -2,14 +2,18 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.gate.state cimport Gate
-from fastpath.report.counters cimport Counters
 from fastpath.report.hello_classes cimport Ja4Classes
+from fastpath.report.spool cimport Reporter, Shared
 
-cdef enum:
-    N_PORTS = 65536     # of `port_kinds`
+cdef struct Limits:             # of one gate; its memory is touched only as it is used
+    uint32_t n_flows            # of 248 octets
+    uint32_t n_windows          # of 4 KiB
+    uint32_t share              # windows that one client's address may hold
+    uint32_t initials_a_second  # QUIC packets that one client may have opened
 
 
-cdef object open_gate(Gate* g, uint32_t n_flows, uint32_t n_windows, uint32_t share)
+cdef object open_gate(Gate* g, Shared* shared, Limits limits)
+cdef object open_worker_gate(Gate* g, Reporter reporter, Limits limits, object tls_ports, object http_ports,
+                             uint8_t closed, uint8_t is_h2c_let, Ja4Classes ja4_classes)
 cdef void close_gate(Gate* g)
-cdef object set_ports(Gate* g, object ports, uint8_t kind)
-cdef object set_classes(Gate* g, Ja4Classes classes, Counters counters)
+cdef object set_ports(Gate* g, object tls_ports, object http_ports, uint8_t by_content)

@@ -12,21 +12,36 @@ from fastpath.images.tables cimport Tables
 from fastpath.report.trace cimport Trace
 from fastpath.wire.url cimport Url
 
-cdef enum State:            # low bits of the ct mark
+cdef enum Verdict:          # of one packet, or of a part of what it says; judge.pyx makes the flow's state of it
+    GO_ON = 0               # nothing against it: the flow stays as it is
+    ALLOW = 1               # allowed so far
+    WAIT = 2                # more octets have to come before it can be judged
+    RELEASE = 3             # the kernel may forward the rest of the flow by itself
+    BLOCK = 4               # the flow is to be reset
+    ANSWER_PAGE = 5         # as BLOCK, and the client gets a page
+    DROP = 6                # this packet alone is to be dropped
+    NOT_A_NAME = 7          # of a host alone: it cannot be looked up
+    TOO_LONG = 8            # of a URL alone: it cannot be read, and its host has some listed
+
+
+cdef enum FlowState:        # of a connection, as its ct mark stores it: no number may ever change its meaning
     UNDECIDED = 0
-    RELEASED = 1            # the rest of the flow stays in the kernel
+    RELEASED = 1            # the kernel forwards the rest of the flow by itself
     BLOCKED = 2             # dropped, reset both ways
     ALLOWED = 3             # allowed so far, the server is silent
     ALLOWED_SPOKEN = 4      # allowed so far, the server has spoken
     ANSWERED = 5            # dropped, a page was injected
-    PARTIAL = 6             # the begin of a hello or head was let through, not yet judged
-    DROPPED = 7             # this packet alone is dropped; never stored
+    PARTIAL = 6             # the beginning of a hello or head was forwarded, not yet judged
 
 
+# A mark: 24 bits of the client's initial sequence number, then the gate's eight.  marks.pyx has them for Python.
 cdef enum:
-    MARK_STATE = 0x3f
+    MARK_STATE = 0x3f       # a FlowState
+    MARK_DROPPED = 0x07     # in the place of one, in a verdict alone: this packet is dropped, nothing is stored
     MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
     MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
+    MARK_GATE = 0xff        # all of these
+    MARK_ISN_SHIFT = 8
 
 
 cdef enum PortKind:
@@ -59,7 +74,7 @@ cdef struct Gate:
     uint8_t is_h2c_let          # HTTP/2 without TLS passes unread
     uint32_t initials_a_second  # QUIC packets that one client may have opened
     uint8_t* port_kinds         # 65536 of them
-    Page pages[8]
+    Page pages[N_PAGES]
     Outbox out
     Trace* trace                # of the packet being judged; NULL: nobody looks on
     const ClassTable* classes   # to count hellos by; NULL: they are not
@@ -73,8 +88,8 @@ cdef struct Gate:
 cdef struct Turn:               # one packet and where it stands
     PacketView p
     Flow* f
-    uint8_t state               # of the flow, as the kernel had it
+    uint8_t state               # FlowState, as the kernel had it
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
-    uint8_t keep                # the state that means "allowed so far"
+    FlowState keep              # the one that means "allowed so far"
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have

@@ -42,6 +42,6 @@ class TapLoop:
     def feed(self, packet: bytes, now_s: int, is_summed: bool = False) -> int:
         """Judge one IP packet of either direction without an interface, by the same path; 0: nothing to judge.
 
-        Returns 0x40 | State.   is_summed: its checksums are to be verified"""
+        Returns the mark of its verdict, as GateLoop.feed().   is_summed: its checksums are to be verified"""
     def injected(self) -> list[bytes]:
         """Take the IP packets that feed() would have sent."""

@@ -13,13 +13,14 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport NOT_THIS, OK
-from fastpath.base.sockets cimport CLOCK_REALTIME, POLLIN, clock_gettime, poll, pollfd, read, timespec
+from fastpath.base.sockets cimport POLLIN, poll, pollfd, read
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.packet_ring cimport Frame, Ring, begin_block, end_block, next_frame, take_losses
 from fastpath.gate.passive cimport watch_packet
-from fastpath.gate.setup cimport close_gate, open_gate, set_classes, set_ports
-from fastpath.gate.state cimport OUTBOX_ROOM, PORT_HTTP, PORT_TLS, Gate
+from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
+from fastpath.gate.state cimport OUTBOX_ROOM, Gate
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, CNT_TAP_FRAMES, CNT_TAP_LOST, CNT_TAP_UNREADABLE, count
 from fastpath.report.hello_classes cimport Ja4Classes
@@ -32,10 +33,10 @@ cdef enum:
     MOST_INTERFACES = 8     # of one tap; more links are aggregated into one before
     POLL_MS = 100           # how late a new table can be when nobody wakes the loop
 
-cdef struct Loop:
+cdef struct RingLoop:
     Gate gate
     Handover* handover
-    Ring rings[8]
+    Ring rings[MOST_INTERFACES]
     int n_rings
     int wake_fd
     int raw4_fd
@@ -46,8 +47,8 @@ cdef struct Loop:
     uint64_t n_turns        # rises as long as the loop lives, also when idle
 
 
-cdef void _run(Loop* l) noexcept nogil:
-    cdef pollfd fds[9]
+cdef void _run(RingLoop* l) noexcept nogil:
+    cdef pollfd fds[MOST_INTERFACES + 1]
     cdef uint64_t woken
     cdef int i
     for i in range(l.n_rings):
@@ -71,11 +72,11 @@ cdef void _run(Loop* l) noexcept nogil:
             count(l.gate.shared.counters, CNT_TAP_LOST, take_losses(&l.rings[i]))
 
 
-cdef void _take_block(Loop* l, Ring* ring) noexcept nogil:
+cdef void _take_block(RingLoop* l, Ring* ring) noexcept nogil:
     cdef Frame frame
     if not begin_block(ring, &frame):
         return
-    l.gate.now_ns = _now_ns()
+    l.gate.now_ns = realtime_ns()
     while next_frame(&frame):
         count(l.gate.shared.counters, CNT_TAP_FRAMES, 1)
         if frame.status == OK:
@@ -86,27 +87,21 @@ cdef void _take_block(Loop* l, Ring* ring) noexcept nogil:
     _send(l)
 
 
-cdef void _take_packet(Loop* l, const Frame* frame) noexcept nogil:
+cdef void _take_packet(RingLoop* l, const Frame* frame) noexcept nogil:
     if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
         _send(l)
     watch_packet(&l.gate, frame.ip.at, <size_t>(frame.ip.end - frame.ip.at), frame.is_summed, l.is_reset)
 
 
-cdef void _send(Loop* l) noexcept nogil:
+cdef void _send(RingLoop* l) noexcept nogil:
     if l.gate.out.used:
         count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, send_all(&l.gate.out, l.raw4_fd, l.raw6_fd))
-
-
-cdef int64_t _now_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
-    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class TapLoop:
-    cdef Loop* _loop
+    cdef RingLoop* _loop
     cdef Handoff _handoff
     cdef Reporter _reporter
     cdef Ja4Classes _ja4_classes
@@ -121,21 +116,15 @@ cdef class TapLoop:
         self._interfaces = tuple(interfaces)
         if len(self._interfaces) > MOST_INTERFACES:
             raise ValueError(f"tap: {len(self._interfaces)} interfaces; not started; name at most {MOST_INTERFACES}")
-        self._loop = <Loop*>calloc(1, sizeof(Loop))
+        self._loop = <RingLoop*>calloc(1, sizeof(RingLoop))
         if self._loop == NULL:
             raise MemoryError
         self._loop.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._loop.handover = &handoff.h
         self._loop.is_reset = is_reset
         reporter.shared.is_shadow = 1
-        self._loop.gate.shared = &reporter.shared
-        self._loop.gate.closed = when_undecidable_closed
-        self._loop.gate.is_h2c_let = is_h2c_let
-        self._loop.gate.initials_a_second = initials_a_second
-        open_gate(&self._loop.gate, n_flows, n_windows, share)
-        set_ports(&self._loop.gate, tls_ports, PORT_TLS)
-        set_ports(&self._loop.gate, http_ports, PORT_HTTP)
-        set_classes(&self._loop.gate, ja4_classes, reporter.counters)
+        open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
+                         http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
 
     def __dealloc__(self):
         if self._loop == NULL:
@@ -145,7 +134,7 @@ cdef class TapLoop:
         free(self._loop)
 
     def run(self):
-        cdef Loop* l = self._loop
+        cdef RingLoop* l = self._loop
         with contextlib.ExitStack() as stack:
             l.raw4_fd = stack.enter_context(open_raw(socket.AF_INET)).fileno()
             l.raw6_fd = stack.enter_context(open_raw(socket.AF_INET6)).fileno()
@@ -181,7 +170,7 @@ cdef class TapLoop:
         os.eventfd_write(self._loop.wake_fd, 1)
 
     def feed(self, bytes packet, int64_t now_s, is_summed=False):
-        cdef Loop* l = self._loop
+        cdef RingLoop* l = self._loop
         if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
             raise BufferError("outbox: full; packet not judged; take what injected() has")
         l.gate.tables = take_tables(l.handover)

@@ -1,7 +1,5 @@
 """TLS in the gate: see tls.pyx."""
-from libc.stdint cimport uint8_t
-
-from fastpath.gate.state cimport Gate, Turn
+from fastpath.gate.state cimport Gate, Turn, Verdict
 
 
-cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil
+cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil

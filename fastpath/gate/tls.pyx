@@ -1,4 +1,4 @@
-"""TLS in the gate: segments → hellos → names → State.
+"""TLS in the gate: segments → hellos → names → Verdict.
 
 *Invariants*
 - A packet is forwarded at once; the one that completes a hello is judged before it leaves (rule R1).
@@ -15,7 +15,7 @@ from libc.string cimport memchr
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCKED, RELEASED, Gate, Turn
+from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCK, GO_ON, RELEASE, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport contradicted, counter_of, is_apart, judge_hello, over_budget, so_far, undecidable
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
@@ -27,15 +27,15 @@ cdef enum:
     HELLO_BEGIN = 6         # octets of a record's header, and the kind of its message
 
 
-cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
-    """The State of the flow after this segment."""
+cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
+    """ALLOW, WAIT, RELEASE or BLOCK: what this segment and those before it come to."""
     cdef size_t taken = 0
     cdef size_t n = t.p.payload_n
     cdef Status status
     cdef Flow* f = t.f
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
     if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
-        return RELEASED
+        return RELEASE
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_astray(g, t)):
         return _forgotten(g)
     if f.stage == PASSED and (f.is_isn_known or g.flows.forgotten):
@@ -52,20 +52,20 @@ cdef uint8_t judge_tls(Gate* g, Turn* t) noexcept nogil:
         f.top = t.at + <int64_t>taken
     if is_begin_unknown and _holds_hello(g, f):
         return _forgotten(g)
-    if _read_hellos(g, t) == BLOCKED:
-        return BLOCKED
-    if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCKED:
-        return BLOCKED
-    return RELEASED if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
+    if _read_hellos(g, t) == BLOCK:
+        return BLOCK
+    if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCK:
+        return BLOCK
+    return RELEASE if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
 
 
-cdef uint8_t _forgotten(Gate* g) noexcept nogil:
+cdef Verdict _forgotten(Gate* g) noexcept nogil:
     """E12: a hello in a connection whose SYN/ACK was not seen, or was forgotten since.
 
     Nobody knows which octets its server waits for, so it may be a decoy, or the one behind a decoy.  An honest client
     that was between the two opens another connection, and its begin is seen."""
     count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-    return BLOCKED
+    return BLOCK
 
 
 cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
@@ -106,9 +106,9 @@ cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
     return <size_t>left if left < <int64_t>n else n
 
 
-cdef uint8_t _too_far(Gate* g, Turn* t) noexcept nogil:
+cdef Verdict _too_far(Gate* g, Turn* t) noexcept nogil:
     """Octets beyond the window: after an allowed hello they do not matter, before it they are undecidable."""
-    cdef uint8_t verdict = t.keep
+    cdef Verdict verdict = GO_ON
     if t.f.stage == OPENING:
         verdict = undecidable(g, t, CNT_GATE_TOO_BIG)
     # while the server is silent the hello may still come, and this was a decoy
@@ -117,19 +117,19 @@ cdef uint8_t _too_far(Gate* g, Turn* t) noexcept nogil:
     return verdict
 
 
-cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
-    """Judge every hello that is whole: the first, and one after a HelloRetryRequest."""
+cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
+    """Judge every hello that is whole: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON"""
     cdef ClientHello hello
     cdef Status status
     cdef uint32_t start
     cdef Flow* f = t.f
-    cdef uint8_t verdict = t.keep
+    cdef Verdict verdict = GO_ON
     while f.stage != PASSED and f.next < f.base + f.w.have and _is_worth_it(f):
         start = <uint32_t>(f.next - f.base)
         status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
         if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
             f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
-            return t.keep
+            return GO_ON
         if status == OK and hello.after > 0:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
             verdict = judge_hello(g, t, &hello, C_SNI, CNT_GATE_NO_NAME)
@@ -139,9 +139,9 @@ cdef uint8_t _read_hellos(Gate* g, Turn* t) noexcept nogil:
             if f.stage == OPENING or status == MALFORMED:
                 verdict = judge_hello(g, t, &hello, C_SNI, counter_of(status))
             f.stage = PASSED
-        if verdict == BLOCKED:
-            return BLOCKED
-    return t.keep
+        if verdict == BLOCK:
+            return BLOCK
+    return GO_ON
 
 
 cdef bint _is_worth_it(const Flow* f) noexcept nogil:

@@ -2,22 +2,19 @@
 from libc.stdint cimport uint8_t
 
 from fastpath.base.cursor cimport Status
-from fastpath.gate.state cimport Gate, Turn
+from fastpath.gate.state cimport Gate, Turn, Verdict
 from fastpath.images.verdict cimport Decision
 from fastpath.wire.tls cimport ClientHello
 
-cdef enum:
-    NOT_BLOCKED = 255           # no State: go on
-
 
 cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil
-cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
-cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
-                    uint8_t channel) noexcept nogil
-cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil
+cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
+cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
+                            uint8_t channel) noexcept nogil
+cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef void count_block(Gate* g) noexcept nogil
 cdef int counter_of(Status status) noexcept nogil
-cdef uint8_t contradicted(Gate* g) noexcept nogil
+cdef Verdict contradicted(Gate* g) noexcept nogil
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil
-cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil
-cdef uint8_t so_far(const Turn* t) noexcept nogil
+cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil
+cdef Verdict so_far(const Turn* t) noexcept nogil

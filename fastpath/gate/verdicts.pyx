@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING
-from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCKED, PARTIAL, UNDECIDED, Gate, Turn
+from fastpath.gate.state cimport ALLOW, ALLOWED_SPOKEN, BLOCK, GO_ON, NOT_A_NAME, WAIT, Gate, Turn, Verdict
 from fastpath.images.layout cimport MAX_LISTS, ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
@@ -27,12 +27,12 @@ from fastpath.wire.name cimport name_from_host
 from fastpath.wire.tls cimport ClientHello
 
 
-cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
+cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
     """Any blocked name blocks.  counter: what to count where no name could be judged.
 
     A hello that is no hello (counter is not CNT_GATE_NO_NAME) is undecidable, whatever name stood in it."""
     cdef uint8_t shadow = NO_LIST
-    cdef uint8_t verdict
+    cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
     note_channel(g.trace, channel, hello.has_ech, t.quic_version)
@@ -42,47 +42,47 @@ cdef uint8_t judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
     for i in range(hello.n_names):
         note_name(g.trace, hello.names[i].at, hello.names[i].n, NULL, 0)
         verdict = _judge_name(g, t, hello.names[i].at, hello.names[i].n, channel, &shadow)
-        if verdict == BLOCKED:
-            return BLOCKED
-        if verdict == UNDECIDED:
+        if verdict == BLOCK:
+            return BLOCK
+        if verdict == NOT_A_NAME:
             is_undecidable = True
             counter = CNT_GATE_MALFORMED
     if hello.names_overflowed:
         is_undecidable = True
         counter = CNT_GATE_TOO_BIG
-    return let_go(g, t, is_undecidable, counter, shadow, channel)
+    return unless_blocked(g, t, is_undecidable, counter, shadow, channel)
 
 
-cdef uint8_t let_go(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
-                    uint8_t channel) noexcept nogil:
-    """The State where no name blocks.
+cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
+                            uint8_t channel) noexcept nogil:
+    """ALLOW where no name blocks, or what the policy gives the undecidable.
 
     counter   of what is undecidable;  shadow: the list that would have blocked a name, or NO_LIST"""
-    cdef uint8_t verdict = undecidable(g, t, counter) if is_undecidable else t.keep
-    if verdict != BLOCKED:
+    cdef Verdict verdict = undecidable(g, t, counter) if is_undecidable else ALLOW
+    if verdict != BLOCK:
         note_shadow(g.shared, shadow, channel)
     return verdict
 
 
-cdef uint8_t _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel,
+cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel,
                          uint8_t* shadow) noexcept nogil:
-    """BLOCKED, NOT_BLOCKED, or UNDECIDED where `text` is no name.   shadow  in, out: as let_go() takes it"""
+    """BLOCK, GO_ON or NOT_A_NAME.   shadow  in, out: as unless_blocked() takes it"""
     cdef Decision d
     if name_from_host(text, n, &g.name) != OK:
-        return UNDECIDED
+        return NOT_A_NAME
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return NOT_BLOCKED
+        return GO_ON
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     count_bypass(g, &d, channel)
     # truncating an answer is something only DNS can do
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
             shadow[0] = d.shadow
-        return NOT_BLOCKED
+        return GO_ON
     count_block(g)
     note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
-    return BLOCKED
+    return BLOCK
 
 
 cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil:
@@ -104,8 +104,8 @@ cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nog
         count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
 
 
-cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
-    """Count it; the State that the policy gives it."""
+cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
+    """Count it; BLOCK or ALLOW, as the policy says."""
     cdef Decision d
     count(g.shared.counters, counter, 1)
     note_undecidable(g.trace, counter)
@@ -114,8 +114,8 @@ cdef uint8_t undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
         if d.action != PASSTHRU:
             count_block(g)
             note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
-            return BLOCKED
-    return BLOCKED if g.closed else t.keep
+            return BLOCK
+    return BLOCK if g.closed else ALLOW
 
 
 cdef void count_block(Gate* g) noexcept nogil:
@@ -132,11 +132,11 @@ cdef int counter_of(Status status) noexcept nogil:
     return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG
 
 
-cdef uint8_t contradicted(Gate* g) noexcept nogil:
+cdef Verdict contradicted(Gate* g) noexcept nogil:
     """Other octets than before stand in the same place: what was forwarded first may have been a decoy (R2)."""
     count(g.shared.counters, CNT_GATE_OVERLAP, 1)
     note_undecidable(g.trace, CNT_GATE_OVERLAP)
-    return BLOCKED
+    return BLOCK
 
 
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
@@ -147,12 +147,12 @@ cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
             and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
 
 
-cdef uint8_t over_budget(Gate* g, Turn* t) noexcept nogil:
+cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:
     """No browser does this: a hello takes its client's whole share, or too many connections stand between two ports."""
     count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
-    return BLOCKED
+    return BLOCK
 
 
-cdef uint8_t so_far(const Turn* t) noexcept nogil:
-    """The state of a flow that goes on."""
-    return PARTIAL if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else t.keep
+cdef Verdict so_far(const Turn* t) noexcept nogil:
+    """Of a flow that goes on: ALLOW, or WAIT where nothing of it was judged and its server is silent."""
+    return WAIT if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else ALLOW

@@ -1,5 +1,7 @@
 from typing import NamedTuple
 
+VERSIONS: dict[int, str]
+
 class Packet(NamedTuple):
     kind: str
     version: int

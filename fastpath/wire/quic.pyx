@@ -30,6 +30,9 @@ cdef enum:
     FRAME_CONNECTION_CLOSE = 0x1c  # 0x1d, the application's, may not stand in an Initial
     ECN_COUNTS = 3
 
+# What is read here, and how a person calls it.
+VERSIONS = {QUIC_V1: "1", QUIC_V2: "2", <uint32_t>QUIC_DRAFT_29: "draft-29"}
+
 # RFC 9000 §19.6: a stream ends there at the latest.
 cdef uint64_t STREAM_OCTETS = (<uint64_t>1 << 62) - 1
 

@@ -1,10 +1,10 @@
-"""The operator's file of classes of software: one JA4 fingerprint and its class a line, `#` begins a comment.
+"""The operator's file of software classes: one JA4 fingerprint and its class per line; `#` begins a comment.
 
     t13d880900_fcb5b95cb75a_b0d3b4ac2a14  vpn
 
 It may be compressed, or in UTF-16, as a list may (rules.lists.reader).
-Invariant: a line that is none is left out and told; the others count.  Statistics hold up no filter: where the whole
-file cannot be read, the gate counts nothing by class, says so, and filters.
+Invariants: an invalid line is skipped and reported; the others count.  Statistics never stop the filter: where the file
+cannot be read, the gate logs that, counts nothing by class, and filters.
 """
 
 import logging
@@ -18,7 +18,7 @@ from rules.errors import BadList
 
 log = logging.getLogger("filterd.gate.ja4_file")
 
-MOST_TOLD = 20  # faults of one file; who has more has given another kind of file
+MOST_REPORTED = 20  # faults of one file; a file with more is of another kind
 CLASS_OCTETS = 32  # the room that the counters have for a class's name (fastpath/report/counters.pxd)
 
 # What fastpath.wire.ja4 writes: over TCP or QUIC, the version, to a name or an address, counts, ALPN, and two hashes.
@@ -27,22 +27,22 @@ _CLASS = re.compile(rf"[a-z0-9-]{{1,{CLASS_OCTETS}}}")
 
 
 class Ja4File(NamedTuple):
-    """What a file says."""
+    """The content of a file."""
 
     classes: dict[str, str]  # by fingerprint
-    faults: list[str]  # the first MOST_TOLD lines that were left out: where, what, and what to write
+    faults: list[str]  # the first MOST_REPORTED skipped lines: where, what, and what to write
     n_faults: int
 
 
 class _Unfit(ValueError):
-    """A line that says nothing: what was found; what to write."""
+    """An invalid line: what was found; what to write."""
 
 
 def read_ja4_classes(path: Path) -> Ja4File:
-    """Read a file.   Raises BadList, with its path, where it cannot be read or is something else.
+    """Read a file.   Raises BadList, with its path, where it cannot be read or is of another kind.
 
     Cost: a microsecond a line."""
-    from rules.formats.lines import open_list  # late: a gate that counts nothing by class does without its memory
+    from rules.formats.lines import open_list  # late: a gate without classes saves its memory
     from rules.lists.reader import open_source
 
     classes: dict[str, str] = {}
@@ -58,14 +58,14 @@ def read_ja4_classes(path: Path) -> Ja4File:
                     n_faults += 1
                     found, write = reason.args
                     faults.append(f"ja4_classes {path} line {number}: {found}; line not used; {write}")
-                    del faults[MOST_TOLD:]
+                    del faults[MOST_REPORTED:]
     except BadList as reason:
         raise BadList(f"ja4_classes {path}: {reason}") from reason
     return Ja4File(classes, faults, n_faults)
 
 
 def classes_to_count(path: Path) -> Ja4Classes | None:
-    """What the gate counts hellos by; None where the file cannot be read.   Everything that is wrong is logged."""
+    """The classes by which the gate counts hellos; None where the file cannot be read.   Every fault is logged."""
     try:
         found = read_ja4_classes(path)
     except BadList as reason:
@@ -82,7 +82,7 @@ def classes_to_count(path: Path) -> Ja4Classes | None:
 
 
 def _take(text: str, classes: dict[str, str], names: set[str]) -> None:
-    """Add what a line says.   Raises _Unfit."""
+    """Add the fingerprint of a line.   Raises _Unfit."""
     words = text.split()
     if not words:
         return
@@ -90,14 +90,14 @@ def _take(text: str, classes: dict[str, str], names: set[str]) -> None:
         raise _Unfit(f"{quoted(text.strip())} is not two words", "write a JA4, a blank, and its class")
     ja4, name = words
     if not _JA4.fullmatch(ja4):
-        raise _Unfit(f"{quoted(ja4)} is no JA4 of TLS or QUIC", "write it as filterd inspect --ja4 --json tells it")
+        raise _Unfit(f"{quoted(ja4)} is no JA4 of TLS or QUIC", "write it as 'filterd inspect --ja4 --json' shows it")
     if not _CLASS.fullmatch(name) or name == OTHER:
-        what = "what has no class" if name == OTHER else "no class"
+        what = "the name for hellos without a class" if name == OTHER else "no valid class name"
         raise _Unfit(f"{quoted(name)} is {what}", f"write 1 to {CLASS_OCTETS} of a-z, 0-9 and '-'")
     if classes.get(ja4, name) != name:
-        raise _Unfit(f"{ja4} is of class {classes[ja4]} already", "keep one of the two lines")
+        raise _Unfit(f"{ja4} already has class {classes[ja4]}", "keep one of the two lines")
     if ja4 not in classes and len(classes) == MAX_FINGERPRINTS:
-        raise _Unfit(f"one fingerprint more than {MAX_FINGERPRINTS}", "keep those that are met")
+        raise _Unfit(f"one fingerprint more than {MAX_FINGERPRINTS}", "keep those that occur")
     if name not in names and len(names) == MAX_CLASSES:
         raise _Unfit(f"{quoted(name)} is one class more than {MAX_CLASSES}", "put several into one")
     classes[ja4] = name

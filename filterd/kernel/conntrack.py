@@ -1,12 +1,13 @@
-"""Tracked connections, forgotten in bulk: one pass over the kernel's table for any number of prefixes.
+"""Bulk deletion of conntrack entries: one pass over the kernel's table for any number of prefixes.
 
-    dump of a family → who it is from and to, in both directions → one of ours?  yes: delete by tuple, zone and number
+    dump of a family → addresses of both tuples → one of ours?  yes: delete by tuple, zone and id
 
-The directions differ where this box translates addresses: a line's own address is then in one of the two.
+The tuples differ where this box does NAT: a line's own address is then in one of the two.
 
-*Invariants*: what is deleted is the connection that was seen, not one that came after it with the same ports.
-*Source*: linux/netfilter/nfnetlink_conntrack.h; the kernel writes a tuple's addresses first (ctnetlink_dump_tuples).
-*Cost*: bench/lock.py.   *Absent on purpose*: a filter in the kernel, which knows whole addresses and no prefixes.
+Invariants: only the connection that was dumped is deleted, not a later one with the same ports.
+Absent on purpose: the kernel's own filter, which matches whole addresses and no prefixes.
+Source: linux/netfilter/nfnetlink_conntrack.h; the kernel writes a tuple's addresses first (ctnetlink_dump_tuples).
+Cost: bench/lock.py.
 """
 
 import errno
@@ -24,10 +25,10 @@ TUPLE_ORIGINAL, TUPLE_REPLY, ID, ZONE = 1, 2, 12, 18
 TUPLE_IP, SOURCE = 1, {4: 1, 6: 3}
 STATS_ENTRIES = 1
 WIDTH = {4: 4, 6: 16}
-FEW = 16  # prefixes: a family's; more are not worth searching for
-AT_ONCE = 1000  # deletions of one datagram: what the kernel says against them fits into the socket
+FEW = 16  # prefixes of a family: with more, searching each chunk of a dump for them costs more than it saves
+AT_ONCE = 1000  # deletions of one datagram: the kernel's error reports for all of them fit into the socket
 
-# Of a nested tuple: its own header, those of its addresses and of the source; the source, a header, the destination.
+# A nested tuple: its header, those of the addresses and of the source, the source, a header, the destination.
 _REPLY = {version: struct.Struct(f"=4x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
 _ORIGINAL = {version: struct.Struct(f"=I 16x H 2x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
 _HEAD = {
@@ -37,7 +38,7 @@ _HEAD = {
 
 
 class _Ours(dict[bytes, bool]):
-    """Whether an address is in one of the prefixes; worked out once an address."""
+    """Whether an address is in one of the prefixes; computed once per address."""
 
     def __init__(self, width: int, prefixes: Sequence[Network]) -> None:
         self._by_shift: dict[int, set[int]] = {}
@@ -48,7 +49,7 @@ class _Ours(dict[bytes, bool]):
         self._beginnings = [prefix.network_address.packed[: prefix.prefixlen // 8] for prefix in few]
 
     def may_be_in(self, chunk: bytes) -> bool:
-        """Whether a part of a dump has to be read; where there are few prefixes, as the search for each costs 3 µs."""
+        """Whether a part of a dump has to be parsed.   With many prefixes always: searching for each costs 3 µs."""
         return not self._beginnings or any(beginning in chunk for beginning in self._beginnings)
 
     def __missing__(self, address: bytes) -> bool:
@@ -58,9 +59,9 @@ class _Ours(dict[bytes, bool]):
 
 
 def forget(prefixes: Iterable[Network]) -> int:
-    """Have the kernel forget the connections from and to these prefixes; their number.
+    """Delete the conntrack entries of connections from and to these prefixes; returns how many.
 
-    Raises RuntimeError where it refuses; some may be forgotten then."""
+    Raises RuntimeError where the kernel refuses; some may be deleted then."""
     by_version: dict[int, list[Network]] = {4: [], 6: []}
     for prefix in prefixes:
         by_version[prefix.version].append(prefix)
@@ -68,18 +69,18 @@ def forget(prefixes: Iterable[Network]) -> int:
         with Netlink() as link:
             return sum(_forget(link, version, found) for version, found in by_version.items() if found)
     except OSError as reason:
-        told = f"conntrack: {reason.strerror}; some connections of locked lines may stay tracked, locked as they are"
-        raise RuntimeError(f"{told}; run 'filterd doctor'") from reason
+        effect = "some connections of locked lines may stay tracked, but stay locked"
+        raise RuntimeError(f"conntrack: {reason.strerror}; {effect}; run 'filterd doctor'") from reason
 
 
 def n_tracked() -> int:
-    """How many connections the kernel tracks in this namespace.   Raises RuntimeError, OSError."""
+    """Number of connections that the kernel tracks in this namespace.   Raises RuntimeError, OSError."""
     with Netlink() as link:
         found = link.ask(message(GET_STATS, 0, 1, 0))
     for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
         if kind == STATS_ENTRIES:
             return int.from_bytes(found.chunk[begin:end], "big")
-    raise OSError(errno.EPROTO, "the kernel gives no number of connections")
+    raise OSError(errno.EPROTO, "the kernel sent no number of connections")
 
 
 def _forget(link: Netlink, version: int, prefixes: Sequence[Network]) -> int:
@@ -94,7 +95,7 @@ def _forget(link: Netlink, version: int, prefixes: Sequence[Network]) -> int:
 
 
 def _delete(link: Netlink, family: int, deletions: list[bytes]) -> int:
-    """Delete connections; how many were gone already."""
+    """Delete connections; returns how many were gone already."""
     last = len(deletions) - 1
     messages = [message(DELETE, F_ACK if n == last else 0, n, family, each) for n, each in enumerate(deletions)]
     faults = [answer.fault for answer in link.send(b"".join(messages)) if answer.fault]
@@ -105,26 +106,26 @@ def _delete(link: Netlink, family: int, deletions: list[bytes]) -> int:
 
 
 def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
-    """What deletes the connections of `ours` among those in a part of a dump: the attributes of a message each."""
+    """For each connection of `ours` in a part of a dump, the attributes of the message that deletes it."""
     if not ours.may_be_in(chunk):
         return
     first, second, head, at = _ORIGINAL[version], _REPLY[version], _HEAD[version], 0
     while at < len(chunk):
         if at + first.size > len(chunk):
-            raise OSError(errno.EPROTO, "the kernel tells a connection in part")
+            raise OSError(errno.EPROTO, "the kernel sent a truncated connection")
         length, original_octets, original_head, source, destination = first.unpack_from(chunk, at)
         original = at + HEADER_OCTETS
         if length > len(chunk) - at or length < HEADER_OCTETS + original_octets + second.size or original_head != head:
-            raise OSError(errno.EPROTO, "the kernel tells connections in another form")
+            raise OSError(errno.EPROTO, "the kernel sent a connection in an unknown format")
         reply_head, reply_source, reply_destination = second.unpack_from(chunk, original + original_octets)
         if reply_head != head:
-            raise OSError(errno.EPROTO, "the kernel tells answers in another form")
+            raise OSError(errno.EPROTO, "the kernel sent a reply tuple in an unknown format")
         if ours[source] or ours[destination] or ours[reply_source] or ours[reply_destination]:
             yield _deletion(chunk, original, at + length)
         at += (length + 3) & ~3
 
 
 def _deletion(chunk: bytes, at: int, end: int) -> bytes:
-    """Of a connection's attributes those that tell it apart from every other."""
+    """The attributes that identify a connection."""
     wanted = (TUPLE_ORIGINAL, ID, ZONE)
     return b"".join(chunk[first - 4 : last] for kind, first, last in attributes(chunk, at, end) if kind in wanted)

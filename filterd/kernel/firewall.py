@@ -1,12 +1,9 @@
-"""The kernel's part of the gate and the DNS front: its rules in force, who is locked, connections cut.
+"""The firewall of this network namespace: the nft table, the sets of locked lines, and conntrack entries.
 
-*Invariants*
-- The nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
-- Nothing outside table `inet filterd` is touched.
-- Nothing passes unjudged while the rules are replaced: what comes before the queue's rule is back is dropped.
-- Whoever is locked stays locked while the rules are replaced, as apply() is told who that is.
-
-*Source*: nft(8), conntrack(8).
+Invariants: the nft table is replaced as a whole, in one transaction; a ruleset that nft refuses changes nothing.
+Nothing outside table `inet filterd` is changed.  While the rules are replaced, packets are dropped until the queue's
+rule is back: none passes unjudged.  Locked lines stay locked meanwhile, as apply() gets them with the rules.
+Source: nft(8), conntrack(8).
 """
 
 import json
@@ -23,13 +20,13 @@ from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets
 from filterd.kernel.ruleset import QUEUEING, TABLE, Rules, ruleset
 
 Run = Callable[[Sequence[str], str], "Done"]
-# With these, conntrack itself drops what an end host would ignore: a second fence behind the gate's own (rule R4).
+# With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
 SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a program ended."""
+    """Exit code and output of a program."""
 
     code: int
     output: str
@@ -37,64 +34,64 @@ class Done:
 
 
 class Kernel:
-    """The kernel of this network namespace.   Needs CAP_NET_ADMIN; every method blocks, most for milliseconds."""
+    """Firewall and conntrack of this namespace.   Needs CAP_NET_ADMIN; every method blocks, most for milliseconds."""
 
     def __init__(self, run: Run | None = None, sets: PrefixSets | None = None) -> None:
         self._run = run or run_program
         self._sets = sets or PrefixSets()
 
     def apply(self, rules: Rules, locked: Iterable[Network] = ()) -> None:
-        """Put `rules` in force in place of those that were; twice is like once.
+        """Replace the rules in force; idempotent.
 
-        Raises RuntimeError where the kernel refuses, Missing where a program is not there."""
+        Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
         if rules.n_queues:
             self._sets.need_queue()
         locked = tuple(locked)
         self._must(["nft", "-f", "-"], ruleset(rules, locked))
         if rules.n_queues:
             self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
-        # nft has merged what it was given, and knows nothing of hash sets: from here on the sets hold what we say
+        # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace(SUBSCRIBERS, rules.subscribers)
 
     def remove(self) -> None:
-        """Take out everything apply() has put in; nothing happens where nothing is."""
+        """Remove everything that apply() has added; no error where there is nothing."""
         self._must(["nft", "-f", "-"], f"table {TABLE}\ndelete table {TABLE}\n")
 
     def set_locked(self, locked: Iterable[Network]) -> None:
-        """Replace what is locked, in one transaction.   Raises SetsGone where the rules are not there."""
+        """Replace the locked prefixes, in one transaction.   Raises SetsGone where the rules are not in force."""
         self._sets.replace(LOCKED, locked)
 
     def set_subscribers(self, prefixes: Iterable[Network]) -> None:
-        """Replace whose DNS is redirected; the same."""
+        """Replace the prefixes whose DNS is redirected; raises as set_locked()."""
         self._sets.replace(SUBSCRIBERS, prefixes)
 
     def change_locked(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        """Lock and unlock, in one transaction.   Nothing of both: only look.
+        """Lock and unlock prefixes, in one transaction.   None of both: only check the generation.
 
-        Raises OutOfStep where somebody else has changed the rules, any rules: set_locked() then."""
+        Raises OutOfStep where another program has changed any rules: call set_locked() then."""
         self._sets.change(LOCKED, added, removed)
 
     def change_subscribers(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        """Whose DNS is redirected; the same."""
+        """Add and remove prefixes whose DNS is redirected; raises as change_locked()."""
         self._sets.change(SUBSCRIBERS, added, removed)
 
     def set_suspects(self, prefixes: Iterable[Network]) -> None:
-        """Replace the destinations of which the gate judges every connection; as set_locked()."""
+        """Replace the destinations to which every connection is judged; raises as set_locked()."""
         self._sets.replace(SUSPECTS, prefixes)
 
     def change_suspects(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        """The same; as change_locked()."""
+        """Add and remove such destinations; raises as change_locked()."""
         self._sets.change(SUSPECTS, added, removed)
 
     def cut(self, prefixes: Iterable[Network]) -> int:
-        """Forget the tracked connections from and to these prefixes, in one pass; returns their number."""
+        """Delete the conntrack entries of connections from and to these prefixes; returns how many."""
         return forget(prefixes)
 
     def n_unjudged(self) -> int | None:
-        """Packets for the gate that have no verdict since apply(): passed, dropped, or on their way, these very few.
+        """Packets queued since apply() that came back without a verdict: passed, dropped, or (very few) still queued.
 
-        None where the rules are not there."""
+        None where the rules are not in force."""
         done = self._run(["nft", "-j", "list", "counters", "table", *TABLE.split()], "")
         if done.code != 0:
             return None
@@ -103,7 +100,7 @@ class Kernel:
         return max(0, packets["n_queued"] - packets["n_judged"])
 
     def close(self) -> None:
-        """Give back what is open."""
+        """Close the netlink socket."""
         self._sets.close()
 
     def _must(self, argv: Sequence[str], text: str) -> None:
@@ -113,13 +110,13 @@ class Kernel:
 
 
 def sysctl_faults(folder: Path = Path("/proc/sys/net/netfilter")) -> list[str]:
-    """What is set otherwise than the gate needs it, as messages."""
+    """Messages about sysctls that differ from what the gate needs."""
     faults = []
     for name, wanted in SYSCTLS.items():
         path = folder / name
         found = path.read_text().strip() if path.exists() else "absent"
         if found != wanted:
-            faults.append(f"net.netfilter.{name}: is {found}; decoy packets are let through; set it to {wanted}")
+            faults.append(f"net.netfilter.{name}: is {found}; decoy packets are forwarded; set it to {wanted}")
     return faults
 
 
@@ -128,9 +125,9 @@ def run_program(argv: Sequence[str], text: str) -> Done:
     try:
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError as exc:
-        raise Missing(f"{argv[0]}: not on this box; no rules were made; apt-get install nftables") from exc
+        raise Missing(f"{argv[0]}: not on this box; no rules were applied; apt-get install nftables") from exc
     return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0] or "it said nothing"
+    return text.strip().partition("\n")[0] or "no error message"

@@ -1,6 +1,6 @@
-"""Prefixes as half-open ranges of numbers, the fewest ranges that say the same, and what of these a change touches.
+"""Prefixes as half-open ranges of numbers: their minimal cover, and what a change alters in it.
 
-Source: what nft's interval sets hold is [first, end).
+Source: nft's interval sets hold [first, end).
 """
 
 from bisect import bisect_left, bisect_right
@@ -14,14 +14,14 @@ _FAR = (1 << 128) + 1  # behind every end
 
 
 class Difference(NamedTuple):
-    """What a change makes of the fewest ranges: those that are no more, and those that are new."""
+    """What a change alters in the minimal cover: the ranges that go, and the ranges that come."""
 
     gone: set[Span]
     come: set[Span]
 
 
 class Spans(NamedTuple):
-    """Ranges that may overlap, and the fewest that say the same; both sorted."""
+    """Ranges that may overlap, and their minimal cover; both sorted."""
 
     held: list[Span]
     fewest: list[Span]
@@ -33,9 +33,9 @@ class Spans(NamedTuple):
         return cls(held, merged(held))
 
     def changed(self, added: Collection[Span], removed: Collection[Span]) -> tuple["Spans", Difference]:
-        """The same with some more and some less, and what that changes.   Cost: 20 ms where 100,000 are held."""
+        """The spans after ranges are added and removed, and the difference.   Cost: 20 ms where 100,000 are held."""
         held = _with(self.held, added, removed)
-        # Nothing changes outside of what is added or removed, and the ranges that it touches.
+        # Nothing changes outside the added and removed ranges and those that they touch.
         gone, come = set[Span](), set[Span]()
         for window in merged(sorted(self._around(span) for span in (*added, *removed))):
             gone.update(_within(self.fewest, window))
@@ -44,7 +44,7 @@ class Spans(NamedTuple):
         return Spans(held, _with(self.fewest, difference.come, difference.gone)), difference
 
     def _around(self, span: Span) -> Span:
-        """A range grown by those of the fewest that overlap it or touch it."""
+        """A range extended by those of the minimal cover that overlap or touch it."""
         first, end = span
         after = bisect_right(self.fewest, (end, _FAR))
         if after and self.fewest[after - 1][1] >= first:
@@ -62,7 +62,7 @@ def span_of(prefix: Network) -> Span:
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same numbers without overlaps, and without neighbours that touch.   spans: sorted."""
+    """The same numbers in ranges that neither overlap nor touch.   spans: sorted."""
     found: list[Span] = []
     for first, end in spans:
         if found and first <= found[-1][1]:
@@ -80,5 +80,5 @@ def _with(spans: list[Span], added: Collection[Span], removed: Collection[Span])
 
 
 def _within(spans: list[Span], window: Span) -> list[Span]:
-    """Those of sorted spans that begin in a window: none reaches across its border."""
+    """The sorted spans that begin in a window; none reaches across its border."""
     return spans[bisect_left(spans, (window[0], 0)) : bisect_left(spans, (window[1], 0))]

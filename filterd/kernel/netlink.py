@@ -1,15 +1,14 @@
-"""Netfilter's netlink: requests, acknowledgements and dumps.
+"""Netfilter's netlink protocol: requests, acknowledgements and dumps.
 
     message   length u32, type u16, flags u16, sequence u32, port u32 | family u8, version u8, resource u16 | attributes
     attribute length u16, type u16 | value, padded to four octets
 
-*Invariants*
-- The kernel works a request off while send() runs: every acknowledgement lies in the socket when it returns.
-- A socket belongs to the network namespace of the thread that opened it.
-
-*Absent on purpose*: events and a cache of anything.  pyroute2, which the laboratory uses, has this protocol, too; but
-it needs 430 ms to write 10,000 intervals down (nftelements: 1 ms), sends no generation, and reads no refusal.
-*Source*: netlink(7); linux/netlink.h, nfnetlink.h.   *Cost*: 20 µs a socket; see bench/lock.py.
+Invariants: the kernel executes a request within send(): every acknowledgement is in the socket when send() returns.
+A socket belongs to the network namespace of the thread that opened it.
+Absent on purpose: events, and any cache.  pyroute2, which the laboratory uses, implements this protocol too.  But it
+takes 430 ms to encode 10,000 intervals (nft_elements: 1 ms), sends no generation, and reports no refused message.
+Source: netlink(7); linux/netlink.h, nfnetlink.h.
+Cost: 20 µs a socket (bench/lock.py).
 """
 
 import errno
@@ -21,7 +20,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 NETLINK_NETFILTER = 12
-# Past the system's limits, which CAP_NET_ADMIN allows: a transaction is one datagram, and 100,000 intervals are 4 MiB.
+# Beyond the system's limits, as CAP_NET_ADMIN may: a transaction is one datagram; 100,000 intervals take 4 MiB.
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 SEND_OCTETS, RECEIVE_OCTETS = 256 << 20, 8 << 20
 CHUNK_OCTETS = 65_536  # the kernel makes parts of a dump no longer than 32 KiB
@@ -39,7 +38,7 @@ _DONE = struct.pack("=IH", DONE_OCTETS, DONE)
 
 
 class Message(NamedTuple):
-    """One received message; `at` is where it begins in `chunk`, `end` where it ends."""
+    """One received message: chunk[at:end]."""
 
     kind: int
     flags: int
@@ -50,7 +49,7 @@ class Message(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An acknowledgement.   fault: an errno, 0 where it was done."""
+    """An acknowledgement.   fault: an errno, 0 for success."""
 
     sequence: int
     fault: int
@@ -80,21 +79,21 @@ class Netlink:
         self._socket.close()
 
     def send(self, messages: bytes) -> list[Answer]:
-        """Have messages worked off; what the kernel says of those that ask for it, and of those that it refuses.
+        """Send messages; returns the acknowledgements that they ask for, and those of refused messages.
 
-        Raises OSError: ENOBUFS where it said more than we could hold, so that the outcome is unknown."""
+        Raises OSError: ENOBUFS where the receive buffer was too small, so that the outcome is unknown."""
         self._socket.send(messages)
         return [answer_of(each) for chunk in self._waiting() for each in split(chunk) if each.kind == ERROR]
 
     def ask(self, message: bytes) -> Message:
-        """Send one request; its only answer.   Raises OSError with what the kernel says against it."""
+        """Send one request; returns its only answer.   Raises OSError with the kernel's errno."""
         self._socket.send(message)
         found = next(split(self._socket.recv(CHUNK_OCTETS)))
         _raise_refusal(found)
         return found
 
     def dump(self, message: bytes) -> Iterator[bytes]:
-        """Send one request; the parts of its answer, each some whole messages.   Raises OSError likewise."""
+        """Send one request; yields its answer in parts of whole messages.   Raises OSError with the kernel's errno."""
         self._socket.send(message)
         is_done = False
         while not is_done:
@@ -127,7 +126,7 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 
 def split(chunk: bytes) -> Iterator[Message]:
-    """The messages of one received part.   What is broken ends it."""
+    """The messages of one received part.   A malformed one ends the iteration."""
     at = 0
     while at + _HEADER.size <= len(chunk):
         length, kind, flags, sequence, _ = _HEADER.unpack_from(chunk, at)
@@ -138,7 +137,7 @@ def split(chunk: bytes) -> Iterator[Message]:
 
 
 def attributes(chunk: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(type without flags, begin and end of the value) of the attributes in chunk[at:end].   What is broken ends it."""
+    """(type without flags, begin and end of the value) of the attributes in chunk[at:end], up to a malformed one."""
     while at + _ATTRIBUTE.size <= end:
         length, kind = _ATTRIBUTE.unpack_from(chunk, at)
         if not _ATTRIBUTE.size <= length <= end - at:
@@ -148,16 +147,16 @@ def attributes(chunk: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]
 
 
 def answer_of(found: Message) -> Answer:
-    """Read a message of kind ERROR: minus an errno, then the header of what it speaks of."""
+    """Parse a message of kind ERROR: a negative errno, then the header of the request."""
     if found.end - found.at < _HEADER.size + 4:
         return Answer(found.sequence, errno.EPROTO)
     return Answer(found.sequence, -int(struct.unpack_from("=i", found.chunk, found.at + _HEADER.size)[0]))
 
 
 def _is_done(chunk: bytes) -> bool:
-    """Whether the last message says that nothing more comes; it may stand behind others."""
+    """Whether the last message ends the dump; others may precede it."""
     last = chunk[-DONE_OCTETS:]
-    # all messages are only walked through where their end looks like it
+    # the messages are only parsed where the last octets look like it
     return last[:6] == _DONE and list(split(chunk))[-1].kind == DONE
 
 

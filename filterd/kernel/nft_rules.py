@@ -1,11 +1,11 @@
-"""Rules of nft chains as netlink's octets: the few that come and go with a lock, and one that nft(8) cannot write.
+"""Rules of nft chains in netlink's wire format: those that come and go with locks, and one that nft(8) cannot write.
 
     rule         TABLE, CHAIN, EXPRESSIONS { LIST_ELEM { NAME, DATA { … } } … }
     version      meta: nfproto to a register, cmp: equal to a number
     goto         immediate: VERDICT { CODE, CHAIN } to the register of verdicts
-    queue        target: iptables' NFQUEUE.  nft's own `queue` is not in every kernel; nft shows this one like it
+    queue        target: iptables' NFQUEUE.  nft's own `queue` is not in every kernel; nft lists this one alike
 
-*Source*: linux/netfilter/nf_tables.h, nf_tables_compat.h, xt_NFQUEUE.h.
+Source: linux/netfilter/nf_tables.h, nf_tables_compat.h, xt_NFQUEUE.h.
 """
 
 import struct
@@ -28,7 +28,7 @@ NFPROTO_OF_VERSION = {4: 2, 6: 10}
 IPV4 = 2
 TARGET, TARGET_REVISION = b"NFQUEUE\0", 3
 TARGET_NAME, TARGET_NUMBER, TARGET_DATA = 1, 2, 3
-QUEUE_BYPASS = 1  # NFQ_FLAG_BYPASS: where nobody reads the queue, packets pass
+QUEUE_BYPASS = 1  # NFQ_FLAG_BYPASS: packets pass where no process reads the queue
 COMPAT, COMPAT_GET, IS_TARGET = 11, 0, 1  # NFNL_SUBSYS_NFT_COMPAT, NFNL_MSG_COMPAT_GET
 COMPAT_NAME, COMPAT_REVISION, COMPAT_KIND = 1, 2, 3
 
@@ -44,7 +44,7 @@ class NftChain(NamedTuple):
         return Change(DELETE_RULE, self._names())
 
     def add(self, expressions: Iterable[bytes]) -> Change:
-        """One rule, before the others."""
+        """Add one rule before the others."""
         listed = b"".join(attribute(LIST_ELEMENT | NESTED, each) for each in expressions)
         return Change(NEW_RULE, self._names() + attribute(RULE_EXPRESSIONS | NESTED, listed))
 
@@ -53,7 +53,7 @@ class NftChain(NamedTuple):
 
 
 def of_version(version: int) -> list[bytes]:
-    """meta nfproto ipv4, or ipv6."""
+    """Match: meta nfproto ipv4, or ipv6."""
     load = attribute(META_KEY, _u32(NFPROTO)) + attribute(META_TO, _u32(REGISTER))
     value = attribute(VALUE, bytes((NFPROTO_OF_VERSION[version],)))
     compare = attribute(CMP_FROM, _u32(REGISTER)) + attribute(CMP_HOW, _u32(EQUAL))
@@ -61,21 +61,21 @@ def of_version(version: int) -> list[bytes]:
 
 
 def goto(chain: str) -> list[bytes]:
-    """goto CHAIN."""
+    """Verdict: goto CHAIN."""
     verdict = attribute(VERDICT_CODE, GOTO) + attribute(VERDICT_CHAIN, chain.encode() + b"\0")
     what = attribute(IMMEDIATE_WHAT | NESTED, attribute(VERDICT | NESTED, verdict))
     return [_expression(b"immediate\0", attribute(IMMEDIATE_TO, _u32(VERDICT_REGISTER)) + what)]
 
 
 def queue(first: int, n_queues: int, is_open_when_dead: bool) -> list[bytes]:
-    """queue num FIRST-LAST, bypass where it is open: the kernel picks one by a hash of both addresses."""
+    """Target: queue num FIRST-LAST, with bypass for fail-open; the kernel picks a queue by a hash of both addresses."""
     data = struct.pack("=HHHxx", first, n_queues, QUEUE_BYPASS if is_open_when_dead else 0)
     target = attribute(TARGET_NAME, TARGET) + attribute(TARGET_NUMBER, _u32(TARGET_REVISION))
     return [_expression(b"target\0", target + attribute(TARGET_DATA, data))]
 
 
 def trial(rule: Iterable[bytes]) -> list[Change]:
-    """A rule in a table of its own, which is gone in the same transaction: it changes nothing, or is refused."""
+    """Try a rule in a table of its own, deleted in the same transaction: it changes nothing, or is refused."""
     chain = NftChain("filterd_trial", "trial")
     table, name = chain.table.encode() + b"\0", chain.name.encode() + b"\0"
     return [
@@ -87,7 +87,7 @@ def trial(rule: Iterable[bytes]) -> list[Change]:
 
 
 def queue_question() -> bytes:
-    """Ask whether the kernel has the queue's target.   That loads its module; a rule of an inet table would not."""
+    """Query whether the kernel has the queue's target.   This loads its module; a rule in an inet table would not."""
     asked = attribute(COMPAT_NAME, TARGET) + attribute(COMPAT_REVISION, _u32(TARGET_REVISION))
     return message(COMPAT << 8 | COMPAT_GET, 0, 1, IPV4, asked + attribute(COMPAT_KIND, _u32(IS_TARGET)))
 

@@ -1,23 +1,21 @@
-"""Prefixes in sets of the table `inet filterd`, changed over netlink: only what differs, in one transaction.
+"""Prefix sets of the table `inet filterd`, updated over netlink: only the difference, in one transaction.
 
-    prefix ─ of a length that has a hash set?   yes: one element there   no: part of an interval of the other set
+    prefix ─ of a length that has a hash set?   yes: one element there   no: part of an interval of the interval set
 
-An interval set that holds 100,000 costs the kernel 250 ms to fill and 7 ms to change by one (Linux 6.18); a hash set
-130 ms and 10 µs. So what nearly every line has – one IPv4 address, a /56 or a /64 – stands in one.
+An interval set of 100,000 costs the kernel 250 ms to fill and 7 ms for a change of one (Linux 6.18); a hash set 130 ms
+and 10 µs.  So the prefixes that nearly every line has (one IPv4 address, a /56, a /64) are in hash sets.
 
-    packet ─ chain `locking` ─ nobody of its version is locked: no rule     some are: to the chain that looks into the
-                               hash sets; a prefix of another length is: that looks into the interval set, too
+    packet ─ chain `locking` ─ no line of its version is locked: no rule     some are: goto the chain of the hash sets;
+                               a prefix of another length is: goto the chain of the interval set and the hash sets
 
-So a set that holds nothing costs no packet anything; where a prefix stands changes nothing.
+So an empty set costs no packet anything; the verdict does not depend on the set that holds a prefix.
 
-*Invariants*
-- A transaction names the generation of the ruleset it is meant for: where somebody else has changed anything since, the
-  kernel refuses it, and OutOfStep is raised. replace() brings a group back in step, whatever its sets hold.
-- A transaction that is refused has changed nothing, here and in the kernel.
-- Prefixes may overlap: an interval ends where no held prefix covers the next address.
-- A rule that leads to sets comes and goes in the transaction of their elements.
-
-*Source*: linux/netfilter/nf_tables.h, nfnetlink.h.   *Cost*: bench/lock.py.
+Invariants: a transaction names the generation of the ruleset that it changes.  Where another program has changed any
+rule since, the kernel refuses it, and OutOfStep is raised.  replace() works with any content of the sets.
+A refused transaction has changed nothing, here and in the kernel.  Prefixes may overlap: an interval ends where no held
+prefix covers the next address.  A rule that leads to sets comes and goes in the transaction of their elements.
+Source: linux/netfilter/nf_tables.h, nfnetlink.h.
+Cost: bench/lock.py.
 """
 
 import errno
@@ -45,9 +43,9 @@ TABLE = "filterd"
 SUBSYSTEM, INET, UNSPEC = 10, 1, 0  # NFNL_SUBSYS_NFTABLES, NFPROTO_*
 BATCH_BEGIN, BATCH_END, BATCH_GENERATION = 0x10, 0x11, 1
 GET_GENERATION, GENERATION = 16, 1
-TRIES = 5  # against somebody who changes the rules all the time, or a kernel that is short of memory
+TRIES = 5  # where another program changes rules all the time, or the kernel is short of memory
 BUSY = (errno.ERESTART, errno.EINTR, errno.EAGAIN, errno.ENOBUFS)
-# An element that is to go is not there, or something else stands where one is to come.
+# An element to be deleted is not there, or one to be added is.
 MISTAKEN = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
 
 CREATING = (NEW_ELEMENTS, NEW_TABLE, NEW_CHAIN, NEW_RULE)
@@ -56,19 +54,19 @@ Shape = tuple[int, int]  # version and length of prefixes
 
 
 class OutOfStep(RuntimeError):
-    """The sets may hold something else than we think; nothing was changed."""
+    """The content of the sets is not known; nothing was changed."""
 
 
 class SetsGone(RuntimeError):
-    """The table is not there, or a set of it."""
+    """The table, or a set of it, does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """A chain with a rule for each version whose sets hold something.
+    """A chain with one rule for each IP version whose sets are not empty.
 
-    hashed   by version, the chain to go to while the interval set holds nothing
-    wide     the one to go to else"""
+    hashed   by version, the chain to go to while the interval set is empty
+    wide     by version, the chain to go to otherwise"""
 
     chain: NftChain
     hashed: Mapping[int, str]
@@ -79,16 +77,16 @@ class Entrance:
 class Group:
     """Sets that hold one kind of prefixes.
 
-    hashed     what has a hash set
+    hashed     the hash sets, by version and prefix length
     wide       the interval set of each version
-    entrance   where packets look into the sets only while they hold something"""
+    entrance   the chain that leads to the sets while they are not empty; None: packets always look into them"""
 
     hashed: Mapping[Shape, NftSet]
     wide: Mapping[int, NftSet]
     entrance: Entrance | None = None
 
     def leads_to(self, n_keys: Mapping[NftSet, int], spans: Mapping[NftSet, Spans]) -> dict[int, str]:
-        """The chain to go to by version, while the sets hold this; none where they hold nothing."""
+        """By version, the chain to go to for this content of the sets; no entry where they are empty."""
         found: dict[int, str] = {}
         if self.entrance is None:
             return found
@@ -100,7 +98,7 @@ class Group:
         return found
 
     def lead_to(self, chains: Mapping[int, str]) -> list[Change]:
-        """Have the entrance lead there."""
+        """The changes that make the entrance lead to these chains."""
         if self.entrance is None:
             return []
         rules = ([*of_version(version), *goto(chain)] for version, chain in chains.items())
@@ -125,18 +123,18 @@ SUSPECTS = Group(
 
 
 class PrefixSets:
-    """The prefixes in this namespace's table.   Blocking; one thread at a time."""
+    """The prefix sets of this namespace's table.   Blocking; not thread-safe."""
 
     def __init__(self) -> None:
         self._generation = 0  # 0: unknown
         self._in_step: dict[NftSet, Spans] = {}
         self._n_keys: dict[NftSet, int] = {}
-        self._link: Netlink | None = None  # kept: to close one waits until the kernel has freed what was deleted, 10 ms
+        self._link: Netlink | None = None  # kept open: close() waits for the kernel to free deleted elements, 10 ms
 
     def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
-        """Have the group's sets hold these prefixes and nothing else.
+        """Replace the content of the group's sets by these prefixes.
 
-        Raises SetsGone; RuntimeError where the kernel refuses, and what it held is held on."""
+        Raises SetsGone; RuntimeError where the kernel refuses; the sets keep their content then."""
         keys, spans = _sorted_out(group, prefixes)
         wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
         n_keys = {each: len({*keys[shape]}) for shape, each in group.hashed.items()}
@@ -150,11 +148,11 @@ class PrefixSets:
         self._n_keys |= n_keys
 
     def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        """Add prefixes that the group does not hold, and remove some that it holds.   None of both: only look.
+        """Add prefixes that the group does not hold, remove some that it holds.   Neither: only check the generation.
 
-        Raises OutOfStep; RuntimeError where the kernel refuses, and what it held is held on."""
+        Raises OutOfStep; RuntimeError where the kernel refuses; the sets keep their content then."""
         if any(each not in self._in_step for each in group.wide.values()):
-            raise OutOfStep("nft: what the sets hold is not known; nothing was changed; replace it")
+            raise OutOfStep("nft: the content of the sets is not known; nothing was changed; replace all sets")
         (new_keys, new_spans), (old_keys, old_spans) = _sorted_out(group, added), _sorted_out(group, removed)
         gone, come, wide = _of_keys(group, DELETE_ELEMENTS, old_keys), _of_keys(group, NEW_ELEMENTS, new_keys), {}
         n_keys = dict(self._n_keys)
@@ -171,11 +169,11 @@ class PrefixSets:
         self._n_keys = n_keys
 
     def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
-        """Have a chain hold these rules and no others, the last one first.   Raises as replace()."""
+        """Replace the rules of a chain by these, in reverse order.   Raises as replace()."""
         self._commit_anyway([chain.flush(), *map(chain.add, rules)])
 
     def need_queue(self) -> None:
-        """Have the kernel load what a rule that queues needs, and try one.   Raises RuntimeError where it has none."""
+        """Have the kernel load the modules of a queueing rule, and try one.   Raises RuntimeError where it has none."""
         cure = "load xt_NFQUEUE and nft_compat"
         try:
             self._open().ask(queue_question())
@@ -185,10 +183,10 @@ class PrefixSets:
             raise RuntimeError(f"NFQUEUE: {reason.strerror}; rules stay as they were; {cure}") from reason
         except RuntimeError as reason:
             refused = str(reason).partition(";")[0]
-            raise RuntimeError(f"NFQUEUE: refused in a table ({refused}); rules stay as they were; {cure}") from reason
+            raise RuntimeError(f"NFQUEUE: trial rule refused ({refused}); rules stay as they were; {cure}") from reason
 
     def close(self) -> None:
-        """Give the socket back; the next call opens another."""
+        """Close the socket; the next call opens another."""
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -196,18 +194,18 @@ class PrefixSets:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _commit_in_step(self, changes: Sequence[Change]) -> None:
-        """Commit, or only look, where nobody else has changed anything."""
+        """Commit, or only check the generation, where no other program has changed anything."""
         if changes:
             fault = self._commit(changes)
         else:
             fault = 0 if self._generation_now() == self._generation else errno.ERESTART
         if fault in (*BUSY, *MISTAKEN):
             self._in_step.clear()
-            raise OutOfStep("nft: somebody else has changed the rules; nothing was changed; replace all sets")
+            raise OutOfStep("nft: another program has changed the rules; nothing was changed; replace all sets")
         _raise(fault)
 
     def _commit_anyway(self, changes: Sequence[Change]) -> None:
-        """Commit, whatever there is; where it is not of our making, what other sets hold is unknown from now on."""
+        """Commit at any generation; where another program has changed rules, other sets' content becomes unknown."""
         fault = errno.EAGAIN
         for _ in range(TRIES):
             generation = self._generation_now()
@@ -218,11 +216,13 @@ class PrefixSets:
             if fault not in BUSY:
                 break
         if fault == errno.ENOENT:
-            raise SetsGone(f"nft: table inet {TABLE} is not there, or not ours; nothing was changed; apply the rules")
+            raise SetsGone(
+                f"nft: table inet {TABLE} is not there, or lacks a set; nothing was changed; apply the rules"
+            )
         _raise(fault)
 
     def _commit(self, changes: Sequence[Change]) -> int:
-        """One transaction, for the generation that we know; an errno, 0: done."""
+        """Run one transaction at the known generation; returns an errno, 0 for success."""
         last = len(changes)
         begin = attribute(BATCH_GENERATION, struct.pack(">I", self._generation))
         batch = [message(BATCH_BEGIN, 0, 0, UNSPEC, begin, SUBSYSTEM)]
@@ -233,19 +233,19 @@ class PrefixSets:
         try:
             answers = self._open().send(b"".join(batch))
         except OSError as reason:
-            self.close()  # what is left to be read in it is nobody's answer
+            self.close()  # unread answers in it would be taken for those of the next request
             return reason.errno or errno.EIO
         for answer in answers:
             if answer.fault:
                 return answer.fault
         if last not in (answer.sequence for answer in answers):
             return errno.EPROTO
-        if self._generation_now() != self._generation:  # to empty what is empty is no change
+        if self._generation_now() != self._generation:  # to flush an empty set is no change
             self._generation = (self._generation + 1) % 2**32 or 1  # as the kernel counts: 0 is left out
         return 0
 
     def _generation_now(self) -> int:
-        """The kernel's.   Raises RuntimeError where it names none."""
+        """The kernel's generation of the ruleset.   Raises RuntimeError where it has none."""
         try:
             found = self._open().ask(message(SUBSYSTEM << 8 | GET_GENERATION, 0, 1, UNSPEC))
         except OSError as reason:
@@ -254,7 +254,7 @@ class PrefixSets:
         for kind, begin, end in attributes(found.chunk, found.at + HEADER_OCTETS, found.end):
             if kind == GENERATION:
                 return int.from_bytes(found.chunk[begin:end], "big")
-        raise RuntimeError("nft: the kernel names no generation; nothing was changed; it is older than Linux 4.15")
+        raise RuntimeError("nft: the kernel has no ruleset generation; nothing was changed; run Linux 4.15 or newer")
 
     def _open(self) -> Netlink:
         if self._link is None:
@@ -263,7 +263,7 @@ class PrefixSets:
 
 
 def _sorted_out(group: Group, prefixes: Iterable[Network]) -> tuple[dict[Shape, list[int]], dict[int, set[Span]]]:
-    """Elements of the group's hash sets, and the spans of what goes into its interval sets."""
+    """The elements for the group's hash sets, and the spans for its interval sets."""
     keys: dict[Shape, list[int]] = {shape: [] for shape in group.hashed}
     spans: dict[int, set[Span]] = {version: set() for version in group.wide}
     for prefix in prefixes:
@@ -281,4 +281,4 @@ def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> li
 
 def _raise(fault: int) -> None:
     if fault:
-        raise RuntimeError(f"nft: {os.strerror(fault)}; what it held is held on; run 'filterd doctor'")
+        raise RuntimeError(f"nft: {os.strerror(fault)}; the sets stay as they were; run 'filterd doctor'")

@@ -1,8 +1,9 @@
-"""What a full packet queue has dropped: the kernel counts it and does not tell the one who empties the queue.
+"""Drops of a full packet queue: the kernel counts them and does not report them to the queue's reader.
 
-Absent on purpose: what a full queue lets pass (`gate.when_overloaded: open`).  The kernel has no number for that; the
-rules count what is for the gate and what comes back from it (Kernel.n_unjudged).
-*Source*: nfnetlink_queue.c in Linux, seq_show().   *Cost*: 20 µs a look.
+Absent on purpose: packets that a full queue lets pass (`gate.when_overloaded: open`).  The kernel has no counter for
+these; the rules count packets before and after the gate (Kernel.n_unjudged).
+Source: nfnetlink_queue.c in Linux, seq_show().
+Cost: 20 µs a call.
 """
 
 import logging
@@ -22,23 +23,23 @@ class Overrun:
     def __init__(self, number: int, counters: Counters, queues: Path = QUEUES) -> None:
         self._number, self._counters, self._queues = number, counters, queues
         self._n_dropped = 0
-        self._is_told = False
+        self._is_logged = False
 
     def tend(self) -> None:
-        """Count what was dropped since the last call; where the kernel may not be asked, that is told once."""
+        """Count the drops since the last call.   Where the kernel's table cannot be read, one warning is logged."""
         try:
             n_dropped = dropped(self._queues.read_text(), self._number)
         except OSError as reason:
-            if not self._is_told:
-                log.warning("%s; what the full queue drops is not counted; run as root or let us read it", reason)
-            self._is_told = True
+            if not self._is_logged:
+                log.warning("%s; drops of a full queue are not counted; run as root or make the file readable", reason)
+            self._is_logged = True
             return
         self._counters.add("gate_queue_overrun", max(0, n_dropped - self._n_dropped))
         self._n_dropped = n_dropped
 
 
 def dropped(queues: str, number: int) -> int:
-    """Packets that queue `number` has dropped by the kernel's table of queues; 0 where it has none of that number."""
+    """Packets dropped by queue `number`, from the kernel's table of queues; 0 where it is not there."""
     for line in queues.splitlines():
         columns = line.split()
         if columns[NUMBER] == str(number):

@@ -1,32 +1,52 @@
-"""The nft table `inet filterd`: what the gate, the locks and the DNS front ask of the kernel, as text.
+"""The nft table `inet filterd` as text: the rules of the gate, the locks and the DNS redirection.
 
-    forward -160  locked? → reject · back from the queue, mark 0x40 | state? → ct mark, and what it says is done
-                  decided? → accept, reject · ISN of the SYN/ACK → ct mark
-                  client's payload, QUIC's long headers, what begins to a suspect → meta mark 0x80, NFQUEUE
-    prerouting    (nat) subscribers' DNS to anybody → this box, at a port of its own
+    forward -160  locked? → reject · judged (MARK_VERDICT | state)? → state to the ct mark, packet accepted or dropped
+                  flow decided? → accept, reject · ISN of the SYN/ACK → ct mark
+                  client's payload, QUIC's long headers, new flows to a suspect → meta mark MARK_QUEUED, NFQUEUE
+    prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
-                  where routing is asymmetric, the gate's ports neither: every payload of a client → NFQUEUE
+                  where routing is asymmetric, connections to the gate's ports: not tracked, each payload → NFQUEUE
 
-*Invariants*
-- Forwarded packets meet one hook: the gate says NF_REPEAT, so that what it has judged comes there again. A second hook
-  would cost every packet 0.1 µs (Linux 6.18).
-- A packet looks for locks before everything else, whatever is known of its connection, and only while there are some.
-- What the queue's rule replaces is `drop`: nothing passes unjudged where it is not there yet.
-
-*Source*: nft(8), linux/netfilter.h.
+Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
+A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
+only while there are any.  The chain `queueing` drops until its real rule is in it, so no packet passes unjudged.
+Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from fastpath.gate.marks import (
+    MARK_DROPPED,
+    MARK_GATE,
+    MARK_ISN_SHIFT,
+    MARK_QUEUED,
+    MARK_STATE,
+    MARK_VERDICT,
+    FlowState,
+)
+from fastpath.wire.quic import VERSIONS
 from filterd.config import Config
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain
 
 TABLE = "inet filterd"
 QUEUEING = NftChain("filterd", "queueing")  # holds the rule that nft(8) cannot write
+ALL_BITS = 0xFFFFFFFF  # of a mark
 
+# A mark as the rules read and write it: fastpath.gate.marks says what each state and bit means.
+_MARKS = {
+    **{state.name: state.value for state in FlowState},
+    "DROPPED": MARK_DROPPED,
+    "STATE": f"{MARK_STATE:#x}",
+    "VERDICT": f"{MARK_VERDICT:#x}",
+    "QUEUED": f"{MARK_QUEUED:#x}",
+    "GATE": f"{MARK_GATE:#x}",
+    "ISN": f"{ALL_BITS ^ MARK_GATE:#x}",
+    "NO_STATE": f"{ALL_BITS ^ MARK_STATE:#x}",
+    "ISN_SHIFT": MARK_ISN_SHIFT,
+}
 _RULESET = """\
 table inet filterd
 delete table inet filterd
@@ -72,11 +92,11 @@ table inet filterd {
     goto queueing
   }
   chain to_gate {
-    @ih,0,8 >= 0 meta mark set ct mark | 0x80 goto to_queue comment "only packets with payload have @ih"
+    @ih,0,8 >= 0 meta mark set ct mark | %(QUEUED)s goto to_queue comment "only packets with payload have @ih"
   }
   chain to_suspect {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
-    meta mark set ct mark | 0x80 goto to_queue
+    meta mark set ct mark | %(QUEUED)s goto to_queue
   }
   chain suspects {
     ip daddr @suspects4_32 goto to_suspect
@@ -88,13 +108,14 @@ table inet filterd {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
 %(undecided)s  }
   chain from_quic_client {
-    udp dport @quic_ports meta mark set 0x80 goto to_queue
-    ct direction original @th,72,32 { %(quic_versions)s } meta mark set 0x80 goto to_queue
+    udp dport @quic_ports meta mark set %(QUEUED)s goto to_queue
+    ct direction original @th,72,32 { %(quic_versions)s } meta mark set %(QUEUED)s goto to_queue
   }
   chain from_server {
-    tcp flags & (syn | ack) == syn | ack ct mark & 0xff == 0 ct mark set tcp ackseq << 8 accept
+    tcp flags & (syn | ack) == syn | ack ct mark & %(GATE)s == %(UNDECIDED)d \
+ct mark set tcp ackseq << %(ISN_SHIFT)d accept
     tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
-    ct mark & 0xff == 3 @ih,0,8 >= 0 ct mark set ct mark & 0xffffff00 | 4
+    ct mark & %(GATE)s == %(ALLOWED)d @ih,0,8 >= 0 ct mark set ct mark & %(ISN)s | %(ALLOWED_SPOKEN)d
   }
   chain locks4 {
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
@@ -120,44 +141,48 @@ table inet filterd {
   chain before {
     type filter hook forward priority -160; policy accept;
     jump locking
-%(refused_udp)s    meta mark & 0xffffffc0 == 0x40 goto judged comment "as the gate leaves it, and nobody else's"
-    ct mark & 0xff == 1 accept comment "nearly every packet; an invalid one has no ct mark"
-%(dot)s%(invalid)s    ct mark & 0xff vmap { 2 : goto blocked, 5 : goto answered }
+%(refused_udp)s    meta mark & %(NO_STATE)s == %(VERDICT)s goto judged \
+comment "as the gate leaves it, and nobody else's"
+    ct mark & %(GATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
+%(dot)s%(invalid)s    ct mark & %(GATE)s vmap { %(BLOCKED)d : goto blocked, %(ANSWERED)d : goto answered }
 %(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
     ct direction reply tcp sport @gate_ports goto from_server
     tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
     tcp sport @gate_ports goto from_server
   }
 
-  chain keep_released { ct mark set ct mark & 0xffffff00 | 1; }
+  chain keep_released { ct mark set ct mark & %(ISN)s | %(RELEASED)d; }
   chain keep_allowed {
-    ct mark & 0xff { 0, 6 } ct mark set ct mark & 0xffffff00 | 3 comment "4 may stand there by now"
+    ct mark & %(GATE)s { %(UNDECIDED)d, %(PARTIAL)d } ct mark set ct mark & %(ISN)s | %(ALLOWED)d \
+comment "%(ALLOWED_SPOKEN)d may stand there by now"
   }
-  chain keep_partial { ct mark & 0xff == 0 ct mark set ct mark & 0xffffff00 | 6; }
+  chain keep_partial { ct mark & %(GATE)s == %(UNDECIDED)d ct mark set ct mark & %(ISN)s | %(PARTIAL)d; }
   chain keep_blocked {
-    ct mark set ct mark & 0xffffff00 | 2
+    ct mark set ct mark & %(ISN)s | %(BLOCKED)d
     goto blocked
   }
   chain keep_answered {
-    ct mark set ct mark & 0xffffff00 | 5
+    ct mark set ct mark & %(ISN)s | %(ANSWERED)d
     drop
   }
   chain judged {
     counter name n_judged
-    meta mark & 0x3f vmap {
-      1 : goto keep_released, 2 : goto keep_blocked, 3 : goto keep_allowed, 5 : goto keep_answered,
-      6 : goto keep_partial, 7 : drop
+    meta mark & %(STATE)s vmap {
+      %(RELEASED)d : goto keep_released, %(BLOCKED)d : goto keep_blocked, %(ALLOWED)d : goto keep_allowed, \
+%(ANSWERED)d : goto keep_answered,
+      %(PARTIAL)d : goto keep_partial, %(DROPPED)d : drop
     }
   }
 %(dns)s%(untracked)s%(asymmetric)s}
 """
 _UNDECIDED = """\
-    ct mark & 0xff vmap { 0 : goto to_gate, 3 : goto to_gate, 4 : goto to_gate, 6 : goto to_gate }
+    ct mark & %(GATE)s vmap { %(UNDECIDED)d : goto to_gate, %(ALLOWED)d : goto to_gate, \
+%(ALLOWED_SPOKEN)d : goto to_gate, %(PARTIAL)d : goto to_gate }
 """
-# Of a connection that is not tracked the gate itself keeps what the mark would: where it begins, what is decided.
+# A connection without conntrack has no mark: the gate itself keeps its ISN and its state.
 _UNTRACKED_CLIENT = """\
-    tcp flags & (syn | ack) == syn meta mark set 0x80 goto to_queue
-    @ih,0,8 >= 0 meta mark set 0x80 goto to_queue
+    tcp flags & (syn | ack) == syn meta mark set %(QUEUED)s goto to_queue
+    @ih,0,8 >= 0 meta mark set %(QUEUED)s goto to_queue
 """
 _INVALID = """\
     ct state invalid drop
@@ -165,19 +190,19 @@ _INVALID = """\
 _REFUSED_UDP = """\
     udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
 """
-# Long headers alone: a handful of each connection.  Whatever the port where the version is one that we read (E55).
+# Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
+# version is one that the gate reads (E55).
 _QUIC = """\
-    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & 0xff == 0 goto from_quic_client
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(GATE)s == %(UNDECIDED)d goto from_quic_client
 """
-# Whatever the port: until an answer comes, which is never where the gate says no.
+# At any port, until an answer comes: there is none where the gate blocks.
 _SUSPECTS = """\
     ct state new ct direction original meta l4proto { tcp, udp } jump suspects
 """
 _QUIC_REJECT = """\
     meta l4proto udp reject with icmpx admin-prohibited
 """
-QUIC_VERSIONS = (0x00000001, 0x6B3343CF, 0xFF00001D)  # RFC 9000, RFC 9369, draft-29: what fastpath.wire.quic reads
-# A phone that finds no DNS over TLS there asks in the clear, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
+# A phone that is refused DNS over TLS falls back to plain DNS, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
 _DOT = """\
     tcp dport 853 ip saddr @subscribers4 reject with tcp reset
     tcp dport 853 ip6 saddr @subscribers6 reject with tcp reset
@@ -195,7 +220,7 @@ _UNTRACKED = """
     udp sport @untracked fib saddr type local notrack
   }
 """
-# Half a connection is invalid to conntrack.  Local addresses first: what is redirected to this box is tracked.
+# Conntrack takes half a connection for invalid.  Connections to this box stay tracked: redirection needs it.
 _ASYMMETRIC = """
   chain untracked_streams {
     type filter hook prerouting priority raw; policy accept;
@@ -218,16 +243,16 @@ _DNS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the kernel is to do.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
+    """Parameters of the ruleset.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
 
-    ports             TCP ports that the gate looks at
-    quic_ports        UDP ports whose long headers the gate looks at, and those of known versions at any port
-    is_quic_rejected  a blocked QUIC flow is told so by ICMP
-    refused_udp       UDP ports that nothing is let through to
-    untracked         UDP ports of this box that are asked so often that tracking each query would fill the table;
-                      never dns_port: what is redirected must find its way back
+    ports             TCP ports that the gate inspects
+    quic_ports        UDP ports whose long headers the gate inspects; those of known versions it inspects at any port
+    is_quic_rejected  a blocked QUIC flow gets an ICMP error
+    refused_udp       UDP ports to which nothing is forwarded
+    untracked         UDP ports of this box with so many queries that conntrack's table would fill up;
+                      never dns_port: NAT of redirected queries needs the conntrack entry
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
-    is_asymmetric     servers may answer on another way: connections to `ports` are not tracked"""
+    is_asymmetric     answers may take another path: connections to `ports` are not tracked"""
 
     ports: tuple[int, ...] = ()
     quic_ports: tuple[int, ...] = ()
@@ -246,7 +271,7 @@ class Rules:
 
 
 def rules_of_config(config: Config) -> Rules:
-    """What the configuration asks the kernel for.   Whose DNS is redirected comes later, by set_subscribers()."""
+    """The rules that the configuration asks for.   Subscribers are added later, by set_subscribers()."""
     gate, splash = config.gate, config.splash
     n_queues = gate.workers if gate.mode == "inline" else 0
     dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
@@ -269,21 +294,22 @@ def rules_of_config(config: Config) -> Rules:
 
 
 def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
-    """The nft table, and the deletion of the one before."""
+    """The text for `nft -f`: the table, and the deletion of its predecessor."""
     locked = tuple(locked)
     interfaces = ", ".join(f'"{name}"' for name in rules.subscriber_interfaces)
     by_interface = f"    iifname {{ {interfaces} }} goto to_resolver\n" if interfaces else ""
     dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
     return _RULESET % {
+        **_MARKS,
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
-        "quic_versions": ", ".join(f"0x{version:08x}" for version in QUIC_VERSIONS),
-        "undecided": _UNTRACKED_CLIENT if rules.is_asymmetric else _UNDECIDED,
+        "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
+        "undecided": (_UNTRACKED_CLIENT if rules.is_asymmetric else _UNDECIDED) % _MARKS,
         "invalid": "" if rules.is_asymmetric else _INVALID,
         "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": _SUSPECTS if rules.n_queues else "",
         "until_queued": "drop" if rules.n_queues else "accept",
-        "quic": _QUIC if rules.quic_ports else "",
+        "quic": _QUIC % _MARKS if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),

@@ -1,9 +1,8 @@
-"""Destinations that some list closes to somebody: what the kernel asks the gate about, whatever port and protocol.
+"""Suspects: destination prefixes of block lists, to which the kernel queues every new flow at any port.
 
-*Invariants*
-- All that any list in force blocks is among them; who it is closed to is the gate's to say.
-- What a confidential list holds is not: the kernel's sets can be read. Its addresses are closed in DNS, and at the
-  gate's own ports, where every connection is judged.
+Invariants: every prefix that any list in force blocks is a suspect; the gate decides for which subscriber.
+Prefixes of confidential lists are not, as the kernel's sets can be read: these addresses are blocked in DNS, and at the
+gate's own ports, where every connection is judged.
 """
 
 from collections.abc import Set
@@ -15,14 +14,14 @@ from filterd.kernel.intervals import Network
 
 
 class Suspects:
-    """The suspects of the tables in force, kept so that a change costs what it changes."""
+    """The suspects of the tables in force, cached so that an update costs what it changes."""
 
     def __init__(self) -> None:
         self._networks: dict[bytes, Network | None] = {}
         self._found: Set[Network] = frozenset()
 
     def of(self, tables: TableSet) -> Set[Network]:
-        """The prefixes of all blocking rules; the same object as the last time where nothing has changed.
+        """The prefixes of all blocking rules; the same object as last time where nothing has changed.
 
         Cost: 0.1 µs a name of the images where any list holds addresses, and 10 µs a prefix that is new."""
         wires = Listing(tables).addresses()

@@ -29,11 +29,11 @@ from support.packets.builders import (
 from support.packets.initials import VERSIONS, ack, crypto, initial
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_DROPPED, MARK_ISN_SHIFT, MARK_QUEUED, MARK_STATE, MARK_VERDICT
 from fastpath.wire.packet import packet
 
 N_SEALED = 3000
 BATCH = 64
-DROPPED = 7  # fastpath/gate/judge.pxd: the greatest State
 
 
 def seeds(rng: random.Random) -> list[bytes]:
@@ -111,9 +111,9 @@ def run(n: int, seed: int) -> float:
         for _ in range(BATCH // 4):
             octets = mutated(rng.choice(known), rng)
             for state in rng.choices(range(7), k=4):
-                mark = rng.choice((0, 1000 << 8)) | 0x80 | state
+                mark = rng.choice((0, 1000 << MARK_ISN_SHIFT)) | MARK_QUEUED | state
                 judged = gate.feed(octets, mark, served.NOW_S + done // 4096, rng.randrange(8) == 0)
-                assert judged & ~0x3F == 0x40 and judged & 0x3F <= DROPPED, hex(judged)
+                assert judged & ~MARK_STATE == MARK_VERDICT and judged & MARK_STATE <= MARK_DROPPED, hex(judged)
             for injected in gate.injected():
                 assert packet(injected) is not None
     return time.monotonic() - began

@@ -9,6 +9,7 @@ from support.images.opened import Images
 from support.images.prefixes import entries
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_QUEUED
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Mode, Reason
@@ -97,4 +98,4 @@ def gate(closed: int) -> GateLoop:
 
 
 HANDOFF.give(TABLES)
-gate(0).feed(b"", 0x80, NOW_S)  # takes the tables
+gate(0).feed(b"", MARK_QUEUED, NOW_S)  # takes the tables

@@ -16,9 +16,11 @@ from support.gate.lab import (
     REAL,
     SPOKEN,
     Lab,
+    state_in,
 )
 from support.packets.builders import ACK, PSH, SYN, Client, hello, request
 
+from fastpath.gate.marks import MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import TableSet
 from fastpath.wire.packet import tcp_onward
 
@@ -37,7 +39,7 @@ class Half(Lab):
         """Payload of the client, which has `acknowledged` so many octets of its server."""
         packet = bytearray(client.segment(at, octets))
         packet[28:32] = (77777 + acknowledged).to_bytes(4, "big")
-        return self.gate.feed(bytes(packet), 0x80, self.now_s) & 0x3F
+        return state_in(self.gate.feed(bytes(packet), MARK_QUEUED, self.now_s))
 
 
 @pytest.fixture
@@ -125,9 +127,9 @@ def test_a_segment_with_a_wrong_checksum_is_dropped_where_nobody_else_has_looked
     good = tcp_onward(Client().segment(0, b""), 1000, 77777, ACK | PSH, DECOY)
     bad = good[:-1] + bytes([good[-1] ^ 1])
 
-    assert half.gate.feed(bad, 0x80, NOW_S, 1) == 0x40 | DROPPED
-    assert half.gate.feed(good, 0x80, NOW_S, 1) == 0x40 | ALLOWED
-    assert half.gate.feed(bad, 0x80, NOW_S, 0) == 0x40 | BLOCKED
+    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, 1) == MARK_VERDICT | DROPPED
+    assert half.gate.feed(good, MARK_QUEUED, NOW_S, 1) == MARK_VERDICT | ALLOWED
+    assert half.gate.feed(bad, MARK_QUEUED, NOW_S, 0) == MARK_VERDICT | BLOCKED
 
 
 def test_a_syn_that_comes_again_begins_nothing_anew(half: Half) -> None:
@@ -262,4 +264,4 @@ def test_a_client_that_has_acknowledged_nothing_has_heard_nothing(half: Half) ->
 
 def test_datagrams_and_other_ports_go_by_the_mark_as_ever(half: Half) -> None:
     assert half.send(Client(dport=9999), 0, hello(b"www.blocked.test"), SPOKEN) == SPOKEN
-    assert half.gate.feed(b"\x45rubbish", 0x80 | ALLOWED, NOW_S) == 0x40 | ALLOWED
+    assert half.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from fastpath.gate.flow import Stream
+from fastpath.testing.stream import Stream
 
 WINDOW = 98304
 

@@ -24,6 +24,7 @@ from support.images.opened import Images
 from support.packets.builders import ACK, PSH, RST, SYN, URG, Client, hello, md5, timestamps
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 
@@ -41,8 +42,8 @@ def test_the_same_ports_with_another_isn_are_another_connection(lab: Lab) -> Non
 
 
 def test_a_damaged_packet_is_counted_and_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
-    assert lab.gate.feed(b"\x45rubbish", 0x80 | ALLOWED, NOW_S) == 0x40 | ALLOWED
-    assert closed_lab.gate.feed(b"\x45rubbish", 0x80 | ALLOWED, NOW_S) == 0x40 | BLOCKED
+    assert lab.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+    assert closed_lab.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
     assert lab.counted("gate_malformed") == 1
 
 

@@ -5,10 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.gate.lab import ALLOWED, BLOCKED, UNDECIDED, state_in
 from support.images.opened import Images
 from support.packets.builders import Client, hello, request
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_VERDICT
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
 from fastpath.report.spool import Reporter
@@ -43,23 +45,23 @@ def test_only_the_configured_ports_are_judged(reporter: Reporter, images: Images
 
     def state(port: int, octets: bytes) -> int:
         client = Client(dport=port)
-        return gate.feed(client.segment(0, octets), client.mark(0), 1)
+        return state_in(gate.feed(client.segment(0, octets), client.mark(0), 1))
 
     states = {port: state(port, hello(b"blocked.test")) for port in (443, 8443)}
     states |= {port: state(port, request(b"blocked.test")) for port in (80, 8080)}
 
-    assert states == {443: 0x40, 8443: 0x42, 80: 0x40, 8080: 0x42}
+    assert states == {443: UNDECIDED, 8443: BLOCKED, 80: UNDECIDED, 8080: BLOCKED}
 
 
 def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: Images) -> None:
     handoff = Handoff()
     handoff.give(TableSet(images.names([])))
     gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
-    assert gate.feed(Client().segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x43
+    assert gate.feed(Client().segment(0, hello(b"blocked.test")), Client().mark(0), 1) == MARK_VERDICT | ALLOWED
 
     ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
 
-    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), Client().mark(0), 1) == 0x42
+    assert gate.feed(Client(sport=2).segment(0, hello(b"blocked.test")), Client().mark(0), 1) == MARK_VERDICT | BLOCKED
     assert handoff.taken() == ticket
 
 

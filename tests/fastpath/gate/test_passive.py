@@ -10,6 +10,7 @@ from support.gate.tap_lab import TapLab, from_server
 from support.images.opened import Images
 from support.packets.builders import ACK, FIN, PSH, RST, SYN, URG, Client, hello, hello_message, records, request
 
+from fastpath.gate.marks import MARK_VERDICT
 from fastpath.gate.passive import Replay
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Channel, Mode
@@ -250,7 +251,7 @@ def test_a_decoy_with_a_bad_checksum_is_not_read(tmp_path: Path, tables: TableSe
 
     assert checksums_fit(good) and not checksums_fit(decoy)
     assert lab.tap.feed(decoy, 1, True) == 0
-    assert lab.tap.feed(good, 1, True) == 0x40 | BLOCKED
+    assert lab.tap.feed(good, 1, True) == MARK_VERDICT | BLOCKED
     assert lab.counted("gate_malformed") == 1
 
 

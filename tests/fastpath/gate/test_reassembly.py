@@ -9,11 +9,11 @@ import pytest
 from support.images.opened import Images
 from support.packets.builders import Client, hello, records
 
-from fastpath.gate.flow import Stream
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
+from fastpath.testing.stream import Stream
 
 SMALL, LARGE = 4096, 98304
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from support.gate.cable import Cable
+from support.gate.lab import ALLOWED, BLOCKED
 from support.gate.tap_lab import Tap, TapLab
 from support.images.opened import Images
 from support.packets.builders import Client, hello
 from support.system.namespace import in_a_network_of_its_own, run_ip
 
+from fastpath.gate.marks import MARK_VERDICT
 from fastpath.gate.tap_loop import TapLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
@@ -37,11 +39,11 @@ def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: 
     handoff = Handoff()
     handoff.give(TableSet(images.names([])))
     tap = TapLoop([], handoff, reporter, [443], [80], 0, 4)
-    assert tap.feed(Client().segment(0, LISTED), 1) == 0x43
+    assert tap.feed(Client().segment(0, LISTED), 1) == MARK_VERDICT | ALLOWED
 
     ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
 
-    assert tap.feed(Client(sport=2).segment(0, LISTED), 1) == 0x42
+    assert tap.feed(Client(sport=2).segment(0, LISTED), 1) == MARK_VERDICT | BLOCKED
     assert handoff.taken() == ticket
 
 

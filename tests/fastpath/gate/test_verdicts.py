@@ -9,6 +9,7 @@ from support.packets.builders import Client, hello, hello_message, request
 from support.packets.initials import crypto, initial
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_VERDICT
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Channel, Mode
@@ -49,7 +50,7 @@ def test_without_tables_packets_are_let_go_and_counted(tmp_path: Path) -> None:
     reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
     gate = GateLoop(0, Handoff(), reporter, [443], [80], 0, {}, 4)
 
-    assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == 0x40 | ALLOWED
+    assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == MARK_VERDICT | ALLOWED
     assert reporter.counters.values()["no_tables"] == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastpath.report.hello_classes import MAX_FINGERPRINTS
-from filterd.gate.ja4_file import MOST_TOLD, classes_to_count, read_ja4_classes
+from filterd.gate.ja4_file import MOST_REPORTED, classes_to_count, read_ja4_classes
 from rules.errors import BadList
 
 CHROMIUM = "t13d1516h2_8daaf6152771_02713d6af862"
@@ -49,7 +49,7 @@ def test_whatever_version_a_hello_can_have_is_taken(tmp_path: Path, version: str
     [
         (CHROMIUM, f"'{CHROMIUM}' is not two words", "write a JA4, a blank, and its class"),
         (f"{CHROMIUM} a vpn", f"'{CHROMIUM} a vpn' is not two words", "write a JA4, a blank, and its class"),
-        (f"{CHROMIUM},vpn x", f"'{CHROMIUM},vpn' is no JA4 of TLS or QUIC", "write it as filterd inspect"),
+        (f"{CHROMIUM},vpn x", f"'{CHROMIUM},vpn' is no JA4 of TLS or QUIC", "write it as 'filterd inspect"),
         (f"{CHROMIUM[:-1]} vpn", f"'{CHROMIUM[:-1]}' is no JA4", "write it as"),
         (f"{CHROMIUM}0 vpn", f"'{CHROMIUM}0' is no JA4", "write it as"),
         (f"{CHROMIUM[:-1]}F vpn", "is no JA4", "write it as"),
@@ -57,12 +57,12 @@ def test_whatever_version_a_hello_can_have_is_taken(tmp_path: Path, version: str
         (f"t14{CHROMIUM[3:]} vpn", "is no JA4", "write it as"),
         (f"{CHROMIUM[:8]}--{CHROMIUM[10:]} vpn", "is no JA4", "write it as"),
         (f"vpn {CHROMIUM}", "'vpn' is no JA4", "write it as"),
-        (f"{CHROMIUM} VPN", "'VPN' is no class", "write 1 to 32 of a-z, 0-9 and '-'"),
-        (f"{CHROMIUM} vpn_1", "'vpn_1' is no class", "write 1 to 32"),
-        (f"{CHROMIUM} {'v' * 33}", f"'{'v' * 33}' is no class", "write 1 to 32"),
-        (f"{CHROMIUM} other", "'other' is what has no class", "write 1 to 32"),
-        (f"{CHROMIUM} tör", "'tör' is no class", "write 1 to 32"),
-        (f"{TOR} vpn", f"{TOR} is of class tor already", "keep one of the two lines"),
+        (f"{CHROMIUM} VPN", "'VPN' is no valid class name", "write 1 to 32 of a-z, 0-9 and '-'"),
+        (f"{CHROMIUM} vpn_1", "'vpn_1' is no valid class name", "write 1 to 32"),
+        (f"{CHROMIUM} {'v' * 33}", f"'{'v' * 33}' is no valid class name", "write 1 to 32"),
+        (f"{CHROMIUM} other", "'other' is the name for hellos without a class", "write 1 to 32"),
+        (f"{CHROMIUM} tör", "'tör' is no valid class name", "write 1 to 32"),
+        (f"{TOR} vpn", f"{TOR} already has class tor", "keep one of the two lines"),
         ("\x1b[2J\u202e x", "'\\x1b[2J\\x202e' is no JA4", "write it as"),
     ],
 )
@@ -101,13 +101,13 @@ def test_a_fingerprint_beyond_the_last_is_told_and_one_that_is_there_may_come_ag
 
     assert len(said.classes) == MAX_FINGERPRINTS
     assert said.n_faults == 1
-    assert "line 65537: one fingerprint more than 65536; line not used; keep those that are met" in said.faults[0]
+    assert "line 65537: one fingerprint more than 65536; line not used; keep those that occur" in said.faults[0]
 
 
 def test_of_many_bad_lines_the_first_are_told_and_all_are_counted(tmp_path: Path) -> None:
     said = read_ja4_classes(written(tmp_path, "no\n" * 5000))
 
-    assert (len(said.faults), said.n_faults) == (MOST_TOLD, 5000)
+    assert (len(said.faults), said.n_faults) == (MOST_REPORTED, 5000)
     assert "line 20: " in said.faults[-1]
 
 
@@ -141,7 +141,7 @@ def test_bad_lines_are_logged_and_hold_up_nothing(tmp_path: Path, caplog: pytest
     classes = classes_to_count(written(tmp_path, f"{TOR} tor\n" + "no\n" * 25))
 
     assert classes is not None and classes.names == ("tor",)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * (MOST_TOLD + 1)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * (MOST_REPORTED + 1)
     assert "line 2: 'no' is not two words" in caplog.messages[0]
     assert caplog.messages[-1] == f"ja4_classes {tmp_path / 'ja4.txt'}: 5 more lines not used"
 

@@ -140,5 +140,5 @@ def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> Non
     (tmp_path / "nf_conntrack_checksum").write_text("1\n")
 
     assert sysctl_faults(tmp_path) == [
-        "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are let through; set it to 0"
+        "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are forwarded; set it to 0"
     ]

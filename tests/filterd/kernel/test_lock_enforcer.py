@@ -211,7 +211,7 @@ def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_
         ("apply", {V4, V6}, {V4, V6}),
         ("cut", {V4, V6}),
     ]
-    assert "nft: gone; they are applied now" in caplog.text
+    assert "nft: gone; the rules are applied again now" in caplog.text
 
 
 def test_what_the_kernel_refuses_is_tried_again(engine, kernel, keeper):

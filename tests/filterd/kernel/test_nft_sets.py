@@ -216,7 +216,7 @@ def test_a_refused_change_leaves_the_way_to_the_locks_and_what_is_known_of_them(
     there(sets.change, LOCKED, [LINE4], ())
     with monkeypatch.context() as patched:
         patched.setattr(Netlink, "send", lambda link, messages: [Answer(1, errno.ENOMEM)])
-        with pytest.raises(RuntimeError, match="what it held is held on"):
+        with pytest.raises(RuntimeError, match="the sets stay as they were"):
             there(sets.change, LOCKED, (), [LINE4])
     assert there(led) == {"ipv4": "locks4"}
 
@@ -270,7 +270,7 @@ def test_what_somebody_else_has_changed_is_found_and_replaced(there: Callable[..
     there(sets.change, LOCKED, [LINE4], ())
     there(nft, "add", "element", "inet", "filterd", "locked4", "{ 203.0.113.0/24 }")
 
-    with pytest.raises(OutOfStep, match="somebody else has changed the rules; nothing was changed"):
+    with pytest.raises(OutOfStep, match="another program has changed the rules; nothing was changed"):
         there(sets.change, LOCKED, [LINE6], ())
     assert there(held, *LOCKED_SETS) == {LINE4, ip_network("203.0.113.0/24")}
     there(sets.replace, LOCKED, [LINE4, LINE6])
@@ -331,7 +331,7 @@ def test_a_socket_that_failed_is_given_back_and_the_kernel_is_asked_again(
         patched.setattr(Netlink, "send", overrun)
         with pytest.raises(OutOfStep):
             there(sets.change, LOCKED, [LINE4], ())
-        with pytest.raises(RuntimeError, match=r"No buffer space available; what it held is held on"):
+        with pytest.raises(RuntimeError, match=r"No buffer space available; the sets stay as they were"):
             there(sets.replace, LOCKED, [LINE4])
     there(sets.replace, LOCKED, [LINE4])
 
@@ -382,7 +382,7 @@ def test_a_kernel_that_has_a_queue_but_takes_no_rule_for_it_is_told_of(
     monkeypatch.setattr("filterd.kernel.nft_sets.queue_question", lambda: question)
     monkeypatch.setattr(nft_rules, "TARGET", b"NO_SUCH\0")
 
-    with pytest.raises(RuntimeError, match=r"^NFQUEUE: refused in a table .*; rules stay as they were; "):
+    with pytest.raises(RuntimeError, match=r"^NFQUEUE: trial rule refused .*; rules stay as they were; "):
         there(sets.need_queue)
     assert there(nft, "list", "ruleset") == before
 

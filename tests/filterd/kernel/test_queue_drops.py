@@ -50,5 +50,5 @@ def test_a_table_that_may_not_be_read_is_told_once(tmp_path, counters, caplog):
         overrun.tend()
 
     assert [record.message.partition("; ")[2] for record in caplog.records] == [
-        "what the full queue drops is not counted; run as root or let us read it"
+        "drops of a full queue are not counted; run as root or make the file readable"
     ]

@@ -10,10 +10,17 @@ from fuzz import served
 from support.packets.builders import Client
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import (
+    MARK_DROPPED,
+    MARK_ISN_SHIFT,
+    MARK_QUEUED,
+    MARK_STATE,
+    MARK_VERDICT,
+    FlowState,
+)
 from fastpath.wire.packet import packet
 
-QUEUED, JUDGED = 0x80, 0x40
-UNDECIDED, RELEASED, BLOCKED, ALLOWED, ALLOWED_SPOKEN, ANSWERED, PARTIAL, DROPPED = range(8)  # fastpath/gate/judge.pxd
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, ALLOWED_SPOKEN, ANSWERED, PARTIAL = FlowState
 GOES_ON = (ALLOWED, PARTIAL)
 WINDOW_OCTETS = 16384
 SEGMENT_OCTETS = 16000
@@ -59,7 +66,7 @@ def _feed_packets(gate: GateLoop, data: bytes) -> None:
     """A flow is released by a packet from after the server had spoken; packets queued before that one follow it."""
     released: set[tuple[bytes, int, bytes, int]] = set()
     for octets, state, isn in _iter_packets(data):
-        if _feed(gate, octets, isn << 8 | QUEUED | state) != RELEASED or state == RELEASED:
+        if _feed(gate, octets, isn << MARK_ISN_SHIFT | MARK_QUEUED | state) != RELEASED or state == RELEASED:
             continue
         seen = packet(octets)
         assert seen is not None
@@ -80,7 +87,7 @@ def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _feed(gate: GateLoop, octets: bytes, mark: int) -> int:
     judged = gate.feed(octets, mark, served.NOW_S)
-    assert judged & ~0x3F == JUDGED and judged & 0x3F <= DROPPED
+    assert judged & ~MARK_STATE == MARK_VERDICT and judged & MARK_STATE in (*FlowState, MARK_DROPPED)
     for injected in gate.injected():
         ours = packet(injected)
         theirs = packet(octets)
@@ -89,4 +96,4 @@ def _feed(gate: GateLoop, octets: bytes, mark: int) -> int:
             (theirs.src, theirs.sport),
             (theirs.dst, theirs.dport),
         }
-    return judged & 0x3F
+    return judged & MARK_STATE

@@ -10,7 +10,9 @@ from fuzz import served
 from support.packets.builders import Client
 from support.packets.initials import VERSIONS, crypto, initial
 
-UNDECIDED, BLOCKED, DROPPED = 0, 2, 7  # fastpath/gate/judge.pxd
+from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, FlowState
+
+UNDECIDED, BLOCKED, DROPPED = FlowState.UNDECIDED, FlowState.BLOCKED, MARK_DROPPED
 MOST_OCTETS = 3000  # a hello of a browser has 2000
 MOST_PIECES = 40
 DATAGRAM = 1000
@@ -53,11 +55,11 @@ def _verdict(closed: int, datagrams: list[bytes]) -> int:
     """What the gate says of the datagram after which the kernel answers, or of the last."""
     gate = served.gate(closed)
     client = Client(src=served.PARENT)
-    state = UNDECIDED
+    state: int = UNDECIDED
     for datagram in datagrams:
-        judged = gate.feed(client.datagram(datagram), 0x80, served.NOW_S)
-        assert judged & ~0x3F == 0x40 and gate.injected() == []
-        state = judged & 0x3F
+        judged = gate.feed(client.datagram(datagram), MARK_QUEUED, served.NOW_S)
+        assert judged & ~MARK_STATE == MARK_VERDICT and gate.injected() == []
+        state = judged & MARK_STATE
         if state != UNDECIDED:
             break
     return state

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from fastpath.report.hello_classes import MAX_CLASSES, OTHER, Ja4Classes
-from filterd.gate.ja4_file import MOST_TOLD, read_ja4_classes
+from filterd.gate.ja4_file import MOST_REPORTED, read_ja4_classes
 from rules.errors import BadList
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))  # of this process, gone with it
@@ -29,7 +29,7 @@ def check(data: bytes) -> None:
         return
     classes = Ja4Classes(said.classes)
     assert {ja4: classes.of(ja4) for ja4 in said.classes} == said.classes
-    assert len(said.faults) == min(said.n_faults, MOST_TOLD)
+    assert len(said.faults) == min(said.n_faults, MOST_REPORTED)
     assert all("; line not used; " in fault and fault.isprintable() for fault in said.faults)
     theirs = second_reading(data)
     if not data.startswith(PACKED) and len(set(theirs.values())) <= MAX_CLASSES:

@@ -8,12 +8,14 @@ from pathlib import Path
 from support.packets.builders import ACK, PSH, Client, hello, records
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, FlowState
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Reason
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
 
-RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, DROPPED = range(1, 8)
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL = FlowState
+DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)
 PAGES = {
@@ -50,16 +52,14 @@ class Lab:
     def send(
         self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
     ) -> int:
-        mark = client.mark(state) if isn else 0x80 | state
+        mark = client.mark(state) if isn else MARK_QUEUED | state
         verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
-        assert verdict & 0xC0 == 0x40
-        return verdict & 0x3F
+        return state_in(verdict)
 
     def send_datagram(self, datagram: bytes, client: Client = QUIC) -> int:
         """Send one UDP datagram; the kernel queues those of undecided flows alone."""
-        verdict = self.gate.feed(client.datagram(datagram), 0x80, self.now_s)
-        assert verdict & 0xC0 == 0x40
-        return verdict & 0x3F
+        verdict = self.gate.feed(client.datagram(datagram), MARK_QUEUED, self.now_s)
+        return state_in(verdict)
 
     def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
         """Send pieces as one client would; the state that the flow ends with."""
@@ -72,6 +72,12 @@ class Lab:
 
     def counted(self, name: str) -> int:
         return self.reporter.counters.values()[name]
+
+
+def state_in(mark: int) -> int:
+    """The state in the mark of a verdict, or DROPPED."""
+    assert mark & (MARK_VERDICT | MARK_QUEUED) == MARK_VERDICT
+    return mark & MARK_STATE
 
 
 def cut(octets: bytes, *borders: int) -> list[tuple[int, bytes]]:

@@ -4,6 +4,8 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
+from fastpath.gate.marks import MARK_ISN_SHIFT, MARK_QUEUED
+
 SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
 
 
@@ -40,7 +42,7 @@ class Client:
 
     def mark(self, state: int) -> int:
         """The mark that the kernel gives a queued packet of this connection."""
-        return (self.isn & 0xFFFFFF) << 8 | 0x80 | state
+        return (self.isn & 0xFFFFFF) << MARK_ISN_SHIFT | MARK_QUEUED | state
 
 
 def timestamps(value: int) -> bytes:

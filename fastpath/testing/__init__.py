@@ -1,0 +1,1 @@
+"""Classes that only tests and fuzzers use, built in place; never shipped."""

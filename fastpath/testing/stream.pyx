@@ -1,0 +1,48 @@
+"""The octets of one flow, as fastpath.gate.flow keeps them, for tests and fuzzers."""
+cimport cython
+from libc.string cimport memset
+
+from fastpath.base.cursor cimport MALFORMED, NOT_THIS, Status
+from fastpath.gate.flow cimport (
+    Flow, FlowTable, add_flow, begin_stream, close_flows, open_flows, put_octets, slide_window, stream_position)
+from fastpath.gate.reassembly cimport LARGE_OCTETS, SMALL_OCTETS
+from fastpath.wire.packet cimport PacketView
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Stream:
+    cdef FlowTable _table
+    cdef Flow* _flow
+
+    def __cinit__(self, int isn=-1):
+        cdef PacketView nobody
+        memset(&nobody, 0, sizeof(PacketView))
+        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, 1) != 0:
+            raise MemoryError
+        self._flow = add_flow(&self._table, &nobody, 0, 0)
+        begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
+
+    def __dealloc__(self):
+        close_flows(&self._table)
+
+    def position(self, unsigned int seq):
+        return stream_position(self._flow, seq)
+
+    def put(self, long long at, bytes data):
+        cdef size_t taken
+        cdef Status status = put_octets(&self._table, self._flow, at, data, len(data), &taken)
+        if status == MALFORMED:
+            raise ValueError(f"segment at {at}: other octets than before; dropped; look for an evasion")
+        if status == NOT_THIS:
+            raise MemoryError(f"segment at {at}: no piece of memory is left; not kept; give more")
+        if at + <long long>taken > self._flow.top:
+            self._flow.top = at + <long long>taken
+        return taken
+
+    def slide(self, long long base):
+        slide_window(&self._table, self._flow, base)
+
+    @property
+    def contiguous(self):
+        return self._flow.w.at[:self._flow.w.have]

@@ -1,0 +1,54 @@
+"""The numbers of a mark: a kernel keeps them while the gate is replaced by a newer one."""
+
+import re
+
+import pytest
+from support.gate.rules import FULL
+
+from fastpath.gate.marks import (
+    MARK_DROPPED,
+    MARK_GATE,
+    MARK_ISN_SHIFT,
+    MARK_QUEUED,
+    MARK_STATE,
+    MARK_VERDICT,
+    FlowState,
+)
+from filterd.kernel.ruleset import ruleset
+
+
+def test_no_state_ever_changes_its_number() -> None:
+    assert {state.name: state.value for state in FlowState} == {
+        "UNDECIDED": 0,
+        "RELEASED": 1,
+        "BLOCKED": 2,
+        "ALLOWED": 3,
+        "ALLOWED_SPOKEN": 4,
+        "ANSWERED": 5,
+        "PARTIAL": 6,
+    }
+
+
+def test_no_bit_of_a_mark_ever_changes_its_place() -> None:
+    found = (MARK_STATE, MARK_DROPPED, MARK_VERDICT, MARK_QUEUED, MARK_GATE, MARK_ISN_SHIFT)
+
+    assert found == (0x3F, 7, 0x40, 0x80, 0xFF, 8)
+
+
+def test_the_parts_of_a_mark_do_not_overlap() -> None:
+    assert MARK_STATE + MARK_VERDICT + MARK_QUEUED == MARK_GATE == (1 << MARK_ISN_SHIFT) - 1
+    assert MARK_DROPPED not in list(FlowState)
+    assert all(value & MARK_STATE == value for value in (*FlowState, MARK_DROPPED))
+
+
+@pytest.mark.parametrize("state", [*FlowState][1:], ids=lambda state: state.name)
+def test_the_kernel_keeps_every_state_that_a_verdict_can_give(state: FlowState) -> None:
+    kept = re.findall(r"ct mark set ct mark & 0xffffff00 \| (\d)", ruleset(FULL))
+
+    assert str(state.value) in kept
+
+
+def test_a_packet_that_is_dropped_alone_leaves_no_state() -> None:
+    [judged] = re.findall(r"meta mark & 0x3f vmap \{(.*?)\n    \}", ruleset(FULL), re.DOTALL)
+
+    assert f"{MARK_DROPPED} : drop" in judged
