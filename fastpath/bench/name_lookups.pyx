@@ -35,9 +35,9 @@ cdef class _Asked:
     cdef uint8_t* octets
     cdef size_t octets_n
     cdef size_t n
-    cdef Name names[32]
-    cdef const Name* batch[32]
-    cdef Hits hits[32]
+    cdef Name names[BATCH_NAMES]
+    cdef const Name* batch[BATCH_NAMES]
+    cdef Hits hits[BATCH_NAMES]
 
     def __cinit__(self, list wires):
         cdef size_t after

@@ -24,6 +24,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from fastpath.base.sockets cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from fastpath.dns.wire cimport UDP_OCTETS
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t n)
@@ -32,7 +33,6 @@ cdef enum:
     WAYS = 4                    # buckets in a line of the processor's cache
     LINE_OCTETS = 64
     LINE_BITS = 16              # 262,144 clients: more than ask one box within the time that a bucket needs to fill
-    LARGE_ANSWER = 512          # what every client could always be sent (RFC 1035 §4.2.1)
     BURST_S = 5                 # of large answers: a client's start after its network came back
     KIND_QUERY4 = 1
     KIND_QUERY6 = 2
@@ -66,7 +66,7 @@ cdef Admission admit_answer(Guard* g, const uint8_t* addr, uint8_t ip_version, i
 
     question_hash   keyed; the same for every answer of this content"""
     cdef uint64_t key
-    if n <= LARGE_ANSWER or g.answer_cost_ns == 0:
+    if n <= UDP_OCTETS or g.answer_cost_ns == 0:
         return ADMITTED
     key = (_client(addr, ip_version) + question_hash) * <uint64_t>0x9e3779b97f4a7c15 | KIND_ANSWER
     if _take(g, key, now_ns, g.answer_cost_ns, g.answer_burst_ns):

@@ -14,22 +14,14 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport OK, Cursor, skip, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32
-from fastpath.dns.query cimport DNS_HEADER, RCODE_NOERROR, RCODE_NXDOMAIN, Question, parse_query, skip_name
-from fastpath.wire.name cimport Name, name_from_wire
+from fastpath.dns.query cimport Question, parse_query, skip_name
+from fastpath.dns.wire cimport (
+    CD, CLASS_IN, HEADER_OCTETS, MESSAGE_OCTETS, POINTER, POINTER_HIGH, POINTER_TO_QNAME, POINTER_WORD, QR_OCTET2,
+    RA_OCTET3, RCODE_MASK, RCODE_NOERROR, RCODE_NXDOMAIN, RD_OCTET2, RECORD_OCTETS, SOA_NUMBERS_OCTETS, TC_OCTET2,
+    TYPE_A, TYPE_AAAA, TYPE_CLASS_OCTETS, TYPE_CNAME, TYPE_SOA)
+from fastpath.wire.name cimport LABEL_OCTETS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
-    TC = 0x02                   # of the third octet
-    RD = 0x01
-    CD = 0x10                   # of the fourth
-    RA = 0x80
-    TYPE_A = 1
-    TYPE_CNAME = 5
-    TYPE_SOA = 6
-    TYPE_AAAA = 28
-    CLASS_IN = 1
-    POINTER_TO_QNAME = 0xc00c
-    FIXED_OCTETS = 10           # of a record between owner and rdata
-    SOA_NUMBERS = 20
     MOST_POINTERS = 127         # of one name: as many labels as it can have
     CNAME_TTL_S = 60            # a parent's change of mind is felt within a minute
 
@@ -38,7 +30,7 @@ cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexc
     """Does an answer name another question than the client's?  Then it is that of a target."""
     cdef Name name
     cdef size_t after
-    if n < DNS_HEADER or name_from_wire(answer, n, DNS_HEADER, &name, &after) != OK:
+    if n < HEADER_OCTETS or name_from_wire(answer, n, HEADER_OCTETS, &name, &after) != OK:
         return False
     return name.n != q.name.n or memcmp(name.wire, q.name.wire, name.n) != 0
 
@@ -55,30 +47,30 @@ cdef size_t wrap_target_answer(const uint8_t* answer, size_t n, uint8_t* msg, si
     cdef uint16_t n_answers = 1
     cdef uint16_t n_authorities = 0
     cdef uint8_t rcode
-    if n < DNS_HEADER or q.after > room or name_from_wire(answer, n, DNS_HEADER, &target, &after) != OK:
+    if n < HEADER_OCTETS or q.after > room or name_from_wire(answer, n, HEADER_OCTETS, &target, &after) != OK:
         return 0
-    if answer[4] != 0 or answer[5] != 1 or n - after < 4:
+    if answer[4] != 0 or answer[5] != 1 or n - after < TYPE_CLASS_OCTETS:
         return 0
-    rcode = answer[3] & 0x0f
+    rcode = answer[3] & RCODE_MASK
     begin_answer(&w, msg, room, q, rcode)
     if rcode != RCODE_NOERROR and rcode != RCODE_NXDOMAIN:
         return q.after
     put_owned(&w, TYPE_CNAME, CNAME_TTL_S, target.n)
     put(&w, target.wire, target.n)
-    if not _put_records(&w, answer, n, after + 4, q.after, &n_answers, &n_authorities):
+    if not _put_records(&w, answer, n, after + TYPE_CLASS_OCTETS, q.after, &n_answers, &n_authorities):
         return 0
     msg[6] = <uint8_t>(n_answers >> 8)
     msg[7] = <uint8_t>n_answers
     msg[9] = <uint8_t>n_authorities
-    if answer[2] & TC:
+    if answer[2] & TC_OCTET2:
         w.is_full = 1
     return end_answer(&w, msg, q)
 
 
 cdef void begin_answer(Writer* w, uint8_t* msg, size_t room, const Question* q, uint8_t rcode) noexcept nogil:
     """Write the header of an answer, and go on behind its question."""
-    msg[2] = <uint8_t>(0x80 | ((q.flags >> 8) & RD))
-    msg[3] = <uint8_t>(RA | (q.flags & CD) | rcode)
+    msg[2] = <uint8_t>(QR_OCTET2 | ((q.flags >> 8) & RD_OCTET2))
+    msg[3] = <uint8_t>(RA_OCTET3 | (q.flags & CD) | rcode)
     memset(msg + 4, 0, 8)
     msg[5] = 1
     w.at = msg + q.after
@@ -90,7 +82,7 @@ cdef size_t end_answer(const Writer* w, uint8_t* msg, const Question* q) noexcep
     """The answer's octets; without records, and with TC, where they did not fit."""
     if not w.is_full:
         return <size_t>(w.at - msg)
-    msg[2] |= TC
+    msg[2] |= TC_OCTET2
     memset(msg + 6, 0, 6)
     return q.after
 
@@ -133,8 +125,8 @@ cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, ui
             n_authorities[0] += 1 if is_wanted else 0
         if not is_wanted:
             continue
-        if answer[owner] == 0xc0 and answer[owner + 1] == DNS_HEADER:       # the target's own records, as usual
-            put_u16(w, <uint16_t>(0xc000 | (question_end + 2 + FIXED_OCTETS)))
+        if answer[owner] == POINTER and answer[owner + 1] == HEADER_OCTETS:       # the target's own records, as usual
+            put_u16(w, <uint16_t>(POINTER_WORD | (question_end + 2 + RECORD_OCTETS)))
         elif not _put_name(w, answer, n, owner):
             return False
         put_u16(w, kind)
@@ -158,9 +150,9 @@ cdef bint _put_data(Writer* w, const uint8_t* answer, uint16_t kind, size_t at, 
     if not _put_name(w, answer, end, at):
         return False
     if kind == TYPE_SOA:
-        if n_data < SOA_NUMBERS + 2 or not _put_second_name(w, answer, end, at):
+        if n_data < SOA_NUMBERS_OCTETS + 2 or not _put_second_name(w, answer, end, at):
             return False
-        put(w, answer + end - SOA_NUMBERS, SOA_NUMBERS)
+        put(w, answer + end - SOA_NUMBERS_OCTETS, SOA_NUMBERS_OCTETS)
     if not w.is_full:
         put_u16(&length, <uint16_t>(w.at - length.at - 2))
     return True
@@ -183,14 +175,14 @@ cdef bint _put_name(Writer* w, const uint8_t* answer, size_t n, size_t at) noexc
     cdef size_t length
     while at < n:
         length = answer[at]
-        if length >= 0xc0:
+        if length >= POINTER:
             n_pointers += 1
             if n - at < 2 or n_pointers > MOST_POINTERS:
                 return False
-            at = ((length & 0x3f) << 8) | answer[at + 1]
+            at = ((length & POINTER_HIGH) << 8) | answer[at + 1]
             continue
         octets += 1 + length
-        if length > 63 or octets > 255 or n - at < 1 + length:
+        if length > LABEL_OCTETS or octets > NAME_OCTETS or n - at < 1 + length:
             return False
         put(w, answer + at, 1 + length)
         if length == 0:
@@ -199,14 +191,14 @@ cdef bint _put_name(Writer* w, const uint8_t* answer, size_t n, size_t at) noexc
     return False
 
 
-def wrapped(bytes query, bytes answer, size_t room=65535) -> bytes | None:
+def wrapped(bytes query, bytes answer, size_t room=MESSAGE_OCTETS) -> bytes | None:
     """The answer to the client's `query`, made of that to its target's, without an OPT; None for one to `query` itself.
 
     ValueError where either cannot be read."""
     cdef Question q
-    cdef uint8_t[65535] msg
+    cdef uint8_t[MESSAGE_OCTETS] msg
     cdef size_t n
-    if len(query) > 65535 or parse_query(query, len(query), &q) != OK:
+    if len(query) > MESSAGE_OCTETS or parse_query(query, len(query), &q) != OK:
         raise ValueError("the query is not one readable question")
     if not is_of_target(answer, len(answer), &q):
         return None

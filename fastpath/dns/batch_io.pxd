@@ -6,27 +6,27 @@ from fastpath.base.sockets cimport iovec, mmsghdr, msghdr, pollfd, sockaddr_in6
 cdef enum:
     BATCH = 64              # where the curve of queries/s over batch size goes flat
     DATAGRAM = 4096         # EDNS sizes in use end at 4096; what is longer is answered with TC
-    STRIDE = 4096 + 64      # so that 64 buffers do not all begin in one set of the cache
+    STRIDE = DATAGRAM + 64  # so that the buffers do not all begin in one set of the cache
     CONTROL_WORDS = 8       # room for one in6_pktinfo and its header
 
 
 cdef struct Inbox:
-    mmsghdr received[64]
-    mmsghdr answers[64]         # those of `received` that go back as answers
-    iovec parts[64]
-    sockaddr_in6 peers[64]      # sockaddr_in fits
-    uint64_t control[64][8]
+    mmsghdr received[BATCH]
+    mmsghdr answers[BATCH]         # those of `received` that go back as answers
+    iovec parts[BATCH]
+    sockaddr_in6 peers[BATCH]      # sockaddr_in fits
+    uint64_t control[BATCH][CONTROL_WORDS]
     uint8_t* data               # BATCH buffers, STRIDE apart
 
 
 cdef struct Outbox:
-    mmsghdr messages[64]
-    iovec parts[64]
-    sockaddr_in6 peers[64]
-    uint64_t control[64][8]
-    uint8_t to[64]              # by which descriptor
-    uint8_t counts_as[64]       # the caller's: what it counts once it is sent
-    uint8_t is_lost[64]         # after send_outbox()
+    mmsghdr messages[BATCH]
+    iovec parts[BATCH]
+    sockaddr_in6 peers[BATCH]
+    uint64_t control[BATCH][CONTROL_WORDS]
+    uint8_t to[BATCH]              # by which descriptor
+    uint8_t counts_as[BATCH]       # the caller's: what it counts once it is sent
+    uint8_t is_lost[BATCH]         # after send_outbox()
     uint32_t n
     uint8_t* data
 

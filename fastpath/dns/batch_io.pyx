@@ -3,7 +3,7 @@
 Invariants: all memory is taken by open_boxes(); one message that cannot be sent never holds up the rest.
 Source: recvmmsg(2), sendmmsg(2); cost: bench/dns.py.
 """
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -73,10 +73,10 @@ cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil:
     """Send all of the box, a call or so for each descriptor; `is_lost` says what would not go.  The caller empties it.
 
     fds   by Outbox.to"""
-    cdef mmsghdr[64] together
-    cdef uint8_t[64] which
-    cdef uint8_t[64] is_lost
-    cdef uint8_t[64] is_done
+    cdef mmsghdr[BATCH] together
+    cdef uint16_t[BATCH] which
+    cdef uint8_t[BATCH] is_lost
+    cdef uint8_t[BATCH] is_done
     cdef uint32_t first, i, n
     memset(is_done, 0, sizeof(is_done))
     for first in range(o.n):
@@ -86,7 +86,7 @@ cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil:
         for i in range(first, o.n):
             if o.to[i] == o.to[first]:
                 together[n] = o.messages[i]
-                which[n] = <uint8_t>i
+                which[n] = <uint16_t>i
                 is_done[i] = 1
                 n += 1
         send_all(fds[o.to[first]].fd, together, n, is_lost)

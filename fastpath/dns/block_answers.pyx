@@ -14,11 +14,11 @@ from libc.string cimport memcpy, memset
 from fastpath.dns.admission cimport ClientGuard
 from fastpath.dns.cookies cimport open_cookies
 from fastpath.dns.edns cimport EDE_NONE
-from fastpath.dns.query cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
 from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport (
     ANSWER, FORWARD, N_ACTIONS, N_REASONS, SAY_NOTHING, TEXT_OCTETS, AnswerCell, Answering, Outcome)
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
+from fastpath.dns.wire cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
 from fastpath.images.verdict cimport (
     C_DNS, DROP, LOCAL_DATA, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY, Decision)
 from fastpath.report.counters cimport CNT_DNS_BLOCKED, count
@@ -74,7 +74,7 @@ cdef object _fill_splash(BlockAnswer* a, bytes splash4, bytes splash6):
         memcpy(a.splash6, <const char*>splash6, 16)
 
 
-cdef object _fill_cells(AnswerCell (*cells)[8], object specs, Outcome for_tcp_only):
+cdef object _fill_cells(AnswerCell (*cells)[N_ACTIONS], object specs, Outcome for_tcp_only):
     """Work out every answer.   specs: one a Reason, in its order;  for_tcp_only: ANSWER on UDP, FORWARD on a stream."""
     cdef int reason
     cdef int action

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.dns.query cimport Question
+from fastpath.dns.ttl cimport MOST_PLACES
 
 cdef enum:
     CACHE_LEAST = 1 << 20       # octets: fewer do not hold some of the largest answers
@@ -39,7 +40,7 @@ cdef struct Cache:
     size_t end                  # where the log goes on in front, while it is wrapped
     bint is_wrapped             # entries lie from oldest to end and from 0 to next; else from oldest to next
     uint64_t n_evicted          # answers that were fresh and had to go; only rises
-    uint16_t places[6000]       # of the answer being put
+    uint16_t places[MOST_PLACES]       # of the answer being put
 
 
 cdef int open_cache(Cache* c, size_t octets) noexcept nogil

@@ -25,16 +25,15 @@ from posix.mman cimport (MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, 
 
 from fastpath.base.cursor cimport OK
 from fastpath.base.siphash cimport siphash128
-from fastpath.dns.query cimport DNS_HEADER, RCODE_SERVFAIL, Question, parse_query
+from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.ttl cimport Kept, read_answer
+from fastpath.dns.wire cimport (
+    AD, AD_OCTET3, CD, HEADER_OCTETS, MESSAGE_OCTETS, QR, QR_OCTET2, RA, RCODE_MASK, RCODE_SERVFAIL, RD, TC_OCTET2,
+    TYPE_CLASS_OCTETS)
 from fastpath.images.key_table cimport prefetch
 
 cdef enum:
     LINE_OCTETS = 64            # of the processor's cache
-    RD = 0x0100
-    RA = 0x0080
-    AD = 0x0020
-    CD = 0x0010
     LEAST_SLOTS = 16
     SHARE_OF_INDEX = 8          # at most an eighth of the memory: an entry takes 60 octets and more
     SHARE_OF_ONE = 8            # no entry takes more than an eighth of the log, so room is found in one round
@@ -92,8 +91,8 @@ cdef inline uint8_t _do_cd(const Question* q) noexcept nogil:
 
 cdef inline bint _is_for(const Entry* e, const Question* q) noexcept nogil:
     """Is this the entry of exactly this question?  Its message holds the question, folded."""
-    cdef const uint8_t* question = _message(e) + DNS_HEADER
-    if e.do_cd != _do_cd(q) or <size_t>e.message_n < DNS_HEADER + 4 + <size_t>q.name.n:
+    cdef const uint8_t* question = _message(e) + HEADER_OCTETS
+    if e.do_cd != _do_cd(q) or <size_t>e.message_n < HEADER_OCTETS + TYPE_CLASS_OCTETS + <size_t>q.name.n:
         return False
     if memcmp(question, q.name.wire, q.name.n) != 0:
         return False
@@ -170,7 +169,7 @@ cdef inline uint32_t _age(const Entry* e, uint32_t now_s) noexcept nogil:
 
 cdef inline uint32_t _stale_until_s(const Entry* e) noexcept nogil:
     """The age at which it is of no use any more; failures are never served stale."""
-    return e.lives_s + (0 if _message(e)[3] & 0x0f == RCODE_SERVFAIL else STALE_S)
+    return e.lives_s + (0 if _message(e)[3] & RCODE_MASK == RCODE_SERVFAIL else STALE_S)
 
 
 cdef bint _pass_oldest(Cache* c, bint may_stay, uint32_t now_s) noexcept nogil:
@@ -233,7 +232,7 @@ cdef bint put_answer(Cache* c, const Question* q, uint64_t question_hash, const 
     if octets > c.log_octets // SHARE_OF_ONE:
         return False
     e = _find(c, q, question_hash)
-    if e != NULL and kept.rcode == RCODE_SERVFAIL and _message(e)[3] & 0x0f != RCODE_SERVFAIL:
+    if e != NULL and kept.rcode == RCODE_SERVFAIL and _message(e)[3] & RCODE_MASK != RCODE_SERVFAIL:
         if _age(e, now_s) < _stale_until_s(e):
             e.quiet_until_s = now_s + FAILURE_QUIET_S
             return False
@@ -262,11 +261,11 @@ cdef void _fill(Entry* e, const Question* q, const uint8_t* msg, const Kept* kep
     e.do_cd = _do_cd(q)
     memcpy(stored, msg, kept.n)
     stored[0] = stored[1] = 0
-    stored[2] = 0x80                                # QR; not authoritative
-    stored[3] = msg[3] & (AD | 0x0f)
+    stored[2] = QR_OCTET2                           # not authoritative
+    stored[3] = msg[3] & (AD_OCTET3 | RCODE_MASK)
     stored[10] = <uint8_t>(kept.n_additionals >> 8)
     stored[11] = <uint8_t>(kept.n_additionals & 0xff)
-    memcpy(stored + DNS_HEADER, q.name.wire, q.name.n)
+    memcpy(stored + HEADER_OCTETS, q.name.wire, q.name.n)
     memcpy(stored + kept.n + (kept.n & 1), places, 2 * <size_t>kept.n_places)
     for i in range(kept.n_places):
         _write_u32(stored + places[i], min(_ttl_at(stored + places[i]), kept.most_s))
@@ -312,15 +311,15 @@ cdef size_t write_cached(const uint8_t* answer, size_t n, uint8_t* msg, size_t r
     The id and the question stay as the client sent them.  What does not fit leaves an empty answer with TC."""
     cdef const Entry* e = <const Entry*>(answer - sizeof(Entry))
     cdef const uint8_t* place = answer + n + (n & 1)
-    cdef uint16_t flags = <uint16_t>(0x8000 | RA | (q.flags & (RD | CD)) | (answer[3] & 0x0f))
+    cdef uint16_t flags = <uint16_t>(QR | RA | (q.flags & (RD | CD)) | (answer[3] & RCODE_MASK))
     cdef uint32_t age = _age(e, now_s)
     cdef bint is_stale = age >= e.lives_s
     cdef uint16_t at, _i
     cdef uint32_t ttl
     if q.do_bit or q.flags & AD:                    # RFC 6840 §5.7–5.8
-        flags |= answer[3] & AD
+        flags |= answer[3] & AD_OCTET3
     if n > room:
-        msg[2] = <uint8_t>(flags >> 8) | 0x02       # TC
+        msg[2] = <uint8_t>(flags >> 8) | TC_OCTET2
         msg[3] = <uint8_t>(flags & 0xff)
         memset(msg + 4, 0, 8)
         msg[5] = 1
@@ -385,10 +384,10 @@ cdef class AnswerCache:
         cdef uint64_t hashed = self.read(query, &q)
         return bool(put_answer(&self.cache, &q, hashed, answer, len(answer), now_s))
 
-    def get(self, bytes query, uint32_t now_s, size_t room=65535) -> tuple[str, bytes] | None:
+    def get(self, bytes query, uint32_t now_s, size_t room=MESSAGE_OCTETS) -> tuple[str, bytes] | None:
         """("fresh", "due" or "stale", the answer to this query without an OPT), or None."""
         cdef Question q
-        cdef uint8_t[65535] msg
+        cdef uint8_t[MESSAGE_OCTETS] msg
         cdef const uint8_t* answer = NULL
         cdef size_t n = 0
         cdef uint64_t hashed = self.read(query, &q)

@@ -15,7 +15,8 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastpath.base.siphash cimport siphash128, siphash64
-from fastpath.dns.query cimport COOKIE_CLIENT, COOKIE_LONGEST, COOKIE_WHOLE, Question
+from fastpath.dns.query cimport Question
+from fastpath.dns.wire cimport COOKIE_CLIENT_OCTETS, COOKIE_MOST_OCTETS, COOKIE_OCTETS
 
 cdef enum:
     COOKIE_VERSION = 1          # RFC 9018 §4.1
@@ -45,11 +46,11 @@ cdef bint check_cookie(Cookies* c, Question* q, const uint8_t* addr, uint8_t ip_
         return False
     made_s = _timestamp(q.cookie)
     age_s = <int32_t>(now_s - made_s)       # serial numbers, RFC 9018 §4.3
-    is_good = (q.cookie_n == COOKIE_WHOLE and q.cookie[8] == COOKIE_VERSION
+    is_good = (q.cookie_n == COOKIE_OCTETS and q.cookie[8] == COOKIE_VERSION
                and -COOKIE_AHEAD_S <= age_s <= COOKIE_AGE_S and _is_ours(c, q, addr, ip_version, made_s))
     if not is_good or age_s > COOKIE_YOUNG_S:
         _renew(c, q, addr, ip_version, now_s)
-    q.cookie_n = COOKIE_WHOLE
+    q.cookie_n = COOKIE_OCTETS
     q.has_our_cookie = 1
     return is_good
 
@@ -117,12 +118,12 @@ cdef class CookieJar:
         cdef bytes packed = ipaddress.ip_address(client).packed
         cdef bint is_good
         memset(&q, 0, sizeof(Question))
-        if len(cookie) != COOKIE_CLIENT and not 2 * COOKIE_CLIENT <= len(cookie) <= COOKIE_LONGEST:
+        if len(cookie) != COOKIE_CLIENT_OCTETS and not 2 * COOKIE_CLIENT_OCTETS <= len(cookie) <= COOKIE_MOST_OCTETS:
             raise ValueError(f"a cookie of {len(cookie)} octets; not read; it has 8, or 16 to 40")
         q.cookie_n = <uint8_t>len(cookie)
         memcpy(q.cookie, <const char*>cookie, len(cookie))
         is_good = check_cookie(&self.c, &q, packed, 4 if len(packed) == 4 else 6, now_s)
-        return bool(is_good), PyBytes_FromStringAndSize(<const char*>q.cookie, COOKIE_WHOLE)
+        return bool(is_good), PyBytes_FromStringAndSize(<const char*>q.cookie, COOKIE_OCTETS)
 
 
 def cookie_hash(secret: bytes, head: bytes, client: str) -> bytes:

@@ -15,7 +15,8 @@ import re
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastpath.dns.query cimport DEVICE_CPE, Question
+from fastpath.dns.query cimport Question
+from fastpath.dns.wire cimport OPTION_CPE
 
 cdef enum:
     MAC_OCTETS = 6
@@ -40,7 +41,7 @@ cdef bint address_of_device(const uint8_t* msg, const Question* q, uint8_t* out)
         return False
     memset(out, 0, 16)
     out[0] = MULTICAST
-    if q.device_code != DEVICE_CPE:
+    if q.device_code != OPTION_CPE:
         memcpy(out + KIND_AT, b"mac", 3)
         return _read_mac(data, n, out + MAC_AT)
     if not 1 <= n <= CPE_OCTETS or data[n - 1] == 0:

@@ -16,36 +16,14 @@ from libc.string cimport memmove
 
 from fastpath.base.cursor cimport OK
 from fastpath.dns.records cimport IN_ADDITIONAL, Record, Walk, begin_walk, read_name, skip_name, take_record
+from fastpath.dns.wire cimport (
+    AD_OCTET3, POINTER, POINTER_OFFSET, POINTER_WORD, SVC_ECH, SVC_MANDATORY, SVC_PARAM_OCTETS, SVC_PRIORITY_OCTETS,
+    TYPE_AFSDB, TYPE_CNAME, TYPE_DNAME, TYPE_HTTPS, TYPE_KX, TYPE_MB, TYPE_MD, TYPE_MF, TYPE_MG, TYPE_MINFO, TYPE_MR,
+    TYPE_MX, TYPE_NS, TYPE_PTR, TYPE_PX, TYPE_RP, TYPE_RT, TYPE_SOA, TYPE_SRV, TYPE_SVCB)
 from fastpath.wire.name cimport Name
 
 cdef enum:
     MAX_CUTS = 64           # two for each of 32 services: no RRset in use has as many
-    PARAM_HEAD = 4          # key, length
-    KEY_MANDATORY = 0
-    KEY_ECH = 5
-    AD = 0x20               # of the second octet of flags
-
-cdef enum:  # types
-    NS = 2
-    MD = 3
-    MF = 4
-    CNAME = 5
-    SOA = 6
-    MB = 7
-    MG = 8
-    MR = 9
-    PTR = 12
-    MINFO = 14
-    MX = 15
-    RP = 17
-    AFSDB = 18
-    RT = 21
-    PX = 26
-    SRV = 33
-    KX = 36
-    DNAME = 39
-    SVCB = 64
-    HTTPS = 65
 
 
 cdef struct Cut:
@@ -55,7 +33,7 @@ cdef struct Cut:
 
 cdef struct Cuts:           # in rising order, none touching another
     uint32_t n
-    Cut cut[64]
+    Cut cut[MAX_CUTS]
 
 
 cdef inline uint16_t _u16(const uint8_t* at) noexcept nogil:
@@ -86,7 +64,7 @@ cdef size_t strip_ech(uint8_t* msg, size_t n) noexcept nogil:
     n = _close_gaps(msg, n, &cuts)
     if not _digest_names(msg, n, &after) or before != after:
         return 0
-    msg[3] &= ~AD
+    msg[3] &= ~AD_OCTET3
     return n
 
 
@@ -98,31 +76,31 @@ cdef bint _find_cuts(uint8_t* msg, size_t n, Cuts* cuts) noexcept nogil:
     while w.left:
         if take_record(&w, &r) != OK:
             return False
-        if (r.kind == HTTPS or r.kind == SVCB) and not _find_cuts_of(msg, &r, cuts):
+        if (r.kind == TYPE_HTTPS or r.kind == TYPE_SVCB) and not _find_cuts_of(msg, &r, cuts):
             return False
     return True
 
 
 cdef bint _find_cuts_of(uint8_t* msg, const Record* r, Cuts* cuts) noexcept nogil:
     """Add what one record loses; False where its parameters cannot be read."""
-    cdef size_t at = r.data_at + 2      # priority
+    cdef size_t at = r.data_at + SVC_PRIORITY_OCTETS
     cdef size_t end = r.data_at + r.data_n
     cdef uint16_t key
     cdef size_t size
     if r.data_n < 3 or skip_name(msg, end, at, &at) != OK:
         return False
     while at < end:
-        if end - at < PARAM_HEAD:
+        if end - at < SVC_PARAM_OCTETS:
             return False
         key = _u16(msg + at)
         size = _u16(msg + at + 2)
-        if end - at - PARAM_HEAD < size:
+        if end - at - SVC_PARAM_OCTETS < size:
             return False
-        if key == KEY_ECH and not _cut(cuts, at, PARAM_HEAD + size):
+        if key == SVC_ECH and not _cut(cuts, at, SVC_PARAM_OCTETS + size):
             return False
-        if key == KEY_MANDATORY and not _cut_mandatory(msg, at, size, cuts):
+        if key == SVC_MANDATORY and not _cut_mandatory(msg, at, size, cuts):
             return False
-        at += PARAM_HEAD + size
+        at += SVC_PARAM_OCTETS + size
     return True
 
 
@@ -132,14 +110,14 @@ cdef bint _cut_mandatory(uint8_t* msg, size_t at, size_t size, Cuts* cuts) noexc
     cdef size_t key_at
     if size % 2:
         return False
-    for key_at in range(at + PARAM_HEAD, at + PARAM_HEAD + size, 2):
-        n_ech += _u16(msg + key_at) == KEY_ECH
+    for key_at in range(at + SVC_PARAM_OCTETS, at + SVC_PARAM_OCTETS + size, 2):
+        n_ech += _u16(msg + key_at) == SVC_ECH
     if n_ech == 0:
         return True
     if 2 * n_ech == size:
-        return _cut(cuts, at, PARAM_HEAD + size)
-    for key_at in range(at + PARAM_HEAD, at + PARAM_HEAD + size, 2):
-        if _u16(msg + key_at) == KEY_ECH and not _cut(cuts, key_at, 2):
+        return _cut(cuts, at, SVC_PARAM_OCTETS + size)
+    for key_at in range(at + SVC_PARAM_OCTETS, at + SVC_PARAM_OCTETS + size, 2):
+        if _u16(msg + key_at) == SVC_ECH and not _cut(cuts, key_at, 2):
             return False
     _put_u16(msg + at + 2, size - 2 * n_ech)
     return True
@@ -157,18 +135,19 @@ cdef inline bint _cut(Cuts* cuts, size_t at, size_t n) noexcept nogil:
 cdef int _names_of(uint16_t kind, size_t* ahead) noexcept nogil:
     """How many names that may be compressed stand in rdata of this type.   ahead  octets ahead of the first"""
     ahead[0] = 0
-    if kind == SOA or kind == MINFO or kind == RP:
+    if kind == TYPE_SOA or kind == TYPE_MINFO or kind == TYPE_RP:
         return 2
-    if (kind == NS or kind == CNAME or kind == PTR or kind == DNAME or kind == MD or kind == MF or kind == MB
-            or kind == MG or kind == MR):
+    if (kind == TYPE_NS or kind == TYPE_CNAME or kind == TYPE_PTR or kind == TYPE_DNAME or kind == TYPE_MD
+            or kind == TYPE_MF or kind == TYPE_MB or kind == TYPE_MG or kind == TYPE_MR):
         return 1
     ahead[0] = 2
-    if kind == MX or kind == SVCB or kind == HTTPS or kind == AFSDB or kind == RT or kind == KX:
+    if (kind == TYPE_MX or kind == TYPE_SVCB or kind == TYPE_HTTPS or kind == TYPE_AFSDB or kind == TYPE_RT
+            or kind == TYPE_KX):
         return 1
-    if kind == PX:
+    if kind == TYPE_PX:
         return 2
     ahead[0] = 6
-    return 1 if kind == SRV else 0
+    return 1 if kind == TYPE_SRV else 0
 
 
 cdef bint _digest_names(const uint8_t* msg, size_t n, uint64_t* digest) noexcept nogil:
@@ -222,16 +201,16 @@ cdef bint _mend_pointers(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogi
 cdef bint _mend_pointer(uint8_t* msg, size_t at, size_t* after, const Cuts* cuts) noexcept nogil:
     """The same of the pointer that ends the name at `at`, if one does."""
     cdef size_t to, gone
-    while 0 < msg[at] < 0xc0:
+    while 0 < msg[at] < POINTER:
         at += 1 + msg[at]
     after[0] = at + 1
     if msg[at] == 0:
         return True
     after[0] = at + 2
-    to = _u16(msg + at) & 0x3fff
+    to = _u16(msg + at) & POINTER_OFFSET
     if not _gone_before(cuts, to, &gone):
         return False
-    _put_u16(msg + at, 0xc000 | (to - gone))
+    _put_u16(msg + at, POINTER_WORD | (to - gone))
     return True
 
 

@@ -22,20 +22,13 @@ from libc.string cimport memset
 from fastpath.base.cursor cimport OK, Cursor, skip, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32, put_u8, put_zeros
 from fastpath.dns.cookies cimport CookieJar, check_cookie
-from fastpath.dns.query cimport COOKIE_WHOLE, DNS_HEADER, EDNS_OURS, RCODE_SERVFAIL, Question, parse_query, skip_name
+from fastpath.dns.query cimport Question, parse_query, skip_name
+from fastpath.dns.wire cimport (
+    AD, AD_OCTET3, CD_OCTET3, COOKIE_OCTETS, DO, EDNS_OCTETS, HEADER_OCTETS, MESSAGE_OCTETS, OPTION_COOKIE, OPTION_EDE,
+    OPTION_OCTETS, OPTION_PADDING, OPT_OCTETS, RCODE_MASK, RCODE_SERVFAIL, RD_OCTET2, TC_OCTET2, TYPE_CLASS_OCTETS,
+    TYPE_OPT)
 
 cdef enum:
-    TC = 0x02                   # octet 2 of the header
-    RD = 0x01
-    AD = 0x20                   # octet 3
-    CD = 0x10
-    TYPE_OPT = 41
-    FLAG_DO = 0x8000
-    OPTION_COOKIE = 10          # RFC 7873 §4
-    OPTION_PADDING = 12         # RFC 7830 §3
-    OPTION_EDE = 15             # RFC 8914 §2
-    OPT_OCTETS = 11
-    OPTION_HEAD = 4
     PADDED_TO = 468             # RFC 8467 §4.1, for answers
 
 
@@ -46,10 +39,10 @@ cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q
     room   octets of `msg` that may be written
     0 where not even the question fits."""
     cdef size_t limit = min(room, <size_t>q.edns_size)
-    cdef size_t least = max(<size_t>q.after, <size_t>DNS_HEADER)
+    cdef size_t least = max(<size_t>q.after, <size_t>HEADER_OCTETS)
     cdef size_t whole = 0
     if not q.do_bit and not q.flags & AD:       # RFC 6840 §5.8
-        msg[3] &= <uint8_t>~AD
+        msg[3] &= <uint8_t>~AD_OCTET3
     if least > limit or n < least:
         return 0
     if not q.has_edns:
@@ -58,7 +51,7 @@ cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q
         whole = _fit_opt(msg, n, limit, q, x)
         if whole == 0:
             whole = _put_bare(msg, n, limit, q, x)
-            msg[2] |= TC                        # RFC 8914 §3
+            msg[2] |= TC_OCTET2                        # RFC 8914 §3
     if whole == 0:
         n = _cut(msg, least)
         whole = _fit_opt(msg, n, limit, q, x)
@@ -89,7 +82,7 @@ cdef size_t _put_bare(uint8_t* msg, size_t n, size_t limit, const Question* q, c
 
 cdef inline size_t _cut(uint8_t* msg, size_t least) noexcept nogil:
     """Leave the header and the question, with TC."""
-    msg[2] |= TC
+    msg[2] |= TC_OCTET2
     memset(msg + 6, 0, 6)
     return least
 
@@ -103,13 +96,13 @@ cdef size_t _put_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, co
     w.is_full = 0
     put_u8(&w, 0)
     put_u16(&w, TYPE_OPT)
-    put_u16(&w, EDNS_OURS)
-    put_u32(&w, (<uint32_t>(x.rcode >> 4) << 24) | (FLAG_DO if q.do_bit else 0))
+    put_u16(&w, EDNS_OCTETS)
+    put_u32(&w, (<uint32_t>(x.rcode >> 4) << 24) | (DO if q.do_bit else 0))
     put_u16(&w, 0)
     if q.has_our_cookie:
         put_u16(&w, OPTION_COOKIE)
-        put_u16(&w, COOKIE_WHOLE)
-        put(&w, q.cookie, COOKIE_WHOLE)
+        put_u16(&w, COOKIE_OCTETS)
+        put(&w, q.cookie, COOKIE_OCTETS)
     if x.ede != EDE_NONE:
         _put_ede(&w, x.ede, x.text, x.text_n)
     if x.also != EDE_NONE:
@@ -137,13 +130,13 @@ cdef inline void _put_ede(Writer* w, uint16_t info, const uint8_t* text, uint16_
 
 cdef inline void _pad(Writer* w, size_t n, size_t limit) noexcept nogil:
     """Fill an answer of `n` octets up to the next whole block, or to the limit."""
-    cdef size_t padded = (n + OPTION_HEAD + PADDED_TO - 1) // PADDED_TO * PADDED_TO
+    cdef size_t padded = (n + OPTION_OCTETS + PADDED_TO - 1) // PADDED_TO * PADDED_TO
     padded = min(padded, limit)
-    if n + OPTION_HEAD > padded:
+    if n + OPTION_OCTETS > padded:
         return
     put_u16(w, OPTION_PADDING)
-    put_u16(w, <uint16_t>(padded - n - OPTION_HEAD))
-    put_zeros(w, padded - n - OPTION_HEAD)
+    put_u16(w, <uint16_t>(padded - n - OPTION_OCTETS))
+    put_zeros(w, padded - n - OPTION_OCTETS)
 
 
 cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
@@ -162,12 +155,12 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
     memset(out, 0, sizeof(Extended))
     out.ede = EDE_NONE
     out.also = EDE_NONE
-    if n < DNS_HEADER:
+    if n < HEADER_OCTETS:
         return 0
-    c.at = msg + DNS_HEADER
+    c.at = msg + HEADER_OCTETS
     c.end = msg + n
     for _i in range(<uint32_t>((msg[4] << 8) | msg[5])):
-        if skip_name(&c) != OK or skip(&c, 4) != OK:
+        if skip_name(&c) != OK or skip(&c, TYPE_CLASS_OCTETS) != OK:
             return 0
     n_before = <uint32_t>((msg[6] << 8) | msg[7]) + <uint32_t>((msg[8] << 8) | msg[9])
     n_additional = <uint32_t>((msg[10] << 8) | msg[11])
@@ -183,7 +176,7 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
         data.end = c.at
         _read_errors(&data, out)
         if ttl >> 24:
-            msg[3] = <uint8_t>((msg[3] & 0xf0) | RCODE_SERVFAIL)
+            msg[3] = <uint8_t>((msg[3] & ~RCODE_MASK) | RCODE_SERVFAIL)
         msg[10] = <uint8_t>((i - n_before) >> 8)
         msg[11] = <uint8_t>(i - n_before)
         return <size_t>(start - msg)
@@ -213,16 +206,16 @@ cdef size_t write_for_upstream(uint8_t* msg, size_t n, size_t room, const Questi
     cdef size_t whole = <size_t>q.after + OPT_OCTETS
     if q.after > n or whole > room:
         return 0
-    msg[2] &= RD
-    msg[3] = <uint8_t>((msg[3] & CD) | AD)
+    msg[2] &= RD_OCTET2
+    msg[3] = <uint8_t>((msg[3] & CD_OCTET3) | AD_OCTET3)
     memset(msg + 6, 0, 6)
     msg[11] = 1
     w.at = msg + q.after
     w.end = msg + whole
     put_u8(&w, 0)
     put_u16(&w, TYPE_OPT)
-    put_u16(&w, EDNS_OURS)
-    put_u32(&w, FLAG_DO if q.do_bit else 0)
+    put_u16(&w, EDNS_OCTETS)
+    put_u32(&w, DO if q.do_bit else 0)
     put_u16(&w, 0)
     return whole
 
@@ -250,7 +243,7 @@ def answer_for_client(answer: bytes, msg: bytes, way: Way = Way(), CookieJar jar
     Empty where its records cannot be read.   ValueError where `msg` is no query."""
     cdef Question q
     cdef Extended x
-    cdef bytearray out = bytearray(answer) + bytes(max(0, 65535 - len(answer)))
+    cdef bytearray out = bytearray(answer) + bytes(max(0, MESSAGE_OCTETS - len(answer)))
     cdef bytes packed = ipaddress.ip_address(client).packed
     cdef size_t n
     read_asked(msg, way, &q)
@@ -266,5 +259,5 @@ cdef int read_asked(bytes msg, object way, Question* q) except -1:
         raise ValueError(f"{len(msg)} octets: not one readable question with opcode QUERY, or a response")
     q.is_encrypted = way.is_encrypted
     if way.is_stream:
-        q.edns_size = 65535
+        q.edns_size = MESSAGE_OCTETS
     return 0

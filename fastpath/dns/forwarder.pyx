@@ -24,22 +24,22 @@ from fastpath.dns.in_flight cimport (
     find_asked, find_question, free_clients, hash_query, move_to, move_to_stream, next_random, stop_asking,
     streamed_before)
 from fastpath.dns.pktinfo cimport aim, remember
-from fastpath.dns.query cimport RCODE_REFUSED, RCODE_SERVFAIL, Question, parse_query
+from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.query_path cimport read_again
 from fastpath.dns.response cimport Found, deliver, fall_back, take_in
-from fastpath.dns.rewrite cimport EDE_NETWORK, write_probe, write_query
+from fastpath.dns.rewrite cimport write_probe, write_query
 from fastpath.dns.state cimport ANSWER, Asker, Loop, Wanted
 from fastpath.dns.synthesis cimport write_refusal
 from fastpath.dns.upstream_health cimport (
     NO_UPSTREAM, another_upstream, choose_upstream, note_answer, note_silence, patience_with)
+from fastpath.dns.wire cimport (
+    EDE_NETWORK_ERROR, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD, TC_OCTET2, UPSTREAM_QUERY_OCTETS)
 from fastpath.report.counters cimport (
     CNT_DNS_ANSWERED, CNT_DNS_COALESCED, CNT_DNS_FORWARDED, CNT_DNS_GIVEN_UP, CNT_DNS_PREFETCHED, CNT_DNS_PROBES,
     CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED, CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count)
 
 cdef enum:
     MAX_TRIES = 3           # of one question, over all upstreams
-    TC = 0x02               # of the third octet
-    RD = 0x0100
     NO_RD = 1               # changes the key of a question that wants no recursion
 
 cdef int64_t PROBE_EVERY_NS = 1_000_000_000
@@ -133,7 +133,7 @@ cdef void refresh(Loop* l, const Wanted* wanted) noexcept nogil:
 
 cdef bint _ask_over_stream(Loop* l, Asked* a) noexcept nogil:
     """Ask its upstream once more; False where there is no stream, or it is full."""
-    cdef uint8_t[284] msg
+    cdef uint8_t[UPSTREAM_QUERY_OCTETS] msg
     cdef uint8_t via = <uint8_t>(l.n_sockets + a.upstream)
     cdef int fd
     if l.n_streams == 0:
@@ -205,7 +205,7 @@ cdef void _deliver(Loop* l, const Asked* a, const Found* f) noexcept nogil:
         if not read_again(&l.answering, msg, n, &who, &q):
             continue
         if f == NULL:
-            _post_to(l, c, write_refusal(msg, n, DATAGRAM, &q, RCODE_SERVFAIL, EDE_NETWORK), CNT_DNS_GIVEN_UP)
+            _post_to(l, c, write_refusal(msg, n, DATAGRAM, &q, RCODE_SERVFAIL, EDE_NETWORK_ERROR), CNT_DNS_GIVEN_UP)
         elif deliver(&l.answering, msg, &n, DATAGRAM, &who, &q, f) == ANSWER:
             _post_to(l, c, n, CNT_DNS_ANSWERED)
 
@@ -235,7 +235,7 @@ cdef void _give_up(Loop* l, Asked* a) noexcept nogil:
 
 cdef uint8_t _who_knows_better(const Loop* l, const Asked* a, const uint8_t* answer) noexcept nogil:
     """The upstream to ask after this answer, or NO_UPSTREAM where it is to be delivered."""
-    cdef uint8_t rcode = answer[3] & 0x0f
+    cdef uint8_t rcode = answer[3] & RCODE_MASK
     cdef uint8_t upstream
     if (rcode != RCODE_SERVFAIL and rcode != RCODE_REFUSED) or a.n_tries >= MAX_TRIES:
         return NO_UPSTREAM
@@ -245,11 +245,11 @@ cdef uint8_t _who_knows_better(const Loop* l, const Asked* a, const uint8_t* ans
 
 cdef void _hand_on_cut(Loop* l, Asked* a) noexcept nogil:
     """There is nothing but the truncated answer: whoever waits may come over TCP."""
-    cdef uint8_t[284] msg
+    cdef uint8_t[UPSTREAM_QUERY_OCTETS] msg
     cdef Question q
     cdef Found f
     memcpy(msg, a.query, a.query_n)
-    msg[2] = a.cut_flags[0] | TC
+    msg[2] = a.cut_flags[0] | TC_OCTET2
     msg[3] = a.cut_flags[1]
     if l.n_streams != 0:
         count(l.answering.shared.counters, CNT_DNS_TCP_FAILED, 1)
@@ -286,7 +286,7 @@ cdef bint take_answer(Loop* l, uint8_t via, uint8_t* msg, size_t n, bint is_cut)
     if upstream != NO_UPSTREAM:
         _ask(l, a, upstream, CNT_DNS_RETRIED)
         return True
-    if is_cut or msg[2] & TC:
+    if is_cut or msg[2] & TC_OCTET2:
         _take_cut(l, a, msg)
         return True
     parse_query(a.query, a.query_n, &q)

@@ -2,14 +2,18 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.dns.query cimport Question
+from fastpath.dns.upstream_health cimport MAX_UPSTREAMS
+from fastpath.dns.wire cimport UPSTREAM_QUERY_OCTETS
 
 cdef enum:
-    MAX_SOCKETS = 128           # a loop's 64 to its upstreams, and one more an upstream for a stream
+    MAX_UPSTREAM_SOCKETS = 64   # of a loop, for datagrams
+    MAX_SOCKETS = MAX_UPSTREAM_SOCKETS + MAX_UPSTREAMS      # and one an upstream for a stream
     NO_SOCKET = 0xff
     MAX_SLOTS = 32767           # at most half of one socket's ids, so that a free id is found at once
     MAX_CLIENTS = 32            # of one question: how far a duplicate is looked for; the next one asks again
+    ADDRESS_OCTETS = 28         # of a sockaddr_in6
+    PKTINFO_OCTETS = 32         # room for an in6_pktinfo
     CLIENT_QUERY = 512          # octets; RFC 1035's datagram, where a question with EDNS, cookie and padding ends
-    UPSTREAM_QUERY = 284        # header 12, name 255, type and class 4, OPT 11
 
 
 cdef struct Client:             # its query as it came, for the answer to be written over
@@ -22,9 +26,9 @@ cdef struct Client:             # its query as it came, for the answer to be wri
     uint8_t asker[16]
     uint8_t judged_version      # whose policy counts for the answer
     uint8_t judged[16]
-    uint8_t address[28]         # sockaddr_in or sockaddr_in6
-    uint8_t source[32]          # in_pktinfo or in6_pktinfo as the query brought it
-    uint8_t query[512]
+    uint8_t address[ADDRESS_OCTETS]      # sockaddr_in or sockaddr_in6
+    uint8_t source[PKTINFO_OCTETS]       # in_pktinfo or in6_pktinfo as the query brought it
+    uint8_t query[CLIENT_QUERY]
 
 
 cdef struct Asked:              # one question at one upstream
@@ -42,7 +46,7 @@ cdef struct Asked:              # one question at one upstream
     uint8_t n_tries
     uint8_t is_probe
     uint8_t cut_flags[2]        # of the truncated answer that was the first; 0: none was
-    uint8_t query[284]          # what the upstream gets, id 0
+    uint8_t query[UPSTREAM_QUERY_OCTETS]  # what the upstream gets, id 0
 
 
 cdef struct Link:               # of a ring; an element in none is its own neighbour

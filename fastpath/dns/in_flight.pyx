@@ -17,12 +17,12 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport OK
 from fastpath.base.siphash cimport siphash128
-from fastpath.dns.query cimport DNS_HEADER, Question, parse_query
+from fastpath.dns.query cimport Question, parse_query
+from fastpath.dns.wire cimport CD, HEADER_OCTETS, OPT_OCTETS, QR_OCTET2, TYPE_CLASS_OCTETS, UPSTREAM_QUERY_OCTETS
 
 cdef enum:
     IDS = 65536
     BUCKETS = 32768
-    CD = 0x0010
 
 # Multiplier of xorshift64* (Vigna 2016); odd, so it also spreads qtype, qclass and flags without losing any.
 cdef uint64_t SPREAD = 0x2545F4914F6CDD1D
@@ -251,18 +251,20 @@ cdef void stop_asking(InFlight* t, Asked* a) noexcept nogil:
 cdef Asked* find_asked(InFlight* t, uint8_t upstream_socket, const uint8_t* msg, size_t n) noexcept nogil:
     """The question that the received message answers, or NULL.  Another one under a waiting id changes nothing."""
     cdef Asked* a
-    cdef size_t after
+    cdef size_t name_end
     cdef uint16_t slot
-    if n < DNS_HEADER or not msg[2] & 0x80 or msg[4] != 0 or msg[5] != 1:
+    if n < HEADER_OCTETS or not msg[2] & QR_OCTET2 or msg[4] != 0 or msg[5] != 1:
         return NULL
     slot = t.slot_of[<size_t>upstream_socket * IDS + ((<size_t>msg[0] << 8) | msg[1])]
     if slot == 0:
         return NULL
     a = t.slots + slot
-    after = <size_t>a.query_n - 11
-    if n < after or not _is_same_name(msg + DNS_HEADER, a.query + DNS_HEADER, after - DNS_HEADER - 4):
+    name_end = <size_t>a.query_n - OPT_OCTETS - TYPE_CLASS_OCTETS
+    if n < name_end + TYPE_CLASS_OCTETS:
         return NULL
-    return a if memcmp(msg + after - 4, a.query + after - 4, 4) == 0 else NULL
+    if not _is_same_name(msg + HEADER_OCTETS, a.query + HEADER_OCTETS, name_end - HEADER_OCTETS):
+        return NULL
+    return a if memcmp(msg + name_end, a.query + name_end, TYPE_CLASS_OCTETS) == 0 else NULL
 
 
 cdef inline bint _is_same_name(const uint8_t* theirs, const uint8_t* ours, size_t n) noexcept nogil:
@@ -368,7 +370,7 @@ cdef class InFlightTable:
         cdef uint64_t key = self._key(query)
         cdef Asked* a = find_question(&self.table, key)
         cdef bint is_new = a == NULL or a.n_clients >= MAX_CLIENTS
-        if (upstream_socket >= self.n_sockets or len(query) > UPSTREAM_QUERY or len(client) > 28
+        if (upstream_socket >= self.n_sockets or len(query) > UPSTREAM_QUERY_OCTETS or len(client) > ADDRESS_OCTETS
                 or len(asker) not in (4, 16)):
             raise ValueError(f"socket {upstream_socket}: there are {self.n_sockets}")
         if is_new:
@@ -376,8 +378,8 @@ cdef class InFlightTable:
             a.query_n = len(query)
             memcpy(a.query, <const char*>query, len(query))
             move_to(&self.table, a, upstream_socket * self.n_upstreams // self.n_sockets, upstream_socket, now_ns)
-        add_client(&self.table, a, <const uint8_t*>query, len(query), len(query) - 11, <const char*>client, len(client),
-                   asker, 4 if len(asker) == 4 else 6)
+        add_client(&self.table, a, <const uint8_t*>query, len(query), len(query) - OPT_OCTETS, <const char*>client,
+                   len(client), asker, 4 if len(asker) == 4 else 6)
         return a.upstream_id if is_new else None
 
     def move(self, bytes query, uint8_t upstream_socket, int64_t now_ns, bint is_stream=False) -> int:

@@ -38,6 +38,9 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.dns.query cimport Question
 from fastpath.dns.records cimport IN_ANSWER, Record, Walk, begin_walk, read_name, take_record
+from fastpath.dns.wire cimport (
+    CLASS_IN, HEADER_OCTETS, POINTER, RECORD_OCTETS, SVC_IPV4HINT, SVC_IPV6HINT, SVC_PARAM_OCTETS, SVC_PRIORITY_OCTETS,
+    TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_DNAME, TYPE_HTTPS, TYPE_SVCB)
 from fastpath.images.names cimport Hits, find_hits
 from fastpath.images.tables cimport TableSet, Tables, hold_addresses, judge, lists_of
 from fastpath.images.verdict cimport NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_DEFAULT, TCP_ONLY, T_DEFAULT, Decision
@@ -49,21 +52,9 @@ import ipaddress
 from fastpath.wire.address import rule_text
 
 cdef enum:
-    QNAME_AT = 12
-    TYPE_A = 1
-    TYPE_CNAME = 5
-    TYPE_AAAA = 28
-    TYPE_DNAME = 39
-    TYPE_SVCB = 64
-    TYPE_HTTPS = 65
-    CLASS_IN = 1
-    KEY_IPV4HINT = 4
-    KEY_IPV6HINT = 6
-    PRIORITY_OCTETS = 2
-    PARAMETER_HEAD = 4      # key, length
     V4_OCTETS = 4
     V6_OCTETS = 16
-    COMPRESSED_HEAD = 12    # of a record owned by a pointer: that, type, class, TTL, RDLENGTH
+    COMPRESSED_HEAD = 2 + RECORD_OCTETS     # of a record owned by a pointer
 
 
 cdef struct Chain:          # from the question by aliases
@@ -117,7 +108,7 @@ cdef bint _is_plain(const Walk* w) noexcept nogil:
     cdef const uint8_t* end = w.msg + w.n
     cdef uint32_t _i
     for _i in range(w.left):
-        if end - at < COMPRESSED_HEAD or at[0] != 0xc0 or at[1] != QNAME_AT or at[2] != 0:
+        if end - at < COMPRESSED_HEAD or at[0] != POINTER or at[1] != HEADER_OCTETS or at[2] != 0:
             return False
         if at[3] != TYPE_A and at[3] != TYPE_AAAA:
             return False
@@ -168,8 +159,8 @@ cdef Status _begin_targets(const Record* r, bint with_addresses, Targets* out) n
     if r.kind == TYPE_SVCB or r.kind == TYPE_HTTPS:
         out.has_name = True
         out.has_parameters = with_addresses
-        out.at += PRIORITY_OCTETS
-        return OK if r.data_n >= PRIORITY_OCTETS else MALFORMED
+        out.at += SVC_PRIORITY_OCTETS
+        return OK if r.data_n >= SVC_PRIORITY_OCTETS else MALFORMED
     if not with_addresses or (r.kind != TYPE_A and r.kind != TYPE_AAAA):
         return NOT_THIS
     out.version = 4 if r.kind == TYPE_A else 6
@@ -219,18 +210,18 @@ cdef Status _take_parameter(const uint8_t* msg, Targets* targets) noexcept nogil
     cdef size_t left = targets.end - targets.at
     cdef uint16_t key
     cdef size_t n
-    if left < PARAMETER_HEAD:
+    if left < SVC_PARAM_OCTETS:
         return MALFORMED
     key = <uint16_t>((head[0] << 8) | head[1])
     n = (head[2] << 8) | head[3]
-    if left - PARAMETER_HEAD < n:
+    if left - SVC_PARAM_OCTETS < n:
         return MALFORMED
-    targets.at += PARAMETER_HEAD
+    targets.at += SVC_PARAM_OCTETS
     targets.addresses_end = targets.at + n
-    if key != KEY_IPV4HINT and key != KEY_IPV6HINT:
+    if key != SVC_IPV4HINT and key != SVC_IPV6HINT:
         targets.at = targets.addresses_end
         return OK
-    targets.version = 4 if key == KEY_IPV4HINT else 6
+    targets.version = 4 if key == SVC_IPV4HINT else 6
     return OK if n % _octets_of(targets.version) == 0 else MALFORMED
 
 
@@ -320,7 +311,7 @@ def inspect(TableSet tables not None, bytes answer not None, str address, int64_
     cdef bytes packed = b"" if address is None else ipaddress.ip_address(address).packed
     cdef uint8_t version = 0 if address is None else 4 if len(packed) == 4 else 6
     memset(&q, 0, sizeof(Question))
-    if read_name(answer, len(answer), QNAME_AT, &q.name, &after) != OK:
+    if read_name(answer, len(answer), HEADER_OCTETS, &q.name, &after) != OK:
         raise ValueError(f"an answer of {len(answer)} octets: its question cannot be read; do not deliver it")
     if inspect_answer(&tables.tables, answer, len(answer), &q, packed, version, now_s, &culprit, &d) != OK:
         raise ValueError(f"an answer of {len(answer)} octets cannot be read, or leads to more than {MAX_TARGETS} names "

@@ -30,14 +30,15 @@ from fastpath.dns.batch_io cimport BATCH, DATAGRAM, STRIDE, Inbox, arm, close_bo
 from fastpath.dns.block_answers cimport open_answering
 from fastpath.dns.cache cimport Cache, close_cache, prefetch_entry, prefetch_index
 from fastpath.dns.forwarder cimport flush, forward, look_after, refresh, take_answer
-from fastpath.dns.in_flight cimport MAX_SLOTS, close_inflight, hash_query, open_inflight
+from fastpath.dns.in_flight cimport MAX_SLOTS, MAX_UPSTREAM_SOCKETS, close_inflight, hash_query, open_inflight
 from fastpath.dns.pktinfo cimport address_of, leave_from, packet_info
 from fastpath.dns.query_path cimport answer_read, read_query
 from fastpath.dns.response cimport take_cache
 from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport (
-    ANSWER, FORWARD, MAX_LISTENERS, MAX_UPSTREAM_SOCKETS, MESSAGE, SAY_NOTHING, Asker, Loop, Outcome, Wanted)
+    ANSWER, FORWARD, MAX_LISTENERS, SAY_NOTHING, Asker, Loop, Outcome, Wanted)
 from fastpath.dns.upstream_health cimport Pool, note_silence, open_pool
+from fastpath.dns.wire cimport MESSAGE_OCTETS
 from fastpath.images.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.images.tables cimport Handoff, take_tables
 from fastpath.report.counters cimport (
@@ -89,7 +90,7 @@ cdef Outcome _read(Loop* l, uint32_t i, uint8_t version, size_t* n) noexcept nog
 
 cdef void _look_up(Loop* l, const Outcome* outcomes, uint32_t n) noexcept nogil:
     """What the lists hold of every question that is to be decided on: fetched from memory for many at once."""
-    cdef const Name* names[32]
+    cdef const Name* names[BATCH_NAMES]
     cdef uint32_t first = 0
     cdef uint32_t i, n_names
     if l.answering.tables == NULL:
@@ -133,9 +134,9 @@ cdef void _aim_back(Inbox* b, uint32_t i, uint8_t version, size_t n) noexcept no
 cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
     """One batch of queries."""
     cdef Inbox* b = &l.inbox
-    cdef Outcome[64] outcomes
-    cdef size_t[64] n_octets
-    cdef uint8_t[64] is_lost
+    cdef Outcome[BATCH] outcomes
+    cdef size_t[BATCH] n_octets
+    cdef uint8_t[BATCH] is_lost
     cdef uint32_t n_answers = 0
     cdef uint32_t i
     cdef Wanted wanted
@@ -193,7 +194,7 @@ cdef void _serve_stream(Loop* l, uint32_t stream) noexcept nogil:
     cdef uint32_t _i
     cdef ssize_t n
     for _i in range(<uint32_t>STREAM_BATCH):
-        n = recv(l.fds[l.n_listeners + via].fd, l.streamed, MESSAGE, MSG_DONTWAIT)
+        n = recv(l.fds[l.n_listeners + via].fd, l.streamed, MESSAGE_OCTETS, MSG_DONTWAIT)
         if n < 0:
             break
         if not take_answer(l, via, l.streamed, <size_t>n, False):
@@ -307,7 +308,7 @@ cdef class DnsLoop:
         cdef bytes drawn = os.urandom(24)
         memcpy(seed, <const char*>drawn, 24)
         memcpy(self.loop.answering.question_key, seed, 16)
-        self.loop.streamed = <uint8_t*>calloc(1, MESSAGE)
+        self.loop.streamed = <uint8_t*>calloc(1, MESSAGE_OCTETS)
         if (self.loop.streamed == NULL or open_boxes(&self.loop.inbox, &self.loop.outbox) != 0
                 or open_inflight(&self.loop.in_flight, self.loop.n_sockets + self.loop.n_streams, self.loop.pool.n,
                                  MAX_SLOTS - self.loop.pool.n, seed[2]) != 0):

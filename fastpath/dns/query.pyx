@@ -14,16 +14,11 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Cursor, Status, skip, take_span, take_u16, take_u32
+from fastpath.dns.wire cimport (
+    COOKIE_CLIENT_OCTETS, COOKIE_MOST_OCTETS, DO, EDNS_OCTETS, HEADER_OCTETS, OPCODE_MASK, OPTION_COOKIE, OPTION_CPE,
+    OPTION_MAC, OPTION_MAC_TEXT, OPTION_PADDING, OPTION_SDE, QR, RCODE_BADVERS, RCODE_FORMERR, RCODE_NOERROR,
+    RCODE_NOTIMP, TYPE_OPT, UDP_OCTETS)
 from fastpath.wire.name cimport Name, name_from_wire
-
-cdef enum:
-    QR = 0x8000
-    OPCODE = 0x7800
-    TYPE_OPT = 41
-    FLAG_DO = 0x8000
-    OPTION_COOKIE = 10          # RFC 7873 §4
-    OPTION_PADDING = 12         # RFC 7830 §3
-    OPTION_SDE = 26             # draft-ietf-dnsop-structured-dns-error-27 §5.4; empty, or it is ignored
 
 
 cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil:
@@ -37,9 +32,9 @@ cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept no
     cdef Cursor c
     cdef uint16_t n_questions = 0, n_answers = 0, n_authorities = 0, n_additionals = 0
     memset(out, 0, sizeof(Question) - sizeof(Name))
-    out.edns_size = EDNS_LEAST
+    out.edns_size = UDP_OCTETS
     out.rcode = RCODE_FORMERR
-    if n < DNS_HEADER:
+    if n < HEADER_OCTETS:
         return MALFORMED
     c.at = msg
     c.end = msg + n
@@ -53,7 +48,7 @@ cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept no
         return NOT_THIS
     if n_questions == 1 and _question(msg, n, &c, out) != OK:
         return MALFORMED
-    if out.flags & OPCODE:
+    if out.flags & OPCODE_MASK:
         out.rcode = RCODE_NOTIMP
         return MALFORMED
     if n_questions > 1 or _records(msg, &c, <uint32_t>n_answers + n_authorities, NULL) != OK:
@@ -69,7 +64,7 @@ cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept no
 
 cdef inline Status _question(const uint8_t* msg, size_t n, Cursor* c, Question* out) noexcept nogil:
     cdef size_t after = 0
-    if name_from_wire(msg, n, DNS_HEADER, &out.name, &after) != OK:
+    if name_from_wire(msg, n, HEADER_OCTETS, &out.name, &after) != OK:
         return MALFORMED
     c.at = msg + after
     if take_u16(c, &out.qtype) != OK or take_u16(c, &out.qclass) != OK:
@@ -107,9 +102,9 @@ cdef Status _opt(const uint8_t* msg, Cursor* data, uint16_t size, uint32_t ttl, 
     cdef uint16_t code = 0
     cdef uint16_t n = 0
     out.has_edns = 1
-    out.edns_size = min(max(size, <uint16_t>EDNS_LEAST), <uint16_t>EDNS_OURS)
+    out.edns_size = min(max(size, <uint16_t>UDP_OCTETS), <uint16_t>EDNS_OCTETS)
     out.edns_version = <uint8_t>((ttl >> 16) & 0xff)
-    out.do_bit = 1 if ttl & FLAG_DO else 0
+    out.do_bit = 1 if ttl & DO else 0
     if out.edns_version != 0:
         out.rcode = RCODE_BADVERS
         return MALFORMED
@@ -124,7 +119,7 @@ cdef Status _opt(const uint8_t* msg, Cursor* data, uint16_t size, uint32_t ttl, 
 cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, const uint8_t* msg,
                                 Question* out) noexcept nogil:
     if code == OPTION_COOKIE and out.cookie_n == 0:
-        if n != COOKIE_CLIENT and not 2 * COOKIE_CLIENT <= n <= COOKIE_LONGEST:
+        if n != COOKIE_CLIENT_OCTETS and not 2 * COOKIE_CLIENT_OCTETS <= n <= COOKIE_MOST_OCTETS:
             return MALFORMED
         out.cookie_n = <uint8_t>n
         memcpy(out.cookie, at, n)
@@ -132,7 +127,7 @@ cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, co
         out.wants_padding = 1
     elif code == OPTION_SDE and n == 0:
         out.wants_structure = 1
-    elif out.device_at == 0 and (code == DEVICE_MAC or code == DEVICE_MAC_TEXT or code == DEVICE_CPE):
+    elif out.device_at == 0 and (code == OPTION_MAC or code == OPTION_MAC_TEXT or code == OPTION_CPE):
         out.device_at = <uint16_t>(at - msg)
         out.device_n = n
         out.device_code = code
@@ -182,7 +177,7 @@ def fault_of(msg: bytes) -> int | None:
     ValueError for a response or less than a header, which are never answered."""
     cdef Question q
     cdef Status status = parse_query(msg, len(msg), &q)
-    if status == NOT_THIS or len(msg) < DNS_HEADER:
+    if status == NOT_THIS or len(msg) < HEADER_OCTETS:
         raise ValueError(_FAULTS[status])
     return None if status == OK else q.rcode
 

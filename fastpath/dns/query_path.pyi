@@ -7,8 +7,6 @@ from fastpath.dns.special_names import SpecialNames
 from fastpath.images.tables import Handoff
 from fastpath.report.spool import Reporter
 
-MESSAGE_OCTETS: int
-
 @final
 class StreamAnswering:
     """Answers queries that came over a stream (TCP, TLS, HTTPS), with the tables of a running loop."""

@@ -19,12 +19,15 @@ from fastpath.dns.cookies cimport check_cookie
 from fastpath.dns.device_option cimport address_of_device
 from fastpath.dns.edns cimport EDE_NONE
 from fastpath.dns.in_flight cimport hash_query
-from fastpath.dns.query cimport DNS_HEADER, RCODE_FORMERR, RCODE_REFUSED, RCODE_SERVFAIL, parse_query
+from fastpath.dns.query cimport parse_query
 from fastpath.dns.response cimport Found, deliver, fall_back, look_up, take_cache, take_in
-from fastpath.dns.rewrite cimport EDE_NETWORK, is_answer_to, write_query
+from fastpath.dns.rewrite cimport is_answer_to, write_query
 from fastpath.dns.special_names cimport SPECIAL_NONE, SPECIAL_TARGET, Special, SpecialNames, answer_special
 from fastpath.dns.state cimport ANSWER, FORWARD, SAY_NOTHING, Answering, Asker, Outcome, Wanted
-from fastpath.dns.synthesis cimport EDE_PROHIBITED, QTYPE_ANY, write_any, write_refusal
+from fastpath.dns.synthesis cimport write_any, write_refusal
+from fastpath.dns.wire cimport (
+    EDE_NETWORK_ERROR, EDE_PROHIBITED, HEADER_OCTETS, MESSAGE_OCTETS, QR_OCTET2, RCODE_FORMERR, RCODE_REFUSED,
+    RCODE_SERVFAIL, TYPE_ANY, UPSTREAM_QUERY_OCTETS)
 from fastpath.images.names cimport Hits, find_hits
 from fastpath.images.subscribers cimport find_subscriber
 from fastpath.images.tables cimport Handoff, Tables, judge, judge_found
@@ -36,9 +39,6 @@ from fastpath.report.spool cimport Reporter, note_shadow
 
 import ipaddress
 import os
-
-# A DNS message over TCP has a 16-bit length; a block answer adds records, SOA, OPT and EDE, as far as they fit.
-MESSAGE_OCTETS = 65535
 
 
 cdef inline Outcome _refuse(uint8_t* msg, size_t* n, size_t room, const Question* q, uint16_t rcode,
@@ -57,7 +57,7 @@ cdef bint read_again(Answering* a, uint8_t* msg, size_t n, Asker* who, Question*
     if a.has_cookies and check_cookie(&a.cookies, q, who.addr, who.ip_version, <uint32_t>a.now_s):
         who.is_proven = 1
     if a.is_stream:     # RFC 6891 §6.2.3: the size is that of UDP payloads
-        q.edns_size = 65535
+        q.edns_size = MESSAGE_OCTETS
     q.is_encrypted = a.is_encrypted
     return is_query
 
@@ -82,10 +82,10 @@ cdef Outcome read_query(Answering* a, uint8_t* msg, size_t* n, size_t room, Aske
     n      in: octets of the query, out: of the answer;  room: octets that `msg` may grow to
     who    with its address;  q: filled where the outcome is FORWARD: it is to be decided on by answer_read()"""
     cdef Outcome outcome
-    if n[0] < DNS_HEADER:
+    if n[0] < HEADER_OCTETS:
         count(a.shared.counters, CNT_DNS_MALFORMED, 1)
         return SAY_NOTHING
-    if msg[2] & 0x80:   # QR: an answer
+    if msg[2] & QR_OCTET2:
         count(a.shared.counters, CNT_DNS_NOT_A_QUERY, 1)
         return SAY_NOTHING
     count(a.shared.counters, CNT_DNS_QUERIES, 1)
@@ -174,7 +174,7 @@ cdef Outcome _look_up(Answering* a, uint8_t* msg, size_t* n, size_t room, const 
     """Out of the cache, unless it is ANY or unknown."""
     cdef Found found
     cdef Cached kept
-    if q.qtype == QTYPE_ANY:
+    if q.qtype == TYPE_ANY:
         n[0] = write_any(msg, n[0], room, q)
         return ANSWER if n[0] != 0 else SAY_NOTHING
     if out.key == 0:
@@ -200,7 +200,7 @@ cdef class StreamAnswering:
     cdef Handoff _handoff
     cdef Reporter _reporter
     cdef tuple _kept            # alive
-    cdef uint8_t buffer[65535]
+    cdef uint8_t buffer[MESSAGE_OCTETS]
 
     def __cinit__(self, Handoff handoff not None, Reporter reporter not None, answers, size_t cache_octets=0,
                   ClientGuard guard=None, ClientGuard forwarders=None, SpecialNames specials=None,
@@ -274,7 +274,7 @@ cdef class StreamAnswering:
         cdef Wanted wanted
         cdef Asker who
         cdef bytes packed = _packed(client)
-        cdef uint8_t asked[284]
+        cdef uint8_t asked[UPSTREAM_QUERY_OCTETS]
         cdef size_t n
         if not self._read_again(query, packed, now_ns, &who, &q, &wanted):
             raise ValueError(f"{client}: a query that is not the upstream's to answer; not asked; call answer() first")
@@ -323,7 +323,7 @@ cdef class StreamAnswering:
         if not self._read_again(query, packed, now_ns, &who, &q, &wanted):
             return b""
         if not fall_back(&self.state, wanted.question, wanted.key, &found):
-            n = write_refusal(self.buffer, n, sizeof(self.buffer), &q, RCODE_SERVFAIL, EDE_NETWORK)
+            n = write_refusal(self.buffer, n, sizeof(self.buffer), &q, RCODE_SERVFAIL, EDE_NETWORK_ERROR)
         elif deliver(&self.state, self.buffer, &n, sizeof(self.buffer), &who, &q, &found) != ANSWER:
             return b""
         return self.buffer[:n]

@@ -8,6 +8,7 @@ cdef enum Section:
     IN_ANSWER = 0
     IN_AUTHORITY = 1
     IN_ADDITIONAL = 2
+    N_SECTIONS = 3
 
 
 cdef struct Walk:
@@ -16,7 +17,7 @@ cdef struct Walk:
     size_t at               # where the next record begins
     uint32_t left           # records still to come, of the sections asked for
     uint32_t n_seen
-    uint16_t counts[3]      # as the header has them, by Section
+    uint16_t counts[N_SECTIONS]      # as the header has them, by Section
 
 
 cdef struct Record:

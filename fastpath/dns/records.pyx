@@ -15,12 +15,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, OK, Status
+from fastpath.dns.wire cimport HEADER_OCTETS, POINTER, POINTER_OFFSET, RECORD_OCTETS, TYPE_CLASS_OCTETS
 from fastpath.wire.name cimport LABEL_OCTETS, Name, take_label
-
-cdef enum:
-    HEADER = 12
-    FIXED_OCTETS = 10       # type, class, TTL, RDLENGTH
-    POINTER = 0xc0
 
 
 cdef inline uint16_t _u16(const uint8_t* at) noexcept nogil:
@@ -31,12 +27,12 @@ cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noex
     """Stand before the first record of a message, to see those of all sections up to `last`.
 
     NEED_MORE: its header or its questions are cut.  MALFORMED: a question of no readable name."""
-    cdef size_t at = HEADER
+    cdef size_t at = HEADER_OCTETS
     cdef Status status
     cdef uint32_t _i
     cdef int section
     memset(w, 0, sizeof(Walk))
-    if n < HEADER:
+    if n < HEADER_OCTETS:
         return NEED_MORE
     w.msg = msg
     w.n = n
@@ -44,11 +40,11 @@ cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noex
         status = skip_name(msg, n, at, &at)
         if status != OK:
             return status
-        if n - at < 4:
+        if n - at < TYPE_CLASS_OCTETS:
             return NEED_MORE
-        at += 4
+        at += TYPE_CLASS_OCTETS
     w.at = at
-    for section in range(3):
+    for section in range(<int>N_SECTIONS):
         w.counts[section] = _u16(msg + 6 + 2 * section)
         if section <= <int>last:
             w.left += w.counts[section]
@@ -66,13 +62,13 @@ cdef Status take_record(Walk* w, Record* out) noexcept nogil:
     status = skip_name(w.msg, w.n, w.at, &at)
     if status != OK:
         return status
-    if w.n - at < FIXED_OCTETS:
+    if w.n - at < RECORD_OCTETS:
         return NEED_MORE
     out.kind = _u16(w.msg + at)
     out.class_ = _u16(w.msg + at + 2)
     out.ttl_s = (<uint32_t>_u16(w.msg + at + 4) << 16) | _u16(w.msg + at + 6)
     out.data_n = _u16(w.msg + at + 8)
-    out.data_at = at + FIXED_OCTETS
+    out.data_at = at + RECORD_OCTETS
     if w.n - out.data_at < out.data_n:
         return NEED_MORE
     out.section = IN_ANSWER
@@ -102,7 +98,7 @@ cdef Status skip_name(const uint8_t* msg, size_t n, size_t at, size_t* after) no
         at += 1 + length
     if n - at < 2:
         return NEED_MORE
-    if not _leads_back(_u16(msg + at) & 0x3fff, begin):
+    if not _leads_back(_u16(msg + at) & POINTER_OFFSET, begin):
         return MALFORMED
     after[0] = at + 2
     return OK
@@ -110,7 +106,7 @@ cdef Status skip_name(const uint8_t* msg, size_t n, size_t at, size_t* after) no
 
 cdef inline bint _leads_back(size_t to, size_t begin) noexcept nogil:
     """Whether a pointer at the end of a piece that begins at `begin` goes to what was there before."""
-    return HEADER <= to < begin
+    return HEADER_OCTETS <= to < begin
 
 
 cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t* after) noexcept nogil:
@@ -136,7 +132,7 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
                 return NEED_MORE
             if end == 0:
                 end = at + 2
-            at = _u16(msg + at) & 0x3fff
+            at = _u16(msg + at) & POINTER_OFFSET
             if not _leads_back(at, begin):
                 return MALFORMED
             begin = at

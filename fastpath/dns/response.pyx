@@ -21,10 +21,12 @@ from fastpath.dns.cache cimport (
     write_cached)
 from fastpath.dns.edns cimport EDE_NONE, finish_answer, strip_opt
 from fastpath.dns.inspection cimport inspect_answer, strip_ech
-from fastpath.dns.query cimport DNS_HEADER, RCODE_REFUSED, RCODE_SERVFAIL
 from fastpath.dns.rewrite cimport cut_answer, write_relayed
 from fastpath.dns.state cimport ANSWER, FORWARD, SAY_NOTHING
 from fastpath.dns.synthesis cimport write_cut, write_refusal
+from fastpath.dns.wire cimport (
+    EDE_INVALID_DATA, EDE_STALE_ANSWER, HEADER_OCTETS, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD, TC_OCTET2,
+    TYPE_CLASS_OCTETS, TYPE_HTTPS, TYPE_SVCB)
 from fastpath.images.tables cimport judge
 from fastpath.images.verdict cimport C_DNS, PASSTHRU, Decision
 from fastpath.report.counters cimport (
@@ -33,13 +35,9 @@ from fastpath.report.counters cimport (
 from fastpath.report.spool cimport note_shadow
 from fastpath.wire.name cimport Name, name_from_wire
 
+
 cdef enum:
-    RD = 0x0100
-    TC = 0x02                   # of the third octet
-    TYPE_SVCB = 64
-    TYPE_HTTPS = 65
-    EDE_STALE = 3               # RFC 8914 §4.4: Stale Answer
-    EDE_INVALID = 24            # RFC 8914 §4.25: Invalid Data
+    TARGET_ANSWER_OCTETS = 4096     # of a kept answer to a target; a longer one is wrapped as truncated
 
 
 cdef Cache* take_cache(Cache* c, size_t octets) except? NULL:
@@ -74,7 +72,7 @@ cdef Cached _find(Answering* a, const Question* q, uint64_t key, Found* out) noe
     out.is_kept = 1
     if <int64_t>a.cache_s - e.put_s >= <int64_t>e.lives_s:
         out.is_stale = 1
-        out.x.ede = EDE_STALE
+        out.x.ede = EDE_STALE_ANSWER
     return found
 
 
@@ -107,7 +105,7 @@ cdef size_t take_in(Answering* a, const Question* q, uint64_t key, uint8_t* msg,
     out   this answer, or an older one instead of a failure"""
     cdef uint8_t rcode
     cdef Found older
-    if msg[2] & TC:
+    if msg[2] & TC_OCTET2:
         n = cut_answer(msg, q.after)
     _empty(out, key)
     n = strip_opt(msg, n, &out.x)
@@ -115,12 +113,12 @@ cdef size_t take_in(Answering* a, const Question* q, uint64_t key, uint8_t* msg,
         return 0
     out.msg = msg
     out.n = n
-    if a.cache == NULL or not q.flags & RD or msg[2] & TC:
+    if a.cache == NULL or not q.flags & RD or msg[2] & TC_OCTET2:
         return n
     put_answer(a.cache, q, key, msg, n, a.cache_s)
-    rcode = msg[3] & 0x0f
+    rcode = msg[3] & RCODE_MASK
     if (rcode == RCODE_SERVFAIL or rcode == RCODE_REFUSED) and fall_back(a, q, key, &older):
-        if older.msg[3] & 0x0f != RCODE_SERVFAIL:       # not this very answer
+        if older.msg[3] & RCODE_MASK != RCODE_SERVFAIL:       # not this very answer
             out[0] = older
     return n
 
@@ -154,7 +152,7 @@ cdef Outcome deliver(Answering* a, uint8_t* msg, size_t* n, size_t room, const A
 cdef Outcome _withhold(Answering* a, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:
     """Say that no answer can be delivered: a client may read in it what was not found."""
     count(a.shared.counters, CNT_DNS_UNREADABLE, 1)
-    n[0] = write_refusal(msg, n[0], room, q, RCODE_SERVFAIL, EDE_INVALID)
+    n[0] = write_refusal(msg, n[0], room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
     return ANSWER if n[0] != 0 else SAY_NOTHING
 
 
@@ -163,10 +161,10 @@ cdef size_t _write(Answering* a, uint8_t* msg, size_t room, const Asker* who, co
     cdef size_t n
     if f.is_stale:
         count(a.shared.counters, CNT_DNS_STALE, 1)
-    if memcmp(f.msg + DNS_HEADER, q.name.wire, q.name.n) != 0 and is_of_target(f.msg, f.n, q):
+    if memcmp(f.msg + HEADER_OCTETS, q.name.wire, q.name.n) != 0 and is_of_target(f.msg, f.n, q):
         n = _wrap(a, msg, room, q, f)
         if n == 0:
-            return write_refusal(msg, q.after, room, q, RCODE_SERVFAIL, EDE_INVALID)
+            return write_refusal(msg, q.after, room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
     elif f.is_kept:
         n = write_cached(f.msg, f.n, msg, room, q, a.cache_s)
     else:
@@ -178,15 +176,15 @@ cdef size_t _write(Answering* a, uint8_t* msg, size_t room, const Asker* who, co
 
 cdef size_t _wrap(const Answering* a, uint8_t* msg, size_t room, const Question* q, const Found* f) noexcept nogil:
     """Write the answer to a name that was looked up instead; 0 where it cannot be read."""
-    cdef uint8_t[4096] aged
+    cdef uint8_t[TARGET_ANSWER_OCTETS] aged
     cdef Question target
     cdef size_t after = 0
     if not f.is_kept:
         return wrap_target_answer(f.msg, f.n, msg, room, q)
     memset(&target, 0, sizeof(Question))
-    if name_from_wire(f.msg, f.n, DNS_HEADER, &target.name, &after) != OK:
+    if name_from_wire(f.msg, f.n, HEADER_OCTETS, &target.name, &after) != OK:
         return 0
-    target.after = <uint16_t>(after + 4)
+    target.after = <uint16_t>(after + TYPE_CLASS_OCTETS)
     memcpy(aged, f.msg, target.after)
     return wrap_target_answer(aged, write_cached(f.msg, f.n, aged, sizeof(aged), &target, a.cache_s), msg, room,
                               q)

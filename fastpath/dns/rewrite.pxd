@@ -3,9 +3,6 @@ from libc.stdint cimport uint8_t
 
 from fastpath.dns.query cimport Question
 
-cdef enum:
-    EDE_NETWORK = 23            # RFC 8914 §4.24: Network Error
-
 
 cdef bint is_answer_to(const Question* q, const uint8_t* msg, size_t n) noexcept nogil
 cdef size_t write_query(const Question* q, uint8_t* out) noexcept nogil

@@ -6,8 +6,11 @@ from fastpath.dns.synthesis cimport BlockAnswer
 from fastpath.images.verdict cimport Decision
 
 cdef enum:
-    MAX_SPECIALS = 511          # names: half of the slots, so that a miss is seen at once
+    SPECIAL_SLOTS = 1024        # a power of two
+    MAX_SPECIALS = SPECIAL_SLOTS // 2 - 1       # names: half of the slots, so that a miss is seen at once
     MAX_TARGETS = 31
+    TARGET_ROWS = MAX_TARGETS + 1
+    SAFE_SEARCH_LEVELS = 3      # off, moderate, strict
     MAX_RESOLVERS = 8
     SPECIAL_OCTETS = 64         # of a name or a target in wire form
     RESOLVER_OCTETS = 256       # of the rdata of an SVCB record
@@ -21,26 +24,26 @@ cdef enum Special:
 
 cdef struct SpecialTarget:
     uint8_t wire_n              # 0: an address, in `answer`
-    uint8_t wire[64]
+    uint8_t wire[SPECIAL_OCTETS]
     BlockAnswer answer
 
 
 cdef struct SpecialName:
     uint8_t is_canary           # else of safe search
     uint8_t wire_n
-    uint8_t target[3]           # by Decision.safe_search: index of SpecialTarget, 0: the name is left alone
-    uint8_t wire[64]
+    uint8_t target[SAFE_SEARCH_LEVELS]      # by Decision.safe_search: index of SpecialTarget, 0: no rewrite
+    uint8_t wire[SPECIAL_OCTETS]
 
 
 cdef struct Specials:           # never changes once made: any number of loops may read it
-    uint16_t slots[1024]        # by hash: 1 + index of SpecialName; 0: free
-    SpecialName names[511]
-    SpecialTarget targets[32]   # 0 is none
+    uint16_t slots[SPECIAL_SLOTS]       # by hash: 1 + index of SpecialName; 0: free
+    SpecialName names[MAX_SPECIALS]
+    SpecialTarget targets[TARGET_ROWS]  # 0 is none
     uint32_t n_names
     uint32_t n_targets          # 0 included
     uint32_t n_resolvers
-    uint16_t resolver_n[8]
-    uint8_t resolvers[8][256]
+    uint16_t resolver_n[MAX_RESOLVERS]
+    uint8_t resolvers[MAX_RESOLVERS][RESOLVER_OCTETS]
     BlockAnswer canary
     BlockAnswer nodata          # of safe search
     BlockAnswer no_resolver

@@ -25,8 +25,11 @@ from fastpath.base.cursor cimport OK
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32
 from fastpath.dns.alias_answer cimport begin_answer, end_answer, put_owned
 from fastpath.dns.edns cimport EDE_NONE, Extended, finish_answer
-from fastpath.dns.query cimport DNS_HEADER, RCODE_NOERROR, RCODE_NXDOMAIN, Question, parse_query
+from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
+from fastpath.dns.wire cimport (
+    CLASS_IN, EDE_FILTERED, HEADER_OCTETS, MESSAGE_OCTETS, RCODE_NOERROR, RCODE_NXDOMAIN, RD, TYPE_A, TYPE_AAAA,
+    TYPE_CLASS_OCTETS, TYPE_SVCB, UPSTREAM_QUERY_OCTETS)
 from fastpath.images.tables cimport TableSet, judge
 from fastpath.images.verdict cimport PASSTHRU, Decision
 from fastpath.wire.name cimport Name, name_from_wire
@@ -34,14 +37,9 @@ from fastpath.wire.name cimport Name, name_from_wire
 from fastpath.wire.name import to_wire
 
 cdef enum:
-    TYPE_A = 1
-    TYPE_AAAA = 28
-    TYPE_SVCB = 64
-    CLASS_IN = 1
-    SLOT_MASK = 1023
+    SLOT_MASK = SPECIAL_SLOTS - 1
     TTL_S = 60                  # a parent's change of mind is felt within a minute
     RESOLVERS_TTL_S = 300       # they change with the configuration
-    EDE_FILTERED = 17           # RFC 8914 §4.18: what the subscriber asked for
     RESOLVER_ARPA_OCTETS = 15
 
 cdef const char* RESOLVER_ARPA = b"\x08resolver\x04arpa\x00"
@@ -135,10 +133,10 @@ cdef void _ask_for(const SpecialTarget* t, const Question* q, Question* target) 
     memset(target, 0, sizeof(Question))
     name_from_wire(t.wire, t.wire_n, 0, &target.name, &after)
     target.id = q.id
-    target.flags = 0x0100       # RD
+    target.flags = RD
     target.qtype = q.qtype
     target.qclass = q.qclass
-    target.after = <uint16_t>(DNS_HEADER + target.name.n + 4)
+    target.after = <uint16_t>(HEADER_OCTETS + target.name.n + TYPE_CLASS_OCTETS)
     target.has_edns = 1
     target.edns_size = q.edns_size
 
@@ -233,7 +231,7 @@ cdef class SpecialNames:
         cdef Question q
         cdef Question target
         cdef Decision d
-        cdef uint8_t[65535] msg
+        cdef uint8_t[MESSAGE_OCTETS] msg
         cdef bytes addr = ipaddress.ip_address(client).packed
         cdef size_t n = len(query)
         cdef Special special
@@ -249,12 +247,12 @@ cdef class SpecialNames:
 
 
 cdef object _parse(bytes query, Question* q):
-    if len(query) > 65535 or parse_query(query, len(query), q) != OK:
+    if len(query) > MESSAGE_OCTETS or parse_query(query, len(query), q) != OK:
         raise ValueError("the query is not one readable question")
 
 
 cdef bytes _query_of(const Question* q):
-    cdef uint8_t[512] msg
+    cdef uint8_t[UPSTREAM_QUERY_OCTETS] msg
     cdef Writer w
     w.at = msg
     w.end = msg + sizeof(msg)

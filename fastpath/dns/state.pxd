@@ -3,10 +3,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.base.sockets cimport pollfd
 from fastpath.dns.admission cimport Guard
-from fastpath.dns.batch_io cimport Inbox, Outbox
+from fastpath.dns.batch_io cimport BATCH, Inbox, Outbox
 from fastpath.dns.cache cimport Cache
 from fastpath.dns.cookies cimport Cookies
-from fastpath.dns.in_flight cimport InFlight
+from fastpath.dns.in_flight cimport MAX_SOCKETS, InFlight
 from fastpath.dns.query cimport Question
 from fastpath.dns.special_names cimport Specials
 from fastpath.dns.synthesis cimport BlockAnswer
@@ -33,7 +33,7 @@ cdef enum Outcome:
 cdef struct AnswerCell:
     Outcome outcome
     BlockAnswer answer
-    uint8_t text[512]           # what `answer` points at
+    uint8_t text[TEXT_OCTETS]   # what `answer` points at
 
 
 cdef struct Answering:          # of one loop, or of the streams beside it
@@ -53,7 +53,7 @@ cdef struct Answering:          # of one loop, or of the streams beside it
     uint8_t is_stream           # what the client says of datagrams does not bound its answers
     uint8_t is_encrypted        # the stream of this query is: its answer is padded where the query was
     uint8_t is_nobody_up        # of the upstreams: what is stale is given at once
-    AnswerCell cells[8][8]      # [reason][action]
+    AnswerCell cells[N_REASONS][N_ACTIONS]
 
 
 cdef struct Asker:              # who asks
@@ -74,9 +74,7 @@ cdef struct Wanted:             # of the upstream, for a query that it has to an
 
 cdef enum:
     MAX_LISTENERS = 32
-    MAX_UPSTREAM_SOCKETS = 64
-    MAX_FDS = 161           # listeners, upstream sockets, a stream for each upstream, the eventfd
-    MESSAGE = 65535         # octets of the longest that a stream carries
+    MAX_FDS = MAX_LISTENERS + MAX_SOCKETS + 1       # listeners, sockets and streams to upstreams, the eventfd
 
 
 cdef struct Loop:
@@ -85,15 +83,15 @@ cdef struct Loop:
     InFlight in_flight
     Pool pool
     Inbox inbox
-    Asker askers[64]            # of the messages in the inbox, one each
-    Told told[64]
-    Question questions[64]
-    Hits hits[64]
-    uint64_t keys[64]           # hash_query() of the questions; 0: not known
+    Asker askers[BATCH]         # of the messages in the inbox, one each
+    Told told[BATCH]
+    Question questions[BATCH]
+    Hits hits[BATCH]
+    uint64_t keys[BATCH]        # hash_query() of the questions; 0: not known
     Outbox outbox
-    uint8_t* streamed           # MESSAGE octets for an answer that came over a stream; for all of them
-    pollfd fds[161]             # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
-    uint8_t version_of[32]      # 4 or 6, by listener
+    uint8_t* streamed           # MESSAGE_OCTETS for an answer that came over a stream; for all of them
+    pollfd fds[MAX_FDS]         # a descriptor of -1: not connected yet; poll() passes it over, a send to it fails
+    uint8_t version_of[MAX_LISTENERS]   # 4 or 6, by listener
     uint32_t n_fds
     uint32_t n_listeners
     uint32_t sockets_each       # upstream u has sockets u * sockets_each …

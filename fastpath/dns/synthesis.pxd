@@ -3,13 +3,6 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastpath.dns.query cimport Question
 
-cdef enum:
-    QTYPE_A = 1
-    QTYPE_SOA = 6
-    QTYPE_AAAA = 28
-    QTYPE_ANY = 255
-    EDE_PROHIBITED = 18         # RFC 8914 §4.19: outside of the ACL
-
 
 cdef struct BlockAnswer:
     uint8_t rcode

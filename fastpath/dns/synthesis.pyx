@@ -15,23 +15,15 @@ from libc.string cimport memcpy, memset
 from fastpath.base.cursor cimport OK, Cursor, take_span, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32
 from fastpath.dns.edns cimport EDE_NONE, Extended, finish_answer, read_asked
-from fastpath.dns.query cimport DNS_HEADER, RCODE_NOERROR, RCODE_NXDOMAIN, Question, parse_query
+from fastpath.dns.query cimport Question, parse_query
+from fastpath.dns.wire cimport (
+    CD, CLASS_ANY, CLASS_IN, EDE_FORGED_ANSWER, HEADER_OCTETS, MESSAGE_OCTETS, OPCODE_MASK, POINTER_TO_QNAME, QR, RA,
+    RCODE_MASK, RCODE_NOERROR, RCODE_NXDOMAIN, RD, SOA_NUMBERS_OCTETS, TC, TYPE_A, TYPE_AAAA, TYPE_ANY, TYPE_CNAME,
+    TYPE_HINFO, TYPE_SOA)
 
 from fastpath.dns.edns import Way
 
 cdef enum:
-    QR = 0x8000
-    OPCODE = 0x7800
-    TC = 0x0200
-    RD = 0x0100
-    RA = 0x0080
-    CD = 0x0010
-    TYPE_CNAME = 5
-    TYPE_HINFO = 13
-    CLASS_IN = 1
-    CLASS_ANY = 255
-    EDE_FORGED = 4             # RFC 8914 §4.5
-    POINTER_TO_QNAME = 0xc00c  # the name at offset 12
     SOA_NAMES_OCTETS = 45
     ANY_TTL_S = 3600           # the answer to ANY never changes
     ANY_OCTETS = 9
@@ -72,7 +64,7 @@ cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, 
         _write_header(msg, q.flags, rcode, TC, 1)
     x.rcode = rcode
     x.ede = a.ede
-    x.also = EDE_FORGED if n_records != 0 and not q.wants_structure else EDE_NONE
+    x.also = EDE_FORGED_ANSWER if n_records != 0 and not q.wants_structure else EDE_NONE
     x.text = a.text
     x.text_n = a.text_n if q.wants_structure else 0
     return finish_answer(msg, <size_t>(w.at - msg), room, q, &x)
@@ -105,13 +97,13 @@ cdef size_t write_refusal(uint8_t* msg, size_t n, size_t room, const Question* q
     ede   RFC 8914 info-code, EDE_NONE for none
     0 where there is nothing to answer: less than a header, or itself a response."""
     cdef Extended x
-    if n < DNS_HEADER or q.flags & QR or q.after > n or max(q.after, <uint16_t>DNS_HEADER) > room:
+    if n < HEADER_OCTETS or q.flags & QR or q.after > n or max(q.after, <uint16_t>HEADER_OCTETS) > room:
         return 0
     _write_header(msg, q.flags, rcode, 0, 1 if q.after != 0 else 0)
     _say_nothing(&x)
     x.rcode = rcode
     x.ede = ede
-    return finish_answer(msg, max(q.after, <uint16_t>DNS_HEADER), room, q, &x)
+    return finish_answer(msg, max(q.after, <uint16_t>HEADER_OCTETS), room, q, &x)
 
 
 cdef size_t write_cut(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
@@ -132,7 +124,7 @@ cdef inline void _say_nothing(Extended* x) noexcept nogil:
 
 cdef void _write_header(uint8_t* msg, uint16_t asked, uint16_t rcode, uint16_t tc, uint8_t n_questions) noexcept nogil:
     """Overwrite all of the header but the id; other counts 0."""
-    cdef uint16_t flags = <uint16_t>(QR | (asked & (OPCODE | RD | CD)) | RA | tc | (rcode & 0x0f))
+    cdef uint16_t flags = <uint16_t>(QR | (asked & (OPCODE_MASK | RD | CD)) | RA | tc | (rcode & RCODE_MASK))
     msg[2] = <uint8_t>(flags >> 8)
     msg[3] = <uint8_t>(flags & 0xff)
     memset(msg + 4, 0, 8)
@@ -145,12 +137,12 @@ cdef uint16_t _put_records(Writer* w, const Question* q, const BlockAnswer* a) n
         return _put_data(w, q, a)
     if not a.has_splash or q.qclass != CLASS_IN:
         return 0
-    if q.qtype == QTYPE_A and a.has_splash4:
-        _put_record_head(w, q, QTYPE_A, a.ttl_s, 4)
+    if q.qtype == TYPE_A and a.has_splash4:
+        _put_record_head(w, q, TYPE_A, a.ttl_s, 4)
         put(w, a.splash4, 4)
         return 1
-    if q.qtype == QTYPE_AAAA and a.has_splash6:
-        _put_record_head(w, q, QTYPE_AAAA, a.ttl_s, 16)
+    if q.qtype == TYPE_AAAA and a.has_splash6:
+        _put_record_head(w, q, TYPE_AAAA, a.ttl_s, 16)
         put(w, a.splash6, 16)
         return 1
     return 0
@@ -180,12 +172,12 @@ cdef uint16_t _put_data(Writer* w, const Question* q, const BlockAnswer* a) noex
 cdef inline bint _answers(uint16_t kind, const Question* q) noexcept nogil:
     if q.qclass != CLASS_IN and q.qclass != CLASS_ANY:
         return False
-    return kind == q.qtype or kind == TYPE_CNAME or q.qtype == QTYPE_ANY
+    return kind == q.qtype or kind == TYPE_CNAME or q.qtype == TYPE_ANY
 
 
 cdef void _put_soa(Writer* w, const Question* q, uint32_t ttl_s) noexcept nogil:
     """RFC 2308 §5: a negative answer lives for the lesser of the SOA's TTL and its minimum; both are `ttl_s`."""
-    _put_record_head(w, q, QTYPE_SOA, ttl_s, SOA_NAMES_OCTETS + 20)
+    _put_record_head(w, q, TYPE_SOA, ttl_s, SOA_NAMES_OCTETS + SOA_NUMBERS_OCTETS)
     put(w, SOA_NAMES, SOA_NAMES_OCTETS)
     put_u32(w, 1)             # serial
     put_u32(w, 3600)          # refresh, retry, expire: nobody transfers this zone
@@ -221,7 +213,7 @@ class Block(NamedTuple):
     text: bytes = b""
 
 
-def block_answer(msg: bytes, block: Block, room: int = 65535, way: Way = Way()) -> bytes:
+def block_answer(msg: bytes, block: Block, room: int = MESSAGE_OCTETS, way: Way = Way()) -> bytes:
     """The block answer to the query `msg`, at most `room` octets and what its EDNS allows.
 
     ValueError where `msg` is no query or `room` does not hold its question."""
@@ -240,7 +232,7 @@ def block_answer(msg: bytes, block: Block, room: int = 65535, way: Way = Way()) 
 def any_answer(msg: bytes) -> bytes:
     """The answer to a query for ANY over UDP.   ValueError where `msg` is no query."""
     cdef Question q
-    cdef bytearray out = _with_room(msg, 65535)
+    cdef bytearray out = _with_room(msg, MESSAGE_OCTETS)
     read_asked(msg, Way(), &q)
     return bytes(out[:write_any(<uint8_t*><char*>out, len(msg), len(out), &q)])
 
@@ -250,7 +242,7 @@ def error_answer(msg: bytes, rcode: int, ede: int | None = None) -> bytes:
 
     Empty where `msg` must not be answered."""
     cdef Question q
-    cdef bytearray out = _with_room(msg, 65535)
+    cdef bytearray out = _with_room(msg, MESSAGE_OCTETS)
     cdef size_t n
     parse_query(msg, len(msg), &q)
     n = write_refusal(<uint8_t*><char*>out, len(msg), len(out), &q, rcode, EDE_NONE if ede is None else ede)
@@ -260,7 +252,7 @@ def error_answer(msg: bytes, rcode: int, ede: int | None = None) -> bytes:
 def cut_answer(msg: bytes) -> bytes:
     """An empty answer with TC.   ValueError where `msg` is no query."""
     cdef Question q
-    cdef bytearray out = _with_room(msg, 65535)
+    cdef bytearray out = _with_room(msg, MESSAGE_OCTETS)
     read_asked(msg, Way(), &q)
     return bytes(out[:write_cut(<uint8_t*><char*>out, len(msg), len(out), &q)])
 

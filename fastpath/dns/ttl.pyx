@@ -15,26 +15,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Cursor, Status, skip, take_u16, take_u32
-from fastpath.dns.query cimport DNS_HEADER, RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_SERVFAIL, Question, parse_query
-from fastpath.wire.name cimport NAME_OCTETS, Name, name_from_wire
+from fastpath.dns.query cimport Question, parse_query
+from fastpath.dns.wire cimport (
+    CLASS_IN, HEADER_OCTETS, MESSAGE_OCTETS, OPCODE_MASK, POINTER, POINTER_HIGH, QR, RCODE_MASK, RCODE_NOERROR,
+    RCODE_NXDOMAIN, RCODE_SERVFAIL, SOA_NUMBERS_OCTETS, TC, TYPE_A, TYPE_AAAA, TYPE_ANY, TYPE_AXFR, TYPE_CLASS_OCTETS,
+    TYPE_CNAME, TYPE_DNAME, TYPE_MX, TYPE_NS, TYPE_OPT, TYPE_PTR, TYPE_SOA, TYPE_SRV, TYPE_TKEY)
+from fastpath.wire.name cimport LABEL_OCTETS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
-    QR_OPCODE_TC = 0xfa00
-    QR = 0x8000
-    TYPE_A = 1
-    TYPE_NS = 2
-    TYPE_CNAME = 5
-    TYPE_SOA = 6
-    TYPE_PTR = 12
-    TYPE_MX = 15
-    TYPE_AAAA = 28
-    TYPE_SRV = 33
-    TYPE_DNAME = 39
-    TYPE_OPT = 41
-    TYPE_TKEY = 249             # from here on up to AXFR: not questions about data
-    TYPE_AXFR = 252
-    TYPE_ANY = 255
-    SOA_NUMBERS = 20
+    QR_OPCODE_TC = QR | OPCODE_MASK | TC
     MOST_S = 86400              # a day; RFC 8767 §4 suggests a cap of days, a renumbered host is felt sooner
     NEGATIVE_MOST_S = 10800     # RFC 2308 §5: one to three hours have been found to work well
     FAILURE_S = 5               # RFC 9520 §3.2: at least 1 s, at most 5 min
@@ -75,8 +64,8 @@ cdef Status read_answer(const uint8_t* msg, size_t n, const Question* q, uint16_
     r.least_s = <uint32_t>0xffffffff
     r.soa_s = 0
     r.has_soa = r.is_answered = r.has_opt = False
-    out.rcode = flags & 0x0f
-    c.at = msg + q.name.n + DNS_HEADER + 4
+    out.rcode = flags & RCODE_MASK
+    c.at = msg + q.name.n + HEADER_OCTETS + TYPE_CLASS_OCTETS
     c.end = msg + n
     for section in range(3):
         n_records = <uint16_t>((msg[6 + 2 * section] << 8) | msg[7 + 2 * section])
@@ -94,12 +83,14 @@ cdef Status read_answer(const uint8_t* msg, size_t n, const Question* q, uint16_
 cdef Status _read_question(const uint8_t* msg, size_t n, const Question* q, uint16_t* flags) noexcept nogil:
     cdef Name name
     cdef size_t after
-    if n < DNS_HEADER or n > 65535:
+    if n < HEADER_OCTETS or n > MESSAGE_OCTETS:
         return MALFORMED
     flags[0] = <uint16_t>((msg[2] << 8) | msg[3])
     if flags[0] & QR_OPCODE_TC != QR:
         return NOT_THIS if not flags[0] & QR else MALFORMED
-    if msg[4] != 0 or msg[5] != 1 or name_from_wire(msg, n, DNS_HEADER, &name, &after) != OK or n - after < 4:
+    if msg[4] != 0 or msg[5] != 1:
+        return MALFORMED
+    if name_from_wire(msg, n, HEADER_OCTETS, &name, &after) != OK or n - after < TYPE_CLASS_OCTETS:
         return MALFORMED
     if name.n != q.name.n or memcmp(name.wire, q.name.wire, name.n) != 0:
         return NOT_THIS
@@ -163,19 +154,19 @@ cdef bint _read_name(const Reading* r, size_t at, size_t n, size_t* after) noexc
     after[0] = 0
     while at < n:
         length = r.msg[at]
-        if length >= 0xc0:
+        if length >= POINTER:
             if n - at < 2 or _is_over_ttl(r, at, at + 2):
                 return False
             if after[0] == 0:
                 after[0] = at + 2
-            at = ((length & 0x3f) << 8) | r.msg[at + 1]
-            if at >= begin or at < DNS_HEADER:
+            at = ((length & POINTER_HIGH) << 8) | r.msg[at + 1]
+            if at >= begin or at < HEADER_OCTETS:
                 return False
             n = begin
             begin = at
             continue
         octets += 1 + length
-        if length > 63 or octets > NAME_OCTETS or _is_over_ttl(r, at, at + 1 + length):
+        if length > LABEL_OCTETS or octets > NAME_OCTETS or _is_over_ttl(r, at, at + 1 + length):
             return False
         at += 1 + length
         if length == 0:
@@ -206,7 +197,7 @@ cdef bint _is_data_sound(const Reading* r, uint16_t kind, size_t at, size_t n) n
     cdef size_t end = at + n
     cdef size_t after
     if kind == TYPE_A:
-        return n == 4 or r.q.qclass != 1
+        return n == 4 or r.q.qclass != CLASS_IN
     if kind == TYPE_AAAA:
         return n == 16
     if kind == TYPE_NS or kind == TYPE_CNAME or kind == TYPE_PTR or kind == TYPE_DNAME:
@@ -217,7 +208,7 @@ cdef bint _is_data_sound(const Reading* r, uint16_t kind, size_t at, size_t n) n
     if kind == TYPE_SOA:
         if not _read_name(r, at, end, &after) or not _read_name(r, after, end, &after):
             return False
-        return after + SOA_NUMBERS == end
+        return after + SOA_NUMBERS_OCTETS == end
     return True
 
 
@@ -249,7 +240,7 @@ def lifetime(query: bytes, answer: bytes) -> Lifetime:
     """How long `answer` may answer `query` again.  ValueError with what is wrong where it is no sound answer to it."""
     cdef Question q
     cdef Kept kept
-    cdef uint16_t[6000] places
+    cdef uint16_t[MOST_PLACES] places
     cdef Status status
     if parse_query(query, len(query), &q) != OK:
         raise ValueError("the query is not one readable question")

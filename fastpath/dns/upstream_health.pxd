@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
-    MAX_UPSTREAMS = 64
+    MAX_UPSTREAMS = 64          # sets of them are words of 64 bits
     NO_UPSTREAM = 0xff
 
 
@@ -19,7 +19,7 @@ cdef struct Pool:
     uint32_t n
     uint32_t chosen             # read by the control thread
     uint8_t is_any_up           # somebody is connected and not down
-    Upstream upstreams[64]
+    Upstream upstreams[MAX_UPSTREAMS]
 
 
 cdef void open_pool(Pool* p, uint32_t n) noexcept nogil
