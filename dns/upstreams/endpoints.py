@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from dns.errors import UpstreamFailed, UpstreamIsOurselves
+from dns.length_prefix import framed, read_framed
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0
@@ -142,9 +143,9 @@ async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) 
 async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
     try:
-        writer.write(len(query).to_bytes(2, "big") + query)
+        writer.write(framed(query))
         await writer.drain()
-        return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        return await read_framed(reader)
     finally:
         writer.close()
 

@@ -32,6 +32,7 @@ from typing import Final
 
 from dns.certificates import DOT
 from dns.errors import BadCertificate, UpstreamFailed
+from dns.length_prefix import framed
 from dns.upstreams.endpoints import PATIENCE_S, TlsEndpoint, Upstream
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
@@ -234,7 +235,7 @@ class StreamUpstream:
         asked.n_sent += 1
         self._under_way[number] = asked
         octets = asked.query
-        self._frames.append(len(octets).to_bytes(2, "big") + number.to_bytes(2, "big") + octets[2:])
+        self._frames.append(framed(number.to_bytes(2, "big") + octets[2:]))
 
     def _flush(self) -> None:
         """All frames in one record, about."""

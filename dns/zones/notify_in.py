@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
+from dns.length_prefix import framed, read_framed
 from dns.zones.message import (
     AA,
     FORMERR,
@@ -92,13 +93,14 @@ class NotifyReceiver(asyncio.DatagramProtocol):
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = str(writer.get_extra_info("peername")[0]).removeprefix(MAPPED)
         while True:
-            length = int.from_bytes(await reader.readexactly(2), "big")
-            if length > MAX_OCTETS:
+            try:
+                octets = await read_framed(reader, MAX_OCTETS)
+            except ValueError:  # no NOTIFY is that long
                 return
-            answer = self.answer(await reader.readexactly(length), host, int(time.time()))
+            answer = self.answer(octets, host, int(time.time()))
             if answer is None:
                 return
-            writer.write(len(answer).to_bytes(2, "big") + answer)
+            writer.write(framed(answer))
             await writer.drain()
 
     def answer(self, octets: bytes, host: str, now_s: int) -> bytes | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dns.errors import TransferFailed
+from dns.length_prefix import framed, read_framed
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.message import (
@@ -200,16 +201,17 @@ class _Connection:
         if self._primary.key is not None:
             octets, mac = sign_query(octets, self._primary.key, int(time.time()))
             self._checker = AnswerChecker(self._primary.key, mac)
-        self._writer.write(len(octets).to_bytes(2, "big") + octets)
+        self._writer.write(framed(octets))
         await self._writer.drain()
 
     async def read(self) -> Message:
         """The next message, believed."""
-        length = int.from_bytes(await self._reader.readexactly(2), "big")
-        self._left -= length
-        if self._left < 0:
-            raise TransferFailed(f"{self._primary}: more than {self._max_octets >> 10} KiB; raise max_octets if it may")
-        octets = await self._reader.readexactly(length)
+        try:
+            octets = await read_framed(self._reader, self._left)
+        except ValueError:
+            most = f"more than {self._max_octets >> 10} KiB; raise max_octets if it may"
+            raise TransferFailed(f"{self._primary}: {most}") from None
+        self._left -= len(octets)
         if self._checker is not None:
             octets = self._believed(self._checker, octets)
         message = read_message(octets)
