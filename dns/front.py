@@ -22,8 +22,9 @@ from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath
 from dns.streams.server import DEFAULT_PLAN, StreamPlan, StreamServer
-from dns.upstreams.endpoints import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, require_others
 from dns.upstreams.stream_client import StreamUpstream
+from dns.upstreams.tcp_client import Ask, ask, ask_in_order
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
 from fastpath.dns.query_path import StreamAnswering

@@ -33,7 +33,8 @@ from typing import Final
 from dns.certificates import DOT
 from dns.errors import BadCertificate, UpstreamFailed
 from dns.length_prefix import framed
-from dns.upstreams.endpoints import PATIENCE_S, TlsEndpoint, Upstream
+from dns.upstreams.endpoints import TlsEndpoint, Upstream
+from dns.upstreams.tcp_client import PATIENCE_S
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1
