@@ -11,10 +11,11 @@ from typing import Final
 from dns.errors import UpstreamFailed
 from dns.length_prefix import framed, read_framed
 from dns.upstreams.endpoints import Endpoint
+from dns.wire import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0
-FAILURES: Final = (2, 5)  # SERVFAIL, REFUSED: another one may well know better
+FAILURES: Final = (SERVFAIL, REFUSED)  # another upstream may know better
 OTHERS_AFTER_S: Final = 1.5  # a SYN that was lost is sent again after 1 s
 
 Ask = Callable[[bytes, float], Awaitable[bytes]]  # (query, patience_s) → answer;  raises UpstreamFailed
@@ -28,7 +29,7 @@ async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) 
     except (OSError, EOFError) as exc:
         said = type(exc).__name__
         raise UpstreamFailed(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
-    if len(answer) < 12 or answer[:2] != query[:2] or not answer[2] & 0x80:
+    if not is_response(answer) or answer[:2] != query[:2]:
         raise UpstreamFailed(f"upstream {upstream}: it sent no answer to the query; dropped; what listens there")
     return answer
 
@@ -50,6 +51,6 @@ async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
     for upstream in upstreams[:-1]:
         with contextlib.suppress(UpstreamFailed):
             answer = await upstream(query, OTHERS_AFTER_S)
-            if answer[3] & 0x0F not in FAILURES:
+            if flags_of(answer) & RCODE_MASK not in FAILURES:
                 return answer
     return await upstreams[-1](query, PATIENCE_S)

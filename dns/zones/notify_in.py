@@ -14,23 +14,8 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from dns.length_prefix import framed, read_framed
-from dns.zones.message import (
-    AA,
-    FORMERR,
-    HEADER_OCTETS,
-    NOERROR,
-    NOTIFY,
-    OPCODE_SHIFT,
-    QR,
-    REFUSED,
-    SOA,
-    BadMessage,
-    Message,
-    read_header,
-    read_message,
-    shown,
-    write_message,
-)
+from dns.wire import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
+from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
 from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
 
 log = logging.getLogger("dns.zones.notify_in")
@@ -108,7 +93,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
         if len(octets) < HEADER_OCTETS:
             return None
         identity, flags, *_ = read_header(octets)
-        if flags & QR or flags >> OPCODE_SHIFT & 15 != NOTIFY:
+        if flags & QR or opcode_of(flags) != NOTIFY:
             return None
         try:
             return self._answer(octets, read_message(octets), host, now_s)

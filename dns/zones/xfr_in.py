@@ -19,24 +19,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dns.errors import TransferFailed
-from dns.length_prefix import framed, read_framed
+from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.upstreams.endpoints import Endpoint
+from dns.wire import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
 from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.message import (
-    AXFR,
-    IXFR,
-    MAX_MESSAGE_OCTETS,
-    NOERROR,
-    QR,
-    QUERY,
-    SOA,
-    TC,
     BadMessage,
     Message,
     Question,
     Record,
     is_newer,
-    rcode_text,
     read_message,
     shown,
     write_message,
@@ -223,7 +215,7 @@ class _Connection:
         try:
             return checker.check(octets, int(time.time()))
         except BadSignature as reason:
-            rcode = octets[3] & 15
+            rcode = flags_of(octets) & RCODE_MASK
             said = f" ({rcode_text(rcode)})" if rcode else ""
             raise TransferFailed(f"{self._primary}: {reason}{said}") from None
 
