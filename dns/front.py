@@ -10,7 +10,6 @@ several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, 
 import asyncio
 import logging
 import socket
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -18,12 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from dns.answers import AnswerPolicy
+from dns.loop_thread import LoopThread
 from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath
 from dns.streams.server import DEFAULT_PLAN, StreamPlan, StreamServer
-from dns.upstreams.endpoints import Ask, Endpoint, TlsEndpoint, Upstream, ask, ask_in_order, require_others
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, require_others
 from dns.upstreams.stream_client import StreamUpstream
+from dns.upstreams.tcp_client import Ask, ask, ask_in_order
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
 from fastpath.dns.query_path import StreamAnswering
@@ -33,8 +34,6 @@ from fastpath.report.spool import Reporter
 # 4 MiB: a quarter of a second of queries at 100,000 a second, 200 octets each with the kernel's own share.
 BUFFER_OCTETS: Final = 4 << 20
 TEND_EVERY_S: Final = 0.1
-SWAP_PATIENCE_S: Final = 5.0
-SWAP_POLL_S: Final = 0.001
 CONNECT_EVERY_S: Final = 1.0
 PORTS_TRIED: Final = 10
 
@@ -169,6 +168,7 @@ class DnsFront:
             proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None,
             streams=[each.open_insistent_end for each in self._over_streams],
         )
+        self._thread = LoopThread(self._loop, self._handoff, "dns-loop")
 
     def _open(self, endpoint: Endpoint) -> None:
         udp, tcp = _open_both(endpoint)
@@ -191,11 +191,7 @@ class DnsFront:
 
         tables   newer than any given before
         Raises TimeoutError where the loop does not take them in 5 s."""
-        ticket = self._handoff.give(tables)
-        self._loop.wake()
-        async with asyncio.timeout(SWAP_PATIENCE_S):
-            while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
-                await asyncio.sleep(SWAP_POLL_S)
+        await self._thread.use(tables)
         self._streams.use(tables)
 
     @property
@@ -205,19 +201,19 @@ class DnsFront:
 
     async def run(self) -> None:
         """Serve until cancelled; then close everything."""
-        thread = threading.Thread(target=self._loop.run, name="dns-loop", daemon=True)
-        thread.start()
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
-                group.create_task(self._connect())
-                group.create_task(self._tend())
-                for upstream in self._over_streams:
-                    group.create_task(upstream.run())
+            await self._thread.run(self._serve())
         finally:
-            self._loop.stop()
-            thread.join()
             self.close()
+
+    async def _serve(self) -> None:
+        """All but the loop: streams, upstreams, counters and spools."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
+            group.create_task(self._connect())
+            group.create_task(self._tend())
+            for upstream in self._over_streams:
+                group.create_task(upstream.run())
 
     def close(self) -> None:
         """Close the sockets of a front that does not run."""

@@ -21,8 +21,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.errors import BadHeader
-from dns.streams.proxy_protocol import n_missing, read_header
 from fastpath.report.counters import Counters
+from fastpath.wire.proxy_protocol import octets_missing, told_by
 
 BACKLOG: Final = 256
 # Out of descriptors: what waits in the backlog can wait a little longer.
@@ -235,10 +235,15 @@ async def _begins_tls(opened: socket.socket) -> bool:
 
 
 async def _source(read: Callable[[int], Awaitable[bytes]]) -> str | None:
-    """The client that a PROXY header tells; never an octet after it is read.   Raises BadHeader, EOFError."""
+    """The client that a PROXY header names; None: the proxy speaks for itself.
+
+    Reads no octet after the header.   Raises BadHeader, EOFError."""
     octets = b""
-    while (header := read_header(octets)) is None:
-        if not (more := await read(n_missing(octets))):
-            raise EOFError
-        octets += more
-    return str(header.source[0]) if header.source else None
+    try:
+        while (told := told_by(octets)) is None:
+            if not (more := await read(octets_missing(octets))):
+                raise EOFError
+            octets += more
+    except ValueError as reason:
+        raise BadHeader(str(reason)) from None
+    return told[0]

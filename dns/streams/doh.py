@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
+from dns.wire import SOA, is_request
 from fastpath.dns.records import records
 
 PATH: Final = "/dns-query"
@@ -25,10 +26,8 @@ MAX_QUERY_OCTETS: Final = 4096
 MAX_TARGET_OCTETS: Final = 200 + MAX_QUERY_OCTETS * 4 // 3
 MAX_PARAMETERS: Final = 10
 
-_HEADER_OCTETS: Final = 12
 _ANSWER: Final = 0
 _AUTHORITY: Final = 1
-_SOA: Final = 6
 _BASE64URL: Final = re.compile("[A-Za-z0-9_-]+")
 
 Headers = list[tuple[str, str]]
@@ -96,7 +95,7 @@ def read_request(request: Request, body: bytes) -> Asked:
     check_head(request)
     path, _, parameters = request.target.partition("?")
     query = body if request.method == "POST" else _decoded(parameters)
-    if len(query) < _HEADER_OCTETS or query[2] & 0x80:
+    if not is_request(query):
         raise Refused(400, "no DNS query; not answered; send one message in wire form")
     check_length(len(query))
     return Asked(query, _token(path))
@@ -141,7 +140,7 @@ def freshness_s(answer: bytes) -> int:
         return 0
     ttls = [record.ttl_s for record in found if record.section == _ANSWER]
     for record in found:
-        if record.section == _AUTHORITY and record.kind == _SOA:
+        if record.section == _AUTHORITY and record.kind == SOA:
             ttls += [record.ttl_s, int.from_bytes(record.data[-4:], "big")]
     # RFC 2181 §8: with the first bit set a TTL counts as 0.
     return min((ttl if ttl < 1 << 31 else 0 for ttl in ttls), default=0)

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from dns.length_prefix import framed, read_framed
 from dns.streams.acceptor import Connection, StreamLimits
 from dns.streams.answer_path import AnswerPath
 
@@ -62,7 +63,7 @@ class MessageStream:
         """The next message; None where none comes."""
         try:
             async with asyncio.timeout(self._limits.idle_s):
-                return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+                return await read_framed(reader)
         except (EOFError, TimeoutError):
             return None
 
@@ -73,7 +74,7 @@ class MessageStream:
         room.release()
 
     async def _write(self, writer: asyncio.StreamWriter, message: bytes) -> None:
-        writer.write(len(message).to_bytes(2, "big") + message)
+        writer.write(framed(message))
         if writer.transport.get_write_buffer_size() > MAX_UNREAD_OCTETS:
             raise TimeoutError  # as if it had not read for too long already
         async with asyncio.timeout(self._limits.idle_s):

@@ -1,26 +1,20 @@
-"""Upstreams: their addresses, and asking them over TCP; over TLS: dns/upstreams/stream_client.py.
+"""Endpoints and upstreams: addresses with a port, and over TLS with a name.  No I/O but one look at the routes.
 
-Invariants: an upstream is an address, never a name: nobody here could resolve it; and never one of our own endpoints:
-each query would go round for ever.
-Absent on purpose: which one is well and fast; the loop learns that of its own traffic
-(fastpath/dns/upstream_health.pyx).
-Source: RFC 7766 (TCP), RFC 1035 §4.2.2 (two octets of length).
+Invariants: an upstream is an address, never a name: the resolver itself could not resolve it.  An upstream is never one
+of our own endpoints: each query would loop.
+Absent on purpose: sending a query (dns/upstreams/tcp_client.py, dns/upstreams/stream_client.py), and which upstream is
+up and fast (fastpath/dns/upstream_health.pyx).
+Cost: no asyncio and no compiled module, because every command reads the configuration with it.
 """
 
-import asyncio
-import contextlib
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from dns.errors import UpstreamFailed, UpstreamIsOurselves
+from dns.errors import UpstreamIsOurselves
 
-# A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
-PATIENCE_S: Final = 5.0
 TLS_SCHEME: Final = "tls://"
-FAILURES: Final = (2, 5)  # SERVFAIL, REFUSED: another one may well know better
-OTHERS_AFTER_S: Final = 1.5  # a SYN that was lost is sent again after 1 s
 
 
 class Endpoint(NamedTuple):
@@ -34,7 +28,7 @@ class Endpoint(NamedTuple):
 
 
 class TlsEndpoint(NamedTuple):
-    """An upstream that is asked over TLS.   name: what its certificate has to name; empty: its address"""
+    """An upstream that speaks DNS over TLS.   name: what its certificate has to name; empty: its address"""
 
     host: str
     port: int
@@ -45,14 +39,13 @@ class TlsEndpoint(NamedTuple):
 
 
 Upstream = Endpoint | TlsEndpoint
-Ask = Callable[[bytes, float], Awaitable[bytes]]  # (query, patience_s) → answer;  raises UpstreamFailed
 
 
 def parse_upstream(text: str) -> Upstream:
     """Read 'ADDR:PORT', 'tls://ADDR:PORT#NAME' or 'tls://ADDR:PORT'.   Raises ValueError, saying what is wrong."""
     if not text.startswith(TLS_SCHEME):
         return parse_endpoint(text)
-    from rules.names.canonical import canonical_name  # late: it brings the IDNA tables, which a worker does without
+    from rules.names.canonical import canonical_name  # late: it loads the IDNA tables, which a worker does not need
 
     at, hash_sign, name = text.removeprefix(TLS_SCHEME).partition("#")
     endpoint = parse_endpoint(at)
@@ -79,7 +72,7 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Upstream]) -> None:
-    """Raises UpstreamIsOurselves for an upstream whose queries would come back by one of `listen`, on this box now."""
+    """Raises UpstreamIsOurselves for an upstream whose queries would come back to one of `listen`, on this box now."""
     for upstream in upstreams:
         for endpoint in listen:
             if _meets(endpoint, upstream):
@@ -89,15 +82,8 @@ def require_others(listen: Sequence[Endpoint], upstreams: Sequence[Upstream]) ->
                 )
 
 
-def _meets(listen: Endpoint, upstream: Upstream) -> bool:
-    here, there = ipaddress.ip_address(listen.host), _destination(upstream.host)
-    if listen.port != upstream.port or listen.port == 0 or here.version != there.version:
-        return False
-    return here == there or (here.is_unspecified and is_local(Endpoint(str(there), upstream.port)))
-
-
-def _destination(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Where Linux sends what is sent to `host`: mapped addresses are IPv4, and the unspecified one is the loopback."""
+def destination(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address that Linux sends to for `host`: mapped ones are IPv4, the unspecified one is the loopback."""
     address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
@@ -106,56 +92,28 @@ def _destination(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return address
 
 
+def _meets(listen: Endpoint, upstream: Upstream) -> bool:
+    here, there = ipaddress.ip_address(listen.host), destination(upstream.host)
+    if listen.port != upstream.port or listen.port == 0 or here.version != there.version:
+        return False
+    return here == there or (here.is_unspecified and is_local(Endpoint(str(there), upstream.port)))
+
+
 def is_local(endpoint: Endpoint) -> bool:
     """Whether the address is one of this box's own.
 
-    Asked of the routes, which choose an own address as its own source: a bind() says yes to every address where
-    ip_nonlocal_bind is set, as it is beside VRRP."""
+    The routing table decides: the source address towards an own address is that address.  bind() would accept every
+    address where ip_nonlocal_bind is set, as it is with VRRP."""
     if ipaddress.ip_address(endpoint.host).is_loopback:
         return True
-    with socket.socket(_family(endpoint), socket.SOCK_DGRAM) as asking:
+    with socket.socket(_family(endpoint), socket.SOCK_DGRAM) as probe:
         try:
-            asking.connect(endpoint)
+            probe.connect(endpoint)
         except OSError:  # no route, so it is not here
             return False
-        source = ipaddress.ip_address(asking.getsockname()[0])
+        source = ipaddress.ip_address(probe.getsockname()[0])
     return source.packed == ipaddress.ip_address(endpoint.host).packed
 
 
 def _family(endpoint: Endpoint) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-
-
-async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) -> bytes:
-    """The upstream's answer to `query` over one TCP connection.   Raises UpstreamFailed."""
-    try:
-        async with asyncio.timeout(patience_s):
-            answer = await _exchange(upstream, query)
-    except (OSError, EOFError) as exc:
-        said = type(exc).__name__
-        raise UpstreamFailed(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
-    if len(answer) < 12 or answer[:2] != query[:2] or not answer[2] & 0x80:
-        raise UpstreamFailed(f"upstream {upstream}: it sent no answer to the query; dropped; what listens there")
-    return answer
-
-
-async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
-    try:
-        writer.write(len(query).to_bytes(2, "big") + query)
-        await writer.drain()
-        return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-    finally:
-        writer.close()
-
-
-async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
-    """The answer of the first that gives a useful one; each but the last has a share of the patience.
-
-    upstreams   at least one; the loop's preference.   Raises UpstreamFailed, the last one's"""
-    for upstream in upstreams[:-1]:
-        with contextlib.suppress(UpstreamFailed):
-            answer = await upstream(query, OTHERS_AFTER_S)
-            if answer[3] & 0x0F not in FAILURES:
-                return answer
-    return await upstreams[-1](query, PATIENCE_S)

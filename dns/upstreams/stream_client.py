@@ -32,7 +32,10 @@ from typing import Final
 
 from dns.certificates import DOT
 from dns.errors import BadCertificate, UpstreamFailed
-from dns.upstreams.endpoints import PATIENCE_S, TlsEndpoint, Upstream
+from dns.length_prefix import framed
+from dns.upstreams.endpoints import TlsEndpoint, Upstream
+from dns.upstreams.tcp_client import PATIENCE_S
+from dns.wire import HEADER_OCTETS, QR, TC, flags_of, is_response
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1
@@ -46,7 +49,6 @@ QUERY_OCTETS: Final = 512  # ours have 284 at most
 BUFFER_OCTETS: Final = 1 << 20  # of a pair; the kernel gives what net.core.wmem_max lets it
 PADDED_TO: Final = 128  # RFC 8467 §4.1, for queries
 PADDING: Final = 12  # RFC 7830 §3
-QR_AND_TC: Final = 0x82  # of the third octet
 OPT_OCTETS: Final = 11  # at the end of the loop's queries
 
 Take = Callable[[socket.socket, bytes, bytes | None], None]  # (end, query, answer)
@@ -234,7 +236,7 @@ class StreamUpstream:
         asked.n_sent += 1
         self._under_way[number] = asked
         octets = asked.query
-        self._frames.append(len(octets).to_bytes(2, "big") + number.to_bytes(2, "big") + octets[2:])
+        self._frames.append(framed(number.to_bytes(2, "big") + octets[2:]))
 
     def _flush(self) -> None:
         """All frames in one record, about."""
@@ -245,7 +247,7 @@ class StreamUpstream:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def _answered(self, message: bytes) -> None:
-        if len(message) < 12 or not message[2] & 0x80:
+        if not is_response(message):
             return
         asked = self._under_way.pop(int.from_bytes(message[:2], "big"), None)
         if asked is None:
@@ -368,7 +370,9 @@ def _give_or_cut(end: socket.socket, query: bytes, answer: bytes | None) -> None
 
 def _cut(query: bytes) -> bytes:
     """The truncated answer to a query of the loop."""
-    return query[:2] + bytes((query[2] | QR_AND_TC,)) + query[3:10] + bytes(2) + query[12:-OPT_OCTETS]
+    flags = flags_of(query) | QR | TC
+    head = query[:2] + flags.to_bytes(2, "big") + query[4:10] + bytes(2)  # no additional record is left
+    return head + query[HEADER_OCTETS:-OPT_OCTETS]
 
 
 def _why(reason: OSError) -> str:

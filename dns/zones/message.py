@@ -10,25 +10,28 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from dns.length_prefix import MAX_MESSAGE_OCTETS
+from dns.wire import (
+    AFSDB,
+    CNAME,
+    DNAME,
+    HEADER_OCTETS,
+    IN,
+    MAX_NAME_OCTETS,
+    MX,
+    NS,
+    PTR,
+    RCODE_MASK,
+    RP,
+    SOA,
+    SRV,
+    opcode_of,
+)
 from fastpath.wire.name import to_text
 
-QR: Final = 0x8000
-AA: Final = 0x0400
-TC: Final = 0x0200
-OPCODE_SHIFT: Final = 11
-QUERY: Final = 0
-NOTIFY: Final = 4
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH = 0, 1, 2, 3, 4, 5, 9
-IN: Final = 1
-ANY_CLASS: Final = 255
-A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, TSIG, IXFR, AXFR = 1, 2, 5, 6, 12, 15, 16, 28, 250, 251, 252
-
-HEADER_OCTETS: Final = 12
-MAX_NAME_OCTETS: Final = 255
-MAX_MESSAGE_OCTETS: Final = 65535
+POINTER: Final = 0xC0  # of the first octet; 63 is the longest label (RFC 1035 §4.1.4)
 MAX_JUMPS: Final = 127  # a name has at most so many labels, so many pointers make sense
 
-_RCODES: Final = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 # Where rdata holds names that may be compressed: octets before the first, how many names.
 _NAMES_IN: Final = {
     NS: (0, 1),
@@ -36,10 +39,10 @@ _NAMES_IN: Final = {
     SOA: (0, 2),
     PTR: (0, 1),
     MX: (2, 1),
-    17: (0, 2),
-    18: (2, 1),
-    33: (6, 1),
-    39: (0, 1),
+    RP: (0, 2),
+    AFSDB: (2, 1),
+    SRV: (6, 1),
+    DNAME: (0, 1),
 }
 _HEADER: Final = struct.Struct(">6H")
 _FIXED: Final = struct.Struct(">HHIH")  # type, class, TTL, length of rdata
@@ -92,12 +95,12 @@ class Message(NamedTuple):
     @property
     def opcode(self) -> int:
         """What is asked for: QUERY, NOTIFY, …"""
-        return self.flags >> OPCODE_SHIFT & 15
+        return opcode_of(self.flags)
 
     @property
     def rcode(self) -> int:
         """The header's four bits."""
-        return self.flags & 15
+        return self.flags & RCODE_MASK
 
 
 def read_message(octets: bytes) -> Message:
@@ -140,8 +143,8 @@ def read_name(octets: bytes, at: int, known: dict[int, bytes]) -> tuple[bytes, i
                 labels.append(octets[at : at + 1 + length])
                 n_octets += 1 + length
                 at += 1 + length
-            elif length >= 0xC0:
-                target = (length & 0x3F) << 8 | octets[at + 1]
+            elif length >= POINTER:
+                target = (length - POINTER) << 8 | octets[at + 1]
                 behind = behind or at + 2
                 n_jumps += 1
                 if target >= start or target < HEADER_OCTETS or n_jumps > MAX_JUMPS:
@@ -170,7 +173,7 @@ def skip_record(octets: bytes, at: int) -> tuple[int, int]:
     """Where the fixed part of the record at `at` begins, and the offset behind the record.   Raises BadMessage."""
     try:
         while length := octets[at]:
-            if length >= 0xC0:
+            if length >= POINTER:
                 at += 1
                 break
             at += 1 + length
@@ -204,11 +207,6 @@ def is_under(name: bytes, apex: bytes) -> bool:
     while at < end:  # a label may hold the octets of the apex
         at += 1 + name[at]
     return at == end
-
-
-def rcode_text(rcode: int) -> str:
-    """An rcode as people know it."""
-    return _RCODES.get(rcode, f"rcode {rcode}")
 
 
 def write_message(

@@ -13,23 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from dns.zones.message import (
-    AA,
-    FORMERR,
-    HEADER_OCTETS,
-    NOERROR,
-    NOTIFY,
-    OPCODE_SHIFT,
-    QR,
-    REFUSED,
-    SOA,
-    BadMessage,
-    Message,
-    read_header,
-    read_message,
-    shown,
-    write_message,
-)
+from dns.length_prefix import framed, read_framed
+from dns.wire import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
+from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
 from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
 
 log = logging.getLogger("dns.zones.notify_in")
@@ -92,13 +78,14 @@ class NotifyReceiver(asyncio.DatagramProtocol):
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = str(writer.get_extra_info("peername")[0]).removeprefix(MAPPED)
         while True:
-            length = int.from_bytes(await reader.readexactly(2), "big")
-            if length > MAX_OCTETS:
+            try:
+                octets = await read_framed(reader, MAX_OCTETS)
+            except ValueError:  # no NOTIFY is that long
                 return
-            answer = self.answer(await reader.readexactly(length), host, int(time.time()))
+            answer = self.answer(octets, host, int(time.time()))
             if answer is None:
                 return
-            writer.write(len(answer).to_bytes(2, "big") + answer)
+            writer.write(framed(answer))
             await writer.drain()
 
     def answer(self, octets: bytes, host: str, now_s: int) -> bytes | None:
@@ -106,7 +93,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
         if len(octets) < HEADER_OCTETS:
             return None
         identity, flags, *_ = read_header(octets)
-        if flags & QR or flags >> OPCODE_SHIFT & 15 != NOTIFY:
+        if flags & QR or opcode_of(flags) != NOTIFY:
             return None
         try:
             return self._answer(octets, read_message(octets), host, now_s)

@@ -16,7 +16,8 @@ import time
 from typing import Final
 
 from dns.upstreams.endpoints import Endpoint
-from dns.zones.message import AA, IN, NOERROR, NOTIFY, OPCODE_SHIFT, QR, SOA, rcode_text, shown
+from dns.wire import AA, IN, NOERROR, NOTIFY, OPCODE_SHIFT, QR, RCODE_MASK, SOA, opcode_of, rcode_text
+from dns.zones.message import shown
 from dns.zones.served_zone import ServedZone
 from dns.zones.tsig import sign_query
 
@@ -83,8 +84,8 @@ async def _ask(connected: socket.socket, request: bytes, wait_s: float) -> int:
                 answer = await loop.sock_recv(connected, MAX_ANSWER_OCTETS)
                 if len(answer) >= _HEADER.size and answer[:2] == request[:2]:
                     flags = int.from_bytes(answer[2:4], "big")
-                    if flags & QR and flags >> OPCODE_SHIFT & 15 == NOTIFY:
-                        return flags & 15
+                    if flags & QR and opcode_of(flags) == NOTIFY:
+                        return flags & RCODE_MASK
         except ConnectionRefusedError:  # it is being started, perhaps
             await asyncio.sleep(wait_s)
             raise

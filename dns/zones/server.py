@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
+from dns.length_prefix import framed, read_framed
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.message import shown
@@ -167,8 +168,7 @@ class ZoneServer:
         while True:
             try:
                 async with asyncio.timeout(LIMITS.idle_s):
-                    length = int.from_bytes(await reader.readexactly(2), "big")
-                    octets = await reader.readexactly(length)
+                    octets = await read_framed(reader)
             except (asyncio.IncompleteReadError, TimeoutError):
                 return
             answer = self._answer(octets, connection.client, is_stream=True)
@@ -177,7 +177,7 @@ class ZoneServer:
             if answer.title:
                 await self._transfer(answer, connection)
             else:
-                writer.write(_framed(next(answer.messages)))
+                writer.write(framed(next(answer.messages)))
                 await writer.drain()
 
     async def _transfer(self, answer: Answer, connection: Connection) -> None:
@@ -202,10 +202,6 @@ def _portion(messages: Iterator[bytes]) -> bytes:
     found: list[bytes] = []
     n_octets = 0
     while n_octets < PORTION_OCTETS and (message := next(messages, None)) is not None:
-        found.append(_framed(message))
+        found.append(framed(message))
         n_octets += len(message)
     return b"".join(found)
-
-
-def _framed(message: bytes) -> bytes:
-    return len(message).to_bytes(2, "big") + message

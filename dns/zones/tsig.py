@@ -20,17 +20,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dns.zones.message import (
-    ANY_CLASS,
-    HEADER_OCTETS,
-    NOTAUTH,
-    TSIG,
-    BadMessage,
-    read_header,
-    read_name,
-    shown,
-    skip_record,
-)
+from dns.wire import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
+from dns.zones.message import BadMessage, read_header, read_name, shown, skip_record
 from fastpath.wire.name import from_wire, to_wire
 
 FUDGE_S: Final = 300  # RFC 8945 §10: recommended
@@ -146,7 +137,8 @@ def check_query(octets: bytes, keys: Mapping[bytes, Key], now_s: int) -> Asked:
 
 def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:
     """`answer`, which has no TSIG, as NOTAUTH with the error that the request has earned (RFC 8945 §5.3.2)."""
-    answer = answer[:3] + bytes([answer[3] & 0xF0 | NOTAUTH]) + answer[4:]
+    flags = flags_of(answer) & ~RCODE_MASK | NOTAUTH
+    answer = answer[:2] + flags.to_bytes(2, "big") + answer[4:]
     if bad.tsig is None:
         return answer
     tsig = bad.tsig._replace(mac=b"", error=bad.error, other=b"", original_id=int.from_bytes(answer[:2], "big"))

@@ -19,23 +19,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dns.errors import TransferFailed
+from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.upstreams.endpoints import Endpoint
+from dns.wire import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
 from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.message import (
-    AXFR,
-    IXFR,
-    MAX_MESSAGE_OCTETS,
-    NOERROR,
-    QR,
-    QUERY,
-    SOA,
-    TC,
     BadMessage,
     Message,
     Question,
     Record,
     is_newer,
-    rcode_text,
     read_message,
     shown,
     write_message,
@@ -200,16 +193,17 @@ class _Connection:
         if self._primary.key is not None:
             octets, mac = sign_query(octets, self._primary.key, int(time.time()))
             self._checker = AnswerChecker(self._primary.key, mac)
-        self._writer.write(len(octets).to_bytes(2, "big") + octets)
+        self._writer.write(framed(octets))
         await self._writer.drain()
 
     async def read(self) -> Message:
         """The next message, believed."""
-        length = int.from_bytes(await self._reader.readexactly(2), "big")
-        self._left -= length
-        if self._left < 0:
-            raise TransferFailed(f"{self._primary}: more than {self._max_octets >> 10} KiB; raise max_octets if it may")
-        octets = await self._reader.readexactly(length)
+        try:
+            octets = await read_framed(self._reader, self._left)
+        except ValueError:
+            most = f"more than {self._max_octets >> 10} KiB; raise max_octets if it may"
+            raise TransferFailed(f"{self._primary}: {most}") from None
+        self._left -= len(octets)
         if self._checker is not None:
             octets = self._believed(self._checker, octets)
         message = read_message(octets)
@@ -221,7 +215,7 @@ class _Connection:
         try:
             return checker.check(octets, int(time.time()))
         except BadSignature as reason:
-            rcode = octets[3] & 15
+            rcode = flags_of(octets) & RCODE_MASK
             said = f" ({rcode_text(rcode)})" if rcode else ""
             raise TransferFailed(f"{self._primary}: {reason}{said}") from None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.zones.message import (
+from dns.wire import (
     AA,
     AXFR,
     FORMERR,
@@ -23,20 +23,17 @@ from dns.zones.message import (
     NOERROR,
     NOTIMP,
     NS,
-    OPCODE_SHIFT,
+    OPCODE_MASK,
     QR,
     QUERY,
+    RD,
     REFUSED,
     SERVFAIL,
     SOA,
-    BadMessage,
-    Message,
-    is_newer,
+    is_request,
     rcode_text,
-    read_message,
-    read_soa,
-    shown,
 )
+from dns.zones.message import BadMessage, Message, is_newer, read_message, read_soa, shown
 from dns.zones.rpz_edition import Difference, Edition
 from dns.zones.served_zone import NS_RECORD, ServedZone
 from dns.zones.tsig import AnswerSigner, BadSignature, Key, check_query, refusal
@@ -44,8 +41,6 @@ from dns.zones.tsig import AnswerSigner, BadSignature, Key, check_query, refusal
 MESSAGE_OCTETS: Final = 60_000  # of a transfer; 65,535 with room for a signature
 
 _HEADER: Final = struct.Struct(">6H")
-_RD: Final = 0x0100
-_OPCODE: Final = 15 << OPCODE_SHIFT
 
 
 class Answer(NamedTuple):
@@ -77,7 +72,7 @@ class Answerer:
 
     def answer(self, octets: bytes, client: str, is_stream: bool) -> Answer | None:
         """Answer a request; None: it is none, or none that can be answered."""
-        if len(octets) < HEADER_OCTETS or octets[2] & 0x80:
+        if not is_request(octets):
             return None
         address = ip_address(client.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
@@ -171,7 +166,7 @@ class _Head:
     """Header and question of the answers to one request."""
 
     def __init__(self, octets: bytes, message: Message) -> None:
-        self._id, self._flags, self._question = message.id, message.flags & (_OPCODE | _RD) | QR | AA, b""
+        self._id, self._flags, self._question = message.id, message.flags & (OPCODE_MASK | RD) | QR | AA, b""
         if len(message.questions) == 1:
             # As it was written; nothing stands before it that it could point to.
             self._question = octets[HEADER_OCTETS : HEADER_OCTETS + len(message.questions[0].qname) + 4]
@@ -205,4 +200,4 @@ def _bare(octets: bytes, rcode: int, why: str) -> Answer:
 
 def _bare_octets(octets: bytes, rcode: int) -> bytes:
     identity, flags = struct.unpack_from(">HH", octets)
-    return _HEADER.pack(identity, flags & (_OPCODE | _RD) | QR | rcode, 0, 0, 0, 0)
+    return _HEADER.pack(identity, flags & (OPCODE_MASK | RD) | QR | rcode, 0, 0, 0, 0)

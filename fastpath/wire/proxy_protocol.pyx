@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2, at the front of a datagram: whom a query that a proxy sends on is from.
+"""The PROXY protocol, version 2, at the front of a datagram or a stream: the client that a proxy speaks for.
 
     signature 12 | version and command 1 | family and transport 1 | length 2 | addresses | TLVs
 
@@ -7,7 +7,6 @@ so that a datagram is summed once at most; nothing after it is read.  Who may se
 address it holds is believed.
 Absent on purpose: version 1, addresses of Unix sockets, which name no client, and the client's port.
 Source: HAProxy, "The PROXY protocol Versions 1 & 2", §2.2; RFC 3720 §B.4 (CRC32C).
-dns/streams/proxy_protocol.py reads streams by the same rules.
 """
 import ipaddress
 
@@ -149,6 +148,13 @@ def told_by(octets: bytes) -> tuple[str | None, int] | None:
         return None, told.after
     packed = PyBytes_FromStringAndSize(<const char*>told.addr, 4 if told.ip_version == 4 else 16)
     return str(ipaddress.ip_address(packed)), told.after
+
+
+def octets_missing(octets: bytes) -> int:
+    """How many octets more the header that `octets` begin is known to need; asked where told_by() says None."""
+    if len(octets) < HEAD:
+        return HEAD - len(octets)
+    return HEAD + int.from_bytes(octets[14:16], "big") - len(octets)
 
 
 _FAULTS = {

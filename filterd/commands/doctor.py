@@ -76,7 +76,7 @@ def _needs(config: Config) -> Iterator[Finding]:
         ("api", config.api.listen),
     ):
         for endpoint in endpoints:
-            yield _port(kind, endpoint.address, endpoint.port)
+            yield _port(kind, endpoint.host, endpoint.port)
     if config.dns.tls.certificate is not None and config.dns.tls.key is not None:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
     if config.dns.proxies:

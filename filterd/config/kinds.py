@@ -8,17 +8,16 @@ operator's back.
 import re
 import zoneinfo
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from rules.category import NAMELESS, NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
-TLS_SCHEME = "tls://"
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -33,28 +32,6 @@ class Unfit(ValueError):
     def __init__(self, found: str, write: str) -> None:
         super().__init__(f"{found}; {write}")
         self.found, self.write = found, write
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address and a port."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsEndpoint(Endpoint):
-    """An address and a port where TLS is spoken.   name: what the certificate names; empty: the address"""
-
-    name: str = ""
-
-    def __str__(self) -> str:
-        # Endpoint's own by name: slots=True makes a new class, which super() without arguments does not know.
-        return f"{TLS_SCHEME}{Endpoint.__str__(self)}{'#' if self.name else ''}{self.name}"
 
 
 class Seconds(int):
@@ -170,13 +147,13 @@ def endpoint(value: str) -> Endpoint:
     return Endpoint(str(parsed), number)
 
 
-def upstream(value: str) -> Endpoint:
+def upstream(value: str) -> Upstream:
     """A resolver: ADDRESS:PORT, or tls://ADDRESS:PORT#NAME for TLS."""
     if not value.startswith(TLS_SCHEME):
         return endpoint(value)
     at, hash_sign, name = value.removeprefix(TLS_SCHEME).partition("#")
     plain = endpoint(at)
-    return TlsEndpoint(plain.address, plain.port, host(name) if hash_sign else "")
+    return TlsEndpoint(plain.host, plain.port, host(name) if hash_sign else "")
 
 
 def address4(value: str) -> str:

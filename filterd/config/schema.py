@@ -8,12 +8,13 @@ key by name, except in `check_whole`, which looks at what no single key can tell
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
 from filterd.config import kinds
-from filterd.config.kinds import Endpoint, Kind, Octets, Seconds, TlsEndpoint, nearest
+from filterd.config.kinds import Kind, Octets, Seconds, nearest
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 MAX_LISTS = 128  # two 64-bit words of mask in an image
@@ -103,7 +104,7 @@ class Dns:
     """The DNS front."""
 
     listen: tuple[Endpoint, ...] = many(kinds.endpoint, 1, default=(Endpoint("0.0.0.0", 53), Endpoint("::", 53)))
-    upstreams: tuple[Endpoint, ...] = many(kinds.upstream, 1)
+    upstreams: tuple[Upstream, ...] = many(kinds.upstream, 1)
     """ADDRESS:PORT, or tls://ADDRESS:PORT#NAME: over TLS, with a certificate for NAME, or left out, for the address."""
     upstream_ca: Path | None = one(kinds.path, default=None)
     """Certificates to trust of upstreams over TLS; None: those that the system trusts."""
@@ -423,24 +424,14 @@ def _check_zone(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
 
 def _share(one: Endpoint, other: Endpoint) -> bool:
     """Whether two sockets cannot both listen."""
-    here, there = ip_address(one.address), ip_address(other.address)
+    here, there = ip_address(one.host), ip_address(other.host)
     is_same = here == there or here.is_unspecified or there.is_unspecified
     return one.port == other.port and here.version == there.version and is_same
 
 
-def _is_ourselves(listen: Endpoint, upstream: Endpoint) -> bool:
-    """Whether a query to `upstream` comes back by `listen`, by the file; dns.upstreams.endpoints asks the host."""
-    here, there = ip_address(listen.address), _destination(upstream.address)
+def _is_ourselves(listen: Endpoint, upstream: Upstream) -> bool:
+    """Whether a query to `upstream` comes back to `listen`, by the file alone; require_others() asks the host."""
+    here, there = ip_address(listen.host), destination(upstream.host)
     if listen.port != upstream.port or here.version != there.version:
         return False
     return here == there or (here.is_unspecified and there.is_loopback)
-
-
-def _destination(written: str) -> IPv4Address | IPv6Address:
-    """Where Linux sends what is sent to an address: mapped ones are IPv4, and the unspecified one is the loopback."""
-    address = ip_address(written)
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
-    if address.is_unspecified:
-        return ip_address("127.0.0.1" if address.version == 4 else "::1")
-    return address

@@ -36,8 +36,7 @@ class _Watch:
     async def run(self) -> None:
         """Until it fails."""
         control = self._control
-        endpoints = [(each.address, each.port) for each in control.config.transfers.notify]
-        async with listening(endpoints, lambda: watched_zones(control.config), self._tell):
+        async with listening(control.config.transfers.notify, lambda: watched_zones(control.config), self._tell):
             control.faults.pop("notify", None)
             async with asyncio.TaskGroup() as group:
                 while True:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.server import ZoneServer
@@ -41,8 +40,7 @@ def zone_server(config: Config) -> ZoneServer:
     zones = [_served(config, zone) for zone in config.rpz.zones]
     counters = config.run_dir / "counters"
     counters.mkdir(parents=True, exist_ok=True)
-    listen = [Endpoint(each.address, each.port) for each in config.rpz.listen]
-    return ZoneServer(zones, listen, Counters(counters / COUNTERS))
+    return ZoneServer(zones, config.rpz.listen, Counters(counters / COUNTERS))
 
 
 async def _follow(server: ZoneServer, published: asyncio.Event, tables: Callable[[], TableSet]) -> None:
@@ -54,11 +52,10 @@ async def _follow(server: ZoneServer, published: asyncio.Event, tables: Callable
 
 def _served(config: Config, zone: RpzZone) -> ServedZone:
     splash = tuple(each for each in (config.splash.address4, config.splash.address6) if each is not None)
-    clients = [ip_network(ip_address(each.address)) for each in zone.secondaries]
+    clients = [ip_network(ip_address(each.host)) for each in zone.secondaries]
     clients += [ip_network(each) for each in zone.allow]
     rights = Rights(tuple(clients), _key(zone))
-    secondaries = [Endpoint(each.address, each.port) for each in zone.secondaries]
-    return ServedZone(Plan(canonical_wire(zone.name), zone.lists, splash), rights, secondaries)
+    return ServedZone(Plan(canonical_wire(zone.name), zone.lists, splash), rights, zone.secondaries)
 
 
 def _key(zone: RpzZone) -> Key | None:

@@ -6,10 +6,10 @@ so that the role ends and is started again.
 """
 
 import asyncio
-import threading
 from collections.abc import Mapping
 from typing import Final, TypedDict
 
+from dns.loop_thread import LoopThread
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.tap_loop import TapLoop
 from fastpath.images.tables import Handoff, TableSet
@@ -19,8 +19,6 @@ from filterd.gate.ja4_file import classes_to_count
 from filterd.kernel.queue_drops import Overrun
 
 TEND_EVERY_S: Final = 0.1
-SWAP_PATIENCE_S: Final = 5.0
-SWAP_POLL_S: Final = 0.001
 
 
 class Limits(TypedDict):
@@ -43,6 +41,7 @@ class GateFront:
         self._reporter = reporter
         self._handoff = Handoff()
         self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
+        self._thread = LoopThread(self._loop, self._handoff, "gate-loop")
         has_drops = config.mode == "inline" and _is_shut(config)
         self._overrun = Overrun(queue, reporter.counters) if has_drops else None
 
@@ -51,11 +50,7 @@ class GateFront:
 
         tables   newer than any given before
         Raises TimeoutError where the loop does not take them in 5 s."""
-        ticket = self._handoff.give(tables)
-        self._loop.wake()
-        async with asyncio.timeout(SWAP_PATIENCE_S):
-            while self._handoff.taken() < ticket:  # noqa: ASYNC110  # the loop has no way to call Python
-                await asyncio.sleep(SWAP_POLL_S)
+        await self._thread.use(tables)
 
     @property
     def n_turns(self) -> int:
@@ -64,25 +59,7 @@ class GateFront:
 
     async def run(self) -> None:
         """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        thread = threading.Thread(
-            target=self._serve, args=(asyncio.get_running_loop(), ended), name="gate-loop", daemon=True
-        )
-        thread.start()
-        # Held here and not in a TaskGroup: what ends the loop is raised as it is.
-        tending = asyncio.ensure_future(self._tend())  # noqa: TID251
-        try:
-            await ended
-        finally:
-            tending.cancel()
-            self._loop.stop()
-            thread.join()
-
-    def _serve(self, main: asyncio.AbstractEventLoop, ended: "asyncio.Future[None]") -> None:
-        try:
-            self._loop.run()
-        except Exception as reason:  # the thread's edge: it is raised again by whoever awaits the end
-            main.call_soon_threadsafe(_settle, ended, reason)
+        await self._thread.run(self._tend())
 
     async def _tend(self) -> None:
         while True:
@@ -125,8 +102,3 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
 def _is_shut(config: Gate) -> bool:
     """Whether a full queue drops what comes."""
     return (config.when_overloaded or config.when_dead) == "closed"
-
-
-def _settle(ended: "asyncio.Future[None]", reason: Exception) -> None:
-    if not ended.done():
-        ended.set_exception(reason)

@@ -105,7 +105,7 @@ def watched_zones(config: Config) -> Zones:
                 key = key_of(entry)
             except (OSError, ValueError):
                 key = None
-            found[canonical_wire(entry.zone)] = Watched(frozenset(each.address for each in entry.primaries), key)
+            found[canonical_wire(entry.zone)] = Watched(frozenset(each.host for each in entry.primaries), key)
     return found
 
 

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Final
 
 from dns.errors import TransferFailed
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Change, Kind, TooManyChanges
 from dns.zones.message import Record, read_soa
 from dns.zones.tsig import Key, read_key
@@ -53,7 +52,7 @@ def primaries_of(entry: ListEntry) -> list[Primary]:
         key = key_of(entry)
     except (OSError, ValueError) as reason:
         raise TransferFailed(f"key or certificate: {reason}") from reason
-    return [Primary(Endpoint(at.address, at.port), key, tls, entry.tls_name) for at in entry.primaries]
+    return [Primary(at, key, tls, entry.tls_name) for at in entry.primaries]
 
 
 def key_of(entry: ListEntry) -> Key | None:

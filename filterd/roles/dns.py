@@ -10,8 +10,8 @@ from dns.resolver_plan import Admission, ResolverPlan
 from dns.special_names import encrypted_resolvers, special_names
 from dns.streams.server import Encryption, StreamPlan
 from dns.structured import StructuredErrors
-from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream
-from filterd.config import Config, kinds
+from dns.upstreams.endpoints import Endpoint
+from filterd.config import Config
 from filterd.errors import WrongUse
 from filterd.keys import key_at
 from filterd.process.worker import Worker, make_reporter
@@ -35,7 +35,7 @@ def front_of_config(config: Config, name: str) -> DnsFront:
     """The front that the configuration asks for.   Raises what DnsFront raises."""
     return DnsFront(
         listen_of_config(config),
-        upstreams_of_config(config),
+        config.dns.upstreams,
         make_reporter(config.state_dir, config.run_dir, name),
         make_reporter(config.state_dir, config.run_dir, f"{name}-tcp"),
         AnswerPolicy(splash_of_config(config), structured=structured_of_config(config)),
@@ -47,26 +47,15 @@ def front_of_config(config: Config, name: str) -> DnsFront:
 def resolver_of_config(config: Config) -> ResolverPlan:
     """What the configuration wants of the resolver beside the lists."""
     asked = config.dns
-    doors = ([(each.address, each.port) for each in part.listen] for part in (asked.tls, asked.https))
     config.run_dir.mkdir(parents=True, exist_ok=True)
     return ResolverPlan(
         asked.cache,
         Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
         key_at(config.run_dir / "cookies.key", COOKIE_KEY_OCTETS),
         asked.forwarders,
-        special_names(encrypted_resolvers(asked.tls.name, *doors)),
+        special_names(encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen)),
         asked.upstream_ca,
     )
-
-
-def upstreams_of_config(config: Config) -> list[Upstream]:
-    """Whom the front asks, the operator's favourite first."""
-    return [
-        TlsEndpoint(each.address, each.port, each.name)
-        if isinstance(each, kinds.TlsEndpoint)
-        else Endpoint(each.address, each.port)
-        for each in config.dns.upstreams
-    ]
 
 
 def streams_of_config(config: Config) -> StreamPlan:
@@ -77,8 +66,8 @@ def streams_of_config(config: Config) -> StreamPlan:
         encryption = Encryption(
             tls.certificate,
             tls.key,
-            [Endpoint(each.address, each.port) for each in tls.listen],
-            [Endpoint(each.address, each.port) for each in https.listen],
+            tls.listen,
+            https.listen,
             tls.name,
         )
     return StreamPlan(encryption=encryption, proxies=[ip_network(proxy) for proxy in config.dns.proxies])
@@ -86,7 +75,7 @@ def streams_of_config(config: Config) -> StreamPlan:
 
 def listen_of_config(config: Config) -> list[Endpoint]:
     """Where queries come in: those to this box, and those that the kernel redirects to it."""
-    own = [Endpoint(each.address, each.port) for each in config.dns.listen]
+    own = list(config.dns.listen)
     port = config.dns.redirect_port
     if not config.dns.redirect_foreign or any(endpoint.port == port for endpoint in own):
         return own

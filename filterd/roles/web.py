@@ -8,8 +8,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
-from filterd.config.kinds import Endpoint
 from filterd.config.web_settings import settings_of
 from filterd.control.client import ControlClient
 from filterd.process.lifecycle import stop_requested, tell_we_live
@@ -49,7 +49,7 @@ async def _serve(app: web.Application, listen: Sequence[Endpoint], tls: ssl.SSLC
     await runner.setup()
     for endpoint in listen:
         try:
-            await web.TCPSite(runner, endpoint.address, endpoint.port, ssl_context=tls, reuse_address=True).start()
+            await web.TCPSite(runner, endpoint.host, endpoint.port, ssl_context=tls, reuse_address=True).start()
         except OSError as reason:
             reason.add_note(
                 f"web listen {endpoint}: not bound; is the address on this box, and the port free and allowed"

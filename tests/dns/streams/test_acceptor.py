@@ -9,10 +9,10 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from support.dns.proxy_headers import SIGNATURE
 
 from dns.certificates import Certificates
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
-from dns.streams.proxy_protocol import SIGNATURE
 from fastpath.report.counters import Counters
 
 HEADER = SIGNATURE + b"\x21\x11" + struct.pack("!H", 12) + bytes([192, 0, 2, 7, 192, 0, 2, 53, 0, 7, 0, 53])

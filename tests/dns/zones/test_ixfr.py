@@ -4,8 +4,9 @@ import tracemalloc
 
 import pytest
 
+from dns.wire import QR, SOA
 from dns.zones.ixfr import Incoming, Kind, TooManyChanges
-from dns.zones.message import QR, SOA, BadMessage, Record, read_message, write_message
+from dns.zones.message import BadMessage, Record, read_message, write_message
 
 APEX = b"\3rpz\4test\0"
 

@@ -3,19 +3,14 @@
 import dnslib
 import pytest
 
+from dns.length_prefix import MAX_MESSAGE_OCTETS
+from dns.wire import CNAME, IN, MX, QR, SOA, rcode_text
 from dns.zones.message import (
-    CNAME,
-    IN,
-    MAX_MESSAGE_OCTETS,
-    MX,
-    QR,
-    SOA,
     BadMessage,
     Question,
     Record,
     is_newer,
     is_under,
-    rcode_text,
     read_message,
     read_name,
     read_soa,

@@ -9,7 +9,8 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.zones.message import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, Question, read_message, read_soa
+from dns.wire import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
+from dns.zones.message import Question, read_message, read_soa
 from dns.zones.notify_out import keep_telling
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone

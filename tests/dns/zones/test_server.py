@@ -11,7 +11,8 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.zones.message import AXFR, SOA, Question, write_message
+from dns.wire import AXFR, SOA
+from dns.zones.message import Question, write_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.server import ZoneServer

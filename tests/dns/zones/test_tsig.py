@@ -11,18 +11,8 @@ import time
 
 import pytest
 
-from dns.zones.message import (
-    AA,
-    AXFR,
-    NOTAUTH,
-    QR,
-    SOA,
-    BadMessage,
-    Question,
-    Record,
-    read_message,
-    write_message,
-)
+from dns.wire import AA, AXFR, NOTAUTH, QR, SOA
+from dns.zones.message import BadMessage, Question, Record, read_message, write_message
 from dns.zones.tsig import (
     ALGORITHMS,
     AnswerChecker,

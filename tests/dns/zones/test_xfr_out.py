@@ -6,8 +6,7 @@ from ipaddress import ip_network
 import pytest
 from support.images.opened import Entry, Images
 
-from dns.zones.ixfr import Incoming, Kind
-from dns.zones.message import (
+from dns.wire import (
     AA,
     AXFR,
     FORMERR,
@@ -23,14 +22,10 @@ from dns.zones.message import (
     SERVFAIL,
     SOA,
     A,
-    Message,
-    Question,
-    Record,
     rcode_text,
-    read_message,
-    read_soa,
-    write_message,
 )
+from dns.zones.ixfr import Incoming, Kind
+from dns.zones.message import Message, Question, Record, read_message, read_soa, write_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.tsig import AnswerChecker, Key, find_tsig, sign_query

@@ -1,5 +1,6 @@
 import pytest
 
+from dns.upstreams.endpoints import TlsEndpoint
 from filterd.config import kinds
 
 
@@ -28,7 +29,7 @@ def test_anything_else_is_no_endpoint(written):
 )
 def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown):
     assert str(kinds.upstream(written)) == shown
-    assert isinstance(kinds.upstream(written), kinds.TlsEndpoint) == written.startswith("tls://")
+    assert isinstance(kinds.upstream(written), TlsEndpoint) == written.startswith("tls://")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dns.upstreams.endpoints import Endpoint
 from filterd.config import BadConfig, Config, load, read_config
-from filterd.config.kinds import Endpoint
 
 SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"
 ROOT = Path(__file__).parents[3]

@@ -3,7 +3,8 @@ import contextlib
 
 from support.system.ports import free_port
 
-from dns.zones.message import NOERROR, NOTIFY, SOA, Question, read_message, write_message
+from dns.wire import NOERROR, NOTIFY, SOA
+from dns.zones.message import Question, read_message, write_message
 from filterd.config import read_config
 from filterd.control import notify_listener
 from filterd.control.notify_listener import watch_zones

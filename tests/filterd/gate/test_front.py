@@ -126,7 +126,7 @@ def test_what_ends_the_loop_ends_the_front(front):
 def test_newer_tables_given_meanwhile_count_as_taken(front, images, monkeypatch):
     older, newer = (TableSet(images.names([("orders", f"{name}.test", Mode.SUBTREE)])) for name in "ab")
     newest = front._handoff.give(newer)
-    monkeypatch.setattr(front, "_handoff", Taken(newest))
+    monkeypatch.setattr(front._thread, "_handoff", Taken(newest))
 
     asyncio.run(front.use(older))
 
@@ -145,7 +145,7 @@ class Taken:
 
 
 def test_tables_that_the_loop_does_not_take_are_a_timeout(front, images, monkeypatch):
-    monkeypatch.setattr("filterd.gate.front.SWAP_PATIENCE_S", 0.01)
+    monkeypatch.setattr("dns.loop_thread.SWAP_PATIENCE_S", 0.01)
 
     with pytest.raises(TimeoutError):
         asyncio.run(front.use(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)]))))

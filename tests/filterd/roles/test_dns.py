@@ -13,7 +13,6 @@ from filterd.roles.dns import (
     splash_of_config,
     streams_of_config,
     structured_of_config,
-    upstreams_of_config,
 )
 
 
@@ -74,7 +73,7 @@ def test_streams_are_as_the_configuration_says(tmp_path):
 
     plan = streams_of_config(read_config(written.encode(), "x", tmp_path))
 
-    assert (plan.tls, plan.https) == ([("127.0.0.1", 853)], [("::1", 443)])
+    assert (plan.tls, plan.https) == ((("127.0.0.1", 853),), (("::1", 443),))
     assert plan.proxies == [ip_network("192.0.2.60/32")]
     assert plan.encryption.name == "dns.test" and plan.encryption.key == tmp_path / "a.key"
 
@@ -85,7 +84,7 @@ def test_upstreams_are_as_the_configuration_says(tmp_path):
 
     loaded = read_config(written, "x", tmp_path)
 
-    assert upstreams_of_config(loaded) == [("192.0.2.53", 53), ("192.0.2.54", 853, "dns.test")]
+    assert loaded.dns.upstreams == (("192.0.2.53", 53), ("192.0.2.54", 853, "dns.test"))
     assert resolver_of_config(loaded).upstream_ca == tmp_path / "ca.pem"
 
 

@@ -1,13 +1,13 @@
-"""The header of a datagram is read as that of a stream is, and nothing after it matters."""
+"""A PROXY header is read as by the second reader, and nothing after it matters."""
 
-from dns.errors import BadHeader
-from dns.streams.proxy_protocol import read_header
+from oracle.proxy_protocol import BadHeader, read_header
+
 from fastpath.wire.proxy_protocol import told_by
 
 
 def check(data: bytes) -> None:
     told = _told(data)
-    assert told == _told_by_stream(data)
+    assert told == _told_by_oracle(data)
     if isinstance(told, tuple):
         assert told == _told(data[: told[1]]) == _told(data[: told[1]] + bytes(9))
 
@@ -19,7 +19,7 @@ def _told(data: bytes) -> tuple[str | None, int] | str | None:
         return "refused"
 
 
-def _told_by_stream(data: bytes) -> tuple[str | None, int] | str | None:
+def _told_by_oracle(data: bytes) -> tuple[str | None, int] | str | None:
     try:
         header = read_header(data)
     except BadHeader:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from dns.zones.message import AXFR, IXFR, QR, SOA, Message, Record, read_message, write_message
+from dns.wire import AXFR, IXFR, QR, SOA
+from dns.zones.message import Message, Record, read_message, write_message
 
 APEX = b"\3rpz\4test\0"
 A_MESSAGE = 1000  # records

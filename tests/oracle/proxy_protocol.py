@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2: whom a connection that a proxy made is from.
+"""A second reader of PROXY headers, version 2, that shares nothing with fastpath.wire.proxy_protocol.
 
     octets → read_header() → Header, or None while octets are missing, or BadHeader
 
@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
-from dns.errors import BadHeader
-
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 HEAD_OCTETS: Final = 16
 # dnsdist and HAProxy send at most a few TLVs: names, a certificate's subject.  The protocol allows 65535.
@@ -28,6 +26,10 @@ _INET6: Final = 2
 # Family and transport (stream, datagram) → octets of addresses: unspecified, IPv4, IPv6, Unix.
 _ADDRESS_OCTETS: Final = {0x00: 0, 0x11: 12, 0x12: 12, 0x21: 36, 0x22: 36, 0x31: 216, 0x32: 216}
 _CRC32C: Final = 0x03
+
+
+class BadHeader(ValueError):
+    """What was read is no PROXY header of version 2; the message says why."""
 
 
 class Header(NamedTuple):
@@ -59,13 +61,6 @@ def read_header(octets: bytes) -> Header | None:
         return None
     _check_tlvs(octets[:after], HEAD_OCTETS + n_address)
     return Header(_source(octets, family >> 4), after)
-
-
-def n_missing(octets: bytes) -> int:
-    """How many octets the header that `octets` begin is known to need yet; asked where read_header() says None."""
-    if len(octets) < HEAD_OCTETS:
-        return HEAD_OCTETS - len(octets)
-    return HEAD_OCTETS + int.from_bytes(octets[14:16], "big") - len(octets)
 
 
 def _address_octets(family: int, n_rest: int) -> int:
