@@ -2,15 +2,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages build-packages demo-packages test-packages kernel-packages bench-packages demo check unit test \
-	kernel fresh versions checked mutated bench bench-dns bench-gate fuzz docs dist clean
+.PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
+	check unit test kernel fresh versions checked mutated bench bench-dns bench-gate fuzz docs dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iproute2 procps
+CHECK_PACKAGES := systemd
 DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
 # lua-cqueues: kresd does not start without it; Debian only recommends it.
-TEST_PACKAGES := $(DEMO_PACKAGES) bind9 dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver lua-cqueues nsd \
+TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) bind9 dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver lua-cqueues nsd \
 	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
@@ -33,9 +34,10 @@ build: .venv/.compiled ## .venv with filterd in it, compiled
 
 again: # somebody has removed what was compiled
 
-packages: build-packages demo-packages test-packages kernel-packages bench-packages ## the Debian packages of all targets
+packages: build-packages check-packages demo-packages test-packages kernel-packages bench-packages
 
 build-packages: ; @.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
+check-packages: ; @.ci/packages $(CHECK_PACKAGES)
 demo-packages: ; @.ci/packages $(DEMO_PACKAGES)
 test-packages: ; @.ci/packages $(TEST_PACKAGES)
 kernel-packages: ; @.ci/packages $(KERNEL_PACKAGES)
@@ -54,7 +56,7 @@ bench-packages: ; @.ci/packages $(BENCH_PACKAGES)
 demo: build demo-packages ## the whole of it in network namespaces, each step printed with its time; without root: the steps that need none
 	$(BIN)/filterd lab run
 
-check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
+check: build check-packages ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
 	PATH=$(BIN):$$PATH cython-lint fastpath/*/
