@@ -1,18 +1,21 @@
-# One line a target; `make help` lists them. Needs make and git; everything else is installed by `make build`, when root.
+# One line a target; `make help` lists them. Needs make and git; each target installs what else it needs, when root.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages demo check test kernel versions checked mutated bench bench-dns bench-gate fuzz docs dist \
-	clean
+.PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
+	check unit test kernel fresh versions checked mutated bench bench-dns bench-gate fuzz docs dist clean
 
-# Debian 13 and Ubuntu 24.04 have all of them.
+# Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iproute2 procps
-TEST_PACKAGES := bind9 bind9-dnsutils conntrack curl dnsdist dnsmasq-base dnsperf ethtool gnutls-bin iptables knot \
-	knot-dnsutils knot-resolver nginx nsd openssl pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 suricata tshark \
-	unbound
-# Debian alone has them; without, the tests that drive them are skipped.
-BROWSERS := chromium firefox-esr
+CHECK_PACKAGES := systemd
+DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
+# lua-cqueues: kresd does not start without it; Debian only recommends it.
+TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) bind9 dnsdist dnsmasq-base dnsperf knot knot-dnsutils knot-resolver lua-cqueues nsd \
+	pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark
+# Debian alone has the browsers; without, the tests that drive them are skipped.
+KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
+BENCH_PACKAGES := $(TEST_PACKAGES) conntrack ethtool iptables suricata
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
@@ -27,14 +30,20 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-build: .venv/.compiled ## .venv with filterd in it, compiled; as root it first installs the Debian packages that are missing
+build: .venv/.compiled ## .venv with filterd in it, compiled
 
 again: # somebody has removed what was compiled
 
-packages:
-	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES) $(BROWSERS:%=%?)
+packages: build-packages check-packages demo-packages test-packages kernel-packages bench-packages
 
-.venv/.installed: pyproject.toml | packages
+build-packages: ; @.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
+check-packages: ; @.ci/packages $(CHECK_PACKAGES)
+demo-packages: ; @.ci/packages $(DEMO_PACKAGES)
+test-packages: ; @.ci/packages $(TEST_PACKAGES)
+kernel-packages: ; @.ci/packages $(KERNEL_PACKAGES)
+bench-packages: ; @.ci/packages $(BENCH_PACKAGES)
+
+.venv/.installed: pyproject.toml | build-packages
 	test -x $(BIN)/python || { python="$${PYTHON:-$$(.ci/python)}"; "$$python" -m venv .venv; }
 	$(BIN)/python -m pip install -q 'setuptools>=77' 'cython>=3.1'
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
@@ -44,10 +53,10 @@ packages:
 	FILTERD_BUILD=release $(BIN)/python setup.py -q build_ext --inplace
 	touch $@
 
-demo: build ## the whole of it in network namespaces, each step printed with its time; without root: the steps that need none
+demo: build demo-packages ## the whole of it in network namespaces, each step printed with its time; without root: the steps that need none
 	$(BIN)/filterd lab run
 
-check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
+check: build check-packages ## ruff, cython-lint, mypy --strict, stubtest and the tests of the repository itself
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
 	PATH=$(BIN):$$PATH cython-lint fastpath/*/
@@ -55,17 +64,23 @@ check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the 
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
-test: build ## the tests that need no root: units, properties, corpus, real servers on loopback
+unit: build ## the tests that need no root and no server: units, properties, corpus
+	$(BIN)/pytest -q -m 'not services and not kernel and not long' --ignore tests/repo
+
+test: build test-packages ## the tests that need no root: units, properties, corpus, real servers on loopback
 	$(BIN)/pytest -q -m 'not kernel and not long' --ignore tests/repo
 
-kernel: build ## the tests in network namespaces; needs root
+kernel: build kernel-packages ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
 	$(BIN)/pytest -q -m kernel
 
-versions: build ## the tests on every Python from 3.11 to 3.13 that is here
+fresh: ## the README's first command and .ci/run in a new Debian 13 tree (debootstrap); needs root; see .ci/fresh for parts
+	.ci/fresh
+
+versions: build test-packages ## the tests on every Python from 3.11 to 3.13 that is here
 	$(BIN)/tox
 
-checked: build ## the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
+checked: build test-packages ## the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
 	FILTERD_BUILD=checked $(BIN)/python setup.py -q build --build-base build/checked --build-lib build/checked/tree
 	$(BIN)/pytest -q -o pythonpath='build/checked/tree . tests' tests/fastpath
 	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
@@ -78,7 +93,7 @@ mutated: build ## PACKETS mutated packets through the gate, under the address an
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONPATH=build/asan/tree:.:tests \
 	    $(BIN)/python tests/fuzz/mutate_packets.py $(PACKETS)
 
-bench: build ## every figure beside its peers, appended to bench/history/ as one line of this machine
+bench: build bench-packages ## every figure beside its peers, appended to bench/history/ as one line of this machine
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \
 	    || echo 'bench: not all peers could be installed; going on without them' >&2
 	$(BIN)/python bench/run.py
@@ -86,10 +101,10 @@ bench: build ## every figure beside its peers, appended to bench/history/ as one
 fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
 
-bench-dns: build ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps and zone changes, and for a while
+bench-dns: build bench-packages ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps and zone changes, and for a while
 	$(BIN)/python bench/run.py dns swap soak ixfr
 
-bench-gate: build ## the gate beside the same gateway without it and beside Suricata, killed, hung, and full; needs root
+bench-gate: build bench-packages ## the gate beside the same gateway without it and beside Suricata, killed, hung, and full; needs root
 	$(BIN)/python bench/run.py gate gate_queue gate_live gate_faults gate_flows peers_gate
 
 docs: build ## the generated pages of docs/
