@@ -79,8 +79,8 @@ def lookups(tables: TableSet, listed: list[bytes], size: str) -> dict[str, float
     found = {}
     for mix, share in MIXES:
         asked = asked_names(listed, share)
-        found[f"serial_{mix}_{size}_ns"] = serial_ns(tables, asked, PASSES)
-        found[f"batch_{mix}_{size}_ns"] = batch_ns(tables, asked, PASSES)
+        found[f"serial_{mix}_{size}_ns"] = serial_ns(tables, asked, PASSES)[0]
+        found[f"batch_{mix}_{size}_ns"] = batch_ns(tables, asked, PASSES)[0]
     return found
 
 

@@ -218,7 +218,7 @@ def ask_filterd(measuring: Measuring) -> int:
             if matched(name):
                 hits += 1
     wires = [to_wire(name) for name in asked]
-    measuring.figures |= {"serial_ns": serial_ns(tables, wires, 5), "batch_ns": batch_ns(tables, wires, 5)}
+    measuring.figures |= {"serial_ns": serial_ns(tables, wires, 5)[0], "batch_ns": batch_ns(tables, wires, 5)[0]}
     return hits
 
 

@@ -78,7 +78,7 @@ def asked(n_urls: int) -> dict[str, list[tuple[bytes, bytes]]]:
 
 def best_ns(tables: TableSet, requests: list[tuple[bytes, bytes]]) -> float:
     """The mean over parts of the requests, of each part the pass that was disturbed least."""
-    return sum(request_ns(tables, requests[part::PARTS], PASSES) for part in range(PARTS)) / PARTS
+    return sum(request_ns(tables, requests[part::PARTS], PASSES)[0] for part in range(PARTS)) / PARTS
 
 
 def figures(n_urls: int = N_URLS) -> dict[str, float]:
@@ -101,7 +101,7 @@ def figures(n_urls: int = N_URLS) -> dict[str, float]:
             "hot_octets_a_url": stats["hot_bytes"] / stats["urls"],
             "build_s": build_s,
             "open_ms": open_ms,
-            "canonical_ns": canonical_ns(requests["hit"], PASSES),
+            "canonical_ns": canonical_ns(requests["hit"], PASSES)[0],
         }
         for kind in ("hit", "other"):
             found[f"listed_{kind}_ns"] = best_ns(with_urls, requests[kind])

@@ -195,7 +195,8 @@ def _checked(network: Network) -> Network:
     if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
         mapped = network.network_address.packed[12:]
         network = IPv4Network((mapped, network.prefixlen - MAPPED.prefixlen))
-    if network.prefixlen < SHORTEST_BITS[network.version]:
+    holds_all_of_ipv4 = isinstance(network, IPv6Network) and network.supernet_of(MAPPED)
+    if holds_all_of_ipv4 or network.prefixlen < SHORTEST_BITS[network.version]:
         raise BadName(TOO_SHORT)
     return network
 

@@ -1,6 +1,7 @@
 """Package and module names: six that are ours, none that would meet dnspython's or systemd's."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -16,6 +17,17 @@ _NAMES = """
 """
 DNSPYTHON = set(_NAMES.split())
 SAY_NOTHING = {"user", "users", "manager", "handler", "handlers", "helper", "helpers", "util", "utils", "data", "info"}
+# A module is a noun of the field; these are, too.
+NOUNS_IN_ING = {
+    "dns/streams/coalescing.py": "equal queries in flight share one answer: the field's noun",
+    "fastpath/gate/packet_ring.pyx": "a ring",
+    "fastpath/images/zone_listing.pyx": "a listing",
+}
+MOST_MODULES = 20
+LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
+    "fastpath/dns": (22, "one query's path, a step a module"),
+    "rules/formats": (22, "one module a list format"),
+}
 BUILT_IN_PLACE = {"fastpath.bench", "fastpath.testing"}  # measurements and test doubles: never shipped
 
 Files = Callable[..., list[Path]]
@@ -59,3 +71,17 @@ def test_every_folder_with_python_in_it_has_an_init(root: Path, files: Files, pa
 
 def test_a_module_is_named_by_its_concept(files: Files, packages: tuple[str, ...]) -> None:
     assert [path for path in files(".py", ".pyx", under=packages) if path.stem in SAY_NOTHING] == []
+
+
+def test_no_module_is_named_by_a_gerund(files: Files, packages: tuple[str, ...]) -> None:
+    found = {str(path) for path in files(".py", ".pyx", under=packages) if path.stem.endswith("ing")}
+
+    assert found == NOUNS_IN_ING.keys()
+
+
+def test_no_folder_has_more_than_about_twenty_modules(files: Files, packages: tuple[str, ...]) -> None:
+    modules = [path for path in files(".py", ".pyx", under=packages) if path.stem != "__init__"]
+    sizes = Counter(str(path.parent) for path in modules)
+
+    assert {folder: n for folder, n in sizes.items() if n > LARGE_FOLDERS.get(folder, (MOST_MODULES, ""))[0]} == {}
+    assert [folder for folder in LARGE_FOLDERS if sizes[folder] <= MOST_MODULES] == []

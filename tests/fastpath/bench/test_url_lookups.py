@@ -1,3 +1,7 @@
+"""The benchmarked requests are judged, and their URLs read, as the oracle says."""
+
+import pytest
+from oracle.urls import UrlEntry, is_match
 from support.images.opened import Images
 
 from fastpath.bench.url_lookups import canonical_ns, request_ns
@@ -5,11 +9,25 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 
-REQUESTS = [(to_wire(b"bad.test"), b"/a/b?x=1" * 20)] * 2000
+LISTED = UrlEntry("orders", "bad.test/a", Mode.SUBTREE)
+TOO_LONG = "/a/" + "b" * 3000
+TARGETS = ["/a", "/a/b?x=1", "/ab", "/", TOO_LONG, "/other"] * 50
+REQUESTS = [(to_wire(b"bad.test"), target.encode()) for target in TARGETS]
 
 
-def test_measuring_requests_takes_time(images: Images) -> None:
-    tables = TableSet(images.names([]), urls=images.urls([("orders", "bad.test/a", Mode.SUBTREE)]))
+@pytest.mark.parametrize("passes", [1, 3])
+def test_one_pass_blocks_the_listed_requests_once(images: Images, passes: int) -> None:
+    tables = TableSet(images.names([]), urls=images.urls([LISTED]))
 
-    assert request_ns(tables, REQUESTS) > 0
-    assert canonical_ns(REQUESTS) > 0
+    ns, n_blocked = request_ns(tables, REQUESTS, passes)
+
+    assert n_blocked == sum(target != TOO_LONG and is_match(LISTED, "bad.test" + target) for target in TARGETS) > 0
+    assert ns > 0
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_one_pass_reads_every_url_that_is_short_enough_once(passes: int) -> None:
+    ns, n_read = canonical_ns(REQUESTS, passes)
+
+    assert n_read == sum(target != TOO_LONG for target in TARGETS)
+    assert ns > 0

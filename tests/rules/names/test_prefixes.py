@@ -30,11 +30,11 @@ LENGTHS = {4: st.integers(8, 32), 6: st.integers(16, 128)}
 NETWORKS = st.ip_addresses().flatmap(
     lambda address: LENGTHS[address.version].map(lambda n: ip_network((address, n), strict=False))
 )
-NOT_MAPPED = NETWORKS.filter(lambda network: not _is_mapped(network))
+NOT_MAPPED = NETWORKS.filter(lambda network: not _holds_mapped(network))
 
 
-def _is_mapped(network: Network) -> bool:
-    return isinstance(network, IPv6Network) and network.subnet_of(IPv6Network("::ffff:0:0/96"))
+def _holds_mapped(network: Network) -> bool:
+    return isinstance(network, IPv6Network) and network.overlaps(IPv6Network("::ffff:0:0/96"))
 
 
 def one(text: str) -> list[str]:
@@ -72,6 +72,9 @@ def test_a_text_becomes_the_rules_of_its_addresses(text: str, shown: list[str]) 
         ("16.0.0.0/7", TOO_SHORT),
         ("2000::/15", TOO_SHORT),
         ("::ffff:0:0/96", TOO_SHORT),
+        ("::fffe:0:0/95", TOO_SHORT),
+        ("::fff8:0:0/93", TOO_SHORT),
+        ("::/64", TOO_SHORT),
         ("1.0.0.0-9.255.255.255", TOO_SHORT),
         ("192.0.2.9-192.0.2.1", BACKWARDS),
         ("192.0.2.1-2001:db8::1", NO_PREFIX),
