@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, String, Table, delete, insert, select
+from sqlalchemy import Connection, Engine, Table, delete, insert, select
 
 from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.counters import read_confidential
@@ -28,7 +28,8 @@ from mgmt.block_ledger import (
     read_position,
     write_position,
 )
-from parental.database import metadata, reading, writing
+from mgmt.schema import confidential_totals
+from parental.database import reading, writing
 from rules.category import category_name
 
 BATCH = 200  # events of one transaction: some 10 ms, half a second beside full cores, for who wants to write, too
@@ -40,21 +41,6 @@ UNRECORDED = (Reason.CSAM, Reason.HELP)
 log = logging.getLogger("filterd.audit.drain")
 
 Found = dict[tuple[int, int], int]  # (number of a list in the names image, channel) → count
-
-
-def totals_table(name: str) -> Table:
-    """What counters by list and channel had come to when they were looked at last."""
-    return Table(
-        name,
-        metadata,
-        Column("worker", String, primary_key=True),
-        Column("list", Integer, primary_key=True),
-        Column("channel", Integer, primary_key=True),
-        Column("total", BigInteger, nullable=False),
-    )
-
-
-confidential_totals = totals_table("confidential_totals")
 
 
 class Ledger(NamedTuple):

@@ -7,26 +7,19 @@ Invariants: no name, no person and no time is kept with a count; a list is one o
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, String, Table, delete, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
-from filterd.audit.drain import Found, risen_since, totals_table
+from filterd.audit.drain import Found, risen_since
 from filterd.lookup.explain import word
-from parental.database import metadata, reading, writing
+from mgmt.schema import list_counts, list_totals
+from parental.database import reading, writing
 from rules.category import category_number
 
 BYPASS = category_number("bypass")
-list_totals = totals_table("list_totals")
-list_counts = Table(
-    "list_counts",
-    metadata,
-    Column("list", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-)
 
 
 def drain_counted(counters_dir: Path, lists: Sequence[ListInForce], engine: Engine) -> None:

@@ -21,10 +21,11 @@ from fastpath.images.policy_writer import ListSpec
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
 from filterd.keys import image_key
-from filterd.lists.jobs import take, waiting
+from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.lists.status import waiting
 from filterd.process.jobs import run_job
-from mgmt.orders.judge import URL_PREFIX, is_url
+from mgmt.orders.model import URL_PREFIX, is_url
 from mgmt.orders.store import Live, find_order, live_entries, number_letter, orders_revision
 from parental.database import opened, reading, writing
 from rules.atomic_file import writing_whole

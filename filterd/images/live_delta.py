@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from fastpath.images.tables import TableSet
 from filterd.images.compile import Compiled, order_rule
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.judge import is_url
+from mgmt.orders.model import is_url
 from mgmt.orders.store import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
-from mgmt.orders.judge import (
+from mgmt.orders.model import (
     ENFORCED,
     ENFORCED_HTTP,
     PENDING,
@@ -47,7 +47,7 @@ class Waiting(NamedTuple):
 class Live(NamedTuple):
     """An entry that is, or is about to be, in force: what the compiler needs of it."""
 
-    wire: bytes  # or a URL, see mgmt.orders.judge.Entry
+    wire: bytes  # or a URL, see mgmt.orders.model.Entry
     mode: str
     order: int
 
