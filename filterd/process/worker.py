@@ -15,8 +15,10 @@ from typing import Protocol
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
-from filterd.process.json_socket import Message, serve
+from filterd.process.codec import Failed
+from filterd.process.json_socket import serve
 from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
+from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
 
 log = logging.getLogger("filterd.process.worker")
 
@@ -68,7 +70,7 @@ class Worker:
             self._refused = (
                 f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
             )
-        server = await serve(socket, self.answer)
+        server = await serve(socket, WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -90,28 +92,26 @@ class Worker:
             log.error("worker %s: its loop hangs; the watchdog is not fed; it will be started again", self.name)
         return before != self._n_turns
 
-    async def answer(self, request: Message) -> Message:
+    async def answer(self, request: Status | Use) -> WorkerStatus | InUse | Failed:
         """One request of the worker socket."""
         match request:
-            case {"op": "status"}:
-                return {"ok": True} | self.status()
-            case {"op": "use", "manifest": str(manifest)}:
+            case Status():
+                return self.status()
+            case Use(manifest):
                 return await self._use(Path(manifest))
-            case _:
-                return {"ok": False, "error": "op is none of status, use (with manifest)"}
 
-    def status(self) -> Message:
+    def status(self) -> WorkerStatus:
         """What this worker serves, what it last refused, and what it has counted."""
-        return {
-            "name": self.name,
-            "pid": os.getpid(),
-            "generations": self._tables.generations,
-            "refused": self._refused,
-            "counters": counted(self._run_dir, self.name),
-            "ja4_classes": classes_counted(self._run_dir, self.name),
-        }
+        return WorkerStatus(
+            name=self.name,
+            pid=os.getpid(),
+            generations=self._tables.generations,
+            refused=self._refused,
+            counters=counted(self._run_dir, self.name),
+            ja4_classes=classes_counted(self._run_dir, self.name),
+        )
 
-    async def _use(self, manifest: Path) -> Message:
+    async def _use(self, manifest: Path) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
                 tables = await asyncio.to_thread(_open_gently, manifest, self._tables)
@@ -122,9 +122,9 @@ class Worker:
                 self._refused = f"{reason}; still serving names {'/'.join(map(str, self._tables.generations['names']))}"
             else:
                 self._tables, self._refused = tables, None
-                return {"ok": True, "generations": tables.generations}
+                return InUse(tables.generations)
         log.warning("%s", self._refused)
-        return {"ok": False, "refused": self._refused}
+        return Failed(refused=self._refused)
 
 
 def _open_gently(manifest: Path, known: TableSet) -> TableSet:
