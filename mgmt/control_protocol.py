@@ -1,6 +1,6 @@
 """What the web role asks of the control role, and what it gets back.
 
-Invariant: a Receipt is a fact, measured by the control role: a worker named in it without a refusal serves its
+Invariants: a Receipt is a fact, measured by the control role: a worker named in it without a refusal serves its
 generation.
 """
 

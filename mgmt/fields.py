@@ -1,6 +1,6 @@
 """Reading a JSON object field by field: each fault with its path, unknown keys with a suggestion.
 
-Invariant: what a reader returns is of the stated type and inside the stated bounds.
+Invariants: what a reader returns is of the stated type and inside the stated bounds.
 """
 
 import difflib

@@ -55,7 +55,7 @@ orders = Table(
     Column("deadline_s", BigInteger),
     Column("is_emergency", Boolean, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),  # of what the order says, whatever its spaces and key order
+    Column("sha256", LargeBinary, nullable=False),  # of the order's content: spaces and the order of keys do not matter
     Column("original", LargeBinary, nullable=False),  # byte for byte as received
     Column("receipt", Text),  # of the enforcement
     Column("withdrawn_ms", BigInteger),

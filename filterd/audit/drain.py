@@ -1,4 +1,4 @@
-"""From the workers' spools and confidential counters to the ledger.
+"""Drains the workers' spools and confidential counters into the ledger.
 
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
 nothing and counts nothing twice; a segment is removed only when it is drained and its worker has left it; a block of
@@ -32,7 +32,8 @@ from mgmt.schema import confidential_totals
 from parental.database import reading, writing
 from rules.category import category_name
 
-BATCH = 200  # events of one transaction: some 10 ms, half a second beside full cores, for who wants to write, too
+# Events of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
+BATCH = 200
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
 LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
@@ -69,7 +70,9 @@ def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, 
 
 
 def risen_since(conn: Connection, totals: Table, worker: str, found: Found) -> Found:
-    """What each counter has risen by since the last look; a counter that fell has begun anew.   totals: remembers it"""
+    """What each counter has risen by since the last look; one that fell has begun again from 0.
+
+    totals  the table that remembers it"""
     rows = conn.execute(select(totals).where(totals.c.worker == worker)).all()
     before = {(row.list, row.channel): row.total for row in rows}
     risen = {key: total - before.get(key, 0) if total >= before.get(key, 0) else total for key, total in found.items()}

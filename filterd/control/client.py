@@ -1,6 +1,6 @@
 """mgmt's Control over control.sock: what the web role knows of the control role.
 
-Invariant: a Receipt is what control said, unchanged; anything else becomes ControlFailed.
+Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed.
 """
 
 from pathlib import Path

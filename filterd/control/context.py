@@ -26,7 +26,7 @@ class Context:
     faults: dict[str, str] = field(default_factory=dict)
 
     def note_fault(self, where: str, reason: Exception) -> None:
-        """Let a fault that a client is told of stand in the status, too."""
+        """Note a fault that a client gets as its reply; it stands in the status, too."""
         self.faults[where] = str(reason)
         log.warning("%s: %s", where, reason)
 

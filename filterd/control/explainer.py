@@ -1,6 +1,6 @@
 """Answers of control that change nothing: the explanation of a decision, and the status of the box.
 
-Invariant: an explanation names no entry of a confidential list (filterd.lookup.explain).
+Invariants: an explanation names no entry of a confidential list (filterd.lookup.explain).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 from dns.zones.server import ZoneServer
 from fastpath.wire.address import rule_text
-from filterd.audit.list_counts import met, shadowed
+from filterd.audit.list_counts import attempts, shadowed
 from filterd.control.context import Context
 from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
@@ -67,7 +67,7 @@ class Explainer:
             ages_s={kind: round(_age_s(images, kind), 1) for kind in publisher.generations},
             lists=[ListRules(each["list"], each["rules"], sum(each["skipped"].values())) for each in listed],
             shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),
-            ways_around=await asyncio.to_thread(met, engine, publisher.tables.lists),
+            ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
             unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},

@@ -2,7 +2,7 @@
 
     clock | NOTIFY | person → due → zone change live at once, or jobs pull and take → good copies changed → publisher
 
-Invariant: this process reads no list and no server's answer but the small changes of a zone
+Invariants: this process reads no list and no server's answer but the small changes of a zone
 (filterd.images.zone_updates); filterd.lists.updater runs the jobs that do.
 """
 

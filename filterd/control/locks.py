@@ -3,7 +3,7 @@
     people, clock ──────→ kernel's locked sets, connections cut
     addresses of lists ─→ kernel's sets of suspects
 
-Invariant: a lock is in the kernel before the workers know of it.
+Invariants: a lock is in the kernel before the workers know of it.
 """
 
 import asyncio

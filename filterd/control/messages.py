@@ -1,6 +1,6 @@
 """Messages of control.sock: requests by `op`, and their replies; a publication's reply is a Receipt.
 
-Invariant: the keys are the same for every client; `filterd status --json` prints a ControlStatus as it comes.
+Invariants: the keys are the same for every client; `filterd status --json` prints a ControlStatus as it comes.
 """
 
 from collections.abc import Sequence

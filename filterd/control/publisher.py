@@ -85,7 +85,8 @@ class Publisher:
     async def mend(self) -> None:
         """Compile again where the names base on the disk has gone bad: a worker that starts must find a good one.
 
-        Raises CompileFailed.   Cost: one read of the image."""
+        Raises CompileFailed.
+        Cost: one read of the image."""
         if await asyncio.to_thread(self._images.compiled) is None:
             await self.compile()
 
@@ -139,7 +140,7 @@ class Publisher:
         log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
 
     async def _publish(self, *writers: Writer) -> list[tuple[str, str | None, float]]:
-        """Write images, then tell the workers: (worker, why it refused, ms).   The caller has the lock."""
+        """Write images, then have the workers use them: (worker, why it refused, ms).   The caller has the lock."""
         for write in writers:
             await asyncio.to_thread(write)
         known = [*self.tables.images, *(self.live.base.images if self.live else ())]
@@ -150,11 +151,11 @@ class Publisher:
             self.has_new_names.set()
         began = time.monotonic()
         config = self._context.config
-        told = await tell_all(config.run_dir, self._images.manifest, workers_of(config))
-        for worker, refusal in told.items():
+        replies = await tell_all(config.run_dir, self._images.manifest, workers_of(config))
+        for worker, refusal in replies.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)
-        return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in told.items()]
+        return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
 
     def _receipt(self, kind: Kind, began: float, acks: list[tuple[str, str | None, float]]) -> Receipt:
         generation = max(self.tables.generations[kind])

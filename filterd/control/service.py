@@ -3,7 +3,7 @@
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     lists      copies taken, pulled, approved               explainer  explanations, status
 
-Invariant: a request that fails leaves what was in force, and its reply says why.
+Invariants: a request that fails leaves what was in force, and its reply says why.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What has changed since a base was compiled: the orders over the API, and the zones that are transferred.
+"""The delta to a compiled base: orders pushed over the API, and changes of transferred zones.
 
 A base holds the orders as they stood when it was compiled (filterd.images.compile); what came and went since is the
 delta.  All of it is kept in memory, so one more order costs a look at the names that it touches, however many are in

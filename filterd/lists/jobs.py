@@ -48,7 +48,9 @@ async def pull_list(config: Config, entry: ListEntry, now_s: float) -> None:
 
 
 def take(config: Config, ids: Iterable[str], now_s: float) -> None:
-    """Judge what waits of the lists `ids`, one after the other.   Cost: a reading of each that waits."""
+    """Judge what waits of the lists `ids`, one after the other.
+
+    Cost: a reading of each that waits."""
     chosen = set(ids)
     for entry in config.lists:
         if entry.id in chosen:
@@ -83,7 +85,7 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
 
 
 def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:
-    """Bring what the box itself has: a file that was dropped, a seed, the good copy where it is to be read anew."""
+    """Bring what the box itself has: a file that was dropped, a seed, the good copy where it is to be read again."""
     kept, mark = shelf.kept(), file_mark(entry.file)
     if entry.file is not None and mark is not None and mark != kept.seen:
         kept = _copy_in(shelf, entry.file, reading_of(entry), mark, now_s)

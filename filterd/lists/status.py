@@ -1,7 +1,7 @@
 """Where each list stands: when it is due, whether something waits to be taken in, what is wrong with it.
 
 Process: control asks this, as do the list commands; it opens no connection and parses no list.
-Invariant: text about a confidential list holds no entry of it.
+Invariants: text about a confidential list holds no entry of it.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
 
 
 def instant(at_s: float) -> str:
-    """A moment as status and log tell it."""
+    """A moment as status and log write it."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
@@ -146,8 +146,8 @@ def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
     """What is to be judged though the source has said nothing."""
     reading = reading_of(entry)
     if kept.good is not None:
-        anew = replace(kept.good, reading=reading)
-        return None if kept.knows(anew) else anew
+        again = replace(kept.good, reading=reading)
+        return None if kept.knows(again) else again
     if entry.seed is None or not entry.seed.is_file():
         return None
     octets = entry.seed.stat().st_size
@@ -159,7 +159,7 @@ def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
 
 
 def _kept(config: Config, entry: ListEntry) -> Kept:
-    """What is known of a list; a state that cannot be read is told by faults_of."""
+    """What is known of a list; a state that cannot be read is reported by faults_of."""
     try:
         return shelf_of(config, entry).kept()
     except ValueError:

@@ -121,10 +121,10 @@ class ListKeeper:
             ended = await run_job(["lists", verb, "--config", str(self._config_file), *ids], NICENESS, timeout_s)
         except TimeoutError:
             return f"no end within {timeout_s:g} s"
-        if ended.told:
-            log.warning("lists %s: %s", verb, ended.told)
+        if ended.stderr:
+            log.warning("lists %s: %s", verb, ended.stderr)
         if ended.exit_code > 0:
-            raise ListsFailed(f"lists {verb}: {ended.told or f'exit code {ended.exit_code}'}")
+            raise ListsFailed(f"lists {verb}: {ended.stderr or f'exit code {ended.exit_code}'}")
         return f"signal {-ended.exit_code}" if ended.exit_code else ""
 
     async def _take_apart(self, config: Config, entries: list[ListEntry]) -> None:

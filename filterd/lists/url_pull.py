@@ -1,7 +1,7 @@
 """Pulls a list by HTTP: what its URL gives becomes a version that waits to be judged.
 
 Process: a job, `filterd lists pull`.
-Invariant: a pull that fails leaves the copies as they are and is noted with its reason.
+Invariants: a pull that fails leaves the copies as they are and is noted with its reason.
 """
 
 from dataclasses import replace

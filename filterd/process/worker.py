@@ -1,9 +1,9 @@
-"""What every worker is around its front: images in, and a socket to be asked and told.
+"""Control side of a worker: it opens images for its front, and answers worker-NAME.sock.
 
 A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
 Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
-nothing, and is told in every status until a good one comes; `use` says ok only once the loop itself has swapped.
+nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Worker:
         self._n_turns = -1
 
     async def run(self) -> None:
-        """Run the front until SIGTERM, with the images that the manifest names; raises whatever ends the front."""
+        """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         running = asyncio.ensure_future(self._front.run())  # noqa: TID251
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
@@ -89,7 +89,7 @@ class Worker:
         """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
         before, self._n_turns = self._n_turns, self._front.n_turns
         if before == self._n_turns:
-            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be started again", self.name)
+            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be restarted", self.name)
         return before != self._n_turns
 
     async def answer(self, request: Status | Use) -> WorkerStatus | InUse | Failed:
@@ -134,7 +134,7 @@ def _open_gently(manifest: Path, known: TableSet) -> TableSet:
 
 
 def counted(run_dir: Path, name: str) -> dict[str, int]:
-    """The counters of a worker: of its loop, and of what stands beside it (`dns-0-tcp`)."""
+    """The counters of a worker: of its loop, and of its TCP and TLS streams (`dns-0-tcp`)."""
     total: dict[str, int] = {}
     for path in (run_dir / "counters" / name, run_dir / "counters" / f"{name}-tcp"):
         if path.exists():

@@ -45,16 +45,16 @@ def front_of_config(config: Config, name: str) -> DnsFront:
 
 
 def resolver_of_config(config: Config) -> ResolverPlan:
-    """What the configuration wants of the resolver beside the lists."""
+    """What the configuration asks of the resolver besides filtering by lists."""
     asked = config.dns
-    doors = ([(each.address, each.port) for each in part.listen] for part in (asked.tls, asked.https))
+    listeners = ([(each.address, each.port) for each in part.listen] for part in (asked.tls, asked.https))
     config.run_dir.mkdir(parents=True, exist_ok=True)
     return ResolverPlan(
         asked.cache,
         Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
         key_at(config.run_dir / "cookies.key", COOKIE_KEY_OCTETS),
         asked.forwarders,
-        special_names(encrypted_resolvers(asked.tls.name, *doors)),
+        special_names(encrypted_resolvers(asked.tls.name, *listeners)),
         asked.upstream_ca,
     )
 
@@ -94,7 +94,7 @@ def listen_of_config(config: Config) -> list[Endpoint]:
 
 
 def structured_of_config(config: Config) -> StructuredErrors | None:
-    """What clients that ask for structured errors are told, where the configuration wants that."""
+    """The structured errors for clients that ask for them, where the configuration wants that."""
     if not config.dns.structured_errors:
         return None
     return StructuredErrors(config.isp.name, config.isp.contact)

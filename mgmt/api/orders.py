@@ -1,4 +1,4 @@
-"""/v1/orders: the regulator's desk.
+"""/v1/orders: a regulator pushes orders and withdraws them.
 
 A push answers 201 only after every worker serves the order; until then it is stored and `pending`, and the answer is
 503.  Sending the same order again is always safe: equal content gives the equal answer, other content under the same
@@ -182,10 +182,10 @@ def _number(request: web.Request, key: str) -> int:
     return int(said)
 
 
-_DESKS = frozenset({REGULATOR, OPERATOR})
+_WRITERS = frozenset({REGULATOR, OPERATOR})
 ROUTES = (
-    Route("POST", "/v1/orders", push_order, _DESKS),
-    Route("GET", "/v1/orders", list_orders, _DESKS),
-    Route("GET", "/v1/orders/{order}", show_order, _DESKS),
-    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _DESKS),
+    Route("POST", "/v1/orders", push_order, _WRITERS),
+    Route("GET", "/v1/orders", list_orders, _WRITERS),
+    Route("GET", "/v1/orders/{order}", show_order, _WRITERS),
+    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _WRITERS),
 )

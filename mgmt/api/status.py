@@ -21,9 +21,9 @@ from rules.names.canonical import canonical_name
 from rules.names.prefixes import canonical_address
 
 CHANNELS = ("dns", "sni", "http", "quic", "address")
-# What an answer may hold; whatever else control says stays inside.
+# What an answer may hold; anything else that control says stays inside.
 SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
-SILENT = ("csam", "default", "help")  # decided by what this desk may not see, by nothing, or never logged
+SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
 
 
 async def status(request: web.Request, _: Principal) -> web.Response:
@@ -75,7 +75,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
             "channel": channel,
             "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
             "shadow": shadow,
-            "detail": "decided as said" if is_seen else "nothing that this desk may see decides this",
+            "detail": "decided as shown" if is_seen else "no rule that this role may see decides this",
         }
     )
 

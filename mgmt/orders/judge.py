@@ -35,8 +35,8 @@ MAX_ENTRIES = 100_000
 MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
 
 _TWICE = "stands in this order already"
-_NO_GATE = "is a URL, and this box has no gate that looks at paths"
-_NOBODY = "this box has neither a DNS front nor a gate in the way of traffic"
+_NO_GATE = "is a URL, and this box has no gate that inspects paths"
+_NO_FILTER = "this box has neither a DNS front nor a gate in the way of traffic"
 _MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
 
 
@@ -61,12 +61,14 @@ def parse_order(body: bytes) -> Order:
 def judge_entries(
     order: Order, protected: Protected, *, has_gate: bool = True, stops_names: bool = True
 ) -> Iterator[Entry]:
-    """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.   Cost: 30 µs each."""
+    """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.
+
+    Cost: 30 µs each."""
     seen: set[tuple[bytes, str]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
         entry = _judge(number, value, scope, protected, has_gate)
         if entry.status == PENDING and not stops_names:
-            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NOBODY)
+            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NO_FILTER)
         if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
             key = entry.wire, entry.mode
             if key in seen:
@@ -112,7 +114,7 @@ def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: 
 
 
 def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:
-    """The rule that a value means, read as a cell of a regulator's table; or the reason why it is none."""
+    """The rule that a value means, read as a cell of a regulator's table; or why it means none."""
     if not value.isprintable():
         return "holds a control character"
     try:

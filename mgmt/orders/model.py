@@ -1,6 +1,6 @@
 """One order and its entries: values, statuses, and the two texts of an entry's `wire`.
 
-Invariant: equal content gives an equal digest, whatever the spaces and the order of keys in the body.
+Invariants: equal content gives an equal digest, however the body was spaced and its keys ordered.
 """
 
 import hashlib

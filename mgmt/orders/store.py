@@ -1,4 +1,4 @@
-"""The orders' ledger: what was directed, when, and what became of each entry.
+"""Store of orders: what was directed, when, and what became of each entry.
 
 Invariants: nothing is ever deleted, an order ends by withdrawal; one reference of an issuer is one order; an entry is
 `enforced` only after the workers have said so; a name stays blocked as long as any order in force holds it.

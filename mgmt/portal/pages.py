@@ -1,7 +1,8 @@
 """/family: one plain page for a parent.  No JavaScript; forms and redirects only.
 
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; the page shows
-limits and states, never a name that somebody visited.   Source: the portal brief §4.1, §4.2; OWASP ASVS 4.2.2 (CSRF).
+limits and states, never a name that was visited.
+Source: OWASP ASVS 4.2.2 (CSRF).
 """
 
 import hmac

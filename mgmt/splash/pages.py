@@ -2,7 +2,7 @@
 
 Invariants: no script, no cookie, nothing loaded from anywhere; the CSAM page holds no name and no number of a person or
 an address; every value is escaped; a page stays below 30 kB, a compact one below 8 kB.
-Source: the portal brief §4.1, §4.4; RFC 7725 (451, blocked-by).
+Source: RFC 7725 (451, blocked-by).
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def compact_page(facts: Facts, settings: Settings) -> str:
 
 
 def headers(reason: str, settings: Settings) -> dict[str, str]:
-    """The header fields of a splash, as RFC 7725 and the privacy of whoever meets it ask."""
+    """The header fields of a splash, as RFC 7725 and the reader's privacy ask."""
     found = {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
