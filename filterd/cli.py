@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"filterd {args.command}: {reason}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Whoever read our output has left, as `head` does; without this Python complains once more at exit.
+        # The reader of our output has left, as `head` does; without this Python complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-"""The secret keys of a box: random octets in files of their own, made by whoever needs them first.
+"""The secret keys of a box: random octets in files of their own, made when they are first needed.
 
-Invariant: two processes that make a key at the same moment end with the same one; a key file is readable by its owner
+Invariants: two processes that make a key at the same moment end with the same one; a key file is readable by its owner
 alone.
 """
 

@@ -2,7 +2,8 @@
 
 `dns` is also the import name of dnspython: pip merges the two trees without a word, and removing one then breaks the
 other.
-Invariant: an empty answer means that our six names are ours alone.   Cost: one look at the installed distributions,
+Invariants: an empty answer means that our six names are ours alone.
+Cost: one look at the installed distributions,
 about 10 ms.
 """
 

@@ -1,1 +1,1 @@
-"""The four people's doors: API, parent's page, splash; and the records behind them."""
+"""The web role: API, family page, splash; and the records behind them."""

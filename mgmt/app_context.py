@@ -50,5 +50,5 @@ async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
 
 
 def json_response(body: Any, status: int = 200) -> web.Response:
-    """A JSON answer that nobody caches."""
+    """A JSON answer that no cache stores."""
     return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})

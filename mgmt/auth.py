@@ -1,7 +1,8 @@
-"""Who is asking: bearer tokens and what their roles may do.
+"""Authentication by bearer token, and the roles that a route admits.
 
 Invariants: a token is 256 random bits and is stored as SHA-256 only; it is compared in constant time; a parent's token
-is bound to one subscriber and dies with it; 401 and 403 tell nothing about why.   Source: RFC 6750.
+is bound to one subscriber and dies with it; 401 and 403 do not say why.
+Source: RFC 6750.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ ROLES = (OPERATOR, REGULATOR, PARENT, AUDITOR)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking.   subscriber  of a parent, else None."""
+    """The holder of a token.   subscriber  of a parent, else None"""
 
     token: int
     role: str
@@ -50,9 +51,9 @@ class Route(NamedTuple):
 
 
 def create_token(conn: Connection, role: str, subscriber: int | None = None) -> str:
-    """Make a token; the text is returned once and stored nowhere.   Raises ValueError for a role that is none."""
+    """Make a token; the text is returned once and stored nowhere.   Raises ValueError for an unknown role."""
     if role not in ROLES:
-        raise ValueError(f"role: {role!r} is none; no token made; write one of {', '.join(ROLES)}")
+        raise ValueError(f"role: {role!r} is unknown; no token made; write one of {', '.join(ROLES)}")
     if (role == PARENT) != (subscriber is not None):
         raise ValueError(
             "token: a parent's token has a subscriber, the others have none; no token made; give one or the other"
@@ -70,7 +71,9 @@ def revoke_token(conn: Connection, token: int) -> None:
 
 
 def find_principal(conn: Connection, token: str) -> Principal | None:
-    """Who holds this token.   Cost: one index look-up, whether there is such a token or not."""
+    """The principal of a token.
+
+    Cost: one index look-up, whether there is such a token or not."""
     wanted = digest(token)
     row = conn.execute(select(tokens).where(tokens.c.sha256 == wanted)).one_or_none()
     if not hmac.compare_digest(wanted, row.sha256 if row is not None else bytes(len(wanted))) or row is None:

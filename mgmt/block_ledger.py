@@ -1,4 +1,4 @@
-"""The record of what was blocked: never who asked for what.
+"""Ledger of blocks: what was blocked, never who asked for what.
 
 A block is recorded with the rule that matched and a pseudonym of the subscriber; a CSAM block is a count and nothing
 else; what was let go leaves no trace.  Identical blocks of one second are one row with a count.
@@ -34,13 +34,13 @@ _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 @dataclass(frozen=True, slots=True)
 class BlockRecord:
-    """One block, as the event drain tells it.
+    """One block, as the event drain reads it.
 
     time_s      unix seconds;   channel  dns, sni, http, quic, lock, address
     action, reason  as fastpath.images.verdict names them, in lower case
     list, rule  what matched; '' for a lock;   order  its number, 0: none;   category  its name, '' for none
     generation  of the names image (of the policy image for a lock)
-    subscriber  its number; None: the address is nobody's"""
+    subscriber  its number; None: the address is no subscriber's"""
 
     time_s: int
     channel: str

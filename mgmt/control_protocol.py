@@ -1,6 +1,7 @@
-"""What the doors ask of the control role, and what they get back.
+"""What the web role asks of the control role, and what it gets back.
 
-Invariant: a Receipt is a fact, measured by whoever gives it: the workers named in it serve its generation.
+Invariants: a Receipt is a fact, measured by the control role: a worker named in it without a refusal serves its
+generation.
 """
 
 import asyncio
@@ -10,9 +11,9 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from mgmt.problems import Problem
+from mgmt.errors import NotInForce
 
-CONTROL_TIMEOUT_S = 15  # an order is live in well under 2 s; past this, whoever waits is told the truth instead
+CONTROL_TIMEOUT_S = 15  # an order is live in well under 2 s; past this, the client gets 503 instead
 
 
 class ControlFailed(Exception):
@@ -26,7 +27,7 @@ class Ack:
     worker: str
     generation: int
     ms: float
-    refused: str | None = None
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class Receipt:
     acks: tuple[Ack, ...]
     ms: float
     at: datetime
-    connections_ended: int | None = None
+    connections_ended: int | None
 
 
 class Control(Protocol):
-    """The control role, seen from the doors."""
+    """The control role, as the web role uses it."""
 
     async def orders_changed(self) -> Receipt:
         """Publish the orders as the database has them now.   Raises ControlFailed."""
@@ -65,22 +66,15 @@ class Control(Protocol):
 
 
 async def receive(published: Awaitable[Receipt]) -> Receipt:
-    """Wait for a receipt.   Raises Problem 503 where control or a worker has not taken the change."""
+    """Wait for a receipt.   Raises NotInForce where control or a worker has not taken the change."""
     try:
         receipt = await asyncio.wait_for(published, CONTROL_TIMEOUT_S)
     except (ControlFailed, OSError, TimeoutError) as exc:
-        raise not_live(f"control: {str(exc) or 'no answer in time'}") from exc
+        raise NotInForce(f"control: {str(exc) or 'no answer in time'}") from exc
     refusals = [f"{ack.worker}: {ack.refused}" for ack in receipt.acks if ack.refused is not None]
     if refusals:
-        raise not_live("; ".join(refusals))
+        raise NotInForce("; ".join(refusals))
     return receipt
-
-
-def not_live(reason: str) -> Problem:
-    """The answer for a change that is stored and not in force everywhere."""
-    return Problem(
-        503, "stored, not yet in force", f"{reason}; the change is stored; send the same request again", "control"
-    )
 
 
 def receipt_json(receipt: Receipt, zone: str) -> dict[str, Any]:

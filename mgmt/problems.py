@@ -1,36 +1,56 @@
-"""How the API says no: application/problem+json with title, detail and where.
+"""Problem details: application/problem+json with title, detail and where.
 
-Invariants: every answer of 400 and above under /v1 is a problem; a bug is logged and says nothing about itself; 401 and
-403 have one body each, whatever the cause, so that nobody learns by asking; every problem can be sent, whatever it
-quotes.   Source: RFC 9457, RFC 7493 §2.1.
+Invariants: every answer of 400 and above under /v1 is a problem; its title is the status in RFC 9110's words; a bug is
+logged and says nothing about itself; 401 and 403 have one body each, whatever the cause, so that an answer gives no
+hint; every problem can be sent, also one that quotes half a surrogate pair.
+Source: RFC 9457, RFC 7493 §2.1, RFC 9110 §15.
 """
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from mgmt.errors import BadRequest, NotInForce, NotJson
+from mgmt.fields import sendable
+
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-TITLES = {400: "the request cannot be read", 404: "not there", 405: "no such method here", 413: "too large"}
+# RFC 9110 §15; http.HTTPStatus has older words for 413 and 422 before Python 3.13.
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 class Problem(Exception):
     """An answer of 400 and above.   more  further keys of the body."""
 
-    def __init__(self, status: int, title: str, detail: str, where: str, **more: Any) -> None:
+    def __init__(self, status: int, detail: str, where: str, **more: Any) -> None:
         super().__init__(f"{where}: {detail}")
-        self.status, self.title, self.detail, self.where, self.more = status, title, detail, where, more
+        self.status, self.detail, self.where, self.more = status, detail, where, more
 
-    def response(self) -> web.Response:
-        body = {"title": self.title, "status": self.status, "detail": self.detail, "where": self.where, **self.more}
+    def response(self, title: str = "") -> web.Response:
+        """The answer.   title  of a status that has none in TITLES"""
+        body = {
+            "title": TITLES.get(self.status, title),
+            "status": self.status,
+            "detail": self.detail,
+            "where": self.where,
+            **self.more,
+        }
         headers = {"Cache-Control": "no-store"}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
@@ -42,23 +62,21 @@ class Problem(Exception):
         )
 
 
-def sendable(text: str) -> str:
-    """`text` with U+FFFD for every lone surrogate: one can be written in JSON, and nowhere else."""
-    return _SURROGATE.sub("\ufffd", text)
-
-
 def unauthorised() -> Problem:
     """No token, or none that counts."""
-    return Problem(
-        401, "who are you", "no valid bearer token; nothing done; send Authorization: Bearer TOKEN", "authorization"
-    )
+    return Problem(401, "no valid bearer token; nothing done; send Authorization: Bearer TOKEN", "authorization")
 
 
 def forbidden() -> Problem:
     """A token that may not do this, here, for this subscriber."""
-    return Problem(
-        403, "not yours", "this token may not do that; nothing done; ask the operator for one that may", "authorization"
-    )
+    return Problem(403, "this token may not do that; nothing done; ask the operator for one that may", "authorization")
+
+
+def problem_of(error: BadRequest | NotInForce) -> Problem:
+    """The answer to an error that knows nothing of HTTP."""
+    if isinstance(error, NotInForce):
+        return Problem(503, error.detail, "control")
+    return Problem(400 if isinstance(error, NotJson) else 422, error.detail, error.where)
 
 
 @web.middleware
@@ -68,16 +86,17 @@ async def problems(request: web.Request, handler: Endpoint) -> web.StreamRespons
         return await handler(request)
     except Problem as problem:
         return problem.response()
+    except (BadRequest, NotInForce) as error:
+        return problem_of(error).response()
     except web.HTTPException as exc:
         if exc.status < 400:
             raise
-        title = TITLES.get(exc.status, exc.reason.lower())
-        answer = Problem(
-            exc.status, title, f"{request.method} {request.path[:200]}: {exc.reason.lower()}", "request"
-        ).response()
+        detail = f"{request.method} {request.path[:200]}: {exc.reason.lower()}"
+        answer = Problem(exc.status, detail, "request").response(exc.reason)
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
     except Exception:
         log.exception("bug at %s %s", request.method, request.match_info.route.resource)
-        return Problem(500, "a fault of ours", "it is in the log; nothing more can be said here", "request").response()
+        detail = "a fault of filterd; it is in the log; give the time of this request to the operator"
+        return Problem(500, detail, "request").response()

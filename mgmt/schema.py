@@ -1,7 +1,13 @@
-"""The tables of this room, beside those of `parental` in the same database.
+"""Every table of the database but those of subscribers, which are in parental.store.
+
+    tokens, sessions               who may do what over the API and the family page
+    orders, entries                what a regulator or a court directs, and what became of it
+    blocks, day_keys, csam_counts  the record of what was blocked
+    spool_positions, *_totals      how far spools and counters have been drained into them
+    list_counts                    what lists in the shadow would have blocked, and lists of bypass have met
 
 Invariants: a token and a session are stored as SHA-256 only; `blocks` has no column for a name that was asked for, an
-address or a subscriber's number; `csam_counts` has none for a person, a name or a rule.
+address or a subscriber's number; `csam_counts` and `list_counts` have none for a person, a name or a rule.
 """
 
 from sqlalchemy import (
@@ -49,7 +55,7 @@ orders = Table(
     Column("deadline_s", BigInteger),
     Column("is_emergency", Boolean, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),  # of what the order says, whatever its spaces and key order
+    Column("sha256", LargeBinary, nullable=False),  # of the order's content: spaces and the order of keys do not matter
     Column("original", LargeBinary, nullable=False),  # byte for byte as received
     Column("receipt", Text),  # of the enforcement
     Column("withdrawn_ms", BigInteger),
@@ -124,3 +130,26 @@ spool_positions = Table(
     Column("segment", String, nullable=False),
     Column("offset", BigInteger, nullable=False),
 )
+list_counts = Table(
+    "list_counts",
+    metadata,
+    Column("list", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+
+def _totals(name: str) -> Table:
+    """What counters by list and channel had come to when they were drained last."""
+    return Table(
+        name,
+        metadata,
+        Column("worker", String, primary_key=True),
+        Column("list", Integer, primary_key=True),
+        Column("channel", Integer, primary_key=True),
+        Column("total", BigInteger, nullable=False),
+    )
+
+
+confidential_totals = _totals("confidential_totals")
+list_totals = _totals("list_totals")

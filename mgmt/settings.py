@@ -1,4 +1,4 @@
-"""What the doors are told by the configuration: the operator's name, addresses, and the law's list owners.
+"""Settings of the web role: the operator's name, addresses, and the owners of lists by law.
 
 Invariants: agencies, numbers and addresses are values here, never literals in code; what is not configured is left out
 of a page, not invented.
@@ -30,13 +30,13 @@ HELPLINES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the doors are told.
+    """What API, family page and splash know of the configuration.
 
-    csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records nobody
+    csam_log        what a CSAM block leaves behind; only "counts-only" lets the stop page say that it records no person
     has_tls         whether browsers reach the API and the parent's page by https
     dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
-    stops_names     whether a DNS front or a gate of this box stops anybody; a tap alone does not
+    stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
     helplines       of the help strip of every page"""
 
     isp_name: str = "Your internet provider"

@@ -1,4 +1,4 @@
-"""From the workers' spools and confidential counters to the ledger.
+"""Drains the workers' spools and confidential counters into the ledger.
 
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
 nothing and counts nothing twice; a segment is removed only when it is drained and its worker has left it; a block of
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, Integer, String, Table, delete, insert, select
+from sqlalchemy import Connection, Engine, Table, delete, insert, select
 
 from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.counters import read_confidential
@@ -28,10 +28,12 @@ from mgmt.block_ledger import (
     read_position,
     write_position,
 )
-from parental.database import metadata, reading, writing
+from mgmt.schema import confidential_totals
+from parental.database import reading, writing
 from rules.category import category_name
 
-BATCH = 200  # events of one transaction: some 10 ms, half a second beside full cores, for who wants to write, too
+# Events of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
+BATCH = 200
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
 LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
@@ -40,21 +42,6 @@ UNRECORDED = (Reason.CSAM, Reason.HELP)
 log = logging.getLogger("filterd.audit.drain")
 
 Found = dict[tuple[int, int], int]  # (number of a list in the names image, channel) → count
-
-
-def totals_table(name: str) -> Table:
-    """What counters by list and channel had come to when they were looked at last."""
-    return Table(
-        name,
-        metadata,
-        Column("worker", String, primary_key=True),
-        Column("list", Integer, primary_key=True),
-        Column("channel", Integer, primary_key=True),
-        Column("total", BigInteger, nullable=False),
-    )
-
-
-confidential_totals = totals_table("confidential_totals")
 
 
 class Ledger(NamedTuple):
@@ -83,7 +70,9 @@ def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, 
 
 
 def risen_since(conn: Connection, totals: Table, worker: str, found: Found) -> Found:
-    """What each counter has risen by since the last look; a counter that fell has begun anew.   totals: remembers it"""
+    """What each counter has risen by since the last look; one that fell has begun again from 0.
+
+    totals  the table that remembers it"""
     rows = conn.execute(select(totals).where(totals.c.worker == worker)).all()
     before = {(row.list, row.channel): row.total for row in rows}
     risen = {key: total - before.get(key, 0) if total >= before.get(key, 0) else total for key, total in found.items()}

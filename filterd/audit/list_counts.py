@@ -1,5 +1,5 @@
-"""Lists that are counted by channel: of action shadow, what they would have blocked; of the category bypass, what the
-gate has met of the ways around it that they have.
+"""Counts by list and channel: what lists of action shadow would have blocked, and circumvention attempts that the gate
+has seen by lists of the category bypass.
 
 Invariants: no name, no person and no time is kept with a count; a list is one of both, and counted while it is that.
 """
@@ -7,26 +7,19 @@ Invariants: no name, no person and no time is kept with a count; a list is one o
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, String, Table, delete, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
-from filterd.audit.drain import Found, risen_since, totals_table
+from filterd.audit.drain import Found, risen_since
 from filterd.lookup.explain import word
-from parental.database import metadata, reading, writing
+from mgmt.schema import list_counts, list_totals
+from parental.database import reading, writing
 from rules.category import category_number
 
 BYPASS = category_number("bypass")
-list_totals = totals_table("list_totals")
-list_counts = Table(
-    "list_counts",
-    metadata,
-    Column("list", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-)
 
 
 def drain_counted(counters_dir: Path, lists: Sequence[ListInForce], engine: Engine) -> None:
@@ -45,24 +38,24 @@ def drain_counted(counters_dir: Path, lists: Sequence[ListInForce], engine: Engi
 
 def shadowed(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
     """List → channel → count of the lists that are in the shadow, also of those that would have blocked nothing."""
-    return _told(engine, [each.id for each in lists if _is_tried(each)])
+    return _counts(engine, [each.id for each in lists if _is_tried(each)])
 
 
-def met(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
-    """The same of lists of ways around: names and begins of connections that the gate has met, blocked or not."""
-    return _told(engine, [each.id for each in lists if _is_way(each)])
+def attempts(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
+    """The same of lists of the category bypass: names and connection starts that the gate has seen, blocked or not."""
+    return _counts(engine, [each.id for each in lists if _is_way(each)])
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _told(engine: Engine, list_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    told: dict[str, dict[str, int]] = {list_id: {} for list_id in list_ids}
+def _counts(engine: Engine, list_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {list_id: {} for list_id in list_ids}
     with reading(engine) as conn:
         for list_id, channel, count in conn.execute(select(list_counts).order_by(list_counts.c.channel)):
-            if list_id in told:
-                told[list_id][channel] = count
-    return told
+            if list_id in counts:
+                counts[list_id][channel] = count
+    return counts
 
 
 def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
@@ -76,7 +69,7 @@ def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
 
 def _forget_others(engine: Engine, lists: Sequence[ListInForce]) -> None:
     is_over = list_counts.c.list.not_in([each.id for each in lists if _is_counted(each)])
-    with reading(engine) as conn:  # whoever only looks holds nobody up
+    with reading(engine) as conn:  # a reader holds up no writer
         is_nothing = conn.execute(select(list_counts.c.list).where(is_over).limit(1)).one_or_none() is None
     if is_nothing:
         return

@@ -20,10 +20,12 @@ from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.errors import Missing, Refused, WrongUse
-from filterd.lists.jobs import instant, list_faults, max_age_s, pull_list, take
+from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import described, shelf_of, source_of
+from filterd.lists.status import instant, list_faults, max_age_s
 from filterd.lists.zone_copies import newest_of, zone_timers
-from filterd.process.json_socket import Message, NoAnswer, ask_blocking
+from filterd.process.codec import Message
+from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.atomic_file import writing_whole
 from rules.compiler.export import export_source
 from rules.errors import BadList, BadSource

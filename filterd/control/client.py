@@ -1,17 +1,22 @@
 """mgmt's Control over control.sock: what the web role knows of the control role.
 
-Invariant: a Receipt is what control said, unchanged; anything else becomes ControlFailed.
+Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from filterd.process.json_socket import Message, NoAnswer, ask
-from mgmt.control_protocol import Ack, ControlFailed, Receipt
+from msgspec import Struct
 
-TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 tells our reason
+from filterd.control.messages import Explain, OrdersChanged, PolicyChanged
+from filterd.process.codec import Failed, Message
+from filterd.process.json_socket import NoAnswer, ask
+from filterd.process.messages import Status
+from mgmt.control_protocol import ControlFailed, Receipt
+
+TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
+
+T = TypeVar("T")
 
 
 class ControlClient:
@@ -21,32 +26,22 @@ class ControlClient:
         self._path = run_dir / "control.sock"
 
     async def orders_changed(self) -> Receipt:
-        return receipt_of(await self._ask({"op": "orders_changed"}))
+        return await self._ask(OrdersChanged(), Receipt)
 
     async def policy_changed(self) -> Receipt:
-        return receipt_of(await self._ask({"op": "policy_changed"}))
+        return await self._ask(PolicyChanged(), Receipt)
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
-        return await self._ask({"op": "explain", "name": name, "address": address, "channel": channel})
+        return await self._ask(Explain(name, address, channel), Message)
 
     async def status(self) -> dict[str, Any]:
-        return await self._ask({"op": "status"})
+        return await self._ask(Status(), Message)
 
-    async def _ask(self, request: Message) -> Message:
+    async def _ask(self, request: Struct, kind: type[T]) -> T:
         try:
-            reply = await ask(self._path, request, TIMEOUT_S)
+            reply = await ask(self._path, request, kind, TIMEOUT_S)
         except NoAnswer as reason:
             raise ControlFailed(str(reason)) from reason
-        if not reply.pop("ok", False):
-            raise ControlFailed(str(reply.get("error", "refused without a reason")))
+        if isinstance(reply, Failed):
+            raise ControlFailed(reply.reason)
         return reply
-
-
-def receipt_of(reply: Mapping[str, Any]) -> Receipt:
-    """A receipt as control sends it.   Raises ControlFailed for anything else."""
-    try:
-        acks = tuple(Ack(each["worker"], each["generation"], each["ms"], each["refused"]) for each in reply["acks"])
-        at = datetime.fromisoformat(reply["at"])
-        return Receipt(reply["generation"], acks, reply["ms"], at, reply["connections_ended"])
-    except (KeyError, TypeError, ValueError) as reason:
-        raise ControlFailed(f"control: its receipt cannot be read ({reason!r})") from reason

@@ -1,7 +1,7 @@
-"""Primaries tell that a zone has changed (NOTIFY), and it is pulled.
+"""Listens for NOTIFY: a primary says that a zone has changed, and the zone is pulled.
 
-Invariants: however often a zone is told of, one pull of it runs and one more waits; where an address of ours is not
-there yet, it is tried again and told, and the zones' refresh times decide meanwhile.
+Invariants: however often a zone is notified, one pull of it runs and one more waits; where an address of ours is not
+there yet, that is a fault and it is tried again, and the zones' refresh times decide meanwhile.
 """
 
 import asyncio
@@ -9,53 +9,54 @@ from collections import Counter
 from typing import Final
 
 from dns.zones.notify_in import listening
-from filterd.control.service import Control, guarded
+from filterd.control.context import Context, guarded
+from filterd.control.lists import Lists
 from filterd.images.zone_updates import watched_zones
 
-PAUSE_S: Final = 0.2  # between two looks at what was told: a primary that tells without end costs little
-PULLS_OF_A_ZONE: Final = 2  # one that runs, and one that has been told of since it began
+PAUSE_S: Final = 0.2  # between two looks at what was notified: a primary that notifies without end costs little
+PULLS_OF_A_ZONE: Final = 2  # one that runs, and one that was notified since it began
 RETRY_S: Final = 10.0
 
 
-async def watch_zones(control: Control) -> None:
+async def watch_zones(context: Context, lists: Lists) -> None:
     """Listen until cancelled."""
-    while control.config.transfers.notify:
-        await guarded(control, "notify", _Watch(control).run)
+    while context.config.transfers.notify:
+        await guarded(context.faults, "notify", _Watch(context, lists).run)
         await asyncio.sleep(RETRY_S)
 
 
 class _Watch:
     """One time of listening."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._told: set[str] = set()
-        self._has_told = asyncio.Event()
+    def __init__(self, context: Context, lists: Lists) -> None:
+        self._context, self._lists = context, lists
+        self._notified: set[str] = set()
+        self._has_notified = asyncio.Event()
         self._n_pulls: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Until it fails."""
-        control = self._control
-        async with listening(control.config.transfers.notify, lambda: watched_zones(control.config), self._tell):
-            control.faults.pop("notify", None)
+        context = self._context
+        async with listening(context.config.transfers.notify, lambda: watched_zones(context.config), self._note):
+            context.faults.pop("notify", None)
             async with asyncio.TaskGroup() as group:
                 while True:
-                    await self._has_told.wait()
+                    await self._has_notified.wait()
                     self._begin_pulls(group)
                     await asyncio.sleep(PAUSE_S)
 
-    def _tell(self, apex: bytes) -> None:
-        self._told.update(self._control.lists_of_zone(apex))
-        self._has_told.set()
+    def _note(self, apex: bytes) -> None:
+        self._notified.update(self._lists.of_zone(apex))
+        self._has_notified.set()
 
     def _begin_pulls(self, group: asyncio.TaskGroup) -> None:
-        self._has_told.clear()
-        for list_id in self._told:
+        self._has_notified.clear()
+        for list_id in self._notified:
             if self._n_pulls[list_id] < PULLS_OF_A_ZONE:
                 self._n_pulls[list_id] += 1
                 group.create_task(self._pull(list_id))
-        self._told.clear()
+        self._notified.clear()
 
     async def _pull(self, list_id: str) -> None:
-        await guarded(self._control, "zones", lambda: self._control.pull([list_id]))
+        await guarded(self._context.faults, "zones", lambda: self._lists.pull([list_id]))
         self._n_pulls[list_id] -= 1

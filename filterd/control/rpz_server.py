@@ -1,7 +1,7 @@
-"""RPZ out: the zones of the configuration, served by the control role from the images that it has put in force.
+"""Serves RPZ zones to other resolvers, from the images that the publisher has put in force.
 
-Invariants: what is published is what the workers are told, never sooner; the zones never hold up the images nor end the
-role: where they cannot be served (an address that is not there yet, a key that cannot be read), that is a fault in the
+Invariants: a zone holds what the workers were asked to use, never sooner; zones never delay the images or end the role:
+where they cannot be served (an address that is not there yet, a key that cannot be read), that is a fault in the
 status, and it is tried again.
 """
 
@@ -19,7 +19,7 @@ from filterd.config import Config
 from filterd.config.schema import RpzZone
 from rules.names.canonical import canonical_wire
 
-COUNTERS = "control"  # beside those of the workers
+COUNTERS = "control"  # the file, in the folder of the workers' counters
 
 
 async def publish_zones(

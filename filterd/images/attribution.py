@@ -1,7 +1,8 @@
 """Which line of which list says what of a name or a URL: the origins of one compilation, in words.
 
 Invariants: entries of confidential lists have no origins; a rule that was folded away, since another rule of its list
-says the same, is told under its own name.   Cost: a binary search for each label and segment.
+says the same, appears under its own name.
+Cost: a binary search for each label and segment.
 """
 
 import itertools
@@ -16,13 +17,13 @@ from fastpath.images.origins import Origin, Origins
 from fastpath.images.verdict import Mode
 from fastpath.wire.address import rule_text
 
-Told = dict[str, Any]
+Attributed = dict[str, Any]  # a match with its place
 
 
 class Attribution:
     """The origins of one compilation.
 
-    lists   of its report: "list", "file", "parts"; what is not there is not told.   Raises BadImage, OSError."""
+    lists   of its report: "list", "file", "parts"; what is not there is left out.   Raises BadImage, OSError."""
 
     def __init__(self, path: Path, lists: Iterable[Mapping[str, Any]]) -> None:
         self._origins = Origins(open_image(path, ImageKind.ORIGINS))
@@ -33,24 +34,24 @@ class Attribution:
         """Of the names base that this is about."""
         return self._origins.generation
 
-    def tell(self, wire: bytes, matches: Iterable[Match]) -> list[Told]:
+    def tell(self, wire: bytes, matches: Iterable[Match]) -> list[Attributed]:
         """What speaks of a canonical name: all that matches, each with its line, then what was folded into it."""
         return self._tell(self._of_name(wire), matches)
 
-    def tell_url(self, wire: bytes | None, url: bytes, matches: Iterable[Match]) -> list[Told]:
+    def tell_url(self, wire: bytes | None, url: bytes, matches: Iterable[Match]) -> list[Attributed]:
         """The same of a canonical URL and its host.   wire  None: the host is an address"""
         return self._tell(itertools.chain(self._of_url(url), self._of_name(wire) if wire else ()), matches)
 
-    def _tell(self, origins: Iterable[Origin], matches: Iterable[Match]) -> list[Told]:
+    def _tell(self, origins: Iterable[Origin], matches: Iterable[Match]) -> list[Attributed]:
         left: dict[tuple[str, str | None, Mode], Origin] = {}
         for origin in origins:
             if origin.line:  # without a line: orders over the API, which come and go
                 left.setdefault((origin.list, origin.rule, origin.mode), origin)
-        told = []
+        attributed = []
         for match in matches:
             found = left.pop((match.list, match.rule, match.mode), None)
-            told.append(tell_match(match) | (self._place(found) if found else {}))
-        return told + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in left.values()]
+            attributed.append(tell_match(match) | (self._place(found) if found else {}))
+        return attributed + [tell_match(origin) | {"folded": True} | self._place(origin) for origin in left.values()]
 
     def _of_name(self, wire: bytes) -> Iterator[Origin]:
         text = rule_text(wire)
@@ -60,9 +61,9 @@ class Attribution:
         text = url.decode("ascii")
         return (origin for origin in self._origins.of_url(url) if _speaks(origin, text))
 
-    def _place(self, origin: Origin) -> Told:
+    def _place(self, origin: Origin) -> Attributed:
         said = self._lists.get(origin.list, {})
-        place: Told = {"line": origin.line}
+        place: Attributed = {"line": origin.line}
         if said.get("file"):
             place["file"] = said["file"]
         if 0 < origin.part <= len(said.get("parts", ())):
@@ -70,7 +71,7 @@ class Attribution:
         return place
 
 
-def tell_match(match: Match | Origin) -> Told:
+def tell_match(match: Match | Origin) -> Attributed:
     """A rule without its place."""
     return {"list": match.list, "rule": match.rule, "mode": match.mode.name.lower()}
 

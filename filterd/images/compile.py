@@ -1,9 +1,10 @@
-"""The names base of a configuration: compiled in a process of its own, remembered with what it was made of.
+"""Compiles the names base of a configuration in a job, and remembers what it was made of.
 
     copies changed? → `filterd compile --config FILE --kept` (nice) → names-N.img → compiled.json → control publishes it
 
+Process: `compile_base` runs in control and starts the job; `compile_config` and `compile_kept` are the job.
 Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
-tells which lists the base holds by which number, so that a delta can be made for it also when the configuration has
+says which lists the base holds by which number, so that a delta can be made for it also when the configuration has
 changed since, and up to which change it holds the orders pushed over the API.
 """
 
@@ -21,10 +22,11 @@ from fastpath.images.policy_writer import ListSpec
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
 from filterd.keys import image_key
-from filterd.lists.jobs import take, waiting
+from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.lists.status import waiting
 from filterd.process.jobs import run_job
-from mgmt.orders.judge import URL_PREFIX, is_url
+from mgmt.orders.model import URL_PREFIX, is_url
 from mgmt.orders.store import Live, find_order, live_entries, number_letter, orders_revision
 from parental.database import opened, reading, writing
 from rules.atomic_file import writing_whole
@@ -84,10 +86,10 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
 
 async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
     """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
-    exit_code, told = await run_job(["compile", "--config", str(config_file), "--kept"], niceness)
+    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--kept"], niceness)
     compiled = remembered(config.state_dir / "images")
     if exit_code != 0 or compiled is None:
-        raise CompileFailed(told or f"compile: exit code {exit_code}; nothing changed")
+        raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")
     return compiled
 
 
@@ -145,7 +147,8 @@ def order_rule(live: Live) -> Rule | UrlRule:
 
 def _number_of(engine: Engine, source: Source, ref: str) -> int:
     """The number of an order that a list names by its letter, given now where it has none, so that a record of a block
-    can name its order.   Cost: a commit for a new one; asked once a letter."""
+    can name its order.
+    Cost: a commit for a new one; asked once a letter."""
     if source.id == ORDERS_LIST:
         return int(ref)
     issuer = source.issuer or source.id

@@ -1,4 +1,4 @@
-"""What has changed since a base was compiled: the orders over the API, and the zones that are transferred.
+"""The delta to a compiled base: orders pushed over the API, and changes of transferred zones.
 
 A base holds the orders as they stood when it was compiled (filterd.images.compile); what came and went since is the
 delta.  All of it is kept in memory, so one more order costs a look at the names that it touches, however many are in
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from fastpath.images.tables import TableSet
 from filterd.images.compile import Compiled, order_rule
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.judge import is_url
+from mgmt.orders.model import is_url
 from mgmt.orders.store import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 

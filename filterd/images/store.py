@@ -2,7 +2,7 @@
 
     names        base: compiled lists, and the orders of that moment · delta: what orders have changed since
     urls         the same
-    subscribers  base: everybody at some revision of the database · delta: who has changed since
+    subscribers  base: all at some revision of the database · delta: those that have changed since
     policy       the same
 
 Invariants: what the manifest names is whole and belongs together; generations only rise, also over restarts.
@@ -37,7 +37,7 @@ from rules.compiler.manifest import (
     read_manifest,
 )
 
-CHANGES_OF_A_DELTA = 10_000  # then the bases of subscribers and policy are written anew: a delta stays below 1 MiB
+CHANGES_OF_A_DELTA = 10_000  # then the bases of subscribers and policy are written again: a delta stays below 1 MiB
 
 log = logging.getLogger("filterd.images.store")
 
@@ -84,7 +84,7 @@ class ImageStore:
             return None
 
     def publish_orders(self, orders: OrderDelta) -> None:
-        """Put the orders in force, and the base that they stand beside, where it is not yet.
+        """Put the orders in force, and their base, where it is not yet.
 
         Raises OSError: nothing has changed then."""
         names, urls = (image_path(self.directory, kind, orders.compiled.generation).name for kind in COMPILED)
@@ -125,7 +125,7 @@ class ImageStore:
         self._people_revision, self._has_people_base = current_revision(conn), True
 
     def forget_released(self, conn: Connection) -> None:
-        """Drop what only an older base needed to be told.   conn: a transaction that may write."""
+        """Drop released addresses that only an older base still had.   conn: a transaction that may write."""
         forget_released(conn, self._people_revision)
 
     # ------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""The changes of a transferred zone as entries of the delta that orders have.
+"""Puts the changes of a transferred zone into the live delta.
 
 Invariants: a record means here what it means when the whole zone is compiled: the same reader and the same rails; a
-record that is no rule, or that a rail stops, changes nothing, and the next compilation tells of it.  Where a zone has
+record that is no rule, or that a rail stops, changes nothing, and the next compilation reports it.  Where a zone has
 one prefix twice, in two spellings, and loses one, it is the next compilation that finds the other.
 Cost: some 20 µs a record.
 """
@@ -24,8 +24,8 @@ _ADDRESS = b".rpz-ip"
 
 
 def is_by_itself(line: bytes) -> bool:
-    """Whether a line of a copy is a rule whatever else the zone holds: an alias has no other record beside it, and a
-    prefix that ends on an octet has its names for itself."""
+    """Whether a line of a copy is a rule independent of the rest of the zone: an alias is the only record of its owner,
+    and a prefix that ends on an octet has its names for itself."""
     owner, _, rtype, *_ = (*line.split(b" ", 3), b"", b"", b"")
     return rtype == b"CNAME" and not (owner.endswith(_ADDRESS) and _shares_names(owner))
 
@@ -46,7 +46,7 @@ def take_differences(
             for rule in rules:
                 orders.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))
     if n_stopped:
-        log.warning("list %s: %d new records are not enforced; the next compilation tells why", source.id, n_stopped)
+        log.warning("list %s: %d new records are not enforced; the next compilation reports why", source.id, n_stopped)
 
 
 def _rules(source: Source, line: bytes) -> Iterator[Rule]:

@@ -1,9 +1,8 @@
 """The lists of a configuration as `rules` wants them, in their order, which is their precedence inside a tier.
 
 Invariants: what is compiled is the last good copy of a list, never what its source gives at the moment; the number of a
-list in an image is its place here; the two lists that have no source stand at the end, so that
-adding them to an image changes nobody's number: the help corridor (compiled in), and the orders pushed over the API
-(only ever in the delta).
+list in an image is its place here; the two lists that have no source stand at the end, so that adding them to an image
+changes no other list's number: the help corridor (compiled in), and the orders pushed over the API.
 """
 
 from dataclasses import replace

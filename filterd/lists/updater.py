@@ -1,9 +1,10 @@
-"""The control role's side of the lists: pulling and taking in, in processes of their own, and what a person decides.
+"""Runs the list jobs for control: pulling and taking in, in processes of their own, and what a person decides.
 
     clock → due → `filterd lists pull` (network) → waits → `filterd lists take` (reads it) → good → control compiles
 
-Invariants: this process never reads a list nor a server's answer; a reader that is killed, or never ends, costs its own
-list that one version and no other list anything; what is wrong is logged once when it begins and once when it ends.
+Process: control.
+Invariants: this process never reads a list or a server's answer; a reader that is killed, or never ends, costs its own
+list that one version and no other list anything; a fault is logged once when it begins and once when it ends.
 """
 
 import asyncio
@@ -16,14 +17,14 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.jobs import due, faults_of, note_failure, refuse_waiting, waiting
 from filterd.lists.sources import shelf_of
+from filterd.lists.status import due, faults_of, note_failure, refuse_waiting, waiting
 from filterd.process.jobs import run_job, together
-from filterd.process.json_socket import Message
 from rules.lists.versions import Kept, approved, asked_anew, rolled_back
 
 NICENESS = 10
 TAKE_S = 600.0  # for one list; ten million lines take a minute of a slow core
+BY_CHARACTERS = 80  # of a person's name in logs
 PULL_MORE_S = 60.0  # beyond the longest timeout of the lists that are pulled: start, fsync
 
 Clock = Callable[[], float]
@@ -33,6 +34,10 @@ log = logging.getLogger("filterd.lists.jobs")
 
 class ListsFailed(RuntimeError):
     """Our own command did not run: nothing is known of the lists by it, and nothing changed."""
+
+
+class ListsRefused(ValueError):
+    """What a person asks of lists cannot be done; nothing changed."""
 
 
 class ListKeeper:
@@ -49,9 +54,9 @@ class ListKeeper:
         return await asyncio.to_thread(due, config, self._clock())
 
     async def pull(self, config: Config, ids: list[str]) -> None:
-        """Ask the urls and primaries of the lists `ids`; whatever comes of it is in their state.
+        """Ask the urls and primaries of the lists `ids`; the result is in their state.
 
-        A zone is a job of its own: it may take long, and nobody waits for it but its list."""
+        A zone is a job of its own: it may take long, and holds up no other list."""
         urls = [entry for entry in config.lists if entry.id in ids and entry.url is not None]
         zones = [entry for entry in config.lists if entry.id in ids and entry.zone is not None]
         works = [self._pull(config, [entry], self.zone_lock(entry)) for entry in zones]
@@ -62,7 +67,7 @@ class ListKeeper:
         return self._zone_locks[entry.id]
 
     async def take(self, config: Config, settle_s: float) -> None:
-        """Take in what waits.   settle_s: see filterd.lists.jobs.waiting.   Raises ListsFailed."""
+        """Take in what waits.   settle_s: see filterd.lists.status.waiting.   Raises ListsFailed."""
         async with self._taking:
             ids = await asyncio.to_thread(waiting, config, self._clock(), settle_s)
             entries = [entry for entry in config.lists if entry.id in ids]
@@ -79,26 +84,26 @@ class ListKeeper:
             if self._told.get(list_id) != fault and _kind(self._told.get(list_id)) != _kind(fault):
                 log.warning("list %s: %s", list_id, fault)
         for list_id in self._told.keys() - faults.keys():
-            log.info("list %s: all is well again", list_id)
+            log.info("list %s: no fault any more", list_id)
         self._told = faults
         return {f"list {list_id}": fault for list_id, fault in faults.items()}
 
-    async def decide(self, config: Config, request: Message) -> Message:
-        """What a person says of lists; nothing is compiled by it.
+    async def refresh(self, config: Config, ids: list[str]) -> None:
+        """Pull the lists `ids` now, also what has not changed at its source.   Raises ListsRefused."""
+        chosen = [_known(config, list_id) for list_id in ids]
+        for entry in chosen:
+            shelf_of(config, entry).change(asked_anew)
+        await self.pull(config, [entry.id for entry in chosen])
 
-        request  {"op": "lists_refresh", "lists": [id, …] or none for all}, or {"op": "lists_approve"|"lists_rollback",
-                 "list": id, "version": start of a digest, "by": who}"""
-        known = {entry.id: entry for entry in config.lists}
-        said = (request.get("lists") or list(known)) if request["op"] == "lists_refresh" else [request.get("list")]
-        if not isinstance(said, list) or not all(isinstance(each, str) and each in known for each in said):
-            return {"ok": False, "error": f"lists: not all are known; nothing done; {', '.join(known) or 'none'} are"}
-        chosen = [known[each] for each in said]
-        if request["op"] == "lists_refresh":
-            for entry in chosen:
-                shelf_of(config, entry).change(asked_anew)
-            await self.pull(config, [entry.id for entry in chosen])
-            return {"ok": True}
-        return self._change(config, chosen[0], request)
+    def approve(self, config: Config, list_id: str, version: str, by: str) -> str:
+        """Let the held version be good; its digest.   version  its start, "": any.   Raises ListsRefused."""
+        step = partial(approved, digest=version, at_s=self._clock())
+        return _change(config, list_id, step, f"approved by {by:.{BY_CHARACTERS}}")
+
+    def roll_back(self, config: Config, list_id: str, by: str) -> str:
+        """Let the version before be good again; its digest.   Raises ListsRefused."""
+        by = f"{by:.{BY_CHARACTERS}}"
+        return _change(config, list_id, partial(rolled_back, why=f"{by} has rolled it back"), f"rolled back by {by}")
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -109,19 +114,6 @@ class ListKeeper:
             for entry in chosen if failure else ():
                 note_failure(config, entry, f"the pull ended early ({failure})", began_s)
 
-    def _change(self, config: Config, entry: ListEntry, request: Message) -> Message:
-        by, version = str(request.get("by", "somebody"))[:80], str(request.get("version", ""))
-        step: Callable[[Kept], Kept] = partial(approved, digest=version, at_s=self._clock())
-        if request["op"] == "lists_rollback":
-            step = partial(rolled_back, why=f"{by} has rolled it back")
-        try:
-            kept = shelf_of(config, entry).change(step)
-        except LookupError as reason:
-            return {"ok": False, "error": f"list {entry.id}: {reason.args[0]}; nothing changed"}
-        good = kept.good.sha256 if kept.good else "none"
-        log.warning("list %s: %s by %s: version %s is good now", entry.id, request["op"], by, good[:16])
-        return {"ok": True, "list": entry.id, "version": good}
-
     async def _run(self, verb: str, entries: list[ListEntry], timeout_s: float) -> str:
         """Run `filterd lists VERB`; "" or how it was ended.   Raises ListsFailed where it could not do its work."""
         ids = [entry.id for entry in entries]
@@ -129,10 +121,10 @@ class ListKeeper:
             ended = await run_job(["lists", verb, "--config", str(self._config_file), *ids], NICENESS, timeout_s)
         except TimeoutError:
             return f"no end within {timeout_s:g} s"
-        if ended.told:
-            log.warning("lists %s: %s", verb, ended.told)
+        if ended.stderr:
+            log.warning("lists %s: %s", verb, ended.stderr)
         if ended.exit_code > 0:
-            raise ListsFailed(f"lists {verb}: {ended.told or f'exit code {ended.exit_code}'}")
+            raise ListsFailed(f"lists {verb}: {ended.stderr or f'exit code {ended.exit_code}'}")
         return f"signal {-ended.exit_code}" if ended.exit_code else ""
 
     async def _take_apart(self, config: Config, entries: list[ListEntry]) -> None:
@@ -141,6 +133,25 @@ class ListKeeper:
             ended = await self._run("take", [entry], TAKE_S)
             if ended:
                 refuse_waiting(config, entry, f"its reader was ended ({ended})", self._clock())
+
+
+def _known(config: Config, list_id: str) -> ListEntry:
+    for entry in config.lists:
+        if entry.id == list_id:
+            return entry
+    known = ", ".join(entry.id for entry in config.lists) or "none"
+    raise ListsRefused(f"list {list_id!r:.80}: not in the configuration; nothing done; {known} are")
+
+
+def _change(config: Config, list_id: str, step: Callable[[Kept], Kept], done: str) -> str:
+    entry = _known(config, list_id)
+    try:
+        kept = shelf_of(config, entry).change(step)
+    except LookupError as reason:
+        raise ListsRefused(f"list {entry.id}: {reason.args[0]}; nothing changed") from reason
+    good = kept.good.sha256 if kept.good else "none"
+    log.warning("list %s: %s: version %s is good now", entry.id, done, good[:16])
+    return good
 
 
 def _tell_good(entry: ListEntry, before: Kept, after: Kept) -> None:

@@ -5,7 +5,7 @@
                                └─ the zone  → written as it comes ───┴→ waits, judged as any other list
 
 Invariants: changes that do not fit what is kept, a lie or a fault, end in the whole zone; a transfer that fails leaves
-everything as it was, and is told.
+everything as it was, and is noted with its reason.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""Our own commands in processes of their own, which give way to the workers.
+"""Runs filterd's own commands as jobs: processes that give way to the workers.
 
-Invariant: a job ends with its coroutine, at the latest.
+Invariants: a job ends with its coroutine, at the latest.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ class Ended(NamedTuple):
     """How a job ended."""
 
     exit_code: int  # negative: the signal that killed it
-    told: str  # what it said on stderr
+    stderr: str
 
 
 async def together(*works: Awaitable[T]) -> list[T]:
@@ -36,10 +36,10 @@ async def run_job(arguments: list[str], niceness: int, timeout_s: float | None =
     process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(timeout_s):
-            _, told = await process.communicate()
+            _, stderr = await process.communicate()
     except BaseException:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself at the same moment
             process.kill()
         await process.wait()
         raise
-    return Ended(process.returncode or 0, told.decode(errors="replace").strip())
+    return Ended(process.returncode or 0, stderr.decode(errors="replace").strip())

@@ -1,40 +1,51 @@
-"""One request line, one reply line, JSON, over a unix socket: the only way filterd's processes talk.
+"""One request line, one reply line over a unix socket: the only way filterd's processes talk to each other.
 
-Invariants: a line is at most LINE_OCTETS; a request that is no JSON object gets a reply that says so, and the
-connection goes on; whatever `answer` raises becomes a reply and a log line, never a dead server.  The socket's mode is
-0660: its directory says who may come.
+Invariants: a line is at most LINE_OCTETS; a request that cannot be read gets a reply that says so, and the connection
+goes on; an exception of `answer` becomes a reply and a log line, never a dead server.  The socket's mode is 0660: its
+directory decides who may connect.
 """
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from filterd.process.codec import (
+    Failed,
+    Message,
+    Requests,
+    decode_message,
+    decode_reply,
+    encode_reply,
+    encode_request,
+)
 
 LINE_OCTETS = 1 << 20  # a status with every counter of 128 lists is below 64 KiB; ten times that and a round number
 
-Message = dict[str, Any]
-Answer = Callable[[Message], Awaitable[Message]]
+Answer = Callable[[Any], Awaitable[object]]  # a struct of the socket's Requests → its reply
+T = TypeVar("T")
 
 log = logging.getLogger("filterd.process.json_socket")
 
 
 class NoAnswer(OSError):
-    """The other end is not there, or does not speak as agreed."""
+    """The other end is not there, or does not follow the protocol."""
 
 
-async def serve(path: Path, answer: Answer) -> asyncio.Server:
-    """Listen at `path`, taking the place of a socket that a dead process left there."""
+async def serve(path: Path, requests: Requests, answer: Answer) -> asyncio.Server:
+    """Listen at `path`, replacing a socket that a dead process left there."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await _take_line(reader, writer):
-                writer.write(_line(await _reply(line, answer)))
+                writer.write(await reply_to(line, requests, answer))
                 await writer.drain()
         except (ConnectionError, asyncio.CancelledError):
-            pass  # the asker left, or we are stopping: nobody waits for this reply
+            pass  # the client left, or we are stopping: the reply has no reader
         finally:
             writer.close()
 
@@ -44,14 +55,14 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
     return server
 
 
-async def ask(path: Path, request: Message, timeout_s: float = 5.0) -> Message:
-    """Send one request and wait for its reply.   Raises NoAnswer."""
+async def ask(path: Path, request: Struct, kind: type[T], timeout_s: float = 5.0) -> T | Failed:
+    """Send one request and wait for its reply, a `kind` or Failed.   Raises NoAnswer."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_OCTETS)
             try:
-                writer.write(_line(request))
-                return _parsed(await reader.readline())
+                writer.write(encode_request(request))
+                return decode_reply(await reader.readline(), kind)
             finally:
                 writer.close()
     except TimeoutError as reason:
@@ -60,55 +71,38 @@ async def ask(path: Path, request: Message, timeout_s: float = 5.0) -> Message:
         raise NoAnswer(f"{path}: {reason}") from reason
 
 
-def ask_blocking(path: Path, request: Message, timeout_s: float = 5.0) -> Message:
-    """`ask` for a command without an event loop.   Raises NoAnswer."""
+def ask_blocking(path: Path, request: Struct | Message, timeout_s: float = 5.0) -> Message:
+    """Send one request without an event loop; the reply as it is, for a command that shows it.   Raises NoAnswer."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(str(path))
-            connection.sendall(_line(request))
+            connection.sendall(encode_request(request))
             with connection.makefile("rb") as file:
-                return _parsed(file.readline(LINE_OCTETS))
+                return decode_message(file.readline(LINE_OCTETS))
     except (OSError, ValueError) as reason:
         raise NoAnswer(f"{path}: {reason}") from reason
 
 
+async def reply_to(line: bytes, requests: Requests, answer: Answer) -> bytes:
+    """The reply line to a request line."""
+    try:
+        request = requests.decode(line)
+    except ValueError as reason:
+        return encode_reply(Failed(str(reason)))
+    try:
+        return encode_reply(await answer(request))
+    except Exception as reason:  # the edge: one bad request must not end the service
+        log.exception("answering %s", type(request).__name__)
+        return encode_reply(Failed(f"{type(reason).__name__}: {reason}"))
+
+
 async def _take_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """The next line, or nothing where the asker has gone or sent too long a line."""
+    """The next line; empty where the client has gone or sent too long a line."""
     try:
         return await reader.readline()
     except ValueError:
-        writer.write(_line({"ok": False, "error": f"a line of more than {LINE_OCTETS} octets"}))
+        why = f"request: a line of more than {LINE_OCTETS} octets; the connection is closed; send a shorter one"
+        writer.write(encode_reply(Failed(why)))
         await writer.drain()
         return b""
-
-
-async def _reply(line: bytes, answer: Answer) -> Message:
-    try:
-        request = json.loads(line)
-    except (ValueError, RecursionError):
-        return {"ok": False, "error": "the line is no JSON"}
-    if not isinstance(request, dict):
-        return {"ok": False, "error": "the line is no JSON object"}
-    try:
-        return await answer(request)
-    except Exception as reason:  # the edge: one bad request must not end the service
-        log.exception("answering %r", request.get("op"))
-        return {"ok": False, "error": f"{type(reason).__name__}: {reason}"}
-
-
-def _line(message: Message) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
-
-
-def _parsed(line: bytes) -> Message:
-    """The reply in a line.   Raises ValueError."""
-    if not line.endswith(b"\n"):
-        raise ValueError("the connection ended before a whole reply")
-    try:
-        reply = json.loads(line)
-    except (ValueError, RecursionError) as reason:
-        raise ValueError("the reply is no JSON") from reason
-    if not isinstance(reply, dict):
-        raise ValueError("the reply is no JSON object")
-    return reply

@@ -1,6 +1,6 @@
-"""How a role lives: told to stop by a signal, telling that it lives, gone when its supervisor is gone.
+"""Lifecycle of a role: SIGTERM stops it, it sends READY and WATCHDOG, and it ends with its supervisor.
 
-Invariant: a role never outlives the supervisor that started it, so that a second start finds ports and queues free.
+Invariants: a role never outlives the supervisor that started it, so that a second start finds ports and queues free.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from filterd.process.sd_notify import notifying, watchdog_interval_s
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 # A tenth of a busy core: a delta is opened in 3 ms then, a base of ten million names in half a second.  SCHED_IDLE
-# would make a swap take seconds beside a full core, and let everybody wait as long for a lock of the database.
+# would make a swap take seconds on a full core, and hold a lock of the database for as long.
 BEHIND_NICENESS = 10
 # A loop that is woken waits for the rest of a slice: 3 ms, where the kernel knows no other (before Linux 6.12).
 BEHIND_SLICE_NS = 100_000
@@ -33,7 +33,7 @@ def stop_requested() -> asyncio.Event:
 
 
 async def tell_we_live(is_alive: Callable[[], bool] = lambda: True) -> None:
-    """Say that we are ready, and go on saying that we live, where somebody listens, as long as `is_alive` says so."""
+    """Send READY=1, then WATCHDOG=1 as often as a listener demands, as long as `is_alive` says so."""
     with notifying() as tell:
         tell("READY=1")
         interval_s = watchdog_interval_s()
@@ -54,7 +54,7 @@ def end_with_supervisor() -> None:
 
 
 def give_way(niceness: int = BEHIND_NICENESS) -> None:
-    """Let this thread, for good, run behind the loops: what it does can wait, and a query cannot."""
+    """Lower the priority of this thread for good, below the loops: its work can wait, and a query cannot."""
     niceness = max(niceness, os.getpriority(os.PRIO_PROCESS, 0))  # 0: this thread
     with contextlib.suppress(PermissionError):  # by a sandbox of the operator's: better late than never
         os.setpriority(os.PRIO_PROCESS, 0, niceness)

@@ -1,7 +1,8 @@
-"""Telling whoever started us: ready, still alive, stopping.
+"""Sends the sd_notify states: ready, still alive.
 
-The supervisor listens in the same way as systemd, so a role does not know which of the two it has.
-Invariant: without NOTIFY_SOCKET everything here does nothing.   Source: sd_notify(3), sd_watchdog_enabled(3).
+The supervisor listens in the same way as systemd, so a role does not know which of the two started it.
+Invariants: without NOTIFY_SOCKET everything here does nothing.
+Source: sd_notify(3), sd_watchdog_enabled(3).
 """
 
 import contextlib
@@ -18,7 +19,7 @@ def notify(*states: str, environ: Mapping[str, str] = os.environ) -> None:
 
 @contextlib.contextmanager
 def notifying(environ: Mapping[str, str] = os.environ) -> Iterator[Callable[..., None]]:
-    """notify() as often as one likes, also when no descriptor is left: its socket stays open while the block lasts."""
+    """Give a notify() for many uses, also when no descriptor is left: its socket stays open while the block lasts."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address:
         yield lambda *_states: None
@@ -35,7 +36,7 @@ def notifying(environ: Mapping[str, str] = os.environ) -> Iterator[Callable[...,
 
 
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
-    """How often to send WATCHDOG=1 (half of what is demanded), or None where nobody waits for it."""
+    """How often to send WATCHDOG=1 (half of what is demanded), or None where no listener demands it."""
     demanded_us = environ.get("WATCHDOG_USEC", "")
     if not demanded_us.isdecimal() or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

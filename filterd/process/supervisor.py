@@ -1,11 +1,11 @@
-"""One process that starts every role of this box, starts them again when they end, and ends with all of them.
+"""Supervisor: starts every role of this box, restarts a role that ends, and ends with all of them.
 
 Invariants: a role that ends is started again, after a pause that grows from 0.1 s to 5 s and falls back when it has
 lived for 10 s; every role has a process group of its own, which is killed when the role has ended or we stop, so that
 nothing of it is left behind; the supervisor touches no packet, no list and no database.  A role sends READY=1 and
-WATCHDOG=1 here as it would to systemd, and the supervisor does to whoever started it.  Who has not been ready yet may
-be silent; silence is counted in our own looks, not by the clock, so that a machine that stood still as a whole kills
-nobody.
+WATCHDOG=1 here as it would to systemd, and the supervisor sends them to the process that started it.  A role that has
+not been ready yet may be silent; silence is counted in our own looks, not by the clock, so that no role is killed
+because the whole machine stood still.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ SETTLED_S = 10.0  # a role that lived so long has not failed at its start
 STOP_S = 5.0  # then it is killed
 LOOK_S = 0.25
 # A role that has been silent for so long is killed.  It says that it lives twice as often, a worker where its loop has
-# made a turn since: so a gate that hangs is ended after 1 to 3.25 s.  As long as it hangs nothing is filtered, or
-# nobody gets on.  Its loop turns every 0.1 s, and has never been held up for longer than 0.13 s on a full core while
-# bases of a million names were opened and taken beside it (bench/gate_faults.py, swapping), 0.24 s where two busy
+# made a turn since: so a gate that hangs is ended after 1 to 3.25 s.  As long as it hangs nothing is filtered, or no
+# new flow gets through.  Its loop turns every 0.1 s, and has never been held up for longer than 0.13 s on a full core
+# while bases of a million names were opened and taken on it (bench/gate_faults.py, swapping), 0.24 s where two busy
 # programs shared that core.  A dns worker's other thread speaks TLS, too: a thousand handshakes at once may take it
-# seconds.  Control and web do long things, and hold up nobody.
+# seconds.  Control and web do long things, and delay no traffic.
 WATCHDOG_S = {"gate": 2.0, "dns": 5.0, "control": 30.0, "web": 30.0}
 
 log = logging.getLogger("filterd.process.supervisor")
@@ -127,7 +127,7 @@ class Supervisor:
                 return
             pause_s = FIRST_PAUSE_S if loop.time() - started_at >= SETTLED_S else pause_s
             log.warning(
-                "role %s: ended with %s; starting it again in %.1f s; look at its lines above",
+                "role %s: ended with %s; restarting it in %.1f s; look at its lines above",
                 child.name,
                 ended,
                 pause_s,
@@ -153,12 +153,12 @@ class Supervisor:
         return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
     async def _wait(self, process: asyncio.subprocess.Process) -> int:
-        """The exit code of a process, which is killed STOP_S after we were told to stop."""
+        """The exit code of a process, which is killed STOP_S after stop()."""
         async with asyncio.TaskGroup() as group:
             ended = group.create_task(process.wait())
-            told = group.create_task(self._stopping.wait())
-            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
+            stopped = group.create_task(self._stopping.wait())
+            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
             await asyncio.wait((ended,), timeout=STOP_S if self._stopping.is_set() else None)
             if not ended.done():
                 log.warning("process %d: still there %.0f s after SIGTERM; killed; nothing to do", process.pid, STOP_S)
@@ -166,9 +166,9 @@ class Supervisor:
             return await ended
 
     async def _watch(self) -> None:
-        """Say that we live; kill a role that has gone silent: it is started again like one that has died."""
+        """Feed our own watchdog; kill a role that has gone silent: it is restarted like one that has died."""
         while not self._stopping.is_set():
-            with contextlib.suppress(OSError):  # whoever started us does not listen just now: the roles live on
+            with contextlib.suppress(OSError):  # our own supervisor does not listen just now: the roles live on
                 notify("WATCHDOG=1")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), LOOK_S)
@@ -176,7 +176,7 @@ class Supervisor:
                 child.silent_s += LOOK_S
                 if child.pid and child.is_ready and child.silent_s > WATCHDOG_S[child.role]:
                     log.warning(
-                        "role %s: silent for %.0f s; killed and started again; look at the load of this box",
+                        "role %s: silent for %.0f s (watchdog); killed and restarted; look at the load of this box",
                         child.name,
                         WATCHDOG_S[child.role],
                     )

@@ -1,9 +1,9 @@
-"""What every worker is around its front: images in, and a socket to be asked and told.
+"""Control side of a worker: it opens images for its front, and answers worker-NAME.sock.
 
 A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
 Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
-nothing, and is told in every status until a good one comes; `use` says ok only once the loop itself has swapped.
+nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from typing import Protocol
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
-from filterd.process.json_socket import Message, serve
+from filterd.process.codec import Failed
+from filterd.process.json_socket import serve
 from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
+from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
 
 log = logging.getLogger("filterd.process.worker")
 
@@ -57,7 +59,7 @@ class Worker:
         self._n_turns = -1
 
     async def run(self) -> None:
-        """Run the front until SIGTERM, with the images that the manifest names; raises whatever ends the front."""
+        """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         running = asyncio.ensure_future(self._front.run())  # noqa: TID251
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
@@ -68,7 +70,7 @@ class Worker:
             self._refused = (
                 f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
             )
-        server = await serve(socket, self.answer)
+        server = await serve(socket, WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -87,31 +89,29 @@ class Worker:
         """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
         before, self._n_turns = self._n_turns, self._front.n_turns
         if before == self._n_turns:
-            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be started again", self.name)
+            log.error("worker %s: its loop hangs; the watchdog is not fed; it will be restarted", self.name)
         return before != self._n_turns
 
-    async def answer(self, request: Message) -> Message:
+    async def answer(self, request: Status | Use) -> WorkerStatus | InUse | Failed:
         """One request of the worker socket."""
         match request:
-            case {"op": "status"}:
-                return {"ok": True} | self.status()
-            case {"op": "use", "manifest": str(manifest)}:
+            case Status():
+                return self.status()
+            case Use(manifest):
                 return await self._use(Path(manifest))
-            case _:
-                return {"ok": False, "error": "op is none of status, use (with manifest)"}
 
-    def status(self) -> Message:
+    def status(self) -> WorkerStatus:
         """What this worker serves, what it last refused, and what it has counted."""
-        return {
-            "name": self.name,
-            "pid": os.getpid(),
-            "generations": self._tables.generations,
-            "refused": self._refused,
-            "counters": counted(self._run_dir, self.name),
-            "ja4_classes": classes_counted(self._run_dir, self.name),
-        }
+        return WorkerStatus(
+            name=self.name,
+            pid=os.getpid(),
+            generations=self._tables.generations,
+            refused=self._refused,
+            counters=counted(self._run_dir, self.name),
+            ja4_classes=classes_counted(self._run_dir, self.name),
+        )
 
-    async def _use(self, manifest: Path) -> Message:
+    async def _use(self, manifest: Path) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
                 tables = await asyncio.to_thread(_open_gently, manifest, self._tables)
@@ -122,9 +122,9 @@ class Worker:
                 self._refused = f"{reason}; still serving names {'/'.join(map(str, self._tables.generations['names']))}"
             else:
                 self._tables, self._refused = tables, None
-                return {"ok": True, "generations": tables.generations}
+                return InUse(tables.generations)
         log.warning("%s", self._refused)
-        return {"ok": False, "refused": self._refused}
+        return Failed(refused=self._refused)
 
 
 def _open_gently(manifest: Path, known: TableSet) -> TableSet:
@@ -134,7 +134,7 @@ def _open_gently(manifest: Path, known: TableSet) -> TableSet:
 
 
 def counted(run_dir: Path, name: str) -> dict[str, int]:
-    """The counters of a worker: of its loop, and of what stands beside it (`dns-0-tcp`)."""
+    """The counters of a worker: of its loop, and of its TCP and TLS streams (`dns-0-tcp`)."""
     total: dict[str, int] = {}
     for path in (run_dir / "counters" / name, run_dir / "counters" / f"{name}-tcp"):
         if path.exists():

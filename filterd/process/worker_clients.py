@@ -1,17 +1,24 @@
 """The workers of this box, as control sees them: sockets in the run directory.
 
-Invariants: a worker that the configuration asks for and that is not there is told as one that has refused.  A worker
-that does not answer delays nobody but itself, by TELL_TIMEOUT_S; it reads the manifest at its next start anyway.
+Invariants: a worker that the configuration asks for and that is not there counts as one that has refused.  A worker
+that does not answer delays no other; it is waited for TELL_TIMEOUT_S, and reads the manifest at its next start anyway.
 """
 
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
+
+from msgspec import UNSET, Struct
 
 from filterd.config import Config
-from filterd.process.json_socket import Message, NoAnswer, ask
+from filterd.process.codec import Failed
+from filterd.process.json_socket import NoAnswer, ask
+from filterd.process.messages import InUse, Status, Use, WorkerStatus
 
 TELL_TIMEOUT_S = 10.0  # opening and checking an image of 5 M names on a busy disk
+
+T = TypeVar("T")
 
 
 def workers_of(config: Config) -> list[str]:
@@ -23,30 +30,31 @@ def workers_of(config: Config) -> list[str]:
 
 async def tell_all(run_dir: Path, manifest: Path, expected: Iterable[str]) -> dict[str, str | None]:
     """Make every worker use what `manifest` names: worker → None for an acknowledgement, else why not."""
-    replies = await _ask_all(run_dir, {"op": "use", "manifest": str(manifest)}, expected)
-    return {
-        name: None if reply.get("ok") else str(reply.get("refused") or reply.get("error"))
-        for name, reply in replies.items()
-    }
+    replies = await _ask_all(run_dir, Use(str(manifest)), InUse, expected)
+    return {name: reply.reason if isinstance(reply, Failed) else None for name, reply in replies.items()}
 
 
-async def ask_status(run_dir: Path, expected: Iterable[str]) -> list[Message]:
+async def ask_status(run_dir: Path, expected: Iterable[str]) -> list[WorkerStatus]:
     """What every worker says of itself."""
-    replies = await _ask_all(run_dir, {"op": "status"}, expected)
+    replies = await _ask_all(run_dir, Status(), WorkerStatus, expected)
     return [
-        reply if reply.get("ok") else {"name": name, "refused": reply.get("error"), "counters": {}, "generations": {}}
-        for name, reply in sorted(replies.items())
+        _silent(name, reply.reason) if isinstance(reply, Failed) else reply for name, reply in sorted(replies.items())
     ]
 
 
-async def _ask_all(run_dir: Path, request: Message, expected: Iterable[str]) -> dict[str, Message]:
+def _silent(name: str, why: str) -> WorkerStatus:
+    """The status of a worker that gives none."""
+    return WorkerStatus(ok=UNSET, name=name, generations={}, refused=why, counters={})
+
+
+async def _ask_all(run_dir: Path, request: Struct, kind: type[T], expected: Iterable[str]) -> dict[str, T | Failed]:
     paths = sorted({*run_dir.glob("worker-*.sock"), *(run_dir / f"worker-{name}.sock" for name in expected)})
-    replies = await asyncio.gather(*(_ask(path, request) for path in paths))
+    replies = await asyncio.gather(*(_ask(path, request, kind) for path in paths))
     return {path.stem.removeprefix("worker-"): reply for path, reply in zip(paths, replies, strict=True)}
 
 
-async def _ask(path: Path, request: Message) -> Message:
+async def _ask(path: Path, request: Struct, kind: type[T]) -> T | Failed:
     try:
-        return await ask(path, request, TELL_TIMEOUT_S)
+        return await ask(path, request, kind, TELL_TIMEOUT_S)
     except NoAnswer as reason:
-        return {"ok": False, "error": str(reason)}
+        return Failed(str(reason))

@@ -10,16 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from dns.zones.server import ZoneServer
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools
 from filterd.audit.list_counts import drain_counted
 from filterd.config import Config
+from filterd.control.context import guarded
+from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.retries import settle
 from filterd.control.rpz_server import publish_zones
-from filterd.control.service import Control, guarded
+from filterd.control.service import Control
 from filterd.kernel.firewall import Kernel, sysctl_faults
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.ruleset import rules_of_config
@@ -48,18 +48,25 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     config.run_dir.mkdir(parents=True, exist_ok=True)
     engine = open_database(config.state_dir / "filterd.db")
     rules = rules_of_config(config)
-    locks = LockKeeper(engine, Kernel() if has_work(rules) else None)
-    control = Control(config, config_file, engine, locks)
+    keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
+    control = Control(config, config_file, engine, keeper)
     await control.start()
-    await asyncio.to_thread(locks.install, rules, datetime.now(UTC))
+    await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
     for fault in sysctl_faults() if rules.n_queues else ():
         log.warning("%s", fault)
-    wake, told = asyncio.Event(), asyncio.Event()
-    server = await serve(config.run_dir / "control.sock", lambda request: _answer(control, request, wake))
+    wake, hangup = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: ControlRequest) -> object:
+        reply = await control.answer(request)
+        if isinstance(request, PolicyChanged):
+            wake.set()  # the next change of a lock may come sooner now
+        return reply
+
+    server = await serve(config.run_dir / "control.sock", CONTROL_REQUESTS, answer)
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
-    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control, engine), _reload(control, told)]
-    work += [_tend_lists(control), _pull_lists(control), watch_zones(control)]
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+    work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
+    work += [_tend_lists(control), _pull_lists(control), watch_zones(control.context, control.lists)]
     if rules.n_queues:
         work.append(_suspect(control))
     if config.rpz.zones:
@@ -73,83 +80,78 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     finally:
         server.close()
         (config.run_dir / "control.sock").unlink(missing_ok=True)
-        locks.close()
+        keeper.close()
         engine.dispose()
     return 0
 
 
-async def _answer(control: Control, request: dict[str, object], wake: asyncio.Event) -> dict[str, object]:
-    reply = await control.answer(request)
-    if request.get("op") == "policy_changed":
-        wake.set()  # the next change of a lock may come sooner now
-    return reply
-
-
-async def _compile(control: Control, engine: Engine) -> None:
-    """At the start, lists that changed while nobody looked; from then on, a base that goes bad on the disk, orders that
-    are not in force yet, and a delta that grows large."""
+async def _compile(control: Control) -> None:
+    """At the start, lists that changed while no control ran; from then on, a base that goes bad on the disk, orders
+    that are not in force yet, and a delta that grows large."""
+    faults, publisher = control.faults, control.publisher
 
     async def settle_now() -> None:
-        await settle(control, engine, datetime.now(UTC))
+        await settle(control.context, publisher, datetime.now(UTC))
 
-    await guarded(control, "lists", control.compile_if_changed)
+    await guarded(faults, "lists", control.lists.compile_if_changed)
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(control.has_overgrown.wait(), MEND_S)
-        await guarded(control, "merge", control.merge)
-        await guarded(control, "images", control.mend)
-        await guarded(control, "orders", settle_now)
+            await asyncio.wait_for(publisher.has_overgrown.wait(), MEND_S)
+        await guarded(faults, "merge", publisher.merge)
+        await guarded(faults, "images", publisher.mend)
+        await guarded(faults, "orders", settle_now)
 
 
 async def _tend_lists(control: Control) -> None:
-    """Lists that were dropped as files; what their sources have to say of them."""
+    """Take in lists that were dropped as files, and note what is wrong with their sources."""
     while True:
         await asyncio.sleep(LISTS_S)
-        await guarded(control, "lists", control.tend_lists)
+        await guarded(control.faults, "lists", control.lists.tend)
 
 
 async def _pull_lists(control: Control) -> None:
-    """Lists that are pulled: a slow server keeps no file waiting."""
+    """Pull the lists that are due; apart from the files, which a slow server must not keep waiting."""
     while True:
-        await guarded(control, "pulling lists", control.pull_lists)
+        await guarded(control.faults, "pulling lists", control.lists.pull_due)
         await asyncio.sleep(LISTS_S)
 
 
 async def _suspect(control: Control) -> None:
-    """What the kernel asks the gate about, after each change of the names."""
+    """Set the kernel's suspect addresses after each change of the names."""
     while True:
-        await control.has_new_names.wait()
-        await guarded(control, "suspects", control.suspect)
+        await control.publisher.has_new_names.wait()
+        await guarded(control.faults, "suspects", control.locks.suspect)
 
 
 async def _publish_zones(control: Control) -> None:
-    """Zones for other resolvers; tried again where they cannot be served."""
+    """Serve zones to other resolvers; try again where they cannot be served."""
+    publisher = control.publisher
 
     def note(server: ZoneServer) -> None:
-        control.rpz = server
+        control.explainer.rpz = server
         control.faults.pop("rpz", None)
 
     async def publish() -> None:
         try:
-            await publish_zones(control.config, control.published, lambda: control.tables, note)
+            await publish_zones(control.config, publisher.published, lambda: publisher.tables, note)
         finally:
-            control.rpz = None
+            control.explainer.rpz = None
 
     while True:
-        await guarded(control, "rpz", publish)
+        await guarded(control.faults, "rpz", publish)
         await asyncio.sleep(RPZ_RETRY_S)
 
 
-async def _reload(control: Control, told: asyncio.Event) -> None:
-    """Read configuration and lists again whenever SIGHUP says so; what comes meanwhile is one more time."""
+async def _reload(control: Control, hangup: asyncio.Event) -> None:
+    """Read configuration and lists again at each SIGHUP; those that come meanwhile are one more time."""
 
     async def reload() -> None:
         await control.reload()
 
     while True:
-        await told.wait()
-        told.clear()
-        await guarded(control, "reload", reload)
+        await hangup.wait()
+        hangup.clear()
+        await guarded(control.faults, "reload", reload)
 
 
 async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
@@ -160,11 +162,11 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
 
         async def refresh() -> None:
             nonlocal next_change
-            next_change = (await asyncio.to_thread(control.locks.refresh, datetime.now(UTC))).next_change
+            next_change = await control.locks.refresh()
 
-        await guarded(control, "locks", refresh)
+        await guarded(control.faults, "locks", refresh)
         if time.monotonic() - renewed_at > RENEW_S:
-            await guarded(control, "policy", control.renew_people)
+            await guarded(control.faults, "policy", control.publisher.renew_people)
             renewed_at = time.monotonic()
         until_s = (next_change - datetime.now(UTC)).total_seconds() if next_change else LONGEST_SLEEP_S
         with contextlib.suppress(TimeoutError):
@@ -173,6 +175,7 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
 
 
 async def _drain(control: Control, ledger: Ledger) -> None:
+    """Move block events and counters from spools and counter files into the ledger."""
     state_dir, run_dir = control.config.state_dir, control.config.run_dir
 
     n = 0
@@ -181,8 +184,8 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         nonlocal n
         n = 0
         n = drain_spools(state_dir / "spool", ledger)
-        drain_confidential(run_dir / "counters", control.tables.list_ids, int(time.time()), ledger)
-        drain_counted(run_dir / "counters", control.tables.lists, ledger.engine)
+        drain_confidential(run_dir / "counters", control.publisher.tables.list_ids, int(time.time()), ledger)
+        drain_counted(run_dir / "counters", control.publisher.tables.lists, ledger.engine)
 
     async def drain() -> None:
         await asyncio.get_running_loop().run_in_executor(behind, drain_some)
@@ -190,5 +193,5 @@ async def _drain(control: Control, ledger: Ledger) -> None:
     # A thread of its own: blocks that come faster than they can be recorded wait in the spool, and hold up nothing.
     with ThreadPoolExecutor(1, "drain", give_way, (DRAIN_NICENESS,)) as behind:
         while True:
-            await guarded(control, "audit records", drain)
+            await guarded(control.faults, "audit records", drain)
             await asyncio.sleep(0 if n else DRAIN_S)

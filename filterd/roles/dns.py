@@ -45,7 +45,7 @@ def front_of_config(config: Config, name: str) -> DnsFront:
 
 
 def resolver_of_config(config: Config) -> ResolverPlan:
-    """What the configuration wants of the resolver beside the lists."""
+    """What the configuration asks of the resolver besides filtering by lists."""
     asked = config.dns
     config.run_dir.mkdir(parents=True, exist_ok=True)
     return ResolverPlan(
@@ -83,7 +83,7 @@ def listen_of_config(config: Config) -> list[Endpoint]:
 
 
 def structured_of_config(config: Config) -> StructuredErrors | None:
-    """What clients that ask for structured errors are told, where the configuration wants that."""
+    """The structured errors for clients that ask for them, where the configuration wants that."""
     if not config.dns.structured_errors:
         return None
     return StructuredErrors(config.isp.name, config.isp.contact)

@@ -19,7 +19,7 @@ from sqlalchemy import Row
 from mgmt import block_ledger
 from mgmt.app_context import CLOCK, json_response, read
 from mgmt.auth import AUDITOR, Principal, Route
-from mgmt.body import parse_instant, unfit
+from mgmt.fields import parse_instant, unfit
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
     since_s, until_s = _span(request)
     form = request.query.get("format", "ndjson")
     if form not in _WRITERS:
-        raise unfit("?format", f"{form[:20]!r} is none", f"write one of {', '.join(_WRITERS)}")
+        raise unfit("?format", f"{form[:20]!r} is unknown", f"write one of {', '.join(_WRITERS)}")
     content_type, head, write_page = _WRITERS[form]
     log.info("audit pull: token %d takes blocks of %d to %d as %s", principal.token, since_s, until_s, form)
     page = await read(request, partial(block_ledger.page_of_blocks, since_s=since_s, until_s=until_s, after=(-1, 0)))

@@ -1,4 +1,4 @@
-"""/v1/subscribers/{id}/devices: tokens by which a line's devices are known in any network, told once.
+"""/v1/subscribers/{id}/devices: tokens by which a line's devices are known in any network, shown once.
 
 A parent's token reaches the own line's devices alone, as in mgmt.api.subscribers.
 """
@@ -26,8 +26,8 @@ async def put_device(request: web.Request, principal: Principal) -> web.Response
     """PUT /v1/subscribers/{id}/devices/{name}: a new token; the one before is no longer known."""
     number, name = own_number(request, principal), request.match_info["name"]
     token = await write(request, lambda conn: there(devices.put_device, conn, number, name))
-    told = {"id": number, "device": name, **token_json(token, request.app[SETTINGS])}
-    return json_response({**told, "receipt": await live_receipt(request)}, 201)
+    shown = {"id": number, "device": name, **token_json(token, request.app[SETTINGS])}
+    return json_response({**shown, "receipt": await live_receipt(request)}, 201)
 
 
 async def delete_device(request: web.Request, principal: Principal) -> web.Response:

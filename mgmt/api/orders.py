@@ -1,4 +1,4 @@
-"""/v1/orders: the regulator's desk.
+"""/v1/orders: a regulator pushes orders and withdraws them.
 
 A push answers 201 only after every worker serves the order; until then it is stored and `pending`, and the answer is
 503.  Sending the same order again is always safe: equal content gives the equal answer, other content under the same
@@ -16,8 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
-from mgmt.body import read_fields, unfit
+from mgmt.body import read_fields
 from mgmt.control_protocol import Receipt, receipt_json, receive
+from mgmt.fields import unfit
 from mgmt.orders import store as orders
 from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
 from mgmt.problems import Problem
@@ -45,7 +46,7 @@ async def push_order(request: web.Request, _: Principal) -> web.Response:
         number, is_open = await write(request, store)
     except IntegrityError as exc:
         raise Problem(
-            409, "taken", f"{order.issuer} {order.ref}: pushed at the same moment; look at it", "/ref"
+            409, f"{order.issuer} {order.ref}: pushed at the same moment; not taken; look at it", "/ref"
         ) from exc
     if not is_open:
         return json_response(await read(request, lambda conn: _shown(conn, number, 0)))
@@ -79,7 +80,7 @@ async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
     values = fields.sequence("entries", MAX_ENTRIES)
     for at, value in enumerate(values):
         if not isinstance(value, str) or len(value) > MAX_VALUE_CHARACTERS:
-            raise unfit(f"/entries/{at}", "no text", "write an entry as it was pushed")
+            raise unfit(f"/entries/{at}", "not a text", "write an entry as it was pushed")
 
     def store(conn: Connection) -> tuple[int, int]:
         order = _one(conn, request)
@@ -120,7 +121,7 @@ async def _enforce(request: web.Request, number: int) -> dict[str, Any]:
 
 
 async def _publish(request: web.Request) -> tuple[int, Receipt]:
-    """The receipt, and the revision that it covers at least.   Raises Problem 503."""
+    """The receipt, and the revision that it covers at least.   Raises NotInForce."""
     revision = await read(request, orders.orders_revision)
     return revision, await receive(request.app[CONTROL].orders_changed())
 
@@ -140,7 +141,7 @@ def _taken(conn: Connection, found: Row[Any]) -> Problem:
     there = orders.order_json(conn, found)
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
-    return Problem(409, "taken", detail, "/ref", order=json.loads(json.dumps(there)))
+    return Problem(409, detail, "/ref", order=json.loads(json.dumps(there)))
 
 
 def _one(conn: Connection, request: web.Request) -> Row[Any]:
@@ -148,22 +149,15 @@ def _one(conn: Connection, request: web.Request) -> Row[Any]:
     said = request.match_info["order"]
     found = orders.find_orders(conn, said)
     if not found:
-        raise Problem(
-            404, "not there", f"order {said[:80]}: there is none; nothing done; look at GET /v1/orders", "order"
-        )
+        raise Problem(404, f"order {said[:80]}: not found; nothing done; look at GET /v1/orders", "order")
     if len(found) > 1:
         ids = ", ".join(f"{order.id} ({order.issuer})" for order in found)
-        raise Problem(
-            409,
-            "more than one",
-            f"order {said[:80]}: several issuers have it; nothing done; write one of {ids}",
-            "order",
-        )
+        raise Problem(409, f"order {said[:80]}: several issuers have it; nothing done; write one of {ids}", "order")
     return found[0]
 
 
 def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
-    """The entries of an order that `values` name, as pushed or by name.   Raises Problem 422 for a stranger."""
+    """The entries of an order that `values` name, as pushed or by name.   Raises BadRequest for another."""
     by_value: dict[str | bytes, list[int]] = {}
     after = 0
     while page := orders.page_of_entries(conn, order.id, after, PAGE):
@@ -184,14 +178,14 @@ def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
 def _number(request: web.Request, key: str) -> int:
     said = request.query.get(key, "0")
     if not (said.isascii() and said.isdigit() and len(said) < 12):
-        raise unfit(f"?{key}", f"{said[:20]!r} is no number", "write the `next` of the page before")
+        raise unfit(f"?{key}", f"{said[:20]!r} is not a number", "write the `next` of the page before")
     return int(said)
 
 
-_DESKS = frozenset({REGULATOR, OPERATOR})
+_WRITERS = frozenset({REGULATOR, OPERATOR})
 ROUTES = (
-    Route("POST", "/v1/orders", push_order, _DESKS),
-    Route("GET", "/v1/orders", list_orders, _DESKS),
-    Route("GET", "/v1/orders/{order}", show_order, _DESKS),
-    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _DESKS),
+    Route("POST", "/v1/orders", push_order, _WRITERS),
+    Route("GET", "/v1/orders", list_orders, _WRITERS),
+    Route("GET", "/v1/orders/{order}", show_order, _WRITERS),
+    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _WRITERS),
 )

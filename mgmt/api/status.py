@@ -12,17 +12,18 @@ from sqlalchemy import func, select
 
 from mgmt.app_context import CONTROL, SETTINGS, json_response, read
 from mgmt.auth import OPERATOR, Principal, Route
-from mgmt.body import unfit
-from mgmt.control_protocol import ControlFailed, not_live
+from mgmt.control_protocol import ControlFailed
+from mgmt.fields import unfit
+from mgmt.problems import Problem
 from mgmt.schema import entries
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
 from rules.names.prefixes import canonical_address
 
 CHANNELS = ("dns", "sni", "http", "quic", "address")
-# What an answer may hold; whatever else control says stays inside.
+# What an answer may hold; anything else that control says stays inside.
 SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
-SILENT = ("csam", "default", "help")  # decided by what this desk may not see, by nothing, or never logged
+SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
 
 
 async def status(request: web.Request, _: Principal) -> web.Response:
@@ -43,7 +44,7 @@ async def status(request: web.Request, _: Principal) -> web.Response:
             "control": control,
             "entries": {status: n for status, n in counts},
             "notices": [
-                f"helpline {number}: nobody has noted that it answers; call it and set verified_on"
+                f"helpline {number}: no date is noted on which it answered; call it and set verified_on"
                 for number in unverified
             ],
         }
@@ -55,7 +56,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
     query = request.query
     channel = query.get("channel", "dns")
     if channel not in CHANNELS:
-        raise unfit("?channel", f"{channel[:20]!r} is none", f"write one of {', '.join(CHANNELS)}")
+        raise unfit("?channel", f"{channel[:20]!r} is unknown", f"write one of {', '.join(CHANNELS)}")
     name, address = _name(query.get("name", "")), _address(query.get("address"))
     control = request.app[CONTROL]
     try:
@@ -64,7 +65,8 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
         if found.get("reason") in SILENT:
             found = await control.explain(None, address, channel)
     except (ControlFailed, OSError, TimeoutError) as exc:
-        raise not_live(f"control: {str(exc) or 'no answer'}") from exc
+        detail = f"control: {str(exc) or 'no answer'}; not explained; send the same request again"
+        raise Problem(503, detail, "control") from exc
     is_seen = found.get("reason", "default") not in SILENT
     return json_response(
         {
@@ -73,7 +75,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
             "channel": channel,
             "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
             "shadow": shadow,
-            "detail": "decided as said" if is_seen else "nothing that this desk may see decides this",
+            "detail": "decided as shown" if is_seen else "no rule that this role may see decides this",
         }
     )
 
@@ -89,7 +91,7 @@ def _address(said: str | None) -> str | None:
     try:
         return None if said is None else str(ipaddress.ip_address(said))
     except ValueError as exc:
-        raise unfit("?address", f"{said!r:.60} is no address", "write 192.0.2.7 or 2001:db8::7") from exc
+        raise unfit("?address", f"{said!r:.60} is not an address", "write 192.0.2.7 or 2001:db8::7") from exc
 
 
 _OPERATOR = frozenset({OPERATOR})

@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, PARENT, Principal, Route
-from mgmt.body import Fields, read_fields, unfit
+from mgmt.body import read_fields
 from mgmt.control_protocol import receipt_json, receive
+from mgmt.errors import BadRequest
+from mgmt.fields import Fields, unfit
 from mgmt.problems import Problem, forbidden
 from parental import store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
@@ -33,7 +35,7 @@ async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
     """GET /v1/subscribers?after="""
     said = request.query.get("after", "0")
     if not (said.isascii() and said.isdigit() and len(said) < 12):
-        raise unfit("?after", f"{said[:20]!r} is no number", "write the `next` of the page before")
+        raise unfit("?after", f"{said[:20]!r} is not a number", "write the `next` of the page before")
     now = request.app[CLOCK]()
 
     def load(conn: Connection) -> dict[str, Any]:
@@ -180,34 +182,32 @@ def _pause_json(paused_until_s: int, now: datetime) -> str | None:
 
 
 def _fit(where: str, make: Callable[..., T], *values: Any) -> T:
-    """make(*values), with a refusal turned into a problem at `where`."""
+    """make(*values), with a refusal turned into BadRequest at `where`."""
     try:
         return make(*values)
     except (BadSubscriber, BadSchedule, BadProfile) as exc:
-        raise Problem(422, "the request cannot be taken", str(exc), where) from exc
+        raise BadRequest(where, str(exc)) from exc
 
 
 def there(change: Callable[..., T], conn: Connection, number: int, *values: Any) -> T:
-    """change(conn, number, *values), with nobody turned into 404."""
+    """change(conn, number, *values), with an unknown subscriber turned into 404."""
     try:
         return _fit("/", change, conn, number, *values)
     except NoSubscriber as exc:
-        raise Problem(404, "not there", str(exc), "subscriber") from exc
+        raise Problem(404, str(exc), "subscriber") from exc
 
 
 def read_there(conn: Connection, number: int) -> Subscriber:
     try:
         return store.get_subscriber(conn, number)
     except NoSubscriber as exc:
-        raise Problem(404, "not there", str(exc), "subscriber") from exc
+        raise Problem(404, str(exc), "subscriber") from exc
 
 
 def _number(request: web.Request) -> int:
     said = request.match_info["id"]
     if not (said.isascii() and said.isdigit() and len(said) < 11 and 1 <= int(said) <= MAX_ID):
-        raise Problem(
-            404, "not there", f"subscriber {said[:20]}: no number; nothing done; write 1 to {MAX_ID}", "subscriber"
-        )
+        raise Problem(404, f"subscriber {said[:20]}: not a number; nothing done; write 1 to {MAX_ID}", "subscriber")
     return int(said)
 
 

@@ -1,20 +1,27 @@
-"""One order as it is pushed: read, and each entry judged honestly before anything is stored.
+"""The rules for an order: its body is read, and each entry is judged before anything is stored.
 
 Invariants: an entry is never widened (a URL with a path is not turned into its host) and never dropped; the status says
-what is done with it (a URL is enforced where paths are seen, which is HTTP only); equal content gives an equal digest,
-whatever the spaces and the order of keys.
+what is done with it (a URL is enforced where paths are seen, which is HTTP only).
 Source: semantics §2, §6.3 (the statuses).
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-from mgmt.body import Fields, fields_of, unfit
-from mgmt.problems import sendable
+from mgmt.fields import Fields, fields_of, sendable, unfit
+from mgmt.orders.model import (
+    DUPLICATE,
+    NOT_ENFORCEABLE,
+    PENDING,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    SCOPES,
+    URL,
+    URL_PREFIX,
+    Entry,
+    Order,
+)
 from rules.compiler.enforceability import enforceability_of
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_cell
@@ -27,72 +34,14 @@ from rules.rule import Rule, UrlRule
 MAX_ENTRIES = 100_000
 MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
 
-SCOPES = ("subtree", "exact")
-URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
-PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
-INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
-REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
-STATUSES = (
-    PENDING,
-    ENFORCED,
-    ENFORCED_HTTP,
-    INVALID,
-    DUPLICATE,
-    REFUSED_PROTECTED,
-    NOT_ENFORCEABLE,
-    PENDING_REVIEW,
-    WITHDRAWN,
-)
-
 _TWICE = "stands in this order already"
-_NO_GATE = "is a URL, and this box has no gate that looks at paths"
-_NOBODY = "this box has neither a DNS front nor a gate in the way of traffic"
+_NO_GATE = "is a URL, and this box has no gate that inspects paths"
+_NO_FILTER = "this box has neither a DNS front nor a gate in the way of traffic"
 _MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What an issuer directs.   entries  (value as pushed, scope)."""
-
-    issuer: str
-    ref: str
-    ground: str
-    scope: str
-    deadline: datetime | None
-    is_emergency: bool
-    entries: tuple[tuple[str, str], ...]
-
-    @property
-    def sha256(self) -> bytes:
-        """Digest of what the order says."""
-        said = [
-            self.issuer,
-            self.ref,
-            self.ground,
-            self.scope,
-            self.is_emergency,
-            self.entries,
-            None if self.deadline is None else self.deadline.timestamp(),
-        ]
-        return hashlib.sha256(json.dumps(said).encode()).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry, judged.   status PENDING: to be enforced.
-
-    wire  canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither"""
-
-    number: int
-    value: str
-    wire: bytes | None
-    mode: str | None
-    status: str
-    reason: str | None
-
-
 def parse_order(body: bytes) -> Order:
-    """Read a pushed order.   Raises Problem 400, 422 with the path of the field."""
+    """Read a pushed order.   Raises NotJson, BadRequest with the path of the field."""
     fields = fields_of(body, "issuer", "ref", "ground", "scope", "deadline", "emergency", "entries")
     scope = fields.one_of("scope", SCOPES, "subtree")
     said = fields.sequence("entries", MAX_ENTRIES)
@@ -112,12 +61,14 @@ def parse_order(body: bytes) -> Order:
 def judge_entries(
     order: Order, protected: Protected, *, has_gate: bool = True, stops_names: bool = True
 ) -> Iterator[Entry]:
-    """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.   Cost: 30 µs each."""
+    """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.
+
+    Cost: 30 µs each."""
     seen: set[tuple[bytes, str]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
         entry = _judge(number, value, scope, protected, has_gate)
         if entry.status == PENDING and not stops_names:
-            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NOBODY)
+            entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NO_FILTER)
         if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
             key = entry.wire, entry.mode
             if key in seen:
@@ -134,22 +85,6 @@ def wire_of(value: str, scope: str) -> bytes | None:
     return rule.wire if isinstance(rule, Rule) else rule.url
 
 
-def is_url(wire: bytes) -> bool:
-    """Whether the `wire` of an entry is a URL: the text of one holds no NUL, and a name on the wire ends in one."""
-    return wire[-1] != 0
-
-
-def name_text(wire: bytes) -> str:
-    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL as it stands."""
-    if is_url(wire):
-        return wire.decode("ascii")
-    labels, at = [], 0
-    while wire[at]:
-        labels.append(wire[at + 1 : at + 1 + wire[at]].decode("ascii"))
-        at += 1 + wire[at]
-    return ".".join(labels)
-
-
 def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
     where = f"/entries/{number}"
     value = said
@@ -157,7 +92,7 @@ def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
         fields = Fields(where, said, ("value", "scope"))
         value, scope = said.get("value"), fields.one_of("scope", SCOPES, scope)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE_CHARACTERS:
-        raise unfit(where, "no text", f"write a name of 1 to {MAX_VALUE_CHARACTERS} characters")
+        raise unfit(where, "not a text", f"write a name of 1 to {MAX_VALUE_CHARACTERS} characters")
     return sendable(value), scope
 
 
@@ -179,7 +114,7 @@ def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: 
 
 
 def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:
-    """The rule that a value means, read as a cell of a regulator's table; or the reason why it is none."""
+    """The rule that a value means, read as a cell of a regulator's table; or why it means none."""
     if not value.isprintable():
         return "holds a control character"
     try:

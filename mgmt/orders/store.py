@@ -1,4 +1,4 @@
-"""The orders' ledger: what was directed, when, and what became of each entry.
+"""Store of orders: what was directed, when, and what became of each entry.
 
 Invariants: nothing is ever deleted, an order ends by withdrawal; one reference of an issuer is one order; an entry is
 `enforced` only after the workers have said so; a name stays blocked as long as any order in force holds it.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
-from mgmt.orders.judge import (
+from mgmt.orders.model import (
     ENFORCED,
     ENFORCED_HTTP,
     PENDING,
@@ -47,7 +47,7 @@ class Waiting(NamedTuple):
 class Live(NamedTuple):
     """An entry that is, or is about to be, in force: what the compiler needs of it."""
 
-    wire: bytes  # or a URL, see mgmt.orders.judge.Entry
+    wire: bytes  # or a URL, see mgmt.orders.model.Entry
     mode: str
     order: int
 

@@ -1,7 +1,8 @@
 """/family: one plain page for a parent.  No JavaScript; forms and redirects only.
 
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; the page shows
-limits and states, never a name that somebody visited.   Source: semantics §9; OWASP ASVS 4.2.2 (CSRF).
+limits and states, never a name that was visited.
+Source: semantics §9; OWASP ASVS 4.2.2 (CSRF).
 """
 
 import hmac
@@ -16,10 +17,10 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.control_protocol import receipt_json, receive
+from mgmt.errors import NotInForce
 from mgmt.language import LANGUAGES, preferred_language
 from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
 from mgmt.portal.state import receipt_words, state_of
-from mgmt.problems import Problem
 from parental import store
 
 HEADERS = {
@@ -111,7 +112,7 @@ async def _tap(request: web.Request, did: str, change: Any) -> web.Response:
     await write(request, lambda conn: change(conn, session.subscriber))
     try:
         receipt = await receive(request.app[CONTROL].policy_changed())
-    except Problem:
+    except NotInForce:
         return await _card_page(request, session, is_late=True, status=503)
     kept = {"did": did, **receipt_json(receipt, request.app[SETTINGS].zone)}
     secret = request.cookies[_cookie(request)]

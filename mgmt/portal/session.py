@@ -1,7 +1,8 @@
 """A parent's session: a cookie with a secret, stored as SHA-256.
 
 Invariants: only a parent's token begins a session; the session ends with the token, by itself after 30 days, or at
-logging out; the secret is new at every login.   Source: RFC 6265bis (cookie prefixes), OWASP ASVS 3.
+logging out; the secret is new at every login.
+Source: RFC 6265bis (cookie prefixes), OWASP ASVS 3.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ class Session:
 
 
 def begin_session(conn: Connection, token: str, now: datetime) -> str | None:
-    """Sign in with a parent's token; the cookie's value, or None where the token is none."""
+    """Sign in with a parent's token; the cookie's value, or None where the token is unknown."""
     principal = find_principal(conn, token)
     if principal is None or principal.role != PARENT:
         return None

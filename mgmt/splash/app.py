@@ -55,7 +55,9 @@ async def _answer(request: web.Request) -> web.Response:
 
 
 async def _facts(request: web.Request) -> Facts:
-    """Ask control for the reason.   Cost: one question to control, at most EXPLAIN_TIMEOUT_S."""
+    """Ask control for the reason.
+
+    Cost: one question to control, at most EXPLAIN_TIMEOUT_S."""
     name, address = _name(request), _address(request)
     try:
         found = await asyncio.wait_for(request.app[CONTROL].explain(name, address, "http"), EXPLAIN_TIMEOUT_S)
@@ -83,7 +85,7 @@ def _facts_of(found: dict[str, Any], name: str | None) -> Facts:
 
 
 def _name(request: web.Request) -> str | None:
-    """The name that was asked for; None where the Host is none."""
+    """The name that was asked for; None where the Host is not a name."""
     try:
         return canonical_name(request.host)
     except BadName:

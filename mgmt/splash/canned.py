@@ -13,7 +13,7 @@ from mgmt.settings import Settings
 from mgmt.splash.pages import STATUS, Facts, compact_page, headers
 
 REASON_GROUPS = ("order", "csam", "category", "schedule", "pause", "security")
-HOST_MARK = "host.mark.invalid"  # RFC 2606: no name that anybody can have
+HOST_MARK = "host.mark.invalid"  # RFC 2606: no name that can exist
 MAX_HOST_OCTETS = 253
 MAX_OCTETS = 8000
 
@@ -21,7 +21,7 @@ MAX_OCTETS = 8000
 def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
     """(before the host, after the host) for one of REASON_GROUPS; ('all', b'') for csam.
 
-    Raises ValueError for a group that is none, or texts that make the page too long."""
+    Raises ValueError for an unknown group, or texts that make the page too long."""
     if reason_group not in REASON_GROUPS:
         raise ValueError(
             f"reason {reason_group!r}: there is no page for it; none made; write one of {', '.join(REASON_GROUPS)}"

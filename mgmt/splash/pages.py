@@ -66,7 +66,7 @@ def compact_page(facts: Facts, settings: Settings) -> str:
 
 
 def headers(reason: str, settings: Settings) -> dict[str, str]:
-    """The header fields of a splash, as RFC 7725 and the privacy of whoever meets it ask."""
+    """The header fields of a splash, as RFC 7725 and the reader's privacy ask."""
     found = {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",

@@ -26,8 +26,8 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.config import Config, load
-from filterd.lists.jobs import faults_of
 from filterd.lists.sources import config_sources, shelf_of
+from filterd.lists.status import faults_of
 from rules.compiler.compile import compile_sources
 from rules.compiler.report import CompileReport, render_report
 from rules.formats.addresses import FORMULA

@@ -51,7 +51,7 @@ class PlayedControl:
         self.asked.append(asked)
         self._may_fail()
         self.generation += 1
-        acks = (Ack("dns-0", self.generation, 3.5), Ack("gate-0", self.generation, 4.25, self.refuses))
+        acks = (Ack("dns-0", self.generation, 3.5, None), Ack("gate-0", self.generation, 4.25, self.refuses))
         return Receipt(self.generation, acks, 12.3, NOW, 14)
 
     def _may_fail(self):

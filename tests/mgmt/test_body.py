@@ -1,64 +1,23 @@
-from datetime import UTC, datetime
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from aiohttp.test_utils import make_mocked_request
+from aiohttp.web import Request
 
-from mgmt.body import fields_of, parse_instant
-from mgmt.problems import Problem
-
-
-@given(st.binary(max_size=200))
-def test_any_octets_are_an_object_or_a_problem(octets):
-    try:
-        fields_of(octets, "a")
-    except Problem as problem:
-        assert problem.status in (400, 422)
+from mgmt.body import read_fields
+from mgmt.errors import NotJson
 
 
-def test_an_unknown_key_is_refused_with_the_nearest_known_one():
-    with pytest.raises(Problem, match="/minuts: an unknown key; not taken; write minutes"):
-        fields_of(b'{"minuts": 3}', "minutes", "reason")
+def request_with(body: bytes) -> Request:
+    request = make_mocked_request("POST", "/v1/orders")
+    request._read_bytes = body
+    return request
 
 
-def test_values_come_back_as_they_were_said():
-    fields = fields_of(
-        b'{"t": "x", "n": 3, "b": true, "l": ["a"], "at": "2026-08-03T21:00:00+05:00", "o": null}', *"tnblo", "at"
-    )
+async def test_the_body_of_a_request_is_read_as_fields() -> None:
+    fields = await read_fields(request_with(b'{"reason": "a court"}'), "reason")
 
-    assert fields.text("t") == "x"
-    assert fields.whole_number("n", 1, 3) == 3
-    assert fields.truth("b") is True
-    assert fields.texts("l", 1) == ["a"]
-    assert fields.instant("at") == datetime(2026, 8, 3, 16, tzinfo=UTC)
-    assert not fields.has("o")
+    assert fields.text("reason") == "a court"
 
 
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda f: f.text("v"),
-        lambda f: f.whole_number("v", 0, 9),
-        lambda f: f.truth("v"),
-        lambda f: f.instant("v"),
-        lambda f: f.sequence("v", 9),
-        lambda f: f.one_of("v", ("a", "b"), "a"),
-        lambda f: f.texts("v", 9),
-    ],
-)
-@pytest.mark.parametrize("value", [b"1.5", b'"a\\nb"', b"{}", b"[1]"])
-def test_a_value_of_another_kind_is_refused_by_name(read, value):
-    fields = fields_of(b'{"v": ' + value + b"}", "v")
-    try:
-        found = read(fields)
-    except Problem as problem:
-        assert problem.status == 422
-        assert problem.where.startswith("/v")
-    else:
-        assert found == [1]
-
-
-@pytest.mark.parametrize("said", ["2026-08-03T21:00:00", "21:00", "", None, 7, "2026-13-01T00:00:00Z"])
-def test_an_instant_needs_its_zone(said):
-    with pytest.raises(Problem, match=r"\?since: no instant with a zone"):
-        parse_instant("?since", said)
+async def test_a_body_that_is_not_json_is_refused() -> None:
+    with pytest.raises(NotJson, match="body: not JSON"):
+        await read_fields(request_with(b"{"), "reason")

@@ -1,50 +1,61 @@
 import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from mgmt.problems import Problem, problems
+from mgmt.errors import BadRequest, NotInForce, NotJson
+from mgmt.problems import TITLES, Problem, problem_of, problems
+
+Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture
-async def faulty():
-    async def bug(_request):
+async def faulty() -> AsyncIterator[Client]:
+    async def bug(_request: web.Request) -> web.Response:
         raise KeyError("the secret of row 7")
 
-    async def no(_request):
-        raise Problem(409, "taken", "x: found; not taken; write y", "/x", order=3)
+    async def no(_request: web.Request) -> web.Response:
+        raise Problem(409, "x: found; not taken; write y", "/x", order=3)
 
-    async def moved(_request):
+    async def moved(_request: web.Request) -> web.Response:
         raise web.HTTPFound("/no")
 
-    async def quote(request):
-        raise Problem(400, "no", f"{request.query['said']}\ud800", "/\udfff")
+    async def quote(request: web.Request) -> web.Response:
+        raise Problem(400, f"{request.query['said']}\ud800", "/\udfff")
 
-    async def read(request):
+    async def field(_request: web.Request) -> web.Response:
+        raise BadRequest("/x", "/x: found; not taken; write y")
+
+    async def read(request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
 
     app = web.Application(middlewares=[problems], client_max_size=10)
     app.router.add_get("/bug", bug)
     app.router.add_get("/no", no)
     app.router.add_get("/moved", moved)
+    app.router.add_get("/field", field)
     app.router.add_get("/quote", quote)
     app.router.add_post("/read", read)
     async with TestClient(TestServer(app)) as client:
         yield client
 
 
-async def body_of(response):
+async def body_of(response: ClientResponse) -> dict[str, Any]:
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"
-    return json.loads(await response.read())
+    body: dict[str, Any] = json.loads(await response.read())
+    return body
 
 
-async def test_a_problem_has_title_detail_and_where(faulty):
+async def test_a_problem_has_title_detail_and_where(faulty: Client) -> None:
     async with faulty.get("/no") as response:
         assert response.status == 409
         assert await body_of(response) == {
-            "title": "taken",
+            "title": "Conflict",
             "status": 409,
             "detail": "x: found; not taken; write y",
             "where": "/x",
@@ -52,7 +63,7 @@ async def test_a_problem_has_title_detail_and_where(faulty):
         }
 
 
-async def test_a_bug_is_in_the_log_and_not_on_the_wire(faulty, caplog):
+async def test_a_bug_is_in_the_log_and_not_on_the_wire(faulty: Client, caplog: pytest.LogCaptureFixture) -> None:
     async with faulty.get("/bug") as response:
         assert response.status == 500
         assert "secret" not in str(await body_of(response))
@@ -62,19 +73,48 @@ async def test_a_bug_is_in_the_log_and_not_on_the_wire(faulty, caplog):
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/none", 404), ("POST", "/no", 405), ("POST", "/read", 413)]
 )
-async def test_what_the_framework_refuses_is_a_problem_too(faulty, method, path, status):
+async def test_what_the_framework_refuses_is_a_problem_too(faulty: Client, method: str, path: str, status: int) -> None:
     async with faulty.request(method, path, data=b"x" * 20 if method == "POST" else None) as response:
         assert response.status == status
         assert (await body_of(response))["where"] == "request"
 
 
-async def test_a_problem_that_quotes_half_a_surrogate_pair_can_be_sent(faulty):
+async def test_a_problem_that_quotes_half_a_surrogate_pair_can_be_sent(faulty: Client) -> None:
     async with faulty.get("/quote?said=€") as response:
         assert response.status == 400
         body = await body_of(response)
         assert (body["detail"], body["where"]) == ("€\ufffd", "/\ufffd")
 
 
-async def test_a_redirect_is_no_problem(faulty):
+async def test_a_redirect_is_no_problem(faulty: Client) -> None:
     async with faulty.get("/moved", allow_redirects=False) as response:
         assert response.status == 302
+
+
+async def test_an_error_that_knows_nothing_of_http_gets_its_status(faulty: Client) -> None:
+    async with faulty.get("/field") as response:
+        assert (response.status, (await body_of(response))["where"]) == (422, "/x")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "where"),
+    [
+        (BadRequest("/x", "y"), 422, "/x"),
+        (NotJson("body", "y"), 400, "body"),
+        (NotInForce("dns-0: no space"), 503, "control"),
+    ],
+)
+def test_each_error_has_one_status(error: BadRequest | NotInForce, status: int, where: str) -> None:
+    problem = problem_of(error)
+
+    assert (problem.status, problem.where, problem.detail) == (status, where, error.detail)
+
+
+def test_titles_are_the_phrases_of_rfc_9110() -> None:
+    renamed = {413: "Content Too Large", 422: "Unprocessable Content"}  # since RFC 7231
+
+    assert {status: renamed.get(status, HTTPStatus(status).phrase) for status in TITLES} == TITLES
+
+
+def test_a_status_without_a_title_of_ours_keeps_the_frameworks() -> None:
+    assert json.loads(Problem(418, "x", "y").response("I'm a Teapot").body or b"")["title"] == "I'm a Teapot"

@@ -6,7 +6,7 @@ from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel, Tier
 from fastpath.report.counters import Counters
 from filterd.audit.drain import Ledger, drain_confidential
-from filterd.audit.list_counts import BYPASS, drain_counted, met, shadowed
+from filterd.audit.list_counts import BYPASS, attempts, drain_counted, shadowed
 from mgmt.block_ledger import iter_csam_counts
 from parental.database import open_database, reading
 
@@ -60,7 +60,7 @@ def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine, f
         set_count(folder / "gate-0", number, Channel.SNI, 3 + number)
     drain_counted(folder, lists, engine)
 
-    assert met(engine, lists) == {"tor": {"sni": 3}}
+    assert attempts(engine, lists) == {"tor": {"sni": 3}}
     assert shadowed(engine, lists) == {"vpn": {"sni": 4}}
 
 

@@ -13,8 +13,9 @@ from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.lists.jobs import take, waiting
+from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
+from filterd.lists.status import waiting
 from filterd.lists.zone_journal import Journal
 from rules.lists.versions import Version, accepted
 from rules.lists.zone_copy import Difference, head

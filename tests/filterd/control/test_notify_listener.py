@@ -1,22 +1,28 @@
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
 
+import pytest
+from sqlalchemy import create_engine
 from support.system.ports import free_port
 
 from dns.wire import NOERROR, NOTIFY, SOA
 from dns.zones.message import Question, read_message, write_message
 from filterd.config import read_config
 from filterd.control import notify_listener
+from filterd.control.context import Context
+from filterd.control.lists import Lists
 from filterd.control.notify_listener import watch_zones
 
 APEX = b"\3rpz\4test\0"
 NOTIFICATION = write_message(7, NOTIFY << 11, [Question(APEX, SOA)])
 
 
-class PlayedControl:
-    """A control of which each pull takes as long as the test wants."""
+class PlayedLists(Lists):
+    """Lists of which each pull takes as long as the test wants."""
 
-    def __init__(self, folder, notify):
+    def __init__(self, folder: Path, notify: str) -> None:
         (folder / "state").mkdir()
         text = f"""
 state_dir: state
@@ -25,26 +31,28 @@ lists:
   - {{id: z, zone: rpz.test, primaries: ["127.0.0.1:53"], format: rpz, tier: security}}
 transfers: {{notify: [{notify}]}}
 """
-        self.config = read_config(text.encode(), "x", folder)
-        self.faults, self.pulled, self.may_end = {}, [], asyncio.Event()
+        config = read_config(text.encode(), "x", folder)
+        self.context = Context(config, folder / "f.yaml", create_engine("sqlite://"))
+        self.pulled: list[list[str]] = []
+        self.may_end = asyncio.Event()
 
-    def lists_of_zone(self, apex):
+    def of_zone(self, apex: bytes) -> list[str]:
         return ["z"] if apex == APEX else []
 
-    async def pull(self, ids):
-        self.pulled.append(ids)
+    async def pull(self, ids: Collection[str]) -> None:
+        self.pulled.append(list(ids))
         await self.may_end.wait()
 
 
 @contextlib.asynccontextmanager
-async def watching(control):
+async def watching(lists: PlayedLists) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(watch_zones(control))
-        yield task
+        task = group.create_task(watch_zones(lists.context, lists))
+        yield
         task.cancel()
 
 
-async def tell(port):
+async def tell(port: int) -> int:
     """Tell over TCP, which says when somebody listens."""
     while True:
         try:
@@ -59,42 +67,47 @@ async def tell(port):
         return read_message(answer).rcode
 
 
-async def settle(control, n):
+async def settle(lists: PlayedLists, n: int) -> None:
     async with asyncio.timeout(5):
-        while len(control.pulled) < n:  # noqa: ASYNC110  # a stand-in has no event for it
+        while len(lists.pulled) < n:  # noqa: ASYNC110  # a stand-in has no event for it
             await asyncio.sleep(0.01)
 
 
-async def test_a_zone_that_is_told_of_is_pulled_and_at_most_once_more_meanwhile(tmp_path, monkeypatch):
+async def test_a_zone_that_is_told_of_is_pulled_and_at_most_once_more_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(notify_listener, "PAUSE_S", 0.01)
     port = free_port()
-    control = PlayedControl(tmp_path, f'"127.0.0.1:{port}"')
-    async with watching(control):
+    lists = PlayedLists(tmp_path, f'"127.0.0.1:{port}"')
+    async with watching(lists):
         for _ in range(10):
             assert await tell(port) == NOERROR
             await asyncio.sleep(0.02)
-        await settle(control, 2)
-        assert control.pulled == [["z"], ["z"]]
-        control.may_end.set()
+        await settle(lists, 2)
+        assert lists.pulled == [["z"], ["z"]]
+        lists.may_end.set()
         await asyncio.sleep(0.05)
         await tell(port)
-        await settle(control, 3)
+        await settle(lists, 3)
 
 
-async def test_an_address_that_is_not_there_yet_is_told_and_tried_again(tmp_path, monkeypatch):
+async def test_an_address_that_is_not_there_yet_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(notify_listener, "RETRY_S", 0.02)
     port = free_port()
-    control = PlayedControl(tmp_path, f'"127.0.0.1:{port}"')
+    lists = PlayedLists(tmp_path, f'"127.0.0.1:{port}"')
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
-    async with watching(control):
+    async with watching(lists):
         async with asyncio.timeout(5):
-            while "notify" not in control.faults:  # noqa: ASYNC110
+            while "notify" not in lists.context.faults:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         taken.close()
         await taken.wait_closed()
         assert await tell(port) == NOERROR
-        assert "notify" not in control.faults
+        assert "notify" not in lists.context.faults
 
 
-async def test_without_an_address_nobody_listens(tmp_path):
-    await asyncio.wait_for(watch_zones(PlayedControl(tmp_path, "")), 1)
+async def test_without_an_address_nothing_listens(tmp_path: Path) -> None:
+    lists = PlayedLists(tmp_path, "")
+    await asyncio.wait_for(watch_zones(lists.context, lists), 1)

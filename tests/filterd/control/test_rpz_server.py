@@ -11,11 +11,12 @@ from dns.zones.xfr_in import Limits, Primary, transfer
 from fastpath.wire.name import to_text, to_wire
 from filterd.config import load
 from filterd.config.schema import OWN_LISTS
+from filterd.control.context import guarded
 from filterd.control.rpz_server import publish_zones, zone_server
-from filterd.control.service import Control, guarded
+from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
-from mgmt.orders.judge import Entry, Order
+from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
 
@@ -78,10 +79,12 @@ def play(place, port, work):
         await control.start()
 
         def note(server):
-            control.rpz = server
+            control.explainer.rpz = server
 
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-            task = group.create_task(publish_zones(control.config, control.published, lambda: control.tables, note))
+            task = group.create_task(
+                publish_zones(control.config, control.publisher.published, lambda: control.publisher.tables, note)
+            )
             given = await work(control, owners)
             task.cancel()
         engine.dispose()
@@ -110,11 +113,11 @@ def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidentia
 def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
     async def work(control, owners):
         before = await owners()
-        push(control._engine, "ordered.test")
-        await control.orders_changed()
+        push(control.context.engine, "ordered.test")
+        await control.publisher.orders_changed()
         while (after := await owners()) == before:  # noqa: ASYNC110  a secondary asks, too
             await asyncio.sleep(0.02)
-        return after - before, (await control.status())["rpz"]["zones"]
+        return after - before, (await control.explainer.status()).rpz["zones"]
 
     new, status = play(place, port, work)
 
@@ -125,7 +128,7 @@ def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
 def test_the_serial_is_that_of_the_names_in_force(place, port):
     async def work(control, owners):
         await owners()
-        return control.rpz.status()["zones"][0]["serial"], max(control.generations["names"])
+        return control.explainer.rpz.status()["zones"][0]["serial"], max(control.publisher.generations["names"])
 
     serial, generation = play(place, port, work)
 
@@ -154,9 +157,11 @@ def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place,
     control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
     async def work():
-        await publish_zones(control.config, control.published, lambda: control.tables, lambda _: None)
+        await publish_zones(
+            control.config, control.publisher.published, lambda: control.publisher.tables, lambda _: None
+        )
 
-    asyncio.run(guarded(control, "rpz", work))
+    asyncio.run(guarded(control.faults, "rpz", work))
 
     assert "assign requested address" in control.faults["rpz"]
     engine.dispose()

@@ -15,7 +15,7 @@ from filterd.images.compile import Compiled, OrdersInForce
 from filterd.images.live_delta import OrderDelta
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.judge import SCOPES, URL, URL_PREFIX, Entry, Order
+from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.store import live_entries_of, names_changed_since, put_order, withdraw_entries, withdraw_order
 from parental.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs

@@ -13,7 +13,7 @@ from filterd.images.live_delta import OrderDelta
 from filterd.images.store import ImageStore
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.judge import URL, Entry, Order
+from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.database import reading, writing
 from parental.profile import Profile

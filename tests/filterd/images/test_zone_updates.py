@@ -23,7 +23,7 @@ from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
 from filterd.lists.zone_copies import newest_of
 from filterd.lists.zone_journal import Journal
-from mgmt.orders.judge import Entry, Order
+from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
 
@@ -61,8 +61,8 @@ def play(place, engine, work):
             (place / "f.yaml").write_text(SAID.format(port=port))
             control = make(place, engine)
             await control.start()
-            await control.pull(["z"])
-            await control.compile_if_changed()
+            await control.lists.pull(["z"])
+            await control.lists.compile_if_changed()
             return await work(control, played)
 
     return asyncio.run(run())
@@ -73,11 +73,11 @@ def make(place, engine):
 
 
 def is_blocked(control, number):
-    return control.tables.decide(to_wire(b"n%04d" % number), None, 0).action == Action.NXDOMAIN
+    return control.publisher.tables.decide(to_wire(b"n%04d" % number), None, 0).action == Action.NXDOMAIN
 
 
 def generation(control):
-    return control.generations["names"]
+    return control.publisher.generations["names"]
 
 
 def journal(control):
@@ -88,7 +88,7 @@ def test_a_few_names_are_in_force_without_a_compilation(place, engine):
     async def work(control, played):
         base, delta = generation(control)
         played.change([1], [500])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
 
         assert (is_blocked(control, 1), is_blocked(control, 2), is_blocked(control, 500)) == (False, True, True)
         assert generation(control)[0] == base and generation(control)[1] > delta
@@ -108,11 +108,12 @@ def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place, en
         with writing(engine) as conn:
             entries = [Entry(1, "n0001", to_wire(b"n0001"), "subtree", "pending", None)]
             put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time())
-        await control.orders_changed()
+        await control.publisher.orders_changed()
         played.change([1, 2], [500])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
 
-        assert control.tables.decide(to_wire(b"n0001"), None, 0).order == 1  # the zone has let it go, the order not
+        # the zone has let it go, the order not
+        assert control.publisher.tables.decide(to_wire(b"n0001"), None, 0).order == 1
         assert (is_blocked(control, 2), is_blocked(control, 500)) == (False, True)
 
     play(place, engine, work)
@@ -125,7 +126,7 @@ def control_time():
 def test_after_a_restart_the_changes_are_still_in_force(place, engine):
     async def work(control, played):
         played.change([1], [500])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
         again = make(place, engine)
         await again.start()
 
@@ -140,17 +141,17 @@ def test_a_new_base_takes_the_journals_changes_and_forgets_them(place, engine, m
         base = generation(control)[0]
         monkeypatch.setattr("filterd.lists.zone_copies.LONG_RECORDS", 2)
         played.change([1], [500])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
         assert journal(control).octets() > 0
         # The reader is a process of its own; here it is asked to merge whatever its threshold says.
         take(control.config, ["z"], time.time())
-        await control.compile_if_changed()
+        await control.lists.compile_if_changed()
 
         assert (is_blocked(control, 1), is_blocked(control, 500)) == (False, True)
         assert generation(control)[0] > base
         assert journal(control).octets() == 0
         played.change([500], [1])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
         assert (is_blocked(control, 1), is_blocked(control, 500)) == (True, False)
         assert played.asked == [AXFR, IXFR, IXFR]
 
@@ -160,9 +161,9 @@ def test_a_new_base_takes_the_journals_changes_and_forgets_them(place, engine, m
 def test_what_came_while_a_base_was_compiled_is_in_force_with_it(place, engine):
     async def work(control, played):
         played.change([1], [500])
-        compiling = asyncio.ensure_future(control._compile())  # noqa: TID251  # a test's own
+        compiling = asyncio.ensure_future(control.publisher.compile())  # noqa: TID251  # a test's own
         await asyncio.sleep(0.05)
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
         await compiling
 
         assert (is_blocked(control, 1), is_blocked(control, 500)) == (False, True)
@@ -183,7 +184,7 @@ def test_what_is_not_small_is_pulled_and_judged(place, engine, change):
     async def work(control, played):
         base = generation(control)[0]
         played.change(**change)
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
 
         assert played.asked == [AXFR, IXFR, IXFR]  # the second one by the pull
         if "removed" in change:
@@ -200,7 +201,7 @@ def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place, engin
     async def work(control, played):
         for step in range(5):
             played.change(range(step * 9, step * 9 + 9))
-            await control.pull(["z"])
+            await control.lists.pull(["z"])
 
         assert (is_blocked(control, 17), is_blocked(control, 19)) == (False, True)
         assert kept(control).held.n_rules == 100 - 45
@@ -211,10 +212,10 @@ def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place, engin
 def test_a_protected_name_is_never_put_in_force(place, engine, caplog):
     async def work(control, played):
         played.change([], [], [Record(b"\4kept\4test" + APEX, 5, 1, 60, b"\0"), rule(700)])
-        await control.pull(["z"])
+        await control.lists.pull(["z"])
 
         assert is_blocked(control, 700)
-        assert control.tables.decide(to_wire(b"kept.test"), None, 0).action == Action.PASSTHRU
+        assert control.publisher.tables.decide(to_wire(b"kept.test"), None, 0).action == Action.PASSTHRU
 
     play(place, engine, work)
     assert "1 new records are not enforced" in caplog.text
@@ -225,7 +226,7 @@ def test_a_primary_that_is_gone_is_told_and_what_is_in_force_stays(place, engine
         return control
 
     control = play(place, engine, work)
-    asyncio.run(control.pull(["z"]))
+    asyncio.run(control.lists.pull(["z"]))
     assert is_blocked(control, 1)
     assert kept(control).failed is not None
 
@@ -239,7 +240,7 @@ def test_who_may_tell_of_a_zone_is_who_is_asked_for_it(place, engine):
         assert watched[APEX].hosts == {"127.0.0.1"} and watched[APEX].key.name == b"\1k\0"
         (place / "k").write_text("nothing")
         assert watched_zones(load(place / "f.yaml"))[APEX].key is None
-        assert control.lists_of_zone(APEX) == ["z"] and control.lists_of_zone(b"\5other\0") == []
+        assert control.lists.of_zone(APEX) == ["z"] and control.lists.of_zone(b"\5other\0") == []
 
     play(place, engine, work)
 

@@ -7,7 +7,7 @@ from support.lists.server import Shelved, serving_apart
 import filterd.lists.updater as listkeeper
 from filterd.config import load
 from filterd.lists.sources import shelf_of
-from filterd.lists.updater import ListKeeper, ListsFailed
+from filterd.lists.updater import ListKeeper, ListsFailed, ListsRefused
 from filterd.process.jobs import Ended
 from rules.lists.versions import Failure
 
@@ -158,9 +158,9 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(config
     config.lists[0].file.write_text("a.test\nmore.test\n")
     await keeper.take(config, 0.0)
 
-    said = await keeper.decide(config, {"op": "lists_rollback", "list": "a", "by": "a person"})
+    version = keeper.roll_back(config, "a", "a person")
 
-    assert said == {"ok": True, "list": "a", "version": kept(config).good.sha256}
+    assert version == kept(config).good.sha256
     assert "a person" in caplog.text and "a person" in kept(config).held_why
 
 
@@ -169,6 +169,13 @@ async def test_a_refresh_reads_anew_what_was_refused(config, keeper):
     await keeper.take(config, 0.0)
     assert kept(config).refused is not None
 
-    assert await keeper.decide(config, {"op": "lists_refresh", "lists": ["a"]}) == {"ok": True}
+    await keeper.refresh(config, ["a"])
 
     assert (kept(config).refused, kept(config).seen) == (None, "")
+
+
+async def test_what_cannot_be_decided_says_why(config, keeper):
+    with pytest.raises(ListsRefused, match="list 'c': not in the configuration; nothing done; a, b are"):
+        await keeper.refresh(config, ["a", "c"])
+    with pytest.raises(ListsRefused, match=r"list a: .*; nothing changed"):
+        keeper.approve(config, "a", "", "a person")

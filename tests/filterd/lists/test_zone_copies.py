@@ -5,8 +5,9 @@ from support.dns.played_primary import APEX, PlayedPrimary, rule, soa
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 
 from dns.wire import AXFR, SOA
-from filterd.lists.jobs import due, faults_of, max_age_s, take, waiting
+from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
+from filterd.lists.status import due, faults_of, max_age_s, waiting
 from filterd.lists.zone_copies import LONG_RECORDS, OLD_S, has_long_journal, newest_of, wait_of, zone_timers
 from filterd.lists.zone_journal import Journal
 from rules.lists.zone_copy import Difference, ZoneTimers, record_line

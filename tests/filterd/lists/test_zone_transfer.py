@@ -11,8 +11,9 @@ from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 
 from dns.errors import TransferFailed
 from dns.wire import AXFR, IXFR, SOA
-from filterd.lists.jobs import faults_of, pull_list, take, waiting
+from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import config_sources, shelf_of
+from filterd.lists.status import faults_of, waiting
 from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.lists.zone_journal import Journal
 from filterd.lists.zone_transfer import differences_of, key_of, primaries_of, pull_zone

@@ -13,7 +13,7 @@ async def test_a_job_ends_with_its_exit_code_and_what_it_said():
     ended = await run_job(["check-config", "/nowhere.yaml"], 0)
 
     assert ended.exit_code == 2
-    assert "/nowhere.yaml" in ended.told
+    assert "/nowhere.yaml" in ended.stderr
 
 
 async def test_a_job_that_is_well_says_nothing():

@@ -1,23 +1,27 @@
 import asyncio
 import json
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from filterd.process.codec import Message
 from filterd.process.json_socket import LINE_OCTETS, NoAnswer, ask, ask_blocking, serve
+from filterd.process.messages import WORKER_REQUESTS, Status, Use
 
 
-async def echo(request):
-    if request.get("op") == "fail":
+async def echo(request: Status | Use) -> dict[str, Any]:
+    if isinstance(request, Use) and request.manifest == "fail":
         raise RuntimeError("on purpose")
-    return {"ok": True, "got": request}
+    return {"got": type(request).__name__}
 
 
-def converse(path, *lines):
+def converse(path: Path, *lines: bytes) -> list[dict[str, Any]]:
     """What a server answers to raw lines on one connection."""
 
-    async def play():
-        server = await serve(path, echo)
+    async def play() -> list[dict[str, Any]]:
+        server = await serve(path, WORKER_REQUESTS, echo)
         try:
             reader, writer = await asyncio.open_unix_connection(str(path))
             replies = []
@@ -32,40 +36,41 @@ def converse(path, *lines):
     return asyncio.run(asyncio.wait_for(play(), 10))
 
 
-def test_a_request_gets_its_reply(tmp_path):
-    async def play():
-        server = await serve(tmp_path / "s", echo)
-        reply = await ask(tmp_path / "s", {"op": "x"})
-        blocking = await asyncio.to_thread(ask_blocking, tmp_path / "s", {"op": "y"})
+def test_a_request_gets_its_reply(tmp_path: Path) -> None:
+    async def play() -> tuple[object, Message, Message]:
+        server = await serve(tmp_path / "s", WORKER_REQUESTS, echo)
+        reply = await ask(tmp_path / "s", Status(), Message)
+        blocking = await asyncio.to_thread(ask_blocking, tmp_path / "s", Use("x"))
+        plain = await asyncio.to_thread(ask_blocking, tmp_path / "s", {"op": "status"})
         server.close()
-        return reply, blocking
+        return reply, blocking, plain
 
-    assert asyncio.run(play()) == ({"ok": True, "got": {"op": "x"}}, {"ok": True, "got": {"op": "y"}})
+    assert asyncio.run(play()) == ({"got": "Status"}, {"ok": True, "got": "Use"}, {"ok": True, "got": "Status"})
 
 
-def test_what_is_no_json_object_gets_a_reply_and_the_connection_goes_on(tmp_path):
-    replies = converse(tmp_path / "s", b"\xff\n", b"[1]\n", b"[" * 50_000 + b"\n", b'{"op":"x"}\n')
+def test_what_is_no_json_object_gets_a_reply_and_the_connection_goes_on(tmp_path: Path) -> None:
+    replies = converse(tmp_path / "s", b"\xff\n", b"[1]\n", b"[" * 50_000 + b"\n", b'{"op":"status"}\n')
 
     assert [reply["ok"] for reply in replies] == [False, False, False, True]
 
 
-def test_an_answer_that_raises_becomes_a_reply(tmp_path):
-    replies = converse(tmp_path / "s", b'{"op":"fail"}\n', b'{"op":"x"}\n')
+def test_an_answer_that_raises_becomes_a_reply(tmp_path: Path) -> None:
+    replies = converse(tmp_path / "s", b'{"op":"use","manifest":"fail"}\n', b'{"op":"status"}\n')
 
     assert replies[0] == {"ok": False, "error": "RuntimeError: on purpose"}
     assert replies[1]["ok"]
 
 
-def test_a_line_beyond_the_limit_is_refused(tmp_path):
+def test_a_line_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     assert "more than" in converse(tmp_path / "s", b"x" * (LINE_OCTETS + 10) + b"\n")[0]["error"]
 
 
-def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybody(tmp_path):
+def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybody(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("")
     modes = []
 
-    async def play():
-        server = await serve(tmp_path / "s", echo)
+    async def play() -> None:
+        server = await serve(tmp_path / "s", WORKER_REQUESTS, echo)
         modes.append((tmp_path / "s").stat().st_mode)
         server.close()
 
@@ -74,21 +79,21 @@ def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybod
     assert [stat.S_ISSOCK(modes[0]), stat.S_IMODE(modes[0])] == [True, 0o660]
 
 
-def test_nobody_there_is_no_answer(tmp_path):
+def test_a_socket_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer):
-        asyncio.run(ask(tmp_path / "absent", {}))
+        asyncio.run(ask(tmp_path / "absent", Status(), Message))
     with pytest.raises(NoAnswer):
         ask_blocking(tmp_path / "absent", {})
 
 
-def test_a_reply_that_does_not_come_is_no_answer(tmp_path):
-    async def never(request):
+def test_a_reply_that_does_not_come_is_no_answer(tmp_path: Path) -> None:
+    async def never(_request: Status | Use) -> None:
         await asyncio.sleep(60)
 
-    async def play():
-        server = await serve(tmp_path / "s", never)
+    async def play() -> None:
+        server = await serve(tmp_path / "s", WORKER_REQUESTS, never)
         try:
-            await ask(tmp_path / "s", {}, timeout_s=0.05)
+            await ask(tmp_path / "s", Status(), Message, timeout_s=0.05)
         finally:
             server.close()
 
@@ -99,25 +104,25 @@ def test_a_reply_that_does_not_come_is_no_answer(tmp_path):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (b"{\n", "the reply is no JSON"),
-        (b"\xff\n", "the reply is no JSON"),
-        (b"[" * 50_000 + b"\n", "the reply is no JSON"),
-        (b"[1]\n", "the reply is no JSON object"),
+        (b"{\n", "the reply is not JSON"),
+        (b"\xff\n", "the reply is not JSON"),
+        (b"[" * 50_000 + b"\n", "the reply is not JSON"),
+        (b"[1]\n", "the reply is not a JSON object"),
         (b'{"ok":true}', "the connection ended before a whole reply"),
         (b"", "the connection ended before a whole reply"),
     ],
 )
-def test_a_broken_reply_is_no_answer(tmp_path, reply, said):
-    async def answer_brokenly(reader, writer):
+def test_a_broken_reply_is_no_answer(tmp_path: Path, reply: bytes, said: str) -> None:
+    async def answer_brokenly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(reply)
         writer.close()
 
-    async def play():
+    async def play() -> list[object]:
         server = await asyncio.start_unix_server(answer_brokenly, tmp_path / "s")
-        asked = ask(tmp_path / "s", {}), asyncio.to_thread(ask_blocking, tmp_path / "s", {})
+        asked = ask(tmp_path / "s", Status(), Message), asyncio.to_thread(ask_blocking, tmp_path / "s", {})
         try:
-            return await asyncio.gather(*asked, return_exceptions=True)
+            return list(await asyncio.gather(*asked, return_exceptions=True))
         finally:
             server.close()
 

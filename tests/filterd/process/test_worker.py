@@ -9,7 +9,7 @@ import pytest
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.counters import Counters
-from filterd.process.json_socket import ask
+from filterd.process.json_socket import ask_blocking
 from filterd.process.lifecycle import BEHIND_NICENESS
 from filterd.process.worker import Worker, _open_gently, classes_counted, counted, make_reporter
 
@@ -54,7 +54,7 @@ def play(state, front, *requests):
             group.create_task(worker.run())
             while not path.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
                 await asyncio.sleep(0.001)
-            replies = [await ask(path, request) for request in requests]
+            replies = [await asyncio.to_thread(ask_blocking, path, request) for request in requests]
             os.kill(os.getpid(), signal.SIGTERM)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
@@ -140,7 +140,8 @@ def test_a_loop_that_takes_nothing_is_told(images, state):
 def test_a_request_that_is_none_gets_an_answer(state):
     (reply,) = play(state, Front(), {"op": "dance"})
 
-    assert reply == {"ok": False, "error": "op is none of status, use (with manifest)"}
+    error = "request: op 'dance' is unknown; nothing done; send one of status, use"
+    assert reply == {"ok": False, "error": error}
 
 
 def test_a_front_that_ends_ends_the_worker(state):

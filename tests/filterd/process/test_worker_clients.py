@@ -1,24 +1,37 @@
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
 
 from filterd.config import read_config
+from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
+from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
 from filterd.process.worker_clients import ask_status, tell_all, workers_of
 
+T = TypeVar("T")
+TAKEN = InUse({"names": (1, 0)})
 
-def play(tmp_path, workers, call):
-    """workers: name → its reply to everything."""
 
-    async def run():
-        seen = []
+def play(
+    tmp_path: Path, workers: Mapping[str, object], call: Callable[[], Awaitable[T]]
+) -> tuple[T, list[Status | Use]]:
+    """(what `call` gives, what the workers were asked).   workers  name → reply to everything"""
 
-        def answering(reply):
-            async def answer(request):
+    async def run() -> tuple[T, list[Status | Use]]:
+        seen: list[Status | Use] = []
+
+        def answering(reply: object) -> Callable[[Status | Use], Awaitable[object]]:
+            async def answer(request: Status | Use) -> object:
                 seen.append(request)
                 return reply
 
             return answer
 
-        servers = [await serve(tmp_path / f"worker-{name}.sock", answering(reply)) for name, reply in workers.items()]
+        servers = [
+            await serve(tmp_path / f"worker-{name}.sock", WORKER_REQUESTS, answering(reply))
+            for name, reply in workers.items()
+        ]
         try:
             return await call(), seen
         finally:
@@ -28,44 +41,44 @@ def play(tmp_path, workers, call):
     return asyncio.run(run())
 
 
-def test_every_worker_is_told_and_says_yes_or_why_not(tmp_path):
-    workers = {"dns-0": {"ok": True}, "gate-0": {"ok": False, "refused": "checksum differs"}}
+def test_every_worker_is_asked_and_says_yes_or_why_not(tmp_path: Path) -> None:
+    workers = {"dns-0": TAKEN, "gate-0": Failed(refused="checksum differs")}
 
-    told, seen = play(tmp_path, workers, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
+    said, seen = play(tmp_path, workers, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
 
-    assert told == {"dns-0": None, "gate-0": "checksum differs"}
-    assert seen == [{"op": "use", "manifest": str(tmp_path / "current.json")}] * 2
+    assert said == {"dns-0": None, "gate-0": "checksum differs"}
+    assert seen == [Use(str(tmp_path / "current.json"))] * 2
 
 
-def test_a_worker_that_is_gone_is_told_as_such_and_delays_nobody(tmp_path):
+def test_a_worker_that_is_gone_counts_as_refusing_and_delays_no_other(tmp_path: Path) -> None:
     (tmp_path / "worker-gate-0.sock").write_text("")
 
-    told, _ = play(tmp_path, {"dns-0": {"ok": True}}, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
+    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
 
-    assert told["dns-0"] is None
-    assert "worker-gate-0.sock" in told["gate-0"]
+    assert said["dns-0"] is None
+    assert "worker-gate-0.sock" in str(said["gate-0"])
 
 
-def test_a_status_is_passed_on_and_a_silent_worker_has_one_too(tmp_path):
+def test_a_status_is_passed_on_and_a_silent_worker_has_one_too(tmp_path: Path) -> None:
     (tmp_path / "worker-gate-0.sock").write_text("")
-    status = {"ok": True, "name": "dns-0", "pid": 7}
+    status = WorkerStatus(name="dns-0", pid=7, generations={"names": (1, 0)}, refused=None, counters={"x": 1})
 
     found, _ = play(tmp_path, {"dns-0": status}, lambda: ask_status(tmp_path, ()))
 
     assert found[0] == status
-    assert found[1]["name"] == "gate-0"
-    assert found[1]["refused"]
+    assert found[1].name == "gate-0"
+    assert found[1].refused
 
 
-def test_where_nobody_is_nobody_is_told(tmp_path):
+def test_without_workers_there_is_no_reply(tmp_path: Path) -> None:
     assert asyncio.run(tell_all(tmp_path, tmp_path / "current.json", ())) == {}
 
 
-def test_a_worker_that_the_configuration_asks_for_and_that_is_not_there_has_not_taken_anything(tmp_path):
+def test_a_worker_that_the_configuration_asks_for_and_that_is_not_there_has_not_taken_anything(tmp_path: Path) -> None:
     config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 1}\n", "test", tmp_path)
 
-    told, _ = play(tmp_path, {"dns-0": {"ok": True}}, lambda: tell_all(tmp_path, tmp_path / "m", workers_of(config)))
+    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, tmp_path / "m", workers_of(config)))
 
-    assert sorted(told) == ["dns-0", "dns-1", "gate-0"]
-    assert told["dns-0"] is None
-    assert all(told[name] for name in ("dns-1", "gate-0"))
+    assert sorted(said) == ["dns-0", "dns-1", "gate-0"]
+    assert said["dns-0"] is None
+    assert all(said[name] for name in ("dns-1", "gate-0"))

@@ -7,9 +7,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from support.control.box import make
 from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
 from support.system.ports import free_port
 
+from filterd.control.service import Control
+from filterd.process.codec import Failed
 from filterd.roles.control import _reload
 
 SPLASH = bytes((192, 0, 2, 1))
@@ -102,19 +105,18 @@ def test_the_splash_says_why_a_name_is_blocked(daemon):
         assert b"listed.test" in answer.read()
 
 
-async def test_a_reload_that_fails_is_told_and_the_next_one_is_done():
+async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(place, engine, monkeypatch):
     told, done = asyncio.Event(), asyncio.Event()
 
-    class Played:
-        faults = {}  # noqa: RUF012  # of the one instance
+    async def reload(control: Control) -> Failed:
+        if not control.faults:
+            told.set()
+            raise OSError("no disk")
+        done.set()
+        return Failed()
 
-        async def reload(self):
-            if not self.faults:
-                told.set()
-                raise OSError("no disk")
-            done.set()
-
-    control = Played()
+    monkeypatch.setattr(Control, "reload", reload)
+    control = make(place, engine)
     told.set()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         reloading = group.create_task(_reload(control, told))

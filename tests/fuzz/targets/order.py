@@ -1,7 +1,9 @@
 """Any body is an order whose every entry is judged, or a problem that can be sent and says where."""
 
-from mgmt.orders.judge import ENFORCED, STATUSES, WITHDRAWN, is_url, judge_entries, name_text, parse_order
-from mgmt.problems import Problem
+from mgmt.errors import BadRequest
+from mgmt.orders.judge import judge_entries, parse_order
+from mgmt.orders.model import ENFORCED, STATUSES, WITHDRAWN, is_url, name_text
+from mgmt.problems import problem_of
 from rules.names.protected import Protected
 
 NOTHING = Protected()
@@ -10,7 +12,8 @@ NOTHING = Protected()
 def check(data: bytes) -> None:
     try:
         order = parse_order(data)
-    except Problem as problem:
+    except BadRequest as refusal:
+        problem = problem_of(refusal)
         assert problem.status in (400, 422) and problem.where and problem.detail
         assert problem.response().body
         return

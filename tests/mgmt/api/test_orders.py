@@ -115,7 +115,7 @@ async def test_nothing_is_called_enforced_while_control_is_away_and_a_second_pus
 
     status, body = await desk.ask("POST", "/v1/orders", json=ORDER)
 
-    assert (status, body["title"]) == (503, "stored, not yet in force")
+    assert (status, body["title"]) == (503, "Service Unavailable")
     assert (await desk.ask("GET", PATH))[1]["counts"] == {"pending": 2}
 
     control.fails = None

@@ -159,7 +159,7 @@ async def test_a_pause_while_control_is_away_is_stored_and_said_to_be_late(desk,
 
     status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
 
-    assert (status, body["title"]) == (503, "stored, not yet in force")
+    assert (status, body["title"]) == (503, "Service Unavailable")
     assert stored(engine, 7).profile.paused_until_s == UNTIL_RESUMED
 
 

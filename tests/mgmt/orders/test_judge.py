@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgmt.orders.judge import STATUSES, judge_entries, name_text, parse_order, wire_of
-from mgmt.problems import Problem
+from mgmt.errors import BadRequest
+from mgmt.orders.judge import judge_entries, parse_order, wire_of
+from mgmt.orders.model import STATUSES, name_text
 from rules.names.protected import Protected
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
@@ -35,8 +36,8 @@ def test_every_text_is_an_entry_with_a_status_and_a_reason_or_a_name(values):
 def test_any_json_is_an_order_or_a_problem_with_its_place(said):
     try:
         parse_order(json.dumps(said).encode())
-    except Problem as problem:
-        assert problem.where
+    except BadRequest as refusal:
+        assert refusal.where
 
 
 def test_equal_content_has_an_equal_digest_whatever_its_spaces_and_order_of_keys():

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.orders import store as orders
-from mgmt.orders.judge import Order, judge_entries
+from mgmt.orders.judge import judge_entries
+from mgmt.orders.model import Order
 from parental.database import writing
 from rules.names.protected import Protected
 

@@ -8,8 +8,9 @@ from typing import Any
 from support.dns.played_primary import PlayedPrimary
 
 from filterd.config import Config, read_config
-from filterd.lists.jobs import pull_list, take, waiting
+from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import shelf_of
+from filterd.lists.status import waiting
 from rules.lists.versions import Kept
 
 NOW = 1_800_000_000.0

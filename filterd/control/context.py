@@ -1,0 +1,44 @@
+"""What the parts of the control role share: configuration, database, standing faults.
+
+Invariants: a reload replaces `config`, and every part reads it from here each time; a fault stays until the same work
+succeeds, and is logged once however often it recurs.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from filterd.config import Config
+
+log = logging.getLogger("filterd.control.service")
+
+
+@dataclass(slots=True)
+class Context:
+    """Shared state.   faults  what failed → why"""
+
+    config: Config
+    config_file: Path
+    engine: Engine
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def note_fault(self, where: str, reason: Exception) -> None:
+        """Note a fault that a client gets as its reply; it stands in the status, too."""
+        self.faults[where] = str(reason)
+        log.warning("%s: %s", where, reason)
+
+
+async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what may fail without ending the role: the fault stands until the same work succeeds."""
+    try:
+        await work()
+    except Exception as reason:  # the edge: what is in force stays in force
+        fault = f"{type(reason).__name__}: {reason}"
+        if faults.get(where) != fault:  # logged once, however often it is tried
+            log.exception("%s", where)
+        faults[where] = fault
+    else:
+        faults.pop(where, None)

@@ -1,0 +1,97 @@
+"""Answers of control that change nothing: the explanation of a decision, and the status of the box.
+
+Invariants: an explanation names no entry of a confidential list (filterd.lookup.explain).
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dns.zones.server import ZoneServer
+from fastpath.wire.address import rule_text
+from filterd.audit.list_counts import attempts, shadowed
+from filterd.control.context import Context
+from filterd.control.lists import Lists
+from filterd.control.messages import ControlStatus, Explanation, ListRules
+from filterd.control.publisher import Publisher
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.process.worker_clients import ask_status, workers_of
+from mgmt.orders.store import find_orders
+from parental.database import reading
+from rules.category import category_name
+from rules.compiler.manifest import read_manifest
+
+
+class Explainer:
+    """Reads what the other parts have put in force."""
+
+    def __init__(self, context: Context, publisher: Publisher, lists: Lists, keeper: LockKeeper) -> None:
+        self._context, self._publisher, self._lists, self._keeper = context, publisher, lists, keeper
+        self.rpz: ZoneServer | None = None  # while zones are served to other resolvers
+
+    def explain(self, name: str | None, address: str | None, channel: str) -> Explanation:
+        """What is decided for a name or URL and an address.   Raises ValueError for an unknown channel, a bad name or
+        address.   Blocking."""
+        if channel not in CHANNELS:
+            raise ValueError(f"channel {channel!r}: unknown; nothing explained; write one of {', '.join(CHANNELS)}")
+        now = datetime.now(UTC)
+        at_s, tables, attribution = int(now.timestamp()), self._publisher.tables, self._publisher.attribution
+        wire, url = read_asked(name) if name else (None, None)
+        if url is None:
+            found = explain(tables, wire, address, at_s, channel, attribution)
+            decision = tables.decide(wire, address, at_s)
+        else:
+            found = explain_url(tables, url, address, at_s, channel, attribution)
+            decision = decide_on_url(tables, url, address, at_s, channel)
+        until = self._keeper.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
+        return Explanation(
+            **found,
+            name=url.decode("ascii") if url else rule_text(wire) if wire else None,
+            category=category_name(decision.category) if decision.category else None,
+            order=decision.order or None,
+            until=until.isoformat() if until else None,
+            **self._order_words(decision.order),
+        )
+
+    async def status(self) -> ControlStatus:
+        """Generations, ages, lists, workers, and every fault that stands."""
+        config, engine, publisher = self._context.config, self._context.engine, self._publisher
+        images = config.state_dir / "images"
+        listed = publisher.live.compiled.report["lists"] if publisher.live else []
+        return ControlStatus(
+            generations=publisher.generations,
+            delta_names=publisher.live.n_names if publisher.live else 0,
+            ages_s={kind: round(_age_s(images, kind), 1) for kind in publisher.generations},
+            lists=[ListRules(each["list"], each["rules"], sum(each["skipped"].values())) for each in listed],
+            shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),
+            ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
+            unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
+            faults=self._context.faults | await self._lists.faults(),
+            rpz=self.rpz.status() if self.rpz else {},
+            workers=await ask_status(config.run_dir, workers_of(config)),
+        )
+
+    def _order_words(self, order: int) -> dict[str, Any]:
+        """What the splash page says of an order."""
+        if not order:
+            return {}
+        with reading(self._context.engine) as conn:
+            rows = [row for row in find_orders(conn, str(order)) if row.id == order]
+        if not rows:
+            return {}
+        received = datetime.fromtimestamp(rows[0].received_ms / 1000, UTC)
+        return {
+            "issuer": rows[0].issuer,
+            "order_ref": rows[0].ref,
+            "order_date": received.date().isoformat(),
+            "ground": rows[0].ground,
+        }
+
+
+def _age_s(images: Path, kind: str) -> float:
+    pair = read_manifest(images).pair(kind)  # type: ignore[arg-type]  # the kinds of a TableSet are those of a manifest
+    newest = pair.delta or pair.base
+    return time.time() - (images / newest).stat().st_mtime if newest and (images / newest).exists() else 0.0

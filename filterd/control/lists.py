@@ -1,0 +1,118 @@
+"""The lists, as control keeps them: taking in, pulling, small zone changes live at once, what a person decides.
+
+    clock | NOTIFY | person → due → zone change live at once, or jobs pull and take → good copies changed → publisher
+
+Invariants: this process reads no list and no server's answer but the small changes of a zone
+(filterd.images.zone_updates); filterd.lists.updater runs the jobs that do.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from functools import partial
+
+from filterd.config.schema import ListEntry
+from filterd.control.context import Context
+from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
+from filterd.control.publisher import Publisher
+from filterd.images.compile import CompileFailed
+from filterd.images.zone_updates import ZoneKeeper
+from filterd.lists.status import SETTLE_S
+from filterd.lists.updater import ListKeeper, ListsFailed, ListsRefused
+from filterd.process.codec import Failed
+from filterd.process.jobs import together
+from rules.names.canonical import canonical_wire
+
+log = logging.getLogger("filterd.control.service")
+
+
+class Lists:
+    """Keeps the lists' copies fresh and has the publisher compile what has changed."""
+
+    def __init__(self, context: Context, publisher: Publisher) -> None:
+        self._context, self._publisher = context, publisher
+        self._keeper = ListKeeper(context.config_file)
+        self._zones = ZoneKeeper()
+
+    async def take(self, settle_s: float) -> None:
+        """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailed."""
+        await self._keeper.take(self._context.config, settle_s)
+
+    async def compile_if_changed(self, settle_s: float = 0.0) -> None:
+        """Take in new versions, and compile where the good copies have changed.   Raises CompileFailed, ListsFailed."""
+        await self.take(settle_s)
+        await self.faults()  # new ones are logged
+        await self._publisher.compile_if_changed()
+
+    async def tend(self) -> None:
+        """Take in files that were dropped, and what was pulled.   Raises CompileFailed, ListsFailed."""
+        await self.compile_if_changed(SETTLE_S)
+
+    async def pull_due(self) -> None:
+        """Pull from the URLs and primaries that are due, and put what they give in force.
+
+        Raises CompileFailed, ListsFailed."""
+        await self.pull(await self._keeper.due(self._context.config))
+
+    async def pull(self, ids: Collection[str]) -> None:
+        """Pull the lists `ids` now; the same."""
+        config = self._context.config
+        zones = [entry for entry in config.lists if entry.id in ids and entry.zone is not None]
+        are_done = await together(*map(self._update_zone, zones))
+        left = set(ids) - {entry.id for entry, is_done in zip(zones, are_done, strict=True) if is_done}
+        if left:
+            await self._keeper.pull(config, list(left))
+            await self.compile_if_changed(SETTLE_S)
+
+    def of_zone(self, apex: bytes) -> list[str]:
+        """The lists that a zone is transferred to."""
+        zones = ((entry.id, entry.zone) for entry in self._context.config.lists if entry.zone is not None)
+        return [list_id for list_id, zone in zones if canonical_wire(zone) == apex]
+
+    async def change(self, request: ListsRequest) -> InForce | Failed:
+        """Do what a person asks of lists; it is in force when the reply comes."""
+        try:
+            changed = await self._decide(request)
+            await self.compile_if_changed()
+        except ListsRefused as reason:
+            return Failed(str(reason))
+        except (CompileFailed, ListsFailed) as reason:
+            self._context.note_fault("lists", reason)
+            return Failed(str(reason))
+        return InForce(**changed, generations=self._publisher.generations, faults=await self.faults())
+
+    async def faults(self) -> dict[str, str]:
+        """What is wrong with the lists' sources, by "list ID"."""
+        return await asyncio.to_thread(self._keeper.faults, self._context.config)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _decide(self, request: ListsRequest) -> dict[str, str]:
+        """What the reply names besides what is in force."""
+        config = self._context.config
+        match request:
+            case ListsRefresh(lists):
+                await self._keeper.refresh(config, lists or [entry.id for entry in config.lists])
+                return {}
+            case ListsApprove(list_id, version, by):
+                return {"list": list_id, "version": self._keeper.approve(config, list_id, version, by)}
+            case ListsRollback(list_id, by):
+                return {"list": list_id, "version": self._keeper.roll_back(config, list_id, by)}
+
+    async def _update_zone(self, entry: ListEntry) -> bool:
+        """Put what is new of a zone in force at once, where it is little.   False: pull it."""
+        config, live = self._context.config, self._publisher.live
+        if live is None:
+            return False
+        began = time.monotonic()
+        async with self._keeper.zone_lock(entry):
+            news = await self._zones.ask(config, entry, live)
+            if news is None:
+                return False
+            if news.differences:
+                await self._publisher.names_changed(partial(self._zones.keep, config, entry, news))
+                took_ms = (time.monotonic() - began) * 1000
+                log.info("list %s: serial %d in force, %.0f ms", entry.id, news.differences[-1].serial, took_ms)
+            await asyncio.to_thread(self._zones.confirm, config, entry, time.time())
+        return True

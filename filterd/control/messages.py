@@ -1,0 +1,125 @@
+"""Messages of control.sock: requests by `op`, and their replies; a publication's reply is a Receipt.
+
+Invariants: the keys are the same for every client; `filterd status --json` prints a ControlStatus as it comes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from filterd.process.codec import Requests
+from filterd.process.messages import Generations, Status, WorkerStatus
+
+SOMEBODY = "somebody"  # a request that does not say by whom
+
+
+class OrdersChanged(Struct, frozen=True, tag_field="op", tag="orders_changed"):
+    """Put the orders in force as the database has them now.   Reply: Receipt."""
+
+
+class PolicyChanged(Struct, frozen=True, tag_field="op", tag="policy_changed"):
+    """Put subscribers, profiles and locks in force as the database has them now.   Reply: Receipt."""
+
+
+class Explain(Struct, frozen=True, tag_field="op", tag="explain"):
+    """What is decided for a name, URL or address, asked by an address?   Reply: Explanation."""
+
+    name: str | None = None
+    address: str | None = None
+    channel: str = "dns"
+
+
+class Reload(Struct, frozen=True, tag_field="op", tag="reload"):
+    """Read configuration and lists again.   Reply: InForce."""
+
+
+class ListsRefresh(Struct, frozen=True, tag_field="op", tag="lists_refresh"):
+    """Pull and judge lists now.   lists  ids; none: all.   Reply: InForce."""
+
+    lists: list[str] | None = None
+    by: str = SOMEBODY
+
+
+class ListsApprove(Struct, frozen=True, tag_field="op", tag="lists_approve"):
+    """Let a held version of a list be good.   version  the start of its digest.   Reply: InForce."""
+
+    list: str
+    version: str = ""
+    by: str = SOMEBODY
+
+
+class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
+    """Let the version before be the good one of a list again.   Reply: InForce."""
+
+    list: str
+    by: str = SOMEBODY
+
+
+ListsRequest = ListsRefresh | ListsApprove | ListsRollback
+ControlRequest = OrdersChanged | PolicyChanged | Explain | Status | Reload | ListsRequest
+CONTROL_REQUESTS = Requests(
+    (OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback)
+)
+
+
+class InForce(Struct, frozen=True, kw_only=True):
+    """Configuration and lists were read and are in force.
+
+    faults   of lists, by "list ID";   list, version  the one that a person changed, and what is good of it now"""
+
+    list: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+    generations: Generations
+    faults: dict[str, str]
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """A decision, as filterd.lookup.explain describes it, with the order and the end of the lock behind it.
+
+    The fields from `issuer` on are there where an order decides."""
+
+    action: str
+    reason: str
+    tier: str
+    list: str | None
+    shadow: str | None
+    rule: str | None
+    matches: Sequence[dict[str, Any]]
+    ede: int | None
+    enforceability: str | None
+    generations: Generations
+    subscriber: int | None
+    name: str | None
+    category: str | None
+    order: int | None
+    until: str | None
+    issuer: str | UnsetType = UNSET
+    order_ref: str | UnsetType = UNSET
+    order_date: str | UnsetType = UNSET
+    ground: str | UnsetType = UNSET
+
+
+class ListRules(Struct, frozen=True):
+    """What the names base holds of a list.   skipped  lines that are not enforced"""
+
+    id: str
+    rules: int
+    skipped: int
+
+
+class ControlStatus(Struct, frozen=True, kw_only=True):
+    """Generations, ages, lists, workers, and every fault that stands.
+
+    shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate"""
+
+    generations: Generations
+    delta_names: int
+    ages_s: dict[str, float]
+    lists: list[ListRules]
+    shadowed: dict[str, dict[str, int]]
+    ways_around: dict[str, dict[str, int]]
+    unjudged: int | None
+    faults: dict[str, str]
+    rpz: dict[str, Any]
+    workers: list[WorkerStatus]

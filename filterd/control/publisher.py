@@ -1,0 +1,195 @@
+"""The publisher: images are written, named in the manifest, taken by the workers and acknowledged in a receipt.
+
+    good copies ─compile┐  (with the orders of that moment)
+    orders ─────delta───┼─→ images → manifest → workers ─ack→ receipt
+    subscribers ─delta──┘
+
+Invariants: one publication and one compilation at a time; the manifest is written before the workers are asked to use
+it, so a worker that starts meanwhile is right, too; a failure leaves what was in force.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from fastpath.images.tables import TableSet
+from filterd.control.context import Context
+from filterd.images.attribution import Attribution
+from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
+from filterd.images.live_delta import OrderDelta
+from filterd.images.store import ImageStore
+from filterd.images.zone_updates import ZoneKeeper
+from filterd.process.worker_clients import tell_all, workers_of
+from mgmt.control_protocol import Ack, Receipt
+from mgmt.orders.store import orders_revision
+from parental.database import reading
+from rules.compiler.manifest import Kind
+
+WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
+
+Writer = Callable[[], None]
+
+log = logging.getLogger("filterd.control.service")
+
+
+class Publisher:
+    """Owns the images of this box and the two locks: of publication and of compilation."""
+
+    def __init__(self, context: Context) -> None:
+        self.tables = TableSet()  # in force
+        self.live: OrderDelta | None = None  # what has changed since the base in force was compiled
+        self.attribution: Attribution | None = None  # of the same base
+        self.has_overgrown = asyncio.Event()  # the delta: merge() has work
+        self.published = asyncio.Event()  # tables are others than when it was cleared
+        self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
+        self._context = context
+        self._images = ImageStore(context.config.state_dir)
+        self._zones = ZoneKeeper()
+        self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
+
+    @property
+    def generations(self) -> dict[str, tuple[int, int]]:
+        """(base, delta) of each kind in force."""
+        return self.tables.generations
+
+    def usable_base(self) -> Compiled | None:
+        """The newest base on the disk; None where there is none, or it holds orders that the database does not know:
+        that was put back from a copy."""
+        compiled = self._images.compiled()
+        if compiled is None:
+            return None
+        with reading(self._context.engine) as conn:
+            return None if compiled.orders_revision > orders_revision(conn) else compiled
+
+    async def start(self, compiled: Compiled | None) -> None:
+        """Put everything in force as it is now.   compiled  the base to begin with; None: the one compiled last"""
+        names = self._write_names if compiled is None else partial(self._write, self._beside(compiled))
+        async with self._publishing:
+            await self._publish(names, self._write_people_bases)
+
+    async def compile(self) -> None:
+        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
+        async with self._compiling:
+            await self._compile_now()
+
+    async def compile_if_changed(self) -> None:
+        """Compile where the good copies are not what the base was made of.   Raises CompileFailed."""
+        async with self._compiling:  # what is being compiled now may be it
+            inputs = await asyncio.to_thread(inputs_of, self._context.config)
+            if self.live is None or inputs != self.live.compiled.inputs:
+                await self._compile_now()
+
+    async def mend(self) -> None:
+        """Compile again where the names base on the disk has gone bad: a worker that starts must find a good one.
+
+        Raises CompileFailed.
+        Cost: one read of the image."""
+        if await asyncio.to_thread(self._images.compiled) is None:
+            await self.compile()
+
+    async def merge(self) -> None:
+        """Compile again where the delta has grown large: the new base includes it.
+
+        Raises CompileFailed; base and delta then stay as they are, and nothing is lost."""
+        self.has_overgrown.clear()
+        if self.live is not None and self.live.is_overgrown:
+            await self.compile()
+
+    async def orders_changed(self) -> Receipt:
+        """Put the orders in force as the database has them now.   Raises CompileFailed where there is no base."""
+        return await self.names_changed()
+
+    async def names_changed(self, *first: Writer) -> Receipt:
+        """Do `first`, then put orders and zones in force; no base takes its place in between."""
+        began = time.monotonic()
+        async with self._publishing:
+            acks = await self._publish(*first, self._write_names)
+        if self.live and self.live.is_overgrown:
+            self.has_overgrown.set()
+        return self._receipt("names", began, acks)
+
+    async def people_changed(self, *first: Writer) -> Receipt:
+        """Do `first`, then put subscribers and profiles in force as the database has them now."""
+        began = time.monotonic()
+        async with self._publishing:
+            acks = await self._publish(*first, self._write_people)
+        return self._receipt("policy", began, acks)
+
+    async def renew_people(self) -> None:
+        """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
+        async with self._publishing:
+            await self._publish(self._write_people_bases)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _compile_now(self) -> None:
+        """The caller has the lock."""
+        context = self._context
+        log.info("compiling %d lists", len(context.config.lists))
+        niceness = WHILE_SERVING if self.live else 0
+        compiled = await compile_base(context.config, context.config_file, niceness)
+        live = await asyncio.to_thread(self._beside, compiled)
+        async with self._publishing:
+            await self._publish(partial(self._write, live))
+            await asyncio.to_thread(self._zones.forget, context.config, live)
+        context.faults.pop("lists", None)
+        n_names, seconds = compiled.report["names"], compiled.report["seconds"]
+        log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
+
+    async def _publish(self, *writers: Writer) -> list[tuple[str, str | None, float]]:
+        """Write images, then have the workers use them: (worker, why it refused, ms).   The caller has the lock."""
+        for write in writers:
+            await asyncio.to_thread(write)
+        known = [*self.tables.images, *(self.live.base.images if self.live else ())]
+        before = self.tables.images[:2]
+        self.tables = await asyncio.to_thread(self._images.open_tables, known)
+        self.published.set()
+        if self.tables.images[:2] != before:
+            self.has_new_names.set()
+        began = time.monotonic()
+        config = self._context.config
+        replies = await tell_all(config.run_dir, self._images.manifest, workers_of(config))
+        for worker, refusal in replies.items():
+            if refusal:
+                log.warning("worker %s: %s", worker, refusal)
+        return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
+
+    def _receipt(self, kind: Kind, began: float, acks: list[tuple[str, str | None, float]]) -> Receipt:
+        generation = max(self.tables.generations[kind])
+        return Receipt(
+            generation,
+            tuple(Ack(worker, generation, ms, refusal) for worker, refusal, ms in acks),
+            (time.monotonic() - began) * 1000,
+            datetime.now(UTC),
+            None,
+        )
+
+    def _beside(self, compiled: Compiled) -> OrderDelta:
+        """What orders have changed since a base was compiled."""
+        base = self._images.open_base(compiled)
+        with reading(self._context.engine) as conn:
+            return OrderDelta(base, compiled, conn)
+
+    def _write(self, live: OrderDelta) -> None:
+        with reading(self._context.engine) as conn:
+            live.catch_up(conn)
+        self._zones.catch_up(self._context.config, live)
+        self._images.publish_orders(live)
+        if live is not self.live:
+            self.live, self.attribution = live, self._images.open_attribution(live.compiled)
+
+    def _write_names(self) -> None:
+        if self.live is None:
+            raise CompileFailed("orders: no names image yet; stored, not in force; look at the lists' faults")
+        self._write(self.live)
+
+    def _write_people(self) -> None:
+        with reading(self._context.engine) as conn:
+            self._images.publish_people(conn, datetime.now(UTC))
+
+    def _write_people_bases(self) -> None:
+        with reading(self._context.engine) as conn:
+            self._images.publish_people_bases(conn, datetime.now(UTC))

@@ -1,0 +1,180 @@
+"""Where each list stands: when it is due, whether something waits to be taken in, what is wrong with it.
+
+Process: control asks this, as do the list commands; it opens no connection and parses no list.
+Invariants: text about a confidential list holds no entry of it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filterd.config import Config
+from filterd.config.schema import ListEntry
+from filterd.lists.sources import reading_of, shelf_of
+from filterd.lists.zone_copies import has_long_journal, wait_of, zone_timers
+from rules.lists.versions import Failure, Kept, Version, refused
+from rules.lists.zone_copy import ZoneTimers
+
+SETTLE_S = 5.0  # a file that was written to less than this ago may be half copied
+RETRY_S = 60.0  # the shortest wait after a pull that failed; else a tenth of `every`
+SEVERAL = 3  # pulls in a row that failed: one alone happens every week
+
+
+def is_due(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> bool:
+    """Whether it is time to ask a list's url, or its primaries; each box at a moment of its own.
+
+    timers  of a zone's copy"""
+    if entry.file is not None:
+        return False
+    wait_s = float(entry.every) if kept.failed is None else max(RETRY_S, entry.every / 10)
+    if entry.zone is not None:
+        wait_s = wait_of(entry, timers, has_failed=kept.failed is not None)
+    share = hashlib.sha256(f"{entry.id} {kept.asked_s!r}".encode()).digest()[0] / 255
+    return not 0 <= now_s - kept.asked_s < wait_s * (0.9 + 0.2 * share)  # a clock that was set back: ask
+
+
+def due(config: Config, now_s: float) -> list[str]:
+    """The lists whose url or primaries are to be asked now."""
+    known = ((entry, _kept(config, entry)) for entry in config.lists)
+    return [entry.id for entry, kept in known if is_due(entry, kept, now_s, zone_timers(config, entry, kept))]
+
+
+def waiting(config: Config, now_s: float, settle_s: float) -> list[str]:
+    """The lists that have something to be taken in.
+
+    settle_s  how long a file must have been left alone; 0 where the operator says that it is whole"""
+    known = ((entry, _kept(config, entry)) for entry in config.lists)
+    return [
+        entry.id
+        for entry, kept in known
+        if _has_news(entry, kept, now_s, settle_s) or has_long_journal(config, entry, kept, now_s)
+    ]
+
+
+def refuse_waiting(config: Config, entry: ListEntry, why: str, now_s: float) -> None:
+    """Refuse what waits, unread: reading it ends the reader."""
+
+    def step(kept: Kept) -> Kept:
+        return kept if kept.waiting is None else refused(kept, kept.waiting, why, now_s)
+
+    shelf_of(config, entry).change(step)
+
+
+def note_failure(config: Config, entry: ListEntry, why: str, began_s: float) -> None:
+    """The pull that began at `began_s` said nothing of a list: it is not tried again at once."""
+
+    def step(kept: Kept) -> Kept:
+        return kept if kept.asked_s >= began_s else failed_pull(kept, why, began_s)
+
+    shelf_of(config, entry).change(step)
+
+
+def faults_of(config: Config, now_s: float) -> dict[str, str]:
+    """What is wrong with the lists' sources: list id → one line that says what was found and what to do."""
+    found = {}
+    for entry in config.lists:
+        try:
+            kept = shelf_of(config, entry).kept()
+            said = "; ".join(list_faults(entry, kept, now_s, zone_timers(config, entry, kept)))
+        except ValueError as reason:
+            said = str(reason)
+        if said:
+            found[entry.id] = said
+    return found
+
+
+def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> Iterator[str]:
+    """The faults of one list.   timers  of a zone's copy"""
+    good = kept.good
+    stays = f"the last good version, of {instant(good.fetched_s)}, stays" if good else "nothing of it is in force"
+    if entry.file is not None and file_mark(entry.file) is None:
+        yield f"{entry.file} is not there; {stays}; put the file there"
+    elif kept.failed is not None and (entry.file is not None or good is None or kept.failed.times >= SEVERAL):
+        yield f"{kept.failed.why}, since {instant(kept.failed.since_s)}; {stays}; look at the source"
+    if kept.refused is not None:
+        why = f"the version of {instant(kept.refused.at_s)} is refused: {kept.refused.why}"
+        yield f"{why}; {stays}; mend the source, or the list's description"
+    if kept.held is not None:
+        why = f"the version of {instant(kept.held.fetched_s)} is held: {kept.held_why}"
+        yield f"{why}; {stays}; look at it with filterd lists diff {entry.id}, then filterd lists approve {entry.id}"
+    age_s = now_s - kept.confirmed_s
+    if good is not None and age_s > (longest := max_age_s(entry, timers)):
+        yield f"stale: not confirmed by its source for {age_s / 3600:.1f} h, at most {longest / 3600:.1f} h; look at it"
+    if good is None and entry.file is None and kept.failed is None and kept.refused is None:
+        yield "not pulled yet; nothing of it is in force"
+
+
+def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
+    """After how long without a word of its source a list is stale.   timers  of a zone's copy"""
+    if entry.max_age is not None:
+        return float(entry.max_age)
+    if timers is not None:
+        return float(timers.expire_s)
+    return 3.0 * entry.every if entry.file is None else float("inf")
+
+
+def instant(at_s: float) -> str:
+    """A moment as status and log write it."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def failed_pull(kept: Kept, why: str, now_s: float) -> Kept:
+    since_s, times = (kept.failed.since_s, kept.failed.times) if kept.failed else (now_s, 0)
+    return replace(kept, failed=Failure(why, since_s, times + 1), asked_s=now_s)
+
+
+def file_mark(path: Path | None) -> str | None:
+    """What changes whenever a file does, or its permissions; None: there is no file."""
+    if path is None or not (path.is_file() or path.is_dir()):
+        return None
+    try:
+        stats = [each.stat() for each in (path, *files_of(path))]
+    except OSError:
+        return None
+    marks = [f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}" for stat in stats]
+    return marks[0] if len(marks) == 1 else hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of a folder, in a fixed order; none of a file."""
+    return sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else []
+
+
+def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
+    """What is to be judged though the source has said nothing."""
+    reading = reading_of(entry)
+    if kept.good is not None:
+        again = replace(kept.good, reading=reading)
+        return None if kept.knows(again) else again
+    if entry.seed is None or not entry.seed.is_file():
+        return None
+    octets = entry.seed.stat().st_size
+    seed = Version(_digest(entry.seed), octets, str(entry.seed), reading, entry.seed.stat().st_mtime, is_seed=True)
+    return None if kept.knows(seed) else seed
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _kept(config: Config, entry: ListEntry) -> Kept:
+    """What is known of a list; a state that cannot be read is reported by faults_of."""
+    try:
+        return shelf_of(config, entry).kept()
+    except ValueError:
+        return Kept(asked_s=float("inf"), seen=file_mark(entry.file) or "")
+
+
+def _has_news(entry: ListEntry, kept: Kept, now_s: float, settle_s: float) -> bool:
+    mark = file_mark(entry.file)
+    if mark is not None and mark != kept.seen:
+        assert entry.file is not None
+        newest_s = max(each.stat().st_mtime for each in (entry.file, *files_of(entry.file)))
+        return not 0 <= now_s - newest_s < settle_s
+    return kept.waiting is not None or candidate_of(entry, kept) is not None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,47 @@
+"""Pulls a list by HTTP: what its URL gives becomes a version that waits to be judged.
+
+Process: a job, `filterd lists pull`.
+Invariants: a pull that fails leaves the copies as they are and is noted with its reason.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from filterd.config import Config
+from filterd.config.schema import ListEntry
+from filterd.lists.sources import reading_of, shelf_of
+from filterd.lists.status import failed_pull
+from rules.lists.fetch import FetchFailed, Remote, fetch, shown
+from rules.lists.versions import Kept, Validators, Version, arrived
+
+
+async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
+    """Ask a list's URL, by the validators of the last answer where its octets are read as they were then."""
+    shelf, reading, url = shelf_of(config, entry), reading_of(entry), entry.url or ""
+    known = shelf.kept().validators
+    if known is not None and (known.url, known.reading) != (url, reading):
+        known = None
+    with shelf.receiving() as part:
+        try:
+            fetched = await fetch(_remote(entry), known, part)
+        except FetchFailed as reason:
+            shelf.change(partial(failed_pull, why=f"{shown(url)}: {reason}", now_s=now_s))
+            return
+        if fetched is None:
+            shelf.change(partial(_unchanged, now_s=now_s))
+            return
+        version = Version(part.end(), part.octets, shown(url), reading, now_s)
+        validators = Validators(url, fetched.etag, fetched.last_modified, version.sha256, reading)
+        note = partial(replace, validators=validators, asked_s=now_s, failed=None)
+        shelf.take(part, version, lambda now: note(arrived(now, version)))
+
+
+def _remote(entry: ListEntry) -> Remote:
+    certificate, key = entry.client_certificate, entry.client_key
+    return Remote(entry.url or "", entry.ca, certificate, key, entry.max_octets, float(entry.timeout))
+
+
+def _unchanged(kept: Kept, now_s: float) -> Kept:
+    """The source says that its newest version is the one that it gave last."""
+    is_good = kept.good is not None and kept.validators is not None and kept.validators.sha256 == kept.good.sha256
+    return replace(kept, asked_s=now_s, failed=None, confirmed_s=now_s if is_good else kept.confirmed_s)

@@ -1,0 +1,40 @@
+"""Messages of worker-NAME.sock: what control asks of a worker, and what the worker replies."""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from filterd.process.codec import Requests
+
+Generations = dict[str, tuple[int, int]]  # kind of image → (base, delta)
+
+
+class Status(Struct, frozen=True, tag_field="op", tag="status"):
+    """What do you serve, and what have you counted?   Also a request of control.sock."""
+
+
+class Use(Struct, frozen=True, tag_field="op", tag="use"):
+    """Serve the images that a manifest names.   manifest  its path"""
+
+    manifest: str
+
+
+class InUse(Struct, frozen=True):
+    """Reply to Use: the loop serves these."""
+
+    generations: Generations
+
+
+class WorkerStatus(Struct, frozen=True, kw_only=True):
+    """Reply to Status.
+
+    A worker that does not reply has a status, too: control fills in `name` and `refused` and leaves the rest out."""
+
+    ok: bool | UnsetType = True
+    name: str
+    pid: int | UnsetType = UNSET
+    generations: Generations
+    refused: str | None  # why the newest images were not taken, or why there is no reply
+    counters: dict[str, int]
+    ja4_classes: dict[str, int] | UnsetType = UNSET
+
+
+WORKER_REQUESTS = Requests((Status, Use))

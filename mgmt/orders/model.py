@@ -1,0 +1,83 @@
+"""One order and its entries: values, statuses, and the two texts of an entry's `wire`.
+
+Invariants: equal content gives an equal digest, however the body was spaced and its keys ordered.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+SCOPES = ("subtree", "exact")
+URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
+PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
+INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
+REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
+STATUSES = (
+    PENDING,
+    ENFORCED,
+    ENFORCED_HTTP,
+    INVALID,
+    DUPLICATE,
+    REFUSED_PROTECTED,
+    NOT_ENFORCEABLE,
+    PENDING_REVIEW,
+    WITHDRAWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an issuer directs.   entries  (value as pushed, scope)."""
+
+    issuer: str
+    ref: str
+    ground: str
+    scope: str
+    deadline: datetime | None
+    is_emergency: bool
+    entries: tuple[tuple[str, str], ...]
+
+    @property
+    def sha256(self) -> bytes:
+        """Digest of what the order says."""
+        said = [
+            self.issuer,
+            self.ref,
+            self.ground,
+            self.scope,
+            self.is_emergency,
+            self.entries,
+            None if self.deadline is None else self.deadline.timestamp(),
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, judged.   status PENDING: to be enforced.
+
+    wire  canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither"""
+
+    number: int
+    value: str
+    wire: bytes | None
+    mode: str | None
+    status: str
+    reason: str | None
+
+
+def is_url(wire: bytes) -> bool:
+    """Whether the `wire` of an entry is a URL: the text of one holds no NUL, and a name on the wire ends in one."""
+    return wire[-1] != 0
+
+
+def name_text(wire: bytes) -> str:
+    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL as it stands."""
+    if is_url(wire):
+        return wire.decode("ascii")
+    labels, at = [], 0
+    while wire[at]:
+        labels.append(wire[at + 1 : at + 1 + wire[at]].decode("ascii"))
+        at += 1 + wire[at]
+    return ".".join(labels)

@@ -1,0 +1,17 @@
+"""A database for a control role that a test plays."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from parental.database import open_database
+
+
+@pytest.fixture
+def engine(place: Path) -> Iterator[Engine]:
+    """Where the compile job looks for it, too."""
+    opened = open_database(place / "state/filterd.db")
+    yield opened
+    opened.dispose()

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert
+from support.control.box import SAID, play, push
+
+from filterd.control.messages import ControlStatus, Explanation
+from filterd.control.service import Control
+from mgmt.orders.model import URL
+from mgmt.schema import list_counts
+from parental.database import writing
+
+
+def explained(place: Path, engine: Engine, name: str, channel: str = "dns") -> Explanation:
+    """What a control that has just started says of a name."""
+
+    async def work(control: Control) -> Explanation:
+        return control.explainer.explain(name, None, channel)
+
+    return play(place, engine, work)
+
+
+def test_an_address_is_explained_as_such(place: Path, engine: Engine) -> None:
+    found = explained(place, engine, "::ffff:192.0.2.7")
+
+    assert (found.name, found.action, found.matches) == ("192.0.2.7", "passthru", [])
+
+
+def test_an_explanation_never_tells_a_confidential_entry(place: Path, engine: Engine) -> None:
+    found = explained(place, engine, "worse.test")
+
+    assert (found.reason, found.rule) == ("csam", None)
+
+
+def test_an_explanation_names_the_line_and_a_rule_that_was_folded_away(place: Path, engine: Engine) -> None:
+    (place / "pta.txt").write_text("listed.test\nother.test\nwww.listed.test\n")
+
+    found = explained(place, engine, "www.listed.test")
+
+    assert [(each["rule"], each["line"], each.get("folded", False)) for each in found.matches] == [
+        ("listed.test", 1, False),
+        ("www.listed.test", 3, True),
+    ]
+
+
+def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place: Path, engine: Engine) -> None:
+    push(engine, "shared.test/page", mode=URL)
+
+    by_http, by_sni = (explained(place, engine, "https://shared.test/page", channel) for channel in ("http", "sni"))
+
+    assert (by_http.reason, by_http.name, by_http.order_ref) == ("order", "shared.test/page", "T-1")
+    assert by_http.enforceability == "enforced_http_only"
+    assert by_sni.action == "passthru"
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "channel"),
+    [("192.0.2.1.", None, "dns"), ("a.test", None, "smoke"), ("a.test", "nowhere", "dns")],
+)
+def test_what_cannot_be_explained_is_refused(
+    place: Path, engine: Engine, name: str, address: str | None, channel: str
+) -> None:
+    async def work(control: Control) -> None:
+        with pytest.raises(ValueError):
+            control.explainer.explain(name, address, channel)
+
+    play(place, engine, work)
+
+
+async def status_of(control: Control) -> ControlStatus:
+    return await control.explainer.status()
+
+
+def test_the_status_holds_lists_ages_and_generations(place: Path, engine: Engine) -> None:
+    status = play(place, engine, status_of)
+
+    assert [each.id for each in status.lists] == ["pta", "stop", "help-corridor", "orders"]
+    assert status.ages_s.keys() == status.generations.keys() == {"names", "urls", "subscribers", "policy"}
+    assert [(each.name, bool(each.refused)) for each in status.workers] == [("dns-0", True)]
+
+
+def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place: Path, engine: Engine) -> None:
+    new = "{id: new, file: new.txt, format: rpz, tier: order, action: shadow}"
+    (place / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{new}, "))
+    (place / "new.txt").write_text("listed.test CNAME .\ntried.test CNAME .\n")
+
+    async def work(control: Control) -> tuple[ControlStatus, list[Explanation]]:
+        with writing(engine) as conn:
+            conn.execute(insert(list_counts).values(list="new", channel="dns", count=3))
+        names = ("listed.test", "tried.test", "worse.test")
+        return await control.explainer.status(), [control.explainer.explain(name, None, "dns") for name in names]
+
+    status, (listed, tried, worse) = play(place, engine, work)
+
+    assert status.shadowed == {"new": {"dns": 3}}
+    assert (listed.list, listed.shadow) == ("pta", "new")
+    assert (tried.action, tried.list, tried.shadow) == ("passthru", None, "new")
+    assert worse.shadow is None

@@ -1,0 +1,92 @@
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import SAID, done, play, reason
+from support.lists.server import Shelved, serving
+
+from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRollback
+from filterd.control.service import Control
+from filterd.process.codec import Failed
+
+
+def test_a_dropped_file_is_taken_once_it_has_settled(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[str, str]:
+        (place / "pta.txt").write_text("listed.test\nlate.test\n")
+        await control.lists.tend()
+        first = reason(control, "late.test")
+        os.utime(place / "pta.txt", (1, 1))
+        await control.lists.tend()
+        return first, reason(control, "late.test")
+
+    assert play(place, engine, work) == ("default", "order")
+
+
+def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_when_it_is_rolled_back(
+    place: Path, engine: Engine
+) -> None:
+    (place / "pta.txt").write_text("".join(f"n{number}.test\n" for number in range(100)))
+
+    def reasons(control: Control) -> list[str]:
+        return [reason(control, name) for name in ("n1.test", "n99.test")]
+
+    async def work(control: Control) -> None:
+        (place / "pta.txt").write_text("".join(f"n{number}.test\n" for number in range(50)))
+        held = done(await control.lists.change(ListsRefresh()))
+        assert "it shrank" in held.faults["list pta"]
+        assert reasons(control) == ["order", "order"]
+        wrong = await control.lists.change(ListsApprove("pta", "0000"))
+        assert isinstance(wrong, Failed) and "another version" in wrong.reason
+
+        approved = done(await control.lists.change(ListsApprove("pta", by="a person")))
+        assert (approved.list, approved.faults) == ("pta", {})
+        assert reasons(control) == ["order", "default"]
+
+        done(await control.lists.change(ListsRollback("pta", "a person")))
+        assert reasons(control) == ["order", "order"]
+        again = done(await control.lists.change(ListsRefresh(["pta"])))
+        assert "a person has rolled it back" in again.faults["list pta"]
+        assert reasons(control) == ["order", "order"]
+
+    play(place, engine, work)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ListsRefresh(["pta", "nonsense"]),
+        ListsApprove("nonsense"),
+        ListsApprove("pta"),
+        ListsRollback("pta"),
+    ],
+)
+def test_what_cannot_be_done_to_a_list_gets_its_reason(
+    place: Path, engine: Engine, request_: ListsRefresh | ListsApprove | ListsRollback
+) -> None:
+    async def work(control: Control) -> InForce | Failed:
+        return await control.lists.change(request_)
+
+    reply = play(place, engine, work)
+
+    assert isinstance(reply, Failed) and reply.reason.startswith("list ")
+
+
+@pytest.mark.services
+def test_a_list_is_pulled_when_it_is_due_and_in_force(place: Path, engine: Engine) -> None:
+    server = Shelved("pulled.test\n")
+
+    async def work(control: Control) -> None:
+        async with serving(server.answer) as url:
+            lists = f'lists: [{{id: far, url: "{url}", format: plain, tier: order}}]\n'
+            (place / "f.yaml").write_text("\n".join([*SAID.splitlines()[:5], lists]))
+            await control.reload()
+            assert "not pulled yet" in (await control.lists.faults())["list far"]
+            await control.lists.pull_due()
+            await control.lists.pull_due()
+            assert control.explainer.explain("pulled.test", None, "dns").list == "far"
+            assert await control.lists.faults() == {}
+
+    play(place, engine, work)
+
+    assert server.asked == [200]

@@ -1,0 +1,62 @@
+from collections.abc import Set
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import play, push
+
+from filterd.control.messages import Explanation
+from filterd.control.service import Control
+from filterd.kernel.intervals import Network
+from filterd.kernel.lock_enforcer import LockKeeper
+from parental.database import writing
+from parental.profile import Profile
+from parental.store import pause, put_subscriber
+from parental.subscriber import Subscriber
+
+
+def test_a_pause_locks_and_says_until_when(place: Path, engine: Engine) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (IPv4Network("192.0.2.7/32"),), Profile()))
+
+    async def work(control: Control) -> tuple[Explanation, Explanation]:
+        with writing(engine) as conn:
+            pause(conn, 7, datetime(2100, 1, 1, tzinfo=UTC))
+        receipt = await control.locks.policy_changed()
+        assert receipt.generation == max(control.publisher.generations["policy"])
+        assert await control.locks.refresh() == datetime(2100, 1, 1, tzinfo=UTC)
+        explain = control.explainer.explain
+        return explain(None, "192.0.2.7", "sni"), explain(None, "192.0.2.8", "sni")
+
+    mine, other = play(place, engine, work)
+
+    assert (mine.reason, mine.until, mine.subscriber) == ("pause", "2100-01-01T00:00:00+00:00", 7)
+    assert other.reason == "default"
+
+
+def test_addresses_of_lists_are_suspected_when_the_names_change_and_at_no_other_time(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ", {id: vpns, file: vpns.txt, format: addresses, tier: category, category: bypass}]"
+    (place / "f.yaml").write_text((place / "f.yaml").read_text().rstrip().removesuffix("]") + more)
+    (place / "vpns.txt").write_text("203.0.113.0/24\n2001:db8:bad::1\n")
+    given: list[Set[Network]] = []
+    monkeypatch.setattr(LockKeeper, "suspect", lambda _self, suspects: given.append(suspects))
+
+    async def work(control: Control) -> list[bool]:
+        has_new_names = control.publisher.has_new_names
+        found = [has_new_names.is_set()]
+        await control.locks.suspect()
+        await control.locks.policy_changed()
+        found.append(has_new_names.is_set())
+        push(engine, "ordered.test")
+        await control.publisher.orders_changed()
+        found.append(has_new_names.is_set())
+        await control.locks.suspect()
+        return [*found, has_new_names.is_set()]
+
+    assert play(place, engine, work) == [True, False, True, False]
+    assert given[0] == {ip_network("203.0.113.0/24"), ip_network("2001:db8:bad::1")}
+    assert given[1] is given[0]

@@ -1,0 +1,175 @@
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import play, push, reason
+
+from filterd.config import load
+from filterd.control.messages import ControlStatus, Explanation
+from filterd.control.service import Control
+from filterd.images.compile import CompileFailed, compile_config
+from filterd.process.codec import Failed
+from filterd.process.json_socket import serve
+from filterd.process.messages import WORKER_REQUESTS, Status, Use
+from mgmt.control_protocol import Receipt
+from mgmt.orders.store import withdraw_order
+from parental.database import opened, writing
+
+
+def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[Receipt, Explanation, Receipt, str]:
+        number = push(engine, "ordered.test")
+        first = await control.publisher.orders_changed()
+        found = control.explainer.explain("www.ordered.test", None, "http")
+        with writing(engine) as conn:
+            withdraw_order(conn, number, "a court", datetime.now(UTC))
+        second = await control.publisher.orders_changed()
+        return first, found, second, reason(control, "www.ordered.test")
+
+    first, found, second, later = play(place, engine, work)
+
+    assert second.generation > first.generation
+    assert (found.list, found.rule, found.ede) == ("orders", "ordered.test", None)
+    assert (found.issuer, found.order_ref, found.ground) == ("PTA", "T-1", "a law")
+    assert later == "default"
+
+
+def test_a_base_that_went_bad_on_the_disk_is_compiled_again(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[int, int, str]:
+        publisher = control.publisher
+        await publisher.mend()
+        before = publisher.generations["names"][0]
+        (base,) = (place / "state/images").glob(f"names-{before}.img")
+        base.write_bytes(base.read_bytes()[:-1])
+        await publisher.mend()
+        return before, publisher.generations["names"][0], reason(control, "listed.test")
+
+    before, after, why = play(place, engine, work)
+
+    assert after > before
+    assert why == "order"
+
+
+def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engine) -> None:
+    async def refuse(_request: Status | Use) -> Failed:
+        return Failed(refused="checksum differs")
+
+    async def work(control: Control) -> Receipt:
+        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, refuse)
+        receipt = await control.publisher.orders_changed()
+        server.close()
+        return receipt
+
+    receipt = play(place, engine, work)
+    (ack,) = receipt.acks
+
+    assert (ack.worker, ack.generation, ack.refused) == ("dns-0", receipt.generation, "checksum differs")
+
+
+def test_a_restart_compiles_nothing_that_is_there_already(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[int, int]:
+        await control.publisher.compile_if_changed()
+        return control.publisher.generations["names"]
+
+    first = play(place, engine, work)
+    second = play(place, engine, work)
+
+    assert second[0] == first[0]
+    assert second[1] > first[1]
+
+
+def test_a_base_that_the_operator_compiled_beforehand_is_put_in_force(place: Path, engine: Engine) -> None:
+    compile_config(load(place / "f.yaml"), None)
+
+    async def work(control: Control) -> tuple[int, str]:
+        await control.publisher.compile_if_changed()
+        return control.publisher.generations["names"][0], reason(control, "listed.test")
+
+    assert play(place, engine, work) == (1, "order")
+
+
+def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_but_that(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 1)
+
+    def orders(control: Control) -> list[int | None]:
+        names = ("first.test", "gone.test", "third.test")
+        return [control.explainer.explain(name, None, "dns").order for name in names]
+
+    async def work(control: Control) -> tuple[ControlStatus, list[int | None], int, int]:
+        publisher = control.publisher
+        await publisher.merge()
+        first, gone = push(engine, "first.test"), push(engine, "gone.test", "T-2")
+        await publisher.orders_changed()
+        assert (publisher.generations["names"][0], publisher.has_overgrown.is_set()) == (1, True)
+        assert orders(control) == [first, gone, None]
+        with writing(engine) as conn:
+            withdraw_order(conn, gone, "a court", datetime.now(UTC))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(publisher.merge())
+            await compilation()
+            third = push(engine, "third.test", "T-3")
+            await publisher.orders_changed()  # while it is compiled
+        return await control.explainer.status(), orders(control), first, third
+
+    status, after, first, third = play(place, engine, work)
+
+    assert status.generations["names"][0] > 1
+    assert status.delta_names <= 2  # gone.test, if it was read before it went, and third.test
+    assert after == [first, None, third]
+
+
+def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
+
+    async def work(control: Control) -> tuple[tuple[int, str], ControlStatus, str]:
+        publisher = control.publisher
+        push(engine, "ordered.test")
+        await publisher.orders_changed()
+        with pytest.raises(ExceptionGroup, match="unhandled") as fault:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(publisher.merge())
+                os.kill(await compilation(), signal.SIGKILL)
+        assert fault.group_contains(CompileFailed, match="nothing changed")
+        killed = publisher.generations["names"][0], reason(control, "ordered.test")
+        await publisher.merge()
+        return killed, await control.explainer.status(), reason(control, "ordered.test")
+
+    killed, status, why = play(place, engine, work)
+
+    assert killed == (1, "order")
+    assert (status.generations["names"][0] > 1, status.delta_names, why) == (True, 0, "order")
+
+
+async def compilation() -> int:
+    """The process that compiles, once it has begun."""
+    own = Path(f"/proc/self/task/{os.getpid()}/children")
+    while True:
+        for child in own.read_text().split():
+            if b"compile" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        await asyncio.sleep(0.001)
+
+
+def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(place: Path, engine: Engine) -> None:
+    async def nothing(_control: Control) -> None:
+        """Only started."""
+
+    async def work(control: Control) -> str:
+        return reason(control, "ordered.test")
+
+    push(engine, "ordered.test")
+    play(place, engine, nothing)
+    engine.dispose()
+    for file in (place / "state").glob("filterd.db*"):
+        file.unlink()
+
+    with opened(place / "state/filterd.db") as empty:
+        assert play(place, empty, work) == "default"

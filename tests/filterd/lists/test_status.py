@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+from support.lists.one_list import HOUR, NOW, config_of, faults, file_of, kept, pull, take_in
+from support.lists.server import Shelved, serving
+
+import filterd.lists.jobs as lists
+from filterd.lists.sources import shelf_of
+from filterd.lists.status import due, is_due, note_failure, refuse_waiting, waiting
+from rules.lists.versions import Kept
+
+
+def test_a_file_that_was_just_written_to_is_left_until_it_has_settled(dropped):
+    written = file_of(dropped).stat().st_mtime
+
+    assert waiting(dropped, written + 4.9, 5.0) == []
+    assert waiting(dropped, written + 5.1, 5.0) == ["pta"]
+    assert waiting(dropped, written - HOUR, 5.0) == ["pta"]  # by a clock that was set back
+
+
+def test_a_file_that_vanished_is_told_and_the_last_good_version_stays(dropped):
+    take_in(dropped)
+    file_of(dropped).unlink()
+
+    assert "pta.txt is not there; the last good version" in faults(dropped)
+    assert (waiting(dropped, NOW, 0.0), kept(dropped).good.n_rules) == ([], 100)
+
+
+def test_what_killed_its_reader_is_refused_unread(dropped, monkeypatch):
+    monkeypatch.setattr(lists, "_judged", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+    take_in(dropped)
+    assert kept(dropped).waiting is not None
+
+    refuse_waiting(dropped, dropped.lists[0], "its reader was ended (signal 9)", NOW)
+
+    assert (kept(dropped).waiting, waiting(dropped, NOW, 0.0)) == (None, [])
+    assert "signal 9" in faults(dropped)
+
+
+def test_a_state_that_cannot_be_read_is_told_and_stops_neither_the_look_nor_the_others(dropped):
+    take_in(dropped)
+    (shelf_of(dropped, dropped.lists[0]).directory / "state.json").write_text("{")
+
+    assert "cannot be read" in faults(dropped)
+    assert (waiting(dropped, NOW, 0.0), due(dropped, NOW)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("more", "age_s", "is_stale"),
+    [
+        ("", 2.9 * HOUR, False),
+        ("", 3.1 * HOUR, True),
+        (", every: 5m", 0.3 * HOUR, True),
+        (", max_age: 12h", 11.9 * HOUR, False),
+        (", max_age: 12h", 12.1 * HOUR, True),
+        ("", -24 * HOUR, False),
+    ],
+)
+@pytest.mark.services
+async def test_a_list_that_its_source_has_not_confirmed_for_too_long_is_stale(pulled, more, age_s, is_stale):
+    async with serving(Shelved("a.test\n").answer) as url:
+        config = pulled(url, more)
+        await pull(config)
+
+    assert ("stale" in faults(config, NOW + age_s)) is is_stale
+
+
+def test_a_dropped_file_is_stale_only_where_the_configuration_says_when(dropped, tmp_path):
+    take_in(dropped)
+
+    assert faults(dropped, NOW + 1000 * HOUR) == ""
+    assert "stale" in faults(config_of(tmp_path, "file: pta.txt, format: plain, max_age: 7d"), NOW + 1000 * HOUR)
+
+
+def test_boxes_and_lists_ask_at_moments_of_their_own(pulled):
+    entry = pulled("https://lists.example/x").lists[0]
+    waits = set()
+    for started in range(50):
+        asked = Kept(asked_s=NOW + started / 7)
+        waits.add(next(wait for wait in range(3000, 4200, 10) if is_due(entry, asked, asked.asked_s + wait)))
+
+    assert len(waits) > 10
+    assert min(waits) >= 3240 and max(waits) <= 3970
+
+
+def test_a_clock_that_was_set_back_asks_at_once(pulled):
+    assert is_due(pulled("https://lists.example/x").lists[0], Kept(asked_s=NOW), NOW - 86_400)
+
+
+def test_a_pull_that_ended_without_a_word_is_a_failure_and_one_that_spoke_is_not(pulled):
+    config = pulled("https://lists.example/x")
+    note_failure(config, config.lists[0], "signal 9", NOW)
+    assert (kept(config).failed.why, due(config, NOW + 30)) == ("signal 9", [])
+
+    note_failure(config, config.lists[0], "again", NOW - 1)
+
+    assert kept(config).failed.times == 1
+
+
+def test_lists_are_kept_below_the_state_directory(dropped):
+    assert shelf_of(dropped, dropped.lists[0]).directory == Path(dropped.state_dir) / "lists/pta"

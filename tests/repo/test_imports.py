@@ -1,0 +1,27 @@
+"""What a process does not import: control and the jobs that compile speak no HTTP."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_HTTP = (
+    "filterd.roles.control",
+    "filterd.images.compile",
+    "filterd.lists.jobs",
+    "mgmt.control_protocol",
+    "mgmt.orders.model",
+    "mgmt.orders.judge",
+    "mgmt.orders.store",
+    "mgmt.block_ledger",
+    "mgmt.schema",
+)
+
+
+@pytest.mark.parametrize("module", WITHOUT_HTTP)
+def test_a_module_brings_no_http(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in sys.modules if name.partition('.')[0] == 'aiohttp'])"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "[]\n"

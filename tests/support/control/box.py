@@ -1,0 +1,63 @@
+"""A box whose control role is played inside the test: two lists, no running worker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from fastpath.wire.name import to_wire
+from filterd.config import load
+from filterd.control.service import Control
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.process.codec import Failed
+from mgmt.orders.model import URL, Entry, Order
+from mgmt.orders.store import put_order
+from parental.database import writing
+
+SAID = """
+state_dir: state
+run_dir: run
+dns: {upstreams: ["192.0.2.53:53"], workers: 1}
+gate: {workers: 0}
+lists: [{id: pta, file: pta.txt, format: plain, tier: order}, {id: stop, file: stop.txt, format: plain, tier: csam}]
+"""
+
+T = TypeVar("T")
+
+
+def make(place: Path, engine: Engine) -> Control:
+    """A control role that has not started."""
+    return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+
+
+def play(place: Path, engine: Engine, work: Callable[[Control], Awaitable[T]]) -> T:
+    """Start a control role and let `work(control)` go on with it."""
+
+    async def run() -> T:
+        control = make(place, engine)
+        await control.start()
+        return await work(control)
+
+    return asyncio.run(run())
+
+
+def push(engine: Engine, name: str, ref: str = "T-1", mode: str = "subtree") -> int:
+    """Store an order of one entry, as the API does; its number."""
+    entry = Entry(1, name, name.encode() if mode == URL else to_wire(name.encode()), mode, "pending", None)
+    order = Order("PTA", ref, "a law", "subtree", None, False, ((name, "subtree"),))
+    with writing(engine) as conn:
+        return put_order(conn, order, [entry], b"", datetime.now(UTC))
+
+
+def reason(control: Control, name: str) -> str:
+    """Why a name is decided as it is."""
+    return control.explainer.explain(name, None, "dns").reason
+
+
+def done(reply: T | Failed) -> T:
+    """A reply that is no failure."""
+    assert not isinstance(reply, Failed), reply
+    return reply
