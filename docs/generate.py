@@ -1,25 +1,33 @@
-"""Writes the pages of docs/ that are made from the code: commands.md and configuration.md.  `make docs` runs it.
+"""Writes what is made from the code: pages of docs/, and C constants of fastpath/.  `make docs` runs it.
 
-Invariant: the same code gives the same text, whatever the Python; tests/repo/test_docs.py holds the pages against it.
+Invariants: the same code gives the same text, whatever the Python; tests/repo/test_docs.py compares the files with it.
 """
 
 import argparse
 import dataclasses
 import importlib
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS
 from filterd.config.schema import Config, Spec
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
+CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
 
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    return {"commands.md": commands_page(), "configuration.md": configuration_page()}
+    return {"commands.md": commands_page(), "configuration.md": configuration_page(), "counters.md": counters_page()}
+
+
+def sources() -> dict[str, str]:
+    """Path inside the repository → text of every generated source file."""
+    return {"fastpath/report/counter_numbers.pxd": counter_numbers()}
 
 
 def commands_page() -> str:
@@ -94,10 +102,42 @@ def _in_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("%%", "%")
 
 
+def counters_page() -> str:
+    parts = [
+        f"# Counters\n\n{MADE}\n\n"
+        "Every worker counts by itself; `filterd status` prints the counters that are not 0. A counter only rises.\n"
+        "It survives a restart of its worker, not a reboot: its file is in `/run_dir`. Look at how fast it rises.\n\n"
+        "Each entry says what the counter counts, then what a rise means and what to do.\n"
+    ]
+    for word, title in {**CHAPTERS, "": "General"}.items():
+        parts.append(f"\n## {title}\n")
+        parts += [_counter_entry(counter) for counter in COUNTERS if _chapter(counter) == word]
+    return "".join(parts)
+
+
+def _chapter(counter: Counter) -> str:
+    word = counter.name.partition("_")[0]
+    return word if word in CHAPTERS else ""
+
+
+def _counter_entry(counter: Counter) -> str:
+    rise = textwrap.fill(counter.rise, 120, break_long_words=False, break_on_hyphens=False)
+    return f"\n### {counter.name}\n\n{counter.counts}\n\n{rise}\n"
+
+
+def counter_numbers() -> str:
+    numbers = "".join(f"    CNT_{counter.name.upper()}\n" for counter in COUNTERS)
+    head = '"""Numbers of the counters, in the order of counter_table.py.  Made by `make docs`; change the table."""'
+    return f"{head}\n\ncdef enum Counter:\n{numbers}    N_COUNTERS\n"
+
+
 def main() -> int:
-    for name, text in pages().items():
-        (HERE / name).write_text(text)
-        print(f"docs/{name}")
+    for name, text in {**sources(), **{f"docs/{page}": text for page, text in pages().items()}}.items():
+        path = HERE.parent / name
+        # a source with a new time would compile what depends on it again
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(name)
     return 0
 
 

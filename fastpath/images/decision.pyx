@@ -1,11 +1,11 @@
-"""What TableSet says in Python: the values that `lookup`, the API's explain and the records are made of."""
+"""Results of a TableSet in Python: used by `filterd lookup` and the API's explain."""
 from typing import NamedTuple
 
 from fastpath.images.verdict import Action, Mode, Reason, Tier
 
 
 class Match(NamedTuple):
-    """One entry that speaks of a name; `rule` is the entry's own name, None where its list is confidential."""
+    """One entry that applies to a name.   rule  the entry's own name; None where its list is confidential"""
 
     list: str
     rule: str | None
@@ -25,9 +25,9 @@ class ListInForce(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What decide() said; `list`, `rule` and `mode` are None where no list decided.
+    """The result of decide(); `list`, `rule` and `mode` are None where no list decided.
 
-    shadow   the list that would have blocked in its place, were it enforced and not only counted; None: none"""
+    shadow   the shadow list that would have blocked instead; None: none"""
 
     action: Action
     reason: Reason

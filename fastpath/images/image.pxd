@@ -1,4 +1,4 @@
-"""A mapped image in C: see image.pyx."""
+"""A mapped image, C interface: see image.pyx."""
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -15,10 +15,10 @@ cdef class Image:
     cdef readonly uint64_t n_bytes
     cdef readonly str path
     cdef readonly tuple file_id     # device, inode, octets, time of the last change in ns
-    cdef const uint8_t* warmed      # see warm()
+    cdef const uint8_t* warmed      # copy in large pages, see warm()
     cdef void* _copy
     cdef uint64_t _copy_octets
-    cdef bint is_consistent         # whoever searches it has looked at every number that leads somewhere
+    cdef bint is_consistent         # every offset and index inside the sections was checked, see views.pyx
 
     cdef object warm(self, const void* section, uint64_t n)
     cdef const uint8_t* section(self, int index, uint64_t* n) noexcept nogil

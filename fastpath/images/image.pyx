@@ -1,8 +1,8 @@
-"""A mapped image: opened read-only, checked whole, never changed.
+"""A mapped image: opened read-only, checked completely, never changed.
 
-Invariants: after open_image() every section lies inside the mapping, on a 64-octet border; the checksum covered all of
-it.  The mapping lives as long as the Image; a file replaced by rename leaves it readable.
-Absent on purpose: any way to write.  Writers are in policy_writer.pyx.
+Invariants: after open_image() every section lies inside the mapping, on a 64-octet border, and the checksum has covered
+the whole file.  The mapping lives as long as the Image; a file replaced by rename stays readable through it.
+Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.pyx and policy_writer.pyx.
 """
 import mmap
 import os
@@ -13,7 +13,11 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy
 
-from fastpath.images.layout cimport CHECKSUM_AT, HEADER_OCTETS, KNOWN_FLAGS, LAYOUT_VERSION, MAX_SECTIONS
+from fastpath.images.layout cimport (
+    BASE_GENERATION_AT, CHECKSUM_AT, FLAGS_AT, GENERATION_AT, HEADER_OCTETS, KEY_AT, KEY_OCTETS, KIND_AT, KNOWN_FLAGS,
+    LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS, VERSION_AT)
+
+from fastpath.images.layout import MAGIC
 
 cdef extern from "<sys/mman.h>" nogil:
     void* mapped "mmap"(void* at, size_t n, int prot, int flags, int file, long offset)
@@ -24,11 +28,11 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef enum:
     HUGE_PAGE = 1 << 21
-    WORTH_A_COPY = 1 << 18      # 64 pages: fewer are not forgotten
+    WORTH_A_COPY = 1 << 18      # 64 pages: fewer stay in the TLB
 
 
 class BadImage(ValueError):
-    """The file is no image that this program may serve; the message says where and what."""
+    """The file is not an image that this program may serve; the message says where and why."""
 
 
 cdef uint32_t _u32(const uint8_t* at) noexcept nogil:
@@ -44,20 +48,21 @@ cdef uint64_t _u64(const uint8_t* at) noexcept nogil:
 
 
 cdef class Image:
-    """One opened image.  Made by open_image()."""
+    """One opened image, made by open_image()."""
 
     cdef const uint8_t* section(self, int index, uint64_t* n) noexcept nogil:
-        """Where section `index` begins, and its length in octets (0: absent)."""
-        cdef const uint8_t* row = self.data + 72 + 16 * index
+        """Find where section `index` begins, and its length in octets (0: absent)."""
+        cdef const uint8_t* row = self.data + SECTIONS_AT + SECTION_OCTETS * index
         n[0] = _u64(row + 8)
         return self.data + _u64(row)
 
     cdef object warm(self, const void* section, uint64_t n):
-        """Copy the `n` octets that every lookup reads first to large pages; `warmed` is where they then are.
+        """Copy the `n` octets that every lookup reads first to huge pages; `warmed` is where they then are.
 
-        A mapped file has pages of 4 KiB, and each of their addresses that the processor has forgotten costs a walk, in
-        a virtual machine two.  Where there is no memory for it the mapping serves.  Not done for lines: one name in 25
-        reaches them, and all workers share them.   Cost: 0.3 ms/MB, once an image"""
+        A mapped file has pages of 4 KiB.  Each TLB miss on one costs a page walk, and two in a virtual machine.
+        Without memory for a copy, the mapping is used.  Lines are not copied: one name in 25 reaches them, and all
+        workers share them.
+        Cost: 0.3 ms/MB, once an image"""
         cdef uint64_t room = (n + HUGE_PAGE - 1) // HUGE_PAGE * HUGE_PAGE
         cdef uint8_t* at
         if self.warmed != NULL:
@@ -83,7 +88,7 @@ cdef class Image:
     @property
     def key(self) -> bytes:
         """The 16 octets that the image's hashes are keyed with."""
-        return PyBytes_FromStringAndSize(<const char*>self.data + 48, 16)
+        return PyBytes_FromStringAndSize(<const char*>self.data + KEY_AT, KEY_OCTETS)
 
     def section_octets(self) -> list[int]:
         """The length of each section in octets, for statistics."""
@@ -97,11 +102,11 @@ cdef class Image:
 
 
 def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | None] = ()) -> Image:
-    """Map the image at `path` and check it whole.
+    """Map the image at `path` and check all of it.
 
     kind    the ImageKind that is wanted
-    known   images that are open; where one of them is this very file, it is the answer, and nothing is read
-    Raises BadImage for anything else than an undamaged image of this kind, OSError where it cannot be read.
+    known   open images; if one of them is this very file, it is returned and nothing is read
+    Raises BadImage for anything but an undamaged image of this kind; OSError where the file cannot be read.
     Cost: one pass of xxh3 over the file, about 10 GB/s."""
     cdef Image image
     where = os.fspath(path)
@@ -127,19 +132,19 @@ def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | 
 
 
 def base_generation_of(path: str | os.PathLike[str]) -> int:
-    """The base that the image at `path` says it stands on; 0: it is one itself.   Only its header is looked at.
+    """Read from its header which base the image at `path` is a delta of; 0: it is a base itself.
 
-    Raises BadImage for no image, OSError."""
+    Raises BadImage for a file that is not an image; OSError."""
     where = os.fspath(path)
     with open(where, "rb") as file:
         head = file.read(HEADER_OCTETS)
-    if len(head) < HEADER_OCTETS or not head.startswith(b"FLTRDIMG"):
+    if len(head) < HEADER_OCTETS or not head.startswith(MAGIC):
         raise BadImage(f"{where}: it does not begin as an image does; not looked at; compile it again")
-    return _u64(<const uint8_t*><const char*>head + 24)
+    return _u64(<const uint8_t*><const char*>head + BASE_GENERATION_AT)
 
 
 cdef tuple _file_id(int descriptor):
-    """What is the same as long as a file is; whoever writes an image writes a new file, or changes its time."""
+    """The identity of an unchanged file.  A writer of an image makes a new file, or at least changes its time."""
     stat = os.fstat(descriptor)
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
@@ -147,32 +152,33 @@ cdef tuple _file_id(int descriptor):
 cdef object _fault(Image image, uint64_t size, int kind):
     """What is wrong with the mapped octets, or None."""
     cdef const uint8_t* data = image.data
+    cdef bytes magic = MAGIC
     cdef uint64_t at
     cdef uint64_t n
     cdef int i
-    if memcmp(data, b"FLTRDIMG", 8) != 0:
+    if memcmp(data, <const char*>magic, len(magic)) != 0:
         return "it does not begin as an image does"
-    if _u32(data + 8) != LAYOUT_VERSION:
-        return f"layout {_u32(data + 8)}, this program reads {LAYOUT_VERSION}"
-    if _u32(data + 12) != <uint32_t>kind:
-        return f"kind {_u32(data + 12)}, wanted {kind}"
-    if _u64(data + 32) != size:
-        return f"{size} octets, its header says {_u64(data + 32)}"
-    if _u32(data + 64) > MAX_SECTIONS:
-        return f"{_u32(data + 64)} sections, at most {MAX_SECTIONS} are known"
-    if _u32(data + 68) & ~<uint32_t>KNOWN_FLAGS:    # what it says would be enforced in part
-        return f"flags {_u32(data + 68):#x}, this program knows {KNOWN_FLAGS:#x}"
+    if _u32(data + VERSION_AT) != LAYOUT_VERSION:
+        return f"layout {_u32(data + VERSION_AT)}, this program reads {LAYOUT_VERSION}"
+    if _u32(data + KIND_AT) != <uint32_t>kind:
+        return f"kind {_u32(data + KIND_AT)}, wanted {kind}"
+    if _u64(data + LENGTH_AT) != size:
+        return f"{size} octets, its header says {_u64(data + LENGTH_AT)}"
+    if _u32(data + N_SECTIONS_AT) > MAX_SECTIONS:
+        return f"{_u32(data + N_SECTIONS_AT)} sections, at most {MAX_SECTIONS} are known"
+    if _u32(data + FLAGS_AT) & ~<uint32_t>KNOWN_FLAGS:      # it would be enforced in part only
+        return f"flags {_u32(data + FLAGS_AT):#x}, this program knows {KNOWN_FLAGS:#x}"
     for i in range(MAX_SECTIONS):
-        at = _u64(data + 72 + 16 * i)
-        n = _u64(data + 80 + 16 * i)
-        if at % 64 != 0 or at > size or n > size - at:
+        at = _u64(data + SECTIONS_AT + SECTION_OCTETS * i)
+        n = _u64(data + SECTIONS_AT + SECTION_OCTETS * i + 8)
+        if at % SECTION_BORDER != 0 or at > size or n > size - at:
             return f"section {i} reaches outside the file"
     checksum = xxhash.xxh3_64(memoryview(image._map)[:CHECKSUM_AT])
     checksum.update(memoryview(image._map)[CHECKSUM_AT + 8 :])
     if checksum.intdigest() != _u64(data + CHECKSUM_AT):
         return "checksum differs"
     image.kind = kind
-    image.flags = _u32(data + 68)
-    image.generation = _u64(data + 16)
-    image.base_generation = _u64(data + 24)
+    image.flags = _u32(data + FLAGS_AT)
+    image.generation = _u64(data + GENERATION_AT)
+    image.base_generation = _u64(data + BASE_GENERATION_AT)
     return None

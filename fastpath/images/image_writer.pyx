@@ -1,24 +1,24 @@
-"""Writes the frame of an image, header and checksum, around sections that are given piece by piece.
+"""Writes an image file: header and checksum around sections that are given piece by piece.
 
-Invariants: sections follow each other without a gap but for the padding to 64 octets, and have the lengths that were
-announced; the checksum is written last, so that what was left half-way is refused by open_image().  The caller writes
-to a temporary name and renames.
+Invariants: sections follow each other with no gap except the padding to 64 octets, and have the announced lengths.  The
+checksum is written last, so that open_image() refuses an unfinished file.  The caller writes to a temporary name and
+renames.
 """
 import struct
 
 import xxhash
 
-from fastpath.images.layout cimport CHECKSUM_AT, HEADER_OCTETS, LAYOUT_VERSION, MAX_SECTIONS
+from fastpath.images.layout cimport CHECKSUM_AT, HEADER_OCTETS, LAYOUT_VERSION, MAX_SECTIONS, SECTION_BORDER
 
-_BORDER = 64
+from fastpath.images.layout import MAGIC
 
 
 class ImageWriter:
     """One image being written to `out` (binary, empty, seekable).
 
-    kind, generation, base_generation, key   of the header; a key has 16 octets
+    kind, generation, base_generation, key   for the header; a key has 16 octets
     lengths                                  octets of each section, in the order of the kind's Section enum
-    flags                                    of layout.pxd, or'ed"""
+    flags                                    those of layout.pxd, or'ed"""
 
     __slots__ = ("_checksum", "_lengths", "_out", "_given", "n_bytes")
 
@@ -30,32 +30,32 @@ class ImageWriter:
         at = HEADER_OCTETS
         for length in lengths:
             table += struct.pack("<QQ", at, length)
-            at += length + -length % _BORDER
+            at += length + -length % SECTION_BORDER
         self._out = out
         self._lengths = list(lengths)
         self._given = 0
         self.n_bytes = at
-        before = struct.pack("<8sIIQQQ", b"FLTRDIMG", LAYOUT_VERSION, kind, generation, base_generation, at)
+        before = struct.pack("<8sIIQQQ", MAGIC, LAYOUT_VERSION, kind, generation, base_generation, at)
         behind = (key + struct.pack("<II", len(lengths), flags) + table).ljust(HEADER_OCTETS - CHECKSUM_AT - 8, b"\0")
         self._checksum = xxhash.xxh3_64(before + behind)
         out.write(before + bytes(8) + behind)
 
     def add(self, piece) -> None:
-        """Write the next octets of the section that is begun.   piece  anything that has octets"""
+        """Write the next octets of the current section."""
         self._checksum.update(piece)
         self._out.write(piece)
         self._given += len(piece)
 
     def end_section(self) -> None:
-        """Close the section, whose octets must be as many as were announced."""
+        """End the current section.   Raises ValueError where it has another length than announced."""
         announced = self._lengths.pop(0)
         if self._given != announced:
             raise ValueError(f"image: a section of {self._given} octets, announced were {announced}; not finished")
-        self.add(bytes(-announced % _BORDER))
+        self.add(bytes(-announced % SECTION_BORDER))
         self._given = 0
 
     def finish(self) -> int:
-        """Write the checksum; returns the length of the image."""
+        """Write the checksum; return the length of the image.   Raises ValueError where sections are missing."""
         if self._lengths:
             raise ValueError(f"image: {len(self._lengths)} sections are missing; not finished")
         self._out.seek(CHECKSUM_AT)
@@ -65,7 +65,7 @@ class ImageWriter:
 
 
 def write_image(out, kind: int, generation: int, base_generation: int, key: bytes, sections) -> int:
-    """Write an image whose sections are all there; returns its length."""
+    """Write an image from its complete sections; return its length."""
     writer = ImageWriter(out, kind, generation, base_generation, key, [len(section) for section in sections])
     for section in sections:
         writer.add(section)

@@ -1,11 +1,11 @@
-"""The writing side of keytable: collects entries of keys, makes sets of them, lays the table: see key_builder.pyx."""
+"""Key table, writing side: collects and sorts entries: see key_builder.pyx; key_writer.pyx lays out the table."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.images.layout cimport SetRow
 
 
 cdef struct Entry:
-    uint64_t place          # see place_of(); what entries are sorted by
+    uint64_t place          # see place_of(); the first sort key
     uint32_t key_at         # in the octets
     uint32_t order
     uint32_t data           # 1 + number of its local data; 0: none
@@ -13,15 +13,15 @@ cdef struct Entry:
     uint16_t part
     uint16_t key_n
     uint8_t list
-    uint8_t mode            # 0: nothing holds this key any more
+    uint8_t mode            # Mode; 0: the key is dropped
     uint8_t action
     uint8_t flags           # E_SECRET, E_FOLDED
 
 
 cdef enum:
-    KEYS_AHEAD = 16         # to fetch_key() while another is worked on
+    KEYS_AHEAD = 16         # how far ahead fetch_key() prefetches
     E_SECRET = 1            # stored as a digest
-    E_FOLDED = 2            # not in the table: what stands above it says the same
+    E_FOLDED = 2            # left out of the table: an entry above it says the same
 
 
 cdef class KeyBuilder:
@@ -31,14 +31,14 @@ cdef class KeyBuilder:
     cdef readonly list lists        # ListSpecs
     cdef Entry* entries
     cdef size_t n
-    cdef uint8_t* octets            # of all keys, one behind the other, KEY_SLACK of zero behind the last
+    cdef uint8_t* octets            # all keys, one behind the other, KEY_SLACK zero octets behind the last
     cdef size_t octets_n
     cdef size_t _room
     cdef size_t _octets_room
-    cdef uint32_t* buckets          # once sorted: where the entries of each bucket begin, 1 << bucket_bits of them
+    cdef uint32_t* buckets          # once sorted: where each of the 1 << bucket_bits buckets begins
     cdef int bucket_bits
-    cdef size_t _sorted_n           # how many entries were sorted; another number: sort again
-    cdef dict _data                 # local data: number
+    cdef size_t _sorted_n           # entries at the last sort; another number: sort again
+    cdef dict _data                 # local data → number
     cdef uint64_t _confidential[2]
 
     cdef object _make_room(self, size_t key_n)

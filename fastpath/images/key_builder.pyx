@@ -1,12 +1,12 @@
-"""Collects entries of keys and brings those of one key together: what NamesBuilder and UrlsBuilder share.
+"""Collects and sorts the entries of an image: the shared base of NamesBuilder and UrlsBuilder.
 
-Entries are sorted by the place of their key's hash, in place: first by its upper bits into buckets (an American flag
-sort), then each bucket of a few dozen.  So equal input gives equal bytes, the table can be written from front to back
-without a second copy of anything, and find() needs one bucket.
+Entries are sorted in place by the place of their key's hash: first by its upper bits into buckets (an American flag
+sort), then inside each bucket of a few dozen.  So equal input gives equal bytes, the table is written front to back
+without a second copy, and find() searches one bucket.
 
-Invariants: two entries of one key are neighbours once sort() was called, and stand by list, mode and arrival.
-Memory: 32 octets an entry and its key; growing takes room, not copies (realloc moves pages).
+Invariants: after sort() the entries of one key are neighbours, ordered by list, mode and arrival.
 Source: McIlroy, Bostic and McIlroy, Engineering Radix Sort (1993), for the first pass.
+Cost: 32 octets an entry, and its key; growing does not copy (realloc moves pages).
 """
 from typing import NamedTuple
 
@@ -15,24 +15,28 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.images.key_table cimport KEY_SLACK, place_of, prefetch
-from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS
-from fastpath.images.verdict cimport LOCAL_DATA, NO_ACTION, SHADOW, T_CSAM
+from fastpath.images.layout cimport KEY_OCTETS, LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES
+from fastpath.images.verdict cimport LOCAL_DATA, M_BELOW, M_EXACT, NO_ACTION, N_ACTIONS, SHADOW, T_CSAM
 
 cdef extern from "<stdlib.h>" nogil:
     void qsort_r(void* base, size_t n, size_t size, int (*compare)(const void*, const void*, void*) noexcept nogil,
                  void* with_)
 
 cdef enum:
-    N_CATEGORIES = 128          # two words of Policy.categories
     MOST_OCTETS_A_DATA = 65535  # one answer
     BUCKET_ENTRIES = 32
     MOST_BUCKET_BITS = 22
 
 
 class ListSpec(NamedTuple):
-    """A list as the image names it.   id  at most 24 ASCII octets;   tier, action  numbers of fastpath.images.verdict;
-    category  0 for none, else 1-127;   confidential  its names are stored as digests only;   folds  entries that
-    another of its own makes redundant are left out of the table (where no delta changes this list: see namesbuild)"""
+    """A list of an image.
+
+    id            1 to 24 ASCII octets
+    tier, action  numbers of fastpath.images.verdict
+    category      0 for none, else 1 to 127
+    confidential  its names are stored as digests only
+    folds         leave out entries that another of its own entries makes redundant; only for a list that no delta
+                  changes, see names_builder.pyx"""
 
     id: str
     tier: int
@@ -59,19 +63,19 @@ cdef int _compare(const void* left, const void* right, void* octets) noexcept no
         return -1 if a.list < b.list else 1
     if a.mode != b.mode:
         return -1 if a.mode < b.mode else 1
-    return -1 if a.key_at < b.key_at else 1     # keys are kept in the order of their arrival
+    return -1 if a.key_at < b.key_at else 1     # the order of arrival
 
 
 cdef class KeyBuilder:
-    """The entries of an image that is being built; base of the builders that know what their keys are.
+    """The entries of an image under construction; base of the builders, which know what their keys are.
 
-    key     16 octets: the hashes' secret, the same for a base and its deltas
+    key     16 octets: the secret of the hashes, the same for a base and its deltas
     lists   every list by number, at most 128; their order is the order of precedence inside a tier"""
 
     def __cinit__(self, key: bytes, lists):
-        if len(key) != 16:
-            raise ValueError(f"key: {len(key)} octets; a key has 16")
-        memcpy(self.key, <const char*>key, 16)
+        if len(key) != KEY_OCTETS:
+            raise ValueError(f"key: {len(key)} octets; a key has {KEY_OCTETS}")
+        memcpy(self.key, <const char*>key, KEY_OCTETS)
         self.key_octets = key
         self.lists = [ListSpec(*spec) for spec in lists]
         self._data = {}
@@ -92,12 +96,12 @@ cdef class KeyBuilder:
         return (self._confidential[list >> 6] >> (list & 63)) & 1
 
     cdef object check(self, int list, int mode, int action, bytes data):
-        """Raise ValueError for numbers that no entry has."""
+        """Raise ValueError for numbers that no entry may have."""
         if not 0 <= list < len(self.lists):
             raise ValueError(f"list {list}: there are {len(self.lists)}")
-        if not 1 <= mode <= 3:
+        if not M_EXACT <= mode <= M_BELOW:
             raise ValueError(f"mode {mode}: 1 exact, 2 subtree, 3 below")
-        if not (0 <= action <= LOCAL_DATA or action == NO_ACTION):
+        if not (0 <= action < N_ACTIONS or action == NO_ACTION):
             raise ValueError(f"action {action}: 0 to {LOCAL_DATA}, or {NO_ACTION} for the list's own")
         if data:
             if action != LOCAL_DATA:
@@ -107,7 +111,7 @@ cdef class KeyBuilder:
 
     cdef object append(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
                        uint32_t order, bytes data, uint32_t line, uint32_t part, bint secret):
-        """Add an entry of the key of `n` octets, at most 65535, whose numbers were checked."""
+        """Add an entry for the key of `n` octets, at most 65535; check() has passed its numbers."""
         cdef Entry* entry
         if part > 0xffff:
             raise ValueError(f"part {part}: a list has at most 65536 parts")
@@ -146,7 +150,7 @@ cdef class KeyBuilder:
             self.octets = <uint8_t*>grown
 
     cdef object sort(self):
-        """Bring the entries of one key together.   Nothing is done where it was done already."""
+        """Sort the entries, so that those of one key are neighbours.   Does nothing if they are sorted."""
         cdef uint32_t* next_of
         cdef int bits = 0
         if self.buckets != NULL and self._sorted_n == self.n:
@@ -196,7 +200,7 @@ cdef class KeyBuilder:
                 qsort_r(self.entries + i, self.buckets[bucket + 1] - i, sizeof(Entry), _compare, self.octets)
 
     cdef size_t end_of_key(self, size_t first) noexcept nogil:
-        """Behind the last entry of the same key, digest or not, as entry `first`.   sorted"""
+        """Index behind the last entry with the key of entry `first`, secret and plain apart.   After sort()"""
         cdef const Entry* a = self.entries + first
         cdef const Entry* b
         cdef size_t end = first + 1
@@ -209,7 +213,7 @@ cdef class KeyBuilder:
         return end
 
     cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n, bint secret) noexcept nogil:
-        """The first entry of a key; how many entries there are where it has none.   sorted"""
+        """Index of the first entry of a key; the number of all entries where it has none.   After sort()"""
         cdef uint64_t place = place_of(hash)
         cdef size_t lo = self.buckets[self._bucket(place)]
         cdef size_t hi = self.buckets[self._bucket(place) + 1]
@@ -230,12 +234,12 @@ cdef class KeyBuilder:
         return self.n
 
     cdef void fetch_key(self, size_t i) noexcept nogil:
-        """Bring the key of an entry into the cache: in the order of the hashes each lies somewhere else."""
+        """Prefetch the key of an entry: in the order of hashes, keys lie far apart in memory."""
         if i < self.n:
             prefetch(self.octets + self.entries[i].key_at)
 
     cdef list data(self):
-        """Every local data by its number."""
+        """All local data, in the order of their numbers."""
         return [*self._data]
 
 

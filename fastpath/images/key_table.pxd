@@ -1,13 +1,11 @@
-"""The table of keys that the names image and the URL image share: see key_table.pyx.
+"""Key table of the names image and the URL image, reading side: see key_table.pyx; key_builder.pxd is the writing side.
 
-FINAL: the structs and signatures below do not change any more; key_builder.pxd is the writing side.
-
-A lookup in steps, each of which may be done for many keys before the next:
-    hash = hash_piece(...)                    keyed; never one whose fingerprint is 0
+A lookup has steps; a batch does each step for many keys before the next:
+    hash = hash_piece(...)                    keyed; the fingerprint is never 0
     prefetch_bloom(t, hash)
     if may_hold(t, hash): prefetch_line(t, hash)
-    prefetch_record(t, hash)                  of use in batches only
-    find_key(t, hash, octets, n, &plain, &secret)      sets by number, SET_NONE each where there is none
+    prefetch_record(t, hash)                  useful in batches only
+    find_key(t, hash, octets, n, &plain, &secret)      set numbers; SET_NONE where there is none
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -34,7 +32,7 @@ cdef extern from *:
 
 cdef enum:
     SET_NONE = 0xffffffff       # no such key
-    SET_BITS = 24               # of a word of a line; the 40 bits above it are the upper ones of the hash
+    SET_BITS = 24               # set number in a word of a line; the 40 bits above are the upper bits of the hash
     DIGEST_OCTETS = 16          # of a record whose key is secret
     KEY_SLACK = 16              # octets behind a piece that hash_piece() reads and does not use
 
@@ -42,7 +40,7 @@ cdef enum:
 cdef struct KeyTable:
     uint64_t key[2]             # of the hashes and the digests
     const uint64_t* bloom
-    uint64_t n_bloom            # words; 0 only in a table of nothing
+    uint64_t n_bloom            # words; 0 only in an empty table
     const uint64_t* lines
     uint64_t n_lines
     const uint32_t* cold_at     # n_lines + 1
@@ -68,32 +66,32 @@ cdef inline uint64_t bloom_bits(uint64_t hash) noexcept nogil:
 
 
 cdef inline uint64_t place_of(uint64_t hash) noexcept nogil:
-    """What keys are sorted by: in this order they follow each other in the lines."""
+    """The sort order of keys: in this order they follow each other in the lines."""
     return hash << 32 | hash >> 32
 
 
 cdef inline void prefetch_bloom(const KeyTable* t, uint64_t hash) noexcept nogil:
-    """Fetch what may_hold() reads.   t  not of nothing"""
+    """Prefetch what may_hold() reads.   t  not empty"""
     prefetch(t.bloom + reduce_to(hash >> 32, t.n_bloom))
 
 
 cdef inline bint may_hold(const KeyTable* t, uint64_t hash) noexcept nogil:
-    """Whether find_key() is worth its misses: always for a key that is there, for 1.5 % of the others.
+    """Whether the table may hold the key: always true for a key that is there, and for 1.5 % of the others.
 
-    t   not of nothing (n_bloom > 0)"""
+    t   not empty (n_bloom > 0)"""
     cdef uint64_t bits = bloom_bits(hash)
     return (t.bloom[reduce_to(hash >> 32, t.n_bloom)] & bits) == bits
 
 
 cdef inline void prefetch_line(const KeyTable* t, uint64_t hash) noexcept nogil:
-    """Fetch what find_key() reads first.   t  not of nothing"""
+    """Prefetch what find_key() reads first.   t  not empty"""
     cdef uint64_t line = reduce_to(<uint32_t>hash, t.n_lines)
     prefetch(t.lines + line * LINE_WORDS)
     prefetch(t.cold_at + line)
 
 
 cdef inline void prefetch_record(const KeyTable* t, uint64_t hash) noexcept nogil:
-    """Fetch what find_key() compares a key with: the records of its line.   t  not of nothing"""
+    """Prefetch what find_key() compares a key with: the records of its line.   t  not empty"""
     cdef const uint8_t* records = t.cold + t.cold_at[reduce_to(<uint32_t>hash, t.n_lines)]
     prefetch(records)
     prefetch(records + 64)
@@ -101,10 +99,10 @@ cdef inline void prefetch_record(const KeyTable* t, uint64_t hash) noexcept nogi
 
 
 cdef inline uint64_t hash_piece(const uint64_t* key, uint64_t parent, const uint8_t* piece, size_t n) noexcept nogil:
-    """Hash the `n` octets of one piece onto the hash of all that went before it (the first: onto key[0]).
+    """Hash the `n` octets of one piece onto the hash of the pieces before it; the first starts from key[0].
 
-    piece   with KEY_SLACK readable octets behind it; pieces of different lengths never hash alike by their padding
-    A hash that becomes a key's goes through usable_hash()."""
+    piece   has KEY_SLACK readable octets behind it; the length is hashed, so padding cannot make two pieces equal
+    Pass the final hash of a key through usable_hash()."""
     cdef uint64_t lo
     cdef uint64_t hi
     cdef uint64_t mask
@@ -125,12 +123,12 @@ cdef inline uint64_t hash_piece(const uint64_t* key, uint64_t parent, const uint
 
 
 cdef inline uint64_t usable_hash(uint64_t hash) noexcept nogil:
-    """The hash, or its neighbour where its fingerprint would be the 0 that marks a free slot."""
+    """Give the hash, changed only where its fingerprint would be the 0 that marks a free slot."""
     return hash if hash >> SET_BITS else hash | <uint64_t>1 << SET_BITS
 
 
 cdef inline const uint8_t* read_record(const uint8_t* at, const uint8_t* end, uint64_t* n) noexcept nogil:
-    """Read the length of the record at `at` into `n` and give where its octets begin, NULL where it leaves the part.
+    """Read the length of the record at `at` into `n`; give where its octets begin, or NULL if it runs past `end`.
 
     n   0: DIGEST_OCTETS of a digest follow"""
     cdef int shift = 0

@@ -1,16 +1,16 @@
-"""The table of keys that the names image and the URL image share: which set of entries a key has.
+"""Hash table from a key to its set of entries, shared by the names image and the URL image.
 
-A Bloom word of 12 bits a key turns nearly every miss away; a line of eight words is one cache miss more; a fingerprint
-that agrees is verified against the stored octets of the key (or, where they are secret, its keyed 128-bit digest), so
-that nothing is ever matched by chance.
+A Bloom filter of 12 bits a key rejects nearly every miss.  A line of eight words costs one cache miss more.  A
+fingerprint that matches is verified against the stored octets of the key, or against its keyed 128-bit digest where the
+key is secret: no match is ever left to chance.
 
     a word      40 upper bits of the hash << 24 | number of the set; 0: free, and the end of the search
-    a line      eight words; keys that find it full stand in the next one (the first follows the last)
-    a record    of a slot, the records of a line one behind the other in the order of its slots:
+    a line      eight words; keys that find it full go to the next one (the first follows the last)
+    a record    one for each slot of a line, in the order of its slots:
                 length of the key, LEB128 (0: a 16-octet digest follows instead), then its octets
 
-Invariants: no Python object, no allocation; a table is searched only after keytable_fault(), and a record is believed
-only inside its line's part of the section.  The number of a set is the caller's to compare with how many there are.
+Invariants: no Python object, no allocation; a table is searched only after keytable_fault(); a record is read only
+inside its line's part of the section.  The caller checks a set's number against the number of sets.
 Cost: bench/names.py.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -20,12 +20,13 @@ from fastpath.base.siphash cimport siphash128
 from fastpath.images.layout cimport LINE_WORDS
 
 cdef enum:
-    SET_MASK = 0xffffff
+    SET_MASK = (1 << SET_BITS) - 1
 
 
 cdef const char* keytable_fault(const KeyTable* t) noexcept nogil:
-    """Why this table must not be searched, or NULL.   Its sections are whole rows, `cold_at` has n_lines + 1 of them.
+    """Why this table must not be searched, or NULL.
 
+    t       its sections are whole rows; `cold_at` has n_lines + 1 of them
     Cost: one pass over `cold_at`; 0.2 ms a million keys."""
     cdef uint64_t i
     if t.n_bloom == 0 or t.n_lines == 0:
@@ -40,7 +41,7 @@ cdef const char* keytable_fault(const KeyTable* t) noexcept nogil:
 
 cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* octets, size_t n, uint32_t* plain,
                   uint32_t* secret) noexcept nogil:
-    """Compare the key with the record of `slot`; put the slot's set where it belongs."""
+    """Compare the key with the record of `slot`; where it matches, store the set's number."""
     cdef const uint8_t* record = t.cold + t.cold_at[line]
     cdef const uint8_t* end = t.cold + t.cold_at[line + 1]
     cdef uint32_t number = <uint32_t>(t.lines[line * LINE_WORDS + slot] & SET_MASK)
@@ -63,16 +64,16 @@ cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* oct
 
 cdef void find_key(const KeyTable* t, uint64_t hash, const uint8_t* octets, size_t n, uint32_t* plain,
                    uint32_t* secret) noexcept nogil:
-    """Look one key up: the number of its set in plain[0], of the set under its digest in secret[0].
+    """Look up one key: the number of its set goes to plain[0], that of the set under its digest to secret[0].
 
-    SET_NONE each where there is none; 0 where the table says that nothing holds it.  At most n_lines are walked."""
+    SET_NONE: there is none;  0: the key is dropped (by a delta).  Walks at most n_lines lines."""
     cdef uint64_t line = reduce_to(<uint32_t>hash, t.n_lines)
     cdef uint64_t fingerprint = hash >> SET_BITS
     cdef const uint64_t* words
     cdef uint64_t _walked
     cdef int i
     plain[0] = secret[0] = SET_NONE
-    prefetch_record(t, hash)        # while the line itself is still on its way
+    prefetch_record(t, hash)        # while the line itself is still being fetched
     for _walked in range(t.n_lines):
         words = t.lines + line * LINE_WORDS
         for i in range(LINE_WORDS):

@@ -1,4 +1,4 @@
-"""Writes the table of a KeyBuilder's entries: see key_writer.pyx."""
+"""Writes the key table of a KeyBuilder's entries: see key_writer.pyx."""
 from fastpath.images.key_builder cimport KeyBuilder
 
 

@@ -1,10 +1,10 @@
 """Writes the sections of a key table from sorted entries, front to back.
 
-Keys follow each other in the lines as their places do: each stands in the first free slot from its own line on.  Those
-that find no slot before the end stand at the beginning, and move what belongs there on; they are the last ones.
+Keys follow each other in the lines in the order of their places: each takes the first free slot from its own line on.
+The last keys may find no slot before the end; they wrap around to the beginning and shift the keys there.
 
-Invariants: entries were sorted; equal entries give equal bytes; the header is complete before the first section, since
-all lengths are known once the sets are made.
+Invariants: entries are sorted; equal entries give equal bytes; the header is complete before the first section, because
+all lengths are known once the sets exist.
 """
 import struct
 
@@ -15,21 +15,21 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.siphash cimport siphash128
 from fastpath.images.key_builder cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
-from fastpath.images.key_table cimport SET_BITS, bloom_bits, reduce_to
-from fastpath.images.layout cimport LINE_WORDS, SetRow
+from fastpath.images.key_table cimport DIGEST_OCTETS, SET_BITS, bloom_bits, reduce_to
+from fastpath.images.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, SetRow
+from fastpath.images.verdict cimport N_MODES
 
 from fastpath.images.image_writer import ImageWriter
 
 cdef enum:
-    BLOOM_BITS_A_KEY = 12       # 1.2-1.6 % of the misses pass
+    BLOOM_BITS_A_KEY = 12       # 1.2 to 1.6 % of the misses pass
     CHUNK_LINES = 16384         # 1 MiB
     CHUNK_OCTETS = 1 << 20
-    RECORD_OCTETS = 65535 + 3   # the longest
-    DIGEST_OCTETS = 16
-    MOST_SETS = 1 << 24
+    RECORD_OCTETS = 65535 + 3   # the longest key and its length
+    MOST_SETS = 1 << SET_BITS
     CACHE_ROWS = 256
 
-# 0.70: fuller lines overflow into their neighbours and cost a second miss, emptier ones cost memory.
+# 0.70: fuller lines overflow into their neighbours and cost a second cache miss; emptier ones cost memory.
 _LOAD = 0.70
 
 
@@ -39,12 +39,12 @@ cdef struct Group:          # all entries of one key, or of one key's digest
 
 
 cdef class _Sets:
-    """Numbers sets of rows; equal ones get one number.  Number 0 is the empty set."""
+    """Numbers the sets of rows; equal sets share a number.  Number 0 is the empty set."""
 
     cdef dict _number_of
     cdef list rows
-    cdef SetRow _cached[256]        # most sets are one row, and most keys have one of a few sets
-    cdef uint32_t _cached_number[256]
+    cdef SetRow _cached[CACHE_ROWS]         # most sets are one row, and most keys have one of a few sets
+    cdef uint32_t _cached_number[CACHE_ROWS]
 
     def __cinit__(self):
         self._number_of = {b"": 0}
@@ -71,8 +71,8 @@ cdef class _Sets:
         return number
 
 
-cdef class _Lay:
-    """Where everything of one image goes."""
+cdef class _TableLayout:
+    """The sets, slots and records of one image's key table."""
 
     cdef KeyBuilder keys
     cdef Group* groups
@@ -80,7 +80,7 @@ cdef class _Lay:
     cdef size_t folded
     cdef _Sets sets
     cdef uint64_t n_lines
-    cdef size_t wrapped             # groups that find no slot before the end, the last ones
+    cdef size_t wrapped             # the last groups, which find no slot before the end
     cdef uint64_t cold_octets
 
     def __cinit__(self, KeyBuilder keys):
@@ -94,8 +94,8 @@ cdef class _Lay:
         free(self.groups)
 
     cdef object group(self):
-        """Make a set of the entries of every key that is not folded away."""
-        cdef SetRow rows[3 * 128]
+        """Make a set from the entries of every key, except keys whose entries are all folded."""
+        cdef SetRow rows[N_MODES * MAX_LISTS]
         cdef size_t i = 0
         cdef size_t end
         cdef int n_rows
@@ -110,7 +110,7 @@ cdef class _Lay:
             i = end
 
     cdef int _collect(self, size_t i, size_t end, SetRow* rows, bint* is_kept) noexcept nogil:
-        """The rows of entries i..end-1: by list, exact before subtree before below; of equal ones the first."""
+        """Collect the rows of entries i..end-1: by list, exact before subtree before below; the first of equal ones."""
         cdef const Entry* e
         cdef int n = 0
         is_kept[0] = False
@@ -132,7 +132,7 @@ cdef class _Lay:
         return n
 
     cdef inline const Entry* entry(self, size_t i) noexcept nogil:
-        """The first entry of the i-th group in the order of the slots."""
+        """The first entry of the i-th group in slot order."""
         return self.keys.entries + self.groups[self.in_order(i)].first
 
     cdef inline size_t in_order(self, size_t i) noexcept nogil:
@@ -146,7 +146,7 @@ cdef class _Lay:
         return home if home > first_free else first_free
 
     cdef object place(self):
-        """Find out how many groups stand at the beginning; more of them can push others over the end."""
+        """Find how many groups wrap around to the beginning; these can push others over the end."""
         cdef uint64_t free_slot
         cdef size_t wrapped = 0
         cdef size_t i
@@ -196,7 +196,7 @@ cdef class _Lay:
             begin = end
 
     cdef bytearray cold_at(self):
-        """Where each line's records begin; sets cold_octets."""
+        """Compute where each line's records begin; sets cold_octets."""
         cdef bytearray octets = bytearray(4 * (self.n_lines + 1))
         cdef uint32_t* at = <uint32_t*><char*>octets
         cdef uint64_t total = 0
@@ -258,47 +258,50 @@ cdef inline uint64_t _record_octets(const Entry* entry) noexcept nogil:
 
 
 cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generation, list more, int flags=0):
-    """Write an image: the sections of NamesSection, then `more`.   out  binary, empty, seekable;   flags  of the header
+    """Write an image: the sections of NamesSection, then `more`.
 
-    Returns counts: names (keys that stand in the table), entries (all that were added), sets, bytes, hot_bytes, folded.
-    Cost: one sort; memory beside the entries: 8 octets a key, 2.2 for Bloom words and `cold_at`, and a few MB."""
-    cdef _Lay lay
+    out     binary, empty, seekable
+    flags   for the header
+    Returns counts: names (keys in the table), entries (all that were added), sets, bytes, hot_bytes, folded.
+    Cost: one sort; memory, besides the entries: 8 octets a key, 2.2 for Bloom words and `cold_at`, and a few MB."""
+    cdef _TableLayout table
     keys.sort()
-    lay = _Lay(keys)
-    lay.group()
-    lay.place()
-    bloom = lay.bloom()
-    cold_at = lay.cold_at()
+    table = _TableLayout(keys)
+    table.group()
+    table.place()
+    bloom = table.bloom()
+    cold_at = table.cold_at()
     lists = list_rows(keys.lists)
-    n_line_octets = lay.n_lines * LINE_WORDS * 8
-    behind = [*_parts(lay.sets.rows, sizeof(SetRow)), *_parts(keys.data(), 1), *more]
-    lengths = [len(lists), len(bloom), n_line_octets, len(cold_at), lay.cold_octets, *map(len, behind)]
+    n_line_octets = table.n_lines * LINE_WORDS * 8
+    behind = [*_parts(table.sets.rows, sizeof(SetRow)), *_parts(keys.data(), 1), *more]
+    lengths = [len(lists), len(bloom), n_line_octets, len(cold_at), table.cold_octets, *map(len, behind)]
     writer = ImageWriter(out, kind, generation, base_generation, keys.key_octets, lengths, flags)
     for section in (lists, bloom):
         writer.add(section)
         writer.end_section()
-    lay.write_lines(writer)
+    table.write_lines(writer)
     writer.end_section()
     writer.add(cold_at)
     writer.end_section()
-    lay.write_cold(writer)
+    table.write_cold(writer)
     writer.end_section()
     for section in behind:
         writer.add(section)
         writer.end_section()
-    return {"names": lay.n, "entries": keys.n, "sets": len(lay.sets.rows) - 1, "bytes": writer.finish(),
-            "hot_bytes": len(bloom) + n_line_octets, "folded": lay.folded}
+    return {"names": table.n, "entries": keys.n, "sets": len(table.sets.rows) - 1, "bytes": writer.finish(),
+            "hot_bytes": len(bloom) + n_line_octets, "folded": table.folded}
 
 
 def list_rows(lists) -> bytes:
-    """The section of ListRows."""
+    """Make the section of ListRows."""
     return b"".join(
-        struct.pack("<24sBBBB4x", spec.id.encode("ascii"), spec.tier, spec.category, spec.action, spec.confidential)
+        struct.pack(f"<{LIST_ID_OCTETS}sBBBB4x", spec.id.encode("ascii"), spec.tier, spec.category, spec.action,
+                    spec.confidential)
         for spec in lists)
 
 
 cdef tuple _parts(list parts, size_t row_octets):
-    """Two sections: where each part begins, in rows, and the parts."""
+    """Make two sections: where each part begins, in rows; and the parts."""
     at = [0]
     for part in parts:
         at.append(at[-1] + len(part) // row_octets)

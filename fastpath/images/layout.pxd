@@ -1,26 +1,40 @@
-"""The bytes of an image: the one file that writer and reader share.
+"""The image file format: header, sections, rows.  Writers and readers share this file.
 
-Little-endian, offsets instead of pointers, sections on 64-octet borders.
+Little-endian; offsets instead of pointers; sections begin on 64-octet borders.
 
     0   magic "FLTRDIMG"      8   layout version u32    12  kind u32
     16  generation u64        24  base generation u64 (0: this is a base)
     32  length u64            40  checksum u64 (xxh3-64 of the other octets)
     48  hash key, 16 octets   64  n sections u32        68  flags u32
-    72  16 sections of {offset u64, length u64}, in the order of the kind's Section enum
-    328 zero up to 384
+    72  MAX_SECTIONS of {offset u64, length u64}, in the order of the kind's Section enum
+    328 zero up to HEADER_OCTETS
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
     LAYOUT_VERSION = 3
     HEADER_OCTETS = 384
-    CHECKSUM_AT = 40       # 8 octets, the only ones that it does not cover
+    VERSION_AT = 8
+    KIND_AT = 12
+    GENERATION_AT = 16
+    BASE_GENERATION_AT = 24
+    LENGTH_AT = 32
+    CHECKSUM_AT = 40       # 8 octets, the only ones that the checksum does not cover
+    KEY_AT = 48
+    KEY_OCTETS = 16
+    N_SECTIONS_AT = 64
+    FLAGS_AT = 68
+    SECTIONS_AT = 72
+    SECTION_OCTETS = 16    # of an offset and a length
+    SECTION_BORDER = 64
     MAX_SECTIONS = 16
     LINE_WORDS = 8         # fingerprints in a 64-octet line: one cache line, one miss
     MAX_LISTS = 128        # two 64-bit words of mask
+    N_CATEGORIES = 128     # two 64-bit words of mask
     LIST_ID_OCTETS = 24
-    HOLDS_ADDRESSES = 1    # a flag: names of addresses are among the names, see address.pyx
-    KNOWN_FLAGS = 1
+    WEEK_MINUTES = 10080
+    HOLDS_ADDRESSES = 1    # flag: the names include names of addresses, see wire/address.pyx
+    KNOWN_FLAGS = HOLDS_ADDRESSES
 
 
 cdef enum Kind:
@@ -34,14 +48,14 @@ cdef enum Kind:
 cdef enum NamesSection:     # also the first sections of K_URLS
     S_LISTS = 0     # ListRow[]
     S_BLOOM = 1     # uint64[]: each key sets four bits of one word
-    S_LINES = 2     # uint64[8][], 0 = free; fingerprint and number of the set, see key_table.pxd
+    S_LINES = 2     # uint64[LINE_WORDS][], 0 = free; fingerprint and number of the set, see key_table.pxd
     S_COLD_AT = 3   # uint32[lines + 1]: where each line's records begin in S_COLD
     S_COLD = 4      # records, see key_table.pyx
-    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS; set 0 is empty: nothing holds this key
+    S_SET_AT = 5    # uint32[sets + 1]: where each set begins in S_SETS; set 0 is empty: the key has no entry
     S_SETS = 6      # SetRow[]
     S_DATA_AT = 7   # uint32[data + 1]: where each local data begins in S_DATA
-    S_DATA = 8      # of each a sequence of {u16 type, u32 ttl, u16 length, rdata}, big-endian
-    S_HOSTS = 9     # K_URLS alone: uint64[], a Bloom filter of the hosts, see urls.pyx
+    S_DATA = 8      # each is a sequence of {u16 type, u32 ttl, u16 length, rdata}, big-endian
+    S_HOSTS = 9     # K_URLS only: uint64[], a Bloom filter of the hosts, see urls.pyx
 
 
 cdef enum SubscribersSection:
@@ -58,17 +72,17 @@ cdef enum PolicySection:
 
 cdef enum OriginsSection:
     S_ORIGIN_LISTS = 0  # ListRow[]
-    S_ORIGINS = 1       # OriginRow[], sorted by place: of names
-    S_URL_ORIGINS = 2   # the same of URLs
+    S_ORIGINS = 1       # OriginRow[] of names, sorted by place
+    S_URL_ORIGINS = 2   # OriginRow[] of URLs, sorted by place
 
 
 cdef enum:
-    NOT_HERE = 0xffffffff   # Range.subscriber: this image says nothing of the addresses from here on
-    NOBODY = 0xfffffffe     # Range.subscriber: these addresses belong to no subscriber any more
+    NOT_HERE = 0xffffffff   # Range.subscriber: this image does not cover these addresses; ask the base
+    UNASSIGNED = 0xfffffffe     # Range.subscriber: these addresses no longer belong to a subscriber
 
 
 cdef packed struct ListRow:
-    char id[24]             # ASCII, zero-padded
+    char id[LIST_ID_OCTETS]     # ASCII, zero-padded
     uint8_t tier
     uint8_t category        # 0: none
     uint8_t action
@@ -119,5 +133,8 @@ cdef packed struct ProfileRow:
     uint32_t closed_at      # index of the first ClosedRow
     uint32_t n_closed
     uint8_t safe_search     # 0 off, 1 moderate, 2 strict
-    uint8_t canaries        # devices are to stay with this resolver
+    uint8_t canaries        # answer canary domains so that devices keep using this resolver
     uint8_t zero[6]
+
+
+cdef str list_id_of(const ListRow* row)

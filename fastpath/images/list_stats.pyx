@@ -1,7 +1,7 @@
-"""What each list has put into an image that was built: the statistics of a compilation.
+"""Statistics of a compiled image: what each list contributed.
 
-Invariant: per list, the entries that were added are `by_mode` and `duplicates` together.
-Cost: a pass over the sorted entries, some 20 ns each.
+Invariants: for each list, `by_mode` and `duplicates` together are the entries that were added.
+Cost: one pass over the sorted entries, some 20 ns each.
 """
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from libc.string cimport memset
 
 from fastpath.images.key_builder cimport E_FOLDED, Entry, KeyBuilder
 from fastpath.images.layout cimport MAX_LISTS
-from fastpath.images.verdict cimport M_BELOW, M_EXACT, NO_ACTION, PASSTHRU
+from fastpath.images.verdict cimport M_BELOW, M_EXACT, NO_ACTION, N_MODES, PASSTHRU, SHADOW
 
 from fastpath.images.verdict import Action, Mode
 
@@ -19,10 +19,10 @@ class ListTally(NamedTuple):
     """One list.
 
     keys         different names (or URLs)
-    by_mode      entries, by mode;   by_action  the same entries, by what they do
-    duplicates   entries that say the name and mode of an earlier one again: the first one counts
-    folded       entries that are not in the table, since what stands above them says the same
-    conflicts    names that one list blocks and lets go at once"""
+    by_mode      entries, by mode;   by_action  the same entries, by their action
+    duplicates   entries with the name and mode of an earlier one: the first one counts
+    folded       entries left out of the table, because an entry above them says the same
+    conflicts    names that the list both blocks and allows"""
 
     keys: int
     by_mode: dict[Mode, int]
@@ -34,15 +34,15 @@ class ListTally(NamedTuple):
 
 cdef struct Counts:
     uint64_t keys
-    uint64_t modes[4]           # M_BELOW + 1
-    uint64_t actions[9]         # SHADOW + 1
+    uint64_t modes[N_MODES + 1]
+    uint64_t actions[SHADOW + 1]
     uint64_t duplicates
     uint64_t folded
     uint64_t conflicts
 
 
 def tally(KeyBuilder keys not None) -> list[ListTally]:
-    """Count by list, in their order.   keys  build() was called"""
+    """Count by list, in the order of the lists.   keys  build() was called"""
     cdef Counts counts[MAX_LISTS]
     cdef uint8_t actions[MAX_LISTS]
     cdef size_t i = 0
@@ -62,16 +62,16 @@ def tally(KeyBuilder keys not None) -> list[ListTally]:
                 if keys.entries[i].mode != 0:
                     _count(keys.entries + i, end - i, actions[keys.entries[i].list], &counts[keys.entries[i].list])
                 i = end
-    return [_told(&counts[number]) for number in range(len(keys.lists))]
+    return [_tally_of(&counts[number]) for number in range(len(keys.lists))]
 
 
 cdef void _count(const Entry* entries, size_t n, uint8_t own_action, Counts* to) noexcept nogil:
-    """Count all that one list says of one key; entries stand by mode."""
+    """Count the entries of one list for one key; they are sorted by mode."""
     cdef const Entry* e
     cdef uint8_t action
     cdef uint8_t last_mode = 0
-    cdef int blocking = 0       # modes that block, and that let go, as bits
-    cdef int passing = 0
+    cdef int blocking = 0       # modes that block, as bits
+    cdef int passing = 0        # modes that allow
     cdef size_t i
     to.keys += 1
     for i in range(n):
@@ -92,14 +92,14 @@ cdef void _count(const Entry* entries, size_t n, uint8_t own_action, Counts* to)
 
 
 cdef inline bint _contradict(int blocking, int passing) noexcept nogil:
-    """Do two of the modes speak of one and the same name?  Exact and below never do."""
+    """Whether a blocking and an allowing mode cover the same name.  Exact and below never do."""
     cdef int exact = 1 << M_EXACT
     cdef int below = 1 << M_BELOW
     return blocking and passing and not (
         (blocking == exact and passing == below) or (blocking == below and passing == exact))
 
 
-cdef object _told(const Counts* of):
+cdef object _tally_of(const Counts* of):
     return ListTally(
         of.keys, {mode: of.modes[<int>mode] for mode in Mode if of.modes[<int>mode]},
         {action: of.actions[<int>action] for action in Action if action != NO_ACTION and of.actions[<int>action]},

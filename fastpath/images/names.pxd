@@ -6,7 +6,7 @@ from fastpath.images.layout cimport ListRow, SetRow
 from fastpath.wire.name cimport Name
 
 
-cdef struct SetsView:           # what a key's set number leads to, in an image of names or URLs
+cdef struct SetsView:           # what a set number refers to, in an image of names or URLs
     const ListRow* lists
     uint32_t n_lists
     const uint32_t* set_at      # n_sets + 1
@@ -22,25 +22,25 @@ cdef struct SetsView:           # what a key's set number leads to, in an image 
 cdef struct NamesView:          # one image, opened
     KeyTable table
     SetsView sets
-    bint holds_addresses        # as names, see address.pyx
+    bint holds_addresses        # some of its names stand for addresses, see wire/address.pyx
 
 
 cdef struct Hit:
     const SetRow* rows
     uint32_t n_rows
     uint8_t label               # the suffix is the name's labels from this one on; URL: 0 all of it, 1 a part
-    uint16_t url_n              # the rule is so many octets of the URL's key; 0: it is a name
+    uint16_t url_n              # the rule is this many octets of the URL's key; 0: the rule is a name
     const SetsView* sets        # where the rows' data are
 
 
 cdef enum:
-    MAX_HITS = 16               # suffixes of one name that may be listed at once; longest first
+    MAX_HITS = 16               # listed suffixes of one name that are reported; longest first
     BATCH_NAMES = 32            # of one find_hits_batch()
 
 
 cdef struct Hits:
     uint32_t n
-    Hit at[32]                  # room for as many of a URL before those of its host
+    Hit at[2 * MAX_HITS]        # those of a URL, then those of its host
 
 
 cdef const char* names_fault(const NamesView* v) noexcept nogil

@@ -1,8 +1,7 @@
-"""Suffix matching: which entries speak of a name.
+"""Suffix matching: finds the entries that apply to a name.
 
-All suffixes are hashed in one pass from the right, keyed, and looked up in the key table (see key_table.pyx), where
-every match is verified.  A name that the delta holds is the delta's alone: what the base says of that very name no
-longer counts.
+One pass from the right computes a keyed hash of every suffix.  Each is looked up in the key table (key_table.pyx),
+which verifies every match.  A name in the delta replaces that very name in the base.
 
 Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first; a view is searched
 only after names_fault().
@@ -13,17 +12,16 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from fastpath.images.key_table cimport (
     SET_NONE, find_key, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line, prefetch_record,
     usable_hash)
-from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS, ListRow, SetRow
+from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES, ListRow, SetRow
 from fastpath.images.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
-from fastpath.wire.name cimport Name
+from fastpath.wire.name cimport NAME_LABELS, Name
 
 cdef enum:
-    CATEGORIES = 128            # two words of ProfileRow.categories
     IN_BASE = 1
     IN_DELTA = 2
 
 
-cdef struct Candidate:          # a suffix that a Bloom word did not turn away
+cdef struct Candidate:          # a suffix that the Bloom filter did not reject
     uint64_t hash
     uint8_t name
     uint8_t label
@@ -33,7 +31,7 @@ cdef struct Candidate:          # a suffix that a Bloom word did not turn away
 cdef const char* names_fault(const NamesView* v) noexcept nogil:
     """Why this view must not be searched, or NULL.
 
-    Its sections are whole rows, and `cold_at`, `set_at` and `data_at` have a row more than what they number.
+    v       its sections are whole rows; `cold_at`, `set_at` and `data_at` have one row more than they number
     Cost: one pass over `cold_at`, `set_at` and the entries of the sets; 0.3 ms a million names."""
     cdef const char* fault = sets_fault(&v.sets)
     return fault if fault != NULL else keytable_fault(&v.table)
@@ -70,7 +68,7 @@ cdef const char* _lists_fault(const SetsView* v) noexcept nogil:
         for k in range(LIST_ID_OCTETS):
             if <uint8_t>row.id[k] > 0x7f:
                 return b"the id of a list is not ASCII"
-        if row.category >= CATEGORIES:
+        if row.category >= N_CATEGORIES:
             return b"a list of a category past the mask"
         if not (row.tier == T_CSAM or row.tier == T_ORDER or row.tier == T_HELP or row.tier == T_CATEGORY
                 or row.tier == T_SECURITY):
@@ -88,7 +86,7 @@ cdef bint _partition(const uint32_t* at, uint64_t n, uint64_t end) noexcept nogi
 
 
 cdef bint rows_of(const SetsView* v, uint32_t number, Hit* out) noexcept nogil:
-    """Put the rows of a set into `out`; False where there are none, or no such set."""
+    """Put the rows of a set into `out`; False for an empty or unknown set."""
     cdef uint32_t first
     cdef uint32_t end
     if number >= v.n_sets:
@@ -102,7 +100,7 @@ cdef bint rows_of(const SetsView* v, uint32_t number, Hit* out) noexcept nogil:
 
 
 cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) noexcept nogil:
-    """The local data of an entry and its octets; NULL and 0 where it has none."""
+    """The local data of an entry, and its length; NULL and 0 where it has none."""
     n[0] = 0
     if row.data == 0 or row.data > v.n_data:
         return NULL
@@ -111,7 +109,7 @@ cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) n
 
 
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil:
-    """Write the hash of the suffix that begins at label i to out[i], for every label.   out  n_labels words"""
+    """Write the hash of the suffix from label i on to out[i], for every label.   out  n_labels words"""
     cdef uint64_t h = key[0]
     cdef int i = name.n_labels - 1
     while i >= 0:
@@ -127,9 +125,9 @@ cdef inline void _add(Hits* out, const SetsView* v, uint32_t number, uint8_t lab
         out.n += 1
 
 
-cdef void _look_up(const NamesView* base, const NamesView* delta, const Name* name, const Candidate* c,
-                   Hits* out) noexcept nogil:
-    """Add what the two say of one suffix."""
+cdef void _find_suffix(const NamesView* base, const NamesView* delta, const Name* name, const Candidate* c,
+                       Hits* out) noexcept nogil:
+    """Add the entries of one suffix, from the delta or else from the base."""
     cdef const uint8_t* wire = name.wire + name.at[c.label]
     cdef uint32_t n = name.n - 1 - name.at[c.label]
     cdef uint32_t plain = SET_NONE
@@ -152,7 +150,7 @@ cdef void _look_up(const NamesView* base, const NamesView* delta, const Name* na
 
 cdef inline uint32_t _sift(const NamesView* base, const NamesView* delta, const uint64_t* hashes, uint32_t n_labels,
                            uint8_t name, Candidate* out) noexcept nogil:
-    """Write the suffixes that may be listed to `out`, which has room for all, and fetch what is read of them next."""
+    """Write the suffixes that may be listed to `out`, which has room for all, and prefetch their lines."""
     cdef uint32_t n = 0
     cdef uint32_t i
     cdef uint8_t where
@@ -164,7 +162,7 @@ cdef inline uint32_t _sift(const NamesView* base, const NamesView* delta, const 
         out[n].name = name
         out[n].label = <uint8_t>i
         out[n].where = where
-        n += where != 0         # no branch: whether a name is listed is what nobody can predict
+        n += where != 0         # no branch: whether a name is listed cannot be predicted
     for i in range(n):
         if out[i].where & IN_BASE:
             prefetch_line(&base.table, out[i].hash)
@@ -174,7 +172,7 @@ cdef inline uint32_t _sift(const NamesView* base, const NamesView* delta, const 
 
 
 cdef void hash_name(const NamesView* base, const NamesView* delta, const Name* name, uint64_t* hashes) noexcept nogil:
-    """Hash all suffixes, and fetch the Bloom words of each.   hashes  n_labels words"""
+    """Hash all suffixes, and prefetch the Bloom word of each.   hashes  n_labels words"""
     cdef uint32_t i
     hash_suffixes((base if base.table.n_bloom else delta).table.key, name, hashes)
     if base.table.n_bloom:
@@ -186,33 +184,33 @@ cdef void hash_name(const NamesView* base, const NamesView* delta, const Name* n
 
 
 cdef void find_hits(const NamesView* base, const NamesView* delta, const Name* name, Hits* out) noexcept nogil:
-    """Fill `out` with the entries of every listed suffix of `name`, longest suffix first.
+    """Find the entries of every listed suffix of `name`, longest suffix first.
 
-    Both views share one key.  A view of nothing has table.n_bloom == 0."""
-    cdef uint64_t hashes[128]
+    base, delta   share one key; an empty view has table.n_bloom == 0"""
+    cdef uint64_t hashes[NAME_LABELS]
     hash_name(base, delta, name, hashes)
     find_hashed(base, delta, name, hashes, out)
 
 
 cdef void find_hashed(const NamesView* base, const NamesView* delta, const Name* name, const uint64_t* hashes,
                       Hits* out) noexcept nogil:
-    """find_hits() of a name that hash_name() has hashed."""
-    cdef Candidate candidates[128]
+    """Do find_hits() for a name that hash_name() has hashed."""
+    cdef Candidate candidates[NAME_LABELS]
     cdef uint32_t n
     cdef uint32_t i
     out.n = 0
     n = _sift(base, delta, hashes, name.n_labels, 0, candidates)
     for i in range(n):
-        _look_up(base, delta, name, candidates + i, out)
+        _find_suffix(base, delta, name, candidates + i, out)
 
 
 cdef void find_hits_batch(const NamesView* base, const NamesView* delta, const Name* const* names, uint32_t n,
                           Hits* out) noexcept nogil:
-    """find_hits() of `n` names at once, at most BATCH_NAMES: what one waits for in memory is fetched for all.
+    """Do find_hits() for `n` names at once: the memory that each step reads is prefetched for all of them.
 
-    names   pointers to them;   out  n Hits"""
-    cdef uint64_t hashes[32 * 128]
-    cdef Candidate candidates[32 * 128]
+    n       at most BATCH_NAMES;   names  pointers to them;   out  n Hits"""
+    cdef uint64_t hashes[BATCH_NAMES * NAME_LABELS]
+    cdef Candidate candidates[BATCH_NAMES * NAME_LABELS]
     cdef uint32_t at = 0
     cdef uint32_t n_candidates = 0
     cdef uint32_t i
@@ -228,4 +226,4 @@ cdef void find_hits_batch(const NamesView* base, const NamesView* delta, const N
         if candidates[i].where & IN_BASE:
             prefetch_record(&base.table, candidates[i].hash)
     for i in range(n_candidates):
-        _look_up(base, delta, names[candidates[i].name], candidates + i, &out[candidates[i].name])
+        _find_suffix(base, delta, names[candidates[i].name], candidates + i, &out[candidates[i].name])

@@ -1,13 +1,13 @@
 """Builds names images.
 
-Folding: entries of a list that folds are left out of the table where the list would say the same without them.  All
-entries that the list has for a name go together, and only if the nearest one above the name that covers it (subtree or
-below) has the same action, order and data as each of them.  Decisions stay the same but for the rule that is named.
-A list that deltas change entry by entry must not fold: a delta that takes `bad.example` away knows nothing of
-`www.bad.example`, which was folded into it and would be let go.  Where no delta touches the list, what covers a folded
-name stays in every set that deltas make anew.
+Folding leaves out the entries of a list that change no decision.  All entries of the list for a name are folded
+together, and only if the nearest covering entry above the name (subtree or below) has the same action, order and data
+as each of them.  Decisions stay the same; only the rule that they name may differ.
+A list that deltas change entry by entry must not fold.  A delta that removes `bad.example` does not know that
+`www.bad.example` was folded into it, and would allow it.  Where no delta changes the list, the entry that covers a
+folded name stays in every set that a delta rewrites.
 
-Invariant: equal entries in any order of names give equal bytes (but for local data, which are numbered as they come).
+Invariants: equal entries in any order of names give equal bytes, except local data, which are numbered as they arrive.
 """
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -18,11 +18,11 @@ from fastpath.base.cursor cimport OK
 from fastpath.images.key_builder cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
 from fastpath.images.key_table cimport bloom_bits, reduce_to
 from fastpath.images.key_writer cimport write_keys
-from fastpath.images.layout cimport HOLDS_ADDRESSES, K_NAMES
+from fastpath.images.layout cimport HOLDS_ADDRESSES, K_NAMES, MAX_LISTS
 from fastpath.images.names cimport hash_suffixes
 from fastpath.images.verdict cimport M_SUBTREE, NO_ACTION
 from fastpath.wire.address cimport stands_for_addresses
-from fastpath.wire.name cimport Name, name_from_wire
+from fastpath.wire.name cimport NAME_LABELS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
     BLOOM_BITS_A_NAME = 12
@@ -32,32 +32,32 @@ cdef enum:
 cdef class NamesBuilder(KeyBuilder):
     """Collects entries and writes a names image.
 
-    key     16 octets: the hashes' secret, the same for a base and its deltas
+    key     16 octets: the secret of the hashes, the same for a base and its deltas
     lists   every list by number, at most 128; their order is the order of precedence inside a tier
-    Memory: 32 octets an entry and its name; see build()."""
+    Cost: 32 octets of memory an entry, and its name; see build()."""
 
     cdef int _flags         # of the header
 
-    def add(self, bytes wire, int list, int mode, int action=255, uint32_t order=0, bytes data=b"", uint32_t line=0,
-            uint32_t part=0) -> None:
+    def add(self, bytes wire, int list, int mode, int action=NO_ACTION, uint32_t order=0, bytes data=b"",
+            uint32_t line=0, uint32_t part=0) -> None:
         """Add one entry.
 
         wire       canonical;   list  its number;   mode  1 exact, 2 subtree, 3 below;   action  255: the list's own
-        data       of local data (action 7): records to answer with, as S_DATA has them
-        line, part where the list says so: the line from 1, and the number of the list's file or sheet
-        Raises ValueError for a name or a number that is none."""
+        data       for action 7, local data: records to answer with, in the form of S_DATA
+        line, part its place in the list: the line, from 1, and the number of the file or sheet
+        Raises ValueError for an invalid name or number."""
         self.check(list, mode, action, data)
         self._append(wire, list, mode, action, order, data, line, part, self.is_confidential(list))
 
     def drop(self, bytes wire) -> None:
-        """Say, in a delta, that nothing holds this very name any more; entries added for it still count."""
+        """Remove, in a delta, all entries of this very name in the base; entries added here still count."""
         self._append(wire, 0, 0, 0, 0, b"", 0, 0, False)
         self._append(wire, 0, 0, 0, 0, b"", 0, 0, True)
 
     cdef object _append(self, bytes wire, int list, int mode, int action, uint32_t order, bytes data, uint32_t line,
                         uint32_t part, bint secret):
         cdef Name name
-        cdef uint64_t hashes[128]
+        cdef uint64_t hashes[NAME_LABELS]
         cdef size_t after
         if (name_from_wire(<const uint8_t*>wire, len(wire), 0, &name, &after) != OK or after != <size_t>len(wire)
                 or name.n_labels == 0):
@@ -70,21 +70,21 @@ cdef class NamesBuilder(KeyBuilder):
     def build(self, out, generation: int, base_generation: int = 0) -> dict[str, int]:
         """Write the image to `out` (binary, empty, seekable).
 
-        Returns counts: names, entries, sets, bytes, hot_bytes, folded (entries that are not in the table).
-        Memory beside the entries: 11 octets a name and a few MB."""
+        Returns counts: names, entries, sets, bytes, hot_bytes, folded (entries left out of the table).
+        Cost: memory, besides the entries: 11 octets a name and a few MB."""
         self.sort()
         if not base_generation:
-            self._fold()    # not in a delta, where a name that is left out is the base's to speak of
+            self._fold()    # not in a delta: a name that is left out there is looked up in the base
         return write_keys(self, out, K_NAMES, generation, base_generation, [], self._flags)
 
     # -- folding -------------------------------------------------------------------------------------------------------
 
     cdef object _fold(self):
-        """Mark what the table can do without; see the top of this file."""
+        """Mark the entries that the table does not need; see the top of this file."""
         cdef uint64_t folding[2]
         cdef uint64_t n_bloom = self.n * BLOOM_BITS_A_NAME // 64 + 1
         cdef uint64_t* bloom
-        cdef uint8_t actions[128]
+        cdef uint8_t actions[MAX_LISTS]
         cdef size_t i
         folding[0] = folding[1] = 0
         for number, spec in enumerate(self.lists):
@@ -106,7 +106,7 @@ cdef class NamesBuilder(KeyBuilder):
     cdef void _fold_all(self, const uint64_t* folding, const uint8_t* actions, const uint64_t* bloom,
                         uint64_t n_bloom) noexcept nogil:
         cdef Name name
-        cdef uint64_t hashes[128]
+        cdef uint64_t hashes[NAME_LABELS]
         cdef size_t first = 0
         cdef size_t end
         cdef size_t i
@@ -132,7 +132,7 @@ cdef class NamesBuilder(KeyBuilder):
             first = end
 
     cdef void _name_of(self, size_t i, Name* out) noexcept nogil:
-        cdef uint8_t wire[256]
+        cdef uint8_t wire[NAME_OCTETS]
         cdef size_t after
         memcpy(wire, self.octets + self.entries[i].key_at, self.entries[i].key_n)
         wire[self.entries[i].key_n] = 0
@@ -140,7 +140,7 @@ cdef class NamesBuilder(KeyBuilder):
 
     cdef void _fold_list(self, size_t first, size_t end, const Name* name, const uint64_t* hashes, uint8_t action,
                          const uint64_t* bloom, uint64_t n_bloom) noexcept nogil:
-        """Mark entries first..end-1, which are all that one list has for this name, where they say nothing new."""
+        """Mark entries first..end-1, all those of one list for this name, where they change no decision."""
         cdef const Entry* above = NULL
         cdef const Entry* e
         cdef uint64_t bits
@@ -164,7 +164,7 @@ cdef class NamesBuilder(KeyBuilder):
             self.entries[i].flags |= E_FOLDED
 
     cdef const Entry* _covering(self, const Name* name, int label, uint64_t hash, const Entry* below) noexcept nogil:
-        """The entry of `below`'s list through which it speaks of what is below the suffix, or NULL."""
+        """The entry of `below`'s list that covers the names below the suffix, or NULL."""
         cdef size_t i = self.find(hash, name.wire + name.at[label], name.n - 1 - name.at[label],
                                   below.flags & E_SECRET != 0)
         cdef size_t end
@@ -173,7 +173,7 @@ cdef class NamesBuilder(KeyBuilder):
         end = self.end_of_key(i)
         while i < end:
             if self.entries[i].list == below.list and self.entries[i].mode >= M_SUBTREE:
-                return self.entries + i     # a list's entries stand by mode: subtree before below
+                return self.entries + i     # a list's entries are sorted by mode: subtree before below
             i += 1
         return NULL
 

@@ -1,10 +1,9 @@
-"""Origins: which line of which list each entry of names and URLs came from, also of those that were folded away.
+"""Origins image: the list and line that each entry of names and URLs came from, folded entries included.
 
-For explain and lookup; no worker maps it.  A row is 16 octets: the place of the key's hash, list, mode, line and part;
-rows are sorted by place, those of names and of URLs apart.  Two keys of one place are not told apart: 2**-64 a pair.
+Explain and lookup use it; workers do not map it.  A row has 16 octets: place of the key's hash, list, mode, line, part.
+Rows are sorted by place, names and URLs apart.  Two keys with one place cannot be distinguished: probability 2**-64.
 
-Invariants: what is read of an image stays inside it; a row of a list that is not there is not given; entries of
-confidential lists have no row.
+Invariants: reads stay inside the image; rows of an unknown list are skipped; entries of confidential lists have no row.
 """
 from typing import NamedTuple
 
@@ -18,11 +17,11 @@ from fastpath.images.image cimport Image
 from fastpath.images.key_builder cimport E_SECRET, Entry, KeyBuilder
 from fastpath.images.key_table cimport place_of
 from fastpath.images.layout cimport (
-    K_ORIGINS, LIST_ID_OCTETS, S_ORIGINS, S_ORIGIN_LISTS, S_URL_ORIGINS, ListRow, OriginRow)
+    KEY_AT, KEY_OCTETS, K_ORIGINS, S_ORIGINS, S_ORIGIN_LISTS, S_URL_ORIGINS, ListRow, OriginRow, list_id_of)
 from fastpath.images.names cimport hash_suffixes
-from fastpath.images.urls cimport UrlKey, list_url_keys
+from fastpath.images.urls cimport MAX_URL_KEYS, UrlKey, list_url_keys
 from fastpath.images.verdict cimport M_BELOW, M_EXACT
-from fastpath.wire.name cimport Name, name_from_wire
+from fastpath.wire.name cimport NAME_LABELS, Name, name_from_wire
 from fastpath.wire.url cimport URL_OCTETS, Url, url_from_text, write_url_text
 
 from fastpath.wire.address import rule_text
@@ -37,8 +36,11 @@ cdef enum:
 
 
 class Origin(NamedTuple):
-    """One rule of a list.   line  from 1 (0: the list has no lines);   part  number of its file or sheet;   rule  its
-    name, URL or prefix as text"""
+    """One rule of a list.
+
+    line   from 1; 0: the list has no lines
+    part   number of its file or sheet
+    rule   its name, URL or prefix as text"""
 
     list: str
     mode: Mode
@@ -54,7 +56,7 @@ cdef struct Rows:
 
 @cython.final
 cdef class Origins:
-    """An origins image that is open.   Raises BadImage where its rows contradict themselves."""
+    """An open origins image.   Raises BadImage where its rows are not whole."""
 
     cdef Image _image
     cdef uint64_t _key[2]
@@ -68,28 +70,29 @@ cdef class Origins:
         if octets % sizeof(ListRow):
             raise _contradiction(image)
         try:
-            self._list_ids = [_list_id(lists + i) for i in range(octets // sizeof(ListRow))]
+            self._list_ids = [list_id_of(lists + i) for i in range(octets // sizeof(ListRow))]
         except UnicodeDecodeError:
             raise _contradiction(image) from None
         _open_rows(image, S_ORIGINS, &self._names)
         _open_rows(image, S_URL_ORIGINS, &self._urls)
         self._image = image
-        memcpy(self._key, image.data + 48, 16)
+        memcpy(self._key, image.data + KEY_AT, KEY_OCTETS)
 
     @property
     def generation(self) -> int:
-        """Of the names image that these are the origins of."""
+        """The generation of the names image that these origins belong to."""
         return self._image.generation
 
     def __len__(self) -> int:
         return self._names.n + self._urls.n
 
     def of(self, bytes wire not None) -> list[Origin]:
-        """Every rule that is about this name or one above it, whatever its mode; the longest name first, then by list.
+        """Find every rule for this name or a name above it, in any mode; the longest name first, then by list.
 
-        wire   canonical, ValueError otherwise.   Cost: a binary search a label"""
+        wire   canonical, else ValueError
+        Cost: one binary search a label"""
         cdef Name name
-        cdef uint64_t hashes[128]
+        cdef uint64_t hashes[NAME_LABELS]
         cdef size_t after
         cdef int label
         if name_from_wire(wire, len(wire), 0, &name, &after) != OK or after != <size_t>len(wire):
@@ -102,13 +105,14 @@ cdef class Origins:
         return found
 
     def of_url(self, bytes text not None) -> list[Origin]:
-        """Every rule that is about this URL or a part of it that ends at a segment; the longest first, then by list.
+        """Find every rule for this URL or a part of it that ends at a segment; the longest first, then by list.
 
-        text   canonical, ValueError otherwise.   Cost: two binary searches a segment"""
+        text   canonical, else ValueError
+        Cost: two binary searches a segment"""
         cdef Url url
-        cdef UrlKey keys[2052]
-        cdef uint8_t written[2048]
-        cdef uint64_t hashes[128]
+        cdef UrlKey keys[MAX_URL_KEYS]
+        cdef uint8_t written[URL_OCTETS]
+        cdef uint64_t hashes[NAME_LABELS]
         cdef size_t n
         cdef int i
         if url_from_text(text, len(text), &url) != OK:
@@ -122,7 +126,7 @@ cdef class Origins:
         return found
 
     cdef object _put(self, list found, const Rows* rows, uint64_t hash, str rule):
-        """Add the rows of one key."""
+        """Append the rows of one key to `found`."""
         cdef uint64_t place = place_of(hash)
         cdef uint64_t i = _first(rows, place)
         while i < rows.n and rows.at[i].place == place:
@@ -133,7 +137,7 @@ cdef class Origins:
 
 
 cdef uint64_t _first(const Rows* rows, uint64_t place) noexcept nogil:
-    """The first row that does not stand before `place`."""
+    """Index of the first row whose place is not below `place`."""
     cdef uint64_t lo = 0
     cdef uint64_t hi = rows.n
     cdef uint64_t mid
@@ -154,10 +158,6 @@ cdef object _open_rows(Image image, int section, Rows* out):
         raise _contradiction(image)
 
 
-cdef str _list_id(const ListRow* row):
-    return PyBytes_FromStringAndSize(row.id, LIST_ID_OCTETS).rstrip(b"\0").decode("ascii")
-
-
 cdef object _contradiction(Image image):
     return BadImage(f"{image.path}: its rows are not whole; not used; compile it again")
 
@@ -165,9 +165,10 @@ cdef object _contradiction(Image image):
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 def write_origins(out, generation: int, KeyBuilder names not None, KeyBuilder urls not None) -> int:
-    """Write the origins of all entries of two builders with the same lists and key; returns the image's octets.
+    """Write the origins of all entries of two builders with the same lists and key; return the image's length.
 
-    generation   of the images that they build.   Cost: 16 octets an entry on disk, a pass in memory"""
+    generation   that of the images that they build
+    Cost: 16 octets an entry on disk, one pass in memory"""
     names.sort()
     urls.sort()
     lists = list_rows(names.lists)

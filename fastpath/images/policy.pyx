@@ -1,26 +1,28 @@
-"""The policy of a subscriber at an instant, and decide(): the centre of the house.
+"""Policy of a subscriber at an instant, and decide(): the one decision function of filterd.
 
-decide() is pure and the same for a packet, a query, `filterd lookup` and the API's explain.  Its order of tiers is
-semantics §3: CSAM, orders, help corridor, lock, categories, the operator's security lists, let go.
+decide() is pure and the same for a packet, a query, `filterd lookup` and the API's explain.  Its order of tiers is that
+of semantics §3: CSAM, orders, help corridor, lock, categories, the operator's security lists, default (allow).
 
-Invariants: no clock, no I/O, no allocation.  Inside one list the longest suffix speaks, and of equal suffixes the exact
-entry; an exception (PASSTHRU) silences its own list only, except in the security tier, where configured order is
-precedence and an exception also ends the matching of later lists (RPZ draft §2.3).  A list whose action is SHADOW
-decides nothing and masks nothing: `out` says beside the decision which such list would have blocked in its place.
+Invariants: no clock, no I/O, no allocation.  Inside one list the longest suffix decides, and of equal suffixes the
+exact entry.  An exception (PASSTHRU) silences only its own list, except in the security tier: there, configured order
+is precedence, and an exception also ends the matching of later lists (RPZ draft §2.3).  A list whose action is SHADOW
+decides nothing and hides nothing: `out` names, besides the decision, the shadow list that would have blocked.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fastpath.images.layout cimport ListRow, ProfileRow, SetRow
+from fastpath.images.layout cimport WEEK_MINUTES, ListRow, ProfileRow, SetRow
 from fastpath.images.names cimport Hits, data_of
-from fastpath.images.verdict cimport *
+from fastpath.images.verdict cimport (
+    M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_CSAM, R_DEFAULT, R_HELP, R_ORDER, R_PAUSE,
+    R_SCHEDULE, R_SECURITY, SHADOW, SPLASH, TCP_ONLY, T_CATEGORY, T_CSAM, T_DEFAULT, T_HELP, T_LOCK, T_ORDER,
+    T_SECURITY, Decision)
 
 cdef enum:
-    WEEK_MINUTES = 10080
     EPOCH_MINUTE = 4320     # 1 January 1970 was a Thursday: three days into a week that begins on Monday
 
 
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
-    """Why this view must not be asked, or NULL.   Cost: one pass over all of it."""
+    """Why this view must not be used, or NULL.   Cost: one pass over all of it."""
     cdef uint32_t i
     for i in range(v.n_subscribers):
         if i and v.subscribers[i - 1] >= v.subscribers[i]:
@@ -39,7 +41,7 @@ cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
 
 
 cdef inline uint32_t _profile_of(const PolicyView* v, uint32_t subscriber) noexcept nogil:
-    """Index of the subscriber's profile, or n_profiles where the view does not know it."""
+    """Index of the subscriber's profile; n_profiles where the view does not hold the subscriber."""
     cdef uint32_t lo = 0
     cdef uint32_t hi = v.n_subscribers
     cdef uint32_t mid
@@ -56,7 +58,7 @@ cdef inline uint32_t _profile_of(const PolicyView* v, uint32_t subscriber) noexc
 
 cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
                       Policy* out) noexcept nogil:
-    """What the subscriber's profile says; all zero (nothing asked for) where no profile is known."""
+    """Find the policy of the subscriber's profile; all zero (nothing is blocked) where no profile is known."""
     cdef const PolicyView* v = delta
     cdef uint32_t at = NO_SUBSCRIBER
     cdef const ProfileRow* row
@@ -86,7 +88,7 @@ cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t 
 
 
 cdef uint8_t _lock_reason(const Policy* policy, int64_t now_s) noexcept nogil:
-    """R_PAUSE, R_SCHEDULE, or R_DEFAULT where the subscriber is not locked."""
+    """R_PAUSE or R_SCHEDULE where the subscriber is locked, else R_DEFAULT."""
     cdef int64_t minute
     cdef uint32_t i
     if now_s < policy.paused_until_s:
@@ -112,8 +114,8 @@ cdef inline uint8_t _reason_of(uint8_t tier) noexcept nogil:
     return R_SECURITY
 
 
-cdef inline bint _speaks(const Policy* policy, const ListRow* row, uint8_t action) noexcept nogil:
-    """Whether an entry of this list counts for this policy."""
+cdef inline bint _applies(const Policy* policy, const ListRow* row, uint8_t action) noexcept nogil:
+    """Whether an entry of this list applies to this policy."""
     if action == PASSTHRU:
         return (row.tier == T_SECURITY or row.tier == T_HELP) and row.action != SHADOW
     if row.tier == T_CATEGORY:
@@ -122,21 +124,21 @@ cdef inline bint _speaks(const Policy* policy, const ListRow* row, uint8_t actio
 
 
 cdef inline bint _outranks(const ListRow* lists, uint8_t left, const Decision* right) noexcept nogil:
-    """Whether list `left` decides before the one in `right`: lower tier, then configured order."""
+    """Whether list `left` outranks the one in `right`: by lower tier, then by configured order."""
     if lists[left].tier != right.tier:
         return lists[left].tier < right.tier
     return right.list == NO_LIST or left < right.list
 
 
 cdef inline bint _is_before(const ListRow* lists, uint8_t left, uint8_t right) noexcept nogil:
-    """The same of two lists.   right  NO_LIST: there is none"""
+    """Whether list `left` outranks list `right`.   right  NO_LIST: there is none"""
     if right == NO_LIST:
         return True
     return lists[left].tier < lists[right].tier or (lists[left].tier == lists[right].tier and left < right)
 
 
 cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, Decision* out) noexcept nogil:
-    """Put the outranking entry of all hits into `out`, which holds the best so far, and the outranking shadow."""
+    """Put the highest-ranking entry of all hits into `out`, and the highest-ranking shadow list."""
     cdef uint64_t silenced[2]
     cdef const SetRow* row
     cdef uint8_t action
@@ -153,15 +155,15 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
             silenced[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
             action = action_of(lists + row.list, row.action)
             if action == SHADOW:
-                # tcp-only blocks nothing
-                if (row.action != TCP_ONLY and _speaks(policy, lists + row.list, action)
+                # TCP_ONLY blocks nothing
+                if (row.action != TCP_ONLY and _applies(policy, lists + row.list, action)
                         and _is_before(lists, row.list, out.shadow)):
                     out.shadow = row.list
                     out.shadow_is_url = hits.at[i].url_n != 0
                 continue
             if action != PASSTHRU:
                 out.matched[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
-            if _speaks(policy, lists + row.list, action) and _outranks(lists, row.list, out):
+            if _applies(policy, lists + row.list, action) and _outranks(lists, row.list, out):
                 out.action = action
                 out.tier = lists[row.list].tier
                 out.reason = _reason_of(out.tier)
@@ -177,12 +179,12 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
 
 cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
                  Decision* out) noexcept nogil:
-    """Who speaks first decides (semantics §3).
+    """Decide: the entry or lock of the highest tier wins (semantics §3).
 
-    policy   of the subscriber, see find_policy()
-    hits     of the name, see find_hits(); lists: the rows that their entries number
-    now_s    unix seconds: pauses are instants, schedules minutes of the profile's week
-    out      action PASSTHRU: let go; never SHADOW.  `subscriber` is the caller's to fill."""
+    policy   that of the subscriber, see find_policy()
+    hits     those of the name, see find_hits();   lists  the rows that their entries refer to by number
+    now_s    unix seconds: pauses are instants, schedules are minutes of the profile's week
+    out      action PASSTHRU: allowed; never SHADOW.  The caller fills in `subscriber`."""
     out.action = PASSTHRU
     out.reason = R_DEFAULT
     out.tier = T_DEFAULT
@@ -201,11 +203,11 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     if out.tier >= T_LOCK:
         _lock(policy, now_s, out)
     if out.shadow != NO_LIST and not _outranks(lists, out.shadow, out):
-        out.shadow = NO_LIST    # what decided would have done so all the same
+        out.shadow = NO_LIST    # the shadow list would not have changed the decision
 
 
 cdef inline void _lock(const Policy* policy, int64_t now_s, Decision* out) noexcept nogil:
-    """Let the lock decide, where there is one."""
+    """Let the lock decide, where the subscriber is locked."""
     cdef uint8_t lock = _lock_reason(policy, now_s)
     if lock == R_DEFAULT:
         return

@@ -1,13 +1,15 @@
-"""Image writers of subscribers and policy; and the name under which the others are known: NamesBuilder, ListSpec.
+"""Writers of the subscribers image and the policy image.  Also exports NamesBuilder and ListSpec.
 
-Invariants: equal input in equal order gives equal bytes.  The bytes are those of layout.pxd.
+Invariants: equal input in equal order gives equal bytes, in the layout of layout.pxd.
 """
 import ipaddress
 import struct
 from operator import itemgetter
 from typing import NamedTuple
 
-from fastpath.images.layout cimport K_POLICY, K_SUBSCRIBERS
+from libc.stdint cimport uint32_t
+
+from fastpath.images.layout cimport KEY_OCTETS, K_POLICY, K_SUBSCRIBERS, NOT_HERE, UNASSIGNED, WEEK_MINUTES
 
 from fastpath.images.image_writer import write_image
 from fastpath.images.key_builder import ListSpec
@@ -16,21 +18,21 @@ from fastpath.images.names_builder import NamesBuilder
 __all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
 
 _FOREVER = 2**62
-# As Python numbers: a C enum past 2**31 turns negative on its way.
-_NOT_HERE = 2**32 - 1
-_NOBODY = 2**32 - 2
+# The casts keep them positive: a C enum above 2**31 would become a negative Python number.
+_NOT_HERE = <uint32_t>NOT_HERE
+_UNASSIGNED = <uint32_t>UNASSIGNED
 
 
 class ProfileSpec(NamedTuple):
     """A profile as the image holds it.
 
-    categories           blocked ones, bit n for category n (128 bits)
-    closed               (start minute of the week, minutes), none reaching past minute 10080
+    categories           blocked categories, bit n for category n (128 bits)
+    closed               intervals (start minute of the week, minutes), none past the week's end at minute 10080
     paused_until         unix seconds; 0: not paused
-    utc_offset_s         of the profile's zone until `next_offset_at` (unix seconds)
-    next_utc_offset_s    from then on
+    utc_offset_s         offset of the profile's time zone until `next_offset_at` (unix seconds)
+    next_utc_offset_s    offset from then on
     safe_search          0 off, 1 moderate, 2 strict
-    has_canaries         devices are to stay with this resolver"""
+    has_canaries         answer canary domains, so that devices keep using this resolver"""
 
     categories: int
     closed: tuple[tuple[int, int], ...]
@@ -43,11 +45,11 @@ class ProfileSpec(NamedTuple):
 
 
 def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
-    """Write a subscribers image; returns its length in octets.
+    """Write a subscribers image; return its length in octets.
 
-    rows   (prefix, subscriber): the longest prefix that holds an address counts; subscriber None: nobody's any more
-    Raises ValueError for a prefix that is none or stands twice."""
-    networks = [(ipaddress.ip_network(prefix), _NOBODY if subscriber is None else subscriber)
+    rows   (prefix, subscriber): the longest prefix that holds an address counts; subscriber None: unassigned (a delta)
+    Raises ValueError for an invalid or repeated prefix."""
+    networks = [(ipaddress.ip_network(prefix), _UNASSIGNED if subscriber is None else subscriber)
                 for prefix, subscriber in rows]
     if len({network for network, _ in networks}) != len(networks):
         raise ValueError("subscribers image: a prefix stands twice; nothing written; give it one subscriber")
@@ -55,7 +57,7 @@ def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
     for version, pack in ((4, _pack_range4), (6, _pack_range6)):
         ranges = _flatten([pair for pair in networks if pair[0].version == version], 32 if version == 4 else 128)
         sections.append(b"".join(pack(start, subscriber) for start, subscriber in ranges))
-    return write_image(out, K_SUBSCRIBERS, generation, base_generation, bytes(16), sections)
+    return write_image(out, K_SUBSCRIBERS, generation, base_generation, bytes(KEY_OCTETS), sections)
 
 
 def _pack_range4(start: int, subscriber: int) -> bytes:
@@ -67,7 +69,7 @@ def _pack_range6(start: int, subscriber: int) -> bytes:
 
 
 def _flatten(networks, bits: int) -> list[tuple[int, int]]:
-    """Nested prefixes as ranges without gaps: (start, subscriber), the first start 0."""
+    """Flatten nested prefixes to ranges without gaps: (start, subscriber), the first start 0."""
     ranges = [(0, _NOT_HERE)]
     open_ = []                          # (end, subscriber) of the prefixes around the current one
 
@@ -94,10 +96,10 @@ def _begin(ranges, start: int, subscriber: int) -> None:
 
 
 def pack_policy(out, generation: int, base_generation: int, profiles, subscribers) -> int:
-    """Write a policy image; returns its length in octets.
+    """Write a policy image; return its length in octets.
 
     profiles      ProfileSpecs;   subscribers  (subscriber, index of its profile), each subscriber once
-    Raises ValueError for an index or an interval that is none."""
+    Raises ValueError for an invalid index or interval, or a repeated subscriber."""
     pairs = sorted(subscribers, key=itemgetter(0))
     if any(not 0 <= index < len(profiles) for _, index in pairs):
         raise ValueError("policy image: a subscriber names a profile that is not there; nothing written")
@@ -106,7 +108,7 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
     closed = b""
     rows = b""
     for spec in profiles:
-        if any(start < 0 or minutes <= 0 or start + minutes > 10080 for start, minutes in spec.closed):
+        if any(start < 0 or minutes <= 0 or start + minutes > WEEK_MINUTES for start, minutes in spec.closed):
             raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
         rows += struct.pack("<QQqqiiIIBB6x", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
                             spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
@@ -114,4 +116,4 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
         closed += b"".join(struct.pack("<HH", start, minutes) for start, minutes in spec.closed)
     sections = [struct.pack(f"<{len(pairs)}I", *[subscriber for subscriber, _ in pairs]),
                 struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows, closed]
-    return write_image(out, K_POLICY, generation, base_generation, bytes(16), sections)
+    return write_image(out, K_POLICY, generation, base_generation, bytes(KEY_OCTETS), sections)

@@ -1,4 +1,4 @@
-"""Address to subscriber in C: see subscribers.pyx."""
+"""Address to subscriber, C interface: see subscribers.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.images.layout cimport Range4, Range6

@@ -1,9 +1,10 @@
-"""Whose address is this: sorted ranges, the delta before the base.
+"""Address to subscriber: binary search in sorted ranges, the delta before the base.
 
-A device that names itself by a token stands in the same ranges, at device_address(): a multicast address, which no
-packet may come from (RFC 4291 §2.7), of 120 bits of a hash, so that an image tells no token.
+A device that identifies itself by a token is in the same ranges, at device_address().  That is a multicast address,
+which no packet may come from, with 120 bits of a hash, so that an image does not reveal the token.
 
-Invariants: the ranges of a family begin at address 0 and leave no gap, so a binary search always ends on one.
+Invariants: the ranges of an address family begin at address 0 and leave no gap, so a search always ends on one.
+Source: RFC 4291 §2.7 (multicast is never a source).
 Cost: log2(ranges) dependent loads, 20 for a million prefixes.
 """
 import hashlib
@@ -12,7 +13,7 @@ import re
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastpath.images.layout cimport NOBODY, NOT_HERE, Range6
+from fastpath.images.layout cimport NOT_HERE, UNASSIGNED, Range6
 from fastpath.images.verdict cimport NO_SUBSCRIBER
 
 
@@ -76,21 +77,21 @@ cdef uint32_t _find6(const SubscribersView* v, const uint8_t* addr) noexcept nog
 
 cdef uint32_t find_subscriber(const SubscribersView* base, const SubscribersView* delta, const uint8_t* addr,
                               uint8_t ip_version) noexcept nogil:
-    """The subscriber at `addr` (4 or 16 octets, network order), or NO_SUBSCRIBER."""
+    """Find the subscriber at `addr` (4 or 16 octets, network order), or NO_SUBSCRIBER."""
     cdef uint32_t found = _find4(delta, addr) if ip_version == 4 else _find6(delta, addr)
     if found == NOT_HERE:
         found = _find4(base, addr) if ip_version == 4 else _find6(base, addr)
-    if found == NOT_HERE or found == NOBODY:
+    if found == NOT_HERE or found == UNASSIGNED:
         return NO_SUBSCRIBER
     return found
 
 
-# 130 bits in base32, lower case: a label of a name and a part of a path.
+# 130 bits in base32, lower case: valid as a label of a name and as a segment of a path.
 _TOKEN = re.compile("[a-z2-7]{26}")
 
 
 def device_address(token: str) -> str:
-    """The address that an image has for the device with this token.   Raises ValueError for what is no token."""
+    """Compute the address that images hold for the device with this token.   Raises ValueError for an invalid token."""
     if not _TOKEN.fullmatch(token):
         raise ValueError(f"device token: {len(token)} characters; not used; write its 26, a to z and 2 to 7")
     digest = hashlib.sha256(b"filterd device " + token.encode("ascii")).digest()

@@ -1,4 +1,4 @@
-"""All images of one moment, and how a loop gets newer ones: see tables.pyx."""
+"""The images in force, and their hand-over to a loop: see tables.pyx."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -15,6 +15,14 @@ from fastpath.wire.name cimport Name
 from fastpath.wire.url cimport Url
 
 
+cdef enum:                      # of Tables.generations: a base, and its delta behind it
+    NAMES_AT = 0
+    SUBSCRIBERS_AT = 2
+    POLICY_AT = 4
+    URLS_AT = 6
+    N_GENERATIONS = 8
+
+
 cdef struct Tables:
     NamesView names
     NamesView names_delta
@@ -24,23 +32,23 @@ cdef struct Tables:
     PolicyView policy_delta
     UrlsView urls
     UrlsView urls_delta
-    uint64_t generations[8]     # names, subscribers, policy, urls: base, delta each; 0: none
+    uint64_t generations[N_GENERATIONS]     # 0: no image
     uint64_t ticket             # rises with every TableSet of this process
 
 
 cdef struct Handover:           # between one control thread and one loop
     const Tables* pending       # written by the control thread, taken by the loop
-    const Tables* current       # the loop's own
+    const Tables* current       # read and written by the loop only
     uint64_t taken              # ticket of `current`, written after the swap
 
 
 cdef inline const ListRow* lists_of(const Tables* t) noexcept nogil:
-    """The lists by number: a base and its delta have the same ones."""
+    """The rows of the lists, by number: a base and its delta have the same lists."""
     return t.names.sets.lists if t.names.table.n_bloom else t.names_delta.sets.lists
 
 
 cdef inline bint hold_addresses(const Tables* t) noexcept nogil:
-    """Whether any list speaks of addresses, see address.pyx."""
+    """Whether any list holds addresses, see wire/address.pyx."""
     return t.names.holds_addresses or t.names_delta.holds_addresses
 
 
@@ -73,6 +81,6 @@ cdef class TableSet:
 
 @cython.final
 cdef class Handoff:
-    """The Python end of a Handover. A loop class owns one and passes `&handoff.h` to its nogil loop."""
+    """The Python end of a Handover: a loop class keeps one and passes `&handoff.h` to its nogil loop."""
     cdef Handover h
-    cdef list _alive            # table sets that the loop may still read
+    cdef list _alive            # TableSets that the loop may still read

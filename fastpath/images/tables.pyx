@@ -1,10 +1,10 @@
-"""All images of one moment, and how a loop gets newer ones.
+"""The images in force, the lookup through them, and the hand-over of newer ones to a loop.
 
-judge() is a packet's or a query's whole path through them: address → subscriber → policy; name → hits; decide().
+judge() is the whole path of a packet or a query: address → subscriber → policy; name → hits; decide().
 A control thread gives a TableSet to a Handoff; the loop takes it between two batches with one atomic exchange.
 
-Invariants: a Tables never changes once given; a TableSet lives until its loop has taken a newer one; every number in an
-image that leads somewhere was checked when the TableSet was made, so that no lookup leaves the image.
+Invariants: a Tables never changes once given; a TableSet lives until its loop has taken a newer one.  Every offset and
+index in an image is checked when the TableSet is made, so that no lookup reads outside the image.
 """
 import ipaddress
 import json
@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from fastpath.base.atomic cimport load_u64, store_pointer, store_u64, swap_pointer
 from fastpath.base.cursor cimport OK, Status
 from fastpath.images.image cimport Image
-from fastpath.images.layout cimport *
+from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
 from fastpath.images.policy cimport Policy, action_of, decide, find_policy
@@ -25,7 +25,7 @@ from fastpath.images.subscribers cimport find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER
 from fastpath.images.views cimport open_names, open_policy, open_subscribers, open_urls
-from fastpath.wire.name cimport Name, name_from_text, name_from_wire
+from fastpath.wire.name cimport NAME_LABELS, Name, name_from_text, name_from_wire
 from fastpath.wire.url cimport URL_OCTETS, Url, url_from_parts, url_from_text, write_url_text
 
 from fastpath.images import decision as values
@@ -43,10 +43,10 @@ cdef uint64_t _last_ticket = 0
 
 cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                 Decision* out) noexcept nogil:
-    """Decide on `name` for whoever is at `addr`.
+    """Decide on `name` for the client at `addr`.
 
     addr   4 or 16 octets, network order, by ip_version (4, 6); another version: no subscriber
-    out    action PASSTHRU means let go"""
+    out    action PASSTHRU: allowed"""
     cdef Hits hits
     find_hits(&t.names, &t.names_delta, name, &hits)
     judge_found(t, &hits, addr, ip_version, now_s, out)
@@ -55,12 +55,12 @@ cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t 
 cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
                           const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
                           Decision* out) noexcept nogil:
-    """Decide on an HTTP request: on its host as judge() does, and, where that has URLs listed, on its URL too.
+    """Decide on an HTTP request: on its host as judge() does and, where that host has listed URLs, on its URL too.
 
-    host, port, target   as url_from_parts() reads them
-    url                  written where it was looked at
-    TOO_BIG: the host has URLs listed, and this one is too long to be read; `out` is of the host alone.  Else OK."""
-    cdef uint64_t hashes[128]
+    host, port, target   as url_from_parts() takes them
+    url                  written only where the URL was read
+    Returns TOO_BIG where the host has listed URLs and this URL is too long; `out` is for the host alone.  Else OK."""
+    cdef uint64_t hashes[NAME_LABELS]
     cdef Hits hits
     cdef Status status = OK
     hash_name(&t.names, &t.names_delta, host, hashes)
@@ -77,14 +77,14 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const
 
 cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                     Decision* out) noexcept nogil:
-    """Decide on a URL that was read already: on its host, and on all of it."""
+    """Decide on a parsed URL: on its host and on the whole URL."""
     cdef Hits hits
     _find_all(t, url, &hits)
     judge_found(t, &hits, addr, ip_version, now_s, out)
 
 
 cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
-    cdef uint64_t hashes[128]
+    cdef uint64_t hashes[NAME_LABELS]
     hash_name(&t.names, &t.names_delta, &url.host, hashes)
     find_hashed(&t.names, &t.names_delta, &url.host, hashes, out)
     if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
@@ -92,7 +92,7 @@ cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
 
 
 cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hits* hits) noexcept nogil:
-    """Put what speaks of the URL before what speaks of its host: it is the longer.   hits  at most MAX_HITS"""
+    """Put the hits of the URL before those of its host, which are shorter.   hits  at most MAX_HITS"""
     cdef Hits found
     find_url_hits(&t.urls, &t.urls_delta, host_hash, url, &found)
     memmove(&hits.at[found.n], &hits.at[0], hits.n * sizeof(Hit))
@@ -102,7 +102,7 @@ cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hit
 
 cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                       Decision* out) noexcept nogil:
-    """judge() on what was found of a name before, in these tables."""
+    """Do judge() with the hits of a name that was looked up before, in these tables."""
     cdef Policy policy
     cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
     find_policy(&t.policy, &t.policy_delta, subscriber, now_s, &policy)
@@ -112,7 +112,7 @@ cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, ui
 
 cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                          Decision* out) noexcept nogil:
-    """Decide where no name is known: only a lock can speak."""
+    """Decide without a name: only a lock can block."""
     cdef Name root
     root.n = 1
     root.n_labels = 0
@@ -122,7 +122,7 @@ cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_versio
 
 cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
                           int64_t now_s) noexcept nogil:
-    """Whether the profile of whoever is at `addr` closes a category.   The rest as judge() takes it."""
+    """Whether the profile of the client at `addr` closes a category.   addr, ip_version  as for judge()"""
     cdef Policy policy
     find_policy(&t.policy, &t.policy_delta, _subscriber_at(t, addr, ip_version), now_s, &policy)
     return (policy.categories[category >> 6] >> (category & 63)) & 1
@@ -135,7 +135,7 @@ cdef inline uint32_t _subscriber_at(const Tables* t, const uint8_t* addr, uint8_
 
 
 cdef const Tables* take_tables(Handover* h) noexcept nogil:
-    """Call between two batches: the newest tables given, NULL as long as there were none."""
+    """Take the newest tables given; NULL while there are none.   Call it between two batches."""
     cdef const Tables* newer = <const Tables*>swap_pointer(&h.pending, NULL)
     if newer != NULL:
         h.current = newer
@@ -144,14 +144,10 @@ cdef const Tables* take_tables(Handover* h) noexcept nogil:
 
 
 cdef uint8_t _address(str text, uint8_t* out) except 0:
-    """Write the octets of an address; its version."""
+    """Write the octets of an address; return its version."""
     packed = ipaddress.ip_address(text).packed
     memcpy(out, <const char*>packed, len(packed))
     return 4 if len(packed) == 4 else 6
-
-
-cdef str _list_id(const ListRow* row):
-    return PyBytes_FromStringAndSize(row.id, LIST_ID_OCTETS).rstrip(b"\0").decode("ascii")
 
 
 cdef str _rule_text(const Name* name, uint8_t label):
@@ -159,12 +155,12 @@ cdef str _rule_text(const Name* name, uint8_t label):
 
 
 cdef str _url_rule_text(const Url* url, size_t n):
-    cdef uint8_t text[2048]
+    cdef uint8_t text[URL_OCTETS]
     return PyBytes_FromStringAndSize(<const char*>text, write_url_text(url, n, text, URL_OCTETS)).decode("ascii")
 
 
 cdef class TableSet:
-    """The images that a worker serves at one moment.  Any of them may be None: nothing of that kind is known.
+    """The images that a worker serves.   Any of them may be None: no data of that kind.
 
     Raises BadImage where a delta does not belong to its base, or an image contradicts itself."""
 
@@ -194,31 +190,31 @@ cdef class TableSet:
         self.list_ids = []
         v = &self.tables.names.sets if names is not None else &self.tables.names_delta.sets
         for i in range(v.n_lists):
-            self.list_ids.append(_list_id(v.lists + i))
-        for i in range(8):
+            self.list_ids.append(list_id_of(v.lists + i))
+        for i in range(<uint32_t>N_GENERATIONS):
             image = self.images[i]
             self.tables.generations[i] = image.generation if image is not None else 0
         _last_ticket += 1
         self.tables.ticket = _last_ticket
 
     cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets):
-        """An entry names its list by number, and a URL its host by hash: all must number alike, and hash alike."""
+        """Raise BadImage for other lists or another key: entries hold list numbers, URLs hold hashes of hosts."""
         cdef const NamesView* a = &self.tables.names if self.images[0] is not None else &self.tables.names_delta
         if other is None or a.sets.lists == sets.lists:
             return
         if not a.table.n_bloom:
             raise _image.BadImage(f"{other.path}: URLs without names; not used; publish names, too")
-        if (a.sets.n_lists != sets.n_lists or memcmp(a.table.key, table.key, 16) != 0
+        if (a.sets.n_lists != sets.n_lists or memcmp(a.table.key, table.key, sizeof(table.key)) != 0
                 or memcmp(a.sets.lists, sets.lists, a.sets.n_lists * sizeof(ListRow)) != 0):
             whose = "its base" if other is self.images[1] else "the names"
             raise _image.BadImage(f"{other.path}: its lists are not those of {whose}; not used; publish a new base")
 
     @classmethod
     def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = ()) -> TableSet:
-        """Open what a manifest names: {"names": {"base": FILE, "delta": FILE|null}, …}, files beside it.
+        """Open the images of a manifest: {"names": {"base": FILE, "delta": FILE|null}, …}, with paths relative to it.
 
-        known   images that are open, of which those that the manifest names are not opened again
-        Raises BadImage, OSError, ValueError for a manifest that is none."""
+        known   open images; those that the manifest names are not opened again
+        Raises BadImage; OSError; ValueError for an invalid manifest."""
         with open(manifest, "rb") as file:
             said = json.load(file)
         folder = os.path.dirname(os.path.abspath(manifest))
@@ -232,7 +228,7 @@ cdef class TableSet:
 
     @property
     def generations(self) -> dict[str, tuple[int, int]]:
-        """(base, delta) of each kind; 0: none."""
+        """The generations (base, delta) of each kind; 0: no image."""
         return {kind: (self.tables.generations[2 * i], self.tables.generations[2 * i + 1])
                 for i, kind in enumerate(KINDS)}
 
@@ -245,7 +241,7 @@ cdef class TableSet:
                 for i, list_id in enumerate(self.list_ids)]
 
     def decide(self, wire: bytes | None, address: str | None, now_s: int) -> values.Decision:
-        """Decide on a name in canonical wire form (None: no name) for whoever is at `address` (None: nobody known)."""
+        """Decide on a name in canonical wire form (None: no name) for the client at `address` (None: unknown)."""
         cdef Name name
         cdef Decision d
         cdef uint8_t octets[16]
@@ -258,9 +254,9 @@ cdef class TableSet:
         return self._value(&d, _rule_text(&name, d.rule_label) if has_rule else None)
 
     def decide_url(self, host_wire: bytes | None, url: bytes, address: str | None, now_s: int) -> values.Decision:
-        """Decide on a URL in canonical text, and on its host, for whoever is at `address` (None: nobody known).
+        """Decide on a URL in canonical text, and on its host, for the client at `address` (None: unknown).
 
-        host_wire   of the URL's host, or None: where it is another name, that is a ValueError"""
+        host_wire   the URL's host, or None.   Raises ValueError where it is another name"""
         cdef Url read
         cdef Decision d
         cdef uint8_t octets[16]
@@ -287,7 +283,7 @@ cdef class TableSet:
             lists[d.shadow] if d.shadow != NO_LIST else None)
 
     def matches(self, wire: bytes) -> list[values.Match]:
-        """Every entry that speaks of the name, longest suffix first, without regard to any policy."""
+        """Find every entry that applies to the name, longest suffix first, whatever the policy."""
         cdef Name name
         cdef Hits hits
         _name(wire, &name)
@@ -295,7 +291,7 @@ cdef class TableSet:
         return self._matches(&hits, &name, NULL)
 
     def url_matches(self, url: bytes) -> list[values.Match]:
-        """The same for a URL in canonical text: the entries of the URL, then those of its host."""
+        """Find every entry that applies to a URL in canonical text: those of the URL, then those of its host."""
         cdef Url read
         cdef Hits hits
         _url(url, &read)
@@ -323,21 +319,22 @@ cdef class TableSet:
         return found
 
     def matched(self, bytes name not None) -> int:
-        """The lists that have an entry for this name, exceptions too, as a mask: bit n for list n; 0: none has.
+        """Find the lists with an entry for this name, exceptions included, as a mask: bit n for list n; 0: none.
 
-        name   ASCII text, upper or lower case, ValueError for what is no name.   Cost: 0.1-0.2 us, call included"""
+        name   ASCII text, upper or lower case.   Raises ValueError for an invalid name.
+        Cost: 0.1 to 0.2 us, call included"""
         cdef Name asked
         cdef Hits hits
         if name_from_text(name, len(name), &asked) != OK:
-            to_wire(name)       # says why
+            to_wire(name)       # raises, with the reason
         find_hits(&self.tables.names, &self.tables.names_delta, &asked, &hits)
         return 0 if hits.n == 0 else _mask(&hits)
 
     def matched_each(self, list names not None) -> list[int]:
-        """matched() of each of `names`: half the time where the names are many and the image is large."""
-        cdef Name asked[32]
-        cdef const Name* batch[32]
-        cdef Hits hits[32]
+        """Do matched() for each of `names`, in half the time where there are many names and the image is large."""
+        cdef Name asked[BATCH_NAMES]
+        cdef const Name* batch[BATCH_NAMES]
+        cdef Hits hits[BATCH_NAMES]
         cdef bytes name
         cdef list found = []
         cdef Py_ssize_t first
@@ -355,7 +352,7 @@ cdef class TableSet:
         return found
 
     def base_entries(self, wire: bytes) -> list[tuple[int, int, int, int, bytes]]:
-        """What the base alone holds for exactly this name: (list, mode, action, order, local data) as stored."""
+        """Find the base's entries for exactly this name: (list, mode, action, order, local data) as stored."""
         cdef Name name
         cdef NamesView nothing
         cdef Hits hits
@@ -365,8 +362,8 @@ cdef class TableSet:
         return _own_entries(&hits)
 
     def base_url_entries(self, url: bytes) -> list[tuple[int, int, int, int, bytes]]:
-        """What the base alone holds for exactly this URL: (list, mode, action, order, no data) as stored."""
-        cdef uint64_t hashes[128]
+        """Find the base's entries for exactly this URL: (list, mode, action, order, no data) as stored."""
+        cdef uint64_t hashes[NAME_LABELS]
         cdef UrlsView nothing
         cdef Hits hits
         cdef Url read
@@ -377,7 +374,7 @@ cdef class TableSet:
         return _own_entries(&hits)
 
     def subscriber_of(self, address: str) -> int | None:
-        """The subscriber at an address."""
+        """Find the subscriber at an address; None: there is none."""
         cdef uint8_t octets[16]
         cdef uint8_t version = _address(address, octets)
         cdef uint32_t found = find_subscriber(&self.tables.subscribers, &self.tables.subscribers_delta, octets, version)
@@ -385,7 +382,7 @@ cdef class TableSet:
 
 
 cdef object _mask(const Hits* hits):
-    """The lists of all entries that match by their mode."""
+    """The mask of the lists of all entries that match by their mode."""
     cdef uint64_t mask[2]
     cdef const SetRow* row
     cdef uint32_t i
@@ -400,7 +397,7 @@ cdef object _mask(const Hits* hits):
 
 
 cdef list _own_entries(const Hits* hits):
-    """The entries of the whole name or URL, as stored."""
+    """The entries for the whole name or URL, as stored."""
     cdef uint32_t i
     cdef uint32_t k
     cdef uint32_t n
@@ -429,19 +426,19 @@ cdef object _name(bytes wire, Name* out):
 
 
 cdef class Handoff:
-    """Gives tables to a loop, from another thread."""
+    """Hands tables over to a loop that runs in another thread."""
 
     def __cinit__(self):
         self._alive = []
 
     def give(self, TableSet tables not None) -> int:
-        """Make `tables` the next that the loop takes; returns the ticket that taken() will reach."""
+        """Make `tables` the next that the loop takes; return the ticket that taken() will reach."""
         self._alive.append(tables)
         store_pointer(&self.h.pending, &tables.tables)
         return tables.tables.ticket
 
     def taken(self) -> int:
-        """The ticket of the tables that the loop serves now (0: none yet); lets go of older ones."""
+        """The ticket of the tables that the loop serves now (0: none yet); frees older TableSets."""
         cdef uint64_t ticket = load_u64(&self.h.taken)
         self._alive = [kept for kept in self._alive if (<TableSet>kept).tables.ticket >= ticket]
         return ticket

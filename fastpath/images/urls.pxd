@@ -3,7 +3,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastpath.images.key_table cimport KeyTable, bloom_bits, prefetch, reduce_to
 from fastpath.images.names cimport Hits, SetsView
-from fastpath.wire.url cimport Url
+from fastpath.wire.url cimport URL_KEY_OCTETS, Url
 
 
 cdef struct UrlsView:           # one image, opened
@@ -13,13 +13,13 @@ cdef struct UrlsView:           # one image, opened
     uint64_t n_hosts            # words; 0 only in a view of nothing
 
 
-cdef struct UrlKey:             # what an entry may be about: the URL, or a part of it
+cdef struct UrlKey:             # a key that an entry may have: the URL, or a part of it
     uint64_t hash
     uint32_t n                  # octets of the URL's key
 
 
 cdef enum:
-    MAX_URL_KEYS = 2052         # two a segment, and a segment has at least two octets; path and URL
+    MAX_URL_KEYS = URL_KEY_OCTETS + 2   # two a segment, which has at least two octets; the path and the URL
 
 cdef const char* urls_fault(const UrlsView* v) noexcept nogil
 cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
@@ -35,7 +35,7 @@ cdef inline void prefetch_host(const UrlsView* v, uint64_t host_hash) noexcept n
 
 
 cdef inline bint may_have_urls(const UrlsView* v, uint64_t host_hash) noexcept nogil:
-    """Whether the host has entries: always for one that has, for 0.2 % of the others.
+    """Whether the host may have entries: always true where it has some, and for 0.2 % of the others.
 
     host_hash   of the whole name, as hash_suffixes() gives it"""
     cdef uint64_t bits = bloom_bits(host_hash & ~<uint64_t>1)
@@ -43,6 +43,6 @@ cdef inline bint may_have_urls(const UrlsView* v, uint64_t host_hash) noexcept n
 
 
 cdef inline bint may_have_prefixes(const UrlsView* v, uint64_t host_hash) noexcept nogil:
-    """The same of entries that cover what is below them."""
+    """Whether the host may have entries that cover what is below them: same errors as may_have_urls()."""
     cdef uint64_t bits = bloom_bits(host_hash | 1)
     return v.n_hosts != 0 and (v.hosts[reduce_to(host_hash >> 32, v.n_hosts)] & bits) == bits

@@ -1,13 +1,14 @@
-"""URL matching: which entries speak of a URL.
+"""URL matching: finds the entries that apply to a URL, and builds URL images.
 
-Host first: a Bloom filter of the hosts that have entries is asked with the hash that the lookup of the name has made
-anyway, so that all other hosts pay for one word.  Then the hash goes on over port, path and query, in pieces, and the
-key table (see key_table.pyx) is asked at the end, and, where the host has entries that cover what is below them, at
-every place where such an entry may end: before and behind each slash of the path, and at the path's end.
+The host comes first: its hash, known from the lookup of the name, is looked up in a Bloom filter of the hosts that
+have entries.  For other hosts that is the only cost: one word.  Then the hash continues over port, path and query,
+piece by piece, and the key table (key_table.pyx) is searched for the whole URL.  Where the host has entries that cover
+what is below them, it is also searched for each part that may be such an entry: up to before and behind each slash of
+the path, and up to the end of the path.
 
-A key is the host in wire form (root octet included), `:port` if any, the path, `?query` if any.  An EXACT entry is its
-key and nothing else; a SUBTREE entry without a query also covers any query, and what follows its key behind a slash.
-A URL that the delta holds is the delta's alone: what the base says of that very URL no longer counts.
+A key is the host in wire form (root octet included), `:port` if any, the path, `?query` if any.  An EXACT entry matches
+its key only; a SUBTREE entry without a query also covers any query, and what follows its key behind a slash.
+A URL in the delta replaces that very URL in the base.
 
 Invariants: no Python object and no allocation in a lookup; a match is verified against all octets of its key, or their
 digest; hits are reported longest first; a view is searched only after urls_fault().
@@ -24,20 +25,21 @@ from fastpath.images.key_table cimport (
 from fastpath.images.key_writer cimport write_keys
 from fastpath.images.layout cimport K_URLS
 from fastpath.images.names cimport MAX_HITS, SetsView, hash_suffixes, rows_of, sets_fault
-from fastpath.images.verdict cimport M_BELOW, M_SUBTREE
+from fastpath.images.verdict cimport M_BELOW, M_SUBTREE, NO_ACTION
+from fastpath.wire.name cimport NAME_LABELS
 from fastpath.wire.url cimport URL_NOT_ASCII, url_from_text
 
 from fastpath.wire import url as _url
 
 cdef enum:
-    BLOOM_BITS_A_HOST = 24      # 0.2 % of the other hosts pass, and pay for a lookup of their URL
+    BLOOM_BITS_A_HOST = 24      # 0.2 % of the other hosts pass and cost a lookup of their URL
     SLASH = 47
 
 
 cdef const char* urls_fault(const UrlsView* v) noexcept nogil:
     """Why this view must not be searched, or NULL.
 
-    Its sections are whole rows, and `cold_at`, `set_at` and `data_at` have a row more than what they number.
+    v       its sections are whole rows; `cold_at`, `set_at` and `data_at` have one row more than they number
     Cost: one pass over them and over the entries of the sets."""
     cdef const char* fault = sets_fault(&v.sets)
     cdef uint64_t i
@@ -55,9 +57,9 @@ cdef const char* urls_fault(const UrlsView* v) noexcept nogil:
 
 cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
                             UrlKey* out) noexcept nogil:
-    """Hash the whole key; write it to `out`, and before it, shortest first, those of its parts that may be entries.
+    """Hash the whole key; write it to `out`, and before it, shortest first, the parts of it that may be entries.
 
-    out   room for MAX_URL_KEYS;   returns how many there are"""
+    out   room for MAX_URL_KEYS.   Returns their number"""
     cdef uint64_t h = host_hash
     cdef uint32_t n = 0
     cdef uint32_t at = url.path_at
@@ -99,9 +101,9 @@ cdef inline void _add(Hits* out, const SetsView* v, uint32_t number, const Url* 
         out.n += 1
 
 
-cdef void _look_up(const UrlsView* base, const UrlsView* delta, const Url* url, const UrlKey* c,
-                   Hits* out) noexcept nogil:
-    """Add what the two say of one key."""
+cdef void _find_url_key(const UrlsView* base, const UrlsView* delta, const Url* url, const UrlKey* c,
+                        Hits* out) noexcept nogil:
+    """Add the entries of one key, from the delta or else from the base."""
     cdef uint32_t plain = SET_NONE
     cdef uint32_t secret = SET_NONE
     cdef uint32_t base_plain = SET_NONE
@@ -122,11 +124,11 @@ cdef void _look_up(const UrlsView* base, const UrlsView* delta, const Url* url, 
 
 cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
                         Hits* out) noexcept nogil:
-    """Fill `out` with the entries of the URL and of what covers it, longest first.
+    """Find the entries of the URL and of the parts that cover it, longest first.
 
-    host_hash   of url.host, as hash_suffixes() gives it
-    Both views share one key.  A view of nothing has table.n_bloom == 0."""
-    cdef UrlKey candidates[2052]
+    base, delta   share one key; an empty view has table.n_bloom == 0
+    host_hash     of url.host, as hash_suffixes() gives it"""
+    cdef UrlKey candidates[MAX_URL_KEYS]
     cdef bint with_prefixes = may_have_prefixes(base, host_hash) or may_have_prefixes(delta, host_hash)
     cdef const KeyTable* some = &base.table if base.table.n_bloom else &delta.table
     cdef uint32_t n
@@ -136,7 +138,7 @@ cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t ho
         return
     n = list_url_keys(some.key, host_hash, url, with_prefixes, candidates)
     if base.table.n_bloom:
-        # the whole URL is the likely one: it does not wait for its Bloom word
+        # the whole URL is the likely match: fetch its line without waiting for its Bloom word
         prefetch_line(&base.table, candidates[n - 1].hash)
     for i in range(n):
         if base.table.n_bloom:
@@ -144,7 +146,7 @@ cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t ho
         if delta.table.n_bloom:
             prefetch_bloom(&delta.table, candidates[i].hash)
     for i in range(n, 0, -1):
-        _look_up(base, delta, url, candidates + i - 1, out)
+        _find_url_key(base, delta, url, candidates + i - 1, out)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -159,29 +161,29 @@ cdef int _compare(const void* left, const void* right) noexcept nogil:
 cdef class UrlsBuilder(KeyBuilder):
     """Collects entries and writes a URL image.
 
-    key     16 octets: those of the names image, whose hashes the hosts share
+    key     16 octets: that of the names image, because both hash hosts
     lists   those of the names image
-    Memory: 40 octets an entry and its URL."""
+    Cost: 40 octets of memory an entry, and its URL."""
 
-    cdef uint64_t* _hosts       # hash of each entry's host, the lowest bit set where it covers what is below it
+    cdef uint64_t* _hosts       # hash of each entry's host; lowest bit set: the entry covers what is below it
     cdef size_t _hosts_room
 
     def __dealloc__(self):
         free(self._hosts)
 
-    def add(self, bytes url, int list, int mode, int action=255, uint32_t order=0, uint32_t line=0,
+    def add(self, bytes url, int list, int mode, int action=NO_ACTION, uint32_t order=0, uint32_t line=0,
             uint32_t part=0) -> None:
         """Add one entry.
 
         url     canonical;   list  its number;   mode  1 exact, 2 subtree;   action  255: the list's own
-        Raises ValueError for a URL or a number that is none."""
+        Raises ValueError for an invalid URL or number."""
         self.check(list, mode, action, b"")
         if mode == M_BELOW:
             raise ValueError(f"mode {mode}: a URL is meant exactly (1) or with all below it (2)")
         self._append(url, list, mode, action, order, line, part, self.is_confidential(list))
 
     def drop(self, bytes url) -> None:
-        """Say, in a delta, that nothing holds this very URL any more; entries added for it still count."""
+        """Remove, in a delta, all entries of this very URL in the base; entries added here still count."""
         self._append(url, 0, 0, 0, 0, 0, 0, False)
         self._append(url, 0, 0, 0, 0, 0, 0, True)
 
@@ -189,7 +191,7 @@ cdef class UrlsBuilder(KeyBuilder):
                         bint secret):
         cdef Url url
         cdef UrlKey whole
-        cdef uint64_t hashes[128]
+        cdef uint64_t hashes[NAME_LABELS]
         if url_from_text(text, len(text), &url) != OK:
             raise ValueError(f"{text!r}: no canonical URL: its host is not ASCII" if url.fault == URL_NOT_ASCII
                              else f"{text!r}: no URL: {_url.FAULTS[url.fault]}")
@@ -219,14 +221,14 @@ cdef class UrlsBuilder(KeyBuilder):
                 "bytes": counts["bytes"], "hot_bytes": counts["hot_bytes"] + len(hosts)}
 
     cdef object _host_words(self):
-        """The Bloom words of the hosts, and how many hosts there are.   Order of entries does not matter."""
+        """Make the Bloom words of the hosts, and count the hosts.   The order of entries does not matter."""
         cdef uint64_t n_words
         cdef uint64_t* words
         cdef size_t n_keys = 0
         cdef size_t n_hosts = 0
         cdef size_t i
         if self.n:
-            qsort(self._hosts, self.n, 8, _compare)     # build() may come again: their order is nobody's
+            qsort(self._hosts, self.n, 8, _compare)     # in place: their order is not used elsewhere
         for i in range(self.n):
             n_hosts += i == 0 or self._hosts[i] | 1 != self._hosts[i - 1] | 1
             n_keys += i == 0 or self._hosts[i] != self._hosts[i - 1]

@@ -1,4 +1,4 @@
-"""The numbers that code and records share: see verdict.pyx for what each means."""
+"""Verdict numbers shared by code and records: see verdict.pyx for what each means."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
@@ -11,8 +11,9 @@ cdef enum:  # Action
     DROP = 5
     TCP_ONLY = 6
     LOCAL_DATA = 7
-    SHADOW = 8          # of a list that is tried: it decides nothing; of records: what a tap would have blocked
-    NO_ACTION = 255     # a list's entry that leaves the action to its list
+    SHADOW = 8          # of a list on trial, which decides nothing; in records: what a tap would have blocked
+    NO_ACTION = 255     # of an entry that takes the action of its list
+    N_ACTIONS = LOCAL_DATA + 1  # those that decide() may give
 
 
 cdef enum:  # Reason
@@ -24,6 +25,7 @@ cdef enum:  # Reason
     R_SCHEDULE = 5
     R_CATEGORY = 6
     R_SECURITY = 7
+    N_REASONS = R_SECURITY + 1
 
 
 cdef enum:  # Tier
@@ -40,6 +42,7 @@ cdef enum:  # Mode
     M_EXACT = 1
     M_SUBTREE = 2
     M_BELOW = 3
+    N_MODES = 3
 
 
 cdef enum:  # Channel
@@ -51,7 +54,7 @@ cdef enum:  # Channel
     C_ADDRESS = 6
 
 
-cdef enum:  # of rules.category, those that the gate itself knows
+cdef enum:  # GateCategory
     CATEGORY_BYPASS = 11
     CATEGORY_QUIC = 27
 
@@ -68,15 +71,15 @@ cdef struct Decision:
     uint8_t category            # of the deciding list; 0 for none
     uint8_t mode                # Mode of the deciding entry; 0 for none
     uint8_t list                # index in the names image; NO_LIST for none
-    uint8_t confidential        # the record of this block may name nobody and nothing
+    uint8_t confidential        # a record of this block must not hold a subscriber or a name
     uint8_t rule_label          # the rule is the name's labels from this one on
-    uint16_t rule_url_n         # of a rule that is a URL: octets of the asked one's key that it covers; 0: a name
-    uint8_t safe_search         # of the profile: 0 off, 1 moderate, 2 strict; for names that are let go
-    uint8_t canaries            # of the profile: devices are to stay with this resolver
-    uint8_t shadow              # index of the list that would block instead, were it enforced; NO_LIST for none
+    uint16_t rule_url_n         # of a URL rule: octets of the asked URL's key that it covers; 0: the rule is a name
+    uint8_t safe_search         # of the profile: 0 off, 1 moderate, 2 strict; for names that are allowed
+    uint8_t canaries            # of the profile: answer canary domains, so that devices keep using this resolver
+    uint8_t shadow              # index of the shadow list that would have blocked; NO_LIST for none
     uint8_t shadow_is_url       # its rule is a URL
     uint32_t order              # number of the order; 0 for none
     uint32_t subscriber         # NO_SUBSCRIBER for none
-    uint64_t matched[2]         # every list that matched, by index
-    const uint8_t* data         # of LOCAL_DATA: records as S_DATA has them, inside the image; NULL for none
-    uint32_t data_n             # octets of it
+    uint64_t matched[2]         # mask of every list that matched, by index
+    const uint8_t* data         # of LOCAL_DATA: records in the form of S_DATA, inside the image; NULL for none
+    uint32_t data_n             # octets of data

@@ -43,3 +43,7 @@ class Channel(IntEnum):
     QUIC = 4
     LOCK = 5
     ADDRESS = 6
+
+class GateCategory(IntEnum):
+    BYPASS = 11
+    QUIC = 27

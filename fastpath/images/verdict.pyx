@@ -1,61 +1,73 @@
-"""The numbers that the wire side, the records and Python share.  They are stored: none may ever change its meaning."""
+"""Verdict numbers shared by code, records and Python: actions, reasons, tiers, modes, channels.
+
+Invariants: every value comes from verdict.pxd.  The numbers are stored in images and records: never change one.
+"""
 from enum import IntEnum
+
+from fastpath.images cimport verdict as numbers
 
 
 class Action(IntEnum):
-    """What to do (RPZ draft §3, and ours).   SHADOW: of a list that is tried, and of what a tap saw; never decided."""
+    """What to do (RPZ draft §3, and own ones).   SHADOW  of a list on trial, and in a tap's records; never decided"""
 
-    PASSTHRU = 0
-    NXDOMAIN = 1
-    NODATA = 2
-    REFUSED = 3
-    SPLASH = 4
-    DROP = 5
-    TCP_ONLY = 6
-    LOCAL_DATA = 7
-    SHADOW = 8
-    NO_ACTION = 255
+    PASSTHRU = numbers.PASSTHRU
+    NXDOMAIN = numbers.NXDOMAIN
+    NODATA = numbers.NODATA
+    REFUSED = numbers.REFUSED
+    SPLASH = numbers.SPLASH
+    DROP = numbers.DROP
+    TCP_ONLY = numbers.TCP_ONLY
+    LOCAL_DATA = numbers.LOCAL_DATA
+    SHADOW = numbers.SHADOW
+    NO_ACTION = numbers.NO_ACTION
 
 
 class Reason(IntEnum):
-    """Why: what a splash page, an EDE code and a block record are chosen by."""
+    """Why: it selects the block page, the extended DNS error (EDE) and the kind of record."""
 
-    DEFAULT = 0
-    CSAM = 1
-    ORDER = 2
-    HELP = 3
-    PAUSE = 4
-    SCHEDULE = 5
-    CATEGORY = 6
-    SECURITY = 7
+    DEFAULT = numbers.R_DEFAULT
+    CSAM = numbers.R_CSAM
+    ORDER = numbers.R_ORDER
+    HELP = numbers.R_HELP
+    PAUSE = numbers.R_PAUSE
+    SCHEDULE = numbers.R_SCHEDULE
+    CATEGORY = numbers.R_CATEGORY
+    SECURITY = numbers.R_SECURITY
 
 
 class Tier(IntEnum):
-    """Who outranks whom: the lowest number that speaks decides.  The gaps are tiers that hold nothing yet."""
+    """Precedence of lists and locks: the lowest number that matches decides.  The gaps are reserved tiers."""
 
-    CSAM = 1
-    ORDER = 2
-    HELP = 3
-    LOCK = 4
-    CATEGORY = 9
-    SECURITY = 10
-    DEFAULT = 11
+    CSAM = numbers.T_CSAM
+    ORDER = numbers.T_ORDER
+    HELP = numbers.T_HELP
+    LOCK = numbers.T_LOCK
+    CATEGORY = numbers.T_CATEGORY
+    SECURITY = numbers.T_SECURITY
+    DEFAULT = numbers.T_DEFAULT
 
 
 class Mode(IntEnum):
-    """How an entry's name is meant: that name, it and all below, only what is below."""
+    """How an entry's name matches: that name only, that name and all below it, only what is below it."""
 
-    EXACT = 1
-    SUBTREE = 2
-    BELOW = 3
+    EXACT = numbers.M_EXACT
+    SUBTREE = numbers.M_SUBTREE
+    BELOW = numbers.M_BELOW
 
 
 class Channel(IntEnum):
-    """Where a name, or an address, was met."""
+    """Where a name or an address was seen."""
 
-    DNS = 1
-    SNI = 2
-    HTTP = 3
-    QUIC = 4
-    LOCK = 5
-    ADDRESS = 6
+    DNS = numbers.C_DNS
+    SNI = numbers.C_SNI
+    HTTP = numbers.C_HTTP
+    QUIC = numbers.C_QUIC
+    LOCK = numbers.C_LOCK
+    ADDRESS = numbers.C_ADDRESS
+
+
+class GateCategory(IntEnum):
+    """The categories that the gate treats specially: numbers of rules.category."""
+
+    BYPASS = numbers.CATEGORY_BYPASS
+    QUIC = numbers.CATEGORY_QUIC

@@ -1,6 +1,6 @@
-"""From the sections of an image to the views that lookups search: see views.pyx.
+"""Open an image's sections as the views that lookups search: see views.pyx.
 
-Each fills the view with zeros where the image is None, and raises BadImage where it must not be used."""
+Each function zeroes the view where the image is None, and raises BadImage for an image that must not be used."""
 from fastpath.images.image cimport Image
 from fastpath.images.names cimport NamesView
 from fastpath.images.policy cimport PolicyView

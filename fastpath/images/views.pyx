@@ -1,14 +1,17 @@
-"""From the sections of an image to the views that lookups search.
+"""Opens an image's sections as the views that lookups search.
 
-Invariants: a view is filled only with sections of whole rows whose numbers were all looked at (the *_fault functions),
-once an image; what refuses one says which file and why.
+Invariants: a view holds only sections of whole rows.  The *_fault functions check every offset and index in them, once
+for each image.  A refusal says which file and why.
 """
 from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastpath.images.image cimport Image
 from fastpath.images.key_table cimport KeyTable
-from fastpath.images.layout cimport *
+from fastpath.images.layout cimport (
+    HOLDS_ADDRESSES, KEY_AT, KEY_OCTETS, LINE_WORDS, S_BLOOM, S_CLOSED, S_COLD, S_COLD_AT, S_DATA, S_DATA_AT, S_HOSTS,
+    S_LINES, S_LISTS, S_PROFILES, S_PROFILE_OF, S_RANGES4, S_RANGES6, S_SETS, S_SET_AT, S_SUBSCRIBERS, ClosedRow,
+    ListRow, ProfileRow, Range4, Range6, SetRow)
 from fastpath.images.names cimport NamesView, SetsView, names_fault
 from fastpath.images.policy cimport PolicyView, policy_fault
 from fastpath.images.subscribers cimport SubscribersView, subscribers_fault
@@ -18,7 +21,7 @@ from fastpath.images.image import BadImage
 
 
 cdef const uint8_t* _rows(Image image, int section, uint64_t row_octets, uint32_t* n) except NULL:
-    """Where a section begins, and how many rows it has."""
+    """Find where a section begins, and how many rows it has.   Raises BadImage where they are not whole."""
     cdef uint64_t octets
     cdef const uint8_t* at = image.section(section, &octets)
     if octets % row_octets != 0 or octets // row_octets > UINT32_MAX:
@@ -28,7 +31,7 @@ cdef const uint8_t* _rows(Image image, int section, uint64_t row_octets, uint32_
 
 
 cdef object _refuse(Image image, const char* fault):
-    """Raise for a fault that is one."""
+    """Raise BadImage for a fault; do nothing for NULL."""
     if fault != NULL:
         raise BadImage(f"{image.path}: {fault.decode()}; not used; compile it again")
 
@@ -41,7 +44,7 @@ cdef object open_names(Image image, NamesView* v):
     _open_keys(image, &v.table, &v.sets)
     v.holds_addresses = image.flags & HOLDS_ADDRESSES
     if not image.is_consistent:
-        with nogil:     # some milliseconds a million names: whatever else Python does here goes on
+        with nogil:     # some milliseconds a million names: other Python threads go on
             fault = names_fault(v)
         _refuse(image, fault)
         image.is_consistent = True
@@ -63,18 +66,18 @@ cdef object open_urls(Image image, UrlsView* v):
             fault = urls_fault(v)
         _refuse(image, fault)
         image.is_consistent = True
-    # most requests are to hosts without an entry, and read nothing else
+    # most requests go to hosts without an entry, and read nothing else
     image.warm(v.hosts, 8 * v.n_hosts)
     v.hosts = <const uint64_t*>image.warmed
 
 
 cdef object _open_keys(Image image, KeyTable* t, SetsView* v):
-    """Point at the sections of NamesSection, which other kinds begin with, too; their numbers are not looked at yet."""
+    """Open the sections of NamesSection, with which a URL image begins too; offsets and indexes are not checked yet."""
     cdef uint32_t n
     cdef uint32_t n_cold_at
     cdef uint32_t n_set_at
     cdef uint32_t n_data_at
-    memcpy(t.key, image.data + 48, 16)
+    memcpy(t.key, image.data + KEY_AT, KEY_OCTETS)
     v.lists = <const ListRow*>_rows(image, S_LISTS, sizeof(ListRow), &v.n_lists)
     t.bloom = <const uint64_t*>_rows(image, S_BLOOM, 8, &n)
     t.n_bloom = n

@@ -1,14 +1,18 @@
-"""Counters in shared memory: a file of 64-bit words, one writer, any reader.
+"""Counters in shared memory: a file of 64-bit words with one writer and any number of readers.
 
-Words 0..N_COUNTERS-1 are the counters of `NAMES`.  From CONFIDENTIAL_AT on stands one word a list and channel:
-blocks of confidential lists are counted there and leave no other trace (semantics §8).  From COUNTED_AT on stands the
-same of lists that are only counted: of action SHADOW, what they would have blocked; of the category bypass, what the
-gate has met.  They have words of their own, since a list gets another number with a new configuration, and what was let
-go may never be taken for a CSAM block.  From CLASSES_AT on stand
-the classes of software (hello_classes.pyx), each with its name beside its count, since another file may number them
-otherwise.
-Invariant: a counter only rises; a worker that comes back goes on where the last one stopped.  Of a class that is so
-while the class is there: one that is named again later begins at 0.
+    word 0                the counters of counter_table.py, in the order of its rows
+    CONFIDENTIAL_AT       blocks of confidential lists, one word for each list and channel
+    COUNTED_AT            the same of lists that are only counted
+    CLASSES_AT            classes of software: for each a count and a name (hello_classes.pyx)
+
+Blocks of a confidential list are counted here and leave no other trace (semantics §8).  Lists that are only counted
+are those of action SHADOW (what they would have blocked) and of category bypass (what the gate has met).  They have
+words of their own: a list gets another number with a new configuration, and an allowed name must never count as a CSAM
+block.
+A class has its name beside its count, because another fingerprint file may number the classes differently.
+
+Invariants: a counter only rises; a worker that is started again continues from its last value.  For a class this holds
+while the class exists: one that is removed and added later starts at 0.
 """
 import mmap
 import os
@@ -16,35 +20,19 @@ import struct
 
 from libc.stdint cimport uint64_t
 
-NAMES = (
-    "dns_queries", "dns_blocked", "dns_forwarded", "dns_answered", "dns_malformed", "dns_not_a_query",
-    "dns_upstream_late", "dns_upstream_lost", "dns_send_failed", "dns_tcp_queries",
-    "gate_packets", "gate_hellos", "gate_requests", "gate_blocked", "gate_released", "gate_not_tls", "gate_no_name",
-    "gate_malformed", "gate_too_big", "gate_overlap", "gate_flows_evicted", "gate_rst_sent", "gate_pages_sent",
-    "gate_queue_overrun", "gate_verdict_failed",
-    "no_tables", "events", "events_lost",
-    "dns_coalesced", "dns_retried", "dns_probes", "dns_cache_hits", "dns_cache_misses", "dns_stale", "dns_prefetched",
-    "dns_inspected", "dns_given_up",
-    "dns_tls_queries", "dns_https_queries", "dns_streams_refused", "dns_handshakes_failed", "dns_proxy_refused",
-    "dns_tokens_unknown", "dns_https_refused",
-    "dns_not_ours", "dns_over_limit", "dns_slipped", "dns_special", "dns_unreadable",
-    "dns_forgotten", "dns_tcp_fallbacks", "dns_tcp_failed",
-    "gate_ignored", "gate_over_budget", "gate_h2c", "gate_initials", "gate_unreadable",
-    "gate_beyond_share", "gate_forgotten", "gate_unknown_quic",
-    "gate_address_blocked", "gate_quic_refused", "gate_bypass_seen", "gate_bypass_blocked",
-    "gate_shadowed", "tap_frames", "tap_lost", "tap_unreadable",
-)
+from fastpath.report.counter_table import NAMES
+
 _CLASS = struct.Struct(f"<Q{CLASS_OCTETS}s")
-if len(NAMES) != N_COUNTERS:
-    raise AssertionError("counters.pxd and NAMES differ")
 if len(NAMES) > CONFIDENTIAL_AT:
     raise AssertionError("counters run into those of confidential lists: raise CONFIDENTIAL_AT")
 
 
 cdef class Counters:
-    """The counters file at `path`, made when it is not there; this process is its writer."""
+    """The counters file at `path`, created if absent; this process is its only writer."""
 
     def __cinit__(self, path: str | os.PathLike[str]):
+        if len(NAMES) != N_COUNTERS:
+            raise AssertionError(f"counters: {len(NAMES)} names, {N_COUNTERS} compiled; run make docs, then make build")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             os.ftruncate(descriptor, 8 * COUNTER_WORDS)
@@ -55,7 +43,7 @@ cdef class Counters:
         self.at = <uint64_t*>&self._view[0]
 
     def add(self, name: str, by: int = 1) -> None:
-        """Count `by` more of `name`, for what happens outside a loop. Raises ValueError for an unknown name."""
+        """Add `by` to counter `name`, outside of a loop.   Raises ValueError for an unknown name."""
         count(self.at, NAMES.index(name), by)
 
     def values(self) -> dict[str, int]:
@@ -63,12 +51,13 @@ cdef class Counters:
         return {name: self.at[i] for i, name in enumerate(NAMES)}
 
     def name_classes(self, names) -> None:
-        """Give classes of software their slots, in this order: one that had one keeps its count, another begins at 0.
+        """Give classes of software their slots, in this order; a class that had a slot keeps its count.
 
-        names   of 1 to 32 octets, 17 at most; none: nothing is counted by class.   Raises ValueError."""
+        names   of 1 to 32 octets, 17 at most; none: nothing is counted by class
+        Raises ValueError for other names."""
         classes = [name.encode() for name in names]
-        if len(classes) > OTHER_SLOT + 1 + N_CLASSES or any(not 0 < len(name) <= CLASS_OCTETS for name in classes):
-            raise ValueError(f"counters: {len(classes)} classes; not named; at most {OTHER_SLOT + 1 + N_CLASSES}, "
+        if len(classes) > N_SLOTS or any(not 0 < len(name) <= CLASS_OCTETS for name in classes):
+            raise ValueError(f"counters: {len(classes)} classes; not named; at most {N_SLOTS}, "
                              f"of 1 to {CLASS_OCTETS} octets")
         counted = _by_class(self._map[8 * CLASSES_AT:])
         slots = b"".join(_CLASS.pack(counted.get(name.decode(), 0), name) for name in classes)
@@ -76,28 +65,28 @@ cdef class Counters:
 
 
 def read_counters(path: str | os.PathLike[str]) -> dict[str, int]:
-    """Every counter of the file at `path`, by name.  Raises OSError, ValueError for a file of another length."""
+    """Read every counter of the file at `path`, by name.   Raises OSError; ValueError for a file of another length."""
     words = _words(path)
     return {name: words[i] for i, name in enumerate(NAMES)}
 
 
 def read_confidential(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
-    """Blocks of confidential lists: (index of the list, channel) → count, only where it is not 0."""
+    """Read the blocks of confidential lists: (index of the list, channel) → count, without those that are 0."""
     return _by_list(_words(path)[CONFIDENTIAL_AT:COUNTED_AT])
 
 
 def read_counted(path: str | os.PathLike[str]) -> dict[tuple[int, int], int]:
-    """What lists in the shadow would have blocked, and lists of ways around have met, in the same form."""
+    """Read what shadow lists would have blocked and bypass lists have met, in the form of read_confidential()."""
     return _by_list(_words(path)[COUNTED_AT:CLASSES_AT])
 
 
 def read_classes(path: str | os.PathLike[str]) -> dict[str, int]:
-    """Hellos by class of software, in the order of their slots; empty where nothing is counted by class."""
+    """Read the hellos by class of software, in the order of slots; empty where nothing is counted by class."""
     return _by_class(bytes(_words(path)[CLASSES_AT:COUNTER_WORDS]))
 
 
 cdef object _by_list(words):
-    return {divmod(at, 8): count for at, count in enumerate(words) if count}
+    return {divmod(at, MAX_CHANNELS): count for at, count in enumerate(words) if count}
 
 
 cdef object _by_class(octets):

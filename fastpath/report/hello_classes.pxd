@@ -1,7 +1,8 @@
-"""Classes of software, counted by JA4: see hello_classes.pyx."""
+"""Counting of ClientHellos by class of software (JA4): see hello_classes.pyx."""
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from fastpath.wire.ja4 cimport JA4_OCTETS
 from fastpath.wire.tls cimport ClientHello
 
 cdef enum:
@@ -9,8 +10,8 @@ cdef enum:
 
 
 cdef struct ClassEntry:
-    uint8_t ja4[36]             # JA4_OCTETS
-    uint32_t slot               # in the counters, see counters.pyx; OTHER_SLOT: no entry stands here
+    uint8_t ja4[JA4_OCTETS]
+    uint32_t slot               # in the counters, see counters.pyx; OTHER_SLOT: the entry is empty
 
 
 cdef struct ClassTable:

@@ -1,12 +1,13 @@
-"""Classes of software, counted by JA4: fingerprint → class → one more in the counters.
+"""Counts ClientHellos by class of software: JA4 fingerprint → class → counter.
 
-Open addressing over a keyed hash; an entry that is hit is compared in all its octets.
-Invariants: what is counted is the class, and nothing else is kept of a hello; a hello whose fingerprint has no class,
-or that has none (ja4.pyx says which), is OTHER, so that all classes together are the hellos.
-Absent on purpose: any verdict.  A fingerprint is shared by all programs that use one TLS library in one way, and a
-program can have any that it likes.
-Source: ja4.pyx.   Cost: 0.7 µs a browser's hello, most of it the fingerprint's (bench/gate.py); without classes, the
-gate asks one pointer.
+The table uses open addressing over a keyed hash; a match compares all octets of the fingerprint.
+
+Invariants: only the class is counted; nothing else of a hello is kept.  A hello without a fingerprint (wire/ja4.pyx
+says which), or whose fingerprint has no class, counts as OTHER, so all classes together are the hellos.
+Absent on purpose: any verdict.  All programs that use a TLS library in the same way share a fingerprint, and a program
+can choose its own.
+Source: wire/ja4.pyx.
+Cost: 0.7 µs for a browser's hello, mostly for the fingerprint (bench/gate.py); without classes, one test of a pointer.
 """
 import os
 
@@ -28,8 +29,8 @@ OTHER = "other"
 
 cdef void count_class(const ClassTable* t, uint64_t* counters, const ClientHello* hello,
                       uint8_t transport) noexcept nogil:
-    """Count a whole hello by its software.   transport  JA4_TLS or JA4_QUIC"""
-    cdef uint8_t[36] ja4            # JA4_OCTETS
+    """Count a whole hello by its class.   transport  JA4_TLS or JA4_QUIC"""
+    cdef uint8_t[JA4_OCTETS] ja4
     cdef uint32_t slot = OTHER_SLOT
     if ja4_of_hello(hello.message, hello.message_n, transport, ja4) == OK:
         slot = t.entries[_place(t, ja4)].slot
@@ -37,7 +38,7 @@ cdef void count_class(const ClassTable* t, uint64_t* counters, const ClientHello
 
 
 cdef uint32_t _place(const ClassTable* t, const uint8_t* ja4) noexcept nogil:
-    """Where a fingerprint stands, or else the empty place where it would."""
+    """Index of a fingerprint's entry, or else of the empty entry where it would go."""
     cdef uint32_t at = <uint32_t>siphash64(t.key, ja4, JA4_OCTETS) & t.mask
     while t.entries[at].slot != OTHER_SLOT and memcmp(t.entries[at].ja4, ja4, JA4_OCTETS) != 0:
         at = (at + 1) & t.mask
@@ -47,6 +48,11 @@ cdef uint32_t _place(const ClassTable* t, const uint8_t* ja4) noexcept nogil:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Ja4Classes:
+    """The classes of software by fingerprint; `names` has the classes, sorted.
+
+    classes   class by fingerprint, of MAX_FINGERPRINTS and MAX_CLASSES at most; a class has 1 to 32 octets
+    Raises ValueError for others, MemoryError."""
+
     def __cinit__(self, classes):
         self.names = tuple(sorted(set(classes.values())))
         _check(len(classes), self.names)
@@ -64,6 +70,7 @@ cdef class Ja4Classes:
         free(self.table.entries)
 
     def of(self, ja4):
+        """The class of a fingerprint, or OTHER.   Raises ValueError for a text of another length."""
         cdef bytes octets = _octets(ja4)
         cdef uint32_t slot = self.table.entries[_place(&self.table, octets)].slot
         return OTHER if slot == OTHER_SLOT else self.names[slot - OTHER_SLOT - 1]

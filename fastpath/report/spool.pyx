@@ -1,13 +1,13 @@
-"""Block events, from a loop to the control plane, through files that survive a crash of either side.
+"""Spool: block records from a loop to the control plane, in files that survive a crash of either side.
 
-A segment is a mapped file of slots: a header (magic, slots written), then records, each in one to three slots one
-behind the other, as its rule is long: a short record is a page less often new.  The loop writes a record, then the
-count, in that order; a reader trusts the count.  A full segment is followed by the spare one, which the control thread
-made meanwhile; without a spare the event is counted as lost, and the packet goes its way.
+A segment is a mapped file of slots: a header (magic, number of slots written), then records of one to three consecutive
+slots, by the length of their rule; short records touch fewer new pages.  The loop writes a record, then the count.  A
+reader trusts the count.  When a segment is full, the loop goes on with the spare one, which the control thread has
+prepared.  Without a spare the record is counted as lost; the verdict does not change.
 
-An event names the rule that matched, never the query (semantics §9).  A block of a confidential list writes no event at
-all: it adds one to the counter of its list and channel (semantics §8).  What a list of action SHADOW would have blocked
-is such a count and no event, either: nothing was blocked.
+Invariants: a record names the rule that matched, never the query (semantics §9).  A block of a confidential list
+writes no record; it adds one to the counter of its list and channel (semantics §8).  A list of action SHADOW blocks
+nothing: it adds to a counter too, and writes no record.
 """
 import mmap
 import os
@@ -19,22 +19,22 @@ from libc.string cimport memcpy, memset
 
 from fastpath.base.atomic cimport load_pointer, store_pointer, store_u64
 from fastpath.images.layout cimport LIST_ID_OCTETS, ListRow
-from fastpath.images.tables cimport Tables, lists_of
-from fastpath.images.verdict cimport NO_LIST, SHADOW
-from fastpath.report.counters cimport *
+from fastpath.images.tables cimport NAMES_AT, POLICY_AT, Tables, lists_of
+from fastpath.images.verdict cimport NO_LIST, NO_SUBSCRIBER, SHADOW
+from fastpath.report.counters cimport CNT_EVENTS, CNT_EVENTS_LOST, CONFIDENTIAL_AT, Counters, count, count_by_list
 from fastpath.wire.name cimport Name
 from fastpath.wire.url cimport write_url_text
 
 from fastpath.wire.address import rule_text
 
 MAGIC = b"FLTRDSP2"
-# 64 segments of 20 MiB: ten million events, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
+# 64 segments of 20 MiB: ten million records, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
-_EVENT = struct.Struct("<qQQII8B24s")   # the rule follows
+_EVENT = struct.Struct(f"<qQQII8B{LIST_ID_OCTETS}s")    # the rule follows
 
 
 class BlockEvent(NamedTuple):
-    """One block, as a loop wrote it.  `list` and `rule` are empty where no list decided (a lock)."""
+    """One block record, as a loop wrote it.   list, rule  empty where no list decided (a lock)"""
 
     time_ns: int
     names_generation: int
@@ -53,14 +53,14 @@ class BlockEvent(NamedTuple):
 
 cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d,
                      uint8_t channel, int64_t now_ns, bint is_shadow) noexcept nogil:
-    """The slots that the record takes, at most MOST_SLOTS."""
+    """Write a record; return the slots that it takes, at most MOST_SLOTS."""
     cdef Event event
     cdef const ListRow* lists = lists_of(t)
     cdef size_t octets
     memset(&event, 0, 64)
     event.time_ns = now_ns
-    event.names_generation = t.generations[1] if t.generations[1] > t.generations[0] else t.generations[0]
-    event.policy_generation = t.generations[5] if t.generations[5] > t.generations[4] else t.generations[4]
+    event.names_generation = _newest(t, NAMES_AT)
+    event.policy_generation = _newest(t, POLICY_AT)
     event.subscriber = d.subscriber
     event.order = d.order
     event.channel = channel
@@ -84,15 +84,21 @@ cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* 
     return <uint32_t>((octets + SLOT_OCTETS - 1) // SLOT_OCTETS)
 
 
+cdef inline uint64_t _newest(const Tables* t, int kind) noexcept nogil:
+    """The generation of a kind's base or its delta, whichever is higher."""
+    cdef const uint64_t* of = t.generations + kind
+    return of[1] if of[1] > of[0] else of[0]
+
+
 cdef void note_block(Shared* s, const Tables* t, const Name* name, const Decision* d, uint8_t channel,
                      int64_t now_ns) noexcept nogil:
-    """Report one block.   channel  Channel number, below 8;  now_ns  unix."""
+    """Report one block.   channel  a Channel;   now_ns  unix"""
     _note(s, t, name, NULL, d, channel, now_ns)
 
 
 cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decision* d, uint8_t channel,
                          int64_t now_ns) noexcept nogil:
-    """The same of a decision on a URL."""
+    """Report one block that a decision on a URL made."""
     _note(s, t, &url.host, url, d, channel, now_ns)
 
 
@@ -101,7 +107,7 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
     cdef uint8_t* spare
     if d.confidential:
         if not s.is_shadow:
-            count(s.counters, CONFIDENTIAL_AT + d.list * 8 + channel, 1)
+            count_by_list(s.counters, CONFIDENTIAL_AT, d.list, channel)
         return
     if s.segment.at == NULL or s.segment.n > SEGMENT_SLOTS - MOST_SLOTS:
         spare = <uint8_t*>load_pointer(&s.spare.at)
@@ -118,7 +124,7 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
 
 
 def segment_numbers(directory: str) -> list[int]:
-    """The numbers of the segments in `directory`, oldest first; none where it is not there."""
+    """List the numbers of the segments in `directory`, oldest first; empty where it does not exist."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
@@ -127,17 +133,17 @@ def segment_numbers(directory: str) -> list[int]:
 
 
 def segment_path(directory: str, number: int) -> str:
-    """Where segment `number` lies."""
+    """The path of segment `number`."""
     return os.path.join(directory, f"{number:06d}.seg")
 
 
 cdef class Reporter:
-    """What a loop reports through: its counters and its spool.
+    """The reports of a loop: its counters and its spool.
 
-    counters_path   of the shared counters, made when absent
-    directory       of the segments, made when absent
-    Without room for a segment it starts all the same: events are lost and counted until there is some.
-    tend() belongs to the control thread and must be called a few times a second."""
+    counters_path   the counters file, created if absent
+    directory       the folder of the segments, created if absent
+    It starts even without room for a segment: records are lost, and counted, until there is room.
+    The control thread must call tend() a few times a second."""
 
     def __cinit__(self, counters_path: str | os.PathLike[str], directory: str | os.PathLike[str]):
         self.counters = Counters(counters_path)
@@ -149,7 +155,7 @@ cdef class Reporter:
         self.tend()
 
     def tend(self) -> None:
-        """Lay a spare segment ready when the loop has taken the last one; let go of segments it has left."""
+        """Prepare a spare segment when the loop has taken the last one; unmap segments that the loop has left."""
         cdef uint8_t* current = <uint8_t*>load_pointer(&self.shared.segment.at)
         cdef uint8_t* spare = <uint8_t*>load_pointer(&self.shared.spare.at)
         if spare != NULL:
@@ -159,8 +165,8 @@ cdef class Reporter:
             if len(segment_numbers(self._directory)) >= MAX_SEGMENTS:
                 return
             mapping = _new_segment(segment_path(self._directory, self._next_number))
-        except OSError:     # a full disk, or no descriptor left: filtering goes on, the loop counts each event it loses
-            return          # and this is tried again
+        except OSError:     # a full disk, or no file descriptor left: filtering goes on, the loop counts lost records
+            return          # the next call tries again
         self._next_number += 1
         spare = <uint8_t*>_address_of(mapping)
         self._maps.append((<size_t>spare, mapping))
@@ -168,7 +174,7 @@ cdef class Reporter:
 
 
 cdef object _new_segment(str path):
-    """A fresh, mapped segment.  Its disk blocks are taken now: a full disk must fail here, not in the loop (SIGBUS)."""
+    """Create and map a segment. Disk blocks are allocated now: a full disk must fail here, not in the loop (SIGBUS)."""
     cdef uint64_t size = (1 + SEGMENT_SLOTS) * SLOT_OCTETS
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
@@ -188,16 +194,16 @@ cdef size_t _address_of(object mapping) except 0:
 
 
 class Read(NamedTuple):
-    """What stands in a segment from a slot on, and the slot behind it."""
+    """Records read from a segment, and the slot behind them."""
 
     events: list[BlockEvent]
     next: int
 
 
 def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
-    """At most `limit` events of a segment, from slot `first` on; fewer at the end of what is written.
+    """Read at most `limit` records of a segment, from slot `first` on; fewer at the end of what is written.
 
-    Raises OSError, ValueError for a file that is no segment."""
+    Raises OSError; ValueError for a file that is not a segment."""
     with open(path, "rb") as file:
         head = file.read(16)
         if head[:8] != MAGIC or len(head) < 16:
@@ -209,7 +215,7 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
     at = 0
     while len(events) < limit and at + SLOT_OCTETS <= len(data):
         event, after = _event(data, at)
-        if after > len(data):   # of a disk that lost it; a loop writes all of a record before it counts it
+        if after > len(data):   # the disk lost it: a loop writes all of a record before it counts the record
             break
         events.append(event)
         at = after
@@ -217,12 +223,14 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
 
 
 cdef tuple _event(bytes data, size_t at):
-    """The event there, and where its last slot ends."""
+    """The record at `at`, and where its last slot ends."""
     (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url,
      list_id) = _EVENT.unpack_from(data, at)
     octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]
     rule = octets.decode("ascii", "replace") if is_url or not n_rule else rule_text(octets)
+    if subscriber == <uint32_t>NO_SUBSCRIBER:
+        subscriber = None
     return BlockEvent(
-        time_ns, names, policy, None if subscriber == 0xffffffff else subscriber, order, channel, action, reason, tier,
-        mode, category, list_id.rstrip(b"\0").decode("ascii", "replace"), rule
+        time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category,
+        list_id.rstrip(b"\0").decode("ascii", "replace"), rule
     ), at + -(-(_EVENT.size + n_rule) // SLOT_OCTETS) * SLOT_OCTETS

@@ -1,7 +1,7 @@
-"""What was judged of one packet, noted where it is judged, so that a capture is explained by the gate itself.
+"""Trace of what the gate judged in one packet, so that the gate itself explains a capture (`filterd inspect`).
 
-A gate has no trace unless somebody looks on: then each note costs one comparison and nothing else.
-Invariants: a trace holds octets as sent, of one packet, and is never written anywhere; what does not fit is counted.
+Invariants: a trace holds octets as sent, of one packet, and is never stored; what does not fit is counted.
+Cost: a gate without a trace pays one comparison for each note.
 """
 from typing import NamedTuple
 
@@ -17,9 +17,12 @@ from fastpath.report.counters import NAMES as _NAMES
 
 
 class Sighting(NamedTuple):
-    """One host of a hello or request, or (then `undecidable` is the counter's name) what could not be decided.
+    """One judged host of a hello or request, or something that could not be decided.
 
-    channel   Channel, 0 where nothing was read yet;  quic_version 0: not QUIC;  ja4: of a whole hello"""
+    channel       Channel; 0 where nothing was read yet
+    quic_version  0: not QUIC
+    undecidable   the name of the counter for what could not be decided; None: a host was judged
+    ja4           fingerprint of a whole hello, else None"""
 
     channel: int
     host: bytes
@@ -31,7 +34,7 @@ class Sighting(NamedTuple):
 
 
 cdef void begin_trace(Trace* t) noexcept nogil:
-    """Forget the packet before."""
+    """Clear the trace for the next packet."""
     memset(&t.context, 0, sizeof(Noted))
     t.context.counter = NO_COUNTER
     t.n = 0
@@ -47,7 +50,7 @@ cdef void read_on(Trace* t, uint8_t channel, uint8_t has_ech, uint32_t quic_vers
 
 
 cdef void fingerprint(Trace* t, const uint8_t* message, size_t n) noexcept nogil:
-    """Of clients that differ in nothing but their addresses; nobody is told apart by it."""
+    """Note the JA4 fingerprint of a hello, which identifies software and no client."""
     cdef uint8_t transport = JA4_QUIC if t.context.channel == C_QUIC else JA4_TLS
     t.context.has_ja4 = ja4_of_hello(message, n, transport, t.context.ja4) == OK
 
@@ -80,11 +83,11 @@ cdef void add_undecidable(Trace* t, int counter) noexcept nogil:
 
 
 cdef list sightings_of(const Trace* t):
-    """In the order in which they were judged."""
-    return [_told(t, &t.sightings[i]) for i in range(t.n)]
+    """The sightings, in the order in which they were judged."""
+    return [_sighting(t, &t.sightings[i]) for i in range(t.n)]
 
 
-cdef object _told(const Trace* t, const Noted* s):
+cdef object _sighting(const Trace* t, const Noted* s):
     cdef const char* text = <const char*>t.text + s.at
     ja4 = s.ja4[:JA4_OCTETS].decode("ascii") if s.has_ja4 else None
     if s.counter != NO_COUNTER:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import pages
+from docs.generate import pages, sources
+from fastpath.report.counter_table import NAMES
 
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo )make ((?:[a-z]+ ?)+)", re.MULTILINE)
@@ -58,6 +59,16 @@ def test_the_generated_pages_say_what_the_code_says(root: Path) -> None:
     written = {name: (root / "docs" / name).read_text() for name in pages()}
 
     assert written == pages()
+
+
+def test_the_generated_sources_say_what_their_tables_say(root: Path) -> None:
+    written = {name: (root / name).read_text() for name in sources()}
+
+    assert written == sources()
+
+
+def test_every_counter_has_one_entry_on_its_page() -> None:
+    assert sorted(re.findall(r"^### (\S+)$", pages()["counters.md"], re.MULTILINE)) == sorted(NAMES)
 
 
 def test_the_example_configuration_has_every_key(root: Path) -> None:

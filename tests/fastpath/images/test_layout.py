@@ -1,4 +1,6 @@
-from fastpath.images.layout import ImageKind
+from fastpath.images.layout import ImageKind, Limit
+from filterd.config.schema import MAX_LISTS
+from rules.category import MAX_NUMBER
 
 
 def test_kinds_are_the_numbers_that_stand_in_headers() -> None:
@@ -9,3 +11,8 @@ def test_kinds_are_the_numbers_that_stand_in_headers() -> None:
         "POLICY": 5,
         "ORIGINS": 6,
     }
+
+
+def test_the_masks_have_room_for_every_list_and_category_that_may_be_configured() -> None:
+    assert Limit.LISTS == MAX_LISTS
+    assert Limit.CATEGORIES == MAX_NUMBER + 1

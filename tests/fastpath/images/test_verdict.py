@@ -1,4 +1,31 @@
-from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
+import re
+from enum import IntEnum
+from pathlib import Path
+
+import pytest
+
+from fastpath.images.verdict import Action, Channel, GateCategory, Mode, Reason, Tier
+from rules.category import NUMBERS
+
+PXD = Path(__file__).parents[3] / "fastpath/images/verdict.pxd"
+PREFIXES = {Action: "", Reason: "R_", Tier: "T_", Mode: "M_", Channel: "C_", GateCategory: "CATEGORY_"}
+
+
+@pytest.mark.parametrize("enum", PREFIXES)
+def test_python_has_every_member_that_c_has(enum: type[IntEnum]) -> None:
+    text = PXD.read_text()
+    _, _, block = text.partition(f"cdef enum:  # {enum.__name__}\n")
+    in_c = {
+        name.removeprefix(PREFIXES[enum]): int(value)
+        for name, value in re.findall(r"^    (\w+) = (\d+)\b", block.partition("\n\n")[0], re.MULTILINE)
+        if not name.startswith("N_")
+    }
+
+    assert {member.name: member.value for member in enum} == in_c
+
+
+def test_the_categories_of_the_gate_are_those_of_lists() -> None:
+    assert {member.name.lower(): member.value for member in GateCategory}.items() <= NUMBERS.items()
 
 
 def test_the_tiers_rank_as_the_specification_orders_them() -> None:

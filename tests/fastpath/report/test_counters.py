@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from fastpath.report import counters as compiled
 from fastpath.report.counters import NAMES, Counters, read_classes, read_confidential, read_counted, read_counters
 
 
@@ -26,6 +27,17 @@ def test_counters_go_on_where_the_last_process_stopped(tmp_path: Path) -> None:
 def test_an_unknown_counter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         Counters(tmp_path / "c").add("no_such_counter")
+
+
+def test_a_table_that_is_newer_than_the_compiled_numbers_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "NAMES", (*NAMES, "gate_new"))
+
+    with pytest.raises(
+        AssertionError, match=f"{len(NAMES) + 1} names, {len(NAMES)} compiled; run make docs, then make build"
+    ):
+        Counters(tmp_path / "c")
 
 
 def test_a_file_of_another_length_is_no_counters_file(tmp_path: Path) -> None:
