@@ -26,7 +26,7 @@ from dns.upstreams.endpoints import Ask, Endpoint, TlsEndpoint, Upstream, ask, a
 from dns.upstreams.stream_client import StreamUpstream
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
 
@@ -135,7 +135,7 @@ class DnsFront:
         self.bound: list[Endpoint] = []
         specs = answers.specs()
         specials, cookies = resolver.specials, resolver.cookie_master
-        answering = StreamAnswering(
+        answering = StreamResolver(
             self._handoff,
             stream_reporter,
             specs,

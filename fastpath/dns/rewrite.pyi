@@ -1,1 +1,1 @@
-# Nothing for Python: fastpath.dns.query_path and fastpath.dns.loop ask and answer with it.
+# Nothing for Python: fastpath.dns.forwarder and fastpath.dns.stream_resolver ask and answer with it.
