@@ -1,1 +1,1 @@
-# Nothing for Python: fastpath.dns.forwarder and fastpath.dns.stream_resolver ask and answer with it.
+# Nothing for Python: fastpath.dns.forwarder, .response and .stream_resolver use it.

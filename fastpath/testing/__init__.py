@@ -1,1 +1,1 @@
-"""Test doubles of C state, built in place for tests/ and bench/; never shipped."""
+"""Classes that only tests and fuzzers use, built in place; never shipped."""
