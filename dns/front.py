@@ -27,7 +27,7 @@ from dns.upstreams.stream_client import StreamUpstream
 from dns.upstreams.tcp_client import Ask, ask, ask_in_order
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
 
@@ -134,7 +134,7 @@ class DnsFront:
         self.bound: list[Endpoint] = []
         specs = answers.specs()
         specials, cookies = resolver.specials, resolver.cookie_master
-        answering = StreamAnswering(
+        answering = StreamResolver(
             self._handoff,
             stream_reporter,
             specs,

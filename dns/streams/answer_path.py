@@ -1,6 +1,6 @@
 """What every stream shares: one query in, one answer out, by the same path as UDP.
 
-    query → StreamAnswering.answer() → the answer | nothing | ask the upstream → deliver() | give_up() where it fails
+    query → StreamResolver.answer() → the answer | nothing | ask the upstream → deliver() | give_up() where it fails
 
 Invariants: a query that the upstream does not answer gets a stale answer or SERVFAIL; nothing here knows what carried
 the query.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from dns.errors import UpstreamFailed
 from dns.streams.coalescing import Ask, Coalescing
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.report.counters import Counters
 
 
@@ -19,7 +19,7 @@ class AnswerPath:
     """Decides and asks.   ask: gives the upstream's answer to a query, or raises UpstreamFailed."""
 
     def __init__(
-        self, answering: StreamAnswering, counters: Counters, ask: Ask, now_ns: Callable[[], int] = time.time_ns
+        self, answering: StreamResolver, counters: Counters, ask: Ask, now_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._answering = answering
         self._asking = Coalescing(ask, counters)

@@ -1,1 +1,1 @@
-"""Measurements of single functions in C, built in place for bench/; never shipped."""
+"""Benchmarks of single C functions, built in place for bench/; never shipped."""

@@ -1,3 +1,3 @@
-from fastpath.dns.cache import AnswerCache
+from fastpath.testing.cache import AnswerCache
 
 def hit_ns(cache: AnswerCache, queries: list[bytes], now_s: int, passes: int = 1) -> float: ...

@@ -1,7 +1,7 @@
-"""How long lookups take without Python around them: for benchmarks.
+"""Benchmark of name look-ups, without Python in the measured time.
 
-Each name is written to where the lookup reads it, as a parser would have done just before; what that takes alone,
-measured in the same way, is taken off.
+Each name is written where the look-up reads it, as a parser would just have done.  The time of that alone, measured in
+the same way, is subtracted.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
@@ -23,14 +23,14 @@ cdef extern from *:
     #define fd_settle() __sync_synchronize()
     #endif
     """
-    void settle "fd_settle"() noexcept nogil        # nothing behind it begins before all ahead of it is done
+    void settle "fd_settle"() noexcept nogil        # no later instruction begins before all earlier ones are done
 
 cdef enum:
-    MOST_OCTETS = 2 + 127 + 255     # of a name here: how many octets and labels, where each label begins, wire form
+    MOST_OCTETS = 2 + 127 + 255     # of a name here: numbers of octets and labels, offset of each label, wire form
 
 
-cdef class _Asked:
-    """Names to ask for, one behind the other, and room for what is found."""
+cdef class _NameList:
+    """Names to look up, one behind the other, and room for the results."""
 
     cdef size_t n_hits          # found since it was last set to 0
     cdef uint8_t* octets
@@ -65,7 +65,7 @@ cdef class _Asked:
         free(self.octets)
 
     cdef inline const uint8_t* write(self, const uint8_t* at, Name* out) noexcept nogil:
-        """Write the name that stands at `at`, as a parser would; where the next one stands."""
+        """Write the name at `at`, as a parser would; give the place of the next one."""
         out.n = at[0]
         out.n_labels = at[1]
         memcpy(out.at, at + 2, at[1])
@@ -111,26 +111,26 @@ def batch_ns(TableSet tables not None, list wires, int passes) -> tuple[float, i
 
 
 cdef tuple _fastest(TableSet tables, list wires, int passes, bint in_batches):
-    cdef _Asked asked = _Asked(wires)
+    cdef _NameList names = _NameList(wires)
     cdef int64_t with_lookups
     cdef int64_t without
     cdef int _pass
     with nogil:
-        with_lookups = _passed(asked, &tables.tables, in_batches)
-        without = _passed(asked, NULL, in_batches)
+        with_lookups = _passed(names, &tables.tables, in_batches)
+        without = _passed(names, NULL, in_batches)
         for _pass in range(1, passes):
-            asked.n_hits = 0
-            with_lookups = min(with_lookups, _passed(asked, &tables.tables, in_batches))
-            without = min(without, _passed(asked, NULL, in_batches))
-    return <double>(with_lookups - without) / asked.n, asked.n_hits
+            names.n_hits = 0
+            with_lookups = min(with_lookups, _passed(names, &tables.tables, in_batches))
+            without = min(without, _passed(names, NULL, in_batches))
+    return <double>(with_lookups - without) / names.n, names.n_hits
 
 
-cdef int64_t _passed(_Asked asked, const Tables* t, bint in_batches) noexcept nogil:
+cdef int64_t _passed(_NameList names, const Tables* t, bint in_batches) noexcept nogil:
     """Nanoseconds of one pass over all names.   t  NULL: without the lookups"""
     cdef int64_t begin
     begin = monotonic_ns()
     if in_batches:
-        asked.in_batches(t)
+        names.in_batches(t)
     else:
-        asked.one_by_one(t)
+        names.one_by_one(t)
     return monotonic_ns() - begin

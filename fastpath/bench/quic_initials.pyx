@@ -1,4 +1,4 @@
-"""How long an Initial takes from its datagram to its frames without Python around it: for benchmarks."""
+"""Benchmark of QUIC Initials, from datagram to frames, without Python in the measured time."""
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 
@@ -13,12 +13,12 @@ cdef struct Round:
     InitialCrypto crypto
     InitialKeys* keys          # one a datagram
     uint8_t* plain
-    bint is_derived            # anew for each datagram, else once before the first pass
+    bint is_derived            # for each datagram, else once before the first pass
     size_t n_opened
 
 
 def initial_ns(list datagrams not None, bint is_derived, int passes=1) -> tuple[float, int]:
-    """Nanoseconds from a datagram to the frames of its first Initial, in the fastest pass, and how many opened in it.
+    """Measure the nanoseconds from a datagram to the frames of its first Initial, and count those that opened.
 
     is_derived   the keys are derived within the measured time"""
     cdef Round timed
@@ -57,7 +57,7 @@ cdef bint _derive(Cursor datagram, InitialKeys* keys) noexcept nogil:
 
 
 cdef int64_t _pass(const Cursor* octets, size_t n, Round* timed) noexcept nogil:
-    """Nanoseconds of one pass over all datagrams."""
+    """Measure one pass over all datagrams in nanoseconds."""
     cdef Cursor datagram
     cdef QuicPacket packet
     cdef size_t i

@@ -1,7 +1,7 @@
-"""How long a request's URL takes without Python around it: for benchmarks.
+"""Benchmark of URL look-ups, without Python in the measured time.
 
-Each host is written to where the lookup reads it, as a parser would have done just before; a request begins when the
-one before it has ended.
+Each host is written where the look-up reads it, as a parser would just have done.  A request begins when the previous
+one has ended.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
@@ -25,7 +25,7 @@ cdef extern from *:
     void settle "fd_settled"() noexcept nogil
 
 
-cdef struct Asked:
+cdef struct RequestSizes:
     uint32_t host_n
     uint32_t target_n           # host and target follow each other
 
@@ -39,44 +39,45 @@ cdef class _Requests:
 
     def __cinit__(self, list requests):
         cdef uint8_t* at
-        cdef Asked asked
-        self.octets = <uint8_t*>malloc(sum(sizeof(Asked) + len(host) + len(target) for host, target in requests) or 1)
+        cdef RequestSizes sizes
+        octets = sum(sizeof(RequestSizes) + len(host) + len(target) for host, target in requests)
+        self.octets = <uint8_t*>malloc(octets or 1)
         if self.octets == NULL:
             raise MemoryError("measuring requests")
         at = self.octets
         for host, target in requests:
-            asked.host_n = <uint32_t>len(host)
-            asked.target_n = <uint32_t>len(target)
-            memcpy(at, &asked, sizeof(Asked))
-            memcpy(at + sizeof(Asked), <const uint8_t*>(<bytes>host), asked.host_n)
-            memcpy(at + sizeof(Asked) + asked.host_n, <const uint8_t*>(<bytes>target), asked.target_n)
-            at += sizeof(Asked) + asked.host_n + asked.target_n
+            sizes.host_n = <uint32_t>len(host)
+            sizes.target_n = <uint32_t>len(target)
+            memcpy(at, &sizes, sizeof(RequestSizes))
+            memcpy(at + sizeof(RequestSizes), <const uint8_t*>(<bytes>host), sizes.host_n)
+            memcpy(at + sizeof(RequestSizes) + sizes.host_n, <const uint8_t*>(<bytes>target), sizes.target_n)
+            at += sizeof(RequestSizes) + sizes.host_n + sizes.target_n
             self.n += 1
 
     def __dealloc__(self):
         free(self.octets)
 
     cdef int64_t passed(self, const Tables* t, bint is_read_only) noexcept nogil:
-        """Nanoseconds of one pass.   is_read_only  the URL is made canonical, nothing is looked up"""
+        """Measure one pass in nanoseconds.   is_read_only  the URL is made canonical, nothing is looked up"""
         cdef const uint8_t* at = self.octets
         cdef int64_t begin
-        cdef Asked asked
+        cdef RequestSizes sizes
         cdef size_t after
         cdef size_t _i
         cdef Name host
         begin = monotonic_ns()
         for _i in range(self.n):
-            memcpy(&asked, at, sizeof(Asked))
-            at += sizeof(Asked)
-            name_from_wire(at, asked.host_n, 0, &host, &after)
-            at += asked.host_n
+            memcpy(&sizes, at, sizeof(RequestSizes))
+            at += sizeof(RequestSizes)
+            name_from_wire(at, sizes.host_n, 0, &host, &after)
+            at += sizes.host_n
             settle()
             if t != NULL:
-                judge_request(t, &host, -1, at, asked.target_n, NULL, 0, 0, &self.url, &self.decision)
+                judge_request(t, &host, -1, at, sizes.target_n, NULL, 0, 0, &self.url, &self.decision)
                 self.n_found += self.decision.action != PASSTHRU
             elif is_read_only:
-                self.n_found += url_from_parts(&host, -1, at, asked.target_n, &self.url) == OK
-            at += asked.target_n
+                self.n_found += url_from_parts(&host, -1, at, sizes.target_n, &self.url) == OK
+            at += sizes.target_n
         return monotonic_ns() - begin
 
     cdef int64_t best(self, const Tables* t, bint is_read_only, int passes) noexcept nogil:
@@ -98,15 +99,15 @@ def request_ns(TableSet tables not None, list requests, int passes=1) -> tuple[f
     """Nanoseconds of judge_request(), in the mean of the best pass, and how many requests one pass blocks.
 
     requests   (host in wire form, target)"""
-    cdef _Requests asked = _Requests(requests)
-    cdef int64_t alone = asked.best(NULL, False, passes)
-    cdef int64_t judged = asked.best(&tables.tables, False, passes)
-    return (judged - alone) / <double>asked.n, asked.n_found
+    cdef _Requests measured = _Requests(requests)
+    cdef int64_t alone = measured.best(NULL, False, passes)
+    cdef int64_t judged = measured.best(&tables.tables, False, passes)
+    return (judged - alone) / <double>measured.n, measured.n_found
 
 
 def canonical_ns(list requests, int passes=1) -> tuple[float, int]:
     """Nanoseconds of it that making the URL canonical takes, and how many URLs can be read."""
-    cdef _Requests asked = _Requests(requests)
-    cdef int64_t alone = asked.best(NULL, False, passes)
-    cdef int64_t canonical = asked.best(NULL, True, passes)
-    return (canonical - alone) / <double>asked.n, asked.n_found
+    cdef _Requests measured = _Requests(requests)
+    cdef int64_t alone = measured.best(NULL, False, passes)
+    cdef int64_t canonical = measured.best(NULL, True, passes)
+    return (canonical - alone) / <double>measured.n, measured.n_found

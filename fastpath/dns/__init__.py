@@ -1,1 +1,1 @@
-"""The DNS front: queries, cache, synthesised answers, upstreams, the UDP loop."""
+"""The DNS fast path: UDP loop, queries, cache, block answers, upstreams, answers over streams."""

@@ -1,4 +1,4 @@
-"""Who may ask, how often, and what it may be sent: see admission.pyx."""
+"""Admission of clients and limits of their rates: see admission.pyx."""
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -20,7 +20,7 @@ cdef struct Prefixes:           # [first, last], in order, without overlap
 
 cdef struct Bucket:
     uint64_t key                # 0: never used
-    int64_t empty_ns            # when its debt is paid: the theoretical arrival time of GCRA
+    int64_t empty_ns            # when the bucket is empty: the theoretical arrival time of GCRA
 
 
 cdef struct Guard:
@@ -31,7 +31,7 @@ cdef struct Guard:
     int64_t query_burst_ns
     int64_t answer_cost_ns      # 0: no limit
     int64_t answer_burst_ns
-    uint64_t n_forgotten        # buckets in debt that gave way to others since the caller last took the number
+    uint64_t n_forgotten        # non-empty buckets that were evicted since the caller last took the number
     uint32_t n_over             # answers over the limit: every second one slips
 
 

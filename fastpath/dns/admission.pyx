@@ -1,20 +1,20 @@
-"""Who may ask, how often, and what it may be sent.
+"""Admission: which clients may ask, how often, and how many large answers they get.
 
-    query    admit(): one of our own prefixes? within its rate?
-    answer   admit_answer(), over UDP where no cookie proves the address: large, and the same as often already?
+    query    admit(): is its prefix in the ACL? is it within its rate?
+    answer   admit_answer(), over UDP without a good cookie: is it large, and was the same sent as often already?
 
-A client is one IPv4 address or one IPv6 /56, which is what a household gets.  Rates are buckets (GCRA): one instant a
-client, at which its debt will be paid.  A good cookie has a bucket of its own, so that who forges an address cannot
-use up what its owner has.  Answers over their rate are dropped, every second one is cut instead, so that a client
-whose address is being abused still gets its answer over TCP.
+A client is one IPv4 address or one IPv6 /56, which is what a household gets.  Rates are leaky buckets (GCRA): one time
+a client, at which its bucket will be empty.  A good cookie has a bucket of its own, so that a forger of an address
+cannot use up its owner's rate.  Answers over their rate are dropped, but every second one is truncated instead: a
+client whose address is forged still gets its answer over TCP.
 
-Invariants: the memory is taken once; a client's place is found by a keyed hash, so nobody can aim at another's; where
-a line is full of clients in debt the one nearest to having paid is forgotten, and counted: the guard fails open, the
-ACL never does.  One thread uses a guard; several workers count for themselves.
-Absent on purpose: locks, and limits of what comes over TCP (its address is proven, dns/streams/tcp.py has limits).
+Invariants: memory is taken once.  A client's place is found by a keyed hash, so that no client can choose another's.
+Where a line is full of non-empty buckets, the one that will be empty first is evicted, and counted: rate limits
+fail open, the ACL never does.  One thread uses a guard; each worker counts for itself.
+Absent on purpose: locks, and limits over TCP (it proves the address, and dns/streams/tcp.py has limits).
 Source: RFC 5358 (no open resolvers), Vixie and Schryver, Response Rate Limiting (ISC-TN-2012-1), RFC 8914 §4.19,
 ITU-T I.371 (GCRA), RFC 6177 (a /56 a household).
-Cost: 10 ns where the client's line is in the cache; 4 MiB.
+Cost: 10 ns where the client's line is in the processor's cache; 4 MiB.
 """
 import ipaddress
 import os
@@ -32,8 +32,8 @@ cdef extern from "<stdlib.h>" nogil:
 cdef enum:
     WAYS = 4                    # buckets in a line of the processor's cache
     LINE_OCTETS = 64
-    LINE_BITS = 16              # 262,144 clients: more than ask one box within the time that a bucket needs to fill
-    BURST_S = 5                 # of large answers: a client's start after its network came back
+    LINE_BITS = 16              # 262,144 clients: more than query one box within the time that a bucket takes to drain
+    BURST_S = 5                 # of large answers: a burst after the client's network came back
     KIND_QUERY4 = 1
     KIND_QUERY6 = 2
     KIND_PROVEN = 4             # added where a good cookie came with the query
@@ -41,7 +41,7 @@ cdef enum:
 
 ADMISSIONS = ("admitted", "not_ours", "over_limit", "slipped")
 MAX_PREFIXES = 100_000
-MAX_RATE = 1_000_000_000        # a second; a nanosecond each is the least that the clock tells
+MAX_RATE = 1_000_000_000        # a second: one for each nanosecond, the clock's resolution
 
 
 cdef Admission admit(Guard* g, const uint8_t* addr, uint8_t ip_version, int64_t now_ns,
@@ -62,7 +62,7 @@ cdef Admission admit(Guard* g, const uint8_t* addr, uint8_t ip_version, int64_t 
 
 cdef Admission admit_answer(Guard* g, const uint8_t* addr, uint8_t ip_version, int64_t now_ns, uint64_t question_hash,
                             size_t n) noexcept nogil:
-    """Whether an answer of `n` octets may go to an address that nothing proves: ADMITTED, OVER_LIMIT or SLIPPED.
+    """Whether an answer of `n` octets may go to an unproven address: ADMITTED, OVER_LIMIT or SLIPPED.
 
     question_hash   keyed; the same for every answer of this content"""
     cdef uint64_t key
@@ -76,9 +76,9 @@ cdef Admission admit_answer(Guard* g, const uint8_t* addr, uint8_t ip_version, i
 
 
 cdef inline uint64_t _client(const uint8_t* addr, uint8_t ip_version) noexcept nogil:
-    """A client as a word whose low octet has room for kinds; never 0.
+    """The key of a client, with room for its kind in the low octet; never 0.
 
-    Of an IPv6 address the eighth octet, the highest of the loaded word, is shifted out: a /56 is left."""
+    The shift drops the eighth octet of an IPv6 address, the highest of the loaded word: a /56 is left."""
     cdef uint64_t high
     if ip_version == 4:
         return (<uint64_t>_word4(addr) << 8) | KIND_QUERY4
@@ -87,7 +87,7 @@ cdef inline uint64_t _client(const uint8_t* addr, uint8_t ip_version) noexcept n
 
 
 cdef inline bint _take(Guard* g, uint64_t key, int64_t now_ns, int64_t cost_ns, int64_t burst_ns) noexcept nogil:
-    """Take one from the bucket of `key`, where it holds one."""
+    """Add one to the bucket of `key`; False where it is full."""
     cdef Bucket* b = _bucket(g, key, now_ns)
     cdef int64_t empty_ns = max(b.empty_ns, now_ns) + cost_ns
     if empty_ns - now_ns > burst_ns:
@@ -97,7 +97,7 @@ cdef inline bint _take(Guard* g, uint64_t key, int64_t now_ns, int64_t cost_ns, 
 
 
 cdef inline Bucket* _bucket(Guard* g, uint64_t key, int64_t now_ns) noexcept nogil:
-    """The bucket of `key`; a new one takes the place of the one that is nearest to having paid."""
+    """Find the bucket of `key`; a new one evicts the bucket of the line that will be empty first."""
     cdef uint64_t line = ((key ^ g.seed[0]) * g.seed[1]) >> (64 - LINE_BITS)
     cdef Bucket* first = g.buckets + line * WAYS
     cdef Bucket* victim = first
@@ -127,7 +127,7 @@ cdef inline bint _is_in(const Prefixes* p, const uint8_t* addr, uint8_t ip_versi
 
 
 cdef inline bint _is_in4(const Prefixes* p, uint32_t address) noexcept nogil:
-    """The last prefix that begins at or before the address holds it, or none does."""
+    """Whether an address is in a prefix: only the last one that begins at or before it can hold it."""
     cdef uint32_t low = 0
     cdef uint32_t high = p.n4
     cdef uint32_t middle
@@ -158,13 +158,13 @@ cdef inline bint _is_less(uint64_t high, uint64_t low, uint64_t than_high, uint6
 
 
 cdef class ClientGuard:
-    """The guard of one loop, or of the streams beside it.
+    """The guard of one loop or stream resolver.
 
     clients             prefixes that may ask, "192.0.2.0/24" or "2001:db8::/32"
     queries_per_second  of one client, after `burst` at once; 0: no limit
     large_answers_per_second    how often one client gets the same answer of more than 512 octets over UDP without
-                        cookie; 0: no limit
-    Raises ValueError for what is no prefix, MemoryError."""
+                        a cookie; 0: no limit
+    Raises ValueError for an invalid prefix or rate, MemoryError."""
 
     def __cinit__(self, clients, uint32_t queries_per_second=0, uint32_t burst=0, uint32_t large_answers_per_second=0):
         memset(&self.g, 0, sizeof(Guard))
@@ -209,11 +209,11 @@ cdef class ClientGuard:
 
     @property
     def n_forgotten(self) -> int:
-        """Clients in debt whose bucket gave way to another's."""
+        """Clients whose non-empty bucket was evicted."""
         return self.g.n_forgotten
 
     def measure(self, uint32_t n_clients, uint32_t n) -> float:
-        """Nanoseconds of one admit(), over `n` queries of IPv4 clients in turn."""
+        """Measure one admit() in nanoseconds, over `n` queries of IPv4 clients in turn."""
         cdef uint8_t addr[4]
         cdef uint32_t i, word
         cdef uint32_t n_admitted = 0

@@ -1,11 +1,11 @@
-"""Answers to a name that was looked up instead of the asked one: see alias_answer.pyx."""
+"""Answers to a target that was looked up instead of the name asked: see alias_answer.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastpath.base.writer cimport Writer
 from fastpath.dns.query cimport Question
 
 
-# does this answer, by its question, have to be wrapped for who asked `q`?
+# whether this answer, by its question, has to be wrapped for a client that asked `q`
 cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexcept nogil
 # over the client's query at `msg`, without OPT, as write_relayed() and write_cached(); 0: `answer` cannot be read
 cdef size_t wrap_target_answer(const uint8_t* answer, size_t n, uint8_t* msg, size_t room,

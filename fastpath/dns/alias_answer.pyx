@@ -1,12 +1,11 @@
-"""The answer to a name that was looked up instead of the asked one, wrapped for the client that asked.
+"""The answer to a target that was looked up instead of the name asked, wrapped in a CNAME for the client.
 
     upstream   forcesafesearch.google.com A → 216.239.38.120
     client     www.google.com A → www.google.com CNAME forcesafesearch.google.com, forcesafesearch.google.com A …
 
-Invariants: the client's question stays octet for octet; nothing is read past the answer's end or written past `room`;
-names are written without compression, since what they pointed to has moved; the answer is never called authentic.
-Absent on purpose: every other type (signatures of records that nobody signed as an answer to this question,
-additional data).
+Invariants: the client's question stays octet for octet.  Nothing is read past the answer's end or written past `room`.
+Names are written without compression, as what they pointed to has moved.  The answer never has AD.
+Absent on purpose: all other types: signatures, which do not cover an answer to this question, and additional data.
 Source: RFC 1034 §3.6.2, RFC 1035 §4.1, RFC 2308 §2.1 (a chain that ends in nothing).
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -23,11 +22,11 @@ from fastpath.wire.name cimport LABEL_OCTETS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
     MOST_POINTERS = 127         # of one name: as many labels as it can have
-    CNAME_TTL_S = 60            # a parent's change of mind is felt within a minute
+    CNAME_TTL_S = 60            # a parent's change takes effect within a minute
 
 
 cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexcept nogil:
-    """Does an answer name another question than the client's?  Then it is that of a target."""
+    """Whether an answer has another question than the client's: then it is that of a target."""
     cdef Name name
     cdef size_t after
     if n < HEADER_OCTETS or name_from_wire(answer, n, HEADER_OCTETS, &name, &after) != OK:
@@ -37,10 +36,10 @@ cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexc
 
 cdef size_t wrap_target_answer(const uint8_t* answer, size_t n, uint8_t* msg, size_t room,
                                const Question* q) noexcept nogil:
-    """Write the answer to a target's question over the query of a client that is sent there; its octets, without OPT.
+    """Write the answer to a target over the client's query; give its octets, without OPT.
 
     room   octets for it;  q: what parse_query() says of the query at `msg`
-    What does not fit is an empty answer with TC.  0: `answer` cannot be read; `msg` has its id and its question yet."""
+    An answer that does not fit is an empty one with TC.  0: `answer` cannot be read; id and question of `msg` stay."""
     cdef Writer w
     cdef Name target
     cdef size_t after
@@ -68,7 +67,7 @@ cdef size_t wrap_target_answer(const uint8_t* answer, size_t n, uint8_t* msg, si
 
 
 cdef void begin_answer(Writer* w, uint8_t* msg, size_t room, const Question* q, uint8_t rcode) noexcept nogil:
-    """Write the header of an answer, and go on behind its question."""
+    """Write the header of an answer, and point the writer behind its question."""
     msg[2] = <uint8_t>(QR_OCTET2 | ((q.flags >> 8) & RD_OCTET2))
     msg[3] = <uint8_t>(RA_OCTET3 | (q.flags & CD) | rcode)
     memset(msg + 4, 0, 8)
@@ -79,7 +78,7 @@ cdef void begin_answer(Writer* w, uint8_t* msg, size_t room, const Question* q, 
 
 
 cdef size_t end_answer(const Writer* w, uint8_t* msg, const Question* q) noexcept nogil:
-    """The answer's octets; without records, and with TC, where they did not fit."""
+    """Give the answer's octets; where its records did not fit, it has none, and TC."""
     if not w.is_full:
         return <size_t>(w.at - msg)
     msg[2] |= TC_OCTET2
@@ -88,7 +87,7 @@ cdef size_t end_answer(const Writer* w, uint8_t* msg, const Question* q) noexcep
 
 
 cdef void put_owned(Writer* w, uint16_t kind, uint32_t ttl_s, uint16_t n) noexcept nogil:
-    """Of a record of the asked name."""
+    """Write the head of a record of the name asked."""
     put_u16(w, POINTER_TO_QNAME)
     put_u16(w, kind)
     put_u16(w, CLASS_IN)
@@ -98,9 +97,10 @@ cdef void put_owned(Writer* w, uint16_t kind, uint32_t ttl_s, uint16_t n) noexce
 
 cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, uint16_t question_end,
                        uint16_t* n_answers, uint16_t* n_authorities) noexcept nogil:
-    """Copy addresses and aliases of the answer section and SOAs of the authority section; False: they cannot be read.
+    """Copy addresses and aliases of the answer section and the SOA of the authority section; False: unreadable.
 
-    at   where they begin;  question_end: of the client's, behind which stands the record that names the target"""
+    at            where they begin
+    question_end  of the client's question, behind which stands the CNAME to the target"""
     cdef Cursor c
     cdef uint32_t i
     cdef uint32_t n_first = <uint32_t>((answer[6] << 8) | answer[7])
@@ -125,7 +125,7 @@ cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, ui
             n_authorities[0] += 1 if is_wanted else 0
         if not is_wanted:
             continue
-        if answer[owner] == POINTER and answer[owner + 1] == HEADER_OCTETS:       # the target's own records, as usual
+        if answer[owner] == POINTER and answer[owner + 1] == HEADER_OCTETS:  # the target's own records, as usual
             put_u16(w, <uint16_t>(POINTER_WORD | (question_end + 2 + RECORD_OCTETS)))
         elif not _put_name(w, answer, n, owner):
             return False
@@ -140,7 +140,7 @@ cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, ui
 
 
 cdef bint _put_data(Writer* w, const uint8_t* answer, uint16_t kind, size_t at, uint16_t n_data) noexcept nogil:
-    """Copy the length and the rdata, names in it without compression; False: it cannot be read."""
+    """Copy RDLENGTH and rdata, names in it without compression; False where it cannot be read."""
     cdef Writer length = w[0]
     cdef size_t end = at + n_data
     put_u16(w, n_data)
@@ -159,7 +159,7 @@ cdef bint _put_data(Writer* w, const uint8_t* answer, uint16_t kind, size_t at, 
 
 
 cdef bint _put_second_name(Writer* w, const uint8_t* answer, size_t end, size_t at) noexcept nogil:
-    """Of two names in rdata that begins at `at`."""
+    """Write the second of two names in rdata that begins at `at`."""
     cdef Cursor c
     c.at = answer + at
     c.end = answer + end
@@ -169,7 +169,7 @@ cdef bint _put_second_name(Writer* w, const uint8_t* answer, size_t end, size_t 
 
 
 cdef bint _put_name(Writer* w, const uint8_t* answer, size_t n, size_t at) noexcept nogil:
-    """Write the name at `at` without compression; False: it is none, or has more than 255 octets."""
+    """Write the name at `at` without compression; False where it is malformed or longer than 255 octets."""
     cdef uint32_t n_pointers = 0
     cdef size_t octets = 0
     cdef size_t length
@@ -192,7 +192,7 @@ cdef bint _put_name(Writer* w, const uint8_t* answer, size_t n, size_t at) noexc
 
 
 def wrapped(bytes query, bytes answer, size_t room=MESSAGE_OCTETS) -> bytes | None:
-    """The answer to the client's `query`, made of that to its target's, without an OPT; None for one to `query` itself.
+    """Wrap the answer to a target for the client's `query`, without an OPT; None where it answers `query` itself.
 
     ValueError where either cannot be read."""
     cdef Question q

@@ -1,7 +1,8 @@
-"""Batches of datagrams: received ones that are answered in place, and a box of others that leave together.
+"""Batches of datagrams: received ones that are answered in place, and an outbox of others.
 
-Invariants: all memory is taken by open_boxes(); one message that cannot be sent never holds up the rest.
-Source: recvmmsg(2), sendmmsg(2); cost: bench/dns.py.
+Invariants: open_boxes() takes all memory.  A message that cannot be sent does not hold up the others.
+Source: recvmmsg(2), sendmmsg(2).
+Cost: one call a batch (bench/dns.py).
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
@@ -11,12 +12,12 @@ from fastpath.base.sockets cimport *
 
 
 cdef int open_boxes(Inbox* i, Outbox* o) noexcept nogil:
-    """Take 260 KiB each; -1 where there are none.   i, o: zeroed."""
+    """Allocate 260 KiB for each; -1 where there is no memory.   i, o: zeroed"""
     i.data = <uint8_t*>calloc(BATCH, STRIDE)
     o.data = <uint8_t*>calloc(BATCH, STRIDE)
     if i.data == NULL or o.data == NULL:
         return -1
-    arm(i, BATCH)
+    reset_headers(i, BATCH)
     return 0
 
 
@@ -27,8 +28,8 @@ cdef void close_boxes(Inbox* i, Outbox* o) noexcept nogil:
     o.data = NULL
 
 
-cdef void arm(Inbox* b, uint32_t n) noexcept nogil:
-    """Put back what recvmmsg() and an answer in place have changed in the first `n` headers."""
+cdef void reset_headers(Inbox* b, uint32_t n) noexcept nogil:
+    """Restore the first `n` headers after recvmmsg() and answers in place have changed them."""
     cdef msghdr* head
     cdef uint32_t i
     for i in range(n):
@@ -45,10 +46,10 @@ cdef void arm(Inbox* b, uint32_t n) noexcept nogil:
 
 
 cdef uint32_t send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) noexcept nogil:
-    """Send a batch; mark in `is_lost` (BATCH octets) and count what would not go.
+    """Send a batch; mark in `is_lost` (BATCH octets) and count the messages that could not be sent.
 
-    One bad message must not hold up the rest, and an ICMP error left over from an earlier one is reported instead of
-    sending: the message is then tried once more."""
+    A failed message does not hold up the others.  The kernel reports an ICMP error of an earlier message instead of
+    sending: that message is tried again."""
     cdef uint32_t done = 0
     cdef uint32_t n_lost = 0
     cdef uint32_t tries = 0
@@ -70,7 +71,7 @@ cdef uint32_t send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) 
 
 
 cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil:
-    """Send all of the box, a call or so for each descriptor; `is_lost` says what would not go.  The caller empties it.
+    """Send the outbox, about one call a descriptor; `is_lost` marks what could not be sent.  The caller empties it.
 
     fds   by Outbox.to"""
     cdef mmsghdr[BATCH] together

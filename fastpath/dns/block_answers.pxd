@@ -1,14 +1,14 @@
-"""Answers to blocked queries: see block_answers.pyx."""
+"""The answer table for blocked queries: see block_answers.pyx."""
 from libc.stdint cimport uint8_t
 
 from fastpath.dns.admission cimport ClientGuard
 from fastpath.dns.query cimport Question
 from fastpath.dns.special_names cimport SpecialNames
-from fastpath.dns.state cimport Answering, Outcome
+from fastpath.dns.state cimport Resolver, Outcome
 from fastpath.images.verdict cimport Decision
 from fastpath.wire.name cimport Name
 
-cdef object open_answering(Answering* a, object specs, Outcome for_tcp_only, ClientGuard guard, ClientGuard forwarders,
-                           SpecialNames specials, bytes cookie_master)
-cdef Outcome block(Answering* a, uint8_t* msg, size_t* n, size_t room, const Question* q, const Name* culprit,
+cdef object open_resolver(Resolver* r, object specs, Outcome for_tcp_only, ClientGuard guard, ClientGuard forwarders,
+                          SpecialNames specials, bytes cookie_master)
+cdef Outcome block(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q, const Name* blocked,
                    Decision* d) noexcept nogil

@@ -1,9 +1,9 @@
-"""The answer table: which answer a block gets, worked out before the first query comes.
+"""The answer table: which answer a block gets, worked out before the first query.
 
-    Decision {reason, action} → a cell → silence, or an answer written over the query; local data are the entry's own
+    Decision {reason, action} → a cell → no reply, or an answer over the query; local data come from the list entry
 
-Invariants: a block is counted once and noted once, unless it is only a matter of transport (tcp-only); what an image
-of a later version blocks stays blocked.
+Invariants: a block is counted once and recorded once, unless only the transport matters (tcp-only).  An action of a
+later image version blocks, too.
 Source: RPZ draft §3 (actions), semantics §4.
 """
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from libc.stdint cimport uint16_t
 from libc.string cimport memcpy, memset
 
 from fastpath.dns.admission cimport ClientGuard
-from fastpath.dns.cookies cimport open_cookies
+from fastpath.dns.cookies cimport COOKIE_KEY_OCTETS, open_cookies
 from fastpath.dns.edns cimport EDE_NONE
 from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport (
-    ANSWER, FORWARD, N_ACTIONS, N_REASONS, SAY_NOTHING, TEXT_OCTETS, AnswerCell, Answering, Outcome)
+    ANSWER, FORWARD, N_ACTIONS, N_REASONS, NO_REPLY, TEXT_OCTETS, AnswerCell, Outcome, Resolver)
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
 from fastpath.dns.wire cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
 from fastpath.images.verdict cimport (
@@ -33,7 +33,7 @@ class AnswerSpec(NamedTuple):
     ttl_s: int
     ede: int            # RFC 8914 info-code; 65535: none
     action: int         # instead of the list's own; NO_ACTION (255): the list's own
-    text: bytes = b""   # EXTRA-TEXT for those who want structured errors, at most 512 octets
+    text: bytes = b""   # EXTRA-TEXT for clients that want structured errors, at most 512 octets
 
 
 cdef object _fill_cell(AnswerCell* cell, object spec, int action, Outcome for_tcp_only):
@@ -49,7 +49,7 @@ cdef object _fill_cell(AnswerCell* cell, object spec, int action, Outcome for_tc
     if action == PASSTHRU:
         cell.outcome = FORWARD
     elif action == DROP:
-        cell.outcome = SAY_NOTHING
+        cell.outcome = NO_REPLY
     elif action == TCP_ONLY:
         cell.outcome = for_tcp_only
         a.truncate = 1
@@ -75,7 +75,7 @@ cdef object _fill_splash(BlockAnswer* a, bytes splash4, bytes splash6):
 
 
 cdef object _fill_cells(AnswerCell (*cells)[N_ACTIONS], object specs, Outcome for_tcp_only):
-    """Work out every answer.   specs: one a Reason, in its order;  for_tcp_only: ANSWER on UDP, FORWARD on a stream."""
+    """Fill every cell.   specs: one a Reason, in its order;  for_tcp_only: ANSWER on UDP, FORWARD on a stream"""
     cdef int reason
     cdef int action
     specs = tuple(specs)
@@ -93,50 +93,51 @@ cdef object _fill_cells(AnswerCell (*cells)[N_ACTIONS], object specs, Outcome fo
             _fill_cell(&cells[reason][action], spec, wanted, for_tcp_only)
 
 
-cdef object open_answering(Answering* a, object specs, Outcome for_tcp_only, ClientGuard guard, ClientGuard forwarders,
-                           SpecialNames specials, bytes cookie_master):
-    """Fill in what does not change.   a: zeroed;  specs, for_tcp_only: see above
+cdef object open_resolver(Resolver* r, object specs, Outcome for_tcp_only, ClientGuard guard, ClientGuard forwarders,
+                          SpecialNames specials, bytes cookie_master):
+    """Fill the constant part of a resolver.   r: zeroed;  specs, for_tcp_only: as in _fill_cells()
 
     guard, forwarders, specials   None: none; the caller keeps them alive
-    cookie_master     16 octets; empty: no cookies.   Raises ValueError."""
-    _fill_cells(a.cells, specs, for_tcp_only)
+    cookie_master                 16 octets; empty: no cookies
+    Raises ValueError."""
+    _fill_cells(r.cells, specs, for_tcp_only)
     if guard is not None:
-        a.guard = &guard.g
+        r.guard = &guard.g
     if forwarders is not None:
-        a.forwarders = &forwarders.g
+        r.forwarders = &forwarders.g
     if specials is not None:
-        a.specials = &specials.s
+        r.specials = &specials.s
     if cookie_master:
-        if len(cookie_master) != 16:
-            raise ValueError(f"cookies: a master key of {len(cookie_master)} octets; not used; a key has 16")
-        open_cookies(&a.cookies, cookie_master)
-        a.has_cookies = 1
+        if len(cookie_master) != COOKIE_KEY_OCTETS:
+            raise ValueError(f"cookies: r master key of {len(cookie_master)} octets; not used; r key has 16")
+        open_cookies(&r.cookies, cookie_master)
+        r.has_cookies = 1
 
 
-cdef Outcome block(Answering* a, uint8_t* msg, size_t* n, size_t room, const Question* q, const Name* culprit,
+cdef Outcome block(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q, const Name* blocked,
                    Decision* d) noexcept nogil:
-    """Answer the query at `msg` as the decision wants it.   d: not PASSTHRU
+    """Answer the query at `msg` by its decision, and record the block.   d: not PASSTHRU
 
-    culprit   the blocked name: the asked one, or one that the answer leads to
+    blocked   the blocked name: the one asked, or one that the answer leads to
     FORWARD: tcp-only, over a stream."""
     cdef const AnswerCell* cell
     if d.action >= N_ACTIONS:
         d.action = NXDOMAIN
-    cell = &a.cells[d.reason][d.action]
+    cell = &r.cells[d.reason][d.action]
     if cell.answer.truncate:
         if cell.outcome == ANSWER:
             n[0] = write_block(msg, n[0], room, q, &cell.answer)
         return cell.outcome
-    count(a.shared.counters, CNT_DNS_BLOCKED, 1)
-    note_block(a.shared, a.tables, culprit, d, C_DNS, a.now_ns)
+    count(r.shared.counters, CNT_DNS_BLOCKED, 1)
+    note_block(r.shared, r.tables, blocked, d, C_DNS, r.now_ns)
     if cell.outcome == ANSWER:
         n[0] = _write_answer(msg, n[0], room, q, &cell.answer, d)
-    return cell.outcome if n[0] != 0 else SAY_NOTHING
+    return cell.outcome if n[0] != 0 else NO_REPLY
 
 
 cdef inline size_t _write_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a,
                                  const Decision* d) noexcept nogil:
-    """Write a block's answer: of local data the deciding entry's, which no cell can hold."""
+    """Write a block answer; local data are those of the deciding entry."""
     cdef BlockAnswer with_data
     if not a.has_data:
         return write_block(msg, n, room, q, a)

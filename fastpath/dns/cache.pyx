@@ -1,34 +1,32 @@
-"""Answers of upstreams, kept as long as they say and given again: no policy in them, no Python, bounded memory.
+"""Answers of upstreams, kept for their TTL and served again: no policy in them, no Python, bounded memory.
 
     index    hash → place in the log; open addressing, linear probing, deletion by shifting back
-    log      a ring of entries of any size.  A new one is written behind the newest; to make room the oldest go, but
-             one that was asked for since the log's end last came by is written anew (CLOCK: FIFO with second chances)
+    log      a ring buffer of entries of any size.  A new entry is written behind the newest.  The oldest are evicted to
+             make room, but one that was hit since the log's end last passed it is written again (CLOCK: FIFO with
+             second chances)
 
-An answer is stored as it will be delivered: id 0, the question folded, no OPT, TTLs capped, and behind it where the
-TTLs stand; so a hit is one probe, one compare of the question, one copy and a few subtractions.
+An answer is stored as it will be delivered: id 0, the question in lower case, no OPT, TTLs capped, and behind it the
+offsets of its TTLs.  So a hit is one probe, one compare of the question, one copy and a few subtractions.
 
-Invariants: all memory is taken by open_cache(); an entry is believed only when question, DO and CD are the same, not
-when the hash is; only what read_answer() walked to its end is put; a delivered TTL is never more than is left of what
-the upstream said; a failure never replaces an answer that may still be served stale.
+Invariants: open_cache() takes all memory.  An entry matches by question, DO and CD, not by its hash alone.  Only what
+read_answer() has read to its end is put.  A delivered TTL is never more than what is left of the upstream's.  A failure
+never replaces an answer that may still be served stale.
 Absent on purpose: locks (a cache belongs to one loop), policy (decide() is before it, inspection after it), OPT
-(the caller's hop, not the upstream's), and persistence.
+(it belongs to one hop), and persistence.
 Source: RFC 1035 §7.4, RFC 2308, RFC 4035 §3.2 (DO, CD, AD), RFC 8767 §4–5; Yang et al., FIFO queues are all you need
-for cache eviction (SOSP 2023).  Cost: see cachemeasuring.
+for cache eviction (SOSP 2023).
+Cost: fastpath/bench/cache_lookups.pyx measures a hit.
 """
-import os
-
-cimport cython
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 from posix.mman cimport (MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap,
                          munmap)
 
 from fastpath.base.cursor cimport OK
-from fastpath.base.siphash cimport siphash128
-from fastpath.dns.query cimport Question, parse_query
-from fastpath.dns.ttl cimport Kept, read_answer
+from fastpath.dns.query cimport Question
+from fastpath.dns.ttl cimport Lifespan, read_answer
 from fastpath.dns.wire cimport (
-    AD, AD_OCTET3, CD, HEADER_OCTETS, MESSAGE_OCTETS, QR, QR_OCTET2, RA, RCODE_MASK, RCODE_SERVFAIL, RD, TC_OCTET2,
+    AD, AD_OCTET3, CD, HEADER_OCTETS, QR, QR_OCTET2, RA, RCODE_MASK, RCODE_SERVFAIL, RD, TC_OCTET2,
     TYPE_CLASS_OCTETS)
 from fastpath.images.key_table cimport prefetch
 
@@ -37,17 +35,17 @@ cdef enum:
     LEAST_SLOTS = 16
     SHARE_OF_INDEX = 8          # at most an eighth of the memory: an entry takes 60 octets and more
     SHARE_OF_ONE = 8            # no entry takes more than an eighth of the log, so room is found in one round
-    SECOND_CHANCES = 8          # a put writes at most so many entries anew, then the oldest goes whatever it is
-    DUE_TENTH = 10              # prefetch in the last tenth of a lifetime
-    STALE_S = 86400             # RFC 8767 §4: one to three days; addresses that are older lead astray
+    SECOND_CHANCES = 8          # a put rewrites at most so many entries, then the oldest is evicted in any case
+    PREFETCH_TENTH = 10            # prefetch in the last tenth of a lifetime
+    STALE_S = 86400             # RFC 8767 §4: one to three days; older addresses are likely wrong
     STALE_TTL_S = 30            # RFC 8767 §4
-    FAILURE_QUIET_S = 30        # RFC 8767 §5: the failure recheck timer
+    FAILURE_RECHECK_S = 30        # RFC 8767 §5: the failure recheck timer
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 cdef int open_cache(Cache* c, size_t octets) noexcept nogil:
-    """Take `octets` (at least CACHE_LEAST), used only as they fill; -1 where there are none."""
+    """Map `octets` of memory (at least CACHE_LEAST), used only as they fill; -1 where there is none."""
     cdef size_t n_slots = LEAST_SLOTS
     memset(c, 0, sizeof(Cache))
     if octets < CACHE_LEAST or octets >> 35 != 0:   # places are 32 bits, in units of 8 octets
@@ -90,7 +88,7 @@ cdef inline uint8_t _do_cd(const Question* q) noexcept nogil:
 
 
 cdef inline bint _is_for(const Entry* e, const Question* q) noexcept nogil:
-    """Is this the entry of exactly this question?  Its message holds the question, folded."""
+    """Whether this is the entry of exactly this question.  Its message holds the question in lower case."""
     cdef const uint8_t* question = _message(e) + HEADER_OCTETS
     if e.do_cd != _do_cd(q) or <size_t>e.message_n < HEADER_OCTETS + TYPE_CLASS_OCTETS + <size_t>q.name.n:
         return False
@@ -119,7 +117,7 @@ cdef void prefetch_index(const Cache* c, uint64_t hashed) noexcept nogil:
 
 
 cdef void prefetch_entry(const Cache* c, uint64_t hashed) noexcept nogil:
-    """Only where it stands in its first slot, as nearly all do."""
+    """Prefetch an entry that stands in its first slot, as nearly all do."""
     cdef uint64_t slot = c.index[<uint32_t>(hashed >> 32) & c.index_mask]
     if slot != 0 and slot >> 32 == hashed >> 32:
         prefetch(_entry_at(c, slot))
@@ -127,7 +125,7 @@ cdef void prefetch_entry(const Cache* c, uint64_t hashed) noexcept nogil:
 
 
 cdef uint32_t _index_of(const Cache* c, const Entry* e) noexcept nogil:
-    """Where in the index a live entry stands."""
+    """The index slot of a live entry."""
     cdef uint64_t slot = _slot_of(c, e)
     cdef uint32_t i = <uint32_t>(e.hash >> 32) & c.index_mask
     while c.index[i] != slot:
@@ -135,7 +133,7 @@ cdef uint32_t _index_of(const Cache* c, const Entry* e) noexcept nogil:
     return i
 
 
-cdef void _enter(Cache* c, Entry* e) noexcept nogil:
+cdef void _index_insert(Cache* c, Entry* e) noexcept nogil:
     cdef uint32_t i = <uint32_t>(e.hash >> 32) & c.index_mask
     while c.index[i] != 0:
         i = (i + 1) & c.index_mask
@@ -144,8 +142,8 @@ cdef void _enter(Cache* c, Entry* e) noexcept nogil:
     c.n += 1
 
 
-cdef void _leave(Cache* c, Entry* e) noexcept nogil:
-    """Take a live entry out of the index; those that were pushed past its slot move back."""
+cdef void _index_remove(Cache* c, Entry* e) noexcept nogil:
+    """Remove a live entry from the index; entries that were pushed past its slot move back."""
     cdef uint32_t hole = _index_of(c, e)
     cdef uint32_t i = (hole + 1) & c.index_mask
     cdef uint32_t home
@@ -163,31 +161,31 @@ cdef void _leave(Cache* c, Entry* e) noexcept nogil:
 # -- the log -----------------------------------------------------------------------------------------------------------
 
 cdef inline uint32_t _age(const Entry* e, uint32_t now_s) noexcept nogil:
-    """Seconds since it was put; a clock that was set back makes nothing older."""
+    """Seconds since it was put; 0 where the clock was set back."""
     return now_s - e.put_s if now_s > e.put_s else 0
 
 
 cdef inline uint32_t _stale_until_s(const Entry* e) noexcept nogil:
-    """The age at which it is of no use any more; failures are never served stale."""
+    """The age at which it may no longer be served; failures are never served stale."""
     return e.lives_s + (0 if _message(e)[3] & RCODE_MASK == RCODE_SERVFAIL else STALE_S)
 
 
-cdef bint _pass_oldest(Cache* c, bint may_stay, uint32_t now_s) noexcept nogil:
-    """Take the oldest entry off the log; True where it was written anew at the other end, which needs a wrapped log."""
+cdef bint _retire_oldest(Cache* c, bint may_stay, uint32_t now_s) noexcept nogil:
+    """Remove the oldest entry from the log; True where it was written again behind the newest: the log is wrapped."""
     cdef Entry* e = <Entry*>(c.log + c.oldest)
     cdef size_t octets = e.octets
     cdef uint32_t i
-    cdef bint stays = may_stay and e.is_live and e.is_asked and _age(e, now_s) < _stale_until_s(e)
+    cdef bint stays = may_stay and e.is_live and e.is_hit and _age(e, now_s) < _stale_until_s(e)
     if stays:
         i = _index_of(c, e)
-        e.is_asked = 0
+        e.is_hit = 0
         memmove(c.log + c.next, e, octets)
         c.index[i] = _slot_of(c, <Entry*>(c.log + c.next))
         c.next += octets
     elif e.is_live:
         if _age(e, now_s) < e.lives_s:
             c.n_evicted += 1
-        _leave(c, e)
+        _index_remove(c, e)
     c.oldest += octets
     if c.is_wrapped and c.oldest == c.end:
         c.oldest = 0
@@ -196,16 +194,16 @@ cdef bint _pass_oldest(Cache* c, bint may_stay, uint32_t now_s) noexcept nogil:
 
 
 cdef Entry* _make_room(Cache* c, size_t octets, uint32_t now_s) noexcept nogil:
-    """Room for an entry behind the newest, and a free slot for it.   octets  at most an eighth of the log"""
+    """Make room for an entry behind the newest, and a free slot for it.   octets  at most an eighth of the log"""
     cdef uint32_t chances = SECOND_CHANCES
     while c.n >= c.index_mask - c.index_mask // 8:      # short probes need free slots
-        _pass_oldest(c, False, now_s)
+        _retire_oldest(c, False, now_s)
     while True:
         if c.next + octets <= (c.oldest if c.is_wrapped else c.log_octets):
             c.next += octets
             return <Entry*>(c.log + c.next - octets)
         if c.is_wrapped:
-            if _pass_oldest(c, chances != 0, now_s):
+            if _retire_oldest(c, chances != 0, now_s):
                 chances -= 1
             continue
         c.end = c.next
@@ -219,66 +217,67 @@ cdef Entry* _make_room(Cache* c, size_t octets, uint32_t now_s) noexcept nogil:
 
 cdef bint put_answer(Cache* c, const Question* q, uint64_t question_hash, const uint8_t* msg, size_t n,
                      uint32_t now_s) noexcept nogil:
-    """Keep an upstream's answer to `q`, if it is one and may be kept.
+    """Store an upstream's answer to `q`, if it may be cached.
 
-    msg     as received, OPT and all;  now_s  any clock that find_answer() is asked by, too
-    False: not kept.  TTL 0, a rcode that says nothing of how long, no SOA, unsound, too large: what was there stays."""
-    cdef Kept kept
+    msg     as received, with its OPT;  now_s  of the same clock as find_answer()'s
+    False: not stored, and an older answer stays.  Reasons: TTL 0, an rcode without a lifetime, no SOA, malformed, too
+    large."""
+    cdef Lifespan life
     cdef Entry* e
     cdef size_t octets
-    if read_answer(msg, n, q, c.places, &kept) != OK or kept.lives_s == 0:
+    if read_answer(msg, n, q, c.places, &life) != OK or life.lives_s == 0:
         return False
-    octets = (sizeof(Entry) + kept.n + (kept.n & 1) + 2 * <size_t>kept.n_places + 7) // 8 * 8
+    octets = (sizeof(Entry) + life.n + (life.n & 1) + 2 * <size_t>life.n_places + 7) // 8 * 8
     if octets > c.log_octets // SHARE_OF_ONE:
         return False
     e = _find(c, q, question_hash)
-    if e != NULL and kept.rcode == RCODE_SERVFAIL and _message(e)[3] & RCODE_MASK != RCODE_SERVFAIL:
+    if e != NULL and life.rcode == RCODE_SERVFAIL and _message(e)[3] & RCODE_MASK != RCODE_SERVFAIL:
         if _age(e, now_s) < _stale_until_s(e):
-            e.quiet_until_s = now_s + FAILURE_QUIET_S
+            e.no_retry_until_s = now_s + FAILURE_RECHECK_S
             return False
     if e == NULL or e.octets < octets:
         if e != NULL:
-            _leave(c, e)
+            _index_remove(c, e)
         e = _make_room(c, octets, now_s)
         e.octets = <uint32_t>octets
         e.hash = question_hash
-        _enter(c, e)
-    _fill(e, q, msg, &kept, c.places, now_s)
+        _index_insert(c, e)
+    _fill(e, q, msg, &life, c.places, now_s)
     return True
 
 
-cdef void _fill(Entry* e, const Question* q, const uint8_t* msg, const Kept* kept, const uint16_t* places,
+cdef void _fill(Entry* e, const Question* q, const uint8_t* msg, const Lifespan* life, const uint16_t* places,
                 uint32_t now_s) noexcept nogil:
-    """Write the answer as it will be delivered."""
+    """Write the entry: the answer as it will be delivered."""
     cdef uint8_t* stored = _message(e)
     cdef uint16_t i
     e.put_s = now_s
-    e.lives_s = kept.lives_s
-    e.quiet_until_s = 0
-    e.message_n = kept.n
-    e.n_places = kept.n_places
-    e.is_asked = e.is_due_said = 0
+    e.lives_s = life.lives_s
+    e.no_retry_until_s = 0
+    e.message_n = life.n
+    e.n_places = life.n_places
+    e.is_hit = e.is_prefetched = 0
     e.do_cd = _do_cd(q)
-    memcpy(stored, msg, kept.n)
+    memcpy(stored, msg, life.n)
     stored[0] = stored[1] = 0
     stored[2] = QR_OCTET2                           # not authoritative
     stored[3] = msg[3] & (AD_OCTET3 | RCODE_MASK)
-    stored[10] = <uint8_t>(kept.n_additionals >> 8)
-    stored[11] = <uint8_t>(kept.n_additionals & 0xff)
+    stored[10] = <uint8_t>(life.n_additionals >> 8)
+    stored[11] = <uint8_t>(life.n_additionals & 0xff)
     memcpy(stored + HEADER_OCTETS, q.name.wire, q.name.n)
-    memcpy(stored + kept.n + (kept.n & 1), places, 2 * <size_t>kept.n_places)
-    for i in range(kept.n_places):
-        _write_u32(stored + places[i], min(_ttl_at(stored + places[i]), kept.most_s))
+    memcpy(stored + life.n + (life.n & 1), places, 2 * <size_t>life.n_places)
+    for i in range(life.n_places):
+        _write_u32(stored + places[i], min(_ttl_at(stored + places[i]), life.most_s))
 
 
 cdef Cached find_answer(Cache* c, const Question* q, uint64_t question_hash, uint32_t now_s,
                         const uint8_t** answer, size_t* n) noexcept nogil:
-    """What is known of this question, and what to do.
+    """Find the answer to this question, and what to do with it.
 
     answer, n   the stored message, for inspection and write_cached(); valid until the next put"""
     cdef Entry* e = _find(c, q, question_hash)
     cdef uint32_t age
-    cdef bint was_asked
+    cdef bint was_hit
     if e == NULL:
         return CACHE_NONE
     age = _age(e, now_s)
@@ -286,29 +285,29 @@ cdef Cached find_answer(Cache* c, const Question* q, uint64_t question_hash, uin
         return CACHE_NONE
     answer[0] = _message(e)
     n[0] = e.message_n
-    was_asked = e.is_asked
-    e.is_asked = 1
+    was_hit = e.is_hit
+    e.is_hit = 1
     if age >= e.lives_s:
-        return CACHE_FRESH if now_s < e.quiet_until_s else CACHE_STALE
-    if was_asked and not e.is_due_said and <uint64_t>(e.lives_s - age) * DUE_TENTH < e.lives_s:
-        e.is_due_said = 1
-        return CACHE_DUE
+        return CACHE_FRESH if now_s < e.no_retry_until_s else CACHE_STALE
+    if was_hit and not e.is_prefetched and <uint64_t>(e.lives_s - age) * PREFETCH_TENTH < e.lives_s:
+        e.is_prefetched = 1
+        return CACHE_PREFETCH
     return CACHE_FRESH
 
 
 cdef void note_failure(Cache* c, const Question* q, uint64_t question_hash, uint32_t now_s) noexcept nogil:
-    """The upstream failed to answer: where there is an answer to serve stale, it is not asked again for 30 s."""
+    """Note that no upstream answered: with a stale answer in the cache, none is asked again for 30 s."""
     cdef Entry* e = _find(c, q, question_hash)
     if e != NULL:
-        e.quiet_until_s = now_s + FAILURE_QUIET_S
+        e.no_retry_until_s = now_s + FAILURE_RECHECK_S
 
 
 cdef size_t write_cached(const uint8_t* answer, size_t n, uint8_t* msg, size_t room, const Question* q,
                          uint32_t now_s) noexcept nogil:
     """Write an answer from find_answer() over the client's query at `msg`; give its octets.
 
-    room    octets for it, less those of the OPT that the caller will append; at least q.after
-    The id and the question stay as the client sent them.  What does not fit leaves an empty answer with TC."""
+    room    octets for it without the OPT that the caller will append; at least q.after
+    The id and the question stay as the client sent them.  An answer that does not fit becomes an empty one with TC."""
     cdef const Entry* e = <const Entry*>(answer - sizeof(Entry))
     cdef const uint8_t* place = answer + n + (n & 1)
     cdef uint16_t flags = <uint16_t>(QR | RA | (q.flags & (RD | CD)) | (answer[3] & RCODE_MASK))
@@ -352,62 +351,3 @@ cdef inline void _write_u32(uint8_t* at, uint32_t value) noexcept nogil:
     at[1] = <uint8_t>((value >> 16) & 0xff)
     at[2] = <uint8_t>((value >> 8) & 0xff)
     at[3] = <uint8_t>(value & 0xff)
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class AnswerCache:
-    """The same cache for tests: whole messages in and out, a hash of its own.   octets  of memory, at least 1 MiB"""
-
-    def __cinit__(self, size_t octets):
-        cdef bytes drawn = os.urandom(16)
-        memcpy(self.key, <const char*>drawn, 16)
-        if octets < CACHE_LEAST or octets >> 35:
-            raise ValueError(f"answer cache: {octets} octets; not made; give {CACHE_LEAST} to {(1 << 35) - 1}")
-        if open_cache(&self.cache, octets) != 0:
-            raise MemoryError("answer cache")
-
-    def __dealloc__(self):
-        close_cache(&self.cache)
-
-    cdef uint64_t read(self, bytes query, Question* q) except? 0:
-        """Parse; give the question's hash."""
-        cdef uint64_t hashed[2]
-        if parse_query(query, len(query), q) != OK:
-            raise ValueError("the query is not one readable question")
-        siphash128(self.key, q.name.wire, q.name.n, hashed)
-        return hashed[0] ^ (((<uint64_t>q.qtype << 16 | q.qclass) << 2 | _do_cd(q)) * <uint64_t>0x2545F4914F6CDD1D)
-
-    def put(self, bytes query, bytes answer, uint32_t now_s) -> bool:
-        """Keep the answer to the query; False where it must not be kept."""
-        cdef Question q
-        cdef uint64_t hashed = self.read(query, &q)
-        return bool(put_answer(&self.cache, &q, hashed, answer, len(answer), now_s))
-
-    def get(self, bytes query, uint32_t now_s, size_t room=MESSAGE_OCTETS) -> tuple[str, bytes] | None:
-        """("fresh", "due" or "stale", the answer to this query without an OPT), or None."""
-        cdef Question q
-        cdef uint8_t[MESSAGE_OCTETS] msg
-        cdef const uint8_t* answer = NULL
-        cdef size_t n = 0
-        cdef uint64_t hashed = self.read(query, &q)
-        cdef Cached found = find_answer(&self.cache, &q, hashed, now_s, &answer, &n)
-        if found == CACHE_NONE:
-            return None
-        memcpy(msg, <const char*>query, min(<size_t>len(query), sizeof(msg)))
-        n = write_cached(answer, n, msg, min(room, sizeof(msg)), &q, now_s)
-        return ("", "fresh", "due", "stale")[found], msg[:n]
-
-    def fail(self, bytes query, uint32_t now_s) -> None:
-        """The upstream gave no answer to this query."""
-        cdef Question q
-        cdef uint64_t hashed = self.read(query, &q)
-        note_failure(&self.cache, &q, hashed, now_s)
-
-    @property
-    def n_evicted(self) -> int:
-        """Answers that were fresh and had to go, so far."""
-        return self.cache.n_evicted
-
-    def __len__(self) -> int:
-        return self.cache.n

@@ -1,10 +1,10 @@
-"""Server cookies: a client that shows ours again has the address that it asks from.
+"""Server cookies: a client that returns ours has the address that it asks from.
 
-Invariants: a cookie names the moment it was made, and each day has a key of its own, made from one master key: workers
-that share the master accept each other's cookies, a key of yesterday works as long as its last cookies do, and nobody
-has to rotate.  A good cookie is good for its client cookie, its address, its version and its hour alone.
-Absent on purpose: BADCOOKIE (who has no good cookie is answered, within the guard's limits), and one fixed secret for
-servers of other makers at the same address.
+Invariants: a cookie holds the time it was made, and each day has a key of its own, derived from one master key.  So
+workers with the same master key accept each other's cookies, yesterday's key works as long as its last cookies do, and
+no rotation is needed.  A good cookie is good for its client cookie, its address, its version and its hour alone.
+Absent on purpose: BADCOOKIE (a client without a good cookie is answered, within the guard's limits), and one fixed
+secret shared with other servers at the same address.
 Source: RFC 7873 §4–5, RFC 9018 §4.
 Cost: one SipHash of 20 or 32 octets, two where a cookie is renewed; a day's first one more.
 """
@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 from fastpath.base.siphash cimport siphash128, siphash64
 from fastpath.dns.query cimport Question
-from fastpath.dns.wire cimport COOKIE_CLIENT_OCTETS, COOKIE_MOST_OCTETS, COOKIE_OCTETS
+from fastpath.dns.wire cimport COOKIE_OCTETS
 
 cdef enum:
     COOKIE_VERSION = 1          # RFC 9018 §4.1
@@ -29,16 +29,16 @@ cdef enum:
 
 
 cdef void open_cookies(Cookies* c, const uint8_t* master) noexcept nogil:
-    """Begin with this master key of 16 octets."""
+    """Start with this master key of 16 octets."""
     memcpy(c.master, master, 16)
     c.days[0] = NO_DAY
     c.days[1] = NO_DAY
 
 
 cdef bint check_cookie(Cookies* c, Question* q, const uint8_t* addr, uint8_t ip_version, uint32_t now_s) noexcept nogil:
-    """Whether the client's cookie proves its address; where it sent any, the question now has the answer's.
+    """Whether the client's cookie proves its address; a client with a cookie gets one in its answer.
 
-    addr   4 or 16 octets by ip_version;  now_s: unix"""
+    q      its cookie becomes that of the answer;  addr: 4 or 16 octets by ip_version;  now_s: unix"""
     cdef uint32_t made_s
     cdef int32_t age_s
     cdef bint is_good
@@ -61,7 +61,7 @@ cdef inline uint32_t _timestamp(const uint8_t* cookie) noexcept nogil:
 
 cdef inline bint _is_ours(Cookies* c, const Question* q, const uint8_t* addr, uint8_t ip_version,
                           uint32_t made_s) noexcept nogil:
-    """Compared as one word: how long it takes tells nothing."""
+    """Compared as one word, so that the time it takes reveals nothing."""
     cdef uint64_t said
     memcpy(&said, q.cookie + HASHED_HEAD, 8)
     return said == _cookie_hash(_key_of(c, made_s), q.cookie, addr, ip_version)
@@ -80,9 +80,9 @@ cdef void _renew(Cookies* c, Question* q, const uint8_t* addr, uint8_t ip_versio
 
 
 cdef inline const uint64_t* _key_of(Cookies* c, uint32_t made_s) noexcept nogil:
-    """The key of the day of this timestamp; those that are asked for lie at most two days apart, so two are kept."""
+    """The key of this timestamp's day; two are kept, as two cookies in use are at most two days apart."""
     cdef uint32_t day = made_s // DAY_S
-    cdef uint32_t slot = day & 1
+    cdef uint32_t slot = day % KEPT_DAYS
     if c.days[slot] != day:
         c.days[slot] = day
         siphash128(c.master, <const uint8_t*>&day, sizeof(day), c.keys[slot])
@@ -91,7 +91,7 @@ cdef inline const uint64_t* _key_of(Cookies* c, uint32_t made_s) noexcept nogil:
 
 cdef uint64_t _cookie_hash(const uint64_t* key, const uint8_t* head, const uint8_t* addr,
                            uint8_t ip_version) noexcept nogil:
-    """RFC 9018 §4.4: SipHash-2-4 of client cookie, version, reserved, timestamp, and the client's address."""
+    """SipHash-2-4 of client cookie, version, reserved, timestamp and the client's address (RFC 9018 §4.4)."""
     cdef uint8_t[32] hashed
     cdef size_t n = 4 if ip_version == 4 else 16
     memcpy(hashed, head, HASHED_HEAD)
@@ -99,35 +99,8 @@ cdef uint64_t _cookie_hash(const uint64_t* key, const uint8_t* head, const uint8
     return siphash64(key, hashed, HASHED_HEAD + n)
 
 
-cdef class CookieJar:
-    """The cookies of one loop or stream server.
-
-    master   16 octets, the same for all workers of a box, and for all boxes that share an address
-    Raises ValueError for a key of another length."""
-
-    def __cinit__(self, bytes master not None):
-        if len(master) != 16:
-            raise ValueError(f"cookies: a master key of {len(master)} octets; not used; a key has 16")
-        open_cookies(&self.c, master)
-
-    def check(self, bytes cookie, str client, uint32_t now_s) -> tuple[bool, bytes]:
-        """Whether a COOKIE option of this content proves the address `client`, and the one to answer with.
-
-        ValueError where no option has that length."""
-        cdef Question q
-        cdef bytes packed = ipaddress.ip_address(client).packed
-        cdef bint is_good
-        memset(&q, 0, sizeof(Question))
-        if len(cookie) != COOKIE_CLIENT_OCTETS and not 2 * COOKIE_CLIENT_OCTETS <= len(cookie) <= COOKIE_MOST_OCTETS:
-            raise ValueError(f"a cookie of {len(cookie)} octets; not read; it has 8, or 16 to 40")
-        q.cookie_n = <uint8_t>len(cookie)
-        memcpy(q.cookie, <const char*>cookie, len(cookie))
-        is_good = check_cookie(&self.c, &q, packed, 4 if len(packed) == 4 else 6, now_s)
-        return bool(is_good), PyBytes_FromStringAndSize(<const char*>q.cookie, COOKIE_OCTETS)
-
-
 def cookie_hash(secret: bytes, head: bytes, client: str) -> bytes:
-    """The hash in a server cookie (RFC 9018 §4.4).
+    """Compute the hash in a server cookie (RFC 9018 §4.4).
 
     secret   16 octets, of one day;  head: client cookie, version, reserved and timestamp, 16 octets
     ValueError for other lengths, or a client that is no address."""

@@ -1,4 +1,4 @@
-"""Device ids in EDNS, as addresses: see device_option.pyx."""
+"""Device ids in EDNS options, as addresses: see device_option.pyx."""
 from libc.stdint cimport uint8_t
 
 from fastpath.dns.query cimport Question

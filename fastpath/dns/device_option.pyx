@@ -1,12 +1,12 @@
-"""Which device a forwarder says a query is of: an EDNS option in, the address out that its subscriber has it under.
+"""Device ids: the EDNS option that says which device a forwarded query is of, as the address of its subscriber.
 
     65001 the MAC, 6 octets | 65073 the same in hex with colons, or in base64 | 65074 the id of a CPE, 1 to 11 octets
-    ff00:6d61:63:: and the MAC | ff00:6370:65:: with the id: "mac" and "cpe" can be read in them
+    ff00:6d61:63:: and the MAC | ff00:6370:65:: with the id: the first octets spell "mac" and "cpe"
 
-As with tokens (subscribers.pyx), the image of subscribers has a device at a multicast address, which no packet may
-come from.  A forwarder has to be listed to be believed: the caller's business.
-Invariants: all three ways to write one MAC give one address; two ids never share one; an id that cannot be read gives
-none.
+As with tokens (fastpath/images/subscribers.pyx), the subscribers image has a device at a multicast address, which no
+packet may come from.  The caller checks that the forwarder is listed.
+
+Invariants: all three forms of one MAC give one address.  Two ids never share an address.  An unreadable id gives none.
 Source: dnsmasq(8) --add-mac and --add-cpe-id; RFC 4291 §2.7 (scope 0 is reserved).
 """
 import ipaddress
@@ -22,7 +22,7 @@ cdef enum:
     MAC_OCTETS = 6
     TEXT_OCTETS = 17            # 01:23:45:67:89:ab
     BASE64_OCTETS = 8
-    CPE_OCTETS = 11             # what an address has room for; in use are serial numbers
+    CPE_OCTETS = 11             # that fit into an address; ids in use are serial numbers
     KIND_AT = 2
     CPE_AT = 5
     MAC_AT = 10
@@ -34,7 +34,7 @@ _CPE = re.compile(r"cpe:[!-~]{1,11}")
 
 
 cdef bint address_of_device(const uint8_t* msg, const Question* q, uint8_t* out) noexcept nogil:
-    """The 16 octets at `out`; False where the question has no device id that can be read.   msg: its query."""
+    """Write the 16 octets of a device's address; False where the query `msg` has no readable device id."""
     cdef const uint8_t* data = msg + q.device_at
     cdef size_t n = q.device_n
     if q.device_at == 0:
@@ -94,7 +94,7 @@ cdef inline uint8_t _hex_digit(uint8_t octet) noexcept nogil:
 
 
 cdef inline uint8_t _base64_digit(uint8_t octet) noexcept nogil:
-    """RFC 4648 §4."""
+    """The value of a base64 digit (RFC 4648 §4)."""
     if c'A' <= octet <= c'Z':
         return <uint8_t>(octet - c'A')
     if c'a' <= octet <= c'z':
@@ -105,7 +105,7 @@ cdef inline uint8_t _base64_digit(uint8_t octet) noexcept nogil:
 
 
 def id_address(text: str) -> str:
-    """The address that an image has for the device "mac:02:00:00:00:00:01" or "cpe:SERIAL".
+    """Give the address that an image has for the device "mac:02:00:00:00:00:01" or "cpe:SERIAL".
 
     ValueError for what is neither."""
     if _MAC.fullmatch(text):
@@ -119,12 +119,12 @@ def id_address(text: str) -> str:
 
 
 def is_device(packed: bytes, n_bits: int) -> bool:
-    """Whether a prefix of `n_bits` is one device's address, as id_address() gives it.   packed: its first address."""
+    """Whether a prefix is one device's address, as id_address() gives it.   packed: its first address"""
     return n_bits == 128 and packed[:CPE_AT] in (b"\xff\0mac", b"\xff\0cpe")
 
 
 def option_address(code: int, data: bytes) -> str | None:
-    """The address of the device that an EDNS option names; None where it cannot be read."""
+    """Give the address of the device that an EDNS option names; None where it is unreadable."""
     cdef Question q
     cdef uint8_t out[16]
     memset(&q, 0, sizeof(Question))

@@ -1,4 +1,4 @@
-"""Takes Encrypted Client Hello out of HTTPS and SVCB records: see ech_strip.pyx."""
+"""Removal of Encrypted Client Hello from HTTPS and SVCB records: see ech_strip.pyx."""
 from libc.stdint cimport uint8_t
 
 

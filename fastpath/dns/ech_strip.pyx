@@ -1,21 +1,21 @@
-"""Takes the SvcParam `ech` out of HTTPS and SVCB records, in place.
+"""Removal of the SvcParam `ech` from HTTPS and SVCB records, in place.
 
-    find what to cut → digest all names → lead pointers past the gaps → shorten lengths → close the gaps → digest again
+    find the cuts → digest all names → correct pointers past the gaps → shorten lengths → close the gaps → digest again
 
-Invariants: of a message that came back, every record but HTTPS and SVCB is as it was, every name reads as before, no
-SvcParam 5 is left and no `mandatory` lists it; a second call changes nothing.  Octets move, so every compression
-pointer that leads behind a gap is mended, in owners and in the rdata that may be compressed; where a pointer leads into
-a gap, or a name reads otherwise afterwards, the message is refused, and so is one that cannot be read.
-Absent on purpose: signatures.  Call it only where the client did not ask for them (DO=0): they no longer hold, and AD
-is cleared for the same reason.
+Invariants: in a message that came back, every record but HTTPS and SVCB is unchanged, every name reads as before, no
+SvcParam 5 is left and no `mandatory` lists it; a second call changes nothing.  As octets move, every compression
+pointer that leads behind a gap is corrected, in owners and in rdata that may be compressed.  A message is refused where
+a pointer leads into a gap, where a name reads differently afterwards, and where it cannot be read.
+Absent on purpose: signatures.  Only for clients that did not ask for them (DO=0): they no longer hold, and AD is
+cleared for the same reason.
 Source: RFC 9460 §2.2 (wire form) and §8 (mandatory), RFC 9848 (ech), RFC 3597 §4 (which rdata may be compressed).
-Cost: 3 ns a record where there is nothing to take out, else 0.2 us.
+Cost: 3 ns a record where there is nothing to remove, else 0.2 us.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memmove
 
 from fastpath.base.cursor cimport OK
-from fastpath.dns.records cimport IN_ADDITIONAL, Record, Walk, begin_walk, read_name, skip_name, take_record
+from fastpath.dns.records cimport IN_ADDITIONAL, Record, Walk, begin_walk, read_name, skip_checked_name, take_record
 from fastpath.dns.wire cimport (
     AD_OCTET3, POINTER, POINTER_OFFSET, POINTER_WORD, SVC_ECH, SVC_MANDATORY, SVC_PARAM_OCTETS, SVC_PRIORITY_OCTETS,
     TYPE_AFSDB, TYPE_CNAME, TYPE_DNAME, TYPE_HTTPS, TYPE_KX, TYPE_MB, TYPE_MD, TYPE_MF, TYPE_MG, TYPE_MINFO, TYPE_MR,
@@ -46,10 +46,10 @@ cdef inline void _put_u16(uint8_t* at, size_t value) noexcept nogil:
 
 
 cdef size_t strip_ech(uint8_t* msg, size_t n) noexcept nogil:
-    """Take `ech` out of a message; give its new length.
+    """Remove `ech` from a message; give its new length.
 
-    0: refused, see the module.  What stands behind its question is spoilt then, and must not be delivered; the header
-    and the question are as they were."""
+    0: refused, see the module.  Its records may be damaged then and must not be delivered; header and question are
+    unchanged."""
     cdef Cuts cuts
     cdef uint64_t before = 0
     cdef uint64_t after = 0
@@ -58,7 +58,7 @@ cdef size_t strip_ech(uint8_t* msg, size_t n) noexcept nogil:
         return 0
     if cuts.n == 0:
         return n
-    if not _digest_names(msg, n, &before) or not _mend_pointers(msg, n, &cuts):
+    if not _digest_names(msg, n, &before) or not _correct_pointers(msg, n, &cuts):
         return 0
     _shorten(msg, n, &cuts)
     n = _close_gaps(msg, n, &cuts)
@@ -82,12 +82,12 @@ cdef bint _find_cuts(uint8_t* msg, size_t n, Cuts* cuts) noexcept nogil:
 
 
 cdef bint _find_cuts_of(uint8_t* msg, const Record* r, Cuts* cuts) noexcept nogil:
-    """Add what one record loses; False where its parameters cannot be read."""
+    """Add the cuts of one record; False where its SvcParams cannot be read."""
     cdef size_t at = r.data_at + SVC_PRIORITY_OCTETS
     cdef size_t end = r.data_at + r.data_n
     cdef uint16_t key
     cdef size_t size
-    if r.data_n < 3 or skip_name(msg, end, at, &at) != OK:
+    if r.data_n < 3 or skip_checked_name(msg, end, at, &at) != OK:
         return False
     while at < end:
         if end - at < SVC_PARAM_OCTETS:
@@ -96,7 +96,7 @@ cdef bint _find_cuts_of(uint8_t* msg, const Record* r, Cuts* cuts) noexcept nogi
         size = _u16(msg + at + 2)
         if end - at - SVC_PARAM_OCTETS < size:
             return False
-        if key == SVC_ECH and not _cut(cuts, at, SVC_PARAM_OCTETS + size):
+        if key == SVC_ECH and not _add_cut(cuts, at, SVC_PARAM_OCTETS + size):
             return False
         if key == SVC_MANDATORY and not _cut_mandatory(msg, at, size, cuts):
             return False
@@ -105,7 +105,7 @@ cdef bint _find_cuts_of(uint8_t* msg, const Record* r, Cuts* cuts) noexcept nogi
 
 
 cdef bint _cut_mandatory(uint8_t* msg, size_t at, size_t size, Cuts* cuts) noexcept nogil:
-    """Cut `ech` out of the list of mandatory keys at `at`, and the list where nothing is left of it."""
+    """Cut `ech` out of the list of mandatory keys at `at`; an empty list is cut, too."""
     cdef size_t n_ech = 0
     cdef size_t key_at
     if size % 2:
@@ -115,15 +115,15 @@ cdef bint _cut_mandatory(uint8_t* msg, size_t at, size_t size, Cuts* cuts) noexc
     if n_ech == 0:
         return True
     if 2 * n_ech == size:
-        return _cut(cuts, at, SVC_PARAM_OCTETS + size)
+        return _add_cut(cuts, at, SVC_PARAM_OCTETS + size)
     for key_at in range(at + SVC_PARAM_OCTETS, at + SVC_PARAM_OCTETS + size, 2):
-        if _u16(msg + key_at) == SVC_ECH and not _cut(cuts, key_at, 2):
+        if _u16(msg + key_at) == SVC_ECH and not _add_cut(cuts, key_at, 2):
             return False
     _put_u16(msg + at + 2, size - 2 * n_ech)
     return True
 
 
-cdef inline bint _cut(Cuts* cuts, size_t at, size_t n) noexcept nogil:
+cdef inline bint _add_cut(Cuts* cuts, size_t at, size_t n) noexcept nogil:
     if cuts.n == MAX_CUTS:
         return False
     cuts.cut[cuts.n].at = at
@@ -133,7 +133,7 @@ cdef inline bint _cut(Cuts* cuts, size_t at, size_t n) noexcept nogil:
 
 
 cdef int _names_of(uint16_t kind, size_t* ahead) noexcept nogil:
-    """How many names that may be compressed stand in rdata of this type.   ahead  octets ahead of the first"""
+    """The number of names in rdata of this type that may be compressed.   ahead: octets before the first"""
     ahead[0] = 0
     if kind == TYPE_SOA or kind == TYPE_MINFO or kind == TYPE_RP:
         return 2
@@ -151,7 +151,7 @@ cdef int _names_of(uint16_t kind, size_t* ahead) noexcept nogil:
 
 
 cdef bint _digest_names(const uint8_t* msg, size_t n, uint64_t* digest) noexcept nogil:
-    """Digest (FNV-1a) every name of every record as it reads; False where one cannot be read."""
+    """Digest (FNV-1a) every name of every record without compression; False where one cannot be read."""
     cdef Walk w
     cdef Record r
     cdef size_t at
@@ -179,8 +179,8 @@ cdef bint _digest_name(const uint8_t* msg, size_t n, size_t at, size_t* after, u
     return True
 
 
-cdef bint _mend_pointers(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogil:
-    """Lead every pointer to where its octets will be; False where one leads into a gap.   All names have been read."""
+cdef bint _correct_pointers(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogil:
+    """Point every pointer at the new place of its octets; False where one leads into a gap.   All names were read"""
     cdef Walk w
     cdef Record r
     cdef size_t at
@@ -188,18 +188,18 @@ cdef bint _mend_pointers(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogi
     begin_walk(&w, msg, n, IN_ADDITIONAL)
     while w.left:
         take_record(&w, &r)
-        if not _mend_pointer(msg, r.owner_at, &at, cuts):
+        if not _correct_pointer(msg, r.owner_at, &at, cuts):
             return False
         n_names = _names_of(r.kind, &at)
         at += r.data_at
         for _i in range(n_names):
-            if not _mend_pointer(msg, at, &at, cuts):
+            if not _correct_pointer(msg, at, &at, cuts):
                 return False
     return True
 
 
-cdef bint _mend_pointer(uint8_t* msg, size_t at, size_t* after, const Cuts* cuts) noexcept nogil:
-    """The same of the pointer that ends the name at `at`, if one does."""
+cdef bint _correct_pointer(uint8_t* msg, size_t at, size_t* after, const Cuts* cuts) noexcept nogil:
+    """Correct the pointer that ends the name at `at`, if one does."""
     cdef size_t to, gone
     while 0 < msg[at] < POINTER:
         at += 1 + msg[at]
@@ -215,7 +215,7 @@ cdef bint _mend_pointer(uint8_t* msg, size_t at, size_t* after, const Cuts* cuts
 
 
 cdef bint _gone_before(const Cuts* cuts, size_t place, size_t* gone) noexcept nogil:
-    """How many octets ahead of `place` go; False where it goes itself."""
+    """The number of octets cut before `place`; False where it is cut itself."""
     cdef uint32_t i
     gone[0] = 0
     for i in range(cuts.n):
@@ -228,7 +228,7 @@ cdef bint _gone_before(const Cuts* cuts, size_t place, size_t* gone) noexcept no
 
 
 cdef void _shorten(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogil:
-    """Take what goes off the RDLENGTH of its record."""
+    """Reduce the RDLENGTH of each record by its cuts."""
     cdef Walk w
     cdef Record r
     cdef uint32_t i = 0
@@ -256,7 +256,7 @@ cdef size_t _close_gaps(uint8_t* msg, size_t n, const Cuts* cuts) noexcept nogil
 
 
 def without_ech(message: bytes) -> bytes:
-    """The message without `ech`.   ValueError: it is refused, see the module."""
+    """Remove `ech` from a message.   ValueError: it is refused, see the module."""
     cdef bytearray out = bytearray(message)
     cdef size_t n = strip_ech(<uint8_t*><char*>out, len(message))
     if n == 0:

@@ -1,12 +1,10 @@
 from typing import NamedTuple
 
-from fastpath.dns.cookies import CookieJar
-
 class Way(NamedTuple):
     is_stream: bool = ...
     is_encrypted: bool = ...
 
 def query_for_upstream(msg: bytes) -> bytes: ...
 def answer_for_client(
-    answer: bytes, msg: bytes, way: Way = ..., jar: CookieJar | None = None, client: str = "192.0.2.1", now_s: int = 0
+    answer: bytes, msg: bytes, way: Way = ..., cookie_master: bytes = b"", client: str = "192.0.2.1", now_s: int = 0
 ) -> bytes: ...

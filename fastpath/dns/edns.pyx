@@ -1,17 +1,16 @@
-"""EDNS: the OPT of our answers, and the one OPT that an upstream sees.
+"""EDNS: the OPT of our answers, and the OPT of the queries that upstreams get.
 
     query    parse_query(): what the client's OPT says;  write_for_upstream(): our OPT instead
     answer   strip_opt(): the upstream's OPT off;  finish_answer(): ours on, or none for a client without EDNS
 
-An OPT is between two neighbours: none of a client's goes to an upstream, and none of an upstream's to a client but its
-extended error codes.
+An OPT belongs to one hop: none of a client's goes to an upstream, and none of an upstream's to a client but its
+extended DNS errors (EDE).
 
-Invariants: nothing is written past `room` or past what the client takes; an answer that does not fit loses EXTRA-TEXT,
-then its extended errors, then its records, and has TC for the last two; of several COOKIE options the first counts.
+Invariants: nothing is written past `room` or past what the client accepts.  An answer that does not fit loses
+EXTRA-TEXT, then its EDE, then its records, and has TC for the last two.  Of several COOKIE options the first counts.
 Absent on purpose: TCP keepalive, an upstream's EXTRA-TEXT, and client subnets (RFC 7871 §11.1): an answer for one
-network would be kept for all, and whom a query is from is nobody's business behind us.
-Source: RFC 6891 §6–7 and §9, RFC 7873 §5.2, RFC 8914 §2–3, RFC 7830 §4 and RFC 8467 §4.1, RFC 6840
-§5.7–5.8 (AD).
+network would be cached for all, and upstreams do not learn who asks.
+Source: RFC 6891 §6–7 and §9, RFC 7873 §5.2, RFC 8914 §2–3, RFC 7830 §4 and RFC 8467 §4.1, RFC 6840 §5.7–5.8 (AD).
 """
 import ipaddress
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from libc.string cimport memset
 
 from fastpath.base.cursor cimport OK, Cursor, skip, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32, put_u8, put_zeros
-from fastpath.dns.cookies cimport CookieJar, check_cookie
+from fastpath.dns.cookies cimport COOKIE_KEY_OCTETS, Cookies, check_cookie, open_cookies
 from fastpath.dns.query cimport Question, parse_query, skip_name
 from fastpath.dns.wire cimport (
     AD, AD_OCTET3, CD_OCTET3, COOKIE_OCTETS, DO, EDNS_OCTETS, HEADER_OCTETS, MESSAGE_OCTETS, OPTION_COOKIE, OPTION_EDE,
@@ -32,10 +31,10 @@ cdef enum:
     PADDED_TO = 468             # RFC 8467 §4.1, for answers
 
 
-cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const Extended* x) noexcept nogil:
-    """Append our OPT where the client has EDNS, and cut the answer to what it takes; give its octets.
+cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const OptFields* opt) noexcept nogil:
+    """Append our OPT where the client has EDNS, and truncate the answer to the client's size; give its octets.
 
-    msg    an answer of `n` octets without OPT, whose question is the client's; the text of `x` lies elsewhere
+    msg    an answer of `n` octets without OPT, with the client's question;  opt: its text lies outside of `msg`
     room   octets of `msg` that may be written
     0 where not even the question fits."""
     cdef size_t limit = min(room, <size_t>q.edns_size)
@@ -46,49 +45,51 @@ cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q
     if least > limit or n < least:
         return 0
     if not q.has_edns:
-        return n if n <= limit else _cut(msg, least)
+        return n if n <= limit else _truncate(msg, least)
     if n <= limit:
-        whole = _fit_opt(msg, n, limit, q, x)
+        whole = _fit_opt(msg, n, limit, q, opt)
         if whole == 0:
-            whole = _put_bare(msg, n, limit, q, x)
-            msg[2] |= TC_OCTET2                        # RFC 8914 §3
+            whole = _put_opt_without_ede(msg, n, limit, q, opt)
+            msg[2] |= TC_OCTET2                 # RFC 8914 §3
     if whole == 0:
-        n = _cut(msg, least)
-        whole = _fit_opt(msg, n, limit, q, x)
+        n = _truncate(msg, least)
+        whole = _fit_opt(msg, n, limit, q, opt)
     if whole == 0:
-        whole = _put_bare(msg, n, limit, q, x)
+        whole = _put_opt_without_ede(msg, n, limit, q, opt)
     return whole if whole != 0 else n
 
 
-cdef inline size_t _fit_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, const Extended* x) noexcept nogil:
-    """_put_opt(), without EXTRA-TEXT where that does not fit."""
-    cdef Extended terse
-    cdef size_t whole = _put_opt(msg, n, limit, q, x)
-    if whole != 0 or x.text_n == 0:
+cdef inline size_t _fit_opt(uint8_t* msg, size_t n, size_t limit, const Question* q,
+                            const OptFields* opt) noexcept nogil:
+    """Append an OPT, without EXTRA-TEXT where that does not fit."""
+    cdef OptFields terse
+    cdef size_t whole = _put_opt(msg, n, limit, q, opt)
+    if whole != 0 or opt.text_n == 0:
         return whole
-    terse = x[0]
+    terse = opt[0]
     terse.text_n = 0
     return _put_opt(msg, n, limit, q, &terse)
 
 
-cdef size_t _put_bare(uint8_t* msg, size_t n, size_t limit, const Question* q, const Extended* x) noexcept nogil:
-    """_put_opt() without any extended error."""
-    cdef Extended bare = x[0]
+cdef size_t _put_opt_without_ede(uint8_t* msg, size_t n, size_t limit, const Question* q,
+                                 const OptFields* opt) noexcept nogil:
+    """Append an OPT without EDE."""
+    cdef OptFields bare = opt[0]
     bare.text_n = 0
     bare.ede = EDE_NONE
-    bare.also = EDE_NONE
+    bare.ede2 = EDE_NONE
     return _put_opt(msg, n, limit, q, &bare)
 
 
-cdef inline size_t _cut(uint8_t* msg, size_t least) noexcept nogil:
-    """Leave the header and the question, with TC."""
+cdef inline size_t _truncate(uint8_t* msg, size_t least) noexcept nogil:
+    """Cut an answer to its header and question, with TC."""
     msg[2] |= TC_OCTET2
     memset(msg + 6, 0, 6)
     return least
 
 
-cdef size_t _put_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, const Extended* x) noexcept nogil:
-    """Append an OPT and count it; give the octets of all, 0 where it does not fit."""
+cdef size_t _put_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, const OptFields* opt) noexcept nogil:
+    """Append an OPT and raise ARCOUNT; give the octets of all, 0 where it does not fit."""
     cdef Writer w
     cdef size_t n_data
     w.at = msg + n
@@ -97,16 +98,16 @@ cdef size_t _put_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, co
     put_u8(&w, 0)
     put_u16(&w, TYPE_OPT)
     put_u16(&w, EDNS_OCTETS)
-    put_u32(&w, (<uint32_t>(x.rcode >> 4) << 24) | (DO if q.do_bit else 0))
+    put_u32(&w, (<uint32_t>(opt.rcode >> 4) << 24) | (DO if q.do_bit else 0))
     put_u16(&w, 0)
     if q.has_our_cookie:
         put_u16(&w, OPTION_COOKIE)
         put_u16(&w, COOKIE_OCTETS)
         put(&w, q.cookie, COOKIE_OCTETS)
-    if x.ede != EDE_NONE:
-        _put_ede(&w, x.ede, x.text, x.text_n)
-    if x.also != EDE_NONE:
-        _put_ede(&w, x.also, NULL, 0)
+    if opt.ede != EDE_NONE:
+        _put_ede(&w, opt.ede, opt.text, opt.text_n)
+    if opt.ede2 != EDE_NONE:
+        _put_ede(&w, opt.ede2, NULL, 0)
     if w.is_full:
         return 0
     if q.wants_padding and q.is_encrypted:
@@ -129,7 +130,7 @@ cdef inline void _put_ede(Writer* w, uint16_t info, const uint8_t* text, uint16_
 
 
 cdef inline void _pad(Writer* w, size_t n, size_t limit) noexcept nogil:
-    """Fill an answer of `n` octets up to the next whole block, or to the limit."""
+    """Pad an answer of `n` octets to the next whole block, or to the limit."""
     cdef size_t padded = (n + OPTION_OCTETS + PADDED_TO - 1) // PADDED_TO * PADDED_TO
     padded = min(padded, limit)
     if n + OPTION_OCTETS > padded:
@@ -139,12 +140,12 @@ cdef inline void _pad(Writer* w, size_t n, size_t limit) noexcept nogil:
     put_zeros(w, padded - n - OPTION_OCTETS)
 
 
-cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
-    """Take the OPT off an upstream's answer; give what is left of it, 0 where its records cannot be read.
+cdef size_t strip_opt(uint8_t* msg, size_t n, OptFields* out) noexcept nogil:
+    """Remove the OPT of an upstream's answer; give the octets that are left, 0 where its records cannot be read.
 
-    out    its first two extended error codes
-    What stands behind the OPT goes, too: additional data, whose names may point at what would move.  An extended rcode
-    is between us and the upstream: the client gets SERVFAIL."""
+    out    its first two EDE codes
+    Records behind the OPT are removed, too: they are additional, and their names may point at what would move.  An
+    extended rcode is between us and the upstream: the client gets SERVFAIL."""
     cdef Cursor c
     cdef Cursor data
     cdef const uint8_t* start
@@ -152,9 +153,9 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
     cdef uint16_t n_data = 0
     cdef uint32_t ttl = 0
     cdef uint32_t _i, i, n_before, n_additional
-    memset(out, 0, sizeof(Extended))
+    memset(out, 0, sizeof(OptFields))
     out.ede = EDE_NONE
-    out.also = EDE_NONE
+    out.ede2 = EDE_NONE
     if n < HEADER_OCTETS:
         return 0
     c.at = msg + HEADER_OCTETS
@@ -174,7 +175,7 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
             continue
         data.at = c.at - n_data
         data.end = c.at
-        _read_errors(&data, out)
+        _read_ede(&data, out)
         if ttl >> 24:
             msg[3] = <uint8_t>((msg[3] & ~RCODE_MASK) | RCODE_SERVFAIL)
         msg[10] = <uint8_t>((i - n_before) >> 8)
@@ -183,7 +184,7 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, Extended* out) noexcept nogil:
     return <size_t>(c.at - msg)
 
 
-cdef void _read_errors(Cursor* data, Extended* out) noexcept nogil:
+cdef void _read_ede(Cursor* data, OptFields* out) noexcept nogil:
     cdef uint16_t code = 0
     cdef uint16_t n = 0
     cdef uint16_t info
@@ -193,15 +194,15 @@ cdef void _read_errors(Cursor* data, Extended* out) noexcept nogil:
         info = <uint16_t>((data.at[-n] << 8) | data.at[1 - n])
         if out.ede == EDE_NONE:
             out.ede = info
-        elif out.also == EDE_NONE:
-            out.also = info
+        elif out.ede2 == EDE_NONE:
+            out.ede2 = info
 
 
 cdef size_t write_for_upstream(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
-    """Make of the client's query the one that an upstream gets; give its octets, 0 where they do not fit `room`.
+    """Turn the client's query into the upstream's; give its octets, 0 where they do not fit `room`.
 
-    It has the client's question, RD and CD, AD (so that a kept answer tells whether its data were validated), and one
-    OPT: our size and the client's DO.  All other options and records stay here."""
+    It has the client's question, RD and CD, AD (so that a cached answer says whether its data were validated), and one
+    OPT: our size and the client's DO.  All other options and records are removed."""
     cdef Writer w
     cdef size_t whole = <size_t>q.after + OPT_OCTETS
     if q.after > n or whole > room:
@@ -221,40 +222,44 @@ cdef size_t write_for_upstream(uint8_t* msg, size_t n, size_t room, const Questi
 
 
 class Way(NamedTuple):
-    """What carries an answer: a stream takes up to 65,535 octets, and padding is for what is encrypted."""
+    """The transport of an answer: a stream takes up to 65,535 octets; only encrypted answers are padded."""
 
     is_stream: bool = False
     is_encrypted: bool = False
 
 
 def query_for_upstream(msg: bytes) -> bytes:
-    """The query that an upstream gets for `msg`.   ValueError where `msg` is no query."""
+    """Write the query that an upstream gets for `msg`.   ValueError where `msg` is no query."""
     cdef Question q
     cdef bytearray out = bytearray(msg) + bytes(OPT_OCTETS)
-    read_asked(msg, Way(), &q)
+    parse_python_query(msg, Way(), &q)
     return bytes(out[:write_for_upstream(<uint8_t*><char*>out, len(msg), len(out), &q)])
 
 
-def answer_for_client(answer: bytes, msg: bytes, way: Way = Way(), CookieJar jar=None, str client="192.0.2.1",
+def answer_for_client(answer: bytes, msg: bytes, way: Way = Way(), bytes cookie_master=b"", str client="192.0.2.1",
                       uint32_t now_s=0) -> bytes:
-    """An upstream's `answer` as the client that asked `msg` gets it; id and question are taken as they are.
+    """Turn an upstream's `answer` into that of the client that sent `msg`; id and question are not compared.
 
-    jar, client, now_s   for a server cookie
-    Empty where its records cannot be read.   ValueError where `msg` is no query."""
+    cookie_master, client, now_s   for a server cookie; an empty master key: none
+    Empty where its records cannot be read.   ValueError where `msg` is no query, or for a key of another length."""
     cdef Question q
-    cdef Extended x
+    cdef OptFields opt
+    cdef Cookies cookies
     cdef bytearray out = bytearray(answer) + bytes(max(0, MESSAGE_OCTETS - len(answer)))
     cdef bytes packed = ipaddress.ip_address(client).packed
     cdef size_t n
-    read_asked(msg, way, &q)
-    if jar is not None:
-        check_cookie(&jar.c, &q, packed, 4 if len(packed) == 4 else 6, now_s)
-    n = strip_opt(<uint8_t*><char*>out, len(answer), &x)
-    return b"" if n == 0 else bytes(out[:finish_answer(<uint8_t*><char*>out, n, len(out), &q, &x)])
+    parse_python_query(msg, way, &q)
+    if cookie_master:
+        if len(cookie_master) != COOKIE_KEY_OCTETS:
+            raise ValueError(f"cookies: a master key of {len(cookie_master)} octets; not used; a key has 16")
+        open_cookies(&cookies, cookie_master)
+        check_cookie(&cookies, &q, packed, 4 if len(packed) == 4 else 6, now_s)
+    n = strip_opt(<uint8_t*><char*>out, len(answer), &opt)
+    return b"" if n == 0 else bytes(out[:finish_answer(<uint8_t*><char*>out, n, len(out), &q, &opt)])
 
 
-cdef int read_asked(bytes msg, object way, Question* q) except -1:
-    """The question of `msg` that came by `way`, for functions that Python calls.   ValueError: nothing to answer."""
+cdef int parse_python_query(bytes msg, object way, Question* q) except -1:
+    """Parse a query that came by `way`, for functions that Python calls.   ValueError: malformed, or a response"""
     if parse_query(msg, len(msg), q) != OK:
         raise ValueError(f"{len(msg)} octets: not one readable question with opcode QUERY, or a response")
     q.is_encrypted = way.is_encrypted

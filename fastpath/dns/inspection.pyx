@@ -1,32 +1,32 @@
-"""Whether an upstream's answer may be delivered: every name that it leads to is judged as if it had been asked for.
+"""Whether an upstream's answer may be delivered: every name that it leads to is judged as if it had been asked.
 
     plain addresses? deliver → read every target → is one listed at all? if not, deliver → judge them along the chain
 
-Targets are those of CNAME and DNAME and the TargetName of SVCB and HTTPS, in the answer section, whoever owns them; and
-where any list holds addresses, those of A and AAAA and the address hints of SVCB and HTTPS, by the name that stands for
-each (see address.pyx).  A blocked one blocks the answer, with its own decision: action, list, rule and data are those
-of the target.
+Targets are those of CNAME and DNAME and the TargetName of SVCB and HTTPS, in the answer section, whatever their owner.
+Where any list holds addresses, those of A and AAAA and the address hints of SVCB and HTTPS are targets, too, by the
+name that stands for each (see fastpath/wire/address.pyx).  A blocked target blocks the answer, with its own decision:
+action, list, rule and data are those of the target.
 
-Who outranks whom (semantics §3, RPZ draft §5 on chain position):
+Precedence (semantics §3, RPZ draft §5 on chain position):
   - Of several blocked targets the strongest tier decides: a CSAM target behind a category's is answered as CSAM is.
-    Of one tier the first in the answer does, whatever the order of their lists.
-  - A name that was let go by a rule opens what its aliases lead to, for tiers no stronger than that rule's own: the
-    help corridor opens everything but CSAM and orders, an exception of the security tier opens the security tier.  An
-    exception of another tier silences its own list for its own name, as in decide(), and opens nothing.
-  - It opens only along the chain: from the question by CNAME (and DNAME above it) to what each name owns.  A record
-    beside the chain is judged as it stands; what an exception lets go at its end opens nothing ahead of it.
-  - A question that decide() has let go because no rule speaks opens nothing.
-So a name ranks against what it leads to as two rules of one name do in decide(), but for the order of lists inside the
-security tier.  Whoever gives a rule to the household's tiers, whose allow does not open the security tier, has to say
-so in decide() and in _opens().
+    Within a tier the first in the answer does, whatever the order of their lists.
+  - A name that a rule let through opens what its aliases lead to, for tiers no stronger than that rule's own.  The help
+    corridor opens all but CSAM and orders; an exception of the security tier opens the security tier.  An exception of
+    another tier silences its own list for its own name, as in decide(), and opens nothing.
+  - It opens only along the chain: from the question by CNAME (and DNAME above it) to what each name owns.  A record off
+    the chain is judged as it stands; an exception at the end of the chain opens nothing ahead of it.
+  - A question that decide() passed because no rule matches opens nothing.
+So a name ranks against its targets as two rules of one name do in decide(), but for the order of lists inside the
+security tier.  If the household's tiers ever get a rule whose allow does not open the security tier, decide() and
+_opens() have to say so.
 
-Invariants: no allocation; nothing is written into the answer; an answer section that does not hold the records it
-promises, or a target that cannot be read, is never OK, since a client may read it otherwise.
-Absent on purpose: targets in other sections, which clients do not follow; targets of MX, SRV and NS, which are names to
-be asked for; address records of other classes than IN.
+Invariants: no allocation.  The answer is not changed.  An answer section without the records that it promises, or with
+an unreadable target, is never OK, as a client may read it differently.
+Absent on purpose: targets in other sections, which clients do not follow; targets of MX, SRV and NS, which clients look
+up; address records of other classes than IN.
 Source: RFC 1035 §3.4.1, RFC 3596 §2.2 (addresses); RFC 9460 §2.2, §7.3 (hints).
 Cost: 10 ns for four plain addresses, 50 ns more for each target, 0.2 us where one is listed.  Where lists hold
-addresses, 65 ns an IPv4 address and 210 ns an IPv6 one (of 34 labels), beside a million names and 50,000 prefixes; the
+addresses, 65 ns an IPv4 address and 210 ns an IPv6 one (of 34 labels), with a million names and 50,000 prefixes.  The
 largest message, all of it hints, takes 0.8 ms, and 1.1 ms where they are listed.
 """
 from typing import NamedTuple
@@ -57,30 +57,30 @@ cdef enum:
     COMPRESSED_HEAD = 2 + RECORD_OCTETS     # of a record owned by a pointer
 
 
-cdef struct Chain:          # from the question by aliases
+cdef struct Chain:          # of aliases, from the question
     Name at                 # the name that the next alias must belong to
-    uint8_t opened          # the strongest tier that let a name of it go by a rule; T_DEFAULT: none has
+    uint8_t opened          # the strongest tier whose rule let one of its names through; T_DEFAULT: none
 
 
-cdef struct Targets:        # of one record, one after the other
+cdef struct Targets:        # of one record, an iterator
     bint has_name
-    bint has_parameters     # behind the name, and they are to be read
-    bint is_address         # the one that was given last
+    bint has_parameters     # SvcParams follow the name, and are to be read
+    bint is_address         # the target given last
     uint8_t version         # of the addresses
-    size_t at               # what is read next
-    size_t addresses_end    # up to where addresses stand there
+    size_t at               # of what is read next
+    size_t addresses_end    # where the addresses at `at` end
     size_t end              # of the record's data
 
 
 cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const Question* q, const uint8_t* addr,
                            uint8_t ip_version, int64_t now_s, Name* culprit, Decision* out) noexcept nogil:
-    """Judge what an answer leads to, for whoever is at `addr`.
+    """Judge what an answer leads to, for the client at `addr`.
 
-    q         the question that was let go;  addr, ip_version, now_s  as judge() takes them
-    culprit   the blocked target: `out` names its rule by its labels; no octets where nothing is blocked
-    out       action PASSTHRU: deliver;  else answer `q` with it, and note it with the culprit for a name.  `shadow` is
-              the list that would block the answer, but not the question: then none would have been asked for
-    Not OK: do not deliver.  NEED_MORE: cut off (as with TC);  MALFORMED: unreadable;  TOO_BIG: over MAX_TARGETS or
+    q         the question that was passed;  addr, ip_version, now_s: as judge() takes them
+    culprit   the blocked target, empty where none is blocked; `out` names its rule by its labels
+    out       action PASSTHRU: deliver;  else: answer `q` with it, and record it with `culprit` as its name.  `shadow`
+              is the list that would block the answer but not the question, which would then not have been forwarded
+    Not OK: do not deliver.  NEED_MORE: cut off (as with TC).  MALFORMED: unreadable.  TOO_BIG: over MAX_TARGETS or
     MAX_ADDRESSES."""
     cdef Walk w
     cdef Status status
@@ -96,14 +96,14 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     status = begin_walk(&w, msg, n, IN_ANSWER)
     if status != OK or (not hold_addresses(t) and _is_plain(&w)):
         return status
-    status = _look_up_all(t, w, &is_listed)
+    status = _find_listed(t, w, &is_listed)
     if status != OK or not is_listed:
         return status
     return _judge_all(t, &w, q, addr, ip_version, now_s, culprit, out)
 
 
 cdef bint _is_plain(const Walk* w) noexcept nogil:
-    """Whether the answer is whole and nothing but addresses of the name at octet 12."""
+    """Whether the answer is whole and has only addresses of the name asked."""
     cdef const uint8_t* at = w.msg + w.at
     cdef const uint8_t* end = w.msg + w.n
     cdef uint32_t _i
@@ -116,8 +116,8 @@ cdef bint _is_plain(const Walk* w) noexcept nogil:
     return at <= end
 
 
-cdef Status _look_up_all(const Tables* t, Walk w, bint* is_listed) noexcept nogil:
-    """Read all targets; whether any list of anybody's speaks of one."""
+cdef Status _find_listed(const Tables* t, Walk w, bint* is_listed) noexcept nogil:
+    """Read all targets, and find out whether any list holds one."""
     cdef Record r
     cdef Targets targets
     cdef Name target
@@ -146,7 +146,7 @@ cdef Status _look_up_all(const Tables* t, Walk w, bint* is_listed) noexcept nogi
 
 
 cdef Status _begin_targets(const Record* r, bint with_addresses, Targets* out) noexcept nogil:
-    """Get ready for _next_target().   NOT_THIS: the record leads to nothing.   MALFORMED: its data are none"""
+    """Start iterating a record's targets.   NOT_THIS: it has none.   MALFORMED: its data are malformed"""
     with_addresses = with_addresses and r.class_ == CLASS_IN
     out.has_name = False
     out.has_parameters = False
@@ -165,16 +165,16 @@ cdef Status _begin_targets(const Record* r, bint with_addresses, Targets* out) n
         return NOT_THIS
     out.version = 4 if r.kind == TYPE_A else 6
     out.addresses_end = out.end
-    return OK if r.data_n == _octets_of(out.version) else MALFORMED
+    return OK if r.data_n == _address_octets(out.version) else MALFORMED
 
 
-cdef inline size_t _octets_of(uint8_t version) noexcept nogil:
+cdef inline size_t _address_octets(uint8_t version) noexcept nogil:
     return V4_OCTETS if version == 4 else V6_OCTETS
 
 
 cdef Status _next_target(const Walk* w, Targets* targets, Name* out) noexcept nogil:
-    """The next name or address that a record leads to, as a name.   NOT_THIS: no more; (SVCB) its owner is not given.
-    MALFORMED: what stands there cannot be read."""
+    """Give the next target of a record, as a name.   NOT_THIS: no more; (SVCB) its owner is not given.
+    MALFORMED: it cannot be read."""
     cdef Status status
     if targets.has_name:
         status = _take_name(w, targets, out)
@@ -187,13 +187,13 @@ cdef Status _next_target(const Walk* w, Targets* targets, Name* out) noexcept no
         if status != OK:
             return status
     name_of_address(w.msg + targets.at, targets.version, out)
-    targets.at += _octets_of(targets.version)
+    targets.at += _address_octets(targets.version)
     targets.is_address = True
     return OK
 
 
 cdef Status _take_name(const Walk* w, Targets* targets, Name* out) noexcept nogil:
-    cdef bint is_service = targets.at != targets.addresses_end      # its priority stands between the two
+    cdef bint is_service = targets.at != targets.addresses_end      # its priority is in between
     targets.has_name = False
     targets.is_address = False
     if read_name(w.msg, targets.end, targets.at, out, &targets.at) != OK:
@@ -205,7 +205,7 @@ cdef Status _take_name(const Walk* w, Targets* targets, Name* out) noexcept nogi
 
 
 cdef Status _take_parameter(const uint8_t* msg, Targets* targets) noexcept nogil:
-    """Step into the hints of an SvcParam, or over another one."""
+    """Step into an SvcParam of address hints, or over another one."""
     cdef const uint8_t* head = msg + targets.at
     cdef size_t left = targets.end - targets.at
     cdef uint16_t key
@@ -222,12 +222,12 @@ cdef Status _take_parameter(const uint8_t* msg, Targets* targets) noexcept nogil
         targets.at = targets.addresses_end
         return OK
     targets.version = 4 if key == SVC_IPV4HINT else 6
-    return OK if n % _octets_of(targets.version) == 0 else MALFORMED
+    return OK if n % _address_octets(targets.version) == 0 else MALFORMED
 
 
 cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_t* addr, uint8_t ip_version,
                        int64_t now_s, Name* culprit, Decision* out) noexcept nogil:
-    """Put the strongest block among the targets into `out`, if there is one."""
+    """Set `out` to the strongest block among the targets, if there is one."""
     cdef Chain chain
     cdef Record r
     cdef Targets targets
@@ -244,7 +244,7 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_
     out.subscriber = d.subscriber
     is_counted = d.shadow != NO_LIST
     while w.left:
-        take_record(w, &r)      # all was read before
+        take_record(w, &r)      # _find_listed() has read it all
         if _begin_targets(&r, hold_addresses(t), &targets) != OK:
             continue
         is_on_chain = _is_on_chain(w, &r, &chain.at)
@@ -268,12 +268,12 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const uint8_
 
 
 cdef inline bint _opens(uint8_t allow, uint8_t tier) noexcept nogil:
-    """Whether a rule of tier `allow` that lets a name go lets go what tier `tier` blocks behind it."""
+    """Whether a rule of tier `allow` that let a name through also opens its targets for tier `tier`."""
     return allow <= tier
 
 
 cdef bint _is_on_chain(const Walk* w, const Record* r, const Name* name) noexcept nogil:
-    """Whether a record belongs to `name`, or is a DNAME above it."""
+    """Whether a record is owned by `name`, or is a DNAME above it."""
     cdef Name owner
     cdef size_t after
     cdef uint32_t ahead
@@ -292,18 +292,19 @@ cdef bint _is_on_chain(const Walk* w, const Record* r, const Name* name) noexcep
 
 
 class Inspection(NamedTuple):
-    """What an answer was found to lead to: `culprit`, in wire form, is the blocked target (of an address the name that
-    stands for it), None where all is let go."""
+    """What an answer leads to.
+
+    culprit   the blocked target in wire form, for an address the name that stands for it; None: not blocked"""
 
     culprit: bytes | None
     decision: object
 
 
 def inspect(TableSet tables not None, bytes answer not None, str address, int64_t now_s) -> Inspection:
-    """Judge the answer to its own question for whoever is at `address` (None: nobody known).
+    """Judge the answer to its own question for the client at `address` (None: no known client).
 
-    ValueError: it cannot be read whole, or leads to more than MAX_TARGETS names or MAX_ADDRESSES addresses; it must not
-    be delivered."""
+    ValueError: it cannot be read to its end, or leads to more than MAX_TARGETS names or MAX_ADDRESSES addresses; it
+    must not be delivered."""
     cdef Question q
     cdef Name culprit
     cdef Decision d

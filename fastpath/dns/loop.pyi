@@ -12,7 +12,7 @@ PATIENCE_S: float
 
 @final
 class DnsLoop:
-    """One worker's UDP: see the module."""
+    """The UDP loop of one worker."""
 
     def __new__(
         cls,

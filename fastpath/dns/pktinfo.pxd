@@ -1,12 +1,13 @@
-"""Packet info: which address of ours a datagram came to, so that its answer leaves from there.
+"""Packet info: which local address a datagram came to, so that its answer leaves from there.
 
-Inline, as sockets.pxd's macros are: it runs for every datagram.   Source: ip(7), RFC 3542 §6.
+Inline, as the macros of sockets.pxd are: it runs for every datagram.
+Source: ip(7), RFC 3542 §6.
 """
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from fastpath.base.sockets cimport *
-from fastpath.dns.in_flight cimport Client
+from fastpath.dns.in_flight cimport WaitingClient
 
 
 cdef inline const uint8_t* address_of(const void* peer, uint8_t version) noexcept nogil:
@@ -29,9 +30,9 @@ cdef inline cmsghdr* packet_info(msghdr* head, uint8_t version) noexcept nogil:
 
 
 cdef inline void leave_from(cmsghdr* info, uint8_t version) noexcept nogil:
-    """Make received packet info fit for sending: keep the address, let the routes choose the interface.
+    """Prepare received packet info for sending: keep the address, let the routes choose the interface.
 
-    A link-local address means nothing without its interface, so there it stays."""
+    A link-local address needs its interface, so that stays."""
     cdef in6_pktinfo* six
     if version == 4:
         (<in_pktinfo*>CMSG_DATA(info)).ipi_ifindex = 0
@@ -41,8 +42,8 @@ cdef inline void leave_from(cmsghdr* info, uint8_t version) noexcept nogil:
         six.ipi6_ifindex = 0
 
 
-cdef inline void remember(Client* c, msghdr* head, uint8_t listener, uint8_t version) noexcept nogil:
-    """Keep what a client's query came to.  Its own address is add_client()'s."""
+cdef inline void save_addresses(WaitingClient* c, msghdr* head, uint8_t listener, uint8_t version) noexcept nogil:
+    """Store which address a client's query came to.  add_client() stores the client's own."""
     cdef cmsghdr* info = packet_info(head, version)
     c.listener = listener
     c.source_n = 0
@@ -52,8 +53,9 @@ cdef inline void remember(Client* c, msghdr* head, uint8_t listener, uint8_t ver
         memcpy(c.source, CMSG_DATA(info), c.source_n)
 
 
-cdef inline void aim(msghdr* head, sockaddr_in6* peer, void* control, const Client* c, uint8_t version) noexcept nogil:
-    """Address a message to a waiting client.   peer, control: the message's own room; 8 words of the latter."""
+cdef inline void address_message(msghdr* head, sockaddr_in6* peer, void* control, const WaitingClient* c,
+                                 uint8_t version) noexcept nogil:
+    """Address a message to a waiting client.   peer, control: of this message; CONTROL_WORDS words of the latter"""
     cdef cmsghdr* info
     head.msg_name = peer
     head.msg_namelen = c.address_n

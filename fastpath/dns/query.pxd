@@ -1,4 +1,4 @@
-"""One DNS question and what came with it: see query.pyx."""
+"""One DNS question and its EDNS: see query.pyx."""
 from libc.stdint cimport uint8_t, uint16_t
 
 from fastpath.base.cursor cimport MALFORMED, OK, Cursor, Status, skip, take_u8
@@ -11,10 +11,10 @@ cdef struct Question:
     uint16_t flags              # as received
     uint16_t qtype
     uint16_t qclass
-    uint16_t after              # where the question section ends; 0: no question could be read
+    uint16_t after              # where the question section ends; 0: no question could be parsed
     uint16_t rcode              # where parse_query() said MALFORMED: the answer to give, all twelve bits
     uint16_t edns_size          # octets that our answer may have: 512 without EDNS, at most 1,232; streams set more
-    uint16_t device_at          # the data of the first device-id option; 0: none.  To be believed of listed forwarders
+    uint16_t device_at          # data of the first device-id option; 0: none.  Only a listed forwarder is believed
     uint16_t device_n
     uint16_t device_code        # 65001, 65073 or 65074
     uint8_t has_edns
@@ -22,8 +22,8 @@ cdef struct Question:
     uint8_t edns_version
     uint8_t wants_padding       # RFC 7830
     uint8_t wants_structure     # structured errors, see OPTION_SDE
-    uint8_t is_encrypted        # set by who knows the transport: padding makes sense
-    uint8_t cookie_n            # octets of `cookie`: 0, 8 or 16 to 40; 24 once check_cookie() has made it ours
+    uint8_t is_encrypted        # set by the caller, which knows the transport
+    uint8_t cookie_n            # octets of `cookie`: 0, 8 or 16 to 40; 24 once check_cookie() has written ours
     uint8_t has_our_cookie      # set by check_cookie(): `cookie` is what the answer carries
     uint8_t cookie[COOKIE_MOST_OCTETS]
     Name name                   # valid where `after` is not 0

@@ -1,11 +1,11 @@
-"""DNS questions read: the one question of a query, and what its OPT says.
+"""Parse DNS queries: the one question, and what its OPT says.
 
-Invariants: a question that came back OK lies whole inside the message, and so does every option that is noted; a
-status other than OK says what to answer; of several options of one kind the first counts.
-Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any opinion about what an
-option is worth.
-Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding); device ids:
-dnsmasq's add-mac and add-cpe-id.
+Invariants: a question that came back OK lies whole inside the message, and so does every option that is noted.  A
+status other than OK says what to answer.  Of several options of one kind the first counts.
+Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any judgement of an
+option.
+Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding); device ids: dnsmasq's
+add-mac and add-cpe-id.
 """
 from typing import NamedTuple
 
@@ -22,13 +22,14 @@ from fastpath.wire.name cimport Name, name_from_wire
 
 
 cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil:
-    """Read the one question of a query, and its OPT.
+    """Parse the one question of a query, and its OPT.
 
-    out.id and out.flags are there whenever n >= 12, whatever the status.
-    NOT_THIS: a response, never to be answered.  MALFORMED: to be answered with write_refusal() and out.rcode:
-    NOTIMP for another opcode, BADVERS for another EDNS, NOERROR for a query that only asks for a cookie (RFC 7873
-    §5.4), FORMERR for the rest: too short (0 comes of answering it), not one question, or unreadable.  Octets behind
-    the last record are ignored, as resolvers do."""
+    out        id and flags are valid where n >= 12, whatever the status
+    NOT_THIS   a response, never to be answered
+    MALFORMED  to be answered with write_refusal() and out.rcode: NOTIMP for another opcode, BADVERS for another EDNS
+               version, NOERROR for a query that only asks for a cookie (RFC 7873 §5.4), FORMERR for all else: too short
+               (write_refusal() then gives 0), not one question, or unreadable
+    Octets behind the last record are ignored, as resolvers do."""
     cdef Cursor c
     cdef uint16_t n_questions = 0, n_answers = 0, n_authorities = 0, n_additionals = 0
     memset(out, 0, sizeof(Question) - sizeof(Name))
@@ -74,7 +75,7 @@ cdef inline Status _question(const uint8_t* msg, size_t n, Cursor* c, Question* 
 
 
 cdef Status _records(const uint8_t* msg, Cursor* c, uint32_t n, Question* out) noexcept nogil:
-    """Step over `n` records; read the OPT where `out` is given."""
+    """Step over `n` records; parse the OPT where `out` is given."""
     cdef bint has_root_owner
     cdef uint16_t kind = 0, class_ = 0, n_data = 0
     cdef uint32_t ttl = 0, _i
@@ -95,10 +96,10 @@ cdef Status _records(const uint8_t* msg, Cursor* c, uint32_t n, Question* out) n
 
 
 cdef Status _opt(const uint8_t* msg, Cursor* data, uint16_t size, uint32_t ttl, Question* out) noexcept nogil:
-    """Note in `out` what an OPT says.   data: its RDATA, inside `msg`;  size, ttl: its CLASS and TTL.
+    """Note in `out` what an OPT says.
 
-    MALFORMED, with out.rcode: another version (BADVERS; its options are not read), a length that does not hold
-    (FORMERR)."""
+    data       its RDATA, inside `msg`;  size, ttl: its CLASS and TTL
+    MALFORMED  with out.rcode: BADVERS for another version, whose options are not read; FORMERR for a wrong length"""
     cdef uint16_t code = 0
     cdef uint16_t n = 0
     out.has_edns = 1
@@ -135,9 +136,9 @@ cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, co
 
 
 class Query(NamedTuple):
-    """One question and its EDNS: `name` in wire form, folded; edns_version None without EDNS, edns_size then 512.
+    """One question and its EDNS: `name` in wire form, lower case; without EDNS edns_version is None, edns_size 512.
 
-    edns_size   octets that an answer over UDP may have: what the client says, 512 to 1232
+    edns_size   octets that an answer over UDP may have: the client's, 512 to 1232
     cookie      of the client, 8 or 16 to 40 octets
     device      option code and data of the first device id"""
 
@@ -157,7 +158,7 @@ class Query(NamedTuple):
 
 
 def query(msg: bytes) -> Query:
-    """The question of a DNS message.   ValueError: a response, or nothing to decide on: see fault_of()."""
+    """Parse the question of a DNS message.   ValueError: a response, or malformed: see fault_of()."""
     cdef Question q
     cdef Status status = parse_query(msg, len(msg), &q)
     if status != OK:
@@ -172,7 +173,7 @@ def query(msg: bytes) -> Query:
 
 
 def fault_of(msg: bytes) -> int | None:
-    """The rcode, all twelve bits, of a message that is answered before anything is decided; None: it is decided on.
+    """The rcode, all twelve bits, that a malformed query gets; None for a query that is decided on.
 
     ValueError for a response or less than a header, which are never answered."""
     cdef Question q

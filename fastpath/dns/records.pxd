@@ -32,5 +32,5 @@ cdef struct Record:
 
 cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noexcept nogil
 cdef Status take_record(Walk* w, Record* out) noexcept nogil
-cdef Status skip_name(const uint8_t* msg, size_t n, size_t at, size_t* after) noexcept nogil
+cdef Status skip_checked_name(const uint8_t* msg, size_t n, size_t at, size_t* after) noexcept nogil
 cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t* after) noexcept nogil

@@ -1,10 +1,10 @@
-"""The records of a DNS message, one after the other, and the names in them, compression resolved.
+"""The records of a DNS message, one after the other, and the names in them without compression.
 
-Invariants: a record that came back OK lies whole inside the message; a name that came back OK is canonical as name.pyx
-has it.  A pointer leads to octets ahead of the piece of name that it ends, behind the header: so no name can loop, and
-each is read in at most 127 steps.  What the counts promise and the octets do not hold is NEED_MORE; octets behind the
-last record are ignored.
-Absent on purpose: what rdata mean, but for names; any writing.
+Invariants: a record that came back OK lies whole inside the message.  A name that came back OK is canonical, see
+fastpath/wire/name.pyx.  A pointer leads to octets ahead of the part of the name that it ends, and behind the header: so
+no name can loop, and each is read in at most 127 steps.  Records that the counts promise and the message does not hold
+are NEED_MORE.  Octets behind the last record are ignored.
+Absent on purpose: the meaning of rdata, but for names; any writing.
 Source: RFC 1035 §4.1.3 (records), §4.1.4 (compression: a pointer to a prior occurrence).
 Cost: 3 ns a record with a compressed owner; 20 to 40 ns a name that is read.
 """
@@ -24,9 +24,9 @@ cdef inline uint16_t _u16(const uint8_t* at) noexcept nogil:
 
 
 cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noexcept nogil:
-    """Stand before the first record of a message, to see those of all sections up to `last`.
+    """Start a walk over the records of all sections up to `last`.
 
-    NEED_MORE: its header or its questions are cut.  MALFORMED: a question of no readable name."""
+    NEED_MORE: the header or the questions are cut off.  MALFORMED: the name of a question cannot be read."""
     cdef size_t at = HEADER_OCTETS
     cdef Status status
     cdef uint32_t _i
@@ -37,7 +37,7 @@ cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noex
     w.msg = msg
     w.n = n
     for _i in range(_u16(msg + 4)):
-        status = skip_name(msg, n, at, &at)
+        status = skip_checked_name(msg, n, at, &at)
         if status != OK:
             return status
         if n - at < TYPE_CLASS_OCTETS:
@@ -52,14 +52,14 @@ cdef Status begin_walk(Walk* w, const uint8_t* msg, size_t n, Section last) noex
 
 
 cdef Status take_record(Walk* w, Record* out) noexcept nogil:
-    """Read the next record, as long as w.left says that there is one.
+    """Read the next record; w.left says whether there is one.
 
-    NEED_MORE: it runs past the message.  MALFORMED: its owner is no name; the walk is over then."""
+    NEED_MORE: it runs past the message.  MALFORMED: its owner cannot be read; the walk ends there."""
     cdef Status status
     cdef size_t at
     cdef uint32_t seen = w.n_seen
     out.owner_at = w.at
-    status = skip_name(w.msg, w.n, w.at, &at)
+    status = skip_checked_name(w.msg, w.n, w.at, &at)
     if status != OK:
         return status
     if w.n - at < RECORD_OCTETS:
@@ -80,8 +80,8 @@ cdef Status take_record(Walk* w, Record* out) noexcept nogil:
     return OK
 
 
-cdef Status skip_name(const uint8_t* msg, size_t n, size_t at, size_t* after) noexcept nogil:
-    """Step over the name at `msg[at]`: its first pointer ends it, and is only looked at.   after  set if OK"""
+cdef Status skip_checked_name(const uint8_t* msg, size_t n, size_t at, size_t* after) noexcept nogil:
+    """Step over the name at `msg[at]`.  Its first pointer ends it, and has to lead back.   after: set where OK"""
     cdef size_t begin = at
     cdef size_t length
     while True:
@@ -105,14 +105,14 @@ cdef Status skip_name(const uint8_t* msg, size_t n, size_t at, size_t* after) no
 
 
 cdef inline bint _leads_back(size_t to, size_t begin) noexcept nogil:
-    """Whether a pointer at the end of a piece that begins at `begin` goes to what was there before."""
+    """Whether a pointer at the end of a part that begins at `begin` leads to octets ahead of it."""
     return HEADER_OCTETS <= to < begin
 
 
 cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t* after) noexcept nogil:
-    """Read the name at `msg[at]`, folded, wherever its pointers lead.
+    """Read the name at `msg[at]` in lower case, following its pointers.
 
-    after   set to the offset behind the name where it began; 0 unless OK, and `out` has no octets then
+    after   set to the offset behind the name where it began; 0 unless OK, and `out` is empty then
     NEED_MORE: it runs past `n`.  MALFORMED: a pointer forward, to itself or into the header; an unknown label type;
     more than 255 octets."""
     cdef size_t begin = at
@@ -147,7 +147,7 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
 
 
 class RecordView(NamedTuple):
-    """One record: section 0 answer, 1 authority, 2 additional; owner in canonical wire form; rdata as they stand."""
+    """One record: section 0 answer, 1 authority, 2 additional; owner in canonical wire form; rdata as received."""
 
     section: int
     owner: bytes
@@ -159,7 +159,7 @@ class RecordView(NamedTuple):
 
 
 def records(message: bytes) -> list[RecordView]:
-    """All records of a message, in order.   ValueError: one is cut, or whose owner cannot be read."""
+    """Read all records of a message, in order.   ValueError: one is cut off, or its owner cannot be read."""
     cdef Walk w
     cdef Record r
     cdef Name owner
@@ -178,7 +178,7 @@ def records(message: bytes) -> list[RecordView]:
 
 
 def name_at(message: bytes, at: int) -> tuple[bytes, int]:
-    """The name at `message[at]` in canonical wire form, and the offset behind it.   ValueError: it cannot be read."""
+    """Read the name at `message[at]`, in canonical wire form, and the offset behind it.   ValueError: unreadable"""
     cdef Name name
     cdef size_t after
     cdef Status status

@@ -1,24 +1,25 @@
-"""An upstream's answer, fresh or kept, on its way to a client: see response.pyx."""
+"""An upstream's answer, new or cached, on its way to a client: see response.pyx."""
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastpath.dns.cache cimport Cache, Cached
-from fastpath.dns.edns cimport Extended
+from fastpath.dns.edns cimport OptFields
 from fastpath.dns.query cimport Question
-from fastpath.dns.state cimport Answering, Asker, Outcome
+from fastpath.dns.state cimport Resolver, Client, Outcome
 
 
-cdef struct Found:              # an answer, for whoever asked
-    const uint8_t* msg          # without OPT; of the cache: valid until the next one is kept
+cdef struct Response:           # an answer, before it is written for one client
+    const uint8_t* msg          # without OPT; of the cache: valid until the next put_answer()
     size_t n
-    uint64_t key                # hash_query() of what it answers
-    uint8_t is_kept             # of the cache: its TTLs run
+    uint64_t key                # hash_query() of the question that it answers
+    uint8_t is_cached           # its TTLs count down
     uint8_t is_stale
-    Extended x                  # what the upstream's OPT said
+    OptFields opt               # what the upstream's OPT said
 
 
-cdef Cache* take_cache(Cache* c, size_t octets) except? NULL
-cdef Cached look_up(Answering* a, const Question* q, uint64_t key, Found* out) noexcept nogil
-cdef size_t take_in(Answering* a, const Question* q, uint64_t key, uint8_t* msg, size_t n, Found* out) noexcept nogil
-cdef bint fall_back(Answering* a, const Question* q, uint64_t key, Found* out) noexcept nogil
-cdef Outcome deliver(Answering* a, uint8_t* msg, size_t* n, size_t room, const Asker* who, const Question* q,
-                     const Found* f) noexcept nogil
+cdef Cache* open_answer_cache(Cache* c, size_t octets) except? NULL
+cdef Cached look_up_cached(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil
+cdef size_t accept_answer(Resolver* r, const Question* q, uint64_t key, uint8_t* msg, size_t n,
+                          Response* out) noexcept nogil
+cdef bint find_stale_answer(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil
+cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
+                     const Response* resp) noexcept nogil

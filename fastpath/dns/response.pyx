@@ -1,12 +1,12 @@
-"""An upstream's answer, just come or kept, on its way to a client: the same for UDP and streams.
+"""An upstream's answer, new or cached, on its way to a client: the same for UDP and streams.
 
-    cache → look_up() → fresh | due | stale | none            upstream → take_in() → kept, or only passed on
-    deliver(): inspect → block | write over the client's query → without ECH → our OPT → too much of it?
+    cache → look_up_cached() → fresh | prefetch | none            upstream → accept_answer() → cached, or passed on
+    deliver(): inspect → block | write over the client's query → without ECH → our OPT → over the rate limit?
 
-Invariants: the cache holds no policy: what comes out of it is inspected for each client, as what has just come is; an
-answer that cannot be inspected is not delivered; an answer that came truncated has no records; an upstream's failure
-is passed on only where nothing is kept (RFC 8767).
-Absent on purpose: answers to questions without RD, which say what an upstream happens to have, are not kept.
+Invariants: the cache holds no policy: a cached answer is inspected for each client, as a new one is.  An answer that
+cannot be inspected is not delivered.  A truncated answer has no records.  An upstream's failure is passed on only where
+the cache has no answer (RFC 8767).
+Absent on purpose: caching of answers to questions without RD, which depend on what the upstream happens to know.
 Source: semantics §4, RFC 8767 §4–5, RFC 2181 §9 (TC), RFC 8914 §4.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
@@ -21,9 +21,9 @@ from fastpath.dns.cache cimport (
     write_cached)
 from fastpath.dns.edns cimport EDE_NONE, finish_answer, strip_opt
 from fastpath.dns.inspection cimport inspect_answer, strip_ech
-from fastpath.dns.rewrite cimport cut_answer, write_relayed
-from fastpath.dns.state cimport ANSWER, FORWARD, SAY_NOTHING
-from fastpath.dns.synthesis cimport write_cut, write_refusal
+from fastpath.dns.rewrite cimport truncate_answer, write_relayed
+from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY
+from fastpath.dns.synthesis cimport write_refusal, write_truncated
 from fastpath.dns.wire cimport (
     EDE_INVALID_DATA, EDE_STALE_ANSWER, HEADER_OCTETS, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD, TC_OCTET2,
     TYPE_CLASS_OCTETS, TYPE_HTTPS, TYPE_SVCB)
@@ -37,11 +37,11 @@ from fastpath.wire.name cimport Name, name_from_wire
 
 
 cdef enum:
-    TARGET_ANSWER_OCTETS = 4096     # of a kept answer to a target; a longer one is wrapped as truncated
+    TARGET_ANSWER_OCTETS = 4096     # of a cached answer to a target; a longer one is wrapped as truncated
 
 
-cdef Cache* take_cache(Cache* c, size_t octets) except? NULL:
-    """Open a cache of so many octets; NULL: of none.   Raises ValueError for too few, MemoryError."""
+cdef Cache* open_answer_cache(Cache* c, size_t octets) except? NULL:
+    """Open a cache of `octets`; NULL for 0.   Raises ValueError for too few, MemoryError."""
     if octets == 0:
         return NULL
     if octets < CACHE_LEAST:
@@ -51,166 +51,167 @@ cdef Cache* take_cache(Cache* c, size_t octets) except? NULL:
     return c
 
 
-cdef inline void _empty(Found* f, uint64_t key) noexcept nogil:
-    memset(f, 0, sizeof(Found))
-    f.key = key
-    f.x.ede = EDE_NONE
-    f.x.also = EDE_NONE
+cdef inline void _clear(Response* resp, uint64_t key) noexcept nogil:
+    memset(resp, 0, sizeof(Response))
+    resp.key = key
+    resp.opt.ede = EDE_NONE
+    resp.opt.ede2 = EDE_NONE
 
 
-cdef Cached _find(Answering* a, const Question* q, uint64_t key, Found* out) noexcept nogil:
-    """What the cache has, stale or not."""
+cdef Cached _find_any(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil:
+    """Find what the cache has, stale or not."""
     cdef const Entry* e
     cdef Cached found
-    _empty(out, key)
-    if a.cache == NULL:
+    _clear(out, key)
+    if r.cache == NULL:
         return CACHE_NONE
-    found = find_answer(a.cache, q, key, a.cache_s, &out.msg, &out.n)
+    found = find_answer(r.cache, q, key, r.cache_s, &out.msg, &out.n)
     if found == CACHE_NONE:
         return found
     e = <const Entry*>(out.msg - sizeof(Entry))
-    out.is_kept = 1
-    if <int64_t>a.cache_s - e.put_s >= <int64_t>e.lives_s:
+    out.is_cached = 1
+    if <int64_t>r.cache_s - e.put_s >= <int64_t>e.lives_s:
         out.is_stale = 1
-        out.x.ede = EDE_STALE_ANSWER
+        out.opt.ede = EDE_STALE_ANSWER
     return found
 
 
-cdef Cached look_up(Answering* a, const Question* q, uint64_t key, Found* out) noexcept nogil:
-    """What the cache has for a question that was just asked.
+cdef Cached look_up_cached(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil:
+    """Find what the cache has for a new question.
 
-    CACHE_NONE: ask the upstream, also where something stale may be had later by fall_back()."""
-    cdef Cached found = _find(a, q, key, out)
+    CACHE_NONE: ask the upstream; a stale answer, if there is one, is find_stale_answer()'s."""
+    cdef Cached found = _find_any(r, q, key, out)
     if found == CACHE_STALE:
-        found = CACHE_FRESH if a.is_nobody_up else CACHE_NONE
-    if a.cache != NULL:
-        count(a.shared.counters, CNT_DNS_CACHE_MISSES if found == CACHE_NONE else CNT_DNS_CACHE_HITS, 1)
+        found = CACHE_FRESH if r.is_no_upstream_up else CACHE_NONE
+    if r.cache != NULL:
+        count(r.shared.counters, CNT_DNS_CACHE_MISSES if found == CACHE_NONE else CNT_DNS_CACHE_HITS, 1)
     return found
 
 
-cdef bint fall_back(Answering* a, const Question* q, uint64_t key, Found* out) noexcept nogil:
-    """No upstream has given an answer to this question: whether an old one is there to be delivered.
-
-    For half a minute nobody is asked again then (RFC 8767 §5)."""
-    if _find(a, q, key, out) == CACHE_NONE:
+cdef bint find_stale_answer(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil:
+    """Find a stale answer where no upstream has answered; upstreams are not asked again for 30 s (RFC 8767 §5)."""
+    if _find_any(r, q, key, out) == CACHE_NONE:
         return False
-    note_failure(a.cache, q, key, a.cache_s)
+    note_failure(r.cache, q, key, r.cache_s)
     return True
 
 
-cdef size_t take_in(Answering* a, const Question* q, uint64_t key, uint8_t* msg, size_t n, Found* out) noexcept nogil:
-    """Make an upstream's answer ready to be delivered, and keep it; 0 where its records cannot be read.
+cdef size_t accept_answer(Resolver* r, const Question* q, uint64_t key, uint8_t* msg, size_t n,
+                          Response* out) noexcept nogil:
+    """Take the OPT off an upstream's answer and cache it; its octets, 0 where its records cannot be read.
 
-    q     what the upstream was asked, and `msg` answers;  key: hash_query() of it
-    out   this answer, or an older one instead of a failure"""
+    q     the question that the upstream was asked, and `msg` answers;  key: hash_query() of it
+    out   this answer, or a stale one instead of a failure"""
     cdef uint8_t rcode
-    cdef Found older
+    cdef Response older
     if msg[2] & TC_OCTET2:
-        n = cut_answer(msg, q.after)
-    _empty(out, key)
-    n = strip_opt(msg, n, &out.x)
+        n = truncate_answer(msg, q.after)
+    _clear(out, key)
+    n = strip_opt(msg, n, &out.opt)
     if n == 0:
         return 0
     out.msg = msg
     out.n = n
-    if a.cache == NULL or not q.flags & RD or msg[2] & TC_OCTET2:
+    if r.cache == NULL or not q.flags & RD or msg[2] & TC_OCTET2:
         return n
-    put_answer(a.cache, q, key, msg, n, a.cache_s)
+    put_answer(r.cache, q, key, msg, n, r.cache_s)
     rcode = msg[3] & RCODE_MASK
-    if (rcode == RCODE_SERVFAIL or rcode == RCODE_REFUSED) and fall_back(a, q, key, &older):
-        if older.msg[3] & RCODE_MASK != RCODE_SERVFAIL:       # not this very answer
+    if (rcode == RCODE_SERVFAIL or rcode == RCODE_REFUSED) and find_stale_answer(r, q, key, &older):
+        if older.msg[3] & RCODE_MASK != RCODE_SERVFAIL:       # else it is this failure itself
             out[0] = older
     return n
 
 
-cdef Outcome deliver(Answering* a, uint8_t* msg, size_t* n, size_t room, const Asker* who, const Question* q,
-                     const Found* f) noexcept nogil:
-    """Write an answer over the client's query at `msg`, or a block where it leads to what is blocked.
+cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
+                     const Response* resp) noexcept nogil:
+    """Write an answer over the client's query at `msg`, or a block answer where it leads to a blocked name.
 
     n   in: octets of the query, out: of the answer;  q: what parse_query() says of the query
-    ANSWER or SAY_NOTHING."""
+    Gives ANSWER or NO_REPLY."""
     cdef Decision d
     cdef Name culprit
     cdef Outcome outcome
     cdef size_t written
-    if a.tables != NULL:
-        if inspect_answer(a.tables, f.msg, f.n, q, who.judged, who.judged_version, a.now_s, &culprit, &d) != OK:
-            return _withhold(a, msg, n, room, q)
+    if r.tables != NULL:
+        if inspect_answer(r.tables, resp.msg, resp.n, q, client.policy_addr, client.policy_version, r.now_s, &culprit,
+                          &d) != OK:
+            return _answer_unreadable(r, msg, n, room, q)
         if d.action != PASSTHRU:
-            outcome = block(a, msg, n, room, q, &culprit, &d)
+            outcome = block(r, msg, n, room, q, &culprit, &d)
             if outcome != FORWARD:
-                count(a.shared.counters, CNT_DNS_INSPECTED, 1)
+                count(r.shared.counters, CNT_DNS_INSPECTED, 1)
                 return outcome
-        note_shadow(a.shared, d.shadow, C_DNS)
-    written = _write(a, msg, room, who, q, f)
+        note_shadow(r.shared, d.shadow, C_DNS)
+    written = _write(r, msg, room, client, q, resp)
     if written == 0:
-        return _withhold(a, msg, n, room, q)
+        return _answer_unreadable(r, msg, n, room, q)
     n[0] = written
-    return _limit(a, msg, n, room, who, q, f)
+    return _limit_rate(r, msg, n, room, client, q, resp)
 
 
-cdef Outcome _withhold(Answering* a, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:
-    """Say that no answer can be delivered: a client may read in it what was not found."""
-    count(a.shared.counters, CNT_DNS_UNREADABLE, 1)
+cdef Outcome _answer_unreadable(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:
+    """Answer SERVFAIL: the answer cannot be parsed, and a client might read in it what inspection did not."""
+    count(r.shared.counters, CNT_DNS_UNREADABLE, 1)
     n[0] = write_refusal(msg, n[0], room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
-    return ANSWER if n[0] != 0 else SAY_NOTHING
+    return ANSWER if n[0] != 0 else NO_REPLY
 
 
-cdef size_t _write(Answering* a, uint8_t* msg, size_t room, const Asker* who, const Question* q,
-                   const Found* f) noexcept nogil:
+cdef size_t _write(Resolver* r, uint8_t* msg, size_t room, const Client* client, const Question* q,
+                   const Response* resp) noexcept nogil:
     cdef size_t n
-    if f.is_stale:
-        count(a.shared.counters, CNT_DNS_STALE, 1)
-    if memcmp(f.msg + HEADER_OCTETS, q.name.wire, q.name.n) != 0 and is_of_target(f.msg, f.n, q):
-        n = _wrap(a, msg, room, q, f)
+    if resp.is_stale:
+        count(r.shared.counters, CNT_DNS_STALE, 1)
+    if memcmp(resp.msg + HEADER_OCTETS, q.name.wire, q.name.n) != 0 and is_of_target(resp.msg, resp.n, q):
+        n = _write_wrapped(r, msg, room, q, resp)
         if n == 0:
             return write_refusal(msg, q.after, room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
-    elif f.is_kept:
-        n = write_cached(f.msg, f.n, msg, room, q, a.cache_s)
+    elif resp.is_cached:
+        n = write_cached(resp.msg, resp.n, msg, room, q, r.cache_s)
     else:
-        n = write_relayed(f.msg, f.n, msg, room, q)
-    if (q.qtype == TYPE_HTTPS or q.qtype == TYPE_SVCB) and not q.do_bit and _is_to_stay(a, who, q):
+        n = write_relayed(resp.msg, resp.n, msg, room, q)
+    if (q.qtype == TYPE_HTTPS or q.qtype == TYPE_SVCB) and not q.do_bit and _is_ech_unwanted(r, client, q):
         n = strip_ech(msg, n)
-    return finish_answer(msg, n, room, q, &f.x)
+    return finish_answer(msg, n, room, q, &resp.opt)
 
 
-cdef size_t _wrap(const Answering* a, uint8_t* msg, size_t room, const Question* q, const Found* f) noexcept nogil:
-    """Write the answer to a name that was looked up instead; 0 where it cannot be read."""
+cdef size_t _write_wrapped(const Resolver* r, uint8_t* msg, size_t room, const Question* q,
+                           const Response* resp) noexcept nogil:
+    """Write the answer to a target that was looked up instead of the name asked; 0 where it cannot be read."""
     cdef uint8_t[TARGET_ANSWER_OCTETS] aged
     cdef Question target
     cdef size_t after = 0
-    if not f.is_kept:
-        return wrap_target_answer(f.msg, f.n, msg, room, q)
+    if not resp.is_cached:
+        return wrap_target_answer(resp.msg, resp.n, msg, room, q)
     memset(&target, 0, sizeof(Question))
-    if name_from_wire(f.msg, f.n, HEADER_OCTETS, &target.name, &after) != OK:
+    if name_from_wire(resp.msg, resp.n, HEADER_OCTETS, &target.name, &after) != OK:
         return 0
     target.after = <uint16_t>(after + TYPE_CLASS_OCTETS)
-    memcpy(aged, f.msg, target.after)
-    return wrap_target_answer(aged, write_cached(f.msg, f.n, aged, sizeof(aged), &target, a.cache_s), msg, room,
+    memcpy(aged, resp.msg, target.after)
+    return wrap_target_answer(aged, write_cached(resp.msg, resp.n, aged, sizeof(aged), &target, r.cache_s), msg, room,
                               q)
 
 
-cdef bint _is_to_stay(const Answering* a, const Asker* who, const Question* q) noexcept nogil:
-    """Whether the client's profile wants its devices to show the names that they connect to."""
+cdef bint _is_ech_unwanted(const Resolver* r, const Client* client, const Question* q) noexcept nogil:
+    """Whether the client's profile wants the names of its connections to stay visible, that is, without ECH."""
     cdef Decision d
-    if a.tables == NULL:
+    if r.tables == NULL:
         return False
-    judge(a.tables, &q.name, who.judged, who.judged_version, a.now_s, &d)
+    judge(r.tables, &q.name, client.policy_addr, client.policy_version, r.now_s, &d)
     return d.canaries != 0
 
 
-cdef Outcome _limit(Answering* a, uint8_t* msg, size_t* n, size_t room, const Asker* who, const Question* q,
-                    const Found* f) noexcept nogil:
-    """Send a large answer only so often to an address that may be forged."""
+cdef Outcome _limit_rate(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
+                         const Response* resp) noexcept nogil:
+    """Limit the rate of large answers to an address that may be forged."""
     cdef Admission admission
-    if a.guard == NULL or a.is_stream or who.is_proven:
+    if r.guard == NULL or r.is_stream or client.is_proven:
         return ANSWER
-    admission = admit_answer(a.guard, who.addr, who.ip_version, a.monotonic_ns, f.key, n[0])
+    admission = admit_answer(r.guard, client.addr, client.ip_version, r.monotonic_ns, resp.key, n[0])
     if admission == ADMITTED:
         return ANSWER
     if admission != SLIPPED:
-        count(a.shared.counters, CNT_DNS_OVER_LIMIT, 1)
-        return SAY_NOTHING
-    count(a.shared.counters, CNT_DNS_SLIPPED, 1)
-    n[0] = write_cut(msg, n[0], room, q)
-    return ANSWER if n[0] != 0 else SAY_NOTHING
+        count(r.shared.counters, CNT_DNS_OVER_LIMIT, 1)
+        return NO_REPLY
+    count(r.shared.counters, CNT_DNS_SLIPPED, 1)
+    n[0] = write_truncated(msg, n[0], room, q)
+    return ANSWER if n[0] != 0 else NO_REPLY

@@ -1,1 +1,1 @@
-# Nothing for Python: fastpath.dns.query_path and fastpath.dns.loop ask and answer with it.
+# Nothing for Python: fastpath.dns.forwarder, .response and .stream_resolver use it.

@@ -1,10 +1,10 @@
-"""A client's question to an upstream, and the upstream's answer to a client.
+"""A client's question for an upstream, and an upstream's answer for a client.
 
-An upstream gets a question of ours: the name folded, DO and CD and RD as the client said, an OPT of ours, none of the
-client's options.  So one answer serves all who asked the same.
+An upstream gets a query of ours: the name in lower case, DO, CD and RD as the client set them, our OPT, and no option
+of the client's.  So one answer serves all clients that ask the same.
 
-Invariants: nothing of a client's EDNS reaches an upstream; a client gets its own id and its question octet for octet
-(0x20); an answer longer than the client takes is a header, the question and TC.
+Invariants: nothing of a client's EDNS reaches an upstream.  A client gets its own id, and its question octet for octet
+(0x20).  An answer longer than the client accepts is a header, the question and TC.
 Source: RFC 1035 §4.1, RFC 6891 §7, RFC 6840 §5.
 """
 from libc.stdint cimport uint8_t, uint16_t
@@ -20,7 +20,7 @@ from fastpath.wire.name cimport Name, name_from_wire
 
 
 cdef bint is_answer_to(const Question* q, const uint8_t* msg, size_t n) noexcept nogil:
-    """Whether a message is an answer with this very question, in any letter case."""
+    """Whether a message is an answer with exactly this question, in any letter case."""
     cdef Name name
     cdef size_t after
     if n < HEADER_OCTETS or not msg[2] & QR_OCTET2 or msg[4] != 0 or msg[5] != 1:
@@ -35,7 +35,7 @@ cdef bint is_answer_to(const Question* q, const uint8_t* msg, size_t n) noexcept
 
 
 cdef size_t write_query(const Question* q, uint8_t* out) noexcept nogil:
-    """Write the question as an upstream gets it, with id 0; its octets, at most UPSTREAM_QUERY_OCTETS."""
+    """Write the query for an upstream, with id 0; give its octets, at most UPSTREAM_QUERY_OCTETS."""
     cdef Question plain = q[0]
     cdef size_t at = HEADER_OCTETS + q.name.n
     plain.after = <uint16_t>(at + TYPE_CLASS_OCTETS)
@@ -52,7 +52,7 @@ cdef size_t write_query(const Question* q, uint8_t* out) noexcept nogil:
 
 
 cdef size_t write_probe(uint8_t* out) noexcept nogil:
-    """Write the question that every resolver has the answer of, or can say that it has not: the root's SOA."""
+    """Write the query of a probe: the root's SOA, which every resolver answers from its cache, or refuses at once."""
     cdef Question q
     memset(&q, 0, sizeof(q))
     q.name.n = 1
@@ -63,7 +63,7 @@ cdef size_t write_probe(uint8_t* out) noexcept nogil:
 
 
 cdef size_t write_relayed(const uint8_t* answer, size_t n, uint8_t* msg, size_t room, const Question* q) noexcept nogil:
-    """Write an upstream's answer over a client's query, without an OPT; its octets.
+    """Write an upstream's answer over a client's query, without an OPT; give its octets.
 
     answer   to the question of write_query(q), its OPT taken off;  room: of `msg`
     q        what parse_query() says of the query at `msg`"""
@@ -78,8 +78,8 @@ cdef size_t write_relayed(const uint8_t* answer, size_t n, uint8_t* msg, size_t 
     return n
 
 
-cdef size_t cut_answer(uint8_t* answer, size_t after) noexcept nogil:
-    """Leave header and question of an answer that is not all here, with TC; its octets.   after: where that ends"""
+cdef size_t truncate_answer(uint8_t* answer, size_t after) noexcept nogil:
+    """Cut a truncated answer to its header and question, with TC; give its octets.   after: where the question ends"""
     answer[2] |= TC_OCTET2
     memset(answer + 6, 0, 6)
     return after

@@ -17,9 +17,9 @@ cdef enum:
 
 
 cdef enum Special:
-    SPECIAL_NONE = 0            # an ordinary question: the cache's or the upstream's
+    SPECIAL_NONE = 0            # an ordinary question, for the cache or an upstream
     SPECIAL_ANSWERED = 1        # the answer is written over the query
-    SPECIAL_TARGET = 2          # look `target` up instead; wrap_target_answer() of wrapping brings it home
+    SPECIAL_TARGET = 2          # look `target` up instead; wrap_target_answer() writes its answer for the client
 
 
 cdef struct SpecialTarget:
@@ -35,7 +35,7 @@ cdef struct SpecialName:
     uint8_t wire[SPECIAL_OCTETS]
 
 
-cdef struct Specials:           # never changes once made: any number of loops may read it
+cdef struct Specials:           # constant once made: any number of loops may read it
     uint16_t slots[SPECIAL_SLOTS]       # by hash: 1 + index of SpecialName; 0: free
     SpecialName names[MAX_SPECIALS]
     SpecialTarget targets[TARGET_ROWS]  # 0 is none
@@ -49,7 +49,7 @@ cdef struct Specials:           # never changes once made: any number of loops m
     BlockAnswer no_resolver
 
 
-# after decide() said PASSTHRU and before the cache.  n: octets of the query, then of the answer, 0: it has no room
+# between the decision PASSTHRU and the cache.  n: octets of the query, then of the answer; 0: the room is too small
 cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t room, const Question* q,
                             const Decision* d, Question* target) noexcept nogil
 

@@ -1,18 +1,17 @@
-"""Names that are answered here although nobody blocks them, once decide() has let them go.
+"""Special-use names answered locally once decide() has passed them: canary domains, resolver.arpa, safe search.
 
-    resolver.arpa    for everybody: which resolver of ours speaks TLS or HTTPS (DDR), or NODATA; never forwarded
-    canaries         for profiles with `canaries`: NXDOMAIN, which their makers take for "not in this network"
-    safe search      for profiles with `safe_search`: an address, or a name that is looked up instead
+    resolver.arpa    for every client: our resolvers over TLS and HTTPS (DDR), or NODATA; never forwarded
+    canaries         for profiles with `canaries`: NXDOMAIN, which client software takes for "not in this network"
+    safe search      for profiles with `safe_search`: an address, or a target name that is looked up instead
 
-The answer to a name that was looked up instead is wrapped for the client, see alias_answer.pyx.  Who asked what is told
-by the questions alone, so the wait for the upstream, the coalescing and the cache know nothing of it, and all who are sent
-to one name share one answer.
+The answer to a target is wrapped for the client, see alias_answer.pyx.  The question alone tells that it needs this: so
+the in-flight table and the cache treat targets as ordinary names, and all clients of one target share one answer.
 
-Invariants: exact names only; no allocation; an answer keeps the client's question octet for octet and is never longer
-than `room`.  What has no safe form (HTTPS, SVCB and every other type of such a name) is NODATA.
-Absent on purpose: signatures: a client that validates by itself sees that these answers are not the zone's.
+Invariants: exact names only.  No allocation.  An answer keeps the client's question octet for octet and is never longer
+than `room`.  Types without a safe form (HTTPS, SVCB and every other type of such a name) are NODATA.
+Absent on purpose: signatures: a client that validates sees that these answers are not the zone's.
 Source: RFC 9462 §4 and §6 (DDR), RFC 8906 §3 (canaries are answered), Google's and Microsoft's pages on safe search.
-Cost: for who has neither wish a compare or two; for others one hash of the name.
+Cost: one or two compares for a profile with neither; one hash of the name for others.
 """
 import ipaddress
 
@@ -24,7 +23,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport OK
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32
 from fastpath.dns.alias_answer cimport begin_answer, end_answer, put_owned
-from fastpath.dns.edns cimport EDE_NONE, Extended, finish_answer
+from fastpath.dns.edns cimport EDE_NONE, OptFields, finish_answer
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
 from fastpath.dns.wire cimport (
@@ -38,7 +37,7 @@ from fastpath.wire.name import to_wire
 
 cdef enum:
     SLOT_MASK = SPECIAL_SLOTS - 1
-    TTL_S = 60                  # a parent's change of mind is felt within a minute
+    TTL_S = 60                  # a parent's change takes effect within a minute
     RESOLVERS_TTL_S = 300       # they change with the configuration
     RESOLVER_ARPA_OCTETS = 15
 
@@ -50,10 +49,10 @@ cdef const char* DNS_LABEL = b"\x04_dns"
 
 cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t room, const Question* q,
                             const Decision* d, Question* target) noexcept nogil:
-    """Answer a query that was let go, where its name is a special one.
+    """Answer a query that was not blocked, where its name is a special one.
 
-    q        what parse_query() said of the query at `msg`;  d: of its name and its client, PASSTHRU
-    target   filled for SPECIAL_TARGET: the question to be asked, of all clients alike; `msg` is untouched then"""
+    q        what parse_query() said of the query at `msg`;  d: PASSTHRU, for its name and client
+    target   filled for SPECIAL_TARGET: the question for the upstream, the same for all clients; `msg` is unchanged"""
     cdef const SpecialName* found
     cdef const SpecialTarget* t
     if _is_resolver_arpa(&q.name):
@@ -73,23 +72,23 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
     if t == &s.targets[0]:
         return SPECIAL_NONE
     if t.wire_n != 0 and (q.qtype == TYPE_A or q.qtype == TYPE_AAAA):
-        _ask_for(t, q, target)
+        _write_target_question(t, q, target)
         return SPECIAL_TARGET
     n[0] = write_block(msg, n[0], room, q, &t.answer if t.wire_n == 0 else &s.nodata)
     return SPECIAL_ANSWERED
 
 
 cdef inline bint _is_resolver_arpa(const Name* name) noexcept nogil:
-    """Is it resolver.arpa or below?"""
+    """Whether a name is resolver.arpa or below it."""
     if name.n_labels < 2 or name.n - name.at[name.n_labels - 2] != RESOLVER_ARPA_OCTETS:
         return False
     return memcmp(name.wire + name.n - RESOLVER_ARPA_OCTETS, RESOLVER_ARPA, RESOLVER_ARPA_OCTETS) == 0
 
 
 cdef size_t _answer_resolvers(const Specials* s, uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
-    """All resolvers of ours to _dns.resolver.arpa SVCB, NODATA to everything else."""
+    """Answer all our resolvers to _dns.resolver.arpa SVCB, NODATA to all else."""
     cdef Writer w
-    cdef Extended x
+    cdef OptFields opt
     cdef uint32_t i
     cdef bint is_dns = q.name.n == RESOLVER_ARPA_OCTETS + 5 and memcmp(q.name.wire, DNS_LABEL, 5) == 0
     if not is_dns or q.qtype != TYPE_SVCB or q.qclass != CLASS_IN or s.n_resolvers == 0 or q.after > room:
@@ -99,9 +98,9 @@ cdef size_t _answer_resolvers(const Specials* s, uint8_t* msg, size_t n, size_t 
         put_owned(&w, TYPE_SVCB, RESOLVERS_TTL_S, s.resolver_n[i])
         put(&w, s.resolvers[i], s.resolver_n[i])
     msg[7] = <uint8_t>s.n_resolvers
-    memset(&x, 0, sizeof(Extended))
-    x.ede = x.also = EDE_NONE
-    return finish_answer(msg, end_answer(&w, msg, q), room, q, &x)
+    memset(&opt, 0, sizeof(OptFields))
+    opt.ede = opt.ede2 = EDE_NONE
+    return finish_answer(msg, end_answer(&w, msg, q), room, q, &opt)
 
 
 cdef const SpecialName* _find(const Specials* s, const Name* name) noexcept nogil:
@@ -119,7 +118,7 @@ cdef const SpecialName* _find(const Specials* s, const Name* name) noexcept nogi
 
 
 cdef inline uint32_t _hash(const uint8_t* wire, uint8_t n) noexcept nogil:
-    """FNV-1a.  Not keyed: the names are ours, and their slots are half free."""
+    """FNV-1a.  Not keyed: the names come from our configuration, and half of the slots are free."""
     cdef uint32_t h = <uint32_t>0x811c9dc5
     cdef uint8_t i
     for i in range(n):
@@ -127,8 +126,8 @@ cdef inline uint32_t _hash(const uint8_t* wire, uint8_t n) noexcept nogil:
     return (h ^ (h >> 16)) & SLOT_MASK
 
 
-cdef void _ask_for(const SpecialTarget* t, const Question* q, Question* target) noexcept nogil:
-    """The question for the target: without anything of the client but the type, so that one answer serves all."""
+cdef void _write_target_question(const SpecialTarget* t, const Question* q, Question* target) noexcept nogil:
+    """Write the question for a target: of the client it has the type alone, so that one answer serves all."""
     cdef size_t after
     memset(target, 0, sizeof(Question))
     name_from_wire(t.wire, t.wire_n, 0, &target.name, &after)
@@ -143,7 +142,7 @@ cdef void _ask_for(const SpecialTarget* t, const Question* q, Question* target) 
 
 # -- for the control plane and tests -----------------------------------------------------------------------------------
 
-cdef void _say_filtered(BlockAnswer* a, uint8_t rcode):
+cdef void _fill_filtered(BlockAnswer* a, uint8_t rcode):
     memset(a, 0, sizeof(BlockAnswer))
     a.rcode = rcode
     a.ttl_s = TTL_S
@@ -155,16 +154,16 @@ cdef void _say_filtered(BlockAnswer* a, uint8_t rcode):
 cdef class SpecialNames:
     """The special names of a front.
 
-    safe_search   (host, its target for moderate, for strict); a target is a name, an IPv4 address, or "": left alone
+    safe_search   (host, its target for moderate, for strict); a target is a name, an IPv4 address, or "": no rewrite
     canaries      names;   resolvers  rdata of SVCB records, see dns/special_names.py
     Raises ValueError for what is no name, too long, too much, or there twice."""
 
     def __cinit__(self, safe_search=(), canaries=(), resolvers=()):
         cdef dict numbers = {"": 0}
         self.s.n_targets = 1
-        _say_filtered(&self.s.canary, RCODE_NXDOMAIN)
-        _say_filtered(&self.s.nodata, RCODE_NOERROR)
-        _say_filtered(&self.s.no_resolver, RCODE_NOERROR)
+        _fill_filtered(&self.s.canary, RCODE_NXDOMAIN)
+        _fill_filtered(&self.s.nodata, RCODE_NOERROR)
+        _fill_filtered(&self.s.no_resolver, RCODE_NOERROR)
         self.s.no_resolver.ede = EDE_NONE
         for host, moderate, strict in safe_search:
             for target in (moderate, strict):
@@ -197,12 +196,12 @@ cdef class SpecialNames:
         self.s.slots[i] = <uint16_t>self.s.n_names
 
     cdef object _add_target(self, str target):
-        """Its number."""
+        """Add a target; give its number."""
         cdef SpecialTarget* row = &self.s.targets[self.s.n_targets]
         cdef bytes octets
         if self.s.n_targets > MAX_TARGETS:
             raise ValueError(f"special names: {target} is one of more than {MAX_TARGETS} targets; not used; remove it")
-        _say_filtered(&row.answer, RCODE_NOERROR)
+        _fill_filtered(&row.answer, RCODE_NOERROR)
         try:
             octets = ipaddress.IPv4Address(target).packed
         except ValueError:
@@ -225,7 +224,7 @@ cdef class SpecialNames:
         self.s.n_resolvers += 1
 
     def ask(self, TableSet tables not None, bytes query, str client, int64_t now_s) -> tuple[bytes, bytes] | None:
-        """What becomes of a query of `client`: (answer, b""), (b"", the query for its target), or None: neither.
+        """Answer a query of `client`, for tests: (answer, b""), (b"", the query for its target), or None: neither.
 
         ValueError where it is no query."""
         cdef Question q

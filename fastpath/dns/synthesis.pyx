@@ -1,9 +1,9 @@
 """Block answers and refusals, written in place over the query.
 
-Invariants: an answer keeps the question octet for octet (0x20 case comes back as it was sent), is never longer than
-`room` or what the client said it takes, and nothing is written past it.  A message that is itself a response is never
-answered.  Local data that cannot be read end where they cannot; whatever they hold, each record of an answer is whole.
-Absent on purpose: any answer that is not a block, a refusal, or the one to ANY; the OPT is edns.pyx's.
+Invariants: an answer keeps the question octet for octet (0x20 case is preserved), is never longer than `room` or the
+client's size, and nothing is written past it.  A message that is itself a response is never answered.  Malformed local
+data end where they cannot be read; each record of an answer is whole.
+Absent on purpose: any answer but a block, a refusal, or the one to ANY; the OPT is edns.pyx's.
 Source: RFC 1035 §4, RFC 2308 §5 (SOA in negative answers), RFC 8914 (EDE), RFC 1034 §3.6.2 (a CNAME answers every
 type), RFC 8482 (ANY).
 """
@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 
 from fastpath.base.cursor cimport OK, Cursor, take_span, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32
-from fastpath.dns.edns cimport EDE_NONE, Extended, finish_answer, read_asked
+from fastpath.dns.edns cimport EDE_NONE, OptFields, finish_answer, parse_python_query
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.wire cimport (
     CD, CLASS_ANY, CLASS_IN, EDE_FORGED_ANSWER, HEADER_OCTETS, MESSAGE_OCTETS, OPCODE_MASK, POINTER_TO_QNAME, QR, RA,
@@ -37,10 +37,10 @@ cdef const char* ANY_DATA = b"\x07RFC8482\x00"
 cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a) noexcept nogil:
     """Turn the query at `msg` into its block answer; give the answer's octets, 0 where `room` does not hold a question.
 
-    q   what parse_query() said of these very octets
+    q   what parse_query() said of these octets
     Cost: no copy of the question, about 100 octets written."""
     cdef Writer w
-    cdef Extended x
+    cdef OptFields opt
     cdef uint16_t rcode = a.rcode
     cdef uint16_t n_records = 0
     cdef size_t limit = min(room, <size_t>q.edns_size)
@@ -62,18 +62,18 @@ cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, 
     if w.is_full:
         w.at = msg + q.after
         _write_header(msg, q.flags, rcode, TC, 1)
-    x.rcode = rcode
-    x.ede = a.ede
-    x.also = EDE_FORGED_ANSWER if n_records != 0 and not q.wants_structure else EDE_NONE
-    x.text = a.text
-    x.text_n = a.text_n if q.wants_structure else 0
-    return finish_answer(msg, <size_t>(w.at - msg), room, q, &x)
+    opt.rcode = rcode
+    opt.ede = a.ede
+    opt.ede2 = EDE_FORGED_ANSWER if n_records != 0 and not q.wants_structure else EDE_NONE
+    opt.text = a.text
+    opt.text_n = a.text_n if q.wants_structure else 0
+    return finish_answer(msg, <size_t>(w.at - msg), room, q, &opt)
 
 
 cdef size_t write_any(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
-    """Turn a query for ANY into the answer of RFC 8482 §4.2: one HINFO record instead of all that there is."""
+    """Turn a query for ANY into the answer of RFC 8482 §4.2: one HINFO record instead of all records."""
     cdef Writer w
-    cdef Extended x
+    cdef OptFields opt
     if q.after > n or q.after > room:
         return 0
     _write_header(msg, q.flags, RCODE_NOERROR, 0, 1)
@@ -85,45 +85,45 @@ cdef size_t write_any(uint8_t* msg, size_t n, size_t room, const Question* q) no
     if w.is_full:
         return 0
     msg[7] = 1
-    _say_nothing(&x)
-    return finish_answer(msg, <size_t>(w.at - msg), room, q, &x)
+    _clear_opt(&opt)
+    return finish_answer(msg, <size_t>(w.at - msg), room, q, &opt)
 
 
 cdef size_t write_refusal(uint8_t* msg, size_t n, size_t room, const Question* q, uint16_t rcode,
                           uint16_t ede) noexcept nogil:
-    """Turn the query at `msg` into an answer with `rcode`: its header, its question where that could be read, an OPT.
+    """Turn the query at `msg` into an answer with `rcode`: header, question where it could be parsed, OPT.
 
-    q     what parse_query() said of these very octets, OK or not
+    q     what parse_query() said of these octets, OK or not
     ede   RFC 8914 info-code, EDE_NONE for none
-    0 where there is nothing to answer: less than a header, or itself a response."""
-    cdef Extended x
+    0 where it must not be answered: less than a header, or itself a response."""
+    cdef OptFields opt
     if n < HEADER_OCTETS or q.flags & QR or q.after > n or max(q.after, <uint16_t>HEADER_OCTETS) > room:
         return 0
     _write_header(msg, q.flags, rcode, 0, 1 if q.after != 0 else 0)
-    _say_nothing(&x)
-    x.rcode = rcode
-    x.ede = ede
-    return finish_answer(msg, max(q.after, <uint16_t>HEADER_OCTETS), room, q, &x)
+    _clear_opt(&opt)
+    opt.rcode = rcode
+    opt.ede = ede
+    return finish_answer(msg, max(q.after, <uint16_t>HEADER_OCTETS), room, q, &opt)
 
 
-cdef size_t write_cut(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
-    """Turn the query at `msg` into an empty answer with TC: come again over TCP."""
-    cdef Extended x
+cdef size_t write_truncated(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil:
+    """Turn the query at `msg` into an empty answer with TC, so that the client repeats it over TCP."""
+    cdef OptFields opt
     if q.after > n or q.after > room:
         return 0
     _write_header(msg, q.flags, RCODE_NOERROR, TC, 1)
-    _say_nothing(&x)
-    return finish_answer(msg, q.after, room, q, &x)
+    _clear_opt(&opt)
+    return finish_answer(msg, q.after, room, q, &opt)
 
 
-cdef inline void _say_nothing(Extended* x) noexcept nogil:
-    memset(x, 0, sizeof(Extended))
-    x.ede = EDE_NONE
-    x.also = EDE_NONE
+cdef inline void _clear_opt(OptFields* opt) noexcept nogil:
+    memset(opt, 0, sizeof(OptFields))
+    opt.ede = EDE_NONE
+    opt.ede2 = EDE_NONE
 
 
 cdef void _write_header(uint8_t* msg, uint16_t asked, uint16_t rcode, uint16_t tc, uint8_t n_questions) noexcept nogil:
-    """Overwrite all of the header but the id; other counts 0."""
+    """Write the header but for the id; the counts of records are 0."""
     cdef uint16_t flags = <uint16_t>(QR | (asked & (OPCODE_MASK | RD | CD)) | RA | tc | (rcode & RCODE_MASK))
     msg[2] = <uint8_t>(flags >> 8)
     msg[3] = <uint8_t>(flags & 0xff)
@@ -132,7 +132,7 @@ cdef void _write_header(uint8_t* msg, uint16_t asked, uint16_t rcode, uint16_t t
 
 
 cdef uint16_t _put_records(Writer* w, const Question* q, const BlockAnswer* a) noexcept nogil:
-    """The records that answer this question; how many."""
+    """Write the records that answer this question; give their number."""
     if a.has_data:
         return _put_data(w, q, a)
     if not a.has_splash or q.qclass != CLASS_IN:
@@ -149,7 +149,7 @@ cdef uint16_t _put_records(Writer* w, const Question* q, const BlockAnswer* a) n
 
 
 cdef uint16_t _put_data(Writer* w, const Question* q, const BlockAnswer* a) noexcept nogil:
-    """Those of the local data that answer this question; how many."""
+    """Write the local data that answer this question; give the number of records."""
     cdef Cursor c
     cdef Cursor data
     cdef uint16_t kind = 0, n_data = 0
@@ -176,11 +176,11 @@ cdef inline bint _answers(uint16_t kind, const Question* q) noexcept nogil:
 
 
 cdef void _put_soa(Writer* w, const Question* q, uint32_t ttl_s) noexcept nogil:
-    """RFC 2308 §5: a negative answer lives for the lesser of the SOA's TTL and its minimum; both are `ttl_s`."""
+    """Write the SOA of a negative answer: its TTL and its minimum, which bound caching (RFC 2308 §5), are `ttl_s`."""
     _put_record_head(w, q, TYPE_SOA, ttl_s, SOA_NAMES_OCTETS + SOA_NUMBERS_OCTETS)
     put(w, SOA_NAMES, SOA_NAMES_OCTETS)
     put_u32(w, 1)             # serial
-    put_u32(w, 3600)          # refresh, retry, expire: nobody transfers this zone
+    put_u32(w, 3600)          # refresh, retry, expire: this zone is never transferred
     put_u32(w, 600)
     put_u32(w, 86400)
     put_u32(w, ttl_s)
@@ -197,8 +197,8 @@ cdef void _put_record_head(Writer* w, const Question* q, uint16_t kind, uint32_t
 class Block(NamedTuple):
     """How to answer a blocked question: the fields of BlockAnswer.
 
-    is_splash   A and AAAA get the splash address of their family, everything else NODATA
-    is_cut      an empty answer with TC: come again over TCP
+    is_splash   A and AAAA get the splash address of their family, other types NODATA
+    is_cut      an empty answer with TC, so that the client repeats its query over TCP
     data        local data instead, {u16 type, u32 TTL, u16 length, rdata} each; b"": NODATA for every type
     ede         RFC 8914 info-code, None for none;  text: its EXTRA-TEXT, UTF-8"""
 
@@ -214,13 +214,13 @@ class Block(NamedTuple):
 
 
 def block_answer(msg: bytes, block: Block, room: int = MESSAGE_OCTETS, way: Way = Way()) -> bytes:
-    """The block answer to the query `msg`, at most `room` octets and what its EDNS allows.
+    """Write the block answer to the query `msg`, within `room` and its EDNS size.
 
     ValueError where `msg` is no query or `room` does not hold its question."""
     cdef Question q
     cdef BlockAnswer a
     cdef size_t n
-    read_asked(msg, way, &q)
+    parse_python_query(msg, way, &q)
     _fill(&a, block)
     out = _with_room(msg, room)
     n = write_block(<uint8_t*><char*>out, len(msg), room, &q, &a)
@@ -230,15 +230,15 @@ def block_answer(msg: bytes, block: Block, room: int = MESSAGE_OCTETS, way: Way 
 
 
 def any_answer(msg: bytes) -> bytes:
-    """The answer to a query for ANY over UDP.   ValueError where `msg` is no query."""
+    """Write the answer to a query for ANY over UDP.   ValueError where `msg` is no query."""
     cdef Question q
     cdef bytearray out = _with_room(msg, MESSAGE_OCTETS)
-    read_asked(msg, Way(), &q)
+    parse_python_query(msg, Way(), &q)
     return bytes(out[:write_any(<uint8_t*><char*>out, len(msg), len(out), &q)])
 
 
 def error_answer(msg: bytes, rcode: int, ede: int | None = None) -> bytes:
-    """A header, the question (where it can be read) and an OPT (where `msg` has one) with `rcode` and an RFC 8914 code.
+    """Write a refusal: header, question (where it can be parsed), OPT (where `msg` has one), rcode and EDE.
 
     Empty where `msg` must not be answered."""
     cdef Question q
@@ -250,11 +250,11 @@ def error_answer(msg: bytes, rcode: int, ede: int | None = None) -> bytes:
 
 
 def cut_answer(msg: bytes) -> bytes:
-    """An empty answer with TC.   ValueError where `msg` is no query."""
+    """Write an empty answer with TC.   ValueError where `msg` is no query."""
     cdef Question q
     cdef bytearray out = _with_room(msg, MESSAGE_OCTETS)
-    read_asked(msg, Way(), &q)
-    return bytes(out[:write_cut(<uint8_t*><char*>out, len(msg), len(out), &q)])
+    parse_python_query(msg, Way(), &q)
+    return bytes(out[:write_truncated(<uint8_t*><char*>out, len(msg), len(out), &q)])
 
 
 cdef bytearray _with_room(bytes msg, size_t room):

@@ -1,13 +1,14 @@
-"""Reads an upstream's answer from its first octet to its last: may it be kept, how long, and where do its TTLs stand?
+"""The lifetime of an upstream's answer: whether and how long it may be cached, and where its TTLs are.
 
-Invariants: what came back OK answers this very question; its counts, names, lengths and end are right, every
-compression pointer points back, and no name runs over a TTL, which changes; so it can be delivered again without a
-look.  Only what stands before the OPT is kept:
-an OPT speaks of one hop, and additional records behind it are hints that nobody is owed.
-Absent on purpose: whether the records are true (the upstream validates), and rdata of types that hold no compressed
-name (RFC 3597 §4).
+Invariants: an answer that came back OK answers exactly this question.  Its counts, names, lengths and end are right,
+every compression pointer leads back, and no name overlaps a TTL, which changes: it can be delivered again without
+another check.  Only what stands before the OPT is cached: the OPT belongs to one hop, and additional records behind it
+are optional.
+Absent on purpose: whether the records are true (the upstream validates), and rdata of types without compressed names
+(RFC 3597 §4).
 Source: RFC 1035 §4.1, RFC 2181 §8 (TTL), RFC 2308 §5 (negative answers), RFC 6891 §6.1.3 (extended RCODE), RFC 9520
-§3.2 (failures).  Cost: one pass, some 10 ns a record.
+§3.2 (failures).
+Cost: one pass, about 10 ns a record.
 """
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from fastpath.wire.name cimport LABEL_OCTETS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
     QR_OPCODE_TC = QR | OPCODE_MASK | TC
-    MOST_S = 86400              # a day; RFC 8767 §4 suggests a cap of days, a renumbered host is felt sooner
+    MOST_S = 86400              # a day; RFC 8767 §4 suggests days, but a renumbered host is noticed sooner
     NEGATIVE_MOST_S = 10800     # RFC 2308 §5: one to three hours have been found to work well
     FAILURE_S = 5               # RFC 9520 §3.2: at least 1 s, at most 5 min
 
@@ -42,17 +43,18 @@ cdef struct Reading:
     bint has_opt
 
 
-cdef Status read_answer(const uint8_t* msg, size_t n, const Question* q, uint16_t* places, Kept* out) noexcept nogil:
-    """Walk the answer to `q`.
+cdef Status read_answer(const uint8_t* msg, size_t n, const Question* q, uint16_t* places,
+                        Lifespan* out) noexcept nogil:
+    """Read the answer to `q` to its end.
 
-    places   room for MOST_PLACES; set to where each kept record's TTL stands
-    out      filled when OK; lives_s is 0 for a sound answer that must not be kept
-    NOT_THIS: no answer, or to another question.  MALFORMED: cut (also TC), or it cannot be read to its very end."""
+    places   room for MOST_PLACES; set to the offset of each cached record's TTL
+    out      filled where OK; lives_s is 0 for a well-formed answer that must not be cached
+    NOT_THIS: no answer, or to another question.  MALFORMED: truncated (also by TC), or unreadable before its end."""
     cdef Reading r
     cdef Cursor c
     cdef uint16_t flags, section, n_records, _i
     cdef Status status
-    memset(out, 0, sizeof(Kept))
+    memset(out, 0, sizeof(Lifespan))
     status = _read_question(msg, n, q, &flags)
     if status != OK:
         return status
@@ -101,8 +103,8 @@ cdef Status _read_question(const uint8_t* msg, size_t n, const Question* q, uint
     return OK
 
 
-cdef Status _read_record(Reading* r, Cursor* c, uint16_t section, Kept* out) noexcept nogil:
-    """Step over one record of the answer (0), authority (1) or additional section (2); note what it says."""
+cdef Status _read_record(Reading* r, Cursor* c, uint16_t section, Lifespan* out) noexcept nogil:
+    """Read one record of the answer (0), authority (1) or additional section (2)."""
     cdef const uint8_t* begin = c.at
     cdef size_t after
     cdef uint16_t kind, class_, n_data
@@ -117,7 +119,7 @@ cdef Status _read_record(Reading* r, Cursor* c, uint16_t section, Kept* out) noe
             return MALFORMED
         r.has_opt = True
         out.n = <uint16_t>(begin - r.msg)
-        if ttl >> 24:                   # the upper octet of the RCODE: none of those answers the question
+        if ttl >> 24:                   # an extended rcode: it does not answer the question
             out.rcode = 0xff
         return skip(c, n_data)
     if not r.has_opt:
@@ -133,7 +135,7 @@ cdef Status _read_record(Reading* r, Cursor* c, uint16_t section, Kept* out) noe
 
 
 cdef void _note(Reading* r, const uint8_t* end, uint16_t kind, uint16_t section, uint32_t ttl) noexcept nogil:
-    """What a record that ends at `end` says of the answer's life."""
+    """Note what a record that ends at `end` says of the answer's lifetime."""
     cdef Cursor c
     r.least_s = min(r.least_s, ttl)
     if section == 0 and (kind == r.q.qtype or r.q.qtype == TYPE_ANY):
@@ -147,8 +149,8 @@ cdef void _note(Reading* r, const uint8_t* end, uint16_t kind, uint16_t section,
 
 
 cdef bint _read_name(const Reading* r, size_t at, size_t n, size_t* after) noexcept nogil:
-    """Is there a whole name at `at` and before `n`, of at most 255 octets?   after: behind it"""
-    cdef size_t begin = at              # of the run of labels being read; what it points to must end before it
+    """Whether a whole name of at most 255 octets begins at `at` and ends before `n`.   after: set behind it"""
+    cdef size_t begin = at              # of the labels being read; a pointer must lead to a part that ends before them
     cdef size_t octets = 0
     cdef size_t length
     after[0] = 0
@@ -177,7 +179,7 @@ cdef bint _read_name(const Reading* r, size_t at, size_t n, size_t* after) noexc
 
 
 cdef inline bint _is_over_ttl(const Reading* r, size_t at, size_t end) noexcept nogil:
-    """Does [at, end) hold an octet of a TTL?"""
+    """Whether [at, end) overlaps a TTL."""
     cdef size_t low = 0
     cdef size_t high = r.n_places
     cdef size_t middle
@@ -193,7 +195,7 @@ cdef inline bint _is_over_ttl(const Reading* r, size_t at, size_t end) noexcept 
 
 
 cdef bint _is_data_sound(const Reading* r, uint16_t kind, size_t at, size_t n) noexcept nogil:
-    """Do `n` octets of rdata hold what their type says?  Types without compressed names may hold anything."""
+    """Whether `n` octets of rdata have the form of their type; types without compressed names are not checked."""
     cdef size_t end = at + n
     cdef size_t after
     if kind == TYPE_A:
@@ -212,8 +214,8 @@ cdef bint _is_data_sound(const Reading* r, uint16_t kind, size_t at, size_t n) n
     return True
 
 
-cdef void _settle(const Reading* r, Kept* out) noexcept nogil:
-    """How long?  What says nothing for how long (no SOA, REFUSED and the like) is not kept."""
+cdef void _settle(const Reading* r, Lifespan* out) noexcept nogil:
+    """Set the lifetime; an answer without one (no SOA, REFUSED and the like) is not cached."""
     out.most_s = MOST_S
     out.n_places = r.n_places
     if TYPE_TKEY <= r.q.qtype <= TYPE_AXFR or r.q.qtype == TYPE_OPT:
@@ -227,7 +229,7 @@ cdef void _settle(const Reading* r, Kept* out) noexcept nogil:
 
 
 class Lifetime(NamedTuple):
-    """What read_answer() says of an answer: how long it lives (0: not kept), octets kept, where its TTLs stand."""
+    """What read_answer() says of an answer: lifetime (0: not cached), octets cached, offsets of its TTLs."""
 
     lives_s: int
     most_s: int
@@ -237,16 +239,16 @@ class Lifetime(NamedTuple):
 
 
 def lifetime(query: bytes, answer: bytes) -> Lifetime:
-    """How long `answer` may answer `query` again.  ValueError with what is wrong where it is no sound answer to it."""
+    """How long `answer` may be cached for `query`.   ValueError with the fault where it does not answer it."""
     cdef Question q
-    cdef Kept kept
+    cdef Lifespan life
     cdef uint16_t[MOST_PLACES] places
     cdef Status status
     if parse_query(query, len(query), &q) != OK:
         raise ValueError("the query is not one readable question")
-    status = read_answer(answer, len(answer), &q, places, &kept)
+    status = read_answer(answer, len(answer), &q, places, &life)
     if status == NOT_THIS:
         raise ValueError("no answer, or one to another question")
     if status != OK:
         raise ValueError(f"{len(answer)} octets that are cut, or not sound to their end")
-    return Lifetime(kept.lives_s, kept.most_s, kept.n, tuple([places[i] for i in range(kept.n_places)]), kept.rcode)
+    return Lifetime(life.lives_s, life.most_s, life.n, tuple([places[i] for i in range(life.n_places)]), life.rcode)

@@ -1,29 +1,30 @@
-"""The upstreams of a loop: health and speed out of its own traffic, and the choice among them.
+"""Health and speed of a loop's upstreams, from its own traffic, and the choice among them.
 
-    question → answer in time: note_answer() | not in patience_with(): note_silence()
-    chosen = the first of the operator's order that is up, unless a later one is clearly faster
+    query → answer in time: note_answer() | none within retry_timeout_ns(): note_timeout()
+    chosen = the first in the operator's order that is up, unless a later one is clearly faster
 
-Speed is compared by probes alone, the same small question to everyone: the answers of the one in use also hold what
-that one had to ask others, so that it would look slow for being used.
+Speed is compared by probes alone, the same small query to every upstream.  Other answers of the chosen upstream include
+its own recursion, so that it would look slow for being used.
 
-Invariants: an upstream that has just answered is up, whatever it said; one that is down is asked only where none is
-up, and probed until it answers; without any that is up, the choice stays.
-Source: RFC 6298 §2 (smoothed time and its spread); cost: a few additions an answer.
+Invariants: an upstream that has just answered is up, whatever the answer.  One that is down is asked only where none is
+up, and probed until it answers.  Where none is up, the choice stays.
+Source: RFC 6298 §2 (smoothed time and its variation).
+Cost: a few additions an answer.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 cdef enum:
-    SILENCE_IS_DOWN = 8         # unanswered in a row: a name that nobody can resolve is asked three times, and repeated
-    PROBE_WEIGHS = 4            # a probe's answer is in every resolver's cache, so two lost ones are enough
+    DOWN_AFTER = 8              # unanswered in a row: an unresolvable name is asked three times, and clients repeat it
+    PROBE_WEIGHT = 4            # every resolver has a probe's answer in its cache, so two lost ones are enough
     CLEARLY_NUM = 3             # faster by a quarter …
     CLEARLY_DEN = 4
-    CLEARLY_NS = 1_000_000      # … and by a millisecond: no client notices less
+    CLEARLY_NS = 1_000_000      # … and by a millisecond: clients notice no less
 
-# Shorter than what a stub waits by far (5 s), longer than a resolver needs for what it has, also when it is busy.
-cdef int64_t PATIENCE_LEAST_NS = 100_000_000
-cdef int64_t PATIENCE_MOST_NS = 800_000_000
-cdef int64_t PATIENCE_FIRST_NS = 400_000_000    # Unbound begins with 376 ms
+# Far below a stub resolver's timeout (5 s), above what a busy resolver needs for an answer from its cache.
+cdef int64_t TIMEOUT_LEAST_NS = 100_000_000
+cdef int64_t TIMEOUT_MOST_NS = 800_000_000
+cdef int64_t TIMEOUT_FIRST_NS = 400_000_000    # Unbound begins with 376 ms
 
 
 cdef void open_pool(Pool* p, uint32_t n) noexcept nogil:
@@ -32,21 +33,21 @@ cdef void open_pool(Pool* p, uint32_t n) noexcept nogil:
     p.is_any_up = 1
 
 
-cdef int64_t patience_with(const Pool* p, uint8_t upstream) noexcept nogil:
-    """How long its answer is waited for before the question is asked elsewhere, ns."""
+cdef int64_t retry_timeout_ns(const Pool* p, uint8_t upstream) noexcept nogil:
+    """The time that this upstream has for an answer before the query goes to another one, ns."""
     cdef const Upstream* u = &p.upstreams[upstream]
     cdef int64_t ns = u.rtt_ns + 4 * u.spread_ns
     if u.rtt_ns == 0:
-        return PATIENCE_FIRST_NS
-    return max(PATIENCE_LEAST_NS, min(PATIENCE_MOST_NS, ns))
+        return TIMEOUT_FIRST_NS
+    return max(TIMEOUT_LEAST_NS, min(TIMEOUT_MOST_NS, ns))
 
 
 cdef void note_answer(Pool* p, uint8_t upstream, int64_t took_ns, bint is_probe) noexcept nogil:
-    """It answered after `took_ns`: it is up, and this is its speed."""
+    """Note an answer after `took_ns`: the upstream is up, and this is its speed."""
     cdef Upstream* u = &p.upstreams[upstream]
     cdef int64_t distance
     took_ns = max(1, took_ns)
-    u.silence = 0
+    u.n_unanswered = 0
     if u.rtt_ns == 0:
         u.rtt_ns = took_ns
         u.spread_ns = took_ns // 2
@@ -61,11 +62,11 @@ cdef void note_answer(Pool* p, uint8_t upstream, int64_t took_ns, bint is_probe)
         choose_upstream(p)
 
 
-cdef void note_silence(Pool* p, uint8_t upstream, bint is_probe) noexcept nogil:
-    """A question of it was not answered in time, or could not be sent."""
+cdef void note_timeout(Pool* p, uint8_t upstream, bint is_probe) noexcept nogil:
+    """Note a query that was not answered in time, or could not be sent."""
     cdef Upstream* u = &p.upstreams[upstream]
-    u.silence += PROBE_WEIGHS if is_probe else 1
-    if u.silence >= SILENCE_IS_DOWN and not u.is_down:
+    u.n_unanswered += PROBE_WEIGHT if is_probe else 1
+    if u.n_unanswered >= DOWN_AFTER and not u.is_down:
         u.is_down = 1
         choose_upstream(p)
 
@@ -81,7 +82,7 @@ cdef inline bint _is_clearly_faster(const Upstream* a, const Upstream* b) noexce
 
 
 cdef void choose_upstream(Pool* p) noexcept nogil:
-    """Choose anew: after probes, and when somebody went down, came up or was connected."""
+    """Choose an upstream: after probes, and when one went down, came up or was connected."""
     cdef uint32_t best = NO_UPSTREAM
     cdef uint32_t i
     for i in range(p.n):
@@ -92,8 +93,8 @@ cdef void choose_upstream(Pool* p) noexcept nogil:
         p.chosen = best
 
 
-cdef uint8_t another_upstream(const Pool* p, uint64_t tried) noexcept nogil:
-    """Whom to ask after those of `tried`: somebody new that is up, then somebody new, then NO_UPSTREAM."""
+cdef uint8_t next_upstream(const Pool* p, uint64_t tried) noexcept nogil:
+    """The upstream to ask after those of `tried`: another one that is up, else another one, else NO_UPSTREAM."""
     cdef uint8_t best = NO_UPSTREAM
     cdef uint32_t i
     for i in range(p.n):
@@ -104,48 +105,3 @@ cdef uint8_t another_upstream(const Pool* p, uint64_t tried) noexcept nogil:
         if best == NO_UPSTREAM:
             best = <uint8_t>i
     return best
-
-
-cdef class UpstreamPool:
-    """The same pool for tests; every upstream is connected."""
-
-    cdef Pool pool
-
-    def __cinit__(self, uint32_t n):
-        if not 1 <= n <= MAX_UPSTREAMS:
-            raise ValueError(f"upstream pool: {n} upstreams; not made; give 1 to {MAX_UPSTREAMS}")
-        open_pool(&self.pool, n)
-        self.connect(range(n))
-
-    def connect(self, upstreams) -> None:
-        """These alone have a socket."""
-        self.pool.connected = 0
-        for i in upstreams:
-            self.pool.connected |= <uint64_t>1 << <uint32_t>i
-        choose_upstream(&self.pool)
-
-    def answered(self, uint8_t upstream, int64_t took_ns, bint is_probe=False) -> None:
-        note_answer(&self.pool, upstream, took_ns, is_probe)
-        choose_upstream(&self.pool)
-
-    def silent(self, uint8_t upstream, bint is_probe=False) -> None:
-        note_silence(&self.pool, upstream, is_probe)
-
-    def patience_ns(self, uint8_t upstream) -> int:
-        return patience_with(&self.pool, upstream)
-
-    def after(self, tried) -> int | None:
-        """Whom to ask after those; None: nobody."""
-        cdef uint64_t mask = 0
-        for i in tried:
-            mask |= <uint64_t>1 << <uint32_t>i
-        upstream = another_upstream(&self.pool, mask)
-        return None if upstream == NO_UPSTREAM else upstream
-
-    @property
-    def chosen(self) -> int:
-        return self.pool.chosen
-
-    @property
-    def is_any_up(self) -> bool:
-        return bool(self.pool.is_any_up)

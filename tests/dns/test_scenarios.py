@@ -17,7 +17,7 @@ from support.images.opened import LISTS, Images
 from dns.answers import AnswerPolicy, Splash
 from dns.special_names import special_names
 from fastpath.dns.loop import DnsLoop
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff
 from fastpath.images.verdict import Channel
 from fastpath.report.counters import read_counted
@@ -33,7 +33,7 @@ Carrier = Callable[[bytes, str], tuple[bytes | None, bool]]  # a query and who a
 @contextlib.contextmanager
 def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
     """As DNS over TCP, TLS and HTTPS are answered."""
-    state = StreamAnswering(handoff, reporter, SPECS, CACHE_OCTETS, specials=special_names())
+    state = StreamResolver(handoff, reporter, SPECS, CACHE_OCTETS, specials=special_names())
 
     def ask(query: bytes, client: str) -> tuple[bytes | None, bool]:
         now_ns = scenario.now_s * 10**9

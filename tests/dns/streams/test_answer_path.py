@@ -7,7 +7,7 @@ from support.images.opened import Images
 from dns.answers import AnswerPolicy
 from dns.errors import UpstreamFailed
 from dns.streams.answer_path import AnswerPath
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff
 from fastpath.report.spool import Reporter
 
@@ -18,7 +18,7 @@ QUERY = bytes(DNSRecord.question("free.test").pack())
 def path_to(images: Images) -> Callable[..., AnswerPath]:
     def made(ask: Callable[[bytes], object]) -> AnswerPath:
         reporter = Reporter(images.folder / "counters", images.folder / "spool")
-        answering = StreamAnswering(Handoff(), reporter, AnswerPolicy().specs())
+        answering = StreamResolver(Handoff(), reporter, AnswerPolicy().specs())
         return AnswerPath(answering, reporter.counters, ask, lambda: 1)  # type: ignore[arg-type]
 
     return made

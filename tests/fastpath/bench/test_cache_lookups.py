@@ -3,7 +3,7 @@ from support.dns.upstream_answers import answer_to
 from support.packets.shapes import question
 
 from fastpath.bench.cache_lookups import hit_ns
-from fastpath.dns.cache import AnswerCache
+from fastpath.testing.cache import AnswerCache
 
 NOW = 1_000_000
 QUERY = question(b"www.allowed.test")

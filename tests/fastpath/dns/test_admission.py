@@ -1,4 +1,4 @@
-"""Who may ask and how often; the ACL against the standard library's own arithmetic."""
+"""Admission and rates of clients; the ACL is compared with the standard library's ipaddress."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Answers to a name that was looked up instead, seen by an independent reader (dnslib)."""
+"""Answers to a target that was looked up instead of the name asked, read by an independent reader (dnslib)."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Boxes are seen through the loop: what comes in together, and what leaves by several sockets at once."""
+"""Batches as seen through the loop: received together, and sent by several sockets at once."""
 
 from contextlib import ExitStack
 

@@ -1,11 +1,11 @@
-"""The table of answers; what a block's answer looks like for each action is in test_answering."""
+"""The answer table; the answer to each action is tested in test_query_path.py."""
 
 from pathlib import Path
 
 import pytest
 
 from fastpath.dns.block_answers import AnswerSpec
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff
 from fastpath.images.verdict import Action, Reason
 from fastpath.report.spool import Reporter
@@ -14,9 +14,9 @@ SPEC = AnswerSpec(bytes([192, 0, 2, 80]), b"", 60, 16, Action.NO_ACTION)
 SPECS = [SPEC] * len(Reason)
 
 
-def opened(folder: Path, specs: list[AnswerSpec], cookie_master: bytes = b"", cache_octets: int = 0) -> StreamAnswering:
+def opened(folder: Path, specs: list[AnswerSpec], cookie_master: bytes = b"", cache_octets: int = 0) -> StreamResolver:
     reporter = Reporter(folder / "counters", folder / "spool")
-    return StreamAnswering(Handoff(), reporter, specs, cache_octets, cookie_master=cookie_master)
+    return StreamResolver(Handoff(), reporter, specs, cache_octets, cookie_master=cookie_master)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Answers of real servers (BIND, Knot), kept and delivered again: the same records as dig's own reader sees in them."""
+"""Answers of real servers (BIND, Knot), cached and delivered again: the same records as dig reads."""
 
 import shutil
 import socket
@@ -10,8 +10,8 @@ from dnslib import QTYPE, DNSRecord
 from support.dns.primaries import HOST, PrimaryServer, primary
 from support.packets.shapes import opt, question
 
-from fastpath.dns.cache import AnswerCache
 from fastpath.dns.ttl import lifetime
+from fastpath.testing.cache import AnswerCache
 
 NOW, AGE = 1_000_000, 7
 OPT = 41

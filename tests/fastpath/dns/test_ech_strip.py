@@ -1,4 +1,4 @@
-"""ECH taken out of HTTPS and SVCB records; what is left is read by dnslib and compared record by record."""
+"""ECH removed from HTTPS and SVCB records; dnslib reads the rest, which is compared record by record."""
 
 import struct
 

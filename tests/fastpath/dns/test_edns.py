@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.packets.shapes import opt, question, vector
 
-from fastpath.dns.cookies import CookieJar
 from fastpath.dns.edns import Way, answer_for_client, query_for_upstream
 from fastpath.dns.query import query
 from fastpath.dns.synthesis import Block, block_answer, error_answer
+from fastpath.testing.cookies import CookieJar
 
 OPT, TC, AD, CD, RD, QR, RA = 41, 0x0200, 0x0020, 0x0010, 0x0100, 0x8000, 0x0080
 SUBNET, COOKIE, PADDING, EDE = 8, 10, 12, 15
@@ -264,14 +264,19 @@ def test_other_records_of_a_query_and_octets_behind_it_stay_here() -> None:
 def test_an_answer_carries_the_clients_cookie_and_the_servers() -> None:
     jar = CookieJar(MASTER)
     message = asked(option(COOKIE, b"client-c"))
-    answer = answer_for_client(answer_to(message), message, Way(), jar, "192.0.2.1", NOW)
+    answer = answer_for_client(answer_to(message), message, Way(), MASTER, "192.0.2.1", NOW)
 
     [(code, cookie)] = options_of(answer)
     assert (code, jar.check(cookie, "192.0.2.1", NOW)) == (COOKIE, (True, cookie))
 
 
+def test_a_master_key_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="a master key of 15 octets"):
+        answer_for_client(answer_to(asked()), asked(), Way(), bytes(15), "192.0.2.1", NOW)
+
+
 def test_a_client_without_a_cookie_gets_none() -> None:
-    answer = answer_for_client(answer_to(asked()), asked(), Way(), CookieJar(MASTER), "192.0.2.1", NOW)
+    answer = answer_for_client(answer_to(asked()), asked(), Way(), MASTER, "192.0.2.1", NOW)
 
     assert options_of(answer) == []
 
@@ -294,7 +299,7 @@ def test_whatever_is_asked_the_answer_fits_and_reads_back(
 ) -> None:
     message = asked(*(option(code, data) for code, data in options), size=size)
     way = Way(is_stream, is_encrypted)
-    answer = answer_for_client(answer_to(message, records=records), message, way, CookieJar(MASTER), "192.0.2.9", NOW)
+    answer = answer_for_client(answer_to(message, records=records), message, way, MASTER, "192.0.2.9", NOW)
 
     codes = [code for code, _ in options_of(answer)]
     assert len(answer) <= (65535 if is_stream else min(max(size, 512), 1232))

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from support.system.ports import free_port
 
-from fastpath.dns.cookies import CookieJar, cookie_hash
+from fastpath.dns.cookies import cookie_hash
 from fastpath.dns.edns import Way, answer_for_client
 from fastpath.dns.query import Query, fault_of, query
 from fastpath.dns.synthesis import any_answer, error_answer
+from fastpath.testing.cookies import CookieJar
 
 pytestmark = pytest.mark.services
 
@@ -74,7 +75,8 @@ class Front(threading.Thread):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
         self.port = int(self.socket.getsockname()[1])
-        self.jar = CookieJar(bytes(range(16)))
+        self.master = bytes(range(16))
+        self.jar = CookieJar(self.master)
         self.heard: list[tuple[Query, bool]] = []  # and whether its cookie was good
 
     def run(self) -> None:
@@ -95,7 +97,7 @@ class Front(threading.Thread):
             return any_answer(message)
         head = message[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0) + message[12 : asked.after]
         address = struct.pack("!HHHIH", 0xC00C, 1, 1, 60, 4) + bytes([192, 0, 2, 1])
-        return answer_for_client(head + address, message, Way(), self.jar, host, int(time.time()))
+        return answer_for_client(head + address, message, Way(), self.master, host, int(time.time()))
 
     def stop(self) -> None:
         self.socket.sendto(b"", self.socket.getsockname())

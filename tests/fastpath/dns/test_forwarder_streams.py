@@ -1,4 +1,4 @@
-"""What came truncated is asked for over a stream; who carries it there is played here."""
+"""Truncated answers are asked for over a stream; the test plays the process that carries it."""
 
 import os
 import socket

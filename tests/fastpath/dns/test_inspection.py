@@ -1,4 +1,4 @@
-"""Answers judged by what they lead to: who outranks whom, along which chain, and what is never delivered."""
+"""Answers judged by what they lead to: precedence, chains, and what is never delivered."""
 
 import struct
 from itertools import product

@@ -1,4 +1,4 @@
-"""Questions read: the question itself, and what an OPT says."""
+"""Parsing of queries: the question, and what an OPT says."""
 
 import contextlib
 import random

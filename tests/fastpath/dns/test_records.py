@@ -1,4 +1,4 @@
-"""Records walked and names decompressed, compared with dnslib, cut and bent at every octet."""
+"""Records and decompressed names, compared with dnslib, truncated and changed at every octet."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Answers out of the cache and past it, for clients with policies of their own: as the loop delivers them."""
+"""Answers from the cache and from upstreams, for clients with policies of their own, as the loop delivers them."""
 
 import struct
 from collections.abc import Iterator

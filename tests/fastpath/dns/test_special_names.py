@@ -1,4 +1,4 @@
-"""Special names, for profiles that wish them and for those that do not, seen by an independent reader (dnslib)."""
+"""Special names, for profiles with and without them, read by an independent reader (dnslib)."""
 
 import struct
 import time

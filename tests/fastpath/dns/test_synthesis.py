@@ -1,4 +1,4 @@
-"""Block answers and refusals written in place, seen by an independent reader (dnslib)."""
+"""Block answers and refusals written in place, read by an independent reader (dnslib)."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""Answers from local data, seen by an independent reader (dnslib)."""
+"""Answers from local data, read by an independent reader (dnslib)."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""Structured errors on the wire: who gets EXTRA-TEXT, what it costs others, and what kdig reads."""
+"""Structured errors on the wire: which clients get EXTRA-TEXT, its cost for others, and what kdig reads."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Upstreams' answers, written by dnslib and by hand, read to their last octet."""
+"""Lifetimes of upstream answers, written by dnslib and by hand, read to their last octet."""
 
 import struct
 

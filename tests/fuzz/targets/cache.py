@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-from fastpath.dns.cache import AnswerCache
 from fastpath.dns.query import query as read_query
+from fastpath.testing.cache import AnswerCache
 
 NOW, AGE = 1_000_000, 3
 OPT = 41

@@ -5,7 +5,7 @@ from fuzz import served
 
 from fastpath.dns.block_answers import AnswerSpec
 from fastpath.dns.query import Query, fault_of, query
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.verdict import Action, Reason
 from fastpath.wire.name import to_text
 
@@ -14,7 +14,7 @@ SPEC = AnswerSpec(SPLASH4, SPLASH6, 60, 16, Action.NO_ACTION)
 CLIENTS = (served.PARENT, served.CHILD, served.PAUSED, served.NOBODY)
 NOW_NS = served.NOW_S * 1_000_000_000
 
-_answering = StreamAnswering(
+_answering = StreamResolver(
     served.HANDOFF,
     served.REPORTER,
     [SPEC._replace(splash6=b"") if reason is Reason.PAUSE else SPEC for reason in Reason],

@@ -4,7 +4,7 @@ from dnslib import DNSRecord
 from fuzz import served
 
 from fastpath.dns.block_answers import AnswerSpec
-from fastpath.dns.query_path import StreamAnswering
+from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.verdict import Action, Reason
 
 SPEC = AnswerSpec(bytes([192, 0, 2, 80]), b"", 60, 16, Action.NO_ACTION)
@@ -14,8 +14,8 @@ OTHER = bytes(DNSRecord.question("www.free.example", "HTTPS").pack())
 CACHE = 1 << 20
 FAILURES = (2, 5)
 
-_plain = StreamAnswering(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason))
-_keeping = StreamAnswering(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason), CACHE)
+_plain = StreamResolver(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason))
+_keeping = StreamResolver(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason), CACHE)
 
 
 def check(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A DNS loop between real client sockets and upstreams that the test plays, so that they can lie."""
+"""A DNS loop between real client sockets and upstreams that the test plays."""
 
 import socket
 import time
@@ -35,7 +35,7 @@ def bound(host: str, is_listener: bool = False) -> socket.socket:
 
 
 class Bench:
-    """A loop with one listener a host, two sockets an upstream, a client for each listener, and upstreams to play."""
+    """A loop with one listener a host, two sockets an upstream, a client for each listener, and played upstreams."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Bench:
         self.turn(100)
 
     def ask(self, name: str, qtype: str = "A", client: int = 0, **to: str) -> DNSRecord:
-        """Send a query and let the loop turn once; what it sent."""
+        """Send a query and run one turn of the loop; give the query."""
         query = DNSRecord.question(name, qtype)
         self.send(bytes(query.pack()), client, **to)
         return query
@@ -83,7 +83,7 @@ class Bench:
         return DNSRecord.parse(self.clients[client].recv(65535))
 
     def forwarded(self, upstream: int = 0) -> tuple[DNSRecord, tuple[str, int]]:
-        """What an upstream was asked next, and by which socket; probes stay unanswered, so nobody looks faster."""
+        """The next query that an upstream got, and its socket; probes stay unanswered, so that none looks faster."""
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             message, sender = self.upstreams[upstream].recvfrom(65535)

@@ -1,0 +1,6 @@
+from typing import final
+
+@final
+class CookieJar:
+    def __new__(cls, master: bytes) -> CookieJar: ...
+    def check(self, cookie: bytes, client: str, now_s: int) -> tuple[bool, bytes]: ...

@@ -1,0 +1,128 @@
+"""What differs over streams: no size limit of datagrams, the steps around an upstream, padding, refusals."""
+
+from pathlib import Path
+
+import pytest
+from dnslib import CNAME, EDNS0, QTYPE, RCODE, RR, A, DNSRecord, EDNSOption
+from support.dns.stream_desk import CLIENT, NOW_NS, SPECS, Desk, ask, desk_with
+from support.images.opened import Images
+
+from dns.special_names import special_names
+from fastpath.dns.admission import ClientGuard
+from fastpath.images.policy_writer import ProfileSpec
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action, Mode
+
+
+def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(images: Images) -> None:
+    data = (b"\0\x10" + b"\0\0\0\x3c" + b"\0\xf1" + b"\xf0" + b"x" * 240) * 2
+    desk = desk_with(images, ("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data))
+
+    answer = desk.ask("n.test", "TXT")
+
+    assert answer is not None and (answer.header.tc, len(answer.rr)) == (0, 2)
+
+
+def test_a_tcp_only_name_over_a_stream_is_the_upstreams_to_answer(images: Images) -> None:
+    desk = desk_with(images, ("orders", "n.test", Mode.SUBTREE, Action.TCP_ONLY))
+
+    assert desk.resolver.answer(ask("n.test"), CLIENT, NOW_NS) is None
+    assert "dns_blocked" not in desk.counted()
+
+
+def test_a_client_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="somebody"):
+        Desk(tmp_path, SPECS).resolver.answer(b"", "somebody", NOW_NS)
+
+
+def test_what_the_upstream_said_over_a_stream_is_kept_and_runs_out(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+
+    assert str(desk.deliver("free.test", theirs).a.rdata) == "198.51.100.1"
+    kept = desk.resolver.answer(ask("FREE.test"), CLIENT, NOW_NS + 10 * 10**9)
+
+    assert kept is not None and (DNSRecord.parse(kept).a.ttl, str(DNSRecord.parse(kept).q.qname)) == (20, "FREE.test.")
+    assert desk.resolver.answer(ask("free.test"), CLIENT, NOW_NS + 30 * 10**9) is None
+    assert desk.counted()["dns_cache_hits"] == 1
+
+
+def test_a_stream_that_no_upstream_answers_gets_what_is_kept_of_old_or_servfail(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    desk.deliver("free.test", theirs)
+    later = NOW_NS + 60 * 10**9
+
+    stale = DNSRecord.parse(desk.resolver.give_up(ask("free.test"), CLIENT, later))
+    nothing = DNSRecord.parse(desk.resolver.give_up(ask("other.test"), CLIENT, later))
+
+    assert (str(stale.a.rdata), stale.a.ttl) == ("198.51.100.1", 30)
+    assert (nothing.header.rcode, nothing.rr) == (RCODE.SERVFAIL, [])
+
+
+def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: Images) -> None:
+    desk = desk_with(images, ("orders", "n.test", Mode.SUBTREE))
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.CNAME, rdata=CNAME("www.n.test"), ttl=30))
+
+    assert [str(record.rdata) for record in desk.deliver("free.test", theirs).rr] == ["192.0.2.80"]
+    assert desk.counted()["dns_inspected"] == 1
+
+
+def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(images: Images) -> None:
+    desk = Desk(images.folder, SPECS, specials=special_names())
+    desk.serve(
+        TableSet(
+            images.names([]),
+            None,
+            images.subscribers([("192.0.2.0/24", 7)]),
+            None,
+            images.policy([(7, ProfileSpec(0, (), 0, 0, safe_search=1))]),
+            None,
+        ),
+    )
+    assert desk.ask("www.google.com") is None
+    asked = DNSRecord.parse(desk.upstream_query("www.google.com"))
+    theirs = asked.reply()
+    theirs.add_answer(RR(asked.q.qname, QTYPE.A, rdata=A("198.51.100.38"), ttl=30))
+
+    answer = desk.deliver("www.google.com", theirs)
+
+    assert str(asked.q.qname) == "forcesafesearch.google.com."
+    assert [str(record.rdata) for record in answer.rr] == ["forcesafesearch.google.com.", "198.51.100.38"]
+
+
+def test_an_upstreams_answer_cut_anywhere_is_delivered_whole_or_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    whole = bytes(theirs.pack())
+
+    for n in range(len(whole)):
+        with pytest.raises(ValueError, match="not delivered"):
+            desk.resolver.deliver(ask("free.test"), CLIENT, desk.upstream_query("free.test"), whole[:n], NOW_NS)
+
+
+def test_strangers_over_a_stream_are_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, guard=ClientGuard(["198.51.100.0/24"]))
+
+    answer = desk.ask("free.test")
+
+    assert answer is not None and answer.header.rcode == RCODE.REFUSED
+    assert desk.counted()["dns_not_ours"] == 1
+
+
+def test_an_answer_is_padded_where_the_query_was_and_the_stream_is_encrypted(images: Images) -> None:
+    desk = desk_with(images, ("orders", "n.test", Mode.SUBTREE))
+    padded = DNSRecord.question("n.test")
+    padded.add_ar(EDNS0(udp_len=1232, opts=[EDNSOption(12, bytes(8))]))
+    query = bytes(padded.pack())
+
+    encrypted = desk.resolver.answer(query, CLIENT, NOW_NS, is_encrypted=True)
+    clear = desk.resolver.answer(query, CLIENT, NOW_NS)
+    given_up = desk.resolver.give_up(query.replace(b"\x01n", b"\x01f"), CLIENT, NOW_NS, is_encrypted=True)
+
+    assert encrypted is not None and clear is not None
+    assert (len(encrypted), len(given_up)) == (468, 468) and len(clear) < 200
