@@ -22,6 +22,7 @@ from filterd.nameguard import claims_text, foreign_claims
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
+GATE_MARK = 0x40  # of a packet that the gate has judged: filterd/kernel/ruleset.py
 MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
@@ -81,6 +82,12 @@ def _needs(config: Config) -> Iterator[Finding]:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
     if config.dns.proxies:
         yield _proxies(config.dns.proxies)
+    if config.gate.mode == "tap":
+        yield from _taps(config.gate.tap_interfaces)
+        if config.gate.tap_reset:
+            yield _default_routes()
+    elif config.gate.workers > 0:
+        yield _rules_by_mark()
     if config.gate.routing == "asymmetric":
         yield _reverse_paths()
     if config.gate.ja4_classes is not None:
@@ -110,6 +117,42 @@ def _proxies(prefixes: Sequence[str]) -> Finding:
     wide = [prefix for prefix in prefixes if ip_network(prefix).num_addresses > MOST_PROXIES]
     cure = "name the proxies alone: whoever sends from there is believed, and UDP's addresses are easily forged"
     return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
+
+
+def _taps(interfaces: Sequence[str]) -> Iterator[Finding]:
+    """Whether each interface is there and up."""
+    from pyroute2 import IPRoute
+
+    with IPRoute() as kernel:
+        states: dict[str, str] = {link.get("ifname"): link["state"] for link in kernel.get_links()}
+    cures = {"up": "", "down": "ip link set {} up"}
+    for name in interfaces:
+        found = states.get(name, "no such interface")
+        yield Finding(f"tap {name}", found, cures.get(found, f"write one of {', '.join(states)}").format(name))
+
+
+def _default_routes() -> Finding:
+    """A tap's resets leave by the routes of this box."""
+    from pyroute2 import IPRoute
+
+    families = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+    with IPRoute() as kernel:
+        found = [name for name, family in families.items() if list(kernel.get_default_routes(family=family))]
+    cure = "add a route to the subscribers and to the servers: resets leave by it"
+    return Finding("default routes", " and ".join(found) or "none", "" if found else cure)
+
+
+def _rules_by_mark() -> Finding:
+    """Routing rules tell which packet marks others use; the gate's verdicts are GATE_MARK and the 63 after it."""
+    from pyroute2 import IPRoute
+
+    with IPRoute() as kernel:
+        rules = [rule for family in (socket.AF_INET, socket.AF_INET6) for rule in kernel.get_rules(family=family)]
+    marks = sorted({mark for rule in rules if (mark := rule.get("fwmark"))})
+    clashing = [mark for mark in marks if mark & ~0x3F == GATE_MARK]
+    shown = ", ".join(f"{mark:#x}" for mark in clashing or marks)
+    cure = "give them other marks than 0x40 to 0x7f: the ruleset takes such packets for judged by the gate"
+    return Finding("routing rules by mark", shown or "none", cure if clashing else "")
 
 
 def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:

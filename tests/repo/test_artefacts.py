@@ -16,6 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.long
 
+MOST_OCTETS = 8_000_000  # of the wheel; 23 million with debugging information
 BUILT_IN_PLACE = {("fastpath", "bench"), ("fastpath", "testing")}
 
 Files = Callable[..., list[Path]]
@@ -81,6 +82,24 @@ def test_the_wheel_holds_every_module_and_page(wheel_names: set[str], files: Fil
 
 def test_the_wheel_holds_no_measurements_and_no_test_doubles(wheel_names: set[str]) -> None:
     assert {name for name in wheel_names if tuple(name.split("/")[:2]) in BUILT_IN_PLACE} == set()
+
+
+def test_the_wheel_takes_little_room(wheel: Path) -> None:
+    assert wheel.stat().st_size <= MOST_OCTETS
+
+
+def test_the_compiled_modules_are_hardened_and_carry_no_debugging_information(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        modules = [archive.extract(name, tmp_path) for name in archive.namelist() if name.endswith(".so")]
+    shown = {path: readelf("--sections", "--dynamic", path) for path in modules}
+    symbols = readelf("--dyn-syms", *modules)
+
+    assert [path for path, text in shown.items() if "BIND_NOW" not in text or ".debug" in text] == []
+    assert "__stack_chk_fail" in symbols and "__memcpy_chk" in symbols
+
+
+def readelf(*arguments: str) -> str:
+    return subprocess.run(["readelf", "--wide", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def test_the_wheel_runs_in_a_clean_place(wheel: Path, tmp_path: Path) -> None:
