@@ -1,5 +1,9 @@
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from support.mgmt.desk import Client, DeskOf, TokenOf
+from support.present import present
 
 from mgmt.app import ROUTES
 from mgmt.auth import ROLES, Principal, create_token, find_principal, revoke_token
@@ -8,13 +12,13 @@ from parental import store
 from parental.database import reading, writing
 
 
-def path_of(route):
+def path_of(route: Any) -> Any:
     return route.path.replace("{id}", "7").replace("{order}", "1").replace("{name}", "phone")
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_route_is_for_its_roles_only(desk, route, role):
+async def test_every_route_is_for_its_roles_only(desk: DeskOf, route: Any, role: Any) -> None:
     status, _ = (
         await desk(role, 7 if role == "parent" else None).ask(
             route.method, path_of(route), data=None if route.method == "GET" else b"{}"
@@ -28,18 +32,20 @@ async def test_every_route_is_for_its_roles_only(desk, route, role):
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_route_refuses_whoever_has_no_token(client, route):
+async def test_every_route_refuses_whoever_has_no_token(client: Client, route: Any) -> None:
     async with client.request(route.method, path_of(route)) as response:
         assert response.status == 401
         assert response.headers["WWW-Authenticate"] == "Bearer"
         assert response.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_wrong_missing_malformed_and_revoked_tokens_get_one_and_the_same_answer(client, engine, token):
+async def test_wrong_missing_malformed_and_revoked_tokens_get_one_and_the_same_answer(
+    client: Client, engine: Engine, token: TokenOf
+) -> None:
     good = token("operator")
     with writing(engine) as conn:
         revoked = create_token(conn, "operator")
-        revoke_token(conn, find_principal(conn, revoked).token)
+        revoke_token(conn, present(find_principal(conn, revoked)).token)
     said = [
         None,
         "",
@@ -66,7 +72,7 @@ async def test_wrong_missing_malformed_and_revoked_tokens_get_one_and_the_same_a
         assert response.status == 200
 
 
-def test_a_token_has_256_bits_and_is_not_stored(engine, token):
+def test_a_token_has_256_bits_and_is_not_stored(engine: Engine, token: TokenOf) -> None:
     made = {token("operator") for _ in range(50)}
 
     assert len(made) == 50
@@ -76,7 +82,7 @@ def test_a_token_has_256_bits_and_is_not_stored(engine, token):
     assert not any(text in str(row) or text.encode() in row.sha256 for text in made for row in rows)
 
 
-def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine, token):
+def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine: Engine, token: TokenOf) -> None:
     text = token("parent", 7)
     with writing(engine) as conn:
         assert find_principal(conn, text) == Principal(1, "parent", 7)
@@ -85,6 +91,6 @@ def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine, tok
 
 
 @pytest.mark.parametrize(("role", "subscriber"), [("parent", None), ("operator", 7), ("root", None)])
-def test_a_token_that_fits_no_role_is_not_made(engine, role, subscriber):
+def test_a_token_that_fits_no_role_is_not_made(engine: Engine, role: str, subscriber: int | None) -> None:
     with writing(engine) as conn, pytest.raises(ValueError, match="no token made"):
         create_token(conn, role, subscriber)

@@ -1,7 +1,8 @@
 import hmac
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord, CsamCount, Position
@@ -12,7 +13,7 @@ NOON = 1785758400
 KEY = bytes(range(32))
 
 
-def record(**changes):
+def record(**changes: Any) -> Any:
     said = {
         "time_s": NOON,
         "channel": "dns",
@@ -28,17 +29,17 @@ def record(**changes):
     return BlockRecord(**{**said, **changes})
 
 
-def rows(engine):
+def rows(engine: Engine) -> Any:
     with reading(engine) as conn:
         return conn.execute(select(blocks).order_by(blocks.c.id)).all()
 
 
-def append(engine, *records, key=KEY):
+def append(engine: Engine, *records: Any, key: Any = KEY) -> Any:
     with writing(engine) as conn:
         return block_ledger.append_blocks(conn, records, key)
 
 
-def test_identical_blocks_of_one_second_are_one_row_also_over_two_batches(engine):
+def test_identical_blocks_of_one_second_are_one_row_also_over_two_batches(engine: Engine) -> None:
     assert append(engine, record(), record(), record(time_s=NOON + 1)) == 3
     assert append(engine, record()) == 1
 
@@ -60,13 +61,13 @@ def test_identical_blocks_of_one_second_are_one_row_also_over_two_batches(engine
         {"category": ""},
     ],
 )
-def test_blocks_that_differ_in_anything_are_two_rows(engine, change):
+def test_blocks_that_differ_in_anything_are_two_rows(engine: Engine, change: Any) -> None:
     append(engine, record(), record(**change))
 
     assert [row.count for row in rows(engine)] == [1, 1]
 
 
-def test_the_pseudonym_is_one_for_a_day_another_tomorrow_and_another_on_another_node(engine):
+def test_the_pseudonym_is_one_for_a_day_another_tomorrow_and_another_on_another_node(engine: Engine) -> None:
     append(engine, record(), record(channel="sni"), record(time_s=NOON + 86400), record(subscriber=8))
     append(engine, record(generation=10), key=bytes(32))
 
@@ -77,7 +78,7 @@ def test_the_pseudonym_is_one_for_a_day_another_tomorrow_and_another_on_another_
     assert all(len(name) == 32 for name in names)
 
 
-def test_the_pseudonym_cannot_be_had_from_the_database_alone(engine):
+def test_the_pseudonym_cannot_be_had_from_the_database_alone(engine: Engine) -> None:
     append(engine, record())
 
     with reading(engine) as conn:
@@ -89,14 +90,14 @@ def test_the_pseudonym_cannot_be_had_from_the_database_alone(engine):
 
 
 @pytest.mark.parametrize("reason", ["csam", "help"])
-def test_a_block_that_must_leave_no_record_is_refused_with_its_whole_batch(engine, reason):
+def test_a_block_that_must_leave_no_record_is_refused_with_its_whole_batch(engine: Engine, reason: str) -> None:
     with pytest.raises(ValueError, match="not written"):
         append(engine, record(), record(reason=reason))
 
     assert rows(engine) == []
 
 
-def test_csam_counts_have_no_room_for_a_person_or_a_name(engine):
+def test_csam_counts_have_no_room_for_a_person_or_a_name(engine: Engine) -> None:
     assert set(csam_counts.c.keys()) == {"hour_s", "node", "list", "channel", "count"}
     with writing(engine) as conn:
         block_ledger.add_csam_counts(
@@ -109,7 +110,7 @@ def test_csam_counts_have_no_room_for_a_person_or_a_name(engine):
         ]
 
 
-def test_what_is_forgotten_takes_its_key_along(engine):
+def test_what_is_forgotten_takes_its_key_along(engine: Engine) -> None:
     append(engine, record(), record(time_s=NOON + 86400))
 
     with writing(engine) as conn:
@@ -119,7 +120,7 @@ def test_what_is_forgotten_takes_its_key_along(engine):
         assert conn.execute(select(day_keys.c.day)).scalars().all() == ["2026-08-04"]
 
 
-def test_a_spools_position_is_kept_with_its_records_or_not_at_all(engine):
+def test_a_spools_position_is_kept_with_its_records_or_not_at_all(engine: Engine) -> None:
     with pytest.raises(ValueError, match="not written"), writing(engine) as conn:
         block_ledger.write_position(conn, "dns-0", Position("000001.seg", 640))
         block_ledger.append_blocks(conn, [record(reason="csam")], KEY)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,17 +25,17 @@ from mgmt.language import isolate, preferred_language
         (",".join(["de"] * 20 + ["en"]), "ur"),
     ],
 )
-def test_the_language_with_the_highest_weight_comes_first(header, language):
+def test_the_language_with_the_highest_weight_comes_first(header: Any, language: str) -> None:
     assert preferred_language(header, "ur") == language
 
 
 @given(st.text())
-def test_any_header_gives_one_of_the_two(header):
+def test_any_header_gives_one_of_the_two(header: Any) -> None:
     assert preferred_language(header, "ur") in ("en", "ur")
 
 
 @given(st.text())
-def test_isolating_changes_no_letter_and_lets_no_markup_through(text):
+def test_isolating_changes_no_letter_and_lets_no_markup_through(text: str) -> None:
     found = isolate(text)
 
     assert found.replace("<bdi dir=ltr>", "").replace("</bdi>", "").unescape() == text
@@ -43,6 +45,6 @@ def test_isolating_changes_no_letter_and_lets_no_markup_through(text):
     )
 
 
-def test_numbers_names_and_addresses_of_an_urdu_sentence_are_isolated():
+def test_numbers_names_and_addresses_of_an_urdu_sentence_are_isolated() -> None:
     assert isolate("پیکا 2016 کی دفعہ 37") == "پیکا <bdi dir=ltr>2016</bdi> کی دفعہ <bdi dir=ltr>37</bdi>"
     assert isolate("لکھیں: a.b@isp.example") == "لکھیں: <bdi dir=ltr>a.b@isp.example</bdi>"

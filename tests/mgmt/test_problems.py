@@ -117,4 +117,6 @@ def test_titles_are_the_phrases_of_rfc_9110() -> None:
 
 
 def test_a_status_without_a_title_of_ours_keeps_the_frameworks() -> None:
-    assert json.loads(Problem(418, "x", "y").response("I'm a Teapot").body or b"")["title"] == "I'm a Teapot"
+    body = Problem(418, "x", "y").response("I'm a Teapot").body
+
+    assert isinstance(body, bytes) and json.loads(body)["title"] == "I'm a Teapot"

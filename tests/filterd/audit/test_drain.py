@@ -1,5 +1,7 @@
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,14 @@ TIME_S = 1_800_000_000
 SLOT_OCTETS = 128  # fastpath/report/spool.pxd
 
 
-def event(rule="bad.test", reason=Reason.ORDER, list_id="pta", subscriber=7, at_s=TIME_S, action=Action.SPLASH):
+def event(
+    rule: str = "bad.test",
+    reason: Any = Reason.ORDER,
+    list_id: str = "pta",
+    subscriber: int = 7,
+    at_s: Any = TIME_S,
+    action: Any = Action.SPLASH,
+) -> Any:
     wire = to_wire(rule.encode()) if rule else b""
     numbers = (at_s * 10**9, 12, 5, subscriber, 3)
     kinds = (Channel.SNI, action, reason, Tier.ORDER, Mode.SUBTREE, 1, len(wire), 0)
@@ -22,39 +31,40 @@ def event(rule="bad.test", reason=Reason.ORDER, list_id="pta", subscriber=7, at_
     return octets.ljust(-(-len(octets) // SLOT_OCTETS) * SLOT_OCTETS, b"\0")
 
 
-def put_segment(folder: Path, number: int, *events: bytes):
+def put_segment(folder: Path, number: int, *events: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     slots = b"".join(events)
     head = b"FLTRDSP2" + (len(slots) // SLOT_OCTETS).to_bytes(8, "little")
     (folder / f"{number:06d}.seg").write_bytes(head.ljust(SLOT_OCTETS, b"\0") + slots)
 
 
-def drain_all(spool: Path, ledger: Ledger):
+def drain_all(spool: Path, ledger: Ledger) -> None:
     while drain_spools(spool, ledger):
         pass
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     engine = open_database(tmp_path / "db")
     yield Ledger(engine, bytes(32), "node-1")
     engine.dispose()
 
 
-def blocks(ledger):
+def blocks(ledger: Ledger) -> Any:
     with reading(ledger.engine) as conn:
         return [(row.rule, row.list, row.reason, row.count) for row in page_of_blocks(conn, 0, 2**40, (-1, 0))]
 
 
-def counts(ledger):
+def counts(ledger: Ledger) -> Any:
     with reading(ledger.engine) as conn:
         return [(c.hour_s, c.node, c.list, c.channel, c.count) for c in iter_csam_counts(conn, 0, 2**40)]
 
 
-def test_an_event_becomes_a_record(tmp_path, ledger):
+def test_an_event_becomes_a_record(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/gate-0", 1, event())
 
     assert drain_spools(tmp_path / "spool", ledger) == 1
+    row: Any
     with reading(ledger.engine) as conn:
         (row,) = page_of_blocks(conn, 0, 2**40, (-1, 0))
     assert (row.time_s, row.channel, row.action, row.rule) == (TIME_S, "sni", "splash", "bad.test")
@@ -62,25 +72,27 @@ def test_an_event_becomes_a_record(tmp_path, ledger):
     assert row.pseudonym not in ("", "7")
 
 
-def test_what_a_tap_only_saw_is_recorded_as_a_shadow_and_never_counted_as_a_stop(tmp_path, ledger):
+def test_what_a_tap_only_saw_is_recorded_as_a_shadow_and_never_counted_as_a_stop(
+    tmp_path: Path, ledger: Ledger
+) -> None:
     shadows = [event(action=Action.SHADOW), event(reason=Reason.CSAM, action=Action.SHADOW)]
     put_segment(tmp_path / "spool/gate-0", 1, event(), *shadows)
 
     drain_all(tmp_path / "spool", ledger)
     with reading(ledger.engine) as conn:
-        rows = page_of_blocks(conn, 0, 2**40, (-1, 0))
+        rows: list[Any] = page_of_blocks(conn, 0, 2**40, (-1, 0))
     assert sorted((row.action, row.count) for row in rows) == [("shadow", 1), ("splash", 1)]
     assert counts(ledger) == []
 
 
-def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path, ledger):
+def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event("2.0.192.4.rpz-ip"), event("8.b.d.0.1.0.0.2.6.rpz-ip"))
 
     assert drain_spools(tmp_path / "spool", ledger) == 2
     assert sorted(rule for rule, *_ in blocks(ledger)) == ["192.0.2.0/24", "2001:db8::/32"]
 
 
-def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path, ledger):
+def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path: Path, ledger: Ledger) -> None:
     folder = tmp_path / "spool/dns-0"
     put_segment(folder, 1, event("a.test"))
     drain_spools(tmp_path / "spool", ledger)
@@ -91,7 +103,9 @@ def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path, ledger
     assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test"]
 
 
-def test_what_a_worker_wrote_before_it_died_is_read_before_what_its_successor_wrote(tmp_path, ledger):
+def test_what_a_worker_wrote_before_it_died_is_read_before_what_its_successor_wrote(
+    tmp_path: Path, ledger: Ledger
+) -> None:
     folder = tmp_path / "spool/dns-0"
     put_segment(folder, 1, event("a.test"))
     put_segment(folder, 2)  # the spare that it never used
@@ -103,7 +117,7 @@ def test_what_a_worker_wrote_before_it_died_is_read_before_what_its_successor_wr
     assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test"]
 
 
-def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path, ledger):
+def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path: Path, ledger: Ledger) -> None:
     folder = tmp_path / "spool/dns-0"
     for number in (1, 2, 3):
         put_segment(folder, number, event(f"{'abc'[number - 1]}.test"))
@@ -114,7 +128,7 @@ def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path, ledger):
     assert sorted(path.name for path in folder.iterdir()) == ["000003.seg", "000004.seg"]
 
 
-def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path, ledger):
+def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, *[event("a.test")] * (BATCH + 1))
     put_segment(tmp_path / "spool/dns-1", 1, event("b.test"))
 
@@ -123,7 +137,7 @@ def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path, ledger):
     assert drain_spools(tmp_path / "spool", ledger) == 1
 
 
-def test_a_long_rule_takes_more_slots_and_the_next_event_is_read_behind_it(tmp_path, ledger):
+def test_a_long_rule_takes_more_slots_and_the_next_event_is_read_behind_it(tmp_path: Path, ledger: Ledger) -> None:
     long = ".".join(["x" * 60] * 4)
     put_segment(tmp_path / "spool/dns-0", 1, event(long), event("b.test"), event("c.test"))
 
@@ -132,7 +146,7 @@ def test_a_long_rule_takes_more_slots_and_the_next_event_is_read_behind_it(tmp_p
     assert sorted(rule for rule, *_ in blocks(ledger)) == ["b.test", "c.test", long]
 
 
-def test_a_lock_is_recorded_without_list_and_with_the_generation_of_the_policy(tmp_path, ledger):
+def test_a_lock_is_recorded_without_list_and_with_the_generation_of_the_policy(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event("", Reason.PAUSE, ""))
 
     drain_spools(tmp_path / "spool", ledger)
@@ -142,7 +156,7 @@ def test_a_lock_is_recorded_without_list_and_with_the_generation_of_the_policy(t
     assert (row.list, row.rule, row.reason, row.generation) == ("", "", "pause", 5)
 
 
-def test_an_event_of_reason_csam_becomes_a_count_and_no_record(tmp_path, ledger):
+def test_an_event_of_reason_csam_becomes_a_count_and_no_record(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event(reason=Reason.CSAM, list_id="stop"))
 
     drain_spools(tmp_path / "spool", ledger)
@@ -151,14 +165,14 @@ def test_an_event_of_reason_csam_becomes_a_count_and_no_record(tmp_path, ledger)
     assert counts(ledger) == [(TIME_S - TIME_S % 3600, "node-1", "stop", "sni", 1)]
 
 
-def test_the_help_corridor_leaves_nothing(tmp_path, ledger):
+def test_the_help_corridor_leaves_nothing(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event(reason=Reason.HELP))
 
     assert drain_spools(tmp_path / "spool", ledger) == 1
     assert blocks(ledger) == [] == counts(ledger)
 
 
-def test_a_file_that_is_no_segment_is_told_and_loses_nothing(tmp_path, ledger):
+def test_a_file_that_is_no_segment_is_told_and_loses_nothing(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event())
     (tmp_path / "spool/dns-0/000002.seg").write_bytes(b"rubbish")
 
@@ -170,14 +184,14 @@ def test_a_file_that_is_no_segment_is_told_and_loses_nothing(tmp_path, ledger):
     assert len(blocks(ledger)) == 1
 
 
-def set_confidential(path: Path, number: int, channel: int, total: int):
+def set_confidential(path: Path, number: int, channel: int, total: int) -> None:
     Counters(path)
     with path.open("r+b") as file:
         file.seek(8 * (128 + number * 8 + channel))
         file.write(total.to_bytes(8, "little"))
 
 
-def test_a_confidential_counter_adds_what_it_has_risen_by(tmp_path, ledger):
+def test_a_confidential_counter_adds_what_it_has_risen_by(tmp_path: Path, ledger: Ledger) -> None:
     folder = tmp_path / "counters"
     folder.mkdir()
     for total in (3, 3, 5):
@@ -187,7 +201,7 @@ def test_a_confidential_counter_adds_what_it_has_risen_by(tmp_path, ledger):
     assert counts(ledger) == [(TIME_S - TIME_S % 3600, "node-1", "stop", "dns", 5)]
 
 
-def test_a_confidential_counter_that_began_anew_counts_from_zero(tmp_path, ledger):
+def test_a_confidential_counter_that_began_anew_counts_from_zero(tmp_path: Path, ledger: Ledger) -> None:
     folder = tmp_path / "counters"
     folder.mkdir()
     for total in (5, 2):

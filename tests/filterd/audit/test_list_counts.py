@@ -1,6 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel, Tier
@@ -18,26 +21,26 @@ COUNTED_AT = 1152  # fastpath/report/counters.pxd
 
 
 @pytest.fixture
-def engine(tmp_path):
+def engine(tmp_path: Path) -> Iterator[Any]:
     engine = open_database(tmp_path / "db")
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Any:
     (tmp_path / "counters").mkdir()
     return tmp_path / "counters"
 
 
-def set_count(path: Path, number: int, channel: int, total: int):
+def set_count(path: Path, number: int, channel: int, total: int) -> None:
     Counters(path)
     with path.open("r+b") as file:
         file.seek(8 * (COUNTED_AT + number * 8 + channel))
         file.write(total.to_bytes(8, "little"))
 
 
-def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(engine, folder):
+def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(engine: Engine, folder: Path) -> None:
     for worker, number, channel, total in (
         ("dns-0", 1, Channel.DNS, 3),
         ("dns-0", 1, Channel.DNS, 5),
@@ -51,7 +54,7 @@ def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(e
     assert shadowed(engine, [PTA, ONE, TWO]) == {"one": {"dns": 9, "quic": 6}, "two": {}}
 
 
-def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine, folder):
+def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine: Engine, folder: Path) -> None:
     tor = ListInForce("tor", Tier.CATEGORY, Action.SPLASH, confidential=False, category=BYPASS)
     vpn = tor._replace(id="vpn", action=Action.SHADOW)
     secret = tor._replace(id="secret", confidential=True)
@@ -64,7 +67,7 @@ def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine, f
     assert shadowed(engine, lists) == {"vpn": {"sni": 4}}
 
 
-def test_a_counter_that_began_anew_counts_from_zero(engine, folder):
+def test_a_counter_that_began_anew_counts_from_zero(engine: Engine, folder: Path) -> None:
     for total in (5, 2):
         set_count(folder / "dns-0", 0, Channel.DNS, total)
         drain_counted(folder, [ONE], engine)
@@ -72,7 +75,7 @@ def test_a_counter_that_began_anew_counts_from_zero(engine, folder):
     assert shadowed(engine, [ONE]) == {"one": {"dns": 7}}
 
 
-def test_counts_stay_with_their_list_when_it_gets_another_number(engine, folder):
+def test_counts_stay_with_their_list_when_it_gets_another_number(engine: Engine, folder: Path) -> None:
     set_count(folder / "dns-0", 0, Channel.DNS, 3)
     drain_counted(folder, [ONE, TWO], engine)
     set_count(folder / "dns-0", 0, Channel.DNS, 4)
@@ -81,7 +84,9 @@ def test_counts_stay_with_their_list_when_it_gets_another_number(engine, folder)
     assert shadowed(engine, [ONE, TWO]) == {"one": {"dns": 3}, "two": {"dns": 1}}
 
 
-def test_whatever_number_a_list_gets_nothing_of_the_shadow_is_counted_as_csam(engine, folder, tmp_path):
+def test_whatever_number_a_list_gets_nothing_of_the_shadow_is_counted_as_csam(
+    engine: Engine, folder: Path, tmp_path: Path
+) -> None:
     ledger = Ledger(engine, bytes(32), "node-1")
     for total, lists in ((3, [ONE, STOP]), (4, [STOP])):
         set_count(folder / "dns-0", 0, Channel.DNS, total)
@@ -92,7 +97,9 @@ def test_whatever_number_a_list_gets_nothing_of_the_shadow_is_counted_as_csam(en
         assert list(iter_csam_counts(conn, 0, 2**40)) == []
 
 
-def test_a_list_that_is_enforced_or_gone_is_forgotten_and_begins_at_nothing_when_tried_again(engine, folder):
+def test_a_list_that_is_enforced_or_gone_is_forgotten_and_begins_at_nothing_when_tried_again(
+    engine: Engine, folder: Path
+) -> None:
     for number, total in ((0, 2), (1, 3)):
         set_count(folder / "dns-0", number, Channel.DNS, total)
     drain_counted(folder, [ONE, TWO], engine)
@@ -102,7 +109,7 @@ def test_a_list_that_is_enforced_or_gone_is_forgotten_and_begins_at_nothing_when
     assert shadowed(engine, [ONE, TWO]) == {"one": {}, "two": {"dns": 3}}
 
 
-def test_before_the_lists_are_known_nothing_is_forgotten_and_nothing_lost(engine, folder):
+def test_before_the_lists_are_known_nothing_is_forgotten_and_nothing_lost(engine: Engine, folder: Path) -> None:
     set_count(folder / "dns-0", 0, Channel.DNS, 2)
     drain_counted(folder, [ONE], engine)
     set_count(folder / "dns-0", 0, Channel.DNS, 5)

@@ -1,11 +1,16 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from support.present import present
 from support.system.ports import free_port
 
 from dns.upstreams.endpoints import Endpoint
+from dns.zones.message import Record
 from dns.zones.tsig import read_key
 from dns.zones.xfr_in import Limits, Primary, transfer
 from fastpath.wire.name import to_text, to_wire
@@ -45,12 +50,12 @@ rpz:
 
 
 @pytest.fixture
-def port():
+def port() -> Any:
     return free_port()
 
 
 @pytest.fixture
-def place(tmp_path, port):
+def place(tmp_path: Path, port: int) -> Any:
     (tmp_path / "f.yaml").write_text(SAID.format(port=port))
     (tmp_path / "pta.txt").write_text("listed.test\nisp.test\nco.uk\nhelp.test\nworse.test\n")
     (tmp_path / "stop.txt").write_text("worse.test\nworst.test\n")
@@ -61,11 +66,11 @@ def place(tmp_path, port):
     return tmp_path
 
 
-def play(place, port, work):
+def play(place: Path, port: int, work: Any) -> Any:
     """A control that publishes, and `work(control, owners)` beside it; owners() fetches the zone."""
 
-    async def owners():
-        found = []
+    async def owners() -> set[str]:
+        found: list[Record] = []
         primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
         while True:
             with contextlib.suppress(Exception):  # before it serves
@@ -73,12 +78,12 @@ def play(place, port, work):
                 return {to_text(record.owner).removesuffix(".rpz.isp.example") for record in found[2:]}
             await asyncio.sleep(0.02)
 
-    async def run():
+    async def run() -> Any:
         engine = open_database(place / "state/filterd.db")
         control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
         await control.start()
 
-        def note(server):
+        def note(server: Any) -> None:
             control.explainer.rpz = server
 
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
@@ -93,15 +98,15 @@ def play(place, port, work):
     return asyncio.run(run())
 
 
-def push(engine, name):
+def push(engine: Engine, name: str) -> Any:
     order = Order("PTA", "T-1", "a law", "subtree", None, False, ((name, "subtree"),))
     entry = Entry(1, name, to_wire(name.encode()), "subtree", "pending", None)
     with writing(engine) as conn:
         return put_order(conn, order, [entry], b"", datetime.now(UTC))
 
 
-def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidential_lists(place, port):
-    async def work(control, owners):
+def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidential_lists(place: Path, port: int) -> None:
+    async def work(control: Control, owners: Any) -> Any:
         return await owners()
 
     # isp.test is protected, co.uk a public suffix; help.test is an order's, which outranks the corridor
@@ -110,8 +115,8 @@ def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidentia
     }
 
 
-def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
-    async def work(control, owners):
+def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place: Path, port: int) -> None:
+    async def work(control: Control, owners: Any) -> Any:
         before = await owners()
         push(control.context.engine, "ordered.test")
         await control.publisher.orders_changed()
@@ -125,10 +130,12 @@ def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
     assert [(each["zone"], each["records"], each["unpublished"]) for each in status] == [("rpz.isp.example", 8, {})]
 
 
-def test_the_serial_is_that_of_the_names_in_force(place, port):
-    async def work(control, owners):
+def test_the_serial_is_that_of_the_names_in_force(place: Path, port: int) -> None:
+    async def work(control: Control, owners: Any) -> Any:
         await owners()
-        return control.explainer.rpz.status()["zones"][0]["serial"], max(control.publisher.generations["names"])
+        return present(control.explainer.rpz).status()["zones"][0]["serial"], max(
+            control.publisher.generations["names"]
+        )
 
     serial, generation = play(place, port, work)
 
@@ -142,7 +149,9 @@ def test_the_serial_is_that_of_the_names_in_force(place, port):
         ('key "a" { algorithm hmac-md5; secret "AAAA"; };', "algorithm hmac-md5; not used"),
     ],
 )
-def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(place, text, found):
+def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(
+    place: Path, text: str, found: str
+) -> None:
     (place / "rpz.key").write_text(text)
 
     with pytest.raises(ValueError, match=found) as raised:
@@ -150,13 +159,13 @@ def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(
     assert "AAAA" not in str(raised.value)
 
 
-def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place, port):
+def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place: Path, port: int) -> None:
     text = (place / "f.yaml").read_text().replace(f"127.0.0.1:{port}", "192.0.2.1:5380")
     (place / "f.yaml").write_text(text)
     engine = open_database(place / "state/filterd.db")
     control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
-    async def work():
+    async def work() -> None:
         await publish_zones(
             control.config, control.publisher.published, lambda: control.publisher.tables, lambda _: None
         )
@@ -167,5 +176,5 @@ def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place,
     engine.dispose()
 
 
-def test_the_configuration_knows_the_lists_that_have_no_source():
+def test_the_configuration_knows_the_lists_that_have_no_source() -> None:
     assert set(OWN_LISTS) == {HELP_LIST, ORDERS_LIST}

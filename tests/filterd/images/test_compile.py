@@ -1,7 +1,10 @@
 import asyncio
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support.present import present
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
@@ -25,17 +28,17 @@ protected: {names: [isp.example]}
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Any:
     (tmp_path / "f.yaml").write_text(SAID)
     (tmp_path / "pta.csv").write_text("url,reference\nhttps://a.test/,PTA-1\nhttps://isp.example/,PTA-2\n")
     return tmp_path / "f.yaml"
 
 
-def tables(report):
+def tables(report: Any) -> Any:
     return TableSet(open_image(report.path, ImageKind.NAMES))
 
 
-def test_the_base_holds_the_lists_the_help_corridor_and_room_for_orders(path):
+def test_the_base_holds_the_lists_the_help_corridor_and_room_for_orders(path: Path) -> None:
     found = tables(compile_config(load(path), None))
 
     assert found.list_ids == ["pta", HELP_LIST, ORDERS_LIST]
@@ -43,24 +46,24 @@ def test_the_base_holds_the_lists_the_help_corridor_and_room_for_orders(path):
     assert found.decide(to_wire(b"help.test"), None, 0).reason == Reason.HELP
 
 
-def test_a_protected_name_is_held_and_not_in_force(path):
+def test_a_protected_name_is_held_and_not_in_force(path: Path) -> None:
     report = compile_config(load(path), None)
 
     assert tables(report).decide(to_wire(b"isp.example"), None, 0).reason == Reason.DEFAULT
     assert report.sources[0].n_held == 1
 
 
-def test_an_entry_knows_the_order_that_its_list_names_and_keeps_its_number(path, tmp_path):
+def test_an_entry_knows_the_order_that_its_list_names_and_keeps_its_number(path: Path, tmp_path: Path) -> None:
     first = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
     again = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
 
     engine = open_database(tmp_path / "state/filterd.db")
     with reading(engine) as conn:
-        assert find_order(conn, "PTA", "PTA-1").id == first == again
+        assert present(find_order(conn, "PTA", "PTA-1")).id == first == again
     engine.dispose()
 
 
-def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
+def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path: Path, tmp_path: Path) -> None:
     config = load(path)
     before = inputs_of(config)
 
@@ -77,7 +80,7 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
     assert inputs_of(other) != inputs_of(config)
 
 
-def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
+def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)
 
@@ -88,7 +91,7 @@ def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_pat
     assert remembered(tmp_path / "state/images") == compiled
 
 
-def test_a_compilation_that_fails_says_why(path, tmp_path):
+def test_a_compilation_that_fails_says_why(path: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)
     (tmp_path / "state/lists/pta/state.json").write_text("{")
@@ -97,7 +100,7 @@ def test_a_compilation_that_fails_says_why(path, tmp_path):
         asyncio.run(compile_base(load(path), path, 0))
 
 
-def test_a_list_without_a_good_version_stops_no_other(path, tmp_path):
+def test_a_list_without_a_good_version_stops_no_other(path: Path, tmp_path: Path) -> None:
     absent = "{id: x, file: x.txt, format: rpz, tier: csam}"
     (tmp_path / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{absent}, "))
 
@@ -107,7 +110,7 @@ def test_a_list_without_a_good_version_stops_no_other(path, tmp_path):
     assert found.decide(to_wire(b"a.test"), None, 0).reason == Reason.ORDER
 
 
-def test_the_last_good_version_is_compiled_where_the_file_is_no_list_any_more(path, tmp_path):
+def test_the_last_good_version_is_compiled_where_the_file_is_no_list_any_more(path: Path, tmp_path: Path) -> None:
     compile_config(load(path), None)
     (tmp_path / "pta.csv").write_text("<!doctype html>\n<p>maintenance\n")
 
@@ -117,7 +120,7 @@ def test_the_last_good_version_is_compiled_where_the_file_is_no_list_any_more(pa
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b'{"generation": 1}', b"\xff"])
-def test_what_cannot_be_remembered_is_compiled_again(tmp_path, rubbish):
+def test_what_cannot_be_remembered_is_compiled_again(tmp_path: Path, rubbish: bytes) -> None:
     (tmp_path / "compiled.json").write_bytes(rubbish)
 
     assert remembered(tmp_path) is None

@@ -1,10 +1,13 @@
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
@@ -16,7 +19,7 @@ from filterd.images.live_delta import OrderDelta
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
-from mgmt.orders.store import live_entries_of, names_changed_since, put_order, withdraw_entries, withdraw_order
+from mgmt.orders.store import Live, live_entries_of, names_changed_since, put_order, withdraw_entries, withdraw_order
 from parental.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
@@ -27,14 +30,14 @@ BASE_URLS = 6  # of TableSet.images
 
 
 @pytest.fixture
-def place(tmp_path, engine):
+def place(tmp_path: Path, engine: Engine) -> Any:
     return Place(tmp_path, engine)
 
 
 class Place:
     """Compiles, pushes and withdraws."""
 
-    def __init__(self, folder, engine):
+    def __init__(self, folder: Path, engine: Engine) -> None:
         (folder / "pta.txt").write_text("listed.test\nboth.test\n")
         self.folder, self.engine, self.n_images, self.n_orders = folder, engine, 0, 0
         self.sources = [
@@ -42,7 +45,7 @@ class Place:
             describe_source(ORDERS_LIST, None, {"tier": "order"}),
         ]
 
-    def compile(self, protected=()):
+    def compile(self, protected: Any = ()) -> Any:
         self.n_images += 1
         orders = OrdersInForce(self.engine)
         report = compile_sources(
@@ -56,7 +59,7 @@ class Place:
         )
         return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
 
-    def beside(self, compiled):
+    def beside(self, compiled: Compiled) -> Any:
         names, urls = (
             open_image(self.folder / f"{kind.name.lower()}-{compiled.generation}.img", kind)
             for kind in (ImageKind.NAMES, ImageKind.URLS)
@@ -65,7 +68,7 @@ class Place:
         with reading(self.engine) as conn:
             return OrderDelta(base, compiled, conn)
 
-    def tables(self, delta):
+    def tables(self, delta: Any) -> Any:
         self.n_images += 1
         names, urls = (self.folder / f"{kind}-{self.n_images}.img" for kind in ("names", "urls"))
         delta.write_names(image_key(self.folder), names, self.n_images)
@@ -77,7 +80,7 @@ class Place:
             urls_delta=open_image(urls, ImageKind.URLS),
         )
 
-    def push(self, *names, mode="subtree"):
+    def push(self, *names: Any, mode: str = "subtree") -> Any:
         self.n_orders += 1
         entries = [
             Entry(number, name, name.encode() if "/" in name else to_wire(name.encode()), mode, "pending", None)
@@ -86,16 +89,16 @@ class Place:
         with writing(self.engine) as conn:
             return put_order(conn, Order("PTA", str(self.n_orders), "", mode, None, False, ()), entries, b"", NOW)
 
-    def withdraw(self, order, *numbers):
+    def withdraw(self, order: Any, *numbers: Any) -> Any:
         with writing(self.engine) as conn:
             return withdraw_entries(conn, order, numbers, "") if numbers else withdraw_order(conn, order, "", NOW)
 
-    def catch_up(self, delta):
+    def catch_up(self, delta: Any) -> None:
         with reading(self.engine) as conn:
             delta.catch_up(conn)
 
 
-def test_a_base_includes_the_orders_of_its_moment_and_the_delta_is_empty(place):
+def test_a_base_includes_the_orders_of_its_moment_and_the_delta_is_empty(place: "Place") -> None:
     order = place.push("ordered.test")
     delta = place.beside(place.compile())
 
@@ -103,7 +106,7 @@ def test_a_base_includes_the_orders_of_its_moment_and_the_delta_is_empty(place):
     assert delta.base.decide(to_wire(b"www.ordered.test"), None, 0).order == order
 
 
-def test_an_order_in_the_base_that_is_withdrawn_is_gone_with_the_delta_and_the_lists_stay(place):
+def test_an_order_in_the_base_that_is_withdrawn_is_gone_with_the_delta_and_the_lists_stay(place: "Place") -> None:
     order = place.push("ordered.test", "both.test")
     delta = place.beside(place.compile())
     place.withdraw(order)
@@ -114,7 +117,7 @@ def test_an_order_in_the_base_that_is_withdrawn_is_gone_with_the_delta_and_the_l
     assert [match.list for match in tables.matches(to_wire(b"both.test"))] == ["pta"]
 
 
-def test_a_name_that_a_second_order_holds_stays_under_its_number(place):
+def test_a_name_that_a_second_order_holds_stays_under_its_number(place: "Place") -> None:
     first, second = place.push("ordered.test"), place.push("ordered.test")
     delta = place.beside(place.compile())
     place.withdraw(first)
@@ -123,15 +126,17 @@ def test_a_name_that_a_second_order_holds_stays_under_its_number(place):
     assert place.tables(delta).decide(to_wire(b"ordered.test"), None, 0).order == second
 
 
-def test_one_more_order_costs_a_look_at_its_own_names_only(place, monkeypatch):
+def test_one_more_order_costs_a_look_at_its_own_names_only(place: "Place", monkeypatch: pytest.MonkeyPatch) -> None:
     place.push(*(f"n{number}.test" for number in range(50)))
     delta = place.beside(place.compile())
     place.push("late.test")
-    read = []
-    monkeypatch.setattr(
-        "filterd.images.live_delta.live_entries_of",
-        lambda conn, wires: read.extend(wires) or live_entries_of(conn, wires),
-    )
+    read: list[bytes] = []
+
+    def noting(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
+        read.extend(wires)
+        return live_entries_of(conn, wires)
+
+    monkeypatch.setattr("filterd.images.live_delta.live_entries_of", noting)
     monkeypatch.delattr("filterd.images.live_delta.live_entries")
     place.catch_up(delta)
 
@@ -139,7 +144,7 @@ def test_one_more_order_costs_a_look_at_its_own_names_only(place, monkeypatch):
     assert place.tables(delta).decide(to_wire(b"late.test"), None, 0).list == ORDERS_LIST
 
 
-def test_what_came_while_the_base_was_compiled_is_in_the_delta(place):
+def test_what_came_while_the_base_was_compiled_is_in_the_delta(place: "Place") -> None:
     gone = place.push("gone.test")
     compiled = place.compile()
     place.withdraw(gone)
@@ -150,7 +155,9 @@ def test_what_came_while_the_base_was_compiled_is_in_the_delta(place):
     assert tables.matches(to_wire(b"gone.test")) == []
 
 
-def test_an_order_that_a_rail_kept_out_of_the_base_stays_in_force_and_asks_for_no_merge(place, monkeypatch):
+def test_an_order_that_a_rail_kept_out_of_the_base_stays_in_force_and_asks_for_no_merge(
+    place: "Place", monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
     place.push("rail.test")
     delta = place.beside(place.compile(protected=["rail.test"]))
@@ -162,8 +169,8 @@ def test_an_order_that_a_rail_kept_out_of_the_base_stays_in_force_and_asks_for_n
     assert delta.is_overgrown
 
 
-def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place):
-    def found(tables, url):
+def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place: "Place") -> None:
+    def found(tables: Any, url: Any) -> Any:
         return tables.decide_url(None, url, None, 0).order
 
     delta = place.beside(place.compile())
@@ -181,7 +188,7 @@ def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place):
     assert [found(place.tables(merged), url) for url in (b"a.test/x", b"a.test/y/1")] == [exact, 0]
 
 
-def test_a_name_pushed_and_withdrawn_again_leaves_no_trace(place):
+def test_a_name_pushed_and_withdrawn_again_leaves_no_trace(place: "Place") -> None:
     delta = place.beside(place.compile())
     place.withdraw(place.push("ordered.test"))
     place.catch_up(delta)
@@ -197,7 +204,7 @@ MERGE = st.tuples(st.just("merge"), st.sampled_from(NAMES), st.integers(0, 9))
 
 @settings(max_examples=25, deadline=None)
 @given(steps=st.lists(PUSH | WITHDRAW | MERGE, max_size=12))
-def test_decisions_are_the_databases_before_and_after_a_merge_whatever_is_pushed_and_withdrawn(steps):
+def test_decisions_are_the_databases_before_and_after_a_merge_whatever_is_pushed_and_withdrawn(steps: Any) -> None:
     with TemporaryDirectory() as folder, opened(Path(folder) / "db") as engine:
         place = Place(Path(folder), engine)
         delta, held = place.beside(place.compile()), []
@@ -216,7 +223,7 @@ def test_decisions_are_the_databases_before_and_after_a_merge_whatever_is_pushed
             assert answers(place, delta) == expected(place)
 
 
-def answers(place, delta):
+def answers(place: "Place", delta: Any) -> Any:
     place.catch_up(delta)
     tables = place.tables(delta)
     return {
@@ -225,7 +232,7 @@ def answers(place, delta):
     }
 
 
-def expected(place):
+def expected(place: "Place") -> Any:
     """By the database alone."""
     with reading(place.engine) as conn:
         live = list(live_entries_of(conn, names_changed_since(conn, 0)))

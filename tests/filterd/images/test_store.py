@@ -1,8 +1,11 @@
 import logging
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
@@ -28,12 +31,12 @@ NOW_S = int(NOW.timestamp())
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Any:
     return ImageStore(tmp_path)
 
 
 @pytest.fixture
-def compiled(tmp_path, store):
+def compiled(tmp_path: Path, store: ImageStore) -> Any:
     (tmp_path / "pta.txt").write_text("listed.test\n")
     sources = [
         describe_source("pta", tmp_path / "pta.txt", {"tier": "order"}),
@@ -45,37 +48,39 @@ def compiled(tmp_path, store):
     return made
 
 
-def open_tables(store):
+def open_tables(store: ImageStore) -> Any:
     return TableSet.open(store.manifest)
 
 
-def action(store, name, address=None):
+def action(store: ImageStore, name: str, address: Any = None) -> Any:
     return open_tables(store).decide(to_wire(name.encode()), address, NOW_S).action
 
 
-def add(engine, number, prefix):
+def add(engine: Engine, number: int, prefix: Any) -> None:
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(number, "home", (IPv4Network(prefix),), Profile()))
 
 
-def push(engine, name, mode="subtree"):
+def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
     order = Order("PTA", name, "a law", mode, None, False, ())
     wire = name.encode() if mode == URL else to_wire(name.encode())
     with writing(engine) as conn:
         return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW)
 
 
-def beside(store, compiled, engine):
+def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
     with reading(engine) as conn:
         return OrderDelta(store.open_base(compiled), compiled, conn)
 
 
-def publish(store, engine):
+def publish(store: ImageStore, engine: Engine) -> None:
     with reading(engine) as conn:
         store.publish_people(conn, NOW)
 
 
-def test_a_base_comes_into_force_together_with_the_orders(store, compiled, engine):
+def test_a_base_comes_into_force_together_with_the_orders(
+    store: ImageStore, compiled: Compiled, engine: Engine
+) -> None:
     number = push(engine, "ordered.test")
     store.publish_orders(beside(store, compiled, engine))
 
@@ -84,7 +89,9 @@ def test_a_base_comes_into_force_together_with_the_orders(store, compiled, engin
     assert store.compiled() == compiled
 
 
-def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled, engine):
+def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
+    store: ImageStore, compiled: Compiled, engine: Engine
+) -> None:
     number = push(engine, "ordered.test")
     orders = beside(store, compiled, engine)
     store.publish_orders(orders)
@@ -97,7 +104,9 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(store, compiled,
     assert action(store, "listed.test") == Action.SPLASH
 
 
-def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled, engine):
+def test_an_order_for_a_listed_name_takes_nothing_from_the_list(
+    store: ImageStore, compiled: Compiled, engine: Engine
+) -> None:
     push(engine, "listed.test", "exact")
     store.publish_orders(beside(store, compiled, engine))
 
@@ -105,8 +114,8 @@ def test_an_order_for_a_listed_name_takes_nothing_from_the_list(store, compiled,
 
 
 def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_delta_where_orders_do(
-    store, compiled, engine
-):
+    store: ImageStore, compiled: Compiled, engine: Engine
+) -> None:
     orders = beside(store, compiled, engine)
     store.publish_orders(orders)
     without = read_manifest(store.directory).urls
@@ -122,7 +131,7 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
     assert tables.decide_url(None, b"shared.test/", None, NOW_S).action == Action.PASSTHRU
 
 
-def test_what_is_open_already_is_not_opened_again(store, compiled, engine):
+def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: Compiled, engine: Engine) -> None:
     orders = beside(store, compiled, engine)
     store.publish_orders(orders)
     first = store.open_tables(orders.base.images)
@@ -133,7 +142,9 @@ def test_what_is_open_already_is_not_opened_again(store, compiled, engine):
     assert second.generations["names"][1] > first.generations["names"][1]
 
 
-def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, engine, caplog):
+def test_a_base_whose_file_is_damaged_is_not_taken_for_good(
+    store: ImageStore, compiled: Compiled, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     store.publish_orders(beside(store, compiled, engine))
     path = store.directory / "names-1.img"
     damaged = bytearray(path.read_bytes())
@@ -145,18 +156,20 @@ def test_a_base_whose_file_is_damaged_is_not_taken_for_good(store, compiled, eng
     assert "checksum" in caplog.text
 
 
-def test_a_base_that_was_compiled_and_is_not_in_force_yet_is_the_one_to_take(store, compiled):
+def test_a_base_that_was_compiled_and_is_not_in_force_yet_is_the_one_to_take(
+    store: ImageStore, compiled: Compiled
+) -> None:
     assert not store.manifest.exists()
     assert store.compiled() == compiled
 
 
-def test_a_base_whose_file_is_gone_is_none(store, compiled):
+def test_a_base_whose_file_is_gone_is_none(store: ImageStore, compiled: Compiled) -> None:
     (store.directory / "names-1.img").unlink()
 
     assert store.compiled() is None
 
 
-def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store, engine):
+def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store: ImageStore, engine: Engine) -> None:
     add(engine, 7, "192.0.2.7/32")
     publish(store, engine)
     with writing(engine) as conn:
@@ -168,7 +181,7 @@ def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store, engine):
     assert all(delta > base > 0 for base, delta in (tables.generations["subscribers"], tables.generations["policy"]))
 
 
-def test_somebody_who_left_is_nobody(store, engine):
+def test_somebody_who_left_is_nobody(store: ImageStore, engine: Engine) -> None:
     add(engine, 7, "192.0.2.7/32")
     publish(store, engine)
     with writing(engine) as conn:
@@ -178,7 +191,9 @@ def test_somebody_who_left_is_nobody(store, engine):
     assert open_tables(store).subscriber_of("192.0.2.7") is None
 
 
-def test_after_very_many_changes_the_bases_are_written_anew(store, engine, monkeypatch):
+def test_after_very_many_changes_the_bases_are_written_anew(
+    store: ImageStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("filterd.images.store.CHANGES_OF_A_DELTA", 1)
     publish(store, engine)
     add(engine, 7, "192.0.2.7/32")
@@ -189,7 +204,7 @@ def test_after_very_many_changes_the_bases_are_written_anew(store, engine, monke
     assert open_tables(store).subscriber_of("192.0.2.8") == 8
 
 
-def test_generations_rise_over_a_restart(tmp_path, store, engine):
+def test_generations_rise_over_a_restart(tmp_path: Path, store: ImageStore, engine: Engine) -> None:
     publish(store, engine)
     first = open_tables(store).generations["policy"][0]
 
@@ -198,5 +213,5 @@ def test_generations_rise_over_a_restart(tmp_path, store, engine):
     assert open_tables(store).generations["policy"][0] > first
 
 
-def test_a_list_is_remembered_with_its_number(compiled):
+def test_a_list_is_remembered_with_its_number(compiled: Compiled) -> None:
     assert compiled.lists[1] == ListSpec(ORDERS_LIST, Tier.ORDER, 0, Action.SPLASH, False)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from support.dns.played_primary import APEX, soa
 
 from fastpath.images.image import open_image
@@ -58,60 +60,61 @@ ASKED = [
 PROTECTED = Protected(["kept.isp.test"])
 
 
-def soa_line(serial):
+def soa_line(serial: int) -> Any:
     return record_line(APEX, APEX, 6, 60, soa(serial).rdata)
 
 
-def line(owner, target):
+def line(owner: Any, target: Any) -> Any:
     name = owner if "rpz-ip" in owner or owner == "com" else owner + ".test"
     return record_line(APEX, to_wire_any(name) + APEX, 5, 60, target)
 
 
-def to_wire_any(name):
+def to_wire_any(name: str) -> Any:
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
 
 
 class Place:
     """Compiles a copy, and makes the delta beside it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder, self.n_images = folder, 0
         self.copy = folder / "copy-0"
 
-    def write(self, lines):
+    def write(self, lines: Any) -> None:
         self.copy.write_bytes(head(APEX, soa_line(1)) + b"".join(lines))
 
-    def source(self):
+    def source(self) -> Any:
         from dataclasses import replace
 
         return replace(describe_source("z", self.copy, {"format": "rpz", "tier": "security"}), is_zone=True)
 
-    def compile(self):
+    def compile(self) -> Any:
         self.n_images += 1
         sources = [self.source(), describe_source(ORDERS_LIST, None, {"tier": "order"})]
         compile_sources(sources, self.folder, KEY, self.n_images, protected=PROTECTED)
         return Compiled(self.n_images, [], list_specs(sources), {"lists": []}, 0), self.base()
 
-    def base(self):
+    def base(self) -> Any:
         names, urls = (
             open_image(self.folder / f"{kind.name.lower()}-{self.n_images}.img", kind)
             for kind in (ImageKind.NAMES, ImageKind.URLS)
         )
         return TableSet(names, urls=urls)
 
-    def with_delta(self, orders):
+    def with_delta(self, orders: Any) -> Any:
         self.n_images += 1
         path = self.folder / f"names-{self.n_images}.img"
         orders.write_names(KEY, path, self.n_images)
         return TableSet(orders.base.images[0], open_image(path, ImageKind.NAMES))
 
-    def apply(self, difference):
-        with (self.folder / "copy-1").open("wb") as file:
-            apply(self.copy, [difference], file.write)
+    def apply(self, difference: Any) -> None:
+        lines: list[bytes] = []
+        apply(self.copy, [difference], lines.append)
+        (self.folder / "copy-1").write_bytes(b"".join(lines))
         self.copy = self.folder / "copy-1"
 
 
-def decided(tables):
+def decided(tables: Any) -> Any:
     found = {}
     for name in ASKED + ADDRESSES:
         decision = tables.decide(wire_of_text(name) or to_wire(name.encode()), None, 0)
@@ -121,7 +124,7 @@ def decided(tables):
 
 @settings(deadline=None, max_examples=40)
 @given(st.data())
-def test_the_delta_decides_as_the_changed_zone_would(data):
+def test_the_delta_decides_as_the_changed_zone_would(data: Any) -> None:
     zone = data.draw(st.dictionaries(st.sampled_from(OWNERS), st.sampled_from(TARGETS)))
     new = data.draw(st.dictionaries(st.sampled_from(OWNERS), st.sampled_from(TARGETS)))
     removed = [line(*each) for each in zone.items() if new.get(each[0]) != each[1]]
@@ -138,7 +141,7 @@ def test_the_delta_decides_as_the_changed_zone_would(data):
         assert by_delta == decided(place.compile()[1])
 
 
-def test_a_change_and_its_contrary_leave_no_trace(tmp_path, engine):
+def test_a_change_and_its_contrary_leave_no_trace(tmp_path: Path, engine: Engine) -> None:
     place = Place(tmp_path)
     place.write([line("a", TARGETS[0])])
     compiled, base = place.compile()
@@ -153,7 +156,9 @@ def test_a_change_and_its_contrary_leave_no_trace(tmp_path, engine):
     assert orders.n_names == 0
 
 
-def test_what_a_rail_stops_is_counted_and_not_in_force(tmp_path, engine, caplog):
+def test_what_a_rail_stops_is_counted_and_not_in_force(
+    tmp_path: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     place = Place(tmp_path)
     place.write([])
     compiled, base = place.compile()
@@ -169,7 +174,7 @@ def test_what_a_rail_stops_is_counted_and_not_in_force(tmp_path, engine, caplog)
 
 
 @pytest.mark.parametrize(("rtype", "rdata", "is_one"), [(5, b"\0", True), (1, bytes(4), False), (16, b"\1a", False)])
-def test_only_an_alias_is_a_rule_by_itself(rtype, rdata, is_one):
+def test_only_an_alias_is_a_rule_by_itself(rtype: int, rdata: Any, is_one: bool) -> None:
     assert is_by_itself(record_line(APEX, b"\1a" + APEX, rtype, 60, rdata)) == is_one
     assert 5 not in SILENT
 
@@ -185,5 +190,5 @@ def test_only_an_alias_is_a_rule_by_itself(rtype, rdata, is_one):
         ("x.rpz-ip", True),
     ],
 )
-def test_a_prefix_that_shares_its_names_with_others_is_none(owner, is_one):
+def test_a_prefix_that_shares_its_names_with_others_is_none(owner: str, is_one: bool) -> None:
     assert is_by_itself(line(owner, TARGETS[0])) == is_one

@@ -3,11 +3,16 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 from support.dns.played_primary import APEX, PlayedPrimary, rule
 from support.dns.primaries import HOST, KEY, SECRET, ZONE, primary, records
+from support.present import present
 from support.system.daemon import Daemon, eventually
 from support.system.ports import free_port
 
@@ -39,23 +44,23 @@ lists:
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Any:
     for folder in ("state", "run"):
         (tmp_path / folder).mkdir()
     return tmp_path
 
 
 @pytest.fixture
-def engine(place):
+def engine(place: Path) -> Iterator[Any]:
     opened = open_database(place / "state/filterd.db")
     yield opened
     opened.dispose()
 
 
-def play(place, engine, work):
+def play(place: Path, engine: Engine, work: Any) -> Any:
     """Start a control beside a primary, let the zone come, and let `work(control, played)` go on."""
 
-    async def run():
+    async def run() -> Any:
         played = PlayedPrimary()
         async with played.listening() as port:
             (place / "f.yaml").write_text(SAID.format(port=port))
@@ -68,24 +73,24 @@ def play(place, engine, work):
     return asyncio.run(run())
 
 
-def make(place, engine):
+def make(place: Path, engine: Engine) -> Any:
     return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
 
-def is_blocked(control, number):
+def is_blocked(control: Control, number: int) -> Any:
     return control.publisher.tables.decide(to_wire(b"n%04d" % number), None, 0).action == Action.NXDOMAIN
 
 
-def generation(control):
+def generation(control: Control) -> Any:
     return control.publisher.generations["names"]
 
 
-def journal(control):
+def journal(control: Control) -> Any:
     return Journal(shelf_of(control.config, control.config.lists[0]).directory)
 
 
-def test_a_few_names_are_in_force_without_a_compilation(place, engine):
-    async def work(control, played):
+def test_a_few_names_are_in_force_without_a_compilation(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         base, delta = generation(control)
         played.change([1], [500])
         await control.lists.pull(["z"])
@@ -94,17 +99,17 @@ def test_a_few_names_are_in_force_without_a_compilation(place, engine):
         assert generation(control)[0] == base and generation(control)[1] > delta
         assert played.asked == [AXFR, IXFR]
         assert shelf_of(control.config, control.config.lists[0]).kept().confirmed_s > time.time() - 60
-        assert newest_of(control.config, control.config.lists[0], kept(control)).serial == 2
+        assert present(newest_of(control.config, control.config.lists[0], kept(control))).serial == 2
 
     play(place, engine, work)
 
 
-def kept(control):
+def kept(control: Control) -> Any:
     return shelf_of(control.config, control.config.lists[0]).kept()
 
 
-def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place, engine):
-    async def work(control, played):
+def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         with writing(engine) as conn:
             entries = [Entry(1, "n0001", to_wire(b"n0001"), "subtree", "pending", None)]
             put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time())
@@ -119,12 +124,12 @@ def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place, en
     play(place, engine, work)
 
 
-def control_time():
+def control_time() -> Any:
     return datetime.now(UTC)
 
 
-def test_after_a_restart_the_changes_are_still_in_force(place, engine):
-    async def work(control, played):
+def test_after_a_restart_the_changes_are_still_in_force(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         played.change([1], [500])
         await control.lists.pull(["z"])
         again = make(place, engine)
@@ -136,8 +141,10 @@ def test_after_a_restart_the_changes_are_still_in_force(place, engine):
     play(place, engine, work)
 
 
-def test_a_new_base_takes_the_journals_changes_and_forgets_them(place, engine, monkeypatch):
-    async def work(control, played):
+def test_a_new_base_takes_the_journals_changes_and_forgets_them(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(control: Control, played: Any) -> None:
         base = generation(control)[0]
         monkeypatch.setattr("filterd.lists.zone_copies.LONG_RECORDS", 2)
         played.change([1], [500])
@@ -158,8 +165,8 @@ def test_a_new_base_takes_the_journals_changes_and_forgets_them(place, engine, m
     play(place, engine, work)
 
 
-def test_what_came_while_a_base_was_compiled_is_in_force_with_it(place, engine):
-    async def work(control, played):
+def test_what_came_while_a_base_was_compiled_is_in_force_with_it(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         played.change([1], [500])
         compiling = asyncio.ensure_future(control.publisher.compile())  # noqa: TID251  # a test's own
         await asyncio.sleep(0.05)
@@ -180,8 +187,8 @@ def test_what_came_while_a_base_was_compiled_is_in_force_with_it(place, engine):
     ],
     ids=["shrinks", "addresses", "many"],
 )
-def test_what_is_not_small_is_pulled_and_judged(place, engine, change):
-    async def work(control, played):
+def test_what_is_not_small_is_pulled_and_judged(place: Path, engine: Engine, change: Any) -> None:
+    async def work(control: Control, played: Any) -> None:
         base = generation(control)[0]
         played.change(**change)
         await control.lists.pull(["z"])
@@ -197,8 +204,8 @@ def test_what_is_not_small_is_pulled_and_judged(place, engine, change):
     play(place, engine, work)
 
 
-def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place, engine):
-    async def work(control, played):
+def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         for step in range(5):
             played.change(range(step * 9, step * 9 + 9))
             await control.lists.pull(["z"])
@@ -209,8 +216,8 @@ def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place, engin
     play(place, engine, work)
 
 
-def test_a_protected_name_is_never_put_in_force(place, engine, caplog):
-    async def work(control, played):
+def test_a_protected_name_is_never_put_in_force(place: Path, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(control: Control, played: Any) -> None:
         played.change([], [], [Record(b"\4kept\4test" + APEX, 5, 1, 60, b"\0"), rule(700)])
         await control.lists.pull(["z"])
 
@@ -221,8 +228,8 @@ def test_a_protected_name_is_never_put_in_force(place, engine, caplog):
     assert "1 new records are not enforced" in caplog.text
 
 
-def test_a_primary_that_is_gone_is_told_and_what_is_in_force_stays(place, engine):
-    async def work(control, played):
+def test_a_primary_that_is_gone_is_told_and_what_is_in_force_stays(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> Any:
         return control
 
     control = play(place, engine, work)
@@ -231,13 +238,13 @@ def test_a_primary_that_is_gone_is_told_and_what_is_in_force_stays(place, engine
     assert kept(control).failed is not None
 
 
-def test_who_may_tell_of_a_zone_is_who_is_asked_for_it(place, engine):
-    async def work(control, played):
+def test_who_may_tell_of_a_zone_is_who_is_asked_for_it(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
         (place / "k").write_text(f"hmac-sha256:k:{SECRET}")
         (place / "f.yaml").write_text((place / "f.yaml").read_text().replace("format: rpz", "format: rpz, tsig: k"))
         watched = watched_zones(load(place / "f.yaml"))
         assert list(watched) == [APEX]
-        assert watched[APEX].hosts == {"127.0.0.1"} and watched[APEX].key.name == b"\1k\0"
+        assert watched[APEX].hosts == {"127.0.0.1"} and present(watched[APEX].key).name == b"\1k\0"
         (place / "k").write_text("nothing")
         assert watched_zones(load(place / "f.yaml"))[APEX].key is None
         assert control.lists.of_zone(APEX) == ["z"] and control.lists.of_zone(b"\5other\0") == []
@@ -255,12 +262,12 @@ NAMES = ["bad.example", *(f"n{number}.example" for number in range(100))]
 class WithZone(Daemon):
     """A daemon with a zone of a primary that tells of its changes."""
 
-    def __init__(self, folder, port, notify):
+    def __init__(self, folder: Path, port: int, notify: Any) -> None:
         self.port, self.notify = port, notify
         folder.mkdir()
         super().__init__(folder)
 
-    def _said(self):
+    def _said(self) -> Any:
         (self.folder / "k").write_text(f'key "{KEY}" {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n')
         said = json.loads(json.dumps(super()._said()))
         zone = {
@@ -278,7 +285,7 @@ class WithZone(Daemon):
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", ["bind", "knot"])
-def test_a_real_primary_tells_and_its_change_is_answered(kind, tmp_path):
+def test_a_real_primary_tells_and_its_change_is_answered(kind: str, tmp_path: Path) -> None:
     notify = free_port()
     with primary(kind, tmp_path / kind, records(NAMES), notify_port=notify) as server:
         daemon = WithZone(tmp_path / "filterd", server.port, notify)

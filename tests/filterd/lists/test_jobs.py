@@ -1,39 +1,46 @@
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.lists.one_list import NOW, config_of, drop, faults, file_of, good_text, kept, names, take_in
+from support.present import present
 
 import filterd.lists.jobs as lists
-from filterd.config import read_config
+from filterd.config import Config, read_config
 from filterd.lists.jobs import take
 from filterd.lists.sources import config_sources, shelf_of
 from filterd.lists.status import faults_of, waiting
+from rules.lists.acceptance import examine
 from rules.lists.versions import approved, rolled_back
 
 
-def test_a_file_that_is_there_is_good_and_is_what_will_be_compiled(dropped):
+def test_a_file_that_is_there_is_good_and_is_what_will_be_compiled(dropped: Config) -> None:
     take_in(dropped)
 
     assert good_text(dropped) == names(range(100))
-    assert config_sources(dropped)[0].path == shelf_of(dropped, dropped.lists[0]).copy(kept(dropped).good)
+    assert config_sources(dropped)[0].path == shelf_of(dropped, dropped.lists[0]).copy(present(kept(dropped).good))
     assert (waiting(dropped, NOW, 0.0), faults(dropped)) == ([], "")
 
 
-def test_a_new_version_of_the_file_takes_the_place_of_the_old_one(dropped):
+def test_a_new_version_of_the_file_takes_the_place_of_the_old_one(dropped: Config) -> None:
     take_in(dropped)
     drop(dropped, names(range(101)))
 
     assert waiting(dropped, NOW, 0.0) == ["pta"]
-    assert take_in(dropped).good.n_rules == 101
+    assert present(take_in(dropped).good).n_rules == 101
     assert [each.n_rules for each in kept(dropped).older] == [100]
 
 
-def test_a_file_that_changes_while_it_is_copied_is_taken_the_next_time(dropped, monkeypatch):
+def test_a_file_that_changes_while_it_is_copied_is_taken_the_next_time(
+    dropped: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = lists._copy
 
-    def copy_while_it_grows(path, write):
+    def copy_while_it_grows(path: Path, write: Any) -> None:
         real(path, write)
         with path.open("a") as file:
             file.write("late.test\n")
@@ -42,7 +49,7 @@ def test_a_file_that_changes_while_it_is_copied_is_taken_the_next_time(dropped, 
     assert take_in(dropped).good is None
     monkeypatch.setattr(lists, "_copy", real)
 
-    assert take_in(dropped).good.n_rules == 101
+    assert present(take_in(dropped).good).n_rules == 101
 
 
 @pytest.mark.parametrize(
@@ -54,7 +61,7 @@ def test_a_file_that_changes_while_it_is_copied_is_taken_the_next_time(dropped, 
         (names(range(5)) + "192.0.2.1\n" * 50, "cannot be read"),
     ],
 )
-def test_what_is_no_list_is_refused_and_the_last_good_version_stays(dropped, text, said):
+def test_what_is_no_list_is_refused_and_the_last_good_version_stays(dropped: Config, text: str, said: str) -> None:
     take_in(dropped)
     drop(dropped, text)
     take_in(dropped, NOW + 60)
@@ -64,27 +71,27 @@ def test_what_is_no_list_is_refused_and_the_last_good_version_stays(dropped, tex
     assert waiting(dropped, NOW, 0.0) == []  # it is not read again and again
 
 
-def test_a_version_cut_in_half_is_held_until_it_is_approved(dropped):
+def test_a_version_cut_in_half_is_held_until_it_is_approved(dropped: Config) -> None:
     take_in(dropped)
     drop(dropped, names(range(50)))
     found = take_in(dropped)
 
-    assert (found.good.n_rules, found.held.n_rules) == (100, 50)
+    assert (present(found.good).n_rules, present(found.held).n_rules) == (100, 50)
     assert "filterd lists approve pta" in faults(dropped)
     shelf_of(dropped, dropped.lists[0]).change(lambda now: approved(now, "", NOW))
-    assert (kept(dropped).good.n_rules, faults(dropped)) == (50, "")
+    assert (present(kept(dropped).good).n_rules, faults(dropped)) == (50, "")
 
 
-def test_a_good_version_after_a_held_one_needs_no_approval(dropped):
+def test_a_good_version_after_a_held_one_needs_no_approval(dropped: Config) -> None:
     take_in(dropped)
     for count in (50, 99):
         drop(dropped, names(range(count)))
         take_in(dropped)
 
-    assert (kept(dropped).good.n_rules, kept(dropped).held, faults(dropped)) == (99, None, "")
+    assert (present(kept(dropped).good).n_rules, kept(dropped).held, faults(dropped)) == (99, None, "")
 
 
-def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(dropped):
+def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(dropped: Config) -> None:
     take_in(dropped)
     drop(dropped, names(range(110)))
     take_in(dropped)
@@ -93,11 +100,11 @@ def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(dropped):
 
     found = take_in(dropped)
 
-    assert (found.good.n_rules, found.held.n_rules, found.waiting) == (100, 110, None)
+    assert (present(found.good).n_rules, present(found.held).n_rules, found.waiting) == (100, 110, None)
 
 
-def test_a_file_that_cannot_be_read_is_told_until_it_can(dropped, monkeypatch):
-    def refuse(path, write):
+def test_a_file_that_cannot_be_read_is_told_until_it_can(dropped: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, write: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
     real = lists._copy
@@ -108,24 +115,26 @@ def test_a_file_that_cannot_be_read_is_told_until_it_can(dropped, monkeypatch):
     monkeypatch.setattr(lists, "_copy", real)
     file_of(dropped).chmod(0o600)
 
-    assert take_in(dropped).good.n_rules == 100
+    assert present(take_in(dropped).good).n_rules == 100
     assert faults(dropped) == ""
 
 
-def test_another_format_of_the_configuration_reads_the_good_copy_anew(dropped, tmp_path):
+def test_another_format_of_the_configuration_reads_the_good_copy_anew(dropped: Config, tmp_path: Path) -> None:
     take_in(dropped)
     other = config_of(tmp_path, "file: pta.txt, format: hosts")
 
     assert waiting(other, NOW, 0.0) == ["pta"]
     take_in(other)
 
-    assert kept(other).good.reading == "plain"
+    assert present(kept(other).good).reading == "plain"
     assert config_sources(other)[0].format == "plain"
     assert "refused" in faults(other)
     assert waiting(other, NOW, 0.0) == []
 
 
-def test_a_reader_that_fails_costs_its_own_list_that_version_only(tmp_path, monkeypatch):
+def test_a_reader_that_fails_costs_its_own_list_that_version_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text("x.test\n")
     config = read_config(
@@ -135,9 +144,9 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(tmp_path, monk
         tmp_path,
     )
     (tmp_path / "s").mkdir()
-    real = lists.examine
+    real = examine
 
-    def fail_once(path, source):
+    def fail_once(path: Path, source: Any) -> Any:
         if source.id == "a":
             raise RuntimeError("a line of the list")
         return real(path, source)
@@ -148,11 +157,13 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(tmp_path, monk
     said = faults_of(config, NOW)
     assert said.keys() == {"a"} and "its reader failed (RuntimeError)" in said["a"]
     assert "a line of the list" not in said["a"]
-    assert shelf_of(config, config.lists[1]).kept().good.n_rules == 1
+    assert present(shelf_of(config, config.lists[1]).kept().good).n_rules == 1
 
 
-def test_reading_that_takes_more_memory_than_there_is_refuses_the_version(dropped, monkeypatch):
-    def starve(path, source):
+def test_reading_that_takes_more_memory_than_there_is_refuses_the_version(
+    dropped: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(path: Path, source: Any) -> None:
         raise MemoryError
 
     monkeypatch.setattr(lists, "examine", starve)
@@ -161,7 +172,7 @@ def test_reading_that_takes_more_memory_than_there_is_refuses_the_version(droppe
     assert "memory" in faults(dropped)
 
 
-def test_a_confidential_list_is_told_of_without_its_text(tmp_path, caplog):
+def test_a_confidential_list_is_told_of_without_its_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = replace_tier(config_of(tmp_path, "file: stop.txt, format: csv"), "csam")
     marker = "marker-host.test"
     (tmp_path / "stop.txt").write_text(f"<html>{marker}\n")
@@ -176,11 +187,11 @@ def test_a_confidential_list_is_told_of_without_its_text(tmp_path, caplog):
     assert marker not in state
 
 
-def replace_tier(config, tier):
+def replace_tier(config: Config, tier: Any) -> Any:
     return replace(config, lists=(replace(config.lists[0], tier=tier),))
 
 
-def test_a_folder_is_dropped_like_a_file(tmp_path):
+def test_a_folder_is_dropped_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "feed").mkdir()
     event = {"Event": {"Attribute": [{"type": "domain", "value": "a.test", "to_ids": True}]}}
     uuid = "5a5e3f0a-0000-4000-8000-000000000001"
@@ -188,16 +199,16 @@ def test_a_folder_is_dropped_like_a_file(tmp_path):
     (tmp_path / f"feed/{uuid}.json").write_text(json.dumps(event))
     config = config_of(tmp_path, "file: feed, format: misp")
 
-    assert take_in(config).good.n_rules == 1
+    assert present(take_in(config).good).n_rules == 1
     assert waiting(config, NOW, 0.0) == []
     event["Event"]["Attribute"].append({"type": "domain", "value": "b.test", "to_ids": True})
     (tmp_path / f"feed/{uuid}.json").write_text(json.dumps(event))
-    assert take_in(config).good.n_rules == 2
+    assert present(take_in(config).good).n_rules == 2
     (tmp_path / "feed/manifest.json").write_text("{")
-    assert (take_in(config).good.n_rules, "refused" in faults(config)) == (2, True)
+    assert (present(take_in(config).good).n_rules, "refused" in faults(config)) == (2, True)
 
 
-def test_a_seed_that_is_no_list_is_refused_once(pulled, tmp_path):
+def test_a_seed_that_is_no_list_is_refused_once(pulled: Callable[..., Config], tmp_path: Path) -> None:
     (tmp_path / "seed.txt").write_text("")
     config = pulled("https://lists.example/x", ", seed: seed.txt")
     take_in(config)

@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,11 @@ dns: {upstreams: ["192.0.2.53:53"]}
 """
 
 
-def config(more=""):
+def config(more: str = "") -> Any:
     return read_config((LISTS + more).encode(), "x", Path("/etc/filterd"))
 
 
-def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end():
+def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end() -> None:
     assert [source.id for source in config_sources(config())] == [
         "pta",
         "adult",
@@ -37,7 +38,7 @@ def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end():
     ]
 
 
-def test_a_list_is_described_as_configured():
+def test_a_list_is_described_as_configured() -> None:
     pta, adult, malware, stop, *_ = config_sources(config())
 
     assert (pta.tier, pta.issuer, pta.match, pta.path) == (Tier.ORDER, "PTA", "subtree", None)
@@ -46,7 +47,7 @@ def test_a_list_is_described_as_configured():
     assert stop.confidential
 
 
-def test_what_is_compiled_is_the_last_good_copy_read_as_it_was_when_it_was_judged(tmp_path):
+def test_what_is_compiled_is_the_last_good_copy_read_as_it_was_when_it_was_judged(tmp_path: Path) -> None:
     described = config("state_dir: s\n")
     own = dataclasses.replace(described, state_dir=tmp_path)
     shelf = shelf_of(own, own.lists[0])
@@ -63,14 +64,14 @@ def test_what_is_compiled_is_the_last_good_copy_read_as_it_was_when_it_was_judge
     assert source_of(own, own.lists[0], version) == pta
 
 
-def test_how_a_list_is_read_is_its_format_with_its_columns():
+def test_how_a_list_is_read_is_its_format_with_its_columns() -> None:
     pta, adult, *_ = config().lists
 
     assert (reading_of(pta), reading_of(adult)) == ("csv", "plain")
     assert reading_of(dataclasses.replace(pta, columns="url:1")) == "csv,columns=url:1"
 
 
-def test_a_state_that_cannot_be_read_stops_a_compilation(tmp_path):
+def test_a_state_that_cannot_be_read_stops_a_compilation(tmp_path: Path) -> None:
     own = dataclasses.replace(config(), state_dir=tmp_path)
     folder = shelf_of(own, own.lists[0]).directory
     folder.mkdir(parents=True)
@@ -80,7 +81,7 @@ def test_a_state_that_cannot_be_read_stops_a_compilation(tmp_path):
         config_sources(own)
 
 
-def test_without_a_splash_address_what_would_show_it_is_nxdomain():
+def test_without_a_splash_address_what_would_show_it_is_nxdomain() -> None:
     pta, *_, orders = config_sources(config())
     with_splash, *_, orders_with = config_sources(config("splash: {address4: 192.0.2.1}\n"))
 
@@ -88,7 +89,7 @@ def test_without_a_splash_address_what_would_show_it_is_nxdomain():
     assert with_splash.action == orders_with.action == Action.SPLASH
 
 
-def test_the_help_corridor_lets_a_name_and_all_below_it_go():
+def test_the_help_corridor_lets_a_name_and_all_below_it_go() -> None:
     source = config_sources(config())[-2]
     (rule,) = help_rules(config())
 

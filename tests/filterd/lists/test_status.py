@@ -1,16 +1,19 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.lists.one_list import HOUR, NOW, config_of, faults, file_of, kept, pull, take_in
 from support.lists.server import Shelved, serving
+from support.present import present
 
 import filterd.lists.jobs as lists
+from filterd.config import Config
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import due, is_due, note_failure, refuse_waiting, waiting
 from rules.lists.versions import Kept
 
 
-def test_a_file_that_was_just_written_to_is_left_until_it_has_settled(dropped):
+def test_a_file_that_was_just_written_to_is_left_until_it_has_settled(dropped: Config) -> None:
     written = file_of(dropped).stat().st_mtime
 
     assert waiting(dropped, written + 4.9, 5.0) == []
@@ -18,15 +21,15 @@ def test_a_file_that_was_just_written_to_is_left_until_it_has_settled(dropped):
     assert waiting(dropped, written - HOUR, 5.0) == ["pta"]  # by a clock that was set back
 
 
-def test_a_file_that_vanished_is_told_and_the_last_good_version_stays(dropped):
+def test_a_file_that_vanished_is_told_and_the_last_good_version_stays(dropped: Config) -> None:
     take_in(dropped)
     file_of(dropped).unlink()
 
     assert "pta.txt is not there; the last good version" in faults(dropped)
-    assert (waiting(dropped, NOW, 0.0), kept(dropped).good.n_rules) == ([], 100)
+    assert (waiting(dropped, NOW, 0.0), present(kept(dropped).good).n_rules) == ([], 100)
 
 
-def test_what_killed_its_reader_is_refused_unread(dropped, monkeypatch):
+def test_what_killed_its_reader_is_refused_unread(dropped: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "_judged", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     take_in(dropped)
     assert kept(dropped).waiting is not None
@@ -37,7 +40,7 @@ def test_what_killed_its_reader_is_refused_unread(dropped, monkeypatch):
     assert "signal 9" in faults(dropped)
 
 
-def test_a_state_that_cannot_be_read_is_told_and_stops_neither_the_look_nor_the_others(dropped):
+def test_a_state_that_cannot_be_read_is_told_and_stops_neither_the_look_nor_the_others(dropped: Config) -> None:
     take_in(dropped)
     (shelf_of(dropped, dropped.lists[0]).directory / "state.json").write_text("{")
 
@@ -57,7 +60,9 @@ def test_a_state_that_cannot_be_read_is_told_and_stops_neither_the_look_nor_the_
     ],
 )
 @pytest.mark.services
-async def test_a_list_that_its_source_has_not_confirmed_for_too_long_is_stale(pulled, more, age_s, is_stale):
+async def test_a_list_that_its_source_has_not_confirmed_for_too_long_is_stale(
+    pulled: Callable[..., Config], more: str, age_s: float, is_stale: bool
+) -> None:
     async with serving(Shelved("a.test\n").answer) as url:
         config = pulled(url, more)
         await pull(config)
@@ -65,14 +70,14 @@ async def test_a_list_that_its_source_has_not_confirmed_for_too_long_is_stale(pu
     assert ("stale" in faults(config, NOW + age_s)) is is_stale
 
 
-def test_a_dropped_file_is_stale_only_where_the_configuration_says_when(dropped, tmp_path):
+def test_a_dropped_file_is_stale_only_where_the_configuration_says_when(dropped: Config, tmp_path: Path) -> None:
     take_in(dropped)
 
     assert faults(dropped, NOW + 1000 * HOUR) == ""
     assert "stale" in faults(config_of(tmp_path, "file: pta.txt, format: plain, max_age: 7d"), NOW + 1000 * HOUR)
 
 
-def test_boxes_and_lists_ask_at_moments_of_their_own(pulled):
+def test_boxes_and_lists_ask_at_moments_of_their_own(pulled: Callable[..., Config]) -> None:
     entry = pulled("https://lists.example/x").lists[0]
     waits = set()
     for started in range(50):
@@ -83,19 +88,19 @@ def test_boxes_and_lists_ask_at_moments_of_their_own(pulled):
     assert min(waits) >= 3240 and max(waits) <= 3970
 
 
-def test_a_clock_that_was_set_back_asks_at_once(pulled):
+def test_a_clock_that_was_set_back_asks_at_once(pulled: Callable[..., Config]) -> None:
     assert is_due(pulled("https://lists.example/x").lists[0], Kept(asked_s=NOW), NOW - 86_400)
 
 
-def test_a_pull_that_ended_without_a_word_is_a_failure_and_one_that_spoke_is_not(pulled):
+def test_a_pull_that_ended_without_a_word_is_a_failure_and_one_that_spoke_is_not(pulled: Callable[..., Config]) -> None:
     config = pulled("https://lists.example/x")
     note_failure(config, config.lists[0], "signal 9", NOW)
-    assert (kept(config).failed.why, due(config, NOW + 30)) == ("signal 9", [])
+    assert (present(kept(config).failed).why, due(config, NOW + 30)) == ("signal 9", [])
 
     note_failure(config, config.lists[0], "again", NOW - 1)
 
-    assert kept(config).failed.times == 1
+    assert present(kept(config).failed).times == 1
 
 
-def test_lists_are_kept_below_the_state_directory(dropped):
+def test_lists_are_kept_below_the_state_directory(dropped: Config) -> None:
     assert shelf_of(dropped, dropped.lists[0]).directory == Path(dropped.state_dir) / "lists/pta"

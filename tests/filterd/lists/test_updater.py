@@ -1,14 +1,17 @@
 import asyncio
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.lists.server import Shelved, serving_apart
+from support.present import present
 
 import filterd.lists.updater as listkeeper
-from filterd.config import load
+from filterd.config import Config, load
 from filterd.lists.sources import shelf_of
 from filterd.lists.updater import ListKeeper, ListsFailed, ListsRefused
-from filterd.process.jobs import Ended
+from filterd.process.jobs import Ended, run_job
 from rules.lists.versions import Failure
 
 SAID = """
@@ -21,7 +24,7 @@ lists:
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Any:
     (tmp_path / "f.yaml").write_text(SAID)
     (tmp_path / "state").mkdir()
     for name in "ab":
@@ -30,20 +33,22 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def config(place):
+def config(place: Path) -> Any:
     return load(place / "f.yaml")
 
 
 @pytest.fixture
-def keeper(place):
+def keeper(place: Path) -> Any:
     return ListKeeper(place / "f.yaml")
 
 
-def kept(config, number=0):
+def kept(config: Config, number: int = 0) -> Any:
     return shelf_of(config, config.lists[number]).kept()
 
 
-async def test_what_waits_is_taken_in_a_process_of_its_own(config, keeper, monkeypatch):
+async def test_what_waits_is_taken_in_a_process_of_its_own(
+    config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await keeper.take(config, 0.0)
 
     assert [kept(config, number).good.n_rules for number in (0, 1)] == [1, 1]
@@ -51,10 +56,12 @@ async def test_what_waits_is_taken_in_a_process_of_its_own(config, keeper, monke
     await keeper.take(config, 0.0)
 
 
-async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(config, keeper, monkeypatch):
-    real = listkeeper.run_job
+async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
+    config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = run_job
 
-    async def bring_in(arguments, niceness, timeout_s):
+    async def bring_in(arguments: Any, niceness: Any, timeout_s: Any) -> Any:
         # The reader has copied the file in before it dies of it.
         if "a" in arguments:
             with shelf_of(config, config.lists[0]).receiving() as part:
@@ -67,7 +74,7 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
     await keeper.take(config, 0.0)
     kept_version = kept(config).good
     for name in "ab":
-        (config.lists[0].file.parent / f"{name}.txt").write_text(f"{name}.test\nnew.test\n")
+        (present(config.lists[0].file).parent / f"{name}.txt").write_text(f"{name}.test\nnew.test\n")
     monkeypatch.setattr(listkeeper, "run_job", bring_in)
     await keeper.take(config, 0.0)
 
@@ -76,7 +83,9 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
     assert kept(config, 1).good.n_rules == 2
 
 
-async def test_a_command_that_could_not_do_its_work_refuses_nothing(config, keeper, place):
+async def test_a_command_that_could_not_do_its_work_refuses_nothing(
+    config: Config, keeper: ListKeeper, place: Path
+) -> None:
     (place / "f.yaml").write_text("nonsense: 1\n")
 
     with pytest.raises(ListsFailed, match="nonsense"):
@@ -86,7 +95,7 @@ async def test_a_command_that_could_not_do_its_work_refuses_nothing(config, keep
 
 
 @pytest.mark.services
-async def test_a_pull_is_a_process_of_its_own(place, keeper):
+async def test_a_pull_is_a_process_of_its_own(place: Path, keeper: ListKeeper) -> None:
     server = Shelved("far.test\n")
     with serving_apart(server.answer) as url:
         (place / "f.yaml").write_text(SAID + f'- {{id: far, url: "{url}", format: plain, tier: order}}\n')
@@ -99,14 +108,14 @@ async def test_a_pull_is_a_process_of_its_own(place, keeper):
 
 
 async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_once_at_a_time(
-    place, keeper, monkeypatch
-):
+    place: Path, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zone = '- {{id: {0}, zone: {0}.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}}\n'
     url = '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n'
     (place / "f.yaml").write_text(SAID + zone.format("slow") + zone.format("quick") + url)
     config, running, most, ended = load(place / "f.yaml"), [], [], []
 
-    async def run(arguments, niceness, timeout_s):
+    async def run(arguments: Any, niceness: Any, timeout_s: Any) -> Any:
         running.append(arguments[-1])
         most.append(sorted(running))
         await asyncio.sleep(0.1 if "slow" in arguments else 0.01)
@@ -122,11 +131,13 @@ async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_o
     assert ["far", "quick", "slow"] in most and all(each.count("slow") < 2 for each in most)
 
 
-async def test_a_pull_that_dies_is_not_tried_again_at_once(place, keeper, monkeypatch):
+async def test_a_pull_that_dies_is_not_tried_again_at_once(
+    place: Path, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (place / "f.yaml").write_text(SAID + '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n')
     config = load(place / "f.yaml")
 
-    async def die(arguments, niceness, timeout_s):
+    async def die(arguments: Any, niceness: Any, timeout_s: Any) -> None:
         raise TimeoutError
 
     monkeypatch.setattr(listkeeper, "run_job", die)
@@ -136,7 +147,9 @@ async def test_a_pull_that_dies_is_not_tried_again_at_once(place, keeper, monkey
     assert await keeper.due(config) == []
 
 
-def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its_age_grows(config, place, caplog):
+def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its_age_grows(
+    config: Config, place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     now = [1000.0]
     keeper = ListKeeper(place / "f.yaml", lambda: now[0])
     caplog.set_level("INFO")
@@ -153,9 +166,11 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its
     assert sorted(record.levelname for record in caplog.records) == ["INFO", "INFO", "WARNING", "WARNING"]
 
 
-async def test_a_decision_names_who_took_it_and_which_version_is_good_now(config, keeper, caplog):
+async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
+    config: Config, keeper: ListKeeper, caplog: pytest.LogCaptureFixture
+) -> None:
     await keeper.take(config, 0.0)
-    config.lists[0].file.write_text("a.test\nmore.test\n")
+    present(config.lists[0].file).write_text("a.test\nmore.test\n")
     await keeper.take(config, 0.0)
 
     version = keeper.roll_back(config, "a", "a person")
@@ -164,8 +179,8 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(config
     assert "a person" in caplog.text and "a person" in kept(config).held_why
 
 
-async def test_a_refresh_reads_anew_what_was_refused(config, keeper):
-    config.lists[0].file.write_text("")
+async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: ListKeeper) -> None:
+    present(config.lists[0].file).write_text("")
     await keeper.take(config, 0.0)
     assert kept(config).refused is not None
 
@@ -174,7 +189,7 @@ async def test_a_refresh_reads_anew_what_was_refused(config, keeper):
     assert (kept(config).refused, kept(config).seen) == (None, "")
 
 
-async def test_what_cannot_be_decided_says_why(config, keeper):
+async def test_what_cannot_be_decided_says_why(config: Config, keeper: ListKeeper) -> None:
     with pytest.raises(ListsRefused, match="list 'c': not in the configuration; nothing done; a, b are"):
         await keeper.refresh(config, ["a", "c"])
     with pytest.raises(ListsRefused, match=r"list a: .*; nothing changed"):

@@ -1,8 +1,12 @@
 """What is had of a zone, when it is asked for, and what becomes of its journal."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from support.dns.played_primary import APEX, PlayedPrimary, rule, soa
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
+from support.present import present
 
 from dns.wire import AXFR, SOA
 from filterd.lists.jobs import take
@@ -14,22 +18,26 @@ from rules.lists.zone_copy import Difference, ZoneTimers, record_line
 
 
 @pytest.fixture
-def played():
+def played() -> Any:
     return PlayedPrimary()
 
 
-def test_a_seed_is_in_force_until_the_zone_comes(tmp_path, played):
+def test_a_seed_is_in_force_until_the_zone_comes(tmp_path: Path, played: Any) -> None:
     (tmp_path / "seed.rpz").write_text("seeded.test CNAME .\n")
     config = config_of(tmp_path, 1, ", seed: seed.rpz")
     take(config, waiting(config, NOW, 0.0), NOW)
-    assert (kept(config).good.is_seed, kept(config).good.n_rules) == (True, 1)
+    assert (present(kept(config).good).is_seed, present(kept(config).good).n_rules) == (True, 1)
     assert newest_of(config, config.lists[0], kept(config)) is None
 
     config = pull(tmp_path, played, more=", seed: seed.rpz")
-    assert (kept(config).good.is_seed, kept(config).good.n_rules, played.asked) == (False, 100, [AXFR])
+    assert (present(kept(config).good).is_seed, present(kept(config).good).n_rules, played.asked) == (
+        False,
+        100,
+        [AXFR],
+    )
 
 
-def test_it_is_asked_when_its_soa_says_so(tmp_path, played):
+def test_it_is_asked_when_its_soa_says_so(tmp_path: Path, played: Any) -> None:
     config = pull(tmp_path, played)
 
     assert due(config, NOW + 200) == []  # refresh is 300 s
@@ -41,7 +49,7 @@ def test_it_is_asked_when_its_soa_says_so(tmp_path, played):
     assert wait_of(entry, ZoneTimers(1, 2**31, 0, 0, 0), False) == 3600
 
 
-def test_it_is_stale_when_its_soa_says_so_and_stays_in_force(tmp_path, played):
+def test_it_is_stale_when_its_soa_says_so_and_stays_in_force(tmp_path: Path, played: Any) -> None:
     config = pull(tmp_path, played)
 
     assert "z" not in faults_of(config, NOW + 86000)
@@ -49,7 +57,7 @@ def test_it_is_stale_when_its_soa_says_so_and_stays_in_force(tmp_path, played):
     assert max_age_s(config.lists[0], ZoneTimers(1, 2, 3, 4, 5)) == 4
 
 
-def test_a_journal_that_is_long_or_old_becomes_part_of_the_copy(tmp_path, played):
+def test_a_journal_that_is_long_or_old_becomes_part_of_the_copy(tmp_path: Path, played: Any) -> None:
     config = pull(tmp_path, played)
     entry = config.lists[0]
     journal = Journal(shelf_of(config, entry).directory)
@@ -57,11 +65,11 @@ def test_a_journal_that_is_long_or_old_becomes_part_of_the_copy(tmp_path, played
     line = record_line(APEX, APEX, SOA, 60, soa(2).rdata)
     journal.append([Difference(1, 2, line, [], added)])
 
-    assert newest_of(config, entry, kept(config)).serial == 2
+    assert present(newest_of(config, entry, kept(config))).serial == 2
     assert not has_long_journal(config, entry, kept(config), NOW)
     assert has_long_journal(config, entry, kept(config), NOW + OLD_S + 1)
     take(config, waiting(config, NOW + OLD_S + 1, 0.0), NOW + OLD_S + 1)
-    assert (kept(config).good.n_rules, body(config)) == (150, lines([*range(100), *range(1000, 1050)]))
-    assert zone_timers(config, entry, kept(config)).serial == 2
+    assert (present(kept(config).good).n_rules, body(config)) == (150, lines([*range(100), *range(1000, 1050)]))
+    assert present(zone_timers(config, entry, kept(config))).serial == 2
     assert not has_long_journal(config, entry, kept(config), NOW + 9 * OLD_S)
     assert LONG_RECORDS == 1000

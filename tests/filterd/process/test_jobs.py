@@ -3,27 +3,28 @@ import contextlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from filterd.process.jobs import run_job, together
 
 
-async def test_a_job_ends_with_its_exit_code_and_what_it_said():
+async def test_a_job_ends_with_its_exit_code_and_what_it_said() -> None:
     ended = await run_job(["check-config", "/nowhere.yaml"], 0)
 
     assert ended.exit_code == 2
     assert "/nowhere.yaml" in ended.stderr
 
 
-async def test_a_job_that_is_well_says_nothing():
+async def test_a_job_that_is_well_says_nothing() -> None:
     assert await run_job(["canon"], 5) == (0, "")
 
 
-async def test_what_is_done_together_has_ended_when_one_of_it_fails():
+async def test_what_is_done_together_has_ended_when_one_of_it_fails() -> None:
     ended = []
 
-    async def work(number):
+    async def work(number: int) -> Any:
         await asyncio.sleep(number / 100)
         ended.append(number)
         if number == 1:
@@ -36,7 +37,7 @@ async def test_what_is_done_together_has_ended_when_one_of_it_fails():
     assert ended == [0, 2, 1, 3]
 
 
-async def test_a_job_past_its_time_is_killed(tmp_path):
+async def test_a_job_past_its_time_is_killed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never.yaml")
 
     with pytest.raises(TimeoutError):
@@ -45,7 +46,7 @@ async def test_a_job_past_its_time_is_killed(tmp_path):
     assert not jobs_of(str(tmp_path))
 
 
-async def test_a_job_ends_with_the_coroutine_that_waits_for_it(tmp_path):
+async def test_a_job_ends_with_the_coroutine_that_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never.yaml")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(run_job(["check-config", str(tmp_path / "never.yaml")], 0))
@@ -58,7 +59,7 @@ async def test_a_job_ends_with_the_coroutine_that_waits_for_it(tmp_path):
     assert not jobs_of(str(tmp_path))
 
 
-def jobs_of(word):
+def jobs_of(word: Any) -> Any:
     """The processes with `word` in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -8,8 +8,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.present import present
 
 from filterd.process.lifecycle import (
     BEHIND_NICENESS,
@@ -30,8 +32,8 @@ time.sleep(60)
 """
 
 
-def test_a_signal_to_stop_is_seen():
-    async def play():
+def test_a_signal_to_stop_is_seen() -> None:
+    async def play() -> Any:
         stopping = stop_requested()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stopping.wait(), 5)
@@ -42,10 +44,12 @@ def test_a_signal_to_stop_is_seen():
     assert asyncio.run(play())
 
 
-def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(tmp_path, monkeypatch):
+def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     says = iter([True, False, True])
 
-    async def play(listener):
+    async def play(listener: Any) -> Any:
         loop = asyncio.get_running_loop()
         telling = loop.create_task(tell_we_live(lambda: next(says)))
         heard = [await loop.sock_recv(listener, 200) for _ in range(3)]
@@ -64,11 +68,11 @@ def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(tmp_path, mo
     assert list(says) == []
 
 
-def test_a_role_ends_when_its_supervisor_is_killed():
+def test_a_role_ends_when_its_supervisor_is_killed() -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env=env)
     with parent:
-        lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+        lines = {present(parent.stdout).readline().strip(), present(parent.stdout).readline().strip()}
         pid = int((lines - {"up"}).pop())
 
         parent.kill()
@@ -79,7 +83,7 @@ def test_a_role_ends_when_its_supervisor_is_killed():
         time.sleep(0.01)
 
 
-def is_running(pid):
+def is_running(pid: Any) -> Any:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -88,8 +92,8 @@ def is_running(pid):
     return status.exists() and "State:\tZ" not in status.read_text()
 
 
-def test_only_the_thread_that_gives_way_runs_behind_the_others():
-    def niceness():
+def test_only_the_thread_that_gives_way_runs_behind_the_others() -> None:
+    def niceness() -> Any:
         return os.getpriority(os.PRIO_PROCESS, 0)
 
     before = niceness()
@@ -98,12 +102,12 @@ def test_only_the_thread_that_gives_way_runs_behind_the_others():
     assert niceness() == before
 
 
-def test_who_gives_way_asks_the_kernel_for_short_slices():
+def test_who_gives_way_asks_the_kernel_for_short_slices() -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "sched_getattr") or not slices_are_told():
         pytest.skip("this glibc, or this kernel, knows no slices of a thread's own")
 
-    def slice_ns():
+    def slice_ns() -> Any:
         found = ctypes.create_string_buffer(SCHED_ATTR.size)
         assert libc.sched_getattr(0, found, len(found), 0) == 0
         return SCHED_ATTR.unpack(found.raw)[5]

@@ -6,6 +6,9 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from filterd.config import read_config
 from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
@@ -28,11 +31,11 @@ asyncio.run(tell_we_live())
 """
 
 
-def run_until(tmp_path, code, children, wanted):
+def run_until(tmp_path: Path, code: Any, children: Any, wanted: Any) -> Any:
     """Supervise `python -c code` until `wanted()` is true, stop; returns what `wanted` gave."""
     supervisor = Supervisor(children, lambda child: [sys.executable, "-c", code, child.name], tmp_path)
 
-    async def play():
+    async def play() -> Any:
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             group.create_task(supervisor.run())
             while not (found := wanted()):  # noqa: ASYNC110  # files and processes cannot be awaited
@@ -43,16 +46,16 @@ def run_until(tmp_path, code, children, wanted):
     return asyncio.run(play())
 
 
-def pid_in(path):
+def pid_in(path: Path) -> Any:
     return int(path.read_text()) if path.exists() and path.read_text() else 0
 
 
-def is_running(pid):
+def is_running(pid: Any) -> Any:
     status = Path(f"/proc/{pid}/status")
     return status.exists() and "State:\tZ" not in status.read_text()
 
 
-def test_a_role_that_ends_is_started_again(tmp_path):
+def test_a_role_that_ends_is_started_again(tmp_path: Path) -> None:
     code = f"import os; open({str(tmp_path / 'starts')!r}, 'a').write('x')"
 
     run_until(
@@ -63,11 +66,11 @@ def test_a_role_that_ends_is_started_again(tmp_path):
     )
 
 
-def test_a_killed_role_comes_back_with_another_pid(tmp_path):
+def test_a_killed_role_comes_back_with_another_pid(tmp_path: Path) -> None:
     path = tmp_path / "control-0.pid"
-    first = []
+    first: list[int] = []
 
-    def killed_and_back():
+    def killed_and_back() -> Any:
         pid = pid_in(path)
         if pid and not first:
             first.append(pid)
@@ -77,7 +80,7 @@ def test_a_killed_role_comes_back_with_another_pid(tmp_path):
     run_until(tmp_path, "import time; time.sleep(60)", [Child("control", 0)], killed_and_back)
 
 
-def test_stop_ends_all_roles_and_leaves_no_file(tmp_path):
+def test_stop_ends_all_roles_and_leaves_no_file(tmp_path: Path) -> None:
     children = [Child("dns", 0), Child("web", 0)]
 
     pids = run_until(
@@ -96,7 +99,7 @@ def test_stop_ends_all_roles_and_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_role_started_dies_with_it(tmp_path):
+def test_what_a_role_started_dies_with_it(tmp_path: Path) -> None:
     note = tmp_path / "grandchild"
     code = (
         "import subprocess, sys, time; "
@@ -113,19 +116,19 @@ def test_what_a_role_started_dies_with_it(tmp_path):
         time.sleep(0.01)
 
 
-def test_the_box_is_ready_when_every_role_has_said_so(tmp_path):
+def test_the_box_is_ready_when_every_role_has_said_so(tmp_path: Path) -> None:
     children = [Child("dns", 0), Child("web", 0)]
 
     run_until(tmp_path, READY, children, lambda: all(child.is_ready for child in children))
 
 
-def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path, monkeypatch):
+def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listening:
         listening.bind(str(tmp_path / "systemd.sock"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd.sock"))
-        heard = []
+        heard: list[list[str]] = []
 
-        def twice():
+        def twice() -> Any:
             with contextlib.suppress(BlockingIOError):
                 heard.append(listening.recv(4096).decode().splitlines())
             return len(heard) == 2
@@ -135,11 +138,11 @@ def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path, monkeypatch
     assert heard == [["WATCHDOG=1", f"MAINPID={os.getpid()}"]] * 2
 
 
-def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_not_ready_yet(tmp_path):
+def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_not_ready_yet(tmp_path: Path) -> None:
     children = standing, turning, starting = Child("gate", 0), Child("gate", 1), Child("gate", 2)
-    before = []
+    before: list[int] = []
 
-    def replaced():
+    def replaced() -> Any:
         if not before and standing.is_ready and turning.is_ready and starting.pid:
             before.extend(child.pid for child in children)
             os.kill(standing.pid, signal.SIGSTOP)
@@ -150,11 +153,11 @@ def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_
     assert after[1:] == before[1:]
 
 
-def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path):
+def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path: Path) -> None:
     children = [Child("gate", 0)]
-    before = []
+    before: list[int] = []
 
-    def stood_still():
+    def stood_still() -> Any:
         if not before and children[0].is_ready:
             before.append(children[0].pid)
             os.kill(children[0].pid, signal.SIGSTOP)
@@ -167,14 +170,16 @@ def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path):
     assert run_until(tmp_path, LIVING, children, stood_still) == before
 
 
-def test_roles_live_on_where_nobody_hears_that_the_supervisor_lives(tmp_path, monkeypatch):
+def test_roles_live_on_where_nobody_hears_that_the_supervisor_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "absent"))
 
     pid_file = tmp_path / "run/control-0.pid"
     run_until(tmp_path / "run", "import time; time.sleep(60)", [Child("control", 0)], lambda: pid_in(pid_file))
 
 
-def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path):
+def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     note = str(tmp_path / "hup-")
     code = (
         "import signal, sys, time; "
@@ -182,33 +187,30 @@ def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path):
         f"open({str(tmp_path / 'up-')!r} + sys.argv[1], 'w').close(); time.sleep(60)"
     )
     children = [Child("dns", 0), Child("control", 0)]
-    supervisor = []
+    supervisors: list[Supervisor] = []
 
-    def heard():
+    def heard() -> Any:
         if len(list(tmp_path.glob("up-*"))) == 2:
-            supervisor[0].pass_on(signal.SIGHUP)
+            supervisors[0].pass_on(signal.SIGHUP)
         return list(tmp_path.glob("hup-*"))
 
     real = Supervisor.__init__
 
-    def keep(self, *args):
-        supervisor.append(self)
+    def keep(self: Supervisor, *args: Any) -> None:
+        supervisors.append(self)
         real(self, *args)
 
-    Supervisor.__init__ = keep
-    try:
-        assert [path.name for path in run_until(tmp_path, code, children, heard)] == ["hup-control-0"]
-    finally:
-        Supervisor.__init__ = real
+    monkeypatch.setattr(Supervisor, "__init__", keep)
+    assert [path.name for path in run_until(tmp_path, code, children, heard)] == ["hup-control-0"]
 
 
-def test_the_roles_of_a_box_come_from_its_configuration(tmp_path):
+def test_the_roles_of_a_box_come_from_its_configuration(tmp_path: Path) -> None:
     config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 0}\n", "x", tmp_path)
 
     assert [child.name for child in roles_of(config)] == ["dns-0", "dns-1", "control-0", "web-0"]
 
 
-def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path):
+def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> None:
     assert command_of(Child("dns", 3), tmp_path / "c.yaml")[2:] == [
         "-m",
         "filterd",

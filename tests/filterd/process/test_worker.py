@@ -3,8 +3,11 @@ import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
@@ -17,26 +20,29 @@ from filterd.process.worker import Worker, _open_gently, classes_counted, counte
 class Front:
     """Notes the tables that it is given."""
 
-    def __init__(self, fault=None):
-        self.given, self.fault, self.n_turns = [], fault, 0
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.given: list[TableSet] = []
+        self.fault, self.n_turns = fault, 0
 
-    async def use(self, tables):
+    async def use(self, tables: TableSet) -> None:
         if self.fault:
             raise self.fault
         self.given.append(tables)
 
-    async def run(self):
+    async def run(self) -> None:
         await asyncio.Event().wait()
 
 
 @pytest.fixture
-def state(tmp_path):
+def state(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     (tmp_path / "run").mkdir()
     return tmp_path
 
 
-def publish(images, state, name="current.json", entries=(("orders", "bad.test", Mode.SUBTREE),)):
+def publish(
+    images: Images, state: Path, name: str = "current.json", entries: Any = (("orders", "bad.test", Mode.SUBTREE),)
+) -> Any:
     image = images.names(entries)
     path = state / "images" / name
     os.replace(image.path, state / "images" / os.path.basename(image.path))  # noqa: PTH105, PTH119
@@ -44,10 +50,10 @@ def publish(images, state, name="current.json", entries=(("orders", "bad.test", 
     return path
 
 
-def play(state, front, *requests):
+def play(state: Path, front: Any, *requests: Any) -> Any:
     """Run a worker, ask it, stop it as its supervisor does; returns its replies."""
 
-    async def run():
+    async def run() -> Any:
         worker = Worker("dns-0", state, state / "run", front)
         path = state / "run/worker-dns-0.sock"
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
@@ -63,7 +69,7 @@ def play(state, front, *requests):
     return asyncio.run(run())
 
 
-def test_a_worker_reads_the_manifest_itself_at_its_start(images, state):
+def test_a_worker_reads_the_manifest_itself_at_its_start(images: Images, state: Path) -> None:
     publish(images, state)
     front = Front()
 
@@ -74,13 +80,13 @@ def test_a_worker_reads_the_manifest_itself_at_its_start(images, state):
     assert status["ja4_classes"] == {}
 
 
-def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state):
+def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state: Path) -> None:
     (status,) = play(state, Front(), {"op": "status"})
 
     assert "nothing is filtered" in status["refused"]
 
 
-def test_a_newer_manifest_is_used_when_control_says_so(images, state):
+def test_a_newer_manifest_is_used_when_control_says_so(images: Images, state: Path) -> None:
     publish(images, state)
     front = Front()
     newer = publish(images, state, "newer.json")
@@ -91,7 +97,7 @@ def test_a_newer_manifest_is_used_when_control_says_so(images, state):
     assert len(front.given) == 2
 
 
-def test_an_image_that_is_served_already_is_not_opened_again(images, state):
+def test_an_image_that_is_served_already_is_not_opened_again(images: Images, state: Path) -> None:
     manifest = publish(images, state)
     front = Front()
 
@@ -112,7 +118,7 @@ def test_an_image_that_is_served_already_is_not_opened_again(images, state):
         "[]",
     ],
 )
-def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images, state, manifest):
+def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images: Images, state: Path, manifest: str) -> None:
     publish(images, state)
     image = next((state / "images").glob("*.img"))
     damaged = bytearray(image.read_bytes())
@@ -129,7 +135,7 @@ def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images, state, ma
     assert len(front.given) == 1
 
 
-def test_a_loop_that_takes_nothing_is_told(images, state):
+def test_a_loop_that_takes_nothing_is_told(images: Images, state: Path) -> None:
     publish(images, state)
 
     (status,) = play(state, Front(TimeoutError()), {"op": "status"})
@@ -137,23 +143,23 @@ def test_a_loop_that_takes_nothing_is_told(images, state):
     assert "took no new images" in status["refused"]
 
 
-def test_a_request_that_is_none_gets_an_answer(state):
+def test_a_request_that_is_none_gets_an_answer(state: Path) -> None:
     (reply,) = play(state, Front(), {"op": "dance"})
 
     error = "request: op 'dance' is unknown; nothing done; send one of status, use"
     assert reply == {"ok": False, "error": error}
 
 
-def test_a_front_that_ends_ends_the_worker(state):
+def test_a_front_that_ends_ends_the_worker(state: Path) -> None:
     class Failing(Front):
-        async def run(self):
+        async def run(self) -> None:
             raise OSError("queue 0 is taken")
 
     with pytest.raises(OSError, match="queue 0 is taken"):
         asyncio.run(Worker("gate-0", state, state / "run", Failing()).run())
 
 
-def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_beside(state):
+def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_beside(state: Path) -> None:
     for name in ("dns-0", "dns-0-tcp"):
         make_reporter(state, state / "run", name)
         Counters(state / "run/counters" / name).add("dns_queries", 2)
@@ -161,7 +167,7 @@ def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_besid
     assert counted(state / "run", "dns-0")["dns_queries"] == 4
 
 
-def test_the_classes_of_software_are_told_where_hellos_are_counted_by_them(state):
+def test_the_classes_of_software_are_told_where_hellos_are_counted_by_them(state: Path) -> None:
     assert classes_counted(state / "run", "gate-0") == {}
     reporter = make_reporter(state, state / "run", "gate-0")
     assert classes_counted(state / "run", "gate-0") == {}
@@ -170,7 +176,7 @@ def test_the_classes_of_software_are_told_where_hellos_are_counted_by_them(state
     assert classes_counted(state / "run", "gate-0") == {"other": 0, "tor": 0}
 
 
-def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):
+def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state: Path) -> None:
     front = Front()
     worker = Worker("dns-0", state, state / "run", front)
 
@@ -180,8 +186,8 @@ def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state):
     assert worker.is_turning()
 
 
-def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images, state):
-    def niceness():
+def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images: Images, state: Path) -> None:
+    def niceness() -> Any:
         return os.getpriority(os.PRIO_PROCESS, 0)
 
     manifest, before = publish(images, state), niceness()

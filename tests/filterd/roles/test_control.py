@@ -5,9 +5,14 @@ import re
 import signal
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 from support.control.box import make
+from support.present import present
 from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
 from support.system.ports import free_port
 
@@ -19,7 +24,7 @@ SPLASH = bytes((192, 0, 2, 1))
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path: Path) -> Iterator[Any]:
     running = Daemon(tmp_path)
     running.start()
     yield running
@@ -27,7 +32,7 @@ def own(tmp_path):
 
 
 @pytest.mark.services
-def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own):
+def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own: Daemon) -> None:
     pid = int((own.folder / "run/control-0.pid").read_text())
 
     os.kill(pid, signal.SIGKILL)
@@ -38,20 +43,20 @@ def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own):
 
 
 @pytest.mark.services
-def test_a_list_that_changed_is_live_after_sighup(own):
+def test_a_list_that_changed_is_live_after_sighup(own: Daemon) -> None:
     assert own.ask("late.test") == (0, UPSTREAM_ADDRESS)
 
     with (own.folder / "pta.csv").open("a") as file:
         file.write("https://late.test/,PTA-2\n")
-    own.process.send_signal(signal.SIGHUP)
+    present(own.process).send_signal(signal.SIGHUP)
 
     eventually(lambda: own.ask("late.test") == (0, SPLASH), "the new list")
 
 
 @pytest.mark.services
-def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(own):
+def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(own: Daemon) -> None:
     (own.folder / "pta.csv").unlink()
-    own.process.send_signal(signal.SIGHUP)
+    present(own.process).send_signal(signal.SIGHUP)
 
     told = eventually(
         lambda: json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)["faults"], "the fault"
@@ -62,7 +67,7 @@ def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(
 
 
 @pytest.mark.services
-def test_a_damaged_base_is_compiled_again_at_the_next_start(own):
+def test_a_damaged_base_is_compiled_again_at_the_next_start(own: Daemon) -> None:
     images = own.folder / "state/images"
     name = json.loads((images / "current.json").read_text())["names"]["base"]
     damaged = bytearray((images / name).read_bytes())
@@ -77,12 +82,12 @@ def test_a_damaged_base_is_compiled_again_at_the_next_start(own):
 
 
 @pytest.mark.services
-def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(daemon):
+def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(daemon: Daemon) -> None:
     daemon.ask("other.test")
     daemon.ask("x.listed.test")
     auditor = daemon.token("auditor")
 
-    def records():  # other tests block names, too: theirs may be there before ours is drained
+    def records() -> Any:  # other tests block names, too: theirs may be there before ours is drained
         lines = daemon.run("audit", "pull", token=auditor).stdout.splitlines()
         found = [json.loads(line) for line in lines]
         said = {(each["rule"], each["order"], each["issuer"]) for each in found}
@@ -94,7 +99,7 @@ def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(da
 
 
 @pytest.mark.services
-def test_the_splash_says_why_a_name_is_blocked(daemon):
+def test_the_splash_says_why_a_name_is_blocked(daemon: Daemon) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/", headers={"Host": "listed.test"})
 
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -105,7 +110,9 @@ def test_the_splash_says_why_a_name_is_blocked(daemon):
         assert b"listed.test" in answer.read()
 
 
-async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(place, engine, monkeypatch):
+async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told, done = asyncio.Event(), asyncio.Event()
 
     async def reload(control: Control) -> Failed:
@@ -127,7 +134,7 @@ async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(place, engin
 
 
 @pytest.mark.services
-def test_zones_are_served_to_other_resolvers_and_the_status_tells_of_them(tmp_path):
+def test_zones_are_served_to_other_resolvers_and_the_status_tells_of_them(tmp_path: Path) -> None:
     own, port = Daemon(tmp_path), free_port()
     (tmp_path / "rpz.key").write_text('key "k" { algorithm hmac-sha256; secret "MDEyMzQ1Njc4OWFiY2RlZg=="; };')
     zone = {"name": "rpz.test", "lists": ["orders", "pta"], "allow": ["127.0.0.1/32"], "tsig": "rpz.key"}
@@ -143,7 +150,7 @@ def test_zones_are_served_to_other_resolvers_and_the_status_tells_of_them(tmp_pa
     assert re.fullmatch(r"zone rpz\.test: serial \d+, 2 records, 0 left out", told)
 
 
-def zones_told(daemon):
+def zones_told(daemon: Daemon) -> Any:
     """The line of the status that tells of a zone."""
     lines = daemon.run("status", "--config", str(daemon.config)).stdout.splitlines()
     return next((line for line in lines if line.startswith("zone ")), "")

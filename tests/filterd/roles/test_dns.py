@@ -1,6 +1,10 @@
 from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support.present import present
+from support.system.daemon import Daemon
 from support.system.namespace import in_a_network_of_its_own, run_ip
 
 from dns.structured import StructuredErrors
@@ -16,20 +20,20 @@ from filterd.roles.dns import (
 )
 
 
-def config(tmp_path, splash):
+def config(tmp_path: Path, splash: Any) -> Any:
     return read_config(f"dns: {{upstreams: ['192.0.2.53:53']}}\nsplash: {splash}\n".encode(), "x", tmp_path)
 
 
-def test_the_splash_is_where_the_configuration_says(tmp_path):
+def test_the_splash_is_where_the_configuration_says(tmp_path: Path) -> None:
     splash = splash_of_config(config(tmp_path, "{address4: 192.0.2.1}"))
 
     assert (splash.v4, splash.v6) == (IPv4Address("192.0.2.1"), None)
 
 
-def test_structured_errors_say_who_the_provider_is_once_they_are_switched_on(tmp_path):
+def test_structured_errors_say_who_the_provider_is_once_they_are_switched_on(tmp_path: Path) -> None:
     written = "isp: {name: Example ISP, contact: help@isp.example}\ndns: {upstreams: ['192.0.2.53:53']%s}\n"
 
-    def said(more):
+    def said(more: Any) -> Any:
         return structured_of_config(read_config((written % more).encode(), "x", tmp_path))
 
     assert said("") is None and said(", structured_errors: false") is None
@@ -37,11 +41,11 @@ def test_structured_errors_say_who_the_provider_is_once_they_are_switched_on(tmp
 
 
 @pytest.mark.kernel
-def test_a_role_whose_upstream_is_this_box_does_not_start(tmp_path):
+def test_a_role_whose_upstream_is_this_box_does_not_start(tmp_path: Path) -> None:
     written = "{listen: ['0.0.0.0:53'], upstreams: ['192.0.2.53:53']}"
     loaded = read_config(f"dns: {written}\nstate_dir: state\nrun_dir: run\n".encode(), "x", tmp_path)
 
-    async def start():
+    async def start() -> None:
         run_ip("address", "add", "192.0.2.53/32", "dev", "lo")
         await live(loaded, tmp_path / "x", 0)
 
@@ -50,13 +54,13 @@ def test_a_role_whose_upstream_is_this_box_does_not_start(tmp_path):
 
 
 @pytest.mark.services
-def test_a_listed_name_is_answered_with_the_splash_and_another_by_the_upstream(daemon):
+def test_a_listed_name_is_answered_with_the_splash_and_another_by_the_upstream(daemon: Daemon) -> None:
     assert daemon.ask("www.listed.test") == (0, bytes((192, 0, 2, 1)))
     assert daemon.ask("allowed.test") == (0, bytes((198, 51, 100, 7)))
 
 
-def test_what_the_kernel_redirects_comes_in_at_a_port_of_its_own(tmp_path):
-    def ports(dns):
+def test_what_the_kernel_redirects_comes_in_at_a_port_of_its_own(tmp_path: Path) -> None:
+    def ports(dns: Any) -> Any:
         loaded = read_config(f"dns: {{upstreams: ['192.0.2.53:53'], {dns}}}\n".encode(), "x", tmp_path)
         return [str(endpoint) for endpoint in listen_of_config(loaded)]
 
@@ -65,7 +69,7 @@ def test_what_the_kernel_redirects_comes_in_at_a_port_of_its_own(tmp_path):
     assert ports("listen: ['0.0.0.0:53'], redirect_port: 53") == ["0.0.0.0:53"]
 
 
-def test_streams_are_as_the_configuration_says(tmp_path):
+def test_streams_are_as_the_configuration_says(tmp_path: Path) -> None:
     written = (
         "dns: {upstreams: ['192.0.2.53:53'], proxies: ['192.0.2.60/32'], https: {listen: ['[::1]:443']}, "
         "tls: {listen: ['127.0.0.1:853'], certificate: a.pem, key: a.key, name: dns.test}}\n"
@@ -75,10 +79,10 @@ def test_streams_are_as_the_configuration_says(tmp_path):
 
     assert (plan.tls, plan.https) == ((("127.0.0.1", 853),), (("::1", 443),))
     assert plan.proxies == [ip_network("192.0.2.60/32")]
-    assert plan.encryption.name == "dns.test" and plan.encryption.key == tmp_path / "a.key"
+    assert present(plan.encryption).name == "dns.test" and present(plan.encryption).key == tmp_path / "a.key"
 
 
-def test_upstreams_are_as_the_configuration_says(tmp_path):
+def test_upstreams_are_as_the_configuration_says(tmp_path: Path) -> None:
     upstreams = b"['192.0.2.53:53', 'tls://192.0.2.54:853#dns.test']"
     written = b"dns: {upstreams: %b, upstream_ca: ca.pem}\nrun_dir: run\n" % upstreams
 
@@ -88,7 +92,7 @@ def test_upstreams_are_as_the_configuration_says(tmp_path):
     assert resolver_of_config(loaded).upstream_ca == tmp_path / "ca.pem"
 
 
-async def test_authorities_of_upstreams_that_cannot_be_read_stop_the_role(tmp_path):
+async def test_authorities_of_upstreams_that_cannot_be_read_stop_the_role(tmp_path: Path) -> None:
     written = b"dns: {upstreams: ['tls://192.0.2.53:853'], listen: ['127.0.0.1:1'], upstream_ca: ca.pem}\n"
     places = b"state_dir: state\nrun_dir: run\n"
 
@@ -96,11 +100,11 @@ async def test_authorities_of_upstreams_that_cannot_be_read_stop_the_role(tmp_pa
         await live(read_config(written + places, "x", tmp_path), tmp_path / "x", 0)
 
 
-def test_without_a_certificate_there_is_tcp_alone(tmp_path):
+def test_without_a_certificate_there_is_tcp_alone(tmp_path: Path) -> None:
     assert streams_of_config(config(tmp_path, "{}")).encryption is None
 
 
-async def test_a_certificate_that_cannot_be_used_stops_the_role(tmp_path):
+async def test_a_certificate_that_cannot_be_used_stops_the_role(tmp_path: Path) -> None:
     written = b"dns: {upstreams: ['192.0.2.53:53'], listen: ['127.0.0.1:1'], tls: {certificate: a.pem, key: a.key}}\n"
     places = b"state_dir: state\nrun_dir: run\n"
 
@@ -108,7 +112,7 @@ async def test_a_certificate_that_cannot_be_used_stops_the_role(tmp_path):
         await live(read_config(written + places, "x", tmp_path), tmp_path / "x", 0)
 
 
-def test_the_resolver_is_as_the_configuration_wants_it_and_all_workers_share_its_cookies(tmp_path):
+def test_the_resolver_is_as_the_configuration_wants_it_and_all_workers_share_its_cookies(tmp_path: Path) -> None:
     written = "{upstreams: ['192.0.2.53:53'], cache: 8MiB, clients: [192.0.2.0/24], forwarders: [192.0.2.9/32]}"
     loaded = read_config(f"dns: {written}\nrun_dir: run\n".encode(), "x", tmp_path)
 
@@ -116,12 +120,12 @@ def test_the_resolver_is_as_the_configuration_wants_it_and_all_workers_share_its
 
     assert (plan.cache_octets, plan.stream_cache_octets) == (8 << 20, 2 << 20)
     assert len(plan.cookie_master) == 16 and plan.cookie_master == again.cookie_master
-    assert plan.guard().admit("198.51.100.7", 0) == "not_ours"
-    assert plan.believed().admit("192.0.2.9", 0) == "admitted"
+    assert present(plan.guard()).admit("198.51.100.7", 0) == "not_ours"
+    assert present(plan.believed()).admit("192.0.2.9", 0) == "admitted"
 
 
-def test_without_a_word_of_it_answers_are_kept_and_only_private_addresses_may_ask(tmp_path):
+def test_without_a_word_of_it_answers_are_kept_and_only_private_addresses_may_ask(tmp_path: Path) -> None:
     plan = resolver_of_config(read_config(b"dns: {upstreams: ['192.0.2.53:53']}\nrun_dir: run\n", "x", tmp_path))
 
     assert (plan.cache_octets, plan.believed()) == (64 << 20, None)
-    assert [plan.guard().admit(client, 0) for client in ("10.0.0.1", "192.0.2.1")] == ["admitted", "not_ours"]
+    assert [present(plan.guard()).admit(client, 0) for client in ("10.0.0.1", "192.0.2.1")] == ["admitted", "not_ours"]

@@ -3,7 +3,7 @@ from filterd.roles.gate import pages_of
 from mgmt.settings import Settings
 
 
-def test_every_reason_that_can_block_has_its_page():
+def test_every_reason_that_can_block_has_its_page() -> None:
     pages = pages_of(Settings(isp_name="Example ISP"))
 
     assert set(pages) == {Reason.ORDER, Reason.CSAM, Reason.CATEGORY, Reason.SCHEDULE, Reason.PAUSE, Reason.SECURITY}
@@ -11,7 +11,7 @@ def test_every_reason_that_can_block_has_its_page():
     assert pages[Reason.PAUSE][0].startswith(b"HTTP/1.1 403 ")
 
 
-def test_the_page_of_a_confidential_list_has_no_place_for_a_name():
+def test_the_page_of_a_confidential_list_has_no_place_for_a_name() -> None:
     pages = pages_of(Settings())
 
     assert pages[Reason.CSAM][1] == b""

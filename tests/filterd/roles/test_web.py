@@ -1,18 +1,20 @@
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
+from support.system.daemon import Daemon
 
 
-def get(url, token):
+def get(url: str, token: str) -> Any:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 
 @pytest.mark.services
-def test_the_api_knows_control_through_its_socket(daemon):
+def test_the_api_knows_control_through_its_socket(daemon: Daemon) -> None:
     said = get(f"http://127.0.0.1:{daemon.api}/v1/status", daemon.token("operator"))
 
     assert said["control"]["ok"]
@@ -20,7 +22,7 @@ def test_the_api_knows_control_through_its_socket(daemon):
 
 
 @pytest.mark.services
-def test_a_wrong_token_is_refused(daemon):
+def test_a_wrong_token_is_refused(daemon: Daemon) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         get(f"http://127.0.0.1:{daemon.api}/v1/status", "nonsense")
 
@@ -29,7 +31,7 @@ def test_a_wrong_token_is_refused(daemon):
 
 
 @pytest.mark.services
-def test_the_splash_answers_any_path_also_for_a_name_that_nothing_blocks(daemon):
+def test_the_splash_answers_any_path_also_for_a_name_that_nothing_blocks(daemon: Daemon) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/any/path", headers={"Host": "other.test"})
 
     with pytest.raises(urllib.error.HTTPError) as caught:

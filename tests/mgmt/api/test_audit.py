@@ -1,8 +1,11 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import Desk, DeskOf
 
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord, CsamCount
@@ -12,7 +15,7 @@ NOON = 1785758400  # 2026-08-03T12:00:00Z
 ORDER = {"issuer": "PTA", "ref": "=PTA/1", "ground": "g", "entries": ["bad.example"]}
 
 
-def record(**changes):
+def record(**changes: Any) -> Any:
     said = {
         "time_s": NOON,
         "channel": "sni",
@@ -29,21 +32,21 @@ def record(**changes):
 
 
 @pytest.fixture
-def note(engine):
-    def note(*records):
+def note(engine: Engine) -> Any:
+    def note(*records: Any) -> None:
         with writing(engine) as conn:
             block_ledger.append_blocks(conn, records, bytes(range(32)))
 
     return note
 
 
-async def pulled(desk, query=""):
+async def pulled(desk: Desk, query: str = "") -> list[dict[str, Any]]:
     status, _, body = await desk.raw("GET", f"/v1/audit/blocks{query}")
     assert status == 200
     return [json.loads(line) for line in body.decode().splitlines()]
 
 
-async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom(desk, note):
+async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom(desk: DeskOf, note: Any) -> None:
     await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
     note(record(), record())
 
@@ -66,7 +69,7 @@ async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom
     }
 
 
-async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk, note):
+async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk: DeskOf, note: Any) -> None:
     await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
     note(record(), record(reason="pause", list="", rule="", order=0, channel="lock", subscriber=None))
 
@@ -80,7 +83,7 @@ async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk, note):
     assert rows[1]["subscriber"] == ""
 
 
-async def test_since_is_inside_and_until_is_outside(desk, note):
+async def test_since_is_inside_and_until_is_outside(desk: DeskOf, note: Any) -> None:
     note(*(record(time_s=NOON + i, rule=f"r{i}.example") for i in range(4)))
 
     found = await pulled(desk("auditor"), "?since=2026-08-03T12:00:01Z&until=2026-08-03T17:00:03%2B05:00")
@@ -88,7 +91,7 @@ async def test_since_is_inside_and_until_is_outside(desk, note):
     assert [r["rule"] for r in found] == ["r1.example", "r2.example"]
 
 
-async def test_many_records_stream_in_order_of_time_each_once(desk, note):
+async def test_many_records_stream_in_order_of_time_each_once(desk: DeskOf, note: Any) -> None:
     note(*(record(time_s=NOON + i // 700, rule=f"r{i}.example") for i in reversed(range(2500))))
 
     found = await pulled(desk("auditor"))
@@ -97,7 +100,7 @@ async def test_many_records_stream_in_order_of_time_each_once(desk, note):
     assert [r["time"] for r in found] == sorted(r["time"] for r in found)
 
 
-async def test_csam_is_counted_by_hour_and_never_recorded(desk, engine):
+async def test_csam_is_counted_by_hour_and_never_recorded(desk: DeskOf, engine: Engine) -> None:
     with writing(engine) as conn:
         for _ in range(3):
             block_ledger.add_csam_counts(conn, [CsamCount(NOON + 61, "gw1", "iwf", "sni", 2)])
@@ -112,7 +115,7 @@ async def test_csam_is_counted_by_hour_and_never_recorded(desk, engine):
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "until=2026-08-03T12:00:00", "format=xlsx"])
-async def test_a_query_that_cannot_be_taken_is_named(desk, query):
+async def test_a_query_that_cannot_be_taken_is_named(desk: DeskOf, query: str) -> None:
     status, body = await desk("auditor").ask("GET", f"/v1/audit/blocks?{query}")
 
     assert (status, body["where"]) == (422, "?" + query.partition("=")[0])

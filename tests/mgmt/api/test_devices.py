@@ -1,4 +1,5 @@
 import pytest
+from support.mgmt.desk import DeskOf, PlayedControl
 
 from mgmt.api.devices import token_json
 from mgmt.settings import Settings
@@ -6,7 +7,7 @@ from mgmt.settings import Settings
 PATH = "/v1/subscribers/7/devices"
 
 
-async def test_a_parent_gives_a_device_a_token_renews_it_and_ends_it(desk, control):
+async def test_a_parent_gives_a_device_a_token_renews_it_and_ends_it(desk: DeskOf, control: PlayedControl) -> None:
     parent = desk("parent", 7)
 
     status, first = await parent.ask("PUT", f"{PATH}/ali-phone")
@@ -19,7 +20,7 @@ async def test_a_parent_gives_a_device_a_token_renews_it_and_ends_it(desk, contr
     assert control.asked == ["policy_changed"] * 3
 
 
-async def test_a_parent_reaches_no_device_of_another_line(desk):
+async def test_a_parent_reaches_no_device_of_another_line(desk: DeskOf) -> None:
     for method, path in (("GET", ""), ("PUT", "/a"), ("DELETE", "/a")):
         assert (await desk("parent", 7).ask(method, f"/v1/subscribers/8/devices{path}"))[0] == 403
 
@@ -33,13 +34,13 @@ async def test_a_parent_reaches_no_device_of_another_line(desk):
         ("PUT", f"{PATH}/Ali", 422),
     ],
 )
-async def test_what_is_not_there_or_no_name_is_told(desk, method, path, status):
+async def test_what_is_not_there_or_no_name_is_told(desk: DeskOf, method: str, path: str, status: int) -> None:
     said = await desk("operator").ask(method, path)
 
     assert said[0] == status and said[1]["detail"]
 
 
-def test_a_token_comes_with_what_to_write_into_the_device():
+def test_a_token_comes_with_what_to_write_into_the_device() -> None:
     assert token_json("t", Settings(dns_name="dns.isp.example")) == {
         "token": "t",
         "tls": "t.dns.isp.example",

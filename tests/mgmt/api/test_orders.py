@@ -1,8 +1,11 @@
 import asyncio
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import DeskOf, PlayedControl
 
 from mgmt.orders import store as orders
 from parental.database import reading
@@ -16,15 +19,17 @@ ORDER = {
     "scope": "subtree",
     "entries": ["Bad.Example.", {"value": "exact.example", "scope": "exact"}],
 }
-PATH = "/v1/orders/" + quote(ORDER["ref"], safe="")
+PATH = "/v1/orders/" + quote(str(ORDER["ref"]), safe="")
 
 
-def live(engine):
+def live(engine: Engine) -> Any:
     with reading(engine) as conn:
         return {(entry.wire, entry.mode, entry.order) for entry in orders.live_entries(conn)}
 
 
-async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it(desk, control, engine):
+async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
     status, body = await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
 
     assert status == 201
@@ -45,7 +50,7 @@ async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 1), (b"\5exact\7example\0", "exact", 1)}
 
 
-async def test_each_entry_gets_its_honest_status(desk, engine):
+async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -> None:
     values = [
         ("good.example", "enforced"),
         ("GOOD.example.", "duplicate"),
@@ -77,21 +82,25 @@ async def test_each_entry_gets_its_honest_status(desk, engine):
     assert len(live(engine)) == 5
 
 
-async def test_the_same_order_again_gives_the_same_answer_and_changes_nothing(desk, control):
-    desk = desk("regulator")
-    first = await desk.ask("POST", "/v1/orders", json=ORDER)
+async def test_the_same_order_again_gives_the_same_answer_and_changes_nothing(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("regulator")
+    first = await api.ask("POST", "/v1/orders", json=ORDER)
 
-    again = await desk.ask("POST", "/v1/orders", data=str(ORDER).replace("'", '"').replace("False", "false"))
+    again = await api.ask("POST", "/v1/orders", data=str(ORDER).replace("'", '"').replace("False", "false"))
 
     assert again == (200, first[1])
     assert control.asked == ["orders_changed"]
 
 
-async def test_other_content_under_the_same_reference_is_refused_with_what_is_there(desk, engine):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
+async def test_other_content_under_the_same_reference_is_refused_with_what_is_there(
+    desk: DeskOf, engine: Engine
+) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
 
-    status, body = await desk.ask("POST", "/v1/orders", json={**ORDER, "entries": ["other.example"]})
+    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["other.example"]})
 
     assert status == 409
     assert body["where"] == "/ref"
@@ -100,31 +109,33 @@ async def test_other_content_under_the_same_reference_is_refused_with_what_is_th
     assert len(live(engine)) == 2
 
 
-async def test_two_issuers_may_use_one_reference_and_the_path_then_needs_the_number(desk):
-    desk = desk("operator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
-    await desk.ask("POST", "/v1/orders", json={**ORDER, "issuer": "IHC"})
+async def test_two_issuers_may_use_one_reference_and_the_path_then_needs_the_number(desk: DeskOf) -> None:
+    api = desk("operator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders", json={**ORDER, "issuer": "IHC"})
 
-    assert (await desk.ask("GET", PATH))[0] == 409
-    assert (await desk.ask("GET", "/v1/orders/2"))[1]["issuer"] == "IHC"
+    assert (await api.ask("GET", PATH))[0] == 409
+    assert (await api.ask("GET", "/v1/orders/2"))[1]["issuer"] == "IHC"
 
 
-async def test_nothing_is_called_enforced_while_control_is_away_and_a_second_push_finishes_it(desk, control):
-    desk = desk("regulator")
+async def test_nothing_is_called_enforced_while_control_is_away_and_a_second_push_finishes_it(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("regulator")
     control.fails = "connection refused"
 
-    status, body = await desk.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
 
     assert (status, body["title"]) == (503, "Service Unavailable")
-    assert (await desk.ask("GET", PATH))[1]["counts"] == {"pending": 2}
+    assert (await api.ask("GET", PATH))[1]["counts"] == {"pending": 2}
 
     control.fails = None
-    status, body = await desk.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
 
     assert (status, body["state"]) == (201, "enforced")
 
 
-async def test_one_worker_that_refuses_means_not_in_force(desk, control):
+async def test_one_worker_that_refuses_means_not_in_force(desk: DeskOf, control: PlayedControl) -> None:
     control.refuses = "names image 42: checksum differs; still serving 41"
 
     status, body = await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
@@ -133,48 +144,52 @@ async def test_one_worker_that_refuses_means_not_in_force(desk, control):
     assert "gate-0: names image 42: checksum differs" in body["detail"]
 
 
-async def test_a_withdrawn_order_opens_its_names_again_after_an_acknowledgement(desk, control, engine):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
+async def test_a_withdrawn_order_opens_its_names_again_after_an_acknowledgement(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
 
-    status, body = await desk.ask("POST", PATH + "/withdraw", json={"reason": "PTA/WA/130/2026"})
+    status, body = await api.ask("POST", PATH + "/withdraw", json={"reason": "PTA/WA/130/2026"})
 
     assert status == 200
     assert (body["state"], body["counts"], body["withdrawn_now"]) == ("withdrawn", {"withdrawn": 2}, 2)
     assert body["withdrawal_receipt"]["generation"] == 43
     assert body["withdrawal_reason"] == "PTA/WA/130/2026"
     assert live(engine) == set()
-    assert (await desk.ask("POST", PATH + "/withdraw", json={"reason": "again"}))[1]["withdrawn_now"] == 0
+    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "again"}))[1]["withdrawn_now"] == 0
 
 
-async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(desk, control):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
+async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
     control.fails = "connection refused"
 
-    assert (await desk.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[0] == 503
-    assert (await desk.ask("GET", PATH))[1]["state"] == "withdrawal_pending"
+    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[0] == 503
+    assert (await api.ask("GET", PATH))[1]["state"] == "withdrawal_pending"
 
     control.fails = None
-    assert (await desk.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[1]["state"] == "withdrawn"
+    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[1]["state"] == "withdrawn"
 
 
-async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
-    await desk.ask("POST", PATH + "/withdraw", json={"reason": "x"})
+async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk: DeskOf) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", PATH + "/withdraw", json={"reason": "x"})
 
-    status, body = await desk.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
 
     assert status == 409
     assert "an order withdrawn has this reference" in body["detail"]
 
 
-async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(desk, engine):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json={**ORDER, "entries": ["Bad.Example.", "b.example", "c.example"]})
+async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["Bad.Example.", "b.example", "c.example"]})
 
-    status, body = await desk.ask(
+    status, body = await api.ask(
         "POST", PATH + "/withdraw", json={"reason": "x", "entries": ["bad.example", "b.example"]}
     )
 
@@ -183,11 +198,11 @@ async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(d
     assert {wire for wire, _, _ in live(engine)} == {b"\1c\7example\0"}
 
 
-async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk, engine):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
+async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
 
-    status, body = await desk.ask(
+    status, body = await api.ask(
         "POST", PATH + "/withdraw", json={"reason": "x", "entries": ["bad.example", "other.example"]}
     )
 
@@ -195,33 +210,33 @@ async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk, engine
     assert len(live(engine)) == 2
 
 
-async def test_a_name_of_two_orders_stays_blocked_and_the_answer_says_by_which(desk, engine):
-    desk = desk("regulator")
-    await desk.ask("POST", "/v1/orders", json=ORDER)
-    await desk.ask("POST", "/v1/orders", json={**ORDER, "ref": "second", "entries": ["bad.example"]})
+async def test_a_name_of_two_orders_stays_blocked_and_the_answer_says_by_which(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "second", "entries": ["bad.example"]})
 
-    _, body = await desk.ask("POST", PATH + "/withdraw", json={"reason": "x"})
+    _, body = await api.ask("POST", PATH + "/withdraw", json={"reason": "x"})
 
     assert body["still_blocked"] == [{"name": "bad.example", "order": 2, "issuer": "PTA", "ref": "second"}]
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 2)}
 
 
-async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk, engine):
-    desk = desk("regulator")
+async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
 
-    answers = await asyncio.gather(*(desk.ask("POST", "/v1/orders", json=ORDER) for _ in range(8)))
+    answers = await asyncio.gather(*(api.ask("POST", "/v1/orders", json=ORDER) for _ in range(8)))
 
     assert {status for status, _ in answers} <= {200, 201}
-    assert len((await desk.ask("GET", "/v1/orders"))[1]["orders"]) == 1
+    assert len((await api.ask("GET", "/v1/orders"))[1]["orders"]) == 1
     assert len(live(engine)) == 2
 
 
-async def test_entries_come_in_pages(desk):
-    desk = desk("operator")
+async def test_entries_come_in_pages(desk: DeskOf) -> None:
+    api = desk("operator")
     entries = [f"n{i}.example" for i in range(1500)]
 
-    _, first = await desk.ask("POST", "/v1/orders", json={**ORDER, "entries": entries})
-    _, second = await desk.ask("GET", f"{PATH}?after={first['next']}")
+    _, first = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": entries})
+    _, second = await api.ask("GET", f"{PATH}?after={first['next']}")
 
     assert [e["value"] for e in first["entries"] + second["entries"]] == entries
     assert second["next"] is None
@@ -249,18 +264,20 @@ async def test_entries_come_in_pages(desk):
         ({"isuer": "PTA"}, "/isuer"),
     ],
 )
-async def test_a_field_that_cannot_be_taken_is_named_and_nothing_is_stored(desk, change, where):
-    desk = desk("regulator")
+async def test_a_field_that_cannot_be_taken_is_named_and_nothing_is_stored(
+    desk: DeskOf, change: Any, where: str
+) -> None:
+    api = desk("regulator")
 
-    status, body = await desk.ask("POST", "/v1/orders", json={**ORDER, **change})
+    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change})
 
     assert (status, body["where"]) == (422, where)
     assert body["detail"].startswith(f"{where}: ") and "; not taken; " in body["detail"]
-    assert (await desk.ask("GET", "/v1/orders"))[1] == {"orders": [], "next": None}
+    assert (await api.ask("GET", "/v1/orders"))[1] == {"orders": [], "next": None}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"issuer": NaN}'])
-async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk, body):
+async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk: DeskOf, body: bytes) -> None:
     status, answer = await desk("regulator").ask("POST", "/v1/orders", data=body)
 
     assert status in (400, 422)
@@ -268,13 +285,13 @@ async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk,
 
 
 @pytest.mark.parametrize("path", ["/v1/orders/none", "/v1/orders/99", "/v1/orders/" + "9" * 30, "/v1/orders/%00"])
-async def test_an_order_that_is_not_there_is_said_so(desk, path):
+async def test_an_order_that_is_not_there_is_said_so(desk: DeskOf, path: str) -> None:
     status, body = await desk("operator").ask("GET", path)
 
     assert (status, body["where"]) == (404, "order")
 
 
-async def test_a_lone_surrogate_in_an_entry_is_invalid_and_not_a_fault_of_ours(desk):
+async def test_a_lone_surrogate_in_an_entry_is_invalid_and_not_a_fault_of_ours(desk: DeskOf) -> None:
     body = b'{"issuer":"PTA","ref":"r","ground":"g","entries":["\\ud800.example","ok.example"]}'
 
     status, answer = await desk("regulator").ask("POST", "/v1/orders", data=body)
@@ -291,7 +308,9 @@ async def test_a_lone_surrogate_in_an_entry_is_invalid_and_not_a_fault_of_ours(d
         (b'{"issuer":"PTA","ref":"r","ground":"g","entries":[{"\\udfff":1}]}', "/entries/0"),
     ],
 )
-async def test_half_a_surrogate_pair_in_a_key_is_refused_and_not_a_fault_of_ours(desk, body, where):
+async def test_half_a_surrogate_pair_in_a_key_is_refused_and_not_a_fault_of_ours(
+    desk: DeskOf, body: Any, where: str
+) -> None:
     status, headers, answer = await desk("regulator").raw("POST", "/v1/orders", data=body)
 
     assert (status, headers["Content-Type"]) == (400, "application/problem+json")

@@ -1,4 +1,7 @@
+from typing import Any
+
 import pytest
+from support.mgmt.desk import DeskOf, PlayedControl
 
 ORDER_DECISION = {
     "reason": "order",
@@ -10,14 +13,14 @@ ORDER_DECISION = {
 }
 
 
-async def test_status_says_what_control_says_and_which_helplines_nobody_has_verified(desk):
+async def test_status_says_what_control_says_and_which_helplines_nobody_has_verified(desk: DeskOf) -> None:
     _, body = await desk("operator").ask("GET", "/v1/status")
 
     assert body["control"] == {"ok": True, "workers": [{"worker": "dns-0", "generations": {"names": [41, 0]}}]}
     assert any(notice.startswith("helpline 1121: ") for notice in body["notices"])
 
 
-async def test_status_answers_while_control_is_dead(desk, control):
+async def test_status_answers_while_control_is_dead(desk: DeskOf, control: PlayedControl) -> None:
     control.fails = "connection refused"
 
     status, body = await desk("operator").ask("GET", "/v1/status")
@@ -27,7 +30,9 @@ async def test_status_answers_while_control_is_dead(desk, control):
     assert "connection refused" in body["control"]["detail"]
 
 
-async def test_explain_says_which_order_blocks_a_name_and_nothing_it_was_not_asked(desk, control):
+async def test_explain_says_which_order_blocks_a_name_and_nothing_it_was_not_asked(
+    desk: DeskOf, control: PlayedControl
+) -> None:
     control.decisions["bad.example"] = ORDER_DECISION
 
     _, body = await desk("operator").ask("GET", "/v1/explain?name=BAD.example.&address=192.0.2.7&channel=sni")
@@ -36,7 +41,9 @@ async def test_explain_says_which_order_blocks_a_name_and_nothing_it_was_not_ask
     assert body["decision"] == {key: ORDER_DECISION[key] for key in ("reason", "action", "list", "rule", "order_ref")}
 
 
-async def test_explain_tells_of_an_address_that_answers_lead_to_by_its_prefix(desk, control):
+async def test_explain_tells_of_an_address_that_answers_lead_to_by_its_prefix(
+    desk: DeskOf, control: PlayedControl
+) -> None:
     control.decisions["2001:db8::7"] = {**ORDER_DECISION, "rule": "2001:db8::/32"}
 
     _, body = await desk("operator").ask("GET", "/v1/explain?name=2001:DB8:0::7")
@@ -45,7 +52,9 @@ async def test_explain_tells_of_an_address_that_answers_lead_to_by_its_prefix(de
     assert (body["name"], body["decision"]["rule"]) == ("2001:db8::7", "2001:db8::/32")
 
 
-async def test_explain_names_the_list_in_the_shadow_that_would_block_what_nothing_decides(desk, control):
+async def test_explain_names_the_list_in_the_shadow_that_would_block_what_nothing_decides(
+    desk: DeskOf, control: PlayedControl
+) -> None:
     control.decisions["new.test"] = {"reason": "default", "action": "passthru", "shadow": "new"}
     control.decisions[None] = {"reason": "default", "action": "passthru", "shadow": None}
 
@@ -57,13 +66,15 @@ async def test_explain_names_the_list_in_the_shadow_that_would_block_what_nothin
 
 
 @pytest.mark.parametrize("lock", [{"reason": "default"}, {"reason": "pause", "action": "splash"}])
-async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(desk, control, lock):
+async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(
+    desk: DeskOf, control: PlayedControl, lock: Any
+) -> None:
     control.decisions["hidden.test"] = {"reason": "csam", "action": "splash", "list": "iwf", "rule": "hidden.test"}
     control.decisions["allowed.test"] = control.decisions[None] = lock
-    desk = desk("operator")
+    api = desk("operator")
 
-    hidden = await desk.raw("GET", "/v1/explain?name=hidden.test&address=192.0.2.7")
-    allowed = await desk.raw("GET", "/v1/explain?name=allowed.test&address=192.0.2.7")
+    hidden = await api.raw("GET", "/v1/explain?name=hidden.test&address=192.0.2.7")
+    allowed = await api.raw("GET", "/v1/explain?name=allowed.test&address=192.0.2.7")
 
     assert hidden[0] == allowed[0]
     assert hidden[2].replace(b"hidden", b"allowed") == allowed[2]
@@ -79,13 +90,13 @@ async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(
         ("name=a.test&channel=lock", "?channel"),
     ],
 )
-async def test_a_question_that_is_none_is_named(desk, query, where):
+async def test_a_question_that_is_none_is_named(desk: DeskOf, query: str, where: str) -> None:
     status, body = await desk("operator").ask("GET", f"/v1/explain?{query}")
 
     assert (status, body["where"]) == (422, where)
 
 
-async def test_explain_without_control_is_a_problem_and_not_a_guess(desk, control):
+async def test_explain_without_control_is_a_problem_and_not_a_guess(desk: DeskOf, control: PlayedControl) -> None:
     control.fails = "connection refused"
 
     assert (await desk("operator").ask("GET", "/v1/explain?name=a.test"))[0] == 503

@@ -1,6 +1,9 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock, DeskOf, PlayedControl
 
 from parental import store
 from parental.database import reading
@@ -14,28 +17,32 @@ HOME = {
 }
 
 
-def stored(engine, number):
+def stored(engine: Engine, number: int) -> Any:
     with reading(engine) as conn:
         return store.get_subscriber(conn, number)
 
 
-async def test_a_subscriber_is_put_shown_and_deleted_and_each_change_is_acknowledged(desk, control):
-    desk = desk("operator")
+async def test_a_subscriber_is_put_shown_and_deleted_and_each_change_is_acknowledged(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("operator")
 
-    status, body = await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    status, body = await api.ask("PUT", "/v1/subscribers/9", json=HOME)
     assert status == 201
     assert body["receipt"]["generation"] == 42
     assert {key: body[key] for key in HOME} == {**HOME, "prefixes": ["198.51.100.9/32", "2001:db8:9::/48"]}
     assert body["sentence"] == "closed from 21:30 to 06:30 on Monday"
 
-    assert (await desk.ask("PUT", "/v1/subscribers/9", json=HOME))[0] == 200
-    assert (await desk.ask("GET", "/v1/subscribers/9"))[1]["label"] == "Ayesha"
-    assert (await desk.ask("DELETE", "/v1/subscribers/9"))[1]["receipt"]["generation"] == 44
-    assert (await desk.ask("GET", "/v1/subscribers/9"))[0] == 404
+    assert (await api.ask("PUT", "/v1/subscribers/9", json=HOME))[0] == 200
+    assert (await api.ask("GET", "/v1/subscribers/9"))[1]["label"] == "Ayesha"
+    assert (await api.ask("DELETE", "/v1/subscribers/9"))[1]["receipt"]["generation"] == 44
+    assert (await api.ask("GET", "/v1/subscribers/9"))[0] == 404
     assert control.asked == ["policy_changed"] * 3
 
 
-async def test_a_parent_pauses_the_own_child_and_gets_the_time_of_the_last_acknowledgement(desk, engine):
+async def test_a_parent_pauses_the_own_child_and_gets_the_time_of_the_last_acknowledgement(
+    desk: DeskOf, engine: Engine
+) -> None:
     status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
 
     assert status == 200
@@ -46,18 +53,20 @@ async def test_a_parent_pauses_the_own_child_and_gets_the_time_of_the_last_ackno
     assert stored(engine, 8).profile.paused_until_s == 0
 
 
-async def test_a_pause_of_minutes_ends_by_itself_and_resume_ends_it_at_once(desk, clock):
-    desk = desk("parent", 7)
-    _, body = await desk.ask("POST", "/v1/subscribers/7/pause", json={"minutes": 30})
+async def test_a_pause_of_minutes_ends_by_itself_and_resume_ends_it_at_once(desk: DeskOf, clock: Clock) -> None:
+    api = desk("parent", 7)
+    _, body = await api.ask("POST", "/v1/subscribers/7/pause", json={"minutes": 30})
     assert body["changes_at"] == "2026-08-03T21:30:03+05:00"
 
     clock.forward(minutes=31)
-    assert (await desk.ask("GET", "/v1/subscribers/7"))[1]["state"] == "open"
+    assert (await api.ask("GET", "/v1/subscribers/7"))[1]["state"] == "open"
     clock.now -= timedelta(minutes=20)
-    assert (await desk.ask("POST", "/v1/subscribers/7/resume"))[1]["state"] == "open"
+    assert (await api.ask("POST", "/v1/subscribers/7/resume"))[1]["state"] == "open"
 
 
-async def test_a_parent_sets_the_schedule_and_the_operators_put_leaves_pause_and_schedule_alone(desk, engine):
+async def test_a_parent_sets_the_schedule_and_the_operators_put_leaves_pause_and_schedule_alone(
+    desk: DeskOf, engine: Engine
+) -> None:
     parent, operator = desk("parent", 7), desk("operator")
     closed = [
         {"day": "mon", "from": "20:00", "to": "22:00"},
@@ -73,17 +82,17 @@ async def test_a_parent_sets_the_schedule_and_the_operators_put_leaves_pause_and
     assert (body["label"], body["closed"], body["paused_until"]) == ("New", closed, "resumed")
 
 
-async def test_safe_search_and_canaries_are_put_and_stay_where_they_are_not_said(desk, engine):
-    desk = desk("operator")
+async def test_safe_search_and_canaries_are_put_and_stay_where_they_are_not_said(desk: DeskOf, engine: Engine) -> None:
+    api = desk("operator")
     wished = {"safe_search": "moderate", "canaries": True}
 
-    _, body = await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    _, body = await api.ask("PUT", "/v1/subscribers/9", json=HOME)
     assert (body["safe_search"], body["canaries"]) == ("off", False)
-    _, body = await desk.ask("PUT", "/v1/subscribers/9", json={**HOME, **wished})
+    _, body = await api.ask("PUT", "/v1/subscribers/9", json={**HOME, **wished})
     assert {key: body[key] for key in wished} == wished
-    await desk.ask("PUT", "/v1/subscribers/9", json=HOME)
+    await api.ask("PUT", "/v1/subscribers/9", json=HOME)
     assert stored(engine, 9).profile.safe_search == "moderate" and stored(engine, 9).profile.canaries
-    _, body = await desk.ask("PUT", "/v1/subscribers/9", json={**HOME, "safe_search": "off", "canaries": False})
+    _, body = await api.ask("PUT", "/v1/subscribers/9", json={**HOME, "safe_search": "off", "canaries": False})
     assert (body["safe_search"], body["canaries"]) == ("off", False)
 
 
@@ -99,13 +108,13 @@ async def test_safe_search_and_canaries_are_put_and_stay_where_they_are_not_said
         ("PUT", "/v1/subscribers/8/schedule"),
     ],
 )
-async def test_a_parent_learns_nothing_about_other_lines(desk, engine, method, path):
-    desk = desk("parent", 7)
+async def test_a_parent_learns_nothing_about_other_lines(desk: DeskOf, engine: Engine, method: str, path: str) -> None:
+    api = desk("parent", 7)
     before = stored(engine, 8)
 
-    refused = await desk.ask(method, path, json={"minutes": None})
+    refused = await api.ask(method, path, json={"minutes": None})
 
-    assert refused == await desk.ask("PUT", "/v1/subscribers/7", json={})
+    assert refused == await api.ask("PUT", "/v1/subscribers/7", json={})
     assert refused[0] == 403
     assert stored(engine, 8) == before
 
@@ -132,7 +141,9 @@ async def test_a_parent_learns_nothing_about_other_lines(desk, engine, method, p
         ({"colour": "red"}, "/colour"),
     ],
 )
-async def test_what_cannot_be_taken_is_named_and_changes_nothing(desk, control, engine, change, where):
+async def test_what_cannot_be_taken_is_named_and_changes_nothing(
+    desk: DeskOf, control: PlayedControl, engine: Engine, change: Any, where: str
+) -> None:
     status, body = await desk("operator").ask("PUT", "/v1/subscribers/9", json={**HOME, **change})
 
     assert (status, body["where"]) == (422, where), body
@@ -143,18 +154,20 @@ async def test_what_cannot_be_taken_is_named_and_changes_nothing(desk, control, 
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 1.5, True, "30", 10**9])
-async def test_a_pause_of_no_length_is_refused(desk, minutes):
+async def test_a_pause_of_no_length_is_refused(desk: DeskOf, minutes: int | float | bool | str) -> None:
     status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": minutes})
 
     assert (status, body["where"]) == (422, "/minutes")
 
 
 @pytest.mark.parametrize("number", ["0", "99", "-1", "4294967295", "x", "9" * 40])
-async def test_nobody_is_not_there(desk, number):
+async def test_nobody_is_not_there(desk: DeskOf, number: str) -> None:
     assert (await desk("operator").ask("POST", f"/v1/subscribers/{number}/resume"))[0] == 404
 
 
-async def test_a_pause_while_control_is_away_is_stored_and_said_to_be_late(desk, control, engine):
+async def test_a_pause_while_control_is_away_is_stored_and_said_to_be_late(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
     control.fails = "no socket"
 
     status, body = await desk("parent", 7).ask("POST", "/v1/subscribers/7/pause", json={"minutes": None})
@@ -163,9 +176,9 @@ async def test_a_pause_while_control_is_away_is_stored_and_said_to_be_late(desk,
     assert stored(engine, 7).profile.paused_until_s == UNTIL_RESUMED
 
 
-async def test_the_list_comes_in_order_and_from_where_it_is_asked(desk):
-    desk = desk("operator")
+async def test_the_list_comes_in_order_and_from_where_it_is_asked(desk: DeskOf) -> None:
+    api = desk("operator")
 
-    assert [s["id"] for s in (await desk.ask("GET", "/v1/subscribers"))[1]["subscribers"]] == [7, 8]
-    assert [s["id"] for s in (await desk.ask("GET", "/v1/subscribers?after=7"))[1]["subscribers"]] == [8]
-    assert (await desk.ask("GET", "/v1/subscribers?after=x"))[0] == 422
+    assert [s["id"] for s in (await api.ask("GET", "/v1/subscribers"))[1]["subscribers"]] == [7, 8]
+    assert [s["id"] for s in (await api.ask("GET", "/v1/subscribers?after=7"))[1]["subscribers"]] == [8]
+    assert (await api.ask("GET", "/v1/subscribers?after=x"))[0] == 422

@@ -1,6 +1,9 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.orders import store as orders
@@ -14,17 +17,17 @@ A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
 
 
 @pytest.fixture
-def conn(engine):
+def conn(engine: Engine) -> Iterator[Any]:
     with writing(engine) as conn:
         yield conn
 
 
-def put(conn, ref, *names, issuer="PTA"):
+def put(conn: Connection, ref: Any, *names: Any, issuer: str = "PTA") -> Any:
     order = Order(issuer, ref, "g", "subtree", None, False, tuple((f"{name}.example", "subtree") for name in names))
     return orders.put_order(conn, order, judge_entries(order, Protected()), b"original", NOW)
 
 
-def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn):
+def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn: Connection) -> None:
     number = put(conn, "1", "a", "b")
     assert {live.wire for live in orders.live_entries(conn)} == {A, B}
     assert orders.counts_of(conn, number) == {"pending": 2}
@@ -37,7 +40,7 @@ def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforc
     assert orders.counts_of(conn, later) == {"pending": 1}
 
 
-def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn):
+def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn: Connection) -> None:
     first, second = put(conn, "1", "a"), put(conn, "2", "a")
 
     assert list(orders.live_entries(conn)) == [(A, "subtree", first)]
@@ -45,7 +48,7 @@ def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn):
     assert list(orders.live_entries_of(conn, [A, B])) == [(A, "subtree", second)]
 
 
-def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn):
+def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn: Connection) -> None:
     number = put(conn, "1", "a", "b")
     base = orders.orders_revision(conn)
     assert orders.names_changed_since(conn, 0) == [A, B]
@@ -58,14 +61,14 @@ def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn):
     assert list(orders.live_entries_of(conn, [B])) == []
 
 
-def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn):
+def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn: Connection) -> None:
     assert put(conn, "1", "a") == 1
     assert put(conn, "1", "a", issuer="IHC") == 2
     with pytest.raises(IntegrityError), conn.begin_nested():
         put(conn, "1", "b")
 
 
-def test_an_order_is_found_by_reference_before_number(conn):
+def test_an_order_is_found_by_reference_before_number(conn: Connection) -> None:
     put(conn, "2", "a")
     put(conn, "x", "b")
 
@@ -74,7 +77,7 @@ def test_an_order_is_found_by_reference_before_number(conn):
     assert orders.find_orders(conn, "99") == []
 
 
-def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn):
+def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn: Connection) -> None:
     number = orders.number_letter(conn, "PTA", "WA/9", NOW)
 
     assert orders.number_letter(conn, "PTA", "WA/9", NOW) == number
@@ -82,5 +85,5 @@ def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn):
     assert list(orders.live_entries(conn)) == []
 
 
-def test_the_original_is_kept_octet_for_octet(conn):
+def test_the_original_is_kept_octet_for_octet(conn: Connection) -> None:
     assert orders.get_order(conn, put(conn, "1", "a")).original == b"original"

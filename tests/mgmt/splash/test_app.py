@@ -1,14 +1,18 @@
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from support.mgmt.desk import Clock, PlayedControl
 
+from mgmt.settings import Settings
 from mgmt.splash.app import create_splash
 
-DECISIONS = {
+DECISIONS: dict[str | None, dict[str, Any]] = {
     "ordered.example": {
         "reason": "order",
         "issuer": "PTA",
@@ -25,13 +29,13 @@ DECISIONS = {
 
 
 @pytest.fixture
-async def splash(settings, control, clock):
+async def splash(settings: Settings, control: PlayedControl, clock: Clock) -> AsyncIterator[Any]:
     control.decisions = dict(DECISIONS)
     async with TestClient(TestServer(create_splash(settings, control, clock))) as client:
         yield client
 
 
-async def met(splash, host, method="GET", path="/some/page?q=1", **headers):
+async def met(splash: Any, host: Any, method: str = "GET", path: str = "/some/page?q=1", **headers: Any) -> Any:
     async with splash.request(method, path, headers={"Host": host, **headers}) as response:
         return response.status, response.headers, await response.text()
 
@@ -48,7 +52,9 @@ async def met(splash, host, method="GET", path="/some/page?q=1", **headers):
         ("free.example", 404, "There is no page here."),
     ],
 )
-async def test_each_reason_has_its_status_and_its_page_in_both_languages(splash, host, status, said):
+async def test_each_reason_has_its_status_and_its_page_in_both_languages(
+    splash: Any, host: str, status: int, said: str
+) -> None:
     got, headers, text = await met(splash, host)
 
     assert got == status
@@ -63,7 +69,7 @@ async def test_each_reason_has_its_status_and_its_page_in_both_languages(splash,
     assert not re.search(r"<script|<img|<link|src=|@import|url\(|<form", text)
 
 
-async def test_an_order_says_who_when_why_and_where_to_complain(splash):
+async def test_an_order_says_who_when_why_and_where_to_complain(splash: Any) -> None:
     _, headers, text = await met(splash, "ordered.example")
 
     for said in (
@@ -78,7 +84,7 @@ async def test_an_order_says_who_when_why_and_where_to_complain(splash):
     assert headers["Link"] == '<https://isp.example>; rel="blocked-by"'
 
 
-async def test_an_order_of_another_issuer_does_not_name_the_authority(splash, control):
+async def test_an_order_of_another_issuer_does_not_name_the_authority(splash: Any, control: PlayedControl) -> None:
     control.decisions["ordered.example"] = {"reason": "order", "issuer": "Islamabad High Court"}
 
     _, _, text = await met(splash, "ordered.example")
@@ -87,7 +93,9 @@ async def test_an_order_of_another_issuer_does_not_name_the_authority(splash, co
     assert "section 37" not in text
 
 
-async def test_the_stop_page_prints_no_address_anywhere_and_stays_the_same_for_all(splash, control):
+async def test_the_stop_page_prints_no_address_anywhere_and_stays_the_same_for_all(
+    splash: Any, control: PlayedControl
+) -> None:
     control.decisions["other.test"] = {**DECISIONS["hidden.test"], "order_ref": "IWF-77", "issuer": "iwf"}
 
     one, other = await met(splash, "hidden.test", path="/secret"), await met(splash, "other.test")
@@ -98,7 +106,9 @@ async def test_the_stop_page_prints_no_address_anywhere_and_stays_the_same_for_a
     assert "Link" in one[1]
 
 
-async def test_the_stop_page_says_that_it_records_nobody_only_while_that_is_configured(settings, control, clock):
+async def test_the_stop_page_says_that_it_records_nobody_only_while_that_is_configured(
+    settings: Settings, control: PlayedControl, clock: Clock
+) -> None:
     control.decisions = dict(DECISIONS)
     for log, is_said in (("counts-only", True), ("by-order", False)):
         async with TestClient(TestServer(create_splash(replace(settings, csam_log=log), control, clock))) as splash:
@@ -110,7 +120,7 @@ async def test_the_stop_page_says_that_it_records_nobody_only_while_that_is_conf
 @pytest.mark.parametrize(
     ("accept", "first"), [("en-US,en;q=0.9", "en"), ("ur-PK", "ur"), ("de, ur;q=0.2, en;q=0.1", "ur"), ("", "ur")]
 )
-async def test_the_language_asked_for_comes_first(splash, accept, first):
+async def test_the_language_asked_for_comes_first(splash: Any, accept: str, first: str) -> None:
     _, _, text = await met(splash, "adult.example", **{"Accept-Language": accept})
 
     assert re.findall(r'<section lang="(..)"', text)[0] == first
@@ -118,21 +128,23 @@ async def test_the_language_asked_for_comes_first(splash, accept, first):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
-async def test_every_method_and_path_gets_the_page(splash, method):
+async def test_every_method_and_path_gets_the_page(splash: Any, method: str) -> None:
     status, _, text = await met(splash, "adult.example", method, "/a/../%2e%2e/%ff//x?<script>alert(1)</script>")
 
     assert status == 403
     assert "<script" not in text
 
 
-async def test_head_gets_the_head(splash):
+async def test_head_gets_the_head(splash: Any) -> None:
     status, _, text = await met(splash, "adult.example", "HEAD")
 
     assert (status, text) == (403, "")
 
 
 @pytest.mark.parametrize("host", ["<script>alert(1)</script>", "a..b", "", "192.0.2.1", "[2001:db8::1]:80", "x" * 300])
-async def test_a_host_that_is_no_name_is_not_printed_and_still_gets_a_page(splash, control, host):
+async def test_a_host_that_is_no_name_is_not_printed_and_still_gets_a_page(
+    splash: Any, control: PlayedControl, host: str
+) -> None:
     status, _, text = await met(splash, host)
 
     assert status == 404
@@ -140,13 +152,15 @@ async def test_a_host_that_is_no_name_is_not_printed_and_still_gets_a_page(splas
     assert control.asked[-1][0] is None
 
 
-async def test_the_host_and_the_clients_address_are_what_control_is_asked_about(splash, control):
+async def test_the_host_and_the_clients_address_are_what_control_is_asked_about(
+    splash: Any, control: PlayedControl
+) -> None:
     await met(splash, "Adult.EXAMPLE.:80")
 
     assert control.asked == [("adult.example", "127.0.0.1", "http")]
 
 
-async def test_a_request_line_in_absolute_form_outranks_the_host_field(splash, control):
+async def test_a_request_line_in_absolute_form_outranks_the_host_field(splash: Any, control: PlayedControl) -> None:
     text = await spoken(splash, b"GET http://adult.example/x HTTP/1.1\r\nHost: other.example\r\n\r\n")
 
     assert text.startswith("HTTP/1.1 403 ")
@@ -161,7 +175,7 @@ async def test_a_request_line_in_absolute_form_outranks_the_host_field(splash, c
         b"GET / HTTP/1.1\r\nHost: adult.example\r\n\r\nGET / HTTP/1.1\r\nHost: free.example\r\n\r\n",
     ],
 )
-async def test_odd_requests_get_one_page_and_the_connection_ends(splash, request_octets):
+async def test_odd_requests_get_one_page_and_the_connection_ends(splash: Any, request_octets: bytes) -> None:
     text = await spoken(splash, request_octets)
 
     assert re.match(r"HTTP/1.[01] 403 ", text)
@@ -169,7 +183,7 @@ async def test_odd_requests_get_one_page_and_the_connection_ends(splash, request
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100000000", b"Transfer-Encoding: chunked"])
-async def test_a_body_that_never_comes_is_not_waited_for(splash, framing):
+async def test_a_body_that_never_comes_is_not_waited_for(splash: Any, framing: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: adult.example\r\n" + framing + b"\r\n\r\n5\r\n")
 
@@ -180,7 +194,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(splash, framing):
     await writer.wait_closed()
 
 
-async def spoken(splash, octets):
+async def spoken(splash: Any, octets: Any) -> Any:
     """Everything that is answered until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
     writer.write(octets)
@@ -191,7 +205,9 @@ async def spoken(splash, octets):
 
 
 @pytest.mark.parametrize("state", ["dead", "hanging"])
-async def test_without_control_there_is_a_generic_page_with_help(splash, control, monkeypatch, state):
+async def test_without_control_there_is_a_generic_page_with_help(
+    splash: Any, control: PlayedControl, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
     monkeypatch.setattr("mgmt.splash.app.EXPLAIN_TIMEOUT_S", 0.05)
     control.fails = "connection refused"
     control.hangs = state == "hanging"
@@ -203,7 +219,7 @@ async def test_without_control_there_is_a_generic_page_with_help(splash, control
     assert 'href="tel:1121"' in text
 
 
-async def test_what_an_issuer_wrote_is_text_and_never_markup(splash, control):
+async def test_what_an_issuer_wrote_is_text_and_never_markup(splash: Any, control: PlayedControl) -> None:
     control.decisions["ordered.example"] = {
         "reason": "order",
         "issuer": "<b>X",
@@ -218,7 +234,9 @@ async def test_what_an_issuer_wrote_is_text_and_never_markup(splash, control):
     assert "&lt;script&gt;" in text
 
 
-async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(settings, control, clock):
+async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(
+    settings: Settings, control: PlayedControl, clock: Clock
+) -> None:
     async with TestServer(create_splash(settings, control, clock), host="::") as server, ClientSession() as session:
         response = await session.get(f"http://127.0.0.1:{server.port}/")
         assert response.status == 404

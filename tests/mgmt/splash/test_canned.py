@@ -1,14 +1,16 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from mgmt.settings import Settings
 from mgmt.splash.canned import REASON_GROUPS, canned_page
 
 STATUS = {"order": b"451 Unavailable For Legal Reasons", "csam": b"451 Unavailable For Legal Reasons"}
 
 
 @pytest.mark.parametrize("reason", REASON_GROUPS)
-def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(settings, reason):
+def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(settings: Settings, reason: Any) -> None:
     before, after = canned_page(reason, settings)
 
     head, _, body = (before + b"www.blocked.example" * bool(after) + after).partition(b"\r\n\r\n")
@@ -22,7 +24,7 @@ def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(setting
     assert len(before) + len(after) <= 8000 - 253
 
 
-def test_the_stop_page_has_no_place_for_a_host(settings):
+def test_the_stop_page_has_no_place_for_a_host(settings: Settings) -> None:
     before, after = canned_page("csam", settings)
 
     assert after == b""
@@ -30,14 +32,14 @@ def test_the_stop_page_has_no_place_for_a_host(settings):
 
 
 @pytest.mark.parametrize("reason", sorted(set(REASON_GROUPS) - {"csam"}))
-def test_the_host_stands_between_the_parts_isolated_from_the_writing_around_it(settings, reason):
+def test_the_host_stands_between_the_parts_isolated_from_the_writing_around_it(settings: Settings, reason: Any) -> None:
     before, after = canned_page(reason, settings)
 
     assert before.endswith(b'<bdi dir="ltr">') and after.startswith(b"</bdi>")
     assert b"host.mark" not in before + after
 
 
-def test_a_reason_without_a_page_and_texts_that_are_too_long_are_refused(settings):
+def test_a_reason_without_a_page_and_texts_that_are_too_long_are_refused(settings: Settings) -> None:
     with pytest.raises(ValueError, match="no page for it"):
         canned_page("weather", settings)
     with pytest.raises(ValueError, match="more than 8000 octets"):

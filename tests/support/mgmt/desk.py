@@ -1,0 +1,92 @@
+"""Who asks the API, the control role that it asks, and the clock, as tests play them."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+
+from mgmt.control_protocol import Ack, ControlFailed, Receipt
+
+NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
+Client = TestClient[web.Request, web.Application]
+
+
+class PlayedControl:
+    """Control as the web role sees it: answers as the test sets it, notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.generation = 41
+        self.fails: str | None = None
+        self.refuses: str | None = None
+        self.hangs = False
+        self.decisions: dict[str | None, dict[str, Any]] = {}
+        self.asked: list[Any] = []
+
+    async def orders_changed(self) -> Receipt:
+        return self._receipt("orders_changed")
+
+    async def policy_changed(self) -> Receipt:
+        return self._receipt("policy_changed")
+
+    async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
+        self.asked.append((name, address, channel))
+        if self.hangs:
+            await asyncio.Event().wait()
+        self._may_fail()
+        return self.decisions.get(name, {"reason": "default", "action": "passthru"})
+
+    async def status(self) -> dict[str, Any]:
+        self._may_fail()
+        return {"workers": [{"worker": "dns-0", "generations": {"names": [41, 0]}}]}
+
+    def _receipt(self, asked: str) -> Receipt:
+        self.asked.append(asked)
+        self._may_fail()
+        self.generation += 1
+        acks = (Ack("dns-0", self.generation, 3.5, None), Ack("gate-0", self.generation, 4.25, self.refuses))
+        return Receipt(self.generation, acks, 12.3, NOW, 14)
+
+    def _may_fail(self) -> None:
+        if self.fails is not None:
+            raise ControlFailed(self.fails)
+
+
+class Clock:
+    """A clock that a test sets forward."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **step: float) -> None:
+        self.now += timedelta(**step)
+
+
+class Desk:
+    """A client of the API with one token."""
+
+    def __init__(self, client: Client, token: str) -> None:
+        self._client, self._headers = client, {"Authorization": f"Bearer {token}"}
+
+    async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        """(status, body)."""
+        if "json" in more:
+            more["data"] = io.BytesIO(json.dumps(more.pop("json")).encode())
+        async with self._client.request(method, path, headers=self._headers, **more) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def raw(self, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, str], bytes]:
+        """(status, headers, octets)."""
+        async with self._client.request(method, path, headers=self._headers, **more) as response:
+            return response.status, response.headers, await response.read()
+
+
+DeskOf = Callable[..., Desk]  # (role, subscriber) → desk
+TokenOf = Callable[..., str]  # (role, subscriber) → token
