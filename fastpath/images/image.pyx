@@ -17,7 +17,7 @@ from fastpath.images.layout cimport (
     BASE_GENERATION_AT, CHECKSUM_AT, FLAGS_AT, GENERATION_AT, HEADER_OCTETS, KEY_AT, KEY_OCTETS, KIND_AT, KNOWN_FLAGS,
     LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS, VERSION_AT)
 
-from fastpath.images.layout import MAGIC
+from fastpath.images.layout import MAGIC as _MAGIC
 
 cdef extern from "<sys/mman.h>" nogil:
     void* mapped "mmap"(void* at, size_t n, int prot, int flags, int file, long offset)
@@ -138,7 +138,7 @@ def base_generation_of(path: str | os.PathLike[str]) -> int:
     where = os.fspath(path)
     with open(where, "rb") as file:
         head = file.read(HEADER_OCTETS)
-    if len(head) < HEADER_OCTETS or not head.startswith(MAGIC):
+    if len(head) < HEADER_OCTETS or not head.startswith(_MAGIC):
         raise BadImage(f"{where}: it does not begin as an image does; not looked at; compile it again")
     return _u64(<const uint8_t*><const char*>head + BASE_GENERATION_AT)
 
@@ -152,7 +152,7 @@ cdef tuple _file_id(int descriptor):
 cdef object _fault(Image image, uint64_t size, int kind):
     """What is wrong with the mapped octets, or None."""
     cdef const uint8_t* data = image.data
-    cdef bytes magic = MAGIC
+    cdef bytes magic = _MAGIC
     cdef uint64_t at
     cdef uint64_t n
     cdef int i

@@ -10,7 +10,7 @@ import xxhash
 
 from fastpath.images.layout cimport CHECKSUM_AT, HEADER_OCTETS, LAYOUT_VERSION, MAX_SECTIONS, SECTION_BORDER
 
-from fastpath.images.layout import MAGIC
+from fastpath.images.layout import MAGIC as _MAGIC
 
 
 class ImageWriter:
@@ -35,7 +35,7 @@ class ImageWriter:
         self._lengths = list(lengths)
         self._given = 0
         self.n_bytes = at
-        before = struct.pack("<8sIIQQQ", MAGIC, LAYOUT_VERSION, kind, generation, base_generation, at)
+        before = struct.pack("<8sIIQQQ", _MAGIC, LAYOUT_VERSION, kind, generation, base_generation, at)
         behind = (key + struct.pack("<II", len(lengths), flags) + table).ljust(HEADER_OCTETS - CHECKSUM_AT - 8, b"\0")
         self._checksum = xxhash.xxh3_64(before + behind)
         out.write(before + bytes(8) + behind)

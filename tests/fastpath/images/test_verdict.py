@@ -24,6 +24,13 @@ def test_python_has_every_member_that_c_has(enum: type[IntEnum]) -> None:
     assert {member.name: member.value for member in enum} == in_c
 
 
+@pytest.mark.parametrize("enum", PREFIXES)
+def test_the_stub_has_every_member(enum: type[IntEnum]) -> None:
+    _, _, block = PXD.with_suffix(".pyi").read_text().partition(f"class {enum.__name__}(IntEnum):\n")
+
+    assert re.findall(r"^    (\w+) = ", block.partition("\n\n")[0], re.MULTILINE) == list(enum.__members__)
+
+
 def test_the_categories_of_the_gate_are_those_of_lists() -> None:
     assert {member.name.lower(): member.value for member in GateCategory}.items() <= NUMBERS.items()
 
