@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.kinds import Kind, Octets, Seconds, nearest
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
-MAX_LISTS = 128  # two 64-bit words of mask in an image
+MAX_LISTS = int(Limit.LISTS)  # of one image
 MAX_ITEMS = 1000  # of any other sequence: listeners, names, addresses
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
 # Who may ask where nothing else is said: this box, private and shared addresses (RFC 1918, 6598, 4193), the link.

@@ -1,5 +1,4 @@
 from fastpath.images.layout import ImageKind, Limit
-from filterd.config.schema import MAX_LISTS
 from rules.category import MAX_NUMBER
 
 
@@ -13,6 +12,5 @@ def test_kinds_are_the_numbers_that_stand_in_headers() -> None:
     }
 
 
-def test_the_masks_have_room_for_every_list_and_category_that_may_be_configured() -> None:
-    assert Limit.LISTS == MAX_LISTS
+def test_the_masks_have_room_for_every_category_that_may_be_configured() -> None:
     assert Limit.CATEGORIES == MAX_NUMBER + 1
