@@ -1,15 +1,15 @@
-"""A bounds-checked byte reader, inlined into every parser.
+"""Bounds-checked byte reader, inlined into every parser.
 
 Invariants: `at` never passes `end`; a read that does not fit changes nothing and returns NEED_MORE.
-Cost: one compare and one load a read.
+Cost: one compare and one load per read.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 
 cdef enum Status:
-    OK = 0          # the value is there
-    NEED_MORE = 1   # true so far, but cut: ask again with more bytes
-    MALFORMED = 2   # no more bytes can mend it
+    OK = 0          # parsed
+    NEED_MORE = 1   # valid so far, but truncated: call again with more octets
+    MALFORMED = 2   # invalid, with any further octets
     NOT_THIS = 3    # another protocol
     TOO_BIG = 4     # beyond a named limit
 
@@ -62,7 +62,7 @@ cdef inline Status skip(Cursor* c, size_t n) noexcept nogil:
 
 
 cdef inline Status take_span(Cursor* c, size_t n, Cursor* out) noexcept nogil:
-    """Give the next `n` octets a cursor of their own and step over them."""
+    """Set `out` to the next `n` octets and step over them."""
     if <size_t>(c.end - c.at) < n:
         return NEED_MORE
     out.at = c.at

@@ -1,4 +1,4 @@
-"""SHA-256 of libcrypto by its low-level names; quic_initial.pyx says why.  Who cimports it is in CRYPTO of setup.py."""
+"""SHA-256 of libcrypto by its low-level names; quic_initial.pyx says why.   setup.py's CRYPTO lists its users."""
 
 cdef extern from "openssl/sha.h" nogil:
     ctypedef struct SHA256_CTX:

@@ -1,4 +1,4 @@
-"""SipHash-2-4, for what may stand nowhere in plain and what must not be forged: see siphash.pyx."""
+"""SipHash-2-4, for confidential names and unforgeable cookies: see siphash.pyx."""
 from libc.stdint cimport uint8_t, uint64_t
 
 

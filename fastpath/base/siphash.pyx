@@ -1,6 +1,6 @@
-"""SipHash-2-4: with 128 bits of output the keyed digest of a confidential name, with 64 the hash of a server cookie.
+"""SipHash-2-4: 128 bits for the keyed digest of a confidential name, 64 bits for a DNS server cookie.
 
-Ours and not a library's because it runs inside the nogil loops; the tests compare it with OpenSSL's.
+It is our own implementation as it runs inside the nogil loops; the tests compare it with OpenSSL's.
 Source: Aumasson and Bernstein, SipHash: a fast short-input PRF (2012), and the authors' 128-bit variant.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -28,7 +28,7 @@ cdef inline void _rounds(uint64_t* v, int n) noexcept nogil:
 
 
 cdef inline void _absorb(uint64_t* v, const uint8_t* data, size_t n) noexcept nogil:
-    """Take in `n` octets at `data`, and their length."""
+    """Absorb `n` octets at `data`, and their length."""
     cdef uint64_t word
     cdef size_t at = 0
     while at + 8 <= n:

@@ -1,4 +1,4 @@
-"""What Linux gives a UDP loop: batches, and the address a datagram came to (recvmmsg(2), ip(7), RFC 3542 §6)."""
+"""Declarations of Linux sockets, poll and clocks: recvmmsg(2), sendmmsg(2), ip(7), poll(2); RFC 3542 §6."""
 from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "<errno.h>" nogil:

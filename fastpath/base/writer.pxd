@@ -1,7 +1,7 @@
-"""A bounds-checked byte writer, the cursor's counterpart.
+"""Bounds-checked byte writer, the cursor's counterpart.
 
-Invariants: `at` never passes `end`; what does not fit whole is left out, and is_full then says so.
-Cost: one compare and one store a write.
+Invariants: `at` never passes `end`; a write that does not fit is left out and sets is_full.
+Cost: one compare and one store per write.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset

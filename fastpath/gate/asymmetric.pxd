@@ -1,4 +1,4 @@
-"""Clients whose servers answer on another way: see asymmetric.pyx."""
+"""Judgement with asymmetric routing: see asymmetric.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.gate.state cimport Gate

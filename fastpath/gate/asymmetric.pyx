@@ -1,21 +1,20 @@
-"""Client packets of connections whose servers may answer on another way: the flow remembers what a mark would.
+"""Asymmetric routing: judgement of a client's packets where the server's may take another path.
 
-    SYN → where the client's octets begin    payload → judge_packet(), with what the flow remembers
+    SYN → ISN of the flow    payload → judge_packet(), with the mark that the flow stands in for
 
-The kernel does not track these connections: it would take them for invalid.  So every SYN and every payload of a client
-comes here for as long as its connection lives.
+The kernel does not track these connections, as conntrack would take them for invalid.  So every SYN and every payload
+of a client is judged here for the life of its connection.
 
-*Invariants*
-- TLS is never released: nothing that a client sends can prove that its server has spoken, so what was judged is
-  compared with what comes as long as the flow is remembered.
-- Of HTTP the client's acknowledgements are believed, as a window that never moves would end long connections.
-- What is forgotten in the middle of a hello or head is blocked from then on (FlowTable.forgotten).
-- Where a SYN names another begin than the one before, one of them was a decoy, or honest ports are used again: nothing
-  undecidable passes then, and nothing that does not follow on what is there.  A policy of `closed` lets nothing pass.
-
-*Absent on purpose*: what a server's SYN/ACK proves.  A decoy SYN with a decoy hello behind it, in front of the real
-ones without a gap, gets through where the policy is `open`.
-*Source*: rules R3, R4; RFC 9293 §3.10.7.4.   *Cost*: that of judge_packet(), a parse and a look for the flow.
+Invariants: TLS is never released, as nothing that a client sends proves that its server has spoken.  Judged octets are
+compared with new segments as long as the flow is in the table.
+For HTTP the client's acknowledgements are believed: a window that never moves would end long connections.
+A flow evicted in the middle of a hello or head is blocked from then on (FlowTable.forgotten).
+Where a second SYN has another ISN, one of the two was a decoy, or the ports were reused.  Then undecidable input is
+blocked, and so are octets that do not continue those seen.  A policy of `closed` blocks the flow.
+Absent on purpose: the proof of a server's SYN/ACK.  A decoy SYN and a decoy hello, sent before the real ones without a
+gap, get the real hello through where the policy is `open`.
+Source: rules R3, R4; RFC 9293 §3.10.7.4.
+Cost: that of judge_packet(), a parse and a flow lookup.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
@@ -34,8 +33,8 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
                                bint is_summed) noexcept nogil:
     """Judge one client packet, from its IP header on.
 
-    mark        as the kernel queued it; what it says of a connection counts where the kernel tracks it: not here
-    is_summed   its checksums are there, and nobody has verified them yet
+    mark        as the kernel queued it; used only where the kernel tracks the connection: other protocols and ports
+    is_summed   its checksums are complete and not yet verified
     Returns as judge_packet()."""
     cdef PacketView p
     cdef Flow* f
@@ -46,16 +45,16 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
         return _dropped(g)      # E14
     f = find_flow(&g.flows, &p, 0)
     if p.flags & FLAG_SYN:
-        f = _open(g, &p, f)
+        f = _begin_at_syn(g, &p, f)
     elif f != NULL and p.payload_n > 0 and not f.spent:
         if f.is_isn_known and _is_far_off(f, &p):
             return _dropped(g)
-        if f.is_doubted and _is_astray(g, f, &p):
+        if f.is_doubted and _is_misplaced(g, f, &p):
             count(g.shared.counters, CNT_GATE_PACKETS, 1)
             contradicted(g)
             spend_flow(&g.flows, f, BLOCKED)
             return MARK_VERDICT | BLOCKED
-        _hear(g, f, &p)
+        _note_ack(g, f, &p)
     if f != NULL and f.is_doubted:
         g.closed = 1
     mark = judge_packet(g, packet, n, mark_of(f))
@@ -64,21 +63,21 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
 
 
 cdef uint32_t _dropped(Gate* g) noexcept nogil:
-    """No end host takes the packet."""
+    """Count and drop a packet that no end host takes."""
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     count(g.shared.counters, CNT_GATE_IGNORED, 1)
     return MARK_VERDICT | MARK_DROPPED
 
 
-cdef Flow* _open(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
-    """A client's SYN: its octets begin behind it."""
+cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
+    """Begin the stream at a client's SYN."""
     cdef uint32_t isn = p.seq + 1
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef bint is_doubted = False
     if f == NULL:
         f = add_flow(&g.flows, p, 0, now_s)
     elif f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent:
-        return f            # the same again
+        return f            # a retransmission
     else:
         is_doubted = (f.is_doubted or not f.spent) and now_s - f.used_s <= IDLE_S
     touch_flow(&g.flows, f, now_s)
@@ -89,18 +88,18 @@ cdef Flow* _open(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
 
 
 cdef bint _is_far_off(const Flow* f, const PacketView* p) noexcept nogil:
-    """E15: whether a segment stands 2**23 octets or more from what came so far: in no host's window."""
+    """E15: whether a segment is 2**23 octets or more from the highest seen: in no host's receive window."""
     return <uint32_t>stream_position(f, p.seq) != p.seq - (<uint32_t>f.isn_high << 24 | f.isn)
 
 
-cdef bint _is_astray(const Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
-    """Whether a segment of a flow with two begins stands where the true begin may be the other one."""
+cdef bint _is_misplaced(const Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
+    """Whether a segment of a flow with two ISNs does not continue the octets seen: the other may be the true one."""
     cdef int64_t at = stream_position(f, p.seq)
     return g.closed or at < 0 or f.stage == OPENING and at > f.base + f.w.have
 
 
-cdef void _hear(Gate* g, Flow* f, const PacketView* p) noexcept nogil:
-    """What a client acknowledges beyond what its first request did, a server of HTTP has said."""
+cdef void _note_ack(Gate* g, Flow* f, const PacketView* p) noexcept nogil:
+    """Note that an HTTP server has spoken: its client acknowledges more than with its first payload."""
     if not f.has_heard:
         f.has_heard = 1
         f.heard = p.ack

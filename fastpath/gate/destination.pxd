@@ -1,4 +1,4 @@
-"""Destinations in the gate: see destination.pyx."""
+"""Destination judgement: see destination.pyx."""
 from fastpath.gate.state cimport Gate, Turn, Verdict
 
 

@@ -1,16 +1,13 @@
-"""What the destination of a packet says, before anything in it is read.
+"""Destination judgement: a packet's address against the lists, before its payload is parsed.
 
     destination → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
 
-*Invariants*
-- Every queued packet is judged, whatever its port, protocol, payload and state: a list that came since its flow began
-  speaks, too.
-- Only a list blocks here: a lock leaves the help corridor open, which is told by names.
-- Nothing is looked at where no image holds addresses.
-
-*Absent on purpose*: the page for HTTP, as nothing was asked for yet; sources, as what is queued is the client's.
-*Source*: fastpath.wire.address (what stands for an address).   *Cost*: bench/gate.py; some 60 ns an IPv4 address, 170
-where the images are large and it is another one each time.
+Invariants: every queued packet is judged, at any port, protocol, payload and state: so a list published after its flow
+began applies too.  Only lists block here: a lock leaves the help corridor open, which is defined by names.
+There is no lookup where no image holds addresses.
+Absent on purpose: the HTTP page, as no request was seen yet; source addresses, as queued packets are the client's.
+Source: fastpath.wire.address (names of addresses).
+Cost: bench/gate.py; some 60 ns an IPv4 address, 170 with large images and another address each time.
 """
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.state cimport BLOCK, GO_ON, Gate, Turn, Verdict
@@ -44,7 +41,7 @@ cdef Verdict judge_address(Gate* g, Turn* t) noexcept nogil:
     count_block(g)
     count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
     note_block(g.shared, g.tables, &g.name, &d, C_ADDRESS, g.now_ns)
-    if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # of a SYN its server has not heard
+    if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # the server has not received the SYN
         t.at = t.edge = 0
         reset_server(g, t)
     return BLOCK

@@ -1,4 +1,4 @@
-"""Flows, and where their octets stand: see flow.pyx."""
+"""Flow table: see flow.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport Status
@@ -8,18 +8,18 @@ from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
-    N_PAYERS = 65536        # shares of memory and work: one a client address, by its keyed hash
-    IDLE_S = 300            # E01, E12: pieces of a hello come far apart; servers wait for 60 s or so, conntrack for 300
+    N_PAYERS = 65536        # accounts of memory and work: one per client address, by its keyed hash
+    IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
 
 
 cdef enum Stage:
     OPENING = 0         # nothing judged yet
-    FOLLOWING = 1       # the first hello or head was judged and allowed; another may come
-    PASSED = 2          # nothing that comes can change the verdict
-    LOST = 3            # HTTP: as FOLLOWING, but where the next head begins is a guess
+    FOLLOWING = 1       # the first hello or head was judged and allowed; another may follow
+    PASSED = 2          # no later octet can change the verdict
+    LOST = 3            # HTTP: as FOLLOWING, but the beginning of the next head is a guess
 
 
-cdef struct FlowKey:        # 40 octets without a hole, so that it can be compared as memory
+cdef struct FlowKey:        # 40 octets without padding, so it can be compared as memory
     uint8_t src[16]
     uint8_t dst[16]
     uint16_t sport
@@ -37,37 +37,37 @@ cdef struct Flow:
     uint32_t own_newer      # index + 1 of the neighbours among its payer's live flows; 0: none
     uint32_t own_older
     uint32_t isn            # low 24 bits of the sequence number at stream position 0
-    uint16_t payer          # whose share its memory counts against
-    uint8_t is_isn_known    # 0: position 0 is only the first octet that we saw
+    uint16_t payer          # the account that its memory counts against
+    uint8_t is_isn_known    # 0: position 0 is only the first octet seen
     uint8_t in_use
-    uint8_t spent           # decided for good: `state` answers every packet
-    uint8_t state
+    uint8_t spent           # decided for good: `state` is the verdict of every packet
+    uint8_t state           # FlowState
     uint8_t stage           # Stage
-    uint8_t protocol        # Protocol, where the port does not tell it
+    uint8_t protocol        # Protocol, where the port does not imply it
     uint8_t has_tsval
-    uint8_t isn_high        # the other 8 bits of it, where no mark had to carry it
-    uint8_t is_doubted      # where its octets begin may be a decoy's word: two SYNs differ, or it was taken up late
-    uint8_t has_heard
+    uint8_t isn_high        # the upper 8 bits of the ISN, where it did not come in a mark
+    uint8_t is_doubted      # its ISN may be a decoy's: two SYNs differ, or the flow was resumed
+    uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
-    uint32_t heard          # what the client's first octets acknowledged
-    uint32_t need           # octets of the window that make it worth parsing again
+    uint32_t heard          # acknowledgement number of the client's first payload
+    uint32_t need           # octets that the window needs before it is parsed again
     int64_t used_s
     int64_t base            # stream position of the window's first octet
     int64_t next            # stream position that is judged next
-    int64_t body            # where the body of the last head begins; == next: there is none, or it is looked through
-    int64_t skipped         # up to where octets of a long body were not kept; 0: none
+    int64_t body            # where the body of the last head begins; == next: there is none, or it is searched
+    int64_t skipped         # up to here octets of a long body were not stored; 0: none
     int64_t top             # highest stream position accepted
     Window w
     QuicHead quic
 
 
-cdef struct Payer:
+cdef struct Payer:          # account of one client
     uint32_t newest         # index + 1 of its live flows; 0: none
     uint32_t oldest
     uint32_t n_live
-    uint32_t pieces         # small pieces of memory that they hold
+    uint32_t pieces         # their memory, in small pieces
     uint32_t second         # of `spent`
-    uint32_t spent          # QUIC packets opened in that second
+    uint32_t spent          # QUIC Initials decrypted in that second
 
 
 cdef struct FlowTable:
@@ -77,11 +77,11 @@ cdef struct FlowTable:
     Memory memory
     uint32_t bucket_mask
     uint32_t n_flows
-    uint32_t n_begun        # flows from here on were never used
-    uint32_t share          # pieces that one payer may hold, and live flows where `forgotten` says that all are kept
-    uint8_t forgotten       # state of what is forgotten in the middle of its begin; 0: the kernel remembers flows, too
-    uint32_t evicted        # flows that had to go though they were not idle; whoever counts them sets it to 0
-    uint32_t beyond         # of those: for a share that was used up
+    uint32_t n_begun        # records from here on were never used
+    uint32_t share          # pieces that one payer may hold; where `forgotten` is set, also its live flows
+    uint8_t forgotten       # FlowState of flows evicted in a first hello or head; 0: the kernel has marks
+    uint32_t evicted        # flows evicted before they were idle, since count_evicted()
+    uint32_t beyond         # of those: because their payer's share was used up
     uint64_t seed
 
 

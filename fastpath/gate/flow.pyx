@@ -1,13 +1,13 @@
-"""Flows, where their octets stand, and who pays for their memory.  No I/O; all memory is taken once, by open_flows().
+"""Flow table: TCP stream positions and per-client memory accounting.  All memory is taken once, by open_flows().
 
-*Invariants*
-- A stream position is counted from the client's first octet in 64 bits; from the wire only 24 bits of it are used,
-  because the mark carries 24 bits of the ISN.  So a decoy 2**24 octets away falls on the very octets it imitates.
-- A flow is in exactly one of two lists: live, or spent (decided for good, or forgotten).  Only live flows hold octets.
-- New flows take a record that was never used, then the longest spent one, then the longest silent live one.
-- Whose flows hold a whole share of the memory loses his own longest silent one; a flow silent for IDLE_S holds none.
-
-*Source*: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
+Invariants: a stream position is 64 bits from the client's first octet.  Only 24 bits of sequence numbers are used, as a
+mark carries 24 bits of the ISN: a decoy 2**24 octets away is compared with the octets that it imitates.
+A flow is in exactly one of two lists: live, or spent (decided for good, or evicted).  Only live flows hold octets.
+A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
+A client whose flows hold its whole share loses its own flow silent for longest.  A flow silent for IDLE_S holds no
+memory.
+Absent on purpose: I/O.
+Source: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -19,14 +19,14 @@ from fastpath.gate.reassembly cimport (
 from fastpath.wire.packet cimport PROTO_TCP, PacketView
 
 cdef enum:
-    IDLE_AT_ONCE = 2    # of those are looked for, for each new flow: more than can come
+    IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
 cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
                     uint64_t seed) noexcept nogil:
-    """Take all memory, touched only as it is used.   share: pieces one client may hold.   0, or -1 for no memory."""
+    """Take all memory; it is touched only as it is used.   share: pieces one client may hold.   0, or -1: no memory."""
     cdef uint32_t n_buckets = 1
     cdef uint32_t i
     while n_buckets < 2 * n_flows:
@@ -70,12 +70,12 @@ cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexce
 
 
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil:
-    """A live flow for a packet that find_flow() does not know."""
+    """Add a live flow for a packet for which find_flow() gives none."""
     cdef uint32_t i
     cdef uint32_t* bucket
     cdef Flow* f
     cdef Payer* payer = payer_of(t, p)
-    _forget_idle(t, now_s)
+    _evict_idle(t, now_s)
     if t.forgotten and payer.n_live >= t.share:     # a SYN costs its client nothing
         t.beyond += 1
         _evict(t, payer.oldest - 1, now_s)
@@ -95,7 +95,7 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
 
 
 cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil:
-    """The flow is live and the newest of all."""
+    """Make the flow live and the most recently used."""
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.used_s = now_s
     _unlink(t, i)
@@ -107,10 +107,10 @@ cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil:
 
 
 cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
-    """Decided for good.  Still found, because packets that were queued with the last one have the old mark."""
+    """Mark a flow decided for good.  It can still be found: packets queued with its last one have the old mark."""
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.state = state
-    _forget_octets(t, f)
+    _discard_octets(t, f)
     if not f.spent:
         _leave_own(t, f)
     f.spent = 1
@@ -119,7 +119,7 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
 
 
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
-    """Whose share counts: a client's IPv4 address, or IPv6 /64."""
+    """The account of a client: one per IPv4 address, or IPv6 /64."""
     cdef uint64_t word = 0
     memcpy(&word, p.src, 4 if p.version == 4 else 8)
     return &t.payers[_mix(_mix(t.seed, word), p.version) >> 48]
@@ -139,7 +139,7 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
     return i
 
 
-cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
+cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
     cdef uint32_t i
     cdef int _n
     for _n in range(IDLE_AT_ONCE):
@@ -150,7 +150,7 @@ cdef void _forget_idle(FlowTable* t, int64_t now_s) noexcept nogil:
 
 
 cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
-    """Forget a live flow; its record is the first that is used again, or among them by its age."""
+    """Evict a live flow; its record is the first to be reused, or, with `forgotten`, reused in order of age."""
     cdef Flow* f = &t.flows[i]
     cdef uint32_t head = t.n_flows + 1
     cdef uint32_t oldest
@@ -158,7 +158,7 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     if t.forgotten and f.key.proto == PROTO_TCP and f.stage == OPENING and f.w.high > 0:
         spend_flow(t, f, t.forgotten)
         return
-    _forget_octets(t, f)
+    _discard_octets(t, f)
     _leave_own(t, f)
     _leave_bucket(t, i)
     memset(&f.key, 0, sizeof(FlowKey))
@@ -245,11 +245,11 @@ cdef void _unlink(FlowTable* t, uint32_t i) noexcept nogil:
     t.flows[t.flows[i].newer].older = t.flows[i].older
 
 
-# -- the octets of one flow --------------------------------------------------------------------------------------------
+# -- octets of one flow ------------------------------------------------------------------------------------------------
 
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
-    """Forget all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
-    _forget_octets(t, f)
+    """Discard all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
+    _discard_octets(t, f)
     f.isn = isn & 0xffffff
     f.is_isn_known = is_isn_known
     f.stage = OPENING
@@ -267,7 +267,7 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
 
 
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
-    """Where `seq` stands in the stream: within 2**23 octets of the highest position accepted so far."""
+    """The stream position of `seq`, within 2**23 octets of the highest position accepted so far."""
     cdef uint32_t ahead = (seq - f.isn - <uint32_t>(f.top & 0xffffff)) & 0xffffff
     cdef int32_t distance = <int32_t>ahead
     if ahead >= 0x800000:
@@ -276,12 +276,11 @@ cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
 
 
 cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """Add a segment that stands at stream position `at`.
+    """Store a segment at stream position `at`.
 
-    taken   octets of it that need not come again: stored, equal to what is there, or before the window
-    Returns OK · MALFORMED: it contradicts what is there, nothing changed · TOO_BIG: all of it is beyond the window ·
-    NOT_THIS: it alone would take more than the client's share of memory.
-    """
+    taken   octets of it that are not needed again: stored, equal to stored ones, or before the window
+    Returns OK · MALFORMED: it contradicts stored octets, nothing changed · TOO_BIG: all of it is beyond the window ·
+    NOT_THIS: this flow alone would take more than the client's share of memory."""
     cdef int64_t offset = at - f.base
     cdef size_t before = 0
     cdef size_t fit
@@ -319,7 +318,7 @@ cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, 
 
 
 cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
-    """Room in the flow's window, for which longer silent flows may have to go: its payer's, then anybody's."""
+    """Make room in the flow's window; evicts flows silent for longer: its payer's first, then any."""
     cdef Payer* payer = &t.payers[f.payer]
     cdef uint32_t i
     if octets <= f.w.room:
@@ -338,13 +337,13 @@ cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
     return widen(&t.memory, &f.w, octets)
 
 
-cdef void _forget_octets(FlowTable* t, Flow* f) noexcept nogil:
+cdef void _discard_octets(FlowTable* t, Flow* f) noexcept nogil:
     t.payers[f.payer].pieces -= weight_of(&f.w)
     free_window(&t.memory, &f.w)
 
 
 cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
-    """Let the window begin at `base` (not before where it begins now) and forget what was before."""
+    """Move the window's beginning forward to `base` and discard the octets before it."""
     cdef int64_t by = base - f.base
     cdef uint32_t weight = weight_of(&f.w)
     f.base = base
@@ -360,7 +359,7 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
 
 
 cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
-    """The ISN is not known and an octet came that stands before the first one seen: begin `by` octets earlier."""
+    """Move the window's beginning `by` octets back: the ISN is unknown, and an octet before the first one seen came."""
     cdef uint32_t weight = weight_of(&f.w)
     cdef bint is_done = _make_room(t, f, f.w.high + by) and (f.w.high == 0 or shift_right(&t.memory, &f.w, by))
     t.payers[f.payer].pieces += weight_of(&f.w) - weight

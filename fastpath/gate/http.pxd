@@ -1,4 +1,4 @@
-"""HTTP in the gate: see http.pyx."""
+"""HTTP judgement: see http.pyx."""
 from fastpath.gate.state cimport Gate, Turn, Verdict
 
 

@@ -1,10 +1,8 @@
-"""HTTP/1.x in the gate: segments → request heads → hosts and URLs → Verdict.
+"""HTTP/1.x judgement: segments → request heads → hosts and URLs → Verdict.
 
-*Invariants*
-- A packet is forwarded at once; the one that completes a head is judged before it leaves (rule R1).
-- HTTP is never released.  What was judged leaves the window only after the server has spoken.
-
-*Source*: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
+Invariants: a packet is forwarded at once; the one that completes a head is judged before it is forwarded (rule R1).
+HTTP is never released.  Judged octets leave the window only after the server has spoken.
+Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
@@ -31,11 +29,11 @@ from fastpath.wire.url cimport name_from_literal_host, port_of_host
 cdef enum:
     LF = 10
     CR = 13
-    OFTEN_OCTETS = 4096         # up to here a head is read again with every segment; one of 64 KiB would cost seconds
+    OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
 
 
 cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
-    """ALLOW, WAIT, BLOCK or ANSWER_PAGE: what this segment and those before it come to."""
+    """Judge a flow with its new segment: ALLOW, WAIT, BLOCK or ANSWER_PAGE."""
     cdef Flow* f = t.f
     cdef int64_t at = t.at
     cdef const uint8_t* data = t.p.payload
@@ -53,7 +51,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         if verdict == BLOCK or verdict == ANSWER_PAGE:
             return verdict
     while left > 0:
-        verdict = _take(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
+        verdict = _store_octets(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
         if verdict == GO_ON:
             verdict = _read_requests(g, t)
         if verdict != GO_ON:
@@ -65,21 +63,21 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
-    """RFC 9293 §3.8.4: an octet that its server has had, and that stands for none; Windows sends zero.
+    """RFC 9293 §3.8.4: a garbage octet that its server already has; Windows sends zero.
 
-    Any other octet contradicts, and this one where more of a head is to come: a decoy may have stood in for it."""
+    Any other octet is a contradiction; so is this one in the middle of a head, where a decoy may have replaced it."""
     cdef const Flow* f = t.f
     return (t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0
             and t.at == f.top - 1 and f.top <= f.next)
 
 
-cdef Verdict _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """Add as many of these octets as can be, at least one.   GO_ON, or what the packet comes to."""
+cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+    """Store as many of these octets as possible, at least one.   GO_ON, or the packet's verdict."""
     cdef Flow* f = t.f
     cdef Status status
     taken[0] = 0
     if at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS:
-        taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to keep
+        taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:
         status = put_octets(&g.flows, f, at, data, n, taken)
@@ -90,16 +88,16 @@ cdef Verdict _take(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, 
         if taken[0] == 0 and at < f.next:
             taken[0] = min(n, <size_t>(f.next - at))
     if taken[0] == 0:
-        if not _make_room(g, t, at):
+        if not _move_window(g, t, at):
             return undecidable(g, t, CNT_GATE_TOO_BIG)
-        return _take(g, t, at, data, n, taken)
+        return _store_octets(g, t, at, data, n, taken)
     if at + <int64_t>taken[0] > f.top:
         f.top = at + <int64_t>taken[0]
     return GO_ON
 
 
-cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
-    """Move the window so that `at` is inside.  False: not while the server is silent, what was judged must stay."""
+cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:
+    """Move the window so that it contains `at`.   False: while the server is silent, judged octets must stay."""
     cdef Flow* f = t.f
     if f.stage == OPENING or t.state != ALLOWED_SPOKEN:
         return False
@@ -110,12 +108,12 @@ cdef bint _make_room(Gate* g, Turn* t, int64_t at) noexcept nogil:
     note_undecidable(g.trace, CNT_GATE_TOO_BIG)
     if g.closed:
         return False
-    slide_window(&g.flows, f, at)     # beyond a gap that is longer than the window: begin anew behind it
+    slide_window(&g.flows, f, at)     # beyond a gap longer than the window: start again behind it
     return True
 
 
 cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
-    """Judge every head that is whole.  Returns GO_ON, or what the packet comes to."""
+    """Judge every complete head.   GO_ON, BLOCK or ANSWER_PAGE."""
     cdef RequestHead head
     cdef Status status
     cdef uint32_t start
@@ -133,10 +131,10 @@ cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
             if not g.is_h2c_let:
                 return BLOCK
         if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
-            verdict = _step_over(g, t, &head, start)
+            verdict = _judge_head(g, t, &head, start)
             f.stage = LOST if f.is_doubted else FOLLOWING
         else:
-            verdict = _step_on(g, t, &head, start, status)
+            verdict = _judge_other(g, t, &head, start, status)
             f.stage = LOST
         if verdict == BLOCK or verdict == ANSWER_PAGE:
             return verdict
@@ -144,9 +142,9 @@ cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _may_end(Flow* f, uint32_t start) noexcept nogil:
-    """Whether a head that begins at window[start] may end in what came since the last call.
+    """Whether a head that begins at window[start] may end in the octets since the last call.
 
-    At an empty line, or at the end of its first line: that may be all of it (HTTP/0.9)."""
+    It ends at an empty line, or at the end of its first line (HTTP/0.9)."""
     cdef const uint8_t* begin = f.w.at + start
     cdef const uint8_t* end = f.w.at + f.w.have
     cdef const uint8_t* at = f.w.at + max(start, f.need)
@@ -167,12 +165,12 @@ cdef bint _may_end(Flow* f, uint32_t start) noexcept nogil:
 
 
 cdef bint _is_http2(const uint8_t* data, size_t n) noexcept nogil:
-    """The begin of HTTP/2's client preface (RFC 9113 §3.4)."""
+    """Match the beginning of HTTP/2's client preface (RFC 9113 §3.4)."""
     return n >= 14 and memcmp(data, b"PRI * HTTP/2.0", 14) == 0
 
 
-cdef Verdict _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
-    """Judge a head that begins at window[start] and go on behind its body."""
+cdef Verdict _judge_head(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+    """Judge a head that begins at window[start] and continue behind its body."""
     cdef Flow* f = t.f
     cdef Verdict verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
     f.body = f.next + <int64_t>head.after
@@ -182,10 +180,10 @@ cdef Verdict _step_over(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     return verdict
 
 
-cdef Verdict _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
-    """Go on behind what is no head: in a body whose length is not known, or no HTTP at all.
+cdef Verdict _judge_other(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+    """Continue behind octets that are no head: in a body of unknown length, or in no HTTP at all.
 
-    A request may begin with any line of it (E61, E63).  No line is read twice: the square of the window is seconds."""
+    A request may begin with any of its lines (E61, E63).  No line is parsed twice: quadratic time would be seconds."""
     cdef Flow* f = t.f
     cdef const uint8_t* at = f.w.at + start
     cdef const uint8_t* end = f.w.at + f.w.have
@@ -206,7 +204,7 @@ cdef Verdict _step_on(Gate* g, Turn* t, const RequestHead* head, uint32_t start,
 
 
 cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Behind white space, as parse_request_head() steps over it, and the line that follows."""
+    """Skip white space, as parse_request_head() does, and the line that follows."""
     while at < end and (at[0] == 32 or 9 <= at[0] <= 13):
         at += 1
     if at < end:
@@ -215,18 +213,18 @@ cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept n
 
 
 cdef Verdict _look_into_body(Gate* g, Turn* t) noexcept nogil:
-    """A request that hides at the beginning of a body (E63), over as many segments as it likes."""
+    """Judge a request hidden at the beginning of a body (E63), over any number of segments."""
     cdef Flow* f = t.f
     cdef Verdict verdict = GO_ON
     if f.base <= f.body < f.next and f.body < f.base + f.w.have:
         verdict = _look_for_request(g, t, f.w.at + (f.body - f.base), <size_t>(f.base + f.w.have - f.body))
         if verdict != WAIT:
-            f.body = f.next     # it is looked through
+            f.body = f.next     # the body is searched
     return GO_ON if verdict == WAIT else verdict
 
 
 cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
-    """Judge octets that may be a request, or not.  WAIT: as far as they go they are one."""
+    """Judge octets that may be a request.   WAIT: an incomplete one."""
     cdef RequestHead head
     cdef Verdict verdict
     cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
@@ -237,7 +235,7 @@ cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) 
 
 
 cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
-    """Any blocked host blocks.  counter: what to count where no host could be judged, as in judge_hello()."""
+    """Judge every host of a head: one that is blocked blocks.   counter: as in judge_hello()."""
     cdef Decision d
     cdef uint8_t shadow = NO_LIST
     cdef Verdict verdict
@@ -263,11 +261,10 @@ cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
 
 cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
                          uint8_t* shadow, Decision* d) noexcept nogil:
-    """Judge one host and the URLs that a server could take the request to be for.
+    """Judge one host and every URL that a server could read in the request: BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.
 
-    BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.  The port is the one that the client says and the
-    one that it came to; a target with blanks inside is its first word to one server, all of it to another.
-    shadow  in, out: as unless_blocked() takes it"""
+    The port is the one in the Host value, and the packet's.  In a target with blanks, some servers read the first word,
+    others all of it.   shadow  in, out: as unless_blocked() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
     cdef int32_t met = t.p.dport
@@ -288,10 +285,10 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
 
 cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
                         uint8_t* shadow, Decision* d) noexcept nogil:
-    """One reading of a request to g.name.   is_name  False: an address, of which only URLs are listed"""
+    """Judge one reading of a request to g.name.   is_name  False: an address literal, of which only URLs are listed"""
     cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
                                        g.now_ns // 1_000_000_000, &g.url, d)
-    # truncating an answer is something only DNS can do
+    # only DNS can truncate an answer
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
         if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
             shadow[0] = d.shadow

@@ -1,4 +1,4 @@
-"""What the gate sends: see inject.pyx."""
+"""Injected packets: see inject.pyx."""
 from fastpath.gate.state cimport Gate, Turn, Verdict
 from fastpath.images.verdict cimport Decision
 

@@ -1,1 +1,1 @@
-"""Nothing for Python: GateLoop.feed() is the way in."""
+"""No Python interface: GateLoop.feed() reaches this code."""

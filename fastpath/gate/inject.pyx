@@ -1,6 +1,6 @@
-"""What the gate sends by itself: pages to clients, resets to servers.  Into the outbox; a loop sends it.
+"""Injected packets: pages for clients, resets for servers.  They are put into the outbox; a loop sends them.
 
-*Source*: RFC 9293 §3.10.7 (resets).
+Source: RFC 9293 §3.10.7 (resets).
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
@@ -17,7 +17,7 @@ cdef enum:
 
 
 cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
-    """Put the page for this reason and a reset for the server into the outbox.  BLOCK where there is no page."""
+    """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size
@@ -48,7 +48,7 @@ cdef size_t _write_page(const Page* page, const Name* name, uint8_t* out) noexce
 
 
 cdef size_t _write_host(const Name* name, uint8_t* out) noexcept nogil:
-    """The name as text; only letters, digits, '-' and '_', so that it can stand in a page."""
+    """Write the name as text: letters, digits, '-' and '_' alone, so it is safe in a page."""
     cdef uint8_t label
     cdef size_t n = 0
     for label in range(name.n_labels):
@@ -61,8 +61,10 @@ cdef size_t _write_host(const Name* name, uint8_t* out) noexcept nogil:
 
 
 cdef void reset_server(Gate* g, Turn* t) noexcept nogil:
-    """RFC 9293 §3.10.7.4: a reset counts only with exactly the sequence number that the server waits for."""
+    """Put a reset for the server into the outbox.
+
+    Source: RFC 9293 §3.10.7.4: it counts only with exactly the sequence number that the server expects."""
     if g.shared.is_shadow:
-        return      # what was only seen has arrived at the server: it waits for other octets
+        return      # on a tap the packet has reached the server, which expects other octets by now
     if put_tcp(&g.out, &t.p, False, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0):
         count(g.shared.counters, CNT_GATE_RST_SENT, 1)

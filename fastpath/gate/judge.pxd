@@ -1,4 +1,4 @@
-"""Verdict for one client packet: see judge.pyx."""
+"""Judgement of one client packet: see judge.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.gate.flow cimport Flow

@@ -1,14 +1,13 @@
-"""One client packet through the gate: packet → destination → flow → TLS, QUIC or HTTP → names → Verdict → mark.
+"""Judgement of one client packet: packet → destination → flow → TLS, QUIC or HTTP → names → Verdict → mark.
 
-No I/O, no clock, no allocation.  The answer is the mark of the packet's verdict, MARK_VERDICT and the flow's
-state; what has to be injected stands in the outbox.
+The result is the mark of the packet's verdict: MARK_VERDICT and the flow's state.  Packets to inject are in the outbox.
 
-*Invariants*
-- What an end host would not take is dropped and never read (rule R4).
-- A flow is released by verdict, never by count (R10).
-- What cannot be decided is counted and goes by `closed`; a hello whose begin was forgotten is blocked.
-
-*Source*: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
+Invariants: a segment that an end host would ignore is dropped and never read (rule R4).  A flow is released by verdict,
+never by count (R10).  What cannot be decided is counted, and `closed` decides; a hello whose beginning was evicted is
+blocked.
+Absent on purpose: I/O, the clock, allocation.
+Source: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
+Cost: bench/gate.py.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
@@ -37,8 +36,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     """Judge one client packet, from its IP header on.
 
     mark    as the kernel queued it: ISN << MARK_ISN_SHIFT | MARK_QUEUED | FlowState
-    Returns MARK_VERDICT | FlowState, or MARK_VERDICT | MARK_DROPPED.   Cost: bench/gate.py.
-    """
+    Returns MARK_VERDICT | FlowState, or MARK_VERDICT | MARK_DROPPED."""
     cdef Turn t
     cdef Verdict verdict
     t.f = NULL
@@ -61,8 +59,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
 
 
 cdef uint8_t _state_after(const Turn* t, Verdict verdict) noexcept nogil:
-    """The FlowState that a verdict on one of its packets gives a flow, or MARK_DROPPED: nowhere else is one made of it.
-    """
+    """The state bits of a verdict's mark: a FlowState or MARK_DROPPED.  Only this function maps verdicts to states."""
     if verdict == ALLOW:
         return t.keep
     if verdict == WAIT:
@@ -78,10 +75,10 @@ cdef uint8_t _state_after(const Turn* t, Verdict verdict) noexcept nogil:
 
 cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     cdef Verdict verdict
-    # the kernel's rules drop a SYN with payload: it is no part of the stream unless the server says so
+    # the kernel's rules drop a SYN with payload: it belongs to the stream only if the server acknowledges it
     if t.p.payload_n == 0 or t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
         return GO_ON
-    if _is_for_nobody(g, &t.p):
+    if _is_ignored_by_hosts(g, &t.p):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     if not _find_place(g, t, isn):
@@ -113,12 +110,12 @@ cdef Verdict _judge_octets(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
-    """A PortKind: by the octets where they tell, else by the port; PORT_NEITHER as well where more are needed."""
+    """A PortKind: by the octets where they suffice, else by the port; PORT_NEITHER while more octets are needed."""
     cdef size_t taken
     cdef Flow* f = t.f
     if f.protocol == PROTOCOL_UNKNOWN:
         if put_octets(&g.flows, f, t.at, t.p.payload, t.p.payload_n, &taken) != OK:
-            return PORT_TLS     # where the same is found again, and counted
+            return PORT_TLS     # judge_tls() meets the same status and counts it
         if t.at + <int64_t>taken > f.top:
             f.top = t.at + <int64_t>taken
         f.protocol = protocol_of(f.w.at, f.w.have, g.scratch)
@@ -130,26 +127,26 @@ cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
 
 
 cdef uint32_t mark_of(const Flow* f) noexcept nogil:
-    """The mark that the kernel would queue a packet of this flow with.   f: NULL where it is not known"""
+    """The mark with which the kernel would queue a packet of this flow.   f: NULL where there is none"""
     if f == NULL:
         return MARK_QUEUED
     return ((f.isn << MARK_ISN_SHIFT) if f.is_isn_known else 0) | MARK_QUEUED | f.state
 
 
 cdef void count_evicted(Gate* g) noexcept nogil:
-    """Count the flows that had to go since the last call."""
+    """Count the flows evicted since the last call."""
     count(g.shared.counters, CNT_GATE_FLOWS_EVICTED, g.flows.evicted)
     count(g.shared.counters, CNT_GATE_BEYOND_SHARE, g.flows.beyond)
     g.flows.evicted = g.flows.beyond = 0
 
 
-# -- what a host would take ------------------------------------------------------------------------------------------
+# -- segments that hosts ignore --------------------------------------------------------------------------------------
 
-cdef bint _is_for_nobody(const Gate* g, const PacketView* p) noexcept nogil:
-    """E16, E18: data without ACK, and the MD5 option that nobody has agreed on, are for no end host.
+cdef bint _is_ignored_by_hosts(const Gate* g, const PacketView* p) noexcept nogil:
+    """E16, E18: no end host takes data without ACK, or with an MD5 option that was not agreed on.
 
-    E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any; a tap, which
-    drops nothing, reads it as a part."""
+    E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any.  A tap drops
+    nothing and reads it as a part."""
     return not p.flags & FLAG_ACK or p.has_md5 or p.flags & FLAG_URG and not g.shared.is_shadow
 
 
@@ -165,10 +162,10 @@ cdef bint _is_old(Turn* t) noexcept nogil:
     return False
 
 
-# -- where the packet stands -----------------------------------------------------------------------------------------
+# -- flow and stream position ----------------------------------------------------------------------------------------
 
 cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
-    """Find or begin the packet's flow.  False: the flow is decided, f.state says how."""
+    """Find or create the packet's flow and set its stream position.   False: the flow is decided, see f.state."""
     cdef bint is_new = False
     t.f = find_flow(&g.flows, &t.p, 0)
     if t.f == NULL:
@@ -189,15 +186,15 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
             return False
     t.edge = t.f.base + t.f.w.have
     if t.f.next > t.edge:
-        t.edge = t.at           # inside a body that is not kept
+        t.edge = t.at           # inside a body that is not stored
     return True
 
 
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
-    """Go on with a flow that passed so far and that we no longer know: evicted, idle, or the gate was started anew.
+    """Resume a flow that was allowed and is no longer in the table: evicted, idle, or the gate was restarted.
 
-    False: its server is silent, so that what passed may have been a decoy, or the begin of a hello (E12); or the policy
-    is closed and it may be in the middle of one."""
+    False: its server is silent, so the octets that passed may be a decoy, or the beginning of a hello (E12).  Also
+    where the policy is closed and the flow may be in the middle of a hello."""
     if t.state != ALLOWED_SPOKEN or g.closed and g.port_kinds[t.p.dport] == PORT_TLS:
         return False
     if g.port_kinds[t.p.dport] == PORT_TLS:
@@ -207,5 +204,5 @@ cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
     t.f.next = t.at
     t.f.top = t.at
     t.f.stage = FOLLOWING
-    t.f.is_doubted = 1          # an old decoy may stand at its front, whose body would cover what follows
+    t.f.is_doubted = 1          # these octets may be an old decoy, whose body would hide what follows
     return True

@@ -7,7 +7,7 @@ from fastpath.report.spool import Reporter
 
 @final
 class GateLoop:
-    """One packet queue's loop."""
+    """The NFQUEUE loop of one queue."""
 
     def __new__(
         cls,
@@ -27,23 +27,24 @@ class GateLoop:
         is_asymmetric: int = 0,
         ja4_classes: Ja4Classes | None = None,
     ) -> GateLoop:
-        """pages: whole HTTP answers by Reason; the host's name goes between the halves unless the second is empty.
+        """pages: complete HTTP responses by Reason; the host's name goes between the halves unless the second is empty.
 
-        n_flows take 248 octets each, n_windows 4 KiB, all of it touched as it is used; share: how many windows one
-        client's address may hold; is_asymmetric: servers may answer on another way; ja4_classes: what hellos are
-        counted by.  MemoryError and ValueError say what does not fit."""
+        n_flows take 248 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
+        client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets
+        may take another path; ja4_classes: hellos are counted by class.   Raises MemoryError, ValueError."""
     def run(self) -> None:
-        """Serve the queue in this thread until stop().  OSError when the queue or a raw socket cannot be had."""
+        """Serve the queue in this thread until stop().   Raises OSError where the queue or a raw socket is refused."""
     def stop(self) -> None:
         """End run(); from any thread."""
     @property
     def n_turns(self) -> int:
-        """Turns of run() so far: a loop that lives makes ten a second at least."""
+        """Turns of run() so far; a running loop makes at least ten a second."""
     def wake(self) -> None:
-        """Let run() look for newer tables at once; from any thread."""
+        """Make run() take newer tables at once; from any thread."""
     def feed(self, packet: bytes, mark: int, now_s: int, is_summed: int = 0) -> int:
-        """Judge one packet without a queue, by the same path.  mark: as the kernel gives it; returns the verdict's.
+        """Judge one packet without a queue, on the same path.   mark: as the kernel sets it; returns the verdict's.
 
-        is_summed: the packet's checksums are looked at, where nobody else does."""
+        is_summed: verify the packet's checksums where the kernel does not: with asymmetric routing.
+        Raises BufferError where injected() has to be called first."""
     def injected(self) -> list[bytes]:
-        """Take the IP packets that feed() would have sent."""
+        """Take the IP packets that the loop would have sent for feed()."""

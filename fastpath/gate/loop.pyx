@@ -1,12 +1,11 @@
-"""The gate's loop: queue batch → judge_packet() → verdict batch and injected packets.  One thread, no Python in it.
+"""NFQUEUE loop of the gate: packet batch → judge_packet() → batch verdicts and injected packets.
 
-*Invariants*
-- Every packet received gets a verdict, in the order of arrival, so that one batch verdict covers a run of equal marks.
-- A refused verdict and a failed injection are counted and never end the loop.
-- Tables change only between two batches.
-- The queue is about as long as what comes in 50 ms: a hung loop holds back no others.
-
-*Source*: linux/netfilter/nfnetlink_queue.h.
+Invariants: every packet received gets a verdict, in order of arrival, so one batch verdict covers a run of equal marks.
+A refused verdict or a failed injection is counted and never ends the loop.  Tables change only between two batches.
+The queue is about as long as the arrivals of 50 ms: a hung loop does not delay other flows for longer.
+Absent on purpose: Python while the loop runs; it is one thread without the GIL.
+Source: linux/netfilter/nfnetlink_queue.h.
+Cost: bench/gate_queue.py.
 """
 import os
 import socket
@@ -37,8 +36,8 @@ from fastpath.gate.outbox import open_raw
 cdef enum:
     BATCH = 64                  # 256 was no faster
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
-    FIT_NS = 50_000_000         # a hung loop holds back two of them; a client repeats what it sent after 200 ms
-    POLL_MS = 100               # how late a new table can be when nobody wakes the loop
+    FIT_NS = 50_000_000         # a hung loop delays packets of two such spans; clients retransmit after 200 ms
+    POLL_MS = 100               # the longest delay of new tables without wake()
 
 cdef struct QueueLoop:
     Gate gate
@@ -49,17 +48,17 @@ cdef struct QueueLoop:
     int raw6_fd
     uint16_t queue_number
     uint8_t stopping
-    uint8_t is_asymmetric       # connections are not tracked by the kernel
-    uint64_t n_turns            # rises as long as the loop lives, also when idle
+    uint8_t is_asymmetric       # the kernel does not track connections
+    uint64_t n_turns            # liveness: rises while the loop runs, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
     mmsghdr messages[BATCH]
     iovec parts[BATCH]
     uint8_t verdicts[BATCH * VERDICT_OCTETS]
     size_t verdicts_n
-    uint32_t run_id             # the last packet of the run of equal marks that is not written yet
+    uint32_t run_id             # last packet of the run of equal marks whose verdict is not written yet
     uint32_t run_mark           # 0: no run
-    uint32_t maxlen             # of the queue, as the kernel was told
-    uint32_t n_taken            # packets since fitted_ns, when the length was last fitted to them
+    uint32_t maxlen             # of the queue, as last configured
+    uint32_t n_taken            # packets since fitted_ns, when the length was last adapted
     int64_t fitted_ns
 
 
@@ -98,7 +97,7 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
 
 
 cdef void _fit_queue(QueueLoop* l) noexcept nogil:
-    """Make the queue longer at once where more comes than it was made for, and shorter when a span is over."""
+    """Adapt the queue's length: longer at once when more packets come than it holds, shorter when a span is over."""
     cdef uint8_t message[MAXLEN_OCTETS]
     cdef uint32_t maxlen = l.maxlen
     cdef int64_t span_ns = l.gate.now_ns - l.fitted_ns

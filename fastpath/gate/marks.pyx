@@ -1,7 +1,4 @@
-"""The states of a connection and the bits of a mark, for Python: state.pxd says what each of them means.
-
-Source: fastpath/gate/state.pxd; filterd/kernel/ruleset.py reads and writes them in the kernel.
-"""
+"""Flow states and mark bits for Python; state.pxd defines each of them, filterd/kernel/ruleset.py uses them in nft."""
 from enum import IntEnum
 
 from fastpath.gate cimport state
@@ -15,7 +12,7 @@ MARK_ISN_SHIFT = state.MARK_ISN_SHIFT
 
 
 class FlowState(IntEnum):
-    """What is known of a connection, as its ct mark stores it."""
+    """State of a connection, as its ct mark stores it."""
 
     UNDECIDED = state.UNDECIDED
     RELEASED = state.RELEASED

@@ -1,4 +1,4 @@
-"""The kernel's packet queue over netlink: see nfqueue.pyx."""
+"""NFQUEUE's netlink messages: see nfqueue.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastpath.base.cursor cimport Status
@@ -6,13 +6,13 @@ from fastpath.base.cursor cimport Status
 cdef enum:
     VERDICT_OCTETS = 40     # one NFQNL_MSG_VERDICT_BATCH message
     MAXLEN_OCTETS = 28      # one NFQNL_MSG_CONFIG message
-    LEAST_MAXLEN = 256      # a loop comes late by the time that another has its core; fewer would pass it by
+    LEAST_MAXLEN = 256      # a loop may wait for its core; a shorter queue would overflow meanwhile
 
 
 cdef struct Queued:
     uint32_t id
     uint32_t mark
-    uint8_t is_summed       # its checksums are there, and neither the card nor the kernel has verified them
+    uint8_t is_summed       # its checksums are complete and not yet verified
     const uint8_t* packet   # from the IP header on, into the message
     uint32_t packet_n
 

@@ -20,16 +20,16 @@ F_GSO: int
 def read_message(msg: bytes) -> tuple[int, int, bool, bytes] | None:
     """(packet id, mark, is_summed, packet) of one message; None: an acknowledgement.
 
-    is_summed: its checksums are there, and nobody has verified them.  ValueError: damaged, or an error report."""
+    is_summed: its checksums are complete and not yet verified.   Raises ValueError: damaged, or an error report."""
 
 def verdict_message(queue: int, last_id: int, mark: int) -> bytes:
-    """Netlink message: have every packet of the queue up to `last_id` walk its chain again, with this mark."""
+    """The batch verdict NF_REPEAT with a mark, for every packet of the queue up to `last_id`."""
 
 def fitted_maxlen(maxlen: int, n_packets: int) -> int:
-    """The length for a queue of length `maxlen` that had `n_packets` in one span of time."""
+    """The next length of a queue of length `maxlen` that had `n_packets` in one span of time."""
 
 def maxlen_message(queue: int, maxlen: int) -> bytes:
-    """Netlink message: the queue holds at most `maxlen` packets."""
+    """The request that sets the queue's length."""
 
 def open_queue(number: int, when_overloaded_closed: int = 0) -> socket.socket:
-    """Bind queue `number` of this network namespace.  OSError when another process has it or the right is missing."""
+    """Bind queue `number` of this network namespace.   Raises OSError: another process has it, or no CAP_NET_ADMIN."""

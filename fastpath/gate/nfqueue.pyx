@@ -1,7 +1,7 @@
-"""The kernel's packet queue over netlink: its messages in C, its setting up in Python.
+"""NFQUEUE's netlink messages: packets and verdicts in C, the setup of a queue in Python.
 
-*Invariant*: a message shorter than it says is MALFORMED, never read past.
-*Source*: linux/netfilter/nfnetlink_queue.h, linux/netlink.h.
+Invariants: a message shorter than its length field is MALFORMED; nothing is read past its end.
+Source: linux/netfilter/nfnetlink_queue.h, linux/netlink.h.
 """
 import errno
 import os
@@ -27,7 +27,7 @@ cdef enum:
     NFQA_MARK = 3
     NFQA_PAYLOAD = 10
     NFQA_SKB_INFO = 14
-    CSUM_NOTVERIFIED = 4        # in it
+    CSUM_NOTVERIFIED = 4        # a bit of NFQA_SKB_INFO
     NF_REPEAT = 4
     NFQA_CFG_QUEUE_MAXLEN = 3
     MOST_MAXLEN = 16384         # 65 ms of work for one loop
@@ -37,7 +37,7 @@ SOL_NETLINK = 270
 NETLINK_NO_ENOBUFS = 5
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 32 << 20
-FIRST_MAXLEN = LEAST_MAXLEN     # the loop fits it to what comes
+FIRST_MAXLEN = LEAST_MAXLEN     # the loop adapts it
 COPY_RANGE = 0xffff
 CFG_CMD, CFG_PARAMS, CFG_QUEUE_MAXLEN, CFG_MASK, CFG_FLAGS = 1, 2, 3, 4, 5
 CMD_BIND = 1
@@ -46,11 +46,10 @@ F_FAIL_OPEN, F_GSO = 1, 4
 
 
 cdef Status parse_queued(const uint8_t* msg, size_t n, Queued* out, size_t* after) noexcept nogil:
-    """Read the netlink message at `msg`.
+    """Parse the netlink message at `msg`.
 
     after   octets up to the next message
-    Returns OK: a packet · NOT_THIS: an acknowledgement or another kind · MALFORMED: an error report, or damaged.
-    """
+    Returns OK: a packet · NOT_THIS: an acknowledgement or another kind · MALFORMED: an error report, or damaged."""
     cdef uint32_t length
     cdef uint16_t kind
     memset(out, 0, sizeof(Queued))
@@ -106,9 +105,9 @@ cdef Status _parse_attributes(const uint8_t* at, size_t left, Queued* out) noexc
 
 
 cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32_t mark) noexcept nogil:
-    """Write: have every packet of the queue up to `last_id` walk the chain that queued it again, with this mark.
+    """Write a batch verdict of NF_REPEAT with a mark, for every packet of the queue up to `last_id`.
 
-    `out` has VERDICT_OCTETS of room."""
+    out     VERDICT_OCTETS of room"""
     _write_header(out, VERDICT_OCTETS, MSG_VERDICT_BATCH, queue)
     _write_attribute(out + 20, 12, NFQA_VERDICT_HDR)
     _write_u32(out + 24, NF_REPEAT)
@@ -119,10 +118,10 @@ cdef size_t write_verdict(uint8_t* out, uint16_t queue, uint32_t last_id, uint32
 
 
 cdef uint32_t fit_maxlen(uint32_t maxlen, uint32_t n_packets) noexcept nogil:
-    """The length for a queue of length `maxlen` that had `n_packets` in one span: between those and their double.
+    """The next length of a queue of length `maxlen` that had `n_packets` in one span: between these and their double.
 
-    So a hung loop holds back the packets of two spans at most, whether many come or few; all others pass or are
-    dropped, as the queue was opened.  Halved once a call, so that a moment of silence does not cut it short."""
+    So a hung loop delays the packets of two spans at most, at any rate; further packets pass or are dropped, as the
+    queue was configured.  Halved at most once a call, so that a moment of silence does not shorten it."""
     while n_packets > maxlen and maxlen < MOST_MAXLEN:
         maxlen *= 2
     if 2 * n_packets < maxlen and maxlen > LEAST_MAXLEN:
@@ -131,7 +130,7 @@ cdef uint32_t fit_maxlen(uint32_t maxlen, uint32_t n_packets) noexcept nogil:
 
 
 cdef size_t write_maxlen(uint8_t* out, uint16_t queue, uint32_t maxlen) noexcept nogil:
-    """Write: hold at most so many packets; unacknowledged.  `out` has MAXLEN_OCTETS of room."""
+    """Write a request, unacknowledged, that sets the queue's length.   out: MAXLEN_OCTETS of room"""
     _write_header(out, MAXLEN_OCTETS, MSG_CONFIG, queue)
     _write_attribute(out + 20, 8, NFQA_CFG_QUEUE_MAXLEN)
     _write_u32(out + 24, maxlen)
@@ -139,7 +138,7 @@ cdef size_t write_maxlen(uint8_t* out, uint16_t queue, uint32_t maxlen) noexcept
 
 
 cdef void _write_header(uint8_t* out, uint32_t length, uint16_t kind, uint16_t queue) noexcept nogil:
-    """Netlink's header and netfilter's of an unacknowledged request of `length` octets, the rest of them zero."""
+    """Write netlink's and netfilter's headers of an unacknowledged request of `length` octets; zero the rest."""
     cdef uint16_t flags = 1             # NLM_F_REQUEST
     memset(out, 0, length)
     memcpy(out, &length, 4)
@@ -199,7 +198,7 @@ def maxlen_message(int queue, unsigned int maxlen):
 def open_queue(number, when_overloaded_closed=0):
     """Bind queue `number` of this network namespace; returns the socket.  OSError when it cannot be had."""
     if not 0 <= number <= 0xffff:
-        raise ValueError(f"queue {number}: there is no such queue; not bound; take one from 0 to 65535")
+        raise ValueError(f"queue {number}: there is no such queue; not bound; choose one from 0 to 65535")
     queue = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
     try:
         queue.bind((0, 0))

@@ -1,4 +1,4 @@
-"""Packets that a loop is to send, and their sending: see outbox.pyx."""
+"""Outbox of packets to inject: see outbox.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.wire.packet cimport PacketView

@@ -1,4 +1,4 @@
 import socket
 
 def open_raw(family: int) -> socket.socket:
-    """A socket that sends whole IP packets of AF_INET or AF_INET6 as they are.   OSError without the right to."""
+    """Open a socket that sends complete IP packets of AF_INET or AF_INET6 unchanged.   OSError without CAP_NET_RAW."""

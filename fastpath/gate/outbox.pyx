@@ -1,6 +1,6 @@
-"""Packets of our own: put into an outbox where they are decided on, sent by raw sockets between two batches.
+"""Outbox of packets to inject: filled while a batch is judged, sent through raw sockets between two batches.
 
-Invariants: a packet is in it whole or not at all; sending empties it, whatever the kernel says of each.
+Invariants: a packet is in it whole or not at all.  Sending empties it, also where the kernel refuses packets.
 Source: raw(7), RFC 9293 §3.10.7.
 """
 import socket
@@ -35,7 +35,7 @@ cdef enum:
 
 cdef bint put_tcp(Outbox* out, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack, uint8_t flags,
                   const uint8_t* payload, size_t n) noexcept nogil:
-    """Put a TCP packet of the flow of `like`, see write_tcp().   False: there was no room."""
+    """Put a TCP packet of the flow of `like`, see write_tcp().   False: there is no room."""
     cdef uint8_t* at = out.at + out.used
     cdef uint32_t length
     if out.room - out.used < LENGTH_OCTETS + HEADERS_OCTETS + n:
@@ -50,7 +50,7 @@ cdef bint put_tcp(Outbox* out, const PacketView* like, bint reversed, uint32_t s
 
 
 cdef uint32_t send_all(Outbox* out, int raw4_fd, int raw6_fd) noexcept nogil:
-    """Send every packet; how many the kernel refused."""
+    """Send every packet; returns how many the kernel refused."""
     cdef uint8_t* at = out.at
     cdef uint8_t* end = at + out.used
     cdef uint32_t n
@@ -92,7 +92,7 @@ cdef list packets_of(Outbox* out):
 
 
 def open_raw(family):
-    """A socket that sends whole IP packets as they are."""
+    """Open a socket that sends complete IP packets unchanged."""
     raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
     # the kernel's rules accept it and store nothing
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _marks.MARK_VERDICT | _marks.FlowState.UNDECIDED)

@@ -1,9 +1,9 @@
-"""Frames of one interface through memory shared with the kernel: a TPACKET_V3 ring of AF_PACKET.
+"""Ring buffer of one interface's frames, in memory shared with the kernel: TPACKET_V3 of AF_PACKET.
 
-The kernel fills a block and gives it to us whole, when it is full or BLOCK_TIMEOUT_MS old; we give it back whole.
-Invariants: a block is read between its two hand-overs only; a frame that had to be lost for want of a free block is
-counted.
-Absent on purpose: a filter in the kernel: classic BPF finds no port behind PPPoE or MPLS.
+The kernel hands over a whole block when it is full or BLOCK_TIMEOUT_MS old; the loop gives it back whole.
+
+Invariants: a block is read only between its two hand-overs.  A frame lost for want of a free block is counted.
+Absent on purpose: a filter in the kernel, as classic BPF finds no port behind PPPoE or MPLS.
 Source: packet(7), linux/if_packet.h, Documentation/networking/packet_mmap.rst.
 """
 import mmap
@@ -63,13 +63,13 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef enum:
     BLOCK_OCTETS = 1 << 17      # holds the largest frame that offloading makes, of 64 KiB
-    # 32 MiB: where frames are few, blocks are given for their age, and this is a quarter of a second that the loop may
-    # be late; of 300,000 frames a second it is 0.15 s.
+    # 32 MiB: with few frames, blocks are handed over by age, and the loop may be late by a quarter of a second; at
+    # 300,000 frames a second by 0.15 s.
     N_BLOCKS = 256
-    BLOCK_TIMEOUT_MS = 1        # the least that the kernel takes: a reset comes too late by every millisecond
-    FRAME_OCTETS = 2048         # V3 packs frames one behind the other, and only checks this
+    BLOCK_TIMEOUT_MS = 1        # the kernel's minimum: every millisecond delays a reset
+    FRAME_OCTETS = 2048         # V3 packs frames without gaps, and only checks this value
     ETH_P_ALL = 3
-    FANOUT_BASE = 0xf100        # group numbers are shared with other programs; those of tcpreplay, Suricata are small
+    FANOUT_BASE = 0xf100        # other programs share the group numbers; those of tcpreplay and Suricata are small
 
 
 cdef inline Block* _block(const Ring* r) noexcept nogil:
@@ -77,7 +77,7 @@ cdef inline Block* _block(const Ring* r) noexcept nogil:
 
 
 cdef bint begin_block(Ring* r, Frame* f) noexcept nogil:
-    """Begin the next block.  False: the kernel still has it.   f: for next_frame()"""
+    """Begin the next block.   False: the kernel still has it.   f: for next_frame()"""
     cdef Block* block = _block(r)
     if not load_u32(&block.hdr.bh1.block_status) & TP_STATUS_USER:
         return False
@@ -88,7 +88,7 @@ cdef bint begin_block(Ring* r, Frame* f) noexcept nogil:
 
 
 cdef bint next_frame(Frame* f) noexcept nogil:
-    """The next frame of the block.  False: there is none."""
+    """Advance to the next frame of the block.   False: there is none."""
     cdef const FrameHeader* head
     cdef const Link* link
     cdef bint is_ethernet
@@ -103,19 +103,19 @@ cdef bint next_frame(Frame* f) noexcept nogil:
     f.is_summed = not head.tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)
     if is_ethernet:
         f.status = find_ip(LINK_ETHERNET, f.at + head.tp_mac, head.tp_snaplen, &f.ip)
-    else:       # a tunnel or PPP: whatever header there is, IP begins behind it
+    else:       # a tunnel or PPP: IP begins behind its link header, of any length
         f.status = find_ip(LINK_RAW, f.at + head.tp_net, head.tp_snaplen - (head.tp_net - head.tp_mac), &f.ip)
     return True
 
 
 cdef void end_block(Ring* r) noexcept nogil:
-    """Give the block back."""
+    """Give the block back to the kernel."""
     store_u32(&_block(r).hdr.bh1.block_status, TP_STATUS_KERNEL)
     r.next_block = (r.next_block + 1) % N_BLOCKS
 
 
 cdef uint32_t take_losses(Ring* r) noexcept nogil:
-    """How many frames were lost since this was asked last: reading the kernel's count sets it to 0."""
+    """Frames lost since the last call: reading the kernel's counter resets it."""
     cdef Statistics lost
     cdef socklen_t n = sizeof(Statistics)
     return lost.tp_drops if getsockopt(r.fd, SOL_PACKET, PACKET_STATISTICS, &lost, &n) == 0 else 0
@@ -136,6 +136,6 @@ def open_ring(interface):
         tap.setsockopt(SOL_PACKET, PACKET_FANOUT, struct.pack("I", FANOUT_BASE + number % 256 | kind << 16))
     except OSError as reason:
         tap.close()
-        raise OSError(reason.errno, f"tap of {interface}: {reason.strerror}; not served; run as root, and look "
-                                    f"whether 'ip link show {interface}' finds it") from reason
+        raise OSError(reason.errno, f"tap of {interface}: {reason.strerror}; not served; run as root, and check "
+                                    f"that 'ip link show {interface}' finds it") from reason
     return tap, memory

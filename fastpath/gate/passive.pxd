@@ -1,4 +1,4 @@
-"""The gate of a tap: see passive.pyx."""
+"""Passive judgement of packets: see passive.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.gate.state cimport Gate

@@ -1,13 +1,14 @@
-"""Packets that are only seen, of both directions: to the gate, each client's payload, as the kernel would queue it.
+"""Passive judgement: packets of both directions, seen and not held; each client's payload goes to judge_packet().
 
-What the kernel's rules keep in a connection's mark is kept in the flow: the client's initial sequence number, from its
-SYN or better from what the server acknowledges of it, and whether the server has spoken.  Everything else is
-judge_packet()'s.
-Invariants: nothing is held back, so a block is a note (`Shared.is_shadow`); a SYN inside a live connection begins
-nothing anew, or an evader would choose where we begin to read.
-QUIC needs no mark: the datagrams of clients go to judge_packet() as they are.
+The flow keeps the state that the kernel's rules keep in a connection's mark.  That is the client's ISN, from its SYN or
+better from the server's acknowledgement of it, and whether the server has spoken.
+QUIC needs no mark: clients' datagrams go to judge_packet() as they are.
+
+Invariants: no packet is held, so a block is only recorded (`Shared.is_shadow`).  A SYN inside a live connection does
+not restart its stream: otherwise an evader could choose where inspection begins.
 Absent on purpose: defragmentation, which the fanout of a tap's socket does for IPv4.
 Source: filterd/kernel/ruleset.py (the rules), RFC 9293 §3.5, rules R3 and R4.
+Cost: that of judge_packet(), and a parse (bench/tap.py).
 """
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -29,17 +30,17 @@ from fastpath.wire.packet cimport (
 
 
 cdef enum:
-    N_WINDOWS = 32768           # of a capture: the memory of one worker, for whoever is in it
+    N_WINDOWS = 32768           # of a capture: the memory of one worker, without shares
     ANY_NUMBER = 0xffffffff
 
 
 cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_summed,
                            bint is_reset) noexcept nogil:
-    """Judge what one packet, from its IP header on, adds to what its client said.
+    """Judge the client's octets with this packet, from its IP header on.
 
-    is_summed   its checksums are there, and nobody has verified them yet
+    is_summed   its checksums are complete and not yet verified
     is_reset    put resets for both ends of a blocked connection into the outbox, at every packet of its client
-    Returns as judge_packet(), 0 where there was nothing to judge.   Cost: that of judge_packet(), and a parse."""
+    Returns as judge_packet(), 0 where there was nothing to judge."""
     cdef PacketView p
     cdef Flow* f
     cdef uint32_t mark = 0
@@ -71,7 +72,7 @@ cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_sum
 
 cdef uint32_t _watch_datagram(Gate* g, const uint8_t* packet, size_t n, const PacketView* p,
                               bint is_summed) noexcept nogil:
-    """QUIC: long headers of clients, as the kernel's rules queue them."""
+    """Judge a client's QUIC long header, as the kernel's rules would queue it."""
     if p.payload_n == 0 or not p.payload[0] & 0x80 or g.port_kinds[p.sport] & ~PORT_BY_CONTENT:
         return 0
     if is_summed and not has_good_checksums(packet, p):
@@ -80,10 +81,10 @@ cdef uint32_t _watch_datagram(Gate* g, const uint8_t* packet, size_t n, const Pa
     return judge_packet(g, packet, n, MARK_QUEUED)
 
 
-# -- what the kernel would know ----------------------------------------------------------------------------------------
+# -- in place of the kernel's marks ------------------------------------------------------------------------------------
 
 cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
-    """A SYN of the client, or of the server: begin the stream of the client's octets."""
+    """Begin the stream of the client's octets at its SYN, or at the server's SYN/ACK."""
     cdef PacketView client = p[0]
     cdef uint32_t isn = p.seq + 1
     cdef Flow* f
@@ -98,18 +99,18 @@ cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
         count_evicted(g)
     elif not f.spent:
         if f.is_isn_known and f.isn == isn & 0xffffff:
-            return              # the same again
+            return              # a retransmission
         if f.state == ALLOWED_SPOKEN and not p.flags & FLAG_ACK:
-            return              # no client opens in the middle of a conversation; a server answers only a true SYN
+            return              # no client sends a SYN in a live connection; a server answers a true one
     touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
     begin_stream(&g.flows, f, isn, 1)
 
 
 cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
-    """Whose payload is it, of no known flow of its direction?  The first word of a server is noted on the way.
+    """Whether the client sent this payload, which has no known flow in its direction.  Notes a server's first payload.
 
-    Where nobody's SYN was seen, the client is who sends to a port that is looked at; between two ports that promise
-    nothing it may be either, and the octets tell."""
+    Without a SYN the client is the end that sends to a configured port.  Between two other ports it may be either end;
+    the octets decide."""
     cdef PacketView turned
     cdef Flow* f
     _turn(p, &turned)
@@ -124,7 +125,7 @@ cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
 
 
 cdef void _turn(const PacketView* p, PacketView* out) noexcept nogil:
-    """The other direction's ends."""
+    """Copy a packet's view with both ends swapped."""
     out[0] = p[0]
     memcpy(out.src, <const uint8_t*>p.dst, 16)
     memcpy(out.dst, <const uint8_t*>p.src, 16)
@@ -132,13 +133,14 @@ cdef void _turn(const PacketView* p, PacketView* out) noexcept nogil:
     out.dport = p.sport
 
 
-# -- what a tap can do -------------------------------------------------------------------------------------------------
+# -- resets ------------------------------------------------------------------------------------------------------------
 
 cdef void _reset_both(Gate* g, const PacketView* p) noexcept nogil:
-    """RFC 5961 §3.2: a reset counts only with the very number that its receiver waits for.
+    """Put a reset for each end into the outbox.
 
-    Of the server that is what follows this packet, which has reached it by now; of the client, what it acknowledges.
-    Either may have moved on: then the next packet of the client brings the next pair."""
+    The server expects the number behind this packet, which has reached it by now; the client expects what it
+    acknowledges.  Either may have moved on: then the next packet of the client brings the next pair.
+    Source: RFC 5961 §3.2: a reset counts only with exactly the number that its receiver expects."""
     cdef uint32_t after = p.seq + p.payload_n + (1 if p.flags & FLAG_FIN else 0)
     cdef uint32_t n_put = put_tcp(&g.out, p, True, p.ack, after, FLAG_RST | FLAG_ACK, NULL, 0)
     n_put += put_tcp(&g.out, p, False, after, p.ack, FLAG_RST | FLAG_ACK, NULL, 0)
@@ -170,7 +172,7 @@ cdef class Replay:
     def feed(self, bytes packet, int64_t time_ns):
         begin_trace(self._trace)
         self._gate.now_ns = time_ns
-        # a capture of one's own packets is made before the card has summed them
+        # a capture of the host's own packets is made before the card computes checksums
         watch_packet(&self._gate, packet, len(packet), False, False)
         self._gate.out.used = 0
         return sightings_of(self._trace)

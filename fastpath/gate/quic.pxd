@@ -1,4 +1,4 @@
-"""QUIC in the gate: see quic.pyx."""
+"""QUIC judgement: see quic.pyx."""
 from fastpath.gate.state cimport Gate, Turn, Verdict
 
 

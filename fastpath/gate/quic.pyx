@@ -1,17 +1,16 @@
-"""QUIC in the gate: datagrams → Initials, opened → CRYPTO octets → hellos → names → Verdict.
+"""QUIC judgement: datagrams → decrypted Initials → CRYPTO octets → hellos → names → Verdict.
 
-    own connection ID → keys | those kept of the flow → frames → the window of that connection → hello
+    own connection ID → keys | those stored for the flow → frames → the window of that connection → hello
 
-*Invariants*
-- Every Initial of every datagram is opened, as long as the flow lives: one that was judged may have been a decoy (E52).
-- Of whoever refuses QUIC no Initial passes, and none is opened; no event is written of it, as no name was read.
-- A connection is known by the first connection ID that its client chose; its octets are one stream, in whatever version
-  and with whatever connection ID they come (RFC 9368; RFC 9000 §7.2).
-- An Initial of a known flow that no key opens is dropped: no server takes it, or one would by a packet number that we
-  were led away from.
-- A QUIC flow is never released: the kernel queues none of its packets but those with a long header, a handful.
-
-*Source*: RFC 9000 §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.   *Cost*: bench/gate.py.
+Invariants: every Initial of every datagram is decrypted while the flow lives: one judged before may be a decoy (E52).
+Where a subscriber's policy refuses QUIC, Initials are dropped undecrypted; no event is written, as no name was read.
+A connection is identified by the first connection ID that its client chose; its octets are one stream in every version
+and with every connection ID (RFC 9368; RFC 9000 §7.2).
+An Initial of a known flow that no key decrypts is dropped: no server takes it, or only with a packet number that decoys
+have hidden from the gate.
+A QUIC flow is never released: the kernel queues only its packets with a long header, a handful.
+Source: RFC 9000 §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
+Cost: bench/gate.py.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
@@ -33,14 +32,14 @@ from fastpath.wire.quic_initial cimport QUIC_PLAIN_OCTETS, InitialKeys, derive_i
 from fastpath.wire.tls cimport ClientHello, parse_hello_messages
 
 cdef enum:
-    # Connections between the same two ports: a Retry makes a second one, a client that starts anew a third.
+    # Connections between the same two ports: a Retry makes a second one, a client that starts again a third.
     N_CONTEXTS = 4
-    # How long a blocked flow is known here as well: the kernel knows it by then, and ports are used again.
+    # How long a blocked flow is remembered here: then the kernel has its mark, and ports are reused.
     BLOCKED_S = 2
 
 
 cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
-    """BLOCK the flow, DROP this datagram, or GO_ON."""
+    """Judge a datagram: BLOCK its flow, DROP it, or GO_ON."""
     cdef Flow* contexts[N_CONTEXTS]
     cdef Cursor c
     cdef QuicPacket q
@@ -55,7 +54,7 @@ cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
         elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT == PORT_TLS:
             if _is_refused(g, t):
                 return DROP
-            # dropped and not blocked: its client goes on with a version that is known, or with TCP
+            # dropped, not blocked: its client falls back to a known version, or to TCP
             note_channel(g.trace, C_QUIC, 0, q.version)
             if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCK:
                 verdict = DROP
@@ -65,7 +64,7 @@ cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
-    """Whether the client is to use TCP.  Asked before opening: it costs a thirtieth of it."""
+    """Whether the client's policy refuses QUIC.  Checked before decryption, at a thirtieth of its cost."""
     if g.tables == NULL or not closes_category(g.tables, t.p.src, t.p.version, CATEGORY_QUIC,
                                                g.now_ns // 1_000_000_000):
         return False
@@ -74,7 +73,7 @@ cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _find_contexts(Gate* g, Turn* t, Flow** contexts) noexcept nogil:
-    """Find the connections that are known between these ports; True where one was blocked just now."""
+    """Find the known connections between these ports.   True: one of them was blocked in the last BLOCKED_S."""
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef Flow* f
     cdef uint8_t i
@@ -87,7 +86,7 @@ cdef bint _find_contexts(Gate* g, Turn* t, Flow** contexts) noexcept nogil:
 
 
 cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts) noexcept nogil:
-    """BLOCK, DROP or GO_ON."""
+    """Decrypt an Initial and judge its connection: BLOCK, DROP or GO_ON."""
     cdef size_t n = 0
     cdef Status status
     t.quic_version = q.version
@@ -95,7 +94,7 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
-    status = _open(g, t, q, contexts, &n)
+    status = _decrypt(g, t, q, contexts, &n)
     if status == OK:
         count(g.shared.counters, CNT_GATE_INITIALS, 1)
         status = _take_frames(g, t, g.scratch, n)
@@ -103,7 +102,7 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
             return over_budget(g, t)
         if status == MALFORMED:
             return contradicted(g)
-        return BLOCK if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK else _read_hellos(g, t)
+        return BLOCK if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK else _read_crypto_hellos(g, t)
     if status == NOT_THIS:
         count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
         note_undecidable(g.trace, CNT_GATE_UNREADABLE)
@@ -112,7 +111,7 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
 
 
 cdef bint _may_open(Gate* g, Turn* t) noexcept nogil:
-    """Opening costs a microsecond that the sender does not have to spend: so many a second and client (E32)."""
+    """Apply the client's rate limit: decryption costs a microsecond that the sender need not spend (E32)."""
     cdef Payer* payer = payer_of(&g.flows, &t.p)
     cdef uint32_t second = <uint32_t>(g.now_ns // 1_000_000_000)
     if payer.second != second:
@@ -130,22 +129,22 @@ cdef bint _is_any_known(Flow** contexts) noexcept nogil:
     return False
 
 
-# -- opening ---------------------------------------------------------------------------------------------------------
+# -- decryption ------------------------------------------------------------------------------------------------------
 
-cdef Status _open(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts, size_t* n) noexcept nogil:
-    """Open an Initial into the scratch octets and let t.f be its connection.
+cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts, size_t* n) noexcept nogil:
+    """Decrypt an Initial into g.scratch and set t.f to its connection.
 
     OK · NOT_THIS: no key fits · MALFORMED: one connection too many between these ports"""
     cdef InitialKeys keys
     cdef uint8_t i
     for i in range(N_CONTEXTS):
-        if _is_of(contexts[i], q) and _open_kept(g, t, q, contexts[i], n):
+        if _is_of(contexts[i], q) and _decrypt_with_stored(g, t, q, contexts[i], n):
             return OK
     derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
     if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
-        return _begin(g, t, q, &keys, contexts)
+        return _begin_connection(g, t, q, &keys, contexts)
     for i in range(N_CONTEXTS):     # the server has chosen another connection ID since
-        if contexts[i] != NULL and not contexts[i].spent and _open_kept(g, t, q, contexts[i], n):
+        if contexts[i] != NULL and not contexts[i].spent and _decrypt_with_stored(g, t, q, contexts[i], n):
             return OK
     return NOT_THIS
 
@@ -155,7 +154,7 @@ cdef bint _is_of(const Flow* f, const QuicPacket* q) noexcept nogil:
             and memcmp(f.quic.dcid, q.dcid, q.dcid_n) == 0)
 
 
-cdef bint _open_kept(Gate* g, Turn* t, const QuicPacket* q, Flow* f, size_t* n) noexcept nogil:
+cdef bint _decrypt_with_stored(Gate* g, Turn* t, const QuicPacket* q, Flow* f, size_t* n) noexcept nogil:
     if f.quic.keys.version != q.version:
         derive_initial_keys(q.version, f.quic.dcid, f.quic.dcid_n, &f.quic.keys)
     if open_initial(&g.crypto, &f.quic.keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) != OK:
@@ -165,7 +164,8 @@ cdef bint _open_kept(Gate* g, Turn* t, const QuicPacket* q, Flow* f, size_t* n) 
     return True
 
 
-cdef Status _begin(Gate* g, Turn* t, const QuicPacket* q, const InitialKeys* keys, Flow** contexts) noexcept nogil:
+cdef Status _begin_connection(Gate* g, Turn* t, const QuicPacket* q, const InitialKeys* keys,
+                              Flow** contexts) noexcept nogil:
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef uint8_t i = 0
     while i < N_CONTEXTS and contexts[i] != NULL and not contexts[i].spent:
@@ -184,10 +184,10 @@ cdef Status _begin(Gate* g, Turn* t, const QuicPacket* q, const InitialKeys* key
     return OK
 
 
-# -- reading ---------------------------------------------------------------------------------------------------------
+# -- reassembly ------------------------------------------------------------------------------------------------------
 
 cdef Status _take_frames(Gate* g, Turn* t, const uint8_t* plain, size_t n) noexcept nogil:
-    """Put an Initial's octets where they belong: the statuses of put_octets(), TOO_BIG if any is beyond the window."""
+    """Store an Initial's CRYPTO octets; the statuses of put_octets(), TOO_BIG if any octet is beyond the window."""
     cdef Cursor frames
     cdef Cursor data
     cdef uint64_t offset = 0
@@ -209,8 +209,8 @@ cdef Status _take_frames(Gate* g, Turn* t, const uint8_t* plain, size_t n) noexc
     return found
 
 
-cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
-    """Judge every hello that is whole: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON"""
+cdef Verdict _read_crypto_hellos(Gate* g, Turn* t) noexcept nogil:
+    """Judge every complete hello: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON."""
     cdef ClientHello hello
     cdef Status status
     cdef Flow* f = t.f

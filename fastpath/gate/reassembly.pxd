@@ -1,4 +1,4 @@
-"""Octets of a stream in pieces of memory that were taken once: see reassembly.pyx."""
+"""Reassembly windows in a fixed memory pool: see reassembly.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport Status
@@ -6,25 +6,25 @@ from fastpath.base.cursor cimport Status
 cdef enum:
     SMALL_OCTETS = 4096     # a browser's hello is 1.7 to 2.1 KB
     LARGE_OCTETS = 98304    # a hello or head of 64 KiB, and its record headers as long as records hold 10 octets
-    # what one large piece weighs against somebody's share, in small ones
+    # what one large piece counts against a share, in small ones
     LARGE_WEIGHT = 24
 
 
-cdef struct Pieces:             # of one size, taken and given back in any order
+cdef struct Pieces:             # a pool of one size, taken and given back in any order
     uint8_t* at
-    uint32_t* free              # numbers of those that were given back
+    uint32_t* free              # numbers of the pieces given back
     uint32_t n_free
-    uint32_t n_begun            # those from here on were never taken: their memory was never touched
+    uint32_t n_begun            # pieces from here on were never taken: their memory is untouched
     uint32_t n
     uint32_t octets             # of one
 
 
 cdef struct Window:
     uint8_t* at                 # NULL: no memory
-    uint8_t* there              # 1 for each octet that is there, read between `have` and `high`; NULL: no gaps
+    uint8_t* there              # 1 for each stored octet, used between `have` and `high`; NULL: no gaps
     uint32_t room               # octets of `at`: 0, SMALL_OCTETS, LARGE_OCTETS
-    uint32_t have               # octets that are there without a gap
-    uint32_t high               # octets up to the last one that is there
+    uint32_t have               # stored octets before the first gap
+    uint32_t high               # octets up to the last stored one
 
 
 cdef struct Memory:

@@ -1,18 +1,16 @@
-"""The octets of one stream that were seen, in pieces of memory that were taken once.  No I/O, no allocation.
+"""Reassembly windows: the octets seen of one stream, in pieces of a fixed memory pool.
 
-    none → a small piece → a large one;  a second piece of the same size remembers gaps, where there are any
+    none → a small piece → a large one;  where there are gaps, a second piece of the same size marks stored octets
 
-*Invariants*
-- One content per position: an octet that is there never changes; what contradicts it changes nothing (rule R2).
-- A window holds at most two pieces, both of `room` octets; free_window() gives both back.
-- A piece that was given back is taken before one that nobody has touched: what is resident is the most that was ever
-  held at once, and the first touch of a piece, 1.2 µs with its page fault, is paid once in the life of a gate.
-
-*Absent on purpose*: pages of 2 MiB for pieces and flows (madvise: a hello cost 0.4 to 0.6 µs more, in a cold gate 7);
-64 pieces touched by one call (0.5 µs less for a first touch, 16 ms in the life of a gate); all of them touched at the
-start (128 MiB that most gates never need).
-*Source*: RFC 9293 §3.4, RFC 5722 (an overlap is no accident).   *Cost*: one memcpy for a segment in order; what memory
-that nobody has touched costs is `cold_517` of bench/gate_queue.py.
+Invariants: one content per position: a stored octet never changes; a contradicting segment changes nothing (rule R2).
+A window holds at most two pieces, both of `room` octets; free_window() gives both back.
+A piece that was given back is taken before an untouched one.  So resident memory is the most that was ever in use, and
+the first touch of a piece (1.2 µs with its page fault) is paid once in the life of a gate.
+Absent on purpose: I/O and allocation; pages of 2 MiB for pieces and flows (madvise: a hello cost 0.4 to 0.6 µs more, 7
+in a cold gate); 64 pieces touched by one call (0.5 µs less for a first touch, 16 ms in the life of a gate); all of them
+touched at the start (128 MiB that most gates never need).
+Source: RFC 9293 §3.4, RFC 5722 (overlapping fragments are no accident).
+Cost: one memcpy for a segment in order; untouched memory: `cold_517` of bench/gate_queue.py.
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
@@ -24,7 +22,7 @@ from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 cdef int open_memory(Memory* m, uint32_t n_small, uint32_t n_large) noexcept nogil:
-    """Take all memory, which is touched only as it is used.   Returns 0, or -1 for no memory."""
+    """Take all memory; it is touched only as it is used.   Returns 0, or -1: no memory."""
     memset(m, 0, sizeof(Memory))
     if _open_pieces(&m.small, n_small, SMALL_OCTETS) != 0 or _open_pieces(&m.large, n_large, LARGE_OCTETS) != 0:
         close_memory(m)
@@ -43,12 +41,12 @@ cdef void close_memory(Memory* m) noexcept nogil:
 cdef int _open_pieces(Pieces* p, uint32_t n, uint32_t octets) noexcept nogil:
     p.n = n
     p.octets = octets
-    p.at = <uint8_t*>calloc(n, octets)      # calloc, not malloc: whole pages that stay untouched
+    p.at = <uint8_t*>calloc(n, octets)      # calloc, not malloc: its pages stay untouched
     p.free = <uint32_t*>malloc(<size_t>n * sizeof(uint32_t))
     return 0 if p.at != NULL and p.free != NULL else -1
 
 
-cdef uint8_t* _take(Pieces* p) noexcept nogil:
+cdef uint8_t* _take_piece(Pieces* p) noexcept nogil:
     cdef uint32_t i
     if p.n_free > 0:
         p.n_free -= 1
@@ -72,7 +70,7 @@ cdef inline Pieces* _pieces_of(Memory* m, const Window* w) noexcept nogil:
 
 
 cdef uint32_t weight_of(const Window* w) noexcept nogil:
-    """What this window takes of somebody's share, in small pieces."""
+    """What this window counts against a share, in small pieces."""
     cdef uint32_t n = (w.at != NULL) + (w.there != NULL)
     return n if w.room == SMALL_OCTETS else n * LARGE_WEIGHT
 
@@ -84,18 +82,18 @@ cdef bint is_enough(const Memory* m, const Window* w, uint32_t octets) noexcept 
 
 
 cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
-    """Let the window have room for `octets`, at most LARGE_OCTETS.   False: no piece is left, nothing changed."""
+    """Widen the window to `octets`, at most LARGE_OCTETS.   False: no piece is left, nothing changed."""
     cdef Window wider = w[0]
     if octets <= w.room:
         return True
     if not is_enough(m, w, octets):
         return False
     wider.room = SMALL_OCTETS if octets <= SMALL_OCTETS else LARGE_OCTETS
-    wider.at = _take(_pieces_of(m, &wider))
+    wider.at = _take_piece(_pieces_of(m, &wider))
     if w.at != NULL:
         memcpy(wider.at, w.at, w.high)
     if w.there != NULL:
-        wider.there = _take(_pieces_of(m, &wider))
+        wider.there = _take_piece(_pieces_of(m, &wider))
         memcpy(wider.there, w.there, w.high)
     free_window(m, w)
     w[0] = wider
@@ -103,19 +101,19 @@ cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
 
 
 cdef void narrow(Memory* m, Window* w) noexcept nogil:
-    """Go back to a small piece where that is enough."""
+    """Go back to a small piece where it suffices."""
     cdef Window smaller = w[0]
     if w.room != LARGE_OCTETS or w.there != NULL or w.high > SMALL_OCTETS or m.small.n_free == 0:
         return
     smaller.room = SMALL_OCTETS
-    smaller.at = _take(&m.small)
+    smaller.at = _take_piece(&m.small)
     memcpy(smaller.at, w.at, w.high)
     free_window(m, w)
     w[0] = smaller
 
 
 cdef void free_window(Memory* m, Window* w) noexcept nogil:
-    """Give all memory back and forget what was there."""
+    """Give all memory back and discard the octets."""
     cdef Pieces* p = _pieces_of(m, w)
     _give_back(p, w.at)
     _give_back(p, w.there)
@@ -125,9 +123,9 @@ cdef void free_window(Memory* m, Window* w) noexcept nogil:
 # -- octets ----------------------------------------------------------------------------------------------------------
 
 cdef Status merge(Memory* m, Window* w, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
-    """Add octets at `offset`; there must be room for them.
+    """Store octets at `offset`; there must be room for them.
 
-    OK · MALFORMED: they contradict what is there, nothing changed · NOT_THIS: no piece is left to remember a gap in."""
+    OK · MALFORMED: they contradict stored octets, nothing changed · NOT_THIS: no piece is left to mark a gap."""
     cdef uint32_t end = offset + n
     cdef uint32_t known
     if offset < w.have:
@@ -151,7 +149,7 @@ cdef Status _merge_behind_gap(Memory* m, Window* w, uint32_t offset, const uint8
     cdef uint32_t end = offset + n
     cdef uint32_t i
     if w.there == NULL:
-        w.there = _take(_pieces_of(m, w))
+        w.there = _take_piece(_pieces_of(m, w))
         if w.there == NULL:
             return NOT_THIS
     for i in range(offset, w.high if w.high < end else end):
@@ -174,12 +172,12 @@ cdef void _settle(Window* w) noexcept nogil:
 
 
 cdef bint shift_right(Memory* m, Window* w, uint32_t by) noexcept nogil:
-    """Let what is there stand `by` octets later, behind a gap; room must do.   False: no piece to remember it in."""
+    """Move the stored octets up by `by`, behind a gap; there must be room.   False: no piece is left to mark it."""
     if w.there == NULL:
-        w.there = _take(_pieces_of(m, w))
+        w.there = _take_piece(_pieces_of(m, w))
         if w.there == NULL:
             return False
-    memset(w.there, 1, w.have)      # it was not kept up below `have`
+    memset(w.there, 1, w.have)      # it is not kept up to date below `have`
     memmove(w.at + by, w.at, w.high)
     memmove(w.there + by, w.there, w.high)
     memset(w.there, 0, by)
@@ -189,7 +187,7 @@ cdef bint shift_right(Memory* m, Window* w, uint32_t by) noexcept nogil:
 
 
 cdef void shift_left(Window* w, uint32_t by) noexcept nogil:
-    """Forget the first `by` octets."""
+    """Discard the first `by` octets."""
     if by >= w.high:
         w.have = 0
         w.high = 0

@@ -1,4 +1,4 @@
-"""What a gate needs before its first packet: see setup.pyx."""
+"""Setup of a gate: see setup.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.gate.state cimport Gate
@@ -9,7 +9,7 @@ cdef struct Limits:             # of one gate; its memory is touched only as it 
     uint32_t n_flows            # of 248 octets
     uint32_t n_windows          # of 4 KiB
     uint32_t share              # windows that one client's address may hold
-    uint32_t initials_a_second  # QUIC packets that one client may have opened
+    uint32_t initials_a_second  # QUIC Initials that are decrypted for one client
 
 
 cdef object open_gate(Gate* g, Shared* shared, Limits limits)

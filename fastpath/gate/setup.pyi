@@ -1,0 +1,1 @@
+"""No Python interface: the constructors of GateLoop, TapLoop and Replay call it."""

@@ -1,6 +1,6 @@
-"""The memory of a gate, taken once, and which ports it looks at: the same for a queue, a tap and a capture.
+"""Setup of a gate: its memory, taken once, its ports and its classes; the same for a queue, a tap and a capture.
 
-Invariant: a gate that open_gate() refused can be closed like any other.
+Invariants: a gate that open_gate() refused can be closed like any other.
 """
 import os
 
@@ -19,7 +19,7 @@ from fastpath.wire.tls cimport HELLO_OCTETS
 from fastpath.report.hello_classes import OTHER as _OTHER
 
 cdef enum:
-    LARGE_ONES = 128            # of so many windows one may be of 96 KiB besides
+    LARGE_ONES = 128            # one further window of 96 KiB for this many of 4 KiB
     N_PORTS = 65536             # of `port_kinds`
 
 
@@ -45,8 +45,7 @@ cdef object open_worker_gate(Gate* g, Reporter reporter, Limits limits, object t
                              uint8_t closed, uint8_t is_h2c_let, Ja4Classes ja4_classes):
     """Take the memory of a worker's gate and set it up as configured.   Raises MemoryError, ValueError.
 
-    reporter, ja4_classes   whoever holds the gate holds them, too;  ja4_classes None: hellos are not counted by class
-    """
+    reporter, ja4_classes   the gate's owner keeps them alive;  ja4_classes None: hellos are not counted by class"""
     open_gate(g, &reporter.shared, limits)
     g.closed = closed
     g.is_h2c_let = is_h2c_let
@@ -65,7 +64,7 @@ cdef void close_gate(Gate* g):
 
 
 cdef object set_ports(Gate* g, object tls_ports, object http_ports, uint8_t by_content):
-    """Look at these ports.   by_content: PORT_BY_CONTENT, at every other port too, or 0"""
+    """Inspect these ports.   by_content: PORT_BY_CONTENT to inspect every other port too, or 0"""
     memset(g.port_kinds, by_content, N_PORTS)
     for port in tls_ports:
         g.port_kinds[<uint16_t>port] = by_content | PORT_TLS

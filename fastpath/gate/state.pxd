@@ -48,7 +48,7 @@ cdef enum PortKind:
     PORT_NEITHER = 0
     PORT_TLS = 1
     PORT_HTTP = 2
-    PORT_BY_CONTENT = 4     # added to one of them: what the client's first octets say comes first
+    PORT_BY_CONTENT = 4     # added to one of them: the protocol of the client's first octets takes precedence
 
 
 cdef enum:
@@ -69,27 +69,27 @@ cdef struct Gate:
     FlowTable flows
     Shared* shared
     const Tables* tables        # NULL: none yet
-    int64_t now_ns              # unix
-    uint8_t closed              # what is undecidable is blocked
-    uint8_t is_h2c_let          # HTTP/2 without TLS passes unread
-    uint32_t initials_a_second  # QUIC packets that one client may have opened
+    int64_t now_ns              # since the Unix epoch
+    uint8_t closed              # undecidable input is blocked
+    uint8_t is_h2c_let          # HTTP/2 without TLS passes uninspected
+    uint32_t initials_a_second  # QUIC Initials that are decrypted for one client
     uint8_t* port_kinds         # 65536 of them
     Page pages[N_PAGES]
     Outbox out
-    Trace* trace                # of the packet being judged; NULL: nobody looks on
-    const ClassTable* classes   # to count hellos by; NULL: they are not
+    Trace* trace                # of the packet being judged; NULL: none is kept
+    const ClassTable* classes   # for counting hellos by class; NULL: they are not counted
     InitialCrypto crypto
-    uint8_t* scratch            # HELLO_OCTETS for the parser, and an opened QUIC packet
-    uint8_t* page               # PAGE_OCTETS to put a page together
+    uint8_t* scratch            # HELLO_OCTETS for the parser, and a decrypted QUIC packet
+    uint8_t* page               # PAGE_OCTETS to assemble a page
     Name name
     Url url
 
 
-cdef struct Turn:               # one packet and where it stands
+cdef struct Turn:               # one packet, its flow and its stream position
     PacketView p
     Flow* f
     uint8_t state               # FlowState, as the kernel had it
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
     FlowState keep              # the one that means "allowed so far"
     int64_t at                  # stream position of its payload
-    int64_t edge                # first stream position that the server cannot have
+    int64_t edge                # first stream position that the server cannot have received

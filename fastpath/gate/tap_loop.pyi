@@ -7,7 +7,7 @@ from fastpath.report.spool import Reporter
 
 @final
 class TapLoop:
-    """The loop of one worker over the frames of its interfaces."""
+    """The tap loop of one worker over its interfaces."""
 
     def __new__(
         cls,
@@ -25,23 +25,23 @@ class TapLoop:
         is_h2c_let: int = 0,
         ja4_classes: Ja4Classes | None = None,
     ) -> TapLoop:
-        """Every block that `reporter` tells of is a shadow.   is_reset: reset blocked connections, as far as it comes
-        in time.
+        """Every block that `reporter` records is a shadow.   is_reset: reset blocked connections, where in time.
 
-        The limits are those of GateLoop.  MemoryError and ValueError say what does not fit."""
+        The limits are those of GateLoop.   Raises MemoryError, ValueError."""
     def run(self) -> None:
-        """Watch the interfaces in this thread until stop().  OSError when a tap or a raw socket cannot be had, or
-        an interface is taken down."""
+        """Watch the interfaces in this thread until stop().   Raises OSError where a tap or a raw socket is refused, or
+        an interface goes down."""
     def stop(self) -> None:
         """End run(); from any thread."""
     @property
     def n_turns(self) -> int:
-        """Turns of run() so far: a loop that lives makes ten a second at least."""
+        """Turns of run() so far; a running loop makes at least ten a second."""
     def wake(self) -> None:
-        """Let run() look for newer tables at once; from any thread."""
+        """Make run() take newer tables at once; from any thread."""
     def feed(self, packet: bytes, now_s: int, is_summed: bool = False) -> int:
-        """Judge one IP packet of either direction without an interface, by the same path; 0: nothing to judge.
+        """Judge one IP packet of either direction without an interface, on the same path.
 
-        Returns the mark of its verdict, as GateLoop.feed().   is_summed: its checksums are to be verified"""
+        Returns the verdict's mark, as GateLoop.feed(), or 0 where there is nothing to judge.   is_summed: verify its
+        checksums"""
     def injected(self) -> list[bytes]:
-        """Take the IP packets that feed() would have sent."""
+        """Take the IP packets that the loop would have sent for feed()."""

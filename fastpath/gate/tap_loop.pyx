@@ -1,8 +1,10 @@
-"""The loop of a tap: ring → frames → packets → watch_packet().  One thread, no Python in it.
+"""Tap loop: ring buffer → frames → packets → watch_packet().
 
-Invariants: what a tap blocks is a shadow, in events and counters alike; resets are sent only where it was told to;
-tables change only between two blocks.
-Source: see packet_ring.pyx.   Cost: bench/tap.py.
+Invariants: a block of a tap is a shadow, in events and counters alike.  Resets are sent only with `is_reset`.
+Tables change only between two blocks of the ring.
+Absent on purpose: Python while the loop runs; it is one thread without the GIL.
+Source: see packet_ring.pyx.
+Cost: bench/tap.py.
 """
 import contextlib
 import errno
@@ -31,7 +33,7 @@ from fastpath.gate.packet_ring import open_ring
 
 cdef enum:
     MOST_INTERFACES = 8     # of one tap; more links are aggregated into one before
-    POLL_MS = 100           # how late a new table can be when nobody wakes the loop
+    POLL_MS = 100           # the longest delay of new tables without wake()
 
 cdef struct RingLoop:
     Gate gate
@@ -43,8 +45,8 @@ cdef struct RingLoop:
     int raw6_fd
     bint is_reset
     uint8_t stopping
-    int failed              # number, from 1 on, of the interface that is down or gone
-    uint64_t n_turns        # rises as long as the loop lives, also when idle
+    int failed              # number, from 1 on, of the interface that is down or removed
+    uint64_t n_turns        # liveness: rises while the loop runs, also when idle
 
 
 cdef void _run(RingLoop* l) noexcept nogil:
@@ -149,7 +151,7 @@ cdef class TapLoop:
                 _run(l)
         if l.failed:
             interface = self._interfaces[l.failed - 1]
-            raise OSError(errno.ENETDOWN, f"tap of {interface}: it was taken down or away; not served; see 'ip link'")
+            raise OSError(errno.ENETDOWN, f"tap of {interface}: interface down or removed; not served; see 'ip link'")
 
     cdef object _add_ring(self, int fd, uint8_t[::1] memory):
         cdef Ring* ring = &self._loop.rings[self._loop.n_rings]

@@ -1,4 +1,4 @@
-"""TLS in the gate: see tls.pyx."""
+"""TLS judgement: see tls.pyx."""
 from fastpath.gate.state cimport Gate, Turn, Verdict
 
 

@@ -1,13 +1,11 @@
-"""TLS in the gate: segments → hellos → names → Verdict.
+"""TLS judgement: segments → reassembled hellos → names → Verdict.
 
-*Invariants*
-- A packet is forwarded at once; the one that completes a hello is judged before it leaves (rule R1).
-- A flow is released by verdict, never by count, and not before the server has spoken (R10): so a decoy that only we saw
-  stays in the window, and the real octets contradict it.
-- A hello is judged only where the server's SYN/ACK has said which octets count; elsewhere its flow is blocked (E12),
-  wherever in what comes it begins.
-
-*Source*: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
+Invariants: a packet is forwarded at once; the one that completes a hello is judged before it is forwarded (rule R1).
+A flow is released by verdict, never by count, and not before the server has spoken (R10).  So a decoy that the server
+never received stays in the window, and the real octets contradict it.
+A hello is judged only where the server's SYN/ACK has shown the ISN; elsewhere its flow is blocked (E12), at any offset
+at which a hello begins.
+Source: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr
@@ -24,11 +22,11 @@ from fastpath.wire.tls cimport ClientHello, parse_client_hello
 cdef enum:
     HANDSHAKE = 22          # RFC 8446 §5.1
     CLIENT_HELLO = 1
-    HELLO_BEGIN = 6         # octets of a record's header, and the kind of its message
+    HELLO_BEGIN = 6         # octets of a record header and the message type behind it
 
 
 cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
-    """ALLOW, WAIT, RELEASE or BLOCK: what this segment and those before it come to."""
+    """Judge a flow with its new segment: ALLOW, WAIT, RELEASE or BLOCK."""
     cdef size_t taken = 0
     cdef size_t n = t.p.payload_n
     cdef Status status
@@ -36,13 +34,13 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
     if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
         return RELEASE
-    if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_astray(g, t)):
-        return _forgotten(g)
+    if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
+        return _block_unseen_begin(g)
     if f.stage == PASSED and (f.is_isn_known or g.flows.forgotten):
-        # what passed may have been a decoy: it is compared on as long as the server is silent, but nothing is added
+        # the allowed octets may be a decoy: while the server is silent, segments are compared with them, none is stored
         n = _seen_before(f, t.at, n)
     elif is_begin_unknown and g.flows.forgotten:
-        n = min(n, <size_t>SMALL_OCTETS)    # where nobody says when it can go, no more than a hello's begin is kept
+        n = min(n, <size_t>SMALL_OCTETS)    # no server's word ever frees it: only a hello's beginning is stored
     status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
     if status == MALFORMED:
         return contradicted(g)
@@ -51,7 +49,7 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     if t.at + <int64_t>taken > f.top:
         f.top = t.at + <int64_t>taken
     if is_begin_unknown and _holds_hello(g, f):
-        return _forgotten(g)
+        return _block_unseen_begin(g)
     if _read_hellos(g, t) == BLOCK:
         return BLOCK
     if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCK:
@@ -59,11 +57,11 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     return RELEASE if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
 
 
-cdef Verdict _forgotten(Gate* g) noexcept nogil:
-    """E12: a hello in a connection whose SYN/ACK was not seen, or was forgotten since.
+cdef Verdict _block_unseen_begin(Gate* g) noexcept nogil:
+    """E12: block a hello in a connection whose SYN/ACK was not seen, or was evicted since.
 
-    Nobody knows which octets its server waits for, so it may be a decoy, or the one behind a decoy.  An honest client
-    that was between the two opens another connection, and its begin is seen."""
+    The octets that its server expects are unknown: the hello may be a decoy, or follow one.  An honest client in this
+    state opens another connection, whose SYN/ACK is seen."""
     count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
     return BLOCK
 
@@ -74,9 +72,9 @@ cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
 
 
 cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
-    """Whether a hello begins anywhere in the window: behind octets that its server has thrown away (E04).
+    """Whether a hello begins anywhere in the window, as after octets that its server has discarded (E04).
 
-    Of encrypted octets one in 2**26 looks like it, and few of those go on so.   f.need: up to where it was sought"""
+    One encrypted octet in 2**26 looks like a beginning, and few of those continue so.   f.need: searched up to here"""
     cdef const uint8_t* at = f.w.at + f.need
     cdef const uint8_t* end = f.w.at + f.w.have
     while end - at >= HELLO_BEGIN:
@@ -91,15 +89,15 @@ cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
     return False
 
 
-cdef bint _is_astray(const Gate* g, const Turn* t) noexcept nogil:
-    """Where servers answer on another way nobody can tell that one has spoken, and gaps are of every day.
+cdef bint _is_stray(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether a segment is apart from the octets seen.  Never with asymmetric routing: there gaps are common.
 
-    Behind a window that is full nothing is kept: what comes there is no hello that follows on what was seen."""
+    Nor behind a full window: nothing is stored there, so no hello that continues the window can begin there."""
     return is_apart(g, t) and not g.flows.forgotten and t.f.w.have < WINDOW_OCTETS
 
 
 cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
-    """How many octets of a segment stand where the window has some."""
+    """How many octets of a segment lie within the window's octets."""
     cdef int64_t left = f.base + f.w.high - at
     if left <= 0:
         return 0
@@ -107,18 +105,18 @@ cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
 
 
 cdef Verdict _too_far(Gate* g, Turn* t) noexcept nogil:
-    """Octets beyond the window: after an allowed hello they do not matter, before it they are undecidable."""
+    """Judge octets beyond the window: before the first hello they are undecidable, after it they do not matter."""
     cdef Verdict verdict = GO_ON
     if t.f.stage == OPENING:
         verdict = undecidable(g, t, CNT_GATE_TOO_BIG)
-    # while the server is silent the hello may still come, and this was a decoy
+    # while the server is silent, this may be a decoy and the hello still to come
     if t.state == ALLOWED_SPOKEN or t.f.stage == FOLLOWING:
         t.f.stage = PASSED
     return verdict
 
 
 cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
-    """Judge every hello that is whole: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON"""
+    """Judge every complete hello: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON."""
     cdef ClientHello hello
     cdef Status status
     cdef uint32_t start
@@ -145,5 +143,5 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _is_worth_it(const Flow* f) noexcept nogil:
-    """Whether to parse again.  A long hello in small pieces, with every one of them, would cost seconds (E31)."""
+    """Whether to parse again: a long hello in tiny segments, parsed with each of them, would cost seconds (E31)."""
     return f.w.have <= SMALL_OCTETS or f.w.have >= f.need

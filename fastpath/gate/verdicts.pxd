@@ -1,4 +1,4 @@
-"""What a name, or the lack of one, means for a packet: see verdicts.pyx."""
+"""Verdicts for names and for undecidable input: see verdicts.pyx."""
 from libc.stdint cimport uint8_t
 
 from fastpath.base.cursor cimport Status

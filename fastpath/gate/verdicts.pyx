@@ -1,10 +1,8 @@
-"""What the names of a hello, or the lack of them, mean for a packet.  Shared by TLS and QUIC; HTTP has URLs besides.
+"""Verdicts for the names of a hello, and for input without a usable name.  Shared by TLS, QUIC and HTTP.
 
-*Invariants*
-- Any blocked name among several blocks.
-- What a list of action SHADOW would have blocked is counted once a hello, where the hello is let go.
-- What cannot be decided is counted, and goes by the lock of its subscriber, then by `closed`.
-- The class of a hello's software is counted whatever the verdict, and changes none.
+Invariants: one blocked name among several blocks.  A would-be block of a list of action SHADOW is counted once per
+hello, where the hello is allowed.  Undecidable input is counted; its subscriber's lock decides, then `closed`.
+The class of a hello's software is counted with every verdict, and changes none.
 """
 from libc.stdint cimport int64_t, uint8_t
 
@@ -28,9 +26,9 @@ from fastpath.wire.tls cimport ClientHello
 
 
 cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
-    """Any blocked name blocks.  counter: what to count where no name could be judged.
+    """Judge every name of a hello: one that is blocked blocks.   counter: counted where no name could be judged.
 
-    A hello that is no hello (counter is not CNT_GATE_NO_NAME) is undecidable, whatever name stood in it."""
+    A hello that did not parse (counter is not CNT_GATE_NO_NAME) is undecidable, with or without names."""
     cdef uint8_t shadow = NO_LIST
     cdef Verdict verdict
     cdef uint8_t i
@@ -55,9 +53,9 @@ cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
 
 cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
                             uint8_t channel) noexcept nogil:
-    """ALLOW where no name blocks, or what the policy gives the undecidable.
+    """The verdict where no name blocks: ALLOW, or undecidable()'s.
 
-    counter   of what is undecidable;  shadow: the list that would have blocked a name, or NO_LIST"""
+    counter   for undecidable();  shadow: the list that would have blocked a name, or NO_LIST"""
     cdef Verdict verdict = undecidable(g, t, counter) if is_undecidable else ALLOW
     if verdict != BLOCK:
         note_shadow(g.shared, shadow, channel)
@@ -75,7 +73,7 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         return GO_ON
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     count_bypass(g, &d, channel)
-    # truncating an answer is something only DNS can do
+    # only DNS can truncate an answer
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
             shadow[0] = d.shadow
@@ -86,7 +84,7 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
 
 
 cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil:
-    """Count what lists of ways around the filter have, blocked or not: how many, never whose."""
+    """Count matches of lists of category bypass, blocked or not: per list, never per subscriber."""
     cdef const ListRow* lists
     cdef bint is_seen = False
     cdef uint8_t i
@@ -105,7 +103,7 @@ cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nog
 
 
 cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
-    """Count it; BLOCK or ALLOW, as the policy says."""
+    """Count undecidable input; returns BLOCK or ALLOW by the subscriber's lock and the policy."""
     cdef Decision d
     count(g.shared.counters, counter, 1)
     note_undecidable(g.trace, counter)
@@ -119,12 +117,12 @@ cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
 
 
 cdef void count_block(Gate* g) noexcept nogil:
-    """Count a block, or what a tap would have blocked."""
+    """Count a block; on a tap, a would-be block."""
     count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
 
 
 cdef int counter_of(Status status) noexcept nogil:
-    """What to count where the hello that a parser of `status` saw has no name."""
+    """The counter for a hello without a name, by its parser's status."""
     if status == OK:
         return CNT_GATE_NO_NAME
     if status == NOT_THIS:
@@ -133,26 +131,26 @@ cdef int counter_of(Status status) noexcept nogil:
 
 
 cdef Verdict contradicted(Gate* g) noexcept nogil:
-    """Other octets than before stand in the same place: what was forwarded first may have been a decoy (R2)."""
+    """Count octets that differ from those already seen at their position; the first may have been a decoy (R2)."""
     count(g.shared.counters, CNT_GATE_OVERLAP, 1)
     note_undecidable(g.trace, CNT_GATE_OVERLAP)
     return BLOCK
 
 
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
-    """E12: whether a segment stands apart from what is there, of a stream whose begin nobody knows.
+    """E12: whether a segment is apart from the octets seen, in a stream whose beginning is unknown.
 
-    A part of it, or a decoy beside it?  Only the server knows, until it has spoken."""
+    It may be a part of the stream or a decoy; only the server knows, until it has spoken."""
     return (not t.f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
             and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
 
 
 cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:
-    """No browser does this: a hello takes its client's whole share, or too many connections stand between two ports."""
+    """Count a flow beyond its client's memory share, or one QUIC connection too many between two ports."""
     count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
     return BLOCK
 
 
 cdef Verdict so_far(const Turn* t) noexcept nogil:
-    """Of a flow that goes on: ALLOW, or WAIT where nothing of it was judged and its server is silent."""
+    """Verdict of an undecided flow: WAIT while nothing of it was judged and its server is silent, else ALLOW."""
     return WAIT if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else ALLOW

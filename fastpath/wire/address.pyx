@@ -3,16 +3,16 @@
     192.0.2.7        7.2.0.192.4.rpz-ip                 2001:db8::1      1.0. … .0.8.b.d.0.1.0.0.2.6.rpz-ip
     192.0.2.0/24     2.0.192.4.rpz-ip and below         2001:db8::/32    8.b.d.0.1.0.0.2.6.rpz-ip and below
 
-Octets of IPv4 in decimal, nibbles of IPv6 in hexadecimal, the last one first, as the reverse trees have them; `4` and
-`6` keep the two apart.  So the longest prefix is the longest suffix, and images, deltas and decide() need no other kind
-of key.  No question is answered by it but one for such a name itself, which exists nowhere.
+Octets of IPv4 in decimal, nibbles of IPv6 in hexadecimal, the last one first, as in the reverse trees; `4` and `6`
+separate the families.  So the longest prefix is the longest suffix, and images, deltas and decide() need no other kind
+of key.  The only DNS query that these names could answer is one for such a name, which exists nowhere.
 
-Invariants: an address has one name; ::ffff:0:0/96 are the IPv4 addresses that they map, since a client that has such a
-socket reaches those.  A prefix that is a name ends on an octet (IPv6: a nibble).
-Absent on purpose: prefixes that end elsewhere (rules.names.prefixes makes several rules of one); addresses that NAT64
-makes of others.
+Invariants: an address has one name.  ::ffff:0:0/96 are the IPv4 addresses that they map, as a client's mapped socket
+reaches those.  The prefix of a name ends on an octet (IPv6: on a nibble).
+Absent on purpose: prefixes that end elsewhere (rules.names.prefixes splits them into several rules); NAT64 addresses.
 Source: RFC 1035 §3.5, RFC 3596 §2.5 (the reverse trees), RFC 4291 §2.5.5.2 (mapped addresses); the label is that of
-draft-vixie-dnsop-dns-rpz §4.3.   Cost: 23 ns an IPv4 address, 32 ns an IPv6 one.
+draft-vixie-dnsop-dns-rpz §4.3.
+Cost: 23 ns an IPv4 address, 32 ns an IPv6 one.
 """
 import ipaddress
 
@@ -28,13 +28,13 @@ cdef enum:
     TAIL_OCTETS = 8             # 6 "rpz-ip" 0
     V4_OCTETS = 4
     V6_OCTETS = 16
-    MAPPED_OCTETS = 12          # what the mapped IPv4 address stands behind
+    MAPPED_OCTETS = 12          # the prefix of a mapped IPv4 address
 
 cdef const char* TAIL = b"\x06rpz-ip"
 cdef const char* MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"
 cdef const char* DIGITS = b"0123456789abcdef"
 
-ADDRESSES = b"\x06rpz-ip\0"     # what the name of every address and prefix ends with
+ADDRESSES = b"\x06rpz-ip\0"     # the name of every address and prefix ends with it
 
 
 cdef void name_of_address(const uint8_t* addr, uint8_t version, Name* out) noexcept nogil:
@@ -80,12 +80,12 @@ cdef inline void _add_decimal(Name* out, uint8_t octet) noexcept nogil:
 
 
 cdef bint stands_for_addresses(const uint8_t* wire, size_t n) noexcept nogil:
-    """Whether a name of `n` octets, without the root, ends as those of addresses do."""
+    """Whether a name of `n` octets, without the root, is below `rpz-ip`."""
     return n >= TAIL_OCTETS - 1 and memcmp(wire + n - (TAIL_OCTETS - 1), TAIL, TAIL_OCTETS - 1) == 0
 
 
 def wire_of_address(bytes packed not None) -> bytes:
-    """The name of an address in wire form.   packed  4 or 16 octets, ValueError otherwise"""
+    """The name of an address in wire form.   packed  4 or 16 octets, else ValueError"""
     cdef Name name
     if len(packed) != V4_OCTETS and len(packed) != V6_OCTETS:
         raise ValueError(f"{len(packed)} octets: no address; one has {V4_OCTETS} or {V6_OCTETS}")
@@ -94,7 +94,7 @@ def wire_of_address(bytes packed not None) -> bytes:
 
 
 def network_of(bytes wire not None) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The prefix that a name stands for; None: for none.   wire  one name in wire form, ValueError otherwise"""
+    """The prefix that a name encodes, or None.   wire  one name in wire form, else ValueError"""
     if not wire.endswith(ADDRESSES):
         return None
     labels = to_text(wire).split(".")[:-1]
@@ -115,7 +115,7 @@ def network_of(bytes wire not None) -> ipaddress.IPv4Network | ipaddress.IPv6Net
 
 
 def rule_text(bytes wire not None) -> str:
-    """The name of a rule for people: an address or a prefix as such, anything else as to_text() has it."""
+    """The name of a rule as text: an address or a prefix in its usual form, any other name by to_text()."""
     network = network_of(wire)
     if network is None:
         return to_text(wire)

@@ -1,8 +1,8 @@
-"""What a client speaks, by its first octets: see detect.pyx."""
+"""Protocol detection: see detect.pyx."""
 from libc.stdint cimport uint8_t
 
 cdef enum Protocol:
-    PROTOCOL_UNKNOWN = 0    # as far as the octets go it could be one of those below
+    PROTOCOL_UNKNOWN = 0    # the octets so far could be any of those below
     PROTOCOL_TLS = 1
     PROTOCOL_HTTP = 2
     PROTOCOL_OTHER = 3

@@ -1,2 +1,2 @@
 def spoken(data: bytes) -> str | None:
-    """ "tls", "http" or "other"; None while the octets do not tell."""
+    """ "tls", "http" or "other"; None while more octets are needed."""

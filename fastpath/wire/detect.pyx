@@ -1,8 +1,9 @@
-"""What a client speaks, by the first octets of its stream: for ports that promise nothing.
+"""Protocol detection by the first octets of a client's stream, for ports without an assigned protocol.
 
-Invariants: the answer is final unless it is PROTOCOL_UNKNOWN; octets that the gate would judge on a TLS port are TLS,
-and what a server could take for a request is HTTP, as tls.pyx and http1.pyx have it.
-Source: RFC 8446 §5.1, RFC 9112 §3.   Cost: that of the parsers.
+Invariants: the result is final unless it is PROTOCOL_UNKNOWN.  Octets that the gate would judge on a TLS port are TLS;
+octets that a server could read as a request are HTTP, as tls.pyx and http1.pyx define it.
+Source: RFC 8446 §5.1, RFC 9112 §3.
+Cost: that of the parsers.
 """
 from libc.stdint cimport uint8_t
 
@@ -16,7 +17,7 @@ cdef enum:
 
 
 cdef uint8_t protocol_of(const uint8_t* data, size_t n, uint8_t* scratch) noexcept nogil:
-    """A Protocol.   scratch: HELLO_OCTETS"""
+    """Detect the Protocol.   scratch: HELLO_OCTETS"""
     cdef ClientHello hello
     cdef RequestHead head
     cdef Status status
@@ -24,7 +25,7 @@ cdef uint8_t protocol_of(const uint8_t* data, size_t n, uint8_t* scratch) noexce
         return PROTOCOL_UNKNOWN
     status = parse_client_hello(data, n, scratch, &hello)
     if status == NEED_MORE:
-        # a first record with the begin of a hello can only be a hello's; what stands before one may be anybody's
+        # a first record with the beginning of a hello can only be a hello's; shorter octets may be of any protocol
         return PROTOCOL_TLS if n >= RECORD_BEGIN and data[0] == HANDSHAKE and data[3] | data[4] else PROTOCOL_UNKNOWN
     if status != NOT_THIS:
         return PROTOCOL_TLS
@@ -35,7 +36,7 @@ cdef uint8_t protocol_of(const uint8_t* data, size_t n, uint8_t* scratch) noexce
 
 
 def spoken(bytes data) -> str | None:
-    """"tls", "http" or "other"; None while the octets do not tell."""
+    """"tls", "http" or "other"; None while more octets are needed."""
     cdef bytearray scratch = bytearray(HELLO_OCTETS)
     cdef uint8_t found = protocol_of(data, len(data), <uint8_t*><char*>scratch)
     return (None, "tls", "http", "other")[found]

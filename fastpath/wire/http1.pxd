@@ -1,4 +1,4 @@
-"""HTTP/1.x request heads in C: see http1.pyx."""
+"""HTTP/1.x request head parser: see http1.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 
 from fastpath.base.cursor cimport Status
@@ -19,8 +19,8 @@ cdef struct RequestHead:
     size_t after                # octets up to and including the empty line
     const uint8_t* target       # request-target as sent
     uint16_t target_n
-    uint16_t spaced_n           # octets from its begin up to the version: more where it has blanks inside
-    HostValue hosts[8]          # white space trimmed, port and userinfo still there
+    uint16_t spaced_n           # octets from its beginning to the version: more where it contains blanks
+    HostValue hosts[HEAD_HOSTS]     # white space trimmed, with port and userinfo
 
 
 cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil

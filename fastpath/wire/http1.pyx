@@ -1,11 +1,12 @@
-"""HTTP/1.x request heads: every name that a server could take the request to be for.
+"""HTTP/1.x request head parser: every host that a server could read in the request.
 
-Invariants: never reads past data[n-1]; a status other than NEED_MORE is final; every reading counts: all Host values,
-every line of a folded one, the authority of every absolute-form word, CONNECT's target.  Values are octets as sent,
-white space trimmed: name_from_host() judges them.
-Tolerant on purpose (E58 to E60): junk white space before the method, any method, LF alone as line end, white
-space around the colon and before a header's name.  A target without version and with an authority is a whole head:
+It is tolerant on purpose (E58 to E60): white space before the method, any method, LF alone as line end, white space
+around the colon and before a header's name.  A target with an authority and without a version is a complete head:
 servers answer HTTP/0.9 at its line end.
+
+Invariants: never reads past data[n-1]; a status other than NEED_MORE is final.  Every reading counts: all Host values,
+every line of a folded one, the authority of every absolute-form word, CONNECT's target.  Values are octets as sent,
+white space trimmed: name_from_host() checks them.
 Source: RFC 9112 §2.2, §3, §5; RFC 1945 §4.1 (HTTP/0.9); RFC 9113 §3.4 (the HTTP/2 preface).
 """
 from typing import NamedTuple
@@ -28,11 +29,11 @@ cdef struct Span:
 
 
 cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil:
-    """Read one request head that begins at `data`.
+    """Parse one request head that begins at `data`.
 
-    NOT_THIS: the first line cannot be a request's (known as early as its first odd octet).  TOO_BIG: no end within
-    HEAD_OCTETS; the hosts found before stay in `out`.  Pointers in `out` go into `data`.
-    Cost: one memchr a line."""
+    NOT_THIS: the first line cannot be a request's (as soon as one octet shows it).  TOO_BIG: no end within HEAD_OCTETS;
+    the hosts found so far stay in `out`.  Pointers in `out` go into `data`.
+    Cost: one memchr per line."""
     cdef Span rest
     cdef Span line
     cdef Status status
@@ -57,7 +58,7 @@ cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) 
 
 
 cdef Status _request_line(Span* rest, RequestHead* out) noexcept nogil:
-    """Read the first line.  OK: it is the whole head.  NEED_MORE: a request so far."""
+    """Parse the first line.   OK: it is the complete head.  NEED_MORE: a request so far."""
     cdef Span line, method, word, last
     cdef bint is_request = False
     cdef bint is_connect
@@ -88,7 +89,7 @@ cdef Status _request_line(Span* rest, RequestHead* out) noexcept nogil:
 
 
 cdef bint _may_begin(const Span* rest) noexcept nogil:
-    """Could these octets, up to a line end or their own, be a request line?  Token, white space, no controls."""
+    """Whether these octets, up to a line end, can be a request line: a token, white space, no control characters."""
     cdef const uint8_t* at = rest.at
     while at < rest.end and _is_token(at[0]):
         at += 1
@@ -102,7 +103,7 @@ cdef bint _may_begin(const Span* rest) noexcept nogil:
 
 
 cdef bint _keep_authority(const Span* word, bint is_authority_form, RequestHead* out) noexcept nogil:
-    """Keep the authority of `scheme://authority/...`, or of the whole word in authority-form."""
+    """Store the authority of `scheme://authority/...`, or the whole word in authority-form."""
     cdef Span found
     found.at = word.at
     if not is_authority_form:
@@ -119,9 +120,9 @@ cdef bint _keep_authority(const Span* word, bint is_authority_form, RequestHead*
 
 
 cdef bint _header(const Span* line, bint was_host, RequestHead* out) noexcept nogil:
-    """Keep what a header line says of the host; say whether a folded line that follows still belongs to a Host.
+    """Store the host of a header line.   True: a folded line that follows still belongs to a Host field.
 
-    A folded line counts as a value of its own: a name with a fold inside is none, so only one line can hold it."""
+    A folded line counts as a value of its own: a fold inside a name makes it invalid, so one line holds all of it."""
     cdef Span value = line[0]
     cdef bint is_folded = _is_space(line.at[0])
     if is_folded and was_host:
@@ -157,7 +158,7 @@ cdef void _keep(const Span* value, RequestHead* out) noexcept nogil:
 
 
 cdef bint _take_line(Span* rest, Span* line) noexcept nogil:
-    """Take the octets up to the next LF, without it and the CRs before it; False where there is none."""
+    """Take the octets up to the next LF, without it and the CRs before it.   False: there is none."""
     cdef const uint8_t* lf
     if rest.at == rest.end:
         return False
@@ -183,7 +184,7 @@ cdef bint _take_word(Span* line, Span* word) noexcept nogil:
 
 
 cdef bint _begins(const Span* text, const char* lower, size_t n) noexcept nogil:
-    """Does `text` begin with `lower`, whatever the case of its letters?"""
+    """Whether `text` begins with `lower`, ignoring case."""
     cdef size_t i
     if <size_t>(text.end - text.at) < n:
         return False
@@ -204,7 +205,7 @@ cdef inline uint8_t _fold(uint8_t c) noexcept nogil:
 
 
 cdef inline bint _is_space(uint8_t c) noexcept nogil:
-    """RFC 9112 §3: SP, HTAB, VT, FF and bare CR part the words of a lenient reader; LF is among them before a head."""
+    """RFC 9112 §3: SP, HTAB, VT, FF and bare CR separate words for lenient servers; before a head, LF too."""
     return c == 32 or 9 <= c <= 13
 
 
@@ -221,14 +222,14 @@ cdef inline bint _is_token(uint8_t c) noexcept nogil:
 
 
 cdef inline bint _ends_authority(uint8_t c) noexcept nogil:
-    """'/', '?', '#' (RFC 3986 §3.2) and the '\\' that browsers take for a '/'."""
+    """'/', '?', '#' (RFC 3986 §3.2), and '\\', which browsers read as '/'."""
     return c == 47 or c == 63 or c == 35 or c == 92
 
 
 cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil:
-    """The one Content-Length of a head; 0 where there is none, where they differ, or where Transfer-Encoding rules.
+    """The Content-Length of a head; 0 where there is none, where several differ, or with Transfer-Encoding.
 
-    So it is where a server may read it otherwise, or not at all: then the gate looks at more, never at less (E63)."""
+    It is 0 too where servers may read the field differently: so the gate inspects more octets, never fewer (E63)."""
     cdef int64_t found = 0
     cdef int64_t value
     cdef size_t i
@@ -256,7 +257,7 @@ cdef bint _is_field(const uint8_t* at, size_t n, const char* lower, size_t lower
 
 
 cdef int64_t _plain_number(const uint8_t* at, size_t n) noexcept nogil:
-    """The digits behind a colon, alone on their line but for blanks; -1: it is otherwise, or a petabyte."""
+    """The number behind a colon, alone on its line but for blanks; -1: anything else, or 16 digits and more."""
     cdef int64_t value = 0
     cdef size_t i = 1
     cdef int digits = 0
@@ -279,7 +280,7 @@ cdef inline bint _is_blank(uint8_t c) noexcept nogil:
 
 
 class Head(NamedTuple):
-    """One request head: its target as sent, every Host value and authority, and where the head ends."""
+    """One request head: its target as sent, every Host value and authority, and the end of the head."""
 
     target: bytes
     hosts: list[bytes]
@@ -287,9 +288,9 @@ class Head(NamedTuple):
 
 
 def request_head(data: bytes) -> Head | None:
-    """The request head at the begin of `data`; None while more octets are needed.
+    """Parse the request head at the beginning of `data`; None while more octets are needed.
 
-    ValueError where it cannot be an HTTP/1.x request, or is beyond a limit."""
+    Raises ValueError: no HTTP/1.x request, or beyond a limit."""
     cdef RequestHead head
     cdef Status status = parse_request_head(data, len(data), &head)
     cdef int i
@@ -304,11 +305,11 @@ def request_head(data: bytes) -> Head | None:
 
 
 def body_length(head: bytes) -> int:
-    """The Content-Length that a whole head can be held to; 0 where it tells none."""
+    """The unambiguous Content-Length of a complete head; 0 without one."""
     return body_octets(head, len(head))
 
 
 _FAULTS = {
-    NOT_THIS: "not the begin of an HTTP/1.x request",
+    NOT_THIS: "not the beginning of an HTTP/1.x request",
     TOO_BIG: f"the request head has more than {HEAD_OCTETS} octets",
 }

@@ -1,4 +1,4 @@
-"""Address literals as hosts in C: see ip_literal.pyx."""
+"""Address literals as hosts: see ip_literal.pyx."""
 from libc.stdint cimport uint8_t
 
 from fastpath.base.cursor cimport Status

@@ -1,7 +1,7 @@
-"""Address literals as hosts: one text for every spelling of an address.
+"""Address literals as hosts: one canonical text for every spelling of an address.
 
-An address becomes a Name whose labels spell its canonical text, dotted decimal or RFC 5952 in brackets: so it can be
-hashed, compared and printed as a name is, and is none: a host name neither ends in a number nor holds a bracket.
+An address becomes a Name whose labels are its canonical text, dotted decimal or RFC 5952 in brackets.  So it is hashed,
+compared and printed like a name, and equals none: a host name neither ends in a number nor contains a bracket.
 
 Source: WHATWG URL §3.5 (host parsing, the IPv4 parser), RFC 5952 §4; an IPv4 address inside an IPv6 one is written in
 hexadecimal, as browsers do.
@@ -21,11 +21,11 @@ cdef enum:
     CLOSE = 93              # ]
     COLON = 58
     OPEN = 91               # [
-    LITERAL_OCTETS = 45     # the longest text that inet_pton() reads
+    LITERAL_OCTETS = 45     # the longest text that inet_pton() accepts
 
 
 cdef Status name_from_literal(const uint8_t* text, size_t n, Name* out) noexcept nogil:
-    """Read an IPv4 literal in any of WHATWG's forms, or an IPv6 literal in brackets, as a Name of its canonical text.
+    """Parse an IPv4 literal in any of WHATWG's forms, or an IPv6 literal in brackets, to a Name of its canonical text.
 
     MALFORMED: neither of the two; `out.n` is 0 then."""
     cdef uint8_t wire[64]
@@ -45,7 +45,7 @@ cdef Status name_from_literal(const uint8_t* text, size_t n, Name* out) noexcept
 
 
 cdef size_t _write_decimal_label(uint32_t value, uint8_t* out) noexcept nogil:
-    """The label of a number below 256; its octets, length octet included."""
+    """Write the label of a number below 256; returns its octets, length octet included."""
     cdef size_t n = 1 + (value > 9) + (value > 99)
     cdef size_t i
     out[0] = <uint8_t>n
@@ -56,8 +56,8 @@ cdef size_t _write_decimal_label(uint32_t value, uint8_t* out) noexcept nogil:
 
 
 cdef size_t _write_v6_label(const uint8_t* text, size_t n, uint8_t* out) noexcept nogil:
-    """The label `[v6]` of an address; its octets, or 0 where the text is none."""
-    cdef char terminated[46]
+    """Write the label `[v6]` of an address; returns its octets, 0 where the text is no address."""
+    cdef char terminated[LITERAL_OCTETS + 1]
     cdef uint8_t octets[16]
     cdef size_t used = 2
     cdef int first = 0
@@ -110,7 +110,7 @@ cdef size_t _write_group(uint32_t value, uint8_t* out) noexcept nogil:
 
 
 def wire_from_literal(text: bytes) -> bytes:
-    """The labels of an address literal in wire form; ValueError where it is none."""
+    """The labels of an address literal in wire form.   Raises ValueError: no literal."""
     cdef Name name
     if name_from_literal(text, len(text), &name) != OK:
         raise ValueError(f"{text!r}: no IPv4 address, and no IPv6 address in brackets")

@@ -1,4 +1,4 @@
-"""JA4 of a ClientHello in C: see ja4.pyx."""
+"""JA4 fingerprints: see ja4.pyx."""
 from libc.stdint cimport uint8_t
 
 from fastpath.base.cursor cimport Status

@@ -1,11 +1,12 @@
-"""JA4, FoxIO's fingerprint of a TLS client: which software speaks, as its ClientHello shows.
+"""JA4 fingerprints: FoxIO's identification of TLS client software by its ClientHello.
 
-Invariants: never reads past message[n-1]; two hellos that differ in GREASE, random values, key shares, the name they
-ask for, or the order of their extensions and cipher suites, have the same fingerprint.
-GREASE is left out of signature algorithms, too: "anywhere it sees them" says the specification, and Chromium draws one
-there for every connection; tshark 4.4 leaves it in, so that its fingerprints of Chromium change with every connection.
-An extension that cannot be read makes the hello MALFORMED: a fingerprint of half a hello would be another client's.
-Absent on purpose: the rest of JA4+, whose licence is another; raw and unsorted forms; DTLS.
+GREASE is ignored in signature algorithms too: "anywhere it sees them" says the specification, and Chromium draws one
+there for every connection.  tshark 4.4 includes it, so its fingerprints of Chromium change with every connection.
+
+Invariants: never reads past message[n-1].  Hellos that differ only in GREASE, random values, key shares, the server
+name, or the order of extensions and cipher suites have the same fingerprint.
+An unreadable extension makes the hello MALFORMED: the fingerprint of half a hello would be another client's.
+Absent on purpose: the rest of JA4+, which has another licence; raw and unsorted forms; DTLS.
 Source: FoxIO, technical_details/JA4.md (BSD 3-clause); RFC 8701 (GREASE).
 Cost: two SHA-256 of five octets a number, two insertion sorts of at most CODES numbers: 0.5 µs for Chromium's hello, 8
 for the worst.
@@ -34,12 +35,12 @@ cdef enum:
 cdef const char* _DIGITS = b"0123456789abcdef"
 
 
-cdef struct Codes:                 # numbers of two octets, GREASE left out
-    uint16_t at[128]
+cdef struct Codes:                 # numbers of two octets, without GREASE
+    uint16_t at[CODES]
     size_t n
 
 
-cdef struct Seen:                  # what of a hello is in its fingerprint
+cdef struct Seen:                  # the input of a fingerprint
     uint16_t version
     Codes suites
     Codes extensions               # without server_name and ALPN
@@ -76,9 +77,9 @@ cdef Status ja4_of_hello(const uint8_t* message, size_t n, uint8_t transport, ui
     _count(seen.n_extensions, out + 6)
     _alpn(&seen, out + 8)
     out[10] = c"_"
-    _hash(&seen.suites, NULL, out + 11)
+    _write_hash(&seen.suites, NULL, out + 11)
     out[23] = c"_"
-    _hash(&seen.extensions, &seen.algorithms if seen.has_algorithms else NULL, out + 24)
+    _write_hash(&seen.extensions, &seen.algorithms if seen.has_algorithms else NULL, out + 24)
     return OK
 
 
@@ -180,7 +181,7 @@ cdef inline bint _is_grease(uint16_t code) noexcept nogil:
 
 
 cdef bint _added(Codes* codes, uint16_t code) noexcept nogil:
-    """Put a number into its place in the order."""
+    """Insert a number in order.   False: there are CODES already."""
     cdef size_t i = codes.n
     if i == CODES:
         return False
@@ -212,7 +213,7 @@ cdef void _count(size_t n, uint8_t* out) noexcept nogil:
 
 
 cdef void _alpn(const Seen* seen, uint8_t* out) noexcept nogil:
-    """The first protocol's first and last character; of its octets in hexadecimal where one of these is none."""
+    """Write the first and last character of the first protocol, in hexadecimal where one is not alphanumeric."""
     out[0] = c"0"
     out[1] = c"0"
     if not seen.has_alpn:
@@ -228,8 +229,8 @@ cdef inline bint _is_alphanumeric(uint8_t octet) noexcept nogil:
     return c"0" <= octet <= c"9" or c"A" <= octet <= c"Z" or c"a" <= octet <= c"z"
 
 
-cdef void _hash(const Codes* codes, const Cursor* algorithms, uint8_t* out) noexcept nogil:
-    """Write the first twelve digits of the hash of sorted numbers and, as they were sent, of algorithms."""
+cdef void _write_hash(const Codes* codes, const Cursor* algorithms, uint8_t* out) noexcept nogil:
+    """Write the first twelve digits of the hash over sorted numbers and, in the order sent, algorithms."""
     cdef SHA256_CTX hashing
     cdef uint8_t[HASH_OCTETS] hashed
     cdef Cursor c
@@ -255,7 +256,7 @@ cdef void _hash(const Codes* codes, const Cursor* algorithms, uint8_t* out) noex
 
 
 cdef void _feed(SHA256_CTX* hashing, uint16_t code, char before) noexcept nogil:
-    """Hash a number's four digits behind a character; none where that is 0."""
+    """Hash a character, unless it is 0, and a number's four digits."""
     cdef uint8_t[5] text
     cdef int i
     text[0] = before
@@ -270,14 +271,14 @@ cdef void _feed(SHA256_CTX* hashing, uint16_t code, char before) noexcept nogil:
 def ja4(message: bytes, is_quic: bool = False) -> str:
     """The fingerprint of a ClientHello's handshake message.
 
-    ValueError: no ClientHello, malformed, or beyond a limit."""
+    Raises ValueError: no ClientHello, malformed, or beyond a limit."""
     return _text(message, len(message), JA4_QUIC if is_quic else JA4_TLS)
 
 
 def stream_ja4(data: bytes) -> str | None:
-    """The fingerprint of the ClientHello at the head of a client's TCP stream; None where there is no whole one.
+    """The fingerprint of the ClientHello at the beginning of a client's TCP stream; None without a complete one.
 
-    ValueError: as ja4()."""
+    Raises ValueError as ja4()."""
     cdef ClientHello hello
     cdef bytearray scratch = bytearray(HELLO_OCTETS)
     if parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello) != OK:

@@ -1,9 +1,9 @@
-"""From a frame to the IP packet in it: see link.pyx."""
+"""Link-layer headers: see link.pyx."""
 from libc.stdint cimport uint8_t, uint16_t
 
 from fastpath.base.cursor cimport Cursor, Status
 
-cdef enum:                  # link types of captures that are read (draft-ietf-opsawg-pcaplinktype)
+cdef enum:                  # supported link types of captures (draft-ietf-opsawg-pcaplinktype)
     LINK_NULL = 0           # an address family in the capturing host's byte order
     LINK_ETHERNET = 1
     LINK_RAW = 101

@@ -1,4 +1,4 @@
 def ip_packet(link: int, data: bytes) -> bytes | None:
-    """The IP packet inside a frame of a capture's link type, and what may follow it; None where there is none.
+    """The IP packet inside a frame of this link type, and any padding behind it; None where there is none.
 
-    ValueError: cut inside a header, or more tags than anybody has."""
+    Raises ValueError: truncated inside a header, or more tags or labels than the limits."""

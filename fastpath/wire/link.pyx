@@ -1,11 +1,12 @@
-"""A frame of an Ethernet port or of a capture, and the IP packet in it.
+"""Link-layer headers: the IP packet in a frame of an Ethernet port or of a capture.
 
-Through any stack of VLAN tags, one PPPoE session header, and one stack of MPLS labels.
-Invariants: nothing past data[n-1] is read; a header that is cut is told (NEED_MORE), never skipped; what follows MPLS
-or a loopback header is taken for IP by its first four bits alone, since nothing else there tells.  The packet that is
-given may be followed by padding: its own length ends it (packet.pyx).
-Absent on purpose: tunnels (GRE, VXLAN), pseudowires and MAC-in-MAC, where the subscribers' side of the network begins
-behind another box; LLC/SNAP, which carries no IP on Ethernet any more.
+It passes any stack of VLAN tags, one PPPoE session header, and one stack of MPLS labels.
+
+Invariants: nothing past data[n-1] is read; a truncated header is NEED_MORE, never skipped.  Behind MPLS or a loopback
+header, IP is recognised by its first four bits alone, as these headers name no protocol.  Padding may follow the
+packet: its own length ends it (packet.pyx).
+Absent on purpose: tunnels (GRE, VXLAN), pseudowires and MAC-in-MAC, where the subscribers' network begins behind
+another box; LLC/SNAP, which carries no IP on Ethernet any more.
 Source: IEEE 802.1Q §9, RFC 2516 §4, RFC 1661 §2 and §6.5, RFC 3032 §2.1, RFC 4928 §2; LINKTYPE_LINUX_SLL and _SLL2 of
 tcpdump.org/linktypes.html.
 Cost: some ns, one comparison a tag.
@@ -15,8 +16,8 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from fastpath.base.cursor cimport NEED_MORE, NOT_THIS, OK, TOO_BIG, skip, take_u16, take_u8
 
 cdef enum:
-    MOST_TAGS = 8           # Linux forwards two; a tag more each for a carrier's and a wholesaler's network is four
-    MOST_LABELS = 16        # what routers push in one go is ten or twelve (RFC 8662 speaks of the limits)
+    MOST_TAGS = 8           # Linux forwards two; one more each for a carrier's and a wholesaler's network makes four
+    MOST_LABELS = 16        # routers push ten or twelve at once (limits: RFC 8662)
     MAC_ADDRESSES = 12
     TYPE_IPV4 = 0x0800
     TYPE_IPV6 = 0x86dd
@@ -32,9 +33,9 @@ cdef enum:
 
 
 cdef Status find_ip(int link, const uint8_t* data, size_t n, Cursor* ip) noexcept nogil:
-    """Let `ip` span the IP packet of a frame, and what may follow it.
+    """Set `ip` to the IP packet of a frame and any padding behind it.
 
-    NOT_THIS: no IP in it (ARP, LLDP …), or a link type that is not read.  NEED_MORE: cut inside a header.  TOO_BIG:
+    NOT_THIS: no IP in it (ARP, LLDP …), or an unsupported link type.  NEED_MORE: truncated inside a header.  TOO_BIG:
     beyond MOST_TAGS or MOST_LABELS."""
     cdef uint16_t kind = 0
     cdef Status status
@@ -59,7 +60,7 @@ cdef Status find_ip(int link, const uint8_t* data, size_t n, Cursor* ip) noexcep
 
 
 cdef Status _after_type(Cursor* c, uint16_t kind) noexcept nogil:
-    """What follows an EtherType."""
+    """Parse the headers behind an EtherType."""
     cdef int n_tags = 0
     while kind == TYPE_VLAN or kind == TYPE_QINQ or kind == TYPE_OLD_QINQ:
         if n_tags == MOST_TAGS:
@@ -77,7 +78,7 @@ cdef Status _after_type(Cursor* c, uint16_t kind) noexcept nogil:
 
 
 cdef Status _session(Cursor* c) noexcept nogil:
-    """A PPPoE session header and PPP's protocol number, which may be compressed to one octet (an odd one)."""
+    """Parse a PPPoE session header and PPP's protocol number, which may be compressed to one octet (an odd one)."""
     cdef uint8_t low, high = 0
     if skip(c, PPPOE_HEADER) != OK or take_u8(c, &low) != OK:
         return NEED_MORE
@@ -108,9 +109,9 @@ cdef Status _by_version(Cursor* c) noexcept nogil:
 
 
 def ip_packet(int link, bytes data) -> bytes | None:
-    """The IP packet inside a frame; None where there is none (ARP, LLDP …) or the link type is not read.
+    """The IP packet inside a frame; None where there is none (ARP, LLDP …) or the link type is not supported.
 
-    ValueError: cut inside a header, or more tags than anybody has."""
+    Raises ValueError: truncated inside a header, or more tags or labels than the limits."""
     cdef Cursor ip
     cdef Status status = find_ip(link, data, len(data), &ip)
     if status == NOT_THIS:

@@ -1,4 +1,4 @@
-"""Canonical names in C: see name.pyx."""
+"""Canonical domain names: see name.pyx."""
 from libc.stdint cimport uint8_t, uint32_t
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, OK, Status
@@ -11,10 +11,10 @@ cdef enum:
 
 
 cdef struct Name:
-    uint8_t n                   # octets of `wire` in use, root included: 1..255
-    uint8_t n_labels            # 0 for the root
-    uint8_t at[128]             # at[i]: where label i's length octet stands, leftmost label first
-    uint8_t wire[272]           # lower case, uncompressed, ends with the root's zero octet
+    uint8_t n                               # octets of `wire` in use, root included: 1..255
+    uint8_t n_labels                        # 0 for the root
+    uint8_t at[NAME_LABELS + 1]             # at[i]: offset of label i's length octet, leftmost label first
+    uint8_t wire[NAME_OCTETS + NAME_SLACK]  # lower case, uncompressed, ends with the root's zero octet
 
 
 cdef inline uint8_t fold(uint8_t c) noexcept nogil:
@@ -24,9 +24,9 @@ cdef inline uint8_t fold(uint8_t c) noexcept nogil:
 
 cdef inline Status take_label(const uint8_t* msg, size_t n, size_t* at, size_t* used, uint8_t* labels,
                               Name* out) noexcept nogil:
-    """Put the label at `msg[at]`, at < n and not the root, behind the `used` octets and `labels` of `out`, folded.
+    """Append the label at `msg[at]` (at < n, not the root) to the `used` octets and `labels` of `out`, folded.
 
-    NEED_MORE: it runs past `n`.  MALFORMED: no label, or one too many for a name.  All is as it was then."""
+    NEED_MORE: it runs past `n`.  MALFORMED: no label, or one too many for a name.  Nothing has changed then."""
     cdef size_t length = msg[at[0]]
     cdef size_t i
     if length > LABEL_OCTETS or used[0] + 1 + length + 1 > NAME_OCTETS:

@@ -1,9 +1,9 @@
-"""Canonical names: one form for DNS questions, SNI, Host values, list lines and the API.
+"""Canonical domain names: one form for DNS questions, SNI, Host values, list lines and the API.
 
-Invariants: a Name that came back OK is lower case, uncompressed, 1 to 255 octets, ends with the root, and everything
-behind its last octet is zero; after any other status `n` is 0.  Names from text hold letters, digits, '-' and '_'
-only; names from the wire may hold any octet.
-Absent on purpose: compression pointers (nothing that we parse may hold one), U-labels (rules turns them to A-labels).
+Invariants: with status OK a Name is lower case, uncompressed, 1 to 255 octets, ends with the root, and is followed by
+zeros; with any other status `n` is 0.  Names from text consist of letters, digits, '-' and '_'; names from the wire may
+contain any octet.
+Absent on purpose: compression pointers (none is valid where these names are read), U-labels (rules makes A-labels).
 Source: RFC 1035 §2.3.4 and §3.1, RFC 6066 §3, WHATWG URL §3.5 (hosts that end in a number).
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -21,7 +21,7 @@ cdef enum:
 
 
 cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, size_t* after) noexcept nogil:
-    """Read the uncompressed name at `msg[at]`, folded.
+    """Parse the uncompressed name at `msg[at]`, folded.
 
     after   set to the offset behind the name; 0 unless OK
     NEED_MORE: it runs past `n`.  MALFORMED: a pointer, an extended label type, more than 255 octets."""
@@ -45,7 +45,7 @@ cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, s
 
 
 cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept nogil:
-    """Read a presentation name without escapes: one trailing dot is dropped, letters are folded."""
+    """Parse a name in text without escapes: one trailing dot is dropped, letters are folded."""
     cdef size_t i
     cdef size_t start = 0
     cdef uint8_t labels = 0
@@ -55,7 +55,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
         n -= 1
     if n == 0 or n > TEXT_OCTETS or _ends_in_number(text, n):
         return MALFORMED
-    # a label's dot (or the text's begin) gives its place to the length octet: text[i] stands at wire[i + 1]
+    # the length octet takes the place of the dot before a label: text[i] goes to wire[i + 1]
     for i in range(n + 1):
         if i == n or text[i] == DOT:
             if i == start or i - start > LABEL_OCTETS:
@@ -75,7 +75,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
 
 
 cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept nogil:
-    """Read what an SNI or a Host value names: userinfo, port and one trailing dot are cut off.
+    """Parse the name in an SNI or a Host value: userinfo, port and one trailing dot are removed.
 
     NOT_THIS: an IPv4 (any of WHATWG's forms) or IPv6 literal.  Whatever stands behind the first ':' is taken for the
     port, as servers do that never look at it."""
@@ -101,7 +101,7 @@ cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept no
 
 
 def to_wire(text: bytes) -> bytes:
-    """The wire form of a name in text, or ValueError with the reason."""
+    """The wire form of a name in text.   Raises ValueError with the reason."""
     cdef Name name
     if name_from_text(text, len(text), &name) != OK:
         raise ValueError(_why_not(text))
@@ -109,7 +109,7 @@ def to_wire(text: bytes) -> bytes:
 
 
 def from_host(text: bytes) -> bytes | None:
-    """The wire form of what an SNI or Host value names; None for an address literal; ValueError with the reason."""
+    """The wire form of the name in an SNI or Host value; None for an address literal.   Raises ValueError."""
     cdef Name name
     cdef Status status = name_from_host(text, len(text), &name)
     if status == NOT_THIS:
@@ -120,7 +120,7 @@ def from_host(text: bytes) -> bytes | None:
 
 
 def from_wire(msg: bytes, at: int) -> tuple[bytes, int]:
-    """The folded name at `msg[at]` and the offset behind it, or ValueError with the reason."""
+    """The folded name at `msg[at]` and the offset behind it.   Raises ValueError with the reason."""
     cdef Name name
     cdef size_t after
     cdef Status status
@@ -176,7 +176,7 @@ cdef bint _has_digits_only(const uint8_t* text, size_t n, int base) noexcept nog
 
 
 cdef bint _ends_in_number(const uint8_t* text, size_t n) noexcept nogil:
-    """Is the last label decimal or 0x-hexadecimal?  ('0x' alone is 0 to WHATWG.)   n  at least 1, no trailing dot"""
+    """Whether the last label is decimal or 0x-hexadecimal (WHATWG: '0x' is 0).   n  at least 1, no trailing dot"""
     cdef size_t start = n
     while start > 0 and text[start - 1] != DOT:
         start -= 1
@@ -188,7 +188,7 @@ cdef bint _ends_in_number(const uint8_t* text, size_t n) noexcept nogil:
 
 
 cdef bint _number(const uint8_t* text, size_t n, uint64_t* value) noexcept nogil:
-    """Read one part of an IPv4 address: 0x hexadecimal, 0 octal, else decimal.  Values past 32 bits stay past them."""
+    """One part of an IPv4 address: 0x hexadecimal, 0 octal, else decimal.   Past 32 bits it stays out of range."""
     cdef int base = 10
     cdef size_t i
     value[0] = 0
@@ -211,7 +211,7 @@ cdef bint _number(const uint8_t* text, size_t n, uint64_t* value) noexcept nogil
 
 
 cdef bint v4_from_text(const uint8_t* text, size_t n, uint32_t* address) noexcept nogil:
-    """Would a browser connect to this as an IPv4 address, and to which one?  WHATWG URL §3.5, the IPv4 parser.
+    """Whether a browser reads this as an IPv4 address, and as which one (WHATWG URL §3.5, the IPv4 parser).
 
     address   host order; meaningless unless True"""
     cdef size_t i
@@ -236,7 +236,7 @@ cdef bint v4_from_text(const uint8_t* text, size_t n, uint32_t* address) noexcep
 
 
 cdef bint _is_v6_literal(const uint8_t* text, size_t n) noexcept nogil:
-    """Is this `[v6]`, with or without a port, or a bare v6 address?  Two colons and no octet that v6 does not know."""
+    """Whether this is `[v6]`, with or without a port, or a bare IPv6 address: two colons, only octets of IPv6 text."""
     cdef size_t i
     cdef int colons = 0
     cdef bint has_bracket = n > 0 and text[0] == 91
@@ -251,7 +251,7 @@ cdef bint _is_v6_literal(const uint8_t* text, size_t n) noexcept nogil:
 
 
 cdef bint _is_plain(const Name* name) noexcept nogil:
-    """Does the name hold nothing but letters, digits, '-' and '_', and so print as it is?"""
+    """Whether the name consists of letters, digits, '-' and '_', so it prints as it is."""
     cdef size_t i, label
     for label in range(name.n_labels):
         for i in range(name.at[label] + 1, <size_t>name.at[label] + 1 + name.wire[name.at[label]]):
@@ -261,7 +261,7 @@ cdef bint _is_plain(const Name* name) noexcept nogil:
 
 
 cdef str _plain_text(const Name* name):
-    """The labels with dots where their lengths stood."""
+    """The labels in text, with dots in place of their length octets."""
     cdef char text[NAME_OCTETS]
     cdef size_t label
     memcpy(text, name.wire + 1, name.n - 2)
@@ -282,7 +282,7 @@ def _printed(octet: int) -> str:
 
 
 def _why_not(text: bytes) -> str:
-    """Say what name_from_text() found wrong with `text`."""
+    """The reason why name_from_text() refuses `text`."""
     bare = text.removesuffix(b".")
     if not bare:
         return "the name is empty"

@@ -1,4 +1,4 @@
-"""IPv4, IPv6 and TCP/UDP headers in C: see packet.pyx."""
+"""IP, TCP and UDP headers: see packet.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastpath.base.cursor cimport Status
@@ -19,7 +19,7 @@ cdef struct PacketView:
     uint8_t proto               # PROTO_TCP or PROTO_UDP
     uint8_t flags               # TCP flags, 0 for UDP
     uint8_t has_md5             # TCP option 19 (RFC 2385)
-    uint8_t src[16]             # IPv4 stands in the first four octets, the rest zero
+    uint8_t src[16]             # IPv4: the first four octets, the rest zero
     uint8_t dst[16]
     uint16_t sport
     uint16_t dport

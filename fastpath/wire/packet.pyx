@@ -1,8 +1,8 @@
-"""IPv4, IPv6, TCP and UDP headers in, and whole TCP packets out.
+"""IP, TCP and UDP headers: parser of packets, and writer of TCP packets.
 
-Invariants: nothing past data[n-1] is read; `payload` ends where the IP (or UDP) length says and never where the frame
-does; a fragment is never taken for a whole packet.  Reading verifies no checksum: a queue hands out packets whose
-checksum the card has yet to fill in.
+Invariants: nothing past data[n-1] is read.  `payload` ends by the IP (or UDP) length, never by the frame's.  A fragment
+is never parsed as a packet.  The parser verifies no checksum: a queue hands out packets whose checksum the network card
+has yet to fill in.
 Absent on purpose: defragmentation (conntrack does it before the queue) and tunnels.
 Source: RFC 791 §3.1, RFC 8200 §4, RFC 9293 §3.1, RFC 7323 §3, RFC 2385, RFC 768, RFC 1071 (checksum).
 """
@@ -20,7 +20,7 @@ cdef enum:
     IPV6_HEADER = 40
     TCP_HEADER = 20
     UDP_HEADER = 8
-    TTL = 64                       # what Linux sends: our packets look like a host's
+    TTL = 64                       # as Linux sends: injected packets look like a host's
     PACKET_OCTETS = 65535          # the length fields have 16 bits
     OPTION_END = 0
     OPTION_NOP = 1
@@ -36,10 +36,10 @@ cdef enum:
 
 
 cdef Status parse_packet(const uint8_t* data, size_t n, PacketView* out) noexcept nogil:
-    """Read one IP packet that begins at `data`.
+    """Parse one IP packet that begins at `data`.
 
-    NEED_MORE: the IP length reaches past `n`.  NOT_THIS: a fragment, or neither TCP nor UDP.  MALFORMED: no host would
-    take it, or lengths that do not nest."""
+    NEED_MORE: the IP length reaches past `n`.  NOT_THIS: a fragment, or neither TCP nor UDP.  MALFORMED: a packet that
+    every host drops, or lengths that do not nest."""
     cdef Cursor c
     cdef Status status
     memset(out, 0, sizeof(PacketView))
@@ -62,7 +62,7 @@ cdef Status parse_packet(const uint8_t* data, size_t n, PacketView* out) noexcep
 
 
 cdef Status _ipv4(Cursor* c, PacketView* out) noexcept nogil:
-    """Read the IPv4 header; leave `c` at the transport's first octet, its end by total length."""
+    """Parse the IPv4 header; leave `c` at the transport's first octet, its end by total length."""
     cdef const uint8_t* at = c.at
     cdef size_t header, total
     if c.end - at < IPV4_HEADER:
@@ -86,7 +86,7 @@ cdef Status _ipv4(Cursor* c, PacketView* out) noexcept nogil:
 
 
 cdef Status _ipv6(Cursor* c, PacketView* out) noexcept nogil:
-    """Read the IPv6 header and its extension chain; leave `c` at the transport's first octet."""
+    """Parse the IPv6 header and its extension chain; leave `c` at the transport's first octet."""
     cdef const uint8_t* at = c.at
     cdef size_t total
     if c.end - at < IPV6_HEADER:
@@ -149,10 +149,10 @@ cdef Status _tcp(Cursor* c, PacketView* out) noexcept nogil:
 
 
 cdef void _tcp_options(Cursor* c, PacketView* out) noexcept nogil:
-    """Note the options that decide whether a host takes the segment.
+    """Note the options that decide whether a host accepts the segment.
 
-    As Linux does: a silly length ends the walk and the segment still counts; the last of two timestamps holds; an
-    MD5 option of another length than 18 is none."""
+    As Linux does: an invalid length ends the options and the segment still counts; the last of two timestamps is used;
+    an MD5 option of another length than 18 is ignored."""
     cdef uint8_t kind, length
     cdef Cursor body
     while take_u8(c, &kind) == OK and kind != OPTION_END:
@@ -188,9 +188,9 @@ cdef Status _udp(Cursor* c, PacketView* out) noexcept nogil:
 
 
 cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept nogil:
-    """Whether the IPv4 header's and TCP's checksum fit, as a host asks before it takes a packet (E14).
+    """Whether the IPv4 header's and TCP's checksums are right, as a host checks before it accepts a packet (E14).
 
-    p   what parse_packet() made of `data`: TCP.   A routing header's last address is taken for the one that counts."""
+    p   parse_packet()'s result for `data`: TCP.   With a routing header its last address is assumed to count."""
     cdef size_t segment = <size_t>(p.payload - p.transport) + p.payload_n
     cdef uint64_t total = PROTO_TCP + segment + _sum(p.transport, segment)
     if p.version == 6:
@@ -200,11 +200,11 @@ cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept 
 
 cdef size_t write_tcp(uint8_t* out, size_t room, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack,
                       uint8_t flags, const uint8_t* payload, size_t payload_n) noexcept nogil:
-    """Write a whole packet of the flow that `like` belongs to; give its octets, or 0 where `room` does not do.
+    """Write a TCP packet of like's flow; returns its octets, or 0 where `room` is too small.
 
     reversed   from like's destination to its source
     Segments other than RST carry timestamps where `like` does: RFC 7323 §3.2 lets a host drop them without.  `payload`
-    may not overlap `out`."""
+    must not overlap `out`."""
     cdef size_t ip = IPV4_HEADER if like.version == 4 else IPV6_HEADER
     cdef bint has_timestamps = like.has_tsval and not flags & FLAG_RST
     cdef size_t header = TCP_HEADER + (TIMESTAMPS_PADDED if has_timestamps else 0)
@@ -239,7 +239,7 @@ cdef void _write_ports_and_numbers(uint8_t* at, const PacketView* like, bint rev
 
 
 cdef void _write_timestamps(uint8_t* at, const PacketView* like, bint reversed) noexcept nogil:
-    """Continue the clock of the end we speak for: the other end's latest echo of it."""
+    """Continue the sending end's timestamp clock, by the other end's latest echo of it."""
     at[0] = OPTION_NOP
     at[1] = OPTION_NOP
     at[2] = OPTION_TIMESTAMPS
@@ -252,7 +252,7 @@ cdef void _write_ipv4(uint8_t* out, const PacketView* like, bint reversed, size_
     cdef size_t segment = total - IPV4_HEADER
     out[0] = 0x45
     _put_u16(out + 2, <uint16_t>total)
-    # E70: clients that throw injected packets away know them by an identification of 0 to 15
+    # E70: clients that discard injected packets recognise them by an identification of 0 to 15
     _put_u16(out + 4, <uint16_t>(mixed ^ (mixed >> 16)) | 0x10)
     out[6] = 0x40                  # DF
     out[8] = TTL
@@ -283,7 +283,7 @@ cdef void _write_addresses(uint8_t* at, const PacketView* like, bint reversed, s
 
 
 cdef uint64_t _sum(const uint8_t* at, size_t n) noexcept nogil:
-    """Add up 16-bit words, network order; a last odd octet counts as a word's first (RFC 1071 §4.1)."""
+    """Sum of 16-bit words, network order; a last odd octet counts as the high one of a word (RFC 1071 §4.1)."""
     cdef uint64_t total = 0
     cdef size_t i = 0
     while i + 1 < n:
@@ -329,9 +329,9 @@ class Packet(NamedTuple):
 
 
 def packet(data: bytes) -> Packet | None:
-    """The headers of an IP packet; None where it is cut.
+    """Parse the headers of an IP packet; None where it is truncated.
 
-    ValueError: malformed, a fragment, or neither TCP nor UDP."""
+    Raises ValueError: malformed, a fragment, or neither TCP nor UDP."""
     cdef PacketView view
     cdef Status status = parse_packet(data, len(data), &view)
     if status == NEED_MORE:
@@ -350,7 +350,7 @@ def packet(data: bytes) -> Packet | None:
 
 
 def checksums_fit(data: bytes) -> bool:
-    """Whether the checksums of a whole TCP packet fit; ValueError where it is none."""
+    """Whether the checksums of a complete TCP packet are right.   Raises ValueError: no such packet."""
     cdef PacketView view
     if parse_packet(data, len(data), &view) != OK or view.proto != PROTO_TCP:
         raise ValueError("no whole TCP packet")
@@ -358,12 +358,12 @@ def checksums_fit(data: bytes) -> bool:
 
 
 def tcp_onward(like: bytes, seq: int, ack: int, flags: int, payload: bytes = b"", room: int = 65535) -> bytes:
-    """A TCP packet from the source of the packet `like` to its destination; ValueError where `room` does not do."""
+    """Build a TCP packet from like's source to its destination.   Raises ValueError where `room` is too small."""
     return _written(like, False, seq, ack, flags, payload, room)
 
 
 def tcp_back(like: bytes, seq: int, ack: int, flags: int, payload: bytes = b"", room: int = 65535) -> bytes:
-    """A TCP packet from the destination of the packet `like` to its source; ValueError where `room` does not do."""
+    """Build a TCP packet from like's destination to its source.   Raises ValueError where `room` is too small."""
     return _written(like, True, seq, ack, flags, payload, room)
 
 
@@ -381,6 +381,6 @@ cdef bytes _written(bytes like, bint reversed, uint32_t seq, uint32_t ack, uint8
 
 
 _FAULTS = {
-    MALFORMED: "the packet's lengths do not fit each other, or no host would take it",
+    MALFORMED: "the packet's lengths do not fit each other, or every host drops it",
     NOT_THIS: "a fragment, or neither TCP nor UDP",
 }

@@ -1,10 +1,10 @@
-"""QUIC packets and frames in C: see quic.pyx."""
+"""QUIC packet and frame parser: see quic.pyx."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport Cursor, Status
 
 cdef enum:
-    QUIC_CID_OCTETS = 20           # RFC 9000 §17.2: longer ones are dropped by who knows the version
+    QUIC_CID_OCTETS = 20           # RFC 9000 §17.2: a receiver that knows the version drops longer ones
     QUIC_V1 = 0x00000001           # RFC 9000
     QUIC_V2 = 0x6b3343cf           # RFC 9369
     QUIC_DRAFT_29 = 0xff00001d     # draft-ietf-quic-transport-29; to be cast to uint32_t, as Cython takes it for an int
@@ -16,7 +16,7 @@ cdef enum QuicKind:
     QUIC_RETRY
     QUIC_NEGOTIATION
     QUIC_SHORT
-    QUIC_UNKNOWN                   # a long header of a version that is not known here
+    QUIC_UNKNOWN                   # a long header of an unknown version
 
 
 cdef struct QuicPacket:

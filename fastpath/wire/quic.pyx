@@ -1,14 +1,15 @@
-"""The QUIC packets of one datagram, and the CRYPTO frames of a decrypted Initial.
+"""QUIC packet and frame parser: the packets of one datagram, and the CRYPTO frames of a decrypted Initial.
 
-Invariants: never reads past the octets it was given; a packet ends where its length says; what is given to the caller
-points into those octets.  Every packet of a datagram is given, whatever stands before it (coalescing, RFC 9000 §12.2).
-The fixed bit of long headers is not looked at: a server may have allowed zero there (RFC 9287).  Variable-length
-integers are taken in any of their lengths: a server may take them, too.
-A datagram is whole, so nothing here asks for more octets: what is cut is MALFORMED.
-Absent on purpose: decryption (initialkeys), reassembly, and what packets of unknown versions hold behind their
-connection IDs; a server's side of the handshake.
+The fixed bit of long headers is not checked: a server may have allowed zero there (RFC 9287).  Variable-length integers
+are accepted in each of their lengths, as servers may accept them.
+
+Invariants: never reads past the given octets; a packet ends where its length says; results point into those octets.
+Every packet of a datagram is returned, also behind others (coalescing, RFC 9000 §12.2).
+A datagram is complete, so no status is NEED_MORE: a truncated packet is MALFORMED.
+Absent on purpose: decryption (quic_initial.pyx), reassembly, the content of packets of unknown versions behind their
+connection IDs, and a server's side of the handshake.
 Source: RFC 8999, RFC 9000 §12.4, §16, §17, §19, RFC 9369 §3.2, draft-ietf-quic-transport-29 §17.
-Cost: a few loads a packet or frame; one an octet of padding.
+Cost: a few loads per packet or frame; one per octet of padding.
 """
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ cdef enum:
     FRAME_CONNECTION_CLOSE = 0x1c  # 0x1d, the application's, may not stand in an Initial
     ECN_COUNTS = 3
 
-# What is read here, and how a person calls it.
+# The versions that are parsed, with their usual names.
 VERSIONS = {QUIC_V1: "1", QUIC_V2: "2", <uint32_t>QUIC_DRAFT_29: "draft-29"}
 
 # RFC 9000 §19.6: a stream ends there at the latest.
@@ -38,12 +39,12 @@ cdef uint64_t STREAM_OCTETS = (<uint64_t>1 << 62) - 1
 
 
 cdef Status next_quic_packet(Cursor* c, QuicPacket* out) noexcept nogil:
-    """Read the next packet of a datagram and step over it.
+    """Parse the next packet of a datagram and step over it.
 
-    NOT_THIS: the datagram ends here; or what follows has neither a long header nor the fixed bit: padding, another
-    protocol (RFC 9443), or a short header whose fixed bit is cleared.  None of them can hold a hello.
-    MALFORMED: a long header that is cut, connection IDs longer than its version allows, or a length past the datagram's
-    end; the rest of the datagram cannot be told apart any more."""
+    NOT_THIS: the datagram ends here; or the next octet has neither the long header bit nor the fixed bit: padding,
+    another protocol (RFC 9443), or a short header without the fixed bit.  None of them can hold a hello.
+    MALFORMED: a truncated long header, connection IDs longer than its version allows, or a length past the datagram's
+    end; the rest of the datagram cannot be parsed then."""
     cdef Cursor header
     memset(out, 0, sizeof(QuicPacket))
     out.at = c.at
@@ -89,7 +90,7 @@ cdef inline bint _is_known(uint32_t version) noexcept nogil:
 
 
 cdef uint8_t _long_kind(uint32_t version, uint8_t first) noexcept nogil:
-    """Tell the kind of a long header: version 2 counts them from Retry (RFC 9369 §3.2), the others from Initial."""
+    """The kind of a long header: version 2 numbers them from Retry (RFC 9369 §3.2), the others from Initial."""
     cdef uint8_t bits = (first >> 4) & 3
     if version == QUIC_V2:
         bits = (bits - 1) & 3
@@ -101,7 +102,7 @@ cdef uint8_t _long_kind(uint32_t version, uint8_t first) noexcept nogil:
 
 
 cdef Status _numbered(Cursor* c, Cursor* header, QuicPacket* out) noexcept nogil:
-    """Read what is left of a header with a packet number: an Initial's token, the length."""
+    """Parse the rest of a header with a packet number: an Initial's token, the length."""
     cdef uint64_t n = 0
     if out.kind == QUIC_INITIAL and (_varint(header, &n) != OK or skip(header, n) != OK):
         return MALFORMED
@@ -137,10 +138,10 @@ cdef Status _varint(Cursor* c, uint64_t* out) noexcept nogil:
 cdef Status next_crypto(Cursor* plain, uint64_t* offset, Cursor* data) noexcept nogil:
     """Step over the frames of a decrypted Initial up to the end of the next CRYPTO frame.
 
-    offset    where its octets belong in the handshake stream
-    data      these octets; none is possible
-    NOT_THIS: no more of them.  MALFORMED: a frame that an Initial may not carry or that is cut; what was given before
-    it stands, as servers take frames one after the other."""
+    offset    of its octets in the handshake stream
+    data      these octets; may be empty
+    NOT_THIS: no more of them.  MALFORMED: a truncated frame, or one that an Initial may not carry; earlier results
+    stand, as servers process frames in order."""
     cdef uint64_t kind = 0
     cdef uint64_t n = 0
     cdef Status status = OK
@@ -189,7 +190,7 @@ cdef Status _step_over_ack(Cursor* c, bint has_ecn) noexcept nogil:
 
 
 class Packet(NamedTuple):
-    """One packet of a datagram; `dcid` and `scid` are empty for a short header, `pn_at` 0 where no number is."""
+    """One packet of a datagram; `dcid` and `scid` are empty for a short header, `pn_at` is 0 without a number."""
 
     kind: str
     version: int
@@ -200,9 +201,7 @@ class Packet(NamedTuple):
 
 
 def packets(datagram: bytes) -> list[Packet]:
-    """The QUIC packets at the head of a datagram, up to its end or the first octets that are none.
-
-    ValueError: malformed."""
+    """The QUIC packets at the beginning of a datagram.   Raises ValueError: malformed."""
     cdef Cursor c
     cdef QuicPacket found
     cdef Status status
@@ -214,7 +213,7 @@ def packets(datagram: bytes) -> list[Packet]:
         if status == NOT_THIS:
             return out
         if status != OK:
-            raise ValueError(f"packet {len(out)} of the datagram is cut, or its connection IDs are too long")
+            raise ValueError(f"packet {len(out)} of the datagram is truncated, or its connection IDs are too long")
         out.append(Packet(
             _KINDS[found.kind], found.version,
             PyBytes_FromStringAndSize(<const char*>found.dcid, found.dcid_n),
@@ -224,9 +223,9 @@ def packets(datagram: bytes) -> list[Packet]:
 
 
 def crypto_frames(plain: bytes) -> list[tuple[int, bytes]]:
-    """(offset, octets) of each CRYPTO frame of a decrypted Initial, in their order.
+    """(offset, octets) of each CRYPTO frame of a decrypted Initial, in order.
 
-    ValueError: a frame that is cut or that an Initial may not carry."""
+    Raises ValueError: a truncated frame, or one that an Initial may not carry."""
     cdef Cursor c
     cdef Cursor data
     cdef uint64_t offset = 0
@@ -239,7 +238,7 @@ def crypto_frames(plain: bytes) -> list[tuple[int, bytes]]:
         if status == NOT_THIS:
             return out
         if status != OK:
-            raise ValueError(f"behind {len(out)} CRYPTO frames: a frame that is cut, or none of an Initial's")
+            raise ValueError(f"behind {len(out)} CRYPTO frames: a truncated frame, or one that no Initial may carry")
         out.append((offset, PyBytes_FromStringAndSize(<const char*>data.at, data.end - data.at)))
 
 

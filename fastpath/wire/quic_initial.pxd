@@ -1,4 +1,4 @@
-"""Keys of QUIC Initials in C: see quic_initial.pyx."""
+"""QUIC Initial keys and decryption: see quic_initial.pyx."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport Status
@@ -6,14 +6,16 @@ from fastpath.wire.quic cimport QuicPacket
 
 cdef enum:
     QUIC_PLAIN_OCTETS = 65536      # more than a datagram can hold
+    KEY_OCTETS = 16                # AES-128
+    IV_OCTETS = 12
 
 
 cdef struct InitialKeys:
-    uint8_t key[16]
-    uint8_t iv[12]
-    uint8_t hp[16]
+    uint8_t key[KEY_OCTETS]
+    uint8_t iv[IV_OCTETS]
+    uint8_t hp[KEY_OCTETS]
     uint32_t version
-    uint64_t next_number           # one more than the largest packet number that these keys have opened
+    uint64_t next_number           # one more than the largest packet number that these keys have decrypted
 
 
 cdef struct InitialCrypto:         # one of each thread; EVP_CIPHER_CTX, whose header only quic_initial.pyx needs

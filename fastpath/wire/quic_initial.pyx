@@ -1,18 +1,19 @@
-"""The keys that a client protects its QUIC Initials with, and the Initials, opened.
+"""QUIC Initial keys of a client, and decryption of its Initials.
 
-Invariants: an Initial is opened only when its tag is right, so that a decoy which no server would take is never
-believed; nothing is allocated after open_crypto(); nothing is read past the packet, nothing written past `room`.
-Keys are derived by HMAC over libcrypto's SHA-256, not by its EVP_KDF, which takes six of seven microseconds; the states
-of each version's salt are kept.  SHA256_Init, _Update and _Final are deprecated names, as SHA256_Transform is, which
-saves 4 of 45 ns a hash and leaves the padding to us: not worth it.  AES is libcrypto's by EVP, its contexts made once a
+Keys are derived by HMAC over libcrypto's SHA-256, with the states of each version's salt stored; libcrypto's EVP_KDF
+would take six of seven microseconds.  SHA256_Init, _Update and _Final are deprecated names.  So is SHA256_Transform,
+which would save 4 of 45 ns a hash and need our own padding.  AES comes from libcrypto's EVP, its contexts made once per
 thread.
-Packet numbers are sent cut.  They are completed by the largest one that the same keys have opened, as a server does it
-(RFC 9000 appendix A.3); and because a server may have missed that one, or taken another, the number as sent is tried,
-too.  A number that is neither stays closed, as a wrong tag does: the caller has a policy for what cannot be opened.
-Absent on purpose: a server's keys, Retry's integrity tag, any packet but Initials.
+Packet numbers are truncated on the wire.  They are completed by the largest one that the same keys have decrypted, as a
+server does (RFC 9000 appendix A.3).  A server may have missed that packet, or decrypted another, so the number as sent
+is tried too.  With neither number the Initial stays encrypted, as with a wrong tag: the caller has a policy for that.
+
+Invariants: an Initial is decrypted only when its tag is right, so a decoy that no server takes is never believed.
+Nothing is allocated after open_crypto(); nothing is read past the packet or written past `room`.
+Absent on purpose: a server's keys, Retry's integrity tag, packets other than Initials.
 Source: RFC 9001 §5 and appendix A, RFC 9369 §3.3, draft-ietf-quic-tls-29 §5.2, RFC 2104, RFC 5869, RFC 8446 §7.1.
-Cost: deriving is 14 blocks of SHA-256; opening one block of AES, and AES-GCM over the packet, twice where it fails
-behind a larger number.
+Cost: derivation: 14 blocks of SHA-256; decryption: one block of AES, and AES-GCM over the packet, twice where it fails
+with the completed number.
 """
 from typing import NamedTuple
 
@@ -52,8 +53,6 @@ cdef extern from "openssl/evp.h" nogil:
 cdef enum:
     HASH_OCTETS = 32
     BLOCK_OCTETS = 64
-    KEY_OCTETS = 16
-    IV_OCTETS = 12
     TAG_OCTETS = 16
     SAMPLE_AT = 4                  # RFC 9001 §5.4.2: as if the packet number had its greatest length
     SAMPLE_OCTETS = 16
@@ -71,7 +70,7 @@ cdef struct Hmac:                  # SHA-256 after the first block of the inner 
 
 
 cdef struct Label:                 # an HkdfLabel and the counter behind it: what HKDF-Expand's only round hashes
-    uint8_t at[32]
+    uint8_t at[LABEL_ROOM]
     size_t n
 
 
@@ -85,7 +84,7 @@ cdef Salted _SALTED[N_VERSIONS]
 
 
 cdef Status open_crypto(InitialCrypto* out) noexcept nogil:
-    """Make the contexts of one thread.   MALFORMED where libcrypto makes none; close_crypto() is then allowed, too."""
+    """Create the contexts of one thread.   MALFORMED where libcrypto fails; close_crypto() is still allowed."""
     cdef EVP_CIPHER_CTX* mask = EVP_CIPHER_CTX_new()
     cdef EVP_CIPHER_CTX* aead = EVP_CIPHER_CTX_new()
     out.mask = mask
@@ -108,9 +107,9 @@ cdef void close_crypto(InitialCrypto* crypto) noexcept nogil:
 
 
 cdef void derive_initial_keys(uint32_t version, const uint8_t* dcid, size_t n, InitialKeys* out) noexcept nogil:
-    """Derive what a client whose first Initial has this destination connection ID protects its Initials with.
+    """Derive the keys of a client's Initials from the destination connection ID of its first one.
 
-    Of a version that is not known here come keys that open nothing."""
+    For an unknown version the keys are zero and decrypt nothing."""
     cdef const Salted* salted = NULL
     cdef uint8_t[HASH_OCTETS] secret
     cdef Hmac hmac
@@ -165,13 +164,13 @@ cdef void _expand(const Hmac* keyed, const Label* label, uint8_t* out, size_t n)
 
 cdef Status open_initial(InitialCrypto* crypto, InitialKeys* keys, const QuicPacket* packet, uint8_t* plain,
                          size_t room, size_t* n) noexcept nogil:
-    """Open an Initial: its frames into `plain`, their octets into `n`.
+    """Decrypt an Initial: its frames into `plain`, their octets into `n`.
 
-    room      QUIC_PLAIN_OCTETS hold any
-    keys      of the packet's own destination connection ID, or kept from an earlier one of the flow; their next_number
-              follows what was opened
-    NOT_THIS: no Initial, or its tag does not fit these keys.  MALFORMED: too short for a sample, which every receiver
-    drops (RFC 9001 §5.4.2).  TOO_BIG: `room` does not do."""
+    room      QUIC_PLAIN_OCTETS suffice for any
+    keys      of the packet's own destination connection ID, or stored from an earlier one of the flow; their
+              next_number is updated
+    NOT_THIS: no Initial, or its tag does not fit these keys.  MALFORMED: too short for a sample: every receiver drops
+    it (RFC 9001 §5.4.2).  TOO_BIG: `room` is too small."""
     cdef uint8_t[SAMPLE_OCTETS] mask
     cdef uint8_t[4] sent
     cdef const uint8_t* at = packet.at + packet.pn_at
@@ -223,7 +222,7 @@ cdef bint _mask(EVP_CIPHER_CTX* ctx, const uint8_t* hp, const uint8_t* sample, u
 
 cdef bint _open(EVP_CIPHER_CTX* ctx, const InitialKeys* keys, const QuicPacket* packet, uint8_t first,
                 const uint8_t* sent, size_t n_sent, uint64_t number, uint8_t* plain) noexcept nogil:
-    """Decrypt behind the packet number and check the tag; the header as it was before its protection is in it, too."""
+    """Decrypt the payload and check the tag, which covers the header as it was before its protection."""
     cdef uint8_t[IV_OCTETS] nonce
     cdef const uint8_t* at = packet.at + packet.pn_at + n_sent
     cdef int n = <int>(packet.n - packet.pn_at - n_sent - TAG_OCTETS)
@@ -242,7 +241,7 @@ cdef bint _open(EVP_CIPHER_CTX* ctx, const InitialKeys* keys, const QuicPacket* 
 
 
 cdef _salt(int place, uint32_t version, bytes salt, bytes prefix):
-    """Keep what all connections of a version share."""
+    """Store what all connections of a version share."""
     _SALTED[place].version = version
     _key_hmac(salt, len(salt), &_SALTED[place].salt)
     _label(&_SALTED[place].labels[CLIENT_IN], b"client in", HASH_OCTETS)
@@ -266,7 +265,7 @@ _salt(2, <uint32_t>QUIC_DRAFT_29, bytes.fromhex("afbfec289993d24c9e9786f19c6111e
 
 
 class Keys(NamedTuple):
-    """What protects a client's Initials: AES-128-GCM's key and IV, the key of header protection."""
+    """Keys of a client's Initials: AES-128-GCM's key and IV, the key of header protection."""
 
     key: bytes
     iv: bytes
@@ -274,7 +273,7 @@ class Keys(NamedTuple):
 
 
 def client_keys(version: int, dcid: bytes) -> Keys:
-    """The keys of a client's Initials; all zero where the version is not known here."""
+    """Derive the keys of a client's Initials; all zero for an unknown version."""
     cdef InitialKeys keys
     derive_initial_keys(version, dcid, len(dcid), &keys)
     return Keys(keys.key[:KEY_OCTETS], keys.iv[:IV_OCTETS], keys.hp[:KEY_OCTETS])
@@ -282,7 +281,7 @@ def client_keys(version: int, dcid: bytes) -> Keys:
 
 @cython.final
 cdef class InitialOpener:
-    """Opens the Initials of datagrams, by the keys of a connection ID that are kept, or by each packet's own."""
+    """Decrypts the Initials of datagrams with the keys of one connection ID, or with each packet's own."""
 
     cdef InitialCrypto crypto
     cdef InitialKeys keys
@@ -290,7 +289,7 @@ cdef class InitialOpener:
     cdef uint8_t* plain
 
     def __cinit__(self, version: int = 0, dcid: bytes = b"") -> None:
-        """version, dcid   of the keys to keep; version 0: each Initial's own"""
+        """version, dcid   of the keys; version 0: each Initial's own"""
         self.plain = <uint8_t*>malloc(QUIC_PLAIN_OCTETS)
         if open_crypto(&self.crypto) != OK or self.plain == NULL:
             raise MemoryError("libcrypto gave no context of AES-128")
@@ -302,9 +301,9 @@ cdef class InitialOpener:
         free(self.plain)
 
     def opened(self, datagram: bytes, room: int = QUIC_PLAIN_OCTETS) -> list[bytes | None]:
-        """The frames of each Initial of a datagram, None for one that does not open, up to what is malformed.
+        """The frames of each Initial of a datagram, None for one that cannot be decrypted, up to a malformed packet.
 
-        ValueError: `room` does not do"""
+        Raises ValueError where `room` is too small."""
         cdef Cursor c
         cdef QuicPacket packet
         found = []

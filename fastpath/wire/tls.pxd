@@ -1,4 +1,4 @@
-"""ClientHello in C: see tls.pyx."""
+"""ClientHello parser: see tls.pyx."""
 from libc.stdint cimport uint8_t, uint16_t
 
 from fastpath.base.cursor cimport Status
@@ -15,11 +15,11 @@ cdef struct HelloName:
 
 cdef struct ClientHello:
     uint8_t n_names
-    uint8_t has_ech             # extension 0xfe0d was there (GREASE looks the same)
+    uint8_t has_ech             # has extension 0xfe0d (GREASE looks the same)
     uint8_t names_overflowed    # more than HELLO_NAMES host_names
     size_t after                # octets of the stream up to the end of the record that ended the hello
-    HelloName names[8]          # into `data` or `scratch`, as `message` is
-    const uint8_t* message      # the first hello, its header included, without records; NULL before it is whole
+    HelloName names[HELLO_NAMES]    # into `data` or `scratch`, like `message`
+    const uint8_t* message      # the first hello with its header, without records; NULL until it is complete
     size_t message_n
 
 

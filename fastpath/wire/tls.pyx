@@ -1,8 +1,9 @@
-"""The ClientHello at the head of a client's TCP stream: its host names, whether it offers ECH, where it ends.
+"""ClientHello parser: host names, ECH and end of the ClientHello at the beginning of a client's TCP stream.
 
-Invariants: never reads past data[n-1]; every octet is looked at as part of a record, never at a fixed offset; a status
-other than NEED_MORE is final, more octets do not change it.  Names are octets as sent: name_from_host() judges them.
-Strict about structure (every length must fit its parent exactly), deaf to values a server may or may not like.
+It is strict about structure (every length must fit its parent exactly) and ignores values that a server may refuse.
+
+Invariants: never reads past data[n-1]; every octet is parsed as part of a record, never at a fixed offset; a status
+other than NEED_MORE is final, more octets do not change it.  Names are octets as sent: name_from_host() checks them.
 Source: RFC 8446 §4.1.2 and §5.1, RFC 6066 §3, draft-ietf-tls-esni §5 (ECH).
 """
 from typing import NamedTuple
@@ -31,15 +32,15 @@ cdef enum:
 
 cdef struct Record:
     uint8_t kind
-    uint16_t n             # octets of the fragment, once the header is there
+    uint16_t n             # octets of the fragment, once the header is complete
     const uint8_t* at      # the fragment
 
 
 cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil:
-    """Read the first ClientHello of a stream that begins at `data`.
+    """Parse the first ClientHello of a stream that begins at `data`.
 
-    scratch   HELLO_OCTETS; used only when the hello spans records, then the names point into it
-    out.after on OK: the end of the record that ended the hello; on NEED_MORE: the least `n` worth asking again with
+    scratch   HELLO_OCTETS; used only where the hello spans records, then the names point into it
+    out.after on OK: the end of the record that ended the hello; on NEED_MORE: the least `n` for the next call
     NEED_MORE: TLS so far.  NOT_THIS: not TLS, or its first message is another.  TOO_BIG: more than HELLO_OCTETS of
     hello, or STREAM_OCTETS of stream before its end.  MALFORMED: lengths that do not nest; the names found before
     the fault stay in `out`."""
@@ -82,7 +83,7 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
 
 
 cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil:
-    """Read the first ClientHello, and what follows it, of a handshake stream without records: QUIC's CRYPTO frames.
+    """Parse the first ClientHello, and any later ones, of a handshake stream without records: QUIC's CRYPTO frames.
 
     out.after on NEED_MORE: the least `n` worth asking again with; else `n`
     The statuses are those of parse_client_hello()."""
@@ -103,7 +104,7 @@ cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* 
 
 
 cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
-    """Read one record.  NOT_THIS as early as an octet of the header shows it."""
+    """Parse one record.   NOT_THIS as soon as an octet of the header shows it."""
     cdef Cursor c
     cdef Cursor fragment
     cdef uint8_t major
@@ -128,7 +129,7 @@ cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
 
 
 cdef size_t _missing(const uint8_t* message, size_t have) noexcept nogil:
-    """How many octets a hello of which the first `have` are there lacks at least."""
+    """The least number of octets missing of a hello whose first `have` are there."""
     cdef size_t whole
     if have < MESSAGE_HEADER:
         return 1
@@ -137,7 +138,7 @@ cdef size_t _missing(const uint8_t* message, size_t have) noexcept nogil:
 
 
 cdef Status _refuse_early(const uint8_t* message, size_t n) noexcept nogil:
-    """Judge the part of a first fragment that is there: NEED_MORE unless its head already says no."""
+    """Check the available part of a first fragment: NEED_MORE unless its header already excludes a hello."""
     cdef Cursor c
     cdef uint8_t kind
     cdef uint32_t size
@@ -186,7 +187,7 @@ cdef Status _messages(const uint8_t* message, size_t n, ClientHello* out) noexce
 
 
 cdef Status _hello(Cursor* c, ClientHello* out) noexcept nogil:
-    """Read one whole hello.  Inside it nothing can be missing any more: what does not fit is MALFORMED."""
+    """Parse one complete hello: a length that does not fit is MALFORMED."""
     cdef uint8_t n_session, n_compression
     cdef uint16_t n_suites, n_extensions
     if skip(c, 2 + RANDOM_OCTETS) != OK or take_u8(c, &n_session) != OK or skip(c, n_session) != OK:
@@ -238,7 +239,7 @@ cdef Status _server_names(Cursor* c, ClientHello* out) noexcept nogil:
 
 
 class Hello(NamedTuple):
-    """What a ClientHello shows: host names as sent, whether extension 0xfe0d was there, where its last record ends."""
+    """A parsed ClientHello: host names as sent, whether it has extension 0xfe0d, the end of its last record."""
 
     names: list[bytes]
     has_ech: bool
@@ -246,16 +247,16 @@ class Hello(NamedTuple):
 
 
 def client_hello(data: bytes) -> Hello | None:
-    """The ClientHello at the head of a client's stream; None while more octets are needed.
+    """Parse the ClientHello at the beginning of a client's stream; None while more octets are needed.
 
-    ValueError where it is not TLS, not a ClientHello, malformed, or beyond a limit."""
+    Raises ValueError: not TLS, not a ClientHello, malformed, or beyond a limit."""
     cdef ClientHello hello
     cdef bytearray scratch = bytearray(HELLO_OCTETS)
     return _found(parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello), &hello)
 
 
 def hello_messages(data: bytes) -> Hello | None:
-    """The ClientHello at the head of a handshake stream without records; else as client_hello()."""
+    """Parse the ClientHello at the beginning of a handshake stream without records; as client_hello()."""
     cdef ClientHello hello
     return _found(parse_hello_messages(data, len(data), &hello), &hello)
 

@@ -1,4 +1,4 @@
-"""Canonical URLs in C: see url.pyx."""
+"""Canonical URLs: see url.pyx."""
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.base.cursor cimport Status
@@ -14,7 +14,7 @@ cdef enum UrlFault:             # why a status other than OK
     URL_NO_FAULT = 0
     URL_TOO_LONG = 1
     URL_OTHER_SCHEME = 2
-    URL_LONE_USER = 3           # user info, and no scheme before it: that is how mail addresses look
+    URL_LONE_USER = 3           # user info without a scheme: mail addresses look like this
     URL_NO_HOST = 4
     URL_BAD_HOST = 5
     URL_BAD_PORT = 6
@@ -25,11 +25,11 @@ cdef struct Url:
     uint8_t fault               # UrlFault
     uint8_t is_address          # the host is an address literal
     uint16_t host_n             # octets of the host in `key`, the root's octet included
-    uint16_t path_at            # where the path's first '/' stands in `key`; before it the host, and ":port" if any
-    uint16_t query_at           # where the query's '?' stands; n: there is none
+    uint16_t path_at            # offset of the path's first '/' in `key`; before it the host, and ":port" if any
+    uint16_t query_at           # offset of the query's '?'; n: there is none
     uint16_t n                  # octets of `key` in use; 0 unless OK
     Name host                   # of an address literal: its canonical text as labels, which no host name can be
-    uint8_t key[2072]           # wire form of the host, ":port" if any, path, "?query" if any
+    uint8_t key[URL_KEY_OCTETS + URL_SLACK]     # host in wire form, ":port" if any, path, "?query" if any
 
 
 cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogil

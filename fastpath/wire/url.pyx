@@ -1,22 +1,23 @@
 r"""Canonical URLs: one form for list lines, request targets and the API.
 
     text    host[:port]/path[?query], ASCII; what people read and `rules.names.urls` returns
-    key     the same with the host in wire form, root octet included; what images are asked with
+    key     the same with the host in wire form, root octet included; the lookup key of images
 
-What becomes one:
-- http and https; without a scheme and with `//` alone it is the same.  Any number of slashes follows a scheme.
-- Blanks and controls around it go, tab and line ends inside it too (WHATWG URL §4.4).  User info and fragment go.
-- The host is lower case, one trailing dot goes; an address literal becomes dotted decimal, or RFC 5952 in brackets.
-  80 and 443 are the default port of either scheme and go, any other port stays.  `www.` stays.
+Normalisation:
+- http and https are one; so are URLs without a scheme and with `//` alone.  Any number of slashes follows a scheme.
+- Blanks and controls around it are removed, tab and line ends inside it too (WHATWG URL §4.4), and so are user info and
+  fragment.
+- The host is lower case without a trailing dot; an address literal becomes dotted decimal, or RFC 5952 in brackets.
+  80 and 443 are the default port of either scheme and are removed, any other port stays.  `www.` stays.
 - Path and query are percent-decoded until nothing is left to decode, then every octet is encoded once (%XX, capitals)
-  but these:  A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /  and in a query also ?.  So a ? that stands encoded in a
-  path stays one of the path.
+  but these:  A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /  and in a query also ?.  So an encoded ? in a path stays
+  part of the path.
 - `\` in a path is `/`.  Dot segments are resolved after decoding, as if empty segments counted (RFC 3986 §5.2.4,
   which browsers follow), then runs of slashes become one.  An empty path is `/`, an empty query is none.
 Case, a trailing slash and the order of a query's parts are kept.
 
-Invariants: canonical(canonical(x)) == canonical(x); nothing is ever cut to make a text fit; no allocation.
-Absent on purpose: IDNA (rules.names.urls asks for it where URL_NOT_ASCII says so).
+Invariants: canonical(canonical(x)) == canonical(x); nothing is truncated to fit; no allocation.
+Absent on purpose: IDNA (rules.names.urls applies it where the fault is URL_NOT_ASCII).
 Source: WHATWG URL §3.5 and §4.4, RFC 3986 §3 and §5.2.4, RFC 5952 §4.
 """
 from typing import NamedTuple
@@ -62,11 +63,11 @@ cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogi
     """Read a URL with or without scheme.
 
     MALFORMED: no URL, `fault` says why.  NOT_THIS: its host is not ASCII.  TOO_BIG: longer than URL_OCTETS."""
-    cdef uint8_t clean[2048]
+    cdef uint8_t clean[URL_OCTETS]
     cdef Parts parts
     cdef Name host
     cdef Status status
-    _begin(out)
+    _clear(out)
     if not _clean(text, n, clean, &n):
         return _fault(out, URL_TOO_LONG, TOO_BIG)
     status = _split(clean, n, &parts, out)
@@ -79,15 +80,15 @@ cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogi
 
 
 cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, Url* out) noexcept nogil:
-    """Put together what a request line and a Host field, or a connection, say.
+    """Assemble a URL from a request line and a Host field, or a connection.
 
     host     of a name, or of name_from_literal()
     port     0 to 65535, or negative for none
-    target   path and query, or an absolute form, whose authority is skipped; a first '/' that is missing is put there
+    target   path and query, or an absolute form, whose authority is skipped; a missing first '/' is added
     TOO_BIG: longer than URL_OCTETS."""
-    cdef uint8_t clean[2048]
+    cdef uint8_t clean[URL_OCTETS]
     cdef size_t at
-    _begin(out)
+    _clear(out)
     if port == HTTP_PORT or port == HTTPS_PORT:
         port = NO_PORT
     _put_host(host, port, out)
@@ -110,7 +111,7 @@ cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noe
 
 
 cdef int32_t port_of_host(const uint8_t* text, size_t n) noexcept nogil:
-    """The port of a Host value; negative where it has none, a default one, or something else behind its ':'."""
+    """The port of a Host value; negative without one, for a default one, and for other text behind its ':'."""
     cdef Part host = _without_user(text, n)
     cdef int32_t port
     return port if _cut_port(&host, &port, True) else NO_PORT
@@ -127,7 +128,7 @@ cdef Part _without_user(const uint8_t* text, size_t n) noexcept nogil:
 
 
 cdef size_t write_url_text(const Url* url, size_t n, uint8_t* out, size_t room) noexcept nogil:
-    """Write the text of the key's first `n` octets (more than the host's), at most `room` of it; the octets written."""
+    """Write the text of the key's first `n` octets (more than the host's), at most `room`; returns its octets."""
     cdef size_t used = 0
     cdef size_t label
     cdef size_t length
@@ -144,9 +145,9 @@ cdef size_t write_url_text(const Url* url, size_t n, uint8_t* out, size_t room) 
     return used + length
 
 
-# -- taking apart ----------------------------------------------------------------------------------------------------
+# -- parsing ---------------------------------------------------------------------------------------------------------
 
-cdef void _begin(Url* out) noexcept nogil:
+cdef void _clear(Url* out) noexcept nogil:
     out.fault = URL_NO_FAULT
     out.is_address = 0
     out.host_n = out.path_at = out.query_at = out.n = 0
@@ -177,7 +178,7 @@ cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t* clean_n)
 
 
 cdef Status _split(const uint8_t* text, size_t n, Parts* out, Url* url) noexcept nogil:
-    """Take scheme, user info, host, port and the rest apart."""
+    """Split into scheme, user info, host, port and the rest."""
     cdef size_t at = 0
     cdef size_t end
     cdef size_t i
@@ -201,7 +202,7 @@ cdef Status _split(const uint8_t* text, size_t n, Parts* out, Url* url) noexcept
 
 
 cdef bint _skip_scheme(const uint8_t* text, size_t n, size_t* at, bint* has_scheme) noexcept nogil:
-    """Move `at` behind the scheme and its slashes.   False: another scheme than http and https."""
+    """Move `at` behind the scheme and its slashes.   False: a scheme other than http and https."""
     cdef size_t colon = 0
     cdef size_t end
     while colon < n and _is_scheme(text[colon]):
@@ -211,7 +212,7 @@ cdef bint _skip_scheme(const uint8_t* text, size_t n, size_t* at, bint* has_sche
         end = 0
     elif _is_http(text, colon):
         end = colon + 1
-        # `http:8080/` is a host of that name, as its canonical text is written, and no URL of the host 8080
+        # `http:8080/` is the host `http` at port 8080, as in canonical text, and no URL of the host 8080
         has_scheme[0] = not _is_number(text + end, _authority_end(text, n, end) - end)
     else:
         return not (n - colon > 2 and _is_slash(text[colon + 1]) and _is_slash(text[colon + 2]))
@@ -229,7 +230,7 @@ cdef size_t _authority_end(const uint8_t* text, size_t n, size_t at) noexcept no
 
 
 cdef size_t _path_begin(const uint8_t* target, size_t n) noexcept nogil:
-    """Behind `scheme://authority`; 0 where it does not begin so."""
+    """The offset behind `scheme://authority`; 0 where there is none."""
     cdef size_t colon = 0
     while colon < n and _is_scheme(target[colon]):
         colon += 1
@@ -239,7 +240,7 @@ cdef size_t _path_begin(const uint8_t* target, size_t n) noexcept nogil:
 
 
 cdef size_t _host_end(const Part* host) noexcept nogil:
-    """Where the ':' of the port stands, not one between brackets."""
+    """The offset of the port's ':', not one between brackets."""
     cdef size_t colon = 0
     if host.n > 0 and host.at[0] == OPEN:
         while colon < host.n and host.at[colon] != CLOSE:
@@ -250,7 +251,7 @@ cdef size_t _host_end(const Part* host) noexcept nogil:
 
 
 cdef bint _cut_port(Part* host, int32_t* port, bint may_be_empty) noexcept nogil:
-    """Cut `:port` off.   False: it is no number up to MAX_PORT."""
+    """Remove `:port`.   False: it is no number up to MAX_PORT."""
     cdef size_t colon = _host_end(host)
     cdef int32_t value = 0
     cdef size_t i
@@ -273,7 +274,7 @@ cdef bint _cut_port(Part* host, int32_t* port, bint may_be_empty) noexcept nogil
 
 cdef Status _read_host(const uint8_t* text, size_t n, Name* host, Url* url) noexcept nogil:
     """Read a host as written, percent-decoded once (WHATWG URL §3.5)."""
-    cdef uint8_t decoded[2048]
+    cdef uint8_t decoded[URL_OCTETS]
     cdef size_t i
     cdef bint is_ascii = True
     memcpy(decoded, text, n)
@@ -290,10 +291,10 @@ cdef Status _read_host(const uint8_t* text, size_t n, Name* host, Url* url) noex
     return OK
 
 
-# -- putting together ------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------------------------
 
 cdef Status _put_rest(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
-    """Write path and query behind the host.   rest  with fragment, at most URL_OCTETS"""
+    """Append path and query to the host.   rest  with fragment, at most URL_OCTETS"""
     cdef size_t path_n
     n = put_path(rest, n, out.key + out.n, URL_KEY_OCTETS - out.n, &path_n)
     if n == 0:
@@ -303,7 +304,7 @@ cdef Status _put_rest(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
 
 
 cdef bint _put_plain(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
-    """The same of a rest that is canonical as it is.   False: it is not, and nothing was written"""
+    """Append a rest that is canonical already.   False: it is not, and nothing was written"""
     cdef size_t path_n
     if n > <size_t>(URL_KEY_OCTETS - out.n) or not is_plain_path(rest, n, &path_n):
         return False
@@ -389,7 +390,7 @@ class CanonicalUrl(NamedTuple):
 
 
 def canonical(text: bytes) -> CanonicalUrl | None:
-    """Read a URL; None where its host is not ASCII; ValueError with the reason, one of FAULTS."""
+    """Parse a URL; None where its host is not ASCII.   Raises ValueError with one of FAULTS."""
     cdef Url url
     cdef Status status = url_from_text(text, len(text), &url)
     if status == NOT_THIS:
@@ -400,15 +401,15 @@ def canonical(text: bytes) -> CanonicalUrl | None:
 
 
 def split(text: bytes) -> tuple[bytes, int, bytes]:
-    """Host as written but percent-decoded, port (-1: none or a default one) and the rest; ValueError as canonical().
+    """Host as written but percent-decoded, port (-1: none or a default one) and the rest.   Raises as canonical().
 
-    For a host that is not ASCII: turn it to A-labels, then call join()."""
-    cdef uint8_t clean[2048]
-    cdef uint8_t host[2048]
+    For a host that is not ASCII: convert it to A-labels, then call join()."""
+    cdef uint8_t clean[URL_OCTETS]
+    cdef uint8_t host[URL_OCTETS]
     cdef Parts parts
     cdef Url url
     cdef size_t n
-    _begin(&url)
+    _clear(&url)
     if not _clean(text, len(text), clean, &n):
         raise ValueError(FAULTS[URL_TOO_LONG])
     if _split(clean, n, &parts, &url) != OK:
@@ -422,7 +423,7 @@ def split(text: bytes) -> tuple[bytes, int, bytes]:
 def join(host: bytes, port: int, rest: bytes) -> CanonicalUrl:
     """The URL of an ASCII host (a name or an address literal), a port (-1: none) and path and query as sent.
 
-    ValueError with the reason, one of FAULTS."""
+    Raises ValueError with one of FAULTS."""
     cdef Name name
     cdef Url url
     if not -1 <= port <= MAX_PORT:
@@ -435,8 +436,8 @@ def join(host: bytes, port: int, rest: bytes) -> CanonicalUrl:
 
 
 def host_text(value: bytes) -> bytes:
-    """The canonical text of what a Host value names, a name or an address literal; ValueError where it is neither."""
-    cdef uint8_t text[2048]
+    """The canonical text of a Host value's name or address literal.   Raises ValueError where it is neither."""
+    cdef uint8_t text[URL_OCTETS]
     cdef Name name
     cdef Url url
     if name_from_host(value, len(value), &name) != OK and name_from_literal_host(value, len(value), &name) != OK:
@@ -457,7 +458,7 @@ FAULTS = {
 
 cdef object _value(const Url* url):
     cdef bytes key = PyBytes_FromStringAndSize(<const char*>url.key, url.n)
-    cdef uint8_t text[2048]
+    cdef uint8_t text[URL_OCTETS]
     cdef size_t n = write_url_text(url, url.n, text, URL_OCTETS)
     is_alone = not url.is_address and url.path_at == url.host_n and url.n == url.path_at + 1
     return CanonicalUrl(PyBytes_FromStringAndSize(<const char*>text, n), key,

@@ -1,8 +1,8 @@
-"""Canonical paths and queries in C: see url_path.pyx."""
+"""Canonical paths and queries: see url_path.pyx."""
 from libc.stdint cimport uint8_t
 
 cdef enum:
-    PATH_OCTETS = 2048      # that put_path() reads
+    PATH_OCTETS = 2048      # the longest input of put_path()
 
 
 cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, size_t* path_n) noexcept nogil

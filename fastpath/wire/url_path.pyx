@@ -1,8 +1,8 @@
-"""Path and query of a URL in their one spelling; fastpath.wire.url says which.
+"""Canonical paths and queries of URLs; fastpath.wire.url defines the form.
 
-Invariants: what is written begins with '/', and is written again as it is; nothing is cut to make it fit; nothing is
-allocated.
-Decoding ends: each step makes the text shorter; and as no two %XX overlap, its result does not depend on the order.
+Decoding terminates, as each step shortens the text.  No two %XX overlap, so its result does not depend on their order.
+
+Invariants: the output begins with '/' and is a fixed point; nothing is truncated to fit; nothing is allocated.
 Source: RFC 3986 §3.3, §3.4 and §5.2.4.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -21,12 +21,12 @@ cdef enum:
 
 
 cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, size_t* path_n) noexcept nogil:
-    """Write the canonical path and query of what follows an authority, its fragment left out.
+    """Write the canonical path and query of the text behind an authority, without its fragment.
 
-    rest     at most PATH_OCTETS; a first '/' that is missing is put before it
-    path_n   set to where the '?' of the query stands, or to the end
+    rest     at most PATH_OCTETS; a missing first '/' is added
+    path_n   set to the offset of the query's '?', or to the end
     Returns the octets written; 0 where there is no room for them."""
-    cdef uint8_t path[2049]
+    cdef uint8_t path[PATH_OCTETS + 1]
     cdef size_t used = 0
     cdef size_t query_n = 0
     cdef const uint8_t* query
@@ -55,7 +55,7 @@ cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, s
 
 
 cdef bint is_plain_path(const uint8_t* rest, size_t n, size_t* path_n) noexcept nogil:
-    """Are path and query canonical as they are?  Most are.   False: they are not, or it takes put_path() to tell.
+    """Whether path and query are canonical, as most are.   False: they are not, or only put_path() can decide.
 
     path_n   as put_path() sets it"""
     cdef size_t i = 0
@@ -74,7 +74,7 @@ cdef bint is_plain_path(const uint8_t* rest, size_t n, size_t* path_n) noexcept 
 
 
 cdef size_t _decode(uint8_t* at, size_t n) noexcept nogil:
-    """Percent-decode in place until nothing is left to decode; the octets that remain."""
+    """Percent-decode in place until nothing is left to decode; returns the remaining octets."""
     cdef size_t used = 0
     cdef size_t i
     for i in range(n):
@@ -87,7 +87,7 @@ cdef size_t _decode(uint8_t* at, size_t n) noexcept nogil:
 
 
 cdef size_t decode_once(uint8_t* at, size_t n) noexcept nogil:
-    """Percent-decode in place, once; the octets that remain."""
+    """Percent-decode in place, once; returns the remaining octets."""
     cdef size_t used = 0
     cdef size_t i = 0
     while i < n:
@@ -133,7 +133,7 @@ cdef size_t _resolve_dots(uint8_t* path, size_t n) noexcept nogil:
 
 
 cdef size_t _parent_end(const uint8_t* path, size_t n) noexcept nogil:
-    """Where the last segment of path[:n] begins; 0 for none."""
+    """The offset of the last segment of path[:n]; 0 for none."""
     while n > 0:
         n -= 1
         if path[n] == SLASH:
@@ -142,7 +142,7 @@ cdef size_t _parent_end(const uint8_t* path, size_t n) noexcept nogil:
 
 
 cdef bint _encode(const uint8_t* at, size_t n, uint8_t plain, uint8_t* out, size_t room, size_t* used) noexcept nogil:
-    """Append to out[:used], what is not `plain` encoded; of a path, runs of slashes become one.   False: no room"""
+    """Append to out[:used]; encodes octets that are not `plain`, merges slashes of a path.   False: no room"""
     cdef size_t need
     cdef size_t i
     for i in range(n):
@@ -181,8 +181,8 @@ cdef inline int _digit(uint8_t c) noexcept nogil:
 
 
 def canonical_path(rest: bytes) -> bytes:
-    """Path and query of what follows an authority; ValueError where they are longer than PATH_OCTETS."""
-    cdef uint8_t out[2048]
+    """Canonical path and query of the text behind an authority.   Raises ValueError: longer than PATH_OCTETS."""
+    cdef uint8_t out[PATH_OCTETS]
     cdef size_t path_n
     cdef size_t n = put_path(rest, len(rest), out, PATH_OCTETS, &path_n) if len(rest) <= PATH_OCTETS else 0
     if n == 0:

@@ -120,14 +120,14 @@ def test_an_http_0_9_request_for_a_name_ends_with_its_line() -> None:
     ],
 )
 def test_another_protocol_is_not_a_request(data: bytes) -> None:
-    assert outcome(data) == "not the begin of an HTTP/1.x request"
+    assert outcome(data) == "not the beginning of an HTTP/1.x request"
     assert first_outcome_bytewise(data) == outcome(data)
 
 
 def test_a_binary_protocol_is_refused_at_its_first_octet() -> None:
     for octet in set(range(256)) - set(b"\t\n\x0b\x0c\r !#$%&'*+-.^_`|~") - set(range(48, 58)):
         if not chr(octet).isascii() or not chr(octet).isalpha():
-            assert outcome(bytes([octet])) == "not the begin of an HTTP/1.x request"
+            assert outcome(bytes([octet])) == "not the beginning of an HTTP/1.x request"
 
 
 def test_white_space_alone_asks_for_more() -> None:
