@@ -1,5 +1,5 @@
 """Declarations of Linux sockets, poll and clocks: recvmmsg(2), sendmmsg(2), ip(7), poll(2); RFC 3542 §6."""
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "<errno.h>" nogil:
     int errno
@@ -81,3 +81,9 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* out, size_t n, int flags)
     int recvmmsg(int fd, mmsghdr* messages, unsigned int n, int flags, timespec* timeout)
     int sendmmsg(int fd, mmsghdr* messages, unsigned int n, int flags)
+
+
+cdef inline void drain_eventfd(int fd) noexcept nogil:
+    """Set an eventfd back to 0.  What it counted does not matter, and an empty one is no fault."""
+    cdef uint64_t n_woken
+    cdef ssize_t _taken = read(fd, &n_woken, sizeof(n_woken))

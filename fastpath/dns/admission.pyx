@@ -23,7 +23,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from fastpath.base.sockets cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from fastpath.base.clock cimport monotonic_ns
 from fastpath.dns.wire cimport UDP_OCTETS
 
 cdef extern from "<stdlib.h>" nogil:
@@ -217,8 +217,7 @@ cdef class ClientGuard:
         cdef uint8_t addr[4]
         cdef uint32_t i, word
         cdef uint32_t n_admitted = 0
-        cdef timespec begin, end
-        clock_gettime(CLOCK_MONOTONIC, &begin)
+        cdef int64_t begin = monotonic_ns()
         with nogil:
             for i in range(n):
                 word = (<uint32_t>10 << 24) | (i % n_clients)
@@ -227,8 +226,7 @@ cdef class ClientGuard:
                 addr[2] = <uint8_t>(word >> 8)
                 addr[3] = <uint8_t>word
                 n_admitted += admit(&self.g, addr, 4, <int64_t>i * 1000, False) == ADMITTED
-        clock_gettime(CLOCK_MONOTONIC, &end)
-        return ((end.tv_sec - begin.tv_sec) * 1e9 + (end.tv_nsec - begin.tv_nsec)) / n
+        return (monotonic_ns() - begin) / <double>n
 
 
 cdef int _fill(Prefixes* p, object prefixes) except -1:

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from fastpath.dns.admission cimport ClientGuard
 from fastpath.dns.query cimport Question
 from fastpath.dns.special_names cimport SpecialNames
-from fastpath.dns.state cimport Resolver, Outcome
+from fastpath.dns.state cimport Outcome, Resolver
 from fastpath.images.verdict cimport Decision
 from fastpath.wire.name cimport Name
 

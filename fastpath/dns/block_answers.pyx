@@ -15,12 +15,11 @@ from fastpath.dns.admission cimport ClientGuard
 from fastpath.dns.cookies cimport COOKIE_KEY_OCTETS, open_cookies
 from fastpath.dns.edns cimport EDE_NONE
 from fastpath.dns.special_names cimport SpecialNames
-from fastpath.dns.state cimport (
-    ANSWER, FORWARD, N_ACTIONS, N_REASONS, NO_REPLY, TEXT_OCTETS, AnswerCell, Outcome, Resolver)
+from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY, TEXT_OCTETS, AnswerCell, Outcome, Resolver
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
 from fastpath.dns.wire cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
 from fastpath.images.verdict cimport (
-    C_DNS, DROP, LOCAL_DATA, NO_ACTION, NXDOMAIN, PASSTHRU, REFUSED, SPLASH, TCP_ONLY, Decision)
+    C_DNS, DROP, LOCAL_DATA, NO_ACTION, NXDOMAIN, N_ACTIONS, N_REASONS, PASSTHRU, REFUSED, SPLASH, TCP_ONLY, Decision)
 from fastpath.report.counters cimport CNT_DNS_BLOCKED, count
 from fastpath.report.spool cimport note_block
 

@@ -26,8 +26,7 @@ from fastpath.base.cursor cimport OK
 from fastpath.dns.query cimport Question
 from fastpath.dns.ttl cimport Lifespan, read_answer
 from fastpath.dns.wire cimport (
-    AD, AD_OCTET3, CD, HEADER_OCTETS, QR, QR_OCTET2, RA, RCODE_MASK, RCODE_SERVFAIL, RD, TC_OCTET2,
-    TYPE_CLASS_OCTETS)
+    AD, AD_OCTET3, CD, HEADER_OCTETS, QR, QR_OCTET2, RA, RCODE_MASK, RCODE_SERVFAIL, RD, TC_OCTET2, TYPE_CLASS_OCTETS)
 from fastpath.images.key_table cimport prefetch
 
 cdef enum:

@@ -45,7 +45,7 @@ from fastpath.report.counters cimport (
     CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED, CNT_DNS_UPSTREAM_LATE, CNT_DNS_UPSTREAM_LOST, count)
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.name cimport Name
-from fastpath.wire.proxy_protocol cimport Told, read_header
+from fastpath.wire.proxy_protocol cimport ProxyHeader, read_header
 
 cdef enum:
     IDLE_MS = 1000          # also the interval of upstream probes
@@ -58,7 +58,7 @@ PATIENCE_S = 4.5
 
 # -- in ----------------------------------------------------------------------------------------------------------------
 
-cdef bint _take_proxy_header(Loop* l, uint32_t i, Client* client, Told* header) noexcept nogil:
+cdef bint _take_proxy_header(Loop* l, uint32_t i, Client* client, ProxyHeader* header) noexcept nogil:
     """Remove the PROXY header of a listed proxy's datagram, and use its client; False where there is no valid one.
 
     The answer still goes to the proxy."""
@@ -228,17 +228,12 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
             if l.fds[l.n_listeners + l.n_sockets + i].revents:
                 _serve_stream(l, i)
         if l.fds[l.n_fds - 1].revents:
-            _drain(l.fds[l.n_fds - 1].fd)
+            drain_eventfd(l.fds[l.n_fds - 1].fd)
     count(l.resolver.shared.counters, CNT_DNS_UPSTREAM_LOST, l.in_flight.n_lost)
     l.in_flight.n_lost = 0
     if l.resolver.guard != NULL:
         count(l.resolver.shared.counters, CNT_DNS_FORGOTTEN, l.resolver.guard.n_forgotten)
         l.resolver.guard.n_forgotten = 0
-
-
-cdef void _drain(int eventfd) noexcept nogil:
-    cdef uint64_t value
-    read(eventfd, &value, 8)
 
 
 cdef int _connected(str host, int port) except -1:

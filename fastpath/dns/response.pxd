@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from fastpath.dns.cache cimport Cache, Cached
 from fastpath.dns.edns cimport OptFields
 from fastpath.dns.query cimport Question
-from fastpath.dns.state cimport Resolver, Client, Outcome
+from fastpath.dns.state cimport Client, Outcome, Resolver
 
 
 cdef struct Response:           # an answer, before it is written for one client

@@ -13,12 +13,11 @@ from fastpath.dns.synthesis cimport BlockAnswer
 from fastpath.dns.upstream_health cimport Pool
 from fastpath.images.names cimport Hits
 from fastpath.images.tables cimport Handover, Tables
+from fastpath.images.verdict cimport N_ACTIONS, N_REASONS
 from fastpath.report.spool cimport Shared
-from fastpath.wire.proxy_protocol cimport Told
+from fastpath.wire.proxy_protocol cimport ProxyHeader
 
 cdef enum:
-    N_REASONS = 8
-    N_ACTIONS = 8
     TEXT_OCTETS = 512           # of EXTRA-TEXT: an answer with it still fits the 1,232 octets of EDNS
     MAX_LISTENERS = 32
     MAX_FDS = MAX_LISTENERS + MAX_SOCKETS + 1       # listeners, sockets and streams to upstreams, the eventfd
@@ -79,7 +78,7 @@ cdef struct Loop:               # one UDP loop
     Pool pool
     Inbox inbox
     Client clients[BATCH]       # of the messages in the inbox, one each
-    Told proxied[BATCH]         # their PROXY headers
+    ProxyHeader proxied[BATCH]         # their PROXY headers
     Question questions[BATCH]
     Hits hits[BATCH]
     uint64_t keys[BATCH]        # hash_query() of the questions; 0: not known

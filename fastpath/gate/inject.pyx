@@ -6,8 +6,8 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from fastpath.gate.outbox cimport put_tcp
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, N_PAGES, Gate, Page, Turn, Verdict
-from fastpath.images.verdict cimport Decision
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, Gate, Page, Turn, Verdict
+from fastpath.images.verdict cimport N_REASONS, Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
 from fastpath.wire.name cimport Name
 from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST
@@ -24,7 +24,7 @@ cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     cdef uint8_t flags
     cdef uint32_t seq = t.p.ack
     cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
-    if d.reason >= N_PAGES or g.pages[d.reason].before_n == 0:
+    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0:
         return BLOCK
     n = _write_page(&g.pages[d.reason], &g.name, g.page)
     while at < n:

@@ -20,7 +20,7 @@ from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOW, ALLOWED, ALLOWED_SPOKEN, ANSWER_PAGE, ANSWERED, BLOCK, BLOCKED, DROP, GO_ON, MARK_DROPPED, MARK_ISN_SHIFT,
+    ALLOW, ALLOWED, ALLOWED_SPOKEN, ANSWERED, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_DROPPED, MARK_ISN_SHIFT,
     MARK_QUEUED, MARK_STATE, MARK_VERDICT, PARTIAL, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
     RELEASED, UNDECIDED, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.tls cimport judge_tls

@@ -16,15 +16,16 @@ from libc.stdlib cimport calloc, free
 
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
-from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, iovec, mmsghdr, poll, pollfd, read, recvmmsg, send
+from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, mmsghdr, poll, pollfd, recvmmsg, send
 from fastpath.gate.asymmetric cimport judge_asymmetric
 from fastpath.gate.judge cimport judge_packet
 from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
-from fastpath.gate.state cimport BLOCKED, N_PAGES, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
+from fastpath.gate.state cimport BLOCKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
 from fastpath.images.tables cimport Handoff, Handover, take_tables
+from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
 from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
@@ -64,7 +65,6 @@ cdef struct QueueLoop:
 
 cdef void _run(QueueLoop* l) noexcept nogil:
     cdef pollfd fds[2]
-    cdef uint64_t woken
     fds[0].fd = l.queue_fd
     fds[0].events = POLLIN
     fds[1].fd = l.wake_fd
@@ -75,7 +75,7 @@ cdef void _run(QueueLoop* l) noexcept nogil:
         poll(fds, 2, POLL_MS)
         l.n_turns += 1
         if fds[1].revents:
-            read(l.wake_fd, &woken, sizeof(woken))
+            drain_eventfd(l.wake_fd)
         l.gate.tables = take_tables(l.handover)
         l.gate.now_ns = realtime_ns()
         if fds[0].revents:
@@ -221,9 +221,9 @@ cdef class GateLoop:
     cdef object _set_page(self, int reason):
         cdef Page* page
         before, after = self._pages[reason]
-        if not 0 <= reason < N_PAGES or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
+        if not 0 <= reason < N_REASONS or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
             raise ValueError(f"page for reason {reason}: {len(before) + len(after)} octets or an unknown reason; "
-                             f"not started; reasons are below {N_PAGES}, pages below 32 KiB")
+                             f"not started; reasons are below {N_REASONS}, pages below 32 KiB")
         page = &self._loop.gate.pages[reason]
         page.before = before
         page.before_n = len(before)

@@ -2,14 +2,15 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.gate.flow cimport Flow, FlowTable
-from fastpath.wire.quic_initial cimport InitialCrypto
-from fastpath.report.hello_classes cimport ClassTable
-from fastpath.wire.name cimport Name
 from fastpath.gate.outbox cimport Outbox
-from fastpath.wire.packet cimport PacketView
-from fastpath.report.spool cimport Shared
 from fastpath.images.tables cimport Tables
+from fastpath.images.verdict cimport N_REASONS
+from fastpath.report.hello_classes cimport ClassTable
+from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace
+from fastpath.wire.name cimport Name
+from fastpath.wire.packet cimport PacketView
+from fastpath.wire.quic_initial cimport InitialCrypto
 from fastpath.wire.url cimport Url
 
 cdef enum Verdict:          # of one packet, or of a part of what it says; judge.pyx makes the flow's state of it
@@ -52,7 +53,6 @@ cdef enum PortKind:
 
 
 cdef enum:
-    N_PAGES = 8             # by Reason
     PAGE_OCTETS = 32768     # a page with its head and host
     # a page in segments of SEGMENT_OCTETS with headers of at most 100 octets, and one reset
     OUTBOX_ROOM = 49152
@@ -74,7 +74,7 @@ cdef struct Gate:
     uint8_t is_h2c_let          # HTTP/2 without TLS passes uninspected
     uint32_t initials_a_second  # QUIC Initials that are decrypted for one client
     uint8_t* port_kinds         # 65536 of them
-    Page pages[N_PAGES]
+    Page pages[N_REASONS]
     Outbox out
     Trace* trace                # of the packet being judged; NULL: none is kept
     const ClassTable* classes   # for counting hellos by class; NULL: they are not counted

@@ -17,7 +17,7 @@ from libc.stdlib cimport calloc, free
 
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport NOT_THIS, OK
-from fastpath.base.sockets cimport POLLIN, poll, pollfd, read
+from fastpath.base.sockets cimport POLLIN, drain_eventfd, poll, pollfd
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.packet_ring cimport Frame, Ring, begin_block, end_block, next_frame, take_losses
 from fastpath.gate.passive cimport watch_packet
@@ -51,7 +51,6 @@ cdef struct RingLoop:
 
 cdef void _run(RingLoop* l) noexcept nogil:
     cdef pollfd fds[MOST_INTERFACES + 1]
-    cdef uint64_t woken
     cdef int i
     for i in range(l.n_rings):
         fds[i].fd = l.rings[i].fd
@@ -64,7 +63,7 @@ cdef void _run(RingLoop* l) noexcept nogil:
         poll(fds, l.n_rings + 1, POLL_MS)
         l.n_turns += 1
         if fds[l.n_rings].revents:
-            read(l.wake_fd, &woken, sizeof(woken))
+            drain_eventfd(l.wake_fd)
         l.gate.tables = take_tables(l.handover)
         for i in range(l.n_rings):
             if fds[i].revents & ~POLLIN:

@@ -16,7 +16,7 @@ from fastpath.images.verdict cimport (
 from fastpath.report.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS,
     CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
-    COUNTED_AT, count)
+    COUNTED_AT, count, count_by_list)
 from fastpath.report.hello_classes cimport count_class
 from fastpath.report.spool cimport note_block, note_shadow
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
@@ -97,7 +97,7 @@ cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nog
         if (d.matched[i >> 6] >> (i & 63)) & 1 and lists[i].category == CATEGORY_BYPASS:
             is_seen = True
             if lists[i].action != SHADOW and not lists[i].confidential:
-                count(g.shared.counters, COUNTED_AT + i * 8 + channel, 1)
+                count_by_list(g.shared.counters, COUNTED_AT, i, channel)
     if is_seen:
         count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
 

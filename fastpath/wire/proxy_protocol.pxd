@@ -4,10 +4,10 @@ from libc.stdint cimport uint8_t
 from fastpath.base.cursor cimport Status
 
 
-cdef struct Told:               # what a proxy said
+cdef struct ProxyHeader:               # of one connection or datagram
     size_t after                # where the header ends
     uint8_t ip_version          # of the client: 4 or 6; 0: the proxy speaks for itself, or does not know
     uint8_t addr[16]            # 4 or 16 octets by ip_version
 
 
-cdef Status read_header(const uint8_t* msg, size_t n, Told* out) noexcept nogil
+cdef Status read_header(const uint8_t* msg, size_t n, ProxyHeader* out) noexcept nogil

@@ -35,7 +35,7 @@ cdef uint32_t POLYNOMIAL = 0x82f63b78
 cdef uint32_t[256] TABLE
 
 
-cdef Status read_header(const uint8_t* msg, size_t n, Told* out) noexcept nogil:
+cdef Status read_header(const uint8_t* msg, size_t n, ProxyHeader* out) noexcept nogil:
     """Read the header that `msg` begins with.   NEED_MORE: cut;  NOT_THIS: none;  else refused."""
     cdef Cursor c
     cdef uint8_t command = 0, family = 0
@@ -80,7 +80,7 @@ cdef inline int _address_octets(uint8_t family) noexcept nogil:
     return 0 if family == 0 else NO_FAMILY
 
 
-cdef inline void _take_source(const Cursor* c, uint8_t family, Told* out) noexcept nogil:
+cdef inline void _take_source(const Cursor* c, uint8_t family, ProxyHeader* out) noexcept nogil:
     """c   at addresses that are there"""
     if family == INET:
         out.ip_version = 4
@@ -138,7 +138,7 @@ def told_by(octets: bytes) -> tuple[str | None, int] | None:
     """(client, where the header ends) of the header that `octets` begin with; None: they are cut.
 
     client   None: the proxy speaks for itself, or does not know.   ValueError for what is no header."""
-    cdef Told told
+    cdef ProxyHeader told
     cdef Status status = read_header(octets, len(octets), &told)
     if status == NEED_MORE:
         return None

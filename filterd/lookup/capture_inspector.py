@@ -17,12 +17,12 @@ from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.trace import Sighting
 from fastpath.wire.name import from_host, to_text
 from fastpath.wire.packet import Packet, packet
+from fastpath.wire.quic import VERSIONS
 from fastpath.wire.url import host_text, join
 from filterd.lookup.explain import explain, explain_url, word
 from filterd.lookup.pcap import Broken, Frame
 
 PROTO_TCP = 6
-QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2", 0xFF00001D: "draft-29"}  # RFC 9000, RFC 9369, draft-ietf-quic-transport-29
 DNS_PORT, TLS_PORT, HTTP_PORT = 53, 443, 80
 
 NOT_WEB = "neither a TLS hello nor an HTTP request"
@@ -115,7 +115,7 @@ class Inspector:
         if sighting.channel not in (Channel.SNI, Channel.QUIC):
             return {}
         version = sighting.quic_version
-        shown = QUIC_VERSIONS.get(version, f"0x{version:08x}") if version else None
+        shown = VERSIONS.get(version, f"0x{version:08x}") if version else None
         return {"ech": sighting.has_ech, "quic_version": shown} | self._software(sighting.ja4)
 
     def _software(self, ja4: str | None) -> dict[str, Any]:
