@@ -30,7 +30,9 @@ async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) 
         said = type(exc).__name__
         raise UpstreamFailed(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
     if not is_response(answer) or answer[:2] != query[:2]:
-        raise UpstreamFailed(f"upstream {upstream}: it sent no answer to the query; dropped; what listens there")
+        raise UpstreamFailed(
+            f"upstream {upstream}: its message is not an answer to the query; dropped; check what listens there"
+        )
     return answer
 
 
@@ -45,7 +47,7 @@ async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
 
 
 async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
-    """The answer of the first that gives a useful one; each but the last has a share of the patience.
+    """The first useful answer of the upstreams; each but the last has a shorter time limit.
 
     upstreams   at least one; the loop's preference.   Raises UpstreamFailed, the last one's"""
     for upstream in upstreams[:-1]:
