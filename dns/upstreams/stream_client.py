@@ -35,7 +35,7 @@ from dns.errors import BadCertificate, UpstreamFailed
 from dns.length_prefix import framed
 from dns.upstreams.endpoints import TlsEndpoint, Upstream
 from dns.upstreams.tcp_client import PATIENCE_S
-from dns.wire import HEADER_OCTETS, QR, TC, flags_of, is_response
+from dns.wire_format import HEADER_OCTETS, QR, TC, flags_of, is_response
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dns.wire import IN, SOA
+from dns.wire_format import IN, SOA
 from dns.zones.message import BadMessage, Record, Soa, is_newer, is_under, read_soa
 
 Whole = Callable[[Record], None]  # takes the SOA first, then every record, without the SOA at the end

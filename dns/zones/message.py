@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from dns.length_prefix import MAX_MESSAGE_OCTETS
-from dns.wire import (
+from dns.wire_format import (
     AFSDB,
     CNAME,
     DNAME,

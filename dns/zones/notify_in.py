@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from dns.length_prefix import framed, read_framed
-from dns.wire import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
+from dns.wire_format import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
 from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
 from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
 

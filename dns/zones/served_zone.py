@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import NS, SOA
+from dns.wire_format import NS, SOA
 from dns.zones.rpz_edition import Difference, Edition, Plan, record_at_apex
 from dns.zones.tsig import Key
 from fastpath.images.tables import TableSet

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dns.wire import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
+from dns.wire_format import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
 from dns.zones.message import BadMessage, read_header, read_name, shown, skip_record
 from fastpath.wire.name import from_wire, to_wire
 

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from dns.errors import TransferFailed
 from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
+from dns.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
 from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.message import (
     BadMessage,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.wire import (
+from dns.wire_format import (
     AA,
     AXFR,
     FORMERR,

@@ -9,7 +9,7 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
+from dns.wire_format import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
 from dns.zones.message import Question, read_message, read_soa
 from dns.zones.notify_out import keep_telling
 from dns.zones.rpz_edition import Plan

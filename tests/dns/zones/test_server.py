@@ -11,7 +11,7 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AXFR, SOA
+from dns.wire_format import AXFR, SOA
 from dns.zones.message import Question, write_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from dns.wire import AA, AXFR, NOTAUTH, QR, SOA
+from dns.wire_format import AA, AXFR, NOTAUTH, QR, SOA
 from dns.zones.message import BadMessage, Question, Record, read_message, write_message
 from dns.zones.tsig import (
     ALGORITHMS,

@@ -4,7 +4,7 @@ import pytest
 from support.dns.played_primary import APEX, PlayedPrimary, rule, soa
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 
-from dns.wire import AXFR, SOA
+from dns.wire_format import AXFR, SOA
 from filterd.lists.jobs import due, faults_of, max_age_s, take, waiting
 from filterd.lists.sources import shelf_of
 from filterd.lists.zone_copies import LONG_RECORDS, OLD_S, has_long_journal, newest_of, wait_of, zone_timers

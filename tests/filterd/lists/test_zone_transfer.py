@@ -10,7 +10,7 @@ from support.dns.primaries import ZONE, primary, records
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 
 from dns.errors import TransferFailed
-from dns.wire import AXFR, IXFR, SOA
+from dns.wire_format import AXFR, IXFR, SOA
 from filterd.lists.jobs import faults_of, pull_list, take, waiting
 from filterd.lists.sources import config_sources, shelf_of
 from filterd.lists.zone_copies import newest_of, zone_timers
