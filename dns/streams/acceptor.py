@@ -117,7 +117,7 @@ class Acceptor:
         except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
             return
         except OSError as reason:
-            self._tell(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
+            self._log_fault(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
             loop = asyncio.get_running_loop()
             loop.remove_reader(listener)
             loop.call_later(PAUSE_S, self._resume, listener, group)
@@ -137,7 +137,7 @@ class Acceptor:
         self._counters.add("dns_streams_refused")
         opened.close()
 
-    def _tell(self, fault: str) -> None:
+    def _log_fault(self, fault: str) -> None:
         """Log a fault once, however many connections have it; the counters count them all."""
         if fault != self._told:
             self._told = fault
@@ -153,7 +153,7 @@ class Acceptor:
             pass  # gone, or too slow: nobody is left to tell
         except BadHeader as reason:
             self._counters.add("dns_proxy_refused")
-            self._tell(f"dns streams: from {peer}: {reason}")
+            self._log_fault(f"dns streams: from {peer}: {reason}")
         except Exception:
             log.exception("dns streams: internal error; the connection from %s is closed; please report it", peer)
         finally:

@@ -14,7 +14,7 @@ from dns.errors import UpstreamFailed
 from fastpath.report.counters import Counters
 
 Ask = Callable[[bytes], Awaitable[bytes]]
-Asked = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
+InFlight = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
 
 ID_OCTETS = 2
 
@@ -25,7 +25,7 @@ class Coalescing:
     def __init__(self, ask: Ask, counters: Counters) -> None:
         self._ask = ask
         self._counters = counters
-        self._under_way: dict[bytes, Asked] = {}
+        self._under_way: dict[bytes, InFlight] = {}
 
     async def ask(self, query: bytes) -> bytes:
         """The upstream's answer to `query`, or to one that differs in the id alone: the id may be either's.

@@ -1,6 +1,6 @@
 """DNS over HTTPS requests and responses, independent of the HTTP version.  No I/O.
 
-    method, target, headers, body → read_request() → Asked | Refused(status)      answer → response_headers()
+    method, target, headers, body → read_request() → DohQuery | Refused(status)      answer → response_headers()
 
 Invariants: a request without a DNS query gets a 4xx and no DNS answer; every DNS answer is a 200, for any rcode; an
 answer is cached no longer than its records, and by the client only, because another client may get another one.
@@ -52,7 +52,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DohQuery:
     """A DNS query from a request.   token: the device's, as written; None: not in the path."""
 
     query: bytes
@@ -90,7 +90,7 @@ def check_length(n_octets: int) -> None:
         raise Refused(413, f"more than {MAX_QUERY_OCTETS} octets; not answered; send one query")
 
 
-def read_request(request: Request, body: bytes) -> Asked:
+def read_request(request: Request, body: bytes) -> DohQuery:
     """Read the DNS query of a whole request.   Raises Refused."""
     check_head(request)
     path, _, parameters = request.target.partition("?")
@@ -98,7 +98,7 @@ def read_request(request: Request, body: bytes) -> Asked:
     if not is_request(query):
         raise Refused(400, "not a DNS query; not answered; send one message in wire form")
     check_length(len(query))
-    return Asked(query, _token(path))
+    return DohQuery(query, _token(path))
 
 
 def _token(path: str) -> str | None:

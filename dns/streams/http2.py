@@ -25,7 +25,7 @@ from dns.streams.acceptor import Connection, StreamLimits
 from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens
 from dns.streams.doh import (
-    Asked,
+    DohQuery,
     Headers,
     Refused,
     Request,
@@ -174,7 +174,7 @@ class _Conversation:
         else:
             self._respond(stream_id, answer)
 
-    def _judged_as(self, asked: Asked) -> str:
+    def _judged_as(self, asked: DohQuery) -> str:
         """The address whose policy applies to a query.   Raises Refused."""
         if asked.token is None:
             return self._connection.client

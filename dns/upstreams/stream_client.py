@@ -78,7 +78,7 @@ def padded(query: bytes) -> bytes:
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Query:
     """A query in flight.   done: takes its answer, under the query's own id, or None"""
 
     query: bytes
@@ -128,9 +128,9 @@ class StreamUpstream:
         self._ends: dict[socket.socket, Take] = {}
         self._running: asyncio.AbstractEventLoop | None = None
         self._connection: _Connection | None = None
-        self._held: list[_Asked] = []  # until there is a connection
+        self._held: list[_Query] = []  # until there is a connection
         self._wanted = asyncio.Event()  # one of them is there
-        self._under_way: dict[int, _Asked] = {}
+        self._under_way: dict[int, _Query] = {}
         self._frames: list[bytes] = []
         self._last_id = 0
         self._is_pausing = False
@@ -164,7 +164,7 @@ class StreamUpstream:
             if not answer.done():
                 answer.set_result(message)
 
-        self._submit(_Asked(self._padded(query), done))
+        self._submit(_Query(self._padded(query), done))
         self._flush()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
@@ -184,7 +184,7 @@ class StreamUpstream:
                 if (fault := await self._converse()) is None:
                     pause_s = 0.0
                     continue
-                self._tell(fault)
+                self._log_change(fault)
                 pause_s = min(RETRY_MOST_S, max(RETRY_LEAST_S, 2 * pause_s))
                 await self._pause(pause_s)
         finally:
@@ -207,13 +207,13 @@ class StreamUpstream:
         with contextlib.suppress(BlockingIOError):
             for _ in range(BATCH):
                 query = end.recv(QUERY_OCTETS)
-                self._submit(_Asked(self._padded(query), partial(take, end, query)))
+                self._submit(_Query(self._padded(query), partial(take, end, query)))
         self._flush()
 
     def _padded(self, query: bytes) -> bytes:
         return padded(query) if self._context else query
 
-    def _submit(self, asked: _Asked) -> None:
+    def _submit(self, asked: _Query) -> None:
         if self._is_pausing or len(self._under_way) + len(self._held) >= self._room():
             asked.done(None)
         elif self._connection is None:
@@ -226,7 +226,7 @@ class StreamUpstream:
         """How many queries may wait: while TCP fails, one tries it, and no other client waits."""
         return 1 if self._told and not self._context else MAX_UNDER_WAY
 
-    def _send(self, asked: _Asked) -> None:
+    def _send(self, asked: _Query) -> None:
         """Append the query to the frames, under an unused message id."""
         number = (self._last_id + 1) & 0xFFFF
         while number in self._under_way:
@@ -254,7 +254,7 @@ class StreamUpstream:
             return
         if self._connection is not None:
             self._connection.n_answers += 1
-        self._tell(None)
+        self._log_change(None)
         asked.done(asked.query[:2] + message[2:])
 
     def _forget_old(self, connection: _Connection) -> None:
@@ -334,7 +334,7 @@ class StreamUpstream:
         for asked in left:
             asked.done(None)
 
-    def _tell(self, fault: str | None) -> None:
+    def _log_change(self, fault: str | None) -> None:
         """Log a change of the upstream's state."""
         if fault == self._told:
             return

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from dns.length_prefix import framed, read_framed
 from dns.wire_format import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
 from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
-from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
+from dns.zones.tsig import AnswerSigner, BadSignature, Key, VerifiedQuery, check_query, refusal
 
 log = logging.getLogger("dns.zones.notify_in")
 
@@ -152,5 +152,5 @@ def _said(message: Message, rcode: int) -> bytes:
     return write_message(message.id, QR | AA | NOTIFY << OPCODE_SHIFT | rcode, message.questions)
 
 
-def _signed(answer: bytes, asked: Asked, now_s: int) -> bytes:
+def _signed(answer: bytes, asked: VerifiedQuery, now_s: int) -> bytes:
     return answer if asked.key is None else AnswerSigner(asked.key, asked.mac).sign(answer, now_s)

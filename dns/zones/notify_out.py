@@ -32,7 +32,7 @@ _FLAGS: Final = NOTIFY << OPCODE_SHIFT | AA
 log = logging.getLogger("dns.zones")
 
 
-async def keep_telling(zone: ServedZone, secondary: Endpoint, source: str | None) -> None:
+async def notify_of_editions(zone: ServedZone, secondary: Endpoint, source: str | None) -> None:
     """Send NOTIFY for each new edition, until cancelled.   source  our address as its primary"""
     news = zone.news[secondary]
     while True:
@@ -48,7 +48,7 @@ async def keep_telling(zone: ServedZone, secondary: Endpoint, source: str | None
 
 async def _has_heard(zone: ServedZone, secondary: Endpoint, source: str | None) -> bool:
     try:
-        fault = await _tell(zone, secondary, source)
+        fault = await _notify(zone, secondary, source)
     except OSError as reason:  # no route to it, or no socket left
         fault = reason.strerror or str(reason)
     if fault:
@@ -61,7 +61,7 @@ async def _has_heard(zone: ServedZone, secondary: Endpoint, source: str | None) 
     return not fault
 
 
-async def _tell(zone: ServedZone, secondary: Endpoint, source: str | None) -> str:
+async def _notify(zone: ServedZone, secondary: Endpoint, source: str | None) -> str:
     """Why the secondary did not acknowledge; "" if it did, or if a newer edition exists."""
     with _socket_to(secondary, source) as connected:
         for wait_s in WAITS_S:

@@ -21,7 +21,7 @@ from dns.length_prefix import framed, read_framed
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.message import shown
-from dns.zones.notify_out import keep_telling
+from dns.zones.notify_out import notify_of_editions
 from dns.zones.served_zone import ServedZone
 from dns.zones.xfr_out import Answer, Answerer
 from fastpath.images.tables import TableSet
@@ -75,7 +75,7 @@ class ZoneServer:
                 group.create_task(self._acceptor.serve(self._tcp))
                 for zone in self._zones:
                     for secondary in zone.news:
-                        group.create_task(keep_telling(zone, secondary, self._source_to(secondary)))
+                        group.create_task(notify_of_editions(zone, secondary, self._source_to(secondary)))
         finally:
             for opened in self._udp:
                 loop.remove_reader(opened)

@@ -1,7 +1,7 @@
 """TSIG: signs and verifies requests, answers and streams of answers between servers that share a key.
 
-    query ── sign_query → mac        check_query → Asked(message, key, mac) ── AnswerSigner(key, mac).sign …
-             AnswerChecker(key, mac).check ← answers                        └─ refusal(answer, why)
+    query ── sign_query → mac        check_query → VerifiedQuery(message, key, mac) ── AnswerSigner(key, mac).sign …
+             AnswerChecker(key, mac).check ← answers                                 └─ refusal(answer, why)
 
 Invariants: a MAC is compared in constant time, before any other field of its record is trusted; a record that is not
 last, is repeated or is malformed is a BadMessage (FORMERR), never a signature; in a stream the first and the last
@@ -76,7 +76,7 @@ class Tsig(NamedTuple):
     other: bytes
 
 
-class Asked(NamedTuple):
+class VerifiedQuery(NamedTuple):
     """A verified request.   key None: it was not signed."""
 
     message: bytes  # without its TSIG record
@@ -121,18 +121,18 @@ def sign_query(message: bytes, key: Key, now_s: int) -> tuple[bytes, bytes]:
     return _append(message, tsig._replace(mac=mac)), mac
 
 
-def check_query(octets: bytes, keys: Mapping[bytes, Key], now_s: int) -> Asked:
+def check_query(octets: bytes, keys: Mapping[bytes, Key], now_s: int) -> VerifiedQuery:
     """Verify a request.   keys  by name.   Raises BadSignature (answer with refusal()), BadMessage (FORMERR)."""
     tsig = find_tsig(octets)
     if tsig is None:
-        return Asked(octets, None, b"")
+        return VerifiedQuery(octets, None, b"")
     key = keys.get(tsig.name)
     if key is None or tsig.algorithm != _algorithm_wire(key):
         raise BadSignature(TsigError.BADKEY, f"no key {shown(tsig.name)} of this algorithm", tsig)
     message = _strip(octets, tsig)
     _check(key, tsig, now_s, _digest(key, message, _variables(tsig)))
     # Under the id it came with: a forwarder may have changed it, and waits for the answer to its own.
-    return Asked(octets[:2] + message[2:], key, tsig.mac)
+    return VerifiedQuery(octets[:2] + message[2:], key, tsig.mac)
 
 
 def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:

@@ -65,7 +65,7 @@ def compile_sources(
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
         report.sources.append(SourceReport(source.id, source.path, source.confidential))
-        tell = None if progress is None else partial(_tell, progress, sum(sizes[:number]), sum(sizes))
+        tell = None if progress is None else partial(_report_progress, progress, sum(sizes[:number]), sum(sizes))
         rules = (live or {}).get(source.id, ()) if source.path is None else read_source(source, tell=tell)
         began_list = time.monotonic()
         try:
@@ -116,5 +116,5 @@ def _no_order(_order_ref: str) -> int:
     return 0
 
 
-def _tell(progress: Progress, before: int, total: int, position: int) -> None:
+def _report_progress(progress: Progress, before: int, total: int, position: int) -> None:
     progress(before + position, total)
