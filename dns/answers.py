@@ -1,10 +1,10 @@
-"""How a block is answered: splash address, TTL and EDE by reason; the list's action chooses among them.
+"""Block answers: splash address, TTL and EDE for each reason; the list's action selects the kind of answer.
 
-Local data are the entry's own: by reason are their EDE, and the most that they live.
+Local data come from the list's entry.  Their reason decides the EDE and the longest TTL.
 
-Invariants: a block of a confidential list is answered exactly as an ordinary order is, whatever its list says, so that
-DNS is no oracle for it; TTLs are at most 60 s, of locks at most 10 s, so that a withdrawn order or a lifted lock opens
-soon.
+Invariants: a block by a confidential list is answered exactly as an ordinary order is, regardless of the list's
+settings, so that DNS is no oracle for it.  TTLs are at most 60 s, for locks at most 10 s, so that a withdrawn order or
+a lifted lock takes effect soon.
 Absent on purpose: any setting for CSAM.
 Source: semantics §4; RFC 8914 §4.
 """
@@ -42,7 +42,7 @@ EDE_OF: Final[Mapping[Reason, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Splash:
-    """Where the splash page is.  Without any address a splash is answered NXDOMAIN."""
+    """Addresses of the splash page.  Without any, the action splash is answered NXDOMAIN."""
 
     v4: IPv4Address | None = None
     v6: IPv6Address | None = None
@@ -50,11 +50,11 @@ class Splash:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
-    """What the operator chose.
+    """The operator's settings for block answers.
 
     splash         for every reason that `splash_of` does not name
     order_action   what an order gets by default, and what CSAM gets always
-    structured     what clients that ask for it are told of a block; None: nobody is
+    structured     structured errors (EXTRA-TEXT) for clients that ask for them; None: off
     Raises ValueError for a TTL beyond what semantics §4.2 allows, or an order_action that does not answer."""
 
     splash: Splash = Splash()
@@ -74,7 +74,7 @@ class AnswerPolicy:
             )
 
     def specs(self) -> list[AnswerSpec]:
-        """One spec a Reason, as the loop wants them."""
+        """One spec for each Reason, in the loop's form."""
         return [self._spec(reason) for reason in Reason]
 
     def _spec(self, reason: Reason) -> AnswerSpec:

@@ -1,11 +1,11 @@
-"""The certificate that DNS over TLS and HTTPS show: read from files, read again when they change.
+"""Server certificates for DNS over TLS and HTTPS: read from files, reloaded when the files change.
 
-    files → one SSLContext a protocol → handshakes from then on; connections that are open keep what they have
+    files → one SSLContext for each protocol → later handshakes; open connections keep theirs
 
-Invariants: TLS 1.2 or later, forward secrecy and authenticated encryption only; a pair of files that cannot be used
-changes nothing and is told once, at the start it is fatal; a name that is asked for and not taken ends the handshake
-(asyncio closes without sending the alert).  Tickets resume a session at the worker that gave them, until its
-certificate changes.
+Invariants: TLS 1.2 or later, forward secrecy and authenticated encryption only; at start, a pair of files that
+cannot be used is fatal; later it changes nothing and is logged once.  A server name that is not served ends the
+handshake (asyncio closes without sending the alert).  Session tickets are valid at the worker that issued them, until
+its certificate changes.
 Absent on purpose: early data, which can be replayed; certificates of clients.
 Source: RFC 7858 §3.2 and its ALPN `dot`, RFC 9325 §4.2, RFC 9113 §9.2, RFC 6066 §3, Python's ssl.
 """
@@ -32,7 +32,7 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 class Certificates:
-    """A certificate with its chain, its key, and the contexts made of them.   Raises BadCertificate.
+    """A certificate with its chain and key, and the TLS contexts made from them.   Raises BadCertificate.
 
     takes_name   whether a server name (None: none was sent) is served; asked in each handshake of DNS over TLS"""
 
@@ -44,19 +44,19 @@ class Certificates:
         self._contexts = self._load()
 
     def dot(self) -> ssl.SSLContext:
-        """What DNS over TLS is spoken with from now on."""
+        """The context for new connections of DNS over TLS."""
         return self._contexts[DOT]
 
     def h2(self) -> ssl.SSLContext:
-        """What HTTP/2 is spoken with from now on."""
+        """The context for new HTTP/2 connections."""
         return self._contexts[H2]
 
     def name_asked(self, tls: ssl.SSLObject | None) -> str | None:
-        """The server name that the client of a connection over dot() asked for, as sent."""
+        """The server name that a DNS over TLS client sent (SNI)."""
         return None if tls is None else self._names.get(tls)
 
     def reload(self) -> bool:
-        """Read the files again if they changed; whether the contexts are new."""
+        """Reload the files if they changed; return whether the contexts are new."""
         stamp = self._stamp()
         if stamp == self._seen:
             return False
@@ -64,19 +64,19 @@ class Certificates:
         try:
             self._contexts = self._load()
         except BadCertificate as reason:
-            log.warning("%s; the one before is still shown", reason)
+            log.warning("%s; the previous certificate stays in use", reason)
             return False
-        log.info("dns tls: %s is shown from now on", self._files[0])
+        log.info("dns tls: %s is in use from now on", self._files[0])
         return True
 
     async def watch(self, every_s: float = LOOK_EVERY_S) -> None:
-        """Look at the files again and again."""
+        """Check the files for changes until cancelled."""
         while True:
             await asyncio.sleep(every_s)
             self.reload()
 
     def _stamp(self) -> Stamp | None:
-        """What changes with the files, followed through links; None while one is not there."""
+        """A stamp that changes with the files, links followed; None while one is missing."""
         try:
             stats = [path.stat() for path in self._files]
         except OSError:
@@ -116,4 +116,4 @@ class Certificates:
 
 
 def _no_password() -> str:
-    raise ValueError("the key has a password, which nobody is here to type")
+    raise ValueError("the key has a password, which cannot be entered here")

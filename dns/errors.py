@@ -1,10 +1,10 @@
 """The error types of dns/:
 
 BadCertificate         a certificate or its key cannot be used
-BadHeader              what a proxy sent first is no PROXY header
-TransferFailed         a primary has given nothing of its zone that can be used
+BadHeader              a listed proxy did not send a PROXY header
+TransferFailed         a primary gave no usable version of its zone
 UpstreamFailed         no usable answer came from an upstream
-UpstreamIsOurselves    what is forwarded to an upstream would come back to us
+UpstreamIsOurselves    an upstream is one of our own endpoints
 """
 
 
@@ -13,7 +13,7 @@ class BadCertificate(ValueError):
 
 
 class BadHeader(ValueError):
-    """What a listed proxy sent is no PROXY header of version 2; the message says why."""
+    """A listed proxy did not send a PROXY header of version 2; the message says why."""
 
 
 class TransferFailed(Exception):

@@ -1,9 +1,9 @@
-"""The DNS front of one worker: its sockets, the loop's thread, TCP beside it, and the care for both.
+"""The DNS front of one worker: sockets, the loop's thread, the stream server, and supervision of upstreams.
 
-    run() = thread(DnsLoop) + StreamServer + connecting of upstreams + reporters' tending, until cancelled
+    run() = thread(DnsLoop) + StreamServer + connecting to upstreams + flushing of reporters, until cancelled
 
-Invariants: it blocks from its first second, whatever the network behind it; no upstream is one of its own endpoints;
-IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
+Invariants: it blocks from its first second, even without a network to its upstreams; no upstream is one of its own
+endpoints; IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
 several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
 """
 
@@ -47,10 +47,10 @@ log = logging.getLogger("dns.front")
 
 
 def open_udp(endpoint: Endpoint) -> socket.socket:
-    """A bound UDP socket whose answers leave from the address that their query came to.
+    """Open a UDP socket that answers from the address each query was sent to.
 
-    Of every address, each query tells which one that was; of one alone that is known, and a tenth of the kernel's work
-    is spared.   Raises OSError with a note on where."""
+    Bound to a wildcard address, it asks the kernel for each query's destination (PKTINFO).  Bound to one address it
+    does not need to, which saves a tenth of the kernel's work.   Raises OSError with a note on where."""
     opened = _bound(endpoint, socket.SOCK_DGRAM)
     is_any = int(ip_address(endpoint.host.partition("%")[0]).is_unspecified)
     if opened.family == socket.AF_INET6:
@@ -65,7 +65,7 @@ def open_udp(endpoint: Endpoint) -> socket.socket:
 
 
 def open_tcp(endpoint: Endpoint) -> socket.socket:
-    """A listening TCP socket.   Raises OSError with a note on where."""
+    """Open a listening TCP socket.   Raises OSError with a note on where."""
     opened = _bound(endpoint, socket.SOCK_STREAM)
     try:
         opened.listen(BACKLOG)
@@ -76,7 +76,7 @@ def open_tcp(endpoint: Endpoint) -> socket.socket:
 
 
 def _open_both(endpoint: Endpoint) -> tuple[socket.socket, socket.socket]:
-    """UDP and TCP of one port; where the kernel chooses it for UDP, it may be taken for TCP: then another is tried."""
+    """Open UDP and TCP on one port; where the kernel chose a UDP port that is taken for TCP, try another."""
     left = 1 if endpoint.port else PORTS_TRIED
     while True:
         udp = open_udp(endpoint)
@@ -106,10 +106,12 @@ def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
 
 
 class DnsFront:
-    """One worker.   listen: a port of 0 lets the kernel choose, see `bound`;  upstreams: in order of preference.
+    """The DNS front of one worker.
 
-    reporter, stream_reporter   of the loop and of TCP: each has its own counters and spool, as each is one writer
-    Sockets are open once this returns; an upstream may still be out of reach.
+    listen      a port of 0 lets the kernel choose, see `bound`
+    upstreams   in order of preference
+    reporter, stream_reporter   of the loop and of the stream server: each is the one writer of its counters and spool
+    Sockets are open once this returns; an upstream may still be unreachable.
     Raises OSError where one cannot be bound, UpstreamIsOurselves, BadCertificate, MemoryError."""
 
     def __init__(
@@ -178,12 +180,12 @@ class DnsFront:
 
     @property
     def bound_tls(self) -> list[Endpoint]:
-        """Where DNS over TLS is spoken."""
+        """Endpoints of DNS over TLS."""
         return [Endpoint(*opened.getsockname()[:2]) for opened in self._tls]
 
     @property
     def bound_https(self) -> list[Endpoint]:
-        """Where DNS over HTTPS is spoken."""
+        """Endpoints of DNS over HTTPS."""
         return [Endpoint(*opened.getsockname()[:2]) for opened in self._https]
 
     async def use(self, tables: TableSet) -> None:
@@ -196,7 +198,7 @@ class DnsFront:
 
     @property
     def n_turns(self) -> int:
-        """Turns of the loop so far; one a second at least, as long as it lives."""
+        """Turns of the loop so far; at least one a second while it runs."""
         return self._loop.n_turns
 
     async def run(self) -> None:
@@ -207,7 +209,7 @@ class DnsFront:
             self.close()
 
     async def _serve(self) -> None:
-        """All but the loop: streams, upstreams, counters and spools."""
+        """Run everything but the loop: streams, upstreams, counters and spools."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
             group.create_task(self._connect())
@@ -223,14 +225,14 @@ class DnsFront:
             upstream.close()
 
     def _ways(self) -> list[tuple[str, int] | Callable[[], int]]:
-        """How the loop reaches each upstream."""
+        """How the loop reaches each upstream: an endpoint, or a factory of socket descriptors."""
         return [
             stream.open_end if isinstance(each, TlsEndpoint) else each
             for each, stream in zip(self._upstreams, self._over_streams, strict=True)
         ]
 
     def _ask_of(self, index: int) -> Ask:
-        """How a stream's query reaches it."""
+        """How a query from a stream reaches the upstream."""
         upstream = self._upstreams[index]
         return self._over_streams[index].ask if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
 
@@ -239,39 +241,39 @@ class DnsFront:
         return await ask_in_order(asks, query)
 
     async def _connect(self) -> None:
-        """Until every upstream has its sockets: after a start of the box, its network may come later than we do."""
-        told: dict[int, str] = {}
+        """Connect to the upstreams; retry until all have sockets: at boot, the network may come up after filterd."""
+        logged: dict[int, str] = {}
         while missing := self._loop.connect_missing():
-            if missing != told:
+            if missing != logged:
                 for index, reason in missing.items():
                     log.warning(
-                        "dns upstream %s: out of reach (%s); blocking without it, trying again; look at the routes",
+                        "dns upstream %s: out of reach (%s); still blocking; trying again; check the routes",
                         self._upstreams[index],
                         reason,
                     )
-            told = missing
+            logged = missing
             await asyncio.sleep(CONNECT_EVERY_S)
             require_others([*self.bound, *self.bound_tls], self._upstreams)
-        if told:
-            log.info("dns upstreams: all are within reach now")
+        if logged:
+            log.info("dns upstreams: all are reachable now")
 
     async def _tend(self) -> None:
-        told: set[int] = set()
+        known_down: set[int] = set()
         while True:
             for reporter in self._reporters:
                 reporter.tend()
-            told = self._tell_of_upstreams(told)
+            known_down = self._log_upstreams(known_down)
             await asyncio.sleep(TEND_EVERY_S)
 
-    def _tell_of_upstreams(self, told: set[int]) -> set[int]:
-        """Put what has changed into the journal.   told: who was down then;  gives who is now"""
+    def _log_upstreams(self, known_down: set[int]) -> set[int]:
+        """Log upstreams that went down or came back.   known_down: the state logged before;  returns the new one"""
         down = set(self._loop.down())
-        for index in down - told:
+        for index in down - known_down:
             log.warning(
-                "dns upstream %s: it does not answer; probed until it does; look at it and at the way there",
+                "dns upstream %s: it does not answer; probed until it does; check the upstream and the route to it",
                 self._upstreams[index],
             )
-        for index in told - down:
+        for index in known_down - down:
             log.info("dns upstream %s: it answers again", self._upstreams[index])
         return down
 

@@ -30,7 +30,7 @@ class Loop(Protocol):
         """End run() in its thread."""
 
     def wake(self) -> None:
-        """Have the loop look for new tables at once."""
+        """Have the loop check for new tables at once."""
 
 
 class LoopThread:

@@ -1,6 +1,6 @@
-"""What the operator wants of the resolver beside the lists: a cache, who may ask and how often, cookies, special names.
+"""Resolver settings: cache, admission and rate limits, DNS cookies, special names.
 
-Invariant: every loop and every stream server gets a guard of its own, as each counts for itself.
+Invariant: every loop and every stream server gets its own guard, because each counts for itself.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ STREAMS_SHARE: Final = 4  # streams carry fewer queries, and their cache is thei
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who may ask, and how often: see ClientGuard."""
+    """Which clients may query, and how often: see ClientGuard."""
 
     clients: Sequence[str]
     queries_per_second: int = 0
@@ -27,13 +27,13 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class ResolverPlan:
-    """Everything is off by default.
+    """Settings of the resolver; everything is off by default.
 
-    cache_octets    of memory for upstreams' answers of a loop, a fourth more for its streams; at least 4 MiB, or 0
-    admission       None: everybody may ask
+    cache_octets    cache memory of a loop, a quarter more for its streams; at least 4 MiB, or 0 for no cache
+    admission       None: every client may query
     cookie_master   16 octets, the same for all workers of a box
-    forwarders      prefixes: whoever asks from there is believed when its query names a device
-    upstream_ca     certificates to trust of upstreams over TLS;  None: those that the system trusts"""
+    forwarders      prefixes of trusted forwarders, whose queries may name a device
+    upstream_ca     trusted certificates for upstreams over TLS;  None: the system's"""
 
     cache_octets: int = 0
     admission: Admission | None = None
@@ -47,20 +47,20 @@ class ResolverPlan:
         return self.cache_octets // STREAMS_SHARE
 
     def guard(self) -> ClientGuard | None:
-        """For a loop.   Raises ValueError for what is no prefix."""
+        """The guard for a loop.   Raises ValueError for what is not a prefix."""
         if self.admission is None:
             return None
         asked = self.admission
         return ClientGuard(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second)
 
     def stream_guard(self) -> ClientGuard | None:
-        """For streams, whose addresses are proven, and whose devices may be anywhere.   Raises ValueError."""
+        """The guard for streams: their addresses are proven, and their devices may be anywhere.   Raises ValueError."""
         if self.admission is None:
             return None
         return ClientGuard([*self.admission.clients, DEVICES])
 
     def believed(self) -> ClientGuard | None:
-        """Raises ValueError for what is no prefix."""
+        """The trusted forwarders.   Raises ValueError for what is not a prefix."""
         return ClientGuard(self.forwarders) if self.forwarders else None
 
 

@@ -1,7 +1,9 @@
-"""Which names are special, and what they are answered: the lists behind fastpath.dns.special_names.
+"""Special-use names answered locally: canary domains, safe search, resolver discovery.
 
-Safe search is offered by the engines themselves: under another name, or (Yandex) address, each answers with its filter
-on.  Exact hosts only: a search engine's other hosts carry mail, maps and fonts.
+The data behind fastpath.dns.special_names.
+
+Safe search is a service of the search engines: under another name or (Yandex) address each filters its results.
+Exact hosts only: a search engine's other hosts carry mail, maps and fonts.
 Source: support.google.com/websearch/answer/186669 and google.com/supported_domains, support.google.com/a/answer/6214622
 (YouTube), Bing's, DuckDuckGo's, Ecosia's, Pixabay's and Yandex's help pages; support.mozilla.org "Canary domain",
 developer.apple.com "Prepare your network for iCloud Private Relay"; RFC 9460 §2.2 and §14.3, RFC 9461 §4–5, RFC 9462.
@@ -58,7 +60,7 @@ DOH_PATH: Final = "/dns-query{?dns}"
 
 @dataclass(frozen=True, slots=True)
 class EncryptedResolver:
-    """One way to reach us encrypted.
+    """An endpoint of our encrypted DNS, as clients discover it (RFC 9462).
 
     name       that the certificate holds;  alpn  "dot" or "h2"
     addresses  where it listens; a client may use one without looking up the name"""
@@ -69,7 +71,7 @@ class EncryptedResolver:
     addresses: tuple[IPv4Address | IPv6Address, ...] = ()
 
     def rdata(self, priority: int) -> bytes:
-        """An SVCB record's.   priority  1 is the best"""
+        """Rdata of its SVCB record.   priority  1 is the best"""
         params = {
             _SVCB_ALPN: bytes([len(self.alpn)]) + self.alpn.encode(),
             _SVCB_PORT: struct.pack("!H", self.port),
@@ -84,10 +86,10 @@ class EncryptedResolver:
 def encrypted_resolvers(
     name: str | None, dot: Iterable[tuple[str, int]], doh: Iterable[tuple[str, int]]
 ) -> list[EncryptedResolver]:
-    """Ours, the best first: one for each protocol and port of its listeners.
+    """Our encrypted endpoints, in order of preference: one for each protocol and port.
 
-    name      that the certificate holds; None: there is none, so nobody can be sent there
-    dot, doh  (host, port) of listeners; a host that stands for every address of the box gives no hint"""
+    name      that the certificate holds; None: there is no certificate, so no client is sent there
+    dot, doh  (host, port) of listeners; a wildcard address gives no hint"""
     if name is None:
         return []
     addresses_of: dict[tuple[str, int], list[IPv4Address | IPv6Address]] = {}
@@ -99,7 +101,7 @@ def encrypted_resolvers(
 
 
 def safe_search_hosts() -> Iterator[tuple[str, str, str]]:
-    """(host, its target for moderate, for strict); only YouTube tells the two apart."""
+    """(host, its target for moderate, for strict); they differ for YouTube only."""
     for country in _GOOGLE_COUNTRIES.split():
         yield f"www.google.{country}", "forcesafesearch.google.com", "forcesafesearch.google.com"
     for host in _YOUTUBE:
@@ -112,6 +114,6 @@ def safe_search_hosts() -> Iterator[tuple[str, str, str]]:
 
 
 def special_names(resolvers: Iterable[EncryptedResolver] = ()) -> SpecialNames:
-    """All of them, for the loops.   resolvers  our own, the best first, at most 8; none: nobody is sent elsewhere"""
+    """All special names, for the loops.   resolvers  our own, the best first, at most 8; none: no discovery"""
     numbered = enumerate(resolvers, 1)
     return SpecialNames(safe_search_hosts(), CANARIES, [found.rdata(priority) for priority, found in numbered])

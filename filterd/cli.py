@@ -1,7 +1,7 @@
 """The command line: `filterd COMMAND …`.
 
 Every command is a module of `filterd.commands` with the same three things: `EXAMPLE`, `add_arguments(parser)` and
-`run(args) -> int`. Only the module of the command that was asked for is imported, so that `filterd canon` does not wait
+`run(args) -> int`. Only the module of the chosen command is imported, so that `filterd canon` does not wait
 for a web framework. Exit codes: 0 done · 1 the answer is no · 2 wrong use or bad configuration · 3 a needed part is
 missing.
 """
@@ -16,24 +16,24 @@ import filterd
 from filterd.errors import Missing, Refused, WrongUse
 
 COMMANDS = {
-    "run": "the daemon",
-    "check-config": "every fault of a configuration at once",
-    "doctor": "what this box can do, and what to do about what it cannot",
-    "status": "roles, generations, ages, counters, last refusals",
-    "canon": "the canonical form of names and URLs",
-    "compile": "lists in, images out",
-    "lists": "where the lists come from, and which version is in force",
-    "lookup": "what would happen to a name, and why",
-    "inspect": "what would happen to the names in a capture file",
-    "dns": "the DNS front alone, without a configuration file",
-    "gate": "the packet gate alone, on existing queues",
-    "token": "make a token for the API, directly in the database",
-    "orders": "the regulator's orders, over the API",
-    "subscribers": "subscribers and their locks, over the API",
-    "devices": "tokens of subscribers' devices, over the API",
-    "audit": "records of blocks, over the API",
-    "lab": "the network-namespace laboratory",
-    "bench": "measure this build on this box",
+    "run": "run the daemon",
+    "check-config": "report all faults of a configuration",
+    "doctor": "check what this box supports, with a remedy for each fault",
+    "status": "show roles, generations, ages, counters and last refusals",
+    "canon": "print the canonical form of names and URLs",
+    "compile": "compile lists into images",
+    "lists": "show, fetch and approve lists",
+    "lookup": "show the decision for a name, and why",
+    "inspect": "show the decision for each name in a capture file",
+    "dns": "run the DNS front only, without a configuration file",
+    "gate": "run the packet gate only, on existing queues",
+    "token": "create a token for the API, directly in the database",
+    "orders": "manage the regulator's orders, over the API",
+    "subscribers": "manage subscribers and their locks, over the API",
+    "devices": "manage tokens of subscribers' devices, over the API",
+    "audit": "export the records of blocks, over the API",
+    "lab": "run the demo in a laboratory of network namespaces",
+    "bench": "run the benchmarks on this box",
 }
 
 

@@ -1,4 +1,4 @@
-"""The secret keys of a box: random octets in files of their own, made when they are first needed.
+"""The secret keys of a box: random octets in files of their own, created by the first process that needs them.
 
 Invariants: two processes that make a key at the same moment end with the same one; a key file is readable by its owner
 alone.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def key_at(path: Path, n_octets: int) -> bytes:
-    """The key in the file at `path`, made when it is not there.   Raises ValueError for a file of another length."""
+    """The key in the file at `path`, created if missing.   Raises ValueError for a file of another length."""
     if not path.exists():
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.touch(mode=0o600)
@@ -24,7 +24,7 @@ def key_at(path: Path, n_octets: int) -> bytes:
     key = path.read_bytes()
     if len(key) != n_octets:
         raise ValueError(
-            f"{path}: {len(key)} octets, a key of {n_octets} was expected; not used; put the right one back"
+            f"{path}: {len(key)} octets, a key of {n_octets} was expected; not used; restore the right key"
         )
     return key
 

@@ -1,7 +1,7 @@
 """Plain lines to stderr, and the one grammar of a decision's line.
 
 Invariants: a decision's line names the matched rule, never what was asked for, and a subscriber by number only;
-under systemd the priority stands in front (sd-daemon(3)) and the time does not, since the journal has its own.
+under systemd the priority precedes the line (sd-daemon(3)) without a time, because the journal adds one.
 """
 
 import logging

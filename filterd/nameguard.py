@@ -1,10 +1,9 @@
-"""Refuses to run where another distribution has put something under one of our package names.
+"""Refuses to start if another distribution has installed a package under one of our names.
 
 `dns` is also the import name of dnspython: pip merges the two trees without a word, and removing one then breaks the
 other.
-Invariants: an empty answer means that our six names are ours alone.
-Cost: one look at the installed distributions,
-about 10 ms.
+Invariants: an empty result means that filterd alone uses its six names.
+Cost: one look at the installed distributions, about 10 ms.
 """
 
 from collections.abc import Mapping, Sequence

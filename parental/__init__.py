@@ -1,1 +1,1 @@
-"""People in, policy image out: subscribers, profiles, schedules, pauses."""
+"""Subscribers, profiles, schedules and pauses, and their images."""

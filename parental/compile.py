@@ -1,4 +1,4 @@
-"""Subscribers in, the `subscribers` and `policy` images out, each as a base or as a delta against one.
+"""Compiles subscribers into the `subscribers` and `policy` images, each a base or a delta.
 
 A delta is cumulative: it holds everything that changed after the revision its base was written at.  Write both images
 of a moment from one read transaction.
@@ -82,5 +82,5 @@ def _write_policy(
 
 
 def _is_in(prefix: Network, taken: set[Network]) -> bool:
-    """Whether `prefix` lies in one of `taken`: the longer prefix would win in the image, and nobody lost it."""
+    """Whether `prefix` lies in one of `taken`: the longer prefix would win in the image, although not released."""
     return any(prefix.supernet(new_prefix=length) in taken for length in range(prefix.prefixlen + 1))

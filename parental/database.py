@@ -1,4 +1,4 @@
-"""The one database of a node: SQLite in WAL mode, opened the same way by every role.
+"""The database of a node: SQLite in WAL mode, opened alike by every role.
 
 Invariants: foreign keys are on; a writer takes the write lock when it begins, so that no transaction fails half way for
 having read first; a reader never waits for a writer.  `metadata` holds the tables of this room and of those above.
@@ -21,7 +21,7 @@ metadata = MetaData()
 
 
 def open_database(path: Path) -> Engine:
-    """Open the database file, creating it and its tables where they are not there."""
+    """Open the database file, and create it and its tables if missing."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
@@ -49,7 +49,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that only reads: one moment of the database, whatever is written meanwhile."""
+    """One transaction that only reads: a snapshot, unaffected by writers."""
     with engine.connect() as conn, conn.begin():
         yield conn
 
@@ -65,7 +65,7 @@ def _set_pragmas(dbapi_connection: Any, _record: object) -> None:
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """Switch to WAL, once and for ever; SQLite waits for nobody here, so roles that start together must."""
+    """Switch to WAL, permanently; SQLite does not wait here, so roles that start together must retry."""
     give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:

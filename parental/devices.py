@@ -1,6 +1,6 @@
-"""Devices that name themselves by a token, in DNS over TLS and HTTPS: the line's rules follow them into any network.
+"""Device tokens for DNS over TLS and HTTPS: the line's rules apply to the device in any network.
 
-Invariants: a token is told once and stored nowhere, only the address that images have for it
+Invariants: a token is shown once and not stored, only the address that images have for it
 (fastpath.images.subscribers); a device has one token, and a new one ends the old; a line's devices go with the line.
 """
 
@@ -22,9 +22,9 @@ _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def put_device(conn: Connection, subscriber: int, name: str) -> str:
-    """Give a device a token, which is returned; one that it had is no longer known.
+    """Create a token for a device and return it; its previous token becomes invalid.
 
-    name   what the family calls it: ali-phone.   Raises BadSubscriber for what is no name, or one device too many,
+    name   for example ali-phone.   Raises BadSubscriber for a name that is not valid or one device too many,
     NoSubscriber."""
     if not _NAME.fullmatch(name):
         raise BadSubscriber(
@@ -34,18 +34,18 @@ def put_device(conn: Connection, subscriber: int, name: str) -> str:
     _forget(conn, subscriber, name, revision)
     held = conn.execute(select(func.count()).select_from(devices).where(devices.c.subscriber == subscriber))
     if held.scalar_one() >= MAX_DEVICES:
-        raise BadSubscriber(f"device: {name}: one too many; no token made; a line has at most {MAX_DEVICES}")
+        raise BadSubscriber(f"device: {name}: one too many; no token created; a line has at most {MAX_DEVICES}")
     token = base64.b32encode(secrets.token_bytes(TOKEN_OCTETS)).decode("ascii").rstrip("=").lower()
     conn.execute(insert(devices).values(subscriber=subscriber, name=name, address=device_address(token)))
     return token
 
 
 def delete_device(conn: Connection, subscriber: int, name: str) -> None:
-    """End a device's token.   Raises NoSubscriber where there is no such device."""
+    """Revoke a device's token.   Raises NoSubscriber if the device does not exist."""
     revision = touch(conn, subscriber)
     if not _forget(conn, subscriber, name, revision):
         raise NoSubscriber(
-            f"subscriber {subscriber}: has no device {name[:40]!r}; nothing done; look at its list of devices"
+            f"subscriber {subscriber}: has no device {name[:40]!r}; nothing done; see its list of devices"
         )
 
 

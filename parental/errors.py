@@ -1,11 +1,11 @@
-"""What can be wrong with what a person asked for.
+"""The error types of parental/.
 
 ValueError
-├── BadSubscriber   an id, a label or a prefix that cannot be taken
-├── BadSchedule     a time, a day or a length that is none
-└── BadProfile      a category that is none, a time zone that is none
+├── BadSubscriber   an id, a label or a prefix that is not valid
+├── BadSchedule     a time, a day or a length that is not valid
+└── BadProfile      a category or a time zone that is not known
 LookupError
-└── NoSubscriber    nobody has this id
+└── NoSubscriber    no subscriber has this id
 """
 
 
@@ -22,4 +22,4 @@ class BadProfile(ValueError):
 
 
 class NoSubscriber(LookupError):
-    """Nobody has this id."""
+    """No subscriber has this id."""

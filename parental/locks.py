@@ -1,4 +1,4 @@
-"""Who is locked, and when that changes next: what the kernel's sets must hold.
+"""Lock table: which subscribers are locked, and when that changes next, for the kernel's sets.
 
 Invariants: no clock and no database; agrees with `decide()` at every second, as both read one schedule; a subscriber is
 looked at when it is put, when its own lock changes, and when the clock goes back.
@@ -18,7 +18,7 @@ _Found = tuple[bool, datetime | None]  # whether it is locked, and until when th
 
 
 class LockTable:
-    """Subscribers by number, and who of them is locked at one instant.   Memory: 0.2 KB a subscriber beside it."""
+    """Subscribers by number, and which of them are locked at one instant.   Memory: 0.2 KB more for each."""
 
     def __init__(self) -> None:
         self.people: dict[int, Subscriber] = {}
@@ -29,20 +29,20 @@ class LockTable:
         self._at = datetime.min.replace(tzinfo=UTC)
 
     def put(self, subscriber: Subscriber) -> None:
-        """Take in a new or changed subscriber; it counts from the next advance() on."""
+        """Add a new or changed subscriber, effective from the next advance()."""
         self.people[subscriber.id] = subscriber
         self._fresh.add(subscriber.id)
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Drop all other subscribers, likewise."""
+        """Drop all other subscribers, effective from the next advance()."""
         for number in self.people.keys() - numbers:
             del self.people[number]
             self._fresh.add(number)
 
     def advance(self, at: datetime) -> set[int]:
-        """Bring all locks to `at`; the numbers of those that may have changed.
+        """Bring all locks to `at`; return the numbers of those that may have changed.
 
-        Cost: 5 µs for each that was put or whose lock changes, whatever the number of the others."""
+        Cost: 5 µs for each that was put or whose lock changes, independent of the number of others."""
         looked_at = self._fresh | (self.people.keys() if at < self._at else self._come_due(at))
         found: dict[_Times, _Found] = {}  # thousands have the schedule that their operator proposes
         for number in looked_at:
@@ -52,7 +52,7 @@ class LockTable:
 
     @property
     def next_change(self) -> datetime | None:
-        """When to advance again; None: never by itself."""
+        """When to advance again; None: never."""
         while self._clock and self._due.get(self._clock[0][1]) != self._clock[0][0]:
             heapq.heappop(self._clock)
         return self._clock[0][0] if self._clock else None

@@ -1,6 +1,6 @@
-"""What a parent asked for: categories that stay closed, hours that are closed, a pause, and safe search.
+"""Profile of a subscriber: blocked categories, schedule, pause and safe search.
 
-Invariants: a pause is an absolute instant, a schedule is wall clock; a pause that has ended says nothing.
+Invariants: a pause is an absolute instant, a schedule is wall clock; a pause that has ended has no effect.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Profile:
     blocked_categories  names of rules.category
     paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED
     safe_search         one of SAFE_SEARCH
-    canaries            devices are told to stay with this resolver, and names are not hidden from it (semantics §4)"""
+    canaries            canary domains keep devices on this resolver, and names are not hidden from it (semantics §4)"""
 
     blocked_categories: frozenset[str] = frozenset()
     schedule: Schedule = field(default_factory=Schedule)
@@ -35,14 +35,17 @@ class Profile:
     def __post_init__(self) -> None:
         unknown = sorted(self.blocked_categories - NUMBERS.keys())
         if unknown:
-            raise BadProfile(f"categories: {unknown[0][:40]!r} is none; not taken; write one of {', '.join(NUMBERS)}")
+            raise BadProfile(
+                f"categories: {unknown[0][:40]!r} is not known; not accepted; write one of {', '.join(NUMBERS)}"
+            )
         if self.safe_search not in SAFE_SEARCH:
             raise BadProfile(
-                f"safe_search: {self.safe_search[:40]!r} is none; not taken; write one of {', '.join(SAFE_SEARCH)}"
+                f"safe_search: {self.safe_search[:40]!r} is not known; not accepted; "
+                f"write one of {', '.join(SAFE_SEARCH)}"
             )
         if len(self.schedule.intervals) > MAX_INTERVALS:
             raise BadProfile(
-                f"schedule: {len(self.schedule.intervals)} intervals; not taken; write at most {MAX_INTERVALS}"
+                f"schedule: {len(self.schedule.intervals)} intervals; not accepted; write at most {MAX_INTERVALS}"
             )
 
 

@@ -1,4 +1,4 @@
-"""When the internet is closed: weekly intervals of wall-clock time in one zone.
+"""Schedule: weekly closed intervals of wall-clock time in one zone.
 
 An interval is (weekday, start minute, length): it belongs to the day it begins on, may cross midnight and the end of
 the week, and may touch or cover others; what counts is their union.  The minute begins at second 0.
@@ -40,11 +40,11 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not 0 <= self.weekday < 7:
-            raise BadSchedule(f"weekday: {self.weekday} is no day; not taken; write 0 (Monday) to 6 (Sunday)")
+            raise BadSchedule(f"weekday: {self.weekday} is not a day; not accepted; write 0 (Monday) to 6 (Sunday)")
         if not 0 <= self.start_minute < DAY_MINUTES:
-            raise BadSchedule(f"start: minute {self.start_minute} is not of a day; not taken; write 0 to 1439")
+            raise BadSchedule(f"start: minute {self.start_minute} is not within a day; not accepted; write 0 to 1439")
         if not 1 <= self.minutes <= WEEK_MINUTES:
-            raise BadSchedule(f"length: {self.minutes} minutes; not taken; write 1 to {WEEK_MINUTES}")
+            raise BadSchedule(f"length: {self.minutes} minutes; not accepted; write 1 to {WEEK_MINUTES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Schedule:
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-            raise BadSchedule(f"zone: {self.zone[:40]!r} is unknown here; not taken; write Asia/Karachi") from exc
+            raise BadSchedule(f"zone: {self.zone[:40]!r} is unknown; not accepted; write Asia/Karachi") from exc
 
     def is_closed(self, at: datetime) -> bool:
-        """Whether the wall clock of the zone stands inside an interval at the instant `at` (aware)."""
+        """Whether the zone's wall clock is inside an interval at the instant `at` (aware)."""
         at_s = _unix_s(at)
         return _holds(closed_minutes(self.intervals), at_s + utc_offset_s(self.zone, at_s))
 
@@ -134,7 +134,7 @@ def parse_minute(text: str) -> int:
     hour, colon, minute = text.partition(":")
     is_plain = text.isascii() and len(text) == 5 and colon and hour.isdigit() and minute.isdigit()
     if not is_plain or int(minute) > 59 or int(hour) * 60 + int(minute) > DAY_MINUTES:
-        raise BadSchedule(f"time: {text[:20]!r} is not a time of day; not taken; write HH:MM, 00:00 to 24:00")
+        raise BadSchedule(f"time: {text[:20]!r} is not a time of day; not accepted; write HH:MM, 00:00 to 24:00")
     return int(hour) * 60 + int(minute)
 
 
@@ -148,12 +148,12 @@ def parse_interval(day: str, closed_from: str, closed_to: str) -> Interval:
 
     Raises BadSchedule, also for an end that equals the start: that could mean nothing or a whole day."""
     if day not in DAYS:
-        raise BadSchedule(f"day: {day[:20]!r} is no day; not taken; write one of {', '.join(DAYS)}")
+        raise BadSchedule(f"day: {day[:20]!r} is not a day; not accepted; write one of {', '.join(DAYS)}")
     start, end = parse_minute(closed_from), parse_minute(closed_to)
     if start == DAY_MINUTES:
-        raise BadSchedule("from: 24:00 is the end of a day; not taken; write 00:00 of the next day")
+        raise BadSchedule("from: 24:00 is the end of a day; not accepted; write 00:00 of the next day")
     if start == end:
-        raise BadSchedule(f"to: {closed_to} is the start, too; not taken; write 00:00 to 24:00 for a whole day")
+        raise BadSchedule(f"to: {closed_to} is the start, too; not accepted; write 00:00 to 24:00 for a whole day")
     return Interval(DAYS.index(day), start, (end - start) % DAY_MINUTES or DAY_MINUTES)
 
 
@@ -191,7 +191,7 @@ def _pieces(interval: Interval) -> Iterator[tuple[int, int]]:
 
 def _unix_s(at: datetime) -> int:
     if at.tzinfo is None:
-        raise BadSchedule(f"instant: {at.isoformat()} has no zone; not taken; give it one")
+        raise BadSchedule(f"instant: {at.isoformat()} has no zone; not accepted; give it one")
     return int(at.timestamp() // 1)
 
 

@@ -1,10 +1,10 @@
-"""Subscribers and their profiles in the database.
+"""Stores subscribers and their profiles in the database.
 
 Every change raises the room's revision and stamps what it touched, so that a delta image can be written from "what has
 changed since revision R" without keeping anything in memory.
 
 Invariants: a subscriber has exactly one profile; no address belongs to two subscribers, checked inside the transaction;
-an address that somebody lost is remembered as released until the next base image is written.
+an address that a subscriber lost is remembered as released until the next base image is written.
 """
 
 import ipaddress
@@ -138,7 +138,7 @@ def get_subscriber(conn: Connection, subscriber: int) -> Subscriber:
     """One subscriber.   Raises NoSubscriber."""
     found = list(_load(conn, [subscriber]))
     if not found:
-        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
     return found[0]
 
 
@@ -151,13 +151,13 @@ def iter_subscribers(conn: Connection, after: int = 0, since_revision: int = 0) 
 
 
 def delete_subscriber(conn: Connection, subscriber: int) -> None:
-    """Forget a subscriber; its addresses are nobody's, and its devices unknown.   Raises NoSubscriber."""
+    """Delete a subscriber with its addresses and devices.   Raises NoSubscriber."""
     revision = raise_revision(conn, REVISION)
     _release(conn, subscriber, set(), revision)
     held = conn.execute(select(devices.c.address).where(devices.c.subscriber == subscriber)).scalars()
     release(conn, map(ipaddress.ip_network, held.all()), revision)
     if conn.execute(delete(subscribers).where(subscribers.c.id == subscriber)).rowcount == 0:
-        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
 
 
 def set_schedule(conn: Connection, subscriber: int, schedule: Schedule) -> None:
@@ -168,7 +168,7 @@ def set_schedule(conn: Connection, subscriber: int, schedule: Schedule) -> None:
 
 
 def pause(conn: Connection, subscriber: int, until: datetime | None) -> None:
-    """Close the internet now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
+    """Lock a subscriber now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
     if until is not None and until.tzinfo is None:
         raise BadProfile("pause: the instant has no zone; not paused; give it one")
     # rounded up: the pause never ends before the promised instant
@@ -176,12 +176,12 @@ def pause(conn: Connection, subscriber: int, until: datetime | None) -> None:
 
 
 def resume(conn: Connection, subscriber: int) -> None:
-    """End a pause; a schedule still holds.   Raises NoSubscriber."""
+    """End a pause; a schedule still applies.   Raises NoSubscriber."""
     touch(conn, subscriber, paused_until_s=NOT_PAUSED)
 
 
 def released_since(conn: Connection, since_revision: int) -> list[Network]:
-    """Prefixes that somebody lost after `since_revision`; others may hold them, or parts of them, by now."""
+    """Prefixes released after `since_revision`; others may hold them, or parts of them, by now."""
     found = conn.execute(
         select(released_addresses.c.prefix)
         .where(released_addresses.c.revision > since_revision)
@@ -191,7 +191,7 @@ def released_since(conn: Connection, since_revision: int) -> list[Network]:
 
 
 def forget_released(conn: Connection, up_to_revision: int) -> None:
-    """Drop what a base image written at `up_to_revision` no longer needs to be told."""
+    """Drop releases that a base image written at `up_to_revision` already includes."""
     conn.execute(delete(released_addresses).where(released_addresses.c.revision <= up_to_revision))
 
 
@@ -202,12 +202,12 @@ def touch(conn: Connection, subscriber: int, **values: Any) -> int:
         update(subscribers).where(subscribers.c.id == subscriber).values(revision=revision, **values)
     )
     if changed.rowcount == 0:
-        raise NoSubscriber(f"subscriber {subscriber}: there is none; nothing done; look at the list of subscribers")
+        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
     return revision
 
 
 def release(conn: Connection, prefixes: Iterable[Network], revision: int) -> None:
-    """Remember that somebody lost these prefixes."""
+    """Record these prefixes as released."""
     for prefix in prefixes:
         conn.execute(delete(released_addresses).where(released_addresses.c.prefix == str(prefix)))
         conn.execute(insert(released_addresses).values(prefix=str(prefix), revision=revision))
@@ -232,7 +232,7 @@ def _claim(conn: Connection, prefix: Network, subscriber: int) -> None:
     if before is not None and before.last >= first:
         raise BadSubscriber(
             f"prefix: {prefix} shares addresses with {_network(before)} of subscriber {before.subscriber}; "
-            "not taken; release it there first"
+            "not accepted; release it there first"
         )
     conn.execute(
         insert(addresses).values(

@@ -1,4 +1,4 @@
-"""A paying line: a number, a label for people, and the addresses and prefixes that are its own.
+"""A subscriber (a paying line): number, label, addresses and prefixes.
 
 Invariants: prefixes are canonical (no host bits), of one or both families, and none overlaps another.
 The number is what images, counters and records hold; the label never leaves the operator's and the parent's pages.
@@ -23,7 +23,7 @@ DEVICE_KINDS = ("mac:", "cpe:")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One line and its profile.   Raises BadSubscriber for an id, a label or prefixes that cannot be."""
+    """One line and its profile.   Raises BadSubscriber for an id, a label or prefixes that are not valid."""
 
     id: int
     label: str
@@ -32,11 +32,13 @@ class Subscriber:
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= MAX_ID:
-            raise BadSubscriber(f"id: {self.id}; not taken; write 1 to {MAX_ID}")
+            raise BadSubscriber(f"id: {self.id}; not accepted; write 1 to {MAX_ID}")
         if not 1 <= len(self.label) <= MAX_LABEL_CHARACTERS or not self.label.isprintable():
-            raise BadSubscriber(f"label: not one line of text; not taken; write 1 to {MAX_LABEL_CHARACTERS} characters")
+            raise BadSubscriber(
+                f"label: not one line of text; not accepted; write 1 to {MAX_LABEL_CHARACTERS} characters"
+            )
         if len(self.prefixes) > MAX_PREFIXES:
-            raise BadSubscriber(f"prefixes: {len(self.prefixes)}; not taken; give one line at most {MAX_PREFIXES}")
+            raise BadSubscriber(f"prefixes: {len(self.prefixes)}; not accepted; give one line at most {MAX_PREFIXES}")
         refuse_overlaps(self.prefixes)
 
 
@@ -44,19 +46,20 @@ def parse_prefix(text: str) -> Network:
     """'192.0.2.7', '192.0.2.0/24' or '2001:db8::/64' to a prefix.   Raises BadSubscriber, also for host bits.
 
     'mac:02:00:00:00:00:01' and 'cpe:SERIAL', devices that a listed forwarder names, become the address that an image
-    has them at (fastpath.dns.device_option), which is taken, too."""
+    has for them (fastpath.dns.device_option), which is accepted, too."""
     try:
         network = ipaddress.ip_network(id_address(text) if text.startswith(DEVICE_KINDS) else text)
     except ValueError as exc:
         raise BadSubscriber(
-            f"prefix: {text[:60]!r} is no address or prefix; not taken; write 192.0.2.7 or 2001:db8::/64, no host bits"
+            f"prefix: {text[:60]!r} is not an address or prefix; not accepted; "
+            "write 192.0.2.7 or 2001:db8::/64, no host bits"
         ) from exc
     if network.prefixlen == 0:
-        raise BadSubscriber(f"prefix: {network} is everybody; not taken; write the prefix of one line")
+        raise BadSubscriber(f"prefix: {network} covers all addresses; not accepted; write the prefix of one line")
     if network.is_multicast and not is_device(network.network_address.packed, network.prefixlen):
-        raise BadSubscriber(f"prefix: {network} is multicast; not taken; write what packets of the line come from")
+        raise BadSubscriber(f"prefix: {network} is multicast; not accepted; write what packets of the line come from")
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.scope_id:
-        raise BadSubscriber(f"prefix: {text[:60]!r} names an interface; not taken; leave out what follows '%'")
+        raise BadSubscriber(f"prefix: {text[:60]!r} names an interface; not accepted; leave out what follows '%'")
     return network
 
 
@@ -65,4 +68,4 @@ def refuse_overlaps(prefixes: Iterable[Network]) -> None:
     ordered = sorted(prefixes, key=lambda prefix: (prefix.version, int(prefix.network_address), prefix.prefixlen))
     for left, right in itertools.pairwise(ordered):
         if left.version == right.version and int(right.network_address) <= int(left.broadcast_address):
-            raise BadSubscriber(f"prefixes: {right} lies in {left}; not taken; write one of the two")
+            raise BadSubscriber(f"prefixes: {right} lies in {left}; not accepted; write one of the two")

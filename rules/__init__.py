@@ -1,1 +1,1 @@
-"""Lists in, images out: formats, canonical names, categories, compile, publish."""
+"""Compiles lists into images: formats, canonical names, categories, compiler, publication."""

@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all.
+"""Atomic file replacement: a file appears whole or not at all.
 
-Invariants: under its final name a file is complete and on the disk; a failure leaves the old one and no rest.
+Invariants: under its final name a file is complete and on the disk; a failure leaves the old file and no temporary one.
 Source: rename(2); fsync(2) of the directory, so that the new name survives a power cut.
 """
 
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """Write `path` through a file beside it, which is renamed when the block ends well.   One writer a path."""
+    """Write a temporary file next to `path`, renamed on success.   One writer for each path."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:

@@ -1,6 +1,6 @@
-"""The categories: what a parent can close, by name and number.
+"""Categories that a parent can block, by name and number.
 
-Invariants: a number is for ever (images, policies and audit records hold it): never reuse one, add at the end;
+Invariants: a number is permanent (images, policies and audit records hold it): never reuse one, add at the end;
 1 to 127, so that a policy's mask of categories is two 64-bit words.
 """
 
@@ -50,7 +50,7 @@ def category_number(name: str) -> int:
     number = NUMBERS.get(name)
     if number is None:
         near = difflib.get_close_matches(name, NUMBERS, 1) or ["one of " + ", ".join(NUMBERS)]
-        raise BadSource(f"category: {name!r} is none; not taken; write {near[0]}")
+        raise BadSource(f"category: {name!r} is not known; not accepted; write {near[0]}")
     return number
 
 

@@ -1,17 +1,17 @@
-"""What can be wrong with what the room is given.
+"""The error types of rules/.
 
 ValueError
-├── BadName      a text that is no name
-│   └── BadUrl   a text that is no URL
-├── BadList      a file that is no list at all: one bad line never raises, it is reported as Skipped
-└── BadSource    a description of a list that cannot be understood
+├── BadName      a text that is not a name
+│   └── BadUrl   a text that is not a URL
+├── BadList      a file that is not a list at all: one bad line never raises, it is reported as Skipped
+└── BadSource    a description of a list that is not valid
 RuntimeError
-└── BadReadBack  an image that does not hold what was put into it
+└── BadReadBack  an image that does not contain what was compiled
 """
 
 
 class BadName(ValueError):
-    """A text is no host name; `reason` is one of a few fixed phrases, so that reports can count by it."""
+    """A text is not a host name; `reason` is one of a few fixed phrases, so that reports can count by it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -19,11 +19,11 @@ class BadName(ValueError):
 
 
 class BadUrl(BadName):
-    """A text is no URL that can be matched; `reason` is one of a few fixed phrases, too."""
+    """A text is not a URL that can be matched; `reason` is one of a few fixed phrases, too."""
 
 
 class BadList(ValueError):
-    """A file is no list; the message says where, what was found, and what to do."""
+    """A file is not a list; the message says where, what was found, and what to do."""
 
 
 class BadSource(ValueError):
@@ -31,4 +31,4 @@ class BadSource(ValueError):
 
 
 class BadReadBack(RuntimeError):
-    """A written image does not answer as it must; it was not published."""
+    """A written image answers wrongly; it was not published."""

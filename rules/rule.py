@@ -1,4 +1,4 @@
-"""One line of a list, as a value: a rule, or the reason why it is none.
+"""A line of a list as a value: a rule, or the reason why it is skipped.
 
 Invariants: a Rule's wire and a UrlRule's url are canonical; nothing a list holds disappears, it becomes a rule or a
 Skipped.
@@ -13,7 +13,7 @@ SAMPLE_CHARACTERS = 80  # of a refused line, in a report
 
 
 class Rule(NamedTuple):
-    """One name that a list speaks of."""
+    """A rule of a list for a name."""
 
     wire: bytes  # canonical, root octet included
     mode: Mode
@@ -25,7 +25,7 @@ class Rule(NamedTuple):
 
 
 class UrlRule(NamedTuple):
-    """One URL that a list speaks of, and that no name stands for."""
+    """A rule of a list for a URL, narrower than its name."""
 
     url: bytes  # canonical, see rules.names.urls
     mode: Mode  # EXACT, or SUBTREE: also every path below, on segment boundaries
@@ -36,7 +36,7 @@ class UrlRule(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """One line, or one name of it, that is not enforced."""
+    """A line, or one name of it, that is not enforced."""
 
     line: int  # from 1
     column: int  # from 1, in octets

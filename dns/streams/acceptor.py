@@ -1,11 +1,12 @@
-"""Connections in, whatever they carry: accepted within limits, told from whom they are, encrypted where asked for.
+"""Accepts stream connections within limits, with PROXY header and TLS, for any protocol on top.
 
     listener → accept → PROXY header of a listed proxy → TLS handshake → Connection → converse() → closed
 
-Invariants: connections are bounded, in all and for each client; a connection has `handshake_s` to say what comes before
-its first query; what one connection meets ends that one alone; without a free descriptor it waits and goes on.
+Invariants: connections are bounded, in all and for each client; PROXY header and TLS
+handshake of a connection end within `handshake_s`; a fault ends its own connection only; without a free descriptor the
+acceptor waits and continues.
 Source: RFC 7766 §6.2.2 (limits), RFC 7858 §3.2, HAProxy's PROXY protocol §2 (its header comes before all else; dnsdist
-sends it as the first octets inside TLS, see its `proxyProtocolOutsideTLS`, and both are taken).
+sends it as the first octets inside TLS, see its `proxyProtocolOutsideTLS`; both are accepted).
 """
 
 import asyncio
@@ -38,7 +39,7 @@ log = logging.getLogger("dns.streams.acceptor")
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What a stream may take, for each kind of listener.
+    """Limits of streams, for each kind of listener.
 
     idle_s         RFC 7766 §6.2.3 asks for seconds; also the most that one query may take to arrive
     n_connections  in all;  n_of_client: of one address, which may be a school behind NAT
@@ -59,7 +60,7 @@ ENCRYPTED_LIMITS: Final = StreamLimits(idle_s=30.0)
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One client's stream.   client: its address;  tls: None where nothing is encrypted."""
+    """One client's stream.   client: its address;  tls: None without encryption."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -69,11 +70,11 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How connections of one kind are met.
+    """What to do with connections of one kind.
 
-    converse   serves a connection until it ends; closing it is not its business
-    context    what TLS is spoken with from now on; None: TLS is not spoken
-    proxies    whoever connects from there sends a PROXY header first"""
+    converse   serves a connection until it ends; the acceptor closes it
+    context    the TLS context for new connections; None: no TLS
+    proxies    prefixes of proxies, which send a PROXY header first"""
 
     converse: Callable[[Connection], Awaitable[None]]
     limits: StreamLimits = DEFAULT_LIMITS
@@ -82,11 +83,11 @@ class Door:
 
 
 class _Full(Exception):
-    """A client has as many connections as it may have."""
+    """The client has reached its limit of connections."""
 
 
 class Acceptor:
-    """Accepts at some listening sockets, for one Door."""
+    """Accepts connections on listening sockets, for one Door."""
 
     def __init__(self, door: Door, counters: Counters) -> None:
         self._door = door
@@ -110,13 +111,13 @@ class Acceptor:
                 opened.close()
 
     def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
-        """Take one connection that waits: others, and those that are served, have their turns before the next."""
+        """Accept one waiting connection; other sockets and open connections have their turn before the next."""
         try:
             opened, peer = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
             return
         except OSError as reason:
-            self._tell(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
+            self._log_fault(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
             loop = asyncio.get_running_loop()
             loop.remove_reader(listener)
             loop.call_later(PAUSE_S, self._resume, listener, group)
@@ -136,14 +137,14 @@ class Acceptor:
         self._counters.add("dns_streams_refused")
         opened.close()
 
-    def _tell(self, fault: str) -> None:
-        """Tell a fault once, however many connections meet it: the counters count them."""
+    def _log_fault(self, fault: str) -> None:
+        """Log a fault once, however many connections have it; the counters count them all."""
         if fault != self._told:
             self._told = fault
             log.warning("%s", fault)
 
     async def _meet(self, opened: socket.socket, peer: str) -> None:
-        """The whole life of a connection."""
+        """Serve a connection from accept to close."""
         try:
             await self._serve(opened, peer)
         except _Full:
@@ -152,9 +153,9 @@ class Acceptor:
             pass  # gone, or too slow: nobody is left to tell
         except BadHeader as reason:
             self._counters.add("dns_proxy_refused")
-            self._tell(f"dns streams: from {peer}: {reason}")
+            self._log_fault(f"dns streams: from {peer}: {reason}")
         except Exception:
-            log.exception("dns streams: a fault of ours; the connection from %s is closed; please report it", peer)
+            log.exception("dns streams: internal error; the connection from %s is closed; please report it", peer)
         finally:
             opened.close()
             self._opened.discard(opened)
@@ -181,7 +182,7 @@ class Acceptor:
 
     @contextlib.contextmanager
     def _place_of(self, client: str) -> Iterator[None]:
-        """One of the connections that a client may have.   Raises _Full."""
+        """Hold one of the client's places for connections.   Raises _Full."""
         if self._n_open_of[client] >= self._door.limits.n_of_client:
             raise _Full
         self._n_open_of[client] += 1
@@ -193,7 +194,7 @@ class Acceptor:
                 del self._n_open_of[client]
 
     async def _connected(self, opened: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The stream over an accepted socket, after the handshake."""
+        """Make the stream of an accepted socket, after the handshake."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(BUFFER_OCTETS)
         protocol = asyncio.StreamReaderProtocol(reader)
@@ -212,7 +213,7 @@ class Acceptor:
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _part(self, writer: asyncio.StreamWriter) -> None:
-        """Close once the client has read what was written, if it does so in time."""
+        """Close after the client has read what was written, or at the time limit."""
         writer.close()
         with contextlib.suppress(OSError):
             async with asyncio.timeout(GOODBYE_S):
@@ -220,7 +221,7 @@ class Acceptor:
 
 
 async def _begins_tls(opened: socket.socket) -> bool:
-    """Whether the first octet is one of a TLS handshake; it stays where it is.   Raises EOFError."""
+    """Whether the first octet begins a TLS handshake; it is not consumed.   Raises EOFError."""
     loop = asyncio.get_running_loop()
     is_there = asyncio.Event()
     loop.add_reader(opened, is_there.set)
@@ -235,7 +236,7 @@ async def _begins_tls(opened: socket.socket) -> bool:
 
 
 async def _source(read: Callable[[int], Awaitable[bytes]]) -> str | None:
-    """The client that a PROXY header names; None: the proxy speaks for itself.
+    """Read the client's address from a PROXY header; None: the proxy's own connection (LOCAL).
 
     Reads no octet after the header.   Raises BadHeader, EOFError."""
     octets = b""

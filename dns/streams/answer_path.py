@@ -1,9 +1,9 @@
-"""What every stream shares: one query in, one answer out, by the same path as UDP.
+"""The answer path shared by all stream protocols: one query in, one answer out, decided as over UDP.
 
     query → StreamResolver.answer() → the answer | nothing | ask the upstream → deliver() | give_up() where it fails
 
-Invariants: a query that the upstream does not answer gets a stale answer or SERVFAIL; nothing here knows what carried
-the query.
+Invariants: a query that the upstream does not answer gets a stale answer or SERVFAIL; this module does not know which
+protocol carried the query.
 """
 
 import time
@@ -16,7 +16,7 @@ from fastpath.report.counters import Counters
 
 
 class AnswerPath:
-    """Decides and asks.   ask: gives the upstream's answer to a query, or raises UpstreamFailed."""
+    """Answers queries of streams.   ask: returns the upstream's answer to a query, or raises UpstreamFailed."""
 
     def __init__(
         self, answering: StreamResolver, counters: Counters, ask: Ask, now_ns: Callable[[], int] = time.time_ns
@@ -27,11 +27,11 @@ class AnswerPath:
         self.counters = counters
 
     def decide(self, query: bytes, client: str, is_encrypted: bool) -> bytes | None:
-        """The answer that is ours to give; None: the upstream's; empty: none at all.   client: an address."""
+        """The local answer; None: ask the upstream; empty: send no answer.   client: an address."""
         return self._answering.answer(query, client, self._now_ns(), is_encrypted)
 
     async def forward(self, query: bytes, client: str, is_encrypted: bool) -> bytes:
-        """The upstream's answer as this client gets it, an older one, or SERVFAIL; empty: none at all."""
+        """The upstream's answer for this client, a stale one, or SERVFAIL; empty: send no answer."""
         try:
             asked = self._answering.upstream_query(query, client, self._now_ns())
             theirs = await self._asking.ask(asked)

@@ -1,10 +1,10 @@
-"""What many streams ask at the same moment is asked of the upstream once.
+"""Coalesces equal queries of many streams into one upstream query.
 
-    the first one asks → its answer is everybody's;  where its client leaves meanwhile, the next one asks
+    the first one asks → all waiting clients get its answer;  if its client leaves, the next one asks
 
-Invariants: who waits for somebody else's answer gets it, or the reason why there is none, at the same moment; nothing
-runs beside its askers: where all of them have left, nobody asks.
-Source: RFC 5452 §5 (one question asked many times at once is a birthday attack's chance).
+Invariants: all clients that wait for a query get its answer or its failure at the same moment; a query runs within the
+task of one of its clients, so when all have left, it ends.
+Source: RFC 5452 §5 (equal queries in flight make a birthday attack possible).
 """
 
 import asyncio
@@ -14,18 +14,18 @@ from dns.errors import UpstreamFailed
 from fastpath.report.counters import Counters
 
 Ask = Callable[[bytes], Awaitable[bytes]]
-Asked = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
+InFlight = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
 
 ID_OCTETS = 2
 
 
 class Coalescing:
-    """Asks by `ask`; counts dns_forwarded and dns_coalesced."""
+    """Queries the upstream by `ask`; counts dns_forwarded and dns_coalesced."""
 
     def __init__(self, ask: Ask, counters: Counters) -> None:
         self._ask = ask
         self._counters = counters
-        self._under_way: dict[bytes, Asked] = {}
+        self._under_way: dict[bytes, InFlight] = {}
 
     async def ask(self, query: bytes) -> bytes:
         """The upstream's answer to `query`, or to one that differs in the id alone: the id may be either's.

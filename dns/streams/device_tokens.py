@@ -1,11 +1,11 @@
-"""Device tokens: a secret in the path of DNS over HTTPS or in the name of DNS over TLS says whose device asks.
+"""Device tokens: a secret in the path of DNS over HTTPS or the server name of DNS over TLS identifies a device.
 
     /dns-query/TOKEN | TOKEN.dns.isp.example → device_address() → judged as the subscriber who has that address
 
 The image of subscribers holds a device as an address that no packet can come from (fastpath.images.subscribers): one
 lookup serves both, a base and its deltas carry both, and a token itself is in no image.
-Invariants: a token that no subscriber has is refused and counted, never served as somebody else's: a device whose
-token was withdrawn shows it, and a mistyped one does not lose its household's rules unseen.
+Invariants: an unknown token is refused and counted, never served by another policy.  So a revoked token is visible
+at the device, and a mistyped one does not silently lose its household's rules.
 """
 
 from typing import Final
@@ -19,9 +19,9 @@ DEVICES: Final = "ff00::/8"
 
 
 class Tokens:
-    """The tokens that are served.   name: what stands after a token in a server name; None: tokens are in paths only.
+    """The tokens in force.   name: suffix of a server name with a token; None: tokens are in paths only.
 
-    tables   of the moment; the front replaces them"""
+    tables   in force; the front replaces them"""
 
     def __init__(self, name: str | None, counters: Counters) -> None:
         self._suffix = f".{name}".lower() if name else None
@@ -29,7 +29,7 @@ class Tokens:
         self.tables = TableSet()
 
     def address_of(self, token: str) -> str | None:
-        """What a device's queries are judged by; None, and counted, where no subscriber has such a token."""
+        """The address whose policy applies to a device; None, and counted, for an unknown token."""
         try:
             address = device_address(token.lower())
         except ValueError:
@@ -47,11 +47,11 @@ class Tokens:
         return lowered.removesuffix(self._suffix)
 
     def takes_name(self, name: str | None) -> bool:
-        """Whether a handshake for this server name may go on."""
+        """Whether a handshake for this server name may continue."""
         token = self.in_name(name)
         return token is None or self.address_of(token) is not None
 
     def judged_as(self, name: str | None, client: str) -> str | None:
-        """The address that a connection is judged by: its device's, else its client's; None: it is not served."""
+        """The address whose policy applies to a connection: its device's, else its client's; None: not served."""
         token = self.in_name(name)
         return client if token is None else self.address_of(token)

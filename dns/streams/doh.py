@@ -1,9 +1,9 @@
-"""DNS over HTTPS as requests and responses, whatever version of HTTP carries them.
+"""DNS over HTTPS requests and responses, independent of the HTTP version.  No I/O.
 
-    method, target, headers, body → read_request() → Asked | Refused(status)      answer → response_headers()
+    method, target, headers, body → read_request() → DohQuery | Refused(status)      answer → response_headers()
 
-Invariants: pure; what is no DNS query gets a 4xx and no answer of DNS; every DNS answer is a 200, whatever its rcode;
-an answer is kept no longer than its records, and by the client alone, as another client may get another one.
+Invariants: a request without a DNS query gets a 4xx and no DNS answer; every DNS answer is a 200, for any rcode; an
+answer is cached no longer than its records, and by the client only, because another client may get another one.
 Source: RFC 8484 §4.1 (requests), §4.2.1 (status), §5.1 (freshness), §6 (media type); RFC 4648 §5 (base64url);
 RFC 2308 §5 (negative answers).
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from dns.wire import SOA, is_request
+from dns.wire_format import SOA, is_request
 from fastpath.dns.records import records
 
 PATH: Final = "/dns-query"
@@ -34,7 +34,7 @@ Headers = list[tuple[str, str]]
 
 
 class Refused(Exception):
-    """The request gets no DNS answer; the message says why, to whoever sent it."""
+    """The request gets no DNS answer; the message tells the client why."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the headers of a request say.   length: of its body, as far as it is told."""
+    """The head of a request.   length: of its body, None if not declared."""
 
     method: str
     target: str
@@ -52,15 +52,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One DNS query.   token: of the device that asks, as written; None: the path has none."""
+class DohQuery:
+    """A DNS query from a request.   token: the device's, as written; None: not in the path."""
 
     query: bytes
     token: str | None
 
 
 def request_of(headers: Sequence[tuple[bytes, bytes]]) -> Request:
-    """The request that decoded headers of HTTP/2 make."""
+    """Make a Request from decoded HTTP/2 headers."""
     said = {name: value.decode("latin-1") for name, value in reversed(headers)}
     length = said.get(b"content-length", "")
     return Request(
@@ -72,7 +72,7 @@ def request_of(headers: Sequence[tuple[bytes, bytes]]) -> Request:
 
 
 def check_head(request: Request) -> None:
-    """Raises Refused for what no body can mend."""
+    """Check the head before the body comes.   Raises Refused."""
     if len(request.target) > MAX_TARGET_OCTETS:
         raise Refused(414, f"a target of more than {MAX_TARGET_OCTETS} octets; not answered; use POST")
     _token(request.target.partition("?")[0])
@@ -85,24 +85,24 @@ def check_head(request: Request) -> None:
 
 
 def check_length(n_octets: int) -> None:
-    """Raises Refused for a body that is too long, or has become so."""
+    """Check the length of a body so far.   Raises Refused."""
     if n_octets > MAX_QUERY_OCTETS:
         raise Refused(413, f"more than {MAX_QUERY_OCTETS} octets; not answered; send one query")
 
 
-def read_request(request: Request, body: bytes) -> Asked:
-    """The query of a whole request.   Raises Refused."""
+def read_request(request: Request, body: bytes) -> DohQuery:
+    """Read the DNS query of a whole request.   Raises Refused."""
     check_head(request)
     path, _, parameters = request.target.partition("?")
     query = body if request.method == "POST" else _decoded(parameters)
     if not is_request(query):
-        raise Refused(400, "no DNS query; not answered; send one message in wire form")
+        raise Refused(400, "not a DNS query; not answered; send one message in wire form")
     check_length(len(query))
-    return Asked(query, _token(path))
+    return DohQuery(query, _token(path))
 
 
 def _token(path: str) -> str | None:
-    """The token in a path.   Raises Refused for any path but ours."""
+    """The token in a path, None without one.   Raises Refused for any other path."""
     if path == PATH:
         return None
     token = path.removeprefix(f"{PATH}/")
@@ -112,7 +112,7 @@ def _token(path: str) -> str | None:
 
 
 def _decoded(parameters: str) -> bytes:
-    """What the parameter `dns` holds.   Raises Refused."""
+    """Decode the parameter `dns`.   Raises Refused."""
     try:
         written = [value for name, value in parse_qsl(parameters, max_num_fields=MAX_PARAMETERS) if name == "dns"]
         if len(written) == 1 and _BASE64URL.fullmatch(written[0]):
@@ -123,7 +123,7 @@ def _decoded(parameters: str) -> bytes:
 
 
 def answer_headers(answer: bytes) -> Headers:
-    """What goes before a DNS answer."""
+    """Headers of a DNS answer."""
     return [
         (":status", "200"),
         ("content-type", MEDIA_TYPE),
@@ -133,7 +133,7 @@ def answer_headers(answer: bytes) -> Headers:
 
 
 def freshness_s(answer: bytes) -> int:
-    """How long an answer may be kept: as its shortest record, of a negative one as its SOA says; 0: not at all."""
+    """Freshness lifetime: the lowest TTL, for a negative answer the SOA's; 0: not cacheable."""
     try:
         found = records(answer)
     except ValueError:
@@ -147,7 +147,7 @@ def freshness_s(answer: bytes) -> int:
 
 
 def refusal(refused: Refused) -> tuple[Headers, bytes]:
-    """What goes out instead of an answer."""
+    """Headers and body of a refused request."""
     body = f"{refused}\n".encode()
     headers = [
         (":status", str(refused.status)),

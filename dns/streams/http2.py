@@ -1,9 +1,9 @@
-"""Connections of HTTP/2 that carry DNS: frames by h2, requests by dns.streams.doh, answers by AnswerPath.
+"""DNS over HTTP/2 connections: frames by h2, requests by dns.streams.doh, answers by AnswerPath.
 
-    octets → h2 → requests, as many at once as a connection may have → answers in any order → octets
+    octets → h2 → concurrent requests, within the limit → answers in any order → octets
 
-Invariants: a connection has `idle_s` to end its next request, however it spends them (slow headers, a slow body,
-pings, a window that never opens), else it is let go; streams, octets of a request, queries at the upstream, octets
+Invariants: a connection that does not complete a request within `idle_s` is closed (slow headers, a slow body, pings, a
+window that never opens); streams, octets of a request, queries at the upstream, octets
 without a frame and unsent answers are bounded; a stream that its client has reset gets nothing more, and counts until
 its query is answered.
 Absent on purpose: HTTP/1.1, trailers, push, priorities.
@@ -25,7 +25,7 @@ from dns.streams.acceptor import Connection, StreamLimits
 from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens
 from dns.streams.doh import (
-    Asked,
+    DohQuery,
     Headers,
     Refused,
     Request,
@@ -103,7 +103,7 @@ class _Conversation:
         await self._flush()
 
     async def _read(self) -> bytes:
-        """What comes next; nothing where the client has gone or makes no progress."""
+        """Read the next octets; empty when the client has left or makes no progress."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -115,7 +115,7 @@ class _Conversation:
                 self._progress_at = loop.time()  # it waits for us, not we for it
 
     async def _take_all(self, events: list[Event]) -> bool:
-        """Act on what has come; whether the connection goes on."""
+        """Handle events; return whether the connection continues."""
         for event in events:
             if isinstance(event, RequestReceived):
                 self._begin(event)
@@ -156,7 +156,7 @@ class _Conversation:
         self._unsent.pop(stream_id, None)
 
     async def _answer(self, stream_id: int, request: Request, body: bytearray) -> None:
-        """Answer a whole request, now or when the upstream does."""
+        """Answer a whole request, at once or when the upstream answers."""
         self._progress_at = asyncio.get_running_loop().time()
         try:
             asked = read_request(request, bytes(body))
@@ -174,13 +174,13 @@ class _Conversation:
         else:
             self._respond(stream_id, answer)
 
-    def _judged_as(self, asked: Asked) -> str:
-        """The address that a query is judged by.   Raises Refused."""
+    def _judged_as(self, asked: DohQuery) -> str:
+        """The address whose policy applies to a query.   Raises Refused."""
         if asked.token is None:
             return self._connection.client
         address = self._tokens.address_of(asked.token)
         if address is None:
-            raise Refused(404, "no device has this token; not answered; write the token that the device was given")
+            raise Refused(404, "no device has this token; not answered; use the token created for the device")
         return address
 
     async def _forward(self, stream_id: int, query: bytes, client: str) -> None:
@@ -192,7 +192,7 @@ class _Conversation:
         await self._flush()
 
     def _respond(self, stream_id: int, answer: bytes) -> None:
-        """Send an answer; an empty one is none at all, and ends its stream alone."""
+        """Send an answer; an empty one resets its stream only."""
         if answer:
             self._send(stream_id, answer_headers(answer), answer)
             return
@@ -218,7 +218,7 @@ class _Conversation:
             self._h2.reset_stream(stream_id, why)
 
     def _send_unsent(self) -> None:
-        """Send what the windows have room for."""
+        """Send as much as the flow-control windows allow."""
         for stream_id, body in list(self._unsent.items()):
             try:
                 while body and (n := self._n_sendable(stream_id)):

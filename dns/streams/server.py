@@ -1,4 +1,4 @@
-"""The stream side of a front: TCP, and TLS and HTTPS where the operator has a certificate for them.
+"""The stream server of a front: DNS over TCP, and over TLS and HTTPS with a certificate.
 
 Invariant: all three answer by one AnswerPath, which has one writer of counters and one spool.
 """
@@ -22,7 +22,7 @@ from fastpath.images.tables import TableSet
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """TLS and HTTPS: where, and with which files.   name: of the certificate; device tokens stand before it."""
+    """Listeners and files of TLS and HTTPS.   name: the certificate's; device tokens precede it in server names."""
 
     certificate: Path
     key: Path
@@ -34,10 +34,10 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What the operator wants of streams.
+    """The operator's settings for streams.
 
     encryption   None: TCP alone
-    proxies      whoever connects from there sends a PROXY header first; the front's UDP has the same rule"""
+    proxies      prefixes of proxies, which send a PROXY header first; the same holds for the front's UDP"""
 
     limits: StreamLimits = DEFAULT_LIMITS
     encryption: Encryption | None = None
@@ -66,7 +66,7 @@ class StreamServer:
         self._certificates = Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
 
     def use(self, tables: TableSet) -> None:
-        """Know the device tokens of `tables`."""
+        """Use the device tokens of `tables`."""
         self._tokens.tables = tables
 
     async def serve(

@@ -1,10 +1,10 @@
-"""DNS over TCP and TLS: two octets of length before each message, many messages a connection, answers in any order.
+"""DNS over TCP and TLS: framed messages, pipelined queries, answers in any order.
 
     Connection → message → AnswerPath.decide() → write | ask the upstream, then write | close
 
-Invariants: queries waiting in one connection are bounded, and so are answers that its client has not read; a client
-that neither sends nor reads is let go after `idle_s`, as is one that needs longer for a single message; what a client
-has asked before it closed its sending side is still answered, over TCP (TLS has no half-closed connection in asyncio).
+Invariants: waiting queries and unread answers of a connection are bounded; a client that neither sends nor reads for
+`idle_s`, or needs longer for one message, is disconnected; queries sent before the client closed its sending side are
+still answered, over TCP (TLS has no half-closed connection in asyncio).
 Source: RFC 1035 §4.2.2, RFC 7766 (pipelining §6.2.1.1, order §7, idle §6.2.3), RFC 7858 §3.3.
 """
 
@@ -25,8 +25,8 @@ Judge = Callable[[Connection], str | None]
 class MessageStream:
     """Serves connections that carry DNS messages.
 
-    judged_as   the address that a connection's queries are judged by; None: it is not served
-    counter     one more for each query"""
+    judged_as   the address whose policy applies to a connection; None: it is not served
+    counter     the counter of queries"""
 
     def __init__(self, path: AnswerPath, limits: StreamLimits, judged_as: Judge, counter: str | None = None) -> None:
         self._path = path
@@ -35,7 +35,7 @@ class MessageStream:
         self._counter = counter
 
     async def converse(self, connection: Connection) -> None:
-        """Read and answer until the client closes or idles, or says what gets no answer."""
+        """Read and answer until the client closes, idles or sends a message that gets no answer."""
         client = self._judged_as(connection)
         if client is None:
             return
@@ -60,7 +60,7 @@ class MessageStream:
                 return
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes | None:
-        """The next message; None where none comes."""
+        """Read the next message; None at the end or time limit."""
         try:
             async with asyncio.timeout(self._limits.idle_s):
                 return await read_framed(reader)

@@ -1,16 +1,16 @@
-"""An upstream over TLS or TCP: one connection for all that a worker asks it.
+"""Stream client of an upstream: one TLS or TCP connection for all queries of a worker.
 
     loop ⇄ a pair of datagram sockets for each of its upstream sockets ⇄ StreamUpstream ⇄ TLS ⇄ upstream
     loop ⇄ one pair more, for what came truncated ⇄ StreamUpstream ⇄ TLS, or TCP of one over UDP ⇄ upstream
     streams: ask() ⇄ the same connection
 
-The loop sends to one over TLS as to any upstream, and learns of its health and speed as of any: one that cannot be
-reached is silent.  For what came truncated silence would cost its clients time: such a question comes back as an answer
-that is truncated, too, as soon as it is known that there is no whole one.
+For the loop, an upstream over TLS is an upstream as any other: an unreachable one is silent, and its health and latency
+are measured alike.  After a truncated answer, silence would cost the client time.  So such a query gets a truncated
+answer as soon as it is known that the full one is not available.
 
-Invariants: over TLS nothing is sent before the certificate has named the upstream, and nothing in the clear; ids on the
-connection are ours, so that an answer goes to the one who asked; at most MAX_UNDER_WAY questions wait, PATIENCE_S each;
-what a connection left unanswered is sent once more over the next one; there is none while nobody asks.
+Invariants: over TLS nothing is sent before the certificate is verified, and nothing in the clear; message ids on the
+connection are ours, so that each answer finds its query; at most MAX_UNDER_WAY queries wait, each for PATIENCE_S; a
+query that a lost connection left unanswered is sent again over the next one; without queries there is no connection.
 Absent on purpose: several connections (a resolver takes few of one address), early data, which can be replayed.
 Source: RFC 7858 §3, RFC 8310 §5 (strict privacy), RFC 7766 §6.2 and §7 (reuse, pipelining, out of order, retry),
 RFC 8467 §4.1 (padding).   Cost, both ways: 50 µs of the worker's Python for a question alone, 8 µs where they come in
@@ -35,7 +35,7 @@ from dns.errors import BadCertificate, UpstreamFailed
 from dns.length_prefix import framed
 from dns.upstreams.endpoints import TlsEndpoint, Upstream
 from dns.upstreams.tcp_client import PATIENCE_S
-from dns.wire import HEADER_OCTETS, QR, TC, flags_of, is_response
+from dns.wire_format import HEADER_OCTETS, QR, TC, flags_of, is_response
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1
@@ -57,7 +57,7 @@ log = logging.getLogger("dns.upstreams.stream_client")
 
 
 def client_context(ca: Path | None) -> ssl.SSLContext:
-    """TLS to an upstream.   ca None: whom the system trusts.   Raises BadCertificate."""
+    """TLS to an upstream.   ca None: the system's authorities.   Raises BadCertificate."""
     try:
         context = ssl.create_default_context(cafile=ca)
     except OSError as reason:  # SSLError is one
@@ -69,7 +69,7 @@ def client_context(ca: Path | None) -> ssl.SSLContext:
 
 
 def padded(query: bytes) -> bytes:
-    """A query of ours, which ends with an empty OPT, with padding in it; any other as it is."""
+    """Pad a query of the loop, which ends with an empty OPT; any other is unchanged."""
     if query[-11:-8] != b"\0\0\x29" or query[-2:] != b"\0\0":
         return query
     n = -(len(query) + 4) % PADDED_TO
@@ -78,8 +78,8 @@ def padded(query: bytes) -> bytes:
 
 
 @dataclass(slots=True)
-class _Asked:
-    """A question.   done: takes its answer, under the question's own id, or None"""
+class _Query:
+    """A query in flight.   done: takes its answer, under the query's own id, or None"""
 
     query: bytes
     done: Callable[[bytes | None], object]
@@ -88,7 +88,7 @@ class _Asked:
 
 
 class _Connection(asyncio.Protocol):
-    """Cuts what comes into messages.   lost: done once it is closed"""
+    """Splits the octets of the stream into messages.   lost: done once it is closed"""
 
     transport: asyncio.Transport
 
@@ -117,10 +117,10 @@ class _Connection(asyncio.Protocol):
 
 
 class StreamUpstream:
-    """One of them, for one worker.   Raises BadCertificate.
+    """The stream client of one upstream and one worker.   Raises BadCertificate.
 
-    endpoint   asked over TLS, or over TCP in the clear
-    ca         certificates to trust;  None: those that the system trusts"""
+    endpoint   reached over TLS, or over TCP in the clear
+    ca         trusted certificates;  None: the system's"""
 
     def __init__(self, endpoint: Upstream, ca: Path | None = None) -> None:
         self._endpoint = endpoint
@@ -128,22 +128,22 @@ class StreamUpstream:
         self._ends: dict[socket.socket, Take] = {}
         self._running: asyncio.AbstractEventLoop | None = None
         self._connection: _Connection | None = None
-        self._held: list[_Asked] = []  # until there is a connection
+        self._held: list[_Query] = []  # until there is a connection
         self._wanted = asyncio.Event()  # one of them is there
-        self._under_way: dict[int, _Asked] = {}
+        self._under_way: dict[int, _Query] = {}
         self._frames: list[bytes] = []
         self._last_id = 0
         self._is_pausing = False
         self._told: str | None = None
 
     def open_end(self) -> int:
-        """Descriptor of a datagram socket that takes queries and gives answers, the caller's to close.
+        """A datagram socket that takes queries and returns answers; the caller closes the descriptor.
 
         Raises OSError."""
         return self._open(_give)
 
     def open_insistent_end(self) -> int:
-        """Likewise, for what came truncated: a query without an answer comes back with TC.   Raises OSError."""
+        """As open_end(), for truncated answers: without a full answer, the query returns with TC.   Raises OSError."""
         return self._open(_give_or_cut)
 
     def _open(self, take: Take) -> int:
@@ -164,7 +164,7 @@ class StreamUpstream:
             if not answer.done():
                 answer.set_result(message)
 
-        self._submit(_Asked(self._padded(query), done))
+        self._submit(_Query(self._padded(query), done))
         self._flush()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
@@ -173,7 +173,7 @@ class StreamUpstream:
         raise UpstreamFailed(f"upstream {self._endpoint}: no answer; not answered; is it running")
 
     async def run(self) -> None:
-        """Carry questions and answers until cancelled; then close."""
+        """Carry queries and answers until cancelled; then close."""
         self._running = asyncio.get_running_loop()
         for end in self._ends:
             self._running.add_reader(end, self._read, end)
@@ -184,14 +184,14 @@ class StreamUpstream:
                 if (fault := await self._converse()) is None:
                     pause_s = 0.0
                     continue
-                self._tell(fault)
+                self._log_change(fault)
                 pause_s = min(RETRY_MOST_S, max(RETRY_LEAST_S, 2 * pause_s))
                 await self._pause(pause_s)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Close what does not run."""
+        """Close the sockets of a client that does not run."""
         for end in self._ends:
             if self._running is not None:
                 self._running.remove_reader(end)
@@ -202,18 +202,18 @@ class StreamUpstream:
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def _read(self, end: socket.socket) -> None:
-        """What the loop asks."""
+        """Read queries of the loop."""
         take = self._ends[end]
         with contextlib.suppress(BlockingIOError):
             for _ in range(BATCH):
                 query = end.recv(QUERY_OCTETS)
-                self._submit(_Asked(self._padded(query), partial(take, end, query)))
+                self._submit(_Query(self._padded(query), partial(take, end, query)))
         self._flush()
 
     def _padded(self, query: bytes) -> bytes:
         return padded(query) if self._context else query
 
-    def _submit(self, asked: _Asked) -> None:
+    def _submit(self, asked: _Query) -> None:
         if self._is_pausing or len(self._under_way) + len(self._held) >= self._room():
             asked.done(None)
         elif self._connection is None:
@@ -223,11 +223,11 @@ class StreamUpstream:
             self._send(asked)
 
     def _room(self) -> int:
-        """How many questions may wait: while TCP is at fault, one tries it, and no other client waits for that."""
+        """How many queries may wait: while TCP fails, one tries it, and no other client waits."""
         return 1 if self._told and not self._context else MAX_UNDER_WAY
 
-    def _send(self, asked: _Asked) -> None:
-        """Put it into the frames, under an id that nothing under way has."""
+    def _send(self, asked: _Query) -> None:
+        """Append the query to the frames, under an unused message id."""
         number = (self._last_id + 1) & 0xFFFF
         while number in self._under_way:
             number = (number + 1) & 0xFFFF
@@ -239,7 +239,7 @@ class StreamUpstream:
         self._frames.append(framed(number.to_bytes(2, "big") + octets[2:]))
 
     def _flush(self) -> None:
-        """All frames in one record, about."""
+        """Write all frames at once, usually in one TLS record."""
         if self._connection is not None and self._frames:
             self._connection.transport.write(b"".join(self._frames))
         self._frames.clear()
@@ -254,11 +254,11 @@ class StreamUpstream:
             return
         if self._connection is not None:
             self._connection.n_answers += 1
-        self._tell(None)
+        self._log_change(None)
         asked.done(asked.query[:2] + message[2:])
 
     def _forget_old(self, connection: _Connection) -> None:
-        """Nobody waits any longer; where nothing else came meanwhile, nobody is there."""
+        """Drop queries past their time; without any answer meanwhile, the connection is dead."""
         before_s = time.monotonic() - PATIENCE_S
         old = [number for number, asked in self._under_way.items() if asked.sent_s < before_s]
         for number in old:
@@ -269,7 +269,7 @@ class StreamUpstream:
     # -- the connection ------------------------------------------------------------------------------------------------
 
     async def _converse(self) -> str | None:
-        """One connection from its beginning to its end; why it was of no use, None where it answered."""
+        """Run one connection; return why it failed, None if it answered."""
         try:
             connection = await self._connect()
         except OSError as reason:  # SSLError and TimeoutError are, too
@@ -290,10 +290,10 @@ class StreamUpstream:
             self._connection = None
             connection.transport.abort()
         self._take_back()
-        return None if connection.n_answers else "it takes connections and gives no answer"
+        return None if connection.n_answers else "it accepts connections and does not answer"
 
     def _is_idle(self, connection: _Connection) -> bool:
-        """Whether to close it: over TCP, where another one is cheap and seldom needed."""
+        """Whether to close an idle connection: over TCP, where a new one is cheap and rarely needed."""
         is_used = self._context or self._under_way or connection.heard_s > time.monotonic() - TCP_IDLE_S
         return not is_used
 
@@ -310,7 +310,7 @@ class StreamUpstream:
         return connection
 
     def _take_back(self) -> None:
-        """What a lost connection left unanswered is for the next one, unless it was sent too often."""
+        """Requeue unanswered queries of a lost connection, unless sent too often."""
         left, self._under_way = self._under_way, {}
         for asked in left.values():
             if asked.n_sent < MAX_SENT:
@@ -320,7 +320,7 @@ class StreamUpstream:
                 asked.done(None)
 
     async def _pause(self, seconds: float) -> None:
-        """Leave it alone; who asks meanwhile is not answered."""
+        """Wait before the next attempt; queries meanwhile get no answer."""
         self._is_pausing = True
         self._fail_all()
         await asyncio.sleep(seconds)
@@ -334,8 +334,8 @@ class StreamUpstream:
         for asked in left:
             asked.done(None)
 
-    def _tell(self, fault: str | None) -> None:
-        """Log what has changed."""
+    def _log_change(self, fault: str | None) -> None:
+        """Log a change of the upstream's state."""
         if fault == self._told:
             return
         self._told = fault
@@ -343,22 +343,22 @@ class StreamUpstream:
             log.info("dns upstream %s%s: it answers", self._endpoint, "" if self._context else " over TCP")
         elif self._context:
             log.warning(
-                "dns upstream %s: %s; not asked until that is over, tried again; look at its address, name and "
-                "certificate",
+                "dns upstream %s: %s; not used until this is fixed; trying again; "
+                "check its address, name and certificate",
                 self._endpoint,
                 fault,
             )
         else:
             log.warning(
-                "dns upstream %s over TCP: %s; its truncated answers are handed on until that is over, tried "
-                "again; let it answer over TCP, and look at what is between",
+                "dns upstream %s over TCP: %s; its truncated answers are passed on until this is fixed; trying again; "
+                "allow TCP to it, and check the path between",
                 self._endpoint,
                 fault,
             )
 
 
 def _give(end: socket.socket, _: bytes, answer: bytes | None) -> None:
-    """To the loop; where it does not read, it asks again."""
+    """Pass an answer to the loop; if its socket is full, the loop will retry."""
     if answer is not None:
         with contextlib.suppress(OSError):
             end.send(answer)

@@ -11,7 +11,7 @@ from typing import Final
 from dns.errors import UpstreamFailed
 from dns.length_prefix import framed, read_framed
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
+from dns.wire_format import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0
@@ -30,7 +30,9 @@ async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) 
         said = type(exc).__name__
         raise UpstreamFailed(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
     if not is_response(answer) or answer[:2] != query[:2]:
-        raise UpstreamFailed(f"upstream {upstream}: it sent no answer to the query; dropped; what listens there")
+        raise UpstreamFailed(
+            f"upstream {upstream}: its message is not an answer to the query; dropped; check what listens there"
+        )
     return answer
 
 
@@ -45,7 +47,7 @@ async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
 
 
 async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
-    """The answer of the first that gives a useful one; each but the last has a share of the patience.
+    """The first useful answer of the upstreams; each but the last has a shorter time limit.
 
     upstreams   at least one; the loop's preference.   Raises UpstreamFailed, the last one's"""
     for upstream in upstreams[:-1]:

@@ -1,11 +1,11 @@
-"""What a primary sends of a zone, record after record: the whole zone, or what has changed.  No I/O.
+"""Reads a zone transfer (IXFR or AXFR) record by record: the whole zone, or changes.  No I/O.
 
     SOA(new) ─┬─ nothing newer ───────────────────────────────────────────────→ CURRENT
               ├─ record … SOA(new) ──────────────────────────────────────────→ WHOLE
               └─ SOA(ours) removed… SOA(next) added… SOA(next) removed … SOA(new) → CHANGES
 
-Invariants: a whole zone is passed on as it comes and never held; changes are held, at most `max_changes` of them, and
-join one another from our serial to the new one; what does not is BadMessage, and nothing of it may be kept.
+Invariants: a whole zone is streamed and never held; changes are held, at most `max_changes` records, and lead without a
+gap from our serial to the new one.  Anything else is BadMessage, and no part of it may be kept.
 Source: RFC 5936 §2.2; RFC 1995 §4, §2; RFC 1982.
 """
 
@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dns.wire import IN, SOA
+from dns.wire_format import IN, SOA
 from dns.zones.message import BadMessage, Record, Soa, is_newer, is_under, read_soa
 
 Whole = Callable[[Record], None]  # takes the SOA first, then every record, without the SOA at the end
 
 
 class Kind(Enum):
-    """What came."""
+    """What the primary sent."""
 
     CURRENT = "current"
     WHOLE = "whole"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(slots=True)
 class Change:
-    """From one serial to the next.   removed, added  without the SOAs"""
+    """The changes from one serial to the next.   removed, added  without the SOAs"""
 
     old_serial: int
     removed: list[Record] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Change:
 
 
 class Incoming:
-    """The records of one transfer, in whatever portions.
+    """Takes the records of one transfer, in portions of any size.
 
     apex         of the zone, in wire form, folded;   serial  ours; None where we have none (AXFR)
     whole        takes the records of a whole zone as they come
@@ -62,7 +62,7 @@ class Incoming:
 
     @property
     def serial(self) -> int:
-        """The zone's newest serial.   The same."""
+        """The zone's newest serial.   Valid once a record has come."""
         return self._new.serial
 
     def take(self, records: Iterable[Record]) -> None:
@@ -72,7 +72,7 @@ class Incoming:
                 raise BadMessage("records follow the end of the transfer")
             self.n_records += 1
             if record.rtype == SOA and record.owner != self._apex:
-                raise BadMessage("a SOA of another name inside of the zone")
+                raise BadMessage("a SOA of another name within the zone")
             if record.rclass != IN or not is_under(record.owner, self._apex):
                 raise BadMessage("a record that is not of the zone")
             self._take(record)
@@ -94,7 +94,7 @@ class Incoming:
             self.kind, self.is_complete = Kind.CURRENT, True
 
     def _choose(self, record: Record) -> None:
-        """The second record tells changes from a whole zone."""
+        """Tell changes from a whole zone by the second record."""
         if self._serial is not None and record.rtype == SOA and read_soa(record).serial != self._new.serial:
             if read_soa(record).serial != self._serial:
                 raise BadMessage(f"changes from serial {read_soa(record).serial}, ours is {self._serial}")
@@ -124,7 +124,7 @@ class Incoming:
         (change.removed if change.soa is None else change.added).append(record)
 
     def _turn(self, change: Change, record: Record) -> None:
-        """A SOA between two parts."""
+        """Handle a SOA between two parts."""
         serial = read_soa(record).serial
         if change.soa is None:
             if not is_newer(serial, change.old_serial):
@@ -140,7 +140,7 @@ class Incoming:
 
 
 class TooManyChanges(Exception):
-    """More changes than are asked for: the whole zone, or another way, is cheaper."""
+    """More changes than the limit: a transfer of the whole zone is cheaper."""
 
     def __init__(self) -> None:
-        super().__init__("more changes than are taken one by one")
+        super().__init__("too many changes for an incremental transfer")

@@ -1,8 +1,8 @@
-"""DNS messages of the control path: zone transfers, NOTIFY, what TSIG signs.  Bytes in, values out; no I/O.
+"""DNS messages of the control path: zone transfers, NOTIFY, TSIG.  Bytes in, values out; no I/O.
 
-Invariants: whatever the octets, a Message or BadMessage comes out; a name's pointers lead strictly backwards, so that
-reading ends; names are folded and uncompressed, also inside of rdata; what follows the last record is a fault.
-Absent on purpose: types that nobody compresses stay as they are (RFC 3597 §4); classes other than IN are the caller's.
+Invariants: any octets give a Message or BadMessage; a name's pointers lead strictly backwards, so that
+reading ends; names are folded and uncompressed, also in rdata; octets after the last record are a fault.
+Absent on purpose: rdata of types without compression is not read (RFC 3597 §4); classes other than IN are the caller's.
 Source: RFC 1035 §4.1; RFC 3597 §4; RFC 6895 §2.   Cost: some 3 µs a record.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from dns.length_prefix import MAX_MESSAGE_OCTETS
-from dns.wire import (
+from dns.wire_format import (
     AFSDB,
     CNAME,
     DNAME,
@@ -51,7 +51,7 @@ _TIMERS: Final = struct.Struct(">5I")
 
 
 class BadMessage(ValueError):
-    """Octets that are no DNS message; where and why."""
+    """Octets that are not a DNS message; where and why."""
 
 
 class Question(NamedTuple):
@@ -94,12 +94,12 @@ class Message(NamedTuple):
 
     @property
     def opcode(self) -> int:
-        """What is asked for: QUERY, NOTIFY, …"""
+        """The opcode: QUERY, NOTIFY, …"""
         return opcode_of(self.flags)
 
     @property
     def rcode(self) -> int:
-        """The header's four bits."""
+        """The header's rcode, without EDNS."""
         return self.flags & RCODE_MASK
 
 
@@ -124,16 +124,16 @@ def read_message(octets: bytes) -> Message:
 
 
 def read_header(octets: bytes) -> tuple[int, ...]:
-    """Id, flags, and the four counts.   Raises BadMessage."""
+    """Read id, flags and the four counts.   Raises BadMessage."""
     if len(octets) < HEADER_OCTETS:
         raise BadMessage(f"{len(octets)} octets, a header has {HEADER_OCTETS}")
     return _HEADER.unpack_from(octets)
 
 
 def read_name(octets: bytes, at: int, known: dict[int, bytes]) -> tuple[bytes, int]:
-    """The name at `at`, and the offset behind it.
+    """Read the name at `at`; return it and the offset after it.
 
-    known   of this message: where a pointer led to → the name there.   Raises BadMessage."""
+    known   names already read in this message, by offset.   Raises BadMessage."""
     start, behind, n_jumps = at, 0, 0
     labels: list[bytes] = []
     n_octets, first_target, n_before = 1, -1, 0
@@ -170,7 +170,7 @@ def read_name(octets: bytes, at: int, known: dict[int, bytes]) -> tuple[bytes, i
 
 
 def skip_record(octets: bytes, at: int) -> tuple[int, int]:
-    """Where the fixed part of the record at `at` begins, and the offset behind the record.   Raises BadMessage."""
+    """Skip the record at `at`; return the offset of its fixed part and of its end.   Raises BadMessage."""
     try:
         while length := octets[at]:
             if length >= POINTER:
@@ -187,7 +187,7 @@ def skip_record(octets: bytes, at: int) -> tuple[int, int]:
 
 
 def read_soa(record: Record) -> Soa:
-    """What a SOA says.   Raises BadMessage for any other record."""
+    """The timers of a SOA.   Raises BadMessage for any other record."""
     if record.rtype != SOA or record.rclass != IN:
         raise BadMessage(f"a record of type {record.rtype} where a SOA belongs")
     return Soa(*_TIMERS.unpack(record.rdata[-_TIMERS.size :]))
@@ -216,7 +216,7 @@ def write_message(
     answers: Sequence[Record] = (),
     authorities: Sequence[Record] = (),
 ) -> bytes:
-    """A message without compression.   Raises BadMessage for one that is too long."""
+    """Write a message without compression.   Raises BadMessage for one that is too long."""
     octets = _HEADER.pack(identity, flags, len(questions), len(answers), len(authorities), 0)
     octets += b"".join(q.qname + _QUESTION.pack(q.qtype, q.qclass) for q in questions)
     octets += b"".join(write_record(each) for each in (*answers, *authorities))
@@ -226,12 +226,12 @@ def write_message(
 
 
 def write_record(record: Record) -> bytes:
-    """A record without compression."""
+    """Write a record without compression."""
     return record.owner + _FIXED.pack(record.rtype, record.rclass, record.ttl_s, len(record.rdata)) + record.rdata
 
 
 def shown(name: bytes) -> str:
-    """A wire name for a person."""
+    """A wire name as text for logs."""
     return to_text(name)
 
 
@@ -257,7 +257,7 @@ def _read_records(octets: bytes, at: int, n: int, known: dict[int, bytes]) -> tu
 
 
 def _expanded(octets: bytes, at: int, end: int, rtype: int, known: dict[int, bytes]) -> bytes:
-    """Rdata with its names uncompressed."""
+    """Read rdata with its names uncompressed."""
     n_before, n_names = _NAMES_IN[rtype]
     found = [octets[at : at + n_before]]
     at += n_before

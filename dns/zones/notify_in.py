@@ -1,8 +1,8 @@
-"""NOTIFY in: a primary tells that a zone has changed.
+"""Receives NOTIFY: a primary announces a new version of a zone.
 
-Invariants: what is told is only that it is time to ask; it changes nothing by itself, so it is believed unsigned of the
-addresses that a zone's primaries have; a signature, where there is one, has to be right.  What is no NOTIFY gets no
-answer, and an answer is never longer than what it answers, but for a signature.
+Invariants: a NOTIFY only causes a pull.  So it is accepted unsigned from the addresses of the zone's primaries; a
+signature, if present, must be valid.  Other messages get no answer, and an answer is never longer than its request,
+except for a signature.
 Source: RFC 1996 §3, §4.7; RFC 8945 §5.
 """
 
@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from dns.length_prefix import framed, read_framed
-from dns.wire import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
+from dns.wire_format import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
 from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
-from dns.zones.tsig import AnswerSigner, Asked, BadSignature, Key, check_query, refusal
+from dns.zones.tsig import AnswerSigner, BadSignature, Key, VerifiedQuery, check_query, refusal
 
 log = logging.getLogger("dns.zones.notify_in")
 
@@ -27,7 +27,7 @@ PATIENCE_S: Final = 5.0
 
 
 class Watched(NamedTuple):
-    """One zone.   hosts  the addresses of its primaries"""
+    """A zone to accept NOTIFY for.   hosts  the addresses of its primaries"""
 
     hosts: frozenset[str]
     key: Key | None
@@ -37,10 +37,10 @@ Zones = Mapping[bytes, Watched]  # by apex, in wire form, folded
 
 
 class NotifyReceiver(asyncio.DatagramProtocol):
-    """Answers NOTIFY.   zones  those of the moment;   told  called with the apex of a zone that has changed"""
+    """Answers NOTIFY.   zones  those in force;   notified  called with the apex of a changed zone"""
 
-    def __init__(self, zones: Callable[[], Zones], told: Callable[[bytes], None]) -> None:
-        self._zones, self._told = zones, told
+    def __init__(self, zones: Callable[[], Zones], notified: Callable[[bytes], None]) -> None:
+        self._zones, self._notified = zones, notified
         self._transport: asyncio.DatagramTransport | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -50,13 +50,13 @@ class NotifyReceiver(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, octets: bytes, peer: tuple[str | int, ...]) -> None:
-        """A datagram came."""
+        """Answer one datagram."""
         answer = self.answer(octets, str(peer[0]).removeprefix(MAPPED), int(time.time()))
         if answer and self._transport is not None:
             self._transport.sendto(answer, peer)
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: Knot tells over TCP."""
+        """Serve one TCP connection, as Knot DNS uses."""
         if len(self._writers) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
@@ -71,7 +71,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
             writer.close()
 
     def cut(self) -> None:
-        """Let everybody go."""
+        """Close all connections."""
         for writer in self._writers:
             writer.transport.abort()
 
@@ -89,7 +89,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
             await writer.drain()
 
     def answer(self, octets: bytes, host: str, now_s: int) -> bytes | None:
-        """What is answered; None: nothing."""
+        """Answer a message; None: no answer."""
         if len(octets) < HEADER_OCTETS:
             return None
         identity, flags, *_ = read_header(octets)
@@ -106,7 +106,7 @@ class NotifyReceiver(asyncio.DatagramProtocol):
         apex = message.questions[0].qname
         watched = self._zones().get(apex)
         if watched is None or host not in watched.hosts:
-            log.info("NOTIFY for %s from %s: refused; it is none of our primaries for it", shown(apex), host)
+            log.info("NOTIFY for %s from %s: refused; not a primary of this zone", shown(apex), host)
             return _said(message, REFUSED)
         keys = {} if watched.key is None else {watched.key.name: watched.key}
         try:
@@ -114,20 +114,20 @@ class NotifyReceiver(asyncio.DatagramProtocol):
         except BadSignature as bad:
             log.warning("NOTIFY for %s from %s: refused: %s", shown(apex), host, bad)
             return refusal(_said(message, NOERROR), bad, now_s)
-        self._told(apex)
+        self._notified(apex)
         return _signed(_said(message, NOERROR), asked, now_s)
 
 
 @asynccontextmanager
 async def listening(
-    endpoints: Iterable[tuple[str, int]], zones: Callable[[], Zones], told: Callable[[bytes], None]
+    endpoints: Iterable[tuple[str, int]], zones: Callable[[], Zones], notified: Callable[[bytes], None]
 ) -> AsyncIterator[None]:
     """Sockets for NOTIFY, for as long as the block lasts.   Raises OSError with a note on where."""
     opened: list[asyncio.DatagramTransport | asyncio.Server] = []
     receivers: list[NotifyReceiver] = []
     try:
         for host, port in endpoints:
-            receivers.append(receiver := NotifyReceiver(zones, told))
+            receivers.append(receiver := NotifyReceiver(zones, notified))
             try:
                 opened.append(await _open_udp(receiver, host, port))
                 opened.append(await asyncio.start_server(receiver.converse, host, port, limit=MAX_OCTETS))
@@ -152,5 +152,5 @@ def _said(message: Message, rcode: int) -> bytes:
     return write_message(message.id, QR | AA | NOTIFY << OPCODE_SHIFT | rcode, message.questions)
 
 
-def _signed(answer: bytes, asked: Asked, now_s: int) -> bytes:
+def _signed(answer: bytes, asked: VerifiedQuery, now_s: int) -> bytes:
     return answer if asked.key is None else AnswerSigner(asked.key, asked.mac).sign(answer, now_s)

@@ -1,8 +1,8 @@
-"""NOTIFY: telling a secondary that its zone has a new edition, until it has heard.
+"""Sends NOTIFY to a secondary for each new edition of a zone, until it acknowledges.
 
-Invariants: of several editions while one is being told, the newest alone is told next; a secondary that never answers
-costs one datagram a try and no other secondary anything, and comes by itself when its refresh time has passed.
-An answer is taken for what it is without its signature: who forges one keeps a secondary waiting for its refresh time.
+Invariants: of several new editions only the newest is announced next; a secondary that never answers costs one datagram
+for each try, does not delay other secondaries, and asks after its refresh time.  The signature of an answer is not
+checked: a forged one only keeps a secondary waiting for its refresh time.
 Source: RFC 1996 §3 (message), §4.5-4.8 (retries); RFC 8945.
 """
 
@@ -16,7 +16,7 @@ import time
 from typing import Final
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AA, IN, NOERROR, NOTIFY, OPCODE_SHIFT, QR, RCODE_MASK, SOA, opcode_of, rcode_text
+from dns.wire_format import AA, IN, NOERROR, NOTIFY, OPCODE_SHIFT, QR, RCODE_MASK, SOA, opcode_of, rcode_text
 from dns.zones.message import shown
 from dns.zones.served_zone import ServedZone
 from dns.zones.tsig import sign_query
@@ -32,8 +32,8 @@ _FLAGS: Final = NOTIFY << OPCODE_SHIFT | AA
 log = logging.getLogger("dns.zones")
 
 
-async def keep_telling(zone: ServedZone, secondary: Endpoint, source: str | None) -> None:
-    """Tell a secondary of each new edition, until cancelled.   source  our address, where its primary has one"""
+async def notify_of_editions(zone: ServedZone, secondary: Endpoint, source: str | None) -> None:
+    """Send NOTIFY for each new edition, until cancelled.   source  our address as its primary"""
     news = zone.news[secondary]
     while True:
         await news.wait()
@@ -48,12 +48,12 @@ async def keep_telling(zone: ServedZone, secondary: Endpoint, source: str | None
 
 async def _has_heard(zone: ServedZone, secondary: Endpoint, source: str | None) -> bool:
     try:
-        fault = await _tell(zone, secondary, source)
+        fault = await _notify(zone, secondary, source)
     except OSError as reason:  # no route to it, or no socket left
         fault = reason.strerror or str(reason)
     if fault:
         log.warning(
-            "zone %s: NOTIFY to %s: %s; it comes when its refresh time has passed; look at its configuration",
+            "zone %s: NOTIFY to %s: %s; it will ask after its refresh time; check its configuration",
             shown(zone.plan.name),
             secondary,
             fault,
@@ -61,8 +61,8 @@ async def _has_heard(zone: ServedZone, secondary: Endpoint, source: str | None) 
     return not fault
 
 
-async def _tell(zone: ServedZone, secondary: Endpoint, source: str | None) -> str:
-    """Why the secondary has not heard; "" where it has, or where there is something newer to tell."""
+async def _notify(zone: ServedZone, secondary: Endpoint, source: str | None) -> str:
+    """Why the secondary did not acknowledge; "" if it did, or if a newer edition exists."""
     with _socket_to(secondary, source) as connected:
         for wait_s in WAITS_S:
             request = _request(zone)
@@ -75,7 +75,7 @@ async def _tell(zone: ServedZone, secondary: Endpoint, source: str | None) -> st
 
 
 async def _ask(connected: socket.socket, request: bytes, wait_s: float) -> int:
-    """The rcode of the answer.   Raises TimeoutError, OSError; not before the time is over, so that tries stay few."""
+    """The rcode of the answer.   Raises TimeoutError, OSError, only after the full wait, so that retries are few."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(wait_s):
         try:

@@ -1,14 +1,14 @@
-"""Zones of our own making: what lists say in the images in force, as records of response policy zones.
+"""Response policy zones made from the lists of the images in force.
 
     subtree    NAME and *.NAME      exact    NAME      below    *.NAME      an exception    CNAME rpz-passthru.
     192.0.2.0/24    24.0.2.0.192.rpz-ip, whose longest prefix decides in every resolver
 
 Invariants: the names are those that the workers enforce, orders included, since both read the same images; a name of a
 confidential list cannot be among them; each owner stands in a zone once, in the images' order; editions of a zone are
-numbered by the images' generation, and two editions with one serial have the same records.
-What a zone cannot say is left out and counted: names that are too long with the zone's behind them, and names that a
-resolver would read as another kind of trigger.  REFUSED, which no response policy knows, becomes NXDOMAIN.
-A record is kept as it stands in a message whose first question is the zone's name: its owner ends in a pointer there.
+numbered by the images' generation, and two editions with one serial have the same records.  Entries that RPZ cannot
+express are left out and counted: names that are too long with the zone's appended, and names that a resolver would read
+as another kind of trigger.  REFUSED, which no response policy knows, becomes NXDOMAIN.  A record is kept as it is in
+a message whose first question is the zone's name: its owner ends in a pointer there.
 Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §4.3; RFC 1982; RFC 1035 §4.1.4.   Cost: some 1 µs a name.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.wire import AAAA, CNAME, HEADER_OCTETS, IN, MAX_NAME_OCTETS, A
+from dns.wire_format import AAAA, CNAME, HEADER_OCTETS, IN, MAX_NAME_OCTETS, A
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.images.zone_listing import Effect, Listing, Named
@@ -50,10 +50,10 @@ _TARGETS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a zone is made of.
+    """Settings of a served zone.
 
     name     in wire form, folded;   lists  by id, not confidential
-    splash   addresses of the splash page, of either kind or none: then NXDOMAIN is said"""
+    splash   addresses of the splash page; without any, NXDOMAIN"""
 
     name: bytes
     lists: tuple[str, ...]
@@ -61,7 +61,7 @@ class Plan:
 
 
 class Difference(NamedTuple):
-    """What leads from one edition to the next."""
+    """The changes from one edition to the next."""
 
     before: int  # serials
     after: int
@@ -73,7 +73,7 @@ class Difference(NamedTuple):
 
 
 class Edition:
-    """A zone as the images of one moment have it; any number of threads may read one.
+    """A zone at one generation of the images; immutable, so that threads can share it.
 
     serial        the images' generation, in 32 bits;   n_records  without SOA and NS
     unpublished   what was left out: reason → how many owners"""
@@ -92,7 +92,7 @@ class Edition:
 
     @classmethod
     def first(cls, plan: Plan, tables: TableSet) -> "Edition":
-        """The zone as `tables` have it.   Raises ValueError for a confidential list.   Cost: a pass over the images"""
+        """Make the zone from `tables`.   Raises ValueError for a confidential list.   Cost: a pass over the images"""
         writer, listing = _Writer(plan), Listing(tables, plan.lists)
         between: Counter[tuple[bytes, Effect]] = Counter()
         unpublished: Counter[str] = Counter()
@@ -104,14 +104,14 @@ class Edition:
         return cls(writer, listing, _serial_of(tables), between, n_records, unpublished)
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """All records, some thousand at a time."""
+        """All records, in blocks of some thousands."""
         nothing: Counter[str] = Counter()
         for names, _ in _read(self._listing):
             yield self._writer.records(names, nothing)
         yield self._writer.records(_as_names(self._between), nothing)
 
     def next(self, tables: TableSet) -> tuple["Edition", Difference | None]:
-        """The edition that follows, of the same serial where nothing has changed, and what has; None: too much.
+        """The next edition and its changes; without changes, the same serial; None: too many changes.
 
         Cost: 0.1 µs a name of the images where only their delta is another, else 1 µs"""
         writer, listing = self._writer, Listing(tables, self._listing.list_ids)
@@ -138,7 +138,7 @@ class Edition:
 
 
 class _Writer:
-    """Makes records of names."""
+    """Makes records from names."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -188,7 +188,7 @@ class _Tails(dict[Effect, tuple[bytes, ...]]):
         self[Action.NO_ACTION] = ()
 
     def __missing__(self, data: Effect) -> tuple[bytes, ...]:
-        """Of local data: not kept, there may be as many as names."""
+        """Make the tail for local data; it is not kept, because there may be one for each name."""
         if not isinstance(data, bytes):  # an action of a later version's image: it blocks, that much is known
             return self[Action.NXDOMAIN]
         tails, at = [], 0
@@ -200,7 +200,7 @@ class _Tails(dict[Effect, tuple[bytes, ...]]):
 
 
 def record_at_apex(rtype: int, ttl_s: int, rdata: bytes) -> bytes:
-    """A record of the zone's own name."""
+    """Make a record at the zone's apex."""
     return _tail(rtype, ttl_s, rdata)
 
 

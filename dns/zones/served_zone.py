@@ -1,4 +1,4 @@
-"""A zone that we serve: its edition in force, and what led to it.
+"""A served zone: the edition in force, and the differences that led to it.
 
 Invariants: differences follow each other without a gap up to the edition in force, or there are none; their records are
 bounded; editions are made in a thread and taken in the event loop.
@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import NS, SOA
+from dns.wire_format import NS, SOA
 from dns.zones.rpz_edition import Difference, Edition, Plan, record_at_apex
 from dns.zones.tsig import Key
 from fastpath.images.tables import TableSet
@@ -31,14 +31,14 @@ NS_RECORD: Final = record_at_apex(NS, TTL_S, _NOBODY)
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Who may have a zone.   clients  from where;   key  None: their addresses are enough"""
+    """Who may transfer a zone.   clients  permitted prefixes;   key  None: the address is enough"""
 
     clients: tuple[IPv4Network | IPv6Network, ...]
     key: Key | None = None
 
 
 class ServedZone:
-    """One zone and its last editions.   secondaries  are told of every new one"""
+    """A zone and its last editions.   secondaries  get a NOTIFY for each new one"""
 
     def __init__(self, plan: Plan, rights: Rights, secondaries: Sequence[Endpoint] = ()) -> None:
         self.plan, self.rights = plan, rights
@@ -48,7 +48,7 @@ class ServedZone:
         self._n_kept = 0
 
     def prepare(self, tables: TableSet) -> tuple[Edition, Difference | None]:
-        """The edition that `tables` make, for take(); what has changed, where that can be told.
+        """Make the edition of `tables` for take(), with its changes where known.
 
         Raises ValueError for a confidential list.   Cost: seconds for the first of a million names; for a thread"""
         if self.edition is None:
@@ -56,7 +56,7 @@ class ServedZone:
         return self.edition.next(tables)
 
     def take(self, edition: Edition, difference: Difference | None) -> bool:
-        """Serve an edition from now on; whether the zone has changed by it."""
+        """Serve an edition from now on; return whether the zone changed."""
         before, self.edition = self.edition, edition
         if before is not None and before.serial == edition.serial:
             return False
@@ -66,7 +66,7 @@ class ServedZone:
         return True
 
     def since(self, serial: int) -> list[Difference] | None:
-        """What leads from `serial` to now; None where that is not known any more."""
+        """The differences from `serial` to now; None if they are no longer kept."""
         found: list[Difference] = []
         for difference in reversed(self._differences):
             found.insert(0, difference)

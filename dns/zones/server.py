@@ -1,11 +1,11 @@
-"""Serves zones of our own making to secondaries: SOA over UDP, transfers over TCP, NOTIFY of every new edition.
+"""Serves response policy zones to secondaries: SOA over UDP, transfers over TCP, NOTIFY for each new edition.
 
     TableSet → update() → editions (in a thread) ─┬→ NOTIFY → secondaries
     request → Answerer → messages → portions (made in a thread) → the connection
 
 Invariants: the event loop waits for no zone: editions and the messages of transfers are made in threads, a portion at a
 time, and a portion is made when the one before has been taken; transfers at one moment are bounded, as are connections;
-a secondary that stops reading is let go.
+a secondary that stops reading is disconnected.
 Source: RFC 5936 §4.1, RFC 1995 §2, RFC 7766.
 """
 
@@ -21,7 +21,7 @@ from dns.length_prefix import framed, read_framed
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.message import shown
-from dns.zones.notify_out import keep_telling
+from dns.zones.notify_out import notify_of_editions
 from dns.zones.served_zone import ServedZone
 from dns.zones.xfr_out import Answer, Answerer
 from fastpath.images.tables import TableSet
@@ -37,8 +37,9 @@ log = logging.getLogger("dns.zones")
 
 
 class ZoneServer:
-    """Serves zones at some endpoints.   Raises OSError where one cannot be listened at, ValueError for two keys of one
-    name."""
+    """Serves zones on the given endpoints.
+
+    Raises OSError if an endpoint cannot be bound, ValueError for two keys of one name."""
 
     def __init__(
         self,
@@ -74,14 +75,14 @@ class ZoneServer:
                 group.create_task(self._acceptor.serve(self._tcp))
                 for zone in self._zones:
                     for secondary in zone.news:
-                        group.create_task(keep_telling(zone, secondary, self._source_to(secondary)))
+                        group.create_task(notify_of_editions(zone, secondary, self._source_to(secondary)))
         finally:
             for opened in self._udp:
                 loop.remove_reader(opened)
             self.close()
 
     async def update(self, tables: TableSet) -> None:
-        """Serve what `tables` say from now on.   One call at a time.   Raises ValueError for a confidential list."""
+        """Serve the zones of `tables`.   One call at a time.   Raises ValueError for a confidential list."""
         for zone in self._zones:
             began = time.monotonic()
             edition, difference = await asyncio.to_thread(zone.prepare, tables)
@@ -98,8 +99,8 @@ class ZoneServer:
             self._tell_unpublished(zone)
 
     def status(self) -> dict[str, Any]:
-        """What is served: of each zone serial, records, what was left out by reason; and how many requests were
-        refused."""
+        """Status: for each zone serial, records and what was left out by reason; the number of refused
+        requests."""
         zones = [
             {
                 "zone": shown(zone.plan.name),
@@ -131,7 +132,7 @@ class ZoneServer:
         self.bound.append(bound)
 
     def _source_to(self, secondary: Endpoint) -> str | None:
-        """The address of ours that a secondary knows as its primary; None: whatever the route says."""
+        """Our address that a secondary knows as its primary; None: as the route chooses."""
         for endpoint in self.bound:
             if (":" in endpoint.host) == (":" in secondary.host) and not ip_address(endpoint.host).is_unspecified:
                 return endpoint.host
@@ -141,7 +142,7 @@ class ZoneServer:
         assert zone.edition is not None
         said = "; ".join(f"{n} {reason}" for reason, n in sorted(zone.edition.unpublished.items()))
         if said != self._unpublished.get(zone.plan.name, ""):
-            log.warning("zone %s: owners left out: %s", shown(zone.plan.name), said or "none any more")
+            log.warning("zone %s: owners left out: %s", shown(zone.plan.name), said or "none")
         self._unpublished[zone.plan.name] = said
 
     def _answer(self, octets: bytes, client: str, is_stream: bool) -> Answer | None:
@@ -163,7 +164,7 @@ class ZoneServer:
             pass
 
     async def _converse(self, connection: Connection) -> None:
-        """Answer one request after the other."""
+        """Answer requests one after another."""
         reader, writer = connection.reader, connection.writer
         while True:
             try:
@@ -198,7 +199,7 @@ class ZoneServer:
 
 
 def _portion(messages: Iterator[bytes]) -> bytes:
-    """The next messages, each with its length before it; nothing: that was all."""
+    """The next messages, framed; empty at the end."""
     found: list[bytes] = []
     n_octets = 0
     while n_octets < PORTION_OCTETS and (message := next(messages, None)) is not None:

@@ -1,11 +1,11 @@
-"""TSIG: requests, answers and streams of answers that two servers with one key believe each other.
+"""TSIG: signs and verifies requests, answers and streams of answers between servers that share a key.
 
-    query ── sign_query → mac        check_query → Asked(message, key, mac) ── AnswerSigner(key, mac).sign …
-             AnswerChecker(key, mac).check ← answers                        └─ refusal(answer, why)
+    query ── sign_query → mac        check_query → VerifiedQuery(message, key, mac) ── AnswerSigner(key, mac).sign …
+             AnswerChecker(key, mac).check ← answers                                 └─ refusal(answer, why)
 
-Invariants: a MAC is compared in constant time, and before anything else of its record is believed; a record that does
-not stand last, stands twice or is malformed is a BadMessage (FORMERR), never a signature; of a stream the first and the
-last message are signed and at most 99 between two that are.
+Invariants: a MAC is compared in constant time, before any other field of its record is trusted; a record that is not
+last, is repeated or is malformed is a BadMessage (FORMERR), never a signature; in a stream the first and the last
+message are signed, with at most 99 unsigned ones between two signed.
 Absent on purpose: HMAC-MD5 and SHA-1 (RFC 8945 §6: not recommended), truncated MACs (BADTRUNC), GSS-TSIG, TKEY.
 Source: RFC 8945 §4.2 (the record), §4.3 (what is digested), §5.2 and §5.3 (servers), §5.3.1 (streams), §5.4 (clients).
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dns.wire import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
+from dns.wire_format import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
 from dns.zones.message import BadMessage, read_header, read_name, shown, skip_record
 from fastpath.wire.name import from_wire, to_wire
 
@@ -42,7 +42,7 @@ _KEY_LINE: Final = re.compile(r"\s*([\w-]+)\.?:([^:\s]+):([^:\s]+)\s*")
 
 
 class TsigError(IntEnum):
-    """What a TSIG record says is wrong (RFC 8945 §4.2)."""
+    """Error codes of a TSIG record (RFC 8945 §4.2)."""
 
     BADSIG = 16
     BADKEY = 17
@@ -63,7 +63,7 @@ class Key:
 
 
 class Tsig(NamedTuple):
-    """A TSIG record as it stands in a message."""
+    """A TSIG record of a message."""
 
     start: int  # where it begins
     name: bytes
@@ -76,8 +76,8 @@ class Tsig(NamedTuple):
     other: bytes
 
 
-class Asked(NamedTuple):
-    """A request that may be answered.   key None: it was not signed, and is as it came."""
+class VerifiedQuery(NamedTuple):
+    """A verified request.   key None: it was not signed."""
 
     message: bytes  # without its TSIG record
     key: Key | None
@@ -85,7 +85,7 @@ class Asked(NamedTuple):
 
 
 class BadSignature(ValueError):
-    """A signature that is not believed.
+    """A signature that is not valid.
 
     tsig   the record, None where one is missing;   key   whose MAC was right all the same (BADTIME, BADTRUNC)"""
 
@@ -95,7 +95,7 @@ class BadSignature(ValueError):
 
 
 def read_key(text: str) -> Key:
-    """A key as `tsig-keygen` prints it, or as `dig -y` takes it.   Raises ValueError, without the secret."""
+    """Read a key as `tsig-keygen` prints it, or as `dig -y` takes it.   Raises ValueError, without the secret."""
     found = _KEY_BLOCK.fullmatch(text)
     name, algorithm, secret = found.groups() if found else ("", "", "")
     if found is None and (found := _KEY_LINE.fullmatch(text)):
@@ -115,28 +115,28 @@ def read_key(text: str) -> Key:
 
 
 def sign_query(message: bytes, key: Key, now_s: int) -> tuple[bytes, bytes]:
-    """The request with its signature, and the MAC that its answer depends on."""
+    """Sign a request; return it with the MAC that its answer depends on."""
     tsig = _new(message, key, now_s)
     mac = _mac(key, message, _variables(tsig))
     return _append(message, tsig._replace(mac=mac)), mac
 
 
-def check_query(octets: bytes, keys: Mapping[bytes, Key], now_s: int) -> Asked:
-    """A request as it came.   keys  by name.   Raises BadSignature (answer with refusal()), BadMessage (FORMERR)."""
+def check_query(octets: bytes, keys: Mapping[bytes, Key], now_s: int) -> VerifiedQuery:
+    """Verify a request.   keys  by name.   Raises BadSignature (answer with refusal()), BadMessage (FORMERR)."""
     tsig = find_tsig(octets)
     if tsig is None:
-        return Asked(octets, None, b"")
+        return VerifiedQuery(octets, None, b"")
     key = keys.get(tsig.name)
     if key is None or tsig.algorithm != _algorithm_wire(key):
         raise BadSignature(TsigError.BADKEY, f"no key {shown(tsig.name)} of this algorithm", tsig)
     message = _strip(octets, tsig)
     _check(key, tsig, now_s, _digest(key, message, _variables(tsig)))
     # Under the id it came with: a forwarder may have changed it, and waits for the answer to its own.
-    return Asked(octets[:2] + message[2:], key, tsig.mac)
+    return VerifiedQuery(octets[:2] + message[2:], key, tsig.mac)
 
 
 def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:
-    """`answer`, which has no TSIG, as NOTAUTH with the error that the request has earned (RFC 8945 §5.3.2)."""
+    """Make `answer`, which has no TSIG, a NOTAUTH with the error of the request (RFC 8945 §5.3.2)."""
     flags = flags_of(answer) & ~RCODE_MASK | NOTAUTH
     answer = answer[:2] + flags.to_bytes(2, "big") + answer[4:]
     if bad.tsig is None:
@@ -150,13 +150,13 @@ def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:
 
 
 class AnswerSigner:
-    """Signs an answer, or a stream of them one after the other.   mac  of the request"""
+    """Signs an answer, or a stream of answers in order.   mac  of the request"""
 
     def __init__(self, key: Key, mac: bytes) -> None:
         self._key, self._mac, self._is_first = key, mac, True
 
     def sign(self, message: bytes, now_s: int) -> bytes:
-        """The next message with its signature."""
+        """Sign the next message."""
         tsig = _new(message, self._key, now_s)
         tail = _variables(tsig) if self._is_first else _timers(tsig)
         self._mac, self._is_first = _mac(self._key, _prefixed(self._mac), message, tail), False
@@ -164,7 +164,7 @@ class AnswerSigner:
 
 
 class AnswerChecker:
-    """Believes an answer, or a stream of them one after the other.   mac  of the request"""
+    """Verifies an answer, or a stream of answers in order.   mac  of the request"""
 
     def __init__(self, key: Key, mac: bytes) -> None:
         self._key = key
@@ -173,7 +173,7 @@ class AnswerChecker:
         self._begin(mac)
 
     def check(self, octets: bytes, now_s: int) -> bytes:
-        """The next message without its signature.   Raises BadSignature, BadMessage."""
+        """Verify the next message; return it without its signature.   Raises BadSignature, BadMessage."""
         tsig = find_tsig(octets)
         if tsig is None:
             return self._let_by(octets)
@@ -189,7 +189,7 @@ class AnswerChecker:
         return octets[:2] + message[2:]
 
     def finish(self) -> None:
-        """That was all.   Raises BadSignature where the last message was not signed."""
+        """End the stream.   Raises BadSignature if the last message was not signed."""
         if self._n_unsigned or self._is_first:
             raise BadSignature(TsigError.BADSIG, "the last message is not signed")
 
@@ -207,7 +207,7 @@ class AnswerChecker:
 
 
 def find_tsig(octets: bytes) -> Tsig | None:
-    """The TSIG record of a message.   Raises BadMessage: none that may be answered but with FORMERR."""
+    """Find the TSIG record of a message.   Raises BadMessage: answer with FORMERR only."""
     _, _, n_questions, *counts = read_header(octets)
     at = HEADER_OCTETS
     for _ in range(n_questions):
@@ -249,9 +249,9 @@ def _read_tsig(octets: bytes, start: int, fixed: int, end: int) -> Tsig:
 
 
 def _refuse_refusal(tsig: Tsig) -> None:
-    """An answer without a MAC, by a server that has not believed us (RFC 8945 §5.4.1)."""
+    """Raise for an answer without a MAC from a server that rejected our signature (RFC 8945 §5.4.1)."""
     if tsig.error in (TsigError.BADKEY, TsigError.BADSIG) and not tsig.mac:
-        raise BadSignature(TsigError(tsig.error), "says the server: it does not know our key as we do", tsig)
+        raise BadSignature(TsigError(tsig.error), "the server does not accept our key", tsig)
 
 
 def _check(key: Key, tsig: Tsig, now_s: int, digest: "hmac.HMAC") -> None:

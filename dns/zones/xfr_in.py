@@ -1,10 +1,9 @@
-"""Zone transfers in: a primary is asked over TCP or TLS for what is new of a zone.
+"""Inbound zone transfers: pulls a zone or its changes from a primary over TCP or TLS.
 
     IXFR from our serial → nothing new | changes | the whole zone;   refused → SOA → AXFR where it is newer
 
-Invariants: with a key, nothing is believed that is not signed by it, the last message included; a transfer ends within
-`seconds` and `max_octets`; whatever a primary sends, TransferFailed or a Transferred comes out, and what was passed to
-`whole` before a failure is to be thrown away.
+Invariants: with a key, nothing unsigned is accepted, the last message included; a transfer ends within `seconds` and
+`max_octets`; any input gives a Transferred or TransferFailed.  After a failure, discard what was passed to `whole`.
 Source: RFC 5936 §4 (connections, TSIG), RFC 1995, RFC 9103 §7 (XoT: ALPN dot, TLS 1.3), RFC 8945 §5.3.1.
 Cost: some 4 µs a record, its signature included; memory of one message, and of the changes.
 """
@@ -21,7 +20,7 @@ from typing import Final, NamedTuple
 from dns.errors import TransferFailed
 from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
+from dns.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
 from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.message import (
     BadMessage,
@@ -40,7 +39,7 @@ NO_TIMERS: Final = b"\0" * 16  # of the SOA that says our serial; a primary read
 
 
 class Limits(NamedTuple):
-    """What one transfer may cost."""
+    """Limits of one transfer."""
 
     seconds: float = 120.0
     max_octets: int = 64 << 20  # of messages
@@ -49,7 +48,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """Who is asked.   key None: unsigned;   tls None: plain TCP;   tls_name  that its certificate has to name"""
+    """A primary of a zone.   key None: unsigned;   tls None: plain TCP;   tls_name  the certificate's name"""
 
     endpoint: Endpoint
     key: Key | None = None
@@ -62,7 +61,7 @@ class Primary:
 
 @dataclass(slots=True)
 class Transferred:
-    """What came.   soa  the zone's newest;   changes  of Kind.CHANGES, joined from our serial to `serial`"""
+    """A finished transfer.   soa  the zone's newest;   changes  of Kind.CHANGES, joined from our serial to `serial`"""
 
     kind: Kind
     soa: Record
@@ -71,8 +70,10 @@ class Transferred:
 
 
 def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """TLS to a primary (RFC 9103 §7.2, §8).   ca None: whom the system trusts;   certificate, key  ours, if it asks for
-    one.   Raises OSError."""
+    """TLS to a primary (RFC 9103 §7.2, §8).   Raises OSError.
+
+    ca                 None: the system's authorities
+    certificate, key   ours, if the primary asks for one"""
     context = ssl.create_default_context(cafile=ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([ALPN])
@@ -82,7 +83,7 @@ def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> 
 
 
 async def transfer(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> Transferred:
-    """What is new of a zone since `serial`; all of it where that is None.
+    """Transfer the changes of a zone since `serial`, or the whole zone where that is None.
 
     whole   takes the SOA, then every record, where the whole zone comes
     Raises TransferFailed; TooManyChanges."""
@@ -113,7 +114,7 @@ class _NoIxfr(Exception):
 
 
 async def _fetch_if_newer(primary: Primary, apex: bytes, serial: int, whole: Whole, limits: Limits) -> Transferred:
-    """For a primary without IXFR: a whole zone is asked for only where it is newer."""
+    """For a primary without IXFR: transfer the whole zone only if it is newer."""
     async with _Connection(primary, limits) as connection:
         await connection.ask(Question(apex, SOA))
         message = await connection.read()
@@ -127,7 +128,7 @@ async def _fetch_if_newer(primary: Primary, apex: bytes, serial: int, whole: Who
 
 
 async def _fetch(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> Transferred:
-    """One IXFR, or an AXFR where serial is None."""
+    """Do one IXFR, or an AXFR where serial is None."""
     question = Question(apex, AXFR if serial is None else IXFR)
     ours = [] if serial is None else [Record(apex, SOA, 1, 0, b"\0\0" + serial.to_bytes(4, "big") + NO_TIMERS)]
     incoming = Incoming(apex, serial, whole, limits.max_changes)
@@ -197,7 +198,7 @@ class _Connection:
         await self._writer.drain()
 
     async def read(self) -> Message:
-        """The next message, believed."""
+        """Read the next message and verify it."""
         try:
             octets = await read_framed(self._reader, self._left)
         except ValueError:

@@ -1,9 +1,9 @@
-"""What is answered to a secondary, message by message.  No I/O.
+"""Outbound zone transfers and SOA answers for secondaries, message by message.  No I/O.
 
-    octets → believed? (TSIG) → allowed? (address, key) → SOA | the whole zone | what has changed → messages
+    octets → verified? (TSIG) → allowed? (address, key) → SOA | the whole zone | what has changed → messages
 
-Invariants: whoever is not allowed learns nothing, not even whether a zone is there; what answers a signed request is
-signed, every message of it; a transfer is of one edition from its first message to its last, and no more of it is in
+Invariants: an unauthorized client learns nothing, not even whether a zone exists; every message that answers a signed
+request is signed; a transfer is of one edition from its first message to its last, and no more of it is in
 memory than one message and one block; over UDP nothing is longer than the zone's SOA.
 Source: RFC 1035 §4.1; RFC 5936 §2.2, §3; RFC 1995 §2, §4; RFC 8945 §5.2.   Cost: some 1 µs a record.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.wire import (
+from dns.wire_format import (
     AA,
     AXFR,
     FORMERR,
@@ -44,7 +44,7 @@ _HEADER: Final = struct.Struct(">6H")
 
 
 class Answer(NamedTuple):
-    """What is answered.   title  of a transfer, for the log; "" where it is none;   refused  why it tells nothing"""
+    """An answer.   title  of a transfer, for the log, else "";   refused  why the request was refused"""
 
     messages: Iterator[bytes]
     title: str = ""
@@ -71,7 +71,7 @@ class Answerer:
                 raise ValueError(f"{key!r}: two keys of this name; no zone is served; give each a name of its own")
 
     def answer(self, octets: bytes, client: str, is_stream: bool) -> Answer | None:
-        """Answer a request; None: it is none, or none that can be answered."""
+        """Answer a request; None: it is not a request, or cannot be answered."""
         if not is_request(octets):
             return None
         address = ip_address(client.partition("%")[0])
@@ -95,7 +95,7 @@ class Answerer:
         return Answer(self._signed(_packed(head, blocks), signer), title)
 
     def _signed(self, messages: Iterator[bytes], signer: AnswerSigner | None) -> Iterator[bytes]:
-        """Each with the time at which it is made: a long transfer outlives what a signature's time may be off."""
+        """Sign each message with its own time: a long transfer exceeds the fudge of one signature."""
         return messages if signer is None else (signer.sign(message, int(self._clock())) for message in messages)
 
     def _permitted(self, message: Message, key: Key | None, address: object) -> tuple[ServedZone, Edition]:
@@ -110,9 +110,9 @@ class Answerer:
         if not any(address in network for network in rights.clients):
             raise _Refused(REFUSED, f"zone {name} may not be fetched from there")
         if rights.key is not None and key != rights.key:
-            raise _Refused(REFUSED, f"zone {name} is for {rights.key!r}, the request is signed by {key or 'nobody'!s}")
+            raise _Refused(REFUSED, f"zone {name} is for {rights.key!r}, the request is signed by {key or 'no key'!s}")
         if zone.edition is None:
-            raise _Refused(SERVFAIL, f"zone {name} is not made yet")
+            raise _Refused(SERVFAIL, f"zone {name} is not ready yet")
         return zone, zone.edition
 
 
@@ -133,7 +133,7 @@ def _content(
         if differences is not None:
             return _steps(zone, differences, soa), f"{shown(zone.plan.name)}: IXFR from {theirs} to {edition.serial}"
     elif qtype != AXFR:
-        raise _Refused(REFUSED, f"a query of type {qtype}; we are no resolver")
+        raise _Refused(REFUSED, f"a query of type {qtype}; this server is not a resolver")
     elif not is_stream:
         raise _Refused(FORMERR, "an AXFR over UDP")  # RFC 5936 §4.2: not defined
     return _whole(edition, soa), f"{shown(zone.plan.name)}: AXFR of {edition.serial}"
@@ -143,7 +143,7 @@ def _serial_asked_from(message: Message) -> int:
     try:
         return read_soa(message.authorities[0]).serial
     except (BadMessage, IndexError):
-        raise _Refused(FORMERR, "an IXFR that does not say from where") from None
+        raise _Refused(FORMERR, "an IXFR without a serial") from None
 
 
 def _whole(edition: Edition, soa: bytes) -> Iterator[Sequence[bytes]]:
@@ -180,7 +180,7 @@ class _Head:
 
 
 def _packed(head: _Head, blocks: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
-    """Messages of as many records as fit."""
+    """Pack as many records as fit into each message."""
     records: list[bytes] = []
     n_octets = head.n_octets
     for block in blocks:
@@ -194,7 +194,7 @@ def _packed(head: _Head, blocks: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
 
 
 def _bare(octets: bytes, rcode: int, why: str) -> Answer:
-    """An answer without question or record, shorter than any request."""
+    """Make an answer without question or record, shorter than any request."""
     return Answer(iter((_bare_octets(octets, rcode),)), refused=f"{rcode_text(rcode)}: {why}")
 
 

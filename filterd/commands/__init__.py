@@ -1,1 +1,1 @@
-"""One module a command, all of the same shape: `EXAMPLE`, `add_arguments(parser)`, `run(args) -> int`."""
+"""The commands, one module each, all of the same shape: `EXAMPLE`, `add_arguments(parser)`, `run(args) -> int`."""

@@ -1,4 +1,4 @@
-"""`filterd audit pull`: the records of what was blocked, over the API."""
+"""`filterd audit pull`: export the records of blocks, over the API."""
 
 import argparse
 import shutil
@@ -12,10 +12,10 @@ EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    pull = verbs.add_parser("pull", help="records of blocks, to stdout as they come")
-    pull.add_argument("--since", metavar="ISO8601", help="default from the beginning")
-    pull.add_argument("--until", metavar="ISO8601", help="default until now")
-    pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default ndjson")
+    pull = verbs.add_parser("pull", help="records of blocks, streamed to stdout")
+    pull.add_argument("--since", metavar="ISO8601", help="default: from the first record")
+    pull.add_argument("--until", metavar="ISO8601", help="default: until now")
+    pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default: ndjson")
     add_api_arguments(pull)
 
 

@@ -1,4 +1,4 @@
-"""`filterd bench NAME...`: measure this build on this box.  The benchmarks are files of the source tree."""
+"""`filterd bench NAME...`: run the benchmarks on this box.  The benchmarks are files of the source tree."""
 
 import argparse
 import json
@@ -28,8 +28,8 @@ PROMISED = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     told = ", ".join(PROMISED)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{told}; none: every one there is")
-    parser.add_argument("--json", action="store_true", help='{"bench","figures"} a line')
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{told}; default: all")
+    parser.add_argument("--json", action="store_true", help='one {"bench","figures"} for each line')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _require(name: str, there: list[str]) -> None:
-    """Raise where a benchmark cannot be run."""
+    """Raise if a benchmark cannot be run."""
     if name in there:
         return
     if name in PROMISED:

@@ -1,4 +1,4 @@
-"""`filterd canon`: the canonical form of the names or URLs on stdin."""
+"""`filterd canon`: print the canonical form of the names or URLs on stdin."""
 
 import argparse
 import sys
@@ -14,8 +14,8 @@ EXAMPLE = "echo 'WWW.Example.Test.' | filterd canon --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", action="store_true", help="the lines are URLs: host/path?query comes out")
-    parser.add_argument("--json", action="store_true", help='{"in","canonical","error"} a line')
+    parser.add_argument("--url", action="store_true", help="the lines are URLs; prints host/path?query")
+    parser.add_argument("--json", action="store_true", help='one {"in","canonical","error"} for each line')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def _url(line: bytes) -> str:
 
 
 def _objects(lines: list[bytes], canonical: Callable[[bytes], str]) -> tuple[str, bool]:
-    """One JSON object a line, and whether none of them is an error."""
+    """Print one JSON object for each line; return whether none is an error."""
     told = []
     is_good = True
     for line in lines:
@@ -60,7 +60,7 @@ def _objects(lines: list[bytes], canonical: Callable[[bytes], str]) -> tuple[str
 
 
 def _texts(lines: list[bytes], canonical: Callable[[bytes], str], n_before: int, wanted: str) -> tuple[str, bool]:
-    """The canonical forms; the others are told on stderr.   n_before  lines of earlier batches"""
+    """Print the canonical forms; report the others on stderr.   n_before  lines of earlier batches"""
     told = []
     for number, line in enumerate(lines, n_before + 1):
         try:

@@ -1,4 +1,4 @@
-"""`filterd check-config FILE`: every fault at once, each with its path and a suggestion."""
+"""`filterd check-config FILE`: report all faults of a configuration, each with its path and a suggestion."""
 
 import argparse
 import os
@@ -25,21 +25,21 @@ def run(args: argparse.Namespace) -> int:
         for path in (entry.file, entry.seed, entry.tsig, entry.ca, entry.client_certificate, entry.client_key):
             if path is not None and not path.exists():
                 print(
-                    f"config {args.file} list {entry.id}: {path} is not there yet; "
-                    "its last good version is in force, if there is one; put the file there"
+                    f"config {args.file} list {entry.id}: {path} does not exist yet; "
+                    "the list's last good version stays in force, if there is one; put the file there"
                 )
     for path in (config.dns.tls.certificate, config.dns.tls.key, config.dns.upstream_ca):
         if path is not None and not os.access(path, os.R_OK):
             print(
-                f"config {args.file} dns tls: {path} is not there, or not readable by this account; "
-                "no dns worker will start without it; put the file there, readable by filterd-dns, or by filterd where "
-                "one account has all roles"
+                f"config {args.file} dns tls: {path} does not exist, or this account cannot read it; "
+                "no dns worker starts without it; put the file there, "
+                "readable by filterd-dns, or by filterd if one account runs all roles"
             )
     for zone in config.rpz.zones:
         if zone.tsig is not None and not zone.tsig.exists():
             print(
-                f"config {args.file} zone {zone.name}: {zone.tsig} is not there; no zone is served without it; "
-                "make it with tsig-keygen, readable by filterd-control"
+                f"config {args.file} zone {zone.name}: {zone.tsig} does not exist; no zone is served without it; "
+                "create it with tsig-keygen, readable by filterd-control"
             )
     print(
         f"{args.file}: good; {len(config.lists)} lists, {config.dns.workers} dns and {config.gate.workers} gate workers"

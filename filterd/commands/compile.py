@@ -1,4 +1,4 @@
-"""`filterd compile SOURCE... -o DIR`: lists in, images out."""
+"""`filterd compile SOURCE... -o DIR`: compile lists into images."""
 
 import argparse
 import json
@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="FILE[,format=…][,match=…][,list=ID][,tier=…][,category=…][,action=…]",
     )
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="where the image goes, and is put in force")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="DIR", help="directory for the image, where it is put in force"
+    )
     parser.add_argument(
         "--config",
         type=Path,
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the lists of a configuration, into its state directory; control puts them in force",
     )
     parser.add_argument(
-        "--kept", action="store_true", help="with --config: the last good copies, whatever their sources hold now"
+        "--kept", action="store_true", help="with --config: the last good copies, not what the sources hold now"
     )
     parser.add_argument("--json", action="store_true", help="the report as one object")
 
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.config) == bool(args.sources) or bool(args.sources) != bool(args.out):
         raise WrongUse("give either sources and -o DIR, or --config FILE")
     if args.kept and not args.config:
-        raise WrongUse("--kept: a configuration has kept copies; add --config FILE")
+        raise WrongUse("--kept: only a configuration has kept copies; add --config FILE")
     try:
         if args.config:
             report = _compile_config(loaded(args.config), args.kept)

@@ -1,4 +1,4 @@
-"""`filterd devices put|list|delete`: tokens by which a line's devices are known in any network, over the API."""
+"""`filterd devices put|list|delete`: manage tokens that identify a line's devices in any network, over the API."""
 
 import argparse
 import json
@@ -13,13 +13,13 @@ filterd devices list 7"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    put = verbs.add_parser("put", help="give a device a new token; the one before is no longer known")
-    listed = verbs.add_parser("list", help="a line's devices; their tokens are stored nowhere")
-    delete = verbs.add_parser("delete", help="end a device's token")
+    put = verbs.add_parser("put", help="create a new token for a device; the previous one becomes invalid")
+    listed = verbs.add_parser("list", help="list the devices of a line; their tokens are not stored")
+    delete = verbs.add_parser("delete", help="revoke the token of a device")
     for verb in (put, listed, delete):
         verb.add_argument("id", type=int, metavar="ID", help="of the line")
     for verb in (put, delete):
-        verb.add_argument("name", metavar="NAME", help="what the family calls it: a-z, 0-9 and '-'")
+        verb.add_argument("name", metavar="NAME", help="a name for the device: a-z, 0-9 and '-'")
     for verb in (put, listed, delete):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's object")
@@ -41,7 +41,7 @@ def _lines(verb: str, found: dict[str, Any]) -> list[str]:
     if verb == "list":
         return [f"{who}: {', '.join(found['devices']) or 'no device has a token'}"]
     if verb == "delete":
-        return [f"{who} {found['device']}: its token is ended"]
+        return [f"{who} {found['device']}: token revoked"]
     return [
         f"{who} {found['device']}: {found['token']}; shown once",
         *(f"  DNS over {over.upper()}: {found[over]}" for over in ("tls", "https") if found[over]),

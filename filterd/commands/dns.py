@@ -1,4 +1,4 @@
-"""`filterd dns`: the DNS front alone, without a configuration file."""
+"""`filterd dns`: run the DNS front only, without a configuration file."""
 
 import argparse
 import asyncio
@@ -20,27 +20,37 @@ EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list a
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", action="append", required=True, metavar="ADDR:PORT", help="again for more")
+    parser.add_argument("--listen", action="append", required=True, metavar="ADDR:PORT", help="repeat for more")
     parser.add_argument(
         "--upstream",
         action="append",
         required=True,
         metavar="ADDR:PORT",
-        help="again for more; the first that answers; tls://ADDR:PORT#NAME: over TLS",
+        help="repeat for more, in order of preference; tls://ADDR:PORT#NAME for TLS",
     )
     parser.add_argument(
-        "--upstream-ca", type=Path, metavar="FILE", help="certificates to trust of those; default: as this system does"
+        "--upstream-ca",
+        type=Path,
+        metavar="FILE",
+        help="trusted certificates for upstreams over TLS; default: the system's",
     )
     parser.add_argument(
-        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="again for more, first named first"
+        "--list",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="SOURCE",
+        help="repeat for more, the highest precedence first",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="loops on the same endpoints; default 1")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="use the images in DIR instead of lists")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="workers on the same endpoints; default: 1")
     parser.add_argument(
-        "--cache", default="64MiB", metavar="SIZE", help="memory for answers at each loop; 0: none; default 64MiB"
+        "--cache", default="64MiB", metavar="SIZE", help="cache memory of each worker; 0: no cache; default: 64MiB"
     )
     parser.add_argument(
-        "--splash4", metavar="ADDR", help="where the splash page is; without one, splash is answered NXDOMAIN"
+        "--splash4",
+        metavar="ADDR",
+        help="address of the splash page; without it, the action splash is answered NXDOMAIN",
     )
     parser.add_argument("--splash6", metavar="ADDR")
 
@@ -102,7 +112,7 @@ def _splash(v4: str | None, v6: str | None) -> "Splash":
 
 
 def _resolver(cache: str, upstream_ca: Path | None) -> "ResolverPlan":
-    """Raises ValueError for what is no size."""
+    """The resolver's settings.   Raises ValueError for a cache that is not a size."""
     from dns.resolver_plan import ResolverPlan
     from dns.special_names import special_names
     from filterd.config import kinds

@@ -1,4 +1,4 @@
-"""`filterd doctor`: what this box can do, and what to do about what it cannot."""
+"""`filterd doctor`: check what this box supports, with a remedy for each fault."""
 
 import argparse
 import contextlib
@@ -27,7 +27,7 @@ MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
 class Finding(NamedTuple):
-    """One thing looked at; `cure` is empty where nothing has to be done."""
+    """The result of one check; `cure` is empty if nothing needs to be done."""
 
     what: str
     found: str
@@ -35,8 +35,8 @@ class Finding(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="also look at what this configuration needs")
-    parser.add_argument("--json", action="store_true", help='{"what","found","cure"} a line')
+    parser.add_argument("--config", type=Path, metavar="FILE", help="also check what this configuration needs")
+    parser.add_argument("--json", action="store_true", help='one {"what","found","cure"} for each line')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +65,9 @@ def _box() -> Iterator[Finding]:
         what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
         yield Finding(what, found, cure)
     claims = foreign_claims()
-    yield Finding("package names", "another distribution claims one" if claims else "ours alone", claims_text(claims))
+    yield Finding(
+        "package names", "another distribution claims one" if claims else "used by filterd only", claims_text(claims)
+    )
 
 
 def _needs(config: Config) -> Iterator[Finding]:
@@ -115,7 +117,7 @@ def _certificate(certificate: Path, key: Path) -> Finding:
 
 def _proxies(prefixes: Sequence[str]) -> Finding:
     wide = [prefix for prefix in prefixes if ip_network(prefix).num_addresses > MOST_PROXIES]
-    cure = "name the proxies alone: whoever sends from there is believed, and UDP's addresses are easily forged"
+    cure = "list the proxies only: filterd trusts every sender there, and UDP source addresses are easy to forge"
     return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
 
 
@@ -156,7 +158,7 @@ def _rules_by_mark() -> Finding:
 
 
 def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
-    """RFC 3704: the kernel can drop what comes in where it would not send the answer out."""
+    """Check rp_filter (RFC 3704): strict mode drops packets of asymmetric routes."""
     found = {path.parent.name: int(path.read_text()) for path in folder.glob("*/rp_filter")}
     every = found.pop("all", 0)
     strict = sorted(name for name, one in found.items() if max(one, every) == 1 and name not in ("default", "lo"))
@@ -177,7 +179,7 @@ def _ja4_classes(path: Path) -> Finding:
         found, cure = str(reason).split("; not read; ")
         return Finding(what, found, cure)
     found = f"{len(said.classes)} fingerprints of {len(set(said.classes.values()))} classes in {path}"
-    cure = f"mend {said.n_faults} lines; the first: {said.faults[0]}" if said.faults else ""
+    cure = f"correct {said.n_faults} lines; the first: {said.faults[0]}" if said.faults else ""
     return Finding(what, found, cure)
 
 
@@ -186,7 +188,7 @@ def _capabilities() -> Finding:
     held = int(line.split()[1], 16)
     wanted = {"net_admin": CAP_NET_ADMIN, "net_raw": CAP_NET_RAW, "net_bind_service": CAP_NET_BIND_SERVICE}
     missing = [name for name, bit in wanted.items() if not held >> bit & 1]
-    found = f"uid {os.geteuid()}, " + (f"without {', '.join(missing)}" if missing else "all three are held")
+    found = f"uid {os.geteuid()}, " + (f"without {', '.join(missing)}" if missing else "all three are granted")
     return Finding("capabilities", found, f"run as root or grant cap_{', cap_'.join(missing)}" if missing else "")
 
 
@@ -196,20 +198,20 @@ def _program(name: str, package: str) -> Finding:
 
 
 def _queue() -> Finding:
-    """Whether the kernel has NFQUEUE: the netlink subsystem answers, or the module can be loaded."""
+    """Check NFQUEUE: the netlink subsystem answers, or the module can be loaded."""
     path = Path("/proc/net/netfilter/nfnetlink_queue")
     if not path.exists() and shutil.which("modprobe"):
         subprocess.run(["modprobe", "-q", "nfnetlink_queue"], check=False, stderr=subprocess.DEVNULL)
     there = path.exists()
     return Finding(
         "NFQUEUE",
-        "there" if there else "the kernel shows none",
+        "there" if there else "not available in the kernel",
         "" if there else "load nfnetlink_queue; the gate needs it",
     )
 
 
 def _queue_rule() -> Finding:
-    """Whether a rule may queue.   The kernel is asked, and loads what is missing."""
+    """Check that a rule may queue.   The kernel is asked, and loads missing modules."""
     with contextlib.closing(PrefixSets()) as sets:
         try:
             sets.need_queue()
@@ -220,28 +222,28 @@ def _queue_rule() -> Finding:
 
 
 def _connection_tracking() -> Finding:
-    """Whether connections are tracked, and can be told apart and forgotten: a lock cuts those of its line."""
+    """Check that connections are tracked, can be distinguished and removed: a lock cuts those of its line."""
     what, cure = "connection tracking", "load nf_conntrack and nf_conntrack_netlink"
     if not Path("/proc/sys/net/netfilter/nf_conntrack_max").exists():
-        return Finding(what, "the kernel shows none", cure)
+        return Finding(what, "not available in the kernel", cure)
     try:
         return Finding(what, f"{n_tracked()} connections", "")
     except OSError as reason:
-        return Finding(what, f"the kernel does not say of whom: {reason.strerror}", cure)
+        return Finding(what, f"connections cannot be assigned to addresses: {reason.strerror}", cure)
     except RuntimeError as reason:
         found, _, cure = str(reason).partition("; ")[2].partition("; ")
         return Finding(what, f"there; {found}", cure)
 
 
 def _offload() -> Finding:
-    """Flowtables: packets of connections that one has taken over meet no rule, so neither a lock nor the gate."""
+    """Check flowtables: packets of offloaded connections bypass the rules, and so locks and the gate."""
     try:
         listed = run_program(["nft", "-j", "list", "flowtables"], "").output
     except Missing:
         return Finding("offload", "not known without nft", "apt-get install nftables")
     tables = [each["flowtable"] for each in json.loads(listed or '{"nftables": []}')["nftables"] if "flowtable" in each]
     names = ", ".join(f"{table['family']} {table['table']} {table['name']}" for table in tables)
-    cure = "take what filterd shall see or lock out of them: 'flow add' rules, or their devices"
+    cure = "exclude the traffic that filterd inspects or locks: 'flow add' rules, or their devices"
     return Finding("offload", f"flowtables {names}" if names else "no flowtables", cure if names else "")
 
 

@@ -1,4 +1,4 @@
-"""`filterd gate`: the packet gate alone, on queues that exist already."""
+"""`filterd gate`: run the packet gate only, on existing queues."""
 
 import argparse
 import asyncio
@@ -11,11 +11,16 @@ EXAMPLE = "filterd gate --queue 0:1 --list pta.csv,tier=order"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--queue", required=True, metavar="N[:M]", help="NFQUEUE number, or the first and the last")
+    parser.add_argument("--queue", required=True, metavar="N[:M]", help="NFQUEUE number, or first and last as 0:3")
     parser.add_argument(
-        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="again for more, first named first"
+        "--list",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="SOURCE",
+        help="repeat for more, the highest precedence first",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="use the images in DIR instead of lists")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_serve(args, range(int(first), int(last or first) + 1)))
     except* OSError as group:
         raise Missing(
-            f"queue: {group.exceptions[0]}; not served; run as root, and look whether another process has it"
+            f"queue: {group.exceptions[0]}; not served; run as root, and check that no other process uses it"
         ) from group
 
 

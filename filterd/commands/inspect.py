@@ -1,4 +1,4 @@
-"""`filterd inspect FILE.pcap[ng]`: every name that clients asked for in a capture, with the decision on it."""
+"""`filterd inspect FILE.pcap[ng]`: show the decision for each name in a capture file."""
 
 import argparse
 import json
@@ -21,14 +21,22 @@ EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument(
-        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="look in this list; again for more"
+        "--list",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="SOURCE",
+        help="judge by this list; repeat for more",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the images of DIR instead of lists")
-    parser.add_argument("--ja4", action="store_true", help="with --json: what software said hello, as its JA4 tells it")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="use the images in DIR instead of lists")
+    parser.add_argument("--ja4", action="store_true", help="with --json: the JA4 fingerprint of each hello")
     parser.add_argument(
-        "--ja4-classes", type=Path, metavar="CLASSES", help="with --json: its class, by a file as /gate/ja4_classes is"
+        "--ja4-classes",
+        type=Path,
+        metavar="CLASSES",
+        help="with --json: the class of each hello; FILE as in /gate/ja4_classes",
     )
-    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--json", action="store_true", help="one object for each line")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`filterd lab up|run|down`: the network-namespace laboratory, and the demo in it."""
+"""`filterd lab up|run|down`: the laboratory of network namespaces, and the demo in it."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`filterd lists …`: where the lists of this box stand, and what a person decides of them."""
+"""`filterd lists …`: show, fetch and approve the lists of this box."""
 
 import argparse
 import asyncio
@@ -48,27 +48,29 @@ AT_ONCE = 8  # pulls
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listed = verbs.add_parser("list", help="every list: its last good version, what is held, what is wrong")
-    diff = verbs.add_parser("diff", help="what the held version would change, or what the last good one has changed")
-    approve = verbs.add_parser("approve", help="the held version is good; returns when it is in force")
-    rollback = verbs.add_parser("rollback", help="the good version before the present one; the present one is held")
-    export = verbs.add_parser("export", help="the last good version as filterd's own JSON (format native)")
-    refresh = verbs.add_parser("refresh", help="ask the sources now; returns when what they gave is in force")
-    pull = verbs.add_parser("pull", help="ask the urls of these lists, here; control does it by itself")
-    taken = verbs.add_parser("take", help="judge what waits of these lists, here; control does it by itself")
+    listed = verbs.add_parser("list", help="show every list: its last good version, what is held, what is wrong")
+    diff = verbs.add_parser("diff", help="show what the held version would change, or what the last good one changed")
+    approve = verbs.add_parser("approve", help="accept the held version; returns when it is in force")
+    rollback = verbs.add_parser("rollback", help="return to the previous good version; the present one is held")
+    export = verbs.add_parser("export", help="print the last good version as filterd's own JSON (format native)")
+    refresh = verbs.add_parser("refresh", help="fetch the sources now; returns when the result is in force")
+    pull = verbs.add_parser("pull", help="fetch the URLs of these lists in this process; control does so automatically")
+    taken = verbs.add_parser(
+        "take", help="judge the waiting versions of these lists in this process; control does so automatically"
+    )
     for verb in (diff, approve, rollback, export):
         verb.add_argument("list", metavar="LIST")
-    approve.add_argument("--version", default="", metavar="DIGEST", help="only if it is this one: its first digits")
-    diff.add_argument("--all", action="store_true", help=f"every change, not the first {SHOWN} of each kind")
+    approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
+    diff.add_argument("--all", action="store_true", help=f"all changes, not the first {SHOWN} of each kind")
     for verb in (listed, refresh):
-        verb.add_argument("lists", nargs="*", metavar="LIST", help="default all")
+        verb.add_argument("lists", nargs="*", metavar="LIST", help="default: all")
     for verb in (pull, taken):
         verb.add_argument("lists", nargs="+", metavar="LIST")
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     for verb in (listed, diff, approve, rollback, export, refresh, pull, taken):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
     for verb in (listed, diff, approve, rollback, refresh):
-        verb.add_argument("--json", action="store_true", help="one object a line")
+        verb.add_argument("--json", action="store_true", help="one object for each line")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +119,7 @@ async def _pull(config: Config, entries: list[ListEntry]) -> None:
 
 
 def _ask(config: Config, args: argparse.Namespace) -> int:
-    """Let control do it: the copies are its own."""
+    """Send the request to control, which owns the copies."""
     by = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     request: Message = {"op": f"lists_{args.verb}", "by": by}
     if args.verb == "refresh":
@@ -215,7 +217,7 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     new = kept.held or kept.good
     old = kept.good if kept.held else next(iter(kept.older), None)
     if new is None or old is None:
-        raise Refused(f"list {entry.id}: one version or none is kept; there is nothing to compare")
+        raise Refused(f"list {entry.id}: one version or none is kept; nothing to compare")
     readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
     try:
         found = _Found(config, entry, iter_changes(*readers))
@@ -250,7 +252,7 @@ def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
 
 
 class _Found:
-    """The changes, those that need a look first."""
+    """The changes between two versions, those that need review first."""
 
     def __init__(self, config: Config, entry: ListEntry, changes: Iterator[Change]) -> None:
         self._protected = Protected(config.protected.names)
@@ -260,7 +262,7 @@ class _Found:
         self.n_removed = len(self.changes) - self.n_added
 
     def why(self, change: Change) -> str | None:
-        """What compile will not let pass."""
+        """The reason why the compiler does not enforce a rule."""
         rule = change.rule
         if not isinstance(rule, Rule):
             return None

@@ -1,4 +1,4 @@
-"""`filterd lookup NAME|ADDRESS|URL...`: what would happen, and why, by the same decision as the workers'."""
+"""`filterd lookup NAME|ADDRESS|URL...`: show the decision for a name, and why; made as in the workers."""
 
 import argparse
 import ipaddress
@@ -28,21 +28,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME|ADDRESS|URL",
-        help="an address: of an answer that leads there; none: one a line on stdin",
+        help="name, address (judges an answer that leads to it) or URL; none: one for each line on stdin",
     )
     parser.add_argument(
-        "--list", action="append", default=[], dest="lists", metavar="SOURCE", help="look in this list; again for more"
+        "--list",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="SOURCE",
+        help="judge by this list; repeat for more",
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help=f"look in the images of DIR (default, without --list: {IMAGES_DIR})"
+        "--images", type=Path, metavar="DIR", help=f"judge by the images in DIR (default without --list: {IMAGES_DIR})"
     )
-    parser.add_argument("--subscriber", metavar="ID|ADDRESS", help="whose policy; default nobody's")
-    parser.add_argument("--at", metavar="ISO8601", help="when; default now")
-    parser.add_argument("--channel", choices=CHANNELS, help="default dns for a name, http for a URL")
     parser.add_argument(
-        "--qtype", default="A", metavar="T", help="default A; what a block is answered with depends on it"
+        "--subscriber", metavar="ID|ADDRESS", help="subscriber whose policy applies; default: no subscriber's"
     )
-    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--at", metavar="ISO8601", help="the time to judge for; default: now")
+    parser.add_argument("--channel", choices=CHANNELS, help="default: dns for a name, http for a URL")
+    parser.add_argument(
+        "--qtype", default="A", metavar="T", help="default: A; the answer to a blocked query depends on it"
+    )
+    parser.add_argument("--json", action="store_true", help="one object for each line")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[TableSet, str | None]:
-    """The tables and the address to ask them with."""
+    """The tables, and the client address to judge by."""
     if said is None:
         return tables, None
     if not said.isdecimal():
@@ -70,7 +77,7 @@ def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[T
             return tables, str(ipaddress.ip_address(said))
         except ValueError as reason:
             raise WrongUse(f"--subscriber {said!r}: neither a number nor an address") from reason
-    everybody = folder / "everybody.img"
+    everybody = folder / "all.img"
     with everybody.open("wb") as out:
         pack_subscribers(out, 1, 0, [("0.0.0.0/0", int(said))])
     names, names_delta, _, _, policy, policy_delta, *urls = tables.images
@@ -82,7 +89,7 @@ def _instant(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp())
     except ValueError as reason:
-        raise WrongUse(f"--at {text!r}: not an instant; write 2026-11-24T21:30:00+05:00") from reason
+        raise WrongUse(f"--at {text!r}: not a date and time; write 2026-11-24T21:30:00+05:00") from reason
 
 
 def _line(found: dict[str, object]) -> str:

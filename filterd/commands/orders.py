@@ -1,4 +1,4 @@
-"""`filterd orders push|list|show|withdraw`: the regulator's desk, over the API."""
+"""`filterd orders push|list|show|withdraw`: manage the regulator's orders, over the API."""
 
 import argparse
 import json
@@ -16,15 +16,15 @@ filterd orders withdraw PTA-2026-17 --reason 'court order 12/2026'"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    push = verbs.add_parser("push", help="put an order in force; waits until every worker serves it")
+    push = verbs.add_parser("push", help="put an order in force; waits until every worker enforces it")
     push.add_argument("names", nargs="*", metavar="NAME")
-    push.add_argument("--file", type=Path, metavar="FILE", help="the names, one a line; - for stdin")
+    push.add_argument("--file", type=Path, metavar="FILE", help="a file of names, one for each line; - for stdin")
     push.add_argument("--issuer", required=True)
-    push.add_argument("--ref", required=True, help="the order's own reference; pushing it again is safe")
-    push.add_argument("--ground", required=True, help="the law it rests on")
-    push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default subtree")
-    listed = verbs.add_parser("list", help="every order")
-    show = verbs.add_parser("show", help="one order with its entries")
+    push.add_argument("--ref", required=True, help="the order's reference; pushing it again is safe")
+    push.add_argument("--ground", required=True, help="the legal ground")
+    push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
+    listed = verbs.add_parser("list", help="list all orders")
+    show = verbs.add_parser("show", help="show one order with its entries")
     show.add_argument("ref", metavar="REF|ID")
     withdraw = verbs.add_parser("withdraw", help="end an order, or some of its entries")
     withdraw.add_argument("ref", metavar="REF|ID")
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     withdraw.add_argument("--reason", required=True)
     for verb in (push, listed, show, withdraw):
         add_api_arguments(verb)
-        verb.add_argument("--json", action="store_true", help="the API's objects, one a line")
+        verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ ROLES = ("dns", "gate", "control", "web")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
     parser.add_argument("--role", choices=("all", *ROLES), default="all", help="default all, under one supervisor")
-    parser.add_argument("--index", type=int, default=0, metavar="N", help="number of the worker among its kind")
+    parser.add_argument("--index", type=int, default=0, metavar="N", help="index of the worker within its role")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ async def _supervise(config: Config, config_file: Path) -> int:
 
 
 def _leave_kernel(config: Config) -> None:
-    """Take our rules out again; where a dead gate means that nothing passes, a stopped one does, too, and they stay."""
+    """Remove the kernel rules; with gate.when_dead closed they stay, because a stopped gate must not open the line."""
     from filterd.kernel.firewall import Kernel
     from filterd.kernel.lock_enforcer import has_work
     from filterd.kernel.ruleset import rules_of_config
@@ -74,7 +74,7 @@ def _leave_kernel(config: Config) -> None:
     if not has_work(rules_of_config(config)):
         return
     if config.gate.when_dead == "closed" and config.gate.mode == "inline":
-        log.warning("kernel rules: they stay, as gate.when_dead is closed; remove: nft delete table inet filterd")
+        log.warning("kernel rules stay, because gate.when_dead is closed; remove: nft delete table inet filterd")
         return
     try:
         Kernel().remove()

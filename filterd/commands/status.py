@@ -1,4 +1,4 @@
-"""`filterd status`: roles, generations, ages, counters, last refusals of the daemon on this box."""
+"""`filterd status`: show roles, generations, ages, counters and last refusals of the daemon on this box."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _workers(run_dir: Path) -> list[dict[str, Any]]:
-    """What the workers say themselves, where control is not there to be asked."""
+    """The workers' own status, for when control does not answer."""
     found = []
     for path in sorted(run_dir.glob("worker-*.sock")):
         try:
@@ -51,7 +51,7 @@ def _refusals(found: dict[str, Any]) -> list[str]:
 
 def _print(found: dict[str, Any]) -> None:
     if not found["ok"]:
-        print(f"control: {found['error']}; the workers go on with the last images")
+        print(f"control: {found['error']}; workers continue with the last images")
     for kind, (base, delta) in found.get("generations", {}).items():
         age_s = found["ages_s"].get(kind)
         print(f"images {kind}: generation {base}/{delta}" + (f", {age_s:.0f} s old" if age_s is not None else ""))
@@ -60,21 +60,21 @@ def _print(found: dict[str, Any]) -> None:
     for list_id, channels in found.get("shadowed", {}).items():
         print(f"list {list_id}: not enforced, would have blocked {_by_channel(channels)}")
     for list_id, channels in found.get("ways_around", {}).items():
-        print(f"list {list_id}: of its ways around, the gate has met {_by_channel(channels)}")
+        print(f"list {list_id}: circumvention attempts seen by the gate: {_by_channel(channels)}")
     for each in found.get("rpz", {}).get("zones", []):
         left_out = sum(each["unpublished"].values())
         print(f"zone {each['zone']}: serial {each['serial']}, {each['records']} records, {left_out} left out")
     if found.get("rpz"):
         print(f"zones: {found['rpz']['refused']} requests refused")
     if found.get("unjudged"):
-        why = "no worker was there, its queue was full, or they wait"
+        why = "no worker, full queue, or still waiting"
         print(f"gate: {found['unjudged']} packets without a verdict: {why}")
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         print(f"worker {worker['name']}: pid {worker.get('pid', '-')} names {_names(worker)} {shown}")
     classes = _classes(found["workers"])
     if classes:
-        print("hellos by class of software: " + " ".join(f"{name}={n}" for name, n in classes.items()))
+        print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))
     for refusal in _refusals(found):
         print(refusal)
 
@@ -84,7 +84,7 @@ def _by_channel(counts: dict[str, int]) -> str:
 
 
 def _classes(workers: list[dict[str, Any]]) -> dict[str, int]:
-    """Of all workers together."""
+    """Hellos by software class, summed over all workers."""
     total: Counter[str] = Counter()
     for worker in workers:
         total.update(worker.get("ja4_classes", {}))

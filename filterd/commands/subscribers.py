@@ -1,4 +1,4 @@
-"""`filterd subscribers put|list|show|pause|resume|delete`: lines and their locks, over the API."""
+"""`filterd subscribers put|list|show|pause|resume|delete`: manage subscribers and their locks, over the API."""
 
 import argparse
 import json
@@ -12,33 +12,33 @@ filterd subscribers pause 7 --minutes 30"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    put = verbs.add_parser("put", help="create or replace a line; its schedule and pause stay")
+    put = verbs.add_parser("put", help="create or replace a line; its schedule and pause are kept")
     put.add_argument("id", type=int, metavar="ID")
     put.add_argument("--label", required=True)
-    put.add_argument("--prefix", action="append", default=[], dest="prefixes", metavar="PREFIX", help="again for more")
+    put.add_argument("--prefix", action="append", default=[], dest="prefixes", metavar="PREFIX", help="repeat for more")
     put.add_argument(
         "--category",
         action="append",
         default=[],
         dest="categories",
         metavar="NAME",
-        help="closed for this line; again for more",
+        help="block this category; repeat for more",
     )
-    put.add_argument("--safe-search", choices=("off", "moderate", "strict"), help="as before where it is not said")
-    put.add_argument("--canaries", choices=("off", "on"), help="keep devices with this resolver; likewise")
-    listed = verbs.add_parser("list", help="every line")
+    put.add_argument("--safe-search", choices=("off", "moderate", "strict"), help="unchanged if omitted")
+    put.add_argument("--canaries", choices=("off", "on"), help="keep devices on this resolver; unchanged if omitted")
+    listed = verbs.add_parser("list", help="list all lines")
     others = {
         "show": verbs.add_parser("show", help="one line"),
-        "pause": verbs.add_parser("pause", help="close the internet now"),
-        "resume": verbs.add_parser("resume", help="end a pause; a schedule still holds"),
-        "delete": verbs.add_parser("delete", help="forget a line"),
+        "pause": verbs.add_parser("pause", help="block all traffic of the line now"),
+        "resume": verbs.add_parser("resume", help="end a pause; a schedule still applies"),
+        "delete": verbs.add_parser("delete", help="delete a line"),
     }
     for verb in others.values():
         verb.add_argument("id", type=int, metavar="ID")
-    others["pause"].add_argument("--minutes", type=int, metavar="N", help="default until resumed")
+    others["pause"].add_argument("--minutes", type=int, metavar="N", help="default: until resumed")
     for verb in (put, listed, *others.values()):
         add_api_arguments(verb)
-        verb.add_argument("--json", action="store_true", help="the API's objects, one a line")
+        verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def _show(args: argparse.Namespace, found: dict[str, Any]) -> None:
     if args.json:
         print(json.dumps(found))
     elif "deleted" in found:
-        print(f"subscriber {found['id']}: forgotten")
+        print(f"subscriber {found['id']}: deleted")
     else:
         state = found["state"] + (f" by {found['reason']}" if found["reason"] else "")
         print(

@@ -1,4 +1,4 @@
-"""`filterd token ROLE`: make a token for the API, directly in the database, as the first one must be."""
+"""`filterd token ROLE`: create a token for the API, directly in the database; the first token needs this."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROLE",
         help="operator, regulator, parent, auditor",
     )
-    parser.add_argument("--subscriber", type=int, metavar="ID", help="whose parent: needed for that role only")
+    parser.add_argument(
+        "--subscriber", type=int, metavar="ID", help="the parent's subscriber; for the role parent only"
+    )
     parser.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
 
 
@@ -33,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
             print(create_token(conn, args.role, args.subscriber))
     except IntegrityError as reason:
         raise WrongUse(
-            f"subscriber {args.subscriber}: there is none; no token made; put the subscriber first"
+            f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"
         ) from reason
     except OperationalError as reason:
         raise Missing(
-            f"{state_dir / 'filterd.db'}: {reason.orig}; no token made; run as the user of the daemon"
+            f"{state_dir / 'filterd.db'}: {reason.orig}; no token created; run as the daemon's user"
         ) from reason
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason

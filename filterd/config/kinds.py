@@ -1,8 +1,7 @@
-"""What a scalar of the configuration may be: one small parser a kind.
+"""Parsers for the scalars of the configuration, one for each kind.
 
-Invariant: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead.
-The text is taken as it was written: `53:53` and `no` are not turned into a number and a truth value behind the
-operator's back.
+Invariants: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead.
+The text is read as written: YAML does not turn `53:53` into a number or `no` into a truth value.
 """
 
 import re
@@ -27,7 +26,7 @@ Kind = Callable[[str], object]
 
 
 class Unfit(ValueError):
-    """A scalar that is not of its kind."""
+    """A scalar that is not valid for its kind."""
 
     def __init__(self, found: str, write: str) -> None:
         super().__init__(f"{found}; {write}")
@@ -35,27 +34,27 @@ class Unfit(ValueError):
 
 
 class Seconds(int):
-    """A length of time, shown as it is written: 90s, 15m, 1h, 7d."""
+    """A length of time, shown as written: 90s, 15m, 1h, 7d."""
 
     def __str__(self) -> str:
         return _with_unit(self, {unit: n for unit, n in UNITS_S.items() if unit != "w"})
 
 
 class Octets(int):
-    """A size, shown as it is written: 64MiB."""
+    """A size, shown as written: 64MiB."""
 
     def __str__(self) -> str:
         return _with_unit(self, UNITS_OCTETS)
 
 
 def quoted(text: str) -> str:
-    """`text` in quotation marks, cut where it is long, with nothing in it that moves a terminal's cursor."""
+    """`text` in quotation marks, shortened if long, with control characters escaped for the terminal."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:60])
     return f"'{shown}…'" if len(text) > 60 else f"'{shown}'"
 
 
 def nearest(word: str, words: list[str]) -> str:
-    """The most alike of `words` as a suggestion, else all of them."""
+    """The most similar of `words` as a suggestion, else all of them."""
     alike = get_close_matches(word[:60], words, n=1)
     return f"'{alike[0]}'" if alike else "one of " + ", ".join(words)
 
@@ -112,7 +111,7 @@ def octets(lowest: int, highest: int) -> Kind:
 
 
 def cache(value: str) -> Octets:
-    """Memory for a cache: a size, or 0 for none.   4 MiB: what one large answer takes stays a small part of it."""
+    """Memory for a cache: a size, or 0 for none.   At least 4 MiB, so that one large answer is a small part of it."""
     if value == "0":
         return Octets(0)
     return Octets(_measured(value, UNITS_OCTETS, Octets(4 << 20), Octets(32 << 30), "a size"))
@@ -159,14 +158,14 @@ def upstream(value: str) -> Upstream:
 def address4(value: str) -> str:
     parsed = _ip(value, "write an IPv4 address")
     if not isinstance(parsed, IPv4Address):
-        raise Unfit(f"{quoted(value)} is no IPv4 address", "write an IPv4 address")
+        raise Unfit(f"{quoted(value)} is not an IPv4 address", "write an IPv4 address")
     return str(parsed)
 
 
 def address6(value: str) -> str:
     parsed = _ip(value, "write an IPv6 address")
     if not isinstance(parsed, IPv6Address):
-        raise Unfit(f"{quoted(value)} is no IPv6 address", "write an IPv6 address")
+        raise Unfit(f"{quoted(value)} is not an IPv6 address", "write an IPv6 address")
     return str(parsed)
 
 
@@ -195,7 +194,7 @@ def interface(value: str) -> str:
 
 def host(value: str) -> str:
     """A host name in its canonical form."""
-    from rules.names.canonical import canonical_name  # late: it brings the IDNA tables, which most commands do without
+    from rules.names.canonical import canonical_name  # late: it loads the IDNA tables, which most commands do not need
 
     try:
         return canonical_name(value)
@@ -206,11 +205,13 @@ def host(value: str) -> str:
 
 
 def category(value: str) -> str:
-    """The name of a category that lists can be of."""
+    """The name of a category that a list can have."""
     if value in NAMELESS:
-        raise Unfit(f"{quoted(value)} is a category that holds no names", "a profile closes it; no list is of it")
+        raise Unfit(
+            f"{quoted(value)} is a category that has no names", "choose another category; only profiles use this one"
+        )
     if value not in NUMBERS:
-        raise Unfit(f"{quoted(value)} is no category", f"write {nearest(value, list(NUMBERS))}")
+        raise Unfit(f"{quoted(value)} is not a category", f"write {nearest(value, list(NUMBERS))}")
     return value
 
 
@@ -221,28 +222,28 @@ def url(value: str) -> str:
     except ValueError:
         is_web = False
     if not is_web:
-        raise Unfit(f"{quoted(value)} is not an address of a page", "write https://…")
+        raise Unfit(f"{quoted(value)} is not the URL of a page", "write https://…")
     return value
 
 
 def list_url(value: str) -> str:
-    """Where a list is pulled from."""
+    """The URL that a list is pulled from."""
     wanted = "write https://…; http only to this box itself"
     try:
         parts = urlsplit(text(value))
         port_number = parts.port
     except ValueError as reason:
-        raise Unfit(f"{quoted(value)} is not an address of a list", wanted) from reason
+        raise Unfit(f"{quoted(value)} is not the URL of a list", wanted) from reason
     is_plain = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not (is_plain or parts.scheme == "https") or not parts.hostname or port_number == 0 or " " in value:
-        raise Unfit(f"{quoted(value)} is not an address of a list", wanted)
+        raise Unfit(f"{quoted(value)} is not the URL of a list", wanted)
     if "@" in parts.netloc:
-        raise Unfit("an address with a password in it", "remove it; a client certificate tells who we are")
+        raise Unfit("a URL with a password in it", "remove it; use a client certificate to identify filterd")
     return value
 
 
 def list_format(value: str) -> str:
-    from rules.formats import FORMATS  # late: it brings every reader, which most commands do without
+    from rules.formats import FORMATS  # late: it loads every reader, which most commands do not need
 
     return str(one_of(*FORMATS)(value))
 
@@ -262,7 +263,7 @@ def zone(value: str) -> str:
     if value not in known:
         alike = get_close_matches(value[:60], known, n=1)
         raise Unfit(
-            f"{quoted(value)} is not a time zone this box knows",
+            f"{quoted(value)} is not a time zone known on this box",
             f"write {quoted(alike[0]) if alike else 'a name such as Asia/Karachi'}",
         )
     return value

@@ -1,7 +1,7 @@
-"""YAML text to `Config`, with every fault at once.
+"""Reads YAML text into a `Config`, and reports all faults at once.
 
-Invariants: nothing is constructed but what the schema names (no tags, no aliases, no objects); a fault names file, line
-and path; one bad key never hides another.  Limits: 1 MiB, 20 levels, 20,000 nodes.
+Invariants: only types of the schema are constructed (no tags, no aliases, no objects); a fault names file, line and
+path; one bad key never hides another.  Limits: 1 MiB, 20 levels, 20,000 nodes.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ MISSING = dataclasses.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a configuration."""
+    """One fault of a configuration."""
 
     file: str
     line: int
@@ -37,7 +37,7 @@ class Fault:
 
 
 class BadConfig(ValueError):
-    """The configuration cannot be used; `faults` holds every reason, in the order of the file."""
+    """The configuration cannot be used; `faults` holds all faults, in the order of the file."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -56,7 +56,7 @@ def load(path: Path) -> Config:
 
 
 def read_config(data: bytes, name: str, base: Path) -> Config:
-    """Read a configuration from octets; `name` stands in faults, relative paths begin at `base`.   Raises BadConfig."""
+    """Read a configuration from octets; faults show `name`, relative paths begin at `base`.   Raises BadConfig."""
     root = _compose(data, name)
     reader = _Reader(name, base)
     values = reader.read_shape(Config, root, "", 1)
@@ -70,7 +70,7 @@ def read_config(data: bytes, name: str, base: Path) -> Config:
 
 
 def _compose(data: bytes, name: str) -> yaml.Node | None:
-    """The node tree of `data`, after a look at its events: they are read without recursion, however deep they go."""
+    """Compose the node tree of `data`; first its events are checked without recursion, at any depth."""
     if len(data) > SIZE_OCTETS:
         raise BadConfig([Fault(name, 0, "/", f"more than {SIZE_OCTETS} octets", "shorten the file")])
     try:
@@ -85,7 +85,7 @@ def _compose(data: bytes, name: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as reason:
         mark = reason.problem_mark or reason.context_mark
         found = f"not YAML ({reason.problem or reason.context})"
-        write = "mend the line, or the one above it"
+        write = "correct this line or the one above it"
         raise BadConfig([Fault(name, mark.line + 1 if mark else 1, "/", found, write)]) from reason
     except yaml.YAMLError as reason:
         found = f"not YAML ({str(reason).splitlines()[0]})"
@@ -109,7 +109,7 @@ def _limit_faults(text: str, name: str) -> Iterator[Fault]:
 
 
 class _Reader:
-    """Walks the schema beside the node tree, collecting faults."""
+    """Walks the schema together with the node tree, and collects faults."""
 
     def __init__(self, name: str, base: Path) -> None:
         self.faults: list[Fault] = []
@@ -117,13 +117,13 @@ class _Reader:
         self._lines: dict[str, int] = {}
 
     def line_of(self, path: str) -> int:
-        """The line of `path`, or of the nearest part above it that was written."""
+        """The line of `path`, or of its nearest written parent."""
         while path and path not in self._lines:
             path = path.rpartition("/")[0]
         return self._lines.get(path, 1)
 
     def read_shape(self, shape: type, node: yaml.Node | None, path: str, line: int) -> Any:
-        """An instance of `shape`, or None after a fault."""
+        """Read an instance of `shape`, or None after a fault."""
         before = len(self.faults)
         fields = {field.name: field for field in dataclasses.fields(shape)}
         written = self._mapping(node, path, line, list(fields))
@@ -142,7 +142,7 @@ class _Reader:
         return shape(**values) if len(self.faults) == before else None
 
     def _mapping(self, node: yaml.Node | None, path: str, line: int, known: list[str]) -> dict[str, yaml.Node]:
-        """What is written in a mapping; keys with nothing behind them count as not written."""
+        """Read the keys of a mapping; a key without a value counts as not written."""
         if node is None or _is_null(node):
             return {}
         self._lines[path] = node.start_mark.line + 1
@@ -156,7 +156,7 @@ class _Reader:
             if name not in known:
                 self._fault(at, below, "no such key", f"write {nearest(name, known)}")
             elif name in written:
-                self._fault(at, below, "the key stands here twice", "keep one of the two")
+                self._fault(at, below, "the key is repeated", "keep one of the two")
             else:
                 self._lines[below] = at
                 written[name] = value
@@ -167,7 +167,9 @@ class _Reader:
             return self._read_one(spec, node, path)
         line = node.start_mark.line + 1
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(line, path, f"{_said(node)} where a list was expected", "write [ … ] or one '- …' a line")
+            self._fault(
+                line, path, f"{_said(node)} where a list was expected", "write [ … ] or one '- …' for each line"
+            )
             return None
         if not spec.at_least <= len(node.value) <= spec.at_most:
             self._fault(line, path, f"{len(node.value)} items", f"write {spec.at_least} to {spec.at_most}")

@@ -1,8 +1,8 @@
-"""The shape of the configuration, its defaults and its limits: the one place that knows them.
+"""The schema of the configuration: keys, defaults and limits.  No other module defines them.
 
-Invariants: every default stands here, nowhere else; a key that is not here is a fault; a value of these types is valid.
+Invariants: every default is here and nowhere else; an unknown key is a fault; a value of these types is valid.
 A field says what it may hold (`one`, `many`, `part`, `parts`); `filterd.config.load` walks these fields and knows no
-key by name, except in `check_whole`, which looks at what no single key can tell.
+key by name, except in `check_whole`, which checks conditions between keys.
 """
 
 import dataclasses
@@ -75,7 +75,7 @@ def parts(shape: type, at_most: int) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isp:
-    """Who runs this box, as the pages say it."""
+    """The provider that runs this box, as shown on its pages."""
 
     name: str = one(kinds.text, default="Your internet provider")
     url: str | None = one(kinds.url, default=None)
@@ -178,7 +178,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splash:
-    """The page a person meets instead of a blocked one."""
+    """The page that a blocked visitor sees."""
 
     listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=(Endpoint("0.0.0.0", 80), Endpoint("::", 80)))
     address4: str | None = one(kinds.address4, default=None)
@@ -246,7 +246,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfers:
-    """Zones that come from other name servers."""
+    """Zones transferred from other name servers."""
 
     notify: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
     """Where primaries tell that a zone has changed (RFC 1996); without it, a zone's refresh time decides."""
@@ -254,7 +254,7 @@ class Transfers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpzZone:
-    """A response policy zone that other resolvers fetch from us."""
+    """A response policy zone that this box serves to other resolvers."""
 
     name: str = one(kinds.host)
     lists: tuple[str, ...] = many(kinds.list_id, 1)
@@ -277,7 +277,7 @@ class Rpz:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelpCorridor:
-    """What stays open through every lock and is never logged."""
+    """Names that stay open during every lock and are never logged."""
 
     names: tuple[str, ...] = many(kinds.host, default=())
     addresses: tuple[str, ...] = many(kinds.prefix, default=())
@@ -285,7 +285,7 @@ class HelpCorridor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protected:
-    """Names that no list may hold."""
+    """Names that no list may block."""
 
     names: tuple[str, ...] = many(kinds.host, default=())
 
@@ -297,7 +297,7 @@ class Parental:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything the daemon is told."""
+    """The whole configuration of the daemon."""
 
     state_dir: Path = one(kinds.path, default=DEFAULT_STATE_DIR)
     run_dir: Path = one(kinds.run_directory, default=Path("/run/filterd"))
@@ -315,7 +315,7 @@ class Config:
 
 
 def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
-    """Faults that no single key shows: (path, what was found, what to write)."""
+    """Check conditions between keys: yields (path, what was found, what to write)."""
     seen: set[str] = set()
     for at, entry in enumerate(config.lists):
         if entry.id in seen:
@@ -333,7 +333,7 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
         if entry.action == "splash" and config.splash.address4 is None and config.splash.address6 is None:
             yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
         if entry.action == "shadow" and entry.tier == "csam":
-            found = "a list of tier csam that is not enforced: it is blocked from its first day, and never told by name"
+            found = "action shadow for tier csam, which is enforced from its first day"
             yield f"/lists/{at}/action", found, "remove it, or write another action"
     yield from _check_tls(config.dns)
     yield from _check_rpz(config)
@@ -346,7 +346,11 @@ def check_whole(config: Config) -> Iterator[tuple[str, str, str]]:
                 yield f"/dns/upstreams/{at}", found, "name the resolver behind us"
     for at, endpoint in enumerate(config.transfers.notify):
         if any(_share(listen, endpoint) for listen in (*config.dns.listen, *config.rpz.listen)):
-            yield f"/transfers/notify/{at}", f"{endpoint} is taken by dns or rpz", "write another port, 5300 say"
+            yield (
+                f"/transfers/notify/{at}",
+                f"{endpoint} is taken by dns or rpz",
+                "write another port, for example 5300",
+            )
     yield from _check_mode(config.gate)
     both = set(config.gate.tls_ports) & set(config.gate.http_ports)
     if both:
@@ -358,7 +362,11 @@ def _check_mode(gate: Gate) -> Iterator[tuple[str, str, str]]:
         if not gate.tap_interfaces:
             yield "/gate/tap_interfaces", "a tap without an interface", "write tap_interfaces: [eth1]"
         if gate.quic == "refuse":
-            yield "/gate/quic", "refuse, of a tap, which can refuse nothing", "write quic: pass, or mode: inline"
+            yield (
+                "/gate/quic",
+                "quic: refuse with a tap, which cannot refuse anything",
+                "write quic: pass, or mode: inline",
+            )
     elif gate.tap_interfaces or gate.tap_reset:
         path = "/gate/tap_interfaces" if gate.tap_interfaces else "/gate/tap_reset"
         yield path, "a tap's setting without a tap", "write mode: tap, or remove it"
@@ -390,7 +398,7 @@ def _check_rpz(config: Config) -> Iterator[tuple[str, str, str]]:
             elif list_id not in known:
                 yield f"{path}/lists/{number}", f"no list '{list_id}'", f"write {nearest(list_id, sorted(known))}"
         if not zone.secondaries and not zone.allow:
-            yield path, "a zone that nobody may fetch", "add secondaries: [ADDRESS:PORT] or allow: [PREFIX]"
+            yield path, "no client may fetch this zone", "add secondaries: [ADDRESS:PORT] or allow: [PREFIX]"
 
 
 def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
@@ -409,14 +417,14 @@ def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]
         is_tls = (entry.url or "").startswith("https:") or entry.tls_name is not None
         if getattr(entry, key) is not None and not is_tls:
             wanted = "remove it, or write url: https://… or tls_name: …"
-            yield f"{path}/{key}", "a certificate for what does not come over TLS", wanted
+            yield f"{path}/{key}", "a certificate for a source without TLS", wanted
     if entry.url is not None and entry.max_age is not None and entry.max_age < entry.every:
         yield f"{path}/max_age", f"{entry.max_age} is less than every, {entry.every}", "write a longer time"
 
 
 def _check_zone(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
     if entry.zone is None:
-        yield path, "primaries, tsig or tls_name of a list that is no zone", "write zone: NAME, or remove them"
+        yield path, "primaries, tsig or tls_name without zone", "write zone: NAME, or remove them"
     elif not entry.primaries:
         yield path, f"zone {entry.zone} without a primary", "add primaries: [ADDRESS:PORT]"
     if entry.zone is not None and entry.format != "rpz":
@@ -424,7 +432,7 @@ def _check_zone(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]:
 
 
 def _share(one: Endpoint, other: Endpoint) -> bool:
-    """Whether two sockets cannot both listen."""
+    """Whether two listeners cannot both bind."""
     here, there = ip_address(one.host), ip_address(other.host)
     is_same = here == there or here.is_unspecified or there.is_unspecified
     return one.port == other.port and here.version == there.version and is_same

@@ -1,4 +1,4 @@
-"""What the configuration tells mgmt's doors."""
+"""Settings of the web applications of mgmt, from the configuration."""
 
 from filterd.config import Config
 from mgmt.settings import Settings

@@ -1,4 +1,4 @@
-"""Who has which address: in the laboratory of namespaces, and on the loopback of a box where we are not root.
+"""Addresses of the laboratory: in its namespaces, or on the loopback of a box without root.
 
 Invariants: documentation prefixes only (RFC 5737, RFC 3849) in the namespaces; every address of a place is in one of
 these two values.
@@ -39,7 +39,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A veth pair between the gateway and another namespace, named on either side by who is at its other end."""
+    """A veth pair between the gateway and another namespace, named on each side after its peer."""
 
     node: str
     gateway4: str

@@ -1,4 +1,4 @@
-"""The API, asked from the desk with curl: by the operator, the regulator, the auditor and a parent."""
+"""Requests to the API by curl, as operator, regulator, auditor and parent."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ API_S = 20  # longer than mgmt.control_protocol waits for the workers
 
 
 class Refused(RuntimeError):
-    """The API did not do it: status and what it said."""
+    """The API refused a request: status and body."""
 
 
 @dataclass(slots=True)
 class Desk:
-    """One token at one API."""
+    """A client of one API with one token."""
 
     place: Place
     token: str = field(repr=False)
@@ -31,7 +31,7 @@ class Desk:
         return json.loads(self.ask("PUT", path, json.dumps(body)))
 
     def ask(self, method: str, path: str, body: str = "") -> str:
-        """One request; gives the body of a 2xx.   Raises Refused."""
+        """Send one request; returns the body of a 2xx.   Raises Refused."""
         url = self.place.addresses.api + path
         # The token comes in over stdin with the rest: a command line can be read by everybody on the box.
         options = [f'header = "Authorization: Bearer {self.token}"', f'url = "{url}"', f'request = "{method}"']

@@ -1,4 +1,4 @@
-"""`filterd lab up|run|down`: the laboratory by hand, the demo, and the end of both."""
+"""`filterd lab up|run|down`: create the laboratory, run the demo, remove both."""
 
 import argparse
 import shutil
@@ -17,17 +17,17 @@ DIRECTORY = Path("/run/filterd-lab")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    does = "up: leave it standing · run: the demo · down: remove it, and what killed ones have left"
+    does = "up: create it and keep it · run: run the demo · down: remove it, with what interrupted runs left"
     parser.add_argument("what", choices=("up", "run", "down"), help=does)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code.   Raises Missing."""
+    """Run the command; returns the exit code.   Raises Missing."""
     return {"up": _up, "run": _run, "down": _down}[args.what]()
 
 
 def _up() -> int:
-    """Make it, afresh where it stands already."""
+    """Create the laboratory; an existing one is replaced."""
     place = build_lab(STANDING, DIRECTORY)
     internet = start_servers(place)
     print(f"standing: {', '.join(place.namespace(node) for node in ('child', 'adult', 'gateway', 'desk', 'internet'))}")
@@ -48,11 +48,11 @@ def _run() -> int:
 def _down() -> int:
     removed = [*remove(STANDING), *remove_orphans()]
     shutil.rmtree(DIRECTORY, ignore_errors=True)
-    print(f"removed: {', '.join(removed)}" if removed else "nothing stood")
+    print(f"removed: {', '.join(removed)}" if removed else "nothing")
     return 0 if removed else 1
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """End as by an exception, so that the lab is taken down on the way out."""
-    print("told to stop", file=sys.stderr)
+    """Exit by an exception, so that the lab is removed on the way out."""
+    print("stop requested", file=sys.stderr)
     raise SystemExit(128 + number)

@@ -1,6 +1,6 @@
-"""The real clients: dig, curl, and a download that is watched while it runs.
+"""Real clients: dig, curl, and a download that is observed while it runs.
 
-Invariants: what a client saw is a value; a client that fails is not an exception here, its caller judges.
+Invariants: what a client saw is a value; a client that fails is not an exception; its caller judges.
 """
 
 import re
@@ -24,7 +24,7 @@ _TIME = re.compile(r"^;; Query time: (\d+) usec", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What dig was told; `rcode` is None where nothing came."""
+    """An answer as dig printed it; `rcode` is None without an answer."""
 
     rcode: str | None
     records: tuple[str, ...]
@@ -36,13 +36,13 @@ class Answer:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Only the data of the records."""
+        """The data of the records, without names, types and TTLs."""
         return tuple(record.split(None, 4)[4] for record in self.records)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What curl saw; `code` is 0 where no answer came."""
+    """A response as curl printed it; `code` is 0 without an answer."""
 
     exit_code: int
     code: int
@@ -65,7 +65,7 @@ def dig(
     server: str = "",
     source: str = "",
 ) -> Answer:
-    """Ask once; `server` is the gateway unless given, `source` the address to ask from."""
+    """Send one query; `server` is the gateway unless given, `source` the address to ask from."""
     argv = ["dig", "-u", "+tries=1", "+time=3", "+noall", "+comments", "+answer", "+authority", "+stats"]
     argv += ["+tcp"] if transport == "tcp" else ["+notcp", "+ignore"]
     argv += ["-b", source] if source else []
@@ -94,7 +94,7 @@ def parse_dig(text: str) -> Answer:
 
 
 def fetch(place: Place, node: str, url: str, address: str = "", options: Sequence[str] = ()) -> Fetched:
-    """Get a URL; `address`: connect there, whatever DNS says; `options`: more of curl's own."""
+    """Get a URL; `address`: connect there, without DNS; `options`: more of curl's own."""
     marks = ["-w", MARK + "%{http_code} %{time_total}"]
     argv = ["curl", "-sSi", "-m", f"{FETCH_S:g}", "--noproxy", "*", *marks, *connect_to(address), *options, url]
     done = place.run(node, argv)
@@ -133,7 +133,7 @@ class Download:
         return self.file.stat().st_mtime
 
     def wait_for(self, more_octets: int, within_s: float = 10.0) -> float:
-        """Wait for so many octets more than now; returns the seconds it took.   Raises TimeoutError."""
+        """Wait for so many more octets; returns the seconds it took.   Raises TimeoutError."""
         goal = self.received() + more_octets
         return wait_until(lambda: self.received() >= goal, f"{more_octets} more octets of a download", within_s)
 

@@ -1,7 +1,7 @@
-"""`filterd lab run`: every journey of filterd, on a real network of namespaces, each step printed with its time.
+"""`filterd lab run`: the demo, step by step with times, on a real network of namespaces.
 
-Invariants: the first step that sees something else than it must ends the demo with 1; nothing is left behind but the
-logs of a demo that failed; without root the steps without packets run on the loopback, and the others are named.
+Invariants: the first step with an unexpected result ends the demo with 1; only a failed demo leaves files, its logs;
+without root, steps without packets run on the loopback, and the others are listed.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from filterd.lab.topology import lab
 
 
 class Step(NamedTuple):
-    """A sentence, and what makes it true; returns what was measured."""
+    """A sentence and the function that proves it, which returns what it measured."""
 
     sentence: str
     call: Callable[[Stage], str]
@@ -35,8 +35,8 @@ STEPS = (
     Step("A list of 1,100,000 names is written, as the regulator's spreadsheet holds it", steps_start.write_list),
     Step("It is compiled", steps_start.compile_list),
     Step("filterd starts on it, and its last name is blocked", steps_start.start_filterd),
-    Step("The operator puts a child and an adult; everybody gets a token", steps_start.make_people),
-    Step("A wrong token and another family's line are refused", steps_start.refuse_wrong_token),
+    Step("The operator puts a child and an adult; everyone gets a token", steps_start.make_people),
+    Step("A wrong token and another subscriber's line are refused", steps_start.refuse_wrong_token),
     Step("dig: listed names get the splash and EDE 16, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_listed),
     Step("dig: an allowed name gets its own address, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_allowed),
     Step("dig: a category is closed for the child alone, malware for both", steps_filter.dig_category),
@@ -49,16 +49,16 @@ STEPS = (
     Step("The regulator withdraws it: open within 2 s", steps_people.withdraw_order),
     Step("The parent pauses the child: it stops within 2 s, the adult goes on", steps_people.pause_child),
     Step("The parent resumes: open within 2 s", steps_people.resume_child),
-    Step("At the scheduled minute the same happens by itself", steps_people.close_by_schedule),
-    Step("kill -9 of control: filtering goes on, control comes back by itself", steps_faults.kill_control),
-    Step("A corrupted image is refused, and the old one stays", steps_faults.refuse_corrupted_image),
+    Step("At the scheduled minute the same happens without a request", steps_people.close_by_schedule),
+    Step("kill -9 of control: filtering continues, control is restarted", steps_faults.kill_control),
+    Step("A corrupted image is refused, and the old one stays in force", steps_faults.refuse_corrupted_image),
     Step("The auditor pulls the records of exactly these blocks, and none of the allowed", steps_people.pull_records),
-    Step("filterd ends when it is told to, and leaves no process", steps_faults.stop_filterd),
+    Step("filterd stops on SIGTERM, and leaves no process", steps_faults.stop_filterd),
 )
 
 
 def run_demo() -> int:
-    """Run every step that can be run here; returns the exit code.   Raises Missing."""
+    """Run every step that is possible on this box; returns the exit code.   Raises Missing."""
     is_root = os.geteuid() == 0
     directory = Path(tempfile.mkdtemp(prefix="filterd-demo-"))
     teller = Teller(len(STEPS))
@@ -79,7 +79,7 @@ def run_demo() -> int:
 
 
 def run_steps(stage: Stage, steps: tuple[Step, ...], teller: Teller) -> bool:
-    """Run steps in their order until one fails; whether none did."""
+    """Run steps in order until one fails; return whether all passed."""
     for number, step in enumerate(steps, 1):
         teller.begin(number, step.sentence)
         if step.needs_packets and not stage.has_packets:
@@ -117,7 +117,7 @@ def _loopback_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
 
 
 def _told(stage: Stage, fault: Exception) -> str:
-    """Expected, seen, the gateway's last lines, and where the rest is."""
+    """Report a failure: expected, seen, the gateway's last log lines, and where the logs are."""
     said = f"{type(fault).__name__}: {fault}"
     if isinstance(fault, Failed):
         said = f"expected: {fault.expected}\nsaw:      {fault.seen}"

@@ -29,7 +29,7 @@ CORPUS = Path(filterd.__file__).parents[1] / "bench/corpus.py"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where things are."""
+    """The files of the gateway's folder."""
 
     root: Path
 
@@ -63,14 +63,14 @@ class Gateway:
         self.program = self.place.popen("gateway", command, "filterd")
 
     def stop(self) -> int:
-        """SIGTERM, and wait; returns the exit code."""
+        """Send SIGTERM and wait; returns the exit code."""
         if self.program is None:
             return 0
         self.place.stop(self.program)
         return int(self.program.returncode)
 
     def make_token(self, role: str, *options: str) -> str:
-        """A token for the API.   Raises Missing with what `filterd token` said."""
+        """Create a token for the API.   Raises Missing with what `filterd token` said."""
         command = filterd_command("token", role, *options, "--config", str(self.folder.configuration))
         done = self.place.run("gateway", command)
         if done.returncode != 0:
@@ -78,7 +78,7 @@ class Gateway:
         return done.stdout.strip()
 
     def pids(self) -> dict[str, int]:
-        """The roles that run, by name: `dns-0`, `gate-0`, `control-0`, `web-0`."""
+        """Process ids of the running roles, by name: `dns-0`, `gate-0`, `control-0`, `web-0`."""
         found = {}
         for path in self.folder.run.glob("*-*.pid"):
             text = path.read_text().strip() if path.exists() else ""
@@ -87,7 +87,7 @@ class Gateway:
         return found
 
     def kill(self, role: str) -> int:
-        """SIGKILL for one role; returns the process that it was."""
+        """Send SIGKILL to one role; returns its process id."""
         pid = self.pids()[role]
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -96,11 +96,11 @@ class Gateway:
         return sorted(path.stem.removeprefix("worker-") for path in self.folder.run.glob("worker-*.sock"))
 
     def ask_worker(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
-        """One request to a worker's own socket.   Raises NoAnswer."""
+        """Send one request to a worker's socket.   Raises NoAnswer."""
         return ask_blocking(self.folder.run / f"worker-{name}.sock", request)
 
     def read_manifest(self) -> dict[str, Any]:
-        """What is in force."""
+        """The manifest of the images in force."""
         said: dict[str, Any] = json.loads((self.folder.state / "images/current.json").read_text())
         return said
 
@@ -112,7 +112,7 @@ def filterd_command(*arguments: str) -> list[str]:
 
 
 def write_configuration(gateway: Gateway, n_gates: int) -> None:
-    """Write filterd.yaml and the small lists beside it.   n_gates: 0 where there are no packets."""
+    """Write filterd.yaml and the small lists next to it.   n_gates: 0 where there are no packets."""
     at, folder = gateway.place.addresses, gateway.folder
     (folder.root / "adult.txt").write_text("adult.test\n")
     (folder.root / "malware.rpz").write_text("$TTL 60\n@ SOA a.test. b.test. 1 60 60 60 60\nmalware.test CNAME .\n")

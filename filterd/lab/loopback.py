@@ -1,6 +1,6 @@
-"""This box itself as a place, for those who are not root: a party is an address of the loopback, a port a high one.
+"""The loopback as a place for the demo without root: each party is a loopback address, ports are high.
 
-Deliberately absent: packets.  Nothing is forwarded here, so there is nothing for the gate to do.
+Absent on purpose: packets.  Nothing is forwarded, so the gate has nothing to inspect.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Loopback:
 
 @contextlib.contextmanager
 def loopback(directory: Path, addresses: Addresses = LOOPBACK) -> Iterator[Loopback]:
-    """This box as a place, all programs ended at the end."""
+    """Use this box as a place; all programs are stopped at the end."""
     place = Loopback(directory, addresses)
     try:
         yield place

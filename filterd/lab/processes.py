@@ -1,4 +1,4 @@
-"""Programs of a place: started with their output in a file, and all of them ended with the place.
+"""Programs of a place: their output goes to files, and all are stopped with the place.
 
 Invariants: nothing that was started here outlives `stop`; every program has a process group of its own, which goes
 with it.
@@ -44,7 +44,7 @@ class Programs:
         self._running: list[Running] = []
 
     def start(self, argv: Sequence[str], name: str) -> Running:
-        """Start a program; what it prints goes to `logs`/`name`.log."""
+        """Start a program; its output goes to `logs`/`name`.log."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("ab") as log:
             program = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
@@ -52,7 +52,7 @@ class Programs:
         return program
 
     def stop(self, program: Running) -> None:
-        """End a program and its process group: SIGTERM, and SIGKILL after STOP_S."""
+        """Stop a program and its process group: SIGTERM, and SIGKILL after STOP_S."""
         if program in self._running:
             self._running.remove(program)
         if program.poll() is None:
@@ -64,13 +64,13 @@ class Programs:
         program.wait()
 
     def stop_all(self) -> None:
-        """End every program, the youngest first."""
+        """Stop every program, the newest first."""
         for program in reversed(self._running.copy()):
             self.stop(program)
 
 
 def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:
-    """Run a program to its end and give its output; the exit code is for the caller to look at.   Raises Missing."""
+    """Run a program to its end; returns its output, and the caller checks the exit code.   Raises Missing."""
     try:
         return subprocess.run(
             argv, input=stdin or "", capture_output=True, text=True, timeout=timeout_s, errors="replace"
@@ -90,7 +90,7 @@ def wait_until(holds: Callable[[], bool], what: str, within_s: float = 10.0, eve
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs: one that has ended and was not waited for yet does not.   Source: proc_pid_stat(5)."""
+    """Whether a process runs; a zombie does not.   Source: proc_pid_stat(5)."""
     try:
         return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:  # it is gone, or goes while we read

@@ -1,4 +1,4 @@
-"""The real servers of the internet: nginx for names under `.test`, the provider's resolver and a foreign one (unbound).
+"""Real servers of the laboratory: nginx for names under `.test`, the provider's resolver and a foreign one (unbound).
 
 Every name under `.test` that is not in NAMES does not exist; everything below `many.test` does.  Nothing else exists.
 `whoami.test` TXT says which of the two resolvers has answered.
@@ -39,7 +39,7 @@ TTL_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Internet:
-    """What runs, and what its clients must trust."""
+    """The running servers, and the authority that clients must trust."""
 
     authority: Path
     web: Running

@@ -1,6 +1,6 @@
-"""What every step of the demo stands on: the place, the gateway, the people, and the blocks that were seen so far.
+"""Shared state of the demo's steps: the place, the gateway, the people, and the blocks seen so far.
 
-Invariant: `seen` holds exactly the blocks that a client of ours has met: the auditor's records are held against it.
+Invariant: `seen` holds exactly the blocks that a client met; the auditor's records are compared with it.
 """
 
 import time

@@ -46,7 +46,9 @@ def dig_category(stage: Stage) -> str:
     stage.note("dns", "category", "adult.test")
     must(stage.is_open_in_dns("adult.test", "adult"), "adult.test open for the adult", stage.ask("adult.test", "adult"))
     malware = stage.ask("malware.test", "adult")
-    must(malware.rcode == "NXDOMAIN" and 15 in malware.ede, "malware.test NXDOMAIN with EDE 15 for everybody", malware)
+    must(
+        malware.rcode == "NXDOMAIN" and 15 in malware.ede, "malware.test NXDOMAIN with EDE 15 for all clients", malware
+    )
     stage.note("dns", "security", "malware.test")
     return ""
 

@@ -23,12 +23,12 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
         "--api",
         default=os.environ.get("FILTERD_API", "http://127.0.0.1:8080"),
         metavar="URL",
-        help="default $FILTERD_API, http://127.0.0.1:8080",
+        help="default: $FILTERD_API, else http://127.0.0.1:8080",
     )
     parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="where the token is; default the environment's FILTERD_TOKEN"
+        "--token-file", type=Path, metavar="FILE", help="file with the token; default: the environment's FILTERD_TOKEN"
     )
-    parser.add_argument("--ca", type=Path, metavar="FILE", help="certificate that the API's is signed with")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="certificate of the authority that signed the API's")
 
 
 def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:

@@ -21,7 +21,7 @@ from rules.names.urls import read_address_octets
 # Stand for the text and its name in the answer that is told again; no name and no list's id holds such marks.
 _GIVEN, _CANONICAL = "<given>", "<canonical>"
 
-Told = Callable[[str, str], str]  # text as given and canonical form → the answer's line
+AnswerLine = Callable[[str, str], str]  # text as given and canonical form → the answer's line
 
 
 @dataclass(slots=True)
@@ -38,8 +38,8 @@ class Asking:
     tell: Callable[[dict[str, Any]], str]
     attribution: Attribution | None = None
     n_refused: int = field(default=0, init=False)  # texts that are no names
-    _of_name: Told | None = field(default=None, init=False)
-    _of_url: Told | None = field(default=None, init=False)
+    _of_name: AnswerLine | None = field(default=None, init=False)
+    _of_url: AnswerLine | None = field(default=None, init=False)
 
     def answers(self, lines: Iterable[bytes]) -> str:
         """The answers to `lines`, each with its line end."""
@@ -49,7 +49,7 @@ class Asking:
             try:
                 is_unlisted = not matched(line)
             except ValueError:  # a URL, an international name, or no name at all
-                told.append(self._tell_url(line))
+                told.append(self._url_line(line))
                 continue
             if is_unlisted:
                 given = line.decode("ascii")
@@ -57,24 +57,24 @@ class Asking:
                     self._of_name = self._unlisted(given)
                 told.append(self._of_name(given, given.lower().removesuffix(".")))
             else:
-                told.append(self._tell_found(line))
+                told.append(self._found_line(line))
         return "".join(told)
 
-    def _tell_url(self, line: bytes) -> str:
+    def _url_line(self, line: bytes) -> str:
         if not line.isascii():
-            return self._tell_found(line)
+            return self._found_line(line)
         try:
             _, url = read_address_octets(line)
         except BadName:
-            return self._tell_found(line)
+            return self._found_line(line)
         if url is None or self.tables.url_matches(url):
-            return self._tell_found(line)
+            return self._found_line(line)
         given = line.decode("ascii")
         if self._of_url is None:
             self._of_url = self._unlisted(given)
         return self._of_url(json_text(given)[1:-1], url.decode("ascii"))
 
-    def _tell_found(self, line: bytes) -> str:
+    def _found_line(self, line: bytes) -> str:
         given = line.decode("utf-8", "backslashreplace")
         try:
             return self.tell(self._found(given)) + "\n"
@@ -88,7 +88,7 @@ class Asking:
             found["answer"] = dns_answer(found["action"], self.qtype)
         return found
 
-    def _unlisted(self, given: str) -> Told:
+    def _unlisted(self, given: str) -> AnswerLine:
         """The answer to `given`, which nothing speaks of, ready to be told of any other such."""
         text = self.tell(self._found(given) | {"input": _GIVEN, "canonical": _CANONICAL}) + "\n"
         head, _, tail = text.rpartition(_CANONICAL)

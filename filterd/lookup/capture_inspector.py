@@ -30,15 +30,15 @@ NOT_WEB = "neither a TLS hello nor an HTTP request"
 WHY = {
     ("sni", "gate_not_tls"): NOT_WEB,
     ("sni", "gate_no_name"): "a hello without a name",
-    ("sni", "gate_malformed"): "a hello whose lengths do not fit each other",
-    ("sni", "gate_too_big"): "a hello, or what stands in its place, longer than the gate looks at",
+    ("sni", "gate_malformed"): "a hello with contradictory lengths",
+    ("sni", "gate_too_big"): "a hello, or what is in its place, longer than the gate inspects",
     ("http", "gate_no_name"): "a request without a host",
     ("http", "gate_malformed"): NOT_WEB,
-    ("http", "gate_too_big"): "a request or a gap longer than the gate looks at",
-    ("quic", "gate_not_tls"): "no hello stands where QUIC has one",
+    ("http", "gate_too_big"): "a request or a gap longer than the gate inspects",
+    ("quic", "gate_not_tls"): "no hello where QUIC has one",
     ("quic", "gate_no_name"): "a hello without a name",
-    ("quic", "gate_malformed"): "a hello whose lengths do not fit each other",
-    ("quic", "gate_too_big"): "a hello longer than the gate looks at",
+    ("quic", "gate_malformed"): "a hello with contradictory lengths",
+    ("quic", "gate_too_big"): "a hello longer than the gate inspects",
     ("quic", "gate_unreadable"): "an Initial that no key opens: no server takes it, or its connection began before",
     ("quic", "gate_unknown_quic"): "a version of QUIC that is not known",
     ("quic", "gate_overlap"): "other octets than before in the same place: an evasion, or a broken client",
@@ -97,7 +97,7 @@ class Inspector:
             elif not is_told:
                 yield self._unnamed(frame.time_s, seen, sighting)
         if self._replay.n_lost:
-            why = f"{self._replay.n_lost} names more than are told of one packet"
+            why = f"{self._replay.n_lost} more names than shown for one packet"
             yield _about(frame.time_s, seen, _channel_of_port(seen.dport), undecidable=why)
 
     def _named(self, time_s: float, seen: Packet, sighting: Sighting) -> Found:

@@ -1,6 +1,6 @@
-"""The tables that a command asks: of lists compiled now, or of a directory's images; and the lines behind them.
+"""Opens the tables that a command judges by: from lists compiled now or from images; with the source lines.
 
-Invariant: what cannot be attributed is decided all the same.
+Invariant: an entry without a known source line is decided all the same.
 """
 
 import json
@@ -34,7 +34,7 @@ def open_tables(lists: Iterable[str], images: Path | None, folder: Path) -> Tabl
 
 
 def open_attributed(lists: Iterable[str], images: Path | None, folder: Path) -> tuple[TableSet, Attribution | None]:
-    """The same, and which line of which list says what, where that is known."""
+    """As open_tables(), with the list and line of each entry where known."""
     texts = list(lists)
     if texts and images:
         raise WrongUse("--list and --images: one of the two")
@@ -54,7 +54,7 @@ def _in_force(directory: Path) -> tuple[TableSet, Attribution | None]:
     try:
         return tables, Attribution(path, _lists_of(directory, generation)) if path.exists() else None
     except (BadImage, OSError) as reason:
-        print(f"{reason}; lines are not told", file=sys.stderr)
+        print(f"{reason}; lines are not shown", file=sys.stderr)
         return tables, None
 
 
@@ -66,7 +66,7 @@ def _compiled(texts: list[str], folder: Path) -> tuple[TableSet, Attribution | N
     except (BadList, BadSource) as reason:
         raise WrongUse(str(reason)) from reason
     if report.n_skipped:
-        print(f"{report.n_skipped} lines not enforced; filterd compile tells which", file=sys.stderr)
+        print(f"{report.n_skipped} lines not enforced; filterd compile shows which", file=sys.stderr)
     tables = TableSet(open_image(report.path, ImageKind.NAMES), urls=open_image(report.urls_path, ImageKind.URLS))
     return tables, Attribution(report.origins_path, report_as_json(report)["lists"])
 

@@ -1,4 +1,4 @@
-"""Capture files (pcap and pcapng) to IP packets.
+"""Reads IP packets from capture files (pcap and pcapng).
 
 Invariants: a packet that cannot be read is reported as a `Broken`, never raised, and the next one follows where its
 length is known; no block's length is believed beyond the file's end or BLOCK_OCTETS.   Source: draft-ietf-opsawg-pcap,
@@ -26,7 +26,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Something that could not be read, and why."""
+    """A packet that could not be read, and why."""
 
     reason: str
 
@@ -67,7 +67,7 @@ def _iter_pcap(file: BinaryIO) -> Iterator[Frame | Broken]:
             return
         seconds, fraction, n, _ = struct.unpack(order + "IIII", record)
         if n > BLOCK_OCTETS:
-            yield Broken(f"a record of {n} octets; what follows cannot be found")
+            yield Broken(f"a record of {n} octets; the rest cannot be read")
             return
         data = file.read(n)
         if len(data) < n:
@@ -88,7 +88,7 @@ def _iter_pcapng(file: BinaryIO) -> Iterator[Frame | Broken]:
             return
         kind, n = struct.unpack(order + "II", head)
         if not 12 <= n <= BLOCK_OCTETS or n % 4:
-            yield Broken(f"a block of {n} octets; what follows cannot be found")
+            yield Broken(f"a block of {n} octets; the rest cannot be read")
             return
         body = file.read(n - 8)[:-4]
         if len(body) < n - 12:

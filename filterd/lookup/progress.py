@@ -1,4 +1,4 @@
-"""How far a compilation is, on a terminal only."""
+"""Progress bar of a compilation, on a terminal only."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from rules.compiler.compile import Progress
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """A bar on stderr that a compilation moves; None where stderr is no terminal."""
+    """A progress bar on stderr; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

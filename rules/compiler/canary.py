@@ -1,4 +1,4 @@
-"""Canary rules: a sample of what went into the images, asked of them afterwards.
+"""Canary rules: a sample of the compiled rules, looked up in the finished images.
 
 Invariants: the sample is every 997th rule of a list and always its first, so each list with a rule is asked for.
 """
@@ -55,5 +55,5 @@ def _bad(image: Path, asked: str, wanted: ListSpec) -> BadReadBack:
     what = "an entry" if wanted.confidential else asked
     return BadReadBack(
         f"{image.name}: {what} of list {wanted.id} is not found in it; "
-        "not published; compile again and look at disk and memory"
+        "not published; compile again and check disk and memory"
     )

@@ -1,4 +1,4 @@
-"""One list's items into the builders: past the rails, names and URLs by number, canaries, and the report.
+"""Collects a list's items into the builders: guards, names and URLs by number, canaries, report.
 
 Invariants: every item is either in a builder or counted in the report; no list of items is ever in memory.
 Cost: some 0.7 µs a name, of which a third is the builder's.

@@ -1,12 +1,12 @@
-"""Sources in; a names image, a URL image and the origins of every entry out.
+"""Compiles sources into a names image, a URL image and the origins of every entry.
 
-    lines → a format → rails → builders → images, read back → their names
+    lines → a format → guards → builders → images, read back → their names
 
-Lines stream from the files through the formats and the rails into the builders; what is not enforced is counted by
+Lines stream from the files through the formats and the guards into the builders; what is not enforced is counted by
 reason, with the first lines of each as samples.  The images are read back before they get their names.
 
 Invariants: no list of rules is ever in memory (the builders' own entries are); a failure leaves no file and changes
-nothing; equal sources, key and generation give equal files, in whatever process; samples of a confidential list hold no
+nothing; equal sources, key and generation give equal files, in any process; samples of a confidential list hold no
 text.   Cost: bench/compile.py.
 """
 
@@ -51,7 +51,7 @@ def compile_sources(
     sources       in order of precedence inside a tier; their place is their list's number
     key           16 octets, the same for the base and its deltas
     number_order  absent: entries of lists carry no order
-    Raises BadList for a file that is none, BadReadBack for an image that does not answer as it must."""
+    Raises BadList for a file that is not a list, BadReadBack for an image that answers wrongly."""
     began = time.monotonic()
     specs = list_specs(sources)
     intake = Intake(NamesBuilder(key, specs), UrlsBuilder(key, specs))
@@ -65,7 +65,7 @@ def compile_sources(
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
         report.sources.append(SourceReport(source.id, source.path, source.confidential))
-        tell = None if progress is None else partial(_tell, progress, sum(sizes[:number]), sum(sizes))
+        tell = None if progress is None else partial(_report_progress, progress, sum(sizes[:number]), sum(sizes))
         rules = (live or {}).get(source.id, ()) if source.path is None else read_source(source, tell=tell)
         began_list = time.monotonic()
         try:
@@ -116,5 +116,5 @@ def _no_order(_order_ref: str) -> int:
     return 0
 
 
-def _tell(progress: Progress, before: int, total: int, position: int) -> None:
+def _report_progress(progress: Progress, before: int, total: int, position: int) -> None:
     progress(before + position, total)

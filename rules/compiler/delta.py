@@ -1,12 +1,12 @@
-"""The fast update of names and URLs: what has changed since the base, as a small image of its own.
+"""Delta images of names and URLs: the changes since the base, for fast updates.
 
 A delta is cumulative.  It holds, for each name that an order has touched, the whole set of entries that now hold for
 this very name; the base's own set of that name no longer counts.  The same of URLs, in an image of their own.
 
 Invariants: an entry of another list, that the base has for a touched name, is carried over; a name whose set is as the
-base has it is not in the delta; adding twice, or removing what is not there, changes nothing.
+base has it is not in the delta; adding twice, or removing an absent entry, changes nothing.
 An image keeps one entry a (list, mode) of a name, so of two orders for the same name one may be unknown to the base:
-say with put_entries() what one list now holds for a name, whatever it held before.
+use put_entries() for the whole set that one list now holds for a name.
 """
 
 from collections.abc import Callable, Iterable, Sequence

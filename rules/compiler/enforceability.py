@@ -1,4 +1,4 @@
-"""How far each entry of a list is enforced, in the words that an auditor is given.
+"""Enforceability of each entry of a list, in the words of an auditor's report.
 
 Invariants: an entry has exactly one of these states; nothing is ever widened, so none is enforced more than it says.
 Absent on purpose: `enforced_broader`, which an order's approval makes, never a compilation.

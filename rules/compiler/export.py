@@ -1,4 +1,4 @@
-"""A list, of whatever format, as filterd's own JSON.
+"""Exports a list of any format as filterd's own JSON.
 
 One entry a line, in the list's own order, so that two exports can be compared line by line.
 

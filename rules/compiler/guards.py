@@ -1,10 +1,10 @@
-"""The rails: what no list may hold, whatever it says.
+"""Guards: rules that no list may contain.
 
 A rule that reaches below a public suffix is refused or held; a rule that would block a protected name is held; one that
 would block addresses outside of the public Internet is refused.
 URLs pass: each is one page, or one path, and no page of a name is the name.
 
-Invariants: a rule that lets go never hits a protected name; what a rail stops is reported with its reason.
+Invariants: an allow rule never hits a protected name; a stopped rule is reported with its reason.
 Cost: some 0.2 µs a rule, however many names are protected: three look-ups turn nearly every rule away.
 """
 
@@ -19,7 +19,7 @@ _ADDRESSES_OCTETS = len(ADDRESSES)
 
 
 class Rails:
-    """The rails of one list."""
+    """The guards of one list."""
 
     def __init__(self, source: Source, protected: Protected) -> None:
         self._suffixes = NO_SUFFIXES if source.allow_public_suffix else public_suffixes()
@@ -31,7 +31,7 @@ class Rails:
         self._suspect_ends, self._end_octets = protected.ends, protected.end_octets
 
     def refusal(self, wire: bytes, mode: Mode, action: Action) -> str | None:
-        """Why the rule is not compiled; None where it is."""
+        """Why the rule is not compiled; None if it is."""
         if (
             wire in self._suspects
             or wire[wire[0] + 1 :] in self._suspect_parents

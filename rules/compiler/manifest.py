@@ -1,4 +1,4 @@
-"""The manifest: which images are the ones in force.
+"""Manifest of the images in force.
 
 images/current.json names a base and a delta of each kind.  It is written whole, so that a worker which starts at any
 moment, with the control plane dead, finds a set of images that belong together.
@@ -55,18 +55,18 @@ class Manifest:
 
 
 def read_manifest(images_dir: Path) -> Manifest:
-    """What is in force; an empty Manifest where nothing was ever published.   Raises ValueError for a broken file."""
+    """The manifest in force; empty before the first publication.   Raises ValueError for a broken file."""
     path = images_dir / MANIFEST
     try:
         said = json.loads(path.read_bytes())
     except FileNotFoundError:
         return Manifest()
     except ValueError as exc:
-        raise ValueError(f"{path}: is no JSON; not read; publish again") from exc
+        raise ValueError(f"{path}: is not JSON; not read; publish again") from exc
     try:
         return Manifest(**{kind: Pair(**said[kind]) for kind in KINDS if said.get(kind)})
     except (AttributeError, TypeError) as exc:
-        raise ValueError(f"{path}: is no manifest; not read; publish again") from exc
+        raise ValueError(f"{path}: is not a manifest; not read; publish again") from exc
 
 
 def publish_base(images_dir: Path, kind: Kind, base: Path, delta: Path | None = None) -> Manifest:
@@ -83,11 +83,11 @@ def publish_delta(images_dir: Path, kind: Kind, delta: Path) -> Manifest:
 
 
 def publish(images_dir: Path, pairs: Mapping[Kind, Pair]) -> Manifest:
-    """Put images of several kinds in force at one moment; the other kinds stay.   Raises ValueError for a file that is
-    not there."""
+    """Put images of several kinds in force at one moment; the other kinds stay.   Raises ValueError for a file that
+    does not exist."""
     for name in (name for pair in pairs.values() for name in (pair.base, pair.delta)):
         if name is not None and not (images_dir / name).is_file():
-            raise ValueError(f"{images_dir / name}: is not there; not published; write the image there first")
+            raise ValueError(f"{images_dir / name}: does not exist; not published; write the image there first")
     manifest = replace(read_manifest(images_dir), **{str(kind): pair for kind, pair in pairs.items()})
     with writing_whole(images_dir / MANIFEST) as file:
         file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
@@ -108,7 +108,7 @@ def next_generation(images_dir: Path, kind: Kind) -> int:
 
 @contextmanager
 def claimed_generation(images_dir: Path, kind: Kind) -> Iterator[int]:
-    """The next generation, for as long as its image is being written: nobody else is given it."""
+    """The next generation, reserved while its image is written."""
     while True:
         generation = next_generation(images_dir, kind)
         claim = images_dir / f"{kind}-{generation}.claim"
@@ -129,7 +129,7 @@ def image_path(images_dir: Path, kind: Kind | Literal["origins"], generation: in
 
 
 def generation_of(name: str | None) -> int:
-    """The generation that a file name tells; 0 for none."""
+    """The generation in a file name; 0 without one."""
     found = _FILE_NAME.fullmatch(name or "")
     return int(found[2]) if found else 0
 

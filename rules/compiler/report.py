@@ -1,4 +1,4 @@
-"""What a compilation has to say: counts, and every entry that is not enforced, by reason.
+"""Report of a compilation: counts, and every entry that is not enforced, by reason.
 
 Invariants: every entry is counted, whether it is enforced or not; the first SAMPLES of each reason are kept, without
 their text where the list is confidential; a report is small, whatever a list holds: MAX_REASONS × SAMPLES a list.
@@ -20,7 +20,7 @@ SAMPLES = 20  # of one reason in one list
 MAX_REASONS = 64  # of one list: the formats have some twenty
 MAX_PARTS = 65535  # of one list: as many as an image can tell apart
 MAX_SAMPLE_CHARACTERS = 256
-OTHER_REASONS = "for one of many other reasons"
+OTHER_REASONS = "for another reason"
 HELD = frozenset({PROTECTED, PRIVATE_SUFFIX})
 NOTHING = ListTally(0, {}, {}, 0, 0, 0)
 
@@ -29,7 +29,7 @@ Word = TypeVar("Word")
 
 @dataclass(slots=True)
 class SourceReport:
-    """One list: what became rules, what did not."""
+    """The report of one list: what became rules, what did not."""
 
     id: str
     path: Path | None
@@ -69,17 +69,17 @@ class SourceReport:
 
     @property
     def n_skipped(self) -> int:
-        """Entries that are not enforced, for whatever reason."""
+        """Entries that are not enforced, for any reason."""
         return sum(self.skipped.values())
 
     @property
     def n_held(self) -> int:
-        """Entries that wait for a person's decision."""
+        """Entries that wait for review."""
         return sum(n for reason, n in self.skipped.items() if reason in HELD)
 
     @property
     def n_duplicates(self) -> int:
-        """Entries that say again what an earlier one of the list has said."""
+        """Entries that repeat an earlier one of the list."""
         return self.names.duplicates + self.urls.duplicates
 
     @property
@@ -96,7 +96,7 @@ class SourceReport:
 
 @dataclass(slots=True)
 class CompileReport:
-    """One compilation."""
+    """The report of one compilation."""
 
     path: Path  # of the names image
     urls_path: Path
@@ -124,7 +124,7 @@ class CompileReport:
 
     @property
     def n_folded(self) -> int:
-        """Entries that need no place in the names image, since what stands above them says the same."""
+        """Entries that need no place in the names image, because a rule above covers them."""
         return sum(source.names.folded for source in self.sources)
 
 
@@ -215,16 +215,16 @@ def _render_source(source: SourceReport) -> Iterator[str]:
 
 
 def _remarks(source: SourceReport) -> Iterator[str]:
-    """What is worth a line where there is any of it."""
+    """Remarks on counts that are not zero."""
     conflicts = source.names.conflicts + source.urls.conflicts
     if source.n_url_rules:
         yield f"{source.n_url_rules:,} URLs: enforced where the path is seen, which is HTTP only"
     if source.n_duplicates:
-        yield f"{source.n_duplicates:,} duplicates: the first of each counts"
+        yield f"{source.n_duplicates:,} duplicates: the first one counts"
     if source.names.folded:
-        yield f"{source.names.folded:,} folded: a name above them says the same"
+        yield f"{source.names.folded:,} folded: covered by a rule above"
     if conflicts:
-        yield f"{conflicts:,} conflicts: the list blocks a name and lets it go"
+        yield f"{conflicts:,} conflicts: the list both blocks and allows a name"
 
 
 def _lines_per_s(source: SourceReport) -> int:

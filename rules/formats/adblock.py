@@ -1,14 +1,14 @@
-"""AdBlock and AdGuard filter lists: the rules that speak of whole names, and of whole URLs.
+"""AdBlock and AdGuard filter lists: rules for whole names and whole URLs.
 
 `||d^` d and all below · `||*.d^` only below · `|d^` that name · `@@` before any of them an exception · `|https://d/path|`
 that URL · a bare name, or one behind a hosts file's address, as the source says.  `$important` and `$denyallow=d1|d2`
 are obeyed; `!` and `#` begin comments.  Everything else is reported: paths, asterisks, regular expressions, cosmetic
 rules, and options, since a rule that holds for some requests only would be widened.
 
-Which rule of a list speaks is not a question of length here, as it is in an image: an important exception beats an
+Which rule of a list decides does not depend on length here, unlike in an image: an important exception beats an
 important rule, that an exception, that a rule.  So a list is read twice: first its exceptions and important rules,
 whose names are kept; then all of it, and a rule that one of a higher rank covers is reported instead of passed on.  Of
-what remains the longest may speak; an exception is a PASSTHRU of the same list.
+the rest the longest decides; an exception is a PASSTHRU of the same list.
 
 Invariants: no rule is passed on that a higher rank of its list covers; in memory, but for the names of exceptions and
 important rules, nothing is kept (on the disk, one copy of the list).  What `$denyallow` names is an exception of the
@@ -37,7 +37,7 @@ OVERRULED = "an exception or an important rule of the same list overrules it"
 COSMETIC = "a rule for parts of a page cannot be enforced by name"
 REGULAR_EXPRESSION = "a regular expression is not supported"
 HAS_PATH = "a pattern with a path or a port is neither a name nor a whole URL"
-ASTERISK = "an asterisk inside of a name is not supported"
+ASTERISK = "an asterisk inside a name is not supported"
 NO_END = "the pattern does not end where the name does: write ||name^"
 BAD_OPTION = "an option that changes the rule is not supported: not widened"
 

@@ -1,4 +1,4 @@
-"""What a cell or a feed's value says, as a rule: a name, or a URL.
+"""Reads a cell or a feed's value as a rule: a name or a URL.
 
 What people and programs do to addresses is undone first: quotes, hxxp, [.], no-break and zero-width spaces,
 Arabic-Indic digits, =HYPERLINK("address","text").
@@ -18,7 +18,7 @@ from rules.names.urls import read_address
 from rules.rule import Rule, UrlRule
 
 FORMULA = "the cell holds a formula"
-BELOW_A_WILDCARD = "is a URL of any host below a name: neither a name nor a URL can say that"
+BELOW_A_WILDCARD = "is a URL of any host below a name, which neither a name nor a URL rule can express"
 
 # Nothing is seen of them: no-break spaces, soft hyphen, zero-width characters and left/right marks
 _INVISIBLE = re.compile("[\u00a0\u00ad\u200b-\u200f\u202f\u2060\u3000\ufeff]")

@@ -21,7 +21,7 @@ from rules.names.canonical import IS_ADDRESS, canonical_wire
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
 N_COLUMNS = 4
-OTHER_DOMAIN = "the row's domain is another than its URL's"
+OTHER_DOMAIN = "the row's domain differs from its URL's"
 NOTHING = "the row has neither URL nor domain nor address"
 TOO_MANY = "the row has more than four columns"
 
@@ -44,13 +44,13 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Ur
         else:
             yield from _read_row(number, line, default_mode)
     if not has_serial:
-        raise BadList("line 1: no serial;timestamp; not read; look at what the source delivers")
+        raise BadList("line 1: no serial;timestamp; not read; check what the source delivers")
 
 
 def _check_serial(number: int, line: bytes) -> None:
     cells = [cell.strip() for cell in cells_of(line, ";")]
     if len(cells) < 2 or not cells[0].isdecimal() or not cells[1].isdecimal() or any(cells[2:]):
-        raise BadList(f"line {number}: no serial;timestamp; not read; look at what the source delivers")
+        raise BadList(f"line {number}: no serial;timestamp; not read; check what the source delivers")
 
 
 def _read_row(number: int, line: bytes, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:

@@ -125,12 +125,12 @@ FEW_HEADINGS = 2  # known ones that make a row one of headings, though none says
 LOOK_ROWS = 20  # in which headings are looked for: letters have a letterhead above them
 MAX_COLUMNS = 256  # of a row; what stands to the right of them is not read
 
-ABOVE_HEADINGS = "the row stands above the headings"
+ABOVE_HEADINGS = "the row is above the headings"
 ASKS_TO_UNBLOCK = "the row asks to unblock: withdraw the order instead"
 NO_NAME = "no cell of the row holds a name"
 EMPTY_CELL = "the row has no address"
-UNKNOWN_TYPE = "the row's type is none of url, domain, host"
-TYPE_IS_NAME = "the row's type says a name, its address is a URL with a path: not widened"
+UNKNOWN_TYPE = "the row's type is not url, domain or host"
+TYPE_IS_NAME = "the row's type is a name, but its address is a URL with a path: not widened"
 
 MAP_KEYS = ("url", "type", "order", "action", "added", "category")
 _ADDRESS_HEADINGS = URL_HEADINGS | NAME_HEADINGS
@@ -204,14 +204,16 @@ def parse_columns(told: str | Mapping[str, object]) -> ColumnMap:
     for said, where in pairs:
         key = _MAP_ALIASES.get(said.strip().lower(), said.strip().lower())
         if key not in MAP_KEYS:
-            raise BadSource(f"columns: {said!r} is none; not taken; write {', '.join(MAP_KEYS)}")
+            raise BadSource(f"columns: {said!r} is not known; not accepted; write {', '.join(MAP_KEYS)}")
         if key in fields:
-            raise BadSource(f"columns: {key} stands twice; not taken; write it once")
+            raise BadSource(f"columns: {key} is repeated; not accepted; write it once")
         if not where.strip() or (where.strip().isdecimal() and not 1 <= int(where[:9]) <= MAX_COLUMNS):
-            raise BadSource(f"columns: {key}: {where!r} is no column; not taken; write 1 to {MAX_COLUMNS} or a heading")
+            raise BadSource(
+                f"columns: {key}: {where!r} is not a column; not accepted; write 1 to {MAX_COLUMNS} or a heading"
+            )
         fields[key] = where.strip()
     if "url" not in fields:
-        raise BadSource("columns: no column for the address; not taken; add url:NUMBER")
+        raise BadSource("columns: no column for the address; not accepted; add url:NUMBER")
     return ColumnMap(tuple(sorted(fields.items())))
 
 
@@ -244,7 +246,7 @@ def default_columns(where: str, column_map: ColumnMap | None) -> Columns:
         return Columns()
     if column_map.has_headings:
         wanted = ", ".join(heading for _key, heading in column_map.fields if not heading.isdecimal())
-        raise BadList(f"{where}: no headings {wanted}; not read; look at the source's columns")
+        raise BadList(f"{where}: no headings {wanted}; not read; check the source's columns")
     return numbered_columns(column_map)
 
 
@@ -385,7 +387,7 @@ def _split_map(text: str) -> list[tuple[str, str]]:
     for part in filter(None, text.split(";")):
         key, colon, where = part.partition(":")
         if not colon:
-            raise BadSource(f"columns: {part!r} is no pair; not taken; write url:1;type:2")
+            raise BadSource(f"columns: {part!r} is not a pair; not accepted; write url:1;type:2")
         pairs.append((key, where))
     return pairs
 

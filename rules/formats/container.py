@@ -37,7 +37,7 @@ class Container:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, struct.error) as exc:
-            raise bad_workbook("workbook", f"no Excel workbook ({exc})", "save it as .xlsx or .csv") from None
+            raise bad_workbook("workbook", f"not an Excel workbook ({exc})", "save it as .xlsx or .csv") from None
         self._members = _checked_members(self._zip.infolist())
 
     def blocks(self, member: str) -> Iterator[bytes]:
@@ -71,7 +71,7 @@ def _check_directory(file: BinaryIO) -> None:
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if not start.startswith(b"PK") or at < 0 or len(tail) - at < _END.size:
-        raise bad_workbook("workbook", "no Excel workbook, or half of one", "save it as .xlsx or .csv")
+        raise bad_workbook("workbook", "not an Excel workbook, or half of one", "save it as .xlsx or .csv")
     _mark, _disk, _disk_2, _here, n_members, directory_octets, _at, _comment = _END.unpack_from(tail, at)
     locator = tail[max(at - _END_64_AT.size, 0) : at]
     if locator.startswith(b"PK\x06\x07") and len(locator) == _END_64_AT.size:
@@ -92,7 +92,10 @@ def _checked_members(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInf
         (len(members) > MAX_MEMBERS, f"more than {MAX_MEMBERS:,} members"),
         (len(by_name) < len(members), "two members of one name"),
         (any(member.flag_bits & _IS_ENCRYPTED for member in members), "a password"),
-        (any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members), "odd compression"),
+        (
+            any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members),
+            "unsupported compression",
+        ),
         (
             sum(member.file_size for member in members) > MAX_INFLATED_OCTETS,
             f"more than {MAX_INFLATED_OCTETS >> 20} MiB when inflated",

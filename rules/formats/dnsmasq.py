@@ -33,13 +33,13 @@ BLOCKS = {
 OPTIONS = (b"address", b"server", b"local")
 TTL_S = 60  # dnsmasq's own default, 0, would have every client ask again at once
 
-OTHER_OPTION = "an option that blocks no domain"
+OTHER_OPTION = "an option that does not block a domain"
 FORWARDS = "the line forwards to another server: it does not block"
 EVERY_NAME = "the rule covers every name"
 NO_DOMAIN = "there is no /domain/ in the line"
-UNQUALIFIED = "names without a dot are no rule"
-INSIDE_A_LABEL = "an asterisk inside of a label is not supported"
-BAD_ADDRESS = "what stands behind the last slash is no address"
+UNQUALIFIED = "a name without a dot is not a rule"
+INSIDE_A_LABEL = "an asterisk inside a label is not supported"
+BAD_ADDRESS = "the text after the last slash is not an address"
 
 # Possessive throughout: white space before and behind an empty value could be divided in as many ways as it is long.
 _LINE = re.compile(rb"\s*+([A-Za-z0-9-]++)\s*+(?:=\s*+(\S*+)\s*+)?(?:#.*+)?", re.DOTALL)

@@ -79,9 +79,9 @@ class Elements:
         while self._next_item("}"):
             key = self.value()
             if not isinstance(key, str):
-                self.refuse("a key that is no text")
+                self.refuse("a key that is not text")
             if self._peek() != ":":
-                self.refuse("no colon behind a key")
+                self.refuse("no colon after a key")
             self._at += 1
             self._peek()
             yield from self._leaving_nothing(key)
@@ -137,9 +137,9 @@ class Elements:
     def end(self) -> None:
         """Refuse anything behind the value."""
         if self._peek():
-            self.refuse("more text behind the list's end")
+            self.refuse("more text after the list's end")
 
-    def refuse(self, found: str, what_to_do: str = "look at what the source delivers") -> NoReturn:
+    def refuse(self, found: str, what_to_do: str = "check what the source delivers") -> NoReturn:
         """Raise BadList for the whole list at this place."""
         raise _bad(self.place(), found, what_to_do)
 
@@ -180,7 +180,7 @@ class Elements:
             self.refuse(ENDS_EARLY if not found else "no comma between two items")
         self._at += 1
         if self._peek() == bracket:
-            self.refuse("a comma behind the last item")
+            self.refuse("a comma after the last item")
         return True
 
     def _peek(self) -> str:
@@ -251,14 +251,14 @@ def _blocks_of(octets: Iterable[bytes]) -> Iterator[bytes]:
     return filter(None, octets) if read is None else iter(partial(read, BLOCK_OCTETS), b"")
 
 
-def _bad(place: Place, found: str, what_to_do: str = "look at what the source delivers") -> BadList:
+def _bad(place: Place, found: str, what_to_do: str = "check what the source delivers") -> BadList:
     return BadList(f"line {place.line}, column {place.column}: {found}; not read; {what_to_do}")
 
 
 def _named(message: str) -> str:
     """The scanner's words in our grammar."""
-    return "no JSON, " + message[:1].lower() + message[1:].removesuffix(" at")
+    return "not JSON, " + message[:1].lower() + message[1:].removesuffix(" at")
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")

@@ -31,7 +31,7 @@ OWN_NAMES = frozenset(
         b"ip6-allhosts",
     }
 )
-ELSEWHERE = "the address leads somewhere: the line redirects, it does not block"
+ELSEWHERE = "the address leads somewhere: the line redirects instead of blocking"
 NO_ADDRESS = "there is no address before the name: read the list with format=plain"
 NO_NAMES = "there is no name after the address"
 

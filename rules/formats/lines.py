@@ -40,7 +40,7 @@ def refuse_foreign(number: int, line: bytes) -> None:
     if line.startswith(UTF16_MARKS):
         raise BadList(f"line {number}: the file is UTF-16; not read; save it as UTF-8")
     if line.lstrip()[:16].lower().startswith(HTML_STARTS):
-        raise BadList(f"line {number}: a web page instead of a list; not read; look at what the source delivers")
+        raise BadList(f"line {number}: a web page instead of a list; not read; check what the source delivers")
 
 
 def join_lines(

@@ -23,7 +23,7 @@ from rules.rule import Rule, Skipped, UrlRule
 MANIFEST = "manifest.json"
 NOT_FOR_DETECTION = "the attribute is not meant for detection (to_ids)"
 IS_DELETED = "the attribute has been deleted"
-OTHER_TYPE = "the attribute is of a type that has no name and no URL"
+OTHER_TYPE = "the attribute's type has neither a name nor a URL"
 NO_VALUE = "the attribute has no value"
 
 _TYPES = ("domain", "hostname", "url", "domain|ip", "hostname|port")  # a link leads to what others wrote about it
@@ -49,7 +49,7 @@ def read_manifest(lines: Iterable[bytes]) -> list[str]:
     names = []
     for uuid in text.members():
         if not _UUID.fullmatch(uuid):
-            text.refuse("an event whose key is no UUID")
+            text.refuse("an event whose key is not a UUID")
         names.append(uuid + ".json")
     text.end()
     return names

@@ -36,13 +36,13 @@ ADDRESS_KINDS = frozenset({"ip", "cidr"})
 KIND_SCOPES = {"domain": "subtree", "host": "exact", "url": "exact"}
 
 NO_VALUE = "the entry has no value"
-BAD_KIND = "the entry's kind is none of domain, host, url, ip, cidr"
-BAD_SCOPE = "the entry's scope is none, or none of a URL"
-BAD_ACTION = "the entry's action is none"
-BAD_DATA = "the entry's data is no record in hex, or its action is not local-data"
-BAD_TIME = "the entry's expires_at is no time"
-BAD_REF = "the entry's order_ref is no text"
-KIND_IS_NAME = "the entry's kind says a name, its value is a URL with a path: not widened"
+BAD_KIND = "the entry's kind is not domain, host, url, ip or cidr"
+BAD_SCOPE = "the entry's scope is unknown, or does not apply to a URL"
+BAD_ACTION = "the entry's action is unknown"
+BAD_DATA = "the entry's data is not a record in hex, or its action is not local-data"
+BAD_TIME = "the entry's expires_at is not a time"
+BAD_REF = "the entry's order_ref is not text"
+KIND_IS_NAME = "the entry's kind is a name, but its value is a URL with a path: not widened"
 IS_EXPIRED = "the entry has expired"
 REMOVES_NOTHING = "the entry would be removed: a full list has nothing to remove from"
 
@@ -64,7 +64,7 @@ def iter_rules(
             _refuse_delta(text)
         elif key == "order":
             if n_entries:
-                text.refuse("an order behind the entries that it orders", "write it before them")
+                text.refuse("an order after its entries", "write it before them")
             order_ref = _read_order(text)
         elif key == "add":
             for place in text.elements():
@@ -87,14 +87,14 @@ def _read_format(text: Elements) -> bool:
 
 def _refuse_delta(text: Elements) -> None:
     if text.value() != "full":
-        text.refuse("a delta, which is no list of its own", "push it to the API, or write a full list")
+        text.refuse("a delta, which is not a whole list", "push it to the API, or write a full list")
 
 
 def _read_order(text: Elements) -> str | None:
     order = text.value()
     ref = order.get("ref") if isinstance(order, dict) else None
     if ref is not None and not isinstance(ref, str):
-        text.refuse("an order whose ref is no text")
+        text.refuse("an order whose ref is not text")
     return ref or None
 
 

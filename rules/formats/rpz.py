@@ -44,9 +44,9 @@ MAX_RECORD_LINES = 64  # in parentheses; a SOA takes seven
 DEFAULT_TTL_S = 60  # of local data in a zone that says nothing: the most that a block's answer lives
 
 OTHER_TRIGGER = "a trigger by the client's address or a name server is not supported"
-OUTSIDE = "the owner lies outside of the zone"
+OUTSIDE = "the owner is outside the zone"
 EVERY_NAME = "the rule covers every name"
-NO_RECORD = "is no record of a zone file"
+NO_RECORD = "is not a record of a zone file"
 BAD_DIRECTIVE = "a directive that is not supported"
 UNCLOSED = "a parenthesis is not closed"
 

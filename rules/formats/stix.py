@@ -27,11 +27,11 @@ from rules.rule import Rule, Skipped, UrlRule
 IS_REVOKED = "the indicator has been revoked"
 IS_EXPIRED = "the indicator is no longer valid"
 NOT_YET = "the indicator is not valid yet"
-BAD_TIME = "the indicator's time is none"
+BAD_TIME = "the indicator's time is not valid"
 NO_PATTERN = "the indicator has no STIX pattern"
-OTHER_PATTERN = "the pattern is more than equality of a name or a URL: not widened"
-OTHER_OBJECT = "the pattern speaks of an object that is no name and no URL"
-NO_OBJECT = "the entry is no STIX object"
+OTHER_PATTERN = "the pattern does more than compare a name or a URL: not widened"
+OTHER_OBJECT = "the pattern refers to an object other than a name or URL"
+NO_OBJECT = "the entry is not a STIX object"
 
 _ADDRESSES = ("ipv4-addr:value", "ipv6-addr:value")
 _TOKEN = re.compile(

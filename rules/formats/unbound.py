@@ -42,10 +42,10 @@ REDIRECTS = frozenset({b"redirect", b"inform_redirect"})
 MAX_WAITING = 2**20  # redirect zones whose data have not come yet: about 150 MiB
 TTL_S = 3600  # RFC 1035 §3.2.1 has none by default; this is what unbound gives
 
-OTHER_OPTION = "an option that blocks no name"
+OTHER_OPTION = "an option that does not block a name"
 OTHER_TYPE = "a type of zone that is not supported"
 EVERY_NAME = "the rule covers every name"
-NO_RECORD = "is no record"
+NO_RECORD = "is not a record"
 
 # Possessive: what is no value is found out in one pass.
 _ZONE = re.compile(rb"""(["']?)([^\s"'#]++)\1\s++(["']?)([a-z_]++)\3\s*+(?:#.*+)?""", re.DOTALL)

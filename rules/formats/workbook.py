@@ -103,7 +103,7 @@ class Workbook:
         for found, target in self._relations(member, folder).values():
             if found.endswith(kind):
                 return target
-        raise bad_workbook("workbook", "no Excel workbook", "save it as .xlsx or .csv")
+        raise bad_workbook("workbook", "not an Excel workbook", "save it as .xlsx or .csv")
 
     def _relations(self, member: str, folder: str) -> dict[str, tuple[str, str]]:
         """By id: kind and member."""
@@ -137,7 +137,7 @@ class Workbook:
         except (ParseError, DefusedXmlException, ValueError) as exc:
             if isinstance(exc, BadList):
                 raise
-            raise bad_workbook(member, f"no XML as a workbook has it ({exc})") from None
+            raise bad_workbook(member, f"not the XML of a workbook ({exc})") from None
 
     def _mentions(self, member: str, word: bytes) -> bool:
         rest = b""
@@ -346,7 +346,7 @@ class _SheetTarget(_TextTarget):
             said = attributes.get("r", "")
             self._number = int(said) if said.isdecimal() and len(said) <= 7 else self._number + 1
             if not 1 <= self._number <= MAX_SHEET_ROWS:
-                raise bad_workbook(f"line {self._number}", f"a row behind row {MAX_SHEET_ROWS:,}")
+                raise bad_workbook(f"line {self._number}", f"a row after row {MAX_SHEET_ROWS:,}")
             self._cells, self._column = [], -1
 
     def end(self, tag: str) -> None:

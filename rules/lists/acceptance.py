@@ -145,7 +145,7 @@ def _compare(found: Examined, last: Version, limits: Limits) -> Judgement:
         return Judgement(Verdict.HELD, f"it grew: {counts}")
     gone = share_gone(last.sketch, found.sketch)
     if gone * _size(last.sketch) >= FEW_RULES and gone * 100 > limits.shrink_percent:
-        return Judgement(Verdict.HELD, f"about {gone * 100:.0f} % of the last good version's rules are not in it")
+        return Judgement(Verdict.HELD, f"about {gone * 100:.0f} % of the last good version's rules are missing")
     return Judgement(Verdict.GOOD)
 
 
@@ -156,7 +156,7 @@ def _refuse_page(path: Path) -> None:
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(tuple(each for each in HTML_STARTS if each != b"<?xml")):
         line = 1 + start[: len(start) - len(text)].count(b"\n")
-        raise BadList(f"line {line}: a web page instead of a list; not read; look at what the source delivers")
+        raise BadList(f"line {line}: a web page instead of a list; not read; check what the source delivers")
 
 
 def _most(found: Examined) -> str:

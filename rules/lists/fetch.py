@@ -131,10 +131,10 @@ def _refuse_answer(response: aiohttp.ClientResponse, remote: Remote) -> None:
     if response.content_type in PAGES:
         raise FetchFailed(f"a web page instead of a list ({response.content_type})")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise FetchFailed("compressed, though not asked to be")
+        raise FetchFailed("compressed without a request for it")
     length = response.content_length
     if length is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
-        raise FetchFailed("no length, so that half of it looks like the whole")
+        raise FetchFailed("no length, so that a cut-off list would look complete")
     if length is not None and length > remote.max_octets:
         raise FetchFailed(f"{length:,} octets, more than {remote.max_octets:,}; {TOO_LARGE}")
 
@@ -172,7 +172,7 @@ def _next_url(url: str, location: str | None, remote: Remote) -> str:
     # A client certificate speaks for us: it is shown to the very host that the configuration names.
     same = _origin(before) == _origin(after) if remote.client_certificate else _are_of_one_owner(before, after)
     if not same:
-        raise FetchFailed(f"redirected to {shown(target)}, another host; write that address if it is meant")
+        raise FetchFailed(f"redirected to {shown(target)}, another host; write that URL if it is correct")
     return target
 
 

@@ -55,7 +55,7 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
     tell  is called with the octets read so far, now and then"""
     where = path or source.path
     if where is None:
-        raise BadList("it is no file; not read; its entries come over the API")
+        raise BadList("not a file; not read; its entries come over the API")
     if not where.is_dir():
         yield from _read_file(source, where, tell, 0)
         return
@@ -94,7 +94,7 @@ def open_source(path: Path, list_format: str = "plain") -> Iterator[Reading]:
     try:
         file = path.open("rb")
     except OSError as exc:
-        raise BadList(f"{exc.strerror}; not read; look at the path and its permissions") from exc
+        raise BadList(f"{exc.strerror}; not read; check the path and its permissions") from exc
     with file:
         if path.stat().st_size > MAX_FILE_OCTETS:
             raise _too_large()
@@ -200,7 +200,7 @@ def _lines_of(blocks: Iterator[bytes]) -> Iterator[bytes]:
         if len(rest) > MAX_RAW_LINE_OCTETS:
             raise BadList(
                 f"line {n_lines + 1}: longer than {MAX_RAW_LINE_OCTETS >> 20} MiB; not read; "
-                "look at what the source delivers"
+                "check what the source delivers"
             )
         yield from lines
     if rest:

@@ -102,7 +102,7 @@ def parse_source(text: str) -> Source:
     """Read the command line's form.   Raises BadSource with what to write instead."""
     file, options = _split(text)
     if not file:
-        raise BadSource(f"source {text!r}: no file; not taken; write FILE[,format=…][,match=…][,list=ID]")
+        raise BadSource(f"source {text!r}: no file; not accepted; write FILE[,format=…][,match=…][,list=ID]")
     path = Path(file)
     return describe_source(options.pop("list", "") or _id_from(path), path, options)
 
@@ -112,27 +112,29 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
     where = f"list {list_id!r}"
     for key in options:
         if key not in OPTIONS:
-            raise BadSource(f"{where}: no option {key!r}; not taken; write {_nearest(key, OPTIONS)}")
+            raise BadSource(f"{where}: no option {key!r}; not accepted; write {_nearest(key, OPTIONS)}")
     if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_ID_OCTETS}}}", list_id):
-        raise BadSource(f"{where}: no id; not taken; write 1 to {MAX_ID_OCTETS} letters, digits, dots, dashes")
+        raise BadSource(f"{where}: no id; not accepted; write 1 to {MAX_ID_OCTETS} letters, digits, dots, dashes")
     list_format = _one_of(where, "format", options.get("format") or _format_from(path), FORMATS)
     category = category_number(options["category"]) if "category" in options else 0
     if options.get("category") in NAMELESS:
-        raise BadSource(f"{where}: category {options['category']} holds no names; not taken; write another category")
+        raise BadSource(f"{where}: category {options['category']} holds no names; not accepted; write another category")
     tier = TIERS[_one_of(where, "tier", options.get("tier") or _tier_from(list_format, category), TIERS)]
     if tier is Tier.CATEGORY and not category:
-        raise BadSource(f"{where}: tier category without a category; not taken; add category=NAME")
+        raise BadSource(f"{where}: tier category without a category; not accepted; add category=NAME")
     match = options.get("match") or FORMAT_MATCHES.get(list_format, "subtree")
     columns = options.get("columns")
     if columns and list_format not in TABLE_FORMATS:
-        raise BadSource(f"{where}: columns of a list that is no table; not taken; write format=csv or format=xlsx")
+        raise BadSource(
+            f"{where}: columns of a list that is not a table; not accepted; write format=csv or format=xlsx"
+        )
     confidential = options.get("confidential") or ("yes" if tier is Tier.CSAM else "no")
     default_action = TIER_ACTIONS.get(tier, Action.SPLASH).name.lower()
     action = LIST_ACTIONS[_one_of(where, "action", options.get("action") or default_action, LIST_ACTIONS)]
     is_confidential = _yes_or_no(where, "confidential", confidential)
     if action is Action.SHADOW and (is_confidential or tier in (Tier.CSAM, Tier.HELP)):
-        why = "letting go" if tier is Tier.HELP else "confidential, and enforced from its first day"
-        raise BadSource(f"{where}: action shadow on a list that is {why}; not taken; write another action")
+        why = "an allow list" if tier is Tier.HELP else "confidential, and enforced from its first day"
+        raise BadSource(f"{where}: action shadow on a list that is {why}; not accepted; write another action")
     return Source(
         id=list_id,
         path=path,
@@ -158,7 +160,7 @@ def _split(text: str) -> tuple[str, dict[str, str]]:
         if not comma or not equals or not re.fullmatch(r"[a-z_]+", key):
             return file, options
         if key in options:
-            raise BadSource(f"source {text!r}: {key} stands twice; not taken; write it once")
+            raise BadSource(f"source {text!r}: {key} is repeated; not accepted; write it once")
         options[key] = value
         file = rest
 
@@ -196,7 +198,7 @@ def _tier_from(list_format: str, category: int) -> str:
 def _one_of(where: str, key: str, value: str, known: Iterable[str]) -> str:
     names = list(known)
     if value not in names:
-        raise BadSource(f"{where}: {key} {value!r} is none; not taken; write {_nearest(value, names)}")
+        raise BadSource(f"{where}: {key} {value!r} is not known; not accepted; write {_nearest(value, names)}")
     return value
 
 

@@ -2,7 +2,7 @@
 
     source → waiting ─ read, counted, compared ─→ good → older, older, older
                                               ├─→ held: a person approves it, or a newer version takes its place
-                                              └─→ refused: forgotten; its digest and the reason stay
+                                              └─→ refused: deleted; its digest and the reason stay
 
 Invariants: `state.json` alone says what a copy is, and is written whole: a process that is killed between any two
 writes leaves the state before or the state after, never a mixture.  A copy is named by its digest and never changed.
@@ -179,7 +179,7 @@ class Shelf:
         except (ValueError, TypeError, KeyError) as exc:
             raise ValueError(
                 f"{path}: cannot be read; nothing changed; restore it, or remove the folder {path.parent} "
-                "to take the list anew"
+                "to fetch the list again"
             ) from exc
 
     def copy(self, version: Version) -> Path:

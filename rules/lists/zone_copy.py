@@ -5,7 +5,7 @@
     @ TTL SOA …
     owner TTL TYPE data     relative owner; data of an unknown type in RFC 3597's form
 
-Invariants: equal records give equal lines; whatever octets a name holds, a line stays one line and one record; what a
+Invariants: equal records give equal lines; with any octets in a name, a line stays one line and one record; what a
 zone needs only to be a zone (NS, a signer's records) is not kept; changes that do not fit what is kept are BadZone, and
 nothing of them is.
 Source: RFC 1035 §5.1; RFC 3597 §5; RFC 1995 §3 (what to do with a difference).
@@ -38,11 +38,11 @@ Write = Callable[[bytes], None]
 
 
 class BadZone(ValueError):
-    """Changes that do not fit the copy."""
+    """Changes that do not match the copy."""
 
 
 class ZoneTimers(NamedTuple):
-    """What a copy's SOA says."""
+    """The timers of a copy's SOA."""
 
     serial: int
     refresh_s: int
@@ -67,7 +67,7 @@ def head(apex: bytes, soa: bytes) -> bytes:
 
 
 def record_line(apex: bytes, owner: bytes, rtype: int, ttl_s: int, rdata: bytes) -> bytes:
-    """A record of the zone as a line; b"" for one that says nothing.
+    """A record of the zone as a line; b"" for one without effect.
 
     owner   in wire form, folded, at or below `apex`;   rdata  with its names uncompressed"""
     if rtype in SILENT:
@@ -139,10 +139,10 @@ def _read_head(copy: Path) -> list[bytes] | None:
 def _change(touched: dict[bytes, dict[bytes, bytes]], difference: Difference) -> None:
     for line in difference.removed:
         if touched[_owner(line)].pop(_said(line), None) is None:
-            raise BadZone("a record to be removed is not there")
+            raise BadZone("a record to be removed does not exist")
     for line in difference.added:
         if touched[_owner(line)].setdefault(_said(line), line) is not line:
-            raise BadZone("a record to be added is there already")
+            raise BadZone("a record to be added exists already")
 
 
 def _owner(line: bytes) -> bytes:

@@ -1,10 +1,10 @@
-"""The one canonical name: what list lines, SNI, Host, API and command line all become before they are compared.
+"""The one canonical name: the form of names from lists, SNI, Host, API and command line for comparison.
 
 ASCII lower case, one trailing dot removed, U-labels turned into A-labels (UTS 46, non-transitional, NFC), a port cut
 off, labels of 1 to 63 octets, at most 253 octets.  Addresses, also in octal, hex and short forms, are no names, and no
 name ends in `rpz-ip`: such ones stand for addresses, see rules.names.prefixes.
 
-Invariants: canonical_name(canonical_name(x)) == canonical_name(x); nothing but BadName is raised, whatever the text.
+Invariants: canonical_name(canonical_name(x)) == canonical_name(x); nothing but BadName is raised, for any text.
 An A-label stays as it stands, also one that decodes to nothing, to ASCII, or to what UTS 46 would have mapped: DNS
 compares octets, so such a name exists apart from its cleaner look-alike, and a list must be able to say it.
 Absent on purpose: IDNA 2008's list of allowed characters.  A browser that follows UTS 46 reaches names outside of it
@@ -32,14 +32,14 @@ A_LABEL = "xn--"
 IS_EMPTY = "is empty"
 IS_ADDRESS = "is an address"
 NOT_UTF8 = "is not UTF-8"
-BAD_PORT = "has a port that is no number"
+BAD_PORT = "has a port that is not a number"
 BAD_LABEL = "has an empty label"
-BAD_INTERNATIONAL = "is no valid international name"
-BAD_CHARACTER = "holds a character that no host name may hold"
+BAD_INTERNATIONAL = "is not a valid international name"
+BAD_CHARACTER = "has a character that is not allowed in a host name"
 LABEL_TOO_LONG = "has a label longer than 63 octets"
 NAME_TOO_LONG = "is longer than 253 octets"
 IS_RESERVED = "ends in rpz-ip, which stands for addresses"
-ENDS_IN_NUMBER = "ends in a number, as only an address may"
+ENDS_IN_NUMBER = "ends in a number, which only an address may"
 
 _ADDRESSES_OCTETS = len(ADDRESSES)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")

@@ -1,4 +1,4 @@
-"""Local data: the records that a list answers a name with, from presentation form to the octets that images hold.
+"""Local data: records that a list answers a name with, read from presentation form into an image's octets.
 
 A rule's data is a sequence of {u16 type, u32 TTL, u16 length, rdata}, big-endian, names inside of rdata uncompressed.
 A, AAAA, CNAME, PTR, MX, TXT and SRV are read as they are written; any type of data in RFC 3597's generic form, also
@@ -32,11 +32,11 @@ NO_DATA_TYPES = frozenset({0, 2, 6, 39, 41, 43, 46, 47, 48, 50, 51, 59, 60, 63, 
 
 BAD_TYPE = "a record type that is not supported"
 BAD_DATA = "the record's data cannot be read"
-BAD_TARGET = "the record's data holds a name that is none"
+BAD_TARGET = "the record's data has a name that is not valid"
 WILDCARD_TARGET = "a target that begins with an asterisk is not supported"
 TOO_LONG = "the local data of a name is longer than 512 octets"
-CNAME_WITH_OTHERS = "a CNAME stands beside other records of its name"
-APART = "the records of a name stand apart: sort the list"
+CNAME_WITH_OTHERS = "a CNAME with other records of the same name"
+APART = "records of one name are not adjacent: sort the list"
 
 _LOOPBACK = re.compile(rb"127(?:\.\d{1,3}){3}")
 _HEAD_OCTETS = 8  # of a record: type, TTL, length

@@ -1,4 +1,4 @@
-"""Addresses and prefixes as rules: from a list's text, or a policy zone's trigger, to the names that stand for them.
+"""Address and prefix rules: from a list's text or an RPZ trigger to the names that represent them.
 
     192.0.2.7         7.2.0.192.4.rpz-ip, exact             192.0.2.0/24      2.0.192.4.rpz-ip, subtree
     192.0.2.0/23      two rules, below 2.0.192.4.rpz-ip and 3.0.192.4.rpz-ip    192.0.2.6/31    two rules, subtrees
@@ -35,12 +35,12 @@ STEP_BITS: Final = {4: 8, 6: 4}
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
 MAX_TEXT: Final = 90  # characters: two addresses of 39 and what stands between them
 
-NO_PREFIX = "is no address and no prefix"
-HOST_BITS = "has bits set behind the prefix's length"
+NO_PREFIX = "is neither an address nor a prefix"
+HOST_BITS = "has bits set after the prefix's length"
 TOO_SHORT = "covers too many addresses: shorter than /8 (IPv6: /16)"
-NOT_PUBLIC = "is no address of the public Internet: a block would cut off who is inside"
-BACKWARDS = "is a range whose end stands before its begin"
-NO_TRIGGER = "is no address trigger: PREFIXLENGTH.REVERSED-ADDRESS.rpz-ip"
+NOT_PUBLIC = "is not an address of the public Internet: a block would cut off internal clients"
+BACKWARDS = "is a range whose end is before its start"
+NO_TRIGGER = "is not an address trigger: PREFIXLENGTH.REVERSED-ADDRESS.rpz-ip"
 
 # Where subscribers, the operator's own machines and the protocol itself are.  The ranges for examples (RFC 5737, RFC
 # 3849) and those of single protocols are not among them: nobody is cut off where a list holds one.
@@ -138,7 +138,7 @@ def is_one_rule(network: Network) -> bool:
 
 
 def canonical_address(text: str) -> str | None:
-    """An address as it is shown, whoever has written it; None for what is none."""
+    """The canonical text of an address; None if it is not one."""
     try:
         return str(_address(text))
     except BadName:
@@ -146,7 +146,7 @@ def canonical_address(text: str) -> str | None:
 
 
 def wire_of_text(text: str) -> bytes | None:
-    """The name of an address that somebody has written; None for what is none."""
+    """The name that represents an address's text; None if it is not one."""
     try:
         return wire_of_address(_address(text).packed)
     except BadName:

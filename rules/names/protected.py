@@ -1,9 +1,9 @@
-"""Protected names: what no list may block without two people.
+"""Protected names, which no list may block without two people's approval.
 
-A rail before compilation, not a tier at run time: a rule that would block a protected name, or a name below one, or
+A guard before compilation, not a tier at run time: a rule that would block a protected name, or a name below one, or
 everything around one, is held and reported, and never compiled.
 
-Invariants: a rule that lets names go is never held.
+Invariants: an allow rule is never held.
 """
 
 from collections.abc import Iterable

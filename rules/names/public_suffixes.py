@@ -1,4 +1,4 @@
-"""The public-suffix guard: a rule for everything below `com.pk` or `github.io` is no rule against one site.
+"""Public-suffix guard: refuses or holds rules for everything below `com.pk` or `github.io`.
 
 Invariants: only rules that reach below a name are asked about (an exact rule on a suffix is one name); a top-level
 domain that the list does not know is a suffix all the same.
@@ -14,7 +14,7 @@ from publicsuffixlist import PSLFILE
 from rules.names.canonical import canonical_wire
 
 ICANN_SUFFIX = "covers a public suffix: refused"
-PRIVATE_SUFFIX = "covers a private public suffix, whose names belong to many people: held for review"
+PRIVATE_SUFFIX = "covers a shared (private) public suffix: held for review"
 
 _ROOT = b"\0"
 

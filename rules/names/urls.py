@@ -1,9 +1,9 @@
-"""The one canonical URL: what list lines, request targets, API and command line all become before they are compared.
+"""The one canonical URL: the form of URLs from lists, requests, API and command line for comparison.
 
 The form is `host[:port]/path[?query]`; fastpath.wire.url says what becomes one, and is the code that a worker runs.
 Here international host names are turned to A-labels first, by the same rules as names.
 
-Invariants: canonical_url(canonical_url(x)) == canonical_url(x); nothing but BadName is raised, whatever the text; a URL
+Invariants: canonical_url(canonical_url(x)) == canonical_url(x); nothing but BadName is raised, for any text; a URL
 of one port, path or query is never read as a whole host.
 Source: WHATWG URL §3.5, RFC 3986 §3; what is made equal by us alone stands in fastpath.wire.url.
 """

@@ -112,11 +112,11 @@ def test_a_key_of_another_certificate_changes_nothing_and_is_told_once(
     assert certificates.h2() is before
     [told] = caplog.messages
     assert "KEY_VALUES_MISMATCH; not used; put a PEM certificate" in told
-    assert told.endswith("the one before is still shown")
+    assert told.endswith("the previous certificate stays in use")
     with caplog.at_level(logging.INFO):
         shutil.copy(another[0], files[0])
         assert certificates.reload() and certificates.h2() is not before
-        assert caplog.messages[-1] == f"dns tls: {files[0]} is shown from now on"
+        assert caplog.messages[-1] == f"dns tls: {files[0]} is in use from now on"
 
 
 def test_files_that_have_gone_are_told_and_taken_again(files: tuple[Path, Path], caplog) -> None:
@@ -148,7 +148,7 @@ def test_a_key_with_a_password_is_refused_without_asking_for_it(files: tuple[Pat
         capture_output=True,
     )
 
-    with pytest.raises(BadCertificate, match="the key has a password, which nobody is here to type"):
+    with pytest.raises(BadCertificate, match="the key has a password, which cannot be entered here"):
         Certificates(*files, lambda _: True)
 
 

@@ -277,7 +277,7 @@ def test_a_front_blocks_before_there_is_a_network_and_forwards_once_there_is_one
     warned = [record.getMessage() for record in caplog.records if record.name == "dns.front"]
     assert warned[:n_upstreams] == [
         f"dns upstream {upstream}: out of reach (Network is unreachable); "
-        "blocking without it, trying again; look at the routes"
+        "still blocking; trying again; check the routes"
         for upstream in upstreams
     ]
 
@@ -440,7 +440,9 @@ async def test_the_journal_tells_of_an_upstream_that_is_silent_and_of_its_return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.bind(("127.0.0.1", 0))
         upstream = Endpoint(*opened.getsockname())
-    silent = f"dns upstream {upstream}: it does not answer; probed until it does; look at it and at the way there"
+    silent = (
+        f"dns upstream {upstream}: it does not answer; probed until it does; check the upstream and the route to it"
+    )
 
     async with serving((), (upstream,)) as front, asyncio.timeout(20):
         while silent not in caplog.messages:

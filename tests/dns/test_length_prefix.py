@@ -26,5 +26,5 @@ async def test_a_stream_that_ends_inside_a_message_is_said_so(n: int) -> None:
 
 
 async def test_a_message_beyond_the_limit_is_refused_before_it_is_read() -> None:
-    with pytest.raises(ValueError, match="message: 4 octets; not read; at most 3 are taken"):
+    with pytest.raises(ValueError, match="message: 4 octets; not read; at most 3 are accepted"):
         await read_framed(reader_of(b"\0\4"), 3)

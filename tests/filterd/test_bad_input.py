@@ -167,7 +167,7 @@ CASES = {
     ),
     "an archive in an archive": Case("pta.xlsx", GOOD_BOOK, inside_itself, ("refused",)),
     "a workbook that is cut in half": Case(
-        "pta.xlsx", GOOD_BOOK, lambda: GOOD_BOOK[: len(GOOD_BOOK) // 2], ("no Excel workbook, or half of one",)
+        "pta.xlsx", GOOD_BOOK, lambda: GOOD_BOOK[: len(GOOD_BOOK) // 2], ("not an Excel workbook, or half of one",)
     ),
     "a gzip file that inflates to 1 GiB": Case(
         "pta.txt.gz", gzip.compress(plain(GOOD_NAMES)), lambda: compressed(b"n1.test\n", GIB), ("larger than 256 MiB",)

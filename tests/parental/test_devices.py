@@ -106,7 +106,7 @@ def test_a_line_has_so_many_devices_and_may_renew_them_all(conn, monkeypatch):
 
 
 def test_nobody_has_no_device(conn):
-    with pytest.raises(NoSubscriber, match="subscriber 9: there is none"):
+    with pytest.raises(NoSubscriber, match="subscriber 9: does not exist"):
         devices.put_device(conn, 9, "a")
     with pytest.raises(NoSubscriber, match="subscriber 1: has no device 'a'"):
         devices.delete_device(conn, 1, "a")

@@ -16,12 +16,12 @@ def at_hour(hour: int, minute: int = 0) -> datetime:
 
 
 def test_a_category_that_is_none_is_refused_by_name():
-    with pytest.raises(BadProfile, match="'adlt' is none"):
+    with pytest.raises(BadProfile, match="'adlt' is not known"):
         Profile(frozenset({"adlt"}))
 
 
 def test_a_safe_search_that_is_none_is_refused_by_name():
-    with pytest.raises(BadProfile, match="'on' is none; not taken; write one of off, moderate, strict"):
+    with pytest.raises(BadProfile, match="'on' is not known; not accepted; write one of off, moderate, strict"):
         Profile(safe_search="on")
 
 

@@ -60,7 +60,7 @@ def test_an_address_of_another_line_is_refused_and_names_the_holder(engine, take
         store.put_subscriber(conn, CHILD)
 
     with (
-        pytest.raises(BadSubscriber, match="of subscriber 7; not taken; release it there first"),
+        pytest.raises(BadSubscriber, match="of subscriber 7; not accepted; release it there first"),
         writing(engine) as conn,
     ):
         store.put_subscriber(conn, line(8, "198.51.100.1", taken))
@@ -117,7 +117,7 @@ def test_a_schedule_replaces_the_one_before(engine):
     ],
 )
 def test_nobody_is_told_apart_from_somebody(engine, change):
-    with pytest.raises(NoSubscriber, match="subscriber 9: there is none"), writing(engine) as conn:
+    with pytest.raises(NoSubscriber, match="subscriber 9: does not exist"), writing(engine) as conn:
         change(conn)
 
 

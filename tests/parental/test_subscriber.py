@@ -34,7 +34,7 @@ def test_an_address_is_the_prefix_of_itself(text, canonical):
     ],
 )
 def test_what_is_no_prefix_of_one_line_is_refused(text):
-    with pytest.raises(BadSubscriber, match=r"^prefix: .*; not taken; "):
+    with pytest.raises(BadSubscriber, match=r"^prefix: .*; not accepted; "):
         parse_prefix(text)
 
 
@@ -65,5 +65,5 @@ def test_a_device_that_a_forwarder_names_has_an_address_that_is_taken_again_as_i
 
 @pytest.mark.parametrize("text", ["mac:02", "cpe:", "cpe:an id with spaces"])
 def test_what_is_no_device_id_is_no_prefix(text: str) -> None:
-    with pytest.raises(BadSubscriber, match="no address or prefix"):
+    with pytest.raises(BadSubscriber, match="not an address or prefix"):
         parse_prefix(text)

@@ -1,8 +1,11 @@
-"""Words that do not stand in this repository."""
+"""Words that this repository does not use: anywhere, and in what a person reads."""
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 # Each is put together here, so that this file passes its own test.
 CSAM = re.compile("child" + "[ _-]?porn", re.IGNORECASE)
@@ -43,3 +46,153 @@ def test_a_word_is_found_and_an_address_or_a_law_is_let_go() -> None:
     assert list(offences("a", "mail reportchild" + "porn@pta.gov.pk")) == []
     assert list(offences("a", "\na white" + "list")) == ["a line 2: say block list or allow list"]
     assert list(offences("a", "see /wo" + "rk/main")) == ["a line 1: a path of the machine it was written on"]
+
+
+# -- plain English in what a person reads ------------------------------------------------------------------------------
+
+PRIVATE = tuple(
+    (re.compile(pattern, re.IGNORECASE), advice)
+    for pattern, advice in (
+        (r"\bnobody('s)?\b(?!\.test)", "no one, no client; or turn the sentence"),
+        (r"\bwhoever\b", "anyone who, the client that"),
+        (r"\bwhatever\b", "any, regardless of"),
+        (r"\b(some|any|every)body('s)?\b", "someone, another client, all clients"),
+        (r"\bbeside\b", "next to, together with, in addition to"),
+        (r"\banew\b", "again"),
+        (r"\btold\b(?! the police)", "informed, reported, logged, shown"),
+        (r"\btells? (of|which|how|what|where)\b", "shows, reports, says"),
+        (r"\bways? around\b", "circumvention, bypass"),
+        (r"\bunlooked\b", "uninspected"),
+        (r"\bliked\b", "popular, preferred"),
+        (r"\blets? (it |them |him )?go\b", "allows, passes"),
+        (r"\bwaved through\b", "passed"),
+        (r"\bsays no more\b", "gives no further answer"),
+        (r"\bseldom\b", "rarely"),
+        (r"\bfor ever\b", "forever, permanently"),
+        (r"\bto be (seen|had)\b", "visible, available"),
+        (r"\bstands? (still|apart|twice|here|there|in its place)\b", "hangs, is not adjacent, is repeated, is here"),
+        (r"\bmend(ed|s)?\b", "fix, correct, repair"),
+        (r"\b(is|are|one|fault) of ours\b", "our, internal"),
+        (r"\bwho are you\b", "Unauthorized"),
+        (r"\bnot yours\b", "Forbidden"),
+        (r"\b(is|are|was|were) not there\b", "does not exist, is missing"),
+        (r"\b(is|are) none\b|\bwhat is none\b", "is not a …, does not exist"),
+        (r"\b(has gone|goes) bad\b", "is damaged"),
+        (r"\b(gone|back|comes?|happens|does it|does so|ended) by itself\b", "automatically"),
+        (r"\b(keeps?|kept) (them |it )?in mind\b", "tracks"),
+        (r"\bin the shadow\b", "on trial"),
+        (r"\b(the )?begins? of\b", "start of"),
+        (r"\b(role|unit|account|core|worker|line|hello|second|packet)s? a (role|core|line|desk)\b", "… for each …"),
+        (r"\bits? time is (up|over)\b|\bbefore its time\b", "expired, early"),
+        (r"\b(hand|handed|hands) on\b", "pass on, forward"),
+        (r"\bkept (by|its) digest\b", "stored under its digest"),
+        (r"\b(and|or) the like\b|\band its kind\b", "and similar types"),
+        (r"\b(merely|lest|hence|whence|thereof)\b", "only, so that not, so, of it"),
+        (r"\bsay\)|, say[,.;]", "for example"),
+    )
+)
+
+
+# Files that still have such words; the list only shrinks.
+NOT_YET_PLAIN = {
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/evasions.md",
+    "docs/lists.md",
+    "docs/operating.md",
+    "docs/performance.md",
+    "fastpath/images/key_builder.pyx",
+    "fastpath/images/policy.pyx",
+    "fastpath/images/policy_writer.pyx",
+    "fastpath/wire/http1.pyx",
+    "fastpath/wire/proxy_protocol.pyx",
+    "fastpath/wire/tls.pyx",
+    "filterd/control/service.py",
+    "filterd/kernel/nft_sets.py",
+    "filterd/kernel/ruleset.py",
+    "filterd/lists/jobs.py",
+    "filterd/lists/updater.py",
+    "filterd/process/worker.py",
+    "mgmt/api/audit.py",
+    "mgmt/api/orders.py",
+    "mgmt/api/status.py",
+    "mgmt/auth.py",
+    "mgmt/body.py",
+    "mgmt/problems.py",
+    "mgmt/splash/words.py",
+}
+# A string of a .pyx: its docstrings and comments are no output.
+PYX_TEXT = re.compile(r'"""[\s\S]*?"""|#[^\n]*|"((?:[^"\\\n]|\\.)*)"')
+CODE_OF_A_PAGE = re.compile(r"^ *```[\s\S]*?^ *```|`[^`\n]+`", re.MULTILINE)
+
+
+def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of every string of a module; docstrings, which are no output, are left out."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        if isinstance(child, ast.JoinedStr):
+            parts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in child.values)
+            yield child.lineno, "".join(parts)
+            for part in child.values:
+                yield from strings(part)
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.lineno, child.value
+        else:
+            yield from strings(child)
+
+
+def texts(path: Path, content: str) -> Iterator[tuple[int, str]]:
+    """Line and text of what a person reads of a file: a module's strings, a page outside of its code."""
+    if path.suffix == ".py":
+        yield from strings(ast.parse(content))
+    elif path.suffix == ".pyx":
+        for found in PYX_TEXT.finditer(content):
+            yield content.count("\n", 0, found.start()) + 1, found[1] or ""
+    else:
+        prose = CODE_OF_A_PAGE.sub(lambda code: "\n" * code[0].count("\n"), content)
+        yield from enumerate(prose.splitlines(), 1)
+
+
+def private_words(path: Path, content: str) -> list[str]:
+    return [
+        f"{path} line {line}: {found[0]!r}: write {advice}"
+        for line, text in texts(path, content)
+        for word, advice in PRIVATE
+        if (found := word.search(text))
+    ]
+
+
+@pytest.fixture(scope="module")
+def private(root: Path, files: Files, packages: tuple[str, ...]) -> dict[str, list[str]]:
+    """The private words of every module of the product and of every page, by file."""
+    pages = [path for path in files(".md") if len(path.parts) == 1 or path.parts[0] == "docs"]
+    modules = files(".py", ".pyx", under=packages)
+    return {str(path): private_words(path, (root / path).read_text()) for path in (*modules, *pages)}
+
+
+def test_what_a_person_reads_is_in_plain_english(private: dict[str, list[str]]) -> None:
+    assert [each for name, words in private.items() if name not in NOT_YET_PLAIN for each in words] == []
+
+
+def test_a_file_that_became_plain_leaves_the_list(private: dict[str, list[str]]) -> None:
+    assert sorted(name for name in NOT_YET_PLAIN if not private.get(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [
+        ("a.py", 'raise ValueError("a zone that nobody may fetch")', [1]),
+        ("a.py", '\nlog.info(f"{x}: it is {y} whoever asks", x)', [2]),
+        ("a.py", 'NAME = ("started "\n    "anew")', [1]),
+        ("a.py", 'def f():\n    """Whatever."""\n    return {"ways_around": "a way out"}', []),
+        ("a.py", 'f"{"told" if x else ""}"', [1]),
+        ("a.pyx", '"""Nobody."""\ncdef x  # nobody\nraise ValueError("to nobody")', [3]),
+        ("a.md", "Seen by `nobody`.\n\n```\nwhoever\n```\nIt stands here.\n", [6]),
+        ("a.md", "The account is on trial; we have not told the police.", []),
+    ],
+)
+def test_a_private_word_is_found_in_output_and_not_in_code(name: str, content: str, lines: list[int]) -> None:
+    path = Path(name)
+
+    assert [each.split(":")[0] for each in private_words(path, content)] == [f"{name} line {line}" for line in lines]

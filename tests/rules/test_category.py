@@ -33,5 +33,5 @@ def test_name_and_number_lead_to_each_other() -> None:
 
 
 def test_an_unknown_category_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(BadSource, match=r"'gamblin' is none; not taken; write gambling"):
+    with pytest.raises(BadSource, match=r"'gamblin' is not known; not accepted; write gambling"):
         category_number("gamblin")

@@ -210,7 +210,7 @@ async def test_a_fault_of_ours_ends_one_connection_and_is_told(open_house, caplo
             writer.close()
 
     assert said == [b"", b"served\n"]
-    assert "a fault of ours; the connection from 127.0.0.1 is closed; please report it" in caplog.text
+    assert "internal error; the connection from 127.0.0.1 is closed; please report it" in caplog.text
 
 
 async def test_without_descriptors_it_waits_and_goes_on(

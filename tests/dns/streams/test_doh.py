@@ -6,7 +6,7 @@ from dnslib import EDNS0, QTYPE, RR, SOA, A, DNSRecord
 from dns.streams.doh import (
     MAX_QUERY_OCTETS,
     MAX_TARGET_OCTETS,
-    Asked,
+    DohQuery,
     Refused,
     Request,
     answer_headers,
@@ -54,7 +54,7 @@ def status_of(request: Request, body: bytes = b"") -> int:
     ],
 )
 def test_a_query_is_read_from_both_methods(request_: Request, body: bytes, token: str | None) -> None:
-    assert read_request(request_, body) == Asked(QUERY, token)
+    assert read_request(request_, body) == DohQuery(QUERY, token)
 
 
 def test_the_example_of_the_rfc_is_read() -> None:  # RFC 8484 §4.1.1

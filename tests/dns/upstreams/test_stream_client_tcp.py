@@ -88,8 +88,8 @@ async def test_a_port_that_is_closed_gives_the_truncated_answer_at_once_and_is_t
 
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        f"dns upstream {at} over TCP: Connection refused; its truncated answers are handed on until that is over, "
-        "tried again; let it answer over TCP, and look at what is between",
+        f"dns upstream {at} over TCP: Connection refused; its truncated answers are passed on until this is fixed; "
+        "trying again; allow TCP to it, and check the path between",
         f"dns upstream {at} over TCP: it answers",
     ]
 
@@ -102,7 +102,7 @@ async def test_who_takes_connections_and_says_nothing_is_left_and_the_truncated_
     async with asked_over_tcp(silent) as (server, end):
         end.send(asked := query())
         assert is_cut(asked, await end.heard())
-        await until(lambda: "it takes connections and gives no answer" in caplog.text)
+        await until(lambda: "it accepts connections and does not answer" in caplog.text)
         end.send(asked := query("other.test"))
         assert is_cut(asked, await end.heard())
 

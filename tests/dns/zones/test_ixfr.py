@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from dns.wire import QR, SOA
+from dns.wire_format import QR, SOA
 from dns.zones.ixfr import Incoming, Kind, TooManyChanges
 from dns.zones.message import BadMessage, Record, read_message, write_message
 

@@ -4,7 +4,7 @@ import dnslib
 import pytest
 
 from dns.length_prefix import MAX_MESSAGE_OCTETS
-from dns.wire import CNAME, IN, MX, QR, SOA, rcode_text
+from dns.wire_format import CNAME, IN, MX, QR, SOA, rcode_text
 from dns.zones.message import (
     BadMessage,
     Question,

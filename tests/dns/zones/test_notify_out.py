@@ -9,9 +9,9 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
+from dns.wire_format import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
 from dns.zones.message import Question, read_message, read_soa
-from dns.zones.notify_out import keep_telling
+from dns.zones.notify_out import notify_of_editions
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.tsig import Key, check_query
@@ -62,7 +62,7 @@ async def telling(images: Images, key: Key | None = None, source: str | None = N
         zone.take(*zone.prepare(TableSet(images.names(entries))))
 
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keep_telling(zone, secondary.endpoint, source))
+        task = group.create_task(notify_of_editions(zone, secondary.endpoint, source))
         yield secondary, edition
         task.cancel()
     secondary.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from support.images.opened import Entry, Images
 
-from dns.wire import AAAA, CNAME, HEADER_OCTETS, A
+from dns.wire_format import AAAA, CNAME, HEADER_OCTETS, A
 from dns.zones.message import Record, read_message
 from dns.zones.rpz_edition import MAX_CHANGED, OTHER_TRIGGER, TOO_LONG, Edition, Plan
 from fastpath.images.image import Image

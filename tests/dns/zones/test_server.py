@@ -11,7 +11,7 @@ import pytest
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AXFR, SOA
+from dns.wire_format import AXFR, SOA
 from dns.zones.message import Question, write_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
@@ -264,7 +264,7 @@ async def test_refusals_are_counted_and_said_but_not_a_line_each(
     lines = [line for line in caplog.messages if "refused" in line]
     assert lines == [
         "zones: to 127.0.0.1: REFUSED: zone rpz.example is for Key(filterd-rpz, hmac-sha256), "
-        "the request is signed by nobody; 1 requests refused so far"
+        "the request is signed by no key; 1 requests refused so far"
     ]
 
 

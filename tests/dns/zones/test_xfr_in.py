@@ -12,7 +12,7 @@ from support.system.ports import free_port
 
 from dns.errors import TransferFailed
 from dns.upstreams.endpoints import Endpoint
-from dns.wire import AXFR, CNAME, IXFR, QR, SOA, TC, A
+from dns.wire_format import AXFR, CNAME, IXFR, QR, SOA, TC, A
 from dns.zones.ixfr import Kind
 from dns.zones.message import Record, read_message, write_message
 from dns.zones.tsig import AnswerSigner, check_query, read_key

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 from support.images.opened import Entry, Images
 
-from dns.wire import (
+from dns.wire_format import (
     AA,
     AXFR,
     FORMERR,

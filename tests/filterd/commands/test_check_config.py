@@ -26,7 +26,7 @@ def test_a_list_file_that_is_not_there_yet_is_told(tmp_path, capsys):
     path.write_text("dns: {upstreams: ['192.0.2.53:53']}\n" + lists)
 
     assert main(["check-config", str(path)]) == 0
-    assert f"list a: {tmp_path / 'a.txt'} is not there yet" in capsys.readouterr().out
+    assert f"list a: {tmp_path / 'a.txt'} does not exist yet" in capsys.readouterr().out
 
 
 def test_a_certificate_that_is_not_there_is_told(tmp_path, capsys):
@@ -37,7 +37,7 @@ def test_a_certificate_that_is_not_there_is_told(tmp_path, capsys):
     assert main(["check-config", str(path)]) == 0
     said = capsys.readouterr().out
     for name in ("a.pem", "a.key", "b.pem"):
-        assert f"dns tls: {tmp_path / name} is not there, or not readable" in said
+        assert f"dns tls: {tmp_path / name} does not exist, or this account cannot read it" in said
 
 
 def test_a_key_of_a_zone_that_is_not_there_is_told(tmp_path, capsys):
@@ -46,4 +46,4 @@ def test_a_key_of_a_zone_that_is_not_there_is_told(tmp_path, capsys):
     (tmp_path / "f.yaml").write_text(f"dns: {{upstreams: ['192.0.2.53:53']}}\n{rpz}\n")
 
     assert main(["check-config", str(tmp_path / "f.yaml")]) == 0
-    assert f"zone rpz.test: {tmp_path}/rpz.key is not there; no zone is served" in capsys.readouterr().out
+    assert f"zone rpz.test: {tmp_path}/rpz.key does not exist; no zone is served" in capsys.readouterr().out

@@ -31,7 +31,7 @@ def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ende
     over_https = ("-p", str(daemon.https), f"+https=/dns-query/{made['token']}", "+tls-hostname=dns.test")
     assert all("192.0.2.1" in kdig(daemon, *over) for over in (over_tls, over_https))
 
-    assert run("devices", "delete", "72", "ali-phone").stdout == "subscriber 72 ali-phone: its token is ended\n"
+    assert run("devices", "delete", "72", "ali-phone").stdout == "subscriber 72 ali-phone: token revoked\n"
     assert not any("192.0.2.1" in kdig(daemon, *over) for over in (over_tls, over_https))
     assert "no device 'ali-phone'" in run("devices", "delete", "72", "ali-phone").stderr
     run("subscribers", "delete", "72")

@@ -96,7 +96,7 @@ def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_
 def test_a_network_of_proxies_that_holds_others_too_is_told():
     assert not _proxies(["192.0.2.60/32", "198.51.100.0/24", "2001:db8::53/128"]).cure
     finding = _proxies(["192.0.2.60/32", "10.0.0.0/8", "2001:db8::/64"])
-    assert (finding.found, finding.cure[:22]) == ("10.0.0.0/8, 2001:db8::/64", "name the proxies alone")
+    assert (finding.found, finding.cure[:21]) == ("10.0.0.0/8, 2001:db8::/64", "list the proxies only")
 
 
 def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path):
@@ -107,12 +107,12 @@ def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path):
     path.write_text("no\n" * 30)
     finding = _ja4_classes(path)
     assert finding.found == f"0 fingerprints of 0 classes in {path}"
-    assert finding.cure.startswith(f"mend 30 lines; the first: ja4_classes {path} line 1: 'no' is not two words")
+    assert finding.cure.startswith(f"correct 30 lines; the first: ja4_classes {path} line 1: 'no' is not two words")
 
     absent = tmp_path / "absent.txt"
     assert _ja4_classes(absent)[1:] == (
         f"ja4_classes {absent}: No such file or directory",
-        "look at the path and its permissions",
+        "check the path and its permissions",
     )
 
 

@@ -35,7 +35,7 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("unjudged", "lines"),
     [
-        (14, ["gate: 14 packets without a verdict: no worker was there, its queue was full, or they wait"]),
+        (14, ["gate: 14 packets without a verdict: no worker, full queue, or still waiting"]),
         (0, []),
         (None, []),
     ],
@@ -71,8 +71,8 @@ def test_ways_around_are_told_by_list(tmp_path, capsys, monkeypatch):
 
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "list tor: of its ways around, the gate has met address=3 sni=2",
-        "list vpn: of its ways around, the gate has met nothing yet",
+        "list tor: circumvention attempts seen by the gate: address=3 sni=2",
+        "list vpn: circumvention attempts seen by the gate: nothing yet",
     ]
 
 
@@ -84,4 +84,4 @@ def test_hellos_by_class_of_software_are_told_of_all_workers_together(tmp_path, 
     monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: {"ok": True, "workers": workers})
 
     assert main(["status", "--config", str(config)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "hellos by class of software: other=11 tor=1"
+    assert capsys.readouterr().out.splitlines()[-1] == "TLS hellos by software class: other=11 tor=1"

@@ -119,7 +119,7 @@ def test_a_category_that_is_none_gets_the_most_alike_one():
 
 
 def test_a_category_that_holds_no_names_is_none_of_lists():
-    with pytest.raises(kinds.Unfit, match="'quic' is a category that holds no names"):
+    with pytest.raises(kinds.Unfit, match="'quic' is a category that has no names"):
         kinds.category("quic")
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine
 from support.system.ports import free_port
 
-from dns.wire import NOERROR, NOTIFY, SOA
+from dns.wire_format import NOERROR, NOTIFY, SOA
 from dns.zones.message import Question, read_message, write_message
 from filterd.config import read_config
 from filterd.control import notify_listener

@@ -114,10 +114,10 @@ def test_of_many_bad_lines_the_first_are_told_and_all_are_counted(tmp_path: Path
 @pytest.mark.parametrize(
     ("octets", "why"),
     [
-        (b"<!DOCTYPE html>\n", "line 1: a web page instead of a list; not read; look at what the source delivers"),
+        (b"<!DOCTYPE html>\n", "line 1: a web page instead of a list; not read; check what the source delivers"),
         (gzip.compress(GOOD.encode())[:-9], "it ends in the middle of its compression; not read; fetch it again"),
-        (b"x" * (2**20 + 2**18), "line 1: longer than 1 MiB; not read; look at what the source delivers"),
-        (None, "No such file or directory; not read; look at the path and its permissions"),
+        (b"x" * (2**20 + 2**18), "line 1: longer than 1 MiB; not read; check what the source delivers"),
+        (None, "No such file or directory; not read; check the path and its permissions"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused_as_a_whole(tmp_path: Path, octets: bytes | None, why: str) -> None:
@@ -149,6 +149,6 @@ def test_bad_lines_are_logged_and_hold_up_nothing(tmp_path: Path, caplog: pytest
 def test_without_the_file_nothing_is_counted_by_class(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert classes_to_count(tmp_path / "absent.txt") is None
     assert caplog.messages == [
-        f"ja4_classes {tmp_path / 'absent.txt'}: No such file or directory; not read; look at the path and its "
+        f"ja4_classes {tmp_path / 'absent.txt'}: No such file or directory; not read; check the path and its "
         "permissions; no hello is counted by class until the gate is started again"
     ]

@@ -16,7 +16,7 @@ from support.present import present
 from support.system.daemon import Daemon, eventually
 from support.system.ports import free_port
 
-from dns.wire import AXFR, IXFR, A
+from dns.wire_format import AXFR, IXFR, A
 from dns.zones.message import Record
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire

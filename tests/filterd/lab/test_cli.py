@@ -27,7 +27,7 @@ def test_down_says_when_nothing_stood(
     monkeypatch.setattr(cli, "remove_orphans", list)
 
     assert cli.main(parse("down")) == 1
-    assert capsys.readouterr().out == "nothing stood\n"
+    assert capsys.readouterr().out == "nothing\n"
 
 
 def test_down_removes_the_standing_lab_and_what_killed_ones_have_left(

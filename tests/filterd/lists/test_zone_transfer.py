@@ -13,7 +13,7 @@ from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 from support.present import present
 
 from dns.errors import TransferFailed
-from dns.wire import AXFR, IXFR, SOA
+from dns.wire_format import AXFR, IXFR, SOA
 from filterd.config import Config
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import config_sources, shelf_of

@@ -3,7 +3,7 @@
 Input: method and whether the body has our type, one octet; the target up to a NUL; the body.
 """
 
-from dns.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, Asked, Refused, Request, read_request, refusal
+from dns.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, DohQuery, Refused, Request, read_request, refusal
 
 
 def check(data: bytes) -> None:
@@ -12,13 +12,13 @@ def check(data: bytes) -> None:
     media_type = MEDIA_TYPE if choice < b"\xc0" else body[:40].decode("latin-1")
     request = Request(method, target.decode("latin-1"), media_type)
     asked = _outcome(request, body)
-    if isinstance(asked, Asked):
+    if isinstance(asked, DohQuery):
         assert 12 <= len(asked.query) <= MAX_QUERY_OCTETS and not asked.query[2] & 0x80
         assert method in ("GET", "POST") and (method == "GET" or asked.query == body)
         assert asked.token is None or (asked.token and f"/dns-query/{asked.token}" in request.target)
 
 
-def _outcome(request: Request, body: bytes) -> Asked | None:
+def _outcome(request: Request, body: bytes) -> DohQuery | None:
     try:
         return read_request(request, body)
     except Refused as refused:

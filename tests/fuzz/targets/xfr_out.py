@@ -8,7 +8,7 @@ from pathlib import Path
 from fuzz.served import NOW_S
 from support.images.opened import Images
 
-from dns.wire import NOERROR, QR, SOA
+from dns.wire_format import NOERROR, QR, SOA
 from dns.zones.message import read_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone

@@ -147,7 +147,7 @@ async def test_what_cannot_be_taken_is_named_and_changes_nothing(
     status, body = await desk("operator").ask("PUT", "/v1/subscribers/9", json={**HOME, **change})
 
     assert (status, body["where"]) == (422, where), body
-    assert "not taken" in body["detail"]
+    assert "; not taken; " in body["detail"] or "; not accepted; " in body["detail"]
     assert control.asked == []
     with reading(engine) as conn:
         assert [found.id for found in store.iter_subscribers(conn)] == [7, 8]

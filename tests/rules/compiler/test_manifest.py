@@ -73,7 +73,7 @@ def test_a_delta_without_a_base_is_not_published(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_not_there_is_not_published(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"names-9.img: is not there; not published"):
+    with pytest.raises(ValueError, match=r"names-9.img: does not exist; not published"):
         publish_base(tmp_path, "names", tmp_path / "names-9.img")
 
 
@@ -81,7 +81,7 @@ def test_an_image_that_is_not_there_is_not_published(tmp_path: Path) -> None:
 def test_a_broken_manifest_is_refused_with_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
 
-    with pytest.raises(ValueError, match=r"current.json: is no .*; not read; publish again"):
+    with pytest.raises(ValueError, match=r"current.json: is not .*; not read; publish again"):
         read_manifest(tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_pruning_keeps_the_newest_what_is_in_force_and_what_these_stand_on(tmp_p
 
 def test_images_of_several_kinds_come_into_force_at_one_moment_or_not_at_all(tmp_path: Path) -> None:
     names, urls = write(tmp_path, 1), image_path(tmp_path, "urls", 1)
-    with pytest.raises(ValueError, match=r"urls-1\.img: is not there"):
+    with pytest.raises(ValueError, match=r"urls-1\.img: does not exist"):
         publish(tmp_path, {"names": Pair(names.name), "urls": Pair(urls.name)})
     assert read_manifest(tmp_path) == Manifest()
 

@@ -73,9 +73,9 @@ def test_what_is_worth_a_remark_gets_one() -> None:
     assert lines[1] == "URL image 7: 7 URLs, 4,096 bytes"
     assert lines[3:7] == [
         "    8 URLs: enforced where the path is seen, which is HTTP only",
-        "    4 duplicates: the first of each counts",
-        "    40 folded: a name above them says the same",
-        "    1 conflicts: the list blocks a name and lets it go",
+        "    4 duplicates: the first one counts",
+        "    40 folded: covered by a rule above",
+        "    1 conflicts: the list both blocks and allows a name",
     ]
     assert "      pta.csv sheet two line 3:1: x" in lines
 

@@ -102,8 +102,8 @@ def test_comments_and_headers_say_nothing(line: str) -> None:
         ("@@||a.example^$denyallow=b.a.example", 16, BAD_OPTION),
         ("||192.0.2.1^", 1, "is an address"),
         ("||a..example^", 1, "has an empty label"),
-        ("b c.example", 1, "holds a character that no host name may hold"),
-        ("192.0.2.1 a.example", 1, "the address leads somewhere: the line redirects, it does not block"),
+        ("b c.example", 1, "has a character that is not allowed in a host name"),
+        ("192.0.2.1 a.example", 1, "the address leads somewhere: the line redirects instead of blocking"),
     ],
 )
 def test_what_is_no_whole_name_is_reported_where_it_stands(line: str, column: int, reason: str) -> None:

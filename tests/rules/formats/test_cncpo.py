@@ -30,7 +30,7 @@ def test_a_url_is_exact_a_domain_is_a_name_and_an_address_is_reported() -> None:
         ("http://bad.example:8080/a;other.example;;", OTHER_DOMAIN),
         (";;;", NOTHING),
         ("bad.example;;;;x", TOO_MANY),
-        ("a b;;;", "holds a character that no host name may hold"),
+        ("a b;;;", "has a character that is not allowed in a host name"),
         ("bad\0.example;;;", "the line holds a NUL octet"),
         ("http://bad.example/a;192.0.2.1;;", IS_ADDRESS),
     ],

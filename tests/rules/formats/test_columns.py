@@ -22,13 +22,13 @@ def test_a_column_map_is_told_as_text_or_as_pairs(told: str | dict[str, object])
     [
         ("type:2", "add url:NUMBER"),
         ("", "add url:NUMBER"),
-        ("url", "'url' is no pair"),
-        ("url:0", "url: '0' is no column"),
-        ("url:257", "no column"),
-        ("url:99999999999999", "no column"),
-        ("url:", "no column"),
-        ("uri:1", "'uri' is none"),
-        ("url:1;domain:2", "url stands twice"),
+        ("url", "'url' is not a pair"),
+        ("url:0", "url: '0' is not a column"),
+        ("url:257", "not a column"),
+        ("url:99999999999999", "not a column"),
+        ("url:", "not a column"),
+        ("uri:1", "'uri' is not known"),
+        ("url:1;domain:2", "url is repeated"),
     ],
 )
 def test_a_wrong_column_map_says_what_to_write(told: str, message: str) -> None:

@@ -67,24 +67,24 @@ def test_a_text_that_is_cut_anywhere_is_refused() -> None:
     octets = json.dumps([{"a": [1, -2.5e3, "b\u00e9\n"], "c": None}, True, "x"], indent=1).encode()
 
     for at in range(len(octets)):
-        with pytest.raises(BadList, match=r"^line \d+, column \d+: (the text ends|no JSON)"):
+        with pytest.raises(BadList, match=r"^line \d+, column \d+: (the text ends|not JSON)"):
             read([octets[:at]])
 
 
 @pytest.mark.parametrize(
     ("octets", "message"),
     [
-        (b"", "line 1, column 1: the text ends before the list does; not read; look at what the source delivers"),
+        (b"", "line 1, column 1: the text ends before the list does; not read; check what the source delivers"),
         (b" \n ", "line 2, column 2: the text ends"),
         (b"{}", "line 1, column 1: no array where one belongs"),
         (b"[1 2]", "line 1, column 4: no comma between two items"),
-        (b"[1,]", "line 1, column 4: a comma behind the last"),
-        (b"[1]\n[", "line 2, column 1: more text behind the list's end"),
-        (b"[x]", "line 1, column 2: no JSON, expecting value"),
-        (b"[\n{'a': 1}]", "line 2, column 2: no JSON"),
-        (b"[NaN]", "line 1, column 2: nan is no number"),
+        (b"[1,]", "line 1, column 4: a comma after the last"),
+        (b"[1]\n[", "line 2, column 1: more text after the list's end"),
+        (b"[x]", "line 1, column 2: not JSON, expecting value"),
+        (b"[\n{'a': 1}]", "line 2, column 2: not JSON"),
+        (b"[NaN]", "line 1, column 2: nan is not a number"),
         (b"[" + b"1" * 5000 + b"]", "line 1, column 2: exceeds the limit"),
-        (b'["a\0b"]', "line 1, column 4: no JSON, invalid control character"),
+        (b'["a\0b"]', "line 1, column 4: not JSON, invalid control character"),
         (b"<!DOCTYPE html><html>", "line 1: a web page instead of a list"),
         ("[1]".encode("utf-16"), "line 1: the file is UTF-16"),
         (b"\0\0\0\0", "line 1, column 1: no array"),

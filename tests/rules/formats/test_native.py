@@ -111,7 +111,7 @@ def test_actions_and_local_data_are_taken() -> None:
         ({"value": "a.example", "expires_at": "soon"}, BAD_TIME),
         ({"value": "a.example", "expires_at": 5}, BAD_TIME),
         ({"value": "a.example", "order_ref": 5}, BAD_REF),
-        ({"value": "*.a.example"}, "holds a character that no host name may hold"),
+        ({"value": "*.a.example"}, "has a character that is not allowed in a host name"),
     ],
 )
 def test_an_entry_that_is_not_clear_is_reported_with_its_place(entry: Any, reason: str) -> None:
@@ -134,7 +134,7 @@ def test_entries_to_remove_are_reported_for_a_full_list_has_none() -> None:
     [
         (
             '{"format":"cf-list/1","mode":"delta","add":[]}',
-            "a delta, which is no list of its own; not read; push it to the API",
+            "a delta, which is not a whole list; not read; push it to the API",
         ),
         ('{"format":"cf-list/1","add":[],"mode":"delta"}', "a delta"),
         ('{"format":"cf-list/2","add":[]}', "a format other than"),
@@ -142,8 +142,8 @@ def test_entries_to_remove_are_reported_for_a_full_list_has_none() -> None:
         ('{"error":"unauthorized"}', "no format"),
         ("[]", "no object"),
         ("", "ends before"),
-        ('{"format":"cf-list/1","add":[{"value":"a.example"}],"order":{"ref":"L"}}', "an order behind the entries"),
-        ('{"format":"cf-list/1","order":{"ref":5}}', "an order whose ref is no text"),
+        ('{"format":"cf-list/1","add":[{"value":"a.example"}],"order":{"ref":"L"}}', "an order after its entries"),
+        ('{"format":"cf-list/1","order":{"ref":5}}', "an order whose ref is not text"),
         ('{"format":"cf-list/1","add":{}}', "no array"),
         ('{"format":"cf-list/1","add":[]}x', "more text"),
     ],

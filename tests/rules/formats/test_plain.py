@@ -31,9 +31,9 @@ def test_one_bad_line_costs_only_itself() -> None:
 
     assert rules(found) == [("a.example", Mode.SUBTREE), ("d.example", Mode.SUBTREE)]
     assert complaints(found) == [
-        (2, 3, "holds a character that no host name may hold"),
+        (2, 3, "has a character that is not allowed in a host name"),
         (4, 1, "is an address"),
-        (5, 1, "holds a character that no host name may hold"),
+        (5, 1, "has a character that is not allowed in a host name"),
     ]
 
 

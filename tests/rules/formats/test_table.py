@@ -218,7 +218,7 @@ def test_a_wildcard_means_the_subtree_whatever_the_source_says() -> None:
     [
         ("ftp://bad.example/", "has a scheme that is neither http nor https"),
         ("192.0.2.1", IS_ADDRESS),
-        ("bad example", "holds a character that no host name may hold"),
+        ("bad example", "has a character that is not allowed in a host name"),
         ("", EMPTY_CELL),
         ("\u200b", EMPTY_CELL),
         ("*.bad.example/a", BELOW_A_WILDCARD),

@@ -163,12 +163,12 @@ def test_a_cell_that_is_too_long_is_reported() -> None:
 @pytest.mark.parametrize(
     ("octets", "message"),
     [
-        (b"", "no Excel workbook, or half of one"),
-        (b"a.example\n", "no Excel workbook"),
-        (b"<html>", "no Excel workbook"),
+        (b"", "not an Excel workbook, or half of one"),
+        (b"a.example\n", "not an Excel workbook"),
+        (b"<html>", "not an Excel workbook"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "an old Excel file, or a password"),
         (archive({"x": b"y"}), "no member '_rels/.rels'"),
-        (archive({"_rels/.rels": b"<x/>"}), "no Excel workbook"),
+        (archive({"_rels/.rels": b"<x/>"}), "not an Excel workbook"),
     ],
 )
 def test_what_is_no_workbook_is_refused(octets: bytes, message: str) -> None:

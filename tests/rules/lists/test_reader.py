@@ -217,7 +217,7 @@ def test_a_copy_elsewhere_is_read_as_the_source_says(tmp_path: Path) -> None:
 
 
 def test_a_source_without_a_file_cannot_be_read() -> None:
-    with pytest.raises(BadList, match="it is no file"):
+    with pytest.raises(BadList, match="not a file"):
         list(read_source(Source("orders", None)))
 
 

@@ -55,23 +55,23 @@ def test_a_category_makes_the_tier_and_a_csam_list_is_confidential() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x.txt,formt=rpz", "no option 'formt'; not taken; write format"),
-        ("x.txt,format=rzp", "'rzp' is none; not taken; write rpz"),
-        ("x.txt,match=suffix", "match 'suffix' is none"),
+        ("x.txt,formt=rpz", "no option 'formt'; not accepted; write format"),
+        ("x.txt,format=rzp", "'rzp' is not known; not accepted; write rpz"),
+        ("x.txt,match=suffix", "match 'suffix' is not known"),
         ("x.txt,tier=orders", "write order"),
         ("x.txt,category=adlt", "write adult"),
         ("x.txt,category=quic", "holds no names"),
         ("x.txt,tier=category", "add category=NAME"),
         ("x.txt,list=a b", "no id"),
         ("x.txt,list=" + "a" * 25, "no id"),
-        ("x.txt,match=exact,match=exact", "stands twice"),
+        ("x.txt,match=exact,match=exact", "is repeated"),
         (",match=exact", "no file"),
         ("x.txt,confidential=maybe", "confidential 'maybe'"),
         ("x.txt,action=block", "action 'block'"),
         ("x.txt,tier=csam,action=shadow", "confidential, and enforced from its first day"),
         ("x.txt,confidential=yes,action=shadow", "confidential, and enforced from its first day"),
         ("x.txt,tier=csam,confidential=no,action=shadow", "enforced from its first day"),
-        ("x.txt,tier=help,action=shadow", "that is letting go"),
+        ("x.txt,tier=help,action=shadow", "that is an allow list"),
     ],
 )
 def test_a_wrong_description_says_what_to_write(text: str, message: str) -> None:
@@ -134,7 +134,7 @@ def test_a_column_map_is_taken_for_tables_alone() -> None:
     source = parse_source("x.csv,columns=url:1;type:2;added:3")
 
     assert source.columns == parse_columns({"url": 1, "type": 2, "added": 3})
-    with pytest.raises(BadSource, match="columns of a list that is no table; not taken; write format=csv"):
+    with pytest.raises(BadSource, match="columns of a list that is not a table; not accepted; write format=csv"):
         parse_source("x.txt,columns=url:1")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from dns.wire import AXFR, IXFR, QR, SOA
+from dns.wire_format import AXFR, IXFR, QR, SOA
 from dns.zones.message import Message, Record, read_message, write_message
 
 APEX = b"\3rpz\4test\0"

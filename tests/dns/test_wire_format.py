@@ -1,9 +1,9 @@
 import pytest
 from dnslib import QTYPE, RCODE, DNSHeader
 
-from dns import wire
+from dns import wire_format
 
-FLAGS = {"qr": wire.QR, "aa": wire.AA, "tc": wire.TC, "rd": wire.RD}
+FLAGS = {"qr": wire_format.QR, "aa": wire_format.AA, "tc": wire_format.TC, "rd": wire_format.RD}
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -15,21 +15,28 @@ def test_a_flag_stands_where_a_second_reader_puts_it(flag: str) -> None:
 
 @pytest.mark.parametrize("name", ["A", "NS", "CNAME", "SOA", "PTR", "MX", "TXT", "RP", "AFSDB", "AAAA", "SRV", "DNAME"])
 def test_a_type_has_the_number_that_a_second_reader_gives_it(name: str) -> None:
-    assert getattr(wire, name) == QTYPE.reverse[name]
+    assert getattr(wire_format, name) == QTYPE.reverse[name]
 
 
 def test_an_rcode_is_shown_by_its_mnemonic_or_its_number() -> None:
-    known = [wire.FORMERR, wire.SERVFAIL, wire.NXDOMAIN, wire.NOTIMP, wire.REFUSED, wire.NOTAUTH]
+    known = [
+        wire_format.FORMERR,
+        wire_format.SERVFAIL,
+        wire_format.NXDOMAIN,
+        wire_format.NOTIMP,
+        wire_format.REFUSED,
+        wire_format.NOTAUTH,
+    ]
 
-    assert [wire.rcode_text(rcode) for rcode in known] == [RCODE[rcode] for rcode in known]
-    assert wire.rcode_text(11) == "rcode 11"
+    assert [wire_format.rcode_text(rcode) for rcode in known] == [RCODE[rcode] for rcode in known]
+    assert wire_format.rcode_text(11) == "rcode 11"
 
 
 def test_opcode_and_rcode_are_read_of_the_flags() -> None:
     octets = bytes(2) + b"\xa4\x85" + bytes(8)
 
-    assert wire.opcode_of(wire.flags_of(octets)) == wire.NOTIFY
-    assert wire.flags_of(octets) & wire.RCODE_MASK == wire.REFUSED
+    assert wire_format.opcode_of(wire_format.flags_of(octets)) == wire_format.NOTIFY
+    assert wire_format.flags_of(octets) & wire_format.RCODE_MASK == wire_format.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -45,4 +52,4 @@ def test_opcode_and_rcode_are_read_of_the_flags() -> None:
 def test_a_header_is_of_a_request_or_a_response_and_a_part_of_one_is_of_none(
     octets: bytes, is_request: bool, is_response: bool
 ) -> None:
-    assert (wire.is_request(octets), wire.is_response(octets)) == (is_request, is_response)
+    assert (wire_format.is_request(octets), wire_format.is_response(octets)) == (is_request, is_response)
