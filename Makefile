@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages demo check test kernel versions checked mutated bench bench-dns bench-gate fuzz docs dist \
+.PHONY: help build again packages demo check unit test kernel long versions checked mutated bench bench-dns bench-gate fuzz docs dist \
 	clean
 
 # Debian 13 and Ubuntu 24.04 have all of them.
@@ -16,6 +16,9 @@ BROWSERS := chromium firefox-esr
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
+# Four workers on two cores: much of `make test` waits for servers. A file is never split between workers.
+PARALLEL ?= -n 4 --dist loadfile
+NOT_UNIT := services or kernel or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
@@ -55,12 +58,18 @@ check: build ## ruff, cython-lint, mypy --strict, stubtest and the tests of the 
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
-test: build ## the tests that need no root: units, properties, corpus, real servers on loopback
-	$(BIN)/pytest -q -m 'not kernel and not long' --ignore tests/repo
+unit: build ## the tests that need no root and start no process: units, properties, corpus
+	$(BIN)/pytest -q $(PARALLEL) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
+
+test: build ## the tests that need no root: `unit`, and real servers on loopback
+	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not long' --ignore tests/repo --durations=10
 
 kernel: build ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
-	$(BIN)/pytest -q -m kernel
+	$(BIN)/pytest -q -m kernel --durations=10
+
+long: build ## the tests that take long; `people` is reserved for tests in a browser
+	$(BIN)/pytest -q -m long --durations=10
 
 versions: build ## the tests on every Python from 3.11 to 3.13 that is here
 	$(BIN)/tox

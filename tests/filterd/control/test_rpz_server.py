@@ -97,6 +97,7 @@ def push(engine, name):
         return put_order(conn, order, [entry], b"", datetime.now(UTC))
 
 
+@pytest.mark.services
 def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidential_lists(place, port):
     async def work(control, owners):
         return await owners()
@@ -107,6 +108,7 @@ def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidentia
     }
 
 
+@pytest.mark.services
 def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
     async def work(control, owners):
         before = await owners()
@@ -122,6 +124,7 @@ def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place, port):
     assert [(each["zone"], each["records"], each["unpublished"]) for each in status] == [("rpz.isp.example", 8, {})]
 
 
+@pytest.mark.services
 def test_the_serial_is_that_of_the_names_in_force(place, port):
     async def work(control, owners):
         await owners()

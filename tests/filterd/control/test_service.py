@@ -23,6 +23,8 @@ from parental.profile import Profile
 from parental.store import pause, put_subscriber
 from parental.subscriber import Subscriber
 
+pytestmark = pytest.mark.services
+
 SAID = """
 state_dir: state
 run_dir: run
@@ -272,7 +274,6 @@ def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_wh
     assert "a person has rolled it back" in again["faults"]["list pta"]
 
 
-@pytest.mark.services
 def test_a_list_is_pulled_when_it_is_due_and_in_force(place, engine):
     server = Shelved("pulled.test\n")
 

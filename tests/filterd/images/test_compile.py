@@ -77,6 +77,7 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path, tmp_path):
     assert inputs_of(other) != inputs_of(config)
 
 
+@pytest.mark.services
 def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_path):
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)
@@ -88,6 +89,7 @@ def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path, tmp_pat
     assert remembered(tmp_path / "state/images") == compiled
 
 
+@pytest.mark.services
 def test_a_compilation_that_fails_says_why(path, tmp_path):
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)

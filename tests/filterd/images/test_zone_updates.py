@@ -26,6 +26,8 @@ from mgmt.orders.judge import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
 
+pytestmark = pytest.mark.services
+
 SAID = """
 state_dir: state
 run_dir: run
@@ -274,7 +276,6 @@ class WithZone(Daemon):
         return said | {"transfers": {"notify": [f"{HOST}:{self.notify}"]}}
 
 
-@pytest.mark.services
 @pytest.mark.parametrize("kind", ["bind", "knot"])
 def test_a_real_primary_tells_and_its_change_is_answered(kind, tmp_path):
     notify = free_port()

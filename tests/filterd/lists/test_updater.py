@@ -43,6 +43,7 @@ def kept(config, number=0):
     return shelf_of(config, config.lists[number]).kept()
 
 
+@pytest.mark.services
 async def test_what_waits_is_taken_in_a_process_of_its_own(config, keeper, monkeypatch):
     await keeper.take(config, 0.0)
 
@@ -51,6 +52,7 @@ async def test_what_waits_is_taken_in_a_process_of_its_own(config, keeper, monke
     await keeper.take(config, 0.0)
 
 
+@pytest.mark.services
 async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(config, keeper, monkeypatch):
     real = listkeeper.run_job
 
@@ -76,6 +78,7 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
     assert kept(config, 1).good.n_rules == 2
 
 
+@pytest.mark.services
 async def test_a_command_that_could_not_do_its_work_refuses_nothing(config, keeper, place):
     (place / "f.yaml").write_text("nonsense: 1\n")
 
@@ -153,6 +156,7 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its
     assert sorted(record.levelname for record in caplog.records) == ["INFO", "INFO", "WARNING", "WARNING"]
 
 
+@pytest.mark.services
 async def test_a_decision_names_who_took_it_and_which_version_is_good_now(config, keeper, caplog):
     await keeper.take(config, 0.0)
     config.lists[0].file.write_text("a.test\nmore.test\n")
@@ -164,6 +168,7 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(config
     assert "a person" in caplog.text and "a person" in kept(config).held_why
 
 
+@pytest.mark.services
 async def test_a_refresh_reads_anew_what_was_refused(config, keeper):
     config.lists[0].file.write_text("")
     await keeper.take(config, 0.0)

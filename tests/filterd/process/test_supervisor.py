@@ -7,8 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from filterd.config import read_config
 from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
+
+pytestmark = pytest.mark.services
 
 READY = """
 import os, socket, sys, time
