@@ -4,6 +4,7 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.images.opened import Images
 
@@ -21,6 +22,9 @@ def _refuse_processes(event: str, _arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_processes)
+# No deadline by the clock: on a machine that does other work, too, any example may take longer than usual.
+hypothesis.settings.register_profile("loaded machine", deadline=None)
+hypothesis.settings.load_profile("loaded machine")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
