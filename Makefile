@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
-	check unit test kernel fresh versions checked mutated bench bench-dns bench-gate fuzz docs dist clean
+	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz docs dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -19,6 +19,9 @@ BENCH_PACKAGES := $(TEST_PACKAGES) conntrack ethtool iptables suricata
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
+# Four workers on two cores: much of `make test` waits for servers. A file is never split between workers.
+PARALLEL ?= -n 4 --dist loadfile
+NOT_UNIT := services or kernel or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
@@ -64,15 +67,18 @@ check: build check-packages ## ruff, cython-lint, mypy --strict, stubtest and th
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
-unit: build ## the tests that need no root and no server: units, properties, corpus
-	$(BIN)/pytest -q -m 'not services and not kernel and not long' --ignore tests/repo
+unit: build ## the tests that need no root and start no process: units, properties, corpus
+	$(BIN)/pytest -q $(PARALLEL) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
 
-test: build test-packages ## the tests that need no root: units, properties, corpus, real servers on loopback
-	$(BIN)/pytest -q -m 'not kernel and not long' --ignore tests/repo
+test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback
+	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not long' --ignore tests/repo --durations=10
 
 kernel: build kernel-packages ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
-	$(BIN)/pytest -q -m kernel
+	$(BIN)/pytest -q -m kernel --durations=10
+
+long: build test-packages ## the tests that take long; `people` is reserved for tests in a browser
+	$(BIN)/pytest -q -m long --durations=10
 
 fresh: ## the README's first command and .ci/run in a new Debian 13 tree (debootstrap); needs root; see .ci/fresh for parts
 	.ci/fresh

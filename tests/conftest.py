@@ -1,11 +1,49 @@
-"""Fixtures of every tier, and the rule that a test which starts a process belongs to a tier that may."""
+"""Fixtures of every tier, and the rule that keeps `make unit` pure: a test that starts a process carries a marker."""
 
+import sys
+from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.images.opened import Images
 
 DNS_HEADER_OCTETS = 12
+STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
+STARTS_A_SERVER = frozenset({"daemon", "unbound"})  # fixtures
+TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "long"})
+
+_pure_test = ""  # the node ID of the test that is running, where it may start no process
+
+
+def _refuse_processes(event: str, _arguments: tuple[object, ...]) -> None:
+    if _pure_test and event in STARTS_A_PROCESS:
+        raise AssertionError(f"{_pure_test}: {event} in a test without a tier; mark it `services`, or start no process")
+
+
+sys.addaudithook(_refuse_processes)
+# No deadline by the clock: on a machine that does other work, too, any example may take longer than usual.
+hypothesis.settings.register_profile("loaded machine", deadline=None)
+hypothesis.settings.load_profile("loaded machine")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what uses a server that a fixture starts."""
+    if STARTS_A_SERVER.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker("services")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Refuse processes during a test of `make unit`, its fixtures included."""
+    global _pure_test
+    is_of_the_repository = item.path.parent == Path(__file__).parent / "repo"
+    markers = {marker.name for marker in item.iter_markers()}
+    _pure_test = "" if is_of_the_repository or markers & TIERS_WITH_PROCESSES else item.nodeid
+    try:
+        return (yield)
+    finally:
+        _pure_test = ""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -141,6 +141,7 @@ def test_files_that_hold_no_certificate_or_key_are_refused(
         Certificates(*files, lambda _: True)
 
 
+@pytest.mark.services
 def test_a_key_with_a_password_is_refused_without_asking_for_it(files: tuple[Path, Path], program) -> None:
     subprocess.run(
         [program("openssl"), "ec", "-in", str(files[1]), "-aes256", "-passout", "pass:x", "-out", str(files[1])],

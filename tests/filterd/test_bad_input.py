@@ -211,6 +211,7 @@ CASES = {
 }
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_last_good_list_stays_and_what_came_instead_is_said(tmp_path: Path, case: Case) -> None:
     room = Room(tmp_path, case.name, case.good)
@@ -234,6 +235,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("reason", BAD_LINES)
 def test_one_bad_line_is_reported_with_its_place_and_costs_no_other(tmp_path: Path, reason: str) -> None:
     room = Room(tmp_path, "pta.txt", plain(GOOD_NAMES))
@@ -250,6 +252,7 @@ def test_one_bad_line_is_reported_with_its_place_and_costs_no_other(tmp_path: Pa
     assert all(line.isprintable() for line in render_report(report).splitlines())
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("cell", ["=1+1", '=IMPORTXML("http://bad.test/","//a")', "\u200b=n1.test"])
 @pytest.mark.parametrize("name", ["pta.csv", "pta.xlsx"])
 def test_a_formula_blocks_nothing_and_is_reported_with_its_row(tmp_path: Path, name: str, cell: str) -> None:

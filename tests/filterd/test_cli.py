@@ -39,6 +39,7 @@ def test_every_command_is_a_module_of_the_same_shape(command):
     assert callable(module.run)
 
 
+@pytest.mark.services
 def test_the_version_is_told():
     assert run("--version").stdout == f"filterd {__version__}\n"
 
@@ -63,6 +64,7 @@ def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(fault, code, monke
     assert capsys.readouterr().err == "filterd canon: x\n"
 
 
+@pytest.mark.services
 def test_a_reader_that_leaves_early_is_no_fault():
     reading, writing = os.pipe()
     os.close(reading)
@@ -72,6 +74,7 @@ def test_a_reader_that_leaves_early_is_no_fault():
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.services
 def test_canon_waits_for_no_web_framework_and_no_database():
     code = "import sys; from filterd.cli import main; main(['canon']); print(sorted(sys.modules), file=sys.stderr)"
     env = os.environ | {"PYTHONPATH": str(ROOT)}

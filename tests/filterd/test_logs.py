@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from filterd.logs import decision_line
 
 
@@ -21,9 +23,11 @@ def one_warning(environ):
     return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stderr
 
 
+@pytest.mark.services
 def test_lines_go_to_stderr_with_their_role():
     assert one_warning({"PYTHONPATH": ":".join(sys.path)}).endswith(" dns-0 WARNING: a thing\n")
 
 
+@pytest.mark.services
 def test_the_journal_gets_a_priority_and_no_second_time():
     assert one_warning({"PYTHONPATH": ":".join(sys.path), "JOURNAL_STREAM": "1:2"}) == "<4>dns-0: a thing\n"

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, select
 
 from mgmt import schema as tables
@@ -25,6 +26,7 @@ def test_what_belongs_to_a_subscriber_goes_with_it_and_the_orders_stay(engine: E
         assert conn.execute(select(tables.tokens.c.role)).scalars().all() == ["operator"]
 
 
+@pytest.mark.services
 def test_the_tables_can_be_made_whoever_is_imported_first(tmp_path: Path) -> None:
     program = (
         "import mgmt.schema; from pathlib import Path; from parental.database import open_database; "

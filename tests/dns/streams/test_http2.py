@@ -269,11 +269,11 @@ async def test_a_client_that_ends_no_request_is_let_go(
 
 
 async def test_a_connection_lives_as_long_as_it_is_used(serving, encrypted: StreamPlan, client_of) -> None:
-    plan = impatient(encrypted, idle_s=0.3)
+    plan = impatient(encrypted, idle_s=1.5)
     async with serving(BLOCKED, plan=plan) as front, client_of(front) as client:
-        for _ in range(5):
+        for _ in range(4):
             await client.answer_of(client.post(query()))
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.5)
 
     assert client.goodbye is None
 

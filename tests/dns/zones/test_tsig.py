@@ -242,6 +242,7 @@ def test_an_answer_with_another_key_is_not_believed():
         AnswerChecker(KEY, mac).check(AnswerSigner(other, mac).sign(ANSWER, NOW), NOW)
 
 
+@pytest.mark.services
 def test_a_key_is_read_as_the_tools_write_it():
     made = subprocess.run(["tsig-keygen", "-a", "hmac-sha384", "K.Test"], capture_output=True, text=True, check=True)
     text = base64.b64encode(SECRET).decode()
@@ -315,6 +316,7 @@ def answer_of(octets, asked, record=SOA_RECORD):
     return write_message(message.id, QR | AA, message.questions, [record])
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("tool", ["dig", "kdig"])
 def test_dig_and_kdig_are_believed_and_believe_us(tool, algorithm):
@@ -332,6 +334,7 @@ def test_dig_and_kdig_are_believed_and_believe_us(tool, algorithm):
     assert not any(word in said.lower() for word in ("warning", "bad", "fail", "could"))
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("tool", ["dig", "kdig"])
 def test_dig_and_kdig_believe_a_stream_of_ours(tool):
     def answers(octets, now_s):
@@ -347,6 +350,7 @@ def test_dig_and_kdig_believe_a_stream_of_ours(tool):
     assert not any(word in said.lower() for word in ("warning", "failed", "could"))
 
 
+@pytest.mark.services
 @pytest.mark.parametrize(("tool", "word"), [("dig", "BADSIG"), ("kdig", "BADSIG")])
 def test_dig_and_kdig_are_told_why_they_are_refused(tool, word):
     def answers(octets, now_s):
@@ -361,6 +365,7 @@ def test_dig_and_kdig_are_told_why_they_are_refused(tool, word):
     assert word in said
 
 
+@pytest.mark.services
 def test_nsupdate_is_believed():
     found = []
 

@@ -155,6 +155,7 @@ def test_tls_is_of_version_1_3_and_says_dot():
     assert tls_context(None, None, None).minimum_version is ssl.TLSVersion.TLSv1_3
 
 
+@pytest.mark.services
 def test_a_server_that_speaks_no_dot_is_still_checked_by_its_name(tmp_path):
     lab = authority(tmp_path / "ca")
 

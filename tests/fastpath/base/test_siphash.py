@@ -14,6 +14,7 @@ def test_the_authors_vectors_of_the_128_bit_variant() -> None:
     assert digest(KEY, bytes(1)).hex() == "da87c1d86b99af44347659119b22fc45"
 
 
+@pytest.mark.services
 def test_openssl_says_the_same_for_every_length_up_to_three_blocks() -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
@@ -43,6 +44,7 @@ def test_the_authors_vectors_of_the_64_bit_variant() -> None:
     assert short_digest(KEY, bytes(1)).hex() == "fd67dc93c539f874"
 
 
+@pytest.mark.services
 def test_openssl_says_the_same_of_the_64_bit_variant() -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")

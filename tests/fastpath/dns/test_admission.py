@@ -211,4 +211,4 @@ def test_without_a_rate_of_large_answers_all_are_admitted() -> None:
 def test_a_query_is_admitted_in_a_fraction_of_a_microsecond(clients: int) -> None:
     guard = ClientGuard(["10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"], 1000, 100, 20)
 
-    assert min(guard.measure(clients, 200_000) for _ in range(5)) < 200, "20 ns are usual; shared machines are slower"
+    assert min(guard.measure(clients, 20_000) for _ in range(50)) < 200, "20 ns are usual; shared machines are slower"

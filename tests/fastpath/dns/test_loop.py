@@ -243,6 +243,7 @@ def test_random_octets_never_stop_the_loop(bench: Bench) -> None:
     assert bench.answer().header.rcode == RCODE.NOERROR
 
 
+@pytest.mark.kernel
 @pytest.mark.skipif(os.geteuid() != 0, reason="a datagram from port 0 needs a raw socket, so root")
 def test_one_client_that_cannot_be_answered_does_not_hold_up_the_batch(bench: Bench, stack: ExitStack) -> None:
     bench.block(("orders", "n.test", Mode.SUBTREE))

@@ -65,6 +65,7 @@ def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: 
     assert handoff.taken() == ticket
 
 
+@pytest.mark.kernel
 @needs_root
 def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter, images: Images) -> None:
     handoff = Handoff()
@@ -85,6 +86,7 @@ def test_a_queue_that_another_loop_has_is_refused(reporter: Reporter, images: Im
         thread.join()
 
 
+@pytest.mark.kernel
 @needs_root
 def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Reporter, images: Images) -> None:
     handoff = Handoff()

@@ -1,6 +1,5 @@
 """Packets of our own: what one end asks the kernel to send, the other end gets."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.packet import checksums_fit, packet, tcp_onward
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a raw socket needs root")
 LOCAL = Client("127.0.0.1", "127.0.0.1"), Client("::1", "::1")
 
 
@@ -31,7 +29,7 @@ def test_a_full_outbox_takes_no_half_of_a_packet(tmp_path: Path, images: Images)
     assert lab.gate.injected() == []
 
 
-@needs_root
+@pytest.mark.kernel
 @pytest.mark.parametrize("client", LOCAL, ids=["v4", "v6"])
 def test_a_raw_socket_sends_a_packet_as_it_is(client: Client) -> None:
     family = socket.AF_INET6 if ":" in client.dst else socket.AF_INET

@@ -1,7 +1,6 @@
 """Frames of a real interface through the kernel's ring: two ends of a cable in a namespace of their own."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from support.system.namespace import in_a_network_of_its_own
 from fastpath.gate.packet_ring import open_ring
 from fastpath.wire.packet import tcp_onward
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a tap needs root")
+pytestmark = pytest.mark.kernel
 LISTED = hello(b"www.blocked.test")
 
 

@@ -319,6 +319,7 @@ def test_a_stream_without_an_end_of_its_first_line_is_given_up() -> None:
         assert names(replay, Client(dport=25).segment(at, b"a" * 1000)) == []
 
 
+@pytest.mark.services
 @needs_pcaps
 @needs_tshark
 @pytest.mark.parametrize("path", PCAPS, ids=lambda path: path.stem)

@@ -2,7 +2,6 @@
 test_watching.py."""
 
 import contextlib
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,6 @@ from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a tap needs root")
 LISTED = hello(b"www.blocked.test")
 
 
@@ -59,7 +57,7 @@ def test_a_full_outbox_is_told(tmp_path: Path, images: Images) -> None:
     lab.send(Client(), 0, LISTED)
 
 
-@needs_root
+@pytest.mark.kernel
 def test_an_idle_loop_turns_and_ends_when_told(tmp_path: Path, images: Images) -> None:
     async def live() -> None:
         with contextlib.closing(Tap(tmp_path / "tap", images, ["lo"])) as tap:
@@ -71,7 +69,7 @@ def test_an_idle_loop_turns_and_ends_when_told(tmp_path: Path, images: Images) -
     in_a_network_of_its_own(live)
 
 
-@needs_root
+@pytest.mark.kernel
 @pytest.mark.parametrize("how", [("link", "set", "far", "down"), ("link", "delete", "far")], ids=["down", "gone"])
 def test_an_interface_that_is_taken_away_ends_the_loop(
     tmp_path: Path, reporter: Reporter, images: Images, how: tuple[str, ...]
@@ -91,7 +89,7 @@ def test_an_interface_that_is_taken_away_ends_the_loop(
     in_a_network_of_its_own(live)
 
 
-@needs_root
+@pytest.mark.kernel
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_blocked_connection_is_reset_at_both_ends_and_another_goes_on(
     tmp_path: Path, images: Images, address: str
@@ -123,7 +121,7 @@ def test_a_blocked_connection_is_reset_at_both_ends_and_another_goes_on(
     in_a_network_of_its_own(live)
 
 
-@needs_root
+@pytest.mark.kernel
 def test_without_resets_nothing_is_sent(tmp_path: Path, images: Images) -> None:
     async def live() -> None:
         with (

@@ -192,6 +192,7 @@ def of_tshark(path: Path, transport: str) -> list[str]:
     return [of_raw(raw) for raw in shown.splitlines() if raw.startswith(transport)]
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not which("tshark"), reason="no tshark")
 def test_many_hellos_have_the_fingerprints_that_tshark_gives_them(tmp_path: Path) -> None:
     draw = random.Random(4)
@@ -216,6 +217,7 @@ def any_message(draw: random.Random) -> bytes:
     )
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not captures(is_quic=False) or not which("tshark"), reason="no captures beside this, or no tshark")
 def test_real_clients_over_tcp_have_the_fingerprints_that_tshark_gives_them() -> None:
     for path in captures(is_quic=False):
@@ -223,6 +225,7 @@ def test_real_clients_over_tcp_have_the_fingerprints_that_tshark_gives_them() ->
         assert ours == sorted(of_tshark(path, "t")), path.name
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not captures(is_quic=True) or not which("tshark"), reason="no captures beside this, or no tshark")
 def test_real_clients_over_quic_have_the_fingerprints_that_tshark_gives_them() -> None:
     for path in captures(is_quic=True):

@@ -106,6 +106,7 @@ def test_nothing_at_all_is_a_cut_frame(link: int) -> None:
         ip_packet(link, b"")
 
 
+@pytest.mark.services
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not here")
 def test_tshark_finds_the_same_packets(tmp_path) -> None:
     """A second reader: which frames hold IP, from whom."""

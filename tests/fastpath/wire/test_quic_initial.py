@@ -321,6 +321,7 @@ def test_the_hellos_of_real_clients_give_their_names() -> None:
         assert b"allowed.test" in found, path.name
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not captures(is_quic=True) or not which("tshark"), reason="no captures beside this, or no tshark")
 def test_the_hellos_of_real_clients_give_the_names_that_tshark_finds() -> None:
     for path in captures(is_quic=True):
@@ -329,6 +330,7 @@ def test_the_hellos_of_real_clients_give_the_names_that_tshark_finds() -> None:
         assert found == names_of_tshark(path), path.name
 
 
+@pytest.mark.services
 @pytest.mark.skipif(not which("tshark"), reason="no tshark")
 def test_tshark_finds_the_same_names_in_initials_written_here(tmp_path: Path) -> None:
     sent: dict[int, bytes] = {}

@@ -82,6 +82,7 @@ def test_marks_that_json_must_escape_are_escaped(canon):
     assert json.loads(out)["in"] == given
 
 
+@pytest.mark.services
 def test_a_reader_that_has_left_is_no_fault():
     command = [sys.executable, "-m", "filterd", "canon"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -43,6 +43,7 @@ def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped):
         assert running.wait(10) == 0
 
 
+@pytest.mark.services
 def test_an_address_that_cannot_be_had_is_a_missing_part(stopped):
     lists = str(stopped.folder / "adult.txt")
     said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", lists]

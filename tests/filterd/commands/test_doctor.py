@@ -3,6 +3,7 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
 from support.system.certificates import make_certificate
 
 from filterd.cli import main
@@ -12,6 +13,7 @@ from filterd.kernel.firewall import Done
 from filterd.kernel.nft_sets import PrefixSets
 
 
+@pytest.mark.services
 def test_what_is_missing_comes_with_its_cure(capsys):
     main(["doctor", "--json"])
 
@@ -63,6 +65,7 @@ def test_a_port_that_is_taken_is_told():
     assert not _port("api", "127.0.0.1", port).cure
 
 
+@pytest.mark.services
 def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
     config = tmp_path / "f.yaml"
     lists = "lists: [{id: a, file: a.txt, format: plain, tier: security}]\n"

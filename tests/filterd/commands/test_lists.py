@@ -187,6 +187,7 @@ def test_a_state_that_may_not_be_read_needs_another_account(place, capsys, monke
     assert "the account of control" in capsys.readouterr().err
 
 
+@pytest.mark.services
 def test_a_list_is_taken_within_a_limit_of_memory(place):
     (place / "pta.txt").write_text(names(range(105)))
     limit = (

@@ -105,6 +105,7 @@ def push(engine: Engine, name: str) -> Any:
         return put_order(conn, order, [entry], b"", datetime.now(UTC))
 
 
+@pytest.mark.services
 def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidential_lists(place: Path, port: int) -> None:
     async def work(control: Control, owners: Any) -> Any:
         return await owners()
@@ -115,6 +116,7 @@ def test_the_zone_holds_what_workers_enforce_and_nothing_of_other_or_confidentia
     }
 
 
+@pytest.mark.services
 def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place: Path, port: int) -> None:
     async def work(control: Control, owners: Any) -> Any:
         before = await owners()
@@ -130,6 +132,7 @@ def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place: Path, por
     assert [(each["zone"], each["records"], each["unpublished"]) for each in status] == [("rpz.isp.example", 8, {})]
 
 
+@pytest.mark.services
 def test_the_serial_is_that_of_the_names_in_force(place: Path, port: int) -> None:
     async def work(control: Control, owners: Any) -> Any:
         await owners()

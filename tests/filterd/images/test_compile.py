@@ -80,6 +80,7 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path: Path, tmp_path
     assert inputs_of(other) != inputs_of(config)
 
 
+@pytest.mark.services
 def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)
@@ -91,6 +92,7 @@ def test_a_base_is_compiled_in_a_process_of_its_own_and_remembered(path: Path, t
     assert remembered(tmp_path / "state/images") == compiled
 
 
+@pytest.mark.services
 def test_a_compilation_that_fails_says_why(path: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     take(load(path), ["pta"], 0.0)

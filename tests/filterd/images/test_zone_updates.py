@@ -32,6 +32,8 @@ from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
 
+pytestmark = pytest.mark.services
+
 SAID = """
 state_dir: state
 run_dir: run
@@ -283,7 +285,6 @@ class WithZone(Daemon):
         return said | {"transfers": {"notify": [f"{HOST}:{self.notify}"]}}
 
 
-@pytest.mark.services
 @pytest.mark.parametrize("kind", ["bind", "knot"])
 def test_a_real_primary_tells_and_its_change_is_answered(kind: str, tmp_path: Path) -> None:
     notify = free_port()

@@ -26,6 +26,7 @@ help_corridor: {addresses: ["2001:db8:5::/48"]}
     [Rules(), FULL, Rules(ports=(443,), dns_port=5353), replace(FULL, is_asymmetric=True)],
     ids=["nothing", "everything", "no set", "asymmetric"],
 )
+@pytest.mark.kernel
 @pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
 def test_nft_takes_the_ruleset(rules: Rules) -> None:
     checked = subprocess.run(

@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import pytest
+
 from filterd.lab.loopback import loopback
+
+pytestmark = pytest.mark.services
 
 
 def test_programs_run_on_this_box_and_end_with_the_place(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from filterd.errors import Missing
 from filterd.lab.processes import Programs, is_alive, run, tail, wait_until
 
+pytestmark = pytest.mark.services
+
 # Says its own number and that of a child of its own, and goes on for ever; SIGTERM does not impress it.
 STUBBORN = """
 import os, signal, subprocess, sys, time

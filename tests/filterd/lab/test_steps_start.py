@@ -27,6 +27,7 @@ def test_an_api_that_lets_them_in_fails_the_step(tmp_path: Path, wrong: str, oth
         steps_start.refuse_wrong_token(stage_with(tmp_path, wrong, other))
 
 
+@pytest.mark.services
 def test_a_compiler_that_fails_fails_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps_start, "filterd_command", lambda *_: ["false"])
 
@@ -34,6 +35,7 @@ def test_a_compiler_that_fails_fails_the_step(tmp_path: Path, monkeypatch: pytes
         steps_start.compile_list(scripted_stage(tmp_path, lambda *_: ""))
 
 
+@pytest.mark.services
 def test_the_counts_of_a_compilation_are_told_without_the_single_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

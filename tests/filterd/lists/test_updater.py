@@ -46,6 +46,7 @@ def kept(config: Config, number: int = 0) -> Any:
     return shelf_of(config, config.lists[number]).kept()
 
 
+@pytest.mark.services
 async def test_what_waits_is_taken_in_a_process_of_its_own(
     config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +57,7 @@ async def test_what_waits_is_taken_in_a_process_of_its_own(
     await keeper.take(config, 0.0)
 
 
+@pytest.mark.services
 async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
     config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +85,7 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
     assert kept(config, 1).good.n_rules == 2
 
 
+@pytest.mark.services
 async def test_a_command_that_could_not_do_its_work_refuses_nothing(
     config: Config, keeper: ListKeeper, place: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its
     assert sorted(record.levelname for record in caplog.records) == ["INFO", "INFO", "WARNING", "WARNING"]
 
 
+@pytest.mark.services
 async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
     config: Config, keeper: ListKeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -179,6 +183,7 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
     assert "a person" in caplog.text and "a person" in kept(config).held_why
 
 
+@pytest.mark.services
 async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: ListKeeper) -> None:
     present(config.lists[0].file).write_text("")
     await keeper.take(config, 0.0)

@@ -9,6 +9,8 @@ import pytest
 
 from filterd.process.jobs import run_job, together
 
+pytestmark = pytest.mark.services
+
 
 async def test_a_job_ends_with_its_exit_code_and_what_it_said() -> None:
     ended = await run_job(["check-config", "/nowhere.yaml"], 0)

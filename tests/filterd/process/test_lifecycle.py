@@ -68,6 +68,7 @@ def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(
     assert list(says) == []
 
 
+@pytest.mark.services
 def test_a_role_ends_when_its_supervisor_is_killed() -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env=env)

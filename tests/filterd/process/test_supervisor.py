@@ -13,6 +13,8 @@ import pytest
 from filterd.config import read_config
 from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
 
+pytestmark = pytest.mark.services
+
 READY = """
 import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -158,6 +158,7 @@ def test_a_source_that_is_no_list_leaves_no_image(tmp_path: Path, text: str | No
     assert list(tmp_path.glob("names-*")) == []
 
 
+@pytest.mark.services
 def test_equal_sources_give_equal_octets_in_any_process(tmp_path: Path) -> None:
     rows = "".join(f"{i},http://n{i % 700}.example/{'' if i % 3 else f'page{i}'},L/{i % 9}\n" for i in range(3000))
     (tmp_path / "pta.csv").write_text("S.No,URL,Letter No\n" + rows)

@@ -242,6 +242,7 @@ def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() ->
     assert complaints(found) == [(1, 1, "has an empty label"), (2, 1, "has an empty label")]
 
 
+@pytest.mark.services
 def test_a_word_of_many_digits_takes_no_longer_than_any_other() -> None:
     # in a process of its own: what backtracks without end holds the interpreter's lock and cannot be interrupted
     code = (

@@ -224,6 +224,7 @@ def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_befo
     assert (old.exists(), young.exists()) == (False, True)
 
 
+@pytest.mark.services
 def test_two_processes_that_change_one_list_lose_nothing(shelf):
     shelf.change(lambda kept: kept)
     work = (
@@ -265,6 +266,7 @@ with shelf.receiving() as part:
 """
 
 
+@pytest.mark.services
 def test_killed_between_any_two_writes_a_list_has_its_old_good_copy_or_its_new_one(shelf):
     old = put(shelf, b"old.test\n")
     shelf.change(lambda kept: accepted(kept, kept.waiting, 1.0))
