@@ -36,7 +36,7 @@ class Explainer:
         """What is decided for a name or URL and an address.   Raises ValueError for an unknown channel, a bad name or
         address.   Blocking."""
         if channel not in CHANNELS:
-            raise ValueError(f"channel {channel!r}: unknown; nothing explained; write one of {', '.join(CHANNELS)}")
+            raise ValueError(f"channel {channel!r:.40}: unknown; nothing explained; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)
         at_s, tables, attribution = int(now.timestamp()), self._publisher.tables, self._publisher.attribution
         wire, url = read_asked(name) if name else (None, None)

@@ -17,9 +17,9 @@ from filterd.control.context import Context
 from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.control.publisher import Publisher
 from filterd.images.compile import CompileFailed
-from filterd.images.zone_updates import ZoneKeeper
+from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
 from filterd.lists.status import SETTLE_S
-from filterd.lists.updater import ListKeeper, ListsFailed, ListsRefused
+from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
 from filterd.process.codec import Failed
 from filterd.process.jobs import together
 from rules.names.canonical import canonical_wire
@@ -32,12 +32,11 @@ class Lists:
 
     def __init__(self, context: Context, publisher: Publisher) -> None:
         self._context, self._publisher = context, publisher
-        self._keeper = ListKeeper(context.config_file)
-        self._zones = ZoneKeeper()
+        self._updater = ListUpdater(context.config_file)
 
     async def take(self, settle_s: float) -> None:
         """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailed."""
-        await self._keeper.take(self._context.config, settle_s)
+        await self._updater.take(self._context.config, settle_s)
 
     async def compile_if_changed(self, settle_s: float = 0.0) -> None:
         """Take in new versions, and compile where the good copies have changed.   Raises CompileFailed, ListsFailed."""
@@ -53,16 +52,15 @@ class Lists:
         """Pull from the URLs and primaries that are due, and put what they give in force.
 
         Raises CompileFailed, ListsFailed."""
-        await self.pull(await self._keeper.due(self._context.config))
+        await self.pull(await self._updater.due(self._context.config))
 
     async def pull(self, ids: Collection[str]) -> None:
         """Pull the lists `ids` now; the same."""
-        config = self._context.config
-        zones = [entry for entry in config.lists if entry.id in ids and entry.zone is not None]
+        zones = [entry for entry in self._context.config.lists if entry.id in ids and entry.zone is not None]
         are_done = await together(*map(self._update_zone, zones))
         left = set(ids) - {entry.id for entry, is_done in zip(zones, are_done, strict=True) if is_done}
         if left:
-            await self._keeper.pull(config, list(left))
+            await self._updater.pull(self._context.config, list(left))
             await self.compile_if_changed(SETTLE_S)
 
     def of_zone(self, apex: bytes) -> list[str]:
@@ -84,7 +82,7 @@ class Lists:
 
     async def faults(self) -> dict[str, str]:
         """What is wrong with the lists' sources, by "list ID"."""
-        return await asyncio.to_thread(self._keeper.faults, self._context.config)
+        return await asyncio.to_thread(self._updater.faults, self._context.config)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -93,26 +91,24 @@ class Lists:
         config = self._context.config
         match request:
             case ListsRefresh(lists):
-                await self._keeper.refresh(config, lists or [entry.id for entry in config.lists])
+                await self._updater.refresh(config, lists or [entry.id for entry in config.lists])
                 return {}
             case ListsApprove(list_id, version, by):
-                return {"list": list_id, "version": self._keeper.approve(config, list_id, version, by)}
+                return {"list": list_id, "version": self._updater.approve(config, list_id, version, by)}
             case ListsRollback(list_id, by):
-                return {"list": list_id, "version": self._keeper.roll_back(config, list_id, by)}
+                return {"list": list_id, "version": self._updater.roll_back(config, list_id, by)}
 
     async def _update_zone(self, entry: ListEntry) -> bool:
         """Put what is new of a zone in force at once, where it is little.   False: pull it."""
-        config, live = self._context.config, self._publisher.live
-        if live is None:
-            return False
         began = time.monotonic()
-        async with self._keeper.zone_lock(entry):
-            news = await self._zones.ask(config, entry, live)
+        async with self._updater.zone_lock(entry):
+            config, live = self._context.config, self._publisher.live
+            news = None if live is None else await zone_news(config, entry, live)
             if news is None:
                 return False
             if news.differences:
-                await self._publisher.names_changed(partial(self._zones.keep, config, entry, news))
+                await self._publisher.names_changed(partial(keep_news, config, entry, news))
                 took_ms = (time.monotonic() - began) * 1000
                 log.info("list %s: serial %d in force, %.0f ms", entry.id, news.differences[-1].serial, took_ms)
-            await asyncio.to_thread(self._zones.confirm, config, entry, time.time())
+            await asyncio.to_thread(confirm_zone, config, entry, time.time())
         return True

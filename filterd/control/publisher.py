@@ -19,9 +19,9 @@ from fastpath.images.tables import TableSet
 from filterd.control.context import Context
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
-from filterd.images.zone_updates import ZoneKeeper
+from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Receipt
 from mgmt.orders.store import orders_revision
@@ -40,14 +40,13 @@ class Publisher:
 
     def __init__(self, context: Context) -> None:
         self.tables = TableSet()  # in force
-        self.live: OrderDelta | None = None  # what has changed since the base in force was compiled
+        self.live: LiveDelta | None = None  # what has changed since the base in force was compiled
         self.attribution: Attribution | None = None  # of the same base
         self.has_overgrown = asyncio.Event()  # the delta: merge() has work
         self.published = asyncio.Event()  # tables are others than when it was cleared
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
         self._context = context
         self._images = ImageStore(context.config.state_dir)
-        self._zones = ZoneKeeper()
         self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -98,12 +97,10 @@ class Publisher:
         if self.live is not None and self.live.is_overgrown:
             await self.compile()
 
-    async def orders_changed(self) -> Receipt:
-        """Put the orders in force as the database has them now.   Raises CompileFailed where there is no base."""
-        return await self.names_changed()
-
     async def names_changed(self, *first: Writer) -> Receipt:
-        """Do `first`, then put orders and zones in force; no base takes its place in between."""
+        """Do `first`, then put orders and zones in force as database and journals have them now.
+
+        No base takes its place in between.   Raises CompileFailed where there is none yet."""
         began = time.monotonic()
         async with self._publishing:
             acks = await self._publish(*first, self._write_names)
@@ -134,7 +131,7 @@ class Publisher:
         live = await asyncio.to_thread(self._beside, compiled)
         async with self._publishing:
             await self._publish(partial(self._write, live))
-            await asyncio.to_thread(self._zones.forget, context.config, live)
+            await asyncio.to_thread(shorten_journals, context.config, live)
         context.faults.pop("lists", None)
         n_names, seconds = compiled.report["names"], compiled.report["seconds"]
         log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
@@ -167,17 +164,17 @@ class Publisher:
             None,
         )
 
-    def _beside(self, compiled: Compiled) -> OrderDelta:
+    def _beside(self, compiled: Compiled) -> LiveDelta:
         """What orders have changed since a base was compiled."""
         base = self._images.open_base(compiled)
         with reading(self._context.engine) as conn:
-            return OrderDelta(base, compiled, conn)
+            return LiveDelta(base, compiled, conn)
 
-    def _write(self, live: OrderDelta) -> None:
+    def _write(self, live: LiveDelta) -> None:
         with reading(self._context.engine) as conn:
             live.catch_up(conn)
-        self._zones.catch_up(self._context.config, live)
-        self._images.publish_orders(live)
+        catch_up_zones(self._context.config, live)
+        self._images.publish_names(live)
         if live is not self.live:
             self.live, self.attribution = live, self._images.open_attribution(live.compiled)
 

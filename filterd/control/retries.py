@@ -28,7 +28,7 @@ async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
     served = [status.generations for status in await ask_status(config.run_dir, workers_of(config))]
     is_one_behind = any(generations and generations != publisher.generations for generations in served)
     if is_one_behind or (waiting and all(served)):
-        receipt = await publisher.orders_changed()
+        receipt = await publisher.names_changed()
         if all(ack.refused is None for ack in receipt.acks):
             await asyncio.to_thread(_keep, engine, waiting, revision, receipt, config.parental.timezone)
 

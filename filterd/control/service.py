@@ -82,7 +82,7 @@ class Control:
         """One request of control.sock."""
         match request:
             case OrdersChanged():
-                return await self.publisher.orders_changed()
+                return await self.publisher.names_changed()
             case PolicyChanged():
                 return await self.locks.policy_changed()
             case Reload():

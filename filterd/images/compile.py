@@ -2,7 +2,7 @@
 
     copies changed? → `filterd compile --config FILE --kept` (nice) → names-N.img → compiled.json → control publishes it
 
-Process: `compile_base` runs in control and starts the job; `compile_config` and `compile_kept` are the job.
+`compile_base` runs in the control role and starts the job; `compile_config` and `compile_kept` run in it.
 Invariants: the images in force are never touched here; a failed compilation leaves them and says why; `compiled.json`
 says which lists the base holds by which number, so that a delta can be made for it also when the configuration has
 changed since, and up to which change it holds the orders pushed over the API.

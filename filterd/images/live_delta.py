@@ -26,7 +26,7 @@ from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_m
 MERGE_NAMES = 10_000
 
 
-class OrderDelta:
+class LiveDelta:
     """What orders and zones make of names and URLs, beyond one base.
 
     base  its tables, open;  conn  one transaction, in which all orders are read.   Raises ValueError for a base that

@@ -20,7 +20,7 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, remembered
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.keys import image_key
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
 from parental.store import current_revision, forget_released
@@ -83,19 +83,19 @@ class ImageStore:
             log.warning("%s; explanations name no lines; filterd compile writes them", reason)
             return None
 
-    def publish_orders(self, orders: OrderDelta) -> None:
-        """Put the orders in force, and their base, where it is not yet.
+    def publish_names(self, live: LiveDelta) -> None:
+        """Put a live delta in force, and its base, where it is not yet.
 
         Raises OSError: nothing has changed then."""
-        names, urls = (image_path(self.directory, kind, orders.compiled.generation).name for kind in COMPILED)
+        names, urls = (image_path(self.directory, kind, live.compiled.generation).name for kind in COMPILED)
         with claimed_generation(self.directory, "names") as generation:
             names_delta, urls_delta = (image_path(self.directory, kind, generation) for kind in COMPILED)
-            orders.write_names(self._key, names_delta, generation)
-            if orders.has_urls:
-                orders.write_urls(self._key, urls_delta, generation)
+            live.write_names(self._key, names_delta, generation)
+            if live.has_urls:
+                live.write_urls(self._key, urls_delta, generation)
         pairs: dict[Kind, Pair] = {
             "names": Pair(names, names_delta.name),
-            "urls": Pair(urls, urls_delta.name if orders.has_urls else None),
+            "urls": Pair(urls, urls_delta.name if live.has_urls else None),
         }
         publish(self.directory, pairs)
         prune(self.directory)

@@ -9,7 +9,7 @@ Cost: some 20 µs a record.
 import logging
 from collections.abc import Iterable, Iterator
 
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from rules.compiler.guards import Rails
 from rules.lists.reader import iter_source
 from rules.lists.source import Source
@@ -30,21 +30,19 @@ def is_by_itself(line: bytes) -> bool:
     return rtype == b"CNAME" and not (owner.endswith(_ADDRESS) and _shares_names(owner))
 
 
-def take_differences(
-    orders: OrderDelta, source: Source, protected: Protected, differences: Iterable[Difference]
-) -> None:
+def take_differences(live: LiveDelta, source: Source, protected: Protected, differences: Iterable[Difference]) -> None:
     """Let a list's names be as `differences` leave them, in their order.   differences  see is_by_itself()"""
     rails = Rails(source, protected)
     n_stopped = 0
     for difference in differences:
         for line in difference.removed:
             for rule in _rules(source, line):
-                orders.put(source.id, rule.wire, rule.mode, None)
+                live.put(source.id, rule.wire, rule.mode, None)
         for line in difference.added:
             rules = [rule for rule in _rules(source, line) if rails.refusal(rule.wire, rule.mode, rule.action) is None]
             n_stopped += not rules
             for rule in rules:
-                orders.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))
+                live.put(source.id, rule.wire, rule.mode, (rule.action, rule.data))
     if n_stopped:
         log.warning("list %s: %d new records are not enforced; the next compilation reports why", source.id, n_stopped)
 

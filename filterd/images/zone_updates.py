@@ -3,7 +3,7 @@
     NOTIFY | refresh time → IXFR ─┬─ small → journal (fsync) → delta → workers
                                   └─ anything else → `filterd lists pull`, as any list
 
-Process: control.
+Runs in the control role.
 Invariants: what the delta holds of a zone is what the journal says beyond the copy that the base was made of; here an
 answer of at most MAX_OCTETS is read, and never a list; changes that judging could hold are not small.
 Cost: 100 names in a zone of a million: 20 to 65 ms from the question to the workers' acks, on two busy cores.
@@ -21,7 +21,7 @@ from dns.zones.notify_in import Watched, Zones
 from dns.zones.xfr_in import Limits
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
 from filterd.lists.sources import described, shelf_of
 from filterd.lists.zone_copies import Newest, confirmed, newest_of
@@ -45,56 +45,52 @@ class News:
     differences: list[Difference]
 
 
-class ZoneKeeper:
-    """Small changes of the zones of a configuration."""
+async def zone_news(config: Config, entry: ListEntry, live: LiveDelta) -> News | None:
+    """Ask the primaries of a zone what is new.   None: not a small change, or no answer; a pull finds out more."""
+    shelf = shelf_of(config, entry)
+    kept = shelf.kept()
+    good, newest = kept.good, newest_of(config, entry, kept)
+    if good is None or newest is None or newest.copy != shelf.copy(good) or str(newest.copy) != live.file_of(entry.id):
+        return None
+    limits = Limits(PATIENCE_S, MAX_OCTETS, MAX_RECORDS)
+    try:
+        found, _ = await ask_primaries(entry, newest.serial, _refuse, limits, lambda: None)
+    except (TransferFailed, TooManyChanges):
+        return None
+    if found.kind is Kind.CURRENT:
+        return News([])
+    differences = differences_of(canonical_wire(entry.zone or ""), found.changes)
+    return News(differences) if _is_small(entry, good, newest, differences) else None
 
-    async def ask(self, config: Config, entry: ListEntry, orders: OrderDelta) -> News | None:
-        """Ask for what is new.   None: not a case of ours, a pull says more."""
-        shelf = shelf_of(config, entry)
-        kept = shelf.kept()
-        good, newest = kept.good, newest_of(config, entry, kept)
-        if (
-            good is None
-            or newest is None
-            or newest.copy != shelf.copy(good)
-            or str(newest.copy) != orders.file_of(entry.id)
-        ):
-            return None
-        limits = Limits(PATIENCE_S, MAX_OCTETS, MAX_RECORDS)
-        try:
-            found, _ = await ask_primaries(entry, newest.serial, _refuse, limits, lambda: None)
-        except (TransferFailed, TooManyChanges):
-            return None
-        if found.kind is Kind.CURRENT:
-            return News([])
-        differences = differences_of(canonical_wire(entry.zone or ""), found.changes)
-        return News(differences) if _is_small(entry, good, newest, differences) else None
 
-    def keep(self, config: Config, entry: ListEntry, news: News) -> None:
-        """Add news to the journal.   Raises OSError."""
-        Journal(shelf_of(config, entry).directory).append(news.differences)
+def keep_news(config: Config, entry: ListEntry, news: News) -> None:
+    """Add news to the journal.   Raises OSError."""
+    Journal(shelf_of(config, entry).directory).append(news.differences)
 
-    def confirm(self, config: Config, entry: ListEntry, now_s: float) -> None:
-        """The primary has been asked, and what is in force is its newest."""
-        shelf_of(config, entry).change(partial(confirmed, now_s=now_s))
 
-    def catch_up(self, config: Config, orders: OrderDelta) -> None:
-        """Take over what journals hold beyond what the delta has.   Raises OSError."""
-        for entry in config.lists:
-            serial = orders.zone_serials.get(entry.id, _base_serial(orders, entry))
-            if serial is None:
-                continue
-            since = Journal(shelf_of(config, entry).directory).since(serial)
-            if since:
-                take_differences(orders, described(config, entry), Protected(config.protected.names), since)
-            orders.zone_serials[entry.id] = since[-1].serial if since else serial
+def confirm_zone(config: Config, entry: ListEntry, now_s: float) -> None:
+    """The primary has been asked, and what is in force is its newest."""
+    shelf_of(config, entry).change(partial(confirmed, now_s=now_s))
 
-    def forget(self, config: Config, orders: OrderDelta) -> None:
-        """Drop from the journals what the base in force holds.   Raises OSError."""
-        for entry in config.lists:
-            serial = _base_serial(orders, entry)
-            if serial is not None:
-                Journal(shelf_of(config, entry).directory).keep_since(serial)
+
+def catch_up_zones(config: Config, live: LiveDelta) -> None:
+    """Take over what journals hold beyond what the delta has.   Raises OSError."""
+    for entry in config.lists:
+        serial = live.zone_serials.get(entry.id, _base_serial(live, entry))
+        if serial is None:
+            continue
+        since = Journal(shelf_of(config, entry).directory).since(serial)
+        if since:
+            take_differences(live, described(config, entry), Protected(config.protected.names), since)
+        live.zone_serials[entry.id] = since[-1].serial if since else serial
+
+
+def shorten_journals(config: Config, live: LiveDelta) -> None:
+    """Drop from the journals what the base in force holds.   Raises OSError."""
+    for entry in config.lists:
+        serial = _base_serial(live, entry)
+        if serial is not None:
+            Journal(shelf_of(config, entry).directory).keep_since(serial)
 
 
 def watched_zones(config: Config) -> Zones:
@@ -113,9 +109,9 @@ def watched_zones(config: Config) -> Zones:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _base_serial(orders: OrderDelta, entry: ListEntry) -> int | None:
+def _base_serial(live: LiveDelta, entry: ListEntry) -> int | None:
     """The serial of the copy that the base was made of; None where it holds no transferred one."""
-    copy = orders.file_of(entry.id)
+    copy = live.file_of(entry.id)
     if copy is None or entry.zone is None:
         return None
     timers = timers_of(Path(copy), canonical_wire(entry.zone))

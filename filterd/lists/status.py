@@ -1,6 +1,6 @@
 """Where each list stands: when it is due, whether something waits to be taken in, what is wrong with it.
 
-Process: control asks this, as do the list commands; it opens no connection and parses no list.
+Runs in the control role and in the list commands; it opens no connection and parses no list.
 Invariants: text about a confidential list holds no entry of it.
 """
 

@@ -2,7 +2,7 @@
 
     clock → due → `filterd lists pull` (network) → waits → `filterd lists take` (reads it) → good → control compiles
 
-Process: control.
+Runs in the control role.
 Invariants: this process never reads a list or a server's answer; a reader that is killed, or never ends, costs its own
 list that one version and no other list anything; a fault is logged once when it begins and once when it ends.
 """
@@ -40,7 +40,7 @@ class ListsRefused(ValueError):
     """What a person asks of lists cannot be done; nothing changed."""
 
 
-class ListKeeper:
+class ListUpdater:
     """Keeps the copies of the lists fresh."""
 
     def __init__(self, config_file: Path, clock: Clock = time.time) -> None:

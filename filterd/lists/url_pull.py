@@ -1,6 +1,6 @@
 """Pulls a list by HTTP: what its URL gives becomes a version that waits to be judged.
 
-Process: a job, `filterd lists pull`.
+Runs in a job, `filterd lists pull`.
 Invariants: a pull that fails leaves the copies as they are and is noted with its reason.
 """
 

@@ -52,7 +52,7 @@ def test_addresses_of_lists_are_suspected_when_the_names_change_and_at_no_other_
         await control.locks.policy_changed()
         found.append(has_new_names.is_set())
         push(engine, "ordered.test")
-        await control.publisher.orders_changed()
+        await control.publisher.names_changed()
         found.append(has_new_names.is_set())
         await control.locks.suspect()
         return [*found, has_new_names.is_set()]

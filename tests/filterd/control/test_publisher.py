@@ -23,11 +23,11 @@ from parental.database import opened, writing
 def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> tuple[Receipt, Explanation, Receipt, str]:
         number = push(engine, "ordered.test")
-        first = await control.publisher.orders_changed()
+        first = await control.publisher.names_changed()
         found = control.explainer.explain("www.ordered.test", None, "http")
         with writing(engine) as conn:
             withdraw_order(conn, number, "a court", datetime.now(UTC))
-        second = await control.publisher.orders_changed()
+        second = await control.publisher.names_changed()
         return first, found, second, reason(control, "www.ordered.test")
 
     first, found, second, later = play(place, engine, work)
@@ -60,7 +60,7 @@ def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engi
 
     async def work(control: Control) -> Receipt:
         server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, refuse)
-        receipt = await control.publisher.orders_changed()
+        receipt = await control.publisher.names_changed()
         server.close()
         return receipt
 
@@ -105,7 +105,7 @@ def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_
         publisher = control.publisher
         await publisher.merge()
         first, gone = push(engine, "first.test"), push(engine, "gone.test", "T-2")
-        await publisher.orders_changed()
+        await publisher.names_changed()
         assert (publisher.generations["names"][0], publisher.has_overgrown.is_set()) == (1, True)
         assert orders(control) == [first, gone, None]
         with writing(engine) as conn:
@@ -114,7 +114,7 @@ def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_
             group.create_task(publisher.merge())
             await compilation()
             third = push(engine, "third.test", "T-3")
-            await publisher.orders_changed()  # while it is compiled
+            await publisher.names_changed()  # while it is compiled
         return await control.explainer.status(), orders(control), first, third
 
     status, after, first, third = play(place, engine, work)
@@ -132,7 +132,7 @@ def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
     async def work(control: Control) -> tuple[tuple[int, str], ControlStatus, str]:
         publisher = control.publisher
         push(engine, "ordered.test")
-        await publisher.orders_changed()
+        await publisher.names_changed()
         with pytest.raises(ExceptionGroup, match="unhandled") as fault:
             async with asyncio.TaskGroup() as group:
                 group.create_task(publisher.merge())

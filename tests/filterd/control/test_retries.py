@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.control.context import Context
-from filterd.control.publisher import Publisher
+from filterd.control.publisher import Publisher, Writer
 from filterd.control.retries import SETTLE_AFTER, settle
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
@@ -34,7 +34,8 @@ class Publishing(Publisher):
     def generations(self) -> Generations:
         return IN_FORCE
 
-    async def orders_changed(self) -> Receipt:
+    async def names_changed(self, *first: Writer) -> Receipt:
+        assert not first
         self.n_published += 1
         self.meanwhile()
         return Receipt(8, (Ack("dns-0", 8, 1.0, self.refusal),), 2.0, NOW, None)

@@ -121,7 +121,7 @@ def test_an_order_is_in_the_zone_as_soon_as_the_workers_have_it(place: Path, por
     async def work(control: Control, owners: Any) -> Any:
         before = await owners()
         push(control.context.engine, "ordered.test")
-        await control.publisher.orders_changed()
+        await control.publisher.names_changed()
         while (after := await owners()) == before:  # noqa: ASYNC110  a secondary asks, too
             await asyncio.sleep(0.02)
         return after - before, (await control.explainer.status()).rpz["zones"]

@@ -15,7 +15,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, OrdersInForce
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
@@ -66,7 +66,7 @@ class Place:
         )
         base = TableSet(names, urls=urls)
         with reading(self.engine) as conn:
-            return OrderDelta(base, compiled, conn)
+            return LiveDelta(base, compiled, conn)
 
     def tables(self, delta: Any) -> Any:
         self.n_images += 1

@@ -12,7 +12,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason, Tier
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, remember
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
@@ -70,7 +70,7 @@ def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
 
 def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
     with reading(engine) as conn:
-        return OrderDelta(store.open_base(compiled), compiled, conn)
+        return LiveDelta(store.open_base(compiled), compiled, conn)
 
 
 def publish(store: ImageStore, engine: Engine) -> None:
@@ -82,7 +82,7 @@ def test_a_base_comes_into_force_together_with_the_orders(
     store: ImageStore, compiled: Compiled, engine: Engine
 ) -> None:
     number = push(engine, "ordered.test")
-    store.publish_orders(beside(store, compiled, engine))
+    store.publish_names(beside(store, compiled, engine))
 
     assert action(store, "listed.test") == action(store, "www.ordered.test") == Action.SPLASH
     assert open_tables(store).decide(to_wire(b"ordered.test"), None, NOW_S).order == number
@@ -94,11 +94,11 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
 ) -> None:
     number = push(engine, "ordered.test")
     orders = beside(store, compiled, engine)
-    store.publish_orders(orders)
+    store.publish_names(orders)
     with writing(engine) as conn:
         withdraw_order(conn, number, "a court", NOW)
         orders.catch_up(conn)
-    store.publish_orders(orders)
+    store.publish_names(orders)
 
     assert action(store, "ordered.test") == Action.PASSTHRU
     assert action(store, "listed.test") == Action.SPLASH
@@ -108,7 +108,7 @@ def test_an_order_for_a_listed_name_takes_nothing_from_the_list(
     store: ImageStore, compiled: Compiled, engine: Engine
 ) -> None:
     push(engine, "listed.test", "exact")
-    store.publish_orders(beside(store, compiled, engine))
+    store.publish_names(beside(store, compiled, engine))
 
     assert {match.list for match in open_tables(store).matches(to_wire(b"listed.test"))} == {"pta", ORDERS_LIST}
 
@@ -117,12 +117,12 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
     store: ImageStore, compiled: Compiled, engine: Engine
 ) -> None:
     orders = beside(store, compiled, engine)
-    store.publish_orders(orders)
+    store.publish_names(orders)
     without = read_manifest(store.directory).urls
     push(engine, "shared.test/page", URL)
     with reading(engine) as conn:
         orders.catch_up(conn)
-    store.publish_orders(orders)
+    store.publish_names(orders)
     tables = open_tables(store)
 
     assert without == Pair("urls-1.img", None)
@@ -133,9 +133,9 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
 
 def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: Compiled, engine: Engine) -> None:
     orders = beside(store, compiled, engine)
-    store.publish_orders(orders)
+    store.publish_names(orders)
     first = store.open_tables(orders.base.images)
-    store.publish_orders(orders)
+    store.publish_names(orders)
     second = store.open_tables(first.images)
 
     assert first.images[0] is second.images[0] is orders.base.images[0]
@@ -145,7 +145,7 @@ def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: C
 def test_a_base_whose_file_is_damaged_is_not_taken_for_good(
     store: ImageStore, compiled: Compiled, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.publish_orders(beside(store, compiled, engine))
+    store.publish_names(beside(store, compiled, engine))
     path = store.directory / "names-1.img"
     damaged = bytearray(path.read_bytes())
     damaged[-1] ^= 0xFF

@@ -15,7 +15,7 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled
-from filterd.images.live_delta import OrderDelta
+from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
 from filterd.lists.sources import ORDERS_LIST
 from parental.database import opened, reading
@@ -134,7 +134,7 @@ def test_the_delta_decides_as_the_changed_zone_would(data: Any) -> None:
         place = Place(Path(folder))
         place.write(line(*each) for each in zone.items())
         compiled, base = place.compile()
-        orders = OrderDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn)
         take_differences(orders, place.source(), PROTECTED, [difference])
         by_delta = decided(place.with_delta(orders))
         place.apply(difference)
@@ -148,7 +148,7 @@ def test_a_change_and_its_contrary_leave_no_trace(tmp_path: Path, engine: Engine
     there = Difference(1, 2, soa_line(2), [line("a", TARGETS[0])], [line("b.a", TARGETS[1])])
     back = Difference(2, 3, soa_line(3), [line("b.a", TARGETS[1])], [line("a", TARGETS[0])])
     with reading(engine) as conn:
-        orders = OrderDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn)
 
     take_differences(orders, place.source(), PROTECTED, [there])
     assert orders.n_names == 2
@@ -163,7 +163,7 @@ def test_what_a_rail_stops_is_counted_and_not_in_force(
     place.write([])
     compiled, base = place.compile()
     with reading(engine) as conn:
-        orders = OrderDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn)
     added = [line("kept.isp", TARGETS[0]), line("8.0.0.0.10.rpz-ip", TARGETS[0]), line("d", TARGETS[0])]
 
     take_differences(orders, place.source(), PROTECTED, [Difference(1, 2, soa_line(2), [], added)])

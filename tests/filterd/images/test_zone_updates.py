@@ -115,7 +115,7 @@ def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place: Pa
         with writing(engine) as conn:
             entries = [Entry(1, "n0001", to_wire(b"n0001"), "subtree", "pending", None)]
             put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time())
-        await control.publisher.orders_changed()
+        await control.publisher.names_changed()
         played.change([1, 2], [500])
         await control.lists.pull(["z"])
 

@@ -10,7 +10,7 @@ from support.present import present
 import filterd.lists.updater as listkeeper
 from filterd.config import Config, load
 from filterd.lists.sources import shelf_of
-from filterd.lists.updater import ListKeeper, ListsFailed, ListsRefused
+from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
 from filterd.process.jobs import Ended, run_job
 from rules.lists.versions import Failure
 
@@ -39,7 +39,7 @@ def config(place: Path) -> Any:
 
 @pytest.fixture
 def keeper(place: Path) -> Any:
-    return ListKeeper(place / "f.yaml")
+    return ListUpdater(place / "f.yaml")
 
 
 def kept(config: Config, number: int = 0) -> Any:
@@ -48,7 +48,7 @@ def kept(config: Config, number: int = 0) -> Any:
 
 @pytest.mark.services
 async def test_what_waits_is_taken_in_a_process_of_its_own(
-    config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+    config: Config, keeper: ListUpdater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keeper.take(config, 0.0)
 
@@ -59,7 +59,7 @@ async def test_what_waits_is_taken_in_a_process_of_its_own(
 
 @pytest.mark.services
 async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
-    config: Config, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+    config: Config, keeper: ListUpdater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = run_job
 
@@ -87,7 +87,7 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
 
 @pytest.mark.services
 async def test_a_command_that_could_not_do_its_work_refuses_nothing(
-    config: Config, keeper: ListKeeper, place: Path
+    config: Config, keeper: ListUpdater, place: Path
 ) -> None:
     (place / "f.yaml").write_text("nonsense: 1\n")
 
@@ -98,7 +98,7 @@ async def test_a_command_that_could_not_do_its_work_refuses_nothing(
 
 
 @pytest.mark.services
-async def test_a_pull_is_a_process_of_its_own(place: Path, keeper: ListKeeper) -> None:
+async def test_a_pull_is_a_process_of_its_own(place: Path, keeper: ListUpdater) -> None:
     server = Shelved("far.test\n")
     with serving_apart(server.answer) as url:
         (place / "f.yaml").write_text(SAID + f'- {{id: far, url: "{url}", format: plain, tier: order}}\n')
@@ -111,7 +111,7 @@ async def test_a_pull_is_a_process_of_its_own(place: Path, keeper: ListKeeper) -
 
 
 async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_once_at_a_time(
-    place: Path, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+    place: Path, keeper: ListUpdater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zone = '- {{id: {0}, zone: {0}.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}}\n'
     url = '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n'
@@ -135,7 +135,7 @@ async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_o
 
 
 async def test_a_pull_that_dies_is_not_tried_again_at_once(
-    place: Path, keeper: ListKeeper, monkeypatch: pytest.MonkeyPatch
+    place: Path, keeper: ListUpdater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place / "f.yaml").write_text(SAID + '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n')
     config = load(place / "f.yaml")
@@ -154,7 +154,7 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its
     config: Config, place: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [1000.0]
-    keeper = ListKeeper(place / "f.yaml", lambda: now[0])
+    keeper = ListUpdater(place / "f.yaml", lambda: now[0])
     caplog.set_level("INFO")
     (place / "a.txt").rename(place / "away")
     shelf_of(config, config.lists[1]).change(lambda kept: replace(kept, failed=Failure("busy", 1.0, 1)))
@@ -171,7 +171,7 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends_and_not_each_time_its
 
 @pytest.mark.services
 async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
-    config: Config, keeper: ListKeeper, caplog: pytest.LogCaptureFixture
+    config: Config, keeper: ListUpdater, caplog: pytest.LogCaptureFixture
 ) -> None:
     await keeper.take(config, 0.0)
     present(config.lists[0].file).write_text("a.test\nmore.test\n")
@@ -184,7 +184,7 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
 
 
 @pytest.mark.services
-async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: ListKeeper) -> None:
+async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: ListUpdater) -> None:
     present(config.lists[0].file).write_text("")
     await keeper.take(config, 0.0)
     assert kept(config).refused is not None
@@ -194,7 +194,7 @@ async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: Lis
     assert (kept(config).refused, kept(config).seen) == (None, "")
 
 
-async def test_what_cannot_be_decided_says_why(config: Config, keeper: ListKeeper) -> None:
+async def test_what_cannot_be_decided_says_why(config: Config, keeper: ListUpdater) -> None:
     with pytest.raises(ListsRefused, match="list 'c': not in the configuration; nothing done; a, b are"):
         await keeper.refresh(config, ["a", "c"])
     with pytest.raises(ListsRefused, match=r"list a: .*; nothing changed"):
