@@ -5,6 +5,7 @@ import random
 import struct
 
 import pytest
+from dnslib import DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 from support.packets.shapes import canonical, opt, question, vector
@@ -131,6 +132,46 @@ def test_random_octets_never_read_outside() -> None:
             message[rng.randrange(len(message))] = rng.randrange(256)
         with contextlib.suppress(ValueError):
             assert query(bytes(message)).after <= len(message)
+
+
+# ------------------------------------------------------------------------------------------- a second reader: dnslib
+
+
+def second_reading(message: bytes) -> tuple[int, int, bytes, int, int]:
+    """The same by dnslib: identifier, flags, canonical name, type, class."""
+    read = DNSRecord.parse(message)
+    [asked_for] = read.questions
+    name = b"".join(vector(label.lower(), 1) for label in asked_for.qname.label) + b"\x00"
+    return read.header.id, read.header.bitmap, name, asked_for.qtype, asked_for.qclass
+
+
+LABELS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_", min_size=1, max_size=63), max_size=4)
+U16 = st.integers(0, 65535)
+
+
+@given(
+    labels=LABELS, qtype=U16, qclass=U16, flags=st.sampled_from([0, 0x0100, 0x0120, 0x0010, 0x07F0]), edns=st.booleans()
+)
+def test_every_query_reads_as_dnslib_reads_it(
+    labels: list[str], qtype: int, qclass: int, flags: int, edns: bool
+) -> None:
+    name = ".".join(labels).encode()[:253].rstrip(b".")
+    message = question(name, qtype, qclass, flags=flags, additional=[opt()] if edns else [])
+
+    assert query(message)[:5] == second_reading(message)
+
+
+@given(st.dictionaries(st.integers(0, 33), st.integers(0, 255), min_size=1, max_size=3))
+def test_what_is_taken_of_changed_queries_reads_as_dnslib_reads_it(changes: dict[int, int]) -> None:
+    message = bytearray(question(b"www.allowed.test"))
+    for at, value in changes.items():
+        message[at] = value
+    try:
+        found = query(bytes(message))
+    except ValueError:
+        return
+
+    assert found[:5] == second_reading(bytes(message))
 
 
 # ------------------------------------------------------------------------------------------------------ options
