@@ -252,4 +252,4 @@ cdef object _require_lists(list lists):
         if not 0 <= spec.category < N_CATEGORIES:
             raise ValueError(f"list {spec.id!r}: category {spec.category}; categories are below {N_CATEGORIES}")
         if spec.action == SHADOW and (spec.confidential or spec.tier == T_CSAM):
-            raise ValueError(f"list {spec.id!r}: confidential or CSAM, and in the shadow; such a list blocks")
+            raise ValueError(f"list {spec.id!r}: confidential or CSAM, and action shadow; such a list has to block")

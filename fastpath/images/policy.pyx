@@ -33,7 +33,7 @@ cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
         if v.profiles[i].closed_at > v.n_closed or v.profiles[i].n_closed > v.n_closed - v.profiles[i].closed_at:
             return b"a profile of closed intervals that it does not have"
         if v.profiles[i].safe_search > 2:
-            return b"a profile of a safe search that is none"
+            return b"a profile with an unknown value of safe search"
     for i in range(v.n_closed):
         if v.closed[i].start + v.closed[i].minutes > WEEK_MINUTES:
             return b"a closed interval that leaves the week"

@@ -52,7 +52,7 @@ def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
     networks = [(ipaddress.ip_network(prefix), _UNASSIGNED if subscriber is None else subscriber)
                 for prefix, subscriber in rows]
     if len({network for network, _ in networks}) != len(networks):
-        raise ValueError("subscribers image: a prefix stands twice; nothing written; give it one subscriber")
+        raise ValueError("subscribers image: a prefix occurs twice; nothing written; give it one subscriber")
     sections = []
     for version, pack in ((4, _pack_range4), (6, _pack_range6)):
         ranges = _flatten([pair for pair in networks if pair[0].version == version], 32 if version == 4 else 128)
@@ -102,9 +102,9 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
     Raises ValueError for an invalid index or interval, or a repeated subscriber."""
     pairs = sorted(subscribers, key=itemgetter(0))
     if any(not 0 <= index < len(profiles) for _, index in pairs):
-        raise ValueError("policy image: a subscriber names a profile that is not there; nothing written")
+        raise ValueError("policy image: a subscriber names a profile that does not exist; nothing written")
     if len({subscriber for subscriber, _ in pairs}) != len(pairs):
-        raise ValueError("policy image: a subscriber stands twice; nothing written; give it one profile")
+        raise ValueError("policy image: a subscriber occurs twice; nothing written; give it one profile")
     closed = b""
     rows = b""
     for spec in profiles:

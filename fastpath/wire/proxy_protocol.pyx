@@ -160,5 +160,5 @@ def octets_missing(octets: bytes) -> int:
 _FAULTS = {
     NOT_THIS: "PROXY header: it does not begin like one of version 2; not served; let the proxy send it",
     TOO_BIG: f"PROXY header: more than {MAX_REST} octets follow; not served; let the proxy send less",
-    MALFORMED: "PROXY header: version, family, lengths or checksum are wrong; not served; mend the proxy",
+    MALFORMED: "PROXY header: version, family, lengths or checksum are wrong; not served; correct the proxy",
 }

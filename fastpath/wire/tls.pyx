@@ -275,6 +275,6 @@ cdef _found(Status status, const ClientHello* hello):
 
 _FAULTS = {
     MALFORMED: "the ClientHello's lengths do not fit each other",
-    NOT_THIS: "not the begin of a TLS client's stream",
+    NOT_THIS: "not the start of a TLS client's stream",
     TOO_BIG: f"the ClientHello has more than {HELLO_OCTETS} octets",
 }

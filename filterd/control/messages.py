@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from filterd.process.codec import Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
 
-SOMEBODY = "somebody"  # a request that does not say by whom
+UNNAMED = "someone"  # who asked, where a request does not say
 
 
 class OrdersChanged(Struct, frozen=True, tag_field="op", tag="orders_changed"):
@@ -38,7 +38,7 @@ class ListsRefresh(Struct, frozen=True, tag_field="op", tag="lists_refresh"):
     """Pull and judge lists now.   lists  ids; none: all.   Reply: InForce."""
 
     lists: list[str] | None = None
-    by: str = SOMEBODY
+    by: str = UNNAMED
 
 
 class ListsApprove(Struct, frozen=True, tag_field="op", tag="lists_approve"):
@@ -46,14 +46,14 @@ class ListsApprove(Struct, frozen=True, tag_field="op", tag="lists_approve"):
 
     list: str
     version: str = ""
-    by: str = SOMEBODY
+    by: str = UNNAMED
 
 
 class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
     """Let the version before be the good one of a list again.   Reply: InForce."""
 
     list: str
-    by: str = SOMEBODY
+    by: str = UNNAMED
 
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback

@@ -216,9 +216,7 @@ class PrefixSets:
             if fault not in BUSY:
                 break
         if fault == errno.ENOENT:
-            raise SetsGone(
-                f"nft: table inet {TABLE} is not there, or lacks a set; nothing was changed; apply the rules"
-            )
+            raise SetsGone(f"nft: table inet {TABLE} is missing, or lacks a set; nothing was changed; apply the rules")
         _raise(fault)
 
     def _commit(self, changes: Sequence[Change]) -> int:

@@ -142,7 +142,7 @@ ct mark set tcp ackseq << %(ISN_SHIFT)d accept
     type filter hook forward priority -160; policy accept;
     jump locking
 %(refused_udp)s    meta mark & %(NO_STATE)s == %(VERDICT)s goto judged \
-comment "as the gate leaves it, and nobody else's"
+comment "set by the gate alone"
     ct mark & %(GATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s%(invalid)s    ct mark & %(GATE)s vmap { %(BLOCKED)d : goto blocked, %(ANSWERED)d : goto answered }
 %(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
@@ -154,7 +154,7 @@ comment "as the gate leaves it, and nobody else's"
   chain keep_released { ct mark set ct mark & %(ISN)s | %(RELEASED)d; }
   chain keep_allowed {
     ct mark & %(GATE)s { %(UNDECIDED)d, %(PARTIAL)d } ct mark set ct mark & %(ISN)s | %(ALLOWED)d \
-comment "%(ALLOWED_SPOKEN)d may stand there by now"
+comment "%(ALLOWED_SPOKEN)d may be set by now"
   }
   chain keep_partial { ct mark & %(GATE)s == %(UNDECIDED)d ct mark set ct mark & %(ISN)s | %(PARTIAL)d; }
   chain keep_blocked {

@@ -90,12 +90,12 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers |
     good = kept.good
     stays = f"the last good version, of {instant(good.fetched_s)}, stays" if good else "nothing of it is in force"
     if entry.file is not None and file_mark(entry.file) is None:
-        yield f"{entry.file} is not there; {stays}; put the file there"
+        yield f"{entry.file} is missing; {stays}; put the file there"
     elif kept.failed is not None and (entry.file is not None or good is None or kept.failed.times >= SEVERAL):
         yield f"{kept.failed.why}, since {instant(kept.failed.since_s)}; {stays}; look at the source"
     if kept.refused is not None:
         why = f"the version of {instant(kept.refused.at_s)} is refused: {kept.refused.why}"
-        yield f"{why}; {stays}; mend the source, or the list's description"
+        yield f"{why}; {stays}; correct the source, or the list's description"
     if kept.held is not None:
         why = f"the version of {instant(kept.held.fetched_s)} is held: {kept.held_why}"
         yield f"{why}; {stays}; look at it with filterd lists diff {entry.id}, then filterd lists approve {entry.id}"

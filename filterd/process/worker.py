@@ -68,7 +68,7 @@ class Worker:
             await self._use(self._manifest)
         else:
             self._refused = (
-                f"images: {self._manifest} is not there; nothing is filtered; wait for the first compilation"
+                f"images: {self._manifest} does not exist; nothing is filtered; wait for the first compilation"
             )
         server = await serve(socket, WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
@@ -81,7 +81,7 @@ class Worker:
                 task.cancel()
         if running.done():
             running.result()
-            raise RuntimeError(f"worker {self.name}: its loop has ended by itself")
+            raise RuntimeError(f"worker {self.name}: its loop has ended unexpectedly")
         running.cancel()
         await asyncio.wait((running,))
 

@@ -61,7 +61,7 @@ PRIVATE = tuple(
         (r"\banew\b", "again"),
         (r"\btold\b(?! the police)", "informed, reported, logged, shown"),
         (r"\btells? (of|which|how|what|where)\b", "shows, reports, says"),
-        (r"\bways? around\b", "circumvention, bypass"),
+        (r"\bways? around\b(?! the filter)", "circumvention, bypass"),
         (r"\bunlooked\b", "uninspected"),
         (r"\bliked\b", "popular, preferred"),
         (r"\blets? (it |them |him )?go\b", "allows, passes"),
@@ -93,34 +93,6 @@ PRIVATE = tuple(
 )
 
 
-# Files that still have such words; the list only shrinks.
-NOT_YET_PLAIN = {
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "docs/evasions.md",
-    "docs/lists.md",
-    "docs/operating.md",
-    "docs/performance.md",
-    "fastpath/images/key_builder.pyx",
-    "fastpath/images/policy.pyx",
-    "fastpath/images/policy_writer.pyx",
-    "fastpath/wire/http1.pyx",
-    "fastpath/wire/proxy_protocol.pyx",
-    "fastpath/wire/tls.pyx",
-    "filterd/control/service.py",
-    "filterd/kernel/nft_sets.py",
-    "filterd/kernel/ruleset.py",
-    "filterd/lists/jobs.py",
-    "filterd/lists/updater.py",
-    "filterd/process/worker.py",
-    "mgmt/api/audit.py",
-    "mgmt/api/orders.py",
-    "mgmt/api/status.py",
-    "mgmt/auth.py",
-    "mgmt/body.py",
-    "mgmt/problems.py",
-    "mgmt/splash/words.py",
-}
 # A string of a .pyx: its docstrings and comments are no output.
 PYX_TEXT = re.compile(r'"""[\s\S]*?"""|#[^\n]*|"((?:[^"\\\n]|\\.)*)"')
 CODE_OF_A_PAGE = re.compile(r"^ *```[\s\S]*?^ *```|`[^`\n]+`", re.MULTILINE)
@@ -172,11 +144,7 @@ def private(root: Path, files: Files, packages: tuple[str, ...]) -> dict[str, li
 
 
 def test_what_a_person_reads_is_in_plain_english(private: dict[str, list[str]]) -> None:
-    assert [each for name, words in private.items() if name not in NOT_YET_PLAIN for each in words] == []
-
-
-def test_a_file_that_became_plain_leaves_the_list(private: dict[str, list[str]]) -> None:
-    assert sorted(name for name in NOT_YET_PLAIN if not private.get(name)) == []
+    assert [each for words in private.values() for each in words] == []
 
 
 @pytest.mark.parametrize(
@@ -188,8 +156,8 @@ def test_a_file_that_became_plain_leaves_the_list(private: dict[str, list[str]])
         ("a.py", 'def f():\n    """Whatever."""\n    return {"ways_around": "a way out"}', []),
         ("a.py", 'f"{"told" if x else ""}"', [1]),
         ("a.pyx", '"""Nobody."""\ncdef x  # nobody\nraise ValueError("to nobody")', [3]),
-        ("a.md", "Seen by `nobody`.\n\n```\nwhoever\n```\nIt stands here.\n", [6]),
-        ("a.md", "The account is on trial; we have not told the police.", []),
+        ("README.md", "Seen by `nobody`.\n\n```\nwhoever\n```\nIt stands here.\n", [6]),
+        ("README.md", "The account is on trial; we have not told the police.", []),
     ],
 )
 def test_a_private_word_is_found_in_output_and_not_in_code(name: str, content: str, lines: list[int]) -> None:

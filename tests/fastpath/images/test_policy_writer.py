@@ -19,5 +19,5 @@ def test_a_subscriber_without_a_profile_or_with_two_is_refused() -> None:
     profile = ProfileSpec(0, (), 0, 0)
     with pytest.raises(ValueError, match="not there"):
         pack_policy(io.BytesIO(), 1, 0, [profile], [(7, 1)])
-    with pytest.raises(ValueError, match="stands twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         pack_policy(io.BytesIO(), 1, 0, [profile], [(7, 0), (7, 0)])

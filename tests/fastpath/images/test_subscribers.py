@@ -74,7 +74,7 @@ def test_without_an_image_nobody_is_known() -> None:
 
 
 def test_a_prefix_that_stands_twice_is_refused(images: Images) -> None:
-    with pytest.raises(ValueError, match="stands twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         images.subscribers([("192.0.2.0/24", 1), ("192.0.2.0/24", 2)])
 
 

@@ -223,7 +223,7 @@ def test_a_profile_of_closed_intervals_that_are_not_there_is_refused(policy: Ima
 def test_a_profile_of_a_safe_search_that_is_none_is_refused(policy: Image) -> None:
     TableSet(None, None, None, None, forge(policy, PROFILES, 48, b"\2"))
     forged = forge(policy, PROFILES, 48, b"\3")
-    assert_refused("a profile of a safe search that is none", None, None, None, None, forged)
+    assert_refused("a profile with an unknown value of safe search", None, None, None, None, forged)
 
 
 def test_a_closed_interval_that_leaves_the_week_is_refused(policy: Image) -> None:

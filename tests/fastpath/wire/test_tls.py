@@ -158,13 +158,13 @@ def test_a_second_hello_that_is_cut_is_not_passed_over_in_silence() -> None:
     ],
 )
 def test_another_protocol_is_known_by_its_first_octets(stream: bytes) -> None:
-    assert outcome(stream) == "not the begin of a TLS client's stream"
+    assert outcome(stream) == "not the start of a TLS client's stream"
     assert first_outcome_bytewise(stream) == outcome(stream)
 
 
 def test_another_protocol_is_refused_before_its_record_is_whole() -> None:
-    assert outcome(b"G") == "not the begin of a TLS client's stream"
-    assert outcome(record(b"\x02" + bytes(1000))[:6]) == "not the begin of a TLS client's stream"
+    assert outcome(b"G") == "not the start of a TLS client's stream"
+    assert outcome(record(b"\x02" + bytes(1000))[:6]) == "not the start of a TLS client's stream"
 
 
 def test_application_data_inside_a_hello_is_malformed() -> None:
