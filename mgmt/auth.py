@@ -53,10 +53,10 @@ class Route(NamedTuple):
 def create_token(conn: Connection, role: str, subscriber: int | None = None) -> str:
     """Make a token; the text is returned once and stored nowhere.   Raises ValueError for an unknown role."""
     if role not in ROLES:
-        raise ValueError(f"role: {role!r} is unknown; no token made; write one of {', '.join(ROLES)}")
+        raise ValueError(f"role: {role!r} is unknown; no token created; write one of {', '.join(ROLES)}")
     if (role == PARENT) != (subscriber is not None):
         raise ValueError(
-            "token: a parent's token has a subscriber, the others have none; no token made; give one or the other"
+            "token: a parent's token has a subscriber, the others have none; no token created; give one or the other"
         )
     token = secrets.token_urlsafe(TOKEN_OCTETS)
     conn.execute(

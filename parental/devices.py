@@ -28,7 +28,7 @@ def put_device(conn: Connection, subscriber: int, name: str) -> str:
     NoSubscriber."""
     if not _NAME.fullmatch(name):
         raise BadSubscriber(
-            f"device: {name[:40]!r} is no name; no token made; write a-z, 0-9 and '-', at most 32 characters"
+            f"device: {name[:40]!r} is no name; no token created; write a-z, 0-9 and '-', at most 32 characters"
         )
     revision = touch(conn, subscriber)
     _forget(conn, subscriber, name, revision)

@@ -92,5 +92,5 @@ def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine: Eng
 
 @pytest.mark.parametrize(("role", "subscriber"), [("parent", None), ("operator", 7), ("root", None)])
 def test_a_token_that_fits_no_role_is_not_made(engine: Engine, role: str, subscriber: int | None) -> None:
-    with writing(engine) as conn, pytest.raises(ValueError, match="no token made"):
+    with writing(engine) as conn, pytest.raises(ValueError, match="no token created"):
         create_token(conn, role, subscriber)

@@ -111,7 +111,7 @@ def test_each_error_has_one_status(error: BadRequest | NotInForce, status: int, 
 
 
 def test_titles_are_the_phrases_of_rfc_9110() -> None:
-    renamed = {413: "Content Too Large", 422: "Unprocessable Content"}  # since RFC 9110
+    renamed = {413: "Content Too Large", 422: "Unprocessable Content"}  # in RFC 9110; older Pythons have other phrases
 
     assert {status: renamed.get(status, HTTPStatus(status).phrase) for status in TITLES} == TITLES
 

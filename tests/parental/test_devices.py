@@ -91,7 +91,7 @@ def test_the_operators_put_leaves_devices_alone(conn, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "Ali", "a b", "a" * 33, "a.b", "a/b", "a\n"])
 def test_what_is_no_name_of_a_device_is_refused(conn, name):
-    with pytest.raises(BadSubscriber, match=r"^device: .*; no token made; "):
+    with pytest.raises(BadSubscriber, match=r"^device: .*; no token created; "):
         devices.put_device(conn, 1, name)
 
 

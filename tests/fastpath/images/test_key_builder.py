@@ -14,7 +14,7 @@ def test_lists_that_do_not_fit_the_image_are_refused() -> None:
     with pytest.raises(ValueError, match="category 128"):
         KeyBuilder(KEY, [ListSpec("list", 9, 128, 4, False)])
     for tier, is_confidential in ((1, False), (2, True)):
-        with pytest.raises(ValueError, match="in the shadow"):
+        with pytest.raises(ValueError, match="action shadow"):
             KeyBuilder(KEY, [ListSpec("list", tier, 0, 8, is_confidential)])
     with pytest.raises(ValueError, match="a key has 16"):
         KeyBuilder(b"short", LISTS)

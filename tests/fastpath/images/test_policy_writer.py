@@ -17,7 +17,7 @@ def test_a_closed_interval_that_leaves_the_week_is_refused() -> None:
 
 def test_a_subscriber_without_a_profile_or_with_two_is_refused() -> None:
     profile = ProfileSpec(0, (), 0, 0)
-    with pytest.raises(ValueError, match="not there"):
+    with pytest.raises(ValueError, match="does not exist"):
         pack_policy(io.BytesIO(), 1, 0, [profile], [(7, 1)])
     with pytest.raises(ValueError, match="occurs twice"):
         pack_policy(io.BytesIO(), 1, 0, [profile], [(7, 0), (7, 0)])

@@ -27,4 +27,4 @@ def test_a_token_that_cannot_be_is_not_made(wrong, config, capsys):
     assert main(["token", *wrong, "--config", config]) == 2
 
     out, err = capsys.readouterr()
-    assert (out, "no token made" in err) == ("", True)
+    assert (out, "no token created" in err) == ("", True)

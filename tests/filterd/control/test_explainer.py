@@ -10,6 +10,8 @@ from mgmt.orders.model import URL
 from mgmt.schema import list_counts
 from parental.database import writing
 
+pytestmark = pytest.mark.services
+
 
 def explained(place: Path, engine: Engine, name: str, channel: str = "dns") -> Explanation:
     """What a control that has just started says of a name."""

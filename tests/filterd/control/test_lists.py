@@ -10,6 +10,8 @@ from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsR
 from filterd.control.service import Control
 from filterd.process.codec import Failed
 
+pytestmark = pytest.mark.services
+
 
 def test_a_dropped_file_is_taken_once_it_has_settled(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from parental.profile import Profile
 from parental.store import pause, put_subscriber
 from parental.subscriber import Subscriber
 
+pytestmark = pytest.mark.services
+
 
 def test_a_pause_locks_and_says_until_when(place: Path, engine: Engine) -> None:
     with writing(engine) as conn:

@@ -19,6 +19,8 @@ from mgmt.control_protocol import Receipt
 from mgmt.orders.store import withdraw_order
 from parental.database import opened, writing
 
+pytestmark = pytest.mark.services
+
 
 def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> tuple[Receipt, Explanation, Receipt, str]:

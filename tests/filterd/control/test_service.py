@@ -13,6 +13,8 @@ from filterd.images.compile import CompileFailed
 from filterd.process.codec import Failed
 from filterd.process.json_socket import reply_to
 
+pytestmark = pytest.mark.services
+
 
 def test_at_the_start_lists_orders_and_people_are_in_force(place: Path, engine: Engine) -> None:
     push(engine, "ordered.test")
@@ -39,7 +41,7 @@ def test_a_list_that_is_not_there_at_the_start_is_told_and_stops_no_other(place:
 
     faults, why = play(place, engine, work)
 
-    assert "pta.txt is not there; nothing of it is in force" in faults["list pta"]
+    assert "pta.txt is missing; nothing of it is in force" in faults["list pta"]
     assert why == "csam"
 
 

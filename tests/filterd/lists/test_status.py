@@ -25,7 +25,7 @@ def test_a_file_that_vanished_is_told_and_the_last_good_version_stays(dropped: C
     take_in(dropped)
     file_of(dropped).unlink()
 
-    assert "pta.txt is not there; the last good version" in faults(dropped)
+    assert "pta.txt is missing; the last good version" in faults(dropped)
     assert (waiting(dropped, NOW, 0.0), present(kept(dropped).good).n_rules) == ([], 100)
 
 

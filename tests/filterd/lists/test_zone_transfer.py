@@ -110,7 +110,7 @@ def test_a_primary_that_is_gone_is_told_and_leaves_what_is_kept(tmp_path: Path, 
 
 def test_the_second_primary_is_asked_where_the_first_is_gone(tmp_path: Path, played: Any) -> None:
     async def pull_from_second(config: Config, entry: Any, now_s: Any) -> None:
-        entry = replace(entry, primaries=(replace(entry.primaries[0], port=1), *entry.primaries))
+        entry = replace(entry, primaries=(entry.primaries[0]._replace(port=1), *entry.primaries))
         await pull_zone(config, entry, now_s)
 
     assert present(kept(pull(tmp_path, played, work=pull_from_second)).good).n_rules == 100
