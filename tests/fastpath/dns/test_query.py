@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from dnslib import DNSRecord
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.packets.shapes import canonical, opt, question, vector
 
@@ -166,6 +166,7 @@ def test_what_is_taken_of_changed_queries_reads_as_dnslib_reads_it(changes: dict
     message = bytearray(question(b"www.allowed.test"))
     for at, value in changes.items():
         message[at] = value
+    assume(max(message[12:-4]) < 0x80)  # dnslib reads a label as UTF-8
     try:
         found = query(bytes(message))
     except ValueError:

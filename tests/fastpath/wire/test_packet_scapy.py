@@ -90,13 +90,16 @@ HOSTILE: dict[str, tuple[Layer, bytes | str | None]] = {
     "an atomic fragment": (v6(IPv6ExtHdrFragment(id=7)) / SEGMENT, HELLO),
     "two atomic fragments": (v6(IPv6ExtHdrFragment(id=7), IPv6ExtHdrFragment(id=8)) / SEGMENT, HELLO),
     "a route behind options": (v6(IPv6ExtHdrHopByHop(options=[PAD]), ROUTE) / SEGMENT, HELLO),
-    "hop-by-hop options twice": (v6(IPv6ExtHdrHopByHop(options=[PAD]), IPv6ExtHdrHopByHop()) / SEGMENT, "no host"),
+    "hop-by-hop options twice": (
+        v6(IPv6ExtHdrHopByHop(options=[PAD]), IPv6ExtHdrHopByHop()) / SEGMENT,
+        "every host drops it",
+    ),
     "destination options before a datagram": (v6(IPv6ExtHdrDestOpt(options=[PAD])) / DATAGRAM, HELLO),
     "options longer than the packet": (v6(IPv6ExtHdrDestOpt(len=255)) / SEGMENT, "lengths"),
     "an authentication header": (v6(AH(nh=6)) / SEGMENT, "neither"),
     "a UDP length of 0 in IPv6": (v6() / UDP(len=0) / Raw(HELLO), HELLO),
     "a tunnel": (v4() / v4() / SEGMENT, "neither"),
-    "version 5": (v4(version=5) / SEGMENT, "no host"),
+    "version 5": (v4(version=5) / SEGMENT, "every host drops it"),
 }
 
 

@@ -209,10 +209,10 @@ def test_a_hello_without_records_is_the_same_hello() -> None:
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [
-        (b"\x02" + MESSAGE[1:], "not the begin"),
+        (b"\x02" + MESSAGE[1:], "not the start"),
         (b"\x01\x01\x00\x00", "has more than"),
         (MESSAGE[:-1] + b"\x00" + MESSAGE[:20], "second hello that is cut"),
-        (record(MESSAGE), "not the begin"),
+        (record(MESSAGE), "not the start"),
     ],
     ids=["server hello", "too big", "a second one is cut", "with records"],
 )
