@@ -52,7 +52,7 @@ def test_what_the_api_refuses_is_told_in_its_words(daemon, regulator):
     done = daemon.run("orders", "show", "T-none", token=regulator)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("filterd orders: order: order T-none: there is none; nothing done; ")
+    assert done.stderr.startswith("filterd orders: order: order T-none: not found; nothing done; ")
     assert done.stderr.endswith(" (404)\n")
 
 

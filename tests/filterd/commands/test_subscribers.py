@@ -27,6 +27,6 @@ def test_a_line_is_put_shown_paused_resumed_and_deleted(daemon):
     assert (found["safe_search"], found["canaries"]) == ("strict", True)
     assert "subscriber 71" in run("list").stdout
 
-    assert run("delete", "71").stdout == "subscriber 71: forgotten\n"
+    assert run("delete", "71").stdout == "subscriber 71: deleted\n"
     assert daemon.ask("adult.test")[1] == bytes((198, 51, 100, 7))
     assert run("show", "71").returncode == 1

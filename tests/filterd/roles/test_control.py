@@ -62,7 +62,7 @@ def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(
         lambda: json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)["faults"], "the fault"
     )
 
-    assert "pta.csv is not there" in told["list pta"]
+    assert "pta.csv is missing" in told["list pta"]
     assert own.ask("listed.test") == (0, SPLASH)
 
 
