@@ -1,6 +1,7 @@
 """Fixtures of the daemon's tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.system.daemon import Daemon
@@ -18,7 +19,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def engine(tmp_path):
+def engine(tmp_path: Path):
     """A database of its own."""
     with opened(tmp_path / "db") as engine:
         yield engine
