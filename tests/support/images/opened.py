@@ -1,4 +1,4 @@
-"""Builders that the image tests share: small lists in, opened images out."""
+"""Builders of opened images from short lists of entries."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
