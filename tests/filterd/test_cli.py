@@ -22,7 +22,7 @@ def run(*arguments, stdin="", stdout=subprocess.PIPE):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command, capsys):
+def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
 
@@ -31,7 +31,7 @@ def test_every_command_has_help_with_an_example(command, capsys):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_a_module_of_the_same_shape(command):
+def test_every_command_is_a_module_of_the_same_shape(command) -> None:
     module = importlib.import_module("filterd.commands." + command.replace("-", "_"))
 
     assert isinstance(module.EXAMPLE, str)
@@ -40,12 +40,12 @@ def test_every_command_is_a_module_of_the_same_shape(command):
 
 
 @pytest.mark.services
-def test_the_version_is_told():
+def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"filterd {__version__}\n"
 
 
 @pytest.mark.parametrize("wrong", [(), ("nonsense",), ("canon", "--nonsense"), ("lookup", "--channel", "smoke")])
-def test_wrong_use_is_exit_2(wrong, capsys):
+def test_wrong_use_is_exit_2(wrong, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(wrong)
 
@@ -54,8 +54,10 @@ def test_wrong_use_is_exit_2(wrong, capsys):
 
 
 @pytest.mark.parametrize(("fault", "code"), [(WrongUse("x"), 2), (Missing("x"), 3), (Refused("x"), 1)])
-def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(fault, code, monkeypatch, capsys):
-    def fail(args):
+def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(
+    fault, code, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(args) -> None:
         raise fault
 
     monkeypatch.setattr("filterd.commands.canon.run", fail)
@@ -65,7 +67,7 @@ def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(fault, code, monke
 
 
 @pytest.mark.services
-def test_a_reader_that_leaves_early_is_no_fault():
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
@@ -75,7 +77,7 @@ def test_a_reader_that_leaves_early_is_no_fault():
 
 
 @pytest.mark.services
-def test_canon_waits_for_no_web_framework_and_no_database():
+def test_canon_waits_for_no_web_framework_and_no_database() -> None:
     code = "import sys; from filterd.cli import main; main(['canon']); print(sorted(sys.modules), file=sys.stderr)"
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, env=env, check=True)

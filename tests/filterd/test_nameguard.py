@@ -1,11 +1,11 @@
 from filterd.nameguard import claims_text, foreign_claims
 
 
-def test_our_own_distribution_is_no_foreign_claim():
+def test_our_own_distribution_is_no_foreign_claim() -> None:
     assert foreign_claims({"dns": ["filterd"], "yaml": ["PyYAML"]}) == {}
 
 
-def test_another_distribution_under_one_of_our_names_is_told_with_what_to_do():
+def test_another_distribution_under_one_of_our_names_is_told_with_what_to_do() -> None:
     claims = foreign_claims({"dns": ["filterd", "dnspython"]})
 
     assert claims == {"dns": {"dnspython"}}
@@ -15,5 +15,5 @@ def test_another_distribution_under_one_of_our_names_is_told_with_what_to_do():
     )
 
 
-def test_this_environment_is_clean():
+def test_this_environment_is_clean() -> None:
     assert foreign_claims() == {}

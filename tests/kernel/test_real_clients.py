@@ -71,7 +71,7 @@ def gnutls(at: Gateway, name: str, address: str) -> bool:
 
 
 def aioquic(at: Gateway, name: str, address: str) -> bool:
-    argv = [*PYTHON, str(ROOT / "tests/support/evasion/quicclient.py"), name, address]
+    argv = [*PYTHON, str(ROOT / "tests/support/evasion/quic_client.py"), name, address]
     return at.lab.run("child", argv).stdout.strip() == "connected"
 
 

@@ -1,6 +1,7 @@
 import io
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ SUBSCRIBERS, POLICY = 4, 5
 
 
 @pytest.fixture
-def conn(tmp_path):
+def conn(tmp_path: Path):
     engine = open_database(tmp_path / "filterd.db")
     with writing(engine) as conn:
         yield conn
@@ -32,7 +33,7 @@ def line(number: int, *prefixes: str, profile: Profile | None = None) -> Subscri
 class Images:
     """The base of a moment, and the tables of it with a delta of now."""
 
-    def __init__(self, conn, folder):
+    def __init__(self, conn, folder) -> None:
         self.conn, self.folder = conn, folder
         self.base_revision = store.current_revision(conn)
         self.subscribers = self._write("s1", SUBSCRIBERS, lambda out: compile.write_subscribers_base(conn, out, 1))
@@ -53,7 +54,7 @@ class Images:
         return open_image(self.folder / name, kind)
 
 
-def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(conn, tmp_path):
+def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(conn, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.1", "2001:db8:1::/48"))
     store.put_subscriber(conn, line(2, "192.0.2.2"))
     images = Images(conn, tmp_path)
@@ -68,7 +69,7 @@ def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(c
     assert tables.decide(None, "2001:db8:1::5", now_s).reason == Reason.PAUSE
 
 
-def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path):
+def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.0/25"))
     store.put_subscriber(conn, line(2, "192.0.2.200"))
     images = Images(conn, tmp_path)
@@ -84,7 +85,7 @@ def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path):
     assert tables.subscriber_of("192.0.2.129") == 3
 
 
-def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path):
+def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.1"))
     images = Images(conn, tmp_path)
 
@@ -95,7 +96,7 @@ def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path):
 
 
 @pytest.mark.parametrize("zone", ["Asia/Karachi", "Europe/Berlin", "America/St_Johns"])
-def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_path, zone):
+def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_path: Path, zone) -> None:
     profile = Profile(schedule=Schedule((Interval(6, 1380, 300), Interval(6, 150, 45), Interval(3, 600, 1)), zone))
     store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
 
@@ -108,7 +109,7 @@ def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_pa
             assert tables.decide(None, "192.0.2.1", int(at.timestamp())).reason == lock_reason(profile, at), at
 
 
-def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_path):
+def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_path: Path) -> None:
     profile = Profile(frozenset({"adult", "gambling"}))
     for number in range(1, 20):
         store.put_subscriber(conn, line(number, f"192.0.2.{number}", profile=profile))
@@ -118,7 +119,7 @@ def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_pa
     assert images.policy.section_octets()[2] == 56
 
 
-def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path):
+def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path: Path) -> None:
     profile = Profile(safe_search="strict", canaries=True)
     store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
 
@@ -129,7 +130,7 @@ def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path)
     assert decided.reason == Reason.DEFAULT
 
 
-def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn, tmp_path):
+def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1))
     store.put_subscriber(conn, line(2, "2001:db8::1"))
 

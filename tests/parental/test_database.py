@@ -1,7 +1,8 @@
 import threading
+from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from parental import store
@@ -9,13 +10,13 @@ from parental.database import open_database, reading, writing
 
 
 @pytest.fixture
-def engine(tmp_path):
+def engine(tmp_path: Path):
     engine = open_database(tmp_path / "filterd.db")
     yield engine
     engine.dispose()
 
 
-def test_the_database_is_in_wal_mode_and_checks_foreign_keys(engine):
+def test_the_database_is_in_wal_mode_and_checks_foreign_keys(engine: Engine) -> None:
     with reading(engine) as conn:
         assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
@@ -24,7 +25,7 @@ def test_the_database_is_in_wal_mode_and_checks_foreign_keys(engine):
         conn.execute(insert(store.blocked_categories).values(subscriber=9, category="adult"))
 
 
-def test_an_exception_rolls_the_whole_transaction_back(engine):
+def test_an_exception_rolls_the_whole_transaction_back(engine: Engine) -> None:
     with pytest.raises(RuntimeError), writing(engine) as conn:
         store.raise_revision(conn, "x")
         raise RuntimeError
@@ -33,7 +34,7 @@ def test_an_exception_rolls_the_whole_transaction_back(engine):
         assert store.current_revision(conn, "x") == 0
 
 
-def test_a_reader_keeps_its_moment_while_a_writer_commits(engine):
+def test_a_reader_keeps_its_moment_while_a_writer_commits(engine: Engine) -> None:
     with reading(engine) as conn:
         assert store.current_revision(conn, "x") == 0
         with writing(engine) as other:
@@ -44,7 +45,7 @@ def test_a_reader_keeps_its_moment_while_a_writer_commits(engine):
         assert store.current_revision(conn, "x") == 1
 
 
-def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine):
+def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine: Engine) -> None:
     def count() -> None:
         for _ in range(25):
             with writing(engine) as conn:
@@ -60,7 +61,7 @@ def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine):
         assert conn.execute(select(store.revisions.c.value)).scalar_one() == 100
 
 
-def test_opening_again_keeps_what_is_there(engine, tmp_path):
+def test_opening_again_keeps_what_is_there(engine: Engine, tmp_path: Path) -> None:
     with writing(engine) as conn:
         store.raise_revision(conn, "x")
 
@@ -71,7 +72,7 @@ def test_opening_again_keeps_what_is_there(engine, tmp_path):
     again.dispose()
 
 
-def test_roles_that_open_a_new_database_together_all_get_it(tmp_path):
+def test_roles_that_open_a_new_database_together_all_get_it(tmp_path: Path) -> None:
     for attempt in range(20):
         path, together, opened = tmp_path / f"{attempt}.db", threading.Barrier(6), []
 

@@ -1,5 +1,6 @@
 import io
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ SUBSCRIBERS = 4
 
 
 @pytest.fixture
-def conn(tmp_path):
+def conn(tmp_path: Path):
     engine = open_database(tmp_path / "filterd.db")
     with writing(engine) as conn:
         for number in (1, 2):
@@ -27,7 +28,7 @@ def conn(tmp_path):
 class Images:
     """The base of a moment, and a delta of now; who has a token, by both."""
 
-    def __init__(self, conn, folder):
+    def __init__(self, conn, folder) -> None:
         self.conn, self.folder = conn, folder
         self.since = store.current_revision(conn)
         self.base = self._write("base", lambda out: compile.write_subscribers_base(conn, out, 1))
@@ -44,7 +45,7 @@ class Images:
         return open_image(self.folder / name, SUBSCRIBERS)
 
 
-def test_a_device_is_its_subscriber_in_the_base_and_in_the_delta(conn, tmp_path):
+def test_a_device_is_its_subscriber_in_the_base_and_in_the_delta(conn, tmp_path: Path) -> None:
     earlier = devices.put_device(conn, 1, "ali-phone")
     images = Images(conn, tmp_path)
     later = devices.put_device(conn, 2, "tablet")
@@ -53,7 +54,7 @@ def test_a_device_is_its_subscriber_in_the_base_and_in_the_delta(conn, tmp_path)
     assert images.subscriber_of("a" * 26) is None
 
 
-def test_a_token_is_a_label_that_is_stored_nowhere(conn, tmp_path):
+def test_a_token_is_a_label_that_is_stored_nowhere(conn, tmp_path: Path) -> None:
     token = devices.put_device(conn, 1, "ali-phone")
 
     assert re.fullmatch("[a-z2-7]{26}", token)
@@ -61,7 +62,7 @@ def test_a_token_is_a_label_that_is_stored_nowhere(conn, tmp_path):
     assert [row.address for row in conn.execute(store.devices.select())] == [device_address(token)]
 
 
-def test_a_new_token_ends_the_one_before(conn, tmp_path):
+def test_a_new_token_ends_the_one_before(conn, tmp_path: Path) -> None:
     before = devices.put_device(conn, 1, "ali-phone")
     images = Images(conn, tmp_path)
     after = devices.put_device(conn, 1, "ali-phone")
@@ -71,7 +72,7 @@ def test_a_new_token_ends_the_one_before(conn, tmp_path):
 
 
 @pytest.mark.parametrize("end", [devices.delete_device, lambda conn, number, _: store.delete_subscriber(conn, number)])
-def test_a_device_that_is_ended_or_whose_line_is_forgotten_is_nobodys(conn, tmp_path, end):
+def test_a_device_that_is_ended_or_whose_line_is_forgotten_is_nobodys(conn, tmp_path: Path, end) -> None:
     token = devices.put_device(conn, 1, "ali-phone")
     images = Images(conn, tmp_path)
     end(conn, 1, "ali-phone")
@@ -81,7 +82,7 @@ def test_a_device_that_is_ended_or_whose_line_is_forgotten_is_nobodys(conn, tmp_
     assert Images(conn, tmp_path).subscriber_of(token) is None
 
 
-def test_the_operators_put_leaves_devices_alone(conn, tmp_path):
+def test_the_operators_put_leaves_devices_alone(conn, tmp_path: Path) -> None:
     token = devices.put_device(conn, 1, "ali-phone")
     images = Images(conn, tmp_path)
     store.put_subscriber(conn, Subscriber(1, "moved", (parse_prefix("192.0.2.9"),)))
@@ -90,12 +91,12 @@ def test_the_operators_put_leaves_devices_alone(conn, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "Ali", "a b", "a" * 33, "a.b", "a/b", "a\n"])
-def test_what_is_no_name_of_a_device_is_refused(conn, name):
+def test_what_is_no_name_of_a_device_is_refused(conn, name) -> None:
     with pytest.raises(BadSubscriber, match=r"^device: .*; no token created; "):
         devices.put_device(conn, 1, name)
 
 
-def test_a_line_has_so_many_devices_and_may_renew_them_all(conn, monkeypatch):
+def test_a_line_has_so_many_devices_and_may_renew_them_all(conn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "MAX_DEVICES", 2)
     for name in ("a", "b", "a"):
         devices.put_device(conn, 1, name)
@@ -105,7 +106,7 @@ def test_a_line_has_so_many_devices_and_may_renew_them_all(conn, monkeypatch):
     assert devices.put_device(conn, 2, "c")
 
 
-def test_nobody_has_no_device(conn):
+def test_nobody_has_no_device(conn) -> None:
     with pytest.raises(NoSubscriber, match="subscriber 9: does not exist"):
         devices.put_device(conn, 9, "a")
     with pytest.raises(NoSubscriber, match="subscriber 1: has no device 'a'"):

@@ -27,7 +27,7 @@ def table_of(*lines: Subscriber) -> LockTable:
     return table
 
 
-def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not():
+def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not() -> None:
     table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile()))
 
     assert table.advance(NOON) == {1, 2}
@@ -35,7 +35,7 @@ def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not():
     assert table.next_change is None
 
 
-def test_the_next_change_is_the_earliest_of_all_lines():
+def test_the_next_change_is_the_earliest_of_all_lines() -> None:
     evening = Profile(schedule=Schedule((Interval(0, 20 * 60, 60),), "UTC"))
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
     table = table_of(line(1, evening), line(2, paused))
@@ -46,7 +46,7 @@ def test_the_next_change_is_the_earliest_of_all_lines():
     assert table.next_change == NOON + timedelta(hours=8)
 
 
-def test_a_change_that_was_called_off_is_no_change():
+def test_a_change_that_was_called_off_is_no_change() -> None:
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
     table = table_of(line(1, paused))
     table.advance(NOON)
@@ -57,7 +57,7 @@ def test_a_change_that_was_called_off_is_no_change():
     assert table.locked == {}
 
 
-def test_a_line_that_is_gone_is_not_locked_and_told_once():
+def test_a_line_that_is_gone_is_not_locked_and_told_once() -> None:
     table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile(paused_until_s=UNTIL_RESUMED)))
     table.advance(NOON)
     table.keep_only([2])
@@ -67,7 +67,7 @@ def test_a_line_that_is_gone_is_not_locked_and_told_once():
     assert table.advance(NOON) == set()
 
 
-def test_a_clock_that_goes_back_locks_again_what_was_locked_then():
+def test_a_clock_that_goes_back_locks_again_what_was_locked_then() -> None:
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
     table = table_of(line(1, paused))
     table.advance(NOON + timedelta(hours=2))
@@ -84,7 +84,7 @@ triples = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integer
 
 @settings(deadline=None, max_examples=40)
 @given(triples, st.integers(-60, 600), st.integers(0, 10080))
-def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples, paused_minutes, start):
+def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples, paused_minutes, start) -> None:
     at = NOON + start * MINUTE
     paused_until = int((at + paused_minutes * MINUTE).timestamp())
     profile = Profile(schedule=Schedule(tuple(Interval(*t) for t in triples), "UTC"), paused_until_s=paused_until)
@@ -112,7 +112,7 @@ def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples
         st.tuples(st.integers(1, 5), triples, st.integers(-60, 600), st.integers(-3, 300)), min_size=1, max_size=12
     )
 )
-def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(turns):
+def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(turns) -> None:
     table, lines, at = LockTable(), {}, NOON
     for number, triples, paused_minutes, passed in turns:
         at += passed * MINUTE

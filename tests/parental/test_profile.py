@@ -15,22 +15,22 @@ def at_hour(hour: int, minute: int = 0) -> datetime:
     return NOON.replace(hour=hour, minute=minute)
 
 
-def test_a_category_that_is_none_is_refused_by_name():
+def test_a_category_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(BadProfile, match="'adlt' is not known"):
         Profile(frozenset({"adlt"}))
 
 
-def test_a_safe_search_that_is_none_is_refused_by_name():
+def test_a_safe_search_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(BadProfile, match="'on' is not known; not accepted; write one of off, moderate, strict"):
         Profile(safe_search="on")
 
 
-def test_more_intervals_than_anybody_plans_are_refused():
+def test_more_intervals_than_anybody_plans_are_refused() -> None:
     with pytest.raises(BadProfile, match="101 intervals"):
         Profile(schedule=Schedule(tuple(Interval(0, i, 1) for i in range(101))))
 
 
-def test_a_pause_locks_until_its_instant_and_outranks_the_schedule_as_a_reason():
+def test_a_pause_locks_until_its_instant_and_outranks_the_schedule_as_a_reason() -> None:
     profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(20, 30).timestamp()))
 
     assert lock_reason(profile, at_hour(20, 29)) == Reason.PAUSE
@@ -38,20 +38,20 @@ def test_a_pause_locks_until_its_instant_and_outranks_the_schedule_as_a_reason()
     assert lock_reason(profile, at_hour(21)) == Reason.DEFAULT
 
 
-def test_a_pause_that_runs_into_closed_hours_changes_nothing_until_they_end():
+def test_a_pause_that_runs_into_closed_hours_changes_nothing_until_they_end() -> None:
     profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(20, 30).timestamp()))
 
     assert next_lock_change(profile, NOON) == at_hour(21)
     assert next_lock_change(profile, at_hour(21)) == at_hour(20) + timedelta(days=7)
 
 
-def test_a_pause_that_ends_in_open_hours_changes_at_its_end():
+def test_a_pause_that_ends_in_open_hours_changes_at_its_end() -> None:
     profile = Profile(schedule=EVENING, paused_until_s=int(at_hour(13).timestamp()))
 
     assert next_lock_change(profile, NOON) == at_hour(13)
 
 
-def test_a_pause_until_resumed_never_ends_by_itself():
+def test_a_pause_until_resumed_never_ends_by_itself() -> None:
     profile = Profile(schedule=EVENING, paused_until_s=UNTIL_RESUMED)
 
     assert lock_reason(profile, NOON + timedelta(days=36500)) == Reason.PAUSE

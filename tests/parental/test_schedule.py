@@ -44,7 +44,7 @@ def schedule_of(found: list[tuple[int, int, int]], zone: str) -> Schedule:
 
 
 @given(triples, zones, instants)
-def test_closed_is_what_the_wall_clock_says_in_every_zone(found, zone, at):
+def test_closed_is_what_the_wall_clock_says_in_every_zone(found, zone, at) -> None:
     assert schedule_of(found, zone).is_closed(at) == oracle.is_closed(found, zone, at)
 
 
@@ -52,7 +52,7 @@ def test_closed_is_what_the_wall_clock_says_in_every_zone(found, zone, at):
 @given(triples, zones, instants)
 @example([(6, 150, 10)], BERLIN, SPRING - timedelta(hours=3))  # an interval that the turned clock leaves out
 @example([(6, 150, 10)], BERLIN, AUTUMN - timedelta(minutes=29))  # and one that it has twice
-def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(found, zone, after):
+def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(found, zone, after) -> None:
     expected = oracle.next_change(found, zone, after, timedelta(days=2))
 
     got = schedule_of(found, zone).next_change(after)
@@ -64,7 +64,7 @@ def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(found, 
 
 
 @given(triples)
-def test_the_union_is_sorted_apart_and_inside_the_week_and_holds_the_same_minutes(found):
+def test_the_union_is_sorted_apart_and_inside_the_week_and_holds_the_same_minutes(found) -> None:
     ranges = closed_minutes(tuple(Interval(*triple) for triple in found))
 
     assert all(start >= 0 and minutes > 0 and start + minutes <= 10080 for start, minutes in ranges)
@@ -73,7 +73,7 @@ def test_the_union_is_sorted_apart_and_inside_the_week_and_holds_the_same_minute
     assert {start + i for start, length in ranges for i in range(length)} == minutes
 
 
-def test_an_interval_of_sunday_night_closes_monday_morning():
+def test_an_interval_of_sunday_night_closes_monday_morning() -> None:
     schedule = Schedule((Interval(6, 1380, 480),))
 
     assert closed_minutes(schedule.intervals) == ((0, 420), (10020, 60))
@@ -81,7 +81,7 @@ def test_an_interval_of_sunday_night_closes_monday_morning():
     assert not schedule.is_closed(datetime(2026, 8, 3, 7, 0, 0, tzinfo=KARACHI))
 
 
-def test_the_minute_begins_at_second_zero():
+def test_the_minute_begins_at_second_zero() -> None:
     schedule = Schedule((parse_interval("mon", "21:30", "22:00"),))
 
     assert not schedule.is_closed(datetime(2026, 8, 3, 21, 29, 59, 999999, tzinfo=KARACHI))
@@ -91,7 +91,7 @@ def test_the_minute_begins_at_second_zero():
     )
 
 
-def test_the_end_of_the_week_is_no_change_where_monday_goes_on_closed():
+def test_the_end_of_the_week_is_no_change_where_monday_goes_on_closed() -> None:
     schedule = Schedule((Interval(6, 1380, 480),))
 
     change = schedule.next_change(datetime(2026, 8, 2, 23, 30, tzinfo=KARACHI))
@@ -100,28 +100,28 @@ def test_the_end_of_the_week_is_no_change_where_monday_goes_on_closed():
 
 
 @pytest.mark.parametrize("intervals", [(), (Interval(3, 100, 10080),)])
-def test_never_and_always_closed_never_change(intervals):
+def test_never_and_always_closed_never_change(intervals) -> None:
     assert Schedule(intervals).next_change(datetime(2026, 8, 3, tzinfo=UTC)) is None
 
 
-def test_the_default_zone_is_karachi_and_turns_no_clock():
+def test_the_default_zone_is_karachi_and_turns_no_clock() -> None:
     assert Schedule().zone == "Asia/Karachi"
     assert next_turn("Asia/Karachi", int(SPRING.timestamp())) is None
 
 
-def test_the_turn_of_a_zone_is_found_to_the_second():
+def test_the_turn_of_a_zone_is_found_to_the_second() -> None:
     assert next_turn(BERLIN, int(SPRING.timestamp()) - 1) == (int(SPRING.timestamp()), 7200)
     assert next_turn(BERLIN, int(SPRING.timestamp())) == (int(AUTUMN.timestamp()), 3600)
 
 
 @pytest.mark.parametrize("text", ["24:30", "7:00", "12:60", "-1:00", "", "12.30", "١٢:٣٠", "12:3a", "24:01", "+1:00"])
-def test_what_is_no_time_of_day_is_refused_with_what_to_write(text):
+def test_what_is_no_time_of_day_is_refused_with_what_to_write(text) -> None:
     with pytest.raises(BadSchedule, match=r"not a time of day; not accepted; write HH:MM, 00:00 to 24:00"):
         parse_minute(text)
 
 
 @given(st.integers(0, 1440))
-def test_a_minute_survives_its_text(minute):
+def test_a_minute_survives_its_text(minute) -> None:
     assert parse_minute(minute_text(minute)) == minute
 
 
@@ -134,28 +134,28 @@ def test_a_minute_survives_its_text(minute):
         ("sat", "12:00", "24:00", 720),
     ],
 )
-def test_an_end_before_the_start_is_on_the_next_day(day, start, end, minutes):
+def test_an_end_before_the_start_is_on_the_next_day(day, start, end, minutes) -> None:
     assert parse_interval(day, start, end).minutes == minutes
 
 
 @pytest.mark.parametrize("words", [("mon", "12:00", "12:00"), ("monday", "12:00", "13:00"), ("mon", "24:00", "13:00")])
-def test_what_could_mean_two_things_is_refused(words):
+def test_what_could_mean_two_things_is_refused(words) -> None:
     with pytest.raises(BadSchedule):
         parse_interval(*words)
 
 
 @pytest.mark.parametrize("fields", [(7, 0, 1), (-1, 0, 1), (0, 1440, 1), (0, 0, 0), (0, 0, 10081)])
-def test_an_interval_outside_the_week_is_refused(fields):
+def test_an_interval_outside_the_week_is_refused(fields) -> None:
     with pytest.raises(BadSchedule):
         Interval(*fields)
 
 
-def test_a_zone_that_is_none_is_refused():
+def test_a_zone_that_is_none_is_refused() -> None:
     with pytest.raises(BadSchedule, match="'Mars/Base' is unknown"):
         Schedule((), "Mars/Base")
 
 
-def test_an_instant_without_a_zone_is_refused():
+def test_an_instant_without_a_zone_is_refused() -> None:
     with pytest.raises(BadSchedule, match="has no zone"):
         Schedule().is_closed(datetime(2026, 8, 3))  # noqa: DTZ001
 
@@ -170,5 +170,5 @@ def test_an_instant_without_a_zone_is_refused():
         ([(4, 1200, 2940)], "closed from 20:00 to 21:00 2 days later on Friday"),
     ],
 )
-def test_the_schedule_is_said_with_one_verb(words, said):
+def test_the_schedule_is_said_with_one_verb(words, said) -> None:
     assert sentence([Interval(*triple) for triple in words]) == said

@@ -1,8 +1,9 @@
 from datetime import UTC, datetime
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from parental import store
 from parental.database import open_database, reading, writing
@@ -26,7 +27,7 @@ CHILD = Subscriber(
 
 
 @pytest.fixture
-def engine(tmp_path):
+def engine(tmp_path: Path):
     engine = open_database(tmp_path / "filterd.db")
     yield engine
     engine.dispose()
@@ -36,7 +37,7 @@ def line(number: int, *prefixes: str) -> Subscriber:
     return Subscriber(number, f"line {number}", tuple(map(parse_prefix, prefixes)))
 
 
-def test_a_subscriber_comes_back_as_it_was_put(engine):
+def test_a_subscriber_comes_back_as_it_was_put(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
 
@@ -45,7 +46,7 @@ def test_a_subscriber_comes_back_as_it_was_put(engine):
         assert list(store.iter_subscribers(conn)) == [CHILD]
 
 
-def test_putting_again_replaces_everything(engine):
+def test_putting_again_replaces_everything(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
         store.put_subscriber(conn, line(7, "192.0.2.8"))
@@ -55,7 +56,7 @@ def test_putting_again_replaces_everything(engine):
 
 
 @pytest.mark.parametrize("taken", ["192.0.2.0/24", "192.0.2.7", "2001:db8:7:1::/64", "2001:db8::/32"])
-def test_an_address_of_another_line_is_refused_and_names_the_holder(engine, taken):
+def test_an_address_of_another_line_is_refused_and_names_the_holder(engine: Engine, taken) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
 
@@ -70,13 +71,13 @@ def test_an_address_of_another_line_is_refused_and_names_the_holder(engine, take
 
 
 @pytest.mark.parametrize("free", ["192.0.2.6", "192.0.2.8", "2001:db8:6::/48", "2001:db8:8::/48"])
-def test_the_neighbouring_address_is_free(engine, free):
+def test_the_neighbouring_address_is_free(engine: Engine, free) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
         store.put_subscriber(conn, line(8, free))
 
 
-def test_pause_and_resume_are_instants_and_leave_the_rest(engine):
+def test_pause_and_resume_are_instants_and_leave_the_rest(engine: Engine) -> None:
     until = datetime(2026, 8, 3, 21, 0, 0, 1, tzinfo=UTC)
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
@@ -90,14 +91,14 @@ def test_pause_and_resume_are_instants_and_leave_the_rest(engine):
         assert store.get_subscriber(conn, 7) == CHILD
 
 
-def test_a_pause_without_a_zone_is_refused(engine):
+def test_a_pause_without_a_zone_is_refused(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
         with pytest.raises(BadProfile):
             store.pause(conn, 7, datetime(2026, 8, 3))  # noqa: DTZ001
 
 
-def test_a_schedule_replaces_the_one_before(engine):
+def test_a_schedule_replaces_the_one_before(engine: Engine) -> None:
     wanted = Schedule((Interval(2, 0, 1440),), "UTC")
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
@@ -116,12 +117,12 @@ def test_a_schedule_replaces_the_one_before(engine):
         lambda conn: store.get_subscriber(conn, 9),
     ],
 )
-def test_nobody_is_told_apart_from_somebody(engine, change):
+def test_nobody_is_told_apart_from_somebody(engine, change) -> None:
     with pytest.raises(NoSubscriber, match="subscriber 9: does not exist"), writing(engine) as conn:
         change(conn)
 
 
-def test_a_deleted_subscriber_leaves_no_row(engine):
+def test_a_deleted_subscriber_leaves_no_row(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
         store.delete_subscriber(conn, 7)
@@ -132,7 +133,7 @@ def test_a_deleted_subscriber_leaves_no_row(engine):
         assert set(store.released_since(conn, 0)) == set(CHILD.prefixes)
 
 
-def test_only_what_changed_since_a_revision_is_told(engine):
+def test_only_what_changed_since_a_revision_is_told(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, line(1, "192.0.2.1"))
         store.put_subscriber(conn, line(2, "192.0.2.2"))
@@ -146,7 +147,7 @@ def test_only_what_changed_since_a_revision_is_told(engine):
         assert store.released_since(conn, 0) == []
 
 
-def test_more_subscribers_than_a_batch_come_once_each_and_in_order(engine):
+def test_more_subscribers_than_a_batch_come_once_each_and_in_order(engine: Engine) -> None:
     with writing(engine) as conn:
         for number in range(1, 702):
             store.put_subscriber(conn, line(number, f"198.51.{100 + number // 256}.{number % 256}"))

@@ -13,7 +13,7 @@ from parental.subscriber import MAX_ID, Subscriber, parse_prefix
         ("2001:db8::1", "2001:db8::1/128"),
     ],
 )
-def test_an_address_is_the_prefix_of_itself(text, canonical):
+def test_an_address_is_the_prefix_of_itself(text, canonical) -> None:
     assert str(parse_prefix(text)) == canonical
 
 
@@ -33,24 +33,24 @@ def test_an_address_is_the_prefix_of_itself(text, canonical):
         "ff02::/16",
     ],
 )
-def test_what_is_no_prefix_of_one_line_is_refused(text):
+def test_what_is_no_prefix_of_one_line_is_refused(text) -> None:
     with pytest.raises(BadSubscriber, match=r"^prefix: .*; not accepted; "):
         parse_prefix(text)
 
 
-def test_prefixes_of_one_line_may_not_lie_in_each_other():
+def test_prefixes_of_one_line_may_not_lie_in_each_other() -> None:
     with pytest.raises(BadSubscriber, match=r"192\.0\.2\.64/26 lies in 192\.0\.2\.0/24"):
         Subscriber(1, "home", (parse_prefix("192.0.2.64/26"), parse_prefix("192.0.2.0/24")))
 
 
-def test_neighbours_and_families_do_not_overlap():
+def test_neighbours_and_families_do_not_overlap() -> None:
     texts = ["192.0.2.0/25", "192.0.2.128/25", "2001:db8::/64", "2001:db8:0:1::/64"]
 
     assert len(Subscriber(1, "home", tuple(map(parse_prefix, texts))).prefixes) == 4
 
 
 @pytest.mark.parametrize(("number", "label"), [(0, "x"), (MAX_ID + 1, "x"), (1, ""), (1, "a\nb"), (1, "x" * 81)])
-def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number, label):
+def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number, label) -> None:
     with pytest.raises(BadSubscriber):
         Subscriber(number, label, ())
 

@@ -1,8 +1,9 @@
 import pytest
+from support.system.daemon import Daemon
 
 
 @pytest.mark.services
-def test_the_records_come_as_csv(daemon):
+def test_the_records_come_as_csv(daemon: Daemon) -> None:
     long_ago = "2020-01-01T00:00:00+00:00"
     done = daemon.run("audit", "pull", "--format", "csv", "--until", long_ago, token=daemon.token("auditor"))
 
@@ -11,7 +12,7 @@ def test_the_records_come_as_csv(daemon):
 
 
 @pytest.mark.services
-def test_a_token_of_another_role_pulls_nothing(daemon):
+def test_a_token_of_another_role_pulls_nothing(daemon: Daemon) -> None:
     done = daemon.run("audit", "pull", token=daemon.token("operator"))
 
     assert (done.returncode, done.stdout) == (1, "")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,13 +9,13 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def bad(tmp_path):
+def bad(tmp_path: Path):
     path = tmp_path / "bad.txt"
     path.write_text("listed.test\ncom\n192.0.2.1\n")
     return path
 
 
-def test_a_compiled_list_is_in_force_in_its_directory(tmp_path, bad, capsys):
+def test_a_compiled_list_is_in_force_in_its_directory(tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", f"{bad},tier=order,list=pta", "-o", str(tmp_path / "out")]) == 0
 
     tables = TableSet.open(tmp_path / "out/current.json")
@@ -22,7 +23,9 @@ def test_a_compiled_list_is_in_force_in_its_directory(tmp_path, bad, capsys):
     assert "1 rules, 2 lines not enforced" in capsys.readouterr().out
 
 
-def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(tmp_path, bad, capsys):
+def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(
+    tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
 
     report = json.loads(capsys.readouterr().out)
@@ -31,7 +34,7 @@ def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(tmp_path, bad, 
     assert report["seconds"] >= 0
 
 
-def test_urls_come_into_force_with_the_names(tmp_path, capsys):
+def test_urls_come_into_force_with_the_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pta.csv").write_text("URL\nhttp://half.test/bad\nhttp://bad.test/\n")
 
     assert main(["compile", str(tmp_path / "pta.csv"), "-o", str(tmp_path / "out"), "--json"]) == 0
@@ -44,7 +47,9 @@ def test_urls_come_into_force_with_the_names(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["<html>not found</html>\n", "\ufeff<!DOCTYPE html>\n"])
-def test_a_list_that_is_none_leaves_the_last_good_images_in_force(tmp_path, bad, capsys, text):
+def test_a_list_that_is_none_leaves_the_last_good_images_in_force(
+    tmp_path: Path, bad, capsys: pytest.CaptureFixture[str], text
+) -> None:
     main(["compile", str(bad), "-o", str(tmp_path / "out")])
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
     bad.write_text(text)
@@ -56,7 +61,7 @@ def test_a_list_that_is_none_leaves_the_last_good_images_in_force(tmp_path, bad,
     assert TableSet.open(tmp_path / "out/current.json").decide(to_wire(b"listed.test"), None, 0).list == "bad"
 
 
-def test_compiling_again_raises_the_generation(tmp_path, bad, capsys):
+def test_compiling_again_raises_the_generation(tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
 
@@ -67,7 +72,9 @@ def test_compiling_again_raises_the_generation(tmp_path, bad, capsys):
 @pytest.mark.parametrize(
     "wrong", [[], ["x.txt"], ["-o", "out"], ["absent.txt", "-o", "out"], ["a,tier=nonsense", "-o", "out"]]
 )
-def test_what_cannot_be_compiled_is_wrong_use_and_leaves_no_manifest(wrong, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_compiled_is_wrong_use_and_leaves_no_manifest(
+    wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     assert main(["compile", *wrong]) == 2

@@ -3,11 +3,12 @@ import shutil
 import subprocess
 
 import pytest
+from support.system.daemon import Daemon
 
 from filterd.commands.devices import _lines
 
 
-def kdig(daemon, *options):
+def kdig(daemon: Daemon, *options):
     program = shutil.which("kdig")
     if program is None:
         pytest.skip("kdig is not installed: apt-get install knot-dnsutils")
@@ -16,7 +17,7 @@ def kdig(daemon, *options):
 
 
 @pytest.mark.services
-def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ended(daemon):
+def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ended(daemon: Daemon) -> None:
     operator = daemon.token("operator")
 
     def run(*arguments):
@@ -37,7 +38,7 @@ def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ende
     run("subscribers", "delete", "72")
 
 
-def test_a_token_is_shown_with_what_to_write_into_the_device():
+def test_a_token_is_shown_with_what_to_write_into_the_device() -> None:
     told = {"id": 7, "device": "ali-phone", "token": "abc", "tls": "abc.dns.test", "https": "https://dns.test/x/abc"}
 
     assert _lines("put", told) == [

@@ -1,6 +1,7 @@
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.packets.shapes import question
@@ -11,7 +12,7 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def stopped(tmp_path):
+def stopped(tmp_path: Path):
     """A daemon that is not started: for its command line, environment, lists and upstream."""
     daemon = Daemon(tmp_path)
     yield daemon
@@ -19,7 +20,7 @@ def stopped(tmp_path):
 
 
 @pytest.mark.services
-def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped):
+def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped) -> None:
     stopped.upstream.start()
     port = free_port()
     listed = f"{stopped.folder / 'adult.txt'},tier=order"
@@ -44,7 +45,7 @@ def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped):
 
 
 @pytest.mark.services
-def test_an_address_that_cannot_be_had_is_a_missing_part(stopped):
+def test_an_address_that_cannot_be_had_is_a_missing_part(stopped) -> None:
     lists = str(stopped.folder / "adult.txt")
     said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", lists]
 
@@ -66,6 +67,6 @@ def test_an_address_that_cannot_be_had_is_a_missing_part(stopped):
         ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--splash4", "2001:db8::1"],
     ],
 )
-def test_wrong_use_is_exit_2(wrong, capsys):
+def test_wrong_use_is_exit_2(wrong, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dns", *wrong]) == 2
     assert capsys.readouterr().err.startswith("filterd dns: ")

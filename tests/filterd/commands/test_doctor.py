@@ -14,7 +14,7 @@ from filterd.kernel.nft_sets import PrefixSets
 
 
 @pytest.mark.services
-def test_what_is_missing_comes_with_its_cure(capsys):
+def test_what_is_missing_comes_with_its_cure(capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "--json"])
 
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -23,11 +23,11 @@ def test_what_is_missing_comes_with_its_cure(capsys):
     assert all(each.keys() == {"what", "found", "cure"} for each in found)
 
 
-def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch):
-    def refuse():
+def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
         raise OSError(errno.EINVAL, "Invalid argument")
 
-    def forbid():
+    def forbid() -> None:
         raise RuntimeError("netfilter: not permitted; nothing was changed; run as root")
 
     monkeypatch.setattr(doctor, "n_tracked", lambda: 7)
@@ -39,8 +39,8 @@ def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch)
         assert doctor._connection_tracking()[2] == "run as root"
 
 
-def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch):
-    def refuse(sets):
+def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(sets) -> None:
         raise RuntimeError("NFQUEUE: No such file or directory; rules stay as they were; load xt_NFQUEUE")
 
     monkeypatch.setattr(PrefixSets, "need_queue", lambda sets: None)
@@ -50,11 +50,11 @@ def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch):
     assert doctor._queue_rule() == missing
 
 
-def test_a_program_that_is_not_there_names_its_package():
+def test_a_program_that_is_not_there_names_its_package() -> None:
     assert _program("no-such-program", "its-package").cure == "apt-get install its-package"
 
 
-def test_a_port_that_is_taken_is_told():
+def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_told():
 
 
 @pytest.mark.services
-def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
+def test_the_exit_code_tells_whether_something_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "f.yaml"
     lists = "lists: [{id: a, file: a.txt, format: plain, tier: security}]\n"
     config.write_text("dns: {upstreams: ['192.0.2.53:53']}\n" + lists)
@@ -75,7 +75,7 @@ def test_the_exit_code_tells_whether_something_is_needed(tmp_path, capsys):
     assert "needs list a: " in capsys.readouterr().out
 
 
-def test_connections_that_a_flowtable_takes_past_the_rules_are_a_finding(monkeypatch):
+def test_connections_that_a_flowtable_takes_past_the_rules_are_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {"family": "inet", "table": "fw", "name": "fast", "handle": 2}
     listed = {"nftables": [{"metainfo": {}}, {"flowtable": table}]}
     monkeypatch.setattr(doctor, "run_program", lambda argv, text: Done(0, json.dumps(listed), ""))
@@ -86,7 +86,7 @@ def test_connections_that_a_flowtable_takes_past_the_rules_are_a_finding(monkeyp
     assert doctor._offload() == ("offload", "no flowtables", "")
 
 
-def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_is_asymmetric(tmp_path):
+def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_is_asymmetric(tmp_path: Path) -> None:
     for name, value in {"all": 0, "default": 1, "lo": 1, "eth0": 1, "eth1": 2, "eth2": 0}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "rp_filter").write_text(f"{value}\n")
@@ -96,13 +96,13 @@ def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_
     assert doctor._reverse_paths(tmp_path) == ("reverse paths", "not strict", "")
 
 
-def test_a_network_of_proxies_that_holds_others_too_is_told():
+def test_a_network_of_proxies_that_holds_others_too_is_told() -> None:
     assert not _proxies(["192.0.2.60/32", "198.51.100.0/24", "2001:db8::53/128"]).cure
     finding = _proxies(["192.0.2.60/32", "10.0.0.0/8", "2001:db8::/64"])
     assert (finding.found, finding.cure[:21]) == ("10.0.0.0/8, 2001:db8::/64", "list the proxies only")
 
 
-def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path):
+def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path: Path) -> None:
     path = tmp_path / "ja4.txt"
     path.write_text("t13d1516h2_8daaf6152771_02713d6af862 vpn\n")
     assert _ja4_classes(path) == ("ja4 classes", f"1 fingerprints of 1 classes in {path}", "")
@@ -119,7 +119,7 @@ def test_the_classes_of_software_are_read_before_the_gate_reads_them(tmp_path):
     )
 
 
-def test_a_certificate_is_tried_with_its_key(tmp_path):
+def test_a_certificate_is_tried_with_its_key(tmp_path: Path) -> None:
     first, other = tmp_path / "first", tmp_path / "other"
     first.mkdir()
     other.mkdir()

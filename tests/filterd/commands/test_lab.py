@@ -1,7 +1,9 @@
+import pytest
+
 from filterd.cli import main
 
 
-def test_the_laboratory_has_its_three_verbs(monkeypatch):
+def test_the_laboratory_has_its_three_verbs(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr("filterd.lab.cli.main", lambda args: asked.append(args.what) or 0)
 

@@ -36,7 +36,7 @@ def names(numbers):
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path):
     (tmp_path / "f.yaml").write_text(SAID)
     (tmp_path / "state").mkdir()
     (tmp_path / "pta.txt").write_text(names(range(100)))
@@ -45,12 +45,12 @@ def place(tmp_path):
     return tmp_path
 
 
-def take_in(folder):
+def take_in(folder) -> None:
     config = load(folder / "f.yaml")
     take(config, waiting(config, time.time(), 0.0), time.time())
 
 
-def drop(folder, text, name="pta.txt"):
+def drop(folder, text, name="pta.txt") -> None:
     (folder / name).write_text(text)
     take_in(folder)
 
@@ -59,11 +59,11 @@ def run(folder, verb, *words):
     return main(["lists", verb, *words, "--config", str(folder / "f.yaml")])
 
 
-def told(capsys):
+def told(capsys: pytest.CaptureFixture[str]):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys):
+def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "list", "--json") == 0
 
     pta, stop = told(capsys)
@@ -72,7 +72,7 @@ def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys):
     assert stop["good"]["rules"] == 1
 
 
-def test_a_zone_is_told_with_its_newest_serial(place, capsys):
+def test_a_zone_is_told_with_its_newest_serial(place, capsys: pytest.CaptureFixture[str]) -> None:
     zone = '- {id: z, zone: rpz.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}\n'
     (place / "f.yaml").write_text(SAID + zone)
     run(place, "list", "z", "--json")
@@ -90,7 +90,9 @@ def test_a_zone_is_told_with_its_newest_serial(place, capsys):
     assert "newest serial: 9" in capsys.readouterr().out
 
 
-def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(place, capsys):
+def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(
+    place, capsys: pytest.CaptureFixture[str]
+) -> None:
     drop(place, names(range(40)))
     drop(place, "", "stop.txt")
 
@@ -102,12 +104,12 @@ def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(place, 
     assert "filterd lists approve pta" in capsys.readouterr().out
 
 
-def test_a_list_that_is_not_configured_is_wrong_use(place, capsys):
+def test_a_list_that_is_not_configured_is_wrong_use(place, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "list", "nonsense") == 2
     assert "pta, stop are" in capsys.readouterr().err
 
 
-def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys):
+def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, names(range(40)) + "new.test\n")
 
     assert run(place, "diff", "pta", "--json") == 1
@@ -117,7 +119,7 @@ def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys)
     assert {each["change"] for each in more} == {"removed"}
 
 
-def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsys):
+def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, names(range(101)))
 
     assert run(place, "diff", "pta") == 1
@@ -125,7 +127,7 @@ def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsy
     assert "1 added, 0 removed" in out and "+ n100.test (subtree)" in out
 
 
-def test_names_that_no_list_may_hold_come_first(place, capsys):
+def test_names_that_no_list_may_hold_come_first(place, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, names(range(130)) + "www.isp.example\ngithub.io\n")
 
     run(place, "diff", "pta", "--json")
@@ -136,7 +138,9 @@ def test_names_that_no_list_may_hold_come_first(place, capsys):
     assert not any(each["why"] for each in changes[2:])
 
 
-def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(place, capsys):
+def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(
+    place, capsys: pytest.CaptureFixture[str]
+) -> None:
     drop(place, names(range(50, 100)) + names(range(1000, 1060)))
 
     run(place, "diff", "pta")
@@ -145,7 +149,7 @@ def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(place
     assert len(capsys.readouterr().out.splitlines()) == 111
 
 
-def test_of_a_confidential_list_only_counts_are_told(place, capsys):
+def test_of_a_confidential_list_only_counts_are_told(place, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, "other-marker.test\nmarker.test\n", "stop.txt")
 
     for words in ([], ["--all"], ["--json"]):
@@ -157,12 +161,14 @@ def test_of_a_confidential_list_only_counts_are_told(place, capsys):
     assert "1 added, 0 removed" in told.out
 
 
-def test_one_version_alone_has_no_difference(place, capsys):
+def test_one_version_alone_has_no_difference(place, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "diff", "pta") == 1
     assert "nothing to compare" in capsys.readouterr().err
 
 
-def test_the_last_good_version_is_exported_in_our_own_form(place, capsys, tmp_path):
+def test_the_last_good_version_is_exported_in_our_own_form(
+    place, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     drop(place, "<html>")
 
     assert run(place, "export", "pta", "-o", str(tmp_path / "out.json")) == 0
@@ -172,13 +178,15 @@ def test_the_last_good_version_is_exported_in_our_own_form(place, capsys, tmp_pa
 
 
 @pytest.mark.parametrize("words", [["approve", "pta"], ["rollback", "pta"], ["refresh"]])
-def test_what_control_has_to_do_needs_control(place, capsys, words):
+def test_what_control_has_to_do_needs_control(place, capsys: pytest.CaptureFixture[str], words) -> None:
     assert run(place, *words) == 3
     assert "start filterd run" in capsys.readouterr().err
 
 
-def test_a_state_that_may_not_be_read_needs_another_account(place, capsys, monkeypatch):
-    def refuse(path):
+def test_a_state_that_may_not_be_read_needs_another_account(
+    place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
@@ -188,7 +196,7 @@ def test_a_state_that_may_not_be_read_needs_another_account(place, capsys, monke
 
 
 @pytest.mark.services
-def test_a_list_is_taken_within_a_limit_of_memory(place):
+def test_a_list_is_taken_within_a_limit_of_memory(place) -> None:
     (place / "pta.txt").write_text(names(range(105)))
     limit = (
         "import resource, sys; from filterd.cli import main; main(sys.argv[1:]);"
@@ -208,7 +216,9 @@ def test_a_list_is_taken_within_a_limit_of_memory(place):
 
 
 @pytest.mark.services
-def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through_all_that_happens(tmp_path):
+def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through_all_that_happens(
+    tmp_path: Path,
+) -> None:
     """The journey: pulled, confirmed, held, approved, rolled back, and the last good version through every fault."""
     lab = authority(tmp_path / "ca")
     lab.issue("gateway.test")

@@ -1,22 +1,24 @@
 import io
 import json
+from pathlib import Path
 
 import pytest
+from support.images.opened import Images
 
 from filterd.cli import main
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path: Path):
     (tmp_path / "pta.txt").write_text("bad.test\n")
     return f"{tmp_path / 'pta.txt'},tier=order"
 
 
-def objects(capsys):
+def objects(capsys: pytest.CaptureFixture[str]):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_answer_has_the_keys_of_the_contract(source, capsys):
+def test_the_answer_has_the_keys_of_the_contract(source, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lookup", "www.bad.test", "--list", source, "--json"]) == 0
 
     (found,) = objects(capsys)
@@ -25,7 +27,9 @@ def test_the_answer_has_the_keys_of_the_contract(source, capsys):
     assert (found["action"], found["list"], found["rule"], found["ede"]) == ("splash", "pta", "bad.test", 16)
 
 
-def test_names_come_from_stdin_where_none_is_given(source, capsys, monkeypatch):
+def test_names_come_from_stdin_where_none_is_given(
+    source, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad.test\nhttps://good.test/x\ngood.test")))
 
     main(["lookup", "--list", source, "--json"])
@@ -37,7 +41,9 @@ def test_names_come_from_stdin_where_none_is_given(source, capsys, monkeypatch):
     ]
 
 
-def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(source, capsys):
+def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(
+    source, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["lookup", "192.0.2.1.", "bad.test", "--list", source, "--json"]) == 1
 
     first, second = objects(capsys)
@@ -45,7 +51,9 @@ def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(source, cap
     assert second["action"] == "splash"
 
 
-def test_an_address_is_decided_by_the_prefix_that_holds_it_and_told_with_its_line(tmp_path, capsys):
+def test_an_address_is_decided_by_the_prefix_that_holds_it_and_told_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "drop.netset").write_text("# drop\n198.51.100.0/24 ; SBL1\n2001:db8::/33\n10.0.0.0/8\n")
     asked = ["198.51.100.7", "2001:db8:1::7", "10.0.0.1", "7.100.51.198.4.rpz-ip"]
 
@@ -59,7 +67,9 @@ def test_an_address_is_decided_by_the_prefix_that_holds_it_and_told_with_its_lin
     assert "stands for addresses" in reserved["error"]
 
 
-def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(tmp_path, capsys):
+def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "pta.csv").write_text("URL\nhttp://half.test/bad\n")
 
     main(["lookup", "https://half.test/bad#x", "--list", str(tmp_path / "pta.csv"), "--json"])
@@ -69,7 +79,9 @@ def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(tmp_path, c
     assert (found["rule"], found["enforceability"]) == ("half.test/bad", "enforced_http_only")
 
 
-def test_of_many_lines_every_one_is_answered_in_its_order(source, capsys, monkeypatch):
+def test_of_many_lines_every_one_is_answered_in_its_order(
+    source, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = b"".join(b"bad.test\n" if n % 50 == 0 else b"N%d.test\r\n" % n for n in range(30_000))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
 
@@ -83,13 +95,15 @@ def test_of_many_lines_every_one_is_answered_in_its_order(source, capsys, monkey
 
 
 @pytest.mark.parametrize(("qtype", "answer"), [("A", "splash address"), ("HTTPS", "nodata"), ("mx", "nodata")])
-def test_what_a_query_is_answered_with_depends_on_its_type(source, capsys, qtype, answer):
+def test_what_a_query_is_answered_with_depends_on_its_type(
+    source, capsys: pytest.CaptureFixture[str], qtype, answer
+) -> None:
     main(["lookup", "bad.test", "--list", source, "--qtype", qtype, "--json"])
 
     assert objects(capsys)[0]["answer"] == answer
 
 
-def test_the_images_of_a_directory_are_asked(tmp_path, source, capsys):
+def test_the_images_of_a_directory_are_asked(tmp_path: Path, source, capsys: pytest.CaptureFixture[str]) -> None:
     main(["compile", source, "-o", str(tmp_path / "out")])
     capsys.readouterr()
 
@@ -99,7 +113,9 @@ def test_the_images_of_a_directory_are_asked(tmp_path, source, capsys):
 
 
 @pytest.mark.parametrize("way", ["--list", "--images"])
-def test_a_match_has_the_line_and_file_that_it_stands_in(tmp_path, capsys, way):
+def test_a_match_has_the_line_and_file_that_it_stands_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], way
+) -> None:
     (tmp_path / "pta.txt").write_text("# orders\nbad.test\nwww.bad.test\n")
     source = f"{tmp_path / 'pta.txt'},tier=order"
     main(["compile", source, "-o", str(tmp_path / "out")])
@@ -115,7 +131,9 @@ def test_a_match_has_the_line_and_file_that_it_stands_in(tmp_path, capsys, way):
     ]
 
 
-def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(tmp_path, source, capsys):
+def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(
+    tmp_path: Path, source, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["compile", source, "-o", str(tmp_path / "out")])
     (origins,) = (tmp_path / "out").glob("origins-*")
 
@@ -127,7 +145,9 @@ def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(tmp_path
         assert found["matches"] == [{"list": "pta", "rule": "bad.test", "mode": "subtree"}]
 
 
-def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(images, tmp_path, capsys):
+def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(
+    images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from fastpath.images.policy_writer import ProfileSpec
 
     made = {
@@ -144,7 +164,9 @@ def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(images, tmp_
     assert [found["action"] for found in objects(capsys)] == ["passthru", "splash", "splash", "passthru"]
 
 
-def test_a_schedule_is_looked_at_the_given_instant(images, tmp_path, capsys):
+def test_a_schedule_is_looked_at_the_given_instant(
+    images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from fastpath.images.policy_writer import ProfileSpec
 
     monday_from_8_to_9 = ((8 * 60, 60),)
@@ -172,14 +194,18 @@ def test_a_schedule_is_looked_at_the_given_instant(images, tmp_path, capsys):
         (["--list", "SOURCE", "--subscriber", "me"], 2),
     ],
 )
-def test_what_cannot_be_looked_up_is_said(options, code, source, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_looked_up_is_said(
+    options, code, source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     assert main(["lookup", "a.test", *(source if option == "SOURCE" else option for option in options)]) == code
     assert capsys.readouterr().err
 
 
-def test_a_list_in_the_shadow_is_told_beside_what_is_decided(tmp_path, capsys):
+def test_a_list_in_the_shadow_is_told_beside_what_is_decided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "new.txt").write_text("new.test\nboth.test\nhttps://url.test/x\n")
     (tmp_path / "old.txt").write_text("both.test\n")
     lists = [f"{tmp_path / 'new.txt'},tier=order,action=shadow", f"{tmp_path / 'old.txt'},tier=order"]

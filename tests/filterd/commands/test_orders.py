@@ -1,15 +1,17 @@
 import json
+from pathlib import Path
 
 import pytest
+from support.system.daemon import Daemon
 
 
 @pytest.fixture
-def regulator(daemon):
+def regulator(daemon: Daemon):
     return daemon.token("regulator")
 
 
 @pytest.mark.services
-def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon, regulator):
+def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator) -> None:
     pushed = daemon.run(
         "orders", "push", "one.test", "x..y", "--issuer", "PTA", "--ref", "T-7", "--ground", "a law", token=regulator
     )
@@ -27,7 +29,7 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon, regulator):
 
 
 @pytest.mark.services
-def test_names_come_from_a_file(daemon, regulator, tmp_path):
+def test_names_come_from_a_file(daemon: Daemon, regulator, tmp_path: Path) -> None:
     (tmp_path / "names").write_text("two.test\n\nthree.test\n")
 
     done = daemon.run(
@@ -48,7 +50,7 @@ def test_names_come_from_a_file(daemon, regulator, tmp_path):
 
 
 @pytest.mark.services
-def test_what_the_api_refuses_is_told_in_its_words(daemon, regulator):
+def test_what_the_api_refuses_is_told_in_its_words(daemon: Daemon, regulator) -> None:
     done = daemon.run("orders", "show", "T-none", token=regulator)
 
     assert done.returncode == 1
@@ -57,7 +59,7 @@ def test_what_the_api_refuses_is_told_in_its_words(daemon, regulator):
 
 
 @pytest.mark.services
-def test_an_order_without_a_name_is_wrong_use(daemon, regulator):
+def test_an_order_without_a_name_is_wrong_use(daemon: Daemon, regulator) -> None:
     done = daemon.run("orders", "push", "--issuer", "PTA", "--ref", "T-9", "--ground", "x", token=regulator)
 
     assert done.returncode == 2

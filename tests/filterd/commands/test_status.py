@@ -1,12 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
+from support.system.daemon import Daemon
 
 from filterd.cli import main
 
 
 @pytest.mark.services
-def test_the_status_holds_generations_lists_and_workers(daemon):
+def test_the_status_holds_generations_lists_and_workers(daemon: Daemon) -> None:
     done = daemon.run("status", "--json", "--config", str(daemon.config))
 
     found = json.loads(done.stdout)
@@ -17,14 +19,14 @@ def test_the_status_holds_generations_lists_and_workers(daemon):
 
 
 @pytest.mark.services
-def test_for_people_it_is_a_few_lines(daemon):
+def test_for_people_it_is_a_few_lines(daemon: Daemon) -> None:
     done = daemon.run("status", "--config", str(daemon.config))
 
     assert done.stdout.startswith("images names: generation ")
     assert "list pta: 1 rules, 0 lines not enforced" in done.stdout
 
 
-def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
+def test_where_nothing_runs_a_part_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
 
@@ -40,7 +42,9 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path, capsys):
         (None, []),
     ],
 )
-def test_what_passed_the_gate_unjudged_is_told_where_anything_did(unjudged, lines, tmp_path, capsys, monkeypatch):
+def test_what_passed_the_gate_unjudged_is_told_where_anything_did(
+    unjudged, lines, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "unjudged": unjudged}
@@ -50,7 +54,9 @@ def test_what_passed_the_gate_unjudged_is_told_where_anything_did(unjudged, line
     assert capsys.readouterr().out.splitlines() == lines
 
 
-def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path, capsys, monkeypatch):
+def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "shadowed": {"new": {"dns": 14, "sni": 2}, "newer": {}}}
@@ -63,7 +69,9 @@ def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(tmp_path
     ]
 
 
-def test_ways_around_are_told_by_list(tmp_path, capsys, monkeypatch):
+def test_ways_around_are_told_by_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "ways_around": {"tor": {"address": 3, "sni": 2}, "vpn": {}}}
@@ -76,7 +84,9 @@ def test_ways_around_are_told_by_list(tmp_path, capsys, monkeypatch):
     ]
 
 
-def test_hellos_by_class_of_software_are_told_of_all_workers_together(tmp_path, capsys, monkeypatch):
+def test_hellos_by_class_of_software_are_told_of_all_workers_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     classes = [{"other": 5, "tor": 0}, {"other": 6, "tor": 1}, {}]

@@ -1,10 +1,11 @@
 import json
 
 import pytest
+from support.system.daemon import Daemon
 
 
 @pytest.mark.services
-def test_a_line_is_put_shown_paused_resumed_and_deleted(daemon):
+def test_a_line_is_put_shown_paused_resumed_and_deleted(daemon: Daemon) -> None:
     operator = daemon.token("operator")
 
     def run(*arguments):

@@ -7,14 +7,14 @@ from filterd.config import kinds
 @pytest.mark.parametrize(
     ("written", "shown"), [("192.0.2.1:53", "192.0.2.1:53"), ("[2001:DB8::1]:53", "[2001:db8::1]:53")]
 )
-def test_an_endpoint_is_an_address_and_a_port(written, shown):
+def test_an_endpoint_is_an_address_and_a_port(written, shown) -> None:
     assert str(kinds.endpoint(written)) == shown
 
 
 @pytest.mark.parametrize(
     "written", ["192.0.2.1", "2001:db8::1:53", "host.test:53", "192.0.2.1:99999", "192.0.2.256:1", ""]
 )
-def test_anything_else_is_no_endpoint(written):
+def test_anything_else_is_no_endpoint(written) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.endpoint(written)
 
@@ -27,7 +27,7 @@ def test_anything_else_is_no_endpoint(written):
         ("tls://[2001:DB8::1]:853#DNS.Test", "tls://[2001:db8::1]:853#dns.test"),
     ],
 )
-def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown):
+def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown) -> None:
     assert str(kinds.upstream(written)) == shown
     assert isinstance(kinds.upstream(written), TlsEndpoint) == written.startswith("tls://")
 
@@ -36,13 +36,13 @@ def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown):
     "written",
     ["tls://192.0.2.1", "tls://host.test:853", "tls://192.0.2.1:853#", "tls://192.0.2.1:853#a b", "dns://192.0.2.1:53"],
 )
-def test_anything_else_is_no_upstream(written):
+def test_anything_else_is_no_upstream(written) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.upstream(written)
 
 
 @pytest.mark.parametrize("written", ["192.0.2.1/24", "2001:db8::/129", "x"])
-def test_a_prefix_has_no_host_bits(written):
+def test_a_prefix_has_no_host_bits(written) -> None:
     with pytest.raises(kinds.Unfit, match="not an address or prefix"):
         kinds.prefix(written)
 
@@ -51,7 +51,7 @@ def test_a_prefix_has_no_host_bits(written):
     ("written", "seconds", "shown"),
     [("90s", 90, "90s"), ("15m", 900, "15m"), ("60m", 3600, "1h"), ("1w", 604_800, "7d")],
 )
-def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(written, seconds, shown):
+def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(written, seconds, shown) -> None:
     found = kinds.duration(1, 10**6)(written)
 
     assert (found, str(found)) == (seconds, shown)
@@ -61,14 +61,14 @@ def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(wri
     ("written", "octets", "shown"),
     [("1024", 1024, "1KiB"), ("64MiB", 64 << 20, "64MiB"), ("3 KiB", 3072, "3KiB"), ("1025", 1025, "1025")],
 )
-def test_a_size_has_a_binary_unit(written, octets, shown):
+def test_a_size_has_a_binary_unit(written, octets, shown) -> None:
     found = kinds.octets(1, 1 << 30)(written)
 
     assert (found, str(found)) == (octets, shown)
 
 
 @pytest.mark.parametrize("written", ["", "h", "120", "1.5h", "-1h", "1H", "1 h 5 m", "99999999999999h", "\u0661h"])
-def test_anything_else_is_no_length_of_time(written):
+def test_anything_else_is_no_length_of_time(written) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.duration(1, 10**6)(written)
 
@@ -76,7 +76,7 @@ def test_anything_else_is_no_length_of_time(written):
 @pytest.mark.parametrize(
     "written", ["https://a.test/x?k=1", "https://a.test:8443/", "http://127.0.0.1:8000/x", "http://[::1]/"]
 )
-def test_a_list_comes_over_https_or_from_this_box(written):
+def test_a_list_comes_over_https_or_from_this_box(written) -> None:
     assert kinds.list_url(written) == written
 
 
@@ -96,34 +96,34 @@ def test_a_list_comes_over_https_or_from_this_box(written):
         "https://a.test/\nx",
     ],
 )
-def test_anything_else_is_no_address_of_a_list(written):
+def test_anything_else_is_no_address_of_a_list(written) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.list_url(written)
 
 
-def test_a_format_that_is_none_gets_the_most_alike_one():
+def test_a_format_that_is_none_gets_the_most_alike_one() -> None:
     assert kinds.list_format("hosts") == "hosts"
     with pytest.raises(kinds.Unfit, match="'adblock'"):
         kinds.list_format("adblok")
 
 
-def test_columns_are_taken_as_the_format_reads_them():
+def test_columns_are_taken_as_the_format_reads_them() -> None:
     assert kinds.columns("url:1;type:2") == "url:1;type:2"
     with pytest.raises(kinds.Unfit, match="no column for the address"):
         kinds.columns("type:2")
 
 
-def test_a_category_that_is_none_gets_the_most_alike_one():
+def test_a_category_that_is_none_gets_the_most_alike_one() -> None:
     with pytest.raises(kinds.Unfit, match="'gambling'"):
         kinds.category("gamblin")
 
 
-def test_a_category_that_holds_no_names_is_none_of_lists():
+def test_a_category_that_holds_no_names_is_none_of_lists() -> None:
     with pytest.raises(kinds.Unfit, match="'quic' is a category that has no names"):
         kinds.category("quic")
 
 
-def test_a_whole_number_has_no_sign_no_point_and_no_foreign_digits():
+def test_a_whole_number_has_no_sign_no_point_and_no_foreign_digits() -> None:
     parse = kinds.whole_number(0, 10)
 
     for written in ("+1", "1.0", "\u0661", "", "1_0"):
@@ -132,21 +132,21 @@ def test_a_whole_number_has_no_sign_no_point_and_no_foreign_digits():
     assert parse("10") == 10
 
 
-def test_a_port_in_the_wrong_family_of_address_is_refused():
+def test_a_port_in_the_wrong_family_of_address_is_refused() -> None:
     with pytest.raises(kinds.Unfit):
         kinds.address4("2001:db8::1")
     with pytest.raises(kinds.Unfit):
         kinds.address6("192.0.2.1")
 
 
-def test_an_address_of_a_page_is_a_web_address():
+def test_an_address_of_a_page_is_a_web_address() -> None:
     assert kinds.url("https://isp.example/help") == "https://isp.example/help"
     for written in ("isp.example", "javascript:alert(1)", "http://[", "https://"):
         with pytest.raises(kinds.Unfit):
             kinds.url(written)
 
 
-def test_a_cache_has_a_size_or_is_none():
+def test_a_cache_has_a_size_or_is_none() -> None:
     assert kinds.cache("0") == 0
     assert kinds.cache("64MiB") == 64 << 20
     for written in ("1MiB", "0MiB", "64", "1TiB", "-1"):
@@ -155,11 +155,11 @@ def test_a_cache_has_a_size_or_is_none():
 
 
 @pytest.mark.parametrize("written", ["eth0", "eth1.100", "enp0s31f6", "br-lan", "ppp0"])
-def test_an_interface_is_called_as_linux_calls_it(written):
+def test_an_interface_is_called_as_linux_calls_it(written) -> None:
     assert kinds.interface(written) == written
 
 
 @pytest.mark.parametrize("written", ["", ".", "..", "a b", "a/b", "a:b", "sixteen-letters-"])
-def test_anything_else_is_no_interface(written):
+def test_anything_else_is_no_interface(written) -> None:
     with pytest.raises(kinds.Unfit, match="not an interface's name"):
         kinds.interface(written)

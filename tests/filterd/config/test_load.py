@@ -32,7 +32,7 @@ def faults_of(text: str) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
-def test_the_smallest_configuration_is_one_upstream_and_the_rest_comes_from_the_schema():
+def test_the_smallest_configuration_is_one_upstream_and_the_rest_comes_from_the_schema() -> None:
     config = read(SMALLEST)
 
     assert config.dns.upstreams == (Endpoint("192.0.2.53", 53),)
@@ -41,7 +41,7 @@ def test_the_smallest_configuration_is_one_upstream_and_the_rest_comes_from_the_
     assert config.parental.timezone == "Asia/Karachi"
 
 
-def test_every_fault_is_told_at_once_with_file_line_and_path():
+def test_every_fault_is_told_at_once_with_file_line_and_path() -> None:
     found = faults_of(
         "dns:\n  upstreams: [here]\n  workers: -1\ngate:\n  when_dead: ajar\nlists:\n- {id: A, file: a.txt}\n"
     )
@@ -57,31 +57,31 @@ def test_every_fault_is_told_at_once_with_file_line_and_path():
     assert all("; not loaded; " in line for line in found)
 
 
-def test_an_unknown_key_is_a_fault_with_the_most_alike_known_one():
+def test_an_unknown_key_is_a_fault_with_the_most_alike_known_one() -> None:
     assert faults_of("dns: {upstreams: ['192.0.2.53:53'], lisen: []}") == [
         "config x.yaml line 1 /dns/lisen: no such key; not loaded; write 'listen'"
     ]
 
 
-def test_a_key_that_stands_twice_is_a_fault_at_the_second():
+def test_a_key_that_stands_twice_is_a_fault_at_the_second() -> None:
     assert faults_of(SMALLEST + "run_dir: /run/a\nrun_dir: /run/b\n") == [
         "config x.yaml line 3 /run_dir: the key is repeated; not loaded; keep one of the two"
     ]
 
 
-def test_a_missing_key_is_told_at_the_part_that_lacks_it():
+def test_a_missing_key_is_told_at_the_part_that_lacks_it() -> None:
     assert faults_of("dns:\n  workers: 2\n") == [
         "config x.yaml line 2 /dns/upstreams: the key is missing; not loaded; add upstreams: …"
     ]
 
 
-def test_a_path_is_relative_to_the_file_it_stands_in():
+def test_a_path_is_relative_to_the_file_it_stands_in() -> None:
     config = read(SMALLEST + "lists: [{id: a, file: lists/a.txt, format: plain, tier: security}]")
 
     assert config.lists[0].file == Path("/etc/filterd/lists/a.txt")
 
 
-def test_a_list_may_be_pulled_with_a_certificate_and_begin_with_a_seed():
+def test_a_list_may_be_pulled_with_a_certificate_and_begin_with_a_seed() -> None:
     said = "url: 'https://lists.example/a?k=1', every: 5m, ca: ca.pem, client_certificate: c.pem, client_key: c.key"
     config = read(one_list(f"format: csv, {said}, seed: seed.csv, columns: 'url:2', max_octets: 8 MiB, timeout: 30s"))
 
@@ -92,7 +92,7 @@ def test_a_list_may_be_pulled_with_a_certificate_and_begin_with_a_seed():
     assert (entry.shrink_percent, entry.max_age, entry.columns) == (20, None, "url:2")
 
 
-def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
+def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
     config = read(SMALLEST + "lists: [{id: no, file: 012, format: plain, tier: security}]")
 
     assert config.lists[0].id == "no"
@@ -187,7 +187,7 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it():
         (one_list("format: plain, file: a, shrink_percent: 101"), "101 is out of range"),
     ],
 )
-def test_what_cannot_be_used_is_said(text, said):
+def test_what_cannot_be_used_is_said(text, said) -> None:
     assert any(said in fault for fault in faults_of(text))
 
 
@@ -200,30 +200,30 @@ def test_what_cannot_be_used_is_said(text, said):
         "{listen: ['127.0.0.2:53'], upstreams: ['0.0.0.0:53']}",
     ],
 )
-def test_a_resolver_beside_us_on_this_box_is_no_loop(dns):
+def test_a_resolver_beside_us_on_this_box_is_no_loop(dns) -> None:
     assert read(f"dns: {dns}").dns.upstreams
 
 
-def test_octets_that_are_no_utf8_are_a_fault_at_their_line():
+def test_octets_that_are_no_utf8_are_a_fault_at_their_line() -> None:
     with pytest.raises(BadConfig, match=r"line 2 /: octets that are not UTF-8"):
         read_config(b"a: 1\nb: \xff\n", "x.yaml", Path("/"))
 
 
-def test_a_file_beyond_the_limit_is_a_fault():
+def test_a_file_beyond_the_limit_is_a_fault() -> None:
     with pytest.raises(BadConfig, match="more than 1048576 octets"):
         read_config(b"#" * (1 << 20) + b"#", "x.yaml", Path("/"))
 
 
-def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="No such file"):
         load(tmp_path / "absent.yaml")
 
 
-def test_a_fault_moves_no_cursor():
+def test_a_fault_moves_no_cursor() -> None:
     assert all(fault.isprintable() for fault in faults_of('"\\e[2J": 1\ndns: {upstreams: ["\\e[2J"]}\n'))
 
 
-def test_the_shipped_example_is_good():
+def test_the_shipped_example_is_good() -> None:
     config = load(ROOT / "docs/filterd.example.yaml")
 
     names = ["pta", "adult", "doh", "ech", "malware", "hijacked", "hole", "threat"]
@@ -232,7 +232,7 @@ def test_the_shipped_example_is_good():
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200) | st.text("{}[]:,-&*!|>'\"% \nadnslistup", max_size=80).map(str.encode))
-def test_any_octets_are_a_configuration_or_bad_config(data):
+def test_any_octets_are_a_configuration_or_bad_config(data) -> None:
     place = ROOT / "tests/fuzz/targets/config.py"
     spec = importlib.util.spec_from_file_location("fuzz_config", place)
     target = importlib.util.module_from_spec(spec)

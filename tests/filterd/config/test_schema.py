@@ -11,12 +11,12 @@ def shapes(shape):
             yield from shapes(spec.shape)
 
 
-def test_every_field_says_what_it_may_hold():
+def test_every_field_says_what_it_may_hold() -> None:
     for shape in shapes(Config):
         for field in dataclasses.fields(shape):
             spec = field.metadata["spec"]
             assert (spec.kind is None) != (spec.shape is None), field.name
 
 
-def test_every_shape_is_frozen():
+def test_every_shape_is_frozen() -> None:
     assert all(shape.__dataclass_params__.frozen for shape in shapes(Config))

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
 
 
-def test_the_doors_are_told_what_the_configuration_says(tmp_path):
+def test_the_doors_are_told_what_the_configuration_says(tmp_path: Path) -> None:
     said = b"""
 isp: {name: Example ISP, url: "https://isp.example", contact: help@isp.example}
 dns: {upstreams: ["192.0.2.53:53"]}
@@ -19,7 +21,7 @@ parental: {timezone: Europe/Berlin}
     assert settings.protected_names == ("isp.example",)
 
 
-def test_the_doors_need_no_file_of_the_state(tmp_path):
+def test_the_doors_need_no_file_of_the_state(tmp_path: Path) -> None:
     said = b"dns: {upstreams: ['192.0.2.53:53']}\nstate_dir: state\n"
 
     settings_of(read_config(said, "x", tmp_path))
@@ -27,7 +29,7 @@ def test_the_doors_need_no_file_of_the_state(tmp_path):
     assert not (tmp_path / "state").exists()
 
 
-def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path):
+def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path: Path) -> None:
     tap = "dns: {upstreams: ['192.0.2.53:53'], workers: %d}\ngate: {mode: tap, tap_interfaces: [eth1]}\n"
     beside_dns, alone = (settings_of(read_config((tap % n).encode(), "x", tmp_path)) for n in (1, 0))
 

@@ -1,6 +1,8 @@
 import asyncio
+from pathlib import Path
 
 import pytest
+from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
@@ -13,22 +15,22 @@ from filterd.process.worker import make_reporter
 class Loop:
     """Stands for GateLoop: takes tables when it is woken, ends when it is told."""
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments, **options) -> None:
         self.arguments, self.options = arguments, options
         self.woken = self.n_turns = 0
 
-    def run(self):
+    def run(self) -> None:
         raise PermissionError("queue 7")
 
-    def stop(self):
+    def stop(self) -> None:
         """It has ended."""
 
-    def wake(self):
+    def wake(self) -> None:
         self.woken += 1
 
 
 @pytest.fixture
-def front(tmp_path, monkeypatch):
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     config = Gate(
         tls_ports=(443, 8443),
@@ -41,7 +43,7 @@ def front(tmp_path, monkeypatch):
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
 
 
-def test_the_loop_is_made_as_the_configuration_says(front):
+def test_the_loop_is_made_as_the_configuration_says(front) -> None:
     queue, _, _, tls_ports, http_ports, closed, pages = front._loop.arguments
 
     assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
@@ -63,8 +65,8 @@ def test_the_loop_is_made_as_the_configuration_says(front):
     [("open", None, 0), ("closed", None, 1), ("open", "closed", 1), ("closed", "open", 0)],
 )
 def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
-    when_dead, when_overloaded, is_shut, tmp_path, monkeypatch
-):
+    when_dead, when_overloaded, is_shut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     config = Gate(when_dead=when_dead, when_overloaded=when_overloaded)
     front = GateFront(7, config, {}, make_reporter(tmp_path, tmp_path, "gate-0"))
@@ -73,14 +75,16 @@ def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
     assert (front._overrun is not None) == is_shut
 
 
-def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(front, tmp_path, monkeypatch):
+def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(
+    front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queues = tmp_path / "queues"
     queues.write_text("7 4711 0 2 65535 40 2 99312 1\n")
     monkeypatch.setattr(front, "_overrun", Overrun(7, front._reporter.counters, queues))
     front._loop.n_turns = 1
     monkeypatch.setattr(front._loop, "run", lambda: None)  # it goes on, and says nothing
 
-    async def play():
+    async def play() -> None:
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             running = group.create_task(front.run())
             while not front._reporter.counters.values()["gate_queue_overrun"]:  # noqa: ASYNC110  # shared memory
@@ -91,7 +95,7 @@ def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(front, tmp
     assert front._reporter.counters.values()["gate_queue_overrun"] == 42
 
 
-def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):
+def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filterd.gate.front.TapLoop", Loop)
     config = Gate(mode="tap", tap_interfaces=("eth1", "eth2"), tap_reset=True, when_undecidable="closed")
     tap = GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
@@ -104,7 +108,9 @@ def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", [{}, {"mode": "tap", "tap_interfaces": ("eth1",)}], ids=["inline", "tap"])
-def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(tmp_path, monkeypatch, mode):
+def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode
+) -> None:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     monkeypatch.setattr("filterd.gate.front.TapLoop", Loop)
     path = tmp_path / "ja4.txt"
@@ -118,12 +124,12 @@ def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(tmp
     assert without._loop.options["ja4_classes"] is None
 
 
-def test_what_ends_the_loop_ends_the_front(front):
+def test_what_ends_the_loop_ends_the_front(front) -> None:
     with pytest.raises(PermissionError, match="queue 7"):
         asyncio.run(front.run())
 
 
-def test_newer_tables_given_meanwhile_count_as_taken(front, images, monkeypatch):
+def test_newer_tables_given_meanwhile_count_as_taken(front, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     older, newer = (TableSet(images.names([("orders", f"{name}.test", Mode.SUBTREE)])) for name in "ab")
     newest = front._handoff.give(newer)
     monkeypatch.setattr(front._thread, "_handoff", Taken(newest))
@@ -134,7 +140,7 @@ def test_newer_tables_given_meanwhile_count_as_taken(front, images, monkeypatch)
 class Taken:
     """Stands for a handoff whose loop has gone on to newer tables."""
 
-    def __init__(self, ticket):
+    def __init__(self, ticket) -> None:
         self.ticket = ticket
 
     def give(self, tables):
@@ -144,7 +150,9 @@ class Taken:
         return self.ticket
 
 
-def test_tables_that_the_loop_does_not_take_are_a_timeout(front, images, monkeypatch):
+def test_tables_that_the_loop_does_not_take_are_a_timeout(
+    front, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("dns.loop_thread.SWAP_PATIENCE_S", 0.01)
 
     with pytest.raises(TimeoutError):

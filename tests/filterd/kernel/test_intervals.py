@@ -22,7 +22,7 @@ networks6 = st.builds(
 
 
 @given(st.lists(networks4))
-def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(networks):
+def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(networks) -> None:
     ranges = merged(sorted(map(span_of, networks)))
 
     again = [
@@ -33,7 +33,7 @@ def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(netwo
 
 
 @given(st.lists(networks6))
-def test_the_same_in_version_6(networks):
+def test_the_same_in_version_6(networks) -> None:
     ranges = merged(sorted(map(span_of, networks)))
 
     again = [
@@ -46,7 +46,7 @@ spans = st.tuples(st.integers(0, 40), st.integers(1, 9)).map(lambda drawn: (draw
 
 
 @given(st.lists(st.sets(spans, max_size=10), min_size=2, max_size=5))
-def test_after_any_changes_all_is_as_if_made_anew_and_the_difference_is_what_has_changed(turns):
+def test_after_any_changes_all_is_as_if_made_anew_and_the_difference_is_what_has_changed(turns) -> None:
     now = Spans.of(turns[0])
     for before, after in itertools.pairwise(turns):
         then, different = now.changed(after - before, before - after)
@@ -57,7 +57,7 @@ def test_after_any_changes_all_is_as_if_made_anew_and_the_difference_is_what_has
         now = then
 
 
-def test_a_change_of_one_leaves_those_far_away_as_they_are():
+def test_a_change_of_one_leaves_those_far_away_as_they_are() -> None:
     far = [(number, number + 1) for number in range(100, 200, 2)]
     now = Spans.of([(0, 10), *far])
 
@@ -66,7 +66,7 @@ def test_a_change_of_one_leaves_those_far_away_as_they_are():
     assert different == ({(0, 10)}, {(3, 12)})
 
 
-def test_a_range_may_be_everything():
+def test_a_range_may_be_everything() -> None:
     assert span_of(ip_network("0.0.0.0/0")) == (0, 1 << 32)
     assert span_of(ip_network("::/0")) == (0, 1 << 128)
     now, different = Spans.of([(7, 9)]).changed([(0, 1 << 128)], [])
@@ -74,5 +74,5 @@ def test_a_range_may_be_everything():
     assert now.changed([], [(0, 1 << 128)])[0] == Spans.of([(7, 9)])
 
 
-def test_ranges_that_touch_are_one():
+def test_ranges_that_touch_are_one() -> None:
     assert merged([(1, 5), (5, 7), (8, 9)]) == [(1, 7), (8, 9)]

@@ -2,8 +2,10 @@ import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from support.system.namespace import a_network_of_its_own
 
 from filterd.config import read_config
@@ -24,41 +26,41 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 class KernelLog:
     """Notes what it is told, in order, and holds what it was told; fails the next calls as `faults` says."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.said, self.faults = [], {}
         self.locked, self.subscribers, self.suspects = set(), set(), set()
 
-    def note(self, what, *told):
+    def note(self, what, *told) -> None:
         self.said.append((what, *told))
         if self.faults.get(what):
             raise self.faults[what].pop()
 
-    def apply(self, rules, locked):
+    def apply(self, rules, locked) -> None:
         self.note("apply", set(rules.subscribers), set(locked))
         self.locked, self.subscribers = set(locked), set(rules.subscribers)
 
-    def set_locked(self, locked):
+    def set_locked(self, locked) -> None:
         self.note("all locked", set(locked))
         self.locked = set(locked)
 
-    def set_subscribers(self, prefixes):
+    def set_subscribers(self, prefixes) -> None:
         self.note("all subscribers", set(prefixes))
         self.subscribers = set(prefixes)
 
-    def change_locked(self, added, removed):
+    def change_locked(self, added, removed) -> None:
         if added or removed or self.faults:
             self.note("locked", set(added), set(removed))
         self.locked = self.locked - removed | added
 
-    def change_subscribers(self, added, removed):
+    def change_subscribers(self, added, removed) -> None:
         self.note("subscribers", set(added), set(removed))
         self.subscribers = self.subscribers - removed | added
 
-    def set_suspects(self, prefixes):
+    def set_suspects(self, prefixes) -> None:
         self.note("all suspects", set(prefixes))
         self.suspects = set(prefixes)
 
-    def change_suspects(self, added, removed):
+    def change_suspects(self, added, removed) -> None:
         self.note("suspects", set(added), set(removed))
         self.suspects = self.suspects - removed | added
 
@@ -76,21 +78,21 @@ def kernel():
 
 
 @pytest.fixture
-def keeper(engine, kernel):
+def keeper(engine: Engine, kernel):
     return LockKeeper(engine, kernel)
 
 
-def put(engine, schedule=Schedule(), number=7, prefixes=(V4, V6)):  # noqa: B008  # it is frozen
+def put(engine: Engine, schedule=Schedule(), number=7, prefixes=(V4, V6)) -> None:  # noqa: B008  # it is frozen
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(number, "home", prefixes, Profile(schedule=schedule)))
 
 
-def tap(engine, change, *arguments, number=7):
+def tap(engine: Engine, change, *arguments, number=7) -> None:
     with writing(engine) as conn:
         change(conn, number, *arguments)
 
 
-def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine, kernel, keeper):
+def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine: Engine, kernel, keeper) -> None:
     put(engine)
     keeper.refresh(NOW)
     kernel.said.clear()
@@ -102,7 +104,7 @@ def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine, ker
     assert done.n_cut == 3
 
 
-def test_what_is_locked_already_is_not_cut_again(engine, kernel, keeper):
+def test_what_is_locked_already_is_not_cut_again(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -112,7 +114,7 @@ def test_what_is_locked_already_is_not_cut_again(engine, kernel, keeper):
     assert kernel.said == []
 
 
-def test_a_resume_unlocks_and_cuts_nothing(engine, kernel, keeper):
+def test_a_resume_unlocks_and_cuts_nothing(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -123,7 +125,7 @@ def test_a_resume_unlocks_and_cuts_nothing(engine, kernel, keeper):
     assert kernel.said == [("locked", set(), {V4, V6})]
 
 
-def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine, kernel, keeper):
+def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine: Engine, kernel, keeper) -> None:
     wednesday_five_past_five = Schedule((Interval(2, 17 * 60 + 5, 60),), "Asia/Karachi")
     put(engine, wednesday_five_past_five)
 
@@ -135,7 +137,7 @@ def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine, kernel, ke
     assert keeper.end_of_lock(7, done.next_change) == done.next_change + timedelta(hours=1)
 
 
-def test_whose_dns_is_redirected_follows_the_subscribers(engine, kernel, keeper):
+def test_whose_dns_is_redirected_follows_the_subscribers(engine: Engine, kernel, keeper) -> None:
     put(engine)
     keeper.refresh(NOW)
     tap(engine, delete_subscriber)
@@ -144,7 +146,7 @@ def test_whose_dns_is_redirected_follows_the_subscribers(engine, kernel, keeper)
     assert kernel.said == [("subscribers", {V4, V6}, set()), ("subscribers", set(), {V4, V6})]
 
 
-def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(engine, kernel, keeper):
+def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
 
@@ -154,7 +156,7 @@ def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(eng
     assert keeper.refresh(NOW).n_cut is None
 
 
-def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(engine, kernel, keeper):
+def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(engine: Engine, kernel, keeper) -> None:
     put(engine)
     put(engine, number=8, prefixes=())
     for number in (7, 8):
@@ -172,7 +174,7 @@ def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(engine,
     assert kernel.locked == kernel.subscribers == {V4, V6}
 
 
-def test_a_locked_line_that_is_deleted_is_locked_no_more(engine, kernel, keeper):
+def test_a_locked_line_that_is_deleted_is_locked_no_more(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -183,7 +185,7 @@ def test_a_locked_line_that_is_deleted_is_locked_no_more(engine, kernel, keeper)
     assert kernel.locked == kernel.subscribers == set()
 
 
-def test_where_the_sets_may_hold_something_else_they_are_replaced(engine, kernel, keeper):
+def test_where_the_sets_may_hold_something_else_they_are_replaced(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
     kernel.faults["locked"] = [OutOfStep("somebody else")]
@@ -197,7 +199,9 @@ def test_where_the_sets_may_hold_something_else_they_are_replaced(engine, kernel
     ]
 
 
-def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_again(engine, kernel, keeper, caplog):
+def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_again(
+    engine: Engine, kernel, keeper, caplog: pytest.LogCaptureFixture
+) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.install(Rules(dns_port=5300), NOW)
@@ -214,7 +218,7 @@ def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_
     assert "nft: gone; the rules are applied again now" in caplog.text
 
 
-def test_what_the_kernel_refuses_is_tried_again(engine, kernel, keeper):
+def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel, keeper) -> None:
     put(engine)
     tap(engine, pause, None)
     kernel.faults = {"locked": [RuntimeError("no memory")], "cut": [RuntimeError("no memory")]}
@@ -230,7 +234,7 @@ def test_what_the_kernel_refuses_is_tried_again(engine, kernel, keeper):
 VPN, TOR = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:bad::1/128")
 
 
-def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_changes(kernel, keeper):
+def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_changes(kernel, keeper) -> None:
     keeper.suspect(frozenset({VPN}))
     assert kernel.said == []
     keeper.install(Rules(n_queues=1), NOW)
@@ -243,7 +247,7 @@ def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_ch
 
 
 @pytest.mark.parametrize("fault", [OutOfStep("changed"), SetsGone("gone")])
-def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel, keeper, fault):
+def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel, keeper, fault) -> None:
     keeper.install(Rules(n_queues=1), NOW)
     keeper.suspect(frozenset({VPN}))
     kernel.suspects = set()
@@ -254,7 +258,7 @@ def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel,
     assert kernel.suspects == {VPN}
 
 
-def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper):
+def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper) -> None:
     keeper.install(Rules(n_queues=1), NOW)
     kernel.faults = {"suspects": [RuntimeError("no memory")]}
     with pytest.raises(RuntimeError, match="no memory"):
@@ -264,14 +268,14 @@ def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper):
     assert kernel.suspects == {VPN}
 
 
-def test_without_a_gate_nobody_is_suspected(kernel, keeper):
+def test_without_a_gate_nobody_is_suspected(kernel, keeper) -> None:
     keeper.install(Rules(dns_port=53), NOW)
     keeper.suspect(frozenset({VPN}))
 
     assert [what for what, *_ in kernel.said] == ["apply"]
 
 
-def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine):
+def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine: Engine) -> None:
     keeper = LockKeeper(engine, None)
     put(engine)
     tap(engine, pause, NOW + timedelta(minutes=30))
@@ -281,7 +285,7 @@ def test_a_box_without_work_in_the_kernel_keeps_its_locks_all_the_same(engine):
     assert keeper.end_of_lock(8, NOW) is None
 
 
-def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path):
+def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path: Path) -> None:
     only_dns = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
     redirecting = b"dns: {upstreams: ['192.0.2.53:53']}\ngate: {workers: 0}\n"
 
@@ -300,7 +304,9 @@ def is_held(name, prefix):
 
 
 @pytest.mark.kernel
-def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(engine, caplog):
+def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     put(engine)
     put(engine, number=8, prefixes=(IPv4Network("198.51.100.0/28"),))
     tap(engine, pause, None)
@@ -329,7 +335,7 @@ def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(en
 
 
 @pytest.mark.kernel
-def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_look(engine):
+def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_look(engine: Engine) -> None:
     put(engine)
     tap(engine, pause, None)
     with a_network_of_its_own() as call, closing(Kernel()) as kernel:
@@ -345,7 +351,7 @@ def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_
 
 
 @pytest.mark.parametrize(("rules", "n"), [(Rules(n_queues=1), 14), (Rules(), None)], ids=["a gate", "none"])
-def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper, rules, n):
+def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper, rules, n) -> None:
     keeper.install(rules, NOW)
 
     assert keeper.n_unjudged() == n

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 GET_GENERATION = 10 << 8 | 16
 
 
-def test_a_request_is_what_pyroute2_makes_of_it():
+def test_a_request_is_what_pyroute2_makes_of_it() -> None:
     theirs = nft_set_elem_list_msg()
     theirs["nfgen_family"] = 1
     theirs["attrs"] = [("NFTA_SET_ELEM_LIST_TABLE", "filterd"), ("NFTA_SET_ELEM_LIST_SET", "locked4")]
@@ -32,14 +32,14 @@ def test_a_request_is_what_pyroute2_makes_of_it():
 
 
 @given(st.lists(st.tuples(st.integers(1, 0x3FFF), st.binary(max_size=40))))
-def test_attributes_are_read_as_they_were_written(wanted):
+def test_attributes_are_read_as_they_were_written(wanted) -> None:
     written = b"".join(attribute(kind | NESTED, value) for kind, value in wanted)
 
     assert [(kind, written[first:last]) for kind, first, last in attributes(written, 0, len(written))] == wanted
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))
-def test_what_is_broken_ends_the_reading_within_what_is_there(octets, at):
+def test_what_is_broken_ends_the_reading_within_what_is_there(octets, at) -> None:
     for _, first, last in attributes(octets, at, len(octets)):
         assert at <= first <= last <= len(octets)
     for found in split(octets):
@@ -47,7 +47,7 @@ def test_what_is_broken_ends_the_reading_within_what_is_there(octets, at):
         answer_of(found)
 
 
-def test_a_part_cut_anywhere_gives_the_messages_before_the_cut():
+def test_a_part_cut_anywhere_gives_the_messages_before_the_cut() -> None:
     whole = message(5, 0, 1, 2, attribute(1, b"abc")) + message(6, 0, 2, 2)
 
     for cut in range(len(whole)):
@@ -56,7 +56,7 @@ def test_a_part_cut_anywhere_gives_the_messages_before_the_cut():
     assert [each.kind for each in split(whole)] == [5, 6]
 
 
-def test_an_acknowledgement_says_what_was_wrong():
+def test_an_acknowledgement_says_what_was_wrong() -> None:
     refused = struct.pack("=IHHIIi", 36, 2, 0, 9, 0, -errno.ENOENT) + bytes(16)
     short = struct.pack("=IHHII", 16, 2, 0, 9, 0)
 
@@ -100,17 +100,17 @@ def done(fault: int = 0) -> bytes:
     ],
     ids=["nothing", "alone", "behind others", "looks like it"],
 )
-def test_the_end_of_a_dump_is_seen_wherever_it_stands(chunks, told):
+def test_the_end_of_a_dump_is_seen_wherever_it_stands(chunks, told) -> None:
     assert dumped(*chunks) == told
 
 
-def test_a_dump_that_failed_is_told():
+def test_a_dump_that_failed_is_told() -> None:
     with pytest.raises(OSError, match=os.strerror(errno.EINTR)):
         dumped(ENTRY, ENTRY + done(errno.EINTR))
 
 
 @pytest.mark.kernel
-def test_the_kernel_answers_and_refuses():
+def test_the_kernel_answers_and_refuses() -> None:
     with a_network_of_its_own() as call:
         call(_ask)
 
@@ -127,7 +127,7 @@ def _ask() -> None:
 
 @pytest.mark.kernel
 @pytest.mark.skipif(os.geteuid() != 0, reason="root that gives its rights away needs to be root")
-def test_without_the_right_to_it_the_message_says_what_is_missing():
+def test_without_the_right_to_it_the_message_says_what_is_missing() -> None:
     program = "from filterd.kernel.netlink import Netlink\ntry: Netlink()\nexcept RuntimeError as reason: print(reason)"
     done = subprocess.run(
         ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", sys.executable, "-c", program],

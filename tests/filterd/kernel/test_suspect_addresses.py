@@ -1,6 +1,7 @@
 """What of the lists the kernel asks the gate about."""
 
 from ipaddress import collapse_addresses, ip_network
+from pathlib import Path
 
 import pytest
 from support.images.opened import Images
@@ -17,7 +18,7 @@ def nets(*texts: str) -> set[object]:
 
 
 @pytest.fixture
-def images(tmp_path) -> Images:
+def images(tmp_path: Path) -> Images:
     return Images(tmp_path)
 
 

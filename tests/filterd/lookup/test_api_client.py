@@ -2,6 +2,7 @@ import argparse
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from filterd.lookup.api_client import add_api_arguments, call
 class Desk(BaseHTTPRequestHandler):
     """Says back what it was asked; refuses /no."""
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         said = {"path": self.path, "token": self.headers["Authorization"], "body": json.loads(body)}
         answers = {"/no": (422, {"where": "/x", "detail": "unfit"}), "/odd": (500, ["?"])}
@@ -21,7 +22,7 @@ class Desk(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
 
-    def log_message(self, *args):
+    def log_message(self, *args) -> None:
         """Say nothing."""
 
 
@@ -42,7 +43,7 @@ def arguments(*said):
     return parser.parse_args(said)
 
 
-def test_a_request_carries_the_token_of_the_environment(url, monkeypatch):
+def test_a_request_carries_the_token_of_the_environment(url, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret\n")
 
     found = call(arguments("--api", url + "/"), "POST", "/v1/x", {"a": 1})
@@ -50,7 +51,7 @@ def test_a_request_carries_the_token_of_the_environment(url, monkeypatch):
     assert found == {"path": "/v1/x", "token": "Bearer secret", "body": {"a": 1}}
 
 
-def test_a_token_file_is_read(url, tmp_path):
+def test_a_token_file_is_read(url, tmp_path: Path) -> None:
     (tmp_path / "t").write_text("secret\n")
 
     found = call(arguments("--api", url, "--token-file", str(tmp_path / "t")), "POST", "/", {})
@@ -59,21 +60,21 @@ def test_a_token_file_is_read(url, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "words"), [("/no", r"^/x: unfit \(422\)$"), ("/odd", "^the API answered 500$")])
-def test_a_refusal_is_told_in_the_apis_words(url, monkeypatch, path, words):
+def test_a_refusal_is_told_in_the_apis_words(url, monkeypatch: pytest.MonkeyPatch, path, words) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
     with pytest.raises(Refused, match=words):
         call(arguments("--api", url), "POST", path, {})
 
 
-def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch):
+def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
     with pytest.raises(Missing, match="start filterd run"):
         call(arguments("--api", "http://127.0.0.1:1"), "GET", "/")
 
 
-def test_without_a_token_or_an_address_nothing_is_asked(monkeypatch, tmp_path):
+def test_without_a_token_or_an_address_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("FILTERD_TOKEN", raising=False)
     with pytest.raises(WrongUse, match="filterd token"):
         call(arguments(), "GET", "/")

@@ -2,6 +2,7 @@ import random
 import struct
 
 import pytest
+from support.images.opened import Images
 from support.packets import shapes as wire
 from support.packets.builders import hello_message, records
 from support.packets.initials import crypto, initial
@@ -18,7 +19,7 @@ REQUEST = b"GET /a/b HTTP/1.1\r\nHost: bad.test\r\n\r\n"
 
 
 @pytest.fixture
-def inspector(images):
+def inspector(images: Images):
     return Inspector(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)])))
 
 
@@ -34,7 +35,7 @@ def summary(found):
     return [(each["channel"], each.get("name"), each["decision"] and each["decision"]["action"]) for each in found]
 
 
-def test_a_hello_in_one_segment_is_decided(inspector):
+def test_a_hello_in_one_segment_is_decided(inspector) -> None:
     found = see(inspector, segment(wire.hello(b"www.bad.test")))
 
     assert summary(found) == [("sni", "www.bad.test", "splash")]
@@ -42,7 +43,7 @@ def test_a_hello_in_one_segment_is_decided(inspector):
     assert found[0]["ts"] == 5.0
 
 
-def test_a_hello_is_put_together_from_segments_in_any_order(inspector):
+def test_a_hello_is_put_together_from_segments_in_any_order(inspector) -> None:
     hello = wire.hello(b"www.bad.test")
     start = segment(b"", 999, SYN)
     parts = [segment(hello[at : at + 20], 1000 + at) for at in range(0, len(hello), 20)]
@@ -51,7 +52,7 @@ def test_a_hello_is_put_together_from_segments_in_any_order(inspector):
     assert summary(see(inspector, start, *parts)) == [("sni", "www.bad.test", "splash")]
 
 
-def test_every_pipelined_request_is_decided_with_its_url(inspector):
+def test_every_pipelined_request_is_decided_with_its_url(inspector) -> None:
     found = see(inspector, segment(REQUEST + REQUEST.replace(b"bad.test", b"good.test")))
 
     assert summary(found) == [("http", "bad.test", "splash"), ("http", "good.test", "passthru")]
@@ -67,7 +68,7 @@ def test_every_pipelined_request_is_decided_with_its_url(inspector):
         (b"/listed", b"192.0.2.80:80", "splash"),
     ],
 )
-def test_a_request_is_decided_with_its_url(images, target, host, action):
+def test_a_request_is_decided_with_its_url(images: Images, target, host, action) -> None:
     urls = [("orders", "shared.test/listed", Mode.SUBTREE), ("orders", "192.0.2.80/listed", Mode.EXACT)]
     inspector = Inspector(TableSet(images.names([]), urls=images.urls(urls)))
     octets = b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
@@ -75,7 +76,7 @@ def test_a_request_is_decided_with_its_url(images, target, host, action):
     assert summary(see(inspector, segment(octets))) == [("http", host.split(b":")[0].decode(), action)]
 
 
-def test_an_address_without_a_listed_url_is_undecidable(images):
+def test_an_address_without_a_listed_url_is_undecidable(images: Images) -> None:
     inspector = Inspector(TableSet(images.names([])))
 
     [found] = see(inspector, segment(REQUEST.replace(b"bad.test", b"192.0.2.80")))
@@ -83,7 +84,7 @@ def test_an_address_without_a_listed_url_is_undecidable(images):
     assert found["undecidable"] == "an address stands where a name should"
 
 
-def test_a_question_is_decided(inspector):
+def test_a_question_is_decided(inspector) -> None:
     frame = Frame(5.0, wire.ipv4(datagram(53, wire.question(b"x.BAD.test")), proto=17))
 
     assert summary(see(inspector, frame)) == [("dns", "x.bad.test", "splash")]
@@ -97,7 +98,7 @@ def quic(*datagrams):
     return [Frame(5.0, wire.ipv4(datagram(443, each), proto=17)) for each in datagrams]
 
 
-def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector):
+def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector) -> None:
     message = hello_message(b"x.bad.test", padding=1500)
     first, second = initial(crypto(900, message[900:])), initial(crypto(0, message[:900]), number=1)
 
@@ -108,7 +109,7 @@ def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector):
 
 
 @pytest.mark.parametrize("is_quic", [False, True])
-def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images, is_quic):
+def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images: Images, is_quic) -> None:
     message = hello_message(b"x.bad.test")
     frames = quic(initial(crypto(0, message))) if is_quic else [segment(records(message))]
     tables = TableSet(images.names([]))
@@ -121,7 +122,7 @@ def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images, is
     assert "ja4_class" not in asked
 
 
-def test_the_class_of_the_software_is_told_where_classes_are_given(images):
+def test_the_class_of_the_software_is_told_where_classes_are_given(images: Images) -> None:
     known, unknown = hello_message(b"x.bad.test"), hello_message()
     tables, classes = TableSet(images.names([])), Ja4Classes({ja4(known): "vpn"})
     [of_known] = see(Inspector(tables, ja4_classes=classes), segment(records(known)))
@@ -130,7 +131,7 @@ def test_the_class_of_the_software_is_told_where_classes_are_given(images):
     assert (of_known["ja4_class"], of_unknown["ja4_class"]) == ("vpn", "other")
 
 
-def test_what_is_no_hello_has_no_class(images):
+def test_what_is_no_hello_has_no_class(images: Images) -> None:
     inspector = Inspector(TableSet(images.names([])), ja4_classes=Ja4Classes({}))
 
     [found] = see(inspector, segment(b"SSH-2.0-client\r\n"))
@@ -138,26 +139,26 @@ def test_what_is_no_hello_has_no_class(images):
     assert found["ja4_class"] is None
 
 
-def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector):
+def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector) -> None:
     [found] = see(inspector, *quic(b"\xc3\x00\x00\x00\x01\x08" + bytes(8) + b"\x00\x00\x20" + bytes(32)))
 
     assert (found["channel"], found["quic_version"]) == ("quic", "1")
     assert "no key opens" in found["undecidable"]
 
 
-def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector):
+def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector) -> None:
     (found,) = see(inspector, segment(b"\x00\x01\x02\x03"))
 
     assert found["undecidable"] == "neither a TLS hello nor an HTTP request"
 
 
-def test_a_hello_without_a_name_is_undecidable(inspector):
+def test_a_hello_without_a_name_is_undecidable(inspector) -> None:
     (found,) = see(inspector, segment(wire.records(wire.hello_message([]), 16384)))
 
     assert found["undecidable"] == "a hello without a name"
 
 
-def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector):
+def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector) -> None:
     hello = wire.hello(b"www.bad.test")
 
     (found,) = see(inspector, segment(b"", 999, SYN), segment(hello[:20]), segment(b"\x16\x03\x02" + hello[3:25]))
@@ -165,7 +166,7 @@ def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector):
     assert "other octets than before" in found["undecidable"]
 
 
-def test_a_question_over_tcp_is_decided(inspector):
+def test_a_question_over_tcp_is_decided(inspector) -> None:
     asked = wire.question(b"x.bad.test")
     octets = wire.vector(asked, 2) * 2
     packet = bytearray(segment(octets).packet)
@@ -174,20 +175,20 @@ def test_a_question_over_tcp_is_decided(inspector):
     assert summary(see(inspector, Frame(5.0, bytes(packet)))) == [("dns", "x.bad.test", "splash")] * 2
 
 
-def test_a_host_that_is_no_name_is_told_once(inspector):
+def test_a_host_that_is_no_name_is_told_once(inspector) -> None:
     (found,) = see(inspector, segment(REQUEST.replace(b"bad.test", b"bad .test\xff")))
 
     assert found["channel"] == "http" and "undecidable" in found
 
 
-def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector):
+def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector) -> None:
     found = see(inspector, Broken("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
 
     assert found[0] == {"channel": None, "undecidable": "the file ends inside a packet"}
     assert summary(found[1:]) == [("sni", "bad.test", "splash")]
 
 
-def test_no_packet_however_damaged_raises(inspector):
+def test_no_packet_however_damaged_raises(inspector) -> None:
     whole = segment(wire.hello(b"www.bad.test")).packet
     dice = random.Random(1)
     for _ in range(2000):

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,33 +12,33 @@ BAD = to_wire(b"bad.test")
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path: Path):
     (tmp_path / "pta.txt").write_text("bad.test\n")
     return f"{tmp_path / 'pta.txt'},tier=order"
 
 
 @pytest.fixture
-def out(tmp_path, source, capsys):
+def out(tmp_path: Path, source, capsys: pytest.CaptureFixture[str]):
     main(["compile", source, "-o", str(tmp_path / "out")])
     return tmp_path / "out"
 
 
-def test_lists_are_compiled_on_the_spot(tmp_path, source):
+def test_lists_are_compiled_on_the_spot(tmp_path: Path, source) -> None:
     assert open_tables([source], None, tmp_path).decide(BAD, None, 0).list == "pta"
 
 
-def test_the_images_of_a_directory_are_those_that_its_manifest_names(tmp_path, out):
+def test_the_images_of_a_directory_are_those_that_its_manifest_names(tmp_path: Path, out) -> None:
     assert open_tables([], out, tmp_path).decide(BAD, None, 0).list == "pta"
 
 
-def test_one_of_the_two_is_needed_and_no_more(tmp_path, source):
+def test_one_of_the_two_is_needed_and_no_more(tmp_path: Path, source) -> None:
     with pytest.raises(Missing, match=r"current.json: not there; nothing looked up; give --list"):
         open_tables([], tmp_path, tmp_path)
     with pytest.raises(WrongUse, match="one of the two"):
         open_tables([source], tmp_path, tmp_path)
 
 
-def test_a_report_of_another_compilation_names_no_files(tmp_path, out):
+def test_a_report_of_another_compilation_names_no_files(tmp_path: Path, out) -> None:
     report = json.loads((out / "report.json").read_text())
     (out / "report.json").write_text(json.dumps(report | {"generation": 99}))
 
@@ -47,7 +48,7 @@ def test_a_report_of_another_compilation_names_no_files(tmp_path, out):
     assert (match["line"], "file" in match) == (1, False)
 
 
-def test_the_report_of_the_daemon_is_known_too(tmp_path, out):
+def test_the_report_of_the_daemon_is_known_too(tmp_path: Path, out) -> None:
     report = json.loads((out / "report.json").read_text())
     (out / "report.json").unlink()
     (out / "compiled.json").write_text(json.dumps({"generation": report["generation"], "report": report}))
@@ -59,7 +60,7 @@ def test_the_report_of_the_daemon_is_known_too(tmp_path, out):
 
 
 @pytest.mark.parametrize("text", ["[]", "no JSON", ""])
-def test_a_report_that_is_none_is_passed_over(tmp_path, out, text):
+def test_a_report_that_is_none_is_passed_over(tmp_path: Path, out, text) -> None:
     (out / "compiled.json").write_text(text)
 
     tables, attribution = open_attributed([], out, tmp_path)

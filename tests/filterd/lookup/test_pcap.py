@@ -1,4 +1,5 @@
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -31,63 +32,63 @@ def enhanced(ticks, packet, order="<"):
     )
 
 
-def frames(tmp_path, data):
+def frames(tmp_path: Path, data):
     (tmp_path / "x").write_bytes(data)
     return list(iter_frames(tmp_path / "x"))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_pcap_of_either_byte_order_gives_its_packets(tmp_path, order):
+def test_a_pcap_of_either_byte_order_gives_its_packets(tmp_path: Path, order) -> None:
     data = pcap(ETHERNET + b"\x08\x00" + IP4, order=order)
 
     assert frames(tmp_path, data) == [Frame(5.25, IP4)]
 
 
-def test_a_nanosecond_pcap_counts_nanoseconds(tmp_path):
+def test_a_nanosecond_pcap_counts_nanoseconds(tmp_path: Path) -> None:
     assert frames(tmp_path, pcap(IP4, link=101, magic=0xA1B23C4D)) == [Frame(5.00025, IP4)]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_pcapng_of_either_byte_order_gives_its_packets(tmp_path, order):
+def test_a_pcapng_of_either_byte_order_gives_its_packets(tmp_path: Path, order) -> None:
     interface = block(1, struct.pack(order + "HHI", 101, 0, 0), order)
     data = pcapng(interface, enhanced(7_500_000, IP4, order), order=order)
 
     assert frames(tmp_path, data) == [Frame(7.5, IP4)]
 
 
-def test_the_resolution_of_an_interface_is_honoured(tmp_path):
+def test_the_resolution_of_an_interface_is_honoured(tmp_path: Path) -> None:
     interface = block(1, struct.pack("<HHI", 101, 0, 0) + struct.pack("<HHB3x", 9, 1, 9))
 
     assert frames(tmp_path, pcapng(interface, enhanced(7_500_000_000, IP4))) == [Frame(7.5, IP4)]
 
 
-def test_a_bad_block_is_told_and_the_next_packet_follows(tmp_path):
+def test_a_bad_block_is_told_and_the_next_packet_follows(tmp_path: Path) -> None:
     interface = block(1, struct.pack("<HHI", 101, 0, 0))
     data = pcapng(interface, block(6, b"\x09\x00\x00\x00"), enhanced(0, IP4))
 
     assert frames(tmp_path, data) == [Broken("a block of type 6 contradicts itself"), Frame(0.0, IP4)]
 
 
-def test_a_file_cut_anywhere_gives_what_is_whole_and_says_that_it_ends(tmp_path):
+def test_a_file_cut_anywhere_gives_what_is_whole_and_says_that_it_ends(tmp_path: Path) -> None:
     for whole in (pcap(IP4, IP4, link=101), pcapng(block(1, struct.pack("<HHI", 101, 0, 0)), enhanced(0, IP4))):
         for cut in range(4, len(whole)):
             found = frames(tmp_path, whole[:cut])
             assert all(isinstance(one, Frame | Broken) for one in found)
 
 
-def test_a_file_that_is_no_capture_is_refused(tmp_path):
+def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="neither pcap nor pcapng"):
         frames(tmp_path, b"hello")
 
 
-def test_a_frame_that_is_cut_inside_its_headers_is_told(tmp_path):
+def test_a_frame_that_is_cut_inside_its_headers_is_told(tmp_path: Path) -> None:
     tagged = ETHERNET + b"\x81\x00\x00\x07\x08\x00" + IP4
     found = frames(tmp_path, pcap(tagged[:15], tagged))
 
     assert found == [Broken("the frame is cut inside its headers"), Frame(5.25, IP4)]
 
 
-def test_a_frame_without_an_ip_packet_is_stepped_over(tmp_path):
+def test_a_frame_without_an_ip_packet_is_stepped_over(tmp_path: Path) -> None:
     assert frames(tmp_path, pcap(ETHERNET + b"\x08\x06" + bytes(28), ETHERNET + b"\x08\x00" + IP4)) == [
         Frame(5.25, IP4)
     ]

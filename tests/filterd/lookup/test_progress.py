@@ -1,5 +1,7 @@
 import io
 
+import pytest
+
 from filterd.lookup.progress import progress_bar
 
 
@@ -8,7 +10,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar_that_moves(monkeypatch):
+def test_a_terminal_gets_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
 
@@ -19,7 +21,7 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch):
     assert "100%" in terminal.getvalue()
 
 
-def test_a_file_gets_none(monkeypatch):
+def test_a_file_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", io.StringIO())
 
     with progress_bar() as progress:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ SOURCE = describe_source("pta", None, {"format": "plain"})
 
 
 @pytest.fixture
-def read(tmp_path):
+def read(tmp_path: Path):
     def read(text, source=SOURCE):
         path = tmp_path / "copy"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -32,7 +33,7 @@ def verdict(found, last=None, limits=None, source=SOURCE):
     return judge(found, source, last, limits or Limits())
 
 
-def test_rules_are_counted_and_what_is_none_by_its_reason(read):
+def test_rules_are_counted_and_what_is_none_by_its_reason(read) -> None:
     found = read("a.test\n# words\n192.0.2.1\nb.test\n192.0.2.2\n")
 
     assert (found.n_rules, found.n_skipped, len(found.skipped)) == (2, 2, 1)
@@ -40,24 +41,24 @@ def test_rules_are_counted_and_what_is_none_by_its_reason(read):
 
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><p>x", "\ufeff \n<html>", "<HEAD>", "<body>"])
 @pytest.mark.parametrize("format_", ["plain", "hosts", "csv", "rpz"])
-def test_a_web_page_is_no_list_of_any_format(read, page, format_):
+def test_a_web_page_is_no_list_of_any_format(read, page, format_) -> None:
     with pytest.raises(BadList, match="web page"):
         read(page, describe_source("x", None, {"format": format_}))
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only words\n"])
-def test_an_empty_list_is_refused(read, text):
+def test_an_empty_list_is_refused(read, text) -> None:
     assert verdict(read(text)) == (Verdict.REFUSED, "it is empty")
 
 
-def test_a_list_without_a_rule_is_refused_and_the_commonest_reason_told(read):
+def test_a_list_without_a_rule_is_refused_and_the_commonest_reason_told(read) -> None:
     said = verdict(read("192.0.2.1\n192.0.2.2\n"))
 
     assert said.verdict is Verdict.REFUSED
     assert "2 times" in said.why
 
 
-def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read):
+def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read) -> None:
     text = names(range(10)) + "192.0.2.1\n" * 11
 
     assert verdict(read(text)).verdict is Verdict.REFUSED
@@ -65,13 +66,13 @@ def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read):
     assert verdict(read(names(range(10)) + "192.0.2.1\n" * 10)).verdict is Verdict.GOOD
 
 
-def test_the_lines_for_browsers_of_an_adblock_list_are_no_fault_of_it():
+def test_the_lines_for_browsers_of_an_adblock_list_are_no_fault_of_it() -> None:
     found = Examined(10, {"for browsers": 990}, (1,))
 
     assert verdict(found, source=replace(SOURCE, format="adblock")).verdict is Verdict.GOOD
 
 
-def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read):
+def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read) -> None:
     found, large = read("a.test\n"), read(names(range(2000)))
 
     assert verdict(found).verdict is Verdict.GOOD
@@ -79,36 +80,36 @@ def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read):
 
 
 @pytest.mark.parametrize(("left", "expected"), [(80, Verdict.GOOD), (79, Verdict.HELD), (50, Verdict.HELD)])
-def test_a_version_that_shrank_by_more_than_a_fifth_is_held(read, left, expected):
+def test_a_version_that_shrank_by_more_than_a_fifth_is_held(read, left, expected) -> None:
     said = verdict(read(names(range(left))), version(read(names(range(100)))))
 
     assert said.verdict is expected
 
 
-def test_the_reason_tells_both_counts(read):
+def test_the_reason_tells_both_counts(read) -> None:
     said = verdict(read(names(range(50))), version(read(names(range(100)))))
 
     assert said.why == "it shrank: 50 rules where the last good version had 100"
 
 
-def test_a_small_list_may_lose_what_a_person_takes_out(read):
+def test_a_small_list_may_lose_what_a_person_takes_out(read) -> None:
     assert verdict(read(names(range(1))), version(read(names(range(10))))).verdict is Verdict.GOOD
 
 
-def test_a_limit_of_a_hundred_percent_holds_nothing(read):
+def test_a_limit_of_a_hundred_percent_holds_nothing(read) -> None:
     said = verdict(read(names(range(500, 510))), version(read(names(range(100)))), Limits(shrink_percent=100))
 
     assert said.verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1500, Verdict.GOOD), (1501, Verdict.HELD)])
-def test_a_version_that_grew_fivefold_is_held_once_it_is_large(read, size, expected):
+def test_a_version_that_grew_fivefold_is_held_once_it_is_large(read, size, expected) -> None:
     assert verdict(read(names(range(size))), version(read(names(range(300))))).verdict is expected
     assert verdict(read(names(range(900))), version(read(names(range(3))))).verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize("size", [50, 3000])
-def test_another_list_of_the_same_size_is_held(read, size):
+def test_another_list_of_the_same_size_is_held(read, size) -> None:
     said = verdict(read(names(range(10_000, 10_000 + size))), version(read(names(range(size)))))
 
     assert said.verdict is Verdict.HELD
@@ -116,14 +117,14 @@ def test_another_list_of_the_same_size_is_held(read, size):
 
 
 @pytest.mark.parametrize("size", [50, 3000])
-def test_a_version_with_a_few_new_rules_in_another_order_is_good(read, size):
+def test_a_version_with_a_few_new_rules_in_another_order_is_good(read, size) -> None:
     before, after = list(range(size)), list(range(size // 20, size + size // 20))[::-1]
 
     assert verdict(read(names(after)), version(read(names(before)))).verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize("gone", [0.0, 0.1, 0.5, 0.9])
-def test_the_share_that_is_gone_is_told_to_a_few_percent(gone):
+def test_the_share_that_is_gone_is_told_to_a_few_percent(gone) -> None:
     old, new = Sketch(), Sketch()
     for number in range(20_000):
         old.note(b"%d" % number)
@@ -133,7 +134,7 @@ def test_the_share_that_is_gone_is_told_to_a_few_percent(gone):
     assert share_gone(old.numbers(), new.numbers()) == pytest.approx(gone, abs=0.1)
 
 
-def test_a_sketch_does_not_depend_on_order_or_repetition():
+def test_a_sketch_does_not_depend_on_order_or_repetition() -> None:
     forth, back = Sketch(), Sketch()
     for number in range(1000):
         forth.note(b"%d" % number)
@@ -143,5 +144,5 @@ def test_a_sketch_does_not_depend_on_order_or_repetition():
     assert forth.numbers() == back.numbers() == tuple(sorted(forth.numbers()))
 
 
-def test_of_nothing_nothing_can_be_gone():
+def test_of_nothing_nothing_can_be_gone() -> None:
     assert share_gone((), (1, 2)) == 0.0

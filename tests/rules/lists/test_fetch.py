@@ -3,6 +3,7 @@ import base64
 import contextlib
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory: pytest.TempPathFactory):
     return authority(tmp_path_factory.mktemp("ca") / "lab")
 
 
@@ -26,7 +27,7 @@ def tls(lab):
 
 
 @pytest.fixture
-def get(tmp_path, lab):
+def get(tmp_path: Path, lab):
     """Fetch a URL: what the server said, and what came."""
 
     async def get(url, known=None, **more):
@@ -56,7 +57,7 @@ def raw(answer):
 
     @contextlib.asynccontextmanager
     async def serving_raw():
-        async def converse(reader, writer):
+        async def converse(reader, writer) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
             writer.close()
@@ -68,7 +69,7 @@ def raw(answer):
     return serving_raw()
 
 
-async def test_a_list_comes_octet_for_octet(get, tls):
+async def test_a_list_comes_octet_for_octet(get, tls) -> None:
     async def answer(request):
         headers = {"ETag": '"1"', "Last-Modified": "Mon, 03 Aug 2026 10:00:00 GMT"}
         return web.Response(body=b"a.test\r\n\xff\0", headers=headers)
@@ -77,7 +78,7 @@ async def test_a_list_comes_octet_for_octet(get, tls):
         assert await get(url) == (Fetched('"1"', "Mon, 03 Aug 2026 10:00:00 GMT"), b"a.test\r\n\xff\0")
 
 
-async def test_what_has_not_changed_is_not_sent_again(get, tls):
+async def test_what_has_not_changed_is_not_sent_again(get, tls) -> None:
     server = Shelved(LIST)
     async with serving(server.answer, tls) as url:
         fetched, _ = await get(url)
@@ -89,7 +90,7 @@ async def test_what_has_not_changed_is_not_sent_again(get, tls):
     assert server.asked == [200, 304, 200]
 
 
-async def test_a_server_without_etag_is_asked_by_its_date(get, tls):
+async def test_a_server_without_etag_is_asked_by_its_date(get, tls) -> None:
     async def answer(request):
         return web.Response(status=304 if request.headers.get("If-Modified-Since") == "yesterday" else 200)
 
@@ -97,25 +98,25 @@ async def test_a_server_without_etag_is_asked_by_its_date(get, tls):
         assert (await get(url, Validators(url, None, "yesterday", "", "plain")))[0] is None
 
 
-async def test_unchanged_without_having_been_asked_is_refused(get, tls):
+async def test_unchanged_without_having_been_asked_is_refused(get, tls) -> None:
     async with serving(saying(status=304, text=None), tls) as url:
         assert await refusal(get, url) == "status 304"
 
 
-async def test_a_server_of_another_authority_is_refused(get, tls, tmp_path):
+async def test_a_server_of_another_authority_is_refused(get, tls, tmp_path: Path) -> None:
     other = authority(tmp_path / "other")
     async with serving(saying(), tls) as url:
         assert "not trusted" in await refusal(get, url, ca=other.certificate)
         assert "not trusted" in await refusal(get, url, ca=None)
 
 
-async def test_a_server_of_another_name_is_refused(get, lab):
+async def test_a_server_of_another_name_is_refused(get, lab) -> None:
     async with serving(saying(), server_context(lab.issue("another.test", also=""))) as url:
         assert "not trusted" in await refusal(get, url)
 
 
 @pytest.mark.parametrize("has_certificate", [True, False])
-async def test_a_server_that_asks_who_we_are_gives_its_list_only_to_our_certificate(get, lab, has_certificate):
+async def test_a_server_that_asks_who_we_are_gives_its_list_only_to_our_certificate(get, lab, has_certificate) -> None:
     ours = lab.issue("gateway.test")
     closed = server_context(lab.issue("closed.test"), clients=lab)
     async with serving(saying(), closed) as url:
@@ -126,7 +127,7 @@ async def test_a_server_that_asks_who_we_are_gives_its_list_only_to_our_certific
 
 
 @pytest.mark.parametrize("key", ["ca", "client_certificate"])
-async def test_a_certificate_that_cannot_be_read_is_said(get, tls, tmp_path, key):
+async def test_a_certificate_that_cannot_be_read_is_said(get, tls, tmp_path: Path, key) -> None:
     (tmp_path / "bad.pem").write_text("nonsense")
     async with serving(saying(), tls) as url:
         for path in (tmp_path / "bad.pem", tmp_path / "absent.pem"):
@@ -134,7 +135,7 @@ async def test_a_certificate_that_cannot_be_read_is_said(get, tls, tmp_path, key
 
 
 @pytest.mark.parametrize("is_chunked", [True, False])
-async def test_more_octets_than_may_be_taken_are_refused(get, tls, is_chunked):
+async def test_more_octets_than_may_be_taken_are_refused(get, tls, is_chunked) -> None:
     async def answer(request):
         response = web.StreamResponse()
         if is_chunked:
@@ -150,7 +151,7 @@ async def test_more_octets_than_may_be_taken_are_refused(get, tls, is_chunked):
         assert len((await get(url, max_octets=2000))[1]) == 2000
 
 
-async def test_a_server_that_never_ends_is_left_at_the_time_limit(get, tls):
+async def test_a_server_that_never_ends_is_left_at_the_time_limit(get, tls) -> None:
     ended = asyncio.Event()
 
     async def answer(request):
@@ -167,45 +168,45 @@ async def test_a_server_that_never_ends_is_left_at_the_time_limit(get, tls):
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/xhtml+xml"])
-async def test_a_web_page_is_refused(get, tls, kind):
+async def test_a_web_page_is_refused(get, tls, kind) -> None:
     async with serving(saying("<p>maintenance", content_type=kind), tls) as url:
         assert "web page" in await refusal(get, url)
 
 
 @pytest.mark.parametrize("status", [204, 206, 401, 404, 500, 503])
-async def test_any_status_but_200_is_refused(get, tls, status):
+async def test_any_status_but_200_is_refused(get, tls, status) -> None:
     async with serving(saying(status=status), tls) as url:
         assert await refusal(get, url) == f"status {status}"
 
 
-async def test_a_body_cut_short_of_its_length_is_refused(get):
+async def test_a_body_cut_short_of_its_length_is_refused(get) -> None:
     async with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\na.test\n") as url:
         assert "cut off" in await refusal(get, url)
 
 
-async def test_a_body_cut_between_its_chunks_is_refused(get):
+async def test_a_body_cut_between_its_chunks_is_refused(get) -> None:
     async with raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\na.test\n\r\n") as url:
         assert "cut off" in await refusal(get, url)
 
 
-async def test_a_body_whose_end_nobody_can_tell_is_refused(get):
+async def test_a_body_whose_end_nobody_can_tell_is_refused(get) -> None:
     async with raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na.test\n") as url:
         assert "no length" in await refusal(get, url)
 
 
-async def test_a_compressed_body_is_refused_as_it_was_not_asked_for(get):
+async def test_a_compressed_body_is_refused_as_it_was_not_asked_for(get) -> None:
     async with raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08") as url:
         assert "compressed" in await refusal(get, url)
 
 
 @pytest.mark.parametrize("octets", [b"", b"\0\0\0", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"SSH-2.0-x\r\n"])
-async def test_what_is_no_http_is_refused(get, octets):
+async def test_what_is_no_http_is_refused(get, octets) -> None:
     async with raw(octets) as url:
         assert await refusal(get, url)
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-async def test_a_digest_that_the_server_says_is_held_against_what_came(get, tls, is_right):
+async def test_a_digest_that_the_server_says_is_held_against_what_came(get, tls, is_right) -> None:
     digest = base64.b64encode(hashlib.sha256(LIST.encode() if is_right else b"other").digest()).decode()
     async with serving(saying(headers={"Repr-Digest": f"sha-512=:AA==:, sha-256=:{digest}:"}), tls) as url:
         if is_right:
@@ -223,7 +224,7 @@ def sending_to(target, text=LIST):
     return answer
 
 
-async def test_a_redirect_on_the_same_host_is_followed(get, tls, lab):
+async def test_a_redirect_on_the_same_host_is_followed(get, tls, lab) -> None:
     certificate, key = lab.issue("gateway.test")
     async with serving(sending_to("/there"), tls) as url:
         assert (await get(url))[1] == LIST.encode()
@@ -240,7 +241,7 @@ async def test_a_redirect_on_the_same_host_is_followed(get, tls, lab):
         ("/again", "more than 3 redirects"),
     ],
 )
-async def test_a_redirect_to_anywhere_else_is_refused(get, tls, target, said):
+async def test_a_redirect_to_anywhere_else_is_refused(get, tls, target, said) -> None:
     async with serving(sending_to(target), tls) as url:
         refused = await refusal(get, url)
 
@@ -259,7 +260,7 @@ async def test_a_redirect_to_anywhere_else_is_refused(get, tls, target, said):
         ("https://isp.example/a", "https://isp.example:8443/b", True),
     ],
 )
-def test_a_redirect_stays_with_the_owner_of_the_name(before, after, is_followed):
+def test_a_redirect_stays_with_the_owner_of_the_name(before, after, is_followed) -> None:
     from rules.lists.fetch import _next_url
 
     if is_followed:
@@ -270,7 +271,7 @@ def test_a_redirect_stays_with_the_owner_of_the_name(before, after, is_followed)
 
 
 @pytest.mark.parametrize("after", ["https://cdn.isp.example/b", "https://isp.example:8443/b"])
-def test_our_certificate_is_shown_to_no_other_host_and_port(after, tmp_path):
+def test_our_certificate_is_shown_to_no_other_host_and_port(after, tmp_path: Path) -> None:
     from rules.lists.fetch import _next_url
 
     remote = replace(Remote("https://isp.example/a"), client_certificate=tmp_path, client_key=tmp_path)
@@ -279,21 +280,21 @@ def test_our_certificate_is_shown_to_no_other_host_and_port(after, tmp_path):
         _next_url(remote.url, after, remote)
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(get, tls, monkeypatch):
+async def test_a_proxy_of_the_environment_is_not_asked(get, tls, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with serving(saying(), tls) as url:
         assert (await get(url))[1] == LIST.encode()
 
 
-async def test_a_server_that_is_not_there_is_said_without_the_secrets_of_the_url(get):
+async def test_a_server_that_is_not_there_is_said_without_the_secrets_of_the_url(get) -> None:
     refused = await refusal(get, "https://127.0.0.1:9/list.txt?key=secret", timeout_s=10)
 
     assert "cannot be reached" in refused
     assert "secret" not in refused
 
 
-def test_a_url_is_shown_without_its_query_and_its_password():
+def test_a_url_is_shown_without_its_query_and_its_password() -> None:
     assert shown("https://me:pw@a.test:8443/list?key=secret#x") == "https://a.test:8443/list"
 
 
@@ -301,5 +302,5 @@ def test_a_url_is_shown_without_its_query_and_its_password():
     ("host", "is_here"),
     [("localhost", True), ("127.0.0.9", True), ("::1", True), ("192.0.2.1", False), ("localhost.example", False)],
 )
-def test_only_this_box_itself_is_loopback(host, is_here):
+def test_only_this_box_itself_is_loopback(host, is_here) -> None:
     assert is_loopback(host) is is_here

@@ -138,7 +138,7 @@ def test_a_column_map_is_taken_for_tables_alone() -> None:
         parse_source("x.txt,columns=url:1")
 
 
-def test_a_list_that_deltas_change_keeps_every_entry_apart():
+def test_a_list_that_deltas_change_keeps_every_entry_apart() -> None:
     kept = Source("z", Path("z.rpz"), "rpz")
 
     assert kept.folds and not Source("z", Path("z.rpz"), "rpz", is_zone=True).folds and not Source("z", None).folds

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ A, B, C = version("a"), version("b", 200.0), version("c", 300.0)
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def shelf(tmp_path: Path):
     return Shelf(tmp_path / "lists" / "pta")
 
 
@@ -45,11 +46,11 @@ def put(shelf, octets, at_s=100.0, step=None):
     return made
 
 
-def test_a_version_that_arrives_waits():
+def test_a_version_that_arrives_waits() -> None:
     assert arrived(Kept(good=A), B).waiting == B
 
 
-def test_a_version_that_was_judged_already_does_not_wait_again():
+def test_a_version_that_was_judged_already_does_not_wait_again() -> None:
     kept = Kept(good=A, held=B, held_why="it shrank", refused=Refusal("c" * 64, "plain", "no list", 0.0))
 
     assert arrived(kept, B).waiting is None
@@ -57,7 +58,7 @@ def test_a_version_that_was_judged_already_does_not_wait_again():
     assert arrived(kept, replace(B, reading="hosts")).waiting is not None
 
 
-def test_the_good_version_again_is_a_confirmation_and_ends_what_was_wrong():
+def test_the_good_version_again_is_a_confirmation_and_ends_what_was_wrong() -> None:
     kept = Kept(good=A, held=B, held_why="it shrank", confirmed_s=100.0)
 
     again = arrived(kept, replace(A, fetched_s=900.0))
@@ -65,7 +66,7 @@ def test_the_good_version_again_is_a_confirmation_and_ends_what_was_wrong():
     assert (again.confirmed_s, again.held, again.waiting, again.good) == (900.0, None, None, A)
 
 
-def test_an_accepted_version_pushes_the_good_one_back_and_the_oldest_out():
+def test_an_accepted_version_pushes_the_good_one_back_and_the_oldest_out() -> None:
     kept = Kept()
     for name in "abcdef":
         made = version(name)
@@ -76,29 +77,29 @@ def test_an_accepted_version_pushes_the_good_one_back_and_the_oldest_out():
     assert (len(kept.older), kept.waiting) == (KEPT_OLDER, None)
 
 
-def test_a_refused_version_leaves_the_good_one_and_its_reason():
+def test_a_refused_version_leaves_the_good_one_and_its_reason() -> None:
     kept = refused(Kept(good=A, waiting=B), B, "it is empty", 7.0)
 
     assert (kept.good, kept.waiting, kept.refused.why) == (A, None, "it is empty")
 
 
-def test_a_verdict_on_one_version_does_not_touch_one_that_came_meanwhile():
+def test_a_verdict_on_one_version_does_not_touch_one_that_came_meanwhile() -> None:
     assert refused(Kept(good=A, waiting=C), B, "it is empty", 7.0).waiting == C
 
 
-def test_an_approved_version_is_good():
+def test_an_approved_version_is_good() -> None:
     kept = approved(held_back(Kept(good=A, waiting=B), B, "it shrank"), "BBB", 9.0)
 
     assert (kept.good, kept.held, kept.held_why, kept.older) == (B, None, "", (A,))
 
 
 @pytest.mark.parametrize("kept", [Kept(good=A), Kept(good=A, held=C)])
-def test_what_is_not_held_cannot_be_approved(kept):
+def test_what_is_not_held_cannot_be_approved(kept) -> None:
     with pytest.raises(LookupError):
         approved(kept, "bbb", 9.0)
 
 
-def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_itself():
+def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_itself() -> None:
     once = rolled_back(Kept(good=C, older=(B, A)), "wrong")
     twice = rolled_back(once, "wrong again")
 
@@ -109,13 +110,13 @@ def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_it
         rolled_back(twice, "once more")
 
 
-def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_unchanged():
+def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_unchanged() -> None:
     kept = Kept(A, refused=Refusal("c" * 64, "plain", "no list", 0.0), validators=Validators("u", "e", None, "a", "p"))
 
     assert asked_anew(kept) == Kept(A)
 
 
-def test_a_state_is_read_as_it_was_written(shelf):
+def test_a_state_is_read_as_it_was_written(shelf) -> None:
     kept = Kept(
         version("a", sketch=(1, 2)),
         (B,),
@@ -135,13 +136,13 @@ def test_a_state_is_read_as_it_was_written(shelf):
     assert Shelf(shelf.directory).kept() == kept
 
 
-def test_a_list_that_was_never_seen_has_an_empty_state(shelf):
+def test_a_list_that_was_never_seen_has_an_empty_state(shelf) -> None:
     assert shelf.kept() == Kept()
     assert not shelf.directory.exists()
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b"{}", b"\xff", b'{"good": 1}'])
-def test_a_broken_state_is_said_and_left_alone(shelf, rubbish):
+def test_a_broken_state_is_said_and_left_alone(shelf, rubbish) -> None:
     put(shelf, b"a.test\n")
     (shelf.directory / "state.json").write_bytes(rubbish)
 
@@ -150,7 +151,7 @@ def test_a_broken_state_is_said_and_left_alone(shelf, rubbish):
     assert (shelf.directory / "state.json").read_bytes() == rubbish
 
 
-def test_copies_are_octet_for_octet_and_only_their_owner_may_read_them(shelf):
+def test_copies_are_octet_for_octet_and_only_their_owner_may_read_them(shelf) -> None:
     made = put(shelf, b"a.test\r\n\xff\0")
 
     assert shelf.copy(made).read_bytes() == b"a.test\r\n\xff\0"
@@ -169,7 +170,7 @@ def folder(shelf, files):
     return made
 
 
-def test_a_version_may_be_a_folder(shelf):
+def test_a_version_may_be_a_folder(shelf) -> None:
     made = folder(shelf, {"domains": b"a.test\n", "urls": b"b.test/x\n"})
     again = folder(shelf, {"domains": b"a.test\n", "urls": b"b.test/x\n"})
 
@@ -180,14 +181,14 @@ def test_a_version_may_be_a_folder(shelf):
     assert [path.name for path in shelf.directory.iterdir() if path.name.startswith(".part")] == []
 
 
-def test_the_same_octets_in_other_files_are_another_version(shelf):
+def test_the_same_octets_in_other_files_are_another_version(shelf) -> None:
     folders = ({"a": b"xy"}, {"a": b"x", "b": b"y"}, {"b": b"xy"}, {"a": b"xyb"})
 
     assert len({folder(shelf, files).sha256 for files in folders}) == 4
     assert len(list(shelf.directory.glob("pta-*"))) == 1
 
 
-def test_a_copy_that_the_state_does_not_name_is_removed(shelf):
+def test_a_copy_that_the_state_does_not_name_is_removed(shelf) -> None:
     first = put(shelf, b"first\n")
     second = put(shelf, b"second\n")
 
@@ -195,7 +196,7 @@ def test_a_copy_that_the_state_does_not_name_is_removed(shelf):
     assert shelf.copy(second).exists()
 
 
-def test_what_was_received_and_not_taken_leaves_nothing(shelf):
+def test_what_was_received_and_not_taken_leaves_nothing(shelf) -> None:
     with pytest.raises(OSError, match="cut"), shelf.receiving() as part:
         part.write(b"half")
         raise OSError("cut")
@@ -203,7 +204,7 @@ def test_what_was_received_and_not_taken_leaves_nothing(shelf):
     assert list(shelf.directory.iterdir()) == []
 
 
-def test_what_was_written_is_void_when_it_begins_again(shelf):
+def test_what_was_written_is_void_when_it_begins_again(shelf) -> None:
     with shelf.receiving() as part:
         part.write(b"half of another's")
         part.begin_again()
@@ -212,7 +213,7 @@ def test_what_was_written_is_void_when_it_begins_again(shelf):
         assert (part.octets, part.path.read_bytes()) == (5, b"whole")
 
 
-def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_before(shelf):
+def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_before(shelf) -> None:
     put(shelf, b"a.test\n")
     old, young = shelf.directory / ".part-old", shelf.directory / ".part-young"
     for path, age_s in ((old, 90_000), (young, 10)):
@@ -225,7 +226,7 @@ def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_befo
 
 
 @pytest.mark.services
-def test_two_processes_that_change_one_list_lose_nothing(shelf):
+def test_two_processes_that_change_one_list_lose_nothing(shelf) -> None:
     shelf.change(lambda kept: kept)
     work = (
         "import sys, pathlib, dataclasses; from rules.lists.versions import Shelf\n"
@@ -267,7 +268,7 @@ with shelf.receiving() as part:
 
 
 @pytest.mark.services
-def test_killed_between_any_two_writes_a_list_has_its_old_good_copy_or_its_new_one(shelf):
+def test_killed_between_any_two_writes_a_list_has_its_old_good_copy_or_its_new_one(shelf) -> None:
     old = put(shelf, b"old.test\n")
     shelf.change(lambda kept: accepted(kept, kept.waiting, 1.0))
     seen, stop_at, code = set(), 0, 9

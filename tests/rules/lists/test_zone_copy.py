@@ -1,6 +1,7 @@
 """The copy of a zone: what is written is what the format reads, and changes fit or are refused."""
 
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def read(*lines):
     return list(iter_rules([*head(APEX, soa(1)).splitlines(keepends=True), *lines], Mode.EXACT))
 
 
-def test_a_record_is_the_rule_that_it_means():
+def test_a_record_is_the_rule_that_it_means() -> None:
     said = read(
         line(b"\3bad\7example"),
         line(b"\1*\3bad\7example", rdata=b"\1*\0"),
@@ -65,12 +66,12 @@ def test_a_record_is_the_rule_that_it_means():
 
 
 @pytest.mark.parametrize("rtype", [NS, RRSIG, NSEC, 48, 50, 51, 59, 60, 63])
-def test_what_makes_a_zone_of_a_list_is_not_kept(rtype):
+def test_what_makes_a_zone_of_a_list_is_not_kept(rtype) -> None:
     assert line(b"\1a", rtype) == b""
     assert len(SILENT_TYPES) == 10  # those nine, and the SOA, which is kept
 
 
-def test_a_ttl_beyond_its_range_is_zero():
+def test_a_ttl_beyond_its_range_is_zero() -> None:
     assert line(b"\1a", ttl_s=2**31) == b"a 0 CNAME .\n"
     assert line(b"\1a", ttl_s=2**31 - 1) == b"a 2147483647 CNAME .\n"
 
@@ -81,7 +82,7 @@ names = st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=6).map
 
 
 @given(names, names, st.sampled_from([CNAME, A, AAAA, TXT, 999]), st.binary(max_size=40))
-def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(owner, target, rtype, rdata):
+def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(owner, target, rtype, rdata) -> None:
     written = line(owner, rtype, target + b"\0" if rtype == CNAME else rdata)
 
     assert written.count(b"\n") == 1 and written.endswith(b"\n") and written.isascii()
@@ -91,19 +92,19 @@ def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(owner, targe
     assert all(isinstance(item, Rule | Skipped) for item in items)
 
 
-def test_the_serial_and_the_timers_stand_in_the_head(tmp_path):
+def test_the_serial_and_the_timers_stand_in_the_head(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(head(APEX, soa(7)) + line(b"\1a"))
 
     assert timers_of(tmp_path / "copy", APEX) == ZoneTimers(7, 3600, 600, 86400, 60)
 
 
-def test_the_copy_of_another_zone_is_none_of_this_one(tmp_path):
+def test_the_copy_of_another_zone_is_none_of_this_one(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(head(APEX, soa(7)))
 
     assert timers_of(tmp_path / "copy", b"\5other\0") is None
 
 
-def test_the_head_of_the_longest_names_is_found(tmp_path):
+def test_the_head_of_the_longest_names_is_found(tmp_path: Path) -> None:
     label = b"\x3f" + b" " * 63
     apex = label * 3 + b"\x3d" + b" " * 61 + b"\0"
     line_of = record_line(apex, apex, SOA, 60, apex + apex + struct.pack(">5I", 9, 1, 2, 3, 4))
@@ -124,7 +125,7 @@ def test_the_head_of_the_longest_names_is_found(tmp_path):
         head(APEX, soa(7))[:-2],
     ],
 )
-def test_a_file_that_is_no_copy_has_no_serial(tmp_path, octets):
+def test_a_file_that_is_no_copy_has_no_serial(tmp_path: Path, octets) -> None:
     (tmp_path / "copy").write_bytes(octets)
 
     assert timers_of(tmp_path / "copy", APEX) is None
@@ -149,7 +150,7 @@ ONE, OTHER, TWO, TWO_MORE = (
 )
 
 
-def test_changes_are_carried_over_and_the_records_of_an_owner_stay_together(tmp_path):
+def test_changes_are_carried_over_and_the_records_of_an_owner_stay_together(tmp_path: Path) -> None:
     first = Difference(1, 2, soa(2), [ONE], [OTHER, TWO_MORE])
     second = Difference(2, 5, soa(5), [OTHER], [ONE])
 
@@ -159,7 +160,7 @@ def test_changes_are_carried_over_and_the_records_of_an_owner_stay_together(tmp_
     assert lines == [line(b"\1x"), ONE, TWO, TWO_MORE]
 
 
-def test_a_record_is_the_same_whatever_its_ttl(tmp_path):
+def test_a_record_is_the_same_whatever_its_ttl(tmp_path: Path) -> None:
     gone = Difference(1, 2, soa(2), [line(b"\1a", ttl_s=3)], [])
 
     assert changed(tmp_path, [ONE], gone)[1] == []
@@ -174,12 +175,12 @@ def test_a_record_is_the_same_whatever_its_ttl(tmp_path):
         Difference(1, 2, soa(2), [ONE, ONE], []),
     ],
 )
-def test_changes_that_do_not_fit_are_refused(tmp_path, difference):
+def test_changes_that_do_not_fit_are_refused(tmp_path: Path, difference) -> None:
     with pytest.raises(BadZone):
         changed(tmp_path, [ONE, TWO], difference)
 
 
-def test_a_file_that_is_no_copy_is_not_changed(tmp_path):
+def test_a_file_that_is_no_copy_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "seed").write_bytes(ONE)
     with pytest.raises(BadZone):
         apply(tmp_path / "seed", [Difference(1, 2, soa(2), [], [])], lambda octets: None)

@@ -1,4 +1,4 @@
-"""Asks a resolver very many questions over UDP, and answers those of resolvers: what comparing them takes.
+"""A load generator of DNS queries over UDP, and a server that answers a resolver's queries.
 
 One socket, a window of questions under way; a question without an answer is asked again in a later round.
 """

@@ -1,4 +1,4 @@
-"""Local data read back, by the tests' own eyes."""
+"""A reader of local data that shares no code with the product's."""
 
 import struct
 from collections.abc import Iterable, Iterator

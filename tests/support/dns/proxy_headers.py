@@ -1,4 +1,4 @@
-"""PROXY headers, version 2, as HAProxy's document has them, in front of what they belong to."""
+"""PROXY protocol headers, version 2, put before a query or a stream."""
 
 import struct
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""A zone as the one list of a configuration, pulled from a primary that a test plays."""
+"""A configuration whose one list is a zone, transferred from a primary that a test plays."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Real resolvers, and filterd's DNS front, with one response policy zone; each on a port of its own, one upstream.
+"""Real resolvers and filterd's DNS front, each with one response policy zone, one port and one upstream.
 
 They run in the network namespace of the thread that starts them.
 """

@@ -1,4 +1,4 @@
-"""Asking an upstream over a stream as a DNS loop does, and what its played server answers."""
+"""A client that queries an upstream over a stream as a DNS loop does, and answers for its played server."""
 
 import asyncio
 import contextlib

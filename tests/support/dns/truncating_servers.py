@@ -1,4 +1,4 @@
-"""Real servers that truncate what they say over UDP: at 512 octets (Knot 1,220), or what is said too often.
+"""Real servers that truncate UDP answers: at 512 octets (Knot 1,220), or above a rate limit.
 
 They know www.free.test and all names below many.test (198.51.100.10), middle.test and big.test (TXTs of 1,000 and of
 40,000 octets).

@@ -1,4 +1,4 @@
-"""Upstreams' answers, written by dnslib from zone file lines."""
+"""Upstream answers that dnslib writes from zone file lines."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Every case of some rows, played twice in the lab: without the gate, then with it; what the servers made of each.
+"""Plays every case of some rows twice in the lab, without and with the gate, and compares what servers received.
 
 A case is known to the server by its client's address and port: no two cases have the same.
 """
@@ -228,7 +228,7 @@ def _quic(ready: Field) -> list[str]:
         ("retry", resolver, 443),
         ("plain", (at.web4, at.web6), 443),
     ]
-    return _python(ready, "quicrecorder.py") + [
+    return _python(ready, "quic_recorder.py") + [
         f"{kind}@{address}@{port}" for kind, addresses, port in places for address in addresses
     ]
 

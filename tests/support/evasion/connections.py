@@ -1,4 +1,4 @@
-"""One case as its client sees it: what it sends next, and what has come."""
+"""The client's state of one case: what it sends next, and what it has received."""
 
 import os
 import struct

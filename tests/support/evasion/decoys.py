@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from support.evasion.segmentation import marks
 from support.evasion.segments import (
     DEFAULT_TTL,
     FRAMINGS,
@@ -16,7 +17,6 @@ from support.evasion.segments import (
     Stream,
     pieces,
 )
-from support.evasion.splitting import marks
 from support.packets.builders import ACK, FIN, PSH, RST
 
 MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"

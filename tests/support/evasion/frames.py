@@ -39,7 +39,7 @@ class Ends:
 
 def checksum(data: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    total: int = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 
@@ -67,9 +67,9 @@ def datagram(ends: Ends, one: Segment) -> bytes:
 
 def octets_of(packet: bytes) -> int:
     """The length that an IP packet says it has."""
-    return (
-        struct.unpack_from("!H", packet, 4)[0] + 40 if packet[0] >> 4 == 6 else struct.unpack_from("!H", packet, 2)[0]
-    )
+    is_v6 = packet[0] >> 4 == 6
+    (length,) = struct.unpack_from("!H", packet, 4 if is_v6 else 2)
+    return int(length) + (40 if is_v6 else 0)
 
 
 def chain(kinds: bytes, last: int) -> tuple[int, bytes]:

@@ -92,7 +92,7 @@ def context_of(certificate: str, key: str, log: Log) -> ssl.SSLContext:
     def seen(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         log.note(tls.client, name or "")  # type: ignore[attr-defined]
 
-    context.sni_callback = seen  # type: ignore[assignment]
+    context.sni_callback = seen
     return context
 
 

@@ -1,4 +1,4 @@
-"""What an evading client sends on one connection: a plan of segments, and the rows of the catalogue that make plans."""
+"""An evading client's plan: the segments that it sends on one connection, and the rows that make plans."""
 
 import itertools
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Images with a right checksum that none of our writers wrote."""
+"""Images with a valid checksum that the product's writers never produce."""
 
 import struct
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Builders that the image tests share: small lists in, opened images out."""
+"""Builders of opened images from short lists of entries."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -37,7 +37,7 @@ class Images:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.generation = 0
-        self.lists = LISTS
+        self.lists: tuple[ListSpec, ...] = LISTS
 
     def try_out(self, *list_ids: str) -> None:
         """From now on these lists are in the shadow: counted, not enforced."""
@@ -68,14 +68,14 @@ class Images:
         return self._write(ImageKind.URLS, lambda out, *g: builder.build(out, *g), base)
 
     def subscribers(self, rows: Iterable[tuple[str, int | None]], base: Image | None = None) -> Image:
-        return self._write(ImageKind.SUBSCRIBERS, lambda out, *g: pack_subscribers(out, *g, rows), base)
+        return self._write(ImageKind.SUBSCRIBERS, lambda out, made, on: pack_subscribers(out, made, on, rows), base)
 
     def policy(self, profiles: Iterable[tuple[int, ProfileSpec]], base: Image | None = None) -> Image:
         """profiles  (subscriber, its profile)."""
         pairs = list(profiles)
         specs = [spec for _, spec in pairs]
         of = [(subscriber, index) for index, (subscriber, _) in enumerate(pairs)]
-        return self._write(ImageKind.POLICY, lambda out, *g: pack_policy(out, *g, specs, of), base)
+        return self._write(ImageKind.POLICY, lambda out, made, on: pack_policy(out, made, on, specs, of), base)
 
     def _write(self, kind: ImageKind, write: Callable[..., object], base: Image | None) -> Image:
         self.generation += 1

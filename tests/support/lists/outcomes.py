@@ -1,4 +1,4 @@
-"""What the list tests share: a text in, short tuples out."""
+"""Helpers of the list tests: a text in, short tuples out."""
 
 from collections.abc import Callable, Iterable, Iterator
 

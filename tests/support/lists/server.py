@@ -1,4 +1,4 @@
-"""A server of lists on the loopback, with a lab authority and client certificates made by openssl."""
+"""A list server on the loopback, with a test authority and client certificates made by openssl."""
 
 import asyncio
 import contextlib

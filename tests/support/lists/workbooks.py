@@ -1,4 +1,4 @@
-"""Excel workbooks made by hand, so that a test says what stands in them, octet for octet if need be."""
+"""Excel workbooks built octet by octet."""
 
 import io
 import zipfile

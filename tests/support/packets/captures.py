@@ -1,4 +1,4 @@
-"""Captures of real clients, and packets written for another reader."""
+"""Captures of real clients, and packets written for other readers."""
 
 import struct
 from collections.abc import Iterable, Iterator

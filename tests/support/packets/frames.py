@@ -1,4 +1,4 @@
-"""Frames as a wire or a capture has them: an IP packet behind tags, sessions and labels."""
+"""Link-layer frames: an IP packet behind VLAN tags, PPPoE sessions and MPLS labels."""
 
 import struct
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Certificates for tests."""
+"""Self-signed certificates."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address

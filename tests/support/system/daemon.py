@@ -1,4 +1,4 @@
-"""A whole filterd on high ports of the loopback, with an upstream that answers everything."""
+"""A complete filterd on ports of the loopback, with an upstream that answers every query."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A network namespace with nothing but its loopback, for a coroutine or a thread of this process."""
+"""Network namespaces with only a loopback, for a coroutine or a thread of this process."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""A place and a stage without a network: what programs print is given, to test the demo's own judgement."""
+"""A lab stage without a network: programs print scripted output, to test the demo's own checks."""
 
 import io
 import subprocess

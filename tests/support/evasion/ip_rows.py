@@ -1,4 +1,4 @@
-"""E24 to E27: fragments, options, extension headers, octets behind the packet."""
+"""E24 to E27: IP fragments, options, extension headers, and octets after the packet."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,12 +1,12 @@
-"""E58 to E63: requests whose host is spelled, placed or cut so that a filter might not find it."""
+"""E58 to E63: requests whose host is spelled, placed or split so that a filter may miss it."""
 
 import itertools
 from collections.abc import Callable
 
 from support.evasion.decoys import forgotten
+from support.evasion.segmentation import marks
 from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
-from support.evasion.splitting import marks
-from support.evasion.tlsrows import alternating
+from support.evasion.tls_rows import alternating
 
 Make = Callable[[bytes], bytes]
 BOTH = FRAMINGS[::2]

@@ -1,4 +1,4 @@
-"""E46 to E56: a hello in QUIC, however its Initials are made, cut, ordered, repeated and surrounded."""
+"""E46 to E56: a ClientHello in QUIC Initials that are split, reordered, repeated or padded."""
 
 import os
 import random

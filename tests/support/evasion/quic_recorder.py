@@ -1,6 +1,6 @@
 """QUIC servers that say which names they completed, and answer requests over HTTP/3.
 
-python quicrecorder.py CERTIFICATE KEY LOG PLACE…
+python quic_recorder.py CERTIFICATE KEY LOG PLACE…
 
 PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token.  LOG as of recorder.py, by the same clients.
 """

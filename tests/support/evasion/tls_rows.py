@@ -1,4 +1,4 @@
-"""E31 and E34 to E45: what the stream says, however it is cut into segments."""
+"""E31 and E34 to E45: unusual TLS streams, in any segmentation."""
 
 import itertools
 import random

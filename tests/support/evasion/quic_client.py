@@ -1,4 +1,4 @@
-"""A handshake by aioquic.   python quicclient.py NAME ADDRESS;  prints connected, or why it is not."""
+"""A handshake by aioquic.   python quic_client.py NAME ADDRESS;  prints connected, or why it is not."""
 
 import asyncio
 import ssl

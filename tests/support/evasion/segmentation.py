@@ -1,4 +1,4 @@
-"""E01 to E12: how the client cuts, orders and repeats its segments; nothing in them is false."""
+"""E01 to E12: TCP segments that are split, reordered or repeated; all their data is genuine."""
 
 import random
 
