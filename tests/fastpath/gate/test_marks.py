@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.gate.rules import FULL
+from support.gate.full_rules import FULL
 
 from fastpath.gate.marks import (
     MARK_DROPPED,

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support.gate.full_rules import FULL
 from support.gate.lab import ALLOWED, BLOCKED, DROPPED, QUIC, Lab, cut
-from support.gate.rules import FULL
 from support.images.opened import Images
 from support.packets.builders import Client, hello, hello_message
 from support.packets.initials import (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from support.gate.rules import CHILD4, CHILD6, FULL
+from support.gate.full_rules import CHILD4, CHILD6, FULL
 
 from filterd.kernel.firewall import Done, Kernel, sysctl_faults
 from filterd.kernel.intervals import Network

@@ -325,7 +325,7 @@ def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(
 
         assert call(nft, "list", "table", "inet", "filterd") in before
         assert "queue num 0 bypass" in call(nft, "list", "chain", "inet", "filterd", "queueing")
-        assert "table inet filterd is not there" in caplog.text
+        assert "table inet filterd is missing" in caplog.text
         tap(engine, pause, None, number=8)
         tap(engine, resume)
         call(keeper.refresh, NOW)

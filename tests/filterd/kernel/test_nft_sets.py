@@ -307,7 +307,7 @@ def test_a_table_that_was_flushed_is_told(there: Callable[..., Any], sets: Prefi
 
     with pytest.raises(OutOfStep):
         there(sets.change, LOCKED, [LINE4], ())
-    with pytest.raises(SetsGone, match="table inet filterd is not there"):
+    with pytest.raises(SetsGone, match="table inet filterd is missing"):
         there(sets.replace, LOCKED, [LINE4])
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
-from support.gate.rules import CHILD4, CHILD6, FULL
+from support.gate.full_rules import CHILD4, CHILD6, FULL
 
 from filterd.config import read_config
 from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
