@@ -212,7 +212,13 @@ CASES = {
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=[pytest.mark.long] if name == "a gzip file that inflates to 1 GiB" else [])
+        for name, case in CASES.items()
+    ],
+)
 def test_the_last_good_list_stays_and_what_came_instead_is_said(tmp_path: Path, case: Case) -> None:
     room = Room(tmp_path, case.name, case.good)
     room.put(case.bad())
