@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from support.dns.proxy_headers import proxied
 from support.images.opened import Images
 from support.system.ports import free_port
 
+from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
@@ -22,6 +23,7 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 CHILD, ADULT, STRANGER, UNLISTED = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9"
 ADULT_NAMES = (("adult", "free.test", Mode.SUBTREE, Action.NXDOMAIN),)
@@ -100,7 +102,7 @@ async def dnsdist(program: Program, folder: Path, behind: Endpoint) -> AsyncIter
 
 @pytest.mark.parametrize(("listener", "children"), [(0, (CHILD, "::1")), (1, (CHILD,))])
 async def test_clients_of_one_dnsdist_have_rules_of_their_own_and_its_own_checks_are_answered(
-    serving,
+    serving: Serving,
     unbound: Endpoint,
     program: Program,
     images: Images,
@@ -131,7 +133,7 @@ async def test_clients_of_one_dnsdist_have_rules_of_their_own_and_its_own_checks
 
 
 async def test_dnsdist_finds_a_front_down_that_it_is_no_proxy_of(
-    serving, unbound: Endpoint, program: Program, tmp_path: Path
+    serving: Serving, unbound: Endpoint, program: Program, tmp_path: Path
 ) -> None:
     """Header or not, both have to be told the same."""
     async with serving((), (unbound,), StreamPlan(proxies=(ip_network("192.0.2.0/24"),))) as front:
@@ -140,7 +142,7 @@ async def test_dnsdist_finds_a_front_down_that_it_is_no_proxy_of(
                 pass
 
 
-async def test_nobody_else_speaks_for_a_client(serving, unbound: Endpoint, images: Images) -> None:
+async def test_nobody_else_speaks_for_a_client(serving: Serving, unbound: Endpoint, images: Images) -> None:
     homes = images.subscribers([(CHILD, 7)]), images.policy([(7, ProfileSpec(2, (), 0, 0))])
     query = bytes(DNSRecord.question("www.free.test").pack())
     loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@ import logging
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -119,7 +119,9 @@ def test_a_key_of_another_certificate_changes_nothing_and_is_told_once(
         assert caplog.messages[-1] == f"dns tls: {files[0]} is in use from now on"
 
 
-def test_files_that_have_gone_are_told_and_taken_again(files: tuple[Path, Path], caplog) -> None:
+def test_files_that_have_gone_are_told_and_taken_again(
+    files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
     certificates = Certificates(*files, lambda _: True)
     kept = files[0].rename(files[0].with_suffix(".away"))
     assert not certificates.reload() and "No such file or directory; not used" in caplog.text
@@ -142,7 +144,9 @@ def test_files_that_hold_no_certificate_or_key_are_refused(
 
 
 @pytest.mark.services
-def test_a_key_with_a_password_is_refused_without_asking_for_it(files: tuple[Path, Path], program) -> None:
+def test_a_key_with_a_password_is_refused_without_asking_for_it(
+    files: tuple[Path, Path], program: Callable[[str], str]
+) -> None:
     subprocess.run(
         [program("openssl"), "ec", "-in", str(files[1]), "-aes256", "-passout", "pass:x", "-out", str(files[1])],
         check=True,

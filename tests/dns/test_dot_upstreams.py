@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 pytestmark = pytest.mark.services
 
@@ -56,7 +57,7 @@ async def kdig(program: Program, front: DnsFront, *question: str) -> str:
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_an_upstream_over_tls_answers_what_is_not_blocked(
-    serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program, transport: str, images: Images
+    serving: Serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program, transport: str, images: Images
 ) -> None:
     async with serving((("orders", "n.test", Mode.SUBTREE),), (dot,), resolver=trusting) as front:
         free = await kdig(program, front, transport, "+short", "www.free.test")
@@ -70,7 +71,7 @@ async def test_an_upstream_over_tls_answers_what_is_not_blocked(
 
 
 async def test_an_answer_that_is_too_long_for_udp_comes_over_tcp(
-    serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program
+    serving: Serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program
 ) -> None:
     async with serving((), (dot,), resolver=trusting) as front:
         cut = await kdig(program, front, "+notcp", "+ignore", "big.test", "TXT")
@@ -81,7 +82,7 @@ async def test_an_answer_that_is_too_long_for_udp_comes_over_tcp(
 
 
 async def test_behind_dnsdist_and_knot_resolver_it_is_the_same(
-    serving,
+    serving: Serving,
     unbound: Endpoint,
     trusting: ResolverPlan,
     program: Program,
@@ -103,7 +104,7 @@ async def test_behind_dnsdist_and_knot_resolver_it_is_the_same(
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_an_upstream_with_another_name_is_not_asked_and_no_query_leaves_in_the_clear(
-    serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program, transport: str, stack: ExitStack
+    serving: Serving, dot: TlsEndpoint, trusting: ResolverPlan, program: Program, transport: str, stack: ExitStack
 ) -> None:
     udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     udp.bind(("127.0.0.1", dot.port))
@@ -119,7 +120,7 @@ async def test_an_upstream_with_another_name_is_not_asked_and_no_query_leaves_in
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_another_upstream_is_asked_instead_of_one_that_is_not_trusted(
-    serving, dot: TlsEndpoint, trusting: ResolverPlan, unbound: Endpoint, program: Program, transport: str
+    serving: Serving, dot: TlsEndpoint, trusting: ResolverPlan, unbound: Endpoint, program: Program, transport: str
 ) -> None:
     async with serving((), (dot._replace(name="other.test"), unbound), resolver=trusting) as front:
         said = [await kdig(program, front, transport, "+short", "www.free.test") for _ in range(3)]
@@ -128,7 +129,12 @@ async def test_another_upstream_is_asked_instead_of_one_that_is_not_trusted(
 
 
 async def test_no_query_is_lost_while_the_upstream_is_restarted(
-    serving, trusting: ResolverPlan, program: Program, certificate: tuple[Path, Path], tmp_path: Path, images: Images
+    serving: Serving,
+    trusting: ResolverPlan,
+    program: Program,
+    certificate: tuple[Path, Path],
+    tmp_path: Path,
+    images: Images,
 ) -> None:
     port = free_port()
     queries = tmp_path / "queries"

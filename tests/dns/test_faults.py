@@ -108,8 +108,8 @@ def test_a_slow_upstream_that_answers_in_any_order_gives_everybody_their_own_ans
     random.Random(1).shuffle(asked)
 
     for record, sender in asked:
-        number = str(record.q.qname).removeprefix("slow").partition(".")[0]
-        bench.reply(with_address(record, f"198.51.100.{number}"), sender)
+        last_octet = str(record.q.qname).removeprefix("slow").partition(".")[0]
+        bench.reply(with_address(record, f"198.51.100.{last_octet}"), sender)
     heard = [bench.answer() for _ in queries]
 
     assert {(each.header.id, str(each.q.qname)): str(each.a.rdata) for each in heard} == queries
@@ -381,7 +381,7 @@ def over_tcp(daemon: TwoWorkers, name: bytes) -> bool:
     query = question(name)
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", daemon.dns), 5) as asking:
         asking.sendall(len(query).to_bytes(2, "big") + query)
-        return DNSRecord.parse(asking.recv(4096)[2:]).header.rcode == RCODE.NOERROR
+        return bool(DNSRecord.parse(asking.recv(4096)[2:]).header.rcode == RCODE.NOERROR)
     return False
 
 

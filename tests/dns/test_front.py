@@ -2,7 +2,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from fastpath.report.spool import Reporter, read_segment, segment_numbers, segme
 from rules.names.local_data import record_octets
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (
     ("orders", "n.test", Mode.SUBTREE),
@@ -51,7 +52,7 @@ async def dig(program: Program, front: DnsFront, *question: str, family: int = 0
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 @pytest.mark.parametrize("family", [0, 1])
 async def test_dig_gets_the_splash_for_a_listed_name_and_the_truth_for_a_free_one(
-    serving, unbound: Endpoint, program: Program, transport: str, family: int
+    serving: Serving, unbound: Endpoint, program: Program, transport: str, family: int
 ) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         listed = await dig(program, front, transport, "+short", "www.n.test", "A", family=family)
@@ -66,7 +67,7 @@ async def test_dig_gets_the_splash_for_a_listed_name_and_the_truth_for_a_free_on
 @pytest.mark.services
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_dig_reads_the_extended_error_and_the_soa_of_a_block(
-    serving, unbound: Endpoint, program: Program, transport: str
+    serving: Serving, unbound: Endpoint, program: Program, transport: str
 ) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         order = await dig(program, front, transport, "www.n.test", "HTTPS")
@@ -78,7 +79,9 @@ async def test_dig_reads_the_extended_error_and_the_soa_of_a_block(
 
 
 @pytest.mark.services
-async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbound: Endpoint, program: Program) -> None:
+async def test_nobody_can_tell_a_confidential_block_from_an_order(
+    serving: Serving, unbound: Endpoint, program: Program
+) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         for qtype in ("A", "AAAA", "TXT", "HTTPS"):
             said = [
@@ -91,7 +94,7 @@ async def test_nobody_can_tell_a_confidential_block_from_an_order(serving, unbou
 
 @pytest.mark.services
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
-async def test_dig_gets_the_local_data_of_a_list(serving, program: Program, transport: str) -> None:
+async def test_dig_gets_the_local_data_of_a_list(serving: Serving, program: Program, transport: str) -> None:
     garden = record_octets(b"CNAME", 3600, (b"garden.example.",))
     data = record_octets(b"A", 3600, (b"192.0.2.7",)) + record_octets(b"MX", 30, (b"10", b"mail.example."))
     entries = (
@@ -112,7 +115,7 @@ async def test_dig_gets_the_local_data_of_a_list(serving, program: Program, tran
 
 
 @pytest.mark.services
-async def test_kdig_gets_local_data_that_a_datagram_does_not_hold(serving, program: Program) -> None:
+async def test_kdig_gets_local_data_that_a_datagram_does_not_hold(serving: Serving, program: Program) -> None:
     data = record_octets(b"TXT", 60, (b"x" * 240, b"y" * 240))
     async with serving((("malware", "n.test", Mode.SUBTREE, Action.LOCAL_DATA, 0, data),)) as front:
         said = await told(program("kdig"), *at(front), "+noedns", "+retry=0", "n.test", "TXT")
@@ -124,7 +127,7 @@ async def test_kdig_gets_local_data_that_a_datagram_does_not_hold(serving, progr
 
 @pytest.mark.services
 async def test_an_answer_too_large_for_udp_comes_over_tcp_by_itself(
-    serving, unbound: Endpoint, program: Program
+    serving: Serving, unbound: Endpoint, program: Program
 ) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         said = await dig(program, front, "+bufsize=1232", "big.test", "TXT")
@@ -136,7 +139,7 @@ async def test_an_answer_too_large_for_udp_comes_over_tcp_by_itself(
 
 @pytest.mark.services
 async def test_kdig_gets_pipelined_queries_answered_over_one_connection(
-    serving, unbound: Endpoint, program: Program
+    serving: Serving, unbound: Endpoint, program: Program
 ) -> None:
     async with serving(BLOCKED, (unbound,)) as front:
         said = await told(
@@ -156,7 +159,7 @@ async def test_kdig_gets_pipelined_queries_answered_over_one_connection(
 
 @pytest.mark.services
 async def test_dnsperf_loses_nothing_of_a_mixed_load(
-    serving, unbound: Endpoint, program: Program, tmp_path: Path, images: Images
+    serving: Serving, unbound: Endpoint, program: Program, tmp_path: Path, images: Images
 ) -> None:
     queries = tmp_path / "queries"
     queries.write_text("".join(f"q{i}.n.test A\nwww.free.test A\nq{i}.evil.test AAAA\n" for i in range(300)))
@@ -184,7 +187,7 @@ async def test_dnsperf_loses_nothing_of_a_mixed_load(
 
 @pytest.mark.services
 async def test_a_second_upstream_takes_over_while_the_first_is_dead(
-    serving, unbound: Endpoint, program: Program
+    serving: Serving, unbound: Endpoint, program: Program
 ) -> None:
     async with serving((), (Endpoint("127.0.0.1", 1), unbound)) as front:
         deadline = asyncio.get_running_loop().time() + 20
@@ -198,7 +201,7 @@ async def test_a_second_upstream_takes_over_while_the_first_is_dead(
 
 @pytest.mark.services
 async def test_new_tables_are_in_force_once_use_returns(
-    serving, images: Images, unbound: Endpoint, program: Program
+    serving: Serving, images: Images, unbound: Endpoint, program: Program
 ) -> None:
     async with serving((), (unbound,)) as front:
         before = await dig(program, front, "+short", "www.free.test")
@@ -209,14 +212,14 @@ async def test_new_tables_are_in_force_once_use_returns(
     assert (before.strip(), udp.strip(), tcp.strip()) == ("198.51.100.10", "192.0.2.80", "192.0.2.80")
 
 
-async def test_a_front_that_serves_goes_on_turning_also_when_nobody_asks(serving) -> None:
+async def test_a_front_that_serves_goes_on_turning_also_when_nobody_asks(serving: Serving) -> None:
     async with serving((), (Endpoint("192.0.2.53", 53),)) as front, asyncio.timeout(10):
         before = front.n_turns
         while front.n_turns < before + 2:  # noqa: ASYNC110  # the loop has no way to call Python
             await asyncio.sleep(0.05)
 
 
-async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving, images: Images) -> None:
+async def test_events_of_udp_and_tcp_go_to_their_own_spools(serving: Serving, images: Images) -> None:
     query = bytes(DNSRecord.question("www.n.test").pack())
     async with serving(BLOCKED) as front:
         reader, writer = await asyncio.open_connection(*front.bound[0])
@@ -242,8 +245,8 @@ async def udp_exchange(endpoint: Endpoint, query: bytes, patience_s: float = 10)
 
 
 def quiet_front(images: Images, listen: Endpoint, *upstreams: Endpoint) -> DnsFront:
-    reporters = [Reporter(images.folder / f"c-{name}", images.folder / name) for name in ("udp", "tcp")]
-    return DnsFront([listen], upstreams, *reporters, AnswerPolicy(Splash(IPv4Address("192.0.2.80"))))
+    udp, tcp = (Reporter(images.folder / f"c-{name}", images.folder / name) for name in ("udp", "tcp"))
+    return DnsFront([listen], upstreams, udp, tcp, AnswerPolicy(Splash(IPv4Address("192.0.2.80"))))
 
 
 @pytest.mark.kernel
@@ -369,7 +372,7 @@ async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images,
         running.cancel()
 
 
-async def test_everything_is_closed_after_a_cancel(serving) -> None:
+async def test_everything_is_closed_after_a_cancel(serving: Serving) -> None:
     async with serving(BLOCKED) as front:
         endpoint = front.bound[0]
 
@@ -395,10 +398,10 @@ def test_a_front_that_cannot_have_its_second_endpoint_leaves_no_socket_of_the_fi
         opened.listen()
         taken = Endpoint(*opened.getsockname())
         free = Endpoint("127.0.0.1", free_port())
-        reporters = [Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab"]
+        udp, tcp = (Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab")
 
         with pytest.raises(OSError, match="in use"):
-            DnsFront([free, taken], [Endpoint("127.0.0.1", 9)], *reporters, AnswerPolicy())
+            DnsFront([free, taken], [Endpoint("127.0.0.1", 9)], udp, tcp, AnswerPolicy())
 
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(type=kind) as again:
@@ -423,8 +426,8 @@ def test_a_port_that_is_taken_for_tcp_is_not_chosen(images: Images, monkeypatch:
 
 
 def test_tcp_and_udp_of_an_endpoint_share_a_port_and_ipv6_takes_no_mapped_addresses(images: Images) -> None:
-    reporters = [Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab"]
-    front = DnsFront([Endpoint("::1", 0)], [Endpoint("127.0.0.1", 9)], *reporters, AnswerPolicy())
+    of_udp, of_tcp = (Reporter(images.folder / f"c{name}", images.folder / name) for name in "ab")
+    front = DnsFront([Endpoint("::1", 0)], [Endpoint("127.0.0.1", 9)], of_udp, of_tcp, AnswerPolicy())
     try:
         with open_udp(Endpoint("::1", 0)) as udp, open_tcp(Endpoint("::1", 0)) as tcp:
             assert [one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) for one in (udp, tcp)] == [1, 1]
@@ -434,7 +437,7 @@ def test_tcp_and_udp_of_an_endpoint_share_a_port_and_ipv6_takes_no_mapped_addres
 
 
 async def test_the_journal_tells_of_an_upstream_that_is_silent_and_of_its_return(
-    serving, caplog: pytest.LogCaptureFixture
+    serving: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "dns.front")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:

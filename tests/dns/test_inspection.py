@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from dnslib import DNSRecord
 from support.dns.answers import ALPN, ECH, MANDATORY, answer, https
+from support.images.opened import Images
 from support.packets.shapes import canonical
 from support.system.ports import HOST, free_port
 
@@ -20,6 +21,8 @@ from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.report.counters import read_counters
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
+
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 ORDER, SECRET = "n.test", "c.test"
 ENTRIES = (
@@ -56,6 +59,7 @@ def known_answer(query: bytes) -> bytes:
 
 class Upstream(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -83,7 +87,7 @@ async def upstream() -> AsyncIterator[Endpoint]:
 
 @asynccontextmanager
 async def asking(
-    serving, upstream: Endpoint, images, tool: str, **more
+    serving: Serving, upstream: Endpoint, images: Images, tool: str, **more: AnswerPolicy
 ) -> AsyncIterator[Callable[..., Awaitable[str]]]:
     """ask(arguments…) of a front whose client at 127.0.0.1 is to stay with it; gives what the tool prints."""
     people = (
@@ -111,7 +115,9 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 
 @pytest.mark.services
 @TRANSPORTS
-async def test_an_alias_of_a_listed_name_is_answered_as_that_name_is(serving, upstream, images, transport: str) -> None:
+async def test_an_alias_of_a_listed_name_is_answered_as_that_name_is(
+    serving: Serving, upstream: Endpoint, images: Images, transport: str
+) -> None:
     async with asking(serving, upstream, images, "dig") as ask:
         for _ in range(2):  # the second time out of the cache
             said = await ask(transport, "to-order.test", "A")
@@ -127,7 +133,9 @@ async def test_an_alias_of_a_listed_name_is_answered_as_that_name_is(serving, up
 
 
 @pytest.mark.services
-async def test_a_service_elsewhere_is_blocked_and_the_help_corridor_is_not(serving, upstream, images) -> None:
+async def test_a_service_elsewhere_is_blocked_and_the_help_corridor_is_not(
+    serving: Serving, upstream: Endpoint, images: Images
+) -> None:
     async with asking(serving, upstream, images, "dig") as ask:
         service = await ask("alias.test", "HTTPS")
         helped = await ask("+short", "help.test", "A")
@@ -142,7 +150,7 @@ async def test_a_service_elsewhere_is_blocked_and_the_help_corridor_is_not(servi
 @TRANSPORTS
 @pytest.mark.parametrize("structured", [None, StructuredErrors("Example ISP", "help@isp.example")])
 async def test_nobody_can_tell_an_alias_of_a_confidential_name_from_one_of_an_order(
-    serving, upstream, images, transport: str, structured: StructuredErrors | None
+    serving: Serving, upstream: Endpoint, images: Images, transport: str, structured: StructuredErrors | None
 ) -> None:
     splash = Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))
     answers = AnswerPolicy(splash, structured=structured)
@@ -158,7 +166,7 @@ async def test_nobody_can_tell_an_alias_of_a_confidential_name_from_one_of_an_or
 @pytest.mark.services
 @TRANSPORTS
 async def test_a_device_that_is_to_stay_gets_services_without_ech_unless_it_validates(
-    serving, upstream, images, transport: str
+    serving: Serving, upstream: Endpoint, images: Images, transport: str
 ) -> None:
     async with asking(serving, upstream, images, "kdig") as ask:
         plain = await ask(transport, "shop.test", "HTTPS")
@@ -172,7 +180,7 @@ async def test_a_device_that_is_to_stay_gets_services_without_ech_unless_it_vali
 @TRANSPORTS
 @pytest.mark.parametrize(("name", "qtype"), [("broken.test", "A"), ("broken-ech.test", "HTTPS")])
 async def test_an_answer_that_cannot_be_read_is_withheld_and_counted(
-    serving, upstream, images, transport: str, name: str, qtype: str
+    serving: Serving, upstream: Endpoint, images: Images, transport: str, name: str, qtype: str
 ) -> None:
     async with asking(serving, upstream, images, "dig") as ask:
         said = await ask(transport, "+tries=1", name, qtype)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 pytestmark = pytest.mark.services
 CACHED = ResolverPlan(cache_octets=16 << 20)
@@ -38,7 +40,7 @@ async def dig(program: Program, front: DnsFront, *question: str, family: int = 0
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_a_second_query_is_answered_out_of_the_cache_and_its_time_runs(
-    serving, unbound: Endpoint, program: Program, images: Images, transport: str
+    serving: Serving, unbound: Endpoint, program: Program, images: Images, transport: str
 ) -> None:
     async with serving((), (unbound,), resolver=CACHED) as front:
         first = await dig(program, front, transport, "www.free.test", "A")
@@ -64,7 +66,7 @@ async def test_a_second_query_is_answered_out_of_the_cache_and_its_time_runs(
     ],
 )
 async def test_a_kept_answer_is_the_resolvers_own_but_for_its_times(
-    serving, unbound: Endpoint, program: Program, question: tuple[str, ...]
+    serving: Serving, unbound: Endpoint, program: Program, question: tuple[str, ...]
 ) -> None:
     async with serving((), (unbound,), resolver=CACHED) as front:
         said = [await dig(program, front, "+nocomments", "+nostats", "+nocmd", "+qid=7", *question) for _ in range(2)]
@@ -85,7 +87,7 @@ async def test_a_kept_answer_is_the_resolvers_own_but_for_its_times(
 
 
 async def test_dnsperf_loses_nothing_and_the_upstream_is_asked_a_few_times(
-    serving, unbound: Endpoint, program: Program, tmp_path: Path, images: Images
+    serving: Serving, unbound: Endpoint, program: Program, tmp_path: Path, images: Images
 ) -> None:
     queries = tmp_path / "queries"
     queries.write_text("".join(f"www.free.test A\nq{i}.n.test A\nwww.free.test AAAA\n" for i in range(300)))
@@ -114,7 +116,7 @@ async def test_dnsperf_loses_nothing_and_the_upstream_is_asked_a_few_times(
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_an_upstream_that_refuses_or_is_not_there_is_passed_over(
-    serving, unbound: Endpoint, program: Program, transport: str
+    serving: Serving, unbound: Endpoint, program: Program, transport: str
 ) -> None:
     nobody = Endpoint("127.0.0.1", free_port())
     async with serving((), (nobody, unbound)) as front:
@@ -124,7 +126,7 @@ async def test_an_upstream_that_refuses_or_is_not_there_is_passed_over(
 
 
 async def test_answers_go_on_when_the_only_upstream_dies(
-    serving, program: Program, images: Images, tmp_path: Path
+    serving: Serving, program: Program, images: Images, tmp_path: Path
 ) -> None:
     upstream = Endpoint("127.0.0.1", free_port())
     with dying_resolver(program("dnsmasq"), upstream) as process:
@@ -168,7 +170,7 @@ async def until_answered(program: Program, front: DnsFront) -> str:
                 return said
 
 
-async def test_dig_and_the_front_exchange_cookies(serving, unbound: Endpoint, program: Program) -> None:
+async def test_dig_and_the_front_exchange_cookies(serving: Serving, unbound: Endpoint, program: Program) -> None:
     plan = ResolverPlan(cookie_master=bytes(range(16)))
     async with serving((("orders", "n.test", Mode.SUBTREE),), (unbound,), resolver=plan) as front:
         said = [await dig(program, front, "+cookie=0102030405060708", name) for name in ("n.test", "www.free.test")]
@@ -177,7 +179,7 @@ async def test_dig_and_the_front_exchange_cookies(serving, unbound: Endpoint, pr
         assert re.search(r"COOKIE: 010203040506070801[0-9a-f]{30} \(good\)", each), each
 
 
-async def test_only_own_clients_are_answered(serving, unbound: Endpoint, program: Program) -> None:
+async def test_only_own_clients_are_answered(serving: Serving, unbound: Endpoint, program: Program) -> None:
     plan = ResolverPlan(admission=Admission(["::1/128"]))
     async with serving((), (unbound,), resolver=plan) as front:
         for transport in ("+notcp", "+tcp"):
@@ -189,7 +191,7 @@ async def test_only_own_clients_are_answered(serving, unbound: Endpoint, program
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
 async def test_special_names_are_answered_over_every_transport(
-    serving, unbound: Endpoint, program: Program, images: Images, transport: str
+    serving: Serving, unbound: Endpoint, program: Program, images: Images, transport: str
 ) -> None:
     child = ProfileSpec(0, (), 0, 0, safe_search=2, has_canaries=True)
     people = (images.subscribers([("127.0.0.0/8", 7)]), images.policy([(7, child)]))

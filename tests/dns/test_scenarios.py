@@ -50,7 +50,12 @@ def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iter
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         loop = DnsLoop([unused], [("127.0.0.1", 9)], handoff, reporter, SPECS, 1)
-        yield lambda query, client: (loop.turn(0), ask(query, client))[1]
+
+        def ask_after_a_turn(query: bytes, client: str) -> tuple[bytes | None, bool]:
+            loop.turn(0)
+            return ask(query, client)
+
+        yield ask_after_a_turn
 
 
 @contextlib.contextmanager
@@ -64,7 +69,8 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
             opened.settimeout(0.05)
             return opened
 
-        listener, upstream, clients = bound("127.0.0.1"), bound("127.0.0.1"), {}
+        listener, upstream = bound("127.0.0.1"), bound("127.0.0.1")
+        clients: dict[str, socket.socket] = {}
         listener.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         loop = DnsLoop(
             [listener],
@@ -92,7 +98,9 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
             return False
 
         def ask(query: bytes, client: str) -> tuple[bytes | None, bool]:
-            opened = clients.setdefault(client, bound(client) if client not in clients else None)
+            if client not in clients:
+                clients[client] = bound(client)
+            opened = clients[client]
             opened.sendto(query, listener.getsockname())
             was_asked, begun = False, time.monotonic()
             while time.monotonic() - begun < WAIT_S:

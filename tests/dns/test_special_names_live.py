@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,10 +35,11 @@ NAMES = SpecialNames(
 )
 WISHES = ProfileSpec(0, (), 0, 0, safe_search=2, has_canaries=True)
 CACHE_OCTETS = 4 << 20
+Asked = Callable[..., Awaitable[list[list[str]]]]
 
 
 @pytest.fixture
-async def asked(images: Images, tmp_path: Path) -> AsyncIterator[Callable[..., object]]:
+async def asked(images: Images, tmp_path: Path) -> AsyncIterator[Asked]:
     """asked(name, qtype, *options): the answer section by dig, each record split, of a client with every wish."""
     people = (images.subscribers([(HOST, 1)]), None, images.policy([(1, WISHES)]))
     with primary("knot", tmp_path / "knot", ZONE, None) as upstream:
@@ -67,7 +68,7 @@ async def _front(images: Images, upstream: Endpoint, tables: TableSet) -> AsyncI
 
 @pytest.mark.services
 @pytest.mark.parametrize("way", ["+notcp", "+tcp"])
-async def test_a_search_engine_is_an_alias_of_its_safe_form_fresh_and_kept(asked, way: str) -> None:
+async def test_a_search_engine_is_an_alias_of_its_safe_form_fresh_and_kept(asked: Asked, way: str) -> None:
     for _ in range(2):  # from the upstream, then from the cache
         alias, chain, *addresses = await asked("wWw.rpz.test", "A", way)
 
@@ -79,7 +80,7 @@ async def test_a_search_engine_is_an_alias_of_its_safe_form_fresh_and_kept(asked
 
 @pytest.mark.services
 @pytest.mark.parametrize("way", ["+notcp", "+tcp"])
-async def test_the_rest_of_the_special_names_over_the_same_front(asked, way: str) -> None:
+async def test_the_rest_of_the_special_names_over_the_same_front(asked: Asked, way: str) -> None:
     assert await asked("www.rpz.test", "HTTPS", way) == []
     assert [fields[-1] for fields in await asked("gone.rpz.test", "A", way)] == ["nothing.rpz.test."]
     assert await asked("canary.rpz.test", "A", way) == []
@@ -89,5 +90,5 @@ async def test_the_rest_of_the_special_names_over_the_same_front(asked, way: str
 
 
 @pytest.mark.services
-async def test_the_safe_form_itself_is_an_ordinary_name(asked) -> None:
+async def test_the_safe_form_itself_is_an_ordinary_name(asked: Asked) -> None:
     assert (await asked("safe.rpz.test", "A"))[0][3:] == ["CNAME", "edge.cdn.rpz.test."]

@@ -5,7 +5,7 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 CACHED = ResolverPlan(cache_octets=16 << 20)
 AT_512 = [truncating.bind, truncating.unbound]
@@ -55,7 +56,7 @@ def counted(images: Images, *names: str) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("server", AT_512, ids=lambda server: server.__name__)
 async def test_what_the_upstream_truncates_comes_whole_over_udp_where_the_client_takes_so_much(
-    serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack, server: Server
+    serving: Serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack, server: Server
 ) -> None:
     upstream = Endpoint("127.0.0.1", free_port())
     stack.enter_context(server(tmp_path / "server", upstream.port))
@@ -77,7 +78,7 @@ async def test_what_the_upstream_truncates_comes_whole_over_udp_where_the_client
 
 @pytest.mark.parametrize("server", [*AT_512, truncating.knot], ids=lambda server: server.__name__)
 async def test_an_answer_of_many_datagrams_is_cut_for_udp_and_whole_over_tcp(
-    serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack, server: Server
+    serving: Serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack, server: Server
 ) -> None:
     upstream = Endpoint("127.0.0.1", free_port())
     stack.enter_context(server(tmp_path / "server", upstream.port))
@@ -92,7 +93,7 @@ async def test_an_answer_of_many_datagrams_is_cut_for_udp_and_whole_over_tcp(
 
 
 async def test_an_answer_over_tls_that_a_datagram_does_not_hold_is_asked_for_whole(
-    serving, program: Program, images: Images, certificate: tuple[Path, Path]
+    serving: Serving, program: Program, images: Images, certificate: tuple[Path, Path]
 ) -> None:
     async def reply(query: bytes, peer: Peer) -> None:
         record = DNSRecord.parse(query)
@@ -114,7 +115,7 @@ async def test_an_answer_over_tls_that_a_datagram_does_not_hold_is_asked_for_who
 
 
 async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_over_tcp(
-    serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack
+    serving: Serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack
 ) -> None:
     upstream = Endpoint("127.0.0.1", free_port())
     stack.enter_context(truncating.bind(tmp_path / "server", upstream.port, SLIPS))
@@ -148,7 +149,7 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
 
 
 async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
-    serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack
+    serving: Serving, program: Program, images: Images, tmp_path: Path, stack: ExitStack
 ) -> None:
     upstreams = [Endpoint("127.0.0.1", free_port()) for _ in range(2)]
     first, _ = [
@@ -263,7 +264,7 @@ WHOLE, CUT, FAILED = (0, False, True), (0, True, False), (2, False, False)
 )
 @pytest.mark.parametrize("ends", [False, True], ids=["stays open", "ends"])
 async def test_whatever_is_said_over_tcp_the_client_gets_one_answer_and_is_never_left_waiting(
-    serving, images: Images, truncating_only: Endpoint, what: str, expected: tuple[int, bool, bool], ends: bool
+    serving: Serving, images: Images, truncating_only: Endpoint, what: str, expected: tuple[int, bool, bool], ends: bool
 ) -> None:
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -288,7 +289,7 @@ async def test_whatever_is_said_over_tcp_the_client_gets_one_answer_and_is_never
 
 
 async def test_where_nobody_listens_on_tcp_every_client_gets_the_truncated_answer_at_once(
-    serving, images: Images, truncating_only: Endpoint
+    serving: Serving, images: Images, truncating_only: Endpoint
 ) -> None:
     async with serving((), (truncating_only,)) as front:
         async with asyncio.timeout(1):
@@ -299,7 +300,7 @@ async def test_where_nobody_listens_on_tcp_every_client_gets_the_truncated_answe
 
 
 async def test_a_thousand_truncated_answers_at_once_stay_bounded_while_tcp_is_silent(
-    serving, images: Images, truncating_only: Endpoint, program: Program, tmp_path: Path
+    serving: Serving, images: Images, truncating_only: Endpoint, program: Program, tmp_path: Path
 ) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

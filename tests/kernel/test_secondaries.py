@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 from support.dns import load as asking
 from support.dns import secondaries
-from support.dns.secondaries import HOST, KEY_TEXT, KNOT_DNS_PORT, OPEN_ZONE, PORTS, PRIMARY_PORT, ZONE
+from support.dns.resolvers import HOST
+from support.dns.secondaries import KEY_TEXT, KNOT_DNS_PORT, OPEN_ZONE, PORTS, PRIMARY_PORT, ZONE
 from support.images.opened import Entry, Images
 from support.images.prefixes import entries
 from support.system.namespace import in_a_network_of_its_own

@@ -107,7 +107,7 @@ def test_the_wheel_runs_in_a_clean_place(wheel: Path, tmp_path: Path) -> None:
     clean = tmp_path / "clean/bin"
     subprocess.run([clean / "pip", "install", "-q", wheel], check=True, cwd=tmp_path)
 
-    asked = [clean / "filterd", "--help"]
+    asked: list[str | Path] = [clean / "filterd", "--help"]
     shown = subprocess.run(asked, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
 
     assert "check-config" in shown

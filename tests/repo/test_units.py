@@ -95,7 +95,7 @@ def test_the_sandbox_of_every_service_stays_closed(units: list[Path]) -> None:
     # 20 is 2.0 of 10: what the baseline with NET_ADMIN and NET_RAW scores, with a little room.
     wide = []
     for unit in services:
-        asked = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
+        asked: list[str | Path] = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
         if subprocess.run(asked, capture_output=True).returncode != 0:
             wide.append(unit.name)
 

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -36,8 +36,11 @@ class House:
         return await asyncio.open_connection("127.0.0.1", self.port, **tls)  # type: ignore[arg-type]
 
 
+OpenHouse = Callable[[Door], AbstractAsyncContextManager[House]]
+
+
 @pytest.fixture
-def open_house(tmp_path: Path) -> Callable[..., object]:
+def open_house(tmp_path: Path) -> OpenHouse:
     @asynccontextmanager
     async def opened(door: Door) -> AsyncIterator[House]:
         counters = Counters(tmp_path / "counters")
@@ -70,7 +73,7 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
             return b""
 
 
-async def test_a_connection_is_told_from_whom_it_is(open_house) -> None:
+async def test_a_connection_is_told_from_whom_it_is(open_house: OpenHouse) -> None:
     async with open_house(Door(tell_client)) as house:
         reader, writer = await house.connect()
         writer.write(b"hello\n")
@@ -80,7 +83,7 @@ async def test_a_connection_is_told_from_whom_it_is(open_house) -> None:
 
 
 @pytest.mark.parametrize("n_octets", [1, 15, 16, 27])
-async def test_a_proxys_header_may_come_in_pieces_and_with_what_follows(open_house, n_octets: int) -> None:
+async def test_a_proxys_header_may_come_in_pieces_and_with_what_follows(open_house: OpenHouse, n_octets: int) -> None:
     async with open_house(Door(tell_client, proxies=FROM_LOOPBACK)) as house:
         reader, writer = await house.connect()
         writer.write(HEADER[:n_octets])
@@ -92,7 +95,7 @@ async def test_a_proxys_header_may_come_in_pieces_and_with_what_follows(open_hou
 
 
 async def test_a_proxy_may_send_its_header_before_tls_or_in_it(
-    open_house, certificates: Certificates, trusting: ssl.SSLContext
+    open_house: OpenHouse, certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
     async with open_house(Door(tell_client, context=certificates.dot, proxies=FROM_LOOPBACK)) as house:
         reader, writer = await house.connect()
@@ -109,7 +112,7 @@ async def test_a_proxy_may_send_its_header_before_tls_or_in_it(
     assert (before, inside) == (b"192.0.2.7\nbefore\n", b"192.0.2.7\ninside\n")
 
 
-async def test_a_header_from_anybody_else_is_what_the_client_says(open_house) -> None:
+async def test_a_header_from_anybody_else_is_what_the_client_says(open_house: OpenHouse) -> None:
     async with open_house(Door(tell_client, proxies=(ip_network("192.0.2.0/24"),))) as house:
         reader, writer = await house.connect()
         writer.write(b"\r\n")
@@ -120,7 +123,7 @@ async def test_a_header_from_anybody_else_is_what_the_client_says(open_house) ->
 
 @pytest.mark.parametrize("said", [b"\0\x1d" + bytes(29), HEADER.replace(b"QUIT", b"QUIZ"), SIGNATURE + b"\x31" * 4])
 async def test_a_listed_proxy_without_a_good_header_is_refused_told_and_counted(
-    open_house, said: bytes, caplog: pytest.LogCaptureFixture
+    open_house: OpenHouse, said: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_house(Door(tell_client, proxies=FROM_LOOPBACK)) as house:
         reader, writer = await house.connect()
@@ -134,7 +137,7 @@ async def test_a_listed_proxy_without_a_good_header_is_refused_told_and_counted(
 
 @pytest.mark.parametrize("said", [b"", HEADER[:1], HEADER[:20], b"\x16\x03\x01"])
 async def test_half_a_handshake_or_header_is_let_go_in_time(
-    open_house, certificates: Certificates, said: bytes
+    open_house: OpenHouse, certificates: Certificates, said: bytes
 ) -> None:
     limits = StreamLimits(handshake_s=0.1)
     for door in (
@@ -151,7 +154,7 @@ async def test_half_a_handshake_or_header_is_let_go_in_time(
 
 
 async def test_half_open_handshakes_leave_room_again(
-    open_house, certificates: Certificates, trusting: ssl.SSLContext
+    open_house: OpenHouse, certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
     limits = StreamLimits(n_connections=4, handshake_s=0.3)
     async with open_house(Door(tell_client, limits, certificates.dot)) as house:
@@ -170,7 +173,7 @@ async def test_half_open_handshakes_leave_room_again(
             each.close()
 
 
-async def test_one_client_has_so_many_connections_and_another_its_own(open_house) -> None:
+async def test_one_client_has_so_many_connections_and_another_its_own(open_house: OpenHouse) -> None:
     limits = StreamLimits(n_of_client=2)
     async with open_house(Door(tell_client, limits, proxies=FROM_LOOPBACK)) as house:
 
@@ -197,7 +200,9 @@ async def test_one_client_has_so_many_connections_and_another_its_own(open_house
     assert again == b"192.0.2.7\n"
 
 
-async def test_a_fault_of_ours_ends_one_connection_and_is_told(open_house, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_of_ours_ends_one_connection_and_is_told(
+    open_house: OpenHouse, caplog: pytest.LogCaptureFixture
+) -> None:
     async def fail(connection: Connection) -> None:
         if await connection.reader.readline() == b"fail\n":
             raise KeyError("a fault")
@@ -246,7 +251,7 @@ async def test_without_descriptors_it_waits_and_goes_on(
 
 
 async def test_a_client_that_does_not_read_our_last_words_is_let_go(
-    open_house, monkeypatch: pytest.MonkeyPatch
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dns.streams.acceptor.GOODBYE_S", 0.1)
     ended = asyncio.Event()

@@ -24,7 +24,7 @@ def path_to(images: Images) -> Callable[..., AnswerPath]:
     return made
 
 
-async def test_what_is_not_ours_to_answer_is_asked_of_the_upstream(path_to) -> None:
+async def test_what_is_not_ours_to_answer_is_asked_of_the_upstream(path_to: Callable[..., AnswerPath]) -> None:
     async def ask(query: bytes) -> bytes:
         return bytes(DNSRecord.parse(query).reply().pack())
 
@@ -35,7 +35,7 @@ async def test_what_is_not_ours_to_answer_is_asked_of_the_upstream(path_to) -> N
     assert (path.counters.values()["dns_forwarded"], path.counters.values()["dns_answered"]) == (1, 1)
 
 
-async def test_an_upstream_that_fails_is_servfail_and_counted(path_to) -> None:
+async def test_an_upstream_that_fails_is_servfail_and_counted(path_to: Callable[..., AnswerPath]) -> None:
     async def ask(_: bytes) -> bytes:
         raise UpstreamFailed("gone")
 
@@ -45,5 +45,5 @@ async def test_an_upstream_that_fails_is_servfail_and_counted(path_to) -> None:
     assert path.counters.values()["dns_upstream_lost"] == 1
 
 
-def test_what_is_no_query_gets_nothing(path_to) -> None:
+def test_what_is_no_query_gets_nothing(path_to: Callable[..., AnswerPath]) -> None:
     assert path_to(None).decide(b"\0\0\x80\0" + bytes(8), "192.0.2.7", False) == b""

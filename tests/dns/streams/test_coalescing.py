@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from dns.front import DnsFront
 from dns.streams.coalescing import Coalescing
 from dns.upstreams.endpoints import Endpoint
 from fastpath.report.counters import Counters, read_counters
+
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 
 def query(number: int, name: str = "free.test", qtype: str = "A") -> bytes:
@@ -150,7 +154,7 @@ async def over_tcp(front: DnsFront, message: bytes) -> DNSRecord:
 
 
 async def test_clients_over_many_connections_share_one_question_and_each_gets_its_own_answer(
-    serving, images: Images
+    serving: Serving, images: Images
 ) -> None:
     asked: list[tuple[bytes, Peer]] = []
 

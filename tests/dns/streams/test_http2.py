@@ -2,9 +2,10 @@ import asyncio
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from dnslib import RCODE, DNSRecord
@@ -21,6 +22,8 @@ from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
+
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 QUERY_HEADERS = [
@@ -82,7 +85,9 @@ class Client:
 
     def _note(self, event: Event) -> None:
         if isinstance(event, ResponseReceived):
-            self.status[event.stream_id] = dict(event.headers)[":status"]
+            # h2 types them as octets; header_encoding makes them text.
+            headers = cast(list[tuple[str, str]], event.headers)
+            self.status[event.stream_id] = dict(headers)[":status"]
         elif isinstance(event, DataReceived):
             self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -94,8 +99,11 @@ class Client:
             self.goodbye = int(event.error_code or 0)
 
 
+ClientOf = Callable[[DnsFront], AbstractAsyncContextManager[Client]]
+
+
 @pytest.fixture
-def client_of(certificate: tuple[Path, Path]) -> Callable[..., object]:
+def client_of(certificate: tuple[Path, Path]) -> ClientOf:
     @asynccontextmanager
     async def connected(front: DnsFront) -> AsyncIterator[Client]:
         context = ssl.create_default_context(cafile=certificate[0])
@@ -126,7 +134,9 @@ async def upstream(reply: Callable[[bytes], Awaitable[bytes]]) -> AsyncIterator[
         yield Endpoint(*server.sockets[0].getsockname())
 
 
-async def test_a_hundred_streams_of_one_connection_are_all_answered(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_hundred_streams_of_one_connection_are_all_answered(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         streams = [client.post(query(f"q{n}.n.test")) for n in range(100)]
         await client.take(lambda: len(client.order) == 100)
@@ -137,7 +147,9 @@ async def test_a_hundred_streams_of_one_connection_are_all_answered(serving, enc
         assert (str(answer.q.qname), answer.header.rcode) == (f"q{n}.n.test.", RCODE.NXDOMAIN)
 
 
-async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_slow_upstream_does_not_hold_up_a_later_query(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     released = asyncio.Event()
 
     async def slowly(asked: bytes) -> bytes:
@@ -154,7 +166,7 @@ async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving, encrypted
 
 
 async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(
-    serving, encrypted: StreamPlan, client_of
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
 ) -> None:
     n_now = n_most = 0
 
@@ -175,7 +187,9 @@ async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(
     assert n_most == 3
 
 
-async def test_a_dead_upstream_is_servfail_with_status_200(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_dead_upstream_is_servfail_with_status_200(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     dead = Endpoint("127.0.0.1", 1)
     async with serving((), (dead,), encrypted) as front, client_of(front) as client:
         answer = await client.answer_of(client.post(query("free.test")))
@@ -183,7 +197,9 @@ async def test_a_dead_upstream_is_servfail_with_status_200(serving, encrypted: S
     assert answer.header.rcode == RCODE.SERVFAIL
 
 
-async def test_a_dropped_name_resets_its_stream_alone(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_dropped_name_resets_its_stream_alone(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         dropped = client.post(query("d.test"))
         await client.take(lambda: bool(client.resets))
@@ -193,7 +209,9 @@ async def test_a_dropped_name_resets_its_stream_alone(serving, encrypted: Stream
     assert answer.header.rcode == RCODE.NXDOMAIN
 
 
-async def test_a_body_may_come_in_pieces_between_those_of_others(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_body_may_come_in_pieces_between_those_of_others(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         body = query()
         streams = [client.post(body[:5], is_last=False) for _ in range(10)]
@@ -210,7 +228,7 @@ async def test_a_body_may_come_in_pieces_between_those_of_others(serving, encryp
 
 
 async def test_a_body_that_grows_too_long_is_refused_and_the_connection_goes_on(
-    serving, encrypted: StreamPlan, client_of, images: Images
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf, images: Images
 ) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         long = client.post(bytes(4000), is_last=False)
@@ -225,7 +243,7 @@ async def test_a_body_that_grows_too_long_is_refused_and_the_connection_goes_on(
 
 
 async def test_an_answer_waits_for_the_window_that_its_client_gives(
-    serving, unbound: Endpoint, encrypted: StreamPlan, client_of
+    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf
 ) -> None:
     async with serving((), (unbound,), encrypted) as front, client_of(front) as client:
         client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 100})
@@ -238,7 +256,7 @@ async def test_an_answer_waits_for_the_window_that_its_client_gives(
 
 @pytest.mark.parametrize("how", ["nothing", "half a head", "half a body", "pings", "a closed window", "silence"])
 async def test_a_client_that_ends_no_request_is_let_go(
-    serving, unbound: Endpoint, encrypted: StreamPlan, client_of, how: str
+    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf, how: str
 ) -> None:
     plan = impatient(encrypted, idle_s=0.3)
     async with serving(BLOCKED, (unbound,), plan) as front, client_of(front) as client, asyncio.TaskGroup() as group:
@@ -268,7 +286,9 @@ async def test_a_client_that_ends_no_request_is_let_go(
     assert client.goodbye == ErrorCodes.NO_ERROR
 
 
-async def test_a_connection_lives_as_long_as_it_is_used(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_connection_lives_as_long_as_it_is_used(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     plan = impatient(encrypted, idle_s=1.5)
     async with serving(BLOCKED, plan=plan) as front, client_of(front) as client:
         for _ in range(4):
@@ -278,7 +298,9 @@ async def test_a_connection_lives_as_long_as_it_is_used(serving, encrypted: Stre
     assert client.goodbye is None
 
 
-async def test_a_client_that_waits_for_our_upstream_is_not_let_go(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_a_client_that_waits_for_our_upstream_is_not_let_go(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
     async def slowly(asked: bytes) -> bytes:
         await asyncio.sleep(0.5)
         return bytes(DNSRecord.parse(asked).reply().pack())
@@ -291,7 +313,7 @@ async def test_a_client_that_waits_for_our_upstream_is_not_let_go(serving, encry
 
 
 async def test_streams_reset_as_fast_as_opened_leave_the_others_their_turns(
-    serving, unbound: Endpoint, encrypted: StreamPlan, client_of
+    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf
 ) -> None:
     async with (
         serving(BLOCKED, (unbound,), encrypted) as front,
@@ -312,7 +334,7 @@ def head(*pairs: tuple[str, str]) -> list[tuple[str, str]]:
     return [*QUERY_HEADERS, *pairs]
 
 
-async def test_huge_headers_end_the_connection(serving, encrypted: StreamPlan, client_of) -> None:
+async def test_huge_headers_end_the_connection(serving: Serving, encrypted: StreamPlan, client_of: ClientOf) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         client.h2.send_headers(1, head(*((f"x-{n}", "y" * 8000) for n in range(20))), end_stream=True)
         await client.take()
@@ -338,7 +360,7 @@ def frame(kind: int, flags: int, stream_id: int, body: bytes = b"", n: int | Non
     ],
 )
 async def test_a_client_that_breaks_the_protocol_is_let_go_at_once(
-    serving, encrypted: StreamPlan, client_of, what: str, octets: bytes
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf, what: str, octets: bytes
 ) -> None:
     async with serving(BLOCKED, plan=encrypted) as front:
         async with client_of(front) as client:
@@ -352,7 +374,9 @@ async def test_a_client_that_breaks_the_protocol_is_let_go_at_once(
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nhost: dns.test\r\n\r\n", b"\0" * 30])
-async def test_what_is_no_http2_is_told_so(serving, encrypted: StreamPlan, client_of, said: bytes) -> None:
+async def test_what_is_no_http2_is_told_so(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf, said: bytes
+) -> None:
     async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
         client.writer.write(said)
         async with asyncio.timeout(5):
@@ -360,7 +384,7 @@ async def test_what_is_no_http2_is_told_so(serving, encrypted: StreamPlan, clien
 
 
 async def test_answers_that_a_client_has_no_room_for_are_bounded(
-    serving, unbound: Endpoint, encrypted: StreamPlan, client_of, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dns.streams.http2.MAX_UNSENT_OCTETS", 5000)
     async with serving((), (unbound,), encrypted) as front, client_of(front) as client:

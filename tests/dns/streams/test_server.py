@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,6 +21,7 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (
     ("orders", "n.test", Mode.SUBTREE),
@@ -99,7 +100,12 @@ class Clients:
 
 @pytest.mark.parametrize("over", ["tls", "https", "get"])
 async def test_kdig_gets_the_splash_for_a_listed_name_and_the_truth_for_a_free_one(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan, over: str
+    serving: Serving,
+    unbound: Endpoint,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    over: str,
 ) -> None:
     async with serving(BLOCKED, (unbound,), encrypted) as front:
         clients = Clients(front, program, certificate[0])
@@ -114,7 +120,13 @@ async def test_kdig_gets_the_splash_for_a_listed_name_and_the_truth_for_a_free_o
 @pytest.mark.parametrize("over", ["tls", "https"])
 @pytest.mark.parametrize("name", ["www.n.test", "www.free.test"])
 async def test_kdig_gets_an_answer_padded_where_it_padded_its_query(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan, over: str, name: str
+    serving: Serving,
+    unbound: Endpoint,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    over: str,
+    name: str,
 ) -> None:
     async with serving(BLOCKED, (unbound,), encrypted) as front:
         clients = Clients(front, program, certificate[0])
@@ -126,7 +138,12 @@ async def test_kdig_gets_an_answer_padded_where_it_padded_its_query(
 
 
 async def test_many_queries_of_one_kdig_share_a_connection(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan, images: Images
+    serving: Serving,
+    unbound: Endpoint,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    images: Images,
 ) -> None:
     names = [part for n in range(20) for part in (f"q{n}.n.test", "A")]
     async with serving(BLOCKED, (unbound,), encrypted) as front:
@@ -137,7 +154,7 @@ async def test_many_queries_of_one_kdig_share_a_connection(
 
 
 async def test_curl_resolves_a_name_by_us(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan
+    serving: Serving, unbound: Endpoint, program: Program, certificate: tuple[Path, Path], encrypted: StreamPlan
 ) -> None:
     async with serving((), (unbound,), encrypted) as front:
         clients = Clients(front, program, certificate[0])
@@ -159,7 +176,7 @@ async def test_curl_resolves_a_name_by_us(
 
 
 async def test_curl_reads_the_headers_of_an_answer_and_of_a_refusal(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan
+    serving: Serving, unbound: Endpoint, program: Program, certificate: tuple[Path, Path], encrypted: StreamPlan
 ) -> None:
     query = "AAABAAABAAAAAAAAA3d3dwRmcmVlBHRlc3QAAAEAAQ"  # www.free.test A, id 0
     async with serving(BLOCKED, (unbound,), encrypted) as front:
@@ -182,7 +199,12 @@ async def test_curl_reads_the_headers_of_an_answer_and_of_a_refusal(
 
 
 async def test_h2load_has_every_request_of_many_connections_and_streams_answered(
-    serving, program: Program, certificate, encrypted: StreamPlan, images: Images, tmp_path: Path
+    serving: Serving,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    images: Images,
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "query").write_bytes(bytes.fromhex("00000100000100000000000001") + b"n\x04test\0\0\1\0\1")
     async with serving(BLOCKED, plan=encrypted) as front:
@@ -207,7 +229,7 @@ async def test_h2load_has_every_request_of_many_connections_and_streams_answered
 
 
 async def test_openssl_agrees_on_the_protocol_and_resumes_a_session(
-    serving, program: Program, certificate, encrypted: StreamPlan, tmp_path: Path
+    serving: Serving, program: Program, certificate: tuple[Path, Path], encrypted: StreamPlan, tmp_path: Path
 ) -> None:
     async with serving(BLOCKED, plan=encrypted) as front:
         clients = Clients(front, program, certificate[0])
@@ -226,7 +248,13 @@ async def test_openssl_agrees_on_the_protocol_and_resumes_a_session(
 
 @pytest.mark.parametrize("over", ["tls", "https"])
 async def test_a_devices_token_has_its_subscribers_rules_wherever_the_device_is(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan, images: Images, over: str
+    serving: Serving,
+    unbound: Endpoint,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    images: Images,
+    over: str,
 ) -> None:
     named = {"name": f"{TOKEN}.dns.test"} if over == "tls" else {"path": f"/dns-query/{TOKEN.upper()}"}
     async with serving(BLOCKED, (unbound,), encrypted, people(images)) as front:
@@ -241,7 +269,12 @@ async def test_a_devices_token_has_its_subscribers_rules_wherever_the_device_is(
 
 
 async def test_a_token_that_nobody_has_is_refused_and_counted(
-    serving, unbound: Endpoint, program: Program, certificate, encrypted: StreamPlan, images: Images
+    serving: Serving,
+    unbound: Endpoint,
+    program: Program,
+    certificate: tuple[Path, Path],
+    encrypted: StreamPlan,
+    images: Images,
 ) -> None:
     unknown = "b" * 26
     async with serving(BLOCKED, (unbound,), encrypted, people(images)) as front:
@@ -294,11 +327,11 @@ async def until_open(port: int) -> None:
 
 @pytest.mark.parametrize("over", ["tcp", "tls", "https"])
 async def test_a_client_behind_dnsdist_has_the_rules_of_its_own_address(
-    serving,
+    serving: Serving,
     unbound: Endpoint,
     program: Program,
     images: Images,
-    certificate,
+    certificate: tuple[Path, Path],
     encrypted: StreamPlan,
     tmp_path: Path,
     over: str,
@@ -327,7 +360,7 @@ async def test_a_client_behind_dnsdist_has_the_rules_of_its_own_address(
 
 
 async def test_a_listed_proxy_without_a_header_is_refused_and_others_need_none(
-    serving, program: Program, images: Images
+    serving: Serving, program: Program, images: Images
 ) -> None:
     plan = StreamPlan(proxies=(ip_network("127.0.0.9/32"),))
     async with serving(BLOCKED, plan=plan) as front:

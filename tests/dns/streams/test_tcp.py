@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
@@ -12,6 +12,8 @@ from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
+
+Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 
@@ -67,14 +69,14 @@ async def plainly(asked: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("family", [0, 1])
-async def test_a_blocked_name_is_answered_over_both_families(serving, family: int) -> None:
+async def test_a_blocked_name_is_answered_over_both_families(serving: Serving, family: int) -> None:
     async with serving(BLOCKED) as front, connected(front, family) as (reader, writer):
         writer.write(framed(query("www.n.test")))
 
         assert (await take(reader)).header.rcode == RCODE.NXDOMAIN
 
 
-async def test_a_query_may_come_octet_by_octet(serving) -> None:
+async def test_a_query_may_come_octet_by_octet(serving: Serving) -> None:
     async with serving(BLOCKED) as front, connected(front) as (reader, writer):
         for octet in framed(query("n.test")):
             writer.write(bytes([octet]))
@@ -83,7 +85,7 @@ async def test_a_query_may_come_octet_by_octet(serving) -> None:
         assert (await take(reader)).header.rcode == RCODE.NXDOMAIN
 
 
-async def test_many_queries_may_come_in_one_segment(serving) -> None:
+async def test_many_queries_may_come_in_one_segment(serving: Serving) -> None:
     asked = [query(f"q{number}.n.test") for number in range(100)]
     async with serving(BLOCKED) as front, connected(front) as (reader, writer):
         writer.write(b"".join(map(framed, asked)))
@@ -91,7 +93,7 @@ async def test_many_queries_may_come_in_one_segment(serving) -> None:
         assert [(await take(reader)).header.id for _ in asked] == [DNSRecord.parse(one).header.id for one in asked]
 
 
-async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving) -> None:
+async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving: Serving) -> None:
     released = asyncio.Event()
 
     async def slowly(asked: bytes) -> bytes:
@@ -107,7 +109,7 @@ async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving) -> None:
         assert (str(first.q.qname), str(second.q.qname)) == ("n.test.", "free.test.")
 
 
-async def test_what_was_asked_before_the_client_closed_its_side_is_still_answered(serving) -> None:
+async def test_what_was_asked_before_the_client_closed_its_side_is_still_answered(serving: Serving) -> None:
     async with upstream(plainly) as behind, serving(BLOCKED, (behind,)) as front, connected(front) as (reader, writer):
         writer.write(framed(query("free.test")))
         writer.write_eof()
@@ -116,7 +118,7 @@ async def test_what_was_asked_before_the_client_closed_its_side_is_still_answere
         assert await is_closed(reader)
 
 
-async def test_a_dead_upstream_is_answered_servfail_and_counted(serving, images: Images) -> None:
+async def test_a_dead_upstream_is_answered_servfail_and_counted(serving: Serving, images: Images) -> None:
     async with serving(BLOCKED, (Endpoint("127.0.0.1", 1),)) as front, connected(front) as (reader, writer):
         asked = DNSRecord.question("free.test")
         writer.write(framed(bytes(asked.pack())))
@@ -127,13 +129,13 @@ async def test_a_dead_upstream_is_answered_servfail_and_counted(serving, images:
     assert (counted["dns_forwarded"], counted["dns_upstream_lost"], counted["dns_answered"]) == (1, 1, 0)
 
 
-async def test_an_idle_connection_is_closed(serving) -> None:
+async def test_an_idle_connection_is_closed(serving: Serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.05))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, _writer):
         assert await is_closed(reader)
 
 
-async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(serving) -> None:
+async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(serving: Serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.2))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
 
@@ -148,7 +150,7 @@ async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(servi
             dripping.cancel()
 
 
-async def test_a_client_that_reads_nothing_is_let_go(serving) -> None:
+async def test_a_client_that_reads_nothing_is_let_go(serving: Serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.3, n_connections=1))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (_reader, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -160,7 +162,9 @@ async def test_a_client_that_reads_nothing_is_let_go(serving) -> None:
                     await writer.drain()
 
 
-async def test_answers_that_a_client_does_not_read_are_bounded(serving, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_that_a_client_does_not_read_are_bounded(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def hugely(asked: bytes) -> bytes:
         reply = DNSRecord.parse(asked).reply()
         for number in range(150):
@@ -179,7 +183,7 @@ async def test_answers_that_a_client_does_not_read_are_bounded(serving, monkeypa
                     await asyncio.sleep(0)
 
 
-async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serving) -> None:
+async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serving: Serving) -> None:
     plan = StreamPlan(StreamLimits(n_connections=1))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
         writer.write(framed(query("n.test")))
@@ -191,7 +195,7 @@ async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serv
         assert (await take(reader)).header.rcode == RCODE.NXDOMAIN
 
 
-async def test_a_closed_connection_makes_room_for_another(serving) -> None:
+async def test_a_closed_connection_makes_room_for_another(serving: Serving) -> None:
     async with serving(BLOCKED, plan=StreamPlan(StreamLimits(n_connections=1))) as front:
         for _ in range(5):
             async with connected(front) as (reader, writer):
@@ -210,14 +214,14 @@ async def test_a_closed_connection_makes_room_for_another(serving) -> None:
         ("an empty message", b""),
     ],
 )
-async def test_what_gets_no_answer_ends_the_connection(serving, what: str, message: bytes) -> None:
+async def test_what_gets_no_answer_ends_the_connection(serving: Serving, what: str, message: bytes) -> None:
     async with serving(BLOCKED) as front, connected(front) as (reader, writer):
         writer.write(framed(message))
 
         assert await is_closed(reader)
 
 
-async def test_a_client_that_resets_leaves_the_server_running(serving) -> None:
+async def test_a_client_that_resets_leaves_the_server_running(serving: Serving) -> None:
     async with serving(BLOCKED) as front:
         async with connected(front) as (_, writer):
             writer.write(framed(query("free.test"))[:7])
@@ -229,7 +233,7 @@ async def test_a_client_that_resets_leaves_the_server_running(serving) -> None:
             assert (await take(reader)).header.rcode == RCODE.NXDOMAIN
 
 
-async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(serving) -> None:
+async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(serving: Serving) -> None:
     n_now = n_most = 0
 
     async def counting(asked: bytes) -> bytes:

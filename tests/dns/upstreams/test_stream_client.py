@@ -112,7 +112,7 @@ async def test_a_long_answer_comes_whole_to_a_stream_and_cut_to_a_shorter_buffer
     assert (answer, bool(flags & socket.MSG_TRUNC)) == (whole[:4096], True)
 
 
-async def wait_for_datagram(end: End) -> tuple[bytes, list[object], int, object]:
+async def wait_for_datagram(end: End) -> tuple[bytes, list[tuple[int, int, bytes]], int, object]:
     await until(end.has_heard)
     return end.recvmsg(4096)
 

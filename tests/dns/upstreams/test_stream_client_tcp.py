@@ -77,14 +77,15 @@ async def test_a_port_that_is_closed_gives_the_truncated_answer_at_once_and_is_t
         at = Endpoint(*listener.getsockname())
     async with running(StreamUpstream(at)) as upstream:
         with End(upstream, is_insistent=True) as end:
-            for i in range(50):
-                end.send(asked := query(f"q{i}.test"))
+            asked = [query(f"q{i}.test") for i in range(50)]
+            for each in asked:
+                end.send(each)
                 async with asyncio.timeout(0.5):
-                    assert is_cut(asked, await end.heard())
+                    assert is_cut(each, await end.heard())
         server = PlayedTls(None, answering, at.port)
         async with server():
             await until(lambda: not upstream._is_pausing)
-            assert await upstream.ask(asked) == answer_to(asked)
+            assert await upstream.ask(asked[-1]) == answer_to(asked[-1])
 
     told = [record.getMessage() for record in caplog.records]
     assert told == [
@@ -206,14 +207,15 @@ async def test_over_tls_an_insistent_end_has_the_same_connection(certificate: tu
         upstream = StreamUpstream(TlsEndpoint(HOST, server.port, "dns.test"), certificate[0])
         async with running(upstream):
             with End(upstream) as end, End(upstream, is_insistent=True) as insistent:
-                for each in (end, insistent):
-                    each.send(asked := query())
-                    assert await each.heard() == answer_to(asked)
+                asked = [query(), query()]
+                for each, question in zip((end, insistent), asked, strict=True):
+                    each.send(question)
+                    assert await each.heard() == answer_to(question)
     with End(upstream, is_insistent=True) as insistent:
         upstream._is_pausing = True
-        insistent.send(asked)
+        insistent.send(asked[-1])
         upstream._read(next(iter(upstream._ends)))
-        assert is_cut(asked, await insistent.heard())
+        assert is_cut(asked[-1], await insistent.heard())
     upstream.close()
 
     assert server.n_connections == 1

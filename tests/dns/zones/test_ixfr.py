@@ -11,53 +11,53 @@ from dns.zones.message import BadMessage, Record, read_message, write_message
 APEX = b"\3rpz\4test\0"
 
 
-def soa(serial, owner=APEX):
+def soa(serial: int, owner: bytes = APEX) -> Record:
     return Record(owner, SOA, 1, 60, b"\0\0" + serial.to_bytes(4, "big") + bytes(16))
 
 
-def rule(letter):
+def rule(letter: str) -> Record:
     return Record(b"\1" + letter.encode() + APEX, 5, 1, 60, b"\0")
 
 
 A, B, C, D = map(rule, "abcd")
 
 
-def taken(serial, *records, whole=None, most=100):
+def taken(serial: int | None, *records: Record, whole: list[Record] | None = None, most: int = 100) -> Incoming:
     incoming = Incoming(APEX, serial, (whole if whole is not None else []).append, most)
     incoming.take(records)
     return incoming
 
 
-def test_a_whole_zone_is_passed_on_as_it_comes_without_its_last_soa():
-    zone = []
+def test_a_whole_zone_is_passed_on_as_it_comes_without_its_last_soa() -> None:
+    zone: list[Record] = []
     incoming = taken(None, soa(7), A, B, soa(7), whole=zone)
 
     assert (incoming.kind, incoming.serial, incoming.is_complete) == (Kind.WHOLE, 7, True)
     assert zone == [soa(7), A, B]
 
 
-def test_a_whole_zone_may_be_the_answer_for_what_is_new():
-    zone = []
+def test_a_whole_zone_may_be_the_answer_for_what_is_new() -> None:
+    zone: list[Record] = []
 
     assert taken(5, soa(7), A, soa(7), whole=zone).kind is Kind.WHOLE
     assert zone == [soa(7), A]
 
 
-def test_an_empty_zone_is_whole():
-    zone = []
+def test_an_empty_zone_is_whole() -> None:
+    zone: list[Record] = []
 
     assert taken(5, soa(7), soa(7), whole=zone).is_complete
     assert zone == [soa(7)]
 
 
 @pytest.mark.parametrize("serial", [7, 8, 2**31 + 6])
-def test_one_soa_that_is_not_newer_is_all(serial):
+def test_one_soa_that_is_not_newer_is_all(serial: int) -> None:
     incoming = taken(serial, soa(7))
 
     assert (incoming.kind, incoming.is_complete) == (Kind.CURRENT, True)
 
 
-def test_changes_join_one_another():
+def test_changes_join_one_another() -> None:
     incoming = taken(5, soa(7), soa(5), A, soa(6), B, C, soa(6), B, soa(7), D, soa(7))
 
     assert (incoming.kind, incoming.is_complete) == (Kind.CHANGES, True)
@@ -67,7 +67,7 @@ def test_changes_join_one_another():
     ]
 
 
-def test_a_change_may_remove_or_add_nothing():
+def test_a_change_may_remove_or_add_nothing() -> None:
     incoming = taken(5, soa(6), soa(5), soa(6), soa(6))
 
     assert incoming.is_complete
@@ -75,7 +75,7 @@ def test_a_change_may_remove_or_add_nothing():
 
 
 @pytest.mark.parametrize("at", range(12))
-def test_it_is_the_same_in_whatever_portions_it_comes(at):
+def test_it_is_the_same_in_whatever_portions_it_comes(at: int) -> None:
     records = [soa(7), soa(5), A, soa(6), B, C, soa(6), B, soa(7), D, soa(7)]
     incoming = Incoming(APEX, 5, lambda record: None, 100)
     incoming.take(records[:at])
@@ -104,12 +104,12 @@ def test_it_is_the_same_in_whatever_portions_it_comes(at):
         [soa(7), soa(5), A, soa(7), B, soa(7), C],
     ],
 )
-def test_what_does_not_join_is_refused(records):
+def test_what_does_not_join_is_refused(records: list[Record]) -> None:
     with pytest.raises(BadMessage):
         taken(5, *records)
 
 
-def test_more_changes_than_are_asked_for_are_refused():
+def test_more_changes_than_are_asked_for_are_refused() -> None:
     changes = [soa(7), soa(5), A, soa(7), B, soa(7)]
 
     assert taken(5, *changes, most=2).is_complete
@@ -117,7 +117,7 @@ def test_more_changes_than_are_asked_for_are_refused():
         taken(5, *changes, most=1)
 
 
-def test_a_large_zone_is_never_held():
+def test_a_large_zone_is_never_held() -> None:
     octets = write_message(1, QR, [], [rule("a")] * 1000)
     incoming = Incoming(APEX, None, lambda record: None, 10)
     incoming.take([soa(1), A])

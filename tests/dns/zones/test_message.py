@@ -28,14 +28,14 @@ t.rpz.test 60 TXT "a text"
 """
 
 
-def packed(zone=ZONE):
+def packed(zone: str = ZONE) -> bytes:
     """A message with compression, by dnslib."""
     message = dnslib.DNSRecord(dnslib.DNSHeader(id=5, qr=1), q=dnslib.DNSQuestion("rpz.test", 252))
     message.add_answer(*dnslib.RR.fromZone(zone))
-    return message.pack()
+    return bytes(message.pack())
 
 
-def test_names_come_folded_and_uncompressed_wherever_they_stand():
+def test_names_come_folded_and_uncompressed_wherever_they_stand() -> None:
     message = read_message(packed())
 
     assert (message.id, message.opcode, message.rcode, bool(message.flags & QR)) == (5, 0, 0, True)
@@ -49,7 +49,7 @@ def test_names_come_folded_and_uncompressed_wherever_they_stand():
     assert read_soa(message.answers[0]) == (1, 2, 3, 4, 5)
 
 
-def test_what_is_written_is_read_by_dnslib_and_by_us():
+def test_what_is_written_is_read_by_dnslib_and_by_us() -> None:
     soa = read_message(packed()).answers[0]
     octets = write_message(7, QR, [Question(APEX, SOA)], [soa], [soa])
 
@@ -59,12 +59,12 @@ def test_what_is_written_is_read_by_dnslib_and_by_us():
 
 
 @pytest.mark.parametrize("end", range(len(packed())))
-def test_a_message_that_is_cut_off_anywhere_is_none(end):
+def test_a_message_that_is_cut_off_anywhere_is_none(end: int) -> None:
     with pytest.raises(BadMessage):
         read_message(packed()[:end])
 
 
-def test_octets_behind_the_last_record_are_a_fault():
+def test_octets_behind_the_last_record_are_a_fault() -> None:
     with pytest.raises(BadMessage, match="1 octets follow"):
         read_message(packed() + b"\0")
 
@@ -86,12 +86,12 @@ def test_octets_behind_the_last_record_are_a_fault():
         b"\xc0",
     ],
 )
-def test_a_name_that_is_none_is_refused(name):
+def test_a_name_that_is_none_is_refused(name: bytes) -> None:
     with pytest.raises(BadMessage):
         read_name(bytes(12) + name, 12, {})
 
 
-def test_a_name_of_255_octets_is_one_and_of_256_none():
+def test_a_name_of_255_octets_is_one_and_of_256_none() -> None:
     longest = (b"\x3f" + b"a" * 63) * 3 + b"\x3d" + b"a" * 61 + b"\0"
 
     assert read_name(bytes(12) + longest, 12, {}) == (longest, 12 + 255)
@@ -100,13 +100,13 @@ def test_a_name_of_255_octets_is_one_and_of_256_none():
     by_pointer = bytes(12) + longest + b"\1b\xc0\x0c"
     with pytest.raises(BadMessage):
         read_name(by_pointer, 12 + 255, {})
-    known = {}
+    known: dict[int, bytes] = {}
     assert read_name(by_pointer, 12 + 257, known)[0] == longest
     with pytest.raises(BadMessage):
         read_name(by_pointer, 12 + 255, known)
 
 
-def test_a_chain_of_pointers_ends_in_time():
+def test_a_chain_of_pointers_ends_in_time() -> None:
     chain = (
         bytes(12)
         + b"\1a\0"
@@ -117,12 +117,12 @@ def test_a_chain_of_pointers_ends_in_time():
 
 
 @pytest.mark.parametrize("octets", [b"", b"\0" * 10, b"\0\0\x05\0\1\0\0\0\0\0\5abc", b"\5ab"])
-def test_a_record_that_is_cut_off_is_not_skipped(octets):
+def test_a_record_that_is_cut_off_is_not_skipped(octets: bytes) -> None:
     with pytest.raises(BadMessage):
         skip_record(octets, 0)
 
 
-def test_rdata_that_ends_elsewhere_than_it_says_is_a_fault():
+def test_rdata_that_ends_elsewhere_than_it_says_is_a_fault() -> None:
     good = write_message(1, QR, [], [Record(APEX, MX, IN, 0, b"\0\1\1a\0")])
     for wrong in (b"\0\1\1a\0\0", b"\0\1\1a", b"\0"):
         with pytest.raises(BadMessage):
@@ -132,12 +132,12 @@ def test_rdata_that_ends_elsewhere_than_it_says_is_a_fault():
         read_soa(read_message(write_message(1, QR, [], [Record(APEX, SOA, IN, 0, b"")])).answers[0])
 
 
-def test_serials_are_compared_around_their_end():
+def test_serials_are_compared_around_their_end() -> None:
     assert is_newer(1, 0) and is_newer(0, 2**32 - 1) and is_newer(2**31 - 1, 0)
     assert not is_newer(0, 0) and not is_newer(0, 1) and not is_newer(2**31, 0)
 
 
-def test_a_name_is_under_an_apex_by_labels_not_by_octets():
+def test_a_name_is_under_an_apex_by_labels_not_by_octets() -> None:
     assert is_under(APEX, APEX) and is_under(b"\1a" + APEX, APEX) and is_under(APEX, b"\0")
     assert not is_under(b"\6notrpz\4test\0", APEX)
     assert not is_under(b"\x0b" + b"a" + APEX[:-1] + b"x\0", APEX)
@@ -145,11 +145,11 @@ def test_a_name_is_under_an_apex_by_labels_not_by_octets():
     assert not is_under(b"\x0aa" + APEX[:-1] + b"\0", APEX)
 
 
-def test_a_message_that_is_too_long_is_not_written():
+def test_a_message_that_is_too_long_is_not_written() -> None:
     with pytest.raises(BadMessage):
         write_message(1, 0, [], [Record(APEX, 16, IN, 0, bytes(60000))] * 2)
     assert MAX_MESSAGE_OCTETS == 65535
 
 
-def test_rcodes_have_names():
+def test_rcodes_have_names() -> None:
     assert (rcode_text(9), rcode_text(11)) == ("NOTAUTH", "rcode 11")

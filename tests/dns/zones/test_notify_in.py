@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 
 import pytest
 from support.dns.primaries import HOST, ZONE, primary, records
@@ -21,51 +22,57 @@ NOTIFICATION = write_message(7, AA | NOTIFY << 11, [Question(APEX, SOA)])
 
 
 @pytest.fixture
-def told():
+def told() -> list[bytes]:
     return []
 
 
 @pytest.fixture
-def receiver(told):
+def receiver(told: list[bytes]) -> NotifyReceiver:
     return NotifyReceiver(lambda: {APEX: Watched(frozenset({"192.0.2.54"}), KEY)}, told.append)
 
 
-def test_a_primary_is_believed_unsigned_and_answered(receiver, told):
-    answer = read_message(receiver.answer(NOTIFICATION, "192.0.2.54", NOW))
+def answered(receiver: NotifyReceiver, octets: bytes, host: str, now_s: int) -> bytes:
+    answer = receiver.answer(octets, host, now_s)
+    assert answer is not None
+    return answer
+
+
+def test_a_primary_is_believed_unsigned_and_answered(receiver: NotifyReceiver, told: list[bytes]) -> None:
+    answer = read_message(answered(receiver, NOTIFICATION, "192.0.2.54", NOW))
 
     assert (answer.id, answer.flags, answer.rcode) == (7, QR | AA | NOTIFY << 11, NOERROR)
     assert answer.questions == [Question(APEX, SOA)]
     assert told == [APEX]
 
 
-def test_a_signature_is_answered_with_one(receiver, told):
+def test_a_signature_is_answered_with_one(receiver: NotifyReceiver, told: list[bytes]) -> None:
     signed, mac = sign_query(NOTIFICATION, KEY, NOW)
     checker = AnswerChecker(KEY, mac)
 
-    assert read_message(checker.check(receiver.answer(signed, "192.0.2.54", NOW), NOW)).rcode == NOERROR
+    assert read_message(checker.check(answered(receiver, signed, "192.0.2.54", NOW), NOW)).rcode == NOERROR
     checker.finish()
     assert told == [APEX]
 
 
 @pytest.mark.parametrize("key", [Key(b"\1o\0", "hmac-sha256", bytes(32)), Key(b"\1k\0", "hmac-sha256", b"x" * 32)])
-def test_a_wrong_signature_is_told_and_nothing_is_asked(receiver, told, key):
-    answer = receiver.answer(sign_query(NOTIFICATION, key, NOW)[0], "192.0.2.54", NOW)
+def test_a_wrong_signature_is_told_and_nothing_is_asked(receiver: NotifyReceiver, told: list[bytes], key: Key) -> None:
+    answer = answered(receiver, sign_query(NOTIFICATION, key, NOW)[0], "192.0.2.54", NOW)
 
     assert read_message(answer).rcode == NOTAUTH
     assert find_tsig(answer).error in (16, 17)
     assert told == []
 
 
-def test_a_stranger_and_a_zone_of_nobody_are_refused(receiver, told):
+def test_a_stranger_and_a_zone_of_nobody_are_refused(receiver: NotifyReceiver, told: list[bytes]) -> None:
     other = write_message(7, NOTIFY << 11, [Question(b"\5other\0", SOA)])
 
-    assert read_message(receiver.answer(NOTIFICATION, "192.0.2.55", NOW)).rcode == REFUSED
-    assert read_message(receiver.answer(other, "192.0.2.54", NOW)).rcode == REFUSED
+    assert read_message(answered(receiver, NOTIFICATION, "192.0.2.55", NOW)).rcode == REFUSED
+    assert read_message(answered(receiver, other, "192.0.2.54", NOW)).rcode == REFUSED
     assert told == []
 
 
 @pytest.mark.parametrize("octets", [b"", bytes(11), NOTIFICATION[:2] + b"\xa4" + NOTIFICATION[3:], bytes(12)])
-def test_what_is_no_notify_gets_no_answer(receiver, told, octets):
+def test_what_is_no_notify_gets_no_answer(receiver: NotifyReceiver, told: list[bytes], octets: bytes) -> None:
     assert receiver.answer(octets, "192.0.2.54", NOW) is None
     assert told == []
 
@@ -80,13 +87,13 @@ def test_what_is_no_notify_gets_no_answer(receiver, told, octets):
         write_message(7, NOTIFY << 11, [Question(APEX, SOA)] * 2),
     ],
 )
-def test_what_is_malformed_is_a_format_error(receiver, told, octets):
-    assert read_message(receiver.answer(octets, "192.0.2.54", NOW)).rcode == FORMERR
+def test_what_is_malformed_is_a_format_error(receiver: NotifyReceiver, told: list[bytes], octets: bytes) -> None:
+    assert read_message(answered(receiver, octets, "192.0.2.54", NOW)).rcode == FORMERR
     assert told == []
 
 
-def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told):
-    async def run():
+def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told: list[bytes]) -> None:
+    async def run() -> None:
         port = free_port()
         zones = {APEX: Watched(frozenset({HOST}), None)}
         async with listening([(HOST, port)], lambda: zones, told.append):
@@ -110,8 +117,8 @@ def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told):
     assert told == [APEX] * 2
 
 
-def test_an_address_that_is_not_ours_is_told():
-    async def run():
+def test_an_address_that_is_not_ours_is_told() -> None:
+    async def run() -> None:
         async with listening([("192.0.2.77", 5300)], dict, lambda apex: None):
             pass
 
@@ -122,10 +129,10 @@ def test_an_address_that_is_not_ours_is_told():
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", ["bind", "knot", "nsd"])
-def test_a_change_is_told_by(kind, tmp_path):
+def test_a_change_is_told_by(kind: str, tmp_path: Path) -> None:
     port = free_port()
 
-    async def run():
+    async def run() -> float:
         heard = asyncio.Event()
         with primary(kind, tmp_path / kind, records(["a.example"]), notify_port=port) as server:
             zones = {APEX: Watched(frozenset({HOST}), read_key(server.key))}

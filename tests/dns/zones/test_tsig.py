@@ -8,6 +8,7 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -20,6 +21,7 @@ from dns.zones.tsig import (
     BadSignature,
     Key,
     TsigError,
+    VerifiedQuery,
     check_query,
     find_tsig,
     read_key,
@@ -34,21 +36,22 @@ KEY = Key(b"\1k\4test\0", "hmac-sha256", SECRET)
 KEYS = {KEY.name: KEY}
 QUERY = write_message(0x1234, 0, [Question(APEX, AXFR)])
 ANSWER = write_message(0x1234, QR | AA, [Question(APEX, AXFR)])
+Answers = Callable[[bytes, int], list[bytes]]  # a request and the time → the messages
 SOA_RECORD = Record(APEX, SOA, 1, 60, b"\2ns\0\4host\0" + struct.pack(">5I", 1, 2, 3, 4, 5))
 
 
-def key_of(algorithm, secret=SECRET):
+def key_of(algorithm: str, secret: bytes = SECRET) -> Key:
     return Key(KEY.name, algorithm, secret)
 
 
-def refused(octets, keys=KEYS, now_s=NOW):
+def refused(octets: bytes, keys: Mapping[bytes, Key] = KEYS, now_s: int = NOW) -> BadSignature:
     with pytest.raises(BadSignature) as caught:
         check_query(octets, keys, now_s)
     return caught.value
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_request_and_its_answer_are_believed(algorithm):
+def test_a_request_and_its_answer_are_believed(algorithm: str) -> None:
     key = key_of(algorithm)
     signed, mac = sign_query(QUERY, key, NOW)
 
@@ -61,17 +64,17 @@ def test_a_request_and_its_answer_are_believed(algorithm):
     checker.finish()
 
 
-def test_what_is_not_signed_is_passed_on_without_a_key():
+def test_what_is_not_signed_is_passed_on_without_a_key() -> None:
     assert check_query(QUERY, KEYS, NOW) == (QUERY, None, b"")
 
 
-def test_the_id_of_a_forwarder_does_not_break_a_signature():
+def test_the_id_of_a_forwarder_does_not_break_a_signature() -> None:
     signed, _ = sign_query(QUERY, KEY, NOW)
 
     assert check_query(b"\xab\xcd" + signed[2:], KEYS, NOW).message == b"\xab\xcd" + QUERY[2:]
 
 
-def test_every_octet_of_a_signed_message_counts():
+def test_every_octet_of_a_signed_message_counts() -> None:
     signed, mac = sign_query(QUERY, KEY, NOW)
     for at in range(2, len(signed)):
         for bit in (0x01, 0x20):
@@ -84,12 +87,12 @@ def test_every_octet_of_a_signed_message_counts():
 
 
 @pytest.mark.parametrize("end", range(len(sign_query(QUERY, KEY, NOW)[0])))
-def test_a_signed_message_that_is_cut_off_anywhere_is_not_believed(end):
+def test_a_signed_message_that_is_cut_off_anywhere_is_not_believed(end: int) -> None:
     with pytest.raises(BadMessage):
         check_query(sign_query(QUERY, KEY, NOW)[0][:end], KEYS, NOW)
 
 
-def test_an_unknown_key_is_answered_badkey_without_a_mac():
+def test_an_unknown_key_is_answered_badkey_without_a_mac() -> None:
     bad = refused(sign_query(QUERY, KEY, NOW)[0], {})
     answer = refusal(ANSWER, bad, NOW)
     tsig = find_tsig(answer)
@@ -99,18 +102,18 @@ def test_an_unknown_key_is_answered_badkey_without_a_mac():
     assert (tsig.error, tsig.mac, tsig.name) == (TsigError.BADKEY, b"", KEY.name)
 
 
-def test_another_algorithm_than_the_keys_is_badkey():
+def test_another_algorithm_than_the_keys_is_badkey() -> None:
     assert refused(sign_query(QUERY, key_of("hmac-sha512"), NOW)[0]).error is TsigError.BADKEY
 
 
-def test_another_secret_is_badsig_without_a_mac_even_if_the_time_is_wrong_too():
+def test_another_secret_is_badsig_without_a_mac_even_if_the_time_is_wrong_too() -> None:
     bad = refused(sign_query(QUERY, key_of("hmac-sha256", SECRET[::-1]), NOW - 9999)[0])
 
     assert (bad.error, bad.key) == (TsigError.BADSIG, None)
     assert find_tsig(refusal(ANSWER, bad, NOW)).mac == b""
 
 
-def test_another_clock_is_badtime_and_its_answer_is_signed_and_tells_ours():
+def test_another_clock_is_badtime_and_its_answer_is_signed_and_tells_ours() -> None:
     signed, mac = sign_query(QUERY, KEY, NOW - 301)
     bad = refused(signed)
     answer = refusal(ANSWER, bad, NOW)
@@ -123,10 +126,10 @@ def test_another_clock_is_badtime_and_its_answer_is_signed_and_tells_ours():
     assert caught.value.error is TsigError.BADTIME
 
 
-def test_a_shortened_mac_is_badtrunc_and_a_stub_of_one_no_message():
+def test_a_shortened_mac_is_badtrunc_and_a_stub_of_one_no_message() -> None:
     signed, _ = sign_query(QUERY, KEY, NOW)
 
-    def shortened(octets):
+    def shortened(octets: int) -> bytes:
         tsig = find_tsig(signed)
         at = signed.index(tsig.mac)
         n_rdata = signed.index(b"\x0bhmac-sha256") - 2
@@ -142,7 +145,7 @@ def test_a_shortened_mac_is_badtrunc_and_a_stub_of_one_no_message():
             check_query(shortened(octets), KEYS, NOW)
 
 
-def test_a_record_that_is_not_last_or_of_another_class_or_ttl_is_a_format_error():
+def test_a_record_that_is_not_last_or_of_another_class_or_ttl_is_a_format_error() -> None:
     signed, _ = sign_query(QUERY, KEY, NOW)
     more = signed[:10] + b"\0\2" + signed[12:] + b"\0\0\x10\0\1\0\0\0\0\0\0"
     twice, _ = sign_query(signed, KEY, NOW)
@@ -155,7 +158,7 @@ def test_a_record_that_is_not_last_or_of_another_class_or_ttl_is_a_format_error(
             check_query(octets, KEYS, NOW)
 
 
-def stream(n, signed_every):
+def stream(n: int, signed_every: int) -> tuple[list[bytes], bytes]:
     """A stream of answers of which every so many-th is signed, and the last."""
     query, mac = sign_query(QUERY, KEY, NOW)
     prior = check_query(query, KEYS, NOW).mac
@@ -175,7 +178,7 @@ def stream(n, signed_every):
     return found, mac
 
 
-def _sign_behind(signer, since, message):
+def _sign_behind(signer: AnswerSigner, since: bytes, message: bytes) -> bytes:
     if not since:
         return signer.sign(message, NOW)
     import hmac
@@ -188,7 +191,7 @@ def _sign_behind(signer, since, message):
 
 
 @pytest.mark.parametrize(("n", "every"), [(1, 1), (5, 1), (250, 100), (102, 101)])
-def test_a_stream_is_believed_with_at_most_99_unsigned_between(n, every):
+def test_a_stream_is_believed_with_at_most_99_unsigned_between(n: int, every: int) -> None:
     messages, mac = stream(n, every)
     checker = AnswerChecker(KEY, mac)
 
@@ -200,7 +203,7 @@ def test_a_stream_is_believed_with_at_most_99_unsigned_between(n, every):
     checker.finish()
 
 
-def test_a_stream_that_begins_or_ends_unsigned_is_not_believed():
+def test_a_stream_that_begins_or_ends_unsigned_is_not_believed() -> None:
     messages, mac = stream(3, 100)
     with pytest.raises(BadSignature, match="the answer is not signed"):
         AnswerChecker(KEY, mac).check(ANSWER, NOW)
@@ -210,7 +213,7 @@ def test_a_stream_that_begins_or_ends_unsigned_is_not_believed():
         checker.finish()
 
 
-def test_a_stream_in_another_order_or_with_a_message_changed_is_not_believed():
+def test_a_stream_in_another_order_or_with_a_message_changed_is_not_believed() -> None:
     messages, mac = stream(4, 1)
     checker = AnswerChecker(KEY, mac)
     checker.check(messages[0], NOW)
@@ -226,7 +229,7 @@ def test_a_stream_in_another_order_or_with_a_message_changed_is_not_believed():
 
 
 @pytest.mark.parametrize("error", [TsigError.BADKEY, TsigError.BADSIG])
-def test_an_answer_that_says_that_we_are_not_believed_says_so(error):
+def test_an_answer_that_says_that_we_are_not_believed_says_so(error: TsigError) -> None:
     signed, mac = sign_query(QUERY, KEY, NOW)
     answer = refusal(ANSWER, BadSignature(error, "", find_tsig(signed)), NOW)
 
@@ -235,7 +238,7 @@ def test_an_answer_that_says_that_we_are_not_believed_says_so(error):
     assert caught.value.error is error
 
 
-def test_an_answer_with_another_key_is_not_believed():
+def test_an_answer_with_another_key_is_not_believed() -> None:
     other = Key(b"\1o\0", "hmac-sha256", SECRET)
     _, mac = sign_query(QUERY, KEY, NOW)
     with pytest.raises(BadSignature, match="signed with key o"):
@@ -243,7 +246,7 @@ def test_an_answer_with_another_key_is_not_believed():
 
 
 @pytest.mark.services
-def test_a_key_is_read_as_the_tools_write_it():
+def test_a_key_is_read_as_the_tools_write_it() -> None:
     made = subprocess.run(["tsig-keygen", "-a", "hmac-sha384", "K.Test"], capture_output=True, text=True, check=True)
     text = base64.b64encode(SECRET).decode()
 
@@ -266,7 +269,7 @@ def test_a_key_is_read_as_the_tools_write_it():
         "hmac-sha256:k..k:" + base64.b64encode(SECRET).decode(),
     ],
 )
-def test_a_key_that_is_none_is_refused_with_what_to_do_and_without_its_secret(text):
+def test_a_key_that_is_none_is_refused_with_what_to_do_and_without_its_secret(text: str) -> None:
     with pytest.raises(ValueError, match=r"not used; \w+") as caught:
         read_key(text)
     assert "AAAA" not in str(caught.value)
@@ -276,7 +279,7 @@ def test_a_key_that_is_none_is_refused_with_what_to_do_and_without_its_secret(te
 
 
 @contextlib.contextmanager
-def serving(kind, answer_all):
+def serving(kind: socket.SocketKind, answer_all: Answers) -> Iterator[int]:
     """A server that answers one request; answer_all(octets, now_s) → the messages."""
     with socket.socket(type=kind) as server:
         server.bind(("127.0.0.1", 0))
@@ -284,7 +287,7 @@ def serving(kind, answer_all):
         if kind == socket.SOCK_STREAM:
             server.listen()
 
-        def serve():
+        def serve() -> None:
             now_s = int(time.time())
             if kind == socket.SOCK_DGRAM:
                 octets, peer = server.recvfrom(65535)
@@ -304,14 +307,14 @@ def serving(kind, answer_all):
         thread.join()
 
 
-def dig(tool, port, algorithm, *words, secret=SECRET):
+def dig(tool: str, port: int, algorithm: str, *words: str, secret: bytes = SECRET) -> str:
     key = f"{algorithm}:k.test:{base64.b64encode(secret).decode()}"
     argv = [tool, "@127.0.0.1", "-p", str(port), "-y", key, "+noedns", *words]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20, env=os.environ | {"HOME": "/"})
     return done.stdout + done.stderr
 
 
-def answer_of(octets, asked, record=SOA_RECORD):
+def answer_of(octets: bytes, asked: VerifiedQuery, record: Record = SOA_RECORD) -> bytes:
     message = read_message(asked.message)
     return write_message(message.id, QR | AA, message.questions, [record])
 
@@ -319,10 +322,10 @@ def answer_of(octets, asked, record=SOA_RECORD):
 @pytest.mark.services
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("tool", ["dig", "kdig"])
-def test_dig_and_kdig_are_believed_and_believe_us(tool, algorithm):
+def test_dig_and_kdig_are_believed_and_believe_us(tool: str, algorithm: str) -> None:
     key = key_of(algorithm)
 
-    def answers(octets, now_s):
+    def answers(octets: bytes, now_s: int) -> list[bytes]:
         asked = check_query(octets, {key.name: key}, now_s)
         assert asked.key == key
         return [AnswerSigner(key, asked.mac).sign(answer_of(octets, asked), now_s)]
@@ -336,8 +339,8 @@ def test_dig_and_kdig_are_believed_and_believe_us(tool, algorithm):
 
 @pytest.mark.services
 @pytest.mark.parametrize("tool", ["dig", "kdig"])
-def test_dig_and_kdig_believe_a_stream_of_ours(tool):
-    def answers(octets, now_s):
+def test_dig_and_kdig_believe_a_stream_of_ours(tool: str) -> None:
+    def answers(octets: bytes, now_s: int) -> list[bytes]:
         asked = check_query(octets, KEYS, now_s)
         signer = AnswerSigner(KEY, asked.mac)
         middle = [Record(b"\1%c" % (97 + n) + APEX, 1, 1, 60, bytes([192, 0, 2, n])) for n in range(5)]
@@ -352,8 +355,8 @@ def test_dig_and_kdig_believe_a_stream_of_ours(tool):
 
 @pytest.mark.services
 @pytest.mark.parametrize(("tool", "word"), [("dig", "BADSIG"), ("kdig", "BADSIG")])
-def test_dig_and_kdig_are_told_why_they_are_refused(tool, word):
-    def answers(octets, now_s):
+def test_dig_and_kdig_are_told_why_they_are_refused(tool: str, word: str) -> None:
+    def answers(octets: bytes, now_s: int) -> list[bytes]:
         with pytest.raises(BadSignature) as caught:
             check_query(octets, KEYS, now_s)
         message = read_message(octets)
@@ -366,10 +369,10 @@ def test_dig_and_kdig_are_told_why_they_are_refused(tool, word):
 
 
 @pytest.mark.services
-def test_nsupdate_is_believed():
+def test_nsupdate_is_believed() -> None:
     found = []
 
-    def answers(octets, now_s):
+    def answers(octets: bytes, now_s: int) -> list[bytes]:
         asked = check_query(octets, KEYS, now_s)
         found.append(asked.key)
         return [AnswerSigner(KEY, asked.mac).sign(asked.message[:2] + b"\xa8\0" + bytes(8), now_s)]
