@@ -6,11 +6,12 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
+from support.dns.front import Serving
 from support.images.opened import Entry, Images
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
@@ -23,8 +24,6 @@ from dns.upstreams.endpoints import Endpoint
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
 from fastpath.report.spool import Reporter
-
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 ANSWERS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80")))
 UNBOUND = """

@@ -4,17 +4,17 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from dnslib import RCODE, DNSRecord
+from support.dns.front import Serving
 from support.dns.proxy_headers import proxied
 from support.images.opened import Images
 from support.system.ports import free_port
 
-from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
@@ -23,7 +23,6 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 CHILD, ADULT, STRANGER, UNLISTED = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9"
 ADULT_NAMES = (("adult", "free.test", Mode.SUBTREE, Action.NXDOMAIN),)

@@ -4,11 +4,12 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from support.dns import dot_servers as dotservers
+from support.dns.front import Serving
 from support.images.opened import Images
 from support.system.ports import free_port
 
@@ -19,7 +20,6 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 pytestmark = pytest.mark.services
 

@@ -2,12 +2,13 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from dnslib import DNSRecord
+from support.dns.front import Serving
 from support.images.opened import Images
 from support.system.namespace import in_a_network_of_its_own, run_ip
 from support.system.ports import free_port
@@ -23,7 +24,6 @@ from fastpath.report.spool import Reporter, read_segment, segment_numbers, segme
 from rules.names.local_data import record_octets
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (
     ("orders", "n.test", Mode.SUBTREE),

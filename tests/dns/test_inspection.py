@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from dnslib import DNSRecord
 from support.dns.answers import ALPN, ECH, MANDATORY, answer, https
+from support.dns.front import Serving
 from support.images.opened import Images
 from support.packets.shapes import canonical
 from support.system.ports import HOST, free_port
@@ -21,8 +22,6 @@ from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.report.counters import read_counters
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
-
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 ORDER, SECRET = "n.test", "c.test"
 ENTRIES = (

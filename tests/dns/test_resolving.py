@@ -4,10 +4,10 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from support.dns.front import Serving
 from support.images.opened import Images
 from support.system.ports import free_port
 
@@ -20,7 +20,6 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 pytestmark = pytest.mark.services
 CACHED = ResolverPlan(cache_octets=16 << 20)

@@ -5,13 +5,14 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from dnslib import QTYPE, RR, TXT, DNSRecord
 from support.dns import truncating_servers as truncating
 from support.dns.dot_servers import HOST, Peer, PlayedTls
+from support.dns.front import Serving
 from support.dns.truncating_servers import SLIPS, Server
 from support.images.opened import Images
 from support.system.ports import free_port
@@ -23,7 +24,6 @@ from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 CACHED = ResolverPlan(cache_octets=16 << 20)
 AT_512 = [truncating.bind, truncating.unbound]

@@ -1,11 +1,10 @@
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 from dnslib import DNSRecord
 from support.dns.dot_servers import HOST, Peer, PlayedTls
+from support.dns.front import Serving
 from support.dns.stream_queries import answer_to, until
 from support.images.opened import Images
 
@@ -14,8 +13,6 @@ from dns.front import DnsFront
 from dns.streams.coalescing import Coalescing
 from dns.upstreams.endpoints import Endpoint
 from fastpath.report.counters import Counters, read_counters
-
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 
 def query(number: int, name: str = "free.test", qtype: str = "A") -> bytes:

@@ -14,6 +14,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.settings import SettingCodes
+from support.dns.front import Serving
 from support.images.opened import Images
 
 from dns.front import DnsFront
@@ -22,8 +23,6 @@ from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
-
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 QUERY_HEADERS = [

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from support.dns.front import Serving
 from support.images.opened import Images
 from support.system.ports import free_port
 
@@ -21,7 +22,6 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (
     ("orders", "n.test", Mode.SUBTREE),

@@ -1,9 +1,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
+from support.dns.front import Serving
 from support.images.opened import Images
 
 from dns.front import DnsFront
@@ -12,8 +13,6 @@ from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
-
-Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]
 
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 
