@@ -8,7 +8,6 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from support.dns.front import Serving
 from support.images.opened import Entry, Images
 
 from dns.upstreams.endpoints import Endpoint
