@@ -5,6 +5,7 @@ changes, cuts and extends them.  packet() refuses more than scapy: only what it 
 """
 
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ def built() -> list[bytes]:
     return found
 
 
-def v4(**fields: object) -> Layer:
+def v4(**fields: Any) -> Layer:
     return IP(src=SRC4, dst=DST4, **fields)
 
 

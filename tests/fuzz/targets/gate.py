@@ -52,7 +52,8 @@ def _pieces(stream: bytes, first: int, size: int) -> list[bytes]:
 def _verdict(client: Client, closed: int, pieces: list[bytes]) -> int:
     """The state that a connection ends in whose server stays silent."""
     gate = served.gate(closed)
-    state, at = UNDECIDED, 0
+    state: int = UNDECIDED
+    at = 0
     for piece in filter(None, pieces):
         state = _feed(gate, client.segment(at, piece), client.mark(state))
         at += len(piece)
