@@ -32,6 +32,7 @@ from rules.compiler.compile import compile_sources
 from rules.compiler.report import CompileReport, render_report
 from rules.formats.addresses import FORMULA
 from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
+from rules.lists.versions import Version
 from rules.names.canonical import LABEL_TOO_LONG
 
 GIB = 1 << 30
@@ -323,5 +324,7 @@ def test_ten_million_lines_of_junk_between_good_ones_are_counted_within_1_gib(tm
     assert all(tables.matches(to_wire(name.encode())) for name in GOOD_NAMES)
 
 
-def _good(room: Room) -> object:
-    return shelf_of(room.config, room.config.lists[0]).kept().good
+def _good(room: Room) -> Version:
+    good = shelf_of(room.config, room.config.lists[0]).kept().good
+    assert good is not None
+    return good

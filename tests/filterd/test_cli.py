@@ -1,8 +1,10 @@
+import argparse
 import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn, TextIO
 
 import pytest
 
@@ -13,7 +15,7 @@ from filterd.errors import Missing, Refused, WrongUse
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments, stdin="", stdout=subprocess.PIPE):
+def run(*arguments: str, stdin: str = "", stdout: int | TextIO = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "filterd", *arguments]
     return subprocess.run(
@@ -22,7 +24,7 @@ def run(*arguments, stdin="", stdout=subprocess.PIPE):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
 
@@ -31,7 +33,7 @@ def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_a_module_of_the_same_shape(command) -> None:
+def test_every_command_is_a_module_of_the_same_shape(command: str) -> None:
     module = importlib.import_module("filterd.commands." + command.replace("-", "_"))
 
     assert isinstance(module.EXAMPLE, str)
@@ -45,7 +47,7 @@ def test_the_version_is_told() -> None:
 
 
 @pytest.mark.parametrize("wrong", [(), ("nonsense",), ("canon", "--nonsense"), ("lookup", "--channel", "smoke")])
-def test_wrong_use_is_exit_2(wrong, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_exit_2(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(wrong)
 
@@ -55,9 +57,9 @@ def test_wrong_use_is_exit_2(wrong, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("fault", "code"), [(WrongUse("x"), 2), (Missing("x"), 3), (Refused("x"), 1)])
 def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(
-    fault, code, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(args) -> None:
+    def fail(args: argparse.Namespace) -> NoReturn:
         raise fault
 
     monkeypatch.setattr("filterd.commands.canon.run", fail)

@@ -18,7 +18,7 @@ def test_what_a_decision_does_not_know_is_a_dash() -> None:
     assert line == "decision dns - action=nxdomain reason=pause subscriber=- list=- gen=1/0"
 
 
-def one_warning(environ):
+def one_warning(environ: dict[str, str]) -> str:
     code = "from filterd.logs import start_logging; import logging; start_logging('dns-0'); logging.warning('a thing')"
     return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stderr
 

@@ -42,7 +42,8 @@ def target_names() -> list[str]:
 
 
 def load_check(target: str) -> Check:
-    return importlib.import_module(f"fuzz.targets.{target}").check
+    check: Check = importlib.import_module(f"fuzz.targets.{target}").check
+    return check
 
 
 def seeds_of(target: str) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import random
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from fuzz.run import CORPUS, TARGETS, iter_mutations, load_check, seeds_of, target_names
@@ -10,7 +11,7 @@ FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 
 
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
-def test_the_invariant_holds_for(path) -> None:
+def test_the_invariant_holds_for(path: Path) -> None:
     load_check(path.parent.name)(path.read_bytes())
 
 

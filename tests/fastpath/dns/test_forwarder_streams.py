@@ -252,13 +252,13 @@ def test_a_stream_without_a_descriptor_is_missing_until_there_is_one(images: Ima
         if number == 1:
             assert bench.answer().header.tc == 1
             assert bench.loop.connect_missing() == {}
-
-    assert DNSRecord.parse(ours.recv(512)).q == asked.q
+        else:
+            assert DNSRecord.parse(ours.recv(512)).q == asked.q
 
 
 def test_a_thousand_truncated_answers_at_once_are_asked_for_or_handed_on(bench: Streamed) -> None:
     names = [f"n{number}.test" for number in range(1000)]
-    said = []
+    said: list[DNSRecord] = []
     for name in names:
         bench.ask(name, "TXT")
         bench.cut()

@@ -1,7 +1,7 @@
 """Answers judged by the addresses that they lead to: records, hints, the chain, and what cannot be read."""
 
 import struct
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 from dnslib import RR
@@ -235,7 +235,10 @@ PREFIXES = st.one_of(
 
 @given(st.lists(PREFIXES, max_size=6), st.lists(ADDRESSES, min_size=1, max_size=6), st.data())
 def test_an_answer_is_blocked_exactly_where_a_listed_prefix_holds_an_address(
-    tmp_path_factory: pytest.TempPathFactory, prefixes: list, addresses: list, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    prefixes: list[IPv4Network | IPv6Network],
+    addresses: list[IPv4Address | IPv6Address],
+    data: st.DataObject,
 ) -> None:
     image = Images(tmp_path_factory.mktemp("images"))
     listed = [entry for prefix in prefixes for entry in entries("malware", str(prefix))]

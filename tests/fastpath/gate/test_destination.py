@@ -163,7 +163,7 @@ def ways(tmp_path: Path) -> Lab:
     with (tmp_path / "names.img").open("wb") as out:
         spec = ListSpec("vpns", Tier.CATEGORY, category_number("bypass"), Action.SPLASH, False)
         builder = NamesBuilder(bytes(16), [spec])
-        for _, name, mode, _ in entries("vpns", VPN):
+        for _, name, mode, *_ in entries("vpns", VPN):
             builder.add(to_wire(name.encode()), 0, mode)
         builder.add(to_wire(b"blocked.test"), 0, Mode.SUBTREE)
         builder.build(out, 1)

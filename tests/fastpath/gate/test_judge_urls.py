@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.gate.lab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, Lab, bytewise, cut
 from support.images import prefixes
-from support.images.opened import NUMBER, Images
+from support.images.opened import NUMBER, Entry, Images
 from support.packets.builders import Client, hello, request
 
 from fastpath.images.policy_writer import ProfileSpec
@@ -21,7 +21,7 @@ WEB = Client(dport=80)
 
 @pytest.fixture
 def tables(images: Images) -> TableSet:
-    urls = [
+    urls: list[Entry] = [
         ("orders", "shared.test/bad/page?id=7", Mode.EXACT, 255, 12),
         ("orders", "shared.test/folder", Mode.SUBTREE),
         ("csam", "shared.test/secret", Mode.EXACT),

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def packet_of(number: int, octets: bytes = LISTED) -> bytes:
     return tcp_onward(client.segment(0, b""), client.isn, 77777, ACK, octets)
 
 
+def has_named(tap: Tap, n: int) -> bool:
+    return tap.counted("gate_shadowed") == n
+
+
+def has_met(tap: Tap, n: int) -> bool:
+    """At least `n` frames were read or lost."""
+    return tap.counted("tap_frames") + tap.counted("tap_lost") >= n
+
+
 WRAPPINGS: dict[str, Callable[[bytes], bytes]] = {
     "plain": framed.tagged,
     "VLAN": lambda packet: framed.tagged(packet, framed.VLAN),
@@ -49,7 +59,7 @@ def test_a_name_is_seen_behind_whatever_a_carrier_puts_before_it(tmp_path: Path,
         with cable_and_tap(tmp_path / "tap", images, "far") as (cable, tap):
             for number, wrap in enumerate(WRAPPINGS.values(), 1):
                 cable.send(framed.ethernet(wrap(packet_of(number))))
-                tap.wait(lambda number=number: tap.counted("gate_shadowed") == number)
+                tap.wait(partial(has_named, tap, number))
             cable.send(framed.ethernet(b"\x08\x06" + bytes(28)), framed.ethernet(b"\x88\x64\x11\x00\x00"))
             tap.wait(lambda: tap.counted("tap_frames") == len(WRAPPINGS) + 2)
             assert tap.counted("tap_unreadable") == 1
@@ -71,7 +81,7 @@ def test_more_frames_than_a_block_holds_arrive_in_their_order(tmp_path: Path, im
                 second = tcp_onward(like, client.isn + 60, 77777, ACK, LISTED[60:])
                 cable.send(*(framed.ethernet(framed.tagged(each)) for each in (first, second)))
                 if number % 200 == 0:  # a cable carries less in a moment than a loop can fill
-                    tap.wait(lambda number=number: tap.counted("tap_frames") + tap.counted("tap_lost") >= 2 * number)
+                    tap.wait(partial(has_met, tap, 2 * number))
             tap.wait(lambda: tap.counted("tap_frames") + tap.counted("tap_lost") == 2 * n)
             assert (tap.counted("gate_shadowed"), tap.counted("tap_lost")) == (n, 0)
 

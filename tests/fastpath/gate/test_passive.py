@@ -334,7 +334,7 @@ def test_the_names_of_real_clients_are_those_that_tshark_finds(path: Path) -> No
             ours += [(seen.sport, sighting.host.decode())] if sighting.channel == Channel.SNI else []
 
     fields = ["-T", "fields", "-e", "tcp.srcport", "-e", "tls.handshake.extensions_server_name"]
-    argv = ["tshark", "-r", path, "-Y", "tcp && tls.handshake.type == 1", *fields]
+    argv: list[str | Path] = ["tshark", "-r", path, "-Y", "tcp && tls.handshake.type == 1", *fields]
     told = subprocess.run(argv, capture_output=True, check=True, text=True).stdout.splitlines()
     theirs = [(int(line.split("\t")[0]), line.split("\t")[1]) for line in told]
 

@@ -1,6 +1,7 @@
 import io
 import random
 import struct
+from pathlib import Path
 
 import pytest
 from support.images.opened import KEY, LISTS
@@ -31,7 +32,7 @@ def built(names: list[str], key: bytes = KEY, list_number: int = 1) -> bytes:
 
 
 @pytest.mark.parametrize("n_names", [*range(1, 24), 100, 1000, 30_000])
-def test_every_key_is_found_also_where_lines_overflow_over_the_end(tmp_path, n_names: int) -> None:
+def test_every_key_is_found_also_where_lines_overflow_over_the_end(tmp_path: Path, n_names: int) -> None:
     names = [f"n{i}.test" for i in range(n_names)]
     for salt in range(8 if n_names < 1000 else 1):
         path = tmp_path / "names.img"

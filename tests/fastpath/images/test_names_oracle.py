@@ -135,9 +135,9 @@ def test_a_delta_on_a_folded_base_decides_as_both_in_one(
     orders = [entry for entry in delta if entry.list in CHANGED_BY_DELTAS]
     merged = orders + [entry for entry in base if entry.list in FOLDING or entry.name not in changed]
     carried = [
-        (LISTS[number].id, name, *rest[:3])
+        (LISTS[number].id, name, mode, action, order)
         for name in changed
-        for number, *rest in TableSet(names).base_entries(to_wire(name.encode()))
+        for number, mode, action, order, _ in TableSet(names).base_entries(to_wire(name.encode()))
         if LISTS[number].id in FOLDING
     ]
     people = tables(images, [], None, set(), categories).images[2:]

@@ -1,8 +1,10 @@
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.images.opened import Images
+from support.images.opened import Entry, Images
 
 from fastpath.images.decision import Decision
 from fastpath.images.policy_writer import ProfileSpec
@@ -16,14 +18,14 @@ CHILD = "192.0.2.1"
 MINUTE_OF_WEDNESDAY_NOON = 2 * 1440 + 720
 
 
-def open_profile(**changes: object) -> ProfileSpec:
-    return ProfileSpec(**{"categories": 0, "closed": (), "paused_until": 0, "utc_offset_s": KARACHI_S, **changes})
+def open_profile(**changes: Any) -> ProfileSpec:
+    return ProfileSpec(0, (), 0, KARACHI_S)._replace(**changes)
 
 
 def decide(
     images: Images,
     name: str,
-    entries: list[tuple[str, str, int]],
+    entries: Iterable[Entry],
     profile: ProfileSpec | None = None,
     now_s: int = NOON,
 ) -> Decision:
@@ -82,7 +84,7 @@ def test_of_two_lists_of_one_tier_the_first_configured_is_the_cause_and_both_are
 
 
 def test_an_exception_silences_its_own_list_only(images: Images) -> None:
-    entries = [("orders", "a.test", Mode.SUBTREE), ("orders", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU)]
+    entries: list[Entry] = [("orders", "a.test", Mode.SUBTREE), ("orders", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU)]
 
     assert decide(images, "ok.a.test", entries).action is Action.PASSTHRU
     assert decide(images, "a.test", entries).action is Action.SPLASH
@@ -90,7 +92,7 @@ def test_an_exception_silences_its_own_list_only(images: Images) -> None:
 
 
 def test_passthru_ends_matching_for_later_security_lists(images: Images) -> None:
-    entries = [("allowed", "ok.test", Mode.SUBTREE, Action.PASSTHRU), ("malware", "ok.test", Mode.SUBTREE)]
+    entries: list[Entry] = [("allowed", "ok.test", Mode.SUBTREE, Action.PASSTHRU), ("malware", "ok.test", Mode.SUBTREE)]
 
     assert decide(images, "ok.test", entries).action is Action.PASSTHRU
 
@@ -257,7 +259,7 @@ def test_a_category_in_the_list_counts_only_for_a_profile_that_closes_it(images:
 
 def test_exceptions_of_a_list_in_the_shadow_silence_that_list_alone(images: Images) -> None:
     images.try_out("allowed")
-    entries = [
+    entries: list[Entry] = [
         ("allowed", "a.test", Mode.SUBTREE),
         ("allowed", "ok.a.test", Mode.SUBTREE, Action.PASSTHRU),
         ("malware", "a.test", Mode.SUBTREE),
@@ -270,7 +272,7 @@ def test_exceptions_of_a_list_in_the_shadow_silence_that_list_alone(images: Imag
 
 def test_an_exception_that_is_enforced_ends_the_matching_of_later_lists_in_the_shadow(images: Images) -> None:
     images.try_out("malware")
-    entries = [("allowed", "ok.test", Mode.SUBTREE, Action.PASSTHRU), ("malware", "ok.test", Mode.SUBTREE)]
+    entries: list[Entry] = [("allowed", "ok.test", Mode.SUBTREE, Action.PASSTHRU), ("malware", "ok.test", Mode.SUBTREE)]
 
     assert decide(images, "ok.test", entries).shadow is None
 

@@ -1,12 +1,13 @@
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import urls as oracle
 from oracle.urls import UrlEntry
-from support.images.opened import KEY, LISTS, NUMBER, Images
+from support.images.opened import KEY, LISTS, NUMBER, Entry, Images
 
 from fastpath.base.siphash import digest
 from fastpath.images.image import BadImage, Image
@@ -140,7 +141,10 @@ def test_a_prefix_is_found_however_deep_the_url_goes(images: Images) -> None:
 
 
 def test_a_urls_own_exception_silences_its_list_and_no_other(images: Images) -> None:
-    entries = [("malware", "bad.test/a", Mode.SUBTREE), ("malware", "bad.test/a/good", Mode.EXACT, Action.PASSTHRU)]
+    entries: list[Entry] = [
+        ("malware", "bad.test/a", Mode.SUBTREE),
+        ("malware", "bad.test/a/good", Mode.EXACT, Action.PASSTHRU),
+    ]
     alone = tables(images, images.urls(entries))
     with_order = tables(images, images.urls(entries), names=(("orders", "bad.test", Mode.SUBTREE),))
 
@@ -244,9 +248,11 @@ def test_equal_entries_give_equal_octets_in_any_order() -> None:
         ({"action": 99}, "action 99"),
     ],
 )
-def test_an_entry_that_is_none_is_refused(change: dict, reason: str) -> None:
+def test_an_entry_that_is_none_is_refused(change: dict[str, Any], reason: str) -> None:
+    entry: dict[str, Any] = {"url": b"bad.test/a", "list": ORDERS, "mode": Mode.EXACT, **change}
+
     with pytest.raises(ValueError, match=reason):
-        UrlsBuilder(KEY, LISTS).add(**{"url": b"bad.test/a", "list": ORDERS, "mode": Mode.EXACT, **change})
+        UrlsBuilder(KEY, LISTS).add(**entry)
 
 
 def test_an_image_of_nothing_matches_nothing(images: Images) -> None:

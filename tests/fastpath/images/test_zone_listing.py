@@ -72,7 +72,7 @@ def test_a_subtree_is_the_name_and_a_wildcard_an_exact_entry_the_name_below_the_
 
 
 def test_an_entry_says_its_own_action_or_its_lists(images: Images) -> None:
-    entries = [
+    entries: list[Entry] = [
         ("malware", "a.test", Mode.EXACT),
         ("malware", "b.test", Mode.EXACT, Action.DROP),
         ("malware", "c.test", Mode.EXACT, Action.LOCAL_DATA, 0, ADDRESS),
@@ -100,7 +100,7 @@ def test_a_category_speaks_as_for_somebody_who_asked_for_it(images: Images) -> N
 
 def test_a_list_in_the_shadow_says_nothing_and_masks_nothing(images: Images) -> None:
     images.try_out("allowed", "orders")
-    entries = [
+    entries: list[Entry] = [
         ("allowed", "a.test", Mode.SUBTREE, Action.DROP),
         ("allowed", "ok.test", Mode.EXACT, Action.PASSTHRU),
         ("orders", "ok.test", Mode.SUBTREE),
@@ -155,7 +155,7 @@ def test_the_outranking_list_speaks_for_the_name_and_what_is_below_it(images: Im
 
 
 def test_an_exception_below_a_wildcard_is_said_and_what_is_below_the_exception_too(images: Images) -> None:
-    entries = [("orders", "a.test", Mode.SUBTREE), ("orders", "one.a.test", Mode.EXACT, Action.PASSTHRU)]
+    entries: list[Entry] = [("orders", "a.test", Mode.SUBTREE), ("orders", "one.a.test", Mode.EXACT, Action.PASSTHRU)]
 
     assert zone_of(images, entries, "orders") == {
         "a.test": Action.SPLASH,
@@ -166,7 +166,7 @@ def test_an_exception_below_a_wildcard_is_said_and_what_is_below_the_exception_t
 
 
 def test_an_exception_to_nothing_is_not_said_except_by_lists_whose_exceptions_end_the_search(images: Images) -> None:
-    entries = [
+    entries: list[Entry] = [
         ("orders", "a.test", Mode.EXACT, Action.PASSTHRU),
         ("help", "h.test", Mode.SUBTREE),
         ("allowed", "s.test", Mode.EXACT, Action.PASSTHRU),

@@ -34,8 +34,8 @@ def ja4_of(stream: bytes, transport: str = "t") -> str:
     return transport + fingerprint(stream[5:])[1:]
 
 
-def lab_of(folder: Path, tables: TableSet, classes: dict[str, str], **limits: int) -> Lab:
-    return Lab(folder, tables, ja4_classes=Ja4Classes(classes), **limits)
+def lab_of(folder: Path, tables: TableSet, classes: dict[str, str], n_flows: int = 8) -> Lab:
+    return Lab(folder, tables, ja4_classes=Ja4Classes(classes), n_flows=n_flows)
 
 
 def counted(lab: Lab | TapLab) -> dict[str, int]:

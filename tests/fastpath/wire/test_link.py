@@ -3,6 +3,8 @@ import json
 import random
 import shutil
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.packets import frames as framed
@@ -14,7 +16,7 @@ from fastpath.wire.link import ip_packet
 IP4 = wire.ipv4(wire.tcp(b"x"))
 IP6 = wire.ipv6(wire.tcp(b"x"))
 TAGS = [(), (VLAN,), (QINQ, VLAN), (OLD_QINQ, VLAN), (QINQ, QINQ, VLAN), (VLAN,) * 8]
-INNER = {
+INNER: dict[str, Callable[[bytes], bytes]] = {
     "plain": framed.tagged,
     "pppoe": framed.in_session,
     "one label": lambda packet: framed.labelled(packet, 1),
@@ -108,7 +110,7 @@ def test_nothing_at_all_is_a_cut_frame(link: int) -> None:
 
 @pytest.mark.services
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not here")
-def test_tshark_finds_the_same_packets(tmp_path) -> None:
+def test_tshark_finds_the_same_packets(tmp_path: Path) -> None:
     """A second reader: which frames hold IP, from whom."""
     dice = random.Random(3)
     frames = list(itertools.chain(frames_of(IP4), frames_of(IP6)))
@@ -117,7 +119,7 @@ def test_tshark_finds_the_same_packets(tmp_path) -> None:
     path = tmp_path / "frames.pcap"
     path.write_bytes(framed.pcap(frames))
 
-    argv = ["tshark", "-r", path, "-T", "json", "-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.dstport"]
+    argv: list[str | Path] = ["tshark", "-r", path, "-T", "json", "-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.dstport"]
     told = json.loads(subprocess.run(argv, capture_output=True, check=True, text=True).stdout)
     theirs = [each["_source"].get("layers", {}) for each in told]
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from dnslib import CNAME, EDNS0, QTYPE, RCODE, RR, TXT, A, DNSRecord, EDNSOption
@@ -30,7 +31,7 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def opened(images: Images, stack: ExitStack, **wanted: object) -> Bench:
+def opened(images: Images, stack: ExitStack, **wanted: Any) -> Bench:
     """A loop with a cache behind the proxies 127.0.0.1 and, at client 2, 127.0.0.1 again; ::1 is none."""
     bench = Bench(
         images,

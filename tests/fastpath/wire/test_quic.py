@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from aioquic.buffer import Buffer
+from aioquic._buffer import Buffer
 from aioquic.quic.packet import (
     QuicProtocolVersion,
     encode_quic_retry,

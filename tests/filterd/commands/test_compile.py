@@ -9,13 +9,15 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def bad(tmp_path: Path):
+def bad(tmp_path: Path) -> Path:
     path = tmp_path / "bad.txt"
     path.write_text("listed.test\ncom\n192.0.2.1\n")
     return path
 
 
-def test_a_compiled_list_is_in_force_in_its_directory(tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_compiled_list_is_in_force_in_its_directory(
+    tmp_path: Path, bad: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["compile", f"{bad},tier=order,list=pta", "-o", str(tmp_path / "out")]) == 0
 
     tables = TableSet.open(tmp_path / "out/current.json")
@@ -24,7 +26,7 @@ def test_a_compiled_list_is_in_force_in_its_directory(tmp_path: Path, bad, capsy
 
 
 def test_the_report_counts_rules_skipped_lines_bytes_and_seconds(
-    tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, bad: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
 
@@ -48,7 +50,7 @@ def test_urls_come_into_force_with_the_names(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("text", ["<html>not found</html>\n", "\ufeff<!DOCTYPE html>\n"])
 def test_a_list_that_is_none_leaves_the_last_good_images_in_force(
-    tmp_path: Path, bad, capsys: pytest.CaptureFixture[str], text
+    tmp_path: Path, bad: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     main(["compile", str(bad), "-o", str(tmp_path / "out")])
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -61,7 +63,7 @@ def test_a_list_that_is_none_leaves_the_last_good_images_in_force(
     assert TableSet.open(tmp_path / "out/current.json").decide(to_wire(b"listed.test"), None, 0).list == "bad"
 
 
-def test_compiling_again_raises_the_generation(tmp_path: Path, bad, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compiling_again_raises_the_generation(tmp_path: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         main(["compile", str(bad), "-o", str(tmp_path / "out"), "--json"])
 
@@ -73,7 +75,7 @@ def test_compiling_again_raises_the_generation(tmp_path: Path, bad, capsys: pyte
     "wrong", [[], ["x.txt"], ["-o", "out"], ["absent.txt", "-o", "out"], ["a,tier=nonsense", "-o", "out"]]
 )
 def test_what_cannot_be_compiled_is_wrong_use_and_leaves_no_manifest(
-    wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
 

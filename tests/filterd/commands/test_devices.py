@@ -8,7 +8,7 @@ from support.system.daemon import Daemon
 from filterd.commands.devices import _lines
 
 
-def kdig(daemon: Daemon, *options):
+def kdig(daemon: Daemon, *options: str) -> str:
     program = shutil.which("kdig")
     if program is None:
         pytest.skip("kdig is not installed: apt-get install knot-dnsutils")
@@ -20,7 +20,7 @@ def kdig(daemon: Daemon, *options):
 def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ended(daemon: Daemon) -> None:
     operator = daemon.token("operator")
 
-    def run(*arguments):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return daemon.run(*arguments, token=operator)
 
     run("subscribers", "put", "72", "--label", "Flat 4", "--prefix", "192.0.2.72", "--category", "adult")

@@ -1,6 +1,7 @@
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def stopped(tmp_path: Path):
+def stopped(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon that is not started: for its command line, environment, lists and upstream."""
     daemon = Daemon(tmp_path)
     yield daemon
@@ -20,13 +21,13 @@ def stopped(tmp_path: Path):
 
 
 @pytest.mark.services
-def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped) -> None:
+def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped: Daemon) -> None:
     stopped.upstream.start()
     port = free_port()
     listed = f"{stopped.folder / 'adult.txt'},tier=order"
     said = ["--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{stopped.upstream.port}", "--list", listed]
 
-    def ask(name):
+    def ask(name: bytes) -> bytes:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(0.2)
             asking.sendto(question(name), ("127.0.0.1", port))
@@ -45,7 +46,7 @@ def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped) -> N
 
 
 @pytest.mark.services
-def test_an_address_that_cannot_be_had_is_a_missing_part(stopped) -> None:
+def test_an_address_that_cannot_be_had_is_a_missing_part(stopped: Daemon) -> None:
     lists = str(stopped.folder / "adult.txt")
     said = ["--listen", "192.0.2.200:5353", "--upstream", "192.0.2.53:53", "--list", lists]
 
@@ -67,6 +68,6 @@ def test_an_address_that_cannot_be_had_is_a_missing_part(stopped) -> None:
         ["--listen", "127.0.0.1:5353", "--upstream", "192.0.2.53:53", "--splash4", "2001:db8::1"],
     ],
 )
-def test_wrong_use_is_exit_2(wrong, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_exit_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dns", *wrong]) == 2
     assert capsys.readouterr().err.startswith("filterd dns: ")

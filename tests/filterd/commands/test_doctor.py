@@ -2,6 +2,7 @@ import errno
 import json
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.system.certificates import make_certificate
@@ -40,7 +41,7 @@ def test_connections_that_the_kernel_does_not_tell_of_are_a_finding(monkeypatch:
 
 
 def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(sets) -> None:
+    def refuse(sets: PrefixSets) -> NoReturn:
         raise RuntimeError("NFQUEUE: No such file or directory; rules stay as they were; load xt_NFQUEUE")
 
     monkeypatch.setattr(PrefixSets, "need_queue", lambda sets: None)

@@ -7,7 +7,7 @@ from filterd.cli import main
 
 
 @pytest.mark.parametrize("queue", ["x", "3:1", "70000", "-1:2", ""])
-def test_a_queue_that_is_no_number_is_wrong_use(queue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_queue_that_is_no_number_is_wrong_use(queue: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gate", f"--queue={queue}"]) == 2
     assert "write a number" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def source(tmp_path: Path):
+def source(tmp_path: Path) -> str:
     (tmp_path / "pta.txt").write_text("bad.test\n")
     return f"{tmp_path / 'pta.txt'},tier=order"
 
 
 @pytest.fixture
-def capture(tmp_path: Path):
+def capture(tmp_path: Path) -> str:
     blocked, allowed = (wire.tcp(wire.hello(name)) for name in (b"www.bad.test", b"good.test"))
     packets = [wire.ipv4(blocked), b"\x45\x00", wire.ipv6(allowed)]
     data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
@@ -29,7 +30,7 @@ def capture(tmp_path: Path):
 
 
 def test_every_name_is_one_object_with_the_keys_of_the_contract(
-    source, capture, capsys: pytest.CaptureFixture[str]
+    source: str, capture: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", capture, "--list", source, "--json"]) == 0
 
@@ -45,7 +46,7 @@ def test_every_name_is_one_object_with_the_keys_of_the_contract(
     assert "undecidable" in found[1] and "undecidable" in found[3]
 
 
-def test_without_json_it_is_a_line_for_people(source, capture, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_json_it_is_a_line_for_people(source: str, capture: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["inspect", capture, "--list", source])
 
     first = capsys.readouterr().out.splitlines()[0]
@@ -53,7 +54,7 @@ def test_without_json_it_is_a_line_for_people(source, capture, capsys: pytest.Ca
 
 
 def test_with_classes_each_hello_is_told_with_its_own(
-    source, capture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str, capture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     classes = tmp_path / "ja4.txt"
     classes.write_text(f"{stream_ja4(wire.hello(b'good.test'))} vpn\nno\n")
@@ -67,13 +68,15 @@ def test_with_classes_each_hello_is_told_with_its_own(
 
 
 def test_classes_that_cannot_be_read_are_wrong_use(
-    source, capture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str, capture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", capture, "--list", source, "--ja4-classes", str(tmp_path / "absent.txt")]) == 2
     assert "absent.txt: No such file or directory; not read; " in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_capture_is_wrong_use(source, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_capture_is_wrong_use(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["inspect", str(tmp_path / "pta.txt"), "--list", source]) == 2
     assert "neither pcap nor pcapng" in capsys.readouterr().err
 
@@ -90,7 +93,9 @@ def test_a_file_that_is_no_capture_is_wrong_use(source, tmp_path: Path, capsys: 
     ],
     ids=["VLAN", "QinQ", "PPPoE", "PPPoE in QinQ", "MPLS", "MPLS in VLAN"],
 )
-def test_a_capture_of_a_carriers_wire_is_read(source, tmp_path: Path, capsys: pytest.CaptureFixture[str], rest) -> None:
+def test_a_capture_of_a_carriers_wire_is_read(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], rest: Callable[[bytes], bytes]
+) -> None:
     halves = [wire.hello(b"www.bad.test")[:90], wire.hello(b"www.bad.test")[90:]]
     segments = [wire.tcp(halves[0], seq=5), wire.tcp(halves[1], seq=95)]
     packets = [make(segment) for make in (wire.ipv4, wire.ipv6) for segment in segments]

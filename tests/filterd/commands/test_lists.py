@@ -4,7 +4,9 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from support.dns.played_primary import APEX
@@ -31,12 +33,12 @@ lists:
 """
 
 
-def names(numbers):
+def names(numbers: Iterable[int]) -> str:
     return "".join(f"n{number}.test\n" for number in numbers)
 
 
 @pytest.fixture
-def place(tmp_path: Path):
+def place(tmp_path: Path) -> Path:
     (tmp_path / "f.yaml").write_text(SAID)
     (tmp_path / "state").mkdir()
     (tmp_path / "pta.txt").write_text(names(range(100)))
@@ -45,25 +47,25 @@ def place(tmp_path: Path):
     return tmp_path
 
 
-def take_in(folder) -> None:
+def take_in(folder: Path) -> None:
     config = load(folder / "f.yaml")
     take(config, waiting(config, time.time(), 0.0), time.time())
 
 
-def drop(folder, text, name="pta.txt") -> None:
+def drop(folder: Path, text: str, name: str = "pta.txt") -> None:
     (folder / name).write_text(text)
     take_in(folder)
 
 
-def run(folder, verb, *words):
+def run(folder: Path, verb: str, *words: str) -> int:
     return main(["lists", verb, *words, "--config", str(folder / "f.yaml")])
 
 
-def told(capsys: pytest.CaptureFixture[str]):
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_list_is_told_with_its_good_version_and_no_fault(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "list", "--json") == 0
 
     pta, stop = told(capsys)
@@ -72,7 +74,7 @@ def test_every_list_is_told_with_its_good_version_and_no_fault(place, capsys: py
     assert stop["good"]["rules"] == 1
 
 
-def test_a_zone_is_told_with_its_newest_serial(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_zone_is_told_with_its_newest_serial(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     zone = '- {id: z, zone: rpz.test, primaries: ["192.0.2.54:53"], format: rpz, tier: security}\n'
     (place / "f.yaml").write_text(SAID + zone)
     run(place, "list", "z", "--json")
@@ -91,7 +93,7 @@ def test_a_zone_is_told_with_its_newest_serial(place, capsys: pytest.CaptureFixt
 
 
 def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(
-    place, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drop(place, names(range(40)))
     drop(place, "", "stop.txt")
@@ -104,12 +106,14 @@ def test_what_is_held_or_refused_is_told_with_its_reason_and_exit_code_1(
     assert "filterd lists approve pta" in capsys.readouterr().out
 
 
-def test_a_list_that_is_not_configured_is_wrong_use(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_that_is_not_configured_is_wrong_use(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "list", "nonsense") == 2
     assert "pta, stop are" in capsys.readouterr().err
 
 
-def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_difference_of_a_held_version_is_what_it_would_change(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     drop(place, names(range(40)) + "new.test\n")
 
     assert run(place, "diff", "pta", "--json") == 1
@@ -119,7 +123,9 @@ def test_the_difference_of_a_held_version_is_what_it_would_change(place, capsys:
     assert {each["change"] for each in more} == {"removed"}
 
 
-def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_held_version_it_is_what_the_last_one_has_changed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     drop(place, names(range(101)))
 
     assert run(place, "diff", "pta") == 1
@@ -127,7 +133,7 @@ def test_without_a_held_version_it_is_what_the_last_one_has_changed(place, capsy
     assert "1 added, 0 removed" in out and "+ n100.test (subtree)" in out
 
 
-def test_names_that_no_list_may_hold_come_first(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_no_list_may_hold_come_first(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, names(range(130)) + "www.isp.example\ngithub.io\n")
 
     run(place, "diff", "pta", "--json")
@@ -139,7 +145,7 @@ def test_names_that_no_list_may_hold_come_first(place, capsys: pytest.CaptureFix
 
 
 def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(
-    place, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drop(place, names(range(50, 100)) + names(range(1000, 1060)))
 
@@ -149,7 +155,7 @@ def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(
     assert len(capsys.readouterr().out.splitlines()) == 111
 
 
-def test_of_a_confidential_list_only_counts_are_told(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_a_confidential_list_only_counts_are_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drop(place, "other-marker.test\nmarker.test\n", "stop.txt")
 
     for words in ([], ["--all"], ["--json"]):
@@ -161,13 +167,13 @@ def test_of_a_confidential_list_only_counts_are_told(place, capsys: pytest.Captu
     assert "1 added, 0 removed" in told.out
 
 
-def test_one_version_alone_has_no_difference(place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_version_alone_has_no_difference(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "diff", "pta") == 1
     assert "nothing to compare" in capsys.readouterr().err
 
 
 def test_the_last_good_version_is_exported_in_our_own_form(
-    place, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     drop(place, "<html>")
 
@@ -178,15 +184,17 @@ def test_the_last_good_version_is_exported_in_our_own_form(
 
 
 @pytest.mark.parametrize("words", [["approve", "pta"], ["rollback", "pta"], ["refresh"]])
-def test_what_control_has_to_do_needs_control(place, capsys: pytest.CaptureFixture[str], words) -> None:
+def test_what_control_has_to_do_needs_control(
+    place: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
     assert run(place, *words) == 3
     assert "start filterd run" in capsys.readouterr().err
 
 
 def test_a_state_that_may_not_be_read_needs_another_account(
-    place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path) -> None:
+    def refuse(path: Path) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
@@ -196,7 +204,7 @@ def test_a_state_that_may_not_be_read_needs_another_account(
 
 
 @pytest.mark.services
-def test_a_list_is_taken_within_a_limit_of_memory(place) -> None:
+def test_a_list_is_taken_within_a_limit_of_memory(place: Path) -> None:
     (place / "pta.txt").write_text(names(range(105)))
     limit = (
         "import resource, sys; from filterd.cli import main; main(sys.argv[1:]);"
@@ -242,7 +250,7 @@ def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through
             splash = bytes((192, 0, 2, 1))
             eventually(lambda: own.ask("n99.test") == (0, splash), "the pulled list")
 
-            def lists(*words):
+            def lists(*words: str) -> subprocess.CompletedProcess[str]:
                 return own.run("lists", *words, "--config", str(own.config))
 
             assert lists("refresh", "far").returncode == 0

@@ -1,6 +1,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.images.opened import Images
@@ -9,16 +10,16 @@ from filterd.cli import main
 
 
 @pytest.fixture
-def source(tmp_path: Path):
+def source(tmp_path: Path) -> str:
     (tmp_path / "pta.txt").write_text("bad.test\n")
     return f"{tmp_path / 'pta.txt'},tier=order"
 
 
-def objects(capsys: pytest.CaptureFixture[str]):
+def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_answer_has_the_keys_of_the_contract(source, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_has_the_keys_of_the_contract(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lookup", "www.bad.test", "--list", source, "--json"]) == 0
 
     (found,) = objects(capsys)
@@ -28,7 +29,7 @@ def test_the_answer_has_the_keys_of_the_contract(source, capsys: pytest.CaptureF
 
 
 def test_names_come_from_stdin_where_none_is_given(
-    source, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    source: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"bad.test\nhttps://good.test/x\ngood.test")))
 
@@ -42,7 +43,7 @@ def test_names_come_from_stdin_where_none_is_given(
 
 
 def test_a_line_that_is_no_name_is_told_and_the_next_one_is_answered(
-    source, capsys: pytest.CaptureFixture[str]
+    source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["lookup", "192.0.2.1.", "bad.test", "--list", source, "--json"]) == 1
 
@@ -80,7 +81,7 @@ def test_a_url_is_decided_by_its_entry_and_told_how_far_that_reaches(
 
 
 def test_of_many_lines_every_one_is_answered_in_its_order(
-    source, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    source: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = b"".join(b"bad.test\n" if n % 50 == 0 else b"N%d.test\r\n" % n for n in range(30_000))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
@@ -96,14 +97,14 @@ def test_of_many_lines_every_one_is_answered_in_its_order(
 
 @pytest.mark.parametrize(("qtype", "answer"), [("A", "splash address"), ("HTTPS", "nodata"), ("mx", "nodata")])
 def test_what_a_query_is_answered_with_depends_on_its_type(
-    source, capsys: pytest.CaptureFixture[str], qtype, answer
+    source: str, capsys: pytest.CaptureFixture[str], qtype: str, answer: str
 ) -> None:
     main(["lookup", "bad.test", "--list", source, "--qtype", qtype, "--json"])
 
     assert objects(capsys)[0]["answer"] == answer
 
 
-def test_the_images_of_a_directory_are_asked(tmp_path: Path, source, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_images_of_a_directory_are_asked(tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["compile", source, "-o", str(tmp_path / "out")])
     capsys.readouterr()
 
@@ -114,7 +115,7 @@ def test_the_images_of_a_directory_are_asked(tmp_path: Path, source, capsys: pyt
 
 @pytest.mark.parametrize("way", ["--list", "--images"])
 def test_a_match_has_the_line_and_file_that_it_stands_in(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], way
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
     (tmp_path / "pta.txt").write_text("# orders\nbad.test\nwww.bad.test\n")
     source = f"{tmp_path / 'pta.txt'},tier=order"
@@ -132,7 +133,7 @@ def test_a_match_has_the_line_and_file_that_it_stands_in(
 
 
 def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(
-    tmp_path: Path, source, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["compile", source, "-o", str(tmp_path / "out")])
     (origins,) = (tmp_path / "out").glob("origins-*")
@@ -195,7 +196,12 @@ def test_a_schedule_is_looked_at_the_given_instant(
     ],
 )
 def test_what_cannot_be_looked_up_is_said(
-    options, code, source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    code: int,
+    source: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
 

@@ -6,12 +6,12 @@ from support.system.daemon import Daemon
 
 
 @pytest.fixture
-def regulator(daemon: Daemon):
+def regulator(daemon: Daemon) -> str:
     return daemon.token("regulator")
 
 
 @pytest.mark.services
-def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator) -> None:
+def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator: str) -> None:
     pushed = daemon.run(
         "orders", "push", "one.test", "x..y", "--issuer", "PTA", "--ref", "T-7", "--ground", "a law", token=regulator
     )
@@ -29,7 +29,7 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
 
 
 @pytest.mark.services
-def test_names_come_from_a_file(daemon: Daemon, regulator, tmp_path: Path) -> None:
+def test_names_come_from_a_file(daemon: Daemon, regulator: str, tmp_path: Path) -> None:
     (tmp_path / "names").write_text("two.test\n\nthree.test\n")
 
     done = daemon.run(
@@ -50,7 +50,7 @@ def test_names_come_from_a_file(daemon: Daemon, regulator, tmp_path: Path) -> No
 
 
 @pytest.mark.services
-def test_what_the_api_refuses_is_told_in_its_words(daemon: Daemon, regulator) -> None:
+def test_what_the_api_refuses_is_told_in_its_words(daemon: Daemon, regulator: str) -> None:
     done = daemon.run("orders", "show", "T-none", token=regulator)
 
     assert done.returncode == 1
@@ -59,7 +59,7 @@ def test_what_the_api_refuses_is_told_in_its_words(daemon: Daemon, regulator) ->
 
 
 @pytest.mark.services
-def test_an_order_without_a_name_is_wrong_use(daemon: Daemon, regulator) -> None:
+def test_an_order_without_a_name_is_wrong_use(daemon: Daemon, regulator: str) -> None:
     done = daemon.run("orders", "push", "--issuer", "PTA", "--ref", "T-9", "--ground", "x", token=regulator)
 
     assert done.returncode == 2

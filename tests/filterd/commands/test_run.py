@@ -37,10 +37,10 @@ def test_a_foreign_package_under_one_of_our_names_is_exit_3(
 
 @pytest.mark.parametrize(("when_dead", "removed"), [("open", True), ("closed", False)])
 def test_at_the_end_the_kernel_is_left_as_the_operator_wants_it(
-    when_dead, removed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    when_dead: str, removed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = f"dns: {{upstreams: ['192.0.2.53:53']}}\ngate: {{when_dead: {when_dead}}}\n"
-    done = []
+    done: list[bool] = []
     monkeypatch.setattr("filterd.kernel.firewall.Kernel.remove", lambda self: done.append(True))
 
     _leave_kernel(read_config(said.encode(), "x", tmp_path))

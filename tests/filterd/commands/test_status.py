@@ -43,7 +43,11 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path: Path, capsys: pytest.Cap
     ],
 )
 def test_what_passed_the_gate_unjudged_is_told_where_anything_did(
-    unjudged, lines, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    unjudged: int | None,
+    lines: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")

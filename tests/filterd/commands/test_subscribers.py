@@ -1,4 +1,5 @@
 import json
+import subprocess
 
 import pytest
 from support.system.daemon import Daemon
@@ -8,7 +9,7 @@ from support.system.daemon import Daemon
 def test_a_line_is_put_shown_paused_resumed_and_deleted(daemon: Daemon) -> None:
     operator = daemon.token("operator")
 
-    def run(*arguments):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return daemon.run("subscribers", *arguments, token=operator)
 
     made = run("put", "71", "--label", "Flat 3", "--prefix", "127.0.0.1/32", "--category", "adult")

@@ -8,13 +8,13 @@ from parental.database import open_database, reading
 
 
 @pytest.fixture
-def config(tmp_path: Path):
+def config(tmp_path: Path) -> str:
     path = tmp_path / "f.yaml"
     path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n")
     return str(path)
 
 
-def test_a_token_opens_the_api_for_its_role(config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_opens_the_api_for_its_role(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "regulator", "--config", config]) == 0
 
     token = capsys.readouterr().out.strip()
@@ -25,7 +25,7 @@ def test_a_token_opens_the_api_for_its_role(config, tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("wrong", [["parent"], ["parent", "--subscriber", "7"], ["operator", "--subscriber", "7"]])
-def test_a_token_that_cannot_be_is_not_made(wrong, config, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_that_cannot_be_is_not_made(wrong: list[str], config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", *wrong, "--config", config]) == 2
 
     out, err = capsys.readouterr()

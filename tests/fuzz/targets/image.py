@@ -13,7 +13,7 @@ import xxhash
 from fuzz import served
 from fuzz.guard import guarded
 
-from fastpath.images.image import BadImage, open_image
+from fastpath.images.image import BadImage, Image, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
         return
     which = data[0] % len(ORIGINALS)
     EDITED.write_bytes(_sealed(_edited(_laid(ORIGINALS[which], data[1]), data[2:])))
-    images = list(served.IMAGES)
+    images: list[Image | None] = [*served.IMAGES]
     with refusals_are_fine(), guarded():
         images[which] = open_image(EDITED, KINDS[which])
         with refusals_are_fine():
@@ -111,7 +111,8 @@ def _read(tables: TableSet) -> None:
     at = 0
     while at < listing.end:
         at, (names, between) = listing.read(at)
-        assert all(0 < len(wire) < 255 for wire, *_ in (*names, *between))
+        wires = [wire for wire, *_ in names] + [wire for wire, _ in between]
+        assert all(0 < len(wire) < 255 for wire in wires)
     at = 0
     while at < listing.changes_end(listing):
         at, was, becomes = listing.changes(listing, at)

@@ -1,5 +1,7 @@
 """Whatever is a name prints and reads back as itself, by every reader alike; whatever is none is refused."""
 
+from collections.abc import Callable
+
 from fastpath.wire.name import from_host, from_wire, to_text, to_wire
 
 
@@ -23,7 +25,7 @@ def _check_wire(data: bytes) -> None:
     assert to_text(wire).isascii() and to_text(wire).isprintable()
 
 
-def _or_none(read, data: bytes) -> bytes | None:
+def _or_none(read: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
     try:
         return read(data)
     except ValueError:

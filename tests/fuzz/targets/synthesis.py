@@ -3,10 +3,10 @@
 from fastpath.dns.query import Query, fault_of, query
 from fastpath.dns.synthesis import Block, any_answer, block_answer, cut_answer, error_answer
 
-ADDRESSES = {"splash4": bytes([192, 0, 2, 80]), "splash6": bytes.fromhex("20010db8") + bytes(12)}
+SPLASH4, SPLASH6 = bytes([192, 0, 2, 80]), bytes.fromhex("20010db8") + bytes(12)
 BLOCKS = (
-    Block(is_splash=True, ede=16, text=b"{}", **ADDRESSES),
-    Block(is_splash=True, splash4=ADDRESSES["splash4"]),
+    Block(is_splash=True, ede=16, text=b"{}", splash4=SPLASH4, splash6=SPLASH6),
+    Block(is_splash=True, splash4=SPLASH4),
     Block(rcode=3, ede=17),
     Block(rcode=0),
     Block(rcode=5, ede=18),

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from support.evasion.segmentation import marks
@@ -108,6 +109,10 @@ def forgotten(stream: Stream, *front: Segment, after: int = 0, junk: bytes = b""
     return [*first, false, replace(second, pause_s=FORGOTTEN_S), *others]
 
 
+def forgotten_then_decoy(stream: Stream, at: int, ttl: int) -> list[Segment]:
+    return forgotten(stream, Segment(at=at, data=stream.decoy, ttl=ttl))
+
+
 def of_fooling(name: str) -> dict[str, Any]:
     """Which framings a fooling is for, and what it needs."""
     framings = V6 if name == "hopbyhop2" else FRAMINGS
@@ -118,7 +123,7 @@ def fooled(title: str, plan: Any, **more: Any) -> list[Row]:
     return [
         Row(
             name=f"{title}: {name}",
-            plan=lambda s, fooling=fooling: plan(s, **fooling),
+            plan=partial(plan, **fooling),
             **{**of_fooling(name), **more},
         )
         for name, fooling in FOOLINGS.items()
@@ -145,6 +150,10 @@ def low_ttl(name: str, octets: Callable[[Stream], bytes]) -> Row:
     return Row(name=name, plan=lambda s: fake_first(s, octets=octets(s), ttl=NEAR_TTL), passes=False)
 
 
+def always(octets: bytes) -> Callable[[Stream], bytes]:
+    return lambda _: octets
+
+
 def beside(at: Callable[[Stream], int], **fooling: Any) -> Plan:
     """A decoy hello elsewhere in the stream, then the hello."""
     return lambda s: [decoy(at(s), s.decoy, **fooling), *pieces(s.octets)]
@@ -169,7 +178,7 @@ ROWS = [
     Row(name="E15 decoy hello: bad ack", plan=lambda s: fake_first(s, ack_by=-66_000), passes=False),
     Row(name="E15 decoy old and contiguous", plan=beside(lambda s: -len(s.decoy))),
     *(
-        Row(name=f"E19 forged {what} with {how}", plan=lambda s, flags=flags, false=false: torn_down(s, flags, **false))
+        Row(name=f"E19 forged {what} with {how}", plan=partial(torn_down, flags=flags, **false))
         for (what, flags), (how, false) in itertools.product(ENDS.items(), FALSE_ENDS.items())
     ),
     # a hello whose connection is not known is blocked whatever its name: its client opens another
@@ -178,7 +187,7 @@ ROWS = [
     *(
         Row(
             name=f"E12 forgotten, then a decoy {where}",
-            plan=lambda s, at=at, ttl=ttl: forgotten(s, Segment(at=at, data=s.decoy, ttl=ttl)),
+            plan=partial(forgotten_then_decoy, at=at, ttl=ttl),
             framings=BOTH,
             passes=False,
         )
@@ -198,17 +207,17 @@ ROWS = [
     *(
         Row(
             name=f"E12 forgotten, then pieces of {size} octets, each behind others",
-            plan=lambda s, size=size: forgotten(s, junk=b"junk " * 4, size=size),
+            plan=partial(forgotten, junk=b"junk " * 4, size=size),
             framings=BOTH,
             passes=False,
         )
         for size in (7, 60, SEGMENT_OCTETS - 20)
     ),
     low_ttl("E21 padencap", padencap),
-    *(low_ttl(f"E22 junk first: {what}", lambda _, junk=junk: junk) for what, junk in JUNK.items()),
+    *(low_ttl(f"E22 junk first: {what}", always(junk)) for what, junk in JUNK.items()),
     *(Row(name=f"E23 IP identification {n}", plan=identified(n), framings=V4) for n in (0, 1, 0xFFFF)),
     *(
-        Row(name=f"E30 {n} decoys", plan=lambda s, n=n: fake_first(s, n=n, is_checksum_bad=True), framings=BOTH)
+        Row(name=f"E30 {n} decoys", plan=partial(fake_first, n=n, is_checksum_bad=True), framings=BOTH)
         for n in (11, 200)
     ),
     Row(name="E30 11 decoys with a low TTL", plan=lambda s: fake_first(s, n=11, ttl=NEAR_TTL), passes=False),

@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
-from support.evasion.decoys import forgotten
+from support.evasion.decoys import forgotten, forgotten_then_decoy
 from support.evasion.segmentation import marks
 from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
 from support.evasion.tls_rows import alternating
@@ -138,7 +139,7 @@ ROWS = [
     *(
         Row(
             name=f"E12 forgotten, then a request {where}",
-            plan=lambda s, at=at, ttl=ttl: forgotten(s, Segment(at=at, data=s.decoy, ttl=ttl)),
+            plan=partial(forgotten_then_decoy, at=at, ttl=ttl),
             bases=("GET",),
             framings=BOTH,
             passes=False,

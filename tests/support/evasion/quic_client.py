@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import sys
 
-from aioquic.asyncio import connect
+from aioquic.asyncio.client import connect
 from aioquic.quic.configuration import QuicConfiguration
 
 WAIT_S = 2.0

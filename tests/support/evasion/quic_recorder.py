@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from aioquic import tls
-from aioquic.asyncio import QuicConnectionProtocol
+from aioquic._buffer import Buffer
+from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import HeadersReceived
@@ -33,8 +34,8 @@ class Recording:
         self._read = tls.pull_client_hello
         tls.pull_client_hello = self._hello
 
-    def _hello(self, octets: tls.Buffer) -> tls.ClientHello:
-        hello = self._read(octets)
+    def _hello(self, buf: Buffer) -> tls.ClientHello:
+        hello = self._read(buf)
         self._log.note(self._client, hello.server_name or "")
         return hello
 

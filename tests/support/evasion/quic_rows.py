@@ -4,6 +4,7 @@ import os
 import random
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from support.evasion import hellos
@@ -144,6 +145,10 @@ def altered(stream: Stream, alter: Callable[[bytes], bytes]) -> list[Segment]:
     return [Segment(at=0, data=alter(real[0].data)), *real]
 
 
+def fragmented(stream: Stream, n: int, order: str) -> list[Segment]:
+    return [Segment(at=0, data=one.data, fragment_octets=n, fragment_order=order) for one in plain(stream)]
+
+
 def cut_hello(stream: Stream) -> list[Segment]:
     """Initials in datagrams that are too small for a server, then real ones of the same connection."""
     dcid = os.urandom(8)
@@ -250,13 +255,10 @@ ROWS = [
     row("E48 0-RTT between two Initials", lambda s: two_initials(s, numbered(ZERO_RTT, V1, 40))),
     row("E48 two Initials in a datagram", two_initials),
     row("E49 version 2", lambda s: plain(s, V2), bases=LARGE),
-    *(row(f"E50 connection ID of {n} octets", lambda s, n=n: plain(s, dcid_octets=n)) for n in (8, 9, 16, 20)),
+    *(row(f"E50 connection ID of {n} octets", partial(plain, dcid_octets=n)) for n in (8, 9, 16, 20)),
     row("E50 the server's connection ID", after_answer, bases=("QUIC post-quantum",)),
     row("E50 after a Retry", after_retry, bases=LARGE, server="quic retry"),
-    *(
-        row(f"{name}, first", lambda s, alter=alter: altered(s, alter), bases=LARGE)
-        for name, alter in ALTERATIONS.items()
-    ),
+    *(row(f"{name}, first", partial(altered, alter=alter), bases=LARGE) for name, alter in ALTERATIONS.items()),
     row("E51 a small datagram first", cut_hello, passes=False),
     *(row(f"E52 {name} first", behind([Segment(at=0, data=octets)] * 6)) for name, octets in DECOYS.items()),
     row("E52 another hello first, low TTL", lambda s: other_hello(s, ttl=NEAR_TTL)),
@@ -272,9 +274,7 @@ ROWS = [
     *(
         row(
             f"E53 fragments of {n} octets, {order}",
-            lambda s, n=n, order=order: [
-                Segment(at=0, data=one.data, fragment_octets=n, fragment_order=order) for one in plain(s)
-            ],
+            partial(fragmented, n=n, order=order),
             framings=FRAMINGS,
         )
         for n, order in ((64, "in order"), (256, "reversed"))

@@ -1,6 +1,7 @@
 """E01 to E12: TCP segments that are split, reordered or repeated; all their data is genuine."""
 
 import random
+from functools import partial
 
 from support.evasion.segments import FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
 from support.packets.builders import ACK, FIN, PSH, SYN
@@ -40,6 +41,10 @@ LARGE = ("classic", "post-quantum", "name in the second segment", "GREASE ECH")
 
 def cut_at(stream: Stream, where: str) -> list[Segment]:
     return pieces(stream.octets, *borders(stream)[where])
+
+
+def disordered(stream: Stream, where: str) -> list[Segment]:
+    return cut_at(stream, where)[::-1]
 
 
 def single_octets(stream: Stream) -> list[Segment]:
@@ -127,7 +132,7 @@ ROWS = [
     *(
         Row(
             name=f"E01 split at {where}",
-            plan=lambda s, where=where: cut_at(s, where),
+            plan=partial(cut_at, where=where),
             bases=("classic", "post-quantum"),
         )
         for where in CUTS
@@ -136,16 +141,13 @@ ROWS = [
     Row(name="E01 split in 100 random pieces", plan=random_pieces, bases=LARGE),
     Row(name="E02 post-quantum hello", plan=whole, bases=LARGE[1:3]),
     *(
-        Row(name=f"E03 disorder at {where}", plan=lambda s, where=where: cut_at(s, where)[::-1], bases=LARGE[:3])
+        Row(name=f"E03 disorder at {where}", plan=partial(disordered, where=where), bases=LARGE[:3])
         for where in ("2", "midsld", "1,midsld", "seven pieces")
     ),
     Row(name="E03 the first piece is lost at first", plan=first_lost),
+    *(Row(name=f"E04 {n} octets before the stream", plan=partial(before_stream, n=n)) for n in (1, 336, 568, 681)),
     *(
-        Row(name=f"E04 {n} octets before the stream", plan=lambda s, n=n: before_stream(s, n))
-        for n in (1, 336, 568, 681)
-    ),
-    *(
-        Row(name=f"E04 overlap of {n} octets, last piece first", plan=lambda s, n=n: overlap_first(s, n), passes=False)
+        Row(name=f"E04 overlap of {n} octets, last piece first", plan=partial(overlap_first, n=n), passes=False)
         for n in (16, 40)
     ),
     Row(name="E05 the name again, otherwise", plan=overlapping, passes=False),

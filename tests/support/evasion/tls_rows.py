@@ -4,6 +4,7 @@ import itertools
 import random
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from support.evasion import hellos
 from support.evasion.hellos import OLD_ESNI, extension, extensions, grease_ech, message
@@ -74,10 +75,10 @@ RETRY_OCTETS = len(after_retry(OTHER)) // 2
 
 # What a server completes.
 COMPLETED: dict[str, Make] = {
-    **{f"E34 records of {n} octets": lambda name, n=n: in_records(name, n) for n in (1, 2, 5, 20, 100, 511)},
+    **{f"E34 records of {n} octets": partial(in_records, size=n) for n in (1, 2, 5, 20, 100, 511)},
     "E34 records cut in the name": cut_in_name,
     **{
-        f"E35 record version {version:04x}": lambda name, version=version: versioned(name, version)
+        f"E35 record version {version:04x}": partial(versioned, version=version)
         for version in (0x0300, 0x0302, 0x0303, 0x0304, 0x03FF)
     },
     "E36 an empty record in front": lambda name: EMPTY + records(hellos.classic(name)),

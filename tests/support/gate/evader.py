@@ -33,8 +33,8 @@ class Evader:
         self.ack = 0
 
     def send(self, seq: int, flags: int, payload: bytes = b"", ttl: int = 64) -> None:
-        numbers = {"seq": seq & 0xFFFFFFFF, "ack": self.ack, "window": 64000}
-        segment = TCP(sport=self.port, dport=443, flags=flags, **numbers) / Raw(payload)
+        header = TCP(sport=self.port, dport=443, flags=flags, seq=seq & 0xFFFFFFFF, ack=self.ack, window=64000)
+        segment = header / Raw(payload)
         self.raw.sendto(bytes(IP(src=self.source, dst=self.target, flags="DF", ttl=ttl) / segment), (self.target, 0))
 
     def receive(self, until_s: float) -> tuple[int, int, bytes] | None:

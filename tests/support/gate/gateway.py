@@ -86,4 +86,6 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), *sys.argv[2:4], *([text.split(",") for text in sys.argv[4:]] or ([], [])))
+    policy, routing = sys.argv[2:4]
+    child, listed = [text.split(",") for text in sys.argv[4:]] or ([], [])
+    serve(Path(sys.argv[1]), policy, routing, child, listed)

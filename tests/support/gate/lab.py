@@ -18,7 +18,7 @@ UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL = FlowState
 DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)
-PAGES = {
+PAGES: dict[int, tuple[bytes, bytes]] = {
     Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
     Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
 }
