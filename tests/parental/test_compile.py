@@ -1,11 +1,14 @@
 import io
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+from sqlalchemy import Connection
 
-from fastpath.images.image import open_image
+from fastpath.images.image import Image, open_image
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from parental import compile, store
@@ -19,7 +22,7 @@ SUBSCRIBERS, POLICY = 4, 5
 
 
 @pytest.fixture
-def conn(tmp_path: Path):
+def conn(tmp_path: Path) -> Iterator[Connection]:
     engine = open_database(tmp_path / "filterd.db")
     with writing(engine) as conn:
         yield conn
@@ -33,7 +36,7 @@ def line(number: int, *prefixes: str, profile: Profile | None = None) -> Subscri
 class Images:
     """The base of a moment, and the tables of it with a delta of now."""
 
-    def __init__(self, conn, folder) -> None:
+    def __init__(self, conn: Connection, folder: Path) -> None:
         self.conn, self.folder = conn, folder
         self.base_revision = store.current_revision(conn)
         self.subscribers = self._write("s1", SUBSCRIBERS, lambda out: compile.write_subscribers_base(conn, out, 1))
@@ -47,14 +50,16 @@ class Images:
         policy = self._write("p2", POLICY, lambda out: compile.write_policy_delta(self.conn, out, 2, 1, since, NOON))
         return TableSet(None, None, self.subscribers, subscribers, self.policy, policy)
 
-    def _write(self, name, kind, write):
+    def _write(self, name: str, kind: int, write: Callable[[BinaryIO], int]) -> Image:
         out = io.BytesIO()
         assert write(out) == len(out.getvalue())
         (self.folder / name).write_bytes(out.getvalue())
         return open_image(self.folder / name, kind)
 
 
-def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(conn, tmp_path: Path) -> None:
+def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(
+    conn: Connection, tmp_path: Path
+) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.1", "2001:db8:1::/48"))
     store.put_subscriber(conn, line(2, "192.0.2.2"))
     images = Images(conn, tmp_path)
@@ -69,7 +74,7 @@ def test_a_pause_in_the_delta_locks_the_subscriber_of_the_base_and_nobody_else(c
     assert tables.decide(None, "2001:db8:1::5", now_s).reason == Reason.PAUSE
 
 
-def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path: Path) -> None:
+def test_addresses_that_moved_are_found_with_their_new_holder(conn: Connection, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.0/25"))
     store.put_subscriber(conn, line(2, "192.0.2.200"))
     images = Images(conn, tmp_path)
@@ -85,7 +90,7 @@ def test_addresses_that_moved_are_found_with_their_new_holder(conn, tmp_path: Pa
     assert tables.subscriber_of("192.0.2.129") == 3
 
 
-def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path: Path) -> None:
+def test_an_address_given_up_and_taken_back_is_still_held(conn: Connection, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1, "192.0.2.1"))
     images = Images(conn, tmp_path)
 
@@ -96,7 +101,9 @@ def test_an_address_given_up_and_taken_back_is_still_held(conn, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("zone", ["Asia/Karachi", "Europe/Berlin", "America/St_Johns"])
-def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_path: Path, zone) -> None:
+def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(
+    conn: Connection, tmp_path: Path, zone: str
+) -> None:
     profile = Profile(schedule=Schedule((Interval(6, 1380, 300), Interval(6, 150, 45), Interval(3, 600, 1)), zone))
     store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
 
@@ -109,7 +116,7 @@ def test_the_image_is_closed_at_exactly_the_seconds_the_schedule_is(conn, tmp_pa
             assert tables.decide(None, "192.0.2.1", int(at.timestamp())).reason == lock_reason(profile, at), at
 
 
-def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_path: Path) -> None:
+def test_categories_become_bits_and_equal_profiles_are_written_once(conn: Connection, tmp_path: Path) -> None:
     profile = Profile(frozenset({"adult", "gambling"}))
     for number in range(1, 20):
         store.put_subscriber(conn, line(number, f"192.0.2.{number}", profile=profile))
@@ -119,7 +126,7 @@ def test_categories_become_bits_and_equal_profiles_are_written_once(conn, tmp_pa
     assert images.policy.section_octets()[2] == 56
 
 
-def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path: Path) -> None:
+def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn: Connection, tmp_path: Path) -> None:
     profile = Profile(safe_search="strict", canaries=True)
     store.put_subscriber(conn, line(1, "192.0.2.1", profile=profile))
 
@@ -130,7 +137,7 @@ def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn, tmp_path:
     assert decided.reason == Reason.DEFAULT
 
 
-def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn, tmp_path: Path) -> None:
+def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn: Connection, tmp_path: Path) -> None:
     store.put_subscriber(conn, line(1))
     store.put_subscriber(conn, line(2, "2001:db8::1"))
 

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from parental.database import open_database, reading, writing
 
 
 @pytest.fixture
-def engine(tmp_path: Path):
+def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(tmp_path / "filterd.db")
     yield engine
     engine.dispose()
@@ -74,9 +75,10 @@ def test_opening_again_keeps_what_is_there(engine: Engine, tmp_path: Path) -> No
 
 def test_roles_that_open_a_new_database_together_all_get_it(tmp_path: Path) -> None:
     for attempt in range(20):
-        path, together, opened = tmp_path / f"{attempt}.db", threading.Barrier(6), []
+        path, together = tmp_path / f"{attempt}.db", threading.Barrier(6)
+        opened: list[Engine] = []
 
-        def start(path=path, together=together, opened=opened) -> None:
+        def start(path: Path = path, together: threading.Barrier = together, opened: list[Engine] = opened) -> None:
             together.wait()
             engine = open_database(path)
             opened.append(engine)

@@ -84,7 +84,9 @@ triples = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integer
 
 @settings(deadline=None, max_examples=40)
 @given(triples, st.integers(-60, 600), st.integers(0, 10080))
-def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples, paused_minutes, start) -> None:
+def test_nothing_changes_before_the_next_change_and_something_does_at_it(
+    triples: list[tuple[int, int, int]], paused_minutes: int, start: int
+) -> None:
     at = NOON + start * MINUTE
     paused_until = int((at + paused_minutes * MINUTE).timestamp())
     profile = Profile(schedule=Schedule(tuple(Interval(*t) for t in triples), "UTC"), paused_until_s=paused_until)
@@ -112,7 +114,9 @@ def test_nothing_changes_before_the_next_change_and_something_does_at_it(triples
         st.tuples(st.integers(1, 5), triples, st.integers(-60, 600), st.integers(-3, 300)), min_size=1, max_size=12
     )
 )
-def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(turns) -> None:
+def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(
+    turns: list[tuple[int, list[tuple[int, int, int]], int, int]],
+) -> None:
     table, lines, at = LockTable(), {}, NOON
     for number, triples, paused_minutes, passed in turns:
         at += passed * MINUTE

@@ -44,7 +44,9 @@ def schedule_of(found: list[tuple[int, int, int]], zone: str) -> Schedule:
 
 
 @given(triples, zones, instants)
-def test_closed_is_what_the_wall_clock_says_in_every_zone(found, zone, at) -> None:
+def test_closed_is_what_the_wall_clock_says_in_every_zone(
+    found: list[tuple[int, int, int]], zone: str, at: datetime
+) -> None:
     assert schedule_of(found, zone).is_closed(at) == oracle.is_closed(found, zone, at)
 
 
@@ -52,7 +54,9 @@ def test_closed_is_what_the_wall_clock_says_in_every_zone(found, zone, at) -> No
 @given(triples, zones, instants)
 @example([(6, 150, 10)], BERLIN, SPRING - timedelta(hours=3))  # an interval that the turned clock leaves out
 @example([(6, 150, 10)], BERLIN, AUTUMN - timedelta(minutes=29))  # and one that it has twice
-def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(found, zone, after) -> None:
+def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(
+    found: list[tuple[int, int, int]], zone: str, after: datetime
+) -> None:
     expected = oracle.next_change(found, zone, after, timedelta(days=2))
 
     got = schedule_of(found, zone).next_change(after)
@@ -64,7 +68,9 @@ def test_the_next_change_is_the_first_minute_at_which_the_oracle_changes(found, 
 
 
 @given(triples)
-def test_the_union_is_sorted_apart_and_inside_the_week_and_holds_the_same_minutes(found) -> None:
+def test_the_union_is_sorted_apart_and_inside_the_week_and_holds_the_same_minutes(
+    found: list[tuple[int, int, int]],
+) -> None:
     ranges = closed_minutes(tuple(Interval(*triple) for triple in found))
 
     assert all(start >= 0 and minutes > 0 and start + minutes <= 10080 for start, minutes in ranges)
@@ -100,7 +106,7 @@ def test_the_end_of_the_week_is_no_change_where_monday_goes_on_closed() -> None:
 
 
 @pytest.mark.parametrize("intervals", [(), (Interval(3, 100, 10080),)])
-def test_never_and_always_closed_never_change(intervals) -> None:
+def test_never_and_always_closed_never_change(intervals: tuple[Interval, ...]) -> None:
     assert Schedule(intervals).next_change(datetime(2026, 8, 3, tzinfo=UTC)) is None
 
 
@@ -115,13 +121,13 @@ def test_the_turn_of_a_zone_is_found_to_the_second() -> None:
 
 
 @pytest.mark.parametrize("text", ["24:30", "7:00", "12:60", "-1:00", "", "12.30", "١٢:٣٠", "12:3a", "24:01", "+1:00"])
-def test_what_is_no_time_of_day_is_refused_with_what_to_write(text) -> None:
+def test_what_is_no_time_of_day_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(BadSchedule, match=r"not a time of day; not accepted; write HH:MM, 00:00 to 24:00"):
         parse_minute(text)
 
 
 @given(st.integers(0, 1440))
-def test_a_minute_survives_its_text(minute) -> None:
+def test_a_minute_survives_its_text(minute: int) -> None:
     assert parse_minute(minute_text(minute)) == minute
 
 
@@ -134,18 +140,18 @@ def test_a_minute_survives_its_text(minute) -> None:
         ("sat", "12:00", "24:00", 720),
     ],
 )
-def test_an_end_before_the_start_is_on_the_next_day(day, start, end, minutes) -> None:
+def test_an_end_before_the_start_is_on_the_next_day(day: str, start: str, end: str, minutes: int) -> None:
     assert parse_interval(day, start, end).minutes == minutes
 
 
 @pytest.mark.parametrize("words", [("mon", "12:00", "12:00"), ("monday", "12:00", "13:00"), ("mon", "24:00", "13:00")])
-def test_what_could_mean_two_things_is_refused(words) -> None:
+def test_what_could_mean_two_things_is_refused(words: tuple[str, str, str]) -> None:
     with pytest.raises(BadSchedule):
         parse_interval(*words)
 
 
 @pytest.mark.parametrize("fields", [(7, 0, 1), (-1, 0, 1), (0, 1440, 1), (0, 0, 0), (0, 0, 10081)])
-def test_an_interval_outside_the_week_is_refused(fields) -> None:
+def test_an_interval_outside_the_week_is_refused(fields: tuple[int, int, int]) -> None:
     with pytest.raises(BadSchedule):
         Interval(*fields)
 
@@ -170,5 +176,5 @@ def test_an_instant_without_a_zone_is_refused() -> None:
         ([(4, 1200, 2940)], "closed from 20:00 to 21:00 2 days later on Friday"),
     ],
 )
-def test_the_schedule_is_said_with_one_verb(words, said) -> None:
+def test_the_schedule_is_said_with_one_verb(words: list[tuple[int, int, int]], said: str) -> None:
     assert sentence([Interval(*triple) for triple in words]) == said

@@ -1,9 +1,10 @@
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from parental import store
 from parental.database import open_database, reading, writing
@@ -27,7 +28,7 @@ CHILD = Subscriber(
 
 
 @pytest.fixture
-def engine(tmp_path: Path):
+def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(tmp_path / "filterd.db")
     yield engine
     engine.dispose()
@@ -56,7 +57,7 @@ def test_putting_again_replaces_everything(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("taken", ["192.0.2.0/24", "192.0.2.7", "2001:db8:7:1::/64", "2001:db8::/32"])
-def test_an_address_of_another_line_is_refused_and_names_the_holder(engine: Engine, taken) -> None:
+def test_an_address_of_another_line_is_refused_and_names_the_holder(engine: Engine, taken: str) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
 
@@ -71,7 +72,7 @@ def test_an_address_of_another_line_is_refused_and_names_the_holder(engine: Engi
 
 
 @pytest.mark.parametrize("free", ["192.0.2.6", "192.0.2.8", "2001:db8:6::/48", "2001:db8:8::/48"])
-def test_the_neighbouring_address_is_free(engine: Engine, free) -> None:
+def test_the_neighbouring_address_is_free(engine: Engine, free: str) -> None:
     with writing(engine) as conn:
         store.put_subscriber(conn, CHILD)
         store.put_subscriber(conn, line(8, free))
@@ -117,7 +118,7 @@ def test_a_schedule_replaces_the_one_before(engine: Engine) -> None:
         lambda conn: store.get_subscriber(conn, 9),
     ],
 )
-def test_nobody_is_told_apart_from_somebody(engine, change) -> None:
+def test_nobody_is_told_apart_from_somebody(engine: Engine, change: Callable[[Connection], object]) -> None:
     with pytest.raises(NoSubscriber, match="subscriber 9: does not exist"), writing(engine) as conn:
         change(conn)
 

@@ -13,7 +13,7 @@ from parental.subscriber import MAX_ID, Subscriber, parse_prefix
         ("2001:db8::1", "2001:db8::1/128"),
     ],
 )
-def test_an_address_is_the_prefix_of_itself(text, canonical) -> None:
+def test_an_address_is_the_prefix_of_itself(text: str, canonical: str) -> None:
     assert str(parse_prefix(text)) == canonical
 
 
@@ -33,7 +33,7 @@ def test_an_address_is_the_prefix_of_itself(text, canonical) -> None:
         "ff02::/16",
     ],
 )
-def test_what_is_no_prefix_of_one_line_is_refused(text) -> None:
+def test_what_is_no_prefix_of_one_line_is_refused(text: str) -> None:
     with pytest.raises(BadSubscriber, match=r"^prefix: .*; not accepted; "):
         parse_prefix(text)
 
@@ -50,7 +50,7 @@ def test_neighbours_and_families_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize(("number", "label"), [(0, "x"), (MAX_ID + 1, "x"), (1, ""), (1, "a\nb"), (1, "x" * 81)])
-def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number, label) -> None:
+def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number: int, label: str) -> None:
     with pytest.raises(BadSubscriber):
         Subscriber(number, label, ())
 

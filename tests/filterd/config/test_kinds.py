@@ -7,14 +7,14 @@ from filterd.config import kinds
 @pytest.mark.parametrize(
     ("written", "shown"), [("192.0.2.1:53", "192.0.2.1:53"), ("[2001:DB8::1]:53", "[2001:db8::1]:53")]
 )
-def test_an_endpoint_is_an_address_and_a_port(written, shown) -> None:
+def test_an_endpoint_is_an_address_and_a_port(written: str, shown: str) -> None:
     assert str(kinds.endpoint(written)) == shown
 
 
 @pytest.mark.parametrize(
     "written", ["192.0.2.1", "2001:db8::1:53", "host.test:53", "192.0.2.1:99999", "192.0.2.256:1", ""]
 )
-def test_anything_else_is_no_endpoint(written) -> None:
+def test_anything_else_is_no_endpoint(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.endpoint(written)
 
@@ -27,7 +27,7 @@ def test_anything_else_is_no_endpoint(written) -> None:
         ("tls://[2001:DB8::1]:853#DNS.Test", "tls://[2001:db8::1]:853#dns.test"),
     ],
 )
-def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown) -> None:
+def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written: str, shown: str) -> None:
     assert str(kinds.upstream(written)) == shown
     assert isinstance(kinds.upstream(written), TlsEndpoint) == written.startswith("tls://")
 
@@ -36,13 +36,13 @@ def test_an_upstream_is_an_endpoint_or_one_over_tls_with_a_name(written, shown) 
     "written",
     ["tls://192.0.2.1", "tls://host.test:853", "tls://192.0.2.1:853#", "tls://192.0.2.1:853#a b", "dns://192.0.2.1:53"],
 )
-def test_anything_else_is_no_upstream(written) -> None:
+def test_anything_else_is_no_upstream(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.upstream(written)
 
 
 @pytest.mark.parametrize("written", ["192.0.2.1/24", "2001:db8::/129", "x"])
-def test_a_prefix_has_no_host_bits(written) -> None:
+def test_a_prefix_has_no_host_bits(written: str) -> None:
     with pytest.raises(kinds.Unfit, match="not an address or prefix"):
         kinds.prefix(written)
 
@@ -51,7 +51,9 @@ def test_a_prefix_has_no_host_bits(written) -> None:
     ("written", "seconds", "shown"),
     [("90s", 90, "90s"), ("15m", 900, "15m"), ("60m", 3600, "1h"), ("1w", 604_800, "7d")],
 )
-def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(written, seconds, shown) -> None:
+def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(
+    written: str, seconds: int, shown: str
+) -> None:
     found = kinds.duration(1, 10**6)(written)
 
     assert (found, str(found)) == (seconds, shown)
@@ -61,14 +63,14 @@ def test_a_length_of_time_has_a_unit_and_is_shown_with_the_largest_that_fits(wri
     ("written", "octets", "shown"),
     [("1024", 1024, "1KiB"), ("64MiB", 64 << 20, "64MiB"), ("3 KiB", 3072, "3KiB"), ("1025", 1025, "1025")],
 )
-def test_a_size_has_a_binary_unit(written, octets, shown) -> None:
+def test_a_size_has_a_binary_unit(written: str, octets: int, shown: str) -> None:
     found = kinds.octets(1, 1 << 30)(written)
 
     assert (found, str(found)) == (octets, shown)
 
 
 @pytest.mark.parametrize("written", ["", "h", "120", "1.5h", "-1h", "1H", "1 h 5 m", "99999999999999h", "\u0661h"])
-def test_anything_else_is_no_length_of_time(written) -> None:
+def test_anything_else_is_no_length_of_time(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.duration(1, 10**6)(written)
 
@@ -76,7 +78,7 @@ def test_anything_else_is_no_length_of_time(written) -> None:
 @pytest.mark.parametrize(
     "written", ["https://a.test/x?k=1", "https://a.test:8443/", "http://127.0.0.1:8000/x", "http://[::1]/"]
 )
-def test_a_list_comes_over_https_or_from_this_box(written) -> None:
+def test_a_list_comes_over_https_or_from_this_box(written: str) -> None:
     assert kinds.list_url(written) == written
 
 
@@ -96,7 +98,7 @@ def test_a_list_comes_over_https_or_from_this_box(written) -> None:
         "https://a.test/\nx",
     ],
 )
-def test_anything_else_is_no_address_of_a_list(written) -> None:
+def test_anything_else_is_no_address_of_a_list(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.list_url(written)
 
@@ -155,11 +157,11 @@ def test_a_cache_has_a_size_or_is_none() -> None:
 
 
 @pytest.mark.parametrize("written", ["eth0", "eth1.100", "enp0s31f6", "br-lan", "ppp0"])
-def test_an_interface_is_called_as_linux_calls_it(written) -> None:
+def test_an_interface_is_called_as_linux_calls_it(written: str) -> None:
     assert kinds.interface(written) == written
 
 
 @pytest.mark.parametrize("written", ["", ".", "..", "a b", "a/b", "a:b", "sixteen-letters-"])
-def test_anything_else_is_no_interface(written) -> None:
+def test_anything_else_is_no_interface(written: str) -> None:
     with pytest.raises(kinds.Unfit, match="not an interface's name"):
         kinds.interface(written)

@@ -187,7 +187,7 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
         (one_list("format: plain, file: a, shrink_percent: 101"), "101 is out of range"),
     ],
 )
-def test_what_cannot_be_used_is_said(text, said) -> None:
+def test_what_cannot_be_used_is_said(text: str, said: str) -> None:
     assert any(said in fault for fault in faults_of(text))
 
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_used_is_said(text, said) -> None:
         "{listen: ['127.0.0.2:53'], upstreams: ['0.0.0.0:53']}",
     ],
 )
-def test_a_resolver_beside_us_on_this_box_is_no_loop(dns) -> None:
+def test_a_resolver_beside_us_on_this_box_is_no_loop(dns: str) -> None:
     assert read(f"dns: {dns}").dns.upstreams
 
 
@@ -232,9 +232,10 @@ def test_the_shipped_example_is_good() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200) | st.text("{}[]:,-&*!|>'\"% \nadnslistup", max_size=80).map(str.encode))
-def test_any_octets_are_a_configuration_or_bad_config(data) -> None:
+def test_any_octets_are_a_configuration_or_bad_config(data: bytes) -> None:
     place = ROOT / "tests/fuzz/targets/config.py"
     spec = importlib.util.spec_from_file_location("fuzz_config", place)
+    assert spec is not None
     target = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(target)
 

@@ -1,9 +1,11 @@
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 from filterd.config.schema import Config, Spec
 
 
-def shapes(shape):
+def shapes(shape: type[Any]) -> Iterator[type[Any]]:
     yield shape
     for field in dataclasses.fields(shape):
         spec: Spec = field.metadata["spec"]

@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.images.opened import Images
@@ -15,7 +16,7 @@ from filterd.process.worker import make_reporter
 class Loop:
     """Stands for GateLoop: takes tables when it is woken, ends when it is told."""
 
-    def __init__(self, *arguments, **options) -> None:
+    def __init__(self, *arguments: object, **options: object) -> None:
         self.arguments, self.options = arguments, options
         self.woken = self.n_turns = 0
 
@@ -30,7 +31,7 @@ class Loop:
 
 
 @pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GateFront:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     config = Gate(
         tls_ports=(443, 8443),
@@ -43,7 +44,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
 
 
-def test_the_loop_is_made_as_the_configuration_says(front) -> None:
+def test_the_loop_is_made_as_the_configuration_says(front: GateFront) -> None:
     queue, _, _, tls_ports, http_ports, closed, pages = front._loop.arguments
 
     assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
@@ -65,7 +66,7 @@ def test_the_loop_is_made_as_the_configuration_says(front) -> None:
     [("open", None, 0), ("closed", None, 1), ("open", "closed", 1), ("closed", "open", 0)],
 )
 def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
-    when_dead, when_overloaded, is_shut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    when_dead: str, when_overloaded: str | None, is_shut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     config = Gate(when_dead=when_dead, when_overloaded=when_overloaded)
@@ -76,12 +77,12 @@ def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
 
 
 def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(
-    front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    front: GateFront, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queues = tmp_path / "queues"
     queues.write_text("7 4711 0 2 65535 40 2 99312 1\n")
     monkeypatch.setattr(front, "_overrun", Overrun(7, front._reporter.counters, queues))
-    front._loop.n_turns = 1
+    monkeypatch.setattr(front._loop, "n_turns", 1)
     monkeypatch.setattr(front._loop, "run", lambda: None)  # it goes on, and says nothing
 
     async def play() -> None:
@@ -109,7 +110,7 @@ def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("mode", [{}, {"mode": "tap", "tap_interfaces": ("eth1",)}], ids=["inline", "tap"])
 def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: dict[str, Any]
 ) -> None:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     monkeypatch.setattr("filterd.gate.front.TapLoop", Loop)
@@ -124,12 +125,14 @@ def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(
     assert without._loop.options["ja4_classes"] is None
 
 
-def test_what_ends_the_loop_ends_the_front(front) -> None:
+def test_what_ends_the_loop_ends_the_front(front: GateFront) -> None:
     with pytest.raises(PermissionError, match="queue 7"):
         asyncio.run(front.run())
 
 
-def test_newer_tables_given_meanwhile_count_as_taken(front, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_newer_tables_given_meanwhile_count_as_taken(
+    front: GateFront, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
     older, newer = (TableSet(images.names([("orders", f"{name}.test", Mode.SUBTREE)])) for name in "ab")
     newest = front._handoff.give(newer)
     monkeypatch.setattr(front._thread, "_handoff", Taken(newest))
@@ -140,18 +143,18 @@ def test_newer_tables_given_meanwhile_count_as_taken(front, images: Images, monk
 class Taken:
     """Stands for a handoff whose loop has gone on to newer tables."""
 
-    def __init__(self, ticket) -> None:
+    def __init__(self, ticket: int) -> None:
         self.ticket = ticket
 
-    def give(self, tables):
+    def give(self, tables: TableSet) -> int:
         return self.ticket - 1
 
-    def taken(self):
+    def taken(self) -> int:
         return self.ticket
 
 
 def test_tables_that_the_loop_does_not_take_are_a_timeout(
-    front, images: Images, monkeypatch: pytest.MonkeyPatch
+    front: GateFront, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dns.loop_thread.SWAP_PATIENCE_S", 0.01)
 

@@ -29,6 +29,16 @@ table ip translating {
 """
 
 
+def keeping(kept: list[bytes]) -> Callable[[Netlink, bytes], list[bytes]]:
+    """A Netlink.send that keeps what it is given and gets no answer."""
+
+    def send(_: Netlink, messages: bytes) -> list[bytes]:
+        kept.append(messages)
+        return []
+
+    return send
+
+
 @pytest.fixture
 def there() -> Iterator[Callable[..., Any]]:
     """call(function, *arguments) in a namespace that tracks its connections."""
@@ -190,7 +200,7 @@ def test_another_form_of_the_kernels_is_told_and_deletes_nothing(
 ) -> None:
     deleted: list[bytes] = []
     monkeypatch.setattr(Netlink, "dump", lambda link, request: iter([strange]))
-    monkeypatch.setattr(Netlink, "send", lambda link, messages: deleted.append(messages) or [])
+    monkeypatch.setattr(Netlink, "send", keeping(deleted))
 
     with pytest.raises(RuntimeError, match=r"the kernel sent a .*(in an unknown format|truncated connection)"):
         there(forget, [ip_network("127.0.1.1")])
@@ -202,7 +212,7 @@ def test_what_names_a_connection_is_its_tuple_and_its_number(
 ) -> None:
     deleted: list[bytes] = []
     monkeypatch.setattr(Netlink, "dump", lambda link, request: iter([WHOLE + WHOLE]))
-    monkeypatch.setattr(Netlink, "send", lambda link, messages: deleted.append(messages) or [])
+    monkeypatch.setattr(Netlink, "send", keeping(deleted))
 
     assert there(forget, [ip_network("127.0.1.1")]) == 2
     [sent] = deleted

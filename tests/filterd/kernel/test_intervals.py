@@ -1,12 +1,20 @@
 """Ranges, beside what the standard library makes of the same prefixes."""
 
 import itertools
-from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_network, summarize_address_range
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_network,
+    summarize_address_range,
+)
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.kernel.intervals import Spans, merged, span_of
+from filterd.kernel.intervals import Span, Spans, merged, span_of
 
 # few addresses, so that prefixes meet
 networks4 = st.builds(
@@ -22,7 +30,7 @@ networks6 = st.builds(
 
 
 @given(st.lists(networks4))
-def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(networks) -> None:
+def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(networks: list[IPv4Network]) -> None:
     ranges = merged(sorted(map(span_of, networks)))
 
     again = [
@@ -33,7 +41,7 @@ def test_merged_ranges_are_what_the_standard_library_makes_of_the_prefixes(netwo
 
 
 @given(st.lists(networks6))
-def test_the_same_in_version_6(networks) -> None:
+def test_the_same_in_version_6(networks: list[IPv6Network]) -> None:
     ranges = merged(sorted(map(span_of, networks)))
 
     again = [
@@ -46,7 +54,9 @@ spans = st.tuples(st.integers(0, 40), st.integers(1, 9)).map(lambda drawn: (draw
 
 
 @given(st.lists(st.sets(spans, max_size=10), min_size=2, max_size=5))
-def test_after_any_changes_all_is_as_if_made_anew_and_the_difference_is_what_has_changed(turns) -> None:
+def test_after_any_changes_all_is_as_if_made_anew_and_the_difference_is_what_has_changed(
+    turns: list[set[Span]],
+) -> None:
     now = Spans.of(turns[0])
     for before, after in itertools.pairwise(turns):
         then, different = now.changed(after - before, before - after)

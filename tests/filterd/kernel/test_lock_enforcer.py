@@ -1,4 +1,5 @@
 import subprocess
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -10,6 +11,7 @@ from support.system.namespace import a_network_of_its_own
 
 from filterd.config import read_config
 from filterd.kernel.firewall import Kernel
+from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.ruleset import Rules, rules_of_config
@@ -27,72 +29,82 @@ class KernelLog:
     """Notes what it is told, in order, and holds what it was told; fails the next calls as `faults` says."""
 
     def __init__(self) -> None:
-        self.said, self.faults = [], {}
-        self.locked, self.subscribers, self.suspects = set(), set(), set()
+        self.said: list[tuple[object, ...]] = []
+        self.faults: dict[str, list[Exception]] = {}
+        self.locked: set[Network] = set()
+        self.subscribers: set[Network] = set()
+        self.suspects: set[Network] = set()
 
-    def note(self, what, *told) -> None:
+    def note(self, what: str, *told: set[Network]) -> None:
         self.said.append((what, *told))
         if self.faults.get(what):
             raise self.faults[what].pop()
 
-    def apply(self, rules, locked) -> None:
+    def apply(self, rules: Rules, locked: Iterable[Network]) -> None:
         self.note("apply", set(rules.subscribers), set(locked))
         self.locked, self.subscribers = set(locked), set(rules.subscribers)
 
-    def set_locked(self, locked) -> None:
+    def set_locked(self, locked: Iterable[Network]) -> None:
         self.note("all locked", set(locked))
         self.locked = set(locked)
 
-    def set_subscribers(self, prefixes) -> None:
+    def set_subscribers(self, prefixes: Iterable[Network]) -> None:
         self.note("all subscribers", set(prefixes))
         self.subscribers = set(prefixes)
 
-    def change_locked(self, added, removed) -> None:
+    def change_locked(self, added: set[Network], removed: set[Network]) -> None:
         if added or removed or self.faults:
             self.note("locked", set(added), set(removed))
         self.locked = self.locked - removed | added
 
-    def change_subscribers(self, added, removed) -> None:
+    def change_subscribers(self, added: set[Network], removed: set[Network]) -> None:
         self.note("subscribers", set(added), set(removed))
         self.subscribers = self.subscribers - removed | added
 
-    def set_suspects(self, prefixes) -> None:
+    def set_suspects(self, prefixes: Iterable[Network]) -> None:
         self.note("all suspects", set(prefixes))
         self.suspects = set(prefixes)
 
-    def change_suspects(self, added, removed) -> None:
+    def change_suspects(self, added: set[Network], removed: set[Network]) -> None:
         self.note("suspects", set(added), set(removed))
         self.suspects = self.suspects - removed | added
 
-    def n_unjudged(self):
+    def n_unjudged(self) -> int:
         return 14
 
-    def cut(self, prefixes):
+    def cut(self, prefixes: Iterable[Network]) -> int:
         self.note("cut", set(prefixes))
         return 3
 
 
 @pytest.fixture
-def kernel():
+def kernel() -> KernelLog:
     return KernelLog()
 
 
 @pytest.fixture
-def keeper(engine: Engine, kernel):
-    return LockKeeper(engine, kernel)
+def keeper(engine: Engine, kernel: KernelLog) -> LockKeeper:
+    return LockKeeper(engine, kernel)  # type: ignore[arg-type]  # it stands for the kernel
 
 
-def put(engine: Engine, schedule=Schedule(), number=7, prefixes=(V4, V6)) -> None:  # noqa: B008  # it is frozen
+NO_SCHEDULE = Schedule()
+
+
+def put(
+    engine: Engine, schedule: Schedule = NO_SCHEDULE, number: int = 7, prefixes: tuple[Network, ...] = (V4, V6)
+) -> None:
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(number, "home", prefixes, Profile(schedule=schedule)))
 
 
-def tap(engine: Engine, change, *arguments, number=7) -> None:
+def tap(engine: Engine, change: Callable[..., None], *arguments: datetime | None, number: int = 7) -> None:
     with writing(engine) as conn:
         change(conn, number, *arguments)
 
 
-def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine: Engine, kernel, keeper) -> None:
+def test_a_pause_locks_both_families_and_then_cuts_their_connections(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
     put(engine)
     keeper.refresh(NOW)
     kernel.said.clear()
@@ -104,7 +116,7 @@ def test_a_pause_locks_both_families_and_then_cuts_their_connections(engine: Eng
     assert done.n_cut == 3
 
 
-def test_what_is_locked_already_is_not_cut_again(engine: Engine, kernel, keeper) -> None:
+def test_what_is_locked_already_is_not_cut_again(engine: Engine, kernel: KernelLog, keeper: LockKeeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -114,7 +126,7 @@ def test_what_is_locked_already_is_not_cut_again(engine: Engine, kernel, keeper)
     assert kernel.said == []
 
 
-def test_a_resume_unlocks_and_cuts_nothing(engine: Engine, kernel, keeper) -> None:
+def test_a_resume_unlocks_and_cuts_nothing(engine: Engine, kernel: KernelLog, keeper: LockKeeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -125,11 +137,14 @@ def test_a_resume_unlocks_and_cuts_nothing(engine: Engine, kernel, keeper) -> No
     assert kernel.said == [("locked", set(), {V4, V6})]
 
 
-def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine: Engine, kernel, keeper) -> None:
+def test_a_schedule_says_when_to_look_again_and_locks_by_then(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
     wednesday_five_past_five = Schedule((Interval(2, 17 * 60 + 5, 60),), "Asia/Karachi")
     put(engine, wednesday_five_past_five)
 
     done = keeper.refresh(NOW)
+    assert done.next_change is not None
     keeper.refresh(done.next_change)
 
     assert done.next_change == NOW + timedelta(minutes=5)
@@ -137,7 +152,7 @@ def test_a_schedule_says_when_to_look_again_and_locks_by_then(engine: Engine, ke
     assert keeper.end_of_lock(7, done.next_change) == done.next_change + timedelta(hours=1)
 
 
-def test_whose_dns_is_redirected_follows_the_subscribers(engine: Engine, kernel, keeper) -> None:
+def test_whose_dns_is_redirected_follows_the_subscribers(engine: Engine, kernel: KernelLog, keeper: LockKeeper) -> None:
     put(engine)
     keeper.refresh(NOW)
     tap(engine, delete_subscriber)
@@ -146,7 +161,9 @@ def test_whose_dns_is_redirected_follows_the_subscribers(engine: Engine, kernel,
     assert kernel.said == [("subscribers", {V4, V6}, set()), ("subscribers", set(), {V4, V6})]
 
 
-def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(engine: Engine, kernel, keeper) -> None:
+def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
     put(engine)
     tap(engine, pause, None)
 
@@ -156,7 +173,9 @@ def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(eng
     assert keeper.refresh(NOW).n_cut is None
 
 
-def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(engine: Engine, kernel, keeper) -> None:
+def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
     put(engine)
     put(engine, number=8, prefixes=())
     for number in (7, 8):
@@ -174,7 +193,7 @@ def test_a_prefix_that_goes_from_one_locked_line_to_another_stays_locked(engine:
     assert kernel.locked == kernel.subscribers == {V4, V6}
 
 
-def test_a_locked_line_that_is_deleted_is_locked_no_more(engine: Engine, kernel, keeper) -> None:
+def test_a_locked_line_that_is_deleted_is_locked_no_more(engine: Engine, kernel: KernelLog, keeper: LockKeeper) -> None:
     put(engine)
     tap(engine, pause, None)
     keeper.refresh(NOW)
@@ -185,7 +204,9 @@ def test_a_locked_line_that_is_deleted_is_locked_no_more(engine: Engine, kernel,
     assert kernel.locked == kernel.subscribers == set()
 
 
-def test_where_the_sets_may_hold_something_else_they_are_replaced(engine: Engine, kernel, keeper) -> None:
+def test_where_the_sets_may_hold_something_else_they_are_replaced(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
     put(engine)
     tap(engine, pause, None)
     kernel.faults["locked"] = [OutOfStep("somebody else")]
@@ -200,7 +221,7 @@ def test_where_the_sets_may_hold_something_else_they_are_replaced(engine: Engine
 
 
 def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_again(
-    engine: Engine, kernel, keeper, caplog: pytest.LogCaptureFixture
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(engine)
     tap(engine, pause, None)
@@ -218,7 +239,7 @@ def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_
     assert "nft: gone; the rules are applied again now" in caplog.text
 
 
-def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel, keeper) -> None:
+def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel: KernelLog, keeper: LockKeeper) -> None:
     put(engine)
     tap(engine, pause, None)
     kernel.faults = {"locked": [RuntimeError("no memory")], "cut": [RuntimeError("no memory")]}
@@ -234,7 +255,9 @@ def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel, keeper) 
 VPN, TOR = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:bad::1/128")
 
 
-def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_changes(kernel, keeper) -> None:
+def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_changes(
+    kernel: KernelLog, keeper: LockKeeper
+) -> None:
     keeper.suspect(frozenset({VPN}))
     assert kernel.said == []
     keeper.install(Rules(n_queues=1), NOW)
@@ -247,7 +270,9 @@ def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_ch
 
 
 @pytest.mark.parametrize("fault", [OutOfStep("changed"), SetsGone("gone")])
-def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel, keeper, fault) -> None:
+def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(
+    kernel: KernelLog, keeper: LockKeeper, fault: OutOfStep | SetsGone
+) -> None:
     keeper.install(Rules(n_queues=1), NOW)
     keeper.suspect(frozenset({VPN}))
     kernel.suspects = set()
@@ -258,7 +283,7 @@ def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(kernel,
     assert kernel.suspects == {VPN}
 
 
-def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper) -> None:
+def test_suspects_that_the_kernel_refuses_are_tried_again(kernel: KernelLog, keeper: LockKeeper) -> None:
     keeper.install(Rules(n_queues=1), NOW)
     kernel.faults = {"suspects": [RuntimeError("no memory")]}
     with pytest.raises(RuntimeError, match="no memory"):
@@ -268,7 +293,7 @@ def test_suspects_that_the_kernel_refuses_are_tried_again(kernel, keeper) -> Non
     assert kernel.suspects == {VPN}
 
 
-def test_without_a_gate_nobody_is_suspected(kernel, keeper) -> None:
+def test_without_a_gate_nobody_is_suspected(kernel: KernelLog, keeper: LockKeeper) -> None:
     keeper.install(Rules(dns_port=53), NOW)
     keeper.suspect(frozenset({VPN}))
 
@@ -293,11 +318,11 @@ def test_a_box_that_only_answers_dns_leaves_the_kernel_alone(tmp_path: Path) -> 
     assert has_work(rules_of_config(read_config(redirecting, "x", tmp_path)))
 
 
-def nft(*arguments):
+def nft(*arguments: str) -> str:
     return subprocess.run(("nft", *arguments), check=True, capture_output=True, text=True).stdout
 
 
-def is_held(name, prefix):
+def is_held(name: str, prefix: str) -> bool:
     """Whether a set of the kernel's holds it."""
     found = subprocess.run(("nft", "get", "element", "inet", "filterd", name, f"{{ {prefix} }}"), capture_output=True)
     return found.returncode == 0
@@ -351,7 +376,7 @@ def test_in_a_real_kernel_what_somebody_else_has_locked_is_unlocked_at_the_next_
 
 
 @pytest.mark.parametrize(("rules", "n"), [(Rules(n_queues=1), 14), (Rules(), None)], ids=["a gate", "none"])
-def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper, rules, n) -> None:
+def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper: LockKeeper, rules: Rules, n: int | None) -> None:
     keeper.install(rules, NOW)
 
     assert keeper.n_unjudged() == n

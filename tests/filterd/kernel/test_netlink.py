@@ -32,14 +32,14 @@ def test_a_request_is_what_pyroute2_makes_of_it() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 0x3FFF), st.binary(max_size=40))))
-def test_attributes_are_read_as_they_were_written(wanted) -> None:
+def test_attributes_are_read_as_they_were_written(wanted: list[tuple[int, bytes]]) -> None:
     written = b"".join(attribute(kind | NESTED, value) for kind, value in wanted)
 
     assert [(kind, written[first:last]) for kind, first, last in attributes(written, 0, len(written))] == wanted
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))
-def test_what_is_broken_ends_the_reading_within_what_is_there(octets, at) -> None:
+def test_what_is_broken_ends_the_reading_within_what_is_there(octets: bytes, at: int) -> None:
     for _, first, last in attributes(octets, at, len(octets)):
         assert at <= first <= last <= len(octets)
     for found in split(octets):
@@ -100,7 +100,7 @@ def done(fault: int = 0) -> bytes:
     ],
     ids=["nothing", "alone", "behind others", "looks like it"],
 )
-def test_the_end_of_a_dump_is_seen_wherever_it_stands(chunks, told) -> None:
+def test_the_end_of_a_dump_is_seen_wherever_it_stands(chunks: list[bytes], told: list[bytes]) -> None:
     assert dumped(*chunks) == told
 
 

@@ -30,7 +30,9 @@ def read(change: Change) -> list[tuple[bytes, bool]]:
 
 @pytest.mark.parametrize(("where", "address"), [(V4, IPv4Address), (V6, IPv6Address)], ids=["4", "6"])
 @given(data=st.data())
-def test_keys_are_addresses_in_network_order(where, address, data) -> None:
+def test_keys_are_addresses_in_network_order(
+    where: NftSet, address: type[IPv4Address | IPv6Address], data: st.DataObject
+) -> None:
     keys = data.draw(st.lists(st.integers(0, (1 << 8 * where.width) - 1), min_size=1, max_size=20))
 
     [change] = where.of_keys(NEW_ELEMENTS, keys)
@@ -51,7 +53,7 @@ def test_an_interval_is_its_first_address_and_the_one_behind_its_last() -> None:
 
 
 @pytest.mark.parametrize("where", [V4, V6], ids=["4", "6"])
-def test_an_interval_up_to_the_last_address_has_no_end(where) -> None:
+def test_an_interval_up_to_the_last_address_has_no_end(where: NftSet) -> None:
     top = 1 << 8 * where.width
     changes = list(where.of_spans(NEW_ELEMENTS, [(0, 1), (top - 2, top)]))
 
@@ -63,7 +65,7 @@ def test_an_interval_up_to_the_last_address_has_no_end(where) -> None:
 
 @pytest.mark.parametrize("where", [V4, V6], ids=["4", "6"])
 @pytest.mark.parametrize("n", [0, 1, 100, 1000, 5000])
-def test_as_many_messages_as_the_elements_need_hold_them_all_in_order(where, n) -> None:
+def test_as_many_messages_as_the_elements_need_hold_them_all_in_order(where: NftSet, n: int) -> None:
     keys = [3 * number for number in range(n)]
     changes = list(where.of_keys(NEW_ELEMENTS, keys))
     spans = list(where.of_spans(NEW_ELEMENTS, [(key, key + 2) for key in keys]))

@@ -156,7 +156,7 @@ def test_a_replacement_leaves_nothing_of_what_was_there(
 def test_a_prefix_in_the_middle_is_unlocked_and_its_neighbours_are_not(
     there: Callable[..., Any], sets: PrefixSets
 ) -> None:
-    parts = list(ip_network("198.51.100.0/24").subnets(new_prefix=28))
+    parts: list[Network] = list(ip_network("198.51.100.0/24").subnets(new_prefix=28))
     there(sets.change, LOCKED, parts, ())
     assert there(held, "locked4") == {ip_network("198.51.100.0/24")}
 

@@ -14,11 +14,11 @@ QUEUES = """\
 
 
 @pytest.fixture
-def counters(tmp_path: Path):
+def counters(tmp_path: Path) -> Counters:
     return Counters(tmp_path / "counters")
 
 
-def test_what_the_queue_and_its_socket_drop_is_counted_once(tmp_path: Path, counters) -> None:
+def test_what_the_queue_and_its_socket_drop_is_counted_once(tmp_path: Path, counters: Counters) -> None:
     queues = tmp_path / "queues"
     overrun = Overrun(7, counters, queues)
     seen = []
@@ -30,7 +30,7 @@ def test_what_the_queue_and_its_socket_drop_is_counted_once(tmp_path: Path, coun
     assert seen == [0, 42, 42, 43]
 
 
-def test_a_queue_that_begins_anew_takes_nothing_away(tmp_path: Path, counters) -> None:
+def test_a_queue_that_begins_anew_takes_nothing_away(tmp_path: Path, counters: Counters) -> None:
     queues = tmp_path / "queues"
     overrun = Overrun(7, counters, queues)
     for by_queue in (40, 0, 5):
@@ -44,7 +44,9 @@ def test_a_queue_that_is_not_there_has_dropped_nothing() -> None:
     assert (dropped("", 7), dropped(QUEUES.format(1, 2), 9), dropped(QUEUES.format(1, 2), 8)) == (0, 0, 500)
 
 
-def test_a_table_that_may_not_be_read_is_told_once(tmp_path: Path, counters, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_table_that_may_not_be_read_is_told_once(
+    tmp_path: Path, counters: Counters, caplog: pytest.LogCaptureFixture
+) -> None:
     overrun = Overrun(7, counters, tmp_path / "absent")
     with caplog.at_level(logging.WARNING):
         overrun.tend()

@@ -8,11 +8,11 @@ from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab import steps_people
 from filterd.lab.api_desk import MARK, Desk
-from filterd.lab.stage import Failed, Stage
+from filterd.lab.stage import Failed, Stage, must_become
 
-LISTED = {"channel": "dns", "reason": "order", "rule": "listed.test", "count": 2}
-PAUSED = {"channel": "dns", "reason": "pause", "rule": None, "count": 1}
-ALLOWED = {"channel": "sni", "reason": "order", "rule": "allowed.test", "count": 1}
+LISTED: dict[str, object] = {"channel": "dns", "reason": "order", "rule": "listed.test", "count": 2}
+PAUSED: dict[str, object] = {"channel": "dns", "reason": "pause", "rule": None, "count": 1}
+ALLOWED: dict[str, object] = {"channel": "sni", "reason": "order", "rule": "allowed.test", "count": 1}
 
 
 def audit_stage(folder: Path, *records: dict[str, object]) -> Stage:
@@ -104,7 +104,7 @@ def test_a_stop_is_within_two_seconds_for_the_child_alone(
 
 def test_an_order_that_does_not_take_hold_fails_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filterd.lab.stage.LIMIT_S", 0.05)
-    monkeypatch.setattr(steps_people.must_become, "__defaults__", (0.05, 0.02))
+    monkeypatch.setattr(must_become, "__defaults__", (0.05, 0.02))
 
     def answer(node: str, _: object, __: str | None) -> str:
         return '{"receipt": {"ms": 1}}' + MARK + "201" if node == "desk" else dig_text("order.test. 30 IN A 192.0.2.40")

@@ -36,9 +36,14 @@ def test_only_the_labs_of_dead_processes_are_orphans(tmp_path: Path, monkeypatch
     for name in (f"fd-{dead}-child", "fd-1-child", "fd-up-child", "somebody-else", f"fd-{dead}-other"):
         (tmp_path / name).touch()
     removed: list[str] = []
+
+    def remove(prefix: str) -> list[str]:
+        removed.append(prefix)
+        return [prefix]
+
     monkeypatch.setattr(topology, "MOUNTS", tmp_path)
     monkeypatch.setattr(topology, "NETNS_FILES", tmp_path / "none")
-    monkeypatch.setattr(topology, "remove", lambda prefix: removed.append(prefix) or [prefix])
+    monkeypatch.setattr(topology, "remove", remove)
 
     remove_orphans()
 

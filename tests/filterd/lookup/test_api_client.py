@@ -1,6 +1,7 @@
 import argparse
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -22,12 +23,12 @@ class Desk(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
 
-    def log_message(self, *args) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
 @pytest.fixture(scope="module")
-def url():
+def url() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Desk)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -37,13 +38,13 @@ def url():
     server.server_close()
 
 
-def arguments(*said):
+def arguments(*said: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_api_arguments(parser)
     return parser.parse_args(said)
 
 
-def test_a_request_carries_the_token_of_the_environment(url, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_carries_the_token_of_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret\n")
 
     found = call(arguments("--api", url + "/"), "POST", "/v1/x", {"a": 1})
@@ -51,7 +52,7 @@ def test_a_request_carries_the_token_of_the_environment(url, monkeypatch: pytest
     assert found == {"path": "/v1/x", "token": "Bearer secret", "body": {"a": 1}}
 
 
-def test_a_token_file_is_read(url, tmp_path: Path) -> None:
+def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text("secret\n")
 
     found = call(arguments("--api", url, "--token-file", str(tmp_path / "t")), "POST", "/", {})
@@ -60,7 +61,7 @@ def test_a_token_file_is_read(url, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "words"), [("/no", r"^/x: unfit \(422\)$"), ("/odd", "^the API answered 500$")])
-def test_a_refusal_is_told_in_the_apis_words(url, monkeypatch: pytest.MonkeyPatch, path, words) -> None:
+def test_a_refusal_is_told_in_the_apis_words(url: str, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
     with pytest.raises(Refused, match=words):

@@ -33,7 +33,7 @@ LINES = [
 
 
 @pytest.fixture
-def tables(images: Images):
+def tables(images: Images) -> TableSet:
     return TableSet(
         images.names([("orders", "bad.test", Mode.SUBTREE), ("csam", "worse.test", Mode.EXACT)]),
         subscribers=images.subscribers([("192.0.2.7/32", 7)]),
@@ -42,7 +42,7 @@ def tables(images: Images):
 
 
 @pytest.mark.parametrize("address", [None, "192.0.2.7"])
-def test_the_answers_are_those_of_explain_in_the_order_of_the_questions(tables, address) -> None:
+def test_the_answers_are_those_of_explain_in_the_order_of_the_questions(tables: TableSet, address: str | None) -> None:
     asking = Asking(tables, address, 0, "sni", "A", json.dumps)
 
     found = [json.loads(line) for line in asking.answers(LINES).splitlines()]
@@ -57,13 +57,13 @@ def test_the_answers_are_those_of_explain_in_the_order_of_the_questions(tables, 
         assert answer == expected
 
 
-def test_a_lock_speaks_of_names_that_are_on_no_list(tables) -> None:
+def test_a_lock_speaks_of_names_that_are_on_no_list(tables: TableSet) -> None:
     asking = Asking(tables, "192.0.2.7", 0, None, "A", json.dumps)
 
     assert {json.loads(line)["reason"] for line in asking.answers([b"a.test", b"b.test"]).splitlines()} == {"pause"}
 
 
-def test_what_a_query_is_answered_with_is_told_of_names_and_not_of_urls(tables) -> None:
+def test_what_a_query_is_answered_with_is_told_of_names_and_not_of_urls(tables: TableSet) -> None:
     asking = Asking(tables, None, 0, None, "A", json.dumps)
 
     found = [json.loads(line) for line in asking.answers([b"good.test", b"bad.test", b"bad.test/x"]).splitlines()]
@@ -71,14 +71,14 @@ def test_what_a_query_is_answered_with_is_told_of_names_and_not_of_urls(tables) 
     assert [answer.get("answer", "-") for answer in found] == [None, "splash address", "-"]
 
 
-def test_lines_that_are_no_names_are_counted(tables) -> None:
+def test_lines_that_are_no_names_are_counted(tables: TableSet) -> None:
     asking = Asking(tables, None, 0, None, "A", json.dumps)
     asking.answers(LINES)
 
     assert asking.n_refused == sum(b'"error"' in line.encode() for line in asking.answers(LINES).splitlines())
 
 
-def test_a_form_without_the_text_as_given_is_told_too(tables) -> None:
+def test_a_form_without_the_text_as_given_is_told_too(tables: TableSet) -> None:
     asking = Asking(tables, None, 0, "dns", "A", lambda found: f"{found['canonical']} {found.get('action')}")
 
     assert asking.answers([b"Good.test", b"more.test.", b"bad.test"]) == (

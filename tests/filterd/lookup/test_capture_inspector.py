@@ -1,5 +1,6 @@
 import random
 import struct
+from typing import Any
 
 import pytest
 from support.images.opened import Images
@@ -19,23 +20,23 @@ REQUEST = b"GET /a/b HTTP/1.1\r\nHost: bad.test\r\n\r\n"
 
 
 @pytest.fixture
-def inspector(images: Images):
+def inspector(images: Images) -> Inspector:
     return Inspector(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)])))
 
 
-def segment(payload, seq=1000, flags=DATA):
+def segment(payload: bytes, seq: int = 1000, flags: int = DATA) -> Frame:
     return Frame(5.0, wire.ipv4(wire.tcp(payload, seq=seq, flags=flags)))
 
 
-def see(inspector, *frames):
+def see(inspector: Inspector, *frames: Frame | Broken) -> list[dict[str, Any]]:
     return [found for frame in frames for found in inspector.see(frame)]
 
 
-def summary(found):
+def summary(found: list[dict[str, Any]]) -> list[tuple[str, str | None, str | None]]:
     return [(each["channel"], each.get("name"), each["decision"] and each["decision"]["action"]) for each in found]
 
 
-def test_a_hello_in_one_segment_is_decided(inspector) -> None:
+def test_a_hello_in_one_segment_is_decided(inspector: Inspector) -> None:
     found = see(inspector, segment(wire.hello(b"www.bad.test")))
 
     assert summary(found) == [("sni", "www.bad.test", "splash")]
@@ -43,7 +44,7 @@ def test_a_hello_in_one_segment_is_decided(inspector) -> None:
     assert found[0]["ts"] == 5.0
 
 
-def test_a_hello_is_put_together_from_segments_in_any_order(inspector) -> None:
+def test_a_hello_is_put_together_from_segments_in_any_order(inspector: Inspector) -> None:
     hello = wire.hello(b"www.bad.test")
     start = segment(b"", 999, SYN)
     parts = [segment(hello[at : at + 20], 1000 + at) for at in range(0, len(hello), 20)]
@@ -52,7 +53,7 @@ def test_a_hello_is_put_together_from_segments_in_any_order(inspector) -> None:
     assert summary(see(inspector, start, *parts)) == [("sni", "www.bad.test", "splash")]
 
 
-def test_every_pipelined_request_is_decided_with_its_url(inspector) -> None:
+def test_every_pipelined_request_is_decided_with_its_url(inspector: Inspector) -> None:
     found = see(inspector, segment(REQUEST + REQUEST.replace(b"bad.test", b"good.test")))
 
     assert summary(found) == [("http", "bad.test", "splash"), ("http", "good.test", "passthru")]
@@ -68,7 +69,7 @@ def test_every_pipelined_request_is_decided_with_its_url(inspector) -> None:
         (b"/listed", b"192.0.2.80:80", "splash"),
     ],
 )
-def test_a_request_is_decided_with_its_url(images: Images, target, host, action) -> None:
+def test_a_request_is_decided_with_its_url(images: Images, target: bytes, host: bytes, action: str) -> None:
     urls = [("orders", "shared.test/listed", Mode.SUBTREE), ("orders", "192.0.2.80/listed", Mode.EXACT)]
     inspector = Inspector(TableSet(images.names([]), urls=images.urls(urls)))
     octets = b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
@@ -84,21 +85,21 @@ def test_an_address_without_a_listed_url_is_undecidable(images: Images) -> None:
     assert found["undecidable"] == "an address stands where a name should"
 
 
-def test_a_question_is_decided(inspector) -> None:
+def test_a_question_is_decided(inspector: Inspector) -> None:
     frame = Frame(5.0, wire.ipv4(datagram(53, wire.question(b"x.BAD.test")), proto=17))
 
     assert summary(see(inspector, frame)) == [("dns", "x.bad.test", "splash")]
 
 
-def datagram(port, payload):
+def datagram(port: int, payload: bytes) -> bytes:
     return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
 
 
-def quic(*datagrams):
+def quic(*datagrams: bytes) -> list[Frame]:
     return [Frame(5.0, wire.ipv4(datagram(443, each), proto=17)) for each in datagrams]
 
 
-def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector) -> None:
+def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector: Inspector) -> None:
     message = hello_message(b"x.bad.test", padding=1500)
     first, second = initial(crypto(900, message[900:])), initial(crypto(0, message[:900]), number=1)
 
@@ -109,7 +110,7 @@ def test_quic_is_decided_by_the_datagram_that_completes_its_hello(inspector) -> 
 
 
 @pytest.mark.parametrize("is_quic", [False, True])
-def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images: Images, is_quic) -> None:
+def test_the_software_that_says_hello_is_told_where_that_is_asked_for(images: Images, is_quic: bool) -> None:
     message = hello_message(b"x.bad.test")
     frames = quic(initial(crypto(0, message))) if is_quic else [segment(records(message))]
     tables = TableSet(images.names([]))
@@ -139,26 +140,26 @@ def test_what_is_no_hello_has_no_class(images: Images) -> None:
     assert found["ja4_class"] is None
 
 
-def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector) -> None:
+def test_an_initial_that_no_key_opens_is_told_as_undecidable(inspector: Inspector) -> None:
     [found] = see(inspector, *quic(b"\xc3\x00\x00\x00\x01\x08" + bytes(8) + b"\x00\x00\x20" + bytes(32)))
 
     assert (found["channel"], found["quic_version"]) == ("quic", "1")
     assert "no key opens" in found["undecidable"]
 
 
-def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector) -> None:
+def test_what_is_neither_tls_nor_http_on_port_443_is_undecidable(inspector: Inspector) -> None:
     (found,) = see(inspector, segment(b"\x00\x01\x02\x03"))
 
     assert found["undecidable"] == "neither a TLS hello nor an HTTP request"
 
 
-def test_a_hello_without_a_name_is_undecidable(inspector) -> None:
+def test_a_hello_without_a_name_is_undecidable(inspector: Inspector) -> None:
     (found,) = see(inspector, segment(wire.records(wire.hello_message([]), 16384)))
 
     assert found["undecidable"] == "a hello without a name"
 
 
-def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector) -> None:
+def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector: Inspector) -> None:
     hello = wire.hello(b"www.bad.test")
 
     (found,) = see(inspector, segment(b"", 999, SYN), segment(hello[:20]), segment(b"\x16\x03\x02" + hello[3:25]))
@@ -166,7 +167,7 @@ def test_a_segment_that_contradicts_an_earlier_one_is_undecidable(inspector) -> 
     assert "other octets than before" in found["undecidable"]
 
 
-def test_a_question_over_tcp_is_decided(inspector) -> None:
+def test_a_question_over_tcp_is_decided(inspector: Inspector) -> None:
     asked = wire.question(b"x.bad.test")
     octets = wire.vector(asked, 2) * 2
     packet = bytearray(segment(octets).packet)
@@ -175,20 +176,20 @@ def test_a_question_over_tcp_is_decided(inspector) -> None:
     assert summary(see(inspector, Frame(5.0, bytes(packet)))) == [("dns", "x.bad.test", "splash")] * 2
 
 
-def test_a_host_that_is_no_name_is_told_once(inspector) -> None:
+def test_a_host_that_is_no_name_is_told_once(inspector: Inspector) -> None:
     (found,) = see(inspector, segment(REQUEST.replace(b"bad.test", b"bad .test\xff")))
 
     assert found["channel"] == "http" and "undecidable" in found
 
 
-def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector) -> None:
+def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector: Inspector) -> None:
     found = see(inspector, Broken("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
 
     assert found[0] == {"channel": None, "undecidable": "the file ends inside a packet"}
     assert summary(found[1:]) == [("sni", "bad.test", "splash")]
 
 
-def test_no_packet_however_damaged_raises(inspector) -> None:
+def test_no_packet_however_damaged_raises(inspector: Inspector) -> None:
     whole = segment(wire.hello(b"www.bad.test")).packet
     dice = random.Random(1)
     for _ in range(2000):

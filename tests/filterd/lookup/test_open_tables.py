@@ -12,33 +12,33 @@ BAD = to_wire(b"bad.test")
 
 
 @pytest.fixture
-def source(tmp_path: Path):
+def source(tmp_path: Path) -> str:
     (tmp_path / "pta.txt").write_text("bad.test\n")
     return f"{tmp_path / 'pta.txt'},tier=order"
 
 
 @pytest.fixture
-def out(tmp_path: Path, source, capsys: pytest.CaptureFixture[str]):
+def out(tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]) -> Path:
     main(["compile", source, "-o", str(tmp_path / "out")])
     return tmp_path / "out"
 
 
-def test_lists_are_compiled_on_the_spot(tmp_path: Path, source) -> None:
+def test_lists_are_compiled_on_the_spot(tmp_path: Path, source: str) -> None:
     assert open_tables([source], None, tmp_path).decide(BAD, None, 0).list == "pta"
 
 
-def test_the_images_of_a_directory_are_those_that_its_manifest_names(tmp_path: Path, out) -> None:
+def test_the_images_of_a_directory_are_those_that_its_manifest_names(tmp_path: Path, out: Path) -> None:
     assert open_tables([], out, tmp_path).decide(BAD, None, 0).list == "pta"
 
 
-def test_one_of_the_two_is_needed_and_no_more(tmp_path: Path, source) -> None:
+def test_one_of_the_two_is_needed_and_no_more(tmp_path: Path, source: str) -> None:
     with pytest.raises(Missing, match=r"current.json: not there; nothing looked up; give --list"):
         open_tables([], tmp_path, tmp_path)
     with pytest.raises(WrongUse, match="one of the two"):
         open_tables([source], tmp_path, tmp_path)
 
 
-def test_a_report_of_another_compilation_names_no_files(tmp_path: Path, out) -> None:
+def test_a_report_of_another_compilation_names_no_files(tmp_path: Path, out: Path) -> None:
     report = json.loads((out / "report.json").read_text())
     (out / "report.json").write_text(json.dumps(report | {"generation": 99}))
 
@@ -48,7 +48,7 @@ def test_a_report_of_another_compilation_names_no_files(tmp_path: Path, out) -> 
     assert (match["line"], "file" in match) == (1, False)
 
 
-def test_the_report_of_the_daemon_is_known_too(tmp_path: Path, out) -> None:
+def test_the_report_of_the_daemon_is_known_too(tmp_path: Path, out: Path) -> None:
     report = json.loads((out / "report.json").read_text())
     (out / "report.json").unlink()
     (out / "compiled.json").write_text(json.dumps({"generation": report["generation"], "report": report}))
@@ -60,7 +60,7 @@ def test_the_report_of_the_daemon_is_known_too(tmp_path: Path, out) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "no JSON", ""])
-def test_a_report_that_is_none_is_passed_over(tmp_path: Path, out, text) -> None:
+def test_a_report_that_is_none_is_passed_over(tmp_path: Path, out: Path, text: str) -> None:
     (out / "compiled.json").write_text(text)
 
     tables, attribution = open_attributed([], out, tmp_path)

@@ -9,36 +9,36 @@ IP4 = b"\x45" + bytes(19)
 ETHERNET = bytes(12)
 
 
-def pcap(*packets, link=1, order="<", magic=0xA1B2C3D4):
+def pcap(*packets: bytes, link: int = 1, order: str = "<", magic: int = 0xA1B2C3D4) -> bytes:
     out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
     for packet in packets:
         out += struct.pack(order + "IIII", 5, 250_000, len(packet), len(packet)) + packet
     return out
 
 
-def block(kind, body, order="<"):
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
     padded = body + bytes(-len(body) % 4)
     n = struct.pack(order + "I", len(padded) + 12)
     return struct.pack(order + "I", kind) + n + padded + n
 
 
-def pcapng(*blocks, order="<"):
+def pcapng(*blocks: bytes, order: str = "<") -> bytes:
     return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order) + b"".join(blocks)
 
 
-def enhanced(ticks, packet, order="<"):
+def enhanced(ticks: int, packet: bytes, order: str = "<") -> bytes:
     return block(
         6, struct.pack(order + "IIIII", 0, ticks >> 32, ticks & 0xFFFFFFFF, len(packet), len(packet)) + packet, order
     )
 
 
-def frames(tmp_path: Path, data):
+def frames(tmp_path: Path, data: bytes) -> list[Frame | Broken]:
     (tmp_path / "x").write_bytes(data)
     return list(iter_frames(tmp_path / "x"))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_pcap_of_either_byte_order_gives_its_packets(tmp_path: Path, order) -> None:
+def test_a_pcap_of_either_byte_order_gives_its_packets(tmp_path: Path, order: str) -> None:
     data = pcap(ETHERNET + b"\x08\x00" + IP4, order=order)
 
     assert frames(tmp_path, data) == [Frame(5.25, IP4)]
@@ -49,7 +49,7 @@ def test_a_nanosecond_pcap_counts_nanoseconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_pcapng_of_either_byte_order_gives_its_packets(tmp_path: Path, order) -> None:
+def test_a_pcapng_of_either_byte_order_gives_its_packets(tmp_path: Path, order: str) -> None:
     interface = block(1, struct.pack(order + "HHI", 101, 0, 0), order)
     data = pcapng(interface, enhanced(7_500_000, IP4, order), order=order)
 

@@ -6,7 +6,7 @@ from filterd.lookup.progress import progress_bar
 
 
 class Terminal(io.StringIO):
-    def isatty(self):
+    def isatty(self) -> bool:
         return True
 
 
@@ -15,6 +15,7 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.stderr", terminal)
 
     with progress_bar() as progress:
+        assert progress is not None
         progress(500, 1000)
         progress(1000, 1000)
 

@@ -1,19 +1,21 @@
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rules.errors import BadList
-from rules.lists.acceptance import SKETCH, Examined, Limits, Sketch, Verdict, examine, judge, share_gone
-from rules.lists.source import describe_source
+from rules.lists.acceptance import SKETCH, Examined, Judgement, Limits, Sketch, Verdict, examine, judge, share_gone
+from rules.lists.source import Source, describe_source
 from rules.lists.versions import Version
 
+Read = Callable[..., Examined]  # of a text, and of a source where it is not SOURCE
 SOURCE = describe_source("pta", None, {"format": "plain"})
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text, source=SOURCE):
+def read(tmp_path: Path) -> Read:
+    def read(text: str | bytes, source: Source = SOURCE) -> Examined:
         path = tmp_path / "copy"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return examine(path, source)
@@ -21,19 +23,21 @@ def read(tmp_path: Path):
     return read
 
 
-def names(numbers):
+def names(numbers: Iterable[int]) -> str:
     return "".join(f"n{number}.test\n" for number in numbers)
 
 
-def version(found, **more):
+def version(found: Examined, **more: bool) -> Version:
     return Version("a" * 64, 1, "file", "plain", 0.0, found.n_rules, found.n_skipped, found.sketch, **more)
 
 
-def verdict(found, last=None, limits=None, source=SOURCE):
+def verdict(
+    found: Examined, last: Version | None = None, limits: Limits | None = None, source: Source = SOURCE
+) -> Judgement:
     return judge(found, source, last, limits or Limits())
 
 
-def test_rules_are_counted_and_what_is_none_by_its_reason(read) -> None:
+def test_rules_are_counted_and_what_is_none_by_its_reason(read: Read) -> None:
     found = read("a.test\n# words\n192.0.2.1\nb.test\n192.0.2.2\n")
 
     assert (found.n_rules, found.n_skipped, len(found.skipped)) == (2, 2, 1)
@@ -41,24 +45,24 @@ def test_rules_are_counted_and_what_is_none_by_its_reason(read) -> None:
 
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><p>x", "\ufeff \n<html>", "<HEAD>", "<body>"])
 @pytest.mark.parametrize("format_", ["plain", "hosts", "csv", "rpz"])
-def test_a_web_page_is_no_list_of_any_format(read, page, format_) -> None:
+def test_a_web_page_is_no_list_of_any_format(read: Read, page: str, format_: str) -> None:
     with pytest.raises(BadList, match="web page"):
         read(page, describe_source("x", None, {"format": format_}))
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only words\n"])
-def test_an_empty_list_is_refused(read, text) -> None:
+def test_an_empty_list_is_refused(read: Read, text: str) -> None:
     assert verdict(read(text)) == (Verdict.REFUSED, "it is empty")
 
 
-def test_a_list_without_a_rule_is_refused_and_the_commonest_reason_told(read) -> None:
+def test_a_list_without_a_rule_is_refused_and_the_commonest_reason_told(read: Read) -> None:
     said = verdict(read("192.0.2.1\n192.0.2.2\n"))
 
     assert said.verdict is Verdict.REFUSED
     assert "2 times" in said.why
 
 
-def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read) -> None:
+def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read: Read) -> None:
     text = names(range(10)) + "192.0.2.1\n" * 11
 
     assert verdict(read(text)).verdict is Verdict.REFUSED
@@ -72,7 +76,7 @@ def test_the_lines_for_browsers_of_an_adblock_list_are_no_fault_of_it() -> None:
     assert verdict(found, source=replace(SOURCE, format="adblock")).verdict is Verdict.GOOD
 
 
-def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read) -> None:
+def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read: Read) -> None:
     found, large = read("a.test\n"), read(names(range(2000)))
 
     assert verdict(found).verdict is Verdict.GOOD
@@ -80,36 +84,36 @@ def test_the_first_version_and_the_first_after_a_seed_may_have_any_size(read) ->
 
 
 @pytest.mark.parametrize(("left", "expected"), [(80, Verdict.GOOD), (79, Verdict.HELD), (50, Verdict.HELD)])
-def test_a_version_that_shrank_by_more_than_a_fifth_is_held(read, left, expected) -> None:
+def test_a_version_that_shrank_by_more_than_a_fifth_is_held(read: Read, left: int, expected: Verdict) -> None:
     said = verdict(read(names(range(left))), version(read(names(range(100)))))
 
     assert said.verdict is expected
 
 
-def test_the_reason_tells_both_counts(read) -> None:
+def test_the_reason_tells_both_counts(read: Read) -> None:
     said = verdict(read(names(range(50))), version(read(names(range(100)))))
 
     assert said.why == "it shrank: 50 rules where the last good version had 100"
 
 
-def test_a_small_list_may_lose_what_a_person_takes_out(read) -> None:
+def test_a_small_list_may_lose_what_a_person_takes_out(read: Read) -> None:
     assert verdict(read(names(range(1))), version(read(names(range(10))))).verdict is Verdict.GOOD
 
 
-def test_a_limit_of_a_hundred_percent_holds_nothing(read) -> None:
+def test_a_limit_of_a_hundred_percent_holds_nothing(read: Read) -> None:
     said = verdict(read(names(range(500, 510))), version(read(names(range(100)))), Limits(shrink_percent=100))
 
     assert said.verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1500, Verdict.GOOD), (1501, Verdict.HELD)])
-def test_a_version_that_grew_fivefold_is_held_once_it_is_large(read, size, expected) -> None:
+def test_a_version_that_grew_fivefold_is_held_once_it_is_large(read: Read, size: int, expected: Verdict) -> None:
     assert verdict(read(names(range(size))), version(read(names(range(300))))).verdict is expected
     assert verdict(read(names(range(900))), version(read(names(range(3))))).verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize("size", [50, 3000])
-def test_another_list_of_the_same_size_is_held(read, size) -> None:
+def test_another_list_of_the_same_size_is_held(read: Read, size: int) -> None:
     said = verdict(read(names(range(10_000, 10_000 + size))), version(read(names(range(size)))))
 
     assert said.verdict is Verdict.HELD
@@ -117,14 +121,14 @@ def test_another_list_of_the_same_size_is_held(read, size) -> None:
 
 
 @pytest.mark.parametrize("size", [50, 3000])
-def test_a_version_with_a_few_new_rules_in_another_order_is_good(read, size) -> None:
+def test_a_version_with_a_few_new_rules_in_another_order_is_good(read: Read, size: int) -> None:
     before, after = list(range(size)), list(range(size // 20, size + size // 20))[::-1]
 
     assert verdict(read(names(after)), version(read(names(before)))).verdict is Verdict.GOOD
 
 
 @pytest.mark.parametrize("gone", [0.0, 0.1, 0.5, 0.9])
-def test_the_share_that_is_gone_is_told_to_a_few_percent(gone) -> None:
+def test_the_share_that_is_gone_is_told_to_a_few_percent(gone: float) -> None:
     old, new = Sketch(), Sketch()
     for number in range(20_000):
         old.note(b"%d" % number)

@@ -1,14 +1,14 @@
 from fastpath.images.verdict import Action, Mode
-from rules.lists.diff import iter_changes
+from rules.lists.diff import Items, iter_changes
 from rules.names.canonical import canonical_wire
 from rules.rule import Rule, Skipped, UrlRule
 
 
-def rule(name, mode=Mode.SUBTREE, action=Action.NO_ACTION, line=1):
+def rule(name: str, mode: Mode = Mode.SUBTREE, action: Action = Action.NO_ACTION, line: int = 1) -> Rule:
     return Rule(canonical_wire(name), mode, action, line)
 
 
-def changes(old, new):
+def changes(old: Items, new: Items) -> list[tuple[bool, str, Mode]]:
     return [(change.is_added, change.value, change.rule.mode) for change in iter_changes(lambda: old, lambda: new)]
 
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,19 +27,19 @@ from rules.lists.versions import (
 )
 
 
-def version(name, at_s=100.0, **more):
-    return Version(name * 64, 5, "file", "plain", at_s, **more)
+def version(name: str, at_s: float = 100.0, sketch: tuple[int, ...] = ()) -> Version:
+    return Version(name * 64, 5, "file", "plain", at_s, sketch=sketch)
 
 
 A, B, C = version("a"), version("b", 200.0), version("c", 300.0)
 
 
 @pytest.fixture
-def shelf(tmp_path: Path):
+def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "lists" / "pta")
 
 
-def put(shelf, octets, at_s=100.0, step=None):
+def put(shelf: Shelf, octets: bytes, at_s: float = 100.0, step: Callable[[Kept], Kept] | None = None) -> Version:
     with shelf.receiving() as part:
         part.write(octets)
         made = Version(part.end(), part.octets, "file", "plain", at_s)
@@ -94,7 +95,7 @@ def test_an_approved_version_is_good() -> None:
 
 
 @pytest.mark.parametrize("kept", [Kept(good=A), Kept(good=A, held=C)])
-def test_what_is_not_held_cannot_be_approved(kept) -> None:
+def test_what_is_not_held_cannot_be_approved(kept: Kept) -> None:
     with pytest.raises(LookupError):
         approved(kept, "bbb", 9.0)
 
@@ -116,7 +117,7 @@ def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_uncha
     assert asked_anew(kept) == Kept(A)
 
 
-def test_a_state_is_read_as_it_was_written(shelf) -> None:
+def test_a_state_is_read_as_it_was_written(shelf: Shelf) -> None:
     kept = Kept(
         version("a", sketch=(1, 2)),
         (B,),
@@ -136,13 +137,13 @@ def test_a_state_is_read_as_it_was_written(shelf) -> None:
     assert Shelf(shelf.directory).kept() == kept
 
 
-def test_a_list_that_was_never_seen_has_an_empty_state(shelf) -> None:
+def test_a_list_that_was_never_seen_has_an_empty_state(shelf: Shelf) -> None:
     assert shelf.kept() == Kept()
     assert not shelf.directory.exists()
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b"{}", b"\xff", b'{"good": 1}'])
-def test_a_broken_state_is_said_and_left_alone(shelf, rubbish) -> None:
+def test_a_broken_state_is_said_and_left_alone(shelf: Shelf, rubbish: bytes) -> None:
     put(shelf, b"a.test\n")
     (shelf.directory / "state.json").write_bytes(rubbish)
 
@@ -151,7 +152,7 @@ def test_a_broken_state_is_said_and_left_alone(shelf, rubbish) -> None:
     assert (shelf.directory / "state.json").read_bytes() == rubbish
 
 
-def test_copies_are_octet_for_octet_and_only_their_owner_may_read_them(shelf) -> None:
+def test_copies_are_octet_for_octet_and_only_their_owner_may_read_them(shelf: Shelf) -> None:
     made = put(shelf, b"a.test\r\n\xff\0")
 
     assert shelf.copy(made).read_bytes() == b"a.test\r\n\xff\0"
@@ -160,7 +161,7 @@ def test_copies_are_octet_for_octet_and_only_their_owner_may_read_them(shelf) ->
     assert shelf.directory.parent.stat().st_mode & 0o777 == 0o700
 
 
-def folder(shelf, files):
+def folder(shelf: Shelf, files: dict[str, bytes]) -> Version:
     with shelf.receiving_folder() as part:
         for name, octets in files.items():
             part.begin(name, len(octets))
@@ -170,7 +171,7 @@ def folder(shelf, files):
     return made
 
 
-def test_a_version_may_be_a_folder(shelf) -> None:
+def test_a_version_may_be_a_folder(shelf: Shelf) -> None:
     made = folder(shelf, {"domains": b"a.test\n", "urls": b"b.test/x\n"})
     again = folder(shelf, {"domains": b"a.test\n", "urls": b"b.test/x\n"})
 
@@ -181,14 +182,14 @@ def test_a_version_may_be_a_folder(shelf) -> None:
     assert [path.name for path in shelf.directory.iterdir() if path.name.startswith(".part")] == []
 
 
-def test_the_same_octets_in_other_files_are_another_version(shelf) -> None:
+def test_the_same_octets_in_other_files_are_another_version(shelf: Shelf) -> None:
     folders = ({"a": b"xy"}, {"a": b"x", "b": b"y"}, {"b": b"xy"}, {"a": b"xyb"})
 
     assert len({folder(shelf, files).sha256 for files in folders}) == 4
     assert len(list(shelf.directory.glob("pta-*"))) == 1
 
 
-def test_a_copy_that_the_state_does_not_name_is_removed(shelf) -> None:
+def test_a_copy_that_the_state_does_not_name_is_removed(shelf: Shelf) -> None:
     first = put(shelf, b"first\n")
     second = put(shelf, b"second\n")
 
@@ -196,7 +197,7 @@ def test_a_copy_that_the_state_does_not_name_is_removed(shelf) -> None:
     assert shelf.copy(second).exists()
 
 
-def test_what_was_received_and_not_taken_leaves_nothing(shelf) -> None:
+def test_what_was_received_and_not_taken_leaves_nothing(shelf: Shelf) -> None:
     with pytest.raises(OSError, match="cut"), shelf.receiving() as part:
         part.write(b"half")
         raise OSError("cut")
@@ -204,7 +205,7 @@ def test_what_was_received_and_not_taken_leaves_nothing(shelf) -> None:
     assert list(shelf.directory.iterdir()) == []
 
 
-def test_what_was_written_is_void_when_it_begins_again(shelf) -> None:
+def test_what_was_written_is_void_when_it_begins_again(shelf: Shelf) -> None:
     with shelf.receiving() as part:
         part.write(b"half of another's")
         part.begin_again()
@@ -213,7 +214,7 @@ def test_what_was_written_is_void_when_it_begins_again(shelf) -> None:
         assert (part.octets, part.path.read_bytes()) == (5, b"whole")
 
 
-def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_before(shelf) -> None:
+def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_before(shelf: Shelf) -> None:
     put(shelf, b"a.test\n")
     old, young = shelf.directory / ".part-old", shelf.directory / ".part-young"
     for path, age_s in ((old, 90_000), (young, 10)):
@@ -226,7 +227,7 @@ def test_a_part_of_a_process_that_was_killed_is_removed_a_day_later_and_not_befo
 
 
 @pytest.mark.services
-def test_two_processes_that_change_one_list_lose_nothing(shelf) -> None:
+def test_two_processes_that_change_one_list_lose_nothing(shelf: Shelf) -> None:
     shelf.change(lambda kept: kept)
     work = (
         "import sys, pathlib, dataclasses; from rules.lists.versions import Shelf\n"
@@ -268,14 +269,15 @@ with shelf.receiving() as part:
 
 
 @pytest.mark.services
-def test_killed_between_any_two_writes_a_list_has_its_old_good_copy_or_its_new_one(shelf) -> None:
+def test_killed_between_any_two_writes_a_list_has_its_old_good_copy_or_its_new_one(shelf: Shelf) -> None:
     old = put(shelf, b"old.test\n")
-    shelf.change(lambda kept: accepted(kept, kept.waiting, 1.0))
+    shelf.change(lambda kept: accepted(kept, kept.waiting, 1.0))  # type: ignore[arg-type]  # put() made it wait
     seen, stop_at, code = set(), 0, 9
     while code == 9:
         stop_at += 1
         code = subprocess.run([sys.executable, "-c", KILLED, shelf.directory, str(stop_at)]).returncode
         good = shelf.kept().good
+        assert good is not None
         seen.add(shelf.copy(good).read_bytes())
         shelf.change(lambda kept: accepted(kept, old, 1.0) if shelf.copy(old).exists() else kept)
 

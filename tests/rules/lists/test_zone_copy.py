@@ -1,6 +1,7 @@
 """The copy of a zone: what is written is what the format reads, and changes fit or are refused."""
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,16 @@ APEX = b"\3rpz\4test\0"
 A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, NSEC = 1, 2, 5, 6, 15, 16, 28, 46, 47
 
 
-def soa(serial):
+def soa(serial: int) -> bytes:
     rdata = b"\2ns\0\4host\0" + struct.pack(">5I", serial, 3600, 600, 86400, 60)
     return record_line(APEX, APEX, SOA, 60, rdata)
 
 
-def line(owner, rtype=CNAME, rdata=b"\0", ttl_s=60):
+def line(owner: bytes, rtype: int = CNAME, rdata: bytes = b"\0", ttl_s: int = 60) -> bytes:
     return record_line(APEX, owner + APEX, rtype, ttl_s, rdata)
 
 
-def read(*lines):
+def read(*lines: bytes) -> list[Rule | Skipped]:
     return list(iter_rules([*head(APEX, soa(1)).splitlines(keepends=True), *lines], Mode.EXACT))
 
 
@@ -66,7 +67,7 @@ def test_a_record_is_the_rule_that_it_means() -> None:
 
 
 @pytest.mark.parametrize("rtype", [NS, RRSIG, NSEC, 48, 50, 51, 59, 60, 63])
-def test_what_makes_a_zone_of_a_list_is_not_kept(rtype) -> None:
+def test_what_makes_a_zone_of_a_list_is_not_kept(rtype: int) -> None:
     assert line(b"\1a", rtype) == b""
     assert len(SILENT_TYPES) == 10  # those nine, and the SOA, which is kept
 
@@ -82,7 +83,9 @@ names = st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=6).map
 
 
 @given(names, names, st.sampled_from([CNAME, A, AAAA, TXT, 999]), st.binary(max_size=40))
-def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(owner, target, rtype, rdata) -> None:
+def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(
+    owner: bytes, target: bytes, rtype: int, rdata: bytes
+) -> None:
     written = line(owner, rtype, target + b"\0" if rtype == CNAME else rdata)
 
     assert written.count(b"\n") == 1 and written.endswith(b"\n") and written.isascii()
@@ -125,7 +128,7 @@ def test_the_head_of_the_longest_names_is_found(tmp_path: Path) -> None:
         head(APEX, soa(7))[:-2],
     ],
 )
-def test_a_file_that_is_no_copy_has_no_serial(tmp_path: Path, octets) -> None:
+def test_a_file_that_is_no_copy_has_no_serial(tmp_path: Path, octets: bytes) -> None:
     (tmp_path / "copy").write_bytes(octets)
 
     assert timers_of(tmp_path / "copy", APEX) is None
@@ -133,10 +136,10 @@ def test_a_file_that_is_no_copy_has_no_serial(tmp_path: Path, octets) -> None:
     assert timers_in(b"a 60 CNAME .\n") is None
 
 
-def changed(folder, body, *differences):
+def changed(folder: Path, body: Iterable[bytes], *differences: Difference) -> tuple[bytes, list[bytes]]:
     """The lines of a copy behind its head, once it is changed."""
     (folder / "copy").write_bytes(head(APEX, soa(1)) + b"".join(body))
-    found = []
+    found: list[bytes] = []
     apply(folder / "copy", differences, found.append)
     lines = b"".join(found).splitlines(keepends=True)
     return lines[2], lines[3:]
@@ -175,7 +178,7 @@ def test_a_record_is_the_same_whatever_its_ttl(tmp_path: Path) -> None:
         Difference(1, 2, soa(2), [ONE, ONE], []),
     ],
 )
-def test_changes_that_do_not_fit_are_refused(tmp_path: Path, difference) -> None:
+def test_changes_that_do_not_fit_are_refused(tmp_path: Path, difference: Difference) -> None:
     with pytest.raises(BadZone):
         changed(tmp_path, [ONE, TWO], difference)
 

@@ -1,6 +1,7 @@
 import random
 import string
 import unicodedata
+from typing import Literal
 
 import idna
 import pytest
@@ -173,7 +174,9 @@ def respelled(name: str, draw: random.Random) -> str:
         upper = c.upper() if c.upper().lower() == c else c
         chars.append(draw.choice([c, upper, FULL_WIDTH.get(c, c), FULL_WIDTH.get(upper, c), c + SOFT_HYPHEN]))
     end = draw.choice(["", ".", *IDEOGRAPHIC_DOTS]) + draw.choice(["", ":443"])
-    return unicodedata.normalize(draw.choice(["NFC", "NFD"]), "".join(chars)) + end
+    form: Literal["NFC", "NFD"] = draw.choice(("NFC", "NFD"))
+    spelled: str = unicodedata.normalize(form, "".join(chars)) + end
+    return spelled
 
 
 def u_form(a_form: str) -> str:

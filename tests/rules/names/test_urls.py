@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -128,7 +130,9 @@ def test_a_url_tells_its_host_and_its_key() -> None:
 
 @given(NAMES, PATHS, SPELLINGS)
 @example("bad.example", "/%2%35%2525e/", lambda url: url)
-def test_every_spelling_is_equal_and_canonical_once_and_for_all(name: str, path: str, spell) -> None:
+def test_every_spelling_is_equal_and_canonical_once_and_for_all(
+    name: str, path: str, spell: Callable[[str], str]
+) -> None:
     url = canonical_url(f"{name}/{path}")
 
     assert canonical_url(spell(f"{name}/{path}")) == url
