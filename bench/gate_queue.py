@@ -27,7 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support.gate.evader import checksum
+from support.evasion.frames import checksum
 from support.packets.builders import Client, hello
 
 from bench.flooding import write_messages

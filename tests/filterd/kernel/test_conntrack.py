@@ -16,7 +16,7 @@ from support.system.namespace import a_network_of_its_own, run_ip
 
 from filterd.kernel import conntrack
 from filterd.kernel.conntrack import forget, n_tracked
-from filterd.kernel.netlink import NESTED, Netlink, attribute, attributes, message, split
+from filterd.kernel.netlink import NESTED, Answer, Netlink, attribute, attributes, message, split
 
 # nothing is tracked before a rule asks for it; what goes to 127.0.0.9 comes from another address than it was sent from
 RULES = """
@@ -29,10 +29,10 @@ table ip translating {
 """
 
 
-def keeping(kept: list[bytes]) -> Callable[[Netlink, bytes], list[bytes]]:
+def keeping(kept: list[bytes]) -> Callable[[Netlink, bytes], list[Answer]]:
     """A Netlink.send that keeps what it is given and gets no answer."""
 
-    def send(_: Netlink, messages: bytes) -> list[bytes]:
+    def send(_: Netlink, messages: bytes) -> list[Answer]:
         kept.append(messages)
         return []
 
