@@ -25,6 +25,9 @@ cdef enum:
     COOKIE_AHEAD_S = 300        # and those that come from the future,
     COOKIE_YOUNG_S = 1800       # and from this age on a new one is given
     DAY_S = 86400
+
+# Apart: from gcc 13 on, one member past INT_MAX makes all members of its enum unsigned, and ages are signed.
+cdef enum:
     NO_DAY = 0xffffffff         # later than any a 32-bit timestamp can name
 
 
