@@ -119,7 +119,8 @@ docs: build ## the generated pages of docs/
 
 dist: build ## sdist and wheel in dist/, their contents tested, installed in a clean place
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist . >/dev/null
+	mkdir -p build
+	$(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
 	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py
 	ls -l dist
 
