@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
 
+from fastpath.gate.marks import MARK_STATE, MARK_VERDICT
 from filterd.config import Config
 from filterd.errors import Missing
 from filterd.kernel.conntrack import n_tracked
@@ -22,7 +23,6 @@ from filterd.nameguard import claims_text, foreign_claims
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
-GATE_MARK = 0x40  # of a packet that the gate has judged: filterd/kernel/ruleset.py
 MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
@@ -145,15 +145,16 @@ def _default_routes() -> Finding:
 
 
 def _rules_by_mark() -> Finding:
-    """Routing rules tell which packet marks others use; the gate's verdicts are GATE_MARK and the 63 after it."""
+    """Check the packet marks that routing rules use against those of the gate's verdicts."""
     from pyroute2 import IPRoute
 
     with IPRoute() as kernel:
         rules = [rule for family in (socket.AF_INET, socket.AF_INET6) for rule in kernel.get_rules(family=family)]
     marks = sorted({mark for rule in rules if (mark := rule.get("fwmark"))})
-    clashing = [mark for mark in marks if mark & ~0x3F == GATE_MARK]
+    clashing = [mark for mark in marks if mark & ~MARK_STATE == MARK_VERDICT]
     shown = ", ".join(f"{mark:#x}" for mark in clashing or marks)
-    cure = "give them other marks than 0x40 to 0x7f: the ruleset takes such packets for judged by the gate"
+    own = f"{MARK_VERDICT:#x} to {MARK_VERDICT | MARK_STATE:#x}"
+    cure = f"give them other marks than {own}: the ruleset takes such packets for judged by the gate"
     return Finding("routing rules by mark", shown or "none", cure if clashing else "")
 
 

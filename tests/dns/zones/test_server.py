@@ -163,12 +163,14 @@ async def test_while_a_secondary_does_not_read_the_others_are_served_and_memory_
         for _, writer in stalled:
             writer.write(framed(write_message(7, 0, [Question(to_wire(OPEN.encode()), AXFR)])))
         await asyncio.sleep(0.3)
-        latest = await lateness_while(ask("dig", server.bound[0], OPEN, "AXFR", "+noall", "+stats"))
+        latest, took = await lateness_while(ask("dig", server.bound[0], OPEN, "AXFR", "+noall", "+stats"))
         risen = resident() - before
         for _, writer in stalled:
             writer.transport.abort()
 
-    assert latest < 0.1
+    assert (
+        latest < took / 4
+    )  # records are made beside the event loop: in it, it would be late by nearly all of the time
     assert risen < 40 << 20
 
 
@@ -179,9 +181,9 @@ def resident() -> int:
     return int(found[1]) << 10
 
 
-async def lateness_while(work: "asyncio._CoroutineLike[str]") -> float:
-    """By how much the event loop was late at most until `work` had ended."""
-    latest = 0.0
+async def lateness_while(work: "asyncio._CoroutineLike[str]") -> tuple[float, float]:
+    """By how much the event loop was late at most until `work` had ended, and how long that took, in seconds."""
+    latest, started = 0.0, asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)
         while not task.done():
@@ -189,7 +191,7 @@ async def lateness_while(work: "asyncio._CoroutineLike[str]") -> float:
             await asyncio.sleep(0.005)
             latest = max(latest, asyncio.get_running_loop().time() - began - 0.005)
     assert "XFR size: 240003 records" in task.result()
-    return latest
+    return latest, asyncio.get_running_loop().time() - started
 
 
 async def test_more_transfers_than_are_made_at_once_wait_their_turn(
