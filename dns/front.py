@@ -188,6 +188,11 @@ class DnsFront:
         """Endpoints of DNS over HTTPS."""
         return [Endpoint(*opened.getsockname()[:2]) for opened in self._https]
 
+    def give(self, tables: TableSet) -> None:
+        """Serve `tables` from the first packet on: before run()."""
+        self._thread.give(tables)
+        self._streams.use(tables)
+
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
 

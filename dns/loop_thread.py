@@ -39,6 +39,10 @@ class LoopThread:
     def __init__(self, loop: Loop, handoff: Handoff, name: str) -> None:
         self._loop, self._handoff, self._name = loop, handoff, name
 
+    def give(self, tables: TableSet) -> None:
+        """Serve `tables` from the first turn on: before run()."""
+        self._handoff.give(tables)
+
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
 

@@ -11,18 +11,43 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS
 from filterd.config.schema import Config, Spec
+from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
+MARKS = f"""\
+# The life of a mark
+
+{MADE}
+
+The low octet of a connection's mark is its state, the other three are the low 24 bits of its client's initial sequence
+number. The nft rules are made from this table (`filterd/kernel/mark_table.py`), and so is this page.
+
+| state | number | meaning |
+|---|---|---|
+{{states}}
+Each field: the next state, and what becomes of the packet. `=` is the same state.
+
+{{heads}}{{rows}}
+{{fates}}
+A SYN/ACK counts only where its client has sent a SYN since the connection was marked. What a server's packet changes is
+believed only from the interface that leads to its source. A SYN with payload is dropped.
+"""
 CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
 
 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
-    return {"commands.md": commands_page(), "configuration.md": configuration_page(), "counters.md": counters_page()}
+    return {
+        "commands.md": commands_page(),
+        "configuration.md": configuration_page(),
+        "counters.md": counters_page(),
+        "marks.md": marks_page(),
+    }
 
 
 def sources() -> dict[str, str]:
@@ -123,6 +148,19 @@ def _chapter(counter: Counter) -> str:
 def _counter_entry(counter: Counter) -> str:
     rise = textwrap.fill(counter.rise, 120, break_long_words=False, break_on_hyphens=False)
     return f"\n### {counter.name}\n\n{counter.counts}\n\n{rise}\n"
+
+
+def marks_page() -> str:
+    heads = "| state | " + " | ".join(Event) + " |\n|---|" + "---|" * len(Event) + "\n"
+    rows = [f"| {state.name} | {' | '.join(_step(state, event) for event in Event)} |\n" for state in STATE_WORDS]
+    states = [f"| {state.name} | {state:d} | {words} |\n" for state, words in STATE_WORDS.items()]
+    fates = "".join(f"- *{fate}*: {words}\n" for fate, words in FATE_WORDS.items())
+    return MARKS.format(states="".join(states), heads=heads, rows="".join(rows), fates=fates)
+
+
+def _step(state: FlowState, event: Event) -> str:
+    step = MARK_TABLE[state, event]
+    return f"{'=' if step.state is state else step.state.name}, {step.fate}"
 
 
 def counter_numbers() -> str:

@@ -23,7 +23,7 @@ from fastpath.gate.flow cimport (
     IDLE_S, OPENING, Flow, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow)
 from fastpath.gate.judge cimport judge_packet, mark_of
 from fastpath.gate.state cimport (
-    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
 from fastpath.gate.verdicts cimport contradicted
 from fastpath.report.counters cimport CNT_GATE_IGNORED, CNT_GATE_PACKETS, count
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
@@ -57,7 +57,7 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
         _note_ack(g, f, &p)
     if f != NULL and f.is_doubted:
         g.closed = 1
-    mark = judge_packet(g, packet, n, mark_of(f))
+    mark = judge_packet(g, packet, n, mark_of(f) | MARK_UNTRACKED)
     g.closed = closed
     return mark
 

@@ -17,6 +17,7 @@ cdef enum Stage:
     FOLLOWING = 1       # the first hello or head was judged and allowed; another may follow
     PASSED = 2          # no later octet can change the verdict
     LOST = 3            # HTTP: as FOLLOWING, but the beginning of the next head is a guess
+    EARLY = 4           # TLS: as FOLLOWING, and the client may send encrypted records before a second hello
 
 
 cdef struct FlowKey:        # 40 octets without padding, so it can be compared as memory
@@ -46,7 +47,7 @@ cdef struct Flow:
     uint8_t protocol        # Protocol, where the port does not imply it
     uint8_t has_tsval
     uint8_t isn_high        # the upper 8 bits of the ISN, where it did not come in a mark
-    uint8_t is_doubted      # its ISN may be a decoy's: two SYNs differ, or the flow was resumed
+    uint8_t is_doubted      # its ISN may be a decoy's: two SYNs differ, or it was resumed; spent: it was evicted, uncounted
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # acknowledgement number of the client's first payload
@@ -78,8 +79,9 @@ cdef struct FlowTable:
     uint32_t bucket_mask
     uint32_t n_flows
     uint32_t n_begun        # records from here on were never used
-    uint32_t share          # pieces that one payer may hold; where `forgotten` is set, also its live flows
-    uint8_t forgotten       # FlowState of flows evicted in a first hello or head; 0: the kernel has marks
+    uint32_t share          # pieces that one payer may hold; where `is_bounding`, also its live flows
+    uint8_t is_bounding
+    uint8_t forgotten       # FlowState of flows evicted with unjudged octets; 0: none is kept (a tap, a capture)
     uint32_t evicted        # flows evicted before they were idle, since count_evicted()
     uint32_t beyond         # of those: because their payer's share was used up
     uint64_t seed
@@ -93,6 +95,7 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
 cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil
 cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil
+cdef bint is_unjudged(const Flow* f) noexcept nogil
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil
 cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil

@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.reassembly cimport (
     close_memory, free_window, is_enough, merge, narrow, open_memory, shift_left, shift_right, weight_of, widen)
-from fastpath.wire.packet cimport PROTO_TCP, PacketView
+from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
@@ -76,7 +76,7 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
     cdef Flow* f
     cdef Payer* payer = payer_of(t, p)
     _evict_idle(t, now_s)
-    if t.forgotten and payer.n_live >= t.share:     # a SYN costs its client nothing
+    if t.is_bounding and payer.n_live >= t.share:     # a SYN costs its client nothing
         t.beyond += 1
         _evict(t, payer.oldest - 1, now_s)
     i = _free_record(t, now_s)
@@ -150,13 +150,16 @@ cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
 
 
 cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
-    """Evict a live flow; its record is the first to be reused, or, with `forgotten`, reused in order of age."""
+    """Evict a live flow; its record is the first to be reused.  One with unjudged octets stays in it, decided.
+
+    So what was forwarded and not judged is not completed by what follows, whatever the kernel knows of it (E12)."""
     cdef Flow* f = &t.flows[i]
     cdef uint32_t head = t.n_flows + 1
     cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
-    if t.forgotten and f.key.proto == PROTO_TCP and f.stage == OPENING and f.w.high > 0:
+    if t.forgotten and is_unjudged(f):
         spend_flow(t, f, t.forgotten)
+        f.is_doubted = 1
         return
     _discard_octets(t, f)
     _leave_own(t, f)
@@ -246,6 +249,11 @@ cdef void _unlink(FlowTable* t, uint32_t i) noexcept nogil:
 
 
 # -- octets of one flow ------------------------------------------------------------------------------------------------
+
+cdef bint is_unjudged(const Flow* f) noexcept nogil:
+    """Whether octets of this flow were forwarded, and may still complete a hello or a head."""
+    return f.stage != PASSED and f.w.high > 0 and f.base + f.w.high > f.next
+
 
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
     """Discard all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""

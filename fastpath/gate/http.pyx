@@ -12,9 +12,9 @@ from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, p
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport (
-    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
+    ANSWER_PAGE, BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, over_budget, so_far, undecidable, unless_blocked)
+    contradicted, count_block, count_bypass, is_apart, is_spoken, over_budget, so_far, undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (
@@ -67,7 +67,7 @@ cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
 
     Any other octet is a contradiction; so is this one in the middle of a head, where a decoy may have replaced it."""
     cdef const Flow* f = t.f
-    return (t.state == ALLOWED_SPOKEN and t.p.payload_n == 1 and t.p.payload[0] == 0
+    return (is_spoken(t) and t.p.payload_n == 1 and t.p.payload[0] == 0
             and t.at == f.top - 1 and f.top <= f.next)
 
 
@@ -99,7 +99,7 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
 cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:
     """Move the window so that it contains `at`.   False: while the server is silent, judged octets must stay."""
     cdef Flow* f = t.f
-    if f.stage == OPENING or t.state != ALLOWED_SPOKEN:
+    if f.stage == OPENING or not is_spoken(t):
         return False
     if f.next > f.base and 0 <= at - f.next < WINDOW_OCTETS:
         slide_window(&g.flows, f, f.next)
@@ -119,7 +119,7 @@ cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
     cdef uint32_t start
     cdef Verdict verdict
     cdef Flow* f = t.f
-    while f.next < f.base + f.w.have:
+    while _skip_blanks(f):
         start = <uint32_t>(f.next - f.base)
         if f.w.have - start > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and not _may_end(f, start):
             break
@@ -139,6 +139,21 @@ cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
         if verdict == BLOCK or verdict == ANSWER_PAGE:
             return verdict
     return _look_into_body(g, t)
+
+
+cdef bint _skip_blanks(Flow* f) noexcept nogil:
+    """Step over line ends and blanks in front of a second head, as parse_request_head() does.   False: nothing is left.
+
+    They are judged: what remains of a body or a head that has ended leaves nothing unjudged behind."""
+    cdef int64_t end = f.base + f.w.have
+    while f.stage != OPENING and f.next < end and _is_blank(f.w.at[f.next - f.base]):
+        f.body += f.body == f.next
+        f.next += 1
+    return f.next < end
+
+
+cdef inline bint _is_blank(uint8_t c) noexcept nogil:
+    return c == 32 or 9 <= c <= 13
 
 
 cdef bint _may_end(Flow* f, uint32_t start) noexcept nogil:
@@ -205,7 +220,7 @@ cdef Verdict _judge_other(Gate* g, Turn* t, const RequestHead* head, uint32_t st
 
 cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
     """Skip white space, as parse_request_head() does, and the line that follows."""
-    while at < end and (at[0] == 32 or 9 <= at[0] <= 13):
+    while at < end and _is_blank(at[0]):
         at += 1
     if at < end:
         at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
@@ -271,9 +286,9 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
     cdef Verdict verdict
     if not is_name and name_from_literal_host(text, n, &g.name) != OK:
         return NOT_A_NAME
-    if g.tables == NULL:
+    if g.tables == NULL:    # before the first compilation
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return GO_ON if is_name else NOT_A_NAME
+        return NOT_A_NAME if g.closed or not is_name else GO_ON
     verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
     count_bypass(g, d, C_HTTP)
     if verdict == GO_ON and met != said:

@@ -14,15 +14,16 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, spend_flow, stream_position,
+    FOLLOWING, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, spend_flow, stream_position,
     touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
+from fastpath.gate.marks cimport is_partial, state_after
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOW, ALLOWED, ALLOWED_SPOKEN, ANSWERED, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_DROPPED, MARK_ISN_SHIFT,
-    MARK_QUEUED, MARK_STATE, MARK_VERDICT, PARTIAL, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
-    RELEASED, UNDECIDED, WAIT, Gate, Turn, Verdict)
+    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ISN_SHIFT, MARK_QUEUED, MARK_STATE,
+    MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
+    RELEASED, UNDECIDED, Gate, Turn, Verdict)
 from fastpath.gate.tls cimport judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
@@ -42,7 +43,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     t.f = NULL
     t.quic_version = 0
     t.state = mark & MARK_STATE
-    t.keep = ALLOWED_SPOKEN if t.state == ALLOWED_SPOKEN else ALLOWED
+    t.is_untracked = (mark & MARK_UNTRACKED) != 0
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     if parse_packet(packet, n, &t.p) != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
@@ -55,22 +56,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
             verdict = _judge_segment(g, &t, mark >> MARK_ISN_SHIFT)
     if g.flows.evicted:
         count_evicted(g)
-    return MARK_VERDICT | _state_after(&t, verdict)
-
-
-cdef uint8_t _state_after(const Turn* t, Verdict verdict) noexcept nogil:
-    """The state bits of a verdict's mark: a FlowState or MARK_DROPPED.  Only this function maps verdicts to states."""
-    if verdict == ALLOW:
-        return t.keep
-    if verdict == WAIT:
-        return PARTIAL
-    if verdict == RELEASE:
-        return RELEASED
-    if verdict == BLOCK:
-        return BLOCKED
-    if verdict == ANSWER_PAGE:
-        return ANSWERED
-    return MARK_DROPPED if verdict == DROP else t.state
+    return MARK_VERDICT | state_after(t.state, verdict)
 
 
 cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
@@ -88,7 +74,7 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     verdict = _judge_octets(g, t)
-    t.f.state = _state_after(t, verdict)
+    t.f.state = state_after(t.state, verdict)
     if verdict == BLOCK:
         reset_server(g, t)
     if verdict == RELEASE:
@@ -171,15 +157,18 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if t.f == NULL:
         t.f = add_flow(&g.flows, &t.p, 0, g.now_ns // 1_000_000_000)
         is_new = True
-    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known):
+    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t):
         is_new = True           # the same addresses and ports, another connection
     if is_new:
         begin_stream(&g.flows, t.f, isn if isn != 0 else t.p.seq, isn != 0)
     elif t.f.spent:
+        if t.f.is_doubted:
+            t.f.is_doubted = 0
+            count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return False
     touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
     t.at = stream_position(t.f, t.p.seq)
-    if is_new and t.state != UNDECIDED and (t.at > 0 or isn == 0):
+    if is_new and t.state != UNDECIDED and (t.at > 0 or isn == 0 or is_partial(t.state)):
         if not _take_up(g, t):
             count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
             spend_flow(&g.flows, t.f, BLOCKED)
@@ -190,16 +179,21 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     return True
 
 
+cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
+    """Whether the kernel has forgotten what it knew when this flow was judged last: its client has begun anew.
+
+    A mark advances as long as its connection lives, and packets come here in the order in which they were queued."""
+    cdef uint8_t before = t.f.state
+    return t.state == UNDECIDED and (before == RELEASED or before == ALLOWED_SPOKEN or before == PARTIAL_SPOKEN)
+
+
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:
     """Resume a flow that was allowed and is no longer in the table: evicted, idle, or the gate was restarted.
 
-    False: its server is silent, so the octets that passed may be a decoy, or the beginning of a hello (E12).  Also
-    where the policy is closed and the flow may be in the middle of a hello."""
+    False: the server is silent, so the octets that passed may be a decoy, or some of them are not judged (E12).  Also
+    where the policy is closed and another hello may follow."""
     if t.state != ALLOWED_SPOKEN or g.closed and g.port_kinds[t.p.dport] == PORT_TLS:
         return False
-    if g.port_kinds[t.p.dport] == PORT_TLS:
-        t.f.stage = PASSED
-        return True
     t.f.base = t.at
     t.f.next = t.at
     t.f.top = t.at

@@ -23,7 +23,7 @@ from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
-from fastpath.gate.state cimport BLOCKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
+from fastpath.gate.state cimport BLOCKED, MARK_UNTRACKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
@@ -140,7 +140,7 @@ cdef void _take_packet(QueueLoop* l, const Queued* queued) noexcept nogil:
 
 
 cdef uint32_t _judge(QueueLoop* l, const uint8_t* packet, size_t n, uint32_t mark, bint is_summed) noexcept nogil:
-    if l.is_asymmetric:
+    if l.is_asymmetric or mark & MARK_UNTRACKED:
         return judge_asymmetric(&l.gate, packet, n, mark, is_summed)
     return judge_packet(&l.gate, packet, n, mark)
 
@@ -191,8 +191,8 @@ cdef class GateLoop:
         self._loop.is_asymmetric = is_asymmetric
         open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
                          http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
-        if is_asymmetric:
-            self._loop.gate.flows.forgotten = BLOCKED
+        self._loop.gate.flows.is_bounding = is_asymmetric
+        self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
         for reason in self._pages:
             self._set_page(reason)

@@ -2,8 +2,10 @@ from enum import IntEnum
 
 MARK_STATE: int
 MARK_DROPPED: int
+MARK_UNTRACKED: int
 MARK_VERDICT: int
 MARK_QUEUED: int
+MARK_SYN: int
 MARK_GATE: int
 MARK_ISN_SHIFT: int
 
@@ -15,3 +17,8 @@ class FlowState(IntEnum):
     ALLOWED_SPOKEN = 4
     ANSWERED = 5
     PARTIAL = 6
+    PARTIAL_AGAIN = 8
+    PARTIAL_SPOKEN = 9
+
+def state_after_verdict(before: int, verdict: str) -> int:
+    """State of a connection after a verdict: allow, wait, release, block or answer_page."""

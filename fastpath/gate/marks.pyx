@@ -1,12 +1,49 @@
-"""Flow states and mark bits for Python; state.pxd defines each of them, filterd/kernel/ruleset.py uses them in nft."""
+"""What a verdict makes of a connection's state; and the states and mark bits for Python.  state.pxd defines them.
+
+For connections that the kernel tracks its rules do the same, as a server may have spoken since a packet was queued.  Both
+are held to filterd/kernel/mark_table.py.
+"""
 from enum import IntEnum
 
+from libc.stdint cimport uint8_t
+
 from fastpath.gate cimport state
+
+cdef uint8_t state_after(uint8_t before, state.Verdict verdict) noexcept nogil:
+    """The state bits of a verdict's mark: a FlowState or MARK_DROPPED.  Only this function maps verdicts to states."""
+    cdef bint is_spoken = before == state.ALLOWED_SPOKEN or before == state.PARTIAL_SPOKEN
+    if verdict == state.ALLOW:
+        return state.ALLOWED_SPOKEN if is_spoken else state.ALLOWED
+    if verdict == state.WAIT:
+        if before == state.ALLOWED or before == state.PARTIAL_AGAIN:
+            return state.PARTIAL_AGAIN
+        return state.PARTIAL_SPOKEN if is_spoken else state.PARTIAL
+    if verdict == state.RELEASE:
+        return state.RELEASED
+    if verdict == state.BLOCK:
+        return state.BLOCKED
+    if verdict == state.ANSWER_PAGE:
+        return state.ANSWERED
+    return state.MARK_DROPPED if verdict == state.DROP else before
+
+
+cdef bint is_partial(uint8_t flow_state) noexcept nogil:
+    """Whether octets of the connection were forwarded that are not judged."""
+    return flow_state == state.PARTIAL or flow_state == state.PARTIAL_AGAIN or flow_state == state.PARTIAL_SPOKEN
+
+
+def state_after_verdict(before: int, verdict: str) -> int:
+    """As state_after(); the verdicts by their names in lower case."""
+    return state_after(before, {"allow": state.ALLOW, "wait": state.WAIT, "release": state.RELEASE,
+                                "block": state.BLOCK, "answer_page": state.ANSWER_PAGE}[verdict])
+
 
 MARK_STATE = state.MARK_STATE
 MARK_DROPPED = state.MARK_DROPPED
 MARK_VERDICT = state.MARK_VERDICT
 MARK_QUEUED = state.MARK_QUEUED
+MARK_UNTRACKED = state.MARK_UNTRACKED
+MARK_SYN = state.MARK_SYN
 MARK_GATE = state.MARK_GATE
 MARK_ISN_SHIFT = state.MARK_ISN_SHIFT
 
@@ -21,3 +58,5 @@ class FlowState(IntEnum):
     ALLOWED_SPOKEN = state.ALLOWED_SPOKEN
     ANSWERED = state.ANSWERED
     PARTIAL = state.PARTIAL
+    PARTIAL_AGAIN = state.PARTIAL_AGAIN
+    PARTIAL_SPOKEN = state.PARTIAL_SPOKEN

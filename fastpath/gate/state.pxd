@@ -32,15 +32,19 @@ cdef enum FlowState:        # of a connection, as its ct mark stores it: no numb
     ALLOWED = 3             # allowed so far, the server is silent
     ALLOWED_SPOKEN = 4      # allowed so far, the server has spoken
     ANSWERED = 5            # dropped, a page was injected
-    PARTIAL = 6             # the beginning of a hello or head was forwarded, not yet judged
+    PARTIAL = 6             # the beginning of a first hello or head was forwarded, not yet judged
+    PARTIAL_AGAIN = 8       # allowed so far; the beginning of another one was forwarded, the server is silent since
+    PARTIAL_SPOKEN = 9      # as 8, and the server has spoken
 
 
 # A mark: 24 bits of the client's initial sequence number, then the gate's eight.  marks.pyx has them for Python.
 cdef enum:
-    MARK_STATE = 0x3f       # a FlowState
+    MARK_STATE = 0x0f       # a FlowState
     MARK_DROPPED = 0x07     # in the place of one, in a verdict alone: this packet is dropped, nothing is stored
+    MARK_UNTRACKED = 0x20   # set by the kernel in the mark of a queued packet that belongs to no connection of conntrack's
     MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
     MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
+    MARK_SYN = 0x80         # the same bit of a ct mark: its client has sent a SYN since the connection was marked
     MARK_GATE = 0xff        # all of these
     MARK_ISN_SHIFT = 8
 
@@ -89,7 +93,7 @@ cdef struct Turn:               # one packet, its flow and its stream position
     PacketView p
     Flow* f
     uint8_t state               # FlowState, as the kernel had it
+    uint8_t is_untracked        # the kernel has no state of it: the flow's stands in, and nothing proves a server's word
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
-    FlowState keep              # the one that means "allowed so far"
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have received

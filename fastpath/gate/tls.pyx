@@ -11,50 +11,87 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets
+from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport ALLOWED_SPOKEN, BLOCK, GO_ON, RELEASE, Gate, Turn, Verdict
-from fastpath.gate.verdicts cimport contradicted, counter_of, is_apart, judge_hello, over_budget, so_far, undecidable
+from fastpath.gate.state cimport BLOCK, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
+from fastpath.gate.verdicts cimport (
+    contradicted, counter_of, is_apart, is_spoken, judge_hello, over_budget, so_far, undecidable)
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
 from fastpath.wire.tls cimport ClientHello, parse_client_hello
 
 cdef enum:
     HANDSHAKE = 22          # RFC 8446 §5.1
+    CHANGE_CIPHER_SPEC = 20
+    ALERT = 21
+    APPLICATION_DATA = 23
+    RECORD_HEADER = 5
     CLIENT_HELLO = 1
     HELLO_BEGIN = 6         # octets of a record header and the message type behind it
 
 
 cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     """Judge a flow with its new segment: ALLOW, WAIT, RELEASE or BLOCK."""
-    cdef size_t taken = 0
     cdef size_t n = t.p.payload_n
-    cdef Status status
+    cdef Verdict verdict
     cdef Flow* f = t.f
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
-    if f.stage == PASSED and t.state == ALLOWED_SPOKEN:
+    if f.stage == PASSED and is_spoken(t):
         return RELEASE
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
         return _block_unseen_begin(g)
-    if f.stage == PASSED and (f.is_isn_known or g.flows.forgotten):
+    if f.stage == PASSED and (f.is_isn_known or t.is_untracked):
         # the allowed octets may be a decoy: while the server is silent, segments are compared with them, none is stored
         n = _seen_before(f, t.at, n)
-    elif is_begin_unknown and g.flows.forgotten:
+    elif is_begin_unknown and t.is_untracked:
         n = min(n, <size_t>SMALL_OCTETS)    # no server's word ever frees it: only a hello's beginning is stored
-    status = put_octets(&g.flows, f, t.at, t.p.payload, n, &taken)
-    if status == MALFORMED:
-        return contradicted(g)
-    if status == NOT_THIS:
-        return over_budget(g, t)
-    if t.at + <int64_t>taken > f.top:
-        f.top = t.at + <int64_t>taken
-    if is_begin_unknown and _holds_hello(g, f):
+    elif f.stage != OPENING and f.is_isn_known and t.at < f.base and _before_window(g, t) == BLOCK:
+        return BLOCK
+    verdict = _take_octets(g, t, t.p.payload, n)
+    if verdict != GO_ON:
+        return verdict
+    return RELEASE if f.stage == PASSED and is_spoken(t) else so_far(t)
+
+
+cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
+    """Store these octets of the segment and judge what has become complete.   GO_ON, or the packet's verdict."""
+    cdef size_t taken = 0
+    cdef int64_t at = t.at
+    cdef Status status
+    cdef Flow* f = t.f
+    while True:
+        status = put_octets(&g.flows, f, at, data, n, &taken)
+        if status == MALFORMED:
+            return contradicted(g)
+        if status == NOT_THIS:
+            return over_budget(g, t)
+        if at + <int64_t>taken > f.top:
+            f.top = at + <int64_t>taken
+        if not f.is_isn_known and not g.shared.is_shadow and _holds_hello(g, f):
+            return _block_unseen_begin(g)
+        if _read_hellos(g, t) == BLOCK:
+            return BLOCK
+        if taken == n or f.stage == PASSED:
+            return GO_ON
+        at += <int64_t>taken
+        data += taken
+        n -= taken
+        if not _may_slide(t):
+            return BLOCK if _too_far(g, t) == BLOCK else GO_ON
+        slide_window(&g.flows, f, f.next)
+
+
+cdef bint _may_slide(const Turn* t) noexcept nogil:
+    """Whether judged octets may leave a full window: their server has spoken, so it has received the first hello."""
+    return is_spoken(t) and t.f.is_isn_known and t.f.next > t.f.base
+
+
+cdef Verdict _before_window(Gate* g, Turn* t) noexcept nogil:
+    """Judge a segment that begins before the window.   What was there is no longer known: it may be a retransmission,
+    or the true octets where a decoy was judged."""
+    if _begins_hello(g, t.p.payload, t.p.payload_n):
         return _block_unseen_begin(g)
-    if _read_hellos(g, t) == BLOCK:
-        return BLOCK
-    if taken < n and f.stage != PASSED and _too_far(g, t) == BLOCK:
-        return BLOCK
-    return RELEASE if f.stage == PASSED and t.state == ALLOWED_SPOKEN else so_far(t)
+    return undecidable(g, t, CNT_GATE_TOO_BIG)
 
 
 cdef Verdict _block_unseen_begin(Gate* g) noexcept nogil:
@@ -93,7 +130,7 @@ cdef bint _is_stray(const Gate* g, const Turn* t) noexcept nogil:
     """Whether a segment is apart from the octets seen.  Never with asymmetric routing: there gaps are common.
 
     Nor behind a full window: nothing is stored there, so no hello that continues the window can begin there."""
-    return is_apart(g, t) and not g.flows.forgotten and t.f.w.have < WINDOW_OCTETS
+    return is_apart(g, t) and not t.is_untracked and t.f.w.have < WINDOW_OCTETS
 
 
 cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
@@ -105,12 +142,10 @@ cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
 
 
 cdef Verdict _too_far(Gate* g, Turn* t) noexcept nogil:
-    """Judge octets beyond the window: before the first hello they are undecidable, after it they do not matter."""
-    cdef Verdict verdict = GO_ON
-    if t.f.stage == OPENING:
-        verdict = undecidable(g, t, CNT_GATE_TOO_BIG)
-    # while the server is silent, this may be a decoy and the hello still to come
-    if t.state == ALLOWED_SPOKEN or t.f.stage == FOLLOWING:
+    """Judge octets beyond a full window: whether they begin or end a hello is undecidable."""
+    cdef Verdict verdict = undecidable(g, t, CNT_GATE_TOO_BIG)
+    # while the server is silent, the octets of a first hello may be a decoy's, and the true ones still to come
+    if is_spoken(t) or t.f.stage != OPENING:
         t.f.stage = PASSED
     return verdict
 
@@ -124,22 +159,58 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict = GO_ON
     while f.stage != PASSED and f.next < f.base + f.w.have and _is_worth_it(f):
         start = <uint32_t>(f.next - f.base)
+        if _is_between_hellos(f, f.w.at[start]):
+            if not _step_over_record(f, start):
+                return GO_ON
+            continue
         status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
-        if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
+        if status == NEED_MORE and (f.w.have < WINDOW_OCTETS or start > 0):
             f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
             return GO_ON
         if status == OK and hello.after > 0:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
             verdict = judge_hello(g, t, &hello, C_SNI, CNT_GATE_NO_NAME)
             f.next += hello.after
-            f.stage = FOLLOWING
+            f.stage = EARLY if hello.has_early_data or f.stage == EARLY else FOLLOWING
+        elif f.is_doubted and not t.is_untracked and status == NOT_THIS:
+            verdict = _judge_amid(g, t)
         else:
-            if f.stage == OPENING or status == MALFORMED:
+            if f.stage == OPENING or status != NOT_THIS:
                 verdict = judge_hello(g, t, &hello, C_SNI, counter_of(status))
             f.stage = PASSED
         if verdict == BLOCK:
             return BLOCK
+        if verdict == WAIT:
+            return GO_ON
     return GO_ON
+
+
+cdef bint _is_between_hellos(const Flow* f, uint8_t kind) noexcept nogil:
+    """Whether a server steps over a record of this kind before a second hello (RFC 8446 §4.2.10, §5)."""
+    return (f.stage == EARLY and kind == APPLICATION_DATA
+            or f.stage != OPENING and not f.is_doubted and (kind == CHANGE_CIPHER_SPEC or kind == ALERT))
+
+
+cdef bint _step_over_record(Flow* f, uint32_t start) noexcept nogil:
+    """Step over a record at window[start], whose end may be still to come.   False: its header is."""
+    if f.w.have - start < RECORD_HEADER:
+        return False
+    f.next += RECORD_HEADER + (<int64_t>f.w.at[start + 3] << 8 | f.w.at[start + 4])
+    f.need = 0
+    return True
+
+
+cdef Verdict _judge_amid(Gate* g, Turn* t) noexcept nogil:
+    """Judge octets of a flow that was resumed, perhaps in the middle of a record: BLOCK, WAIT or undecidable()'s."""
+    cdef Flow* f = t.f
+    cdef const uint8_t* rest
+    if _holds_hello(g, f):
+        return _block_unseen_begin(g)
+    rest = f.w.at + f.need
+    if f.need < f.w.have and memchr(rest, HANDSHAKE, f.w.have - f.need) != NULL and f.w.have < WINDOW_OCTETS:
+        return WAIT
+    f.stage = PASSED
+    return undecidable(g, t, CNT_GATE_FORGOTTEN)
 
 
 cdef bint _is_worth_it(const Flow* f) noexcept nogil:

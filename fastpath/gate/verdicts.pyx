@@ -7,8 +7,9 @@ The class of a hello's software is counted with every verdict, and changes none.
 from libc.stdint cimport int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport OPENING
-from fastpath.gate.state cimport ALLOW, ALLOWED_SPOKEN, BLOCK, GO_ON, NOT_A_NAME, WAIT, Gate, Turn, Verdict
+from fastpath.gate.flow cimport OPENING, is_unjudged
+from fastpath.gate.state cimport (
+    ALLOW, ALLOWED_SPOKEN, BLOCK, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
 from fastpath.images.layout cimport MAX_LISTS, ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
@@ -70,7 +71,7 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         return NOT_A_NAME
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return GO_ON
+        return BLOCK if g.closed else GO_ON
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     count_bypass(g, &d, channel)
     # only DNS can truncate an answer
@@ -141,7 +142,7 @@ cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
     """E12: whether a segment is apart from the octets seen, in a stream whose beginning is unknown.
 
     It may be a part of the stream or a decoy; only the server knows, until it has spoken."""
-    return (not t.f.is_isn_known and not g.shared.is_shadow and t.state != ALLOWED_SPOKEN
+    return (not t.f.is_isn_known and not g.shared.is_shadow and not is_spoken(t)
             and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
 
 
@@ -151,6 +152,13 @@ cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:
     return BLOCK
 
 
+cdef bint is_spoken(const Turn* t) noexcept nogil:
+    """Whether the server has spoken since a hello or head of this flow was judged: then it has received that one."""
+    return t.state == ALLOWED_SPOKEN or t.state == PARTIAL_SPOKEN
+
+
 cdef Verdict so_far(const Turn* t) noexcept nogil:
-    """Verdict of an undecided flow: WAIT while nothing of it was judged and its server is silent, else ALLOW."""
-    return WAIT if t.f.stage == OPENING and t.keep != ALLOWED_SPOKEN else ALLOW
+    """Verdict of an undecided flow: WAIT while octets of it are forwarded and not judged, else ALLOW.
+
+    Where nothing was judged yet there is nothing to allow."""
+    return WAIT if is_unjudged(t.f) or t.f.stage == OPENING and t.state != ALLOWED_SPOKEN else ALLOW

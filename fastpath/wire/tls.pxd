@@ -16,6 +16,7 @@ cdef struct HelloName:
 cdef struct ClientHello:
     uint8_t n_names
     uint8_t has_ech             # has extension 0xfe0d (GREASE looks the same)
+    uint8_t has_early_data      # offers 0-RTT: encrypted records may come before a second hello
     uint8_t names_overflowed    # more than HELLO_NAMES host_names
     size_t after                # octets of the stream up to the end of the record that ended the hello
     HelloName names[HELLO_NAMES]    # into `data` or `scratch`, like `message`

@@ -26,6 +26,7 @@ cdef enum:
     CLIENT_HELLO = 1
     RANDOM_OCTETS = 32
     EXT_SERVER_NAME = 0
+    EXT_EARLY_DATA = 42     # RFC 8446 §4.2.10
     EXT_ECH = 0xfe0d
     HOST_NAME = 0
 
@@ -211,6 +212,8 @@ cdef Status _extensions(Cursor* c, ClientHello* out) noexcept nogil:
             return MALFORMED
         if kind == EXT_ECH:
             out.has_ech = 1
+        elif kind == EXT_EARLY_DATA:
+            out.has_early_data = 1
         elif kind == EXT_SERVER_NAME and _server_names(&body, out) != OK:
             return MALFORMED
     return OK

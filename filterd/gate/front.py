@@ -45,6 +45,10 @@ class GateFront:
         has_drops = config.mode == "inline" and _is_shut(config)
         self._overrun = Overrun(queue, reporter.counters) if has_drops else None
 
+    def give(self, tables: TableSet) -> None:
+        """Serve `tables` from the first packet on: before run()."""
+        self._thread.give(tables)
+
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
 

@@ -1,7 +1,7 @@
 """The nft table `inet filterd` as text: the rules of the gate, the locks and the DNS redirection.
 
     forward -160  locked? → reject · judged (MARK_VERDICT | state)? → state to the ct mark, packet accepted or dropped
-                  flow decided? → accept, reject · ISN of the SYN/ACK → ct mark
+                  SYN, SYN/ACK → its connection is judged anew, ISN → ct mark · flow decided? → accept, reject
                   client's payload, QUIC's long headers, new flows to a suspect → meta mark MARK_QUEUED, NFQUEUE
     prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
@@ -10,6 +10,9 @@
 Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
 A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
 only while there are any.  The chain `queueing` drops until its real rule is in it, so no packet passes unjudged.
+The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
+Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
+entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib).
 Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 """
 
@@ -19,16 +22,18 @@ from ipaddress import IPv4Network, IPv6Network
 
 from fastpath.gate.marks import (
     MARK_DROPPED,
-    MARK_GATE,
     MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_STATE,
+    MARK_SYN,
+    MARK_UNTRACKED,
     MARK_VERDICT,
     FlowState,
 )
 from fastpath.wire.quic import VERSIONS
 from filterd.config import Config
 from filterd.kernel.intervals import Network
+from filterd.kernel.mark_table import MARK_TABLE, VERDICTS, Event, Fate, changes, with_fate
 from filterd.kernel.nft_rules import NftChain
 
 TABLE = "inet filterd"
@@ -42,8 +47,8 @@ _MARKS = {
     "STATE": f"{MARK_STATE:#x}",
     "VERDICT": f"{MARK_VERDICT:#x}",
     "QUEUED": f"{MARK_QUEUED:#x}",
-    "GATE": f"{MARK_GATE:#x}",
-    "ISN": f"{ALL_BITS ^ MARK_GATE:#x}",
+    "UNTRACKED": f"{MARK_QUEUED | MARK_UNTRACKED:#x}",
+    "SYN": f"{MARK_SYN:#x}",
     "NO_STATE": f"{ALL_BITS ^ MARK_STATE:#x}",
     "ISN_SHIFT": MARK_ISN_SHIFT,
 }
@@ -68,6 +73,7 @@ table inet filterd {
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
   counter n_queued { comment "packets for the gate"; }
   counter n_judged { comment "those with its verdict"; }
+  counter n_unproven { comment "packets in a server's name, from an interface that does not lead to it"; }
 
   chain locked_from {
     meta l4proto tcp reject with tcp reset
@@ -104,19 +110,39 @@ table inet filterd {
     ip6 daddr @suspects6_128 goto to_suspect
     ip6 daddr @suspects6 goto to_suspect
   }
+  chain opening {
+    tcp dport @gate_ports goto opening_judged
+    tcp sport @gate_ports goto opening_judged
+  }
+  chain opening_judged {
+    @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
+%(invalid)s    reset tcp option mptcp comment "a stream over several connections is read in none of them (RFC 8684)"
+    reset tcp option fastopen
+%(proven)s    tcp flags & ack == ack goto opening_server
+    tcp dport != @gate_ports drop comment "two clients: no server opens like this"
+    jump suspects
+    ct state untracked meta mark set %(UNTRACKED)s goto to_queue
+    ct mark & %(STATE)s != %(UNDECIDED)d ct mark set ct mark | %(SYN)s
+    accept
+  }
+  chain opening_server {
+    ct mark & %(STATE)s == %(UNDECIDED)d ct mark set tcp ackseq << %(ISN_SHIFT)d accept
+    ct mark & %(SYN)s == %(SYN)s ct mark set tcp ackseq << %(ISN_SHIFT)d
+    accept
+  }
   chain from_client {
-    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
-%(undecided)s  }
+    ct state untracked @ih,0,8 >= 0 meta mark set %(UNTRACKED)s goto to_queue
+    ct mark & %(STATE)s { %(to_gate)s } goto to_gate
+  }
   chain from_quic_client {
     udp dport @quic_ports meta mark set %(QUEUED)s goto to_queue
     ct direction original @th,72,32 { %(quic_versions)s } meta mark set %(QUEUED)s goto to_queue
   }
   chain from_server {
-    tcp flags & (syn | ack) == syn | ack ct mark & %(GATE)s == %(UNDECIDED)d \
-ct mark set tcp ackseq << %(ISN_SHIFT)d accept
-    tcp flags & (syn | ack) == syn drop comment "two clients: no server opens like this"
-    ct mark & %(GATE)s == %(ALLOWED)d @ih,0,8 >= 0 ct mark set ct mark & %(ISN)s | %(ALLOWED_SPOKEN)d
+    ct mark & %(STATE)s { %(to_spoken)s } @ih,0,8 >= 0 goto speaking
   }
+  chain speaking {
+%(proven)s%(speaking)s  }
   chain locks4 {
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
     ip daddr @locked4_32 ip saddr != @open4 goto locked_to
@@ -143,46 +169,27 @@ ct mark set tcp ackseq << %(ISN_SHIFT)d accept
     jump locking
 %(refused_udp)s    meta mark & %(NO_STATE)s == %(VERDICT)s goto judged \
 comment "set by the gate alone"
-    ct mark & %(GATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
-%(dot)s%(invalid)s    ct mark & %(GATE)s vmap { %(BLOCKED)d : goto blocked, %(ANSWERED)d : goto answered }
-%(suspects)s%(quic)s    ct direction original tcp dport @gate_ports goto from_client
-    ct direction reply tcp sport @gate_ports goto from_server
-    tcp dport @gate_ports goto from_client comment "taken up in mid-stream by a packet of the server"
+    tcp flags & syn == syn jump opening
+    ct mark & %(STATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
+%(dot)s%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)d : goto blocked, %(ANSWERED)d : goto answered }
+%(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
     tcp sport @gate_ports goto from_server
   }
 
-  chain keep_released { ct mark set ct mark & %(ISN)s | %(RELEASED)d; }
-  chain keep_allowed {
-    ct mark & %(GATE)s { %(UNDECIDED)d, %(PARTIAL)d } ct mark set ct mark & %(ISN)s | %(ALLOWED)d \
-comment "%(ALLOWED_SPOKEN)d may be set by now"
-  }
-  chain keep_partial { ct mark & %(GATE)s == %(UNDECIDED)d ct mark set ct mark & %(ISN)s | %(PARTIAL)d; }
-  chain keep_blocked {
-    ct mark set ct mark & %(ISN)s | %(BLOCKED)d
-    goto blocked
-  }
-  chain keep_answered {
-    ct mark set ct mark & %(ISN)s | %(ANSWERED)d
-    drop
-  }
-  chain judged {
+%(keeping)s  chain judged {
     counter name n_judged
     meta mark & %(STATE)s vmap {
-      %(RELEASED)d : goto keep_released, %(BLOCKED)d : goto keep_blocked, %(ALLOWED)d : goto keep_allowed, \
-%(ANSWERED)d : goto keep_answered,
-      %(PARTIAL)d : goto keep_partial, %(DROPPED)d : drop
+      %(RELEASED)d : goto keep_released, %(BLOCKED)d : goto keep_blocked, %(ALLOWED)d : goto keep_allowed,
+      %(ALLOWED_SPOKEN)d : goto keep_allowed,
+      %(PARTIAL)d : goto keep_partial, %(PARTIAL_AGAIN)d : goto keep_partial, %(PARTIAL_SPOKEN)d : goto keep_partial,
+      %(ANSWERED)d : goto keep_answered, %(DROPPED)d : drop
     }
   }
 %(dns)s%(untracked)s%(asymmetric)s}
 """
-_UNDECIDED = """\
-    ct mark & %(GATE)s vmap { %(UNDECIDED)d : goto to_gate, %(ALLOWED)d : goto to_gate, \
-%(ALLOWED_SPOKEN)d : goto to_gate, %(PARTIAL)d : goto to_gate }
-"""
-# A connection without conntrack has no mark: the gate itself keeps its ISN and its state.
-_UNTRACKED_CLIENT = """\
-    tcp flags & (syn | ack) == syn meta mark set %(QUEUED)s goto to_queue
-    @ih,0,8 >= 0 meta mark set %(QUEUED)s goto to_queue
+# Which way answers come is not known where routing is asymmetric.
+_PROVEN = """\
+    fib saddr . iif oif missing counter name n_unproven drop
 """
 _INVALID = """\
     ct state invalid drop
@@ -193,7 +200,7 @@ _REFUSED_UDP = """\
 # Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
 # version is one that the gate reads (E55).
 _QUIC = """\
-    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(GATE)s == %(UNDECIDED)d goto from_quic_client
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s == %(UNDECIDED)d goto from_quic_client
 """
 # At any port, until an answer comes: there is none where the gate blocks.
 _SUSPECTS = """\
@@ -304,7 +311,11 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
-        "undecided": (_UNTRACKED_CLIENT if rules.is_asymmetric else _UNDECIDED) % _MARKS,
+        "proven": "" if rules.is_asymmetric else _PROVEN,
+        "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
+        "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),
+        "speaking": _settings(Event.SERVER),
+        "keeping": _keeping(),
         "invalid": "" if rules.is_asymmetric else _INVALID,
         "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": _SUSPECTS if rules.n_queues else "",
@@ -326,6 +337,33 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+_ENDS = {"blocked": "goto blocked", "answered": "drop"}  # of a packet whose verdict is no pass
+
+
+def _keeping() -> str:
+    """A chain for each verdict: what it makes of the connection's mark, and of the packet."""
+    chains = ""
+    for event in VERDICTS:
+        name = event.name.lower()
+        end = f"    {_ENDS[name]}\n" if name in _ENDS else ""
+        chains += f"  chain keep_{name} {{\n{_settings(event)}{end}  }}\n"
+    return chains
+
+
+def _settings(event: Event) -> str:
+    """The rules that set a connection's next state; the first that fits ends the chain of a forwarded packet."""
+    kept = f"{ALL_BITS ^ MARK_STATE:#x}"
+    return "".join(
+        f"    ct mark & {MARK_STATE:#x} {{ {_numbers(before)} }} ct mark set ct mark & {kept} | {following:d}"
+        f"{'' if MARK_TABLE[before[0], event].fate is not Fate.FORWARD else ' accept'}\n"
+        for following, before in changes(event)
+    )
+
+
+def _numbers(states: Iterable[FlowState]) -> str:
+    return _listed(state.value for state in states)
 
 
 def _elements(elements: Iterable[object]) -> str:

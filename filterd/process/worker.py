@@ -4,6 +4,7 @@ A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFr
 Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
 nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
+The images are open before the front takes its sockets or its queue, so it judges from the first packet on.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ log = logging.getLogger("filterd.process.worker")
 
 class Front(Protocol):
     """One nogil loop and its sockets."""
+
+    def give(self, tables: TableSet) -> None:
+        """Serve `tables` from the first packet on: before run()."""
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`; returns once the loop does.   Raises TimeoutError where it does not."""
@@ -60,16 +64,16 @@ class Worker:
 
     async def run(self) -> None:
         """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
-        # Held here and not in a TaskGroup: what ends the front is raised as it is.
-        running = asyncio.ensure_future(self._front.run())  # noqa: TID251
-        stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         socket = self._run_dir / f"worker-{self.name}.sock"
         if self._manifest.exists():
-            await self._use(self._manifest)
+            await self._use(self._manifest, is_running=False)
         else:
             self._refused = (
                 f"images: {self._manifest} does not exist; nothing is filtered; wait for the first compilation"
             )
+        # Held here and not in a TaskGroup: what ends the front is raised as it is.
+        running = asyncio.ensure_future(self._front.run())  # noqa: TID251
+        stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         server = await serve(socket, WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
@@ -111,11 +115,14 @@ class Worker:
             ja4_classes=classes_counted(self._run_dir, self.name),
         )
 
-    async def _use(self, manifest: Path) -> InUse | Failed:
+    async def _use(self, manifest: Path, is_running: bool = True) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
                 tables = await asyncio.to_thread(_open_gently, manifest, self._tables)
-                await self._front.use(tables)
+                if is_running:
+                    await self._front.use(tables)
+                else:
+                    self._front.give(tables)
             except TimeoutError:
                 self._refused = f"worker {self.name}: its loop took no new images in time"
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as reason:  # a manifest may hold anything

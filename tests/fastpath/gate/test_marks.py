@@ -1,5 +1,6 @@
 """The numbers of a mark: a kernel keeps them while the gate is replaced by a newer one."""
 
+import itertools
 import re
 
 import pytest
@@ -11,6 +12,8 @@ from fastpath.gate.marks import (
     MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_STATE,
+    MARK_SYN,
+    MARK_UNTRACKED,
     MARK_VERDICT,
     FlowState,
 )
@@ -26,29 +29,33 @@ def test_no_state_ever_changes_its_number() -> None:
         "ALLOWED_SPOKEN": 4,
         "ANSWERED": 5,
         "PARTIAL": 6,
+        "PARTIAL_AGAIN": 8,
+        "PARTIAL_SPOKEN": 9,
     }
 
 
 def test_no_bit_of_a_mark_ever_changes_its_place() -> None:
-    found = (MARK_STATE, MARK_DROPPED, MARK_VERDICT, MARK_QUEUED, MARK_GATE, MARK_ISN_SHIFT)
+    found = (MARK_STATE, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED, MARK_SYN, MARK_GATE, MARK_ISN_SHIFT)
 
-    assert found == (0x3F, 7, 0x40, 0x80, 0xFF, 8)
+    assert found == (0x0F, 7, 0x20, 0x40, 0x80, 0x80, 0xFF, 8)
 
 
 def test_the_parts_of_a_mark_do_not_overlap() -> None:
-    assert MARK_STATE + MARK_VERDICT + MARK_QUEUED == MARK_GATE == (1 << MARK_ISN_SHIFT) - 1
+    parts = [MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED]
+    assert sum(parts) & MARK_GATE == sum(parts) < 1 << MARK_ISN_SHIFT
+    assert all(one & other == 0 for one, other in itertools.combinations(parts, 2))
     assert MARK_DROPPED not in list(FlowState)
     assert all(value & MARK_STATE == value for value in (*FlowState, MARK_DROPPED))
 
 
 @pytest.mark.parametrize("state", [*FlowState][1:], ids=lambda state: state.name)
 def test_the_kernel_keeps_every_state_that_a_verdict_can_give(state: FlowState) -> None:
-    kept = re.findall(r"ct mark set ct mark & 0xffffff00 \| (\d)", ruleset(FULL))
+    kept = re.findall(r"ct mark set ct mark & 0xfffffff0 \| (\d)", ruleset(FULL))
 
     assert str(state.value) in kept
 
 
 def test_a_packet_that_is_dropped_alone_leaves_no_state() -> None:
-    [judged] = re.findall(r"meta mark & 0x3f vmap \{(.*?)\n    \}", ruleset(FULL), re.DOTALL)
+    [judged] = re.findall(r"meta mark & 0xf vmap \{(.*?)\n    \}", ruleset(FULL), re.DOTALL)
 
     assert f"{MARK_DROPPED} : drop" in judged

@@ -1,6 +1,7 @@
 """What the kernel is asked for, as nft's text."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
 from filterd.config import read_config
+from filterd.kernel.mark_table import Event, changes
 from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
 
 CONFIG = b"""
@@ -39,6 +41,40 @@ def test_nft_takes_the_ruleset(rules: Rules) -> None:
 
     assert checked.stderr == ""
     assert checked.returncode == 0
+
+
+def test_what_begins_a_connection_is_looked_at_before_any_mark_is_believed() -> None:
+    lines = ruleset(FULL).partition("chain before {")[2].splitlines()
+
+    opening = next(number for number, line in enumerate(lines) if "jump opening" in line)
+    assert opening < next(number for number, line in enumerate(lines) if "ct mark" in line and "accept" in line)
+
+
+def test_every_change_of_a_state_is_one_of_the_table() -> None:
+    text = ruleset(FULL)
+    made = set(re.findall(r"ct mark & 0xf \{ ([\d, ]+) \} ct mark set ct mark & 0xfffffff0 \| (\d+)", text))
+    wanted = {
+        (", ".join(f"{state:d}" for state in before), f"{following:d}")
+        for event in Event
+        if event is not Event.SYN_ACK
+        for following, before in changes(event)
+    }
+
+    assert made == wanted
+    assert text.count("ct mark set") == len(re.findall("ct mark set ct mark & 0xfffffff0", text)) + 3  # SYN, SYN/ACK
+
+
+def test_a_server_is_believed_from_its_own_side_alone() -> None:
+    symmetric, asymmetric = ruleset(FULL), ruleset(replace(FULL, is_asymmetric=True))
+
+    for chain in ("chain opening_judged", "chain speaking"):
+        assert "fib saddr . iif oif missing" in symmetric.partition(chain)[2].partition("}")[0]
+    assert "fib saddr" not in asymmetric.replace("fib saddr type local", "")
+
+
+def test_no_stream_is_spread_over_several_connections() -> None:
+    assert "reset tcp option mptcp" in ruleset(FULL)
+    assert "reset tcp option fastopen" in ruleset(FULL)
 
 
 def test_what_answers_on_another_way_is_neither_tracked_nor_invalid() -> None:
@@ -71,10 +107,11 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
     order = [
         "jump locking",
-        "ct mark & 0xff == 1 accept",
+        "tcp flags & syn == syn jump opening",
+        "ct mark & 0xf == 1 accept",
         "ct state invalid",
-        "ct mark & 0xff vmap",
-        "ct direction original",
+        "ct mark & 0xf vmap",
+        "tcp dport @gate_ports goto from_client",
     ]
 
     found = [next(number for number, line in enumerate(lines) if line.startswith(start)) for start in order]
@@ -116,7 +153,7 @@ def test_a_judged_packet_does_what_was_said_before_it_is_looked_at_again() -> No
     lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
 
     judged = next(number for number, line in enumerate(lines) if "goto judged" in line)
-    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xff == 1 accept"))
+    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xf == 1 accept"))
 
 
 def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:

@@ -22,7 +22,10 @@ class Front:
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.given: list[TableSet] = []
-        self.fault, self.n_turns = fault, 0
+        self.fault, self.n_turns, self.n_given_first = fault, 0, -1
+
+    def give(self, tables: TableSet) -> None:
+        self.given.append(tables)
 
     async def use(self, tables: TableSet) -> None:
         if self.fault:
@@ -30,6 +33,7 @@ class Front:
         self.given.append(tables)
 
     async def run(self) -> None:
+        self.n_given_first = len(self.given)
         await asyncio.Event().wait()
 
 
@@ -78,6 +82,15 @@ def test_a_worker_reads_the_manifest_itself_at_its_start(images: Images, state: 
     assert len(front.given) == 1
     assert (status["generations"]["names"], status["refused"]) == ([1, 0], None)
     assert status["ja4_classes"] == {}
+
+
+def test_the_images_are_open_before_the_front_serves(images: Images, state: Path) -> None:
+    publish(images, state)
+    front = Front()
+
+    play(state, front, {"op": "status"})
+
+    assert front.n_given_first == 1
 
 
 def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state: Path) -> None:
@@ -136,9 +149,9 @@ def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images: Images, s
 
 
 def test_a_loop_that_takes_nothing_is_told(images: Images, state: Path) -> None:
-    publish(images, state)
+    manifest = str(publish(images, state))
 
-    (status,) = play(state, Front(TimeoutError()), {"op": "status"})
+    _, status = play(state, Front(TimeoutError()), {"op": "use", "manifest": manifest}, {"op": "status"})
 
     assert "took no new images" in status["refused"]
 

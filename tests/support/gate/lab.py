@@ -14,7 +14,7 @@ from fastpath.images.verdict import Reason
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
 
-UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL = FlowState
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, PARTIAL_AGAIN, PARTIAL_SPOKEN = FlowState
 DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)

@@ -1,0 +1,200 @@
+"""What was forwarded and not judged is never completed, and a connection that begins anew is judged anew."""
+
+import struct
+from pathlib import Path
+
+import pytest
+from support.gate.lab import (
+    ALLOWED,
+    ANSWERED,
+    APPDATA,
+    BLOCKED,
+    CCS,
+    DECOY,
+    PARTIAL,
+    PARTIAL_AGAIN,
+    PARTIAL_SPOKEN,
+    REAL,
+    RELEASED,
+    SPOKEN,
+    Lab,
+)
+from support.packets.builders import Client, hello_message, records, request
+
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+
+WEB = Client(dport=80)
+FIRST = request(b"www.allowed.test")
+LISTED = request(b"www.blocked.test")
+OTHERS = 60
+
+
+def hello_with_early_data(name: bytes) -> bytes:
+    """A ClientHello that offers early data (RFC 8446 §4.2.10)."""
+    message = hello_message(name)
+    n_extensions = int.from_bytes(message[45:47]) + 4
+    body = message[4:45] + struct.pack("!H", n_extensions) + message[47:] + struct.pack("!HH", 42, 0)
+    return records(b"\x01" + len(body).to_bytes(3) + body)
+
+
+EARLY = hello_with_early_data(b"www.allowed.test")
+
+
+def press(lab: Lab, client: Client) -> None:
+    """Other connections of the same subscriber, until its share of memory is used up."""
+    for sport in range(1000, 1000 + OTHERS):
+        lab.send(Client(client.src, sport=sport), 0, REAL[:50])
+
+
+def in_segments(lab: Lab, at: int, octets: bytes, state: int) -> int:
+    """Send octets of one connection in segments, from a stream position on; the state that the connection ends with."""
+    for begin in range(0, len(octets), 1400):
+        state = lab.send(Client(), at + begin, octets[begin : begin + 1400], state)
+        if state == BLOCKED:
+            break
+    return state
+
+
+@pytest.fixture
+def tight(tmp_path: Path, tables: TableSet) -> Lab:
+    """A gate in which ten half hellos are a subscriber's share."""
+    return Lab(tmp_path / "tight", tables, n_flows=4096, n_windows=64, share=10)
+
+
+# -- begun anew --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isn", [1000, 5000], ids=["the same ISN", "another ISN"])
+def test_a_released_connection_that_begins_anew_is_judged_anew(lab: Lab, isn: int) -> None:
+    assert lab.send(Client(), 0, DECOY) == ALLOWED
+    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+
+    assert lab.send(Client(isn=isn), 0, REAL) == BLOCKED
+
+
+def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:
+    lab.send(Client(), 0, DECOY)
+    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+
+    assert lab.send(Client(), len(DECOY) + 51, APPDATA, SPOKEN) == RELEASED
+
+
+def test_a_kept_connection_that_begins_anew_with_the_same_isn_is_judged_anew(lab: Lab) -> None:
+    assert lab.send(WEB, 0, FIRST) == ALLOWED
+    assert lab.send(WEB, len(FIRST), FIRST, SPOKEN) == SPOKEN
+
+    assert lab.send(WEB, 0, LISTED) == ANSWERED
+
+
+# -- evicted -----------------------------------------------------------------------------------------------------------
+
+
+def test_half_a_second_head_that_was_evicted_is_not_completed(tight: Lab) -> None:
+    tight.send(WEB, 0, FIRST)
+    half = len(FIRST) + 30
+    assert tight.send(WEB, len(FIRST), LISTED[:30], SPOKEN) == PARTIAL_SPOKEN
+    press(tight, WEB)
+
+    assert tight.send(WEB, half, LISTED[30:], PARTIAL_SPOKEN) == BLOCKED
+
+
+def test_half_a_second_hello_that_was_evicted_is_not_completed(tight: Lab) -> None:
+    tight.send(Client(), 0, DECOY)
+    assert tight.send(Client(), len(DECOY), REAL[:30], SPOKEN) == PARTIAL_SPOKEN
+    press(tight, Client())
+
+    assert tight.send(Client(), len(DECOY) + 30, REAL[30:], PARTIAL_SPOKEN) == BLOCKED
+
+
+def test_a_second_piece_before_the_first_that_was_evicted_is_not_completed(tight: Lab) -> None:
+    assert tight.send(Client(), 50, REAL[50:]) == PARTIAL
+    press(tight, Client())
+
+    assert tight.send(Client(), 0, REAL[:50], PARTIAL) == BLOCKED
+
+
+def test_nothing_saves_half_a_hello_over_a_restart_of_the_gate(lab: Lab, tmp_path: Path, tables: TableSet) -> None:
+    assert lab.send(Client(), 50, REAL[50:]) == PARTIAL
+
+    again = Lab(tmp_path / "again", tables)
+    assert again.send(Client(), 0, REAL[:50], PARTIAL) == BLOCKED
+
+
+def test_a_second_hello_is_judged_though_the_first_was_evicted(tight: Lab) -> None:
+    tight.send(Client(), 0, DECOY)
+    press(tight, Client())
+
+    assert tight.send(Client(), len(DECOY), REAL, SPOKEN) == BLOCKED
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_second_hello_in_pieces_is_judged_though_the_first_was_evicted(tight: Lab, cut: int) -> None:
+    tight.send(Client(), 0, DECOY)
+    press(tight, Client())
+
+    state = tight.send(Client(), len(DECOY), REAL[:cut], SPOKEN)
+    assert state in (PARTIAL_SPOKEN, BLOCKED)
+    assert tight.send(Client(), len(DECOY) + cut, REAL[cut:], state) == BLOCKED
+
+
+def test_a_connection_that_is_encrypted_goes_on_though_it_was_evicted(tight: Lab) -> None:
+    tight.send(Client(), 0, DECOY)
+    press(tight, Client())
+
+    assert tight.send(Client(), len(DECOY), APPDATA, SPOKEN) == RELEASED
+    assert tight.counted("gate_forgotten") == 1
+
+
+def test_judged_octets_leave_nothing_unjudged_behind(lab: Lab) -> None:
+    assert lab.send(WEB, 0, FIRST) == ALLOWED
+    assert lab.send(WEB, len(FIRST), FIRST[:20], ALLOWED) == PARTIAL_AGAIN
+    assert lab.send(WEB, len(FIRST) + 20, FIRST[20:], PARTIAL_AGAIN) == ALLOWED
+
+
+# -- a second hello ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_records", [1, 2, 40])
+def test_a_second_hello_is_judged_behind_early_data(lab: Lab, n_records: int) -> None:
+    early = APPDATA * n_records
+    assert lab.send(Client(), 0, EARLY) == ALLOWED
+    assert lab.send(Client(), len(EARLY), early, SPOKEN) == SPOKEN
+
+    assert lab.send(Client(), len(EARLY + early), REAL, SPOKEN) == BLOCKED
+
+
+def test_early_data_and_the_second_hello_are_judged_in_any_pieces(lab: Lab) -> None:
+    stream = EARLY + APPDATA + CCS + REAL
+    for at in range(len(EARLY), len(stream)):
+        client = Client(sport=2000 + at)
+        lab.send(client, 0, EARLY)
+        state = lab.send(client, len(EARLY), stream[len(EARLY) : at], SPOKEN) if at > len(EARLY) else SPOKEN
+        assert lab.send(client, at, stream[at:], state) == BLOCKED
+
+
+def test_honest_early_data_passes(lab: Lab, closed_lab: Lab) -> None:
+    large = records(bytes(200_000), kind=23)
+    for each in (lab, closed_lab):
+        state = each.send(Client(), 0, EARLY + APPDATA)
+        for at in range(0, len(large), 1400):
+            state = each.send(Client(), len(EARLY + APPDATA) + at, large[at : at + 1400], SPOKEN)
+            assert state in (SPOKEN, PARTIAL_SPOKEN)
+
+
+@pytest.mark.parametrize("sizes", [(60_000, 60_000), (40_000, 64_000)])
+def test_two_hellos_that_are_larger_than_a_window_together_are_judged(lab: Lab, sizes: tuple[int, int]) -> None:
+    first = records(hello_message(b"www.allowed.test", padding=sizes[0]))
+    second = records(hello_message(b"www.blocked.test", padding=sizes[1]))
+    assert in_segments(lab, 0, first, 0) == ALLOWED
+
+    assert in_segments(lab, len(first), second, SPOKEN) == BLOCKED
+
+
+@pytest.mark.parametrize(("closed", "state"), [(0, ALLOWED), (1, BLOCKED)])
+def test_without_images_the_policy_decides(tmp_path: Path, tables: TableSet, closed: int, state: int) -> None:
+    lab = Lab(tmp_path / "none", tables)
+    lab.gate = GateLoop(0, Handoff(), lab.reporter, [443], [80], closed, {}, 8)
+
+    assert lab.send(Client(), 0, DECOY) == state
+    assert lab.send(WEB, 0, FIRST) == state

@@ -1,0 +1,224 @@
+"""A mark is a lease: whoever begins anew is judged anew.  The table, and a model of conntrack that walks it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from fastpath.gate.marks import FlowState, state_after_verdict
+from filterd.kernel.mark_table import FINAL, MARK_TABLE, Event, Fate
+
+SPOKEN = (FlowState.ALLOWED_SPOKEN, FlowState.PARTIAL_SPOKEN)
+PARTIAL = (FlowState.PARTIAL, FlowState.PARTIAL_AGAIN, FlowState.PARTIAL_SPOKEN)
+# By the gate's verdicts: what the kernel is told.
+VERDICTS = {
+    "allow": Event.ALLOWED,
+    "wait": Event.PARTIAL,
+    "release": Event.RELEASED,
+    "block": Event.BLOCKED,
+    "answer_page": Event.ANSWERED,
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_the_gate_and_the_kernel_make_the_same_state_of_a_verdict(verdict: str) -> None:
+    undecided = [state for state in FlowState if state not in FINAL]
+    before = SPOKEN if verdict == "release" else undecided  # the gate releases where the server has spoken
+
+    assert [MARK_TABLE[state, VERDICTS[verdict]].state for state in before] == [
+        state_after_verdict(state, verdict) for state in before
+    ]
+
+
+def test_only_a_syn_ack_makes_a_state_undecided_again() -> None:
+    again = {event for (before, event), step in MARK_TABLE.items() if step.state is FlowState.UNDECIDED is not before}
+
+    assert again == {Event.SYN_ACK}
+
+
+def test_no_connection_is_released_that_was_not_judged_and_answered() -> None:
+    before = {state for state in FlowState if MARK_TABLE[state, Event.RELEASED].state is FlowState.RELEASED}
+
+    assert before == {*SPOKEN, FlowState.RELEASED}
+
+
+def test_a_server_that_speaks_before_a_first_hello_is_whole_proves_nothing() -> None:
+    assert MARK_TABLE[FlowState.PARTIAL, Event.SERVER].state is FlowState.PARTIAL
+    assert MARK_TABLE[FlowState.UNDECIDED, Event.SERVER].state is FlowState.UNDECIDED
+
+
+@dataclass
+class Entry:
+    """Conntrack's entry for the two ports."""
+
+    is_closed: bool = False
+    is_own_reset_last: bool = False
+    """The last packet was a reset of the client's: its SYN then makes a new entry."""
+    state: FlowState = FlowState.UNDECIDED
+    has_syn: bool = False
+    isn: int = 0
+
+
+@dataclass
+class Flow:
+    """What the gate keeps of a connection."""
+
+    isn: int
+    state: FlowState = FlowState.UNDECIDED
+    has_hello: bool = False
+
+
+@dataclass
+class Server:
+    """The server's end."""
+
+    isn: int = 0
+    """Of the connection that is open; 0: none is."""
+    answers: deque[int] = field(default_factory=deque)
+    """SYN/ACKs on their way, by what they acknowledge."""
+    has_received: bool = False
+    has_half: bool = False
+
+
+class Ports(RuleBasedStateMachine):
+    """One client's port and one server's port: whatever the client does, no listed hello reaches the server.
+
+    The policy is closed.  Packets wait in the gate's queue as long as the adversary likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry: Entry | None = None
+        self.flow: Flow | None = None
+        self.server = Server()
+        self.queue: deque[tuple[Entry, FlowState, int, str]] = deque()
+
+    # -- the client ----------------------------------------------------------------------------------------------------
+
+    @rule(isn=st.sampled_from([0, 1, 2]))
+    def syn(self, isn: int) -> None:
+        """Any SYN: a new connection's, a spoofed one, one that is repeated.   0: an initial number of no bits."""
+        entry = self.entry
+        if entry is None or (entry.is_closed and entry.is_own_reset_last):
+            self.entry = Entry()
+        else:
+            entry.has_syn |= entry.state is not FlowState.UNDECIDED
+            entry.is_own_reset_last = False
+        if self.server.isn == 0:
+            self.server = Server(isn=isn + 1, answers=self.server.answers)
+        self.server.answers.append(isn)
+
+    @rule(octets=st.sampled_from(["listed", "allowed", "half", "data"]))
+    def payload(self, octets: str) -> None:
+        """Octets of any connection, also where conntrack knows none."""
+        if self.entry is None:
+            self.entry = Entry()
+        self.entry.is_own_reset_last = False
+        fate = MARK_TABLE[self.entry.state, Event.CLIENT].fate
+        if fate is Fate.QUEUE:
+            self.queue.append((self.entry, self.entry.state, self.entry.isn, octets))
+        elif fate is Fate.FORWARD:
+            self.reach(octets)
+
+    @rule(is_taken=st.booleans())
+    def reset(self, is_taken: bool) -> None:
+        """A reset of the client's that the server takes, or one that it ignores (TTL, the MD5 option)."""
+        if self.entry is not None:
+            self.entry.is_closed = self.entry.is_own_reset_last = True
+        if is_taken:
+            self.server.isn = 0
+
+    @rule()
+    def stray(self) -> None:
+        """An acknowledgement of nothing."""
+        if self.entry is None:
+            self.entry = Entry()
+        self.entry.is_own_reset_last = False
+
+    # -- the server and the network ------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.server.answers)
+    @rule()
+    def syn_ack(self) -> None:
+        isn = self.server.answers.popleft()
+        entry = self.entry
+        if entry is None:
+            return  # invalid
+        if entry.state is FlowState.UNDECIDED or entry.has_syn:
+            entry.state = MARK_TABLE[entry.state, Event.SYN_ACK].state
+            entry.isn, entry.has_syn = isn, False
+        entry.is_closed = False
+
+    @precondition(lambda self: self.server.isn and self.server.has_received)
+    @rule()
+    def answer(self) -> None:
+        if self.entry is not None:
+            self.entry.state = MARK_TABLE[self.entry.state, Event.SERVER].state
+
+    @precondition(lambda self: self.server.isn and self.server.has_received)
+    @rule()
+    def hang_up(self) -> None:
+        self.server.isn = 0
+        if self.entry is not None:
+            self.entry.is_closed, self.entry.is_own_reset_last = True, False
+
+    @rule()
+    def time_out(self) -> None:
+        self.entry = None
+
+    # -- the gate ------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def judge(self) -> None:
+        entry, state, isn, octets = self.queue.popleft()
+        verdict = self.verdict(state, isn, octets)
+        entry.state = MARK_TABLE[entry.state, VERDICTS[verdict]].state
+        if verdict != "block":
+            self.reach(octets)
+
+    def verdict(self, state: FlowState, isn: int, octets: str) -> str:
+        """As fastpath/gate/judge.pyx and tls.pyx: `half` is the beginning of a listed hello, `data` the rest of it."""
+        is_anew = (
+            state is FlowState.UNDECIDED and self.flow is not None and self.flow.state in (*SPOKEN, FlowState.RELEASED)
+        )
+        if self.flow is None or (isn != 0 and isn != self.flow.isn) or is_anew:
+            self.flow = Flow(isn)
+            if state is not FlowState.UNDECIDED:
+                return self.store("block")
+        if self.flow.state in (FlowState.BLOCKED, FlowState.RELEASED):
+            return "block" if self.flow.state is FlowState.BLOCKED else "release"
+        if octets == "half":
+            return self.store("wait", state)
+        if octets == "listed" or self.flow.state in PARTIAL:
+            return self.store("block")
+        if octets == "allowed":
+            self.flow.has_hello = True
+            return self.store("allow", state)
+        if not self.flow.has_hello:
+            return self.store("block")
+        return self.store("release" if state in SPOKEN else "allow", state)
+
+    def store(self, verdict: str, state: FlowState = FlowState.UNDECIDED) -> str:
+        assert self.flow is not None
+        self.flow.state = FlowState(state_after_verdict(state, verdict))
+        return verdict
+
+    @rule()
+    def restart(self) -> None:
+        """The gate is killed: what it knew is gone, and what waited."""
+        self.flow = None
+        self.queue.clear()
+
+    def reach(self, octets: str) -> None:
+        if self.server.isn:
+            self.server.has_received = True
+            self.server.has_half |= octets == "half"
+            is_whole = octets == "listed" or (octets == "data" and self.server.has_half)
+            assert not is_whole, "a listed hello was forwarded"
+
+
+TestPorts = Ports.TestCase
+TestPorts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
