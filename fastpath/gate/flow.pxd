@@ -8,7 +8,7 @@ from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
-    N_PAYERS = 65536        # accounts of memory and work: one per client address, by its keyed hash
+    N_PAYERS = 65536        # accounts of memory and work: one per subscriber's prefix, by its keyed hash
     IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
 
 
@@ -62,11 +62,12 @@ cdef struct Flow:
     QuicHead quic
 
 
-cdef struct Payer:          # account of one client
+cdef struct Payer:          # account of one subscriber
     uint32_t newest         # index + 1 of its live flows; 0: none
     uint32_t oldest
     uint32_t n_live
     uint32_t pieces         # their memory, in small pieces
+    uint32_t n_large        # large pieces among it
     uint32_t second         # of `spent`
     uint32_t spent          # QUIC Initials decrypted in that second
 
@@ -75,6 +76,7 @@ cdef struct FlowTable:
     Flow* flows             # n_flows, then the two list heads
     uint32_t* buckets
     Payer* payers
+    uint32_t* large_holders # by large piece: index + 1 of the flow that took it last
     Memory memory
     uint32_t bucket_mask
     uint32_t n_flows
@@ -84,11 +86,11 @@ cdef struct FlowTable:
     uint8_t forgotten       # FlowState of flows evicted with unjudged octets; 0: none is kept (a tap, a capture)
     uint32_t evicted        # flows evicted before they were idle, since count_evicted()
     uint32_t beyond         # of those: because their payer's share was used up
-    uint64_t seed
+    uint64_t key[2]         # of SipHash: no client can choose whose bucket or account it shares
 
 
 cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
-                    uint64_t seed) noexcept nogil
+                    const uint8_t* key) noexcept nogil
 cdef void close_flows(FlowTable* t) noexcept nogil
 cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil

@@ -4,8 +4,8 @@ Invariants: a stream position is 64 bits from the client's first octet.  Only 24
 mark carries 24 bits of the ISN: a decoy 2**24 octets away is compared with the octets that it imitates.
 A flow is in exactly one of two lists: live, or spent (decided for good, or evicted).  Only live flows hold octets.
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
-A client whose flows hold its whole share loses its own flow silent for longest.  A flow silent for IDLE_S holds no
-memory.
+A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, who holds
+most of it loses: a large piece is taken from who holds most large ones.  A flow silent for IDLE_S holds no memory.
 Absent on purpose: I/O.
 Source: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
 """
@@ -14,19 +14,24 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
+from fastpath.base.siphash cimport siphash64
 from fastpath.gate.reassembly cimport (
-    close_memory, free_window, is_enough, merge, narrow, open_memory, shift_left, shift_right, weight_of, widen)
+    LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, merge, n_large_of, narrow,
+    open_memory, shift_left, shift_right, weight_of, widen)
 from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
+    SAMPLE = 64         # flows silent for longest of which one is evicted
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
 cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
-                    uint64_t seed) noexcept nogil:
-    """Take all memory; it is touched only as it is used.   share: pieces one client may hold.   0, or -1: no memory."""
+                    const uint8_t* key) noexcept nogil:
+    """Take all memory; it is touched only as it is used.   0, or -1: no memory.
+
+    share   pieces one subscriber may hold;  key: 16 random octets"""
     cdef uint32_t n_buckets = 1
     cdef uint32_t i
     while n_buckets < 2 * n_flows:
@@ -34,12 +39,14 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
     memset(t, 0, sizeof(FlowTable))
     t.n_flows = n_flows
     t.share = share
-    t.seed = seed | 1
+    memcpy(t.key, key, sizeof(t.key))
     t.bucket_mask = n_buckets - 1
     t.flows = <Flow*>calloc(<size_t>n_flows + 2, sizeof(Flow))
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
     t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
-    if (open_memory(&t.memory, n_small, n_large) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL):
+    t.large_holders = <uint32_t*>calloc(n_large, sizeof(uint32_t))
+    if (open_memory(&t.memory, n_small, n_large) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL
+            or t.large_holders == NULL):
         close_flows(t)
         return -1
     for i in range(n_flows, n_flows + 2):
@@ -52,6 +59,7 @@ cdef void close_flows(FlowTable* t) noexcept nogil:
     free(t.flows)
     free(t.buckets)
     free(t.payers)
+    free(t.large_holders)
     close_memory(&t.memory)
     memset(t, 0, sizeof(FlowTable))
 
@@ -119,10 +127,12 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
 
 
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
-    """The account of a client: one per IPv4 address, or IPv6 /64."""
-    cdef uint64_t word = 0
-    memcpy(&word, p.src, 4 if p.version == 4 else 8)
-    return &t.payers[_mix(_mix(t.seed, word), p.version) >> 48]
+    """The account of a subscriber: one per IPv4 address, or IPv6 /56 (RFC 6177 §2: what a household is given)."""
+    cdef uint8_t prefix[8]
+    memset(prefix, 0, sizeof(prefix))
+    memcpy(prefix, p.src, 4 if p.version == 4 else 7)
+    prefix[7] = p.version
+    return &t.payers[siphash64(t.key, prefix, sizeof(prefix)) & (N_PAYERS - 1)]
 
 
 cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
@@ -132,8 +142,9 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
         return t.n_begun - 1
     i = t.flows[t.n_flows + 1].newer    # the head's newer neighbour is the oldest of the list
     if i == t.n_flows + 1:
-        i = t.flows[t.n_flows].newer
+        i = _heaviest(t, NULL)
         _evict(t, i, now_s)
+        i = t.flows[t.n_flows + 1].newer
     _leave_bucket(t, i)
     _unlink(t, i)
     return i
@@ -211,19 +222,8 @@ cdef void _key_of(const PacketView* p, uint16_t context, FlowKey* out) noexcept 
     out.context = context
 
 
-cdef inline uint64_t _mix(uint64_t h, uint64_t word) noexcept nogil:
-    h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15    # 2**64 / golden ratio
-    return h ^ (h >> 29)
-
-
-cdef uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
-    cdef uint64_t words[5]
-    cdef uint64_t h = t.seed
-    cdef int i
-    memcpy(words, key, sizeof(FlowKey))
-    for i in range(5):
-        h = _mix(h, words[i])
-    return h >> 16
+cdef inline uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
+    return siphash64(t.key, <const uint8_t*>key, sizeof(FlowKey))
 
 
 cdef void _leave_bucket(FlowTable* t, uint32_t i) noexcept nogil:
@@ -316,17 +316,16 @@ cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, s
 
 
 cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
-    cdef uint32_t weight = weight_of(&f.w)
-    cdef Payer* payer = &t.payers[f.payer]
+    cdef Window before = f.w
     cdef Status status = NOT_THIS
     if _make_room(t, f, offset + n):
         status = merge(&t.memory, &f.w, offset, data, n)
-    payer.pieces += weight_of(&f.w) - weight
+    _charge(t, f, &before)
     return status
 
 
 cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
-    """Make room in the flow's window; evicts flows silent for longer: its payer's first, then any."""
+    """Make room in the flow's window; evicts its payer's flows where its share is used up, else who holds most."""
     cdef Payer* payer = &t.payers[f.payer]
     cdef uint32_t i
     if octets <= f.w.room:
@@ -338,22 +337,75 @@ cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
         t.beyond += f.used_s - t.flows[i].used_s <= IDLE_S
         _evict(t, i, f.used_s)
     while not is_enough(&t.memory, &f.w, octets):
-        i = t.flows[t.n_flows].newer
-        if i == t.n_flows or &t.flows[i] == f:
+        i = _heaviest(t, f) if octets <= SMALL_OCTETS else _heaviest_of_large(t, f)
+        if i == t.n_flows:
             return False
         _evict(t, i, f.used_s)
     return widen(&t.memory, &f.w, octets)
 
 
+cdef uint32_t _heaviest(const FlowTable* t, const Flow* f) noexcept nogil:
+    """Of the SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where there is none.
+
+    A sample, as a flood is the better part of it; among equals the one silent for longest."""
+    cdef uint32_t found = t.n_flows
+    cdef uint32_t most = 0
+    cdef uint32_t i = t.flows[t.n_flows].newer
+    cdef const Payer* payer
+    cdef int _n
+    for _n in range(SAMPLE):
+        if i == t.n_flows:
+            break
+        payer = &t.payers[t.flows[i].payer]
+        if &t.flows[i] != f and payer.pieces + payer.n_live > most:
+            most = payer.pieces + payer.n_live
+            found = i
+        i = t.flows[i].newer
+    return found
+
+
+cdef uint32_t _heaviest_of_large(const FlowTable* t, const Flow* f) noexcept nogil:
+    """The flow but f that has a large piece, whose payer has most of them and which is silent for longest; or n_flows."""
+    cdef const Pieces* pool = &t.memory.large
+    cdef uint32_t found = t.n_flows
+    cdef uint32_t i, holder
+    for i in range(pool.n_begun):
+        if t.large_holders[i] == 0:
+            continue            # so far it has only marked gaps
+        holder = t.large_holders[i] - 1
+        if &t.flows[holder] == f or t.flows[holder].w.at != pool.at + <size_t>i * pool.octets:
+            continue
+        if found == t.n_flows or _is_heavier(t, &t.flows[holder], &t.flows[found]):
+            found = holder
+    return found
+
+
+cdef bint _is_heavier(const FlowTable* t, const Flow* one, const Flow* other) noexcept nogil:
+    cdef uint32_t n_large = t.payers[one.payer].n_large
+    cdef uint32_t n_other = t.payers[other.payer].n_large
+    return n_large > n_other or n_large == n_other and one.used_s < other.used_s
+
+
+cdef void _charge(FlowTable* t, const Flow* f, const Window* before) noexcept nogil:
+    """Charge what the flow's window holds now, and no longer holds, to its payer."""
+    cdef Payer* payer = &t.payers[f.payer]
+    cdef const Pieces* pool = &t.memory.large
+    payer.pieces += weight_of(&f.w) - weight_of(before)
+    payer.n_large += n_large_of(&f.w) - n_large_of(before)
+    if f.w.room == LARGE_OCTETS:
+        t.large_holders[(f.w.at - pool.at) // LARGE_OCTETS] = <uint32_t>(f - t.flows) + 1
+
+
 cdef void _discard_octets(FlowTable* t, Flow* f) noexcept nogil:
-    t.payers[f.payer].pieces -= weight_of(&f.w)
+    cdef Window before = f.w
     free_window(&t.memory, &f.w)
+    _charge(t, f, &before)
 
 
 cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     """Move the window's beginning forward to `base` and discard the octets before it."""
     cdef int64_t by = base - f.base
-    cdef uint32_t weight = weight_of(&f.w)
+    cdef Window before = f.w
     f.base = base
     if f.next < base:
         f.next = base
@@ -361,16 +413,16 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
         f.top = base
     shift_left(&f.w, <uint32_t>by if by < f.w.high else f.w.high)
     narrow(&t.memory, &f.w)
-    t.payers[f.payer].pieces -= weight - weight_of(&f.w)
+    _charge(t, f, &before)
     f.need = 0
     f.skipped = 0
 
 
 cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
     """Move the window's beginning `by` octets back: the ISN is unknown, and an octet before the first one seen came."""
-    cdef uint32_t weight = weight_of(&f.w)
+    cdef Window before = f.w
     cdef bint is_done = _make_room(t, f, f.w.high + by) and (f.w.high == 0 or shift_right(&t.memory, &f.w, by))
-    t.payers[f.payer].pieces += weight_of(&f.w) - weight
+    _charge(t, f, &before)
     if not is_done:
         return NOT_THIS
     f.base -= by

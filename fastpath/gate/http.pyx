@@ -14,7 +14,7 @@ from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport (
     ANSWER_PAGE, BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, is_spoken, over_budget, so_far, undecidable, unless_blocked)
+    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_spoken, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (
@@ -40,8 +40,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t left = t.p.payload_n
     cdef size_t taken
     cdef Verdict verdict
-    if _is_keep_alive(t):
-        return so_far(t)
+    if is_keep_alive(t):
+        return judge_keep_alive(t)
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
@@ -60,15 +60,6 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         data += taken
         left -= taken
     return so_far(t)
-
-
-cdef bint _is_keep_alive(const Turn* t) noexcept nogil:
-    """RFC 9293 §3.8.4: a garbage octet that its server already has; Windows sends zero.
-
-    Any other octet is a contradiction; so is this one in the middle of a head, where a decoy may have replaced it."""
-    cdef const Flow* f = t.f
-    return (is_spoken(t) and t.p.payload_n == 1 and t.p.payload[0] == 0
-            and t.at == f.top - 1 and f.top <= f.next)
 
 
 cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:

@@ -74,6 +74,8 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     verdict = _judge_octets(g, t)
+    if verdict == DROP:
+        return DROP
     t.f.state = state_after(t.state, verdict)
     if verdict == BLOCK:
         reset_server(g, t)

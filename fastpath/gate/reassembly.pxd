@@ -38,6 +38,7 @@ cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil
 cdef void narrow(Memory* m, Window* w) noexcept nogil
 cdef void free_window(Memory* m, Window* w) noexcept nogil
 cdef uint32_t weight_of(const Window* w) noexcept nogil
+cdef uint32_t n_large_of(const Window* w) noexcept nogil
 cdef bint is_enough(const Memory* m, const Window* w, uint32_t octets) noexcept nogil
 cdef Status merge(Memory* m, Window* w, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil
 cdef bint shift_right(Memory* m, Window* w, uint32_t by) noexcept nogil

@@ -75,6 +75,11 @@ cdef uint32_t weight_of(const Window* w) noexcept nogil:
     return n if w.room == SMALL_OCTETS else n * LARGE_WEIGHT
 
 
+cdef uint32_t n_large_of(const Window* w) noexcept nogil:
+    """Large pieces that this window holds."""
+    return (w.at != NULL) + (w.there != NULL) if w.room == LARGE_OCTETS else 0
+
+
 cdef bint is_enough(const Memory* m, const Window* w, uint32_t octets) noexcept nogil:
     """Whether widen() to `octets` would find a piece."""
     cdef const Pieces* p = &m.small if octets <= SMALL_OCTETS else &m.large

@@ -26,6 +26,7 @@ cdef enum:
 cdef object open_gate(Gate* g, Shared* shared, Limits limits):
     """Take the memory of a gate.   g: all zero.   Raises MemoryError."""
     cdef uint32_t n_large = max(2, limits.n_windows // LARGE_ONES)
+    cdef bytes key = os.urandom(16)
     g.shared = shared
     g.initials_a_second = limits.initials_a_second
     g.out.room = 4 * OUTBOX_ROOM
@@ -35,8 +36,7 @@ cdef object open_gate(Gate* g, Shared* shared, Limits limits):
     g.page = <uint8_t*>calloc(1, PAGE_OCTETS)
     if (g.out.at == NULL or g.port_kinds == NULL or g.scratch == NULL or g.page == NULL or limits.n_flows < 1
             or open_crypto(&g.crypto) != OK
-            or open_flows(&g.flows, limits.n_flows, limits.n_windows, n_large, limits.share,
-                          int.from_bytes(os.urandom(8), "little")) != 0):
+            or open_flows(&g.flows, limits.n_flows, limits.n_windows, n_large, limits.share, key) != 0):
         raise MemoryError(f"gate: no memory for {limits.n_flows} flows and {limits.n_windows} windows; not started; "
                           "set fewer")
 

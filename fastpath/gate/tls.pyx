@@ -15,7 +15,8 @@ from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport BLOCK, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport (
-    contradicted, counter_of, is_apart, is_spoken, judge_hello, over_budget, so_far, undecidable)
+    contradicted, counter_of, is_apart, is_keep_alive, is_spoken, judge_hello, judge_keep_alive, over_budget, so_far,
+    undecidable)
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
 from fastpath.wire.tls cimport ClientHello, parse_client_hello
@@ -38,6 +39,8 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
     if f.stage == PASSED and is_spoken(t):
         return RELEASE
+    if is_keep_alive(t):
+        return judge_keep_alive(t)
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
         return _block_unseen_begin(g)
     if f.stage == PASSED and (f.is_isn_known or t.is_untracked):

@@ -7,9 +7,9 @@ The class of a hello's software is counted with every verdict, and changes none.
 from libc.stdint cimport int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport OPENING, is_unjudged
+from fastpath.gate.flow cimport OPENING, Flow, is_unjudged
 from fastpath.gate.state cimport (
-    ALLOW, ALLOWED_SPOKEN, BLOCK, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
+    ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
 from fastpath.images.layout cimport MAX_LISTS, ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
@@ -144,6 +144,22 @@ cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil:
     It may be a part of the stream or a decoy; only the server knows, until it has spoken."""
     return (not t.f.is_isn_known and not g.shared.is_shadow and not is_spoken(t)
             and (t.at > t.f.top or t.at + <int64_t>t.p.payload_n < t.f.base))
+
+
+cdef bint is_keep_alive(const Turn* t) noexcept nogil:
+    """RFC 9293 §3.8.4: one octet of garbage that its server already has.  Windows sends zero."""
+    cdef const Flow* f = t.f
+    cdef int64_t offset = t.at - f.base
+    if t.p.payload_n != 1 or t.p.payload[0] != 0 or t.at != f.top - 1 or t.at < 0:
+        return False
+    return offset >= f.w.have or offset < 0 or f.w.at[offset] != 0
+
+
+cdef Verdict judge_keep_alive(const Turn* t) noexcept nogil:
+    """Any other octet is a contradiction.  This one passes where its server has all that it stands in for.
+
+    Elsewhere a decoy may have stood in its place: it is dropped alone, and its client sends it again."""
+    return so_far(t) if is_spoken(t) and t.f.top <= t.f.next else DROP
 
 
 cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:

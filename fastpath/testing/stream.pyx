@@ -18,7 +18,7 @@ cdef class Stream:
     def __cinit__(self, int isn=-1):
         cdef PacketView nobody
         memset(&nobody, 0, sizeof(PacketView))
-        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, 1) != 0:
+        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, bytes(16)) != 0:
             raise MemoryError
         self._flow = add_flow(&self._table, &nobody, 0, 0)
         begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)

@@ -189,6 +189,35 @@ def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path
     assert lab.send(Client("192.0.2.0", sport=1), 50, DECOY[50:], PARTIAL) == BLOCKED
 
 
+def half_large(name: bytes) -> bytes:
+    """The beginning of a hello that needs a large window."""
+    return hello(name, padding=8000)[:5000]
+
+
+def test_one_household_s_flood_of_large_hellos_costs_another_no_judged_flow(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096)
+    other = Client("2001:db8:2::1", "2001:db8:ffff::1")
+    whole = hello(b"www.allowed.test", padding=8000)
+    assert lab.send(other, 0, whole[:5000]) == PARTIAL
+    for number in range(300):  # nine /64 of one /56
+        flooding = Client(f"2001:db8:1:{number % 9}::{number:x}", "2001:db8:ffff::1", sport=number + 1)
+        assert lab.send(flooding, 0, half_large(b"www.allowed.test")) == PARTIAL
+
+    assert lab.send(other, 5000, whole[5000:], PARTIAL) == ALLOWED
+
+
+def test_of_many_households_that_hold_large_pieces_who_holds_most_loses(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=8192)
+    quiet = Client("192.0.2.200", sport=9)
+    whole = hello(b"www.allowed.test", padding=8000)
+    assert lab.send(quiet, 0, whole[:5000]) == PARTIAL
+    for number in range(600):  # ten households, sixty each: 256 large pieces are all
+        lab.send(Client(f"192.0.2.{number % 10}", sport=number + 1), 0, half_large(b"www.allowed.test"))
+
+    assert lab.counted("gate_flows_evicted") > 300
+    assert lab.send(quiet, 5000, whole[5000:], PARTIAL) == ALLOWED
+
+
 # -- what is for nobody ----------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from support.gate.lab import (
     BLOCKED,
     CCS,
     DECOY,
+    DROPPED,
     PARTIAL,
     PARTIAL_SPOKEN,
     REAL,
@@ -44,6 +45,20 @@ def test_an_allowed_name_is_released_only_after_the_server_has_spoken(lab: Lab) 
     assert lab.send(Client(), len(octets) + 51, APPDATA, SPOKEN) == RELEASED
     assert lab.gate.injected() == []
     assert lab.counted("gate_released") == 1
+
+
+def test_a_keep_alive_behind_a_hello_ends_no_connection(lab: Lab) -> None:
+    octets = hello(b"www.allowed.test", padding=3)[:-1] + b"x"
+    assert lab.send(Client(), 0, octets) == ALLOWED
+
+    assert lab.send(Client(), len(octets) - 1, b"\0", ALLOWED) == DROPPED  # a decoy may have stood there
+    assert lab.send(Client(), len(octets) - 1, b"\0", SPOKEN) == SPOKEN
+    assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == RELEASED
+
+
+def test_a_keep_alive_of_a_connection_without_any_octet_passes(lab: Lab) -> None:
+    assert lab.send(Client(), -1, b"\0") == PARTIAL
+    assert lab.send(Client(), 0, hello(b"www.allowed.test")) == ALLOWED
 
 
 def test_early_data_does_not_release_a_flow_before_the_server_has_spoken(lab: Lab) -> None:
