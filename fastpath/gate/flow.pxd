@@ -50,7 +50,7 @@ cdef struct Flow:
     uint8_t is_doubted      # its ISN may be a decoy's: two SYNs differ, or it was resumed; spent: it was evicted, uncounted
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
-    uint32_t heard          # acknowledgement number of the client's first payload
+    uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin
     uint32_t need           # octets that the window needs before it is parsed again
     int64_t used_s
     int64_t base            # stream position of the window's first octet
@@ -58,6 +58,7 @@ cdef struct Flow:
     int64_t body            # where the body of the last head begins; == next: there is none, or it is searched
     int64_t skipped         # up to here octets of a long body were not stored; 0: none
     int64_t top             # highest stream position accepted
+    int64_t acked           # up to here the server has acknowledged; known where its packets were asked for
     Window w
     QuicHead quic
 
@@ -101,4 +102,6 @@ cdef bint is_unjudged(const Flow* f) noexcept nogil
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil
 cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil
+cdef bint asks_server(const Flow* f) noexcept nogil
+cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil
 cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil

@@ -22,6 +22,7 @@ from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
+    HALF_WINDOW = WINDOW_OCTETS // 2    # asked for early, an acknowledgement comes before the window is full
     SAMPLE = 64         # flows silent for longest of which one is evicted
 
 
@@ -272,6 +273,7 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.body = 0
     f.top = 0
     f.skipped = 0
+    f.acked = 0
 
 
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
@@ -416,6 +418,28 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     _charge(t, f, &before)
     f.need = 0
     f.skipped = 0
+
+
+cdef bint asks_server(const Flow* f) noexcept nogil:
+    """Whether the server's next packets matter: what it says to a hello with early data, or how far it has received.
+
+    Judged octets leave a window only where their server has them: the rest may be a decoy's, in the place of the true
+    ones.  Far from the end of a long body there is nothing to ask for."""
+    if f.stage == EARLY and f.has_heard:
+        return True
+    if f.acked >= f.next or f.next - f.top > HALF_WINDOW:
+        return False
+    return f.next > f.base and (f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW)
+
+
+cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:
+    """Note how far the server has received, and let judged octets before that leave the window."""
+    cdef int64_t at = min(stream_position(f, ack), f.top)
+    if at > f.acked:
+        f.acked = at
+    at = min(f.acked, f.next)
+    if f.stage != OPENING and at - f.base > SMALL_OCTETS:
+        slide_window(t, f, at)
 
 
 cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:

@@ -12,9 +12,9 @@ from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, p
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport (
-    ANSWER_PAGE, BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
+    ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_spoken, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
+    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, is_spoken, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (
@@ -45,6 +45,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
+    if f.acked >= at + <int64_t>left:
+        return so_far(t)        # its server has them: it takes no others
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
@@ -79,6 +81,8 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
         if taken[0] == 0 and at < f.next:
             taken[0] = min(n, <size_t>(f.next - at))
     if taken[0] == 0:
+        if f.next > f.base and is_spoken(t) and not is_proven(g, t):
+            return DROP         # its server's word is asked for; its client sends it again
         if not _move_window(g, t, at):
             return undecidable(g, t, CNT_GATE_TOO_BIG)
         return _store_octets(g, t, at, data, n, taken)

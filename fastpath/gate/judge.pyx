@@ -14,23 +14,23 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    FOLLOWING, WINDOW_OCTETS, Flow, add_flow, begin_stream, find_flow, put_octets, spend_flow, stream_position,
-    touch_flow)
+    EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, asks_server, begin_stream, find_flow, note_acknowledged,
+    put_octets, spend_flow, stream_position, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ISN_SHIFT, MARK_QUEUED, MARK_STATE,
-    MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
+    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_ISN_SHIFT, MARK_QUEUED, MARK_REPLY,
+    MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
     RELEASED, UNDECIDED, Gate, Turn, Verdict)
-from fastpath.gate.tls cimport judge_tls
+from fastpath.gate.tls cimport judge_server_hello, judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
     CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
-from fastpath.wire.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet
+from fastpath.wire.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -48,15 +48,37 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     if parse_packet(packet, n, &t.p) != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
         return MARK_VERDICT | (BLOCKED if g.closed else t.state)
-    verdict = judge_address(g, &t)
-    if verdict == GO_ON:
-        if t.p.proto == PROTO_UDP:
+    if mark & MARK_REPLY and t.p.proto != PROTO_UDP:
+        verdict = _judge_reply(g, &t)
+    else:
+        verdict = judge_address(g, &t)
+        if verdict == GO_ON and t.p.proto == PROTO_UDP:
             verdict = judge_datagram(g, &t)
-        else:
+        elif verdict == GO_ON:
             verdict = _judge_segment(g, &t, mark >> MARK_ISN_SHIFT)
     if g.flows.evicted:
         count_evicted(g)
-    return MARK_VERDICT | state_after(t.state, verdict)
+    return MARK_VERDICT | state_after(t.state, verdict) | (MARK_ASK if _is_asking(&t) else 0)
+
+
+cdef bint _is_asking(const Turn* t) noexcept nogil:
+    """Whether the kernel is to queue the server's next packets, too.  Untracked, they may take another path."""
+    return t.f != NULL and not t.is_untracked and not t.f.spent and t.p.proto != PROTO_UDP and asks_server(t.f)
+
+
+cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
+    """Take what was asked for out of a server's packet: RELEASE, or GO_ON."""
+    cdef PacketView client
+    turn_packet(&t.p, &client)
+    t.f = find_flow(&g.flows, &client, 0)
+    if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
+        return GO_ON
+    note_acknowledged(&g.flows, t.f, t.p.ack)
+    if t.f.stage != EARLY or judge_server_hello(t) != RELEASE:
+        return GO_ON
+    count(g.shared.counters, CNT_GATE_RELEASED, 1)
+    spend_flow(&g.flows, t.f, RELEASED)
+    return RELEASE
 
 
 cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
@@ -163,6 +185,8 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         is_new = True           # the same addresses and ports, another connection
     if is_new:
         begin_stream(&g.flows, t.f, isn if isn != 0 else t.p.seq, isn != 0)
+        t.f.heard = t.p.ack
+        t.f.has_heard = 1
     elif t.f.spent:
         if t.f.is_doubted:
             t.f.is_doubted = 0

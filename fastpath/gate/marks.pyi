@@ -2,7 +2,10 @@ from enum import IntEnum
 
 MARK_STATE: int
 MARK_DROPPED: int
+MARK_REPLY: int
 MARK_UNTRACKED: int
+MARK_ASK: int
+MARK_ASKED: int
 MARK_VERDICT: int
 MARK_QUEUED: int
 MARK_SYN: int

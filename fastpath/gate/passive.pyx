@@ -13,7 +13,6 @@ Cost: that of judge_packet(), and a parse (bench/tap.py).
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport NOT_THIS, OK, Status
 from fastpath.gate.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
@@ -26,7 +25,7 @@ from fastpath.report.counters cimport CNT_GATE_MALFORMED, CNT_GATE_RST_SENT, COU
 from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace, begin_trace, sightings_of
 from fastpath.wire.packet cimport (
-    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet)
+    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet, turn_packet)
 
 
 cdef enum:
@@ -89,7 +88,7 @@ cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
     cdef uint32_t isn = p.seq + 1
     cdef Flow* f
     if p.flags & FLAG_ACK:
-        _turn(p, &client)
+        turn_packet(p, &client)
         isn = p.ack
     if g.port_kinds[client.dport] == PORT_NEITHER:
         return
@@ -113,7 +112,7 @@ cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
     the octets decide."""
     cdef PacketView turned
     cdef Flow* f
-    _turn(p, &turned)
+    turn_packet(p, &turned)
     f = find_flow(&g.flows, &turned, 0)
     if f != NULL and (f.is_isn_known or g.port_kinds[p.sport] & ~PORT_BY_CONTENT):
         if f.state == ALLOWED:
@@ -122,15 +121,6 @@ cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
     if g.port_kinds[p.dport] & ~PORT_BY_CONTENT:
         return True
     return g.port_kinds[p.dport] != PORT_NEITHER and not g.port_kinds[p.sport] & ~PORT_BY_CONTENT
-
-
-cdef void _turn(const PacketView* p, PacketView* out) noexcept nogil:
-    """Copy a packet's view with both ends swapped."""
-    out[0] = p[0]
-    memcpy(out.src, <const uint8_t*>p.dst, 16)
-    memcpy(out.dst, <const uint8_t*>p.src, 16)
-    out.sport = p.dport
-    out.dport = p.sport
 
 
 # -- resets ------------------------------------------------------------------------------------------------------------

@@ -41,9 +41,12 @@ cdef enum FlowState:        # of a connection, as its ct mark stores it: no numb
 cdef enum:
     MARK_STATE = 0x0f       # a FlowState
     MARK_DROPPED = 0x07     # in the place of one, in a verdict alone: this packet is dropped, nothing is stored
+    MARK_REPLY = 0x10       # set by the kernel in the mark of a queued packet of the server's, or of its direction
     MARK_UNTRACKED = 0x20   # set by the kernel in the mark of a queued packet that belongs to no connection of conntrack's
     MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
     MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
+    MARK_ASK = 0x20         # in a verdict: the server's next packets are to be queued, too, until one says otherwise
+    MARK_ASKED = 0x40       # the same in a ct mark
     MARK_SYN = 0x80         # the same bit of a ct mark: its client has sent a SYN since the connection was marked
     MARK_GATE = 0xff        # all of these
     MARK_ISN_SHIFT = 8

@@ -8,14 +8,14 @@ at which a hello begins.
 Source: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, put_octets, slide_window
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport BLOCK, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
+from fastpath.gate.state cimport BLOCK, DROP, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport (
-    contradicted, counter_of, is_apart, is_keep_alive, is_spoken, judge_hello, judge_keep_alive, over_budget, so_far,
+    contradicted, counter_of, is_apart, is_keep_alive, is_proven, is_spoken, judge_hello, judge_keep_alive, over_budget, so_far,
     undecidable)
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
@@ -28,7 +28,15 @@ cdef enum:
     APPLICATION_DATA = 23
     RECORD_HEADER = 5
     CLIENT_HELLO = 1
+    SERVER_HELLO = 2
+    SERVER_RANDOM = 11      # where the random octets of a ServerHello stand in its first record
+    RANDOM_OCTETS = 32
     HELLO_BEGIN = 6         # octets of a record header and the message type behind it
+
+# RFC 8446 §4.1.3: a ServerHello with these is a HelloRetryRequest.
+cdef const uint8_t* RETRY_RANDOM = (
+    b"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
+    b"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c")
 
 
 cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
@@ -48,7 +56,7 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
         n = _seen_before(f, t.at, n)
     elif is_begin_unknown and t.is_untracked:
         n = min(n, <size_t>SMALL_OCTETS)    # no server's word ever frees it: only a hello's beginning is stored
-    elif f.stage != OPENING and f.is_isn_known and t.at < f.base and _before_window(g, t) == BLOCK:
+    elif f.stage != OPENING and f.is_isn_known and max(t.at, f.acked) < f.base and _before_window(g, t) == BLOCK:
         return BLOCK
     verdict = _take_octets(g, t, t.p.payload, n)
     if verdict != GO_ON:
@@ -79,14 +87,31 @@ cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexc
         at += <int64_t>taken
         data += taken
         n -= taken
-        if not _may_slide(t):
+        if not f.is_isn_known or f.next == f.base:
             return BLOCK if _too_far(g, t) == BLOCK else GO_ON
+        if not is_proven(g, t):
+            return _beyond_proven(g, t)
         slide_window(&g.flows, f, f.next)
 
 
-cdef bint _may_slide(const Turn* t) noexcept nogil:
-    """Whether judged octets may leave a full window: their server has spoken, so it has received the first hello."""
-    return is_spoken(t) and t.f.is_isn_known and t.f.next > t.f.base
+cdef Verdict _beyond_proven(Gate* g, Turn* t) noexcept nogil:
+    """Judge octets for which judged ones would have to leave the window: DROP while the server's word is asked for."""
+    if is_spoken(t) and not t.is_untracked:
+        return DROP
+    return BLOCK if _too_far(g, t) == BLOCK else GO_ON
+
+
+cdef Verdict judge_server_hello(Turn* t) noexcept nogil:
+    """Read what a server says to a hello with early data.   RELEASE: no other hello can follow.  GO_ON: one may.
+
+    Only the packet with the first octets counts; whoever cuts a ServerHello in pieces keeps the connection queued."""
+    cdef const uint8_t* octets = t.p.payload
+    if t.p.payload_n == 0 or t.p.seq != t.f.heard:
+        return GO_ON
+    t.f.has_heard = 0           # what was asked for has come
+    if t.p.payload_n < SERVER_RANDOM + RANDOM_OCTETS or octets[0] != HANDSHAKE or octets[5] != SERVER_HELLO:
+        return GO_ON
+    return GO_ON if memcmp(octets + SERVER_RANDOM, RETRY_RANDOM, RANDOM_OCTETS) == 0 else RELEASE
 
 
 cdef Verdict _before_window(Gate* g, Turn* t) noexcept nogil:
@@ -174,7 +199,7 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
             verdict = judge_hello(g, t, &hello, C_SNI, CNT_GATE_NO_NAME)
             f.next += hello.after
-            f.stage = EARLY if hello.has_early_data or f.stage == EARLY else FOLLOWING
+            f.stage = EARLY if hello.has_early_data and f.stage == OPENING else FOLLOWING
         elif f.is_doubted and not t.is_untracked and status == NOT_THIS:
             verdict = _judge_amid(g, t)
         else:

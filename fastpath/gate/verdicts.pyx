@@ -4,7 +4,7 @@ Invariants: one blocked name among several blocks.  A would-be block of a list o
 hello, where the hello is allowed.  Undecidable input is counted; its subscriber's lock decides, then `closed`.
 The class of a hello's software is counted with every verdict, and changes none.
 """
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING, Flow, is_unjudged
@@ -171,6 +171,18 @@ cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:
 cdef bint is_spoken(const Turn* t) noexcept nogil:
     """Whether the server has spoken since a hello or head of this flow was judged: then it has received that one."""
     return t.state == ALLOWED_SPOKEN or t.state == PARTIAL_SPOKEN
+
+
+cdef bint is_proven(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether the server has received all judged octets, so that they may leave the window.
+
+    Where its packets are not asked for, one that it has sent since is taken for it: a tap holds nothing back, and with
+    asymmetric routing there is the client's word alone."""
+    if g.shared.is_shadow:
+        return is_spoken(t)
+    if t.is_untracked:
+        return t.f.has_heard and <int32_t>(t.p.ack - t.f.heard) > 0
+    return t.f.acked >= t.f.next
 
 
 cdef Verdict so_far(const Turn* t) noexcept nogil:

@@ -35,6 +35,7 @@ cdef struct PacketView:
 
 
 cdef Status parse_packet(const uint8_t* data, size_t n, PacketView* out) noexcept nogil
+cdef void turn_packet(const PacketView* p, PacketView* out) noexcept nogil
 cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept nogil
 cdef size_t write_tcp(uint8_t* out, size_t room, const PacketView* like, bint reversed, uint32_t seq, uint32_t ack,
                       uint8_t flags, const uint8_t* payload, size_t payload_n) noexcept nogil

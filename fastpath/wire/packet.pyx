@@ -187,6 +187,15 @@ cdef Status _udp(Cursor* c, PacketView* out) noexcept nogil:
     return OK
 
 
+cdef void turn_packet(const PacketView* p, PacketView* out) noexcept nogil:
+    """Copy a packet's view with both ends swapped."""
+    out[0] = p[0]
+    memcpy(out.src, <const uint8_t*>p.dst, 16)
+    memcpy(out.dst, <const uint8_t*>p.src, 16)
+    out.sport = p.dport
+    out.dport = p.sport
+
+
 cdef bint has_good_checksums(const uint8_t* data, const PacketView* p) noexcept nogil:
     """Whether the IPv4 header's and TCP's checksums are right, as a host checks before it accepts a packet (E14).
 

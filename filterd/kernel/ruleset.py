@@ -21,9 +21,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from fastpath.gate.marks import (
+    MARK_ASK,
+    MARK_ASKED,
     MARK_DROPPED,
     MARK_ISN_SHIFT,
     MARK_QUEUED,
+    MARK_REPLY,
     MARK_STATE,
     MARK_SYN,
     MARK_UNTRACKED,
@@ -49,7 +52,11 @@ _MARKS = {
     "QUEUED": f"{MARK_QUEUED:#x}",
     "UNTRACKED": f"{MARK_QUEUED | MARK_UNTRACKED:#x}",
     "SYN": f"{MARK_SYN:#x}",
-    "NO_STATE": f"{ALL_BITS ^ MARK_STATE:#x}",
+    "REPLY": f"{MARK_QUEUED | MARK_REPLY:#x}",
+    "ASK": f"{MARK_ASK:#x}",
+    "ASKED": f"{MARK_ASKED:#x}",
+    "NOT_ASKED": f"{ALL_BITS ^ MARK_ASKED:#x}",
+    "NO_ANSWER": f"{ALL_BITS ^ MARK_STATE ^ MARK_ASK:#x}",
     "ISN_SHIFT": MARK_ISN_SHIFT,
 }
 _RULESET = """\
@@ -139,10 +146,14 @@ table inet filterd {
     ct direction original @th,72,32 { %(quic_versions)s } meta mark set %(QUEUED)s goto to_queue
   }
   chain from_server {
-    ct mark & %(STATE)s { %(to_spoken)s } @ih,0,8 >= 0 goto speaking
+    ct mark & %(STATE)s { %(to_spoken)s } @ih,0,8 >= 0 jump speaking
+    ct mark & %(ASKED)s == %(ASKED)s goto asked
   }
   chain speaking {
 %(proven)s%(speaking)s  }
+  chain asked {
+%(proven)s    meta mark set ct mark | %(REPLY)s goto to_queue
+  }
   chain locks4 {
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
     ip daddr @locked4_32 ip saddr != @open4 goto locked_to
@@ -167,7 +178,7 @@ table inet filterd {
   chain before {
     type filter hook forward priority -160; policy accept;
     jump locking
-%(refused_udp)s    meta mark & %(NO_STATE)s == %(VERDICT)s goto judged \
+%(refused_udp)s    meta mark & %(NO_ANSWER)s == %(VERDICT)s goto judged \
 comment "set by the gate alone"
     tcp flags & syn == syn jump opening
     ct mark & %(STATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
@@ -178,6 +189,8 @@ comment "set by the gate alone"
 
 %(keeping)s  chain judged {
     counter name n_judged
+    meta mark & %(ASK)s == %(ASK)s ct mark set ct mark | %(ASKED)s
+    meta mark & %(ASK)s == 0 ct mark & %(ASKED)s == %(ASKED)s ct mark set ct mark & %(NOT_ASKED)s
     meta mark & %(STATE)s vmap {
       %(RELEASED)d : goto keep_released, %(BLOCKED)d : goto keep_blocked, %(ALLOWED)d : goto keep_allowed,
       %(ALLOWED_SPOKEN)d : goto keep_allowed,
@@ -314,7 +327,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "proven": "" if rules.is_asymmetric else _PROVEN,
         "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
         "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),
-        "speaking": _settings(Event.SERVER),
+        "speaking": _settings(Event.SERVER, ""),
         "keeping": _keeping(),
         "invalid": "" if rules.is_asymmetric else _INVALID,
         "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
@@ -352,12 +365,12 @@ def _keeping() -> str:
     return chains
 
 
-def _settings(event: Event) -> str:
-    """The rules that set a connection's next state; the first that fits ends the chain of a forwarded packet."""
+def _settings(event: Event, end: str = " accept") -> str:
+    """The rules that set a connection's next state.   end: what then becomes of a packet that is forwarded"""
     kept = f"{ALL_BITS ^ MARK_STATE:#x}"
     return "".join(
         f"    ct mark & {MARK_STATE:#x} {{ {_numbers(before)} }} ct mark set ct mark & {kept} | {following:d}"
-        f"{'' if MARK_TABLE[before[0], event].fate is not Fate.FORWARD else ' accept'}\n"
+        f"{end if MARK_TABLE[before[0], event].fate is Fate.FORWARD else ''}\n"
         for following, before in changes(event)
     )
 

@@ -25,6 +25,7 @@ from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
 
 WEB = Client(dport=80)
+RETRY_RANDOM = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"  # RFC 8446 §4.1.3
 FIRST = request(b"www.allowed.test")
 LISTED = request(b"www.blocked.test")
 OTHERS = 60
@@ -53,6 +54,8 @@ def in_segments(lab: Lab, at: int, octets: bytes, state: int) -> int:
         state = lab.send(Client(), at + begin, octets[begin : begin + 1400], state)
         if state == BLOCKED:
             break
+        if lab.is_asking:
+            lab.answer(Client(), at + begin, at=100, state=state)
     return state
 
 
@@ -173,13 +176,94 @@ def test_early_data_and_the_second_hello_are_judged_in_any_pieces(lab: Lab) -> N
         assert lab.send(client, at, stream[at:], state) == BLOCKED
 
 
-def test_honest_early_data_passes(lab: Lab, closed_lab: Lab) -> None:
-    large = records(bytes(200_000), kind=23)
+SERVER_HELLO = records(b"\x02\x00\x00\x26\x03\x03" + bytes(36))
+RETRY = records(b"\x02\x00\x00\x26\x03\x03" + bytes.fromhex(RETRY_RANDOM) + bytes(4))
+
+
+def test_a_server_s_hello_releases_a_connection_with_early_data(lab: Lab, closed_lab: Lab) -> None:
     for each in (lab, closed_lab):
-        state = each.send(Client(), 0, EARLY + APPDATA)
+        assert each.send(Client(), 0, EARLY + APPDATA) == ALLOWED
+        assert each.is_asking
+
+        assert each.answer(Client(), len(EARLY + APPDATA), SERVER_HELLO) == RELEASED
+        assert each.send(Client(), len(EARLY + APPDATA), APPDATA, SPOKEN) == RELEASED
+
+
+@pytest.mark.parametrize("answer", [RETRY, SERVER_HELLO[:40], b"\x15\x03\x03\x00\x02\x01\x70", b"x" * 100])
+def test_what_is_no_whole_server_hello_releases_nothing(lab: Lab, answer: bytes) -> None:
+    lab.send(Client(), 0, EARLY + APPDATA)
+
+    assert lab.answer(Client(), len(EARLY + APPDATA), answer) == SPOKEN
+    assert lab.send(Client(), len(EARLY + APPDATA), REAL, SPOKEN) == BLOCKED
+
+
+def test_only_the_server_s_first_octets_say_what_it_made_of_a_hello(lab: Lab) -> None:
+    lab.send(Client(), 0, EARLY + APPDATA)
+
+    assert lab.answer(Client(), len(EARLY + APPDATA), SERVER_HELLO, at=200) == SPOKEN
+    assert lab.answer(Client(), len(EARLY + APPDATA), RETRY) == SPOKEN
+    assert lab.send(Client(), len(EARLY + APPDATA), REAL, SPOKEN) == BLOCKED
+
+
+def test_early_data_that_a_server_skips_passes_at_any_length_as_it_is_acknowledged(lab: Lab, closed_lab: Lab) -> None:
+    large = records(bytes(300_000), kind=23)
+    for each in (lab, closed_lab):
+        each.send(Client(), 0, EARLY)
+        each.answer(Client(), len(EARLY), RETRY)
         for at in range(0, len(large), 1400):
-            state = each.send(Client(), len(EARLY + APPDATA) + at, large[at : at + 1400], SPOKEN)
+            state = each.send(Client(), len(EARLY) + at, large[at : at + 1400], SPOKEN)
             assert state in (SPOKEN, PARTIAL_SPOKEN)
+            if each.is_asking:
+                each.answer(Client(), len(EARLY) + at, at=100)
+        assert each.send(Client(), len(EARLY + large), REAL, SPOKEN) == BLOCKED
+
+
+# -- decoys that push judged octets out of the window ------------------------------------------------------------------
+
+
+def pushed(lab: Lab, client: Client) -> int:
+    """Send an answered request, then decoys that its server never receives; returns where they begin."""
+    lab.send(client, 0, FIRST)
+    at = len(FIRST)
+    for number in range(200):
+        state = lab.send(client, at + number * 1000, FIRST + b"GET /" + b"x" * 940 + b"\r\n\r\n", SPOKEN)
+        if state not in (SPOKEN, PARTIAL_SPOKEN):
+            break
+    return at
+
+
+def test_decoys_do_not_push_out_what_the_server_has_not_received(lab: Lab, closed_lab: Lab) -> None:
+    for each in (lab, closed_lab):
+        at = pushed(each, WEB)
+        each.answer(WEB, at)  # the server has received the first request alone
+
+        assert each.send(WEB, at, LISTED[:30], SPOKEN) in (BLOCKED, PARTIAL_SPOKEN, SPOKEN)
+        assert each.send(WEB, at + 30, LISTED[30:], PARTIAL_SPOKEN) == BLOCKED
+
+
+def test_requests_without_end_pass_as_the_server_acknowledges_them(lab: Lab, closed_lab: Lab) -> None:
+    for each in (lab, closed_lab):
+        at = 0
+        for _ in range(9000):
+            assert each.send(WEB, at, FIRST, SPOKEN if at else 0) in (ALLOWED, SPOKEN)
+            at += len(FIRST)
+            if each.is_asking:
+                each.answer(WEB, at)
+        assert each.send(WEB, at, LISTED, SPOKEN) == ANSWERED
+
+
+def test_what_the_server_has_acknowledged_may_come_again(closed_lab: Lab) -> None:
+    at = 0
+    for _ in range(3000):
+        closed_lab.send(WEB, at, FIRST, SPOKEN if at else 0)
+        at += len(FIRST)
+        if closed_lab.is_asking:
+            closed_lab.answer(WEB, at)
+
+    assert closed_lab.send(WEB, 50, b"anything at all", SPOKEN) == SPOKEN
+
+
+# -- windows -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sizes", [(60_000, 60_000), (40_000, 64_000)])

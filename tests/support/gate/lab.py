@@ -8,7 +8,7 @@ from pathlib import Path
 from support.packets.builders import ACK, PSH, Client, hello, records
 
 from fastpath.gate.loop import GateLoop
-from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, FlowState
+from fastpath.gate.marks import MARK_ASK, MARK_DROPPED, MARK_QUEUED, MARK_REPLY, MARK_STATE, MARK_VERDICT, FlowState
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Reason
 from fastpath.report.hello_classes import Ja4Classes
@@ -48,13 +48,21 @@ class Lab:
             0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, ja4_classes=ja4_classes, **limits
         )
         self.now_s = NOW_S
+        self.is_asking = False
+        """Whether the last client's packet asked for the server's next ones."""
 
     def send(
         self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
     ) -> int:
         mark = client.mark(state) if isn else MARK_QUEUED | state
         verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
+        self.is_asking = bool(verdict & MARK_ASK)
         return state_in(verdict)
+
+    def answer(self, client: Client, acked: int, payload: bytes = b"", at: int = 0, state: int = SPOKEN) -> int:
+        """Feed a packet of the server's that the gate has asked for; the state that the connection has then."""
+        mark = client.mark(state) | MARK_REPLY
+        return state_in(self.gate.feed(client.answer(acked, payload, at), mark, self.now_s))
 
     def send_datagram(self, datagram: bytes, client: Client = QUIC) -> int:
         """Send one UDP datagram; the kernel queues those of undecided flows alone."""

@@ -2,10 +2,11 @@
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastpath.gate.marks import MARK_ISN_SHIFT, MARK_QUEUED
 
+SERVER_ISN = 77777  # sequence number of a server's first octet
 SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
 
 
@@ -20,12 +21,17 @@ class Client:
     isn: int = 1000  # sequence number of the first octet
     options: bytes = b""  # of TCP, a multiple of four octets
 
-    def segment(self, at: int, payload: bytes, flags: int = ACK | PSH) -> bytes:
+    def segment(self, at: int, payload: bytes, flags: int = ACK | PSH, ack: int = SERVER_ISN) -> bytes:
         """An IP packet with `payload` at stream position `at`."""
         seq = (self.isn + at) & 0xFFFFFFFF
-        tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, seq, 77777, self._offset(), flags, 512, 0, 0)
+        tcp = struct.pack("!HHIIBBHHH", self.sport, self.dport, seq, ack, self._offset(), flags, 512, 0, 0)
         tcp += self.options + payload
         return self._packet(6, tcp)
+
+    def answer(self, acked: int, payload: bytes = b"", at: int = 0) -> bytes:
+        """A packet of the server's that acknowledges everything before stream position `acked`."""
+        server = replace(self, src=self.dst, dst=self.src, sport=self.dport, dport=self.sport, isn=SERVER_ISN)
+        return server.segment(at, payload, ack=(self.isn + acked) & 0xFFFFFFFF)
 
     def _offset(self) -> int:
         return (5 + len(self.options) // 4) << 4
