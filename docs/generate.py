@@ -37,8 +37,8 @@ Each field: the next state, and what becomes of the packet. `=` is the same stat
 A SYN/ACK counts only where its client has sent a SYN since the connection was marked. What a server's packet changes is
 believed only from the interface that leads to its source. A SYN with payload is dropped.
 
-Where the gate needs to know how far a server has received, or what it says to early data, a verdict asks for the server's
-next packets: they are queued, too, until a verdict asks no longer.
+Where the gate needs to know how far a server has received, or what it says to early data, a verdict asks for the
+server's next packets: they are queued, too, until a verdict asks no longer.
 """
 CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
 
