@@ -427,9 +427,9 @@ cdef bint asks_server(const Flow* f) noexcept nogil:
     ones.  Far from the end of a long body there is nothing to ask for."""
     if f.stage == EARLY and f.has_heard:
         return True
-    if f.acked >= f.next or f.next - f.top > HALF_WINDOW:
+    if f.acked >= f.next or f.next == f.base or f.next - f.top > HALF_WINDOW:
         return False
-    return f.next > f.base and (f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW)
+    return f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW or f.skipped > f.base + f.w.have
 
 
 cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:

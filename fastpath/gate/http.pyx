@@ -8,13 +8,14 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, put_octets, slide_window
+from fastpath.gate.flow cimport (
+    FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, asks_server, put_octets, slide_window)
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport (
     ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, is_spoken, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
+    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (
@@ -81,8 +82,8 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
         if taken[0] == 0 and at < f.next:
             taken[0] = min(n, <size_t>(f.next - at))
     if taken[0] == 0:
-        if f.next > f.base and is_spoken(t) and not is_proven(g, t):
-            return DROP         # its server's word is asked for; its client sends it again
+        if asks_server(f) and not t.is_untracked and not g.shared.is_shadow:
+            return DROP         # its client sends it again
         if not _move_window(g, t, at):
             return undecidable(g, t, CNT_GATE_TOO_BIG)
         return _store_octets(g, t, at, data, n, taken)
@@ -92,9 +93,9 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
 
 
 cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:
-    """Move the window so that it contains `at`.   False: while the server is silent, judged octets must stay."""
+    """Move the window so that it contains `at`.   False: judged octets that the server may not have must stay."""
     cdef Flow* f = t.f
-    if f.stage == OPENING or not is_spoken(t):
+    if f.stage == OPENING or not is_proven(g, t):
         return False
     if f.next > f.base and 0 <= at - f.next < WINDOW_OCTETS:
         slide_window(&g.flows, f, f.next)

@@ -6,7 +6,7 @@ from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter, Shared
 
 cdef struct Limits:             # of one gate; its memory is touched only as it is used
-    uint32_t n_flows            # of 248 octets
+    uint32_t n_flows            # of 256 octets
     uint32_t n_windows          # of 4 KiB
     uint32_t share              # windows that one client's address may hold
     uint32_t initials_a_second  # QUIC Initials that are decrypted for one client

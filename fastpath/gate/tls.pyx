@@ -96,7 +96,7 @@ cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexc
 
 cdef Verdict _beyond_proven(Gate* g, Turn* t) noexcept nogil:
     """Judge octets for which judged ones would have to leave the window: DROP while the server's word is asked for."""
-    if is_spoken(t) and not t.is_untracked:
+    if not t.is_untracked and not g.shared.is_shadow:
         return DROP
     return BLOCK if _too_far(g, t) == BLOCK else GO_ON
 

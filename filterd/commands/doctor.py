@@ -10,14 +10,15 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from fastpath.gate.marks import MARK_STATE, MARK_VERDICT
+from fastpath.gate.marks import MARK_ASK, MARK_STATE, MARK_VERDICT
 from filterd.config import Config
 from filterd.errors import Missing
 from filterd.kernel.conntrack import n_tracked
 from filterd.kernel.firewall import run_program, sysctl_faults
 from filterd.kernel.nft_sets import PrefixSets
+from filterd.kernel.ruleset import TABLE
 from filterd.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
@@ -90,6 +91,8 @@ def _needs(config: Config) -> Iterator[Finding]:
             yield _default_routes()
     elif config.gate.workers > 0:
         yield _rules_by_mark()
+        yield _untracked()
+        yield _unproven()
     if config.gate.routing == "asymmetric":
         yield _reverse_paths()
     if config.gate.ja4_classes is not None:
@@ -151,9 +154,9 @@ def _rules_by_mark() -> Finding:
     with IPRoute() as kernel:
         rules = [rule for family in (socket.AF_INET, socket.AF_INET6) for rule in kernel.get_rules(family=family)]
     marks = sorted({mark for rule in rules if (mark := rule.get("fwmark"))})
-    clashing = [mark for mark in marks if mark & ~MARK_STATE == MARK_VERDICT]
+    clashing = [mark for mark in marks if mark & ~(MARK_STATE | MARK_ASK) == MARK_VERDICT]
     shown = ", ".join(f"{mark:#x}" for mark in clashing or marks)
-    own = f"{MARK_VERDICT:#x} to {MARK_VERDICT | MARK_STATE:#x}"
+    own = f"{MARK_VERDICT:#x} to {MARK_VERDICT | MARK_ASK | MARK_STATE:#x}"
     cure = f"give them other marks than {own}: the ruleset takes such packets for judged by the gate"
     return Finding("routing rules by mark", shown or "none", cure if clashing else "")
 
@@ -234,6 +237,32 @@ def _connection_tracking() -> Finding:
     except RuntimeError as reason:
         found, _, cure = str(reason).partition("; ")[2].partition("; ")
         return Finding(what, f"there; {found}", cure)
+
+
+def _untracked() -> Finding:
+    """Check other programs' rules that leave connections untracked: those are judged as with asymmetric routing."""
+    rules = [rule for rule in _listed("ruleset", "rule") if f"{rule['family']} {rule['table']}" != TABLE]
+    found = [rule for rule in rules if any("notrack" in each for each in rule["expr"])]
+    names = ", ".join(sorted({f"{rule['family']} {rule['table']} {rule['chain']}" for rule in found}))
+    cure = "take the gate's ports out of these rules: without tracking, the server's word is not known"
+    return Finding("untracked connections", f"rules in {names}" if names else "none", cure if names else "")
+
+
+def _unproven() -> Finding:
+    """Check packets that came in a server's name from another side than the server's."""
+    counters = [each for each in _listed("counters", "counter") if each["name"] == "n_unproven"]
+    n_packets = sum(each["packets"] for each in counters)
+    cure = "set /gate/routing to asymmetric where answers come by another way; else a subscriber forges them"
+    return Finding("forged answers", f"{n_packets} packets were dropped", cure if n_packets else "")
+
+
+def _listed(what: str, kind: str) -> list[dict[str, Any]]:
+    """Objects of one kind that nft lists; none where it cannot."""
+    try:
+        listed = json.loads(run_program(["nft", "-j", "list", what], "").output or '{"nftables": []}')
+    except Missing:
+        return []
+    return [each[kind] for each in listed["nftables"] if kind in each]
 
 
 def _offload() -> Finding:

@@ -164,14 +164,14 @@ class Gate:
     h2c: str = one(kinds.one_of("refuse", "pass"), default="refuse")
     """HTTP/2 without TLS, which no browser speaks and whose names are not read."""
     flows: int = one(kinds.whole_number(1024, MAX_FLOWS), default=262144)
-    """That one worker can follow at once, 248 octets each."""
+    """That one worker can follow at once, 256 octets each."""
     windows: int = one(kinds.whole_number(256, MAX_FLOWS), default=32768)
     """Of 4 KiB, for octets of hellos and requests that are not decided yet; taken from memory as they are used."""
     windows_per_subscriber: int = one(kinds.whole_number(64, MAX_FLOWS), default=1024)
-    """That one client's address may hold; beyond it, its own longest silent ones are forgotten.   More where the gate
-    stands outside of address translation."""
+    """That one subscriber (an IPv4 address or an IPv6 /56) may hold; beyond it, its own longest silent ones are
+    forgotten.   More where the gate stands outside of address translation."""
     quic_initials_per_second: int = one(kinds.whole_number(10, MAX_RATE), default=1000)
-    """That are opened for one client's address at each worker; beyond it they are dropped."""
+    """That are opened for one subscriber (an IPv4 address or an IPv6 /56); beyond it they are dropped."""
     ja4_classes: Path | None = one(kinds.path, default=None)
     """A file of JA4 fingerprints and classes of software: hellos are counted by them.   Left out: they are not."""
 

@@ -59,7 +59,7 @@ def test_a_tap_that_resets_needs_a_route_out(lab: Lab, tmp_path: Path) -> None:
         ([], "none", False),
         (["0x1"], "0x1", False),
         (["0x1", "0x41/0xff"], "0x41", True),
-        (["0x7f"], "0x7f", True),
+        (["0x6f"], "0x6f", True),
         (["0x80"], "0x80", False),
     ],
 )

@@ -11,6 +11,7 @@ from support.gate.lab import (
     BLOCKED,
     CCS,
     DECOY,
+    DROPPED,
     PARTIAL,
     PARTIAL_AGAIN,
     PARTIAL_SPOKEN,
@@ -250,6 +251,19 @@ def test_requests_without_end_pass_as_the_server_acknowledges_them(lab: Lab, clo
             if each.is_asking:
                 each.answer(WEB, at)
         assert each.send(WEB, at, LISTED, SPOKEN) == ANSWERED
+
+
+def test_a_request_behind_a_long_body_passes_once_the_server_has_the_body(lab: Lab, closed_lab: Lab) -> None:
+    post = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 40000\r\n") + b"x" * 40_000
+    for each in (lab, closed_lab):
+        for at in range(0, len(post), 1400):
+            assert each.send(WEB, at, post[at : at + 1400], ALLOWED if at else 0) == ALLOWED
+        assert each.is_asking
+        assert each.send(WEB, len(post), FIRST, ALLOWED) == DROPPED
+
+        each.answer(WEB, len(post), state=ALLOWED)
+        assert each.send(WEB, len(post), FIRST, ALLOWED) == ALLOWED
+        assert each.send(WEB, len(post + FIRST), LISTED, ALLOWED) == ANSWERED
 
 
 def test_what_the_server_has_acknowledged_may_come_again(closed_lab: Lab) -> None:

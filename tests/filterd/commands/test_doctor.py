@@ -2,7 +2,7 @@ import errno
 import json
 import socket
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from support.system.certificates import make_certificate
@@ -85,6 +85,32 @@ def test_connections_that_a_flowtable_takes_past_the_rules_are_a_finding(monkeyp
 
     monkeypatch.setattr(doctor, "run_program", lambda argv, text: Done(0, json.dumps({"nftables": []}), ""))
     assert doctor._offload() == ("offload", "no flowtables", "")
+
+
+def listing(monkeypatch: pytest.MonkeyPatch, *objects: dict[str, Any]) -> None:
+    """What nft lists from here on."""
+    listed = json.dumps({"nftables": [{"metainfo": {}}, *objects]})
+    monkeypatch.setattr(doctor, "run_program", lambda argv, text: Done(0, listed, ""))
+
+
+def test_rules_of_others_that_leave_connections_untracked_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"family": "ip", "table": "raw", "chain": "PREROUTING"}
+    own = {"family": "inet", "table": "filterd", "chain": "untracked_queries", "expr": [{"notrack": None}]}
+    listing(monkeypatch, {"rule": {**place, "expr": [{"match": {}}, {"accept": None}]}}, {"rule": own})
+    assert doctor._untracked() == ("untracked connections", "none", "")
+
+    listing(monkeypatch, {"rule": {**place, "expr": [{"match": {}}, {"notrack": None}]}}, {"rule": own})
+    assert doctor._untracked().found == "rules in ip raw PREROUTING"
+    assert doctor._untracked().cure
+
+
+def test_packets_in_a_server_s_name_from_another_side_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing(monkeypatch, {"counter": {"name": "n_queued", "packets": 7}})
+    assert not doctor._unproven().cure
+
+    listing(monkeypatch, {"counter": {"name": "n_unproven", "packets": 7}})
+    assert doctor._unproven().found == "7 packets were dropped"
+    assert doctor._unproven().cure
 
 
 def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_is_asymmetric(tmp_path: Path) -> None:
