@@ -5,11 +5,11 @@ HTTP is never released.  Judged octets leave the window only after the server ha
 Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport (
-    FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, asks_server, put_octets, slide_window)
+    FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, asks_server, is_unjudged, put_octets, slide_window)
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport (
@@ -25,6 +25,7 @@ from fastpath.report.spool cimport note_block, note_url_block
 from fastpath.report.trace cimport note_channel, note_name, note_undecidable
 from fastpath.wire.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
 from fastpath.wire.name cimport name_from_host
+from fastpath.wire.packet cimport FLAG_FIN
 from fastpath.wire.url cimport name_from_literal_host, port_of_host
 
 cdef enum:
@@ -43,6 +44,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     if is_keep_alive(t):
         return judge_keep_alive(t)
+    if _is_rest_of_unknown(g, t):
+        return undecidable(g, t, CNT_GATE_FORGOTTEN)
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
@@ -62,7 +65,43 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         at += <int64_t>taken
         data += taken
         left -= taken
-    return so_far(t)
+    return _judge_end(g, t) if t.p.flags & FLAG_FIN and not g.shared.is_shadow else so_far(t)
+
+
+cdef bint _is_rest_of_unknown(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether line ends are the first octets of a stream whose beginning is unknown: they may end a head (E12)."""
+    cdef size_t i
+    if t.f.is_isn_known or g.shared.is_shadow or t.f.stage != OPENING or t.f.w.high > 0 or t.p.payload_n == 0:
+        return False
+    for i in range(t.p.payload_n):
+        if not _is_blank(t.p.payload[i]):
+            return False
+    return True
+
+
+cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
+    """Judge a stream that its client ends here: http.server of Python takes the lines that have come for a whole head.
+
+    A FIN before other octets is a contradiction; one behind a gap is dropped, and its client sends it again."""
+    cdef RequestHead head
+    cdef Verdict verdict = GO_ON
+    cdef Flow* f = t.f
+    cdef int64_t end = t.at + <int64_t>t.p.payload_n
+    cdef uint32_t start = <uint32_t>(f.next - f.base)
+    if end < f.top:
+        return contradicted(g)
+    if not is_unjudged(f):
+        return so_far(t)
+    if end > f.base + f.w.have:
+        return DROP
+    if f.w.have + 2 > f.w.room:
+        return undecidable(g, t, CNT_GATE_TOO_BIG)
+    memset(f.w.at + f.w.have, LF, 2)        # behind the last octet there are none: they end its line and the head
+    if parse_request_head(f.w.at + start, f.w.have + 2 - start, &head) == OK:
+        verdict = _judge_request(g, t, &head, CNT_GATE_NO_NAME)
+    f.next = f.base + f.w.have
+    f.stage = LOST
+    return so_far(t) if verdict == GO_ON else verdict
 
 
 cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
@@ -70,7 +109,7 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
     cdef Flow* f = t.f
     cdef Status status
     taken[0] = 0
-    if at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS:
+    if at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have:
         taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:

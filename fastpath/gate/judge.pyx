@@ -30,7 +30,7 @@ from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
     CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
-from fastpath.wire.packet cimport FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet
+from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -84,15 +84,19 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     cdef Verdict verdict
     # the kernel's rules drop a SYN with payload: it belongs to the stream only if the server acknowledges it
-    if t.p.payload_n == 0 or t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
+    if t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
+        return GO_ON
+    if t.p.payload_n == 0 and not (t.p.flags & FLAG_FIN and g.port_kinds[t.p.dport] & PORT_HTTP):
         return GO_ON
     if _is_ignored_by_hosts(g, &t.p):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
+    if t.p.payload_n == 0 and find_flow(&g.flows, &t.p, 0) == NULL:
+        return _judge_unknown_end(g, t)
     if not _find_place(g, t, isn):
         t.state = t.f.state
         return GO_ON
-    if _is_old(t):
+    if _is_old(t) or _is_before_stream(g, t):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     verdict = _judge_octets(g, t)
@@ -106,6 +110,14 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if verdict == BLOCK or verdict == RELEASE or verdict == ANSWER_PAGE:
         spend_flow(&g.flows, t.f, t.f.state)
     return verdict
+
+
+cdef Verdict _judge_unknown_end(Gate* g, Turn* t) noexcept nogil:
+    """Judge a FIN behind octets that are no longer known: some servers take what has come for a whole head."""
+    if is_partial(t.state) or t.is_untracked and g.closed:
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCK
+    return GO_ON
 
 
 cdef Verdict _judge_octets(Gate* g, Turn* t) noexcept nogil:
@@ -158,6 +170,12 @@ cdef bint _is_ignored_by_hosts(const Gate* g, const PacketView* p) noexcept nogi
     E08: whether an urgent octet is part of the stream is the server's choice, and no web client sends any.  A tap drops
     nothing and reads it as a part."""
     return not p.flags & FLAG_ACK or p.has_md5 or p.flags & FLAG_URG and not g.shared.is_shadow
+
+
+cdef bint _is_before_stream(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether no octet of a segment is behind the SYN.  A keep-alive on the SYN's number is the exception."""
+    cdef int64_t end = t.at + <int64_t>t.p.payload_n
+    return t.f.is_isn_known and not g.shared.is_shadow and (end < 0 or end == 0 and t.p.payload_n > 1)
 
 
 cdef bint _is_old(Turn* t) noexcept nogil:

@@ -106,6 +106,8 @@ table inet filterd {
   }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | %(QUEUED)s goto to_queue comment "only packets with payload have @ih"
+    tcp flags & fin == fin ct mark & %(STATE)s { %(partial)s } meta mark set ct mark | %(QUEUED)s goto to_queue \
+comment "some servers take what has come for a whole head"
   }
   chain to_suspect {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
@@ -127,18 +129,22 @@ table inet filterd {
     reset tcp option fastopen
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
+    ct direction reply drop
     jump suspects
     ct state untracked meta mark set %(UNTRACKED)s goto to_queue
     ct mark & %(STATE)s != %(UNDECIDED)d ct mark set ct mark | %(SYN)s
     accept
   }
   chain opening_server {
+    tcp sport != @gate_ports drop comment "a client answers no SYN"
+    ct direction original drop
     ct mark & %(STATE)s == %(UNDECIDED)d ct mark set tcp ackseq << %(ISN_SHIFT)d accept
     ct mark & %(SYN)s == %(SYN)s ct mark set tcp ackseq << %(ISN_SHIFT)d
     accept
   }
   chain from_client {
     ct state untracked @ih,0,8 >= 0 meta mark set %(UNTRACKED)s goto to_queue
+    ct state untracked tcp flags & fin == fin meta mark set %(UNTRACKED)s goto to_queue
     ct mark & %(STATE)s { %(to_gate)s } goto to_gate
   }
   chain from_quic_client {
@@ -326,6 +332,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
         "proven": "" if rules.is_asymmetric else _PROVEN,
         "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
+        "partial": _numbers((FlowState.PARTIAL, FlowState.PARTIAL_AGAIN, FlowState.PARTIAL_SPOKEN)),
         "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),
         "speaking": _settings(Event.SERVER, ""),
         "keeping": _keeping(),

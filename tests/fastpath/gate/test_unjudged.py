@@ -20,7 +20,7 @@ from support.gate.lab import (
     SPOKEN,
     Lab,
 )
-from support.packets.builders import Client, hello_message, records, request
+from support.packets.builders import ACK, FIN, Client, hello_message, records, request
 
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
@@ -275,6 +275,65 @@ def test_what_the_server_has_acknowledged_may_come_again(closed_lab: Lab) -> Non
             closed_lab.answer(WEB, at)
 
     assert closed_lab.send(WEB, 50, b"anything at all", SPOKEN) == SPOKEN
+
+
+# -- ends --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nHost: www.blocked.test", LISTED[:-2], LISTED[:-1]])
+def test_a_head_that_its_client_ends_with_its_connection_is_judged(lab: Lab, head: bytes) -> None:
+    one, other = Client(dport=80, sport=1), Client(dport=80, sport=2)
+
+    assert lab.send(one, 0, head, flags=ACK | FIN) == ANSWERED
+    assert lab.send(other, 0, head) == PARTIAL
+    assert lab.send(other, len(head), b"", PARTIAL, flags=ACK | FIN) == ANSWERED
+
+
+def test_an_allowed_head_may_be_ended_by_its_connection(lab: Lab, closed_lab: Lab) -> None:
+    for each in (lab, closed_lab):
+        assert each.send(WEB, 0, FIRST[:-2], flags=ACK | FIN) == ALLOWED
+        assert each.send(WEB, len(FIRST) - 2, b"", ALLOWED, flags=ACK | FIN) == ALLOWED
+
+
+def test_an_end_before_the_octets_that_it_ends_waits_for_them(lab: Lab) -> None:
+    head = LISTED[:-4]
+
+    assert lab.send(WEB, 0, head[:20]) == PARTIAL
+    assert lab.send(WEB, len(head), b"", PARTIAL, flags=ACK | FIN) == DROPPED
+    assert lab.send(WEB, 20, head[20:], PARTIAL) == PARTIAL
+    assert lab.send(WEB, len(head), b"", PARTIAL, flags=ACK | FIN) == ANSWERED
+
+
+def test_an_end_amid_octets_is_a_contradiction(lab: Lab) -> None:
+    octets = b"GET / HTTP/1.1\r\nHost: www.blocked.test"
+    lab.send(WEB, 0, octets + b".allowed.test\r\n")
+
+    assert lab.send(WEB, len(octets), b"", PARTIAL, flags=ACK | FIN) == BLOCKED
+
+
+def test_an_end_of_what_the_gate_has_forgotten_ends_as_it_began(lab: Lab) -> None:
+    assert lab.send(WEB, 40, b"", PARTIAL, flags=ACK | FIN) == BLOCKED
+    assert lab.send(WEB, 40, b"", SPOKEN, flags=ACK | FIN) == SPOKEN
+
+
+def test_line_ends_of_a_head_that_nobody_knows_go_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    assert lab.send(WEB, 40, b"\r\n\r\n", isn=False) == ALLOWED
+    assert closed_lab.send(WEB, 40, b"\r\n\r\n", isn=False) == BLOCKED
+
+
+def test_a_request_that_came_before_the_body_in_front_of_it_is_judged(lab: Lab) -> None:
+    stream = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 9000\r\n") + b"x" * 9000 + LISTED
+    for at in (5000, 9000, len(stream) - 20):
+        client = Client(dport=80, sport=at)
+        state = lab.send(client, at, stream[at:])
+        if state == PARTIAL:
+            state = lab.send(client, 0, stream[:at], state)
+        assert state == ANSWERED
+
+
+def test_octets_before_a_stream_are_dropped(lab: Lab) -> None:
+    assert lab.send(Client(), -2000, REAL) == DROPPED
+    assert lab.send(Client(), 0, REAL) == BLOCKED
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------

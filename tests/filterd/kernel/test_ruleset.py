@@ -73,6 +73,15 @@ def test_a_server_is_believed_from_its_own_side_alone() -> None:
     assert "fib saddr" not in asymmetric.replace("fib saddr type local", "")
 
 
+def test_no_client_answers_a_syn() -> None:
+    server = ruleset(FULL).partition("chain opening_server {")[2].partition("}")[0].splitlines()
+
+    assert [line.split(" comment")[0].strip() for line in server[1:3]] == [
+        "tcp sport != @gate_ports drop",
+        "ct direction original drop",
+    ]
+
+
 def test_no_stream_is_spread_over_several_connections() -> None:
     assert "reset tcp option mptcp" in ruleset(FULL)
     assert "reset tcp option fastopen" in ruleset(FULL)
