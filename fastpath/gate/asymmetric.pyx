@@ -47,7 +47,7 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
     if p.flags & FLAG_SYN:
         f = _begin_at_syn(g, &p, f)
     elif f != NULL and p.payload_n > 0 and not f.spent:
-        if f.is_isn_known and _is_far_off(f, &p):
+        if f.is_isn_known and (_is_far_off(f, &p) or g.closed and _is_ahead(f, &p)):
             return _dropped(g)
         if f.is_doubted and _is_misplaced(g, f, &p):
             count(g.shared.counters, CNT_GATE_PACKETS, 1)
@@ -90,6 +90,14 @@ cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
 cdef bint _is_far_off(const Flow* f, const PacketView* p) noexcept nogil:
     """E15: whether a segment is 2**23 octets or more from the highest seen: in no host's receive window."""
     return <uint32_t>stream_position(f, p.seq) != p.seq - (<uint32_t>f.isn_high << 24 | f.isn)
+
+
+cdef bint _is_ahead(const Flow* f, const PacketView* p) noexcept nogil:
+    """Whether a segment leaves a gap before anything of its stream was judged.
+
+    A client can send its SYN again to a gate that has forgotten the first half of a hello: the other half may then be
+    all that its server still needs.  It is dropped, and an honest client sends both again."""
+    return f.stage == OPENING and stream_position(f, p.seq) > f.base + f.w.have
 
 
 cdef bint _is_misplaced(const Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
