@@ -21,6 +21,8 @@ BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
 # Four workers on two cores: much of `make test` waits for servers. A file is never split between workers.
 PARALLEL ?= -n 4 --dist loadfile
+# The units wait for nothing: more workers than cores only collect the tests once more.
+CORES ?= -n auto --dist loadfile
 NOT_UNIT := services or kernel or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
@@ -69,7 +71,7 @@ check: build check-packages ## ruff, cython-lint, mypy (tests, too), stubtest an
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
 unit: build ## the tests that need no root and start no process: units, properties, corpus
-	$(BIN)/pytest -q $(PARALLEL) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
+	$(BIN)/pytest -q $(CORES) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
 
 test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback
 	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not long' --ignore tests/repo --durations=10
