@@ -228,7 +228,11 @@ cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
 
     A mark advances as long as its connection lives, and packets come here in the order in which they were queued."""
     cdef uint8_t before = t.f.state
-    return t.state == UNDECIDED and (before == RELEASED or before == ALLOWED_SPOKEN or before == PARTIAL_SPOKEN)
+    if t.state != UNDECIDED:
+        return False
+    if before == RELEASED or before == ALLOWED_SPOKEN or before == PARTIAL_SPOKEN:
+        return True
+    return t.f.acked > 0 or t.f.base > 0
 
 
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:

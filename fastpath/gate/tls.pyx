@@ -187,7 +187,7 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict = GO_ON
     while f.stage != PASSED and f.next < f.base + f.w.have and _is_worth_it(f):
         start = <uint32_t>(f.next - f.base)
-        if _is_between_hellos(f, f.w.at[start]):
+        if _is_between_hellos(f, f.w.at + start, f.w.have - start):
             if not _step_over_record(f, start):
                 return GO_ON
             continue
@@ -213,10 +213,16 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
     return GO_ON
 
 
-cdef bint _is_between_hellos(const Flow* f, uint8_t kind) noexcept nogil:
-    """Whether a server steps over a record of this kind before a second hello (RFC 8446 §4.2.10, §5)."""
-    return (f.stage == EARLY and kind == APPLICATION_DATA
-            or f.stage != OPENING and not f.is_doubted and (kind == CHANGE_CIPHER_SPEC or kind == ALERT))
+cdef bint _is_between_hellos(const Flow* f, const uint8_t* record, size_t n) noexcept nogil:
+    """Whether a server steps over a record of this kind before a second hello (RFC 8446 §4.2.10, §5).
+
+    An empty handshake record, and one whose header is not complete yet, is among them (OpenSSL)."""
+    cdef uint8_t kind = record[0]
+    if f.stage == OPENING or f.is_doubted:
+        return False
+    if kind == HANDSHAKE:
+        return n < RECORD_HEADER or record[3] == 0 and record[4] == 0
+    return kind == CHANGE_CIPHER_SPEC or kind == ALERT or f.stage == EARLY and kind == APPLICATION_DATA
 
 
 cdef bint _step_over_record(Flow* f, uint32_t start) noexcept nogil:

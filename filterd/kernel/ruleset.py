@@ -106,7 +106,7 @@ table inet filterd {
   }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | %(QUEUED)s goto to_queue comment "only packets with payload have @ih"
-    tcp flags & fin == fin ct mark & %(STATE)s { %(partial)s } meta mark set ct mark | %(QUEUED)s goto to_queue \
+    tcp flags & fin == fin meta mark set ct mark | %(QUEUED)s goto to_queue \
 comment "some servers take what has come for a whole head"
   }
   chain to_suspect {
@@ -332,7 +332,6 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
         "proven": "" if rules.is_asymmetric else _PROVEN,
         "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
-        "partial": _numbers((FlowState.PARTIAL, FlowState.PARTIAL_AGAIN, FlowState.PARTIAL_SPOKEN)),
         "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),
         "speaking": _settings(Event.SERVER, ""),
         "keeping": _keeping(),

@@ -40,6 +40,7 @@ def hello_with_early_data(name: bytes) -> bytes:
     return records(b"\x01" + len(body).to_bytes(3) + body)
 
 
+EMPTY = b"\x16\x03\x03\x00\x00"  # a handshake record without a message
 EARLY = hello_with_early_data(b"www.allowed.test")
 
 
@@ -87,6 +88,15 @@ def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_pas
 def test_a_kept_connection_that_begins_anew_with_the_same_isn_is_judged_anew(lab: Lab) -> None:
     assert lab.send(WEB, 0, FIRST) == ALLOWED
     assert lab.send(WEB, len(FIRST), FIRST, SPOKEN) == SPOKEN
+
+    assert lab.send(WEB, 0, LISTED) == ANSWERED
+
+
+def test_what_a_server_has_acknowledged_is_no_word_for_the_next_connection(lab: Lab) -> None:
+    post = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 60000\r\n") + b"x" * 60_000
+    for at in range(0, len(post), 1400):
+        lab.send(WEB, at, post[at : at + 1400], ALLOWED if at else 0)
+    lab.answer(WEB, len(post), state=ALLOWED)
 
     assert lab.send(WEB, 0, LISTED) == ANSWERED
 
@@ -159,9 +169,8 @@ def test_judged_octets_leave_nothing_unjudged_behind(lab: Lab) -> None:
 # -- a second hello ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_records", [1, 2, 40])
-def test_a_second_hello_is_judged_behind_early_data(lab: Lab, n_records: int) -> None:
-    early = APPDATA * n_records
+@pytest.mark.parametrize("early", [APPDATA, APPDATA * 40, EMPTY + APPDATA, CCS + APPDATA + EMPTY + APPDATA])
+def test_a_second_hello_is_judged_behind_early_data(lab: Lab, early: bytes) -> None:
     assert lab.send(Client(), 0, EARLY) == ALLOWED
     assert lab.send(Client(), len(EARLY), early, SPOKEN) == SPOKEN
 
