@@ -26,5 +26,6 @@ cdef struct InitialCrypto:         # one of each thread; EVP_CIPHER_CTX, whose h
 cdef Status open_crypto(InitialCrypto* out) noexcept nogil
 cdef void close_crypto(InitialCrypto* crypto) noexcept nogil
 cdef void derive_initial_keys(uint32_t version, const uint8_t* dcid, size_t n, InitialKeys* out) noexcept nogil
+cdef void derive_server_keys(uint32_t version, const uint8_t* dcid, size_t n, InitialKeys* out) noexcept nogil
 cdef Status open_initial(InitialCrypto* crypto, InitialKeys* keys, const QuicPacket* packet, uint8_t* plain,
                          size_t room, size_t* n) noexcept nogil

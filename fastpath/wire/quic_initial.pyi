@@ -6,6 +6,7 @@ class Keys(NamedTuple):
     hp: bytes
 
 def client_keys(version: int, dcid: bytes) -> Keys: ...
+def server_keys(version: int, dcid: bytes) -> Keys: ...
 
 @final
 class InitialOpener:

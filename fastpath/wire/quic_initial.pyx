@@ -62,6 +62,8 @@ cdef enum:
     LABEL_KEY = 1
     LABEL_IV = 2
     LABEL_HP = 3
+    SERVER_IN = 4
+    N_LABELS = 5
 
 
 cdef struct Hmac:                  # SHA-256 after the first block of the inner and of the outer hash
@@ -77,7 +79,7 @@ cdef struct Label:                 # an HkdfLabel and the counter behind it: wha
 cdef struct Salted:
     uint32_t version
     Hmac salt
-    Label labels[4]                # by CLIENT_IN, LABEL_KEY, LABEL_IV, LABEL_HP
+    Label labels[N_LABELS]         # by CLIENT_IN, LABEL_KEY, LABEL_IV, LABEL_HP, SERVER_IN
 
 
 cdef Salted _SALTED[N_VERSIONS]
@@ -110,6 +112,16 @@ cdef void derive_initial_keys(uint32_t version, const uint8_t* dcid, size_t n, I
     """Derive the keys of a client's Initials from the destination connection ID of its first one.
 
     For an unknown version the keys are zero and decrypt nothing."""
+    _derive(version, dcid, n, CLIENT_IN, out)
+
+
+cdef void derive_server_keys(uint32_t version, const uint8_t* dcid, size_t n, InitialKeys* out) noexcept nogil:
+    """Derive the keys of the Initials of a client's server, as derive_initial_keys()."""
+    _derive(version, dcid, n, SERVER_IN, out)
+
+
+cdef void _derive(uint32_t version, const uint8_t* dcid, size_t n, int sender, InitialKeys* out) noexcept nogil:
+    """Derive keys.   sender: CLIENT_IN or SERVER_IN"""
     cdef const Salted* salted = NULL
     cdef uint8_t[HASH_OCTETS] secret
     cdef Hmac hmac
@@ -123,7 +135,7 @@ cdef void derive_initial_keys(uint32_t version, const uint8_t* dcid, size_t n, I
     out.version = version
     _hmac(&salted.salt, dcid, n, secret)       # HKDF-Extract: the initial secret
     _key_hmac(secret, HASH_OCTETS, &hmac)
-    _hmac(&hmac, salted.labels[CLIENT_IN].at, salted.labels[CLIENT_IN].n, secret)
+    _hmac(&hmac, salted.labels[sender].at, salted.labels[sender].n, secret)
     _key_hmac(secret, HASH_OCTETS, &hmac)
     _expand(&hmac, &salted.labels[LABEL_KEY], out.key, KEY_OCTETS)
     _expand(&hmac, &salted.labels[LABEL_IV], out.iv, IV_OCTETS)
@@ -248,6 +260,7 @@ cdef _salt(int place, uint32_t version, bytes salt, bytes prefix):
     _label(&_SALTED[place].labels[LABEL_KEY], prefix + b"key", KEY_OCTETS)
     _label(&_SALTED[place].labels[LABEL_IV], prefix + b"iv", IV_OCTETS)
     _label(&_SALTED[place].labels[LABEL_HP], prefix + b"hp", KEY_OCTETS)
+    _label(&_SALTED[place].labels[SERVER_IN], b"server in", HASH_OCTETS)
 
 
 cdef _label(Label* out, bytes label, int length):
@@ -276,6 +289,13 @@ def client_keys(version: int, dcid: bytes) -> Keys:
     """Derive the keys of a client's Initials; all zero for an unknown version."""
     cdef InitialKeys keys
     derive_initial_keys(version, dcid, len(dcid), &keys)
+    return Keys(keys.key[:KEY_OCTETS], keys.iv[:IV_OCTETS], keys.hp[:KEY_OCTETS])
+
+
+def server_keys(version: int, dcid: bytes) -> Keys:
+    """Derive the keys of a server's Initials from its client's connection ID, as client_keys()."""
+    cdef InitialKeys keys
+    derive_server_keys(version, dcid, len(dcid), &keys)
     return Keys(keys.key[:KEY_OCTETS], keys.iv[:IV_OCTETS], keys.hp[:KEY_OCTETS])
 
 

@@ -34,7 +34,7 @@ from support.packets.initials import (
 )
 from support.packets.shapes import hello_message, ipv4, server_name, udp
 
-from fastpath.wire.quic_initial import InitialOpener, Keys, client_keys
+from fastpath.wire.quic_initial import InitialOpener, Keys, client_keys, server_keys
 from fastpath.wire.tls import hello_messages
 
 MESSAGE = hello_message([(10, bytes(6)), server_name(b"allowed.test")])
@@ -117,10 +117,12 @@ def test_the_hello_of_the_rfc_names_its_server() -> None:
 @given(version=st.sampled_from(VERSIONS), dcid=st.binary(max_size=60))
 def test_keys_are_derived_as_another_library_derives_them(version: int, dcid: bytes) -> None:
     assert client_keys(version, dcid) == keys_of(version, dcid)
+    assert server_keys(version, dcid) == keys_of(version, dcid, b"server in")
 
 
 def test_an_unknown_version_has_keys_that_open_nothing() -> None:
-    assert client_keys(0x0A0A0A0A, DCID) == Keys(bytes(16), bytes(12), bytes(16))
+    for keys in (client_keys, server_keys):
+        assert keys(0x0A0A0A0A, DCID) == Keys(bytes(16), bytes(12), bytes(16))
     assert InitialOpener(0x0A0A0A0A, DCID).opened(initial(FRAMES)) == [None]
 
 

@@ -91,14 +91,16 @@ def initial(
     number: int = 0,
     number_octets: int = 4,
     keyed: bytes | None = None,
+    side: bytes = b"client in",
     size: int = 0,
     is_fixed: bool = True,
 ) -> bytes:
-    """A client's Initial, protected.
+    """An Initial, protected.
 
     keyed   the connection ID that its keys come from, where that is not `dcid`
+    side    whose keys protect it, as RFC 9001 §5.2 labels them
     size    padded with PADDING frames up to this many octets"""
-    key, iv, hp = keys_of(version, dcid if keyed is None else keyed)
+    key, iv, hp = keys_of(version, dcid if keyed is None else keyed, side)
     head = long_header(INITIAL, version, dcid, scid, varint(len(token)) + token)
     frames += bytes(max(0, size - len(head) - 2 - number_octets - len(frames) - 16))
     head += varint(number_octets + len(frames) + 16, 2)
