@@ -27,7 +27,7 @@ cdef struct FlowKey:        # 40 octets without padding, so it can be compared a
     uint16_t dport
     uint8_t version
     uint8_t proto
-    uint16_t context        # of several QUIC connections between the same ports; 0 for TCP
+    uint16_t context        # octets of a connection ID, see _key_of_connection(); 0 for TCP
 
 
 cdef struct Flow:
@@ -70,7 +70,7 @@ cdef struct Payer:          # account of one subscriber
     uint32_t pieces         # their memory, in small pieces
     uint32_t n_large        # large pieces among it
     uint32_t second         # of `spent`
-    uint32_t spent          # QUIC Initials decrypted in that second
+    uint32_t spent          # attempts to decrypt a QUIC Initial in that second
 
 
 cdef struct FlowTable:
@@ -95,9 +95,18 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
 cdef void close_flows(FlowTable* t) noexcept nogil
 cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil
+cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil
+cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,
+                          int64_t now_s) noexcept nogil
+cdef const uint8_t* connection_id(const Flow* f) noexcept nogil
+cdef Flow* newest_of(FlowTable* t, const Payer* payer) noexcept nogil
+cdef Flow* next_older(FlowTable* t, const Flow* f) noexcept nogil
+cdef uint64_t path_of(const FlowTable* t, const PacketView* p) noexcept nogil
+cdef uint64_t path_back_of(const FlowTable* t, const PacketView* p) noexcept nogil
 cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil
 cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil
+cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef bint is_unjudged(const Flow* f) noexcept nogil
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil

@@ -6,6 +6,7 @@ A flow is in exactly one of two lists: live, or spent (decided for good, or evic
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
 A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, who holds
 most of it loses: a large piece is taken from who holds most large ones.  A flow silent for IDLE_S holds no memory.
+A connection of QUIC is found by its connection ID, whatever its addresses and ports; TCP's by those.
 Absent on purpose: I/O.
 Source: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
 """
@@ -18,7 +19,7 @@ from fastpath.base.siphash cimport siphash64
 from fastpath.gate.reassembly cimport (
     LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, merge, n_large_of, narrow,
     open_memory, shift_left, shift_right, weight_of, widen)
-from fastpath.wire.packet cimport PacketView
+from fastpath.wire.packet cimport PROTO_UDP, PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
@@ -68,11 +69,14 @@ cdef void close_flows(FlowTable* t) noexcept nogil:
 cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil:
     """The flow of this packet's client-to-server direction, or NULL."""
     cdef FlowKey key
-    cdef uint32_t i
     _key_of(p, context, &key)
-    i = t.buckets[_hash(t, &key) & t.bucket_mask]
+    return _find(t, &key)
+
+
+cdef Flow* _find(FlowTable* t, const FlowKey* key) noexcept nogil:
+    cdef uint32_t i = t.buckets[_hash(t, key) & t.bucket_mask]
     while i != 0:
-        if memcmp(&t.flows[i - 1].key, &key, sizeof(FlowKey)) == 0:
+        if memcmp(&t.flows[i - 1].key, key, sizeof(FlowKey)) == 0:
             return &t.flows[i - 1]
         i = t.flows[i - 1].in_bucket
     return NULL
@@ -80,10 +84,15 @@ cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexce
 
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil:
     """Add a live flow for a packet for which find_flow() gives none."""
+    cdef FlowKey key
+    _key_of(p, context, &key)
+    return _add(t, payer_of(t, p), &key, now_s)
+
+
+cdef Flow* _add(FlowTable* t, Payer* payer, const FlowKey* key, int64_t now_s) noexcept nogil:
     cdef uint32_t i
     cdef uint32_t* bucket
     cdef Flow* f
-    cdef Payer* payer = payer_of(t, p)
     _evict_idle(t, now_s)
     if t.is_bounding and payer.n_live >= t.share:     # a SYN costs its client nothing
         t.beyond += 1
@@ -92,7 +101,7 @@ cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t
     f = &t.flows[i]
     memset(f, 0, sizeof(Flow))
     _link(t, i, t.n_flows)
-    _key_of(p, context, &f.key)
+    f.key = key[0]
     f.payer = <uint16_t>(payer - t.payers)
     bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
     f.in_bucket = bucket[0]
@@ -129,10 +138,19 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
 
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
     """The account of a subscriber: one per IPv4 address, or IPv6 /56 (RFC 6177 §2: what a household is given)."""
+    return _payer_at(t, p.src, p.version)
+
+
+cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil:
+    """The account of the subscriber to whom a server has sent this packet."""
+    return _payer_at(t, p.dst, p.version)
+
+
+cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noexcept nogil:
     cdef uint8_t prefix[8]
     memset(prefix, 0, sizeof(prefix))
-    memcpy(prefix, p.src, 4 if p.version == 4 else 7)
-    prefix[7] = p.version
+    memcpy(prefix, address, 4 if version == 4 else 7)
+    prefix[7] = version
     return &t.payers[siphash64(t.key, prefix, sizeof(prefix)) & (N_PAYERS - 1)]
 
 
@@ -247,6 +265,64 @@ cdef void _link(FlowTable* t, uint32_t i, uint32_t head) noexcept nogil:
 cdef void _unlink(FlowTable* t, uint32_t i) noexcept nogil:
     t.flows[t.flows[i].older].newer = t.flows[i].newer
     t.flows[t.flows[i].newer].older = t.flows[i].older
+
+
+# -- QUIC connections --------------------------------------------------------------------------------------------------
+
+cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil:
+    """The flow of a QUIC connection by its client's first destination connection ID, or NULL."""
+    cdef FlowKey key
+    _key_of_connection(cid, n, &key)
+    return _find(t, &key)
+
+
+cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,
+                          int64_t now_s) noexcept nogil:
+    """Add a live flow for which find_connection() gives none; the sender of `p` pays for it."""
+    cdef FlowKey key
+    _key_of_connection(cid, n, &key)
+    return _add(t, payer_of(t, p), &key, now_s)
+
+
+cdef const uint8_t* connection_id(const Flow* f) noexcept nogil:
+    """The connection ID in a flow's key; f.key.context octets."""
+    return <const uint8_t*>&f.key
+
+
+cdef Flow* newest_of(FlowTable* t, const Payer* payer) noexcept nogil:
+    """The most recently used of an account's live flows, or NULL."""
+    return &t.flows[payer.newest - 1] if payer.newest else NULL
+
+
+cdef Flow* next_older(FlowTable* t, const Flow* f) noexcept nogil:
+    """The live flow of the same account that was used before this one, or NULL."""
+    return &t.flows[f.own_older - 1] if f.own_older else NULL
+
+
+cdef uint64_t path_of(const FlowTable* t, const PacketView* p) noexcept nogil:
+    """A keyed hash of a packet's addresses and ports."""
+    cdef FlowKey key
+    _key_of(p, 0, &key)
+    return _hash(t, &key)
+
+
+cdef uint64_t path_back_of(const FlowTable* t, const PacketView* p) noexcept nogil:
+    """path_of() the packets that this one answers."""
+    cdef FlowKey key
+    _key_of(p, 0, &key)
+    memcpy(key.src, p.dst, 16)
+    memcpy(key.dst, p.src, 16)
+    key.sport = p.dport
+    key.dport = p.sport
+    return _hash(t, &key)
+
+
+cdef void _key_of_connection(const uint8_t* cid, uint8_t n, FlowKey* out) noexcept nogil:
+    """A connection ID of at most 20 octets stands where addresses do; no packet has the IP version 0."""
+    memset(out, 0, sizeof(FlowKey))
+    memcpy(out, cid, n)
+    out.proto = PROTO_UDP
+    out.context = n
 
 
 # -- octets of one flow ------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     t.quic_version = 0
     t.state = mark & MARK_STATE
     t.is_untracked = (mark & MARK_UNTRACKED) != 0
+    t.is_reply = (mark & MARK_REPLY) != 0
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     if parse_packet(packet, n, &t.p) != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)

@@ -1,66 +1,72 @@
 """QUIC judgement: datagrams → decrypted Initials → CRYPTO octets → hellos → names → Verdict.
 
-    own connection ID → keys | those stored for the flow → frames → the window of that connection → hello
+    own connection ID → keys | those of connections on this path → frames → the window of that connection → hello
 
 Invariants: every Initial of every datagram is decrypted while the flow lives: one judged before may be a decoy (E52).
 Where a subscriber's policy refuses QUIC, Initials are dropped undecrypted; no event is written, as no name was read.
-A connection is identified by the first connection ID that its client chose; its octets are one stream in every version
-and with every connection ID (RFC 9368; RFC 9000 §7.2).
-An Initial of a known flow that no key decrypts is dropped: no server takes it, or only with a packet number that decoys
-have hidden from the gate.
+A connection is identified by the first connection ID that its client chose, and by nothing else: its octets are one
+stream from every address and port, to every server, in every version and with every connection ID (RFC 9000 §7.2,
+RFC 9368).  So every packet of QUIC has to come to the same worker.
+An Initial that no key decrypts is dropped in either policy: no server takes it, or only with a packet number that
+decoys have hidden from the gate, or it continues a stream whose beginning is lost.  A server's own Initial is known by
+its keys, which open nothing that a client sends, and passes.
 A QUIC flow is never released: the kernel queues only its packets with a long header, a handful.
-Source: RFC 9000 §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
+Source: RFC 9000 §7.2, §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
 Cost: bench/gate.py.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.gate.flow cimport (
-    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_flow, begin_stream, find_flow, payer_of, put_octets, spend_flow,
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, begin_stream, connection_id, find_connection,
+    is_unjudged, newest_of, next_older, path_back_of, path_of, payer_of, put_octets, receiver_of, spend_flow,
     touch_flow)
-from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, Gate, Turn, Verdict
+from fastpath.gate.marks cimport is_partial
+from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
 from fastpath.report.counters cimport (
-    CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED, CNT_GATE_TOO_BIG,
-    CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
+    CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED,
+    CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.report.trace cimport note_channel, note_undecidable
 from fastpath.wire.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
-from fastpath.wire.quic_initial cimport QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, open_initial
+from fastpath.wire.quic_initial cimport (
+    QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, derive_server_keys, open_initial)
 from fastpath.wire.tls cimport ClientHello, parse_hello_messages
 
 cdef enum:
-    # Connections between the same two ports: a Retry makes a second one, a client that starts again a third.
-    N_CONTEXTS = 4
-    # How long a blocked flow is remembered here: then the kernel has its mark, and ports are reused.
-    BLOCKED_S = 2
+    # Live flows of one account among which a path is searched: more than a household uses in a round trip.
+    N_LOOKED_AT = 128
 
 
 cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
-    """Judge a datagram: BLOCK its flow, DROP it, or GO_ON."""
-    cdef Flow* contexts[N_CONTEXTS]
+    """Judge a datagram: BLOCK its flow, DROP it, WAIT for the rest of a hello, or GO_ON."""
     cdef Cursor c
     cdef QuicPacket q
     cdef Verdict verdict = GO_ON
+    cdef Verdict one
     c.at = t.p.payload
     c.end = t.p.payload + t.p.payload_n
-    if _find_contexts(g, t, contexts):
-        return BLOCK
-    while verdict == GO_ON and next_quic_packet(&c, &q) == OK:
-        if q.kind == QUIC_INITIAL:
-            verdict = DROP if _is_refused(g, t) else _judge_initial(g, t, &q, contexts)
-        elif q.kind == QUIC_UNKNOWN and g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT == PORT_TLS:
-            if _is_refused(g, t):
-                return DROP
-            # dropped, not blocked: its client falls back to a known version, or to TCP
-            note_channel(g.trace, C_QUIC, 0, q.version)
-            if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCK:
-                verdict = DROP
+    while (verdict == GO_ON or verdict == WAIT) and next_quic_packet(&c, &q) == OK:
+        one = _judge_quic_packet(g, t, &q)
+        if one != GO_ON:
+            verdict = one
     if verdict == BLOCK and t.f != NULL:
         spend_flow(&g.flows, t.f, BLOCKED)
     return verdict
+
+
+cdef Verdict _judge_quic_packet(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:
+    if q.kind == QUIC_INITIAL:
+        return DROP if _is_refused(g, t) else _judge_initial(g, t, q)
+    if q.kind != QUIC_UNKNOWN or g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT != PORT_TLS:
+        return GO_ON
+    if _is_refused(g, t):
+        return DROP
+    # dropped, not blocked: its client falls back to a known version, or to TCP
+    note_channel(g.trace, C_QUIC, 0, q.version)
+    return DROP if undecidable(g, t, CNT_GATE_UNKNOWN_QUIC) == BLOCK else GO_ON
 
 
 cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
@@ -72,21 +78,8 @@ cdef bint _is_refused(Gate* g, Turn* t) noexcept nogil:
     return True
 
 
-cdef bint _find_contexts(Gate* g, Turn* t, Flow** contexts) noexcept nogil:
-    """Find the known connections between these ports.   True: one of them was blocked in the last BLOCKED_S."""
-    cdef int64_t now_s = g.now_ns // 1_000_000_000
-    cdef Flow* f
-    cdef uint8_t i
-    for i in range(N_CONTEXTS):
-        f = find_flow(&g.flows, &t.p, i)
-        contexts[i] = f
-        if f != NULL and f.spent and f.state == BLOCKED and now_s - f.used_s <= BLOCKED_S:
-            return True
-    return False
-
-
-cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts) noexcept nogil:
-    """Decrypt an Initial and judge its connection: BLOCK, DROP or GO_ON."""
+cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:
+    """Decrypt an Initial and judge its connection: BLOCK, DROP, WAIT or GO_ON."""
     cdef size_t n = 0
     cdef Status status
     t.quic_version = q.version
@@ -94,25 +87,52 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q, Flow** contex
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
-    status = _decrypt(g, t, q, contexts, &n)
-    if status == OK:
-        count(g.shared.counters, CNT_GATE_INITIALS, 1)
-        status = _take_frames(g, t, g.scratch, n)
-        if status == NOT_THIS:
-            return over_budget(g, t)
-        if status == MALFORMED:
-            return contradicted(g)
-        return BLOCK if status != OK and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK else _read_crypto_hellos(g, t)
+    status = _decrypt(g, t, q, &n)
+    if status != OK:
+        return _judge_unread(g, t, q, status)
+    count(g.shared.counters, CNT_GATE_INITIALS, 1)
+    if t.f.spent:
+        return _blocked_again(g, t.f)
+    status = _take_frames(g, t, g.scratch, n)
     if status == NOT_THIS:
-        count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
-        note_undecidable(g.trace, CNT_GATE_UNREADABLE)
-        return DROP if g.closed or _is_any_known(contexts) else GO_ON
-    return over_budget(g, t)
+        return over_budget(g, t)
+    if status == MALFORMED:
+        return contradicted(g)
+    if status == TOO_BIG and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
+        return BLOCK
+    return _read_crypto_hellos(g, t)
+
+
+cdef Verdict _judge_unread(Gate* g, Turn* t, const QuicPacket* q, Status status) noexcept nogil:
+    """The verdict on an Initial that no client's key opens.   status: of _decrypt()
+
+    Where routing is asymmetric it may be that of a server whose client's packets take another path: the policy decides,
+    unless its connection is known or a part of a hello has passed at these ports."""
+    if _is_servers(g, t, q):
+        return GO_ON
+    count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
+    note_undecidable(g.trace, CNT_GATE_UNREADABLE)
+    if t.is_untracked and status == NOT_THIS and not g.closed and not is_partial(t.state):
+        return GO_ON
+    return DROP
+
+
+cdef Verdict _blocked_again(Gate* g, Flow* f) noexcept nogil:
+    """BLOCK a connection that was blocked, or evicted with octets that were forwarded and not judged."""
+    if f.is_doubted:
+        f.is_doubted = 0
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+    return BLOCK
+
+
+cdef Payer* _account_of(Gate* g, Turn* t) noexcept nogil:
+    """The account that pays for a packet: its receiver's where it is probably a server's, which has many clients."""
+    return receiver_of(&g.flows, &t.p) if t.is_reply else payer_of(&g.flows, &t.p)
 
 
 cdef bint _may_open(Gate* g, Turn* t) noexcept nogil:
     """Apply the client's rate limit: decryption costs a microsecond that the sender need not spend (E32)."""
-    cdef Payer* payer = payer_of(&g.flows, &t.p)
+    cdef Payer* payer = _account_of(g, t)
     cdef uint32_t second = <uint32_t>(g.now_ns // 1_000_000_000)
     if payer.second != second:
         payer.second = second
@@ -121,67 +141,88 @@ cdef bint _may_open(Gate* g, Turn* t) noexcept nogil:
     return payer.spent <= g.initials_a_second
 
 
-cdef bint _is_any_known(Flow** contexts) noexcept nogil:
-    cdef uint8_t i
-    for i in range(N_CONTEXTS):
-        if contexts[i] != NULL and not contexts[i].spent:
-            return True
-    return False
-
-
 # -- decryption ------------------------------------------------------------------------------------------------------
 
-cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, Flow** contexts, size_t* n) noexcept nogil:
-    """Decrypt an Initial into g.scratch and set t.f to its connection.
+cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept nogil:
+    """Decrypt an Initial into g.scratch and set t.f to its connection, which may be spent.
 
-    OK · NOT_THIS: no key fits · MALFORMED: one connection too many between these ports"""
+    OK · NOT_THIS: no key fits · MALFORMED: nor do those of the connections on its path"""
     cdef InitialKeys keys
-    cdef uint8_t i
-    for i in range(N_CONTEXTS):
-        if _is_of(contexts[i], q) and _decrypt_with_stored(g, t, q, contexts[i], n):
+    cdef Flow* f = find_connection(&g.flows, q.dcid, q.dcid_n)
+    if f != NULL:
+        if _decrypt_with_stored(g, q, f, n):
+            _note_use(g, t, f)
             return OK
-    derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
-    if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
-        return _begin_connection(g, t, q, &keys, contexts)
-    for i in range(N_CONTEXTS):     # the server has chosen another connection ID since
-        if contexts[i] != NULL and not contexts[i].spent and _decrypt_with_stored(g, t, q, contexts[i], n):
+    else:
+        derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
+        if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
+            _begin_connection(g, t, q, &keys)
             return OK
-    return NOT_THIS
+    return _decrypt_by_path(g, t, q, n)
 
 
-cdef bint _is_of(const Flow* f, const QuicPacket* q) noexcept nogil:
-    return (f != NULL and not f.spent and f.quic.dcid_n == q.dcid_n
-            and memcmp(f.quic.dcid, q.dcid, q.dcid_n) == 0)
+cdef Status _decrypt_by_path(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept nogil:
+    """As _decrypt(), where the server has chosen another connection ID since."""
+    cdef Flow* f = newest_of(&g.flows, payer_of(&g.flows, &t.p))
+    cdef uint64_t path = path_of(&g.flows, &t.p)
+    cdef Status status = NOT_THIS
+    cdef int _n
+    for _n in range(N_LOOKED_AT):
+        if f == NULL:
+            break
+        if f.quic.path == path:
+            if _decrypt_with_stored(g, q, f, n):
+                _note_use(g, t, f)
+                return OK
+            status = MALFORMED
+            if not _may_open(g, t):
+                break
+        f = next_older(&g.flows, f)
+    return status
 
 
-cdef bint _decrypt_with_stored(Gate* g, Turn* t, const QuicPacket* q, Flow* f, size_t* n) noexcept nogil:
-    if f.quic.keys.version != q.version:
-        derive_initial_keys(q.version, f.quic.dcid, f.quic.dcid_n, &f.quic.keys)
-    if open_initial(&g.crypto, &f.quic.keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) != OK:
+cdef bint _decrypt_with_stored(Gate* g, const QuicPacket* q, Flow* f, size_t* n) noexcept nogil:
+    cdef InitialKeys keys = f.quic.keys
+    if keys.version != q.version:
+        derive_initial_keys(q.version, connection_id(f), f.key.context, &keys)
+    if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) != OK:
         return False
-    touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
-    t.f = f
+    f.quic.keys = keys
     return True
 
 
-cdef Status _begin_connection(Gate* g, Turn* t, const QuicPacket* q, const InitialKeys* keys,
-                              Flow** contexts) noexcept nogil:
-    cdef int64_t now_s = g.now_ns // 1_000_000_000
-    cdef uint8_t i = 0
-    while i < N_CONTEXTS and contexts[i] != NULL and not contexts[i].spent:
-        i += 1
-    if i == N_CONTEXTS:
-        t.f = contexts[0]
-        return MALFORMED
-    if contexts[i] == NULL:
-        contexts[i] = add_flow(&g.flows, &t.p, i, now_s)
-    t.f = contexts[i]
-    touch_flow(&g.flows, t.f, now_s)
+cdef bint _is_servers(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:
+    """Whether an Initial is of the server of a known connection.  Then no server takes it for a client's."""
+    cdef Flow* f = newest_of(&g.flows, receiver_of(&g.flows, &t.p))
+    cdef uint64_t path = path_back_of(&g.flows, &t.p)
+    cdef InitialKeys keys
+    cdef size_t n
+    cdef int _n
+    for _n in range(N_LOOKED_AT):
+        if f == NULL:
+            return False
+        if f.quic.path == path:
+            derive_server_keys(q.version, connection_id(f), f.key.context, &keys)
+            if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, &n) == OK:
+                return True
+            if not _may_open(g, t):
+                return False
+        f = next_older(&g.flows, f)
+    return False
+
+
+cdef void _note_use(Gate* g, Turn* t, Flow* f) noexcept nogil:
+    t.f = f
+    if not f.spent:
+        touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
+        f.quic.path = path_of(&g.flows, &t.p)
+
+
+cdef void _begin_connection(Gate* g, Turn* t, const QuicPacket* q, const InitialKeys* keys) noexcept nogil:
+    t.f = add_connection(&g.flows, &t.p, q.dcid, q.dcid_n, g.now_ns // 1_000_000_000)
     begin_stream(&g.flows, t.f, 0, 1)
-    memcpy(t.f.quic.dcid, q.dcid, q.dcid_n)
-    t.f.quic.dcid_n = q.dcid_n
     t.f.quic.keys = keys[0]
-    return OK
+    t.f.quic.path = path_of(&g.flows, &t.p)
 
 
 # -- reassembly ------------------------------------------------------------------------------------------------------
@@ -210,7 +251,7 @@ cdef Status _take_frames(Gate* g, Turn* t, const uint8_t* plain, size_t n) noexc
 
 
 cdef Verdict _read_crypto_hellos(Gate* g, Turn* t) noexcept nogil:
-    """Judge every complete hello: the first, and one after a HelloRetryRequest.   BLOCK or GO_ON."""
+    """Judge every complete hello: the first, and one after a HelloRetryRequest.   BLOCK, WAIT or GO_ON."""
     cdef ClientHello hello
     cdef Status status
     cdef Flow* f = t.f
@@ -220,11 +261,11 @@ cdef Verdict _read_crypto_hellos(Gate* g, Turn* t) noexcept nogil:
         status = parse_hello_messages(f.w.at + start, f.w.have - start, &hello)
         if status == NEED_MORE and f.w.have < WINDOW_OCTETS:
             f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
-            return GO_ON
+            return WAIT
         if status == OK:
             count(g.shared.counters, CNT_GATE_HELLOS, 1)
         f.stage = FOLLOWING if status == OK else PASSED
         f.next = f.w.have
         if judge_hello(g, t, &hello, C_QUIC, counter_of(status)) == BLOCK:
             return BLOCK
-    return GO_ON
+    return WAIT if is_unjudged(f) else GO_ON

@@ -1,12 +1,9 @@
-"""State that a flow keeps of a QUIC connection."""
-from libc.stdint cimport uint8_t
+"""State that a flow keeps of a QUIC connection; its key is the connection ID from which the keys are derived."""
+from libc.stdint cimport uint64_t
 
-from fastpath.wire.quic cimport QUIC_CID_OCTETS
 from fastpath.wire.quic_initial cimport InitialKeys
 
 
 cdef struct QuicHead:
-    # of the client's first Initial: its keys come from it, in every version (RFC 9001 §5.2)
-    uint8_t dcid[QUIC_CID_OCTETS]
-    uint8_t dcid_n
-    InitialKeys keys
+    uint64_t path           # path_of() its client's last Initial; 0: none, as of every flow of TCP
+    InitialKeys keys        # of the version of that one (RFC 9001 §5.2)

@@ -41,8 +41,8 @@ cdef enum FlowState:        # of a connection, as its ct mark stores it: no numb
 cdef enum:
     MARK_STATE = 0x0f       # a FlowState
     MARK_DROPPED = 0x07     # in the place of one, in a verdict alone: this packet is dropped, nothing is stored
-    MARK_REPLY = 0x10       # set by the kernel in the mark of a queued packet of the server's, or of its direction
-    MARK_UNTRACKED = 0x20   # set by the kernel in the mark of a queued packet that belongs to no connection of conntrack's
+    MARK_REPLY = 0x10       # set by the kernel in the mark of a queued packet whose entry the other end has begun
+    MARK_UNTRACKED = 0x20   # set by the kernel in the mark of a queued packet of which conntrack proves nothing
     MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
     MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
     MARK_ASK = 0x20         # in a verdict: the server's next packets are to be queued, too, until one says otherwise
@@ -97,6 +97,7 @@ cdef struct Turn:               # one packet, its flow and its stream position
     Flow* f
     uint8_t state               # FlowState, as the kernel had it
     uint8_t is_untracked        # the kernel has no state of it: the flow's stands in, and nothing proves a server's word
+    uint8_t is_reply            # the other end has begun its entry; QUIC alone is queued then
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have received

@@ -163,7 +163,7 @@ cdef Verdict judge_keep_alive(const Turn* t) noexcept nogil:
 
 
 cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:
-    """Count a flow beyond its client's memory share, or one QUIC connection too many between two ports."""
+    """Count a flow beyond its client's memory share."""
     count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
     return BLOCK
 

@@ -292,7 +292,7 @@ COUNTERS = (
     ),
     Counter(
         "gate_over_budget",
-        "QUIC Initials, connections and hellos beyond what one client may have; they are dropped or blocked.",
+        "QUIC Initials and hellos beyond what one client may have; they are dropped or blocked.",
         "A flood or evasion by few clients. The limits: `/gate/quic_initials_per_second`, "
         "`/gate/windows_per_subscriber`.",
     ),
@@ -309,8 +309,8 @@ COUNTERS = (
     Counter(
         "gate_unreadable",
         "QUIC Initials that no key decrypts.",
-        "Their server cannot read them either, or their connection began before the gate saw it. Those of a known "
-        "connection are dropped; to others `/gate/when_undecidable` applies.",
+        "Their server cannot read them either, or their connection began before the gate saw it. They are dropped; "
+        "where routing is asymmetric, `/gate/when_undecidable` applies to those at other ports than QUIC's.",
     ),
     Counter(
         "gate_beyond_share",

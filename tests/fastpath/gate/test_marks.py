@@ -11,6 +11,7 @@ from fastpath.gate.marks import (
     MARK_GATE,
     MARK_ISN_SHIFT,
     MARK_QUEUED,
+    MARK_REPLY,
     MARK_STATE,
     MARK_SYN,
     MARK_UNTRACKED,
@@ -35,13 +36,15 @@ def test_no_state_ever_changes_its_number() -> None:
 
 
 def test_no_bit_of_a_mark_ever_changes_its_place() -> None:
-    found = (MARK_STATE, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED, MARK_SYN, MARK_GATE, MARK_ISN_SHIFT)
+    states = (MARK_STATE, MARK_DROPPED, MARK_GATE, MARK_ISN_SHIFT)
+    bits = (MARK_REPLY, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED, MARK_SYN)
 
-    assert found == (0x0F, 7, 0x20, 0x40, 0x80, 0x80, 0xFF, 8)
+    assert states == (0x0F, 7, 0xFF, 8)
+    assert bits == (0x10, 0x20, 0x40, 0x80, 0x80)
 
 
 def test_the_parts_of_a_mark_do_not_overlap() -> None:
-    parts = [MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED]
+    parts = [MARK_STATE, MARK_REPLY, MARK_UNTRACKED, MARK_VERDICT, MARK_QUEUED]
     assert sum(parts) & MARK_GATE == sum(parts) < 1 << MARK_ISN_SHIFT
     assert all(one & other == 0 for one, other in itertools.combinations(parts, 2))
     assert MARK_DROPPED not in list(FlowState)

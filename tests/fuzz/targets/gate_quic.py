@@ -1,4 +1,4 @@
-"""However a QUIC client's handshake octets are cut, shuffled and repeated, the gate says the same of them.
+"""However a QUIC client's handshake octets are cut, shuffled, repeated and spread over ports, the gate says the same.
 
 Input: the policy of what is undecidable; how the octets are cut; the seed of their order; then the octets of the
 handshake stream.  They are fed once as frames of an Initial, too, whatever they are then.
@@ -13,8 +13,10 @@ from support.packets.initials import VERSIONS, crypto, initial
 from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_STATE, MARK_VERDICT, FlowState
 
 UNDECIDED, BLOCKED, DROPPED = FlowState.UNDECIDED, FlowState.BLOCKED, MARK_DROPPED
+GOES_ON = (UNDECIDED, FlowState.PARTIAL)
 MOST_OCTETS = 3000  # a hello of a browser has 2000
 MOST_PIECES = 40
+N_PORTS = 3  # that a connection's datagrams come from
 DATAGRAM = 1000
 
 
@@ -23,7 +25,7 @@ def check(data: bytes) -> None:
         return
     closed, version = data[0] & 1, VERSIONS[data[0] >> 1 & 3 if data[0] >> 1 & 3 < 3 else 0]
     stream = data[4 : 4 + MOST_OCTETS]
-    assert _verdict(closed, [initial(stream, version=version)]) in (UNDECIDED, BLOCKED, DROPPED)
+    assert _verdict(closed, [initial(stream, version=version)]) in (*GOES_ON, BLOCKED, DROPPED)
     in_order = [crypto(at, stream[at : at + DATAGRAM]) for at in range(0, len(stream), DATAGRAM)]
     whole = _verdict(closed, _datagrams(in_order))
     cut = _verdict(closed, _datagrams(_shuffled(stream, data[1], random.Random(data[2] << 8 | data[3]))))
@@ -54,12 +56,12 @@ def _datagrams(frames: list[bytes]) -> list[bytes]:
 def _verdict(closed: int, datagrams: list[bytes]) -> int:
     """What the gate says of the datagram after which the kernel answers, or of the last."""
     gate = served.gate(closed)
-    client = Client(src=served.PARENT)
     state: int = UNDECIDED
-    for datagram in datagrams:
+    for number, datagram in enumerate(datagrams):
+        client = Client(src=served.PARENT, sport=50000 + number % N_PORTS)
         judged = gate.feed(client.datagram(datagram), MARK_QUEUED, served.NOW_S)
         assert judged & ~MARK_STATE == MARK_VERDICT and gate.injected() == []
         state = judged & MARK_STATE
-        if state != UNDECIDED:
+        if state not in GOES_ON:
             break
     return state

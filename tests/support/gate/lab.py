@@ -64,9 +64,9 @@ class Lab:
         mark = client.mark(state) | MARK_REPLY
         return state_in(self.gate.feed(client.answer(acked, payload, at), mark, self.now_s))
 
-    def send_datagram(self, datagram: bytes, client: Client = QUIC) -> int:
-        """Send one UDP datagram; the kernel queues those of undecided flows alone."""
-        verdict = self.gate.feed(client.datagram(datagram), MARK_QUEUED, self.now_s)
+    def send_datagram(self, datagram: bytes, client: Client = QUIC, state: int = 0, bits: int = 0) -> int:
+        """Send one UDP datagram.   bits: of its mark, besides MARK_QUEUED"""
+        verdict = self.gate.feed(client.datagram(datagram), MARK_QUEUED | bits | state, self.now_s)
         return state_in(verdict)
 
     def send_all(self, client: Client, pieces: list[tuple[int, bytes]], isn: bool = True) -> int:
