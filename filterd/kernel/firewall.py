@@ -17,7 +17,7 @@ from filterd.kernel.conntrack import forget
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
 from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets
-from filterd.kernel.ruleset import QUEUEING, TABLE, Rules, ruleset
+from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, Rules, ruleset
 
 Run = Callable[[Sequence[str], str], "Done"]
 # With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
@@ -50,6 +50,7 @@ class Kernel:
         self._must(["nft", "-f", "-"], ruleset(rules, locked))
         if rules.n_queues:
             self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
+            self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace(SUBSCRIBERS, rules.subscribers)

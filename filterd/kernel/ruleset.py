@@ -9,7 +9,8 @@
 
 Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
 A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
-only while there are any.  The chain `queueing` drops until its real rule is in it, so no packet passes unjudged.
+only while there are any.  The chains `queueing` and `queueing_quic` drop until their real rules are in them, so no
+packet passes unjudged.  Pieces of one QUIC stream may come from any address and port: all go to the first queue.
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
 Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
 entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib).
@@ -40,7 +41,8 @@ from filterd.kernel.mark_table import MARK_TABLE, VERDICTS, Event, Fate, changes
 from filterd.kernel.nft_rules import NftChain
 
 TABLE = "inet filterd"
-QUEUEING = NftChain("filterd", "queueing")  # holds the rule that nft(8) cannot write
+QUEUEING = NftChain("filterd", "queueing")  # these hold the rules that nft(8) cannot write
+QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
 ALL_BITS = 0xFFFFFFFF  # of a mark
 
 # A mark as the rules read and write it: fastpath.gate.marks says what each state and bit means.
@@ -100,9 +102,14 @@ table inet filterd {
     drop
   }
   chain queueing { %(until_queued)s comment "until what nft cannot write takes its place: it is sent again"; }
+  chain queueing_quic { %(until_queued)s comment "as queueing"; }
   chain to_queue {
     counter name n_queued
     goto queueing
+  }
+  chain to_quic_queue {
+    counter name n_queued
+    goto queueing_quic
   }
   chain to_gate {
     @ih,0,8 >= 0 meta mark set ct mark | %(QUEUED)s goto to_queue comment "only packets with payload have @ih"
@@ -111,6 +118,7 @@ comment "some servers take what has come for a whole head"
   }
   chain to_suspect {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
+    meta l4proto udp meta mark set ct mark | %(QUEUED)s goto to_quic_queue
     meta mark set ct mark | %(QUEUED)s goto to_queue
   }
   chain suspects {
@@ -147,9 +155,19 @@ comment "some servers take what has come for a whole head"
     ct state untracked tcp flags & fin == fin meta mark set %(UNTRACKED)s goto to_queue
     ct mark & %(STATE)s { %(to_gate)s } goto to_gate
   }
-  chain from_quic_client {
-    udp dport @quic_ports meta mark set %(QUEUED)s goto to_queue
-    ct direction original @th,72,32 { %(quic_versions)s } meta mark set %(QUEUED)s goto to_queue
+  chain long_headers {
+    udp dport @quic_ports goto to_quic_gate
+    udp sport @quic_ports ct direction reply accept
+    @th,72,32 { %(quic_versions)s } goto long_headers_elsewhere
+  }
+  chain long_headers_elsewhere {
+    ct state untracked meta mark set %(UNTRACKED)s goto to_quic_queue
+    ct direction reply meta mark set ct mark | %(quic_reply)s goto to_quic_queue
+    meta mark set ct mark | %(quic_original)s goto to_quic_queue
+  }
+  chain to_quic_gate {
+    ct state untracked meta mark set %(QUEUED)s goto to_quic_queue
+    meta mark set ct mark | %(QUEUED)s goto to_quic_queue
   }
   chain from_server {
     ct mark & %(STATE)s { %(to_spoken)s } @ih,0,8 >= 0 jump speaking
@@ -217,9 +235,11 @@ _REFUSED_UDP = """\
     udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
 """
 # Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
-# version is one that the gate reads (E55).
+# version is one that the gate reads (E55), in both directions: whoever writes the first packet of an entry chooses
+# which is the client's.  Where routing is asymmetric a server's Initial may come alone: nothing proves it to be one.
 _QUIC = """\
-    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s == %(UNDECIDED)d goto from_quic_client
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s { %(UNDECIDED)d, %(PARTIAL)d } goto long_headers
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct state untracked goto long_headers
 """
 # At any port, until an answer comes: there is none where the gate blocks.
 _SUSPECTS = """\
@@ -325,11 +345,14 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     interfaces = ", ".join(f'"{name}"' for name in rules.subscriber_interfaces)
     by_interface = f"    iifname {{ {interfaces} }} goto to_resolver\n" if interfaces else ""
     dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
+    elsewhere = MARK_QUEUED | (MARK_UNTRACKED if rules.is_asymmetric else 0)
     return _RULESET % {
         **_MARKS,
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
+        "quic_original": f"{elsewhere:#x}",
+        "quic_reply": f"{elsewhere | MARK_REPLY:#x}",
         "proven": "" if rules.is_asymmetric else _PROVEN,
         "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
         "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),

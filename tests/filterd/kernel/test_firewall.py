@@ -56,21 +56,24 @@ class SetsLog(PrefixSets):
 
 
 @pytest.mark.parametrize(
-    ("rules", "expressions"),
+    ("rules", "expressions", "quic"),
     [
-        (Rules(n_queues=1, first_queue=3), queue(3, 1, True)),
-        (FULL, queue(4, 2, True)),
-        (Rules(n_queues=1, is_open_when_dead=False), queue(0, 1, False)),
+        (Rules(n_queues=1, first_queue=3), queue(3, 1, True), queue(3, 1, True)),
+        (FULL, queue(4, 2, True), queue(4, 1, True)),
+        (Rules(n_queues=1, is_open_when_dead=False), queue(0, 1, False), queue(0, 1, False)),
     ],
     ids=["one queue", "two queues", "closed"],
 )
-def test_what_is_to_be_judged_is_queued(rules: Rules, expressions: list[bytes]) -> None:
+def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
+    rules: Rules, expressions: list[bytes], quic: list[bytes]
+) -> None:
     recorder = Recorder()
     sets = SetsLog(recorder.ran)
     Kernel(recorder, sets).apply(rules)
 
-    assert sets.filled == [(NftChain("filterd", "queueing"), [expressions])]
-    assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "sets", "sets"]
+    chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
+    assert sets.filled == [(chains[0], [expressions]), (chains[1], [quic])]
+    assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "fill", "sets", "sets"]
 
 
 def test_without_workers_nothing_is_queued() -> None:

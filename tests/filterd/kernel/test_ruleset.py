@@ -151,8 +151,34 @@ def test_a_port_that_queries_are_redirected_to_is_tracked_though_it_is_asked_dir
 
 
 def test_until_there_is_a_queue_nothing_passes_unjudged_and_without_a_gate_all_does() -> None:
-    assert "chain queueing { drop comment" in ruleset(FULL)
-    assert "chain queueing { accept comment" in ruleset(Rules(ports=(443,)))
+    for chain in ("queueing", "queueing_quic"):
+        assert f"chain {chain} {{ drop comment" in ruleset(FULL)
+        assert f"chain {chain} {{ accept comment" in ruleset(Rules(ports=(443,)))
+
+
+def test_every_datagram_for_the_gate_goes_to_the_worker_that_has_all_of_quic() -> None:
+    text = ruleset(FULL)
+    chains = dict(re.findall(r"^  chain (\w+) \{\n(.*?)^  \}", text, re.DOTALL | re.MULTILINE))
+
+    for name in ("long_headers", "long_headers_elsewhere", "to_quic_gate"):
+        assert "goto to_queue\n" not in chains[name]
+    assert "meta l4proto udp meta mark set ct mark | 0x80 goto to_quic_queue" in chains["to_suspect"]
+    assert "goto queueing_quic" in chains["to_quic_queue"]
+
+
+def test_long_headers_are_queued_until_their_connection_is_blocked_and_where_it_is_not_tracked() -> None:
+    for state in ("ct mark & 0xf { 0, 6 }", "ct state untracked"):
+        assert f"meta l4proto udp @th,64,8 & 0x80 == 0x80 {state} goto long_headers" in ruleset(FULL)
+
+
+@pytest.mark.parametrize(("is_asymmetric", "original", "reply"), [(False, 0x80, 0x90), (True, 0xA0, 0xB0)])
+def test_the_mark_of_a_long_header_elsewhere_says_who_began_and_whether_that_proves_anything(
+    is_asymmetric: bool, original: int, reply: int
+) -> None:
+    text = ruleset(replace(FULL, is_asymmetric=is_asymmetric))
+
+    assert f"ct direction reply meta mark set ct mark | {reply:#x} goto to_quic_queue\n" in text
+    assert f"    meta mark set ct mark | {original:#x} goto to_quic_queue\n  }}" in text
 
 
 def test_one_chain_is_walked_by_forwarded_packets() -> None:
