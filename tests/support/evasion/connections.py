@@ -123,7 +123,8 @@ class UdpConnection(Connection):
     def packets(self, one: Segment) -> list[bytes]:
         if one.answering is not None:
             one = replace(one, data=one.answering(self.last))
-        return frames.packets(self.ends, one, frames.UDP, frames.datagram(self.ends, one), self.next + 1)
+        ends = replace(self.ends, port=self.ends.port + one.port_by)
+        return frames.packets(ends, one, frames.UDP, frames.datagram(ends, one), self.next + 1)
 
     def opening(self) -> list[bytes]:
         return []

@@ -21,6 +21,8 @@ class Segment:
     data: bytes = b""
     flags: int = ACK | PSH
     ttl: int = DEFAULT_TTL
+    port_by: int = 0
+    """Added to the client's port, of a datagram alone."""
     ack_by: int = 0
     """Added to the right acknowledgement number."""
     options: bytes = b""
