@@ -19,11 +19,11 @@ Cost: that of judge_packet(), a parse and a flow lookup.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport OK
-from fastpath.gate.flow cimport (
-    IDLE_S, OPENING, Flow, add_flow, begin_stream, find_flow, spend_flow, stream_position, touch_flow)
+from fastpath.gate.flow cimport IDLE_S, OPENING, Flow, add_flow, find_flow, spend_flow, touch_flow
 from fastpath.gate.judge cimport judge_packet, mark_of
 from fastpath.gate.state cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
+from fastpath.gate.stream cimport begin_stream, stream_position
 from fastpath.gate.verdicts cimport contradicted
 from fastpath.report.counters cimport CNT_GATE_IGNORED, CNT_GATE_PACKETS, count
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
@@ -43,7 +43,7 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
         return judge_packet(g, packet, n, mark)
     if is_summed and not has_good_checksums(packet, &p):
         return _dropped(g)      # E14
-    f = find_flow(&g.flows, &p, 0)
+    f = find_flow(&g.flows, &p)
     if p.flags & FLAG_SYN:
         f = _begin_at_syn(g, &p, f)
     elif f != NULL and p.payload_n > 0 and not f.spent:
@@ -75,7 +75,7 @@ cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef bint is_doubted = False
     if f == NULL:
-        f = add_flow(&g.flows, p, 0, now_s)
+        f = add_flow(&g.flows, p, now_s)
     elif f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent:
         return f            # a retransmission
     else:

@@ -1,7 +1,6 @@
 """Flow table: see flow.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.base.cursor cimport Status
 from fastpath.gate.quic_state cimport QuicHead
 from fastpath.gate.reassembly cimport LARGE_OCTETS, Memory, Window
 from fastpath.wire.packet cimport PacketView
@@ -27,7 +26,7 @@ cdef struct FlowKey:        # 40 octets without padding, so it can be compared a
     uint16_t dport
     uint8_t version
     uint8_t proto
-    uint16_t context        # octets of a connection ID, see _key_of_connection(); 0 for TCP
+    uint16_t cid_n          # octets of a QUIC connection ID; 0: TCP
 
 
 cdef struct Flow:
@@ -47,7 +46,7 @@ cdef struct Flow:
     uint8_t protocol        # Protocol, where the port does not imply it
     uint8_t has_tsval
     uint8_t isn_high        # the upper 8 bits of the ISN, where it did not come in a mark
-    uint8_t is_doubted      # its ISN may be a decoy's: two SYNs differ, or it was resumed; spent: it was evicted, uncounted
+    uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: evicted, and not counted yet
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin
@@ -77,7 +76,7 @@ cdef struct FlowTable:
     Flow* flows             # n_flows, then the two list heads
     uint32_t* buckets
     Payer* payers
-    uint32_t* large_holders # by large piece: index + 1 of the flow that took it last
+    uint32_t* large_holders     # by large piece: index + 1 of the flow that took it last
     Memory memory
     uint32_t bucket_mask
     uint32_t n_flows
@@ -93,8 +92,8 @@ cdef struct FlowTable:
 cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
                     const uint8_t* key) noexcept nogil
 cdef void close_flows(FlowTable* t) noexcept nogil
-cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil
-cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil
+cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil
+cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s) noexcept nogil
 cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil
 cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,
                           int64_t now_s) noexcept nogil
@@ -108,9 +107,6 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef bint is_unjudged(const Flow* f) noexcept nogil
-cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil
-cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil
-cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil
-cdef bint asks_server(const Flow* f) noexcept nogil
-cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil
-cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil
+cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil
+cdef void charge_window(FlowTable* t, const Flow* f, const Window* before) noexcept nogil
+cdef void discard_octets(FlowTable* t, Flow* f) noexcept nogil

@@ -1,29 +1,27 @@
-"""Flow table: TCP stream positions and per-client memory accounting.  All memory is taken once, by open_flows().
+"""Flow table: connections, and the memory that each subscriber's hold.  All memory is taken once, by open_flows().
 
-Invariants: a stream position is 64 bits from the client's first octet.  Only 24 bits of sequence numbers are used, as a
-mark carries 24 bits of the ISN: a decoy 2**24 octets away is compared with the octets that it imitates.
-A flow is in exactly one of two lists: live, or spent (decided for good, or evicted).  Only live flows hold octets.
+Invariants: a flow is in exactly one of two lists: live, or spent (decided for good, or evicted).  Only live flows hold
+octets.
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
-A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, who holds
-most of it loses: a large piece is taken from who holds most large ones.  A flow silent for IDLE_S holds no memory.
+A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever
+holds most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S
+holds no memory.
 A connection of QUIC is found by its connection ID, whatever its addresses and ports; TCP's by those.
 Absent on purpose: I/O.
-Source: RFC 9293 §3.4 (sequence numbers); rules R2, R8.
+Source: rule R8.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.base.siphash cimport siphash64
 from fastpath.gate.reassembly cimport (
-    LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, merge, n_large_of, narrow,
-    open_memory, shift_left, shift_right, weight_of, widen)
+    LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, n_large_of, open_memory,
+    weight_of, widen)
 from fastpath.wire.packet cimport PROTO_UDP, PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
-    HALF_WINDOW = WINDOW_OCTETS // 2    # asked for early, an acknowledgement comes before the window is full
     SAMPLE = 64         # flows silent for longest of which one is evicted
 
 
@@ -66,10 +64,10 @@ cdef void close_flows(FlowTable* t) noexcept nogil:
     memset(t, 0, sizeof(FlowTable))
 
 
-cdef Flow* find_flow(FlowTable* t, const PacketView* p, uint16_t context) noexcept nogil:
+cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil:
     """The flow of this packet's client-to-server direction, or NULL."""
     cdef FlowKey key
-    _key_of(p, context, &key)
+    _key_of(p, &key)
     return _find(t, &key)
 
 
@@ -82,10 +80,10 @@ cdef Flow* _find(FlowTable* t, const FlowKey* key) noexcept nogil:
     return NULL
 
 
-cdef Flow* add_flow(FlowTable* t, const PacketView* p, uint16_t context, int64_t now_s) noexcept nogil:
+cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s) noexcept nogil:
     """Add a live flow for a packet for which find_flow() gives none."""
     cdef FlowKey key
-    _key_of(p, context, &key)
+    _key_of(p, &key)
     return _add(t, payer_of(t, p), &key, now_s)
 
 
@@ -128,7 +126,7 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
     """Mark a flow decided for good.  It can still be found: packets queued with its last one have the old mark."""
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.state = state
-    _discard_octets(t, f)
+    discard_octets(t, f)
     if not f.spent:
         _leave_own(t, f)
     f.spent = 1
@@ -191,7 +189,7 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
         spend_flow(t, f, t.forgotten)
         f.is_doubted = 1
         return
-    _discard_octets(t, f)
+    discard_octets(t, f)
     _leave_own(t, f)
     _leave_bucket(t, i)
     memset(&f.key, 0, sizeof(FlowKey))
@@ -231,14 +229,14 @@ cdef void _leave_own(FlowTable* t, Flow* f) noexcept nogil:
         payer.oldest = f.own_newer
 
 
-cdef void _key_of(const PacketView* p, uint16_t context, FlowKey* out) noexcept nogil:
+cdef void _key_of(const PacketView* p, FlowKey* out) noexcept nogil:
     memcpy(out.src, p.src, 16)
     memcpy(out.dst, p.dst, 16)
     out.sport = p.sport
     out.dport = p.dport
     out.version = p.version
     out.proto = p.proto
-    out.context = context
+    out.cid_n = 0
 
 
 cdef inline uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
@@ -285,7 +283,7 @@ cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid,
 
 
 cdef const uint8_t* connection_id(const Flow* f) noexcept nogil:
-    """The connection ID in a flow's key; f.key.context octets."""
+    """The connection ID in a flow's key; f.key.cid_n octets."""
     return <const uint8_t*>&f.key
 
 
@@ -302,14 +300,14 @@ cdef Flow* next_older(FlowTable* t, const Flow* f) noexcept nogil:
 cdef uint64_t path_of(const FlowTable* t, const PacketView* p) noexcept nogil:
     """A keyed hash of a packet's addresses and ports."""
     cdef FlowKey key
-    _key_of(p, 0, &key)
+    _key_of(p, &key)
     return _hash(t, &key)
 
 
 cdef uint64_t path_back_of(const FlowTable* t, const PacketView* p) noexcept nogil:
     """path_of() the packets that this one answers."""
     cdef FlowKey key
-    _key_of(p, 0, &key)
+    _key_of(p, &key)
     memcpy(key.src, p.dst, 16)
     memcpy(key.dst, p.src, 16)
     key.sport = p.dport
@@ -322,87 +320,17 @@ cdef void _key_of_connection(const uint8_t* cid, uint8_t n, FlowKey* out) noexce
     memset(out, 0, sizeof(FlowKey))
     memcpy(out, cid, n)
     out.proto = PROTO_UDP
-    out.context = n
+    out.cid_n = n
 
 
-# -- octets of one flow ------------------------------------------------------------------------------------------------
+# -- memory of flows -------------------------------------------------------------------------------------------------
 
 cdef bint is_unjudged(const Flow* f) noexcept nogil:
     """Whether octets of this flow were forwarded, and may still complete a hello or a head."""
     return f.stage != PASSED and f.w.high > 0 and f.base + f.w.high > f.next
 
 
-cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
-    """Discard all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
-    _discard_octets(t, f)
-    f.isn = isn & 0xffffff
-    f.is_isn_known = is_isn_known
-    f.stage = OPENING
-    f.protocol = 0
-    f.state = 0
-    f.has_tsval = 0
-    f.is_doubted = 0
-    f.has_heard = 0
-    f.need = 0
-    f.base = 0
-    f.next = 0
-    f.body = 0
-    f.top = 0
-    f.skipped = 0
-    f.acked = 0
-
-
-cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
-    """The stream position of `seq`, within 2**23 octets of the highest position accepted so far."""
-    cdef uint32_t ahead = (seq - f.isn - <uint32_t>(f.top & 0xffffff)) & 0xffffff
-    cdef int32_t distance = <int32_t>ahead
-    if ahead >= 0x800000:
-        distance -= 0x1000000
-    return f.top + distance
-
-
-cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """Store a segment at stream position `at`.
-
-    taken   octets of it that are not needed again: stored, equal to stored ones, or before the window
-    Returns OK · MALFORMED: it contradicts stored octets, nothing changed · TOO_BIG: all of it is beyond the window ·
-    NOT_THIS: this flow alone would take more than the client's share of memory."""
-    cdef int64_t offset = at - f.base
-    cdef size_t before = 0
-    cdef size_t fit
-    cdef Status status
-    taken[0] = 0
-    if offset < 0 and not f.is_isn_known and f.w.high - offset <= WINDOW_OCTETS:
-        status = _begin_earlier(t, f, <uint32_t>-offset)
-        if status != OK:
-            return status
-        offset = 0
-    if offset < 0:
-        before = n if <int64_t>n < -offset else <size_t>-offset
-        offset = 0
-    if offset >= WINDOW_OCTETS:
-        return TOO_BIG
-    fit = n - before
-    if fit > <size_t>(WINDOW_OCTETS - offset):
-        fit = <size_t>(WINDOW_OCTETS - offset)
-    if fit > 0:
-        status = _store(t, f, <uint32_t>offset, data + before, <uint32_t>fit)
-        if status != OK:
-            return status
-    taken[0] = before + fit
-    return OK
-
-
-cdef Status _store(FlowTable* t, Flow* f, uint32_t offset, const uint8_t* data, uint32_t n) noexcept nogil:
-    cdef Window before = f.w
-    cdef Status status = NOT_THIS
-    if _make_room(t, f, offset + n):
-        status = merge(&t.memory, &f.w, offset, data, n)
-    _charge(t, f, &before)
-    return status
-
-
-cdef bint _make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
+cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
     """Make room in the flow's window; evicts its payer's flows where its share is used up, else who holds most."""
     cdef Payer* payer = &t.payers[f.payer]
     cdef uint32_t i
@@ -443,7 +371,7 @@ cdef uint32_t _heaviest(const FlowTable* t, const Flow* f) noexcept nogil:
 
 
 cdef uint32_t _heaviest_of_large(const FlowTable* t, const Flow* f) noexcept nogil:
-    """The flow but f that has a large piece, whose payer has most of them and which is silent for longest; or n_flows."""
+    """The flow but f with a large piece whose payer has most of them and which is silent for longest; or n_flows."""
     cdef const Pieces* pool = &t.memory.large
     cdef uint32_t found = t.n_flows
     cdef uint32_t i, holder
@@ -464,7 +392,7 @@ cdef bint _is_heavier(const FlowTable* t, const Flow* one, const Flow* other) no
     return n_large > n_other or n_large == n_other and one.used_s < other.used_s
 
 
-cdef void _charge(FlowTable* t, const Flow* f, const Window* before) noexcept nogil:
+cdef void charge_window(FlowTable* t, const Flow* f, const Window* before) noexcept nogil:
     """Charge what the flow's window holds now, and no longer holds, to its payer."""
     cdef Payer* payer = &t.payers[f.payer]
     cdef const Pieces* pool = &t.memory.large
@@ -474,60 +402,7 @@ cdef void _charge(FlowTable* t, const Flow* f, const Window* before) noexcept no
         t.large_holders[(f.w.at - pool.at) // LARGE_OCTETS] = <uint32_t>(f - t.flows) + 1
 
 
-cdef void _discard_octets(FlowTable* t, Flow* f) noexcept nogil:
+cdef void discard_octets(FlowTable* t, Flow* f) noexcept nogil:
     cdef Window before = f.w
     free_window(&t.memory, &f.w)
-    _charge(t, f, &before)
-
-
-cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
-    """Move the window's beginning forward to `base` and discard the octets before it."""
-    cdef int64_t by = base - f.base
-    cdef Window before = f.w
-    f.base = base
-    if f.next < base:
-        f.next = base
-    if f.top < base:
-        f.top = base
-    shift_left(&f.w, <uint32_t>by if by < f.w.high else f.w.high)
-    narrow(&t.memory, &f.w)
-    _charge(t, f, &before)
-    f.need = 0
-    f.skipped = 0
-
-
-cdef bint asks_server(const Flow* f) noexcept nogil:
-    """Whether the server's next packets matter: what it says to a hello with early data, or how far it has received.
-
-    Judged octets leave a window only where their server has them: the rest may be a decoy's, in the place of the true
-    ones.  Far from the end of a long body there is nothing to ask for."""
-    if f.stage == EARLY and f.has_heard:
-        return True
-    if f.acked >= f.next or f.next == f.base or f.next - f.top > HALF_WINDOW:
-        return False
-    return f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW or f.skipped > f.base + f.w.have
-
-
-cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:
-    """Note how far the server has received, and let judged octets before that leave the window."""
-    cdef int64_t at = min(stream_position(f, ack), f.top)
-    if at > f.acked:
-        f.acked = at
-    at = min(f.acked, f.next)
-    if f.stage != OPENING and at - f.base > SMALL_OCTETS:
-        slide_window(t, f, at)
-
-
-cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
-    """Move the window's beginning `by` octets back: the ISN is unknown, and an octet before the first one seen came."""
-    cdef Window before = f.w
-    cdef bint is_done = _make_room(t, f, f.w.high + by) and (f.w.high == 0 or shift_right(&t.memory, &f.w, by))
-    _charge(t, f, &before)
-    if not is_done:
-        return NOT_THIS
-    f.base -= by
-    f.next = f.base
-    f.need = 0
-    f.stage = OPENING
-    f.protocol = 0
-    return OK
+    charge_window(t, f, &before)

@@ -8,14 +8,14 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport (
-    FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, asks_server, is_unjudged, put_octets, slide_window)
+from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport (
-    ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict)
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict
+from fastpath.gate.stream cimport asks_server, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable, unless_blocked)
+    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far,
+    undecidable, unless_blocked)
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport (

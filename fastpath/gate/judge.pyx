@@ -13,24 +13,24 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
-from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, asks_server, begin_stream, find_flow, note_acknowledged,
-    put_octets, spend_flow, stream_position, touch_flow)
+from fastpath.gate.flow cimport EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, find_flow, spend_flow, touch_flow
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
     ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_ISN_SHIFT, MARK_QUEUED, MARK_REPLY,
-    MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS, RELEASE,
-    RELEASED, UNDECIDED, Gate, Turn, Verdict)
+    MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
+    RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
+from fastpath.gate.stream cimport asks_server, begin_stream, note_acknowledged, put_octets, stream_position
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
     CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
-from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet
+from fastpath.wire.packet cimport (
+    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet)
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -71,7 +71,7 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     """Take what was asked for out of a server's packet: RELEASE, or GO_ON."""
     cdef PacketView client
     turn_packet(&t.p, &client)
-    t.f = find_flow(&g.flows, &client, 0)
+    t.f = find_flow(&g.flows, &client)
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
     note_acknowledged(&g.flows, t.f, t.p.ack)
@@ -92,7 +92,7 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if _is_ignored_by_hosts(g, &t.p):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
-    if t.p.payload_n == 0 and find_flow(&g.flows, &t.p, 0) == NULL:
+    if t.p.payload_n == 0 and find_flow(&g.flows, &t.p) == NULL:
         return _judge_unknown_end(g, t)
     if not _find_place(g, t, isn):
         t.state = t.f.state
@@ -196,9 +196,9 @@ cdef bint _is_old(Turn* t) noexcept nogil:
 cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     """Find or create the packet's flow and set its stream position.   False: the flow is decided, see f.state."""
     cdef bint is_new = False
-    t.f = find_flow(&g.flows, &t.p, 0)
+    t.f = find_flow(&g.flows, &t.p)
     if t.f == NULL:
-        t.f = add_flow(&g.flows, &t.p, 0, g.now_ns // 1_000_000_000)
+        t.f = add_flow(&g.flows, &t.p, g.now_ns // 1_000_000_000)
         is_new = True
     elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t):
         is_new = True           # the same addresses and ports, another connection

@@ -1,7 +1,7 @@
 """What a verdict makes of a connection's state; and the states and mark bits for Python.  state.pxd defines them.
 
-For connections that the kernel tracks its rules do the same, as a server may have spoken since a packet was queued.  Both
-are held to filterd/kernel/mark_table.py.
+For connections that the kernel tracks its rules do the same, as a server may have spoken since a packet was queued.
+Both are held to filterd/kernel/mark_table.py.
 """
 from enum import IntEnum
 

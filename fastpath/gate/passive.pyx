@@ -15,12 +15,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fastpath.base.cursor cimport NOT_THIS, OK, Status
-from fastpath.gate.flow cimport Flow, add_flow, begin_stream, find_flow, touch_flow
+from fastpath.gate.flow cimport Flow, add_flow, find_flow, touch_flow
 from fastpath.gate.judge cimport count_evicted, judge_packet, mark_of
 from fastpath.gate.outbox cimport put_tcp
 from fastpath.gate.setup cimport Limits, close_gate, open_gate, set_ports
 from fastpath.gate.state cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_NEITHER, Gate)
+from fastpath.gate.stream cimport begin_stream
 from fastpath.report.counters cimport CNT_GATE_MALFORMED, CNT_GATE_RST_SENT, COUNTER_WORDS, count
 from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace, begin_trace, sightings_of
@@ -56,7 +57,7 @@ cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_sum
         return 0
     if p.payload_n == 0 and not is_reset:
         return 0
-    f = find_flow(&g.flows, &p, 0)
+    f = find_flow(&g.flows, &p)
     if f != NULL and f.spent:
         mark = MARK_VERDICT | f.state
     elif p.payload_n > 0 and (f != NULL or _is_from_client(g, &p)):
@@ -92,9 +93,9 @@ cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
         isn = p.ack
     if g.port_kinds[client.dport] == PORT_NEITHER:
         return
-    f = find_flow(&g.flows, &client, 0)
+    f = find_flow(&g.flows, &client)
     if f == NULL:
-        f = add_flow(&g.flows, &client, 0, g.now_ns // 1_000_000_000)
+        f = add_flow(&g.flows, &client, g.now_ns // 1_000_000_000)
         count_evicted(g)
     elif not f.spent:
         if f.is_isn_known and f.isn == isn & 0xffffff:
@@ -113,7 +114,7 @@ cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:
     cdef PacketView turned
     cdef Flow* f
     turn_packet(p, &turned)
-    f = find_flow(&g.flows, &turned, 0)
+    f = find_flow(&g.flows, &turned)
     if f != NULL and (f.is_isn_known or g.port_kinds[p.sport] & ~PORT_BY_CONTENT):
         if f.state == ALLOWED:
             f.state = ALLOWED_SPOKEN

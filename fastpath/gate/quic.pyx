@@ -18,11 +18,11 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.gate.flow cimport (
-    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, begin_stream, connection_id, find_connection,
-    is_unjudged, newest_of, next_older, path_back_of, path_of, payer_of, put_octets, receiver_of, spend_flow,
-    touch_flow)
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, connection_id, find_connection, is_unjudged,
+    newest_of, next_older, path_back_of, path_of, payer_of, receiver_of, spend_flow, touch_flow)
 from fastpath.gate.marks cimport is_partial
 from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
+from fastpath.gate.stream cimport begin_stream, put_octets
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
@@ -184,7 +184,7 @@ cdef Status _decrypt_by_path(Gate* g, Turn* t, const QuicPacket* q, size_t* n) n
 cdef bint _decrypt_with_stored(Gate* g, const QuicPacket* q, Flow* f, size_t* n) noexcept nogil:
     cdef InitialKeys keys = f.quic.keys
     if keys.version != q.version:
-        derive_initial_keys(q.version, connection_id(f), f.key.context, &keys)
+        derive_initial_keys(q.version, connection_id(f), f.key.cid_n, &keys)
     if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) != OK:
         return False
     f.quic.keys = keys
@@ -202,7 +202,7 @@ cdef bint _is_servers(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:
         if f == NULL:
             return False
         if f.quic.path == path:
-            derive_server_keys(q.version, connection_id(f), f.key.context, &keys)
+            derive_server_keys(q.version, connection_id(f), f.key.cid_n, &keys)
             if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, &n) == OK:
                 return True
             if not _may_open(g, t):

@@ -96,8 +96,8 @@ cdef struct Turn:               # one packet, its flow and its stream position
     PacketView p
     Flow* f
     uint8_t state               # FlowState, as the kernel had it
-    uint8_t is_untracked        # the kernel has no state of it: the flow's stands in, and nothing proves a server's word
-    uint8_t is_reply            # the other end has begun its entry; QUIC alone is queued then
+    uint8_t is_untracked        # the kernel has no state of it: the flow has, and nothing proves what a server says
+    uint8_t is_reply            # the other end has begun its entry, or it is a packet that the gate has asked for
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have received

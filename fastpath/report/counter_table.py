@@ -150,7 +150,8 @@ COUNTERS = (
     ),
     Counter(
         "no_tables",
-        "DNS queries and host names judged before any image was loaded; no list applies to them (the gate blocks them where it fails closed).",
+        "DNS queries and host names judged before any image was loaded; no list applies to them. A gate that is closed "
+        "for what is undecidable blocks them.",
         "Nothing is filtered. This is normal only before the first compilation: otherwise look at `filterd status`.",
     ),
     Counter(

@@ -3,9 +3,9 @@ cimport cython
 from libc.string cimport memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, Status
-from fastpath.gate.flow cimport (
-    Flow, FlowTable, add_flow, begin_stream, close_flows, open_flows, put_octets, slide_window, stream_position)
+from fastpath.gate.flow cimport Flow, FlowTable, add_flow, close_flows, open_flows
 from fastpath.gate.reassembly cimport LARGE_OCTETS, SMALL_OCTETS
+from fastpath.gate.stream cimport begin_stream, put_octets, slide_window, stream_position
 from fastpath.wire.packet cimport PacketView
 
 
@@ -20,7 +20,7 @@ cdef class Stream:
         memset(&nobody, 0, sizeof(PacketView))
         if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, bytes(16)) != 0:
             raise MemoryError
-        self._flow = add_flow(&self._table, &nobody, 0, 0)
+        self._flow = add_flow(&self._table, &nobody, 0)
         begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
 
     def __dealloc__(self):

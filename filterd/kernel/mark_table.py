@@ -98,10 +98,10 @@ def _step(state: FlowState, event: Event) -> Step:
             return Step(S.ANSWERED, Fate.DROP)
         case Event.RELEASED:
             return Step(S.RELEASED if state in (S.ALLOWED_SPOKEN, S.PARTIAL_SPOKEN) else state, Fate.FORWARD)
-    if state in FINAL:
-        return Step(state, Fate.FORWARD)
-    following = _ALLOWED.get(state, S.ALLOWED) if event is Event.ALLOWED else _PARTIAL.get(state, state)
-    return Step(following, Fate.FORWARD)
+        case Event.ALLOWED:
+            return Step(state if state in FINAL else _ALLOWED.get(state, S.ALLOWED), Fate.FORWARD)
+        case Event.PARTIAL:
+            return Step(_PARTIAL.get(state, state), Fate.FORWARD)
 
 
 MARK_TABLE = {(state, event): _step(state, event) for state in FlowState for event in Event}

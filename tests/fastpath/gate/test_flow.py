@@ -1,142 +1,122 @@
-"""Octets of a flow: order does not matter, contradictions do."""
+"""Whose memory it is: a subscriber's flood costs that subscriber's own flows, and nobody else's."""
 
-import random
+from pathlib import Path
 
-import pytest
+from support.gate.lab import ALLOWED, APPDATA, BLOCKED, CCS, DECOY, PARTIAL, REAL, RELEASED, SPOKEN, Lab
+from support.images.opened import Images
+from support.packets.builders import Client, hello
 
-from fastpath.testing.stream import Stream
-
-WINDOW = 98304
-
-
-def test_octets_in_order_are_contiguous() -> None:
-    stream = Stream(isn=5)
-
-    assert stream.put(0, b"abc") == 3
-    assert stream.put(3, b"def") == 3
-    assert stream.contiguous == b"abcdef"
+from fastpath.gate.loop import GateLoop
+from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.verdict import Mode
 
 
-def test_octets_out_of_order_wait_for_the_gap() -> None:
-    stream = Stream(isn=5)
-    stream.put(3, b"def")
-    stream.put(8, b"ij")
+def test_who_holds_his_whole_share_loses_his_own_longest_silent_hello_and_nobody_elses(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    other = Client("192.0.2.2")
+    assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    assert {lab.send(Client(sport=sport), 0, REAL[:50]) for sport in range(1, 1000)} == {PARTIAL}
 
-    assert stream.contiguous == b""
-    stream.put(0, b"abc")
-    assert stream.contiguous == b"abcdef"
-    stream.put(6, b"gh")
-    assert stream.contiguous == b"abcdefghij"
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_any_order_of_overlapping_pieces_gives_the_same_octets(seed: int) -> None:
-    rng = random.Random(seed)
-    octets = rng.randbytes(700)
-    starts = [0, *(rng.randrange(700) for _ in range(60))]
-    pieces = [(start, octets[start : start + rng.randrange(1, 60)]) for start in starts]
-    pieces += [(at, octets[at : at + 1]) for at in range(700)]
-    rng.shuffle(pieces)
-    stream = Stream(isn=1)
-
-    for at, piece in pieces:
-        assert stream.put(at, piece) == len(piece)
-
-    assert stream.contiguous == octets
+    assert lab.counted("gate_beyond_share") == lab.counted("gate_flows_evicted") == 989
+    assert lab.send(other, 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.send(Client(sport=999), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.send(Client(sport=1), 50, REAL[50:], PARTIAL) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
 
 
-def test_equal_octets_again_are_no_contradiction() -> None:
-    stream = Stream(isn=5)
-    stream.put(0, b"abcdef")
+def test_a_decoy_that_was_forgotten_before_the_server_spoke_saves_nothing(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    at = REAL.index(b"www.")
+    lab.send(Client(), 0, DECOY[:at])
+    assert lab.send(Client(), at, DECOY[at:], PARTIAL) == ALLOWED
+    for sport in range(1, 20):
+        lab.send(Client(sport=sport), 0, DECOY[:50])
 
-    assert stream.put(2, b"cdefgh") == 6
-    assert stream.contiguous == b"abcdefgh"
-
-
-@pytest.mark.parametrize("first", [(0, b"abcdef"), (2, b"cdef")], ids=["contiguous", "behind a gap"])
-def test_one_differing_octet_is_a_contradiction_and_changes_nothing(first: tuple[int, bytes]) -> None:
-    stream = Stream(isn=5)
-    stream.put(*first)
-
-    with pytest.raises(ValueError, match="other octets than before"):
-        stream.put(1, b"bcdeXgh")
-
-    stream.put(0, b"ab")
-    assert stream.contiguous == b"abcdef"
+    assert lab.send(Client(), at, REAL[at:], ALLOWED) == BLOCKED
+    assert lab.send(Client(isn=5000), 0, REAL, ALLOWED) == BLOCKED
 
 
-def test_octets_before_the_window_are_ignored() -> None:
-    stream = Stream(isn=5)
-
-    assert stream.put(-3, b"xyzabc") == 6
-    assert stream.put(-3, b"xy") == 2
-    assert stream.contiguous == b"abc"
-
-
-def test_what_does_not_fit_the_window_is_not_taken() -> None:
-    stream = Stream(isn=5)
-
-    assert stream.put(WINDOW - 2, b"abcd") == 2
-    assert stream.put(WINDOW, b"abcd") == 0
-
-
-def test_a_slid_window_keeps_what_is_behind_its_begin() -> None:
-    stream = Stream(isn=5)
-    stream.put(0, b"abcdef")
-    stream.put(8, b"ijk")
-
-    stream.slide(4)
-    assert stream.contiguous == b"ef"
-    stream.put(6, b"gh")
-    assert stream.contiguous == b"efghijk"
-    stream.slide(100)
-    assert stream.contiguous == b""
+def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    for isn in (1000, 2000, 3000):
+        clients = [Client(sport=sport, isn=isn) for sport in range(1, 11)]
+        for client in clients:
+            lab.send(client, 0, DECOY[:50])
+        for client in clients:
+            assert lab.send(client, 50, DECOY[50:], PARTIAL) == ALLOWED
+            assert lab.send(client, len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+        lab.send(Client(sport=99), 0, DECOY[:50])
+        lab.now_s += 301
+    assert lab.counted("gate_beyond_share") == 0
 
 
-def test_a_window_that_slides_into_a_gap_knows_what_was_behind_it() -> None:
-    stream = Stream(isn=5)
-    stream.put(4, b"ef")
+def test_two_hundred_thousand_hellos_that_one_client_does_not_end_harm_nobody_else(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=262_144)
+    others = [Client(f"198.51.100.{number}", dst="203.0.113.1") for number in range(1, 251)]
+    for other in others:
+        assert lab.send(other, 0, REAL[:50]) == PARTIAL
+    for number in range(200_000):
+        lab.send(Client(sport=number % 65536, dst=f"203.0.113.{number // 65536}"), 0, REAL[:50])
 
-    stream.slide(4)
-
-    assert stream.contiguous == b"ef"
-
-
-def test_without_an_isn_the_stream_may_turn_out_to_begin_earlier() -> None:
-    stream = Stream()
-    stream.put(0, b"def")
-    stream.put(-3, b"abc")
-
-    assert stream.contiguous == b"abcdef"
+    assert {lab.send(other, 50, REAL[50:], PARTIAL) for other in others} == {BLOCKED}
+    assert lab.counted("gate_forgotten") == 0
+    assert lab.counted("gate_beyond_share") == 200_000 - 1024
 
 
-def test_without_an_isn_a_contradiction_is_found_across_the_new_begin() -> None:
-    stream = Stream()
-    stream.put(0, b"def")
-    stream.put(-3, b"ab")
-
-    with pytest.raises(ValueError, match="other octets"):
-        stream.put(-2, b"bcX")
-
-
-@pytest.mark.parametrize(
-    ("seq", "position"),
-    [
-        (1000, 0),
-        (1010, 10),
-        (990, -10),
-        (1000 + (1 << 24), 0),
-        ((1 << 32) - 5, -1005),
-        (1000 + (1 << 23) - 1, (1 << 23) - 1),
-    ],
-)
-def test_a_position_is_24_bits_around_the_highest_one(seq: int, position: int) -> None:
-    assert Stream(isn=1000).position(seq) == position
+def test_a_hello_is_judged_by_one_generation_however_often_the_images_are_swapped(
+    tmp_path: Path, images: Images
+) -> None:
+    lab = Lab(tmp_path, TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))
+    handoff = Handoff()
+    lab.gate = GateLoop(0, handoff, lab.reporter, [443], [80], 0, {}, 4096)
+    listed = [b"www.first.test", b"www.second.test"]
+    generations = [TableSet(images.names([("orders", name.decode(), Mode.EXACT)])) for name in listed]
+    for number in range(400):
+        handoff.give(generations[number % 2])
+        pair = hello(*listed) if number % 3 else hello(listed[number % 2])
+        assert lab.send(Client(sport=number + 1), 0, pair) == BLOCKED
+        assert lab.send(Client(sport=number + 1000), 0, hello(listed[1 - number % 2])) == ALLOWED
 
 
-def test_a_position_goes_on_past_24_bits() -> None:
-    stream = Stream(isn=1000)
-    for at in range(0, 40 << 20, 4 << 20):
-        stream.slide(at)
+def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    for number in range(70):
+        assert lab.send(Client(f"192.0.2.{number}", sport=number + 1), 0, DECOY[:50]) == PARTIAL
 
-    assert stream.position((1000 + (37 << 20)) & 0xFFFFFFFF) == 37 << 20
+    assert lab.counted("gate_flows_evicted") == 6
+    assert lab.send(Client("192.0.2.69", sport=70), 50, DECOY[50:], PARTIAL) == ALLOWED
+    assert lab.send(Client("192.0.2.0", sport=1), 50, DECOY[50:], PARTIAL) == BLOCKED
+
+
+def half_large(name: bytes) -> bytes:
+    """The beginning of a hello that needs a large window."""
+    return hello(name, padding=8000)[:5000]
+
+
+def test_one_household_s_flood_of_large_hellos_costs_another_no_judged_flow(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096)
+    other = Client("2001:db8:2::1", "2001:db8:ffff::1")
+    whole = hello(b"www.allowed.test", padding=8000)
+    assert lab.send(other, 0, whole[:5000]) == PARTIAL
+    for number in range(300):  # nine /64 of one /56
+        flooding = Client(f"2001:db8:1:{number % 9}::{number:x}", "2001:db8:ffff::1", sport=number + 1)
+        assert lab.send(flooding, 0, half_large(b"www.allowed.test")) == PARTIAL
+
+    assert lab.send(other, 5000, whole[5000:], PARTIAL) == ALLOWED
+
+
+def test_of_many_households_that_hold_large_pieces_who_holds_most_loses(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=8192)
+    quiet = Client("192.0.2.200", sport=9)
+    whole = hello(b"www.allowed.test", padding=8000)
+    assert lab.send(quiet, 0, whole[:5000]) == PARTIAL
+    for number in range(600):  # ten households, sixty each: 256 large pieces are all
+        lab.send(Client(f"192.0.2.{number % 10}", sport=number + 1), 0, half_large(b"www.allowed.test"))
+
+    assert lab.counted("gate_flows_evicted") > 300
+    assert lab.send(quiet, 5000, whole[5000:], PARTIAL) == ALLOWED
