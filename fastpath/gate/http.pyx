@@ -1,13 +1,17 @@
 """HTTP/1.x judgement: segments → request heads → hosts and URLs → Verdict.
 
+A body is skipped only where every server reads it alike: see wire/http1_body.pyx.  Behind any other head, and in
+what is no HTTP, each line may begin a request (stage LOST); no later octet of that connection is certain again.
+
 Invariants: a packet is forwarded at once; the one that completes a head is judged before it is forwarded (rule R1).
-HTTP is never released.  Judged octets leave the window only after the server has spoken.
+HTTP is never released.  Judged octets leave the window only after the server has spoken.  What may become a request
+stays unjudged (Flow.next), what cannot any more does not.
 Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memcmp, memset
 
-from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
+from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
@@ -23,15 +27,17 @@ from fastpath.report.counters cimport (
     CNT_NO_TABLES, count)
 from fastpath.report.spool cimport note_block, note_url_block
 from fastpath.report.trace cimport note_channel, note_name, note_undecidable
-from fastpath.wire.http1 cimport HEAD_OCTETS, RequestHead, body_octets, parse_request_head
+from fastpath.wire.http1 cimport (
+    HEAD_OCTETS, Piece, RequestHead, lines_of_head, other_octets, parse_marked_head, parse_request_head)
+from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
 from fastpath.wire.name cimport name_from_host
 from fastpath.wire.packet cimport FLAG_FIN
 from fastpath.wire.url cimport name_from_literal_host, port_of_host
 
 cdef enum:
     LF = 10
-    CR = 13
     OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
+    IN_HEAD = -0x40000000       # in Flow.body: the lines that follow may belong to a head before them
 
 
 cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
@@ -54,7 +60,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
-        if verdict == BLOCK or verdict == ANSWER_PAGE:
+        if verdict != GO_ON:
             return verdict
     while left > 0:
         verdict = _store_octets(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
@@ -65,7 +71,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         at += <int64_t>taken
         data += taken
         left -= taken
-    return _judge_end(g, t) if t.p.flags & FLAG_FIN and not g.shared.is_shadow else so_far(t)
+    return _judge_end(g, t) if t.p.flags & FLAG_FIN else so_far(t)
 
 
 cdef bint _is_rest_of_unknown(const Gate* g, const Turn* t) noexcept nogil:
@@ -83,22 +89,21 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     """Judge a stream that its client ends here: http.server of Python takes the lines that have come for a whole head.
 
     A FIN before other octets is a contradiction; one behind a gap is dropped, and its client sends it again."""
-    cdef RequestHead head
-    cdef Verdict verdict = GO_ON
+    cdef Verdict verdict
     cdef Flow* f = t.f
     cdef int64_t end = t.at + <int64_t>t.p.payload_n
-    cdef uint32_t start = <uint32_t>(f.next - f.base)
+    if not is_unjudged(f) and end >= f.top or g.shared.is_shadow and end != f.base + f.w.have:
+        return so_far(t)
     if end < f.top:
         return contradicted(g)
-    if not is_unjudged(f):
-        return so_far(t)
     if end > f.base + f.w.have:
         return DROP
     if f.w.have + 2 > f.w.room:
         return undecidable(g, t, CNT_GATE_TOO_BIG)
-    memset(f.w.at + f.w.have, LF, 2)        # behind the last octet there are none: they end its line and the head
-    if parse_request_head(f.w.at + start, f.w.have + 2 - start, &head) == OK:
-        verdict = _judge_request(g, t, &head, CNT_GATE_NO_NAME)
+    memset(f.w.at + f.w.have, LF, 2)    # behind the last octet there are none: these end its line, and a head
+    f.w.have += 2
+    verdict = _read_requests(g, t)
+    f.w.have -= 2
     f.next = f.base + f.w.have
     f.stage = LOST
     return so_far(t) if verdict == GO_ON else verdict
@@ -109,7 +114,8 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
     cdef Flow* f = t.f
     cdef Status status
     taken[0] = 0
-    if at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have:
+    if (at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have
+            and at != f.body):          # how a body begins is looked at
         taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:
@@ -149,31 +155,18 @@ cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:
 
 cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
     """Judge every complete head.   GO_ON, BLOCK or ANSWER_PAGE."""
-    cdef RequestHead head
-    cdef Status status
-    cdef uint32_t start
-    cdef Verdict verdict
     cdef Flow* f = t.f
-    while _skip_blanks(f):
-        start = <uint32_t>(f.next - f.base)
-        if f.w.have - start > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and not _may_end(f, start):
-            break
-        status = parse_request_head(f.w.at + start, f.w.have - start, &head)
-        if status == NEED_MORE and (f.w.have < WINDOW_OCTETS or start > 0):
-            break
-        if status == NOT_THIS and _is_http2(f.w.at + start, f.w.have - start):
-            count(g.shared.counters, CNT_GATE_H2C, 1)
-            if not g.is_h2c_let:
-                return BLOCK
-        if status == OK and head.after > 0 and (head.n_hosts > 0 or f.stage != LOST):
-            verdict = _judge_head(g, t, &head, start)
-            f.stage = LOST if f.is_doubted else FOLLOWING
+    cdef Verdict verdict = GO_ON
+    if f.stage == OPENING:
+        f.body = f.next     # its beginning may have moved
+    while verdict == GO_ON:
+        if f.body != f.next and f.body != IN_HEAD:
+            verdict = _begin_body(g, t)
+        elif _skip_blanks(f):
+            verdict = _read_head(g, t)
         else:
-            verdict = _judge_other(g, t, &head, start, status)
-            f.stage = LOST
-        if verdict == BLOCK or verdict == ANSWER_PAGE:
-            return verdict
-    return _look_into_body(g, t)
+            return GO_ON
+    return GO_ON if verdict == WAIT else verdict
 
 
 cdef bint _skip_blanks(Flow* f) noexcept nogil:
@@ -182,107 +175,262 @@ cdef bint _skip_blanks(Flow* f) noexcept nogil:
     They are judged: what remains of a body or a head that has ended leaves nothing unjudged behind."""
     cdef int64_t end = f.base + f.w.have
     while f.stage != OPENING and f.next < end and _is_blank(f.w.at[f.next - f.base]):
-        f.body += f.body == f.next
+        if f.body == IN_HEAD and _ends_head(f.w.at, <size_t>(f.next + 1 - f.base)):
+            f.body = f.next
         f.next += 1
+        f.body += f.body == f.next - 1
     return f.next < end
+
+
+cdef bint _ends_head(const uint8_t* data, size_t n) noexcept nogil:
+    """Whether every server reads the end of a head at the end of these octets: to Waitress LF LF is none."""
+    return n >= 4 and memcmp(data + n - 4, b"\r\n\r\n", 4) == 0
 
 
 cdef inline bint _is_blank(uint8_t c) noexcept nogil:
     return c == 32 or 9 <= c <= 13
 
 
-cdef bint _may_end(Flow* f, uint32_t start) noexcept nogil:
-    """Whether a head that begins at window[start] may end in the octets since the last call.
-
-    It ends at an empty line, or at the end of its first line (HTTP/0.9)."""
-    cdef const uint8_t* begin = f.w.at + start
-    cdef const uint8_t* end = f.w.at + f.w.have
-    cdef const uint8_t* at = f.w.at + max(start, f.need)
-    cdef const uint8_t* before
-    while at < end:
-        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
-        if at == NULL:
-            break
-        before = at - 1
-        at += 1
-        while before >= begin and before[0] == CR:
-            before -= 1
-        if before < begin or before[0] == LF or memchr(begin, LF, <size_t>(at - 1 - begin)) == NULL:
-            f.need = <uint32_t>(at - f.w.at)
-            return True
-    f.need = f.w.have
-    return False
+cdef inline void _go_to(Flow* f, int64_t at) noexcept nogil:
+    """Read on at a stream position where no body begins."""
+    f.next = at
+    f.body = at
 
 
-cdef bint _is_http2(const uint8_t* data, size_t n) noexcept nogil:
-    """Match the beginning of HTTP/2's client preface (RFC 9113 §3.4)."""
-    return n >= 14 and memcmp(data, b"PRI * HTTP/2.0", 14) == 0
+cdef inline void _step_to(Flow* f, int64_t at) noexcept nogil:
+    """As _go_to(), maybe still in a head."""
+    f.next = at
+    if f.body != IN_HEAD:
+        f.body = at
+
+
+# -- heads -------------------------------------------------------------------------------------------------------------
+
+cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
+    """Judge what begins at Flow.next.   WAIT: more octets are needed."""
+    cdef RequestHead head
+    cdef Flow* f = t.f
+    cdef uint32_t start = <uint32_t>(f.next - f.base)
+    cdef uint32_t n = f.w.have - start
+    cdef Status status
+    cdef Verdict verdict
+    if n > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and n < HEAD_OCTETS:
+        verdict = _read_ahead(g, t, start)
+        if verdict != GO_ON:
+            return verdict
+    status = parse_request_head(f.w.at + start, n, &head)
+    if head.is_http2:
+        count(g.shared.counters, CNT_GATE_H2C, 1)
+        if not g.is_h2c_let:
+            return BLOCK
+    if status == NOT_THIS:
+        return _read_other(g, t, &head, start)
+    return _judge_found(g, t, &head, start, status)
+
+
+cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
+    """Read the new lines of a long head.   WAIT: it cannot end in them.
+
+    It ends at an empty line, or at the end of its first line (HTTP/0.9).  A head that a bare CR ends for some server is
+    not parsed again for each of them: its hosts are judged here, without their target."""
+    cdef RequestHead lines
+    cdef Flow* f = t.f
+    cdef bint is_first = f.need <= start
+    cdef uint32_t begin = start if is_first else f.need
+    cdef uint32_t at = begin
+    cdef uint32_t n = 1
+    cdef Verdict verdict = GO_ON
+    lines.is_ended = 0
+    while verdict == GO_ON and n > 0 and not lines.is_ended:
+        n = <uint32_t>lines_of_head(f.w.at + at, f.w.have - at, &lines)
+        at += n
+        if lines.has_bare_cr:
+            verdict = _judge_hosts(g, t, &lines)
+    f.need = at
+    if verdict != GO_ON or lines.is_ended or is_first and at > begin:
+        return verdict
+    return WAIT
+
+
+cdef Verdict _judge_found(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
+    """Judge a head, or one that is not complete or too long, and go on behind it."""
+    cdef Verdict verdict = GO_ON
+    if head.is_overflowed:
+        verdict = _judge_lines(g, t, t.f.w.at + start, head.after if status == OK else t.f.w.have - start)
+    if verdict != GO_ON:
+        return verdict
+    if status == NEED_MORE:
+        return _judge_incomplete(g, t, head)
+    if status == TOO_BIG:
+        return _judge_too_big(g, t, head, start)
+    return _judge_head(g, t, head, start)
+
+
+cdef Verdict _judge_lines(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
+    """Judge every host of a head that has more than a RequestHead holds, without their target."""
+    cdef RequestHead lines
+    cdef Verdict verdict = GO_ON
+    cdef size_t n_read = 1
+    while verdict == GO_ON and n_read > 0:
+        n_read = lines_of_head(data, n, &lines)
+        verdict = _judge_hosts(g, t, &lines)
+        data += n_read
+        n -= n_read
+    return verdict
+
+
+cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
+    """WAIT for the rest of a head, unless a bare CR has ended it for some server (mini_httpd)."""
+    cdef Verdict verdict = GO_ON
+    if head.has_bare_cr:
+        verdict = _judge_hosts(g, t, head)
+    return WAIT if verdict == GO_ON else verdict
 
 
 cdef Verdict _judge_head(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
-    """Judge a head that begins at window[start] and continue behind its body."""
+    """Judge a head that begins at window[start] and continue behind it, or behind its body."""
     cdef Flow* f = t.f
-    cdef Verdict verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
-    f.body = f.next + <int64_t>head.after
-    f.next = f.body
-    if not f.is_doubted:
-        f.next += body_octets(f.w.at + start, head.after)
-    return verdict
-
-
-cdef Verdict _judge_other(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
-    """Continue behind octets that are no head: in a body of unknown length, or in no HTTP at all.
-
-    A request may begin with any of its lines (E61, E63).  No line is parsed twice: quadratic time would be seconds."""
-    cdef Flow* f = t.f
-    cdef const uint8_t* at = f.w.at + start
-    cdef const uint8_t* end = f.w.at + f.w.have
     cdef Verdict verdict = GO_ON
-    if f.stage == OPENING:
-        verdict = _judge_request(g, t, head, CNT_GATE_MALFORMED if status == NOT_THIS else CNT_GATE_TOO_BIG)
-    elif head.n_hosts > 0:
+    cdef int64_t n_body
+    if head.n_hosts > 0 or f.stage != LOST:
         verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
-        verdict = verdict if verdict == BLOCK or verdict == ANSWER_PAGE else GO_ON
-    if status == NOT_THIS:
-        at = _next_line(at, end)
-    elif status == OK:
-        at += head.after        # lines of a head without a host
+    n_body = body_octets(f.w.at + start, head.after) if f.stage != LOST and not f.is_doubted else NOT_ALIKE
+    f.stage = LOST if n_body == NOT_ALIKE else FOLLOWING
+    _go_to(f, f.next + <int64_t>head.after)
+    if n_body != NOT_ALIKE:
+        f.next += n_body
+    elif head.is_marked and not _ends_head(f.w.at + start, head.after):
+        f.body = IN_HEAD
+    return _unless_ended(verdict)
+
+
+cdef Verdict _judge_too_big(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+    """Judge a head longer than HEAD_OCTETS by what is known of it, and read on in it.
+
+    In a body of unknown length it may be none, so it is undecidable only where a head must begin here."""
+    cdef Flow* f = t.f
+    cdef Verdict verdict
+    if f.stage != LOST:
+        verdict = _judge_request(g, t, head, CNT_GATE_TOO_BIG)
     else:
-        at = end
-    f.next = f.base + (at - f.w.at)
+        verdict = _judge_hosts(g, t, head)
+    f.stage = LOST
+    if head.has_line:
+        f.body = IN_HEAD
+    _step_to(f, f.next + _whole_lines(f.w.at + start, HEAD_OCTETS))
+    return _unless_ended(verdict)
+
+
+cdef uint32_t _whole_lines(const uint8_t* data, uint32_t n) noexcept nogil:
+    """The octets up to the last LF; all of them where there is none."""
+    cdef uint32_t at = n
+    while at > 0 and data[at - 1] != LF:
+        at -= 1
+    return at if at > 0 else n
+
+
+cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+    """Continue behind octets that begin no request in the usual form: in a body of unknown length, or in no HTTP.
+
+    A request may begin with any line (E61, E63).  No line is parsed twice: quadratic time would be seconds."""
+    cdef RequestHead marked
+    cdef Flow* f = t.f
+    cdef Verdict verdict = GO_ON
+    cdef bint is_marked = False
+    cdef uint32_t n = f.w.have - start
+    cdef size_t n_other
+    if f.stage == OPENING:
+        verdict = _unless_ended(_judge_request(g, t, head, CNT_GATE_MALFORMED))
+        f.stage = LOST
+    if verdict != GO_ON:
+        return verdict
+    n_other = other_octets(f.w.at + start, n, &is_marked)
+    if is_marked and not head.is_http2:
+        return _judge_found(g, t, &marked, start, parse_marked_head(f.w.at + start, n, &marked))
+    if f.body == IN_HEAD and n_other > 0:
+        verdict = _judge_lines(g, t, f.w.at + start, n_other)
+        if f.w.at[start + n_other - 1] != LF:
+            n_other = 0         # the rest of the line has to come
+    if n_other == 0 and n >= HEAD_OCTETS:
+        n_other = HEAD_OCTETS
+    _step_to(f, f.next + <int64_t>n_other)
+    return WAIT if verdict == GO_ON and n_other == 0 else verdict
+
+
+cdef inline Verdict _unless_ended(Verdict verdict) noexcept nogil:
+    return verdict if verdict == BLOCK or verdict == ANSWER_PAGE else GO_ON
+
+
+# -- bodies ------------------------------------------------------------------------------------------------------------
+
+cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
+    """Look at the beginning of a body whose end is known (E63).   WAIT: more of it is needed.
+
+    A server that reads no body would take a request in it, so from that on each line may begin one.  Such a server
+    answers anything else with an error, and closes.
+
+    Of Flow.next and Flow.body one is the body's beginning, one its end.  It is skipped (next is the end) until its
+    first octets come, and held back (next is the beginning) while they may become a request."""
+    cdef RequestHead head
+    cdef Flow* f = t.f
+    cdef int64_t begin = min(f.next, f.body)
+    cdef int64_t end = max(f.next, f.body)
+    cdef int64_t have = f.base + f.w.have
+    cdef bint is_marked = False
+    cdef Status status
+    if begin < f.base:
+        _go_to(f, end)
+        return GO_ON
+    if begin >= have:
+        return WAIT
+    status = parse_request_head(f.w.at + (begin - f.base), <size_t>(have - begin), &head)
+    if status == NEED_MORE and not head.has_line:
+        return _hold_body(g, t, &head, begin, end)
+    if status == NOT_THIS:
+        other_octets(f.w.at + (begin - f.base), <size_t>(have - begin), &is_marked)
+    if not (head.is_marked or is_marked):       # in HTTP/0.9, if any, and that request is the last one
+        _go_to(f, end)
+        return GO_ON if status != OK else _unless_ended(_judge_request(g, t, &head, CNT_GATE_NO_NAME))
+    f.stage = LOST
+    return _back_to(g, f, begin)
+
+
+cdef Verdict _hold_body(Gate* g, Turn* t, const RequestHead* head, int64_t begin, int64_t end) noexcept nogil:
+    """Hold back a body whose first line is not complete, as long as it may be a request's."""
+    cdef Flow* f = t.f
+    cdef int64_t have = f.base + f.w.have
+    cdef Verdict verdict
+    if not head.has_method and (have >= end or have - begin > OFTEN_OCTETS):    # one word: no server has such a method
+        _go_to(f, end)
+        return GO_ON
+    verdict = _back_to(g, f, begin)
+    if have >= end:
+        f.stage = LOST          # the line may go on behind the body
+    elif verdict == GO_ON:
+        f.body = end
+        return WAIT
     return verdict
 
 
-cdef const uint8_t* _next_line(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Skip white space, as parse_request_head() does, and the line that follows."""
-    while at < end and _is_blank(at[0]):
-        at += 1
-    if at < end:
-        at = <const uint8_t*>memchr(at, LF, <size_t>(end - at))
-    return end if at == NULL else at + 1 if at < end else end
-
-
-cdef Verdict _look_into_body(Gate* g, Turn* t) noexcept nogil:
-    """Judge a request hidden at the beginning of a body (E63), over any number of segments."""
-    cdef Flow* f = t.f
-    cdef Verdict verdict = GO_ON
-    if f.base <= f.body < f.next and f.body < f.base + f.w.have:
-        verdict = _look_for_request(g, t, f.w.at + (f.body - f.base), <size_t>(f.base + f.w.have - f.body))
-        if verdict != WAIT:
-            f.body = f.next     # the body is searched
-    return GO_ON if verdict == WAIT else verdict
+cdef Verdict _back_to(Gate* g, Flow* f, int64_t begin) noexcept nogil:
+    """Read on at the beginning of a body.   BLOCK: some of it was forwarded and not kept, as it seemed to be one."""
+    if f.skipped > f.base + f.w.have:
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCK
+    _go_to(f, begin)
+    return GO_ON
 
 
 cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
-    """Judge octets that may be a request.   WAIT: an incomplete one."""
+    """Judge octets inside a body that may be a request.   GO_ON: none, or an allowed one."""
     cdef RequestHead head
-    cdef Verdict verdict
     cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
     if status != OK or head.n_hosts == 0:
-        return WAIT if status == NEED_MORE else GO_ON
-    verdict = _judge_request(g, t, &head, CNT_GATE_NO_NAME)
-    return verdict if verdict == BLOCK or verdict == ANSWER_PAGE else GO_ON
+        return GO_ON
+    return _unless_ended(_judge_request(g, t, &head, CNT_GATE_NO_NAME))
 
+
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
     """Judge every host of a head: one that is blocked blocks.   counter: as in judge_hello()."""
@@ -299,38 +447,58 @@ cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int count
         verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
         if verdict == BLOCK:
             return answer(g, t, &d)
-        if verdict == NOT_A_NAME or verdict == TOO_LONG:
+        if verdict == NOT_A_NAME and not head.hosts[i].is_part or verdict == TOO_LONG:
             is_undecidable = True
         if verdict == TOO_LONG:
             counter = CNT_GATE_TOO_BIG
-    if head.hosts_overflowed:
+    if head.is_overflowed:
         is_undecidable = True
         counter = CNT_GATE_TOO_BIG
     return unless_blocked(g, t, is_undecidable, counter, shadow, C_HTTP)
+
+
+cdef Verdict _judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
+    """Judge the hosts of a head that may not be complete, or of a part of one: a blocked one blocks.   Else GO_ON."""
+    cdef Decision d
+    cdef uint8_t shadow = NO_LIST
+    cdef uint8_t i
+    for i in range(head.n_hosts):
+        if _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d) == BLOCK:
+            note_channel(g.trace, C_HTTP, 0, 0)
+            note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
+            return answer(g, t, &d)
+    return GO_ON
 
 
 cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
                          uint8_t* shadow, Decision* d) noexcept nogil:
     """Judge one host and every URL that a server could read in the request: BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.
 
-    The port is the one in the Host value, and the packet's.  In a target with blanks, some servers read the first word,
-    others all of it.   shadow  in, out: as unless_blocked() takes it"""
+    The port is the one in the Host value, and the packet's.   shadow  in, out: as unless_blocked() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
     cdef int32_t met = t.p.dport
-    cdef Verdict verdict
+    cdef Verdict verdict = GO_ON
+    cdef Piece target
+    cdef uint8_t i
     if not is_name and name_from_literal_host(text, n, &g.name) != OK:
         return NOT_A_NAME
     if g.tables == NULL:    # before the first compilation
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return NOT_A_NAME if g.closed or not is_name else GO_ON
-    verdict = _judge_url(g, t, said, head.target, head.target_n, is_name, shadow, d)
-    count_bypass(g, d, C_HTTP)
-    if verdict == GO_ON and met != said:
-        verdict = _judge_url(g, t, met, head.target, head.target_n, is_name, shadow, d)
-    if verdict == GO_ON and head.spaced_n > head.target_n:
-        verdict = _judge_url(g, t, said, head.target, head.spaced_n, is_name, shadow, d)
-    return NOT_A_NAME if verdict == GO_ON and not is_name else verdict
+    for i in range(max(head.n_targets, 1)):
+        target = head.targets[i]
+        if head.n_targets == 0:
+            target.at = <const uint8_t*>b"/\x01"      # not known: a path that nobody lists
+            target.n = 2
+        verdict = _judge_url(g, t, said, target.at, target.n, is_name, shadow, d)
+        if i == 0:
+            count_bypass(g, d, C_HTTP)
+        if verdict == GO_ON and met != said:
+            verdict = _judge_url(g, t, met, target.at, target.n, is_name, shadow, d)
+        if verdict != GO_ON:
+            return verdict
+    return GO_ON if is_name else NOT_A_NAME
 
 
 cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,

@@ -1,27 +1,38 @@
 """HTTP/1.x request head parser: see http1.pyx."""
-from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdint cimport uint8_t, uint16_t
 
 from fastpath.base.cursor cimport Status
 
 cdef enum:
     HEAD_HOSTS = 8         # Host values and absolute-form authority kept of one head
+    HEAD_TARGETS = 6       # readings of its target that are kept
     HEAD_OCTETS = 65536    # E31: evaders pad heads to 64 KiB; servers take 8 to 64
 
 
-cdef struct HostValue:
+cdef struct Piece:
     const uint8_t* at
     uint16_t n
+    uint8_t is_part             # of a host: a name inside the value before it
 
 
 cdef struct RequestHead:
     uint8_t n_hosts
-    uint8_t hosts_overflowed
+    uint8_t n_targets
+    uint8_t is_overflowed       # one of them is not kept
+    uint8_t has_method          # a first word and white space behind it are there
+    uint8_t has_line            # the first line is there, and is a request's
+    uint8_t is_marked           # `HTTP/` stands in the first line
+    uint8_t is_http2            # its first line is HTTP/2's preface
+    uint8_t has_bare_cr         # a CR stands in it without an LF: a line end to some servers
+    uint8_t is_ended            # of lines_of_head(): the empty line was among them
     size_t after                # octets up to and including the empty line
-    const uint8_t* target       # request-target as sent
+    const uint8_t* target       # request-target as sent, its first word
     uint16_t target_n
-    uint16_t spaced_n           # octets from its beginning to the version: more where it contains blanks
-    HostValue hosts[HEAD_HOSTS]     # white space trimmed, with port and userinfo
+    Piece hosts[HEAD_HOSTS]         # white space trimmed, with port and userinfo
+    Piece targets[HEAD_TARGETS]     # `target`, and where it can be read differently the other readings
 
 
 cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil
-cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil
+cdef Status parse_marked_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil
+cdef size_t lines_of_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil
+cdef size_t other_octets(const uint8_t* data, size_t n, bint* is_marked) noexcept nogil

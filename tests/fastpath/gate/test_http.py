@@ -4,6 +4,9 @@ import random
 from pathlib import Path
 
 import pytest
+from support.gate.http_judge import verdicts
+from support.gate.http_streams import ALLOWED as ALLOWED_NAME
+from support.gate.http_streams import LISTED, NOBODYS, STREAMS, generated
 from support.gate.lab import (
     ALLOWED,
     ANSWERED,
@@ -11,13 +14,14 @@ from support.gate.lab import (
     BLOCKED,
     DROPPED,
     PARTIAL,
+    PARTIAL_AGAIN,
     PARTIAL_SPOKEN,
     SPOKEN,
     Lab,
     bytewise,
     cut,
 )
-from support.packets.builders import Client, request
+from support.packets.builders import ACK, FIN, PSH, Client, request
 
 from fastpath.images.tables import TableSet
 
@@ -207,6 +211,114 @@ def test_a_request_of_a_flow_we_no_longer_know_is_judged(lab: Lab) -> None:
     assert lab.send(WEB, 123456, request(b"www.allowed.test"), SPOKEN) == SPOKEN
     assert lab.send(WEB, 123456 + 500, request(b"blocked.test"), SPOKEN) in (PARTIAL_SPOKEN, ANSWERED)
     assert lab.send(Client(dport=80, sport=1), 99999, request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+# -- what one server reads and another does not ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wide_lab(tmp_path: Path, tables: TableSet) -> Lab:
+    return Lab(tmp_path / "wide", tables, n_flows=4096)
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if name not in NOBODYS])
+def test_what_some_server_takes_for_a_request_is_blocked_however_it_arrives(wide_lab: Lab, name: str) -> None:
+    found = verdicts(wide_lab, STREAMS[name](LISTED), random.Random(name))
+
+    assert [way for way, is_blocked in found.items() if not is_blocked] == []
+
+
+def test_nothing_is_blocked_that_names_no_listed_host(wide_lab: Lab) -> None:
+    source = random.Random(8)
+    streams = [make(ALLOWED_NAME) for make in STREAMS.values()]
+    streams += [generated(source, ALLOWED_NAME) for _ in range(300)]
+
+    assert [octets for octets in streams if any(verdicts(wide_lab, octets, source).values())] == []
+
+
+def test_a_head_that_ends_with_the_connection_is_not_let_through(lab: Lab) -> None:
+    cut_off = request(b"www.blocked.test")[:-2]
+
+    assert lab.send(WEB, 0, cut_off, flags=ACK | PSH | FIN) == BLOCKED
+    assert lab.send(Client(dport=80, sport=1), 0, request(b"www.allowed.test"), flags=ACK | PSH | FIN) == ALLOWED
+    assert lab.counted("gate_malformed") == 1
+
+
+def test_a_host_behind_more_of_them_than_are_kept_is_judged(lab: Lab, closed_lab: Lab) -> None:
+    hosts = b"".join(b"Host: n%d.test\r\n" % n for n in range(40))
+
+    assert lab.send(WEB, 0, request(b"a.test", more=hosts)) == ALLOWED
+    assert closed_lab.send(WEB, 0, request(b"a.test", more=hosts)) == BLOCKED
+    assert (
+        lab.send(Client(dport=80, sport=1), 0, request(b"a.test", more=hosts + b"Host: blocked.test\r\n")) == ANSWERED
+    )
+
+
+def test_a_head_longer_than_all_limits_is_read_to_its_end_where_it_may_pass(lab: Lab, closed_lab: Lab) -> None:
+    filler = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 900) for n in range(80))
+    for gate, state in ((lab, ANSWERED), (closed_lab, BLOCKED)):
+        first = request(b"www.allowed.test")
+        octets = b"GET / HTTP/1.1\r\n" + filler + b"Host: www.blocked.test\r\n\r\n"
+        assert gate.send(WEB, 0, first) == ALLOWED
+        at, last = len(first), int(SPOKEN)
+        for piece in (octets[i : i + 1400] for i in range(0, len(octets), 1400)):
+            last = gate.send(WEB, at, piece, last)
+            at += len(piece)
+            if last in (BLOCKED, ANSWERED):
+                break
+        assert last == state
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"x" * 9000, b'{"a": "b /c HTTP"}\n' * 500, b"a=b&c=d" * 900, bytes(range(256)) * 30, b"see /x\n" * 1000],
+    ids=["one word", "JSON", "a form", "binary", "text with paths"],
+)
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"PATCH"])
+def test_a_body_of_known_length_leaves_nothing_unjudged(closed_lab: Lab, method: bytes, body: bytes) -> None:
+    first = request(b"www.allowed.test", method=method, more=b"Content-Length: %d\r\n" % len(body))
+    assert closed_lab.send(WEB, 0, first) == ALLOWED
+
+    at, state = len(first), int(SPOKEN)
+    for octets in (body[i : i + 1400] for i in range(0, len(body), 1400)):
+        state = closed_lab.send(WEB, at, octets, SPOKEN)
+        at += len(octets)
+    assert state == SPOKEN
+    assert closed_lab.send(WEB, at, request(b"www.allowed.test"), SPOKEN) == SPOKEN
+    assert closed_lab.send(WEB, at + len(request(b"www.allowed.test")), request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+def test_a_body_that_may_begin_as_a_request_is_held_until_it_shows(lab: Lab) -> None:
+    first = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 500\r\n")
+    assert lab.send(WEB, 0, first) == ALLOWED
+    assert lab.send(WEB, len(first), b"GET / HT", ALLOWED) == PARTIAL_AGAIN
+    assert lab.send(WEB, len(first) + 8, b"ML is text\n" + bytes(400), PARTIAL_AGAIN) == ALLOWED
+
+
+def test_a_body_whose_beginning_comes_last_and_is_a_request_is_blocked(lab: Lab) -> None:
+    inner = request(b"www.allowed.test")
+    first = request(b"www.allowed.test", method=b"POST", more=b"Content-Length: 20000\r\n")
+    assert lab.send(WEB, 0, first) == ALLOWED
+    for at in range(1400, 9800, 1400):
+        assert lab.send(WEB, len(first) + at, bytes(1400), ALLOWED) in (ALLOWED, PARTIAL_AGAIN)
+    assert lab.send(WEB, len(first), inner + bytes(1400 - len(inner)), ALLOWED) == BLOCKED
+
+
+def test_frames_of_a_web_socket_pass_and_leave_nothing_unjudged(closed_lab: Lab) -> None:
+    upgrade = request(b"www.allowed.test", more=b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    assert closed_lab.send(WEB, 0, upgrade) == ALLOWED
+    at = len(upgrade)
+    for key in range(1, 200):
+        frame = b"\x82\xfe\x03\x84" + bytes(4) + bytes(key ^ n & 0x7F | 0x80 for n in range(900))
+        assert closed_lab.send(WEB, at, frame, SPOKEN) == SPOKEN
+        at += len(frame)
+
+
+def test_the_preface_of_http2_behind_the_body_of_an_upgrade_is_refused(lab: Lab) -> None:
+    upgrade = request(b"www.allowed.test", more=b"Upgrade: h2c\r\nContent-Length: 3\r\n") + b"abc"
+    assert lab.send(WEB, 0, upgrade) == PARTIAL
+    assert lab.send(WEB, len(upgrade), PREFACE, PARTIAL_SPOKEN) == BLOCKED
+    assert lab.counted("gate_h2c") == 1
 
 
 # -- HTTP/2 without TLS ----------------------------------------------------------------------------------------------
