@@ -55,6 +55,10 @@ SPELLINGS: dict[str, Make] = {
     "E59 Host behind 15,000 octets": lambda name: request(fillers(25, 590) + b"Host: " + name),
     "E31 Host behind 60,000 octets": lambda name: request(fillers(60, 990) + b"Host: " + name),
     "E59 a folded line": lambda name: request(b"Host:\r\n " + name),
+    "E59 Host behind a bare CR": lambda name: request(b"X: y\rHost: " + name),
+    "E59 a folded line behind a bare CR": lambda name: request(b"Host:\r " + name),
+    "E59 NUL behind the name": lambda name: request(b"Host: " + name + b"\x00"),
+    "E59 a bare LF before the name": lambda name: request(b"Host: \n" + name),
     "E60 empty lines in front": lambda name: b"\r\n\r\n" + get(name),
     "E60 LF in front": lambda name: b"\n" + get(name),
     "E60 a tab in front": lambda name: b"\t" + get(name),
@@ -65,6 +69,14 @@ SPELLINGS: dict[str, Make] = {
     "E60 an unknown method": lambda name: request(b"Host: " + name, b"MKACTIVITY / HTTP/1.1"),
     "E60 HTTP/1.0": lambda name: request(b"Host: " + name, b"GET / HTTP/1.0"),
     "E60 HTTP/1.9": lambda name: request(b"Host: " + name, b"GET / HTTP/1.9"),
+    "E60 a control octet in the target": lambda name: request(b"Host: " + name, b"GET /\x01 HTTP/1.1"),
+    "E60 a control octet in the target, second": lambda name: (
+        get(OTHER) + request(b"Host: " + name, b"GET /\x01 HTTP/1.1")
+    ),
+    "E60 a control octet in the method, second": lambda name: (
+        get(OTHER) + request(b"Host: " + name, b"G\x01ET / HTTP/1.1")
+    ),
+    "E60 separators of Python between words": lambda name: request(b"Host: " + name, b"GET\x1c/\x1dHTTP/1.1"),
     "E60 HTTP/0.9": lambda name: b"GET http://" + name + b"/\r\n\r\n",
     "E61 POST": lambda name: post(name, b"a=b"),
     "E61 pipelined": lambda name: get(OTHER) + get(name),
@@ -97,12 +109,23 @@ SPELLINGS: dict[str, Make] = {
         b"Content-Length : %d\r\n" % len(get(OTHER) + get(name)),
         get(OTHER) + get(name),
     ),
+    "E63 in the body of GET": lambda name: request(
+        b"Host: " + OTHER, more=b"Content-Length: %d\r\n" % len(get(name)), body=get(name)
+    ),
+    "E63 behind the body of GET": lambda name: (
+        request(b"Host: " + OTHER, more=b"Content-Length: 3\r\n", body=b"a b") + get(name)
+    ),
     "E63 a length with a sign": lambda name: request(
         b"Host: " + OTHER, b"POST / HTTP/1.1", b"Content-Length: +0\r\n", get(name)
     ),
 }
 # What neither nginx nor Python takes; another server may.
-REFUSED = ("E58 a blank before the colon",)
+REFUSED = (
+    "E58 a blank before the colon",
+    "E59 NUL behind the name",
+    "E59 a bare LF before the name",
+    "E63 in the body of GET",
+)
 BASES: dict[str, Make] = {"GET": get, **SPELLINGS}
 
 
