@@ -112,29 +112,35 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
     """Store as many of these octets as possible, at least one.   GO_ON, or the packet's verdict."""
     cdef Flow* f = t.f
-    cdef Status status
+    cdef Verdict verdict = GO_ON
     taken[0] = 0
     if (at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have
             and at != f.body):          # how a body begins is looked at
         taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:
-        status = put_octets(&g.flows, f, at, data, n, taken)
-        if status == MALFORMED:
-            return contradicted(g)
-        if status == NOT_THIS:
-            return over_budget(g, t)
-        if taken[0] == 0 and at < f.next:
+        verdict = _put(g, t, at, data, n, taken)
+        if verdict == GO_ON and taken[0] == 0 and at < f.next:
             taken[0] = min(n, <size_t>(f.next - at))
-    if taken[0] == 0:
+    if verdict == GO_ON and taken[0] == 0:
         if asks_server(f) and not t.is_untracked and not g.shared.is_shadow:
             return DROP         # its client sends it again
         if not _move_window(g, t, at):
             return undecidable(g, t, CNT_GATE_TOO_BIG)
-        return _store_octets(g, t, at, data, n, taken)
-    if at + <int64_t>taken[0] > f.top:
+        verdict = _put(g, t, at, data, n, taken)
+        if verdict == GO_ON and taken[0] == 0:
+            return undecidable(g, t, CNT_GATE_TOO_BIG)
+    if verdict == GO_ON and at + <int64_t>taken[0] > f.top:
         f.top = at + <int64_t>taken[0]
-    return GO_ON
+    return verdict
+
+
+cdef Verdict _put(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
+    """put_octets(), and the verdict where it refuses them."""
+    cdef Status status = put_octets(&g.flows, t.f, at, data, n, taken)
+    if status == MALFORMED:
+        return contradicted(g)
+    return over_budget(g, t) if status == NOT_THIS else GO_ON
 
 
 cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:

@@ -97,7 +97,7 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     narrow(&t.memory, &f.w)
     charge_window(t, f, &before)
     f.need = 0
-    f.skipped = 0
+    f.skipped = base
 
 
 cdef bint asks_server(const Flow* f) noexcept nogil:
@@ -131,6 +131,8 @@ cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:
         return NOT_THIS
     f.base -= by
     f.next = f.base
+    f.skipped = f.base
+    f.acked = f.base
     f.need = 0
     f.stage = OPENING
     f.protocol = 0

@@ -299,6 +299,16 @@ def test_a_body_whose_beginning_comes_last_and_is_a_request_is_read_by_line(lab:
     assert lab.send(WEB, len(first) + 9800, b"\r\n" + request(b"blocked.test"), PARTIAL_AGAIN) == ANSWERED
 
 
+def test_octets_before_those_of_a_stream_without_a_beginning_end_nothing(lab: Lab, closed_lab: Lab) -> None:
+    for each in (lab, closed_lab):
+        state = each.send(WEB, 60_000, b"x" * 1400, isn=False)
+        for at in range(58_600, 0, -1400):
+            state = each.send(WEB, at, bytes(1400), state, isn=False)
+            if state == BLOCKED:
+                break
+        assert state in (BLOCKED, ALLOWED, PARTIAL, PARTIAL_AGAIN)
+
+
 def test_frames_of_a_web_socket_pass_and_leave_nothing_unjudged(closed_lab: Lab) -> None:
     upgrade = request(b"www.allowed.test", more=b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
     assert closed_lab.send(WEB, 0, upgrade) == ALLOWED
