@@ -1,0 +1,150 @@
+"""What an adversary does: a program of actions on one path, as values that can be stored, changed and pasted.
+
+A client's port is one of PORTS, by its number.  Sequence numbers count from the port's last SYN.
+"""
+
+import json
+from typing import NamedTuple
+
+PORTS = (40000, 40001, 80, 443)
+ISNS = (1000, 0x7FF000, 0xFFFFF0, 0x12345678)  # of clients
+SERVER_ISNS = (5000, 0x400000, 0xC00000, 0xFFFFFFF0)
+
+
+class Syn(NamedTuple):
+    """The client's SYN, or with flags of another kind.   is_taken False: it ends before the server"""
+
+    port: int = 0
+    isn: int = 0
+    server_isn: int = 0
+    is_taken: bool = True
+
+
+class Control(NamedTuple):
+    """A segment without octets: A, SA, FA, R, RA, in the client's name, or in the server's from the client's side.
+
+    seq  next: behind what the client has sent · first: its first octet · far: in no window · answered: what the server
+    expects;  ack  right: what the server has sent · first · ahead"""
+
+    port: int = 0
+    flags: str = "A"
+    seq: str = "next"
+    ack: str = "right"
+    is_spoofed: bool = False
+    is_taken: bool = True
+
+
+class Send(NamedTuple):
+    """Octets of a stream: of the true one, of its decoy, or zeros.   end 0: up to its end
+
+    shift     added to their place, in octets
+    options   of TCP: md5, or a timestamp: old, new
+    flags     as of Control"""
+
+    port: int = 0
+    stream: int = 0
+    begin: int = 0
+    end: int = 0
+    text: str = "true"
+    is_taken: bool = True
+    flags: str = "A"
+    shift: int = 0
+    options: str = ""
+    ack: str = "right"
+    is_spoofed: bool = False
+
+
+class KeepAlive(NamedTuple):
+    """A segment one octet before the next one, with one octet or none."""
+
+    port: int = 0
+    octets: int = 1
+
+
+class Hear(NamedTuple):
+    """What a slow server has to say arrives."""
+
+
+class HangUp(NamedTuple):
+    """The server ends a connection."""
+
+    port: int = 0
+    is_reset: bool = True
+
+
+class Wait(NamedTuple):
+    """Silence."""
+
+    seconds: int = 11
+
+
+class Others(NamedTuple):
+    """Beginnings of hellos or heads on other connections: of the same client, or of another one."""
+
+    n: int = 30
+    is_own: bool = True
+    octets: int = 50
+
+
+class Restart(NamedTuple):
+    """The gate is started again."""
+
+
+class Reload(NamedTuple):
+    """The gate takes the images of its lists again."""
+
+
+class Hold(NamedTuple):
+    """Packets wait in the gate's queue until Judge."""
+
+
+class Judge(NamedTuple):
+    """The gate judges what waits."""
+
+
+Action = Syn | Control | Send | KeepAlive | Hear | HangUp | Wait | Others | Restart | Reload | Hold | Judge
+KINDS: dict[str, type[Action]] = {
+    kind.__name__: kind
+    for kind in (Syn, Control, Send, KeepAlive, Hear, HangUp, Wait, Others, Restart, Reload, Hold, Judge)
+}
+
+
+class Program(NamedTuple):
+    """What is played: the network, the server and its client's actions.
+
+    streams    pieces by name, see streams.py
+    is_honest  the client is one: all that it asks for has to be served"""
+
+    streams: tuple[tuple[str, ...], ...]
+    actions: tuple[Action, ...]
+    reader: str = "OpenSSL"
+    is_asymmetric: bool = False
+    is_closed: bool = True
+    is_slow: bool = False
+    is_last_kept: bool = False
+    is_honest: bool = False
+
+
+def as_python(value: Program | Action) -> str:
+    """A program as it is written in finds.py: without its defaults."""
+    fields = [
+        f"{name}={'(' + ''.join(as_python(each) + ', ' for each in at) + ')' if name == 'actions' else repr(at)}"
+        for name, at in value._asdict().items()
+        if name not in value._field_defaults or at != value._field_defaults[name]
+    ]
+    return f"{type(value).__name__}({', '.join(fields)})"
+
+
+def to_json(program: Program) -> str:
+    """One line of text."""
+    fields = program._asdict()
+    fields["actions"] = [[type(action).__name__, *action] for action in program.actions]
+    return json.dumps(fields)
+
+
+def from_json(text: str) -> Program:
+    """The program of to_json()."""
+    fields = json.loads(text)
+    actions = tuple(KINDS[name](*values) for name, *values in fields.pop("actions"))
+    streams = tuple(tuple(stream) for stream in fields.pop("streams"))
+    return Program(streams, actions, **fields)

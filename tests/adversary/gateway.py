@@ -1,0 +1,212 @@
+"""The gateway: the rules of filterd.kernel.ruleset on connection tracking, and the real gate at their queue.
+
+Invariants: connection tracking sees a packet before any rule does; an entry is kept once its first packet has passed;
+a verdict is written to the entry that its packet had when it was queued.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from adversary.conntrack import Conntrack, Entry, Fate
+from adversary.segments import ACK, MODULUS, RST, SYN, Segment, injected, wire
+from fuzz import served
+
+from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import (
+    MARK_DROPPED,
+    MARK_ISN_SHIFT,
+    MARK_QUEUED,
+    MARK_STATE,
+    MARK_SYN,
+    MARK_UNTRACKED,
+    FlowState,
+)
+from filterd.kernel.mark_table import MARK_TABLE, Event
+from filterd.kernel.mark_table import Fate as Ending
+
+EVENTS = {
+    FlowState.RELEASED: Event.RELEASED,
+    FlowState.BLOCKED: Event.BLOCKED,
+    FlowState.ANSWERED: Event.ANSWERED,
+    FlowState.ALLOWED: Event.ALLOWED,
+    FlowState.ALLOWED_SPOKEN: Event.ALLOWED,
+    FlowState.PARTIAL: Event.PARTIAL,
+    FlowState.PARTIAL_AGAIN: Event.PARTIAL,
+    FlowState.PARTIAL_SPOKEN: Event.PARTIAL,
+}
+GATE_PORTS = (443, 80)
+SUBSCRIBER = bytes([192, 0, 2, 1])
+# So small that forty half hellos use up memory, and six those of one client.
+LIMITS = {"n_flows": 48, "n_windows": 24, "share": 6}
+
+
+class Queued(NamedTuple):
+    """A packet in the gate's queue, with what it had when it came there."""
+
+    p: Segment
+    entry: Entry | None
+    mark: int
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One gateway between a subscriber and its server.   forward: what becomes of a packet that passes."""
+
+    is_asymmetric: bool
+    is_closed: bool
+    server_port: int
+    forward: Callable[[Segment], None]
+    has_window_check: bool = True
+    is_there: bool = True
+    """False: it forwards everything."""
+    now_s: int = served.NOW_S
+    conntrack: Conntrack = field(init=False)
+    gate: GateLoop = field(init=False)
+    queue: deque[Queued] = field(default_factory=deque)
+    is_held: bool = False
+    marks: set[int] = field(default_factory=set)
+    """The states that were seen on this path."""
+
+    def __post_init__(self) -> None:
+        self.conntrack = Conntrack(self.has_window_check)
+        self.restart()
+
+    def restart(self) -> None:
+        """Start the gate again: what it knew is gone, and what waited for it."""
+        self.queue.clear()
+        ports = ([443], [80])
+        self.gate = GateLoop(
+            0,
+            served.HANDOFF,
+            served.REPORTER,
+            *ports,
+            self.is_closed,
+            served.PAGES,
+            is_asymmetric=self.is_asymmetric,
+            **LIMITS,
+        )
+
+    def take(self, p: Segment) -> None:
+        """One packet that arrives from either side."""
+        if not self.is_there:
+            self.forward(p)
+            return
+        if self.is_asymmetric:
+            if not p.is_outside:  # what the server sends takes another path
+                self._untracked(p)
+            return
+        fate, entry = self.conntrack.take(p, self.now_s)
+        if p.flags & SYN:
+            self._opening(p, fate, entry)
+        elif entry is not None and entry.mark & MARK_STATE == FlowState.RELEASED:
+            self._pass(p, entry)
+        elif entry is not None and fate is Fate.TRACKED:
+            self._judged_port(p, entry)
+
+    def judge_all(self) -> None:
+        """The gate judges what waits for it, in order."""
+        while self.queue:
+            p, entry, mark = self.queue.popleft()
+            verdict = self.gate.feed(wire(p, SUBSCRIBER, self.server_port), mark, self.now_s)
+            self._injected()
+            self._keep(p, entry, verdict & MARK_STATE)
+
+    def press(self, client: bytes, port: int, octets: bytes) -> None:
+        """One segment of a connection of another address or port, which the gate judges and no server gets."""
+        p = Segment(port, ACK, 1, 1, octets)
+        mark = MARK_QUEUED | (MARK_UNTRACKED if self.is_asymmetric else 1 << MARK_ISN_SHIFT)
+        self.gate.feed(wire(p, client, self.server_port), mark, self.now_s)
+        self.gate.injected()
+
+    # -- the chains ----------------------------------------------------------------------------------------------------
+
+    def _opening(self, p: Segment, fate: Fate, entry: Entry | None) -> None:
+        """The chains opening_judged and opening_server."""
+        if p.octets or fate is Fate.INVALID or entry is None or p.is_client == p.is_outside:
+            return
+        state = entry.mark & MARK_STATE
+        if p.flags & ACK:
+            if state == FlowState.UNDECIDED or entry.mark & MARK_SYN:
+                entry.mark = p.ack << MARK_ISN_SHIFT & (MODULUS - 1)
+        elif not p.is_client:
+            return  # its destination is no port of a server
+        elif state != FlowState.UNDECIDED:
+            entry.mark |= MARK_SYN
+        self._pass(p, entry)
+
+    def _judged_port(self, p: Segment, entry: Entry) -> None:
+        """What is neither a SYN nor invalid, by the state of its connection."""
+        state = FlowState(entry.mark & MARK_STATE)
+        is_from_client = p.is_client or p.port in GATE_PORTS
+        event = Event.CLIENT if is_from_client else Event.SERVER
+        if state in (FlowState.BLOCKED, FlowState.ANSWERED):
+            self._reject(p, state)
+        elif not p.octets:
+            self._pass(p, entry)
+        elif is_from_client:
+            self._queue(p, entry, entry.mark | MARK_QUEUED)
+        else:
+            following = MARK_TABLE[state, event].state
+            if following is not state and p.is_client == p.is_outside:
+                return  # its source is not where it came from
+            entry.mark = entry.mark & ~MARK_STATE | following
+            self._pass(p, entry)
+
+    def _untracked(self, p: Segment) -> None:
+        is_opening = p.flags & SYN > 0
+        if (is_opening and p.octets) or (is_opening and not p.flags & ACK and not p.is_client):
+            return
+        is_from_client = p.is_client or p.port in GATE_PORTS
+        if is_from_client and (p.octets or (is_opening and not p.flags & ACK)):
+            self._queue(p, None, MARK_QUEUED | MARK_UNTRACKED)
+        else:
+            self._pass(p, None)
+
+    def _queue(self, p: Segment, entry: Entry | None, mark: int) -> None:
+        self.queue.append(Queued(p, entry, mark))
+        if not self.is_held:
+            self.judge_all()
+
+    def _keep(self, p: Segment, entry: Entry | None, verdict: int) -> None:
+        """The chain judged: what the verdict makes of the connection's mark, and of the packet."""
+        self.marks.add(verdict)
+        if verdict == MARK_DROPPED:
+            return
+        if entry is None:
+            if verdict in (FlowState.BLOCKED, FlowState.ANSWERED):
+                self._reject(p, FlowState(verdict))
+            else:
+                self._pass(p, None)
+            return
+        state = FlowState(entry.mark & MARK_STATE)
+        if verdict == FlowState.UNDECIDED:  # no verdict on the connection
+            self._pass(p, entry)
+            return
+        step = MARK_TABLE[state, EVENTS[FlowState(verdict)]]
+        entry.mark = entry.mark & ~MARK_STATE | step.state
+        self.marks.add(int(step.state))
+        if step.fate is Ending.FORWARD:
+            self._pass(p, entry)
+        else:
+            self._reject(p, step.state)
+
+    def _reject(self, p: Segment, state: FlowState) -> None:
+        """A reset for the sender.  The server is the only one that it matters to."""
+        if p.flags & RST or p.is_client:
+            return
+        self.forward(Segment(p.port, RST, p.ack, 0, is_client=True))
+
+    def _injected(self) -> None:
+        for packet in self.gate.injected():
+            is_for_server, p = injected(packet)
+            if not self.is_asymmetric:
+                self.conntrack.take(p, self.now_s)
+            if is_for_server:
+                self.forward(p)
+
+    def _pass(self, p: Segment, entry: Entry | None) -> None:
+        if entry is not None:
+            self.conntrack.confirm(p.port, entry, self.now_s)
+        self.forward(p)

@@ -1,0 +1,155 @@
+"""A server's TCP as Linux has it, in front of a reader: which octets an application gets, and what is sent back.
+
+Source: RFC 9293 §3.10, RFC 5961 (challenge acknowledgements), net/ipv4/tcp_input.c.
+Absent on purpose: congestion, retransmission, windows that close.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from adversary.readers import Reader
+from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SYN, Segment, is_before
+
+RECEIVE_WINDOW = 1 << 20  # what window scaling gives to a fast connection
+
+
+@dataclass(slots=True)
+class Connection:
+    """One connection of a server.   is_last_kept: of overlapping octets behind a gap the newer ones count."""
+
+    port: int
+    first: int
+    """The sequence number of the client's SYN."""
+    isn: int
+    reader: Reader
+    is_last_kept: bool
+    next: int = 0
+    sent: int = 0
+    is_open: bool = False
+    """The client has acknowledged the SYN/ACK."""
+    has_ended: bool = False
+    """The client has sent its FIN."""
+    early: dict[int, int] = field(default_factory=dict)
+    """Octets behind a gap, by their distance from `next` at the begin of the connection."""
+
+    def __post_init__(self) -> None:
+        self.next = (self.first + 1) % MODULUS
+        self.sent = (self.isn + 1) % MODULUS
+
+
+@dataclass(slots=True)
+class Server:
+    """The server at the other end, one connection for each client's port.   send: a segment to the gateway."""
+
+    make_reader: Callable[[], Reader]
+    send: Callable[[Segment], None]
+    is_last_kept: bool = False
+    is_slow: bool = False
+    """Answers wait for `answer()`."""
+    connections: dict[int, Connection] = field(default_factory=dict)
+    readers: list[Reader] = field(default_factory=list)
+    answers: list[tuple[Connection, bytes]] = field(default_factory=list)
+
+    def take(self, p: Segment, isn: int) -> None:
+        """One segment that has arrived.   isn: the server's, where it opens a connection."""
+        c = self.connections.get(p.port)
+        if p.flags & RST:
+            self._reset(c, p)
+        elif c is None:
+            self._open(p, isn)
+        elif p.flags & SYN and not p.flags & ACK:
+            self._again(c, p)
+        elif p.flags & ACK:
+            self._data(c, p)
+
+    def answer(self) -> None:
+        """Send what waits."""
+        answers, self.answers = self.answers, []
+        for c, octets in answers:
+            if self.connections.get(c.port) is c:
+                self._say(c, PSH | ACK, octets)
+
+    def hang_up(self, port: int, is_reset: bool) -> None:
+        """The server ends a connection from which it has received something, as after a time-out or garbage."""
+        c = self.connections.get(port)
+        if c is None or not c.is_open:
+            return
+        self._say(c, RST | ACK if is_reset else FIN | ACK)
+        self.connections.pop(port, None)
+
+    def _open(self, p: Segment, isn: int) -> None:
+        if not p.flags & SYN or p.flags & ACK:
+            if not p.flags & RST:
+                self._speak(p.port, RST, p.ack, 0)
+            return
+        reader = self.make_reader()
+        self.readers.append(reader)
+        c = self.connections[p.port] = Connection(p.port, p.seq, isn, reader, self.is_last_kept)
+        self._speak(p.port, SYN | ACK, c.isn, c.next)
+
+    def _again(self, c: Connection, p: Segment) -> None:
+        """A SYN on a connection: the same one again, or one that is only acknowledged (RFC 5961 §4)."""
+        if not c.is_open and p.seq == c.first:
+            self._speak(c.port, SYN | ACK, c.isn, c.next)
+        else:
+            self._say(c, ACK)
+
+    def _reset(self, c: Connection | None, p: Segment) -> None:
+        if c is None:
+            return
+        if p.seq == c.next:
+            del self.connections[p.port]
+        elif c.is_open and (p.seq - c.next) % MODULUS < RECEIVE_WINDOW:
+            self._say(c, ACK)
+
+    def _data(self, c: Connection, p: Segment) -> None:
+        """A segment of an open connection; one that acknowledges what was not sent is ignored."""
+        if is_before(c.sent, p.ack):
+            return
+        if not c.is_open:
+            if p.ack != c.sent:
+                return
+            c.is_open = True
+        at = (p.seq + (p.flags & SYN > 0) - c.next) % MODULUS
+        at = at - MODULUS if at >= MODULUS // 2 else at
+        if not p.octets and not p.flags & FIN:
+            return
+        arrived = self._assemble(c, at, p.octets)
+        if p.flags & FIN and at + len(p.octets) <= len(arrived) and not c.has_ended:
+            c.has_ended = True
+        c.next = (c.next + len(arrived) + c.has_ended) % MODULUS if arrived or c.has_ended else c.next
+        self._say(c, ACK)
+        self._read(c, arrived)
+
+    def _assemble(self, c: Connection, at: int, octets: bytes) -> bytes:
+        """Keep the octets of a segment; those that are now in order."""
+        base = (c.next - c.first) % MODULUS
+        if at > RECEIVE_WINDOW or c.has_ended:
+            return b""
+        if at <= 0 and not c.early:
+            return octets[-at:]
+        for place, octet in enumerate(octets, base + at):
+            if place >= base and (place not in c.early or self.is_last_kept):
+                c.early[place] = octet
+        found = bytearray()
+        while base in c.early:
+            found.append(c.early.pop(base))
+            base += 1
+        return bytes(found)
+
+    def _read(self, c: Connection, octets: bytes) -> None:
+        answer = c.reader.feed(octets, c.has_ended)
+        if answer:
+            self.answers.append((c, answer))
+            if not self.is_slow:
+                self.answer()
+        if c.reader.is_over and not self.is_slow:
+            self.hang_up(c.port, is_reset=False)
+
+    def _say(self, c: Connection, flags: int, octets: bytes = b"") -> None:
+        sent = c.sent
+        c.sent = (c.sent + len(octets)) % MODULUS
+        self._speak(c.port, flags, sent, c.next, octets)
+
+    def _speak(self, port: int, flags: int, seq: int, ack: int, octets: bytes = b"") -> None:
+        self.send(Segment(port, flags, seq, ack, octets, is_client=False, is_outside=True))

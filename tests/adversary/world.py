@@ -1,0 +1,291 @@
+"""Plays a program: its client, the gateway with the real gate, and a server whose readers we did not write.
+
+    actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (TCP) → Reader → what was served
+"""
+
+import struct
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from adversary.actions import (
+    ISNS,
+    PORTS,
+    SERVER_ISNS,
+    Action,
+    Control,
+    HangUp,
+    Hear,
+    Hold,
+    Judge,
+    KeepAlive,
+    Others,
+    Program,
+    Reload,
+    Restart,
+    Send,
+    Syn,
+    Wait,
+)
+from adversary.gateway import SUBSCRIBER, Gateway
+from adversary.readers import READERS, TLS_READERS, Reader
+from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SYN, URG, Segment
+from adversary.server import Server
+from adversary.streams import HTTP, LISTED, TLS, octets_of
+from fuzz import served
+from support.packets.builders import md5, timestamps
+
+from fastpath.images.tables import TableSet
+
+FLAGS = {
+    "S": SYN,
+    "SA": SYN | ACK,
+    "A": PSH | ACK,
+    "FA": FIN | ACK,
+    "R": RST,
+    "RA": RST | ACK,
+    "U": URG | ACK,
+    "N": PSH,
+    "SR": SYN | RST,
+}
+OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
+FAR = 1 << 23
+SEGMENT_OCTETS = 16000  # of the longest packet: what a network card has joined
+FIRST_OTHER = 2000  # the lowest port of connections that only take memory
+MOST_RETRANSMISSIONS = 8
+# Under `open` a listed name may pass where one of these says which budget ran out.
+BUDGETS = frozenset({"gate_too_big", "gate_over_budget", "gate_forgotten"})
+# And where the gate has said that it cannot read the octets: less than it should.
+UNREADABLE = frozenset({"gate_malformed", "gate_not_tls", "gate_no_name"})
+SERVED, UNDECIDED, MISSED = "served though listed", "served though listed, undecidable", "not served though allowed"
+
+
+class Outcome(NamedTuple):
+    """What a program came to.   novelty: what it has shown of the gate, its kernel and the server"""
+
+    served: frozenset[str]
+    counted: frozenset[str]
+    novelty: frozenset[object]
+    misses: bool = False
+    """An honest client was not served."""
+
+
+@dataclass(slots=True)
+class End:
+    """What the client knows of one of its ports."""
+
+    isn: int = 0
+    server_next: int = 0
+    server_first: int = 0
+    sent: int = 0
+    """How many octets of the connection it has sent, from its first one on."""
+
+
+@dataclass
+class World:
+    """One path and its two ends."""
+
+    program: Program
+    has_gate: bool = True
+    ends: dict[int, End] = field(default_factory=dict)
+    server_isn: int = 0
+    n_others: int = 0
+
+    def __post_init__(self) -> None:
+        p = self.program
+        self.server_port = TLS if p.reader in TLS_READERS else HTTP
+        self.gateway = Gateway(p.is_asymmetric, p.is_closed, self.server_port, self.arrive)
+        self.gateway.is_there = self.has_gate
+        self.server = Server(self.make_reader, self.gateway.take, p.is_last_kept, p.is_slow)
+
+    def make_reader(self) -> Reader:
+        return READERS[self.program.reader]()
+
+    def arrive(self, p: Segment) -> None:
+        """A segment that the gateway has forwarded."""
+        if p.is_client:
+            if p.is_taken:
+                self.server.take(p, self.server_isn)
+        elif p.is_outside and (end := self.ends.get(p.port)) is not None:
+            self._learn(end, p)
+
+    def _learn(self, end: End, p: Segment) -> None:
+        if p.flags & SYN:
+            end.server_first = p.end
+        end.server_next = p.end
+
+    def run(self) -> Outcome:
+        before = served.REPORTER.counters.values()
+        for action in self.program.actions:
+            self.play(action)
+        self.gateway.judge_all()
+        if self.program.is_honest:
+            self._retransmit()
+        after = served.REPORTER.counters.values()
+        counted = frozenset(name for name, n in after.items() if n != before[name])
+        names = frozenset(name for reader in self.server.readers for name in reader.served)
+        misses = self.program.is_honest and self.misses() and (not self.has_gate or not _misses_alone(self.program))
+        return Outcome(names, counted, self._novelty(counted), misses)
+
+    def _novelty(self, counted: frozenset[str]) -> frozenset[object]:
+        states = tuple(sorted(entry.state for entry in self.gateway.conntrack.entries.values()))
+        readers = tuple((len(reader.served), reader.is_over) for reader in self.server.readers)
+        marks = tuple(sorted(self.gateway.marks))
+        kind = (self.program.reader, self.program.is_asymmetric, self.program.is_closed)
+        return frozenset(
+            {(*kind, "counters", counted), (*kind, "marks", marks, states), (*kind, "readers", readers[:4], marks)}
+        )
+
+    # -- actions -------------------------------------------------------------------------------------------------------
+
+    def play(self, action: Action) -> None:
+        match action:
+            case Syn():
+                self._syn(action)
+            case Control():
+                self._control(action)
+            case Send():
+                self._send(action)
+            case KeepAlive():
+                self._keep_alive(action)
+            case Hear():
+                self.server.answer()
+            case HangUp():
+                self.server.hang_up(PORTS[action.port], action.is_reset)
+            case Wait():
+                self.gateway.now_s += action.seconds
+            case Others():
+                self._press(action)
+            case Restart():
+                self.gateway.restart()
+            case Reload():
+                served.HANDOFF.give(TableSet(*served.IMAGES))
+            case Hold():
+                self.gateway.is_held = True
+            case Judge():
+                self.gateway.is_held = False
+                self.gateway.judge_all()
+
+    def _syn(self, action: Syn) -> None:
+        if self.program.is_honest:
+            self._retransmit()
+        port = PORTS[action.port]
+        end = self.ends[port] = End(ISNS[action.isn] + 1)
+        self.server_isn = SERVER_ISNS[action.server_isn]
+        end.server_next = end.server_first = (self.server_isn + 1) % MODULUS
+        self.gateway.take(Segment(port, SYN, ISNS[action.isn], 0, is_taken=action.is_taken))
+
+    def _control(self, action: Control) -> None:
+        port = PORTS[action.port]
+        end = self.ends.setdefault(port, End())
+        mine, theirs = (end.isn + end.sent) % MODULUS, end.server_next
+        seqs = {"next": mine, "first": (end.isn - 1) % MODULUS, "far": (mine + FAR) % MODULUS}
+        acks = {"right": theirs, "first": end.server_first, "ahead": (theirs + 1000) % MODULUS}
+        seq, ack = seqs[action.seq], acks[action.ack]
+        if action.is_spoofed:
+            seq, ack = acks[action.ack], seqs[action.seq]
+        flags = FLAGS[action.flags]
+        self.gateway.take(Segment(port, flags, seq, ack, b"", not action.is_spoofed, is_taken=action.is_taken))
+        if flags & FIN and action.is_taken and not action.is_spoofed and action.seq == "next":
+            end.sent += 1
+
+    def _send(self, action: Send) -> None:
+        port = PORTS[action.port]
+        end = self.ends.setdefault(port, End())
+        whole = self._text(action)
+        octets = whole[action.begin : action.end or len(whole)]
+        for begin in range(0, len(octets), SEGMENT_OCTETS):
+            self._send_one(action, port, end, action.begin + begin + action.shift, octets[begin : begin + SEGMENT_OCTETS])
+
+    def _send_one(self, action: Send, port: int, end: End, at: int, octets: bytes) -> None:
+        acks = {"right": end.server_next, "first": end.server_first, "ahead": (end.server_next + 1000) % MODULUS}
+        seq, ack = (end.isn + at) % MODULUS, acks[action.ack]
+        if action.is_spoofed:
+            seq, ack = ack, seq
+        elif action.is_taken:
+            end.sent = max(end.sent, at + len(octets) + (action.flags == "FA"))
+        is_taken = action.is_taken and action.options != "md5"
+        options = OPTIONS[action.options]
+        p = Segment(port, FLAGS[action.flags], seq, ack, octets, not action.is_spoofed, False, is_taken, options)
+        self.gateway.take(p)
+
+    def _text(self, action: Send) -> bytes:
+        streams = self.program.streams
+        stream = streams[action.stream % len(streams)]
+        octets = octets_of(self.server_port, stream, action.text == "decoy")
+        return bytes(len(octets)) if action.text == "zeros" else octets
+
+    def _keep_alive(self, action: KeepAlive) -> None:
+        port = PORTS[action.port]
+        end = self.ends.setdefault(port, End())
+        seq = (end.isn + end.sent - 1) % MODULUS
+        self.gateway.take(Segment(port, ACK, seq, end.server_next, bytes(action.octets)))
+
+    def _press(self, action: Others) -> None:
+        client = SUBSCRIBER if action.is_own else struct.pack("!BBBB", 192, 0, 2, 77)
+        octets = octets_of(self.server_port, ("hello",) if self.server_port == TLS else ("GET",))[: action.octets]
+        for _ in range(action.n):
+            self.n_others += 1
+            self.gateway.press(client, FIRST_OTHER + self.n_others, octets)
+
+    # -- an honest client ----------------------------------------------------------------------------------------------
+
+    def _retransmit(self) -> None:
+        """Send again what the server has not acknowledged, as any client does."""
+        octets = octets_of(self.server_port, self.program.streams[0])
+        for _ in range(MOST_RETRANSMISSIONS):
+            for port, c in list(self.server.connections.items()):
+                end = self.ends[port]
+                at = (c.next - end.isn) % MODULUS
+                if at < len(octets):
+                    self.gateway.now_s += 1
+                    piece = octets[at : at + SEGMENT_OCTETS]
+                    self.gateway.take(Segment(port, PSH | ACK, c.next, end.server_next, piece))
+
+    def misses(self) -> bool:
+        """Whether a connection was not served what its octets ask for."""
+        reader = self.make_reader()
+        reader.feed(octets_of(self.server_port, self.program.streams[0]), False)
+        n_opened = sum(isinstance(action, Syn) for action in self.program.actions)
+        found = [each.served for each in self.server.readers]
+        return len(found) < n_opened or any(names != reader.served for names in found)
+
+
+def _misses_alone(program: Program) -> bool:
+    """Whether a client is not served where there is no gateway either."""
+    return World(program, has_gate=False).run().misses
+
+
+def is_standard(program: Program) -> bool:
+    """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
+    before: Action | None = None
+    for action in program.actions:
+        match action:
+            case Syn():
+                if before is not None and not isinstance(before, HangUp):
+                    return False
+            case Control():
+                if not isinstance(before, Syn):
+                    return False
+            case Others() | Wait() | Reload() | Hear():
+                continue
+            case _:
+                if before is None or isinstance(before, Syn | HangUp):
+                    return False
+        before = action
+    return before is not None
+
+
+def is_listed(name: str) -> bool:
+    """Whether a name is on the list of the images."""
+    return name.endswith(LISTED.decode().partition(".")[2])
+
+
+def fault(program: Program, outcome: Outcome) -> str:
+    """What is wrong with an outcome; empty where nothing is."""
+    if program.is_honest:
+        return MISSED if outcome.misses else ""
+    if not any(is_listed(name) for name in outcome.served):
+        return ""
+    if program.is_closed or not outcome.counted & (BUDGETS | UNREADABLE):
+        return SERVED
+    return "" if outcome.counted & BUDGETS else UNDECIDED
