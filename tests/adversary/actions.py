@@ -83,7 +83,7 @@ class Others(NamedTuple):
 
     n: int = 30
     is_own: bool = True
-    octets: int = 50
+    octets: int = 30
 
 
 class Restart(NamedTuple):

@@ -4,6 +4,7 @@ Invariants: connection tracking sees a packet before any rule does; an entry is 
 a verdict is written to the entry that its packet had when it was queued.
 """
 
+import ctypes
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +16,12 @@ from fuzz import served
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import (
+    MARK_ASK,
+    MARK_ASKED,
     MARK_DROPPED,
     MARK_ISN_SHIFT,
     MARK_QUEUED,
+    MARK_REPLY,
     MARK_STATE,
     MARK_SYN,
     MARK_UNTRACKED,
@@ -40,6 +44,11 @@ GATE_PORTS = (443, 80)
 SUBSCRIBER = bytes([192, 0, 2, 1])
 # So small that forty half hellos use up memory, and six those of one client.
 LIMITS = {"n_flows": 48, "n_windows": 24, "share": 6}
+
+
+# A gate's memory is millions of octets, of which a program touches few: always fresh pages, never cleared ones.
+_M_MMAP_THRESHOLD, _LEAST_MAPPED = -3, 1 << 17
+ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LEAST_MAPPED)
 
 
 class Queued(NamedTuple):
@@ -111,6 +120,8 @@ class Gateway:
             p, entry, mark = self.queue.popleft()
             verdict = self.gate.feed(wire(p, SUBSCRIBER, self.server_port), mark, self.now_s)
             self._injected()
+            if entry is not None:
+                entry.mark = entry.mark & ~MARK_ASKED | (MARK_ASKED if verdict & MARK_ASK else 0)
             self._keep(p, entry, verdict & MARK_STATE)
 
     def press(self, client: bytes, port: int, octets: bytes) -> None:
@@ -140,18 +151,26 @@ class Gateway:
         """What is neither a SYN nor invalid, by the state of its connection."""
         state = FlowState(entry.mark & MARK_STATE)
         is_from_client = p.is_client or p.port in GATE_PORTS
-        event = Event.CLIENT if is_from_client else Event.SERVER
         if state in (FlowState.BLOCKED, FlowState.ANSWERED):
             self._reject(p, state)
-        elif not p.octets:
-            self._pass(p, entry)
         elif is_from_client:
-            self._queue(p, entry, entry.mark | MARK_QUEUED)
+            if p.octets:
+                self._queue(p, entry, entry.mark | MARK_QUEUED)
+            else:
+                self._pass(p, entry)
         else:
-            following = MARK_TABLE[state, event].state
-            if following is not state and p.is_client == p.is_outside:
-                return  # its source is not where it came from
-            entry.mark = entry.mark & ~MARK_STATE | following
+            self._from_server(p, entry, state)
+
+    def _from_server(self, p: Segment, entry: Entry, state: FlowState) -> None:
+        """The chains speaking and asked.   Dropped where its source is not where it came from."""
+        following = MARK_TABLE[state, Event.SERVER].state if p.octets else state
+        is_asked = entry.mark & MARK_ASKED
+        if (following is not state or is_asked) and p.is_client == p.is_outside:
+            return
+        entry.mark = entry.mark & ~MARK_STATE | following
+        if is_asked:
+            self._queue(p, entry, entry.mark | MARK_QUEUED | MARK_REPLY)
+        else:
             self._pass(p, entry)
 
     def _untracked(self, p: Segment) -> None:

@@ -76,16 +76,13 @@ class Grammar:
         stream = rng.choice(HONEST[TLS if reader in TLS_READERS else HTTP])
         program = Program((stream,), (), reader, rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.3)
         actions: list[Action] = []
-        for n in range(rng.choice((1, 1, 2))):
+        for n, isn in enumerate(rng.sample(range(4), rng.choice((1, 1, 2)))):
             if n:  # where no SYN/ACK is seen, a port that is used again so soon is doubted
                 actions += [HangUp(is_reset=rng.random() < 0.5)] + [Wait(301)] * program.is_asymmetric
-            actions += [Syn(isn=rng.randrange(4), server_isn=rng.randrange(4)), Control()]
-            pieces: list[Action] = [*self._in_pieces(program, 0)]
-            if rng.random() < 0.4:
-                rng.shuffle(pieces)
-            actions += pieces + [Hear()]
+            actions += [Syn(isn=isn, server_isn=rng.randrange(4)), Control(), *self._one_by_one(program)]
         for _ in range(rng.randrange(4)):
-            extra = rng.choice((Others(rng.choice((5, 30, 60)), False), Wait(rng.choice((1, 31))), Reload(), Hear()))
+            others = Others(rng.choice((5, 30, 60)), False, rng.choice((1, 50, 400)))
+            extra = rng.choice((others, Wait(rng.choice((1, 31))), Reload(), Hear()))
             actions.insert(rng.randrange(2, len(actions) + 1), extra)
         return program._replace(actions=tuple(actions), is_honest=True)
 
@@ -93,7 +90,7 @@ class Grammar:
         """The same program with some differences."""
         rng = self.rng
         if program.is_honest:
-            return program._replace(is_asymmetric=rng.random() < 0.5, is_closed=rng.random() < 0.5)
+            return program._replace(is_closed=not program.is_closed, is_slow=rng.random() < 0.3)
         for _ in range(rng.choice((1, 1, 2, 3))):
             change: Callable[[Program, Program], Program] = rng.choice(
                 (self._insert, self._insert, self._remove, self._repeat, self._move, self._tweak, self._tweak,
@@ -156,6 +153,22 @@ class Grammar:
         whole = max(places)
         cuts = sorted({0, whole, *rng.sample(places, min(len(places), rng.randrange(4)))})
         return [Send(stream=stream, begin=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    def _one_by_one(self, program: Program) -> list[Action]:
+        """Each piece of the first stream in segments of any order, then the answer."""
+        rng, port = self.rng, self._port_of(program)
+        found: list[Action] = []
+        [stream] = program.streams
+        begin = 0
+        for n in range(len(stream)):
+            end = len(octets_of(port, stream[: n + 1]))
+            cuts = [begin, *sorted(rng.sample(range(begin + 1, end), rng.choice((0, 0, 1, 3)))), end]
+            sends = [Send(begin=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False)]
+            if rng.random() < 0.4:
+                rng.shuffle(sends)
+            found += [*sends, Hear()]
+            begin = end
+        return found
 
     def _send(self, program: Program, port: int) -> Send:
         rng = self.rng

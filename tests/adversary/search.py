@@ -17,6 +17,7 @@ if __name__ == "__main__":  # the packages lie beside tests/
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from adversary.actions import Program, Send, as_python, from_json, to_json
+from adversary.finds import is_known
 from adversary.grammar import Grammar
 from adversary.world import Outcome, World, fault, is_standard
 
@@ -62,7 +63,7 @@ class Search:
             outcome = play(program)
             self.n_trials += 1
             self._keep(program, outcome)
-            if found := fault(program, outcome):
+            if (found := fault(program, outcome)) and not is_known(program):
                 yield program, found
 
     def _next(self) -> Program:

@@ -29,8 +29,9 @@ class Connection:
     """The client has acknowledged the SYN/ACK."""
     has_ended: bool = False
     """The client has sent its FIN."""
-    early: dict[int, int] = field(default_factory=dict)
-    """Octets behind a gap, by their distance from `next` at the begin of the connection."""
+    early: bytearray = field(default_factory=bytearray)
+    """Octets from `next` on, where there is a gap; `has` says which of them have come."""
+    has: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
         self.next = (self.first + 1) % MODULUS
@@ -123,19 +124,31 @@ class Server:
 
     def _assemble(self, c: Connection, at: int, octets: bytes) -> bytes:
         """Keep the octets of a segment; those that are now in order."""
-        base = (c.next - c.first) % MODULUS
         if at > RECEIVE_WINDOW or c.has_ended:
             return b""
-        if at <= 0 and not c.early:
+        if at <= 0 and not c.has:
             return octets[-at:]
-        for place, octet in enumerate(octets, base + at):
-            if place >= base and (place not in c.early or self.is_last_kept):
-                c.early[place] = octet
-        found = bytearray()
-        while base in c.early:
-            found.append(c.early.pop(base))
-            base += 1
-        return bytes(found)
+        octets, at = octets[max(0, -at) :], max(0, at)
+        missing = bytes(max(0, at + len(octets) - len(c.has)))
+        c.early += missing
+        c.has += missing
+        self._keep(c, at, octets)
+        n = c.has.find(0)
+        n = len(c.has) if n < 0 else n
+        found = bytes(c.early[:n])
+        del c.early[:n], c.has[:n]
+        return found
+
+    def _keep(self, c: Connection, at: int, octets: bytes) -> None:
+        """Octets behind a gap, and those that are there already by the rule of this host."""
+        end = at + len(octets)
+        if self.is_last_kept or not any(c.has[at:end]):
+            c.early[at:end] = octets
+        else:
+            for place, octet in enumerate(octets, at):
+                if not c.has[place]:
+                    c.early[place] = octet
+        c.has[at:end] = b"\x01" * len(octets)
 
     def _read(self, c: Connection, octets: bytes) -> None:
         answer = c.reader.feed(octets, c.has_ended)

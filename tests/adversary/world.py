@@ -49,9 +49,10 @@ FLAGS = {
 }
 OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
 FAR = 1 << 23
+IDLE_S = 300  # of flow.pxd
 SEGMENT_OCTETS = 16000  # of the longest packet: what a network card has joined
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
-MOST_RETRANSMISSIONS = 8
+MOST_RETRANSMISSIONS = 16
 # Under `open` a listed name may pass where one of these says which budget ran out.
 BUDGETS = frozenset({"gate_too_big", "gate_over_budget", "gate_forgotten"})
 # And where the gate has said that it cannot read the octets: less than it should.
@@ -230,15 +231,18 @@ class World:
     # -- an honest client ----------------------------------------------------------------------------------------------
 
     def _retransmit(self) -> None:
-        """Send again what the server has not acknowledged, as any client does."""
-        octets = octets_of(self.server_port, self.program.streams[0])
+        """Send again what the server has not acknowledged of a piece, and what comes behind its answer."""
+        stream = self.program.streams[0]
+        ends = [len(octets_of(self.server_port, stream[: n + 1])) for n in range(len(stream))]
+        octets = octets_of(self.server_port, stream)
         for _ in range(MOST_RETRANSMISSIONS):
+            self.server.answer()
             for port, c in list(self.server.connections.items()):
                 end = self.ends[port]
                 at = (c.next - end.isn) % MODULUS
                 if at < len(octets):
                     self.gateway.now_s += 1
-                    piece = octets[at : at + SEGMENT_OCTETS]
+                    piece = octets[at : min(at + SEGMENT_OCTETS, *(each for each in ends if each > at), len(octets))]
                     self.gateway.take(Segment(port, PSH | ACK, c.next, end.server_next, piece))
 
     def misses(self) -> bool:
@@ -258,21 +262,26 @@ def _misses_alone(program: Program) -> bool:
 def is_standard(program: Program) -> bool:
     """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
     before: Action | None = None
+    has_waited = not program.is_asymmetric  # a port that is used again so soon is doubted there
     for action in program.actions:
         match action:
             case Syn():
-                if before is not None and not isinstance(before, HangUp):
+                if before is not None and not (isinstance(before, HangUp) and has_waited):
                     return False
+                has_waited = not program.is_asymmetric
             case Control():
                 if not isinstance(before, Syn):
                     return False
+            case Others(is_own=True):
+                return False
             case Others() | Wait() | Reload() | Hear():
+                has_waited |= isinstance(action, Wait) and action.seconds > IDLE_S
                 continue
             case _:
                 if before is None or isinstance(before, Syn | HangUp):
                     return False
         before = action
-    return before is not None
+    return isinstance(before, Control | Send | KeepAlive)
 
 
 def is_listed(name: str) -> bool:

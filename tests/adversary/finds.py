@@ -1,0 +1,185 @@
+"""Programs that got a listed name served, or kept an allowed one from it, each as short as it gets.
+
+FINDS holds what the gate has learned to stop: no mode may serve one again.  OPEN_FINDS holds what it has yet to learn:
+the modes in which a listed name is served, and the cause.  A row moves from the second to the first with its correction.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from adversary.actions import Control, HangUp, Others, Program, Restart, Send, Syn, Wait
+
+ALL_MODES = "S o, S c, A o, A c"
+
+
+class Find(NamedTuple):
+    """One find.   cause: why it is, or was, served"""
+
+    name: str
+    program: Program
+    cause: str
+
+
+class OpenFind(NamedTuple):
+    """One find that is still served.
+
+    modes      S symmetric, A asymmetric routing; o open, c closed
+    is_alike   whether a program needs what this one needs: the search does not report it again"""
+
+    name: str
+    program: Program
+    modes: str
+    cause: str
+    is_alike: Callable[[Program], bool]
+
+
+def has_piece(*names: str) -> Callable[[Program], bool]:
+    """Whether one of these pieces is sent."""
+    return lambda program: any(piece.rstrip("!") in names for stream in program.streams for piece in stream)
+
+
+def has_control(flags: str) -> Callable[[Program], bool]:
+    """Whether the client sends a segment with these flags, with or without octets."""
+    return lambda program: any(getattr(action, "flags", "") == flags for action in program.actions)
+
+
+def forgets_untracked(program: Program) -> bool:
+    """Whether the gate forgets a connection that the kernel does not track."""
+    forgets = any(isinstance(action, Restart | Others | Wait) for action in program.actions)
+    return program.is_asymmetric and forgets
+
+
+FINDS = (
+    Find(
+        "reopened: the server resets, the same port again",
+        Program(
+            (("hello", "encrypted"), ("hello!",)),
+            (Syn(), Control(), Send(end=517), Send(begin=517), HangUp(), Syn(isn=1), Control(), Send(stream=1)),
+        ),
+        "the mark of a released connection outlived it",
+    ),
+    Find(
+        "stray: the client's own reset, a stray acknowledgement, the same port again",
+        Program(
+            (("hello", "encrypted"), ("hello!",)),
+            (
+                Syn(),
+                Control(),
+                Send(end=517),
+                Send(begin=517),
+                Control(flags="R"),
+                Control(),
+                Syn(isn=1),
+                Control(),
+                Send(stream=1),
+            ),
+        ),
+        "as reopened, without the server's help",
+    ),
+    Find(
+        "stray80: the same over HTTP",
+        Program(
+            (("GET",), ("GET!",)),
+            (Syn(), Control(), Send(), Control(flags="R"), Control(), Syn(isn=1), Control(), Send(stream=1)),
+            reader="http.server",
+        ),
+        "the mark of a connection that was allowed outlived it",
+    ),
+    Find(
+        "http_evict: half a second head, other connections, the other half",
+        Program(
+            (("GET", "GET!"),),
+            (Syn(), Control(), Send(end=70), Others(40), Send(begin=70)),
+            reader="h11",
+        ),
+        "what was evicted unjudged was taken up again as harmless",
+    ),
+    Find(
+        "tls_evict: other connections between both hellos",
+        Program(
+            (("hello without a share", "hello!"),),
+            (Syn(), Control(), Send(end=517), Others(40), Send(begin=517, end=540), Others(40), Send(begin=540)),
+        ),
+        "as http_evict",
+    ),
+    Find(
+        "evicted_ooo: the second piece first, other connections, the first piece",
+        Program((("hello!",),), (Syn(), Control(), Send(begin=50), Others(40), Send(end=50))),
+        "as http_evict",
+    ),
+    Find(
+        "tls_early: early data between an allowed hello and a listed one",
+        Program(
+            (("hello with early data", "encrypted", "hello!"),),
+            (Syn(), Control(), Send(end=517), Send(begin=517, end=562), Send(begin=562)),
+        ),
+        "a record of early data ended the search for a second hello",
+    ),
+    Find(
+        "slid: decoys that end before the server push judged octets out of the window",
+        Program(
+            (("GET", "POST that is long!", "POST that is long", "POST that is long", "GET!"), ("GET",)),
+            (
+                Syn(),
+                Control(),
+                Send(stream=1),
+                Send(text="decoy", is_taken=False, begin=40),
+                Send(begin=40, end=60),
+                Send(begin=60),
+            ),
+            reader="h11",
+        ),
+        "the server's word for the first octets was taken for all of them",
+    ),
+)
+OPEN_FINDS = (
+    OpenFind(
+        "head_fin: the client's FIN ends a head that has no end",
+        Program((("GET without its end!",),), (Syn(), Send(), Control(flags="FA")), reader="http.server"),
+        ALL_MODES,
+        "judge.pyx, _judge_segment: a segment without payload is GO_ON, and the ruleset queues none; Python's http.server "
+        "(and whatever reads lines up to the end of a stream) serves what has come when its client ends",
+        has_control("FA"),
+    ),
+    OpenFind(
+        "synack_written: the client writes a SYN/ACK of its own behind the server's",
+        Program((("hello!",),), (Syn(), Control(flags="SA"), Send())),
+        "S o, S c",
+        "ruleset.py, opening_judged: `tcp flags & ack == ack goto opening_server` asks for no direction and no source port, "
+        "and conntrack takes a SYN/ACK of the original direction in SYN_RECV.  The mark then holds the server's sequence "
+        "number for the client's, every octet stands before the window (flow.pyx, put_octets: offset < 0), and passes",
+        has_control("SA"),
+    ),
+    OpenFind(
+        "body_disorder: the end of a body and a listed request first, then the beginning",
+        Program(
+            (("POST that is long", "GET!"),),
+            (Syn(), Send(begin=5034), Send(end=5034)),
+            reader="h11",
+        ),
+        ALL_MODES,
+        "http.pyx, _store_octets: octets of a body behind SMALL_OCTETS are skipped, not stored; the request behind the body "
+        "is already in the window, behind a gap that never closes, and is not read",
+        has_piece("POST that is long", "POST in a long chunk"),
+    ),
+    OpenFind(
+        "forgotten_end: the gate starts again before the last line ends of a head",
+        Program((("GET!",),), (Syn(), Send(end=37), Restart(), Send(begin=37)), reader="h11"),
+        "A o, A c",
+        "http.pyx: line ends and blanks of a stream whose beginning is unknown are NEED_MORE, and pass under closed too",
+        forgets_untracked,
+    ),
+    OpenFind(
+        "forgotten_rest: the gate forgets half a head, and takes the rest for another protocol",
+        Program((("GET!",),), (Syn(), Send(end=30), Others(60), Send(begin=30)), reader="h11"),
+        "A o",
+        "flow.pyx, _free_record: the record of a flow that was evicted unjudged is used again when as many others were; "
+        "an untracked connection has no mark that remembers it.  Counted as gate_malformed, not as a budget",
+        forgets_untracked,
+    ),
+)
+
+
+def is_known(program: Program) -> bool:
+    """Whether a find needs what an open one needs."""
+    return any(find.program.is_honest is program.is_honest and find.is_alike(program) for find in OPEN_FINDS)
