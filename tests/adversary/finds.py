@@ -7,7 +7,7 @@ the modes in which a listed name is served, and the cause.  A row moves from the
 from collections.abc import Callable
 from typing import NamedTuple
 
-from adversary.actions import Control, HangUp, Others, Program, Restart, Send, Syn, Wait
+from adversary.actions import Control, HangUp, Hear, Others, Program, Restart, Send, Syn, Wait
 
 ALL_MODES = "S o, S c, A o, A c"
 
@@ -163,6 +163,13 @@ OPEN_FINDS = (
         has_piece("POST that is long", "POST in a long chunk"),
     ),
     OpenFind(
+        "get_body: a request in the body of a GET, and another head behind it",
+        Program((("GET with a body!", "POST with a request in it"),), (Syn(), Send()), reader="http.server"),
+        ALL_MODES,
+        "http.pyx, _look_into_body: the body of a GET is skipped by its length, and looked at in its first octets only",
+        has_piece("GET with a body"),
+    ),
+    OpenFind(
         "forgotten_end: the gate starts again before the last line ends of a head",
         Program((("GET!",),), (Syn(), Send(end=37), Restart(), Send(begin=37)), reader="h11"),
         "A o, A c",
@@ -180,6 +187,26 @@ OPEN_FINDS = (
 )
 
 
+HONEST_OPEN_FINDS = (
+    OpenFind(
+        "upload_then_get: a body of 9,000 octets, its answer, and another request",
+        Program(
+            (("POST that is long", "GET"),),
+            (Syn(), Control(), Send(end=9063), Hear(), Send(begin=9063)),
+            reader="h11",
+            is_honest=True,
+        ),
+        "S o, S c",
+        "http.pyx, _store_octets: DROP until the server's word has come, but flow.pyx, asks_server(), asks for it only "
+        "beyond HALF_WINDOW: behind a body of 4 to 48 KiB no request passes any more",
+        has_piece("POST that is long"),
+    ),
+)
+
+
 def is_known(program: Program) -> bool:
     """Whether a find needs what an open one needs."""
-    return any(find.program.is_honest is program.is_honest and find.is_alike(program) for find in OPEN_FINDS)
+    return any(
+        find.program.is_honest is program.is_honest and find.is_alike(program)
+        for find in (*OPEN_FINDS, *HONEST_OPEN_FINDS)
+    )

@@ -103,7 +103,9 @@ class Gateway:
             self.forward(p)
             return
         if self.is_asymmetric:
-            if not p.is_outside:  # what the server sends takes another path
+            if p.is_outside:  # it takes another path
+                self.forward(p)
+            else:
                 self._untracked(p)
             return
         fate, entry = self.conntrack.take(p, self.now_s)
