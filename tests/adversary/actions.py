@@ -39,6 +39,7 @@ class Send(NamedTuple):
 
     shift     added to their place, in octets
     options   of TCP: md5, or a timestamp: old, new
+    is_first_isn  its place counts from the port's first SYN, not from the last one
     flags     as of Control"""
 
     port: int = 0
@@ -52,6 +53,7 @@ class Send(NamedTuple):
     options: str = ""
     ack: str = "right"
     is_spoofed: bool = False
+    is_first_isn: bool = False
 
 
 class KeepAlive(NamedTuple):

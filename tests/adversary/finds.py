@@ -139,7 +139,7 @@ OPEN_FINDS = (
         ALL_MODES,
         "judge.pyx, _judge_segment: a segment without payload is GO_ON, and the ruleset queues none; Python's http.server "
         "(and whatever reads lines up to the end of a stream) serves what has come when its client ends",
-        has_control("FA"),
+        lambda program: program.reader == "http.server" and has_control("FA")(program),
     ),
     OpenFind(
         "synack_written: the client writes a SYN/ACK of its own behind the server's",

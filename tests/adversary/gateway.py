@@ -75,8 +75,8 @@ class Gateway:
     gate: GateLoop = field(init=False)
     queue: deque[Queued] = field(default_factory=deque)
     is_held: bool = False
-    marks: set[int] = field(default_factory=set)
-    """The states that were seen on this path."""
+    steps: set[tuple[object, ...]] = field(default_factory=set)
+    """What has happened to packets: their entry's state, their connection's, and the verdict on them."""
 
     def __post_init__(self) -> None:
         self.conntrack = Conntrack(self.has_window_check)
@@ -192,7 +192,8 @@ class Gateway:
 
     def _keep(self, p: Segment, entry: Entry | None, verdict: int) -> None:
         """The chain judged: what the verdict makes of the connection's mark, and of the packet."""
-        self.marks.add(verdict)
+        before = entry.mark & MARK_STATE if entry is not None else 0
+        self.steps.add((entry.state if entry is not None else "", before, verdict, p.is_client, len(p.octets) > 0))
         if verdict == MARK_DROPPED:
             return
         if entry is None:
@@ -207,7 +208,6 @@ class Gateway:
             return
         step = MARK_TABLE[state, EVENTS[FlowState(verdict)]]
         entry.mark = entry.mark & ~MARK_STATE | step.state
-        self.marks.add(int(step.state))
         if step.fate is Ending.FORWARD:
             self._pass(p, entry)
         else:

@@ -181,11 +181,12 @@ class Grammar:
             end,
             rng.choice(("true", "true", "decoy", "zeros")),
             rng.random() < 0.6,
-            rng.choice(("A", "A", "A", "A", "A", "FA", "U", "N", "RA", "SA")),
+            rng.choice(("A", "A", "A", "A", "A", "FA", "U", "N", "RA", "SA", "S")),
             rng.choice((0, 0, 0, 0, 0, -1, 1, -40, 100000, 1 << 23, -(1 << 23))),
             rng.choice(("", "", "", "", "md5", "old", "new")),
             rng.choice(("right", "right", "right", "first", "ahead")),
             rng.random() < 0.08,
+            rng.random() < 0.15,
         )
 
     # -- changes ---------------------------------------------------------------------------------------------------------

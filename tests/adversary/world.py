@@ -3,6 +3,7 @@
     actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (TCP) → Reader → what was served
 """
 
+import itertools
 import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -75,6 +76,8 @@ class End:
     """What the client knows of one of its ports."""
 
     isn: int = 0
+    first_isn: int = 0
+    """Of the first of its SYNs, which a later one may contradict."""
     server_next: int = 0
     server_first: int = 0
     sent: int = 0
@@ -128,13 +131,13 @@ class World:
         return Outcome(names, counted, self._novelty(counted), misses)
 
     def _novelty(self, counted: frozenset[str]) -> frozenset[object]:
-        states = tuple(sorted(entry.state for entry in self.gateway.conntrack.entries.values()))
-        readers = tuple((len(reader.served), reader.is_over) for reader in self.server.readers)
-        marks = tuple(sorted(self.gateway.marks))
-        kind = (self.program.reader, self.program.is_asymmetric, self.program.is_closed)
-        return frozenset(
-            {(*kind, "counters", counted), (*kind, "marks", marks, states), (*kind, "readers", readers[:4], marks)}
-        )
+        """Single steps, pairs of what was counted, and how far the readers came: each by its mode and protocol."""
+        kind = (self.server_port, self.program.is_asymmetric, self.program.is_closed)
+        found: set[object] = {(*kind, pair) for pair in itertools.combinations(sorted(counted), 2)}
+        found |= {(*kind, step) for step in self.gateway.steps}
+        readers = tuple((min(len(each.served), 3), each.is_over) for each in self.server.readers[:3])
+        found.add((*kind, readers, frozenset(step[2] for step in self.gateway.steps)))
+        return frozenset(found)
 
     # -- actions -------------------------------------------------------------------------------------------------------
 
@@ -170,7 +173,9 @@ class World:
         if self.program.is_honest:
             self._retransmit()
         port = PORTS[action.port]
-        end = self.ends[port] = End(ISNS[action.isn] + 1)
+        isn = ISNS[action.isn] + 1
+        first = self.ends[port].first_isn if port in self.ends else isn
+        end = self.ends[port] = End(isn, first)
         self.server_isn = SERVER_ISNS[action.server_isn]
         end.server_next = end.server_first = (self.server_isn + 1) % MODULUS
         self.gateway.take(Segment(port, SYN, ISNS[action.isn], 0, is_taken=action.is_taken))
@@ -199,7 +204,7 @@ class World:
 
     def _send_one(self, action: Send, port: int, end: End, at: int, octets: bytes) -> None:
         acks = {"right": end.server_next, "first": end.server_first, "ahead": (end.server_next + 1000) % MODULUS}
-        seq, ack = (end.isn + at) % MODULUS, acks[action.ack]
+        seq, ack = ((end.first_isn if action.is_first_isn else end.isn) + at) % MODULUS, acks[action.ack]
         if action.is_spoofed:
             seq, ack = ack, seq
         elif action.is_taken:
