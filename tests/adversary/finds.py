@@ -167,7 +167,7 @@ OPEN_FINDS = (
         Program((("GET with a body!", "POST with a request in it"),), (Syn(), Send()), reader="http.server"),
         ALL_MODES,
         "http.pyx, _look_into_body: the body of a GET is skipped by its length, and looked at in its first octets only",
-        has_piece("GET with a body"),
+        has_piece("GET with a body", "POST with a request in it"),
     ),
     OpenFind(
         "forgotten_end: the gate starts again before the last line ends of a head",
@@ -184,9 +184,30 @@ OPEN_FINDS = (
         "an untracked connection has no mark that remembers it.  Counted as gate_malformed, not as a budget",
         forgets_untracked,
     ),
+    OpenFind(
+        "syn_again_reused: half a head, other connections, the SYN once more, the other half",
+        Program((("GET!",),), (Syn(), Send(end=30), Others(60), Syn(), Send(begin=30)), reader="http.server"),
+        "A o, A c",
+        "asymmetric.pyx, _begin_at_syn: a SYN for a flow that is not in the table begins a stream, though its server has "
+        "long begun.  The record of what was evicted unjudged is used again (flow.pyx, _free_record)",
+        forgets_untracked,
+    ),
+    OpenFind(
+        "syn_again_idle: half a head, five minutes of silence, the SYN once more, the other half",
+        Program((("GET!",),), (Syn(), Send(end=30), Wait(301), Others(3), Syn(), Send(begin=30)), reader="http.server"),
+        "A o, A c",
+        "asymmetric.pyx, _begin_at_syn: a flow that was evicted unjudged is doubted for IDLE_S only; servers without a "
+        "time limit wait longer",
+        forgets_untracked,
+    ),
+    OpenFind(
+        "syn_again_restart: half a hello, the gate starts again, the SYN once more, the other half",
+        Program((("hello!",),), (Syn(), Send(end=30), Restart(), Syn(is_taken=False), Send(begin=30))),
+        "A o, A c",
+        "asymmetric.pyx, _begin_at_syn: as syn_again_reused; nothing outlives the gate",
+        forgets_untracked,
+    ),
 )
-
-
 HONEST_OPEN_FINDS = (
     OpenFind(
         "upload_then_get: a body of 9,000 octets, its answer, and another request",
