@@ -49,6 +49,12 @@ def forgets_untracked(program: Program) -> bool:
     return program.is_asymmetric and forgets
 
 
+def begins_again_after(*names: str) -> Callable[[Program], bool]:
+    """Whether a port is used again, and one of these pieces is sent."""
+    return lambda program: has_piece(*names)(program) and sum(isinstance(each, Syn) for each in program.actions) > 1
+
+
+LONG = ("POST that is long", "POST that is longer", "POST in a long chunk")
 FINDS = (
     Find(
         "reopened: the server resets, the same port again",
@@ -160,7 +166,7 @@ OPEN_FINDS = (
         ALL_MODES,
         "http.pyx, _store_octets: octets of a body behind SMALL_OCTETS are skipped, not stored; the request behind the body "
         "is already in the window, behind a gap that never closes, and is not read",
-        has_piece("POST that is long", "POST in a long chunk"),
+        has_piece(*LONG),
     ),
     OpenFind(
         "get_body: a request in the body of a GET, and another head behind it",
@@ -168,6 +174,31 @@ OPEN_FINDS = (
         ALL_MODES,
         "http.pyx, _look_into_body: the body of a GET is skipped by its length, and looked at in its first octets only",
         has_piece("GET with a body", "POST with a request in it"),
+    ),
+    OpenFind(
+        "acked_before: what a server has acknowledged, its client's reset, the same port and ISN again",
+        Program(
+            (("POST that is longer",), ("GET!",)),
+            (Syn(), Send(end=50000), Control(flags="R"), Syn(), Send(stream=1)),
+            reader="h11",
+            is_slow=True,
+        ),
+        "S o, S c",
+        "judge.pyx, _has_begun_anew: where the server was silent, the flow of the old connection is taken for the new "
+        "one's; its `acked` then lets every octet pass unread (http.pyx, judge_http: f.acked >= at + left)",
+        begins_again_after(*LONG),
+    ),
+    OpenFind(
+        "acked_hello_before: as acked_before, with a hello that is slid out of the window",
+        Program(
+            (("large hello",), ("hello!",)),
+            (Syn(), Send(), Control(flags="R"), Syn(), Send(stream=1)),
+            is_slow=True,
+        ),
+        "S o, S c",
+        "judge.pyx, _has_begun_anew, and tls.pyx, judge_tls: the listed hello stands before the window, where `acked` "
+        "says that the server has it",
+        begins_again_after("large hello", "large hello without a share"),
     ),
     OpenFind(
         "forgotten_end: the gate starts again before the last line ends of a head",
@@ -220,7 +251,7 @@ HONEST_OPEN_FINDS = (
         "S o, S c",
         "http.pyx, _store_octets: DROP until the server's word has come, but flow.pyx, asks_server(), asks for it only "
         "beyond HALF_WINDOW: behind a body of 4 to 48 KiB no request passes any more",
-        has_piece("POST that is long"),
+        has_piece(*LONG),
     ),
 )
 

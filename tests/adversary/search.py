@@ -23,6 +23,8 @@ from adversary.world import Outcome, World, fault, is_standard
 
 CORPUS = Path(__file__).parent / "corpus" / "programs.jsonl"
 MOST_KEPT = 3000
+MOST_ROWS = 40  # that are printed
+MOST_SAVED, LEAST_NEW = 160, 3
 NEW_SHARE = 0.35  # of trials that are new programs
 
 
@@ -139,6 +141,18 @@ def row(program: Program, found: str) -> str:
     return f'    Find("{found} {number}", {as_python(program)}),'
 
 
+def smallest(programs: Sequence[Program]) -> list[Program]:
+    """The short ones that show together most of what all of them show; none that needs an open find."""
+    shown = {program: play(program).novelty for program in programs if not is_known(program)}
+    seen: set[object] = set()
+    found: list[Program] = []
+    for program in sorted(shown, key=lambda each: (-len(shown[each]), len(each.actions))):
+        if len(shown[program] - seen) >= LEAST_NEW and len(found) < MOST_SAVED:
+            found.append(program)
+            seen |= shown[program]
+    return found
+
+
 def shape_of(program: Program, found: str) -> tuple[object, ...]:
     """What finds of one cause have in common: the kinds of their actions, and their network."""
     kinds = tuple((type(action).__name__, getattr(action, "flags", "")) for action in program.actions)
@@ -158,6 +172,8 @@ def main() -> int:
     began, rows = time.monotonic(), set()
     print(f"seed {given.seed}, {len(search.kept)} programs of the corpus", flush=True)
     for program, found in search.run(given.seconds):
+        if len(rows) == MOST_ROWS:
+            continue
         short = minimised(program, lambda each, found=found: fault_of(each) == found)  # type: ignore[misc]
         shape = shape_of(short, found)
         if shape not in rows:
@@ -167,7 +183,7 @@ def main() -> int:
     print(f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; {len(search.kept)} programs in the corpus; "
           f"{len(rows)} finds")
     if given.save:
-        CORPUS.write_text("".join(to_json(program) + "\n" for program in search.kept))
+        CORPUS.write_text("".join(to_json(program) + "\n" for program in smallest(search.kept)))
     return 1 if rows else 0
 
 

@@ -68,6 +68,7 @@ HTTP_PIECES: dict[str, Piece] = {
         ALLOWED, method=b"POST", more=b"Content-Length: %d\r\n" % len(request(name))
     ) + request(name),
     "POST that is long": lambda _: request(ALLOWED, method=b"POST", more=b"Content-Length: 9000\r\n") + b"x" * 9000,
+    "POST that is longer": lambda _: request(ALLOWED, method=b"POST", more=b"Content-Length: 60000\r\n") + b"x" * 60000,
     "POST in chunks": lambda _: request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
     + b"5\r\nabcde\r\n0\r\n\r\n",
     "POST in a long chunk": lambda _: request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
