@@ -7,7 +7,7 @@ the modes in which a listed name is served, and the cause.  A row moves from the
 from collections.abc import Callable
 from typing import NamedTuple
 
-from adversary.actions import Control, HangUp, Hear, Others, Program, Restart, Send, Syn, Wait
+from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
 
 ALL_MODES = "S o, S c, A o, A c"
 
@@ -137,37 +137,38 @@ FINDS = (
         ),
         "the server's word for the first octets was taken for all of them",
     ),
-)
-OPEN_FINDS = (
-    OpenFind(
+    Find(
         "head_fin: the client's FIN ends a head that has no end",
         Program((("GET without its end!",),), (Syn(), Send(), Control(flags="FA")), reader="http.server"),
-        ALL_MODES,
-        "judge.pyx, _judge_segment: a segment without payload is GO_ON, and the ruleset queues none; Python's http.server "
-        "(and whatever reads lines up to the end of a stream) serves what has come when its client ends",
-        lambda program: program.reader == "http.server" and has_control("FA")(program),
+        "what reads lines up to the end of a stream serves what has come when its client ends; no FIN was judged",
     ),
-    OpenFind(
+    Find(
         "synack_written: the client writes a SYN/ACK of its own behind the server's",
         Program((("hello!",),), (Syn(), Control(flags="SA"), Send())),
-        "S o, S c",
-        "ruleset.py, opening_judged: `tcp flags & ack == ack goto opening_server` asks for no direction and no source port, "
-        "and conntrack takes a SYN/ACK of the original direction in SYN_RECV.  The mark then holds the server's sequence "
-        "number for the client's, every octet stands before the window (flow.pyx, put_octets: offset < 0), and passes",
-        has_control("SA"),
+        "the mark then held the server's sequence number for the client's: every octet stood before the window",
     ),
-    OpenFind(
+    Find(
         "body_disorder: the end of a body and a listed request first, then the beginning",
-        Program(
-            (("POST that is long", "GET!"),),
-            (Syn(), Send(begin=5034), Send(end=5034)),
-            reader="h11",
-        ),
-        ALL_MODES,
-        "http.pyx, _store_octets: octets of a body behind SMALL_OCTETS are skipped, not stored; the request behind the body "
-        "is already in the window, behind a gap that never closes, and is not read",
-        has_piece(*LONG),
+        Program((("POST that is long", "GET!"),), (Syn(), Send(begin=5034), Send(end=5034)), reader="h11"),
+        "octets of a body were skipped, not stored: the request stood behind a gap that never closed",
     ),
+    Find(
+        "forgotten_end: the gate starts again before the last line ends of a head",
+        Program((("GET!",),), (Syn(), Send(end=37), Restart(), Send(begin=37)), reader="h11"),
+        "line ends and blanks of a stream whose beginning is unknown passed under `closed`, too",
+    ),
+    Find(
+        "upload_then_get: a body of 9,000 octets, its answer, and another request",
+        Program(
+            (("POST that is long", "GET"),),
+            (Syn(), Control(), Send(end=9063), Hear(), Send(begin=9063)),
+            reader="h11",
+            is_honest=True,
+        ),
+        "a segment was dropped until the server's word had come, which nothing asked for",
+    ),
+)
+OPEN_FINDS = (
     OpenFind(
         "get_body: a request in the body of a GET, and another head behind it",
         Program((("GET with a body!", "POST with a request in it"),), (Syn(), Send()), reader="http.server"),
@@ -201,13 +202,6 @@ OPEN_FINDS = (
         begins_again_after("large hello", "large hello without a share"),
     ),
     OpenFind(
-        "forgotten_end: the gate starts again before the last line ends of a head",
-        Program((("GET!",),), (Syn(), Send(end=37), Restart(), Send(begin=37)), reader="h11"),
-        "A o, A c",
-        "http.pyx: line ends and blanks of a stream whose beginning is unknown are NEED_MORE, and pass under closed too",
-        forgets_untracked,
-    ),
-    OpenFind(
         "forgotten_rest: the gate forgets half a head, and takes the rest for another protocol",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Send(begin=30)), reader="h11"),
         "A o",
@@ -218,7 +212,7 @@ OPEN_FINDS = (
     OpenFind(
         "syn_again_reused: half a head, other connections, the SYN once more, the other half",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Syn(), Send(begin=30)), reader="http.server"),
-        "A o, A c",
+        "A o",
         "asymmetric.pyx, _begin_at_syn: a SYN for a flow that is not in the table begins a stream, though its server has "
         "long begun.  The record of what was evicted unjudged is used again (flow.pyx, _free_record)",
         forgets_untracked,
@@ -226,7 +220,7 @@ OPEN_FINDS = (
     OpenFind(
         "syn_again_idle: half a head, five minutes of silence, the SYN once more, the other half",
         Program((("GET!",),), (Syn(), Send(end=30), Wait(301), Others(3), Syn(), Send(begin=30)), reader="http.server"),
-        "A o, A c",
+        "A o",
         "asymmetric.pyx, _begin_at_syn: a flow that was evicted unjudged is doubted for IDLE_S only; servers without a "
         "time limit wait longer",
         forgets_untracked,
@@ -234,31 +228,33 @@ OPEN_FINDS = (
     OpenFind(
         "syn_again_restart: half a hello, the gate starts again, the SYN once more, the other half",
         Program((("hello!",),), (Syn(), Send(end=30), Restart(), Syn(is_taken=False), Send(begin=30))),
-        "A o, A c",
+        "A o",
         "asymmetric.pyx, _begin_at_syn: as syn_again_reused; nothing outlives the gate",
         forgets_untracked,
     ),
-)
-HONEST_OPEN_FINDS = (
     OpenFind(
-        "upload_then_get: a body of 9,000 octets, its answer, and another request",
+        "early_empty: early data behind an empty handshake record, then a listed hello",
+        Program((("hello with early data", "empty record", "encrypted", "hello!"),), (Syn(), Send())),
+        ALL_MODES,
+        "tls.pyx, _read_hellos: an empty handshake record is no record between two hellos; parse_client_hello() steps over "
+        "it, meets the early data, and NOT_THIS makes the flow PASSED",
+        has_piece("empty record"),
+    ),
+    OpenFind(
+        "fin_overtakes: a FIN passes while the head before it waits in the queue",
         Program(
-            (("POST that is long", "GET"),),
-            (Syn(), Control(), Send(end=9063), Hear(), Send(begin=9063)),
-            reader="h11",
-            is_honest=True,
+            (("GET without its end!",),),
+            (Syn(), Hold(), Send(), Control(flags="FA"), Judge()),
+            reader="http.server",
         ),
         "S o, S c",
-        "http.pyx, _store_octets: DROP until the server's word has come, but flow.pyx, asks_server(), asks for it only "
-        "beyond HALF_WINDOW: behind a body of 4 to 48 KiB no request passes any more",
-        has_piece(*LONG),
+        "ruleset.py, to_gate: a FIN without payload is queued by the state of the mark, which the verdict on the packet before "
+        "it has yet to set; it arrives first and waits at the server",
+        lambda program: program.reader == "http.server" and has_control("FA")(program) and Hold() in program.actions,
     ),
 )
 
 
 def is_known(program: Program) -> bool:
     """Whether a find needs what an open one needs."""
-    return any(
-        find.program.is_honest is program.is_honest and find.is_alike(program)
-        for find in (*OPEN_FINDS, *HONEST_OPEN_FINDS)
-    )
+    return any(find.program.is_honest is program.is_honest and find.is_alike(program) for find in OPEN_FINDS)

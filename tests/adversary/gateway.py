@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from adversary.conntrack import Conntrack, Entry, Fate
-from adversary.segments import ACK, MODULUS, RST, SYN, Segment, injected, wire
+from adversary.segments import ACK, FIN, MODULUS, RST, SYN, Segment, injected, wire
 from fuzz import served
 
 from fastpath.gate.loop import GateLoop
@@ -40,6 +40,7 @@ EVENTS = {
     FlowState.PARTIAL_AGAIN: Event.PARTIAL,
     FlowState.PARTIAL_SPOKEN: Event.PARTIAL,
 }
+PARTIAL = (FlowState.PARTIAL, FlowState.PARTIAL_AGAIN, FlowState.PARTIAL_SPOKEN)
 GATE_PORTS = (443, 80)
 SUBSCRIBER = bytes([192, 0, 2, 1])
 # So small that forty half hellos use up memory, and six those of one client.
@@ -140,11 +141,15 @@ class Gateway:
         if p.octets or fate is Fate.INVALID or entry is None or p.is_client == p.is_outside:
             return
         state = entry.mark & MARK_STATE
+        is_original = p.is_client == entry.is_client_first
         if p.flags & ACK:
+            is_from_server = not p.is_client or p.port in GATE_PORTS
+            if is_original or not is_from_server:
+                return  # a client answers no SYN
             if state == FlowState.UNDECIDED or entry.mark & MARK_SYN:
                 entry.mark = p.ack << MARK_ISN_SHIFT & (MODULUS - 1)
-        elif not p.is_client:
-            return  # its destination is no port of a server
+        elif not is_original or not p.is_client:
+            return  # no server opens like this
         elif state != FlowState.UNDECIDED:
             entry.mark |= MARK_SYN
         self._pass(p, entry)
@@ -156,7 +161,7 @@ class Gateway:
         if state in (FlowState.BLOCKED, FlowState.ANSWERED):
             self._reject(p, state)
         elif is_from_client:
-            if p.octets:
+            if p.octets or (p.flags & FIN and state in PARTIAL):
                 self._queue(p, entry, entry.mark | MARK_QUEUED)
             else:
                 self._pass(p, entry)
@@ -180,7 +185,7 @@ class Gateway:
         if (is_opening and p.octets) or (is_opening and not p.flags & ACK and not p.is_client):
             return
         is_from_client = p.is_client or p.port in GATE_PORTS
-        if is_from_client and (p.octets or (is_opening and not p.flags & ACK)):
+        if is_from_client and (p.octets or p.flags & FIN or (is_opening and not p.flags & ACK)):
             self._queue(p, None, MARK_QUEUED | MARK_UNTRACKED)
         else:
             self._pass(p, None)

@@ -93,8 +93,18 @@ class Grammar:
             return program._replace(is_closed=not program.is_closed, is_slow=rng.random() < 0.3)
         for _ in range(rng.choice((1, 1, 2, 3))):
             change: Callable[[Program, Program], Program] = rng.choice(
-                (self._insert, self._insert, self._remove, self._repeat, self._move, self._tweak, self._tweak,
-                 self._splice, self._restream, self._switch)
+                (
+                    self._insert,
+                    self._insert,
+                    self._remove,
+                    self._repeat,
+                    self._move,
+                    self._tweak,
+                    self._tweak,
+                    self._splice,
+                    self._restream,
+                    self._switch,
+                )
             )
             program = change(program, other)
         return program._replace(actions=program.actions[:MOST_ACTIONS])
@@ -107,7 +117,10 @@ class Grammar:
             case 0 | 1:
                 return Syn(port, rng.randrange(len(ISNS)), rng.randrange(len(SERVER_ISNS)), rng.random() < 0.8)
             case 2 | 3:
-                places = (rng.choice(("next", "next", "first", "far")), rng.choice(("right", "right", "first", "ahead")))
+                places = (
+                    rng.choice(("next", "next", "first", "far")),
+                    rng.choice(("right", "right", "first", "ahead")),
+                )
                 return Control(port, rng.choice(FLAGS), *places, rng.random() < 0.25, rng.random() < 0.6)
             case 4 | 5 | 6:
                 return self._send(program, port)

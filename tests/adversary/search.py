@@ -180,8 +180,10 @@ def main() -> int:
             rows.add(shape)
             print(row(short, found), flush=True)
     seconds = time.monotonic() - began
-    print(f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; {len(search.kept)} programs in the corpus; "
-          f"{len(rows)} finds")
+    print(
+        f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; {len(search.kept)} programs in the corpus; "
+        f"{len(rows)} finds"
+    )
     if given.save:
         CORPUS.write_text("".join(to_json(program) + "\n" for program in smallest(search.kept)))
     return 1 if rows else 0

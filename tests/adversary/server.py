@@ -28,7 +28,9 @@ class Connection:
     is_open: bool = False
     """The client has acknowledged the SYN/ACK."""
     has_ended: bool = False
-    """The client has sent its FIN."""
+    """The client's FIN has come, and all octets before it."""
+    end: int | None = None
+    """Where its FIN stands."""
     early: bytearray = field(default_factory=bytearray)
     """Octets from `next` on, where there is a gap; `has` says which of them have come."""
     has: bytearray = field(default_factory=bytearray)
@@ -115,10 +117,13 @@ class Server:
         at = at - MODULUS if at >= MODULUS // 2 else at
         if not p.octets and not p.flags & FIN:
             return
+        if p.flags & FIN and c.end is None and 0 <= at + len(p.octets) <= RECEIVE_WINDOW:
+            c.end = (c.next + at + len(p.octets)) % MODULUS
         arrived = self._assemble(c, at, p.octets)
-        if p.flags & FIN and at + len(p.octets) <= len(arrived) and not c.has_ended:
+        c.next = (c.next + len(arrived)) % MODULUS
+        if c.end == c.next and not c.has_ended:
             c.has_ended = True
-        c.next = (c.next + len(arrived) + c.has_ended) % MODULUS if arrived or c.has_ended else c.next
+            c.next = (c.next + 1) % MODULUS
         self._say(c, ACK)
         self._read(c, arrived)
 

@@ -64,15 +64,20 @@ HTTP_PIECES: dict[str, Piece] = {
     "GET without its end": lambda name: request(name)[:-2],
     "GET with a body": lambda name: request(ALLOWED, more=b"Content-Length: 200\r\n") + request(name) + b"x" * 120,
     "POST": lambda name: request(name, method=b"POST", more=b"Content-Length: 10\r\n") + b"0123456789",
-    "POST with a request in it": lambda name: request(
-        ALLOWED, method=b"POST", more=b"Content-Length: %d\r\n" % len(request(name))
-    ) + request(name),
+    "POST with a request in it": lambda name: (
+        request(ALLOWED, method=b"POST", more=b"Content-Length: %d\r\n" % len(request(name))) + request(name)
+    ),
     "POST that is long": lambda _: request(ALLOWED, method=b"POST", more=b"Content-Length: 9000\r\n") + b"x" * 9000,
     "POST that is longer": lambda _: request(ALLOWED, method=b"POST", more=b"Content-Length: 60000\r\n") + b"x" * 60000,
-    "POST in chunks": lambda _: request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
-    + b"5\r\nabcde\r\n0\r\n\r\n",
-    "POST in a long chunk": lambda _: request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
-    + b"2328\r\n" + b"GET / HTTP/1.1 ".ljust(9000, b"x") + b"\r\n0\r\n\r\n",
+    "POST in chunks": lambda _: (
+        request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n") + b"5\r\nabcde\r\n0\r\n\r\n"
+    ),
+    "POST in a long chunk": lambda _: (
+        request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+        + b"2328\r\n"
+        + b"GET / HTTP/1.1 ".ljust(9000, b"x")
+        + b"\r\n0\r\n\r\n"
+    ),
     "long head": lambda name: request(name, more=b"X: " + b"y" * 6000 + b"\r\n"),
     "blank lines": lambda _: b"\r\n\r\n",
     "octet of zero": lambda _: b"\x00",

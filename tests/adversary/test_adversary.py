@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from _pytest.mark import ParameterSet
 from adversary.actions import Program, from_json, to_json
-from adversary.finds import FINDS, HONEST_OPEN_FINDS, OPEN_FINDS, is_known
+from adversary.finds import FINDS, OPEN_FINDS, is_known
 from adversary.search import Search, fault_of, load_corpus, minimised
 
 MODES = {"S o": (False, False), "S c": (False, True), "A o": (True, False), "A c": (True, True)}
@@ -21,7 +21,7 @@ def in_mode(program: Program, mode: str) -> Program:
 def rows() -> Iterator[ParameterSet]:
     for find in FINDS:
         yield from (pytest.param(find.program, mode, id=f"{find.name} ({mode})") for mode in MODES)
-    for open_find in (*OPEN_FINDS, *HONEST_OPEN_FINDS):
+    for open_find in OPEN_FINDS:
         for mode in MODES:
             is_served = mode in open_find.modes.split(", ")
             marks = [pytest.mark.xfail(reason=open_find.cause)] if is_served else []

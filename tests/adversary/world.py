@@ -1,6 +1,6 @@
 """Plays a program: its client, the gateway with the real gate, and a server whose readers we did not write.
 
-    actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (TCP) → Reader → what was served
+actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (TCP) → Reader → what was served
 """
 
 import itertools
@@ -200,7 +200,9 @@ class World:
         whole = self._text(action)
         octets = whole[action.begin : action.end or len(whole)]
         for begin in range(0, len(octets), SEGMENT_OCTETS):
-            self._send_one(action, port, end, action.begin + begin + action.shift, octets[begin : begin + SEGMENT_OCTETS])
+            self._send_one(
+                action, port, end, action.begin + begin + action.shift, octets[begin : begin + SEGMENT_OCTETS]
+            )
 
     def _send_one(self, action: Send, port: int, end: End, at: int, octets: bytes) -> None:
         acks = {"right": end.server_next, "first": end.server_first, "ahead": (end.server_next + 1000) % MODULUS}
