@@ -17,7 +17,7 @@ if __name__ == "__main__":  # the packages lie beside tests/
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from adversary.actions import Program, Send, as_python, from_json, to_json
-from adversary.finds import is_known
+from adversary.finds import is_known, may_hang
 from adversary.grammar import Grammar
 from adversary.world import Outcome, World, fault, is_standard
 
@@ -62,6 +62,8 @@ class Search:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             program = self._next()
+            if may_hang(program) or (program.is_honest and not is_standard(program)):
+                continue
             outcome = play(program)
             self.n_trials += 1
             self._keep(program, outcome)
@@ -95,7 +97,7 @@ def minimised(program: Program, is_still: Callable[[Program], bool]) -> Program:
         for candidate in _shorter(program):
             if candidate == program or (program.is_honest and not is_standard(candidate)):
                 continue
-            if is_still(candidate):
+            if not may_hang(candidate) and is_still(candidate):
                 program = candidate
                 break
     return program

@@ -154,6 +154,8 @@ class World:
             case Hear():
                 self.server.answer()
             case HangUp():
+                if self.program.is_honest:
+                    self._retransmit()
                 self.server.hang_up(PORTS[action.port], action.is_reset)
             case Wait():
                 self.gateway.now_s += action.seconds
@@ -170,8 +172,6 @@ class World:
                 self.gateway.judge_all()
 
     def _syn(self, action: Syn) -> None:
-        if self.program.is_honest:
-            self._retransmit()
         port = PORTS[action.port]
         isn = ISNS[action.isn] + 1
         first = self.ends[port].first_isn if port in self.ends else isn
@@ -197,6 +197,8 @@ class World:
     def _send(self, action: Send) -> None:
         port = PORTS[action.port]
         end = self.ends.setdefault(port, End())
+        if self.program.is_honest:
+            self._retransmit(max((each for each in self._piece_ends() if each <= action.begin), default=-1))
         whole = self._text(action)
         octets = whole[action.begin : action.end or len(whole)]
         for begin in range(0, len(octets), SEGMENT_OCTETS):
@@ -237,19 +239,23 @@ class World:
 
     # -- an honest client ----------------------------------------------------------------------------------------------
 
-    def _retransmit(self) -> None:
-        """Send again what the server has not acknowledged of a piece, and what comes behind its answer."""
+    def _piece_ends(self) -> list[int]:
         stream = self.program.streams[0]
-        ends = [len(octets_of(self.server_port, stream[: n + 1])) for n in range(len(stream))]
-        octets = octets_of(self.server_port, stream)
+        return [len(octets_of(self.server_port, stream[: n + 1])) for n in range(len(stream))]
+
+    def _retransmit(self, until: int = 0) -> None:
+        """Send again what the server has not acknowledged of a piece, and what comes behind its answer.
+
+        until   where to end; 0: at the end of the stream"""
+        octets = octets_of(self.server_port, self.program.streams[0])
         for _ in range(MOST_RETRANSMISSIONS):
             self.server.answer()
             for port, c in list(self.server.connections.items()):
                 end = self.ends[port]
                 at = (c.next - end.isn) % MODULUS
-                if at < len(octets):
+                if at < (until or len(octets)) and until >= 0:
                     self.gateway.now_s += 1
-                    piece = octets[at : min(at + SEGMENT_OCTETS, *(each for each in ends if each > at), len(octets))]
+                    piece = octets[at : min((at + SEGMENT_OCTETS, *(each for each in self._piece_ends() if each > at)))]
                     self.gateway.take(Segment(port, PSH | ACK, c.next, end.server_next, piece))
 
     def misses(self) -> bool:
@@ -264,6 +270,26 @@ class World:
 def _misses_alone(program: Program) -> bool:
     """Whether a client is not served where there is no gateway either."""
     return World(program, has_gate=False).run().misses
+
+
+def _sends_in_turn(program: Program) -> bool:
+    """Whether each connection's octets go out once, and those of a request not before the answer to the one before it."""
+    port = TLS if program.reader in TLS_READERS else HTTP
+    [stream] = program.streams
+    ends = [len(octets_of(port, stream[: n + 1])) for n in range(len(stream))]
+    sent: list[tuple[int, int, int]] = []
+    for action in (*program.actions, Syn()):
+        if isinstance(action, Send):
+            end = action.end or ends[-1]
+            sent.append((sum(each <= action.begin for each in ends), action.begin, end))
+        elif isinstance(action, Syn) and sent:
+            places = sorted(sent)
+            borders = [0, *(end for _, _, end in places)]
+            is_whole = [begin for _, begin, _ in places] == borders[:-1] and set(ends) <= set(borders)
+            if not is_whole or [piece for piece, _, _ in sent] != [piece for piece, _, _ in places]:
+                return False
+            sent = []
+    return True
 
 
 def is_standard(program: Program) -> bool:
@@ -288,7 +314,7 @@ def is_standard(program: Program) -> bool:
                 if before is None or isinstance(before, Syn | HangUp):
                     return False
         before = action
-    return isinstance(before, Control | Send | KeepAlive)
+    return isinstance(before, Control | Send | KeepAlive) and _sends_in_turn(program)
 
 
 def is_listed(name: str) -> bool:
