@@ -40,7 +40,6 @@ EVENTS = {
     FlowState.PARTIAL_AGAIN: Event.PARTIAL,
     FlowState.PARTIAL_SPOKEN: Event.PARTIAL,
 }
-PARTIAL = (FlowState.PARTIAL, FlowState.PARTIAL_AGAIN, FlowState.PARTIAL_SPOKEN)
 GATE_PORTS = (443, 80)
 SUBSCRIBER = bytes([192, 0, 2, 1])
 # So small that forty half hellos use up memory, and six those of one client.
@@ -161,7 +160,7 @@ class Gateway:
         if state in (FlowState.BLOCKED, FlowState.ANSWERED):
             self._reject(p, state)
         elif is_from_client:
-            if p.octets or (p.flags & FIN and state in PARTIAL):
+            if p.octets or p.flags & FIN:
                 self._queue(p, entry, entry.mark | MARK_QUEUED)
             else:
                 self._pass(p, entry)
