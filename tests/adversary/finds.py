@@ -1,7 +1,7 @@
 """Programs that got a listed name served, or kept an allowed one from it, each as short as it gets.
 
 FINDS holds what the gate has learned to stop: no mode may serve one again.  OPEN_FINDS holds what it has yet to learn:
-the modes in which a listed name is served, and the cause.  A row moves from the second to the first with its correction.
+the modes in which a listed name is served, and the cause.  A correction moves its row from the second to the first.
 """
 
 from collections.abc import Callable
@@ -33,28 +33,12 @@ class OpenFind(NamedTuple):
     is_alike: Callable[[Program], bool]
 
 
-def has_piece(*names: str) -> Callable[[Program], bool]:
-    """Whether one of these pieces is sent."""
-    return lambda program: any(piece.rstrip("!") in names for stream in program.streams for piece in stream)
-
-
-def has_control(flags: str) -> Callable[[Program], bool]:
-    """Whether the client sends a segment with these flags, with or without octets."""
-    return lambda program: any(getattr(action, "flags", "") == flags for action in program.actions)
-
-
 def forgets_untracked(program: Program) -> bool:
     """Whether the gate forgets a connection that the kernel does not track."""
     forgets = any(isinstance(action, Restart | Others | Wait) for action in program.actions)
     return program.is_asymmetric and forgets
 
 
-def begins_again_after(*names: str) -> Callable[[Program], bool]:
-    """Whether a port is used again, and one of these pieces is sent."""
-    return lambda program: has_piece(*names)(program) and sum(isinstance(each, Syn) for each in program.actions) > 1
-
-
-LONG = ("POST that is long", "POST that is longer", "POST in a long chunk")
 FINDS = (
     Find(
         "reopened: the server resets, the same port again",
@@ -211,16 +195,16 @@ OPEN_FINDS = (
         "forgotten_rest: the gate forgets half a head, and takes the rest for another protocol",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Send(begin=30)), reader="h11"),
         "A o",
-        "flow.pyx, _free_record: the record of a flow that was evicted unjudged is used again when as many others were; "
-        "an untracked connection has no mark that remembers it.  Counted as gate_malformed, not as a budget",
+        "flow.pyx, _free_record: the record of a flow that was evicted unjudged is used again when as many others "
+        "were; an untracked connection has no mark that remembers it.  Counted as gate_malformed, not as a budget",
         forgets_untracked,
     ),
     OpenFind(
         "syn_again_reused: half a head, other connections, the SYN once more, the other half",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Syn(), Send(begin=30)), reader="http.server"),
         "A o",
-        "asymmetric.pyx, _begin_at_syn: a SYN for a flow that is not in the table begins a stream, though its server has "
-        "long begun.  The record of what was evicted unjudged is used again (flow.pyx, _free_record)",
+        "asymmetric.pyx, _begin_at_syn: a SYN for a flow that is not in the table begins a stream, though its server "
+        "has long begun.  The record of what was evicted unjudged is used again (flow.pyx, _free_record)",
         forgets_untracked,
     ),
     OpenFind(
@@ -250,8 +234,9 @@ OPEN_HANGS = (
             is_closed=False,
         ),
         "S o",
-        "http.pyx, _store_octets: without an ISN, positions before the first octet seen are negative, and `skipped` and "
-        "`acked` of 0 are no longer `none`: nothing is stored, _move_window() moves nothing, and it calls itself without end",
+        "http.pyx, _store_octets: without an ISN, positions before the first octet seen are negative, and `skipped` "
+        "and `acked` of 0 are no longer `none`: nothing is stored, _move_window() moves nothing, and it calls itself "
+        "without end",
         lambda program: not program.is_asymmetric and not program.is_closed and sends_without_syn(program),
     ),
 )

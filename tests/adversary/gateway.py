@@ -43,7 +43,7 @@ EVENTS = {
 GATE_PORTS = (443, 80)
 SUBSCRIBER = bytes([192, 0, 2, 1])
 # So small that forty half hellos use up memory, and six those of one client.
-LIMITS = {"n_flows": 48, "n_windows": 24, "share": 6}
+N_FLOWS, N_WINDOWS, SHARE = 48, 24, 6
 
 
 # A gate's memory is millions of octets, of which a program touches few: always fresh pages, never cleared ones.
@@ -93,8 +93,10 @@ class Gateway:
             *ports,
             self.is_closed,
             served.PAGES,
+            N_FLOWS,
+            n_windows=N_WINDOWS,
+            share=SHARE,
             is_asymmetric=self.is_asymmetric,
-            **LIMITS,
         )
 
     def take(self, p: Segment) -> None:

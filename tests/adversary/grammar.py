@@ -1,5 +1,6 @@
 """Random programs, and changes of known ones.  Every choice is that of one seeded generator of random numbers."""
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ from adversary.actions import (
     Wait,
 )
 from adversary.readers import HTTP_READERS, TLS_READERS
-from adversary.streams import HTTP, HTTP_PIECES, PIECES, TLS, TLS_PIECES, octets_of
+from adversary.streams import HTTP, HTTP_PIECES, TLS, TLS_PIECES, octets_of
 
 MOST_ACTIONS = 24
 HONEST = {
@@ -137,7 +138,7 @@ class Grammar:
             case _:
                 return rng.choice((Hold(), Judge()))
 
-    # -- parts -----------------------------------------------------------------------------------------------------------
+    # -- parts ---------------------------------------------------------------------------------------------------------
 
     def _stream(self, port: int) -> tuple[str, ...]:
         rng = self.rng
@@ -165,7 +166,7 @@ class Grammar:
         places = self._places(program, stream)
         whole = max(places)
         cuts = sorted({0, whole, *rng.sample(places, min(len(places), rng.randrange(4)))})
-        return [Send(stream=stream, begin=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [Send(stream=stream, begin=a, end=b) for a, b in itertools.pairwise(cuts)]
 
     def _one_by_one(self, program: Program) -> list[Action]:
         """Each piece of the first stream in segments of any order, then the answer."""
@@ -176,7 +177,7 @@ class Grammar:
         for n in range(len(stream)):
             end = len(octets_of(port, stream[: n + 1]))
             cuts = [begin, *sorted(rng.sample(range(begin + 1, end), rng.choice((0, 0, 1, 3)))), end]
-            sends = [Send(begin=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False)]
+            sends = [Send(begin=a, end=b) for a, b in itertools.pairwise(cuts)]
             if rng.random() < 0.4:
                 rng.shuffle(sends)
             found += [*sends, Hear()]
@@ -202,7 +203,7 @@ class Grammar:
             rng.random() < 0.15,
         )
 
-    # -- changes ---------------------------------------------------------------------------------------------------------
+    # -- changes -------------------------------------------------------------------------------------------------------
 
     def _insert(self, program: Program, _other: Program) -> Program:
         at = self.rng.randrange(len(program.actions) + 1)

@@ -14,6 +14,7 @@ import io
 import ssl
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from unittest.mock import Mock
@@ -134,16 +135,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(self, arrived: _Arrived, reader: Reader) -> None:
-        self.rfile, self.wfile = arrived, io.BytesIO()
+        self.rfile, self.answer = arrived, io.BytesIO()
+        self.wfile = self.answer
         self.reader = reader
         self.close_connection = True
         self.client_address = ("192.0.2.1", 1)
 
     def do_GET(self) -> None:
         self.reader._serve(self.headers.get("Host", ""), self.path)
-        self.wfile.write(OK)
+        self.answer.write(OK)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "0")
@@ -176,7 +178,7 @@ class HttpServerReader(Reader):
                 break
             self.is_over = handler.close_connection
             self._kept = self._kept[arrived.tell() :]
-            answers += handler.wfile.getvalue()
+            answers += handler.answer.getvalue()
         return answers
 
 
@@ -235,7 +237,7 @@ class AiohttpReader(Reader):
         return OK * len(messages)
 
 
-READERS = {
+READERS: dict[str, Callable[[], Reader]] = {
     "OpenSSL": TlsReader,
     "OpenSSL P-384": functools.partial(TlsReader, "secp384r1"),
     "http.server": HttpServerReader,

@@ -1,7 +1,8 @@
-"""Searches for programs that get a listed name served, or keep an allowed one from it: `python tests/adversary/search.py`.
+"""Searches for programs that get a listed name served, or keep an allowed one from its client.
 
-New programs and changes of those in the corpus are played in turn.  One that shows something new of gate, kernel or
-server joins the corpus.  A find is made as short as it gets, and printed as a row for finds.py.
+New programs and changes of those in the corpus are played in turn: `python tests/adversary/search.py --seconds 60`.  One
+that shows something new of gate, kernel or server joins the corpus.  A find is made as short as it gets, and printed as
+a row for finds.py.
 Exits 1 where anything was found that is not in finds.py.
 """
 
@@ -17,9 +18,10 @@ if __name__ == "__main__":  # the packages lie beside tests/
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from adversary.actions import Program, Send, as_python, from_json, to_json
+from adversary.faults import fault, is_standard
 from adversary.finds import is_known, may_hang
 from adversary.grammar import Grammar
-from adversary.world import Outcome, World, fault, is_standard
+from adversary.world import Outcome, World
 
 CORPUS = Path(__file__).parent / "corpus" / "programs.jsonl"
 MOST_KEPT = 3000
@@ -131,10 +133,15 @@ def _plainer(program: Program) -> Iterator[Program]:
             if getattr(action, field) != value:
                 plain = action._replace(**{field: value})
                 yield program._replace(actions=(*program.actions[:at], plain, *program.actions[at + 1 :]))
-        if isinstance(action, Send) and at and isinstance(last := program.actions[at - 1], Send):
-            if last._replace(begin=0, end=0) == action._replace(begin=0, end=0) and last.end == action.begin:
-                joined = last._replace(end=action.end)
-                yield program._replace(actions=(*program.actions[: at - 1], joined, *program.actions[at + 1 :]))
+        last = program.actions[at - 1] if at else None
+        if isinstance(action, Send) and isinstance(last, Send) and _continues(last, action):
+            joined = last._replace(end=action.end)
+            yield program._replace(actions=(*program.actions[: at - 1], joined, *program.actions[at + 1 :]))
+
+
+def _continues(last: Send, action: Send) -> bool:
+    """Whether two segments may as well be one."""
+    return last._replace(begin=0, end=0) == action._replace(begin=0, end=0) and last.end == action.begin
 
 
 def row(program: Program, found: str) -> str:
@@ -169,9 +176,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--save", action="store_true", help="store a corpus of what was new")
+    parser.add_argument("--play", metavar="JSON", help="one program instead of a search")
     given = parser.parse_args()
+    if given.play:
+        print(fault_of(from_json(given.play)) or "nothing found")
+        return 0
     search = Search(given.seed, load_corpus() if CORPUS.exists() else ())
-    began, rows = time.monotonic(), set()
+    began = time.monotonic()
+    rows: set[object] = set()
     print(f"seed {given.seed}, {len(search.kept)} programs of the corpus", flush=True)
     for program, found in search.run(given.seconds):
         if len(rows) == MOST_ROWS:
@@ -183,7 +195,8 @@ def main() -> int:
             print(row(short, found), flush=True)
     seconds = time.monotonic() - began
     print(
-        f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; {len(search.kept)} programs in the corpus; "
+        f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; "
+        f"{len(search.kept)} programs in the corpus; "
         f"{len(rows)} finds"
     )
     if given.save:

@@ -1,7 +1,7 @@
 """What clients send, in pieces with names: hellos and records, requests and bodies.
 
-A stream is a sequence of these names.  `LISTED` is on a list, `ALLOWED` is on none, and both have the same length: so the
-decoy of a stream is the same stream with the other name.
+A stream is a sequence of these names.  `LISTED` is on a list, `ALLOWED` is on none, and both have the same length: so
+the decoy of a stream is the same stream with the other name.
 """
 
 import functools

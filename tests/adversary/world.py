@@ -31,7 +31,7 @@ from adversary.gateway import SUBSCRIBER, Gateway
 from adversary.readers import READERS, TLS_READERS, Reader
 from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SYN, URG, Segment
 from adversary.server import Server
-from adversary.streams import HTTP, LISTED, TLS, octets_of
+from adversary.streams import HTTP, TLS, octets_of
 from fuzz import served
 from support.packets.builders import md5, timestamps
 
@@ -50,15 +50,9 @@ FLAGS = {
 }
 OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
 FAR = 1 << 23
-IDLE_S = 300  # of flow.pxd
 SEGMENT_OCTETS = 16000  # of the longest packet: what a network card has joined
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
 MOST_RETRANSMISSIONS = 16
-# Under `open` a listed name may pass where one of these says which budget ran out.
-BUDGETS = frozenset({"gate_too_big", "gate_over_budget", "gate_forgotten"})
-# And where the gate has said that it cannot read the octets: less than it should.
-UNREADABLE = frozenset({"gate_malformed", "gate_not_tls", "gate_no_name"})
-SERVED, UNDECIDED, MISSED = "served though listed", "served though listed, undecidable", "not served though allowed"
 
 
 class Outcome(NamedTuple):
@@ -127,7 +121,7 @@ class World:
         after = served.REPORTER.counters.values()
         counted = frozenset(name for name, n in after.items() if n != before[name])
         names = frozenset(name for reader in self.server.readers for name in reader.served)
-        misses = self.program.is_honest and self.misses() and (not self.has_gate or not _misses_alone(self.program))
+        misses = self.program.is_honest and self.misses()
         return Outcome(names, counted, self._novelty(counted), misses)
 
     def _novelty(self, counted: frozenset[str]) -> frozenset[object]:
@@ -265,69 +259,3 @@ class World:
         n_opened = sum(isinstance(action, Syn) for action in self.program.actions)
         found = [each.served for each in self.server.readers]
         return len(found) < n_opened or any(names != reader.served for names in found)
-
-
-def _misses_alone(program: Program) -> bool:
-    """Whether a client is not served where there is no gateway either."""
-    return World(program, has_gate=False).run().misses
-
-
-def _sends_in_turn(program: Program) -> bool:
-    """Whether each connection's octets go out once, and those of a request not before the answer to the one before it."""
-    port = TLS if program.reader in TLS_READERS else HTTP
-    [stream] = program.streams
-    ends = [len(octets_of(port, stream[: n + 1])) for n in range(len(stream))]
-    sent: list[tuple[int, int, int]] = []
-    for action in (*program.actions, Syn()):
-        if isinstance(action, Send):
-            end = action.end or ends[-1]
-            sent.append((sum(each <= action.begin for each in ends), action.begin, end))
-        elif isinstance(action, Syn) and sent:
-            places = sorted(sent)
-            borders = [0, *(end for _, _, end in places)]
-            is_whole = [begin for _, begin, _ in places] == borders[:-1] and set(ends) <= set(borders)
-            if not is_whole or [piece for piece, _, _ in sent] != [piece for piece, _, _ in places]:
-                return False
-            sent = []
-    return True
-
-
-def is_standard(program: Program) -> bool:
-    """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
-    before: Action | None = None
-    has_waited = not program.is_asymmetric  # a port that is used again so soon is doubted there
-    for action in program.actions:
-        match action:
-            case Syn():
-                if before is not None and not (isinstance(before, HangUp) and has_waited):
-                    return False
-                has_waited = not program.is_asymmetric
-            case Control():
-                if not isinstance(before, Syn):
-                    return False
-            case Others(is_own=True):
-                return False
-            case Others() | Wait() | Reload() | Hear():
-                has_waited |= isinstance(action, Wait) and action.seconds > IDLE_S
-                continue
-            case _:
-                if before is None or isinstance(before, Syn | HangUp):
-                    return False
-        before = action
-    return isinstance(before, Control | Send | KeepAlive) and _sends_in_turn(program)
-
-
-def is_listed(name: str) -> bool:
-    """Whether a name is on the list of the images."""
-    return name.endswith(LISTED.decode().partition(".")[2])
-
-
-def fault(program: Program, outcome: Outcome) -> str:
-    """What is wrong with an outcome; empty where nothing is."""
-    if program.is_honest:
-        return MISSED if outcome.misses else ""
-    if not any(is_listed(name) for name in outcome.served):
-        return ""
-    if program.is_closed or not outcome.counted & (BUDGETS | UNREADABLE):
-        return SERVED
-    return "" if outcome.counted & BUDGETS else UNDECIDED
