@@ -1,6 +1,6 @@
 """Searches for programs that get a listed name served, or keep an allowed one from its client.
 
-New programs and changes of those in the corpus are played in turn: `python tests/adversary/search.py --seconds 60`.  One
+New programs and changes of those in the corpus are played: `python tests/adversary/search.py --seconds 60`.  One
 that shows something new of gate, kernel or server joins the corpus.  A find is made as short as it gets, and printed as
 a row for finds.py.
 Exits 1 where anything was found that is not in finds.py.
