@@ -16,6 +16,7 @@ cdef enum Stage:
     FOLLOWING = 1       # the first hello or head was judged and allowed; another may follow
     PASSED = 2          # no later octet can change the verdict
     LOST = 3            # HTTP: as FOLLOWING, but the beginning of the next head is a guess
+    ENDED = 5           # HTTP: its client has ended it, and what had come was judged as a whole head
     EARLY = 4           # TLS: as FOLLOWING, and the client may send encrypted records before a second hello
 
 

@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
-from fastpath.gate.flow cimport FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
+from fastpath.gate.flow cimport ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
 from fastpath.gate.inject cimport answer
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict
@@ -37,6 +37,7 @@ from fastpath.wire.url cimport name_from_literal_host, port_of_host
 cdef enum:
     LF = 10
     OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
+    ENDS_THERE = 0x40000000     # in Flow.need: a head ends there, and those that begin before it
     IN_HEAD = -0x40000000       # in Flow.body: the lines that follow may belong to a head before them
 
 
@@ -55,8 +56,12 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
-    if f.acked >= at + <int64_t>left:
+    if f.is_isn_known and f.acked >= at + <int64_t>left:
         return so_far(t)        # its server has them: it takes no others
+    if at < f.base and f.stage != OPENING and _is_lost_before(g, t):
+        return BLOCK
+    if f.stage == ENDED and at + <int64_t>left > f.top:
+        return contradicted(g)  # the end was a decoy's, or these are
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
         # inside a body, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
@@ -72,6 +77,19 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         data += taken
         left -= taken
     return _judge_end(g, t) if t.p.flags & FLAG_FIN else so_far(t)
+
+
+cdef bint _is_lost_before(Gate* g, Turn* t) noexcept nogil:
+    """Whether octets before the window are to be blocked: those that were there may have been a decoy's.
+
+    In a flow that was resumed nobody has judged them.  Where the server is not seen, its client's word has moved the
+    window, and the policy decides."""
+    if t.is_untracked:
+        return undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK
+    if not t.f.is_doubted or g.shared.is_shadow:
+        return False
+    count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+    return True
 
 
 cdef bint _is_rest_of_unknown(const Gate* g, const Turn* t) noexcept nogil:
@@ -105,7 +123,7 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     verdict = _read_requests(g, t)
     f.w.have -= 2
     f.next = f.base + f.w.have
-    f.stage = LOST
+    f.stage = ENDED
     return so_far(t) if verdict == GO_ON else verdict
 
 
@@ -241,18 +259,21 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
     not parsed again for each of them: its hosts are judged here, without their target."""
     cdef RequestHead lines
     cdef Flow* f = t.f
-    cdef bint is_first = f.need <= start
-    cdef uint32_t begin = start if is_first else f.need
+    cdef uint32_t known = f.need & ~<uint32_t>ENDS_THERE
+    cdef bint is_first = known <= start
+    cdef uint32_t begin = start if is_first else known
     cdef uint32_t at = begin
     cdef uint32_t n = 1
     cdef Verdict verdict = GO_ON
+    if f.need & ENDS_THERE and known > start:
+        return GO_ON            # read from a line before this one
     lines.is_ended = 0
     while verdict == GO_ON and n > 0 and not lines.is_ended:
         n = <uint32_t>lines_of_head(f.w.at + at, f.w.have - at, &lines)
         at += n
         if lines.has_bare_cr:
             verdict = _judge_hosts(g, t, &lines)
-    f.need = at
+    f.need = at | (<uint32_t>ENDS_THERE if lines.is_ended else 0)
     if verdict != GO_ON or lines.is_ended or is_first and at > begin:
         return verdict
     return WAIT

@@ -13,7 +13,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
-from fastpath.gate.flow cimport EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, find_flow, spend_flow, touch_flow
+from fastpath.gate.flow cimport (
+    EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -22,7 +23,8 @@ from fastpath.gate.state cimport (
     ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_ISN_SHIFT, MARK_QUEUED, MARK_REPLY,
     MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
     RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
-from fastpath.gate.stream cimport asks_server, begin_stream, note_acknowledged, put_octets, stream_position
+from fastpath.gate.stream cimport (
+    asks_server, is_resumed_and_proven, begin_stream, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
@@ -75,7 +77,7 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
     note_acknowledged(&g.flows, t.f, t.p.ack)
-    if t.f.stage != EARLY or judge_server_hello(t) != RELEASE:
+    if not is_resumed_and_proven(t.f) and (t.f.stage != EARLY or judge_server_hello(t) != RELEASE):
         return GO_ON
     count(g.shared.counters, CNT_GATE_RELEASED, 1)
     spend_flow(&g.flows, t.f, RELEASED)
@@ -202,6 +204,11 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         is_new = True
     elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t):
         is_new = True           # the same addresses and ports, another connection
+    if is_new and isn == 0 and is_unjudged(t.f) and not t.is_untracked:
+        # the kernel has forgotten a connection in the middle of a hello or head
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        spend_flow(&g.flows, t.f, BLOCKED)
+        return False
     if is_new:
         begin_stream(&g.flows, t.f, isn if isn != 0 else t.p.seq, isn != 0)
         t.f.heard = t.p.ack

@@ -8,7 +8,8 @@ Source: RFC 9293 §3.4 (sequence numbers); rule R2.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
-from fastpath.gate.flow cimport EARLY, OPENING, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room
+from fastpath.gate.flow cimport (
+    EARLY, OPENING, PASSED, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room)
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window, merge, narrow, shift_left, shift_right
 
 cdef enum:
@@ -105,11 +106,16 @@ cdef bint asks_server(const Flow* f) noexcept nogil:
 
     Judged octets leave a window only where their server has them: the rest may be a decoy's, in the place of the true
     ones.  Far from the end of a long body there is nothing to ask for."""
-    if f.stage == EARLY and f.has_heard:
+    if f.stage == EARLY and f.has_heard or f.stage == PASSED and f.is_doubted:
         return True
     if f.acked >= f.next or f.next == f.base or f.next - f.top > HALF_WINDOW:
         return False
     return f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW or f.skipped > f.base + f.w.have
+
+
+cdef bint is_resumed_and_proven(const Flow* f) noexcept nogil:
+    """Whether a resumed TLS flow is encrypted, and its server has every octet that came: none before them is missing."""
+    return f.stage == PASSED and f.is_doubted and f.acked >= f.top
 
 
 cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:

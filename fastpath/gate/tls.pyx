@@ -14,7 +14,7 @@ from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport BLOCK, DROP, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
-from fastpath.gate.stream cimport put_octets, slide_window
+from fastpath.gate.stream cimport is_resumed_and_proven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, counter_of, is_apart, is_keep_alive, is_proven, is_spoken, judge_hello, judge_keep_alive,
     over_budget, so_far, undecidable)
@@ -46,11 +46,13 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     cdef Flow* f = t.f
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
-    if f.stage == PASSED and is_spoken(t):
+    if _may_release(t):
         return RELEASE
     if is_keep_alive(t):
         return judge_keep_alive(t)
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
+        return _block_unseen_begin(g)
+    if f.is_doubted and not t.is_untracked and t.at < f.base:
         return _block_unseen_begin(g)
     if f.stage == PASSED and (f.is_isn_known or t.is_untracked):
         # the allowed octets may be a decoy: while the server is silent, segments are compared with them, none is stored
@@ -62,7 +64,14 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     verdict = _take_octets(g, t, t.p.payload, n)
     if verdict != GO_ON:
         return verdict
-    return RELEASE if f.stage == PASSED and is_spoken(t) else so_far(t)
+    return RELEASE if _may_release(t) else so_far(t)
+
+
+cdef bint _may_release(const Turn* t) noexcept nogil:
+    """Whether no later octet can change the verdict, and the server has received what it rests on."""
+    if t.f.is_doubted and not t.is_untracked:
+        return is_resumed_and_proven(t.f)
+    return t.f.stage == PASSED and is_spoken(t)
 
 
 cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:

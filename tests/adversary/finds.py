@@ -189,6 +189,11 @@ FINDS = (
         ),
         "a FIN was queued by the state of the mark, which the verdict on the packet before it had yet to set",
     ),
+    Find(
+        "endless: octets of a stream without a beginning, then those before them",
+        Program((("POST that is long", "long head"),), (Send(begin=9100), Send(text="zeros")), reader="http.server"),
+        "octets in front of those that a stream was taken up with were stored nowhere, again and again",
+    ),
 )
 OPEN_FINDS = (
     OpenFind(
@@ -223,39 +228,6 @@ OPEN_FINDS = (
         forgets_untracked,
     ),
 )
-# Programs on which the gate never ends.  They are played in a process of their own, and not by the search.
-OPEN_HANGS = (
-    OpenFind(
-        "endless: octets of a stream without a beginning, then those before them",
-        Program(
-            (("POST that is long", "long head"),),
-            (Send(begin=9100), Send(text="zeros")),
-            reader="http.server",
-            is_closed=False,
-        ),
-        "S o",
-        "http.pyx, _store_octets: without an ISN, positions before the first octet seen are negative, and `skipped` "
-        "and `acked` of 0 are no longer `none`: nothing is stored, _move_window() moves nothing, and it calls itself "
-        "without end",
-        lambda program: not program.is_asymmetric and not program.is_closed and sends_without_syn(program),
-    ),
-)
-
-
-def sends_without_syn(program: Program) -> bool:
-    """Whether octets are sent from a port that has sent no SYN."""
-    opened: set[int] = set()
-    for action in program.actions:
-        if isinstance(action, Syn):
-            opened.add(action.port)
-        elif isinstance(action, Send | Wait) and (isinstance(action, Wait) or action.port not in opened):
-            return True
-    return False
-
-
-def may_hang(program: Program) -> bool:
-    """Whether the gate may never end with a program."""
-    return any(find.is_alike(program) for find in OPEN_HANGS)
 
 
 def is_known(program: Program) -> bool:

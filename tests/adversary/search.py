@@ -19,7 +19,7 @@ if __name__ == "__main__":  # the packages lie beside tests/
 
 from adversary.actions import Program, Send, as_python, from_json, to_json
 from adversary.faults import fault, is_standard
-from adversary.finds import is_known, may_hang
+from adversary.finds import is_known
 from adversary.grammar import Grammar
 from adversary.world import Outcome, World
 
@@ -64,7 +64,7 @@ class Search:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             program = self._next()
-            if may_hang(program) or (program.is_honest and not is_standard(program)):
+            if program.is_honest and not is_standard(program):
                 continue
             outcome = play(program)
             self.n_trials += 1
@@ -99,7 +99,7 @@ def minimised(program: Program, is_still: Callable[[Program], bool]) -> Program:
         for candidate in _shorter(program):
             if candidate == program or (program.is_honest and not is_standard(candidate)):
                 continue
-            if not may_hang(candidate) and is_still(candidate):
+            if is_still(candidate):
                 program = candidate
                 break
     return program

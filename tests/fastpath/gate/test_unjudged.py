@@ -156,8 +156,29 @@ def test_a_connection_that_is_encrypted_goes_on_though_it_was_evicted(tight: Lab
     tight.send(Client(), 0, DECOY)
     press(tight, Client())
 
-    assert tight.send(Client(), len(DECOY), APPDATA, SPOKEN) == RELEASED
+    assert tight.send(Client(), len(DECOY), APPDATA, SPOKEN) == SPOKEN
+    assert tight.is_asking
+    assert tight.answer(Client(), len(DECOY)) == SPOKEN
+    assert tight.answer(Client(), len(DECOY + APPDATA)) == RELEASED
     assert tight.counted("gate_forgotten") == 1
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["HTTP", "TLS"])
+def test_octets_in_front_of_those_that_a_connection_was_resumed_with_are_blocked(tight: Lab, first: int) -> None:
+    client, before, listed = ((WEB, FIRST, LISTED), (Client(), DECOY, REAL))[first]
+    tight.send(client, 0, before)
+    press(tight, client)
+
+    state = tight.send(client, len(before) + 30, listed[30:], SPOKEN)
+    assert state in (SPOKEN, PARTIAL_SPOKEN, BLOCKED)
+    assert tight.send(client, len(before), listed[:30], state) == BLOCKED
+
+
+def test_half_a_head_that_the_kernel_has_forgotten_is_not_completed(lab: Lab) -> None:
+    lab.send(WEB, 0, FIRST)
+    assert lab.send(WEB, len(FIRST), LISTED[:30], SPOKEN) == PARTIAL_SPOKEN
+
+    assert lab.send(WEB, len(FIRST) + 30, LISTED[30:], isn=False) == BLOCKED
 
 
 def test_judged_octets_leave_nothing_unjudged_behind(lab: Lab) -> None:
@@ -311,6 +332,13 @@ def test_an_end_before_the_octets_that_it_ends_waits_for_them(lab: Lab) -> None:
     assert lab.send(WEB, len(head), b"", PARTIAL, flags=ACK | FIN) == DROPPED
     assert lab.send(WEB, 20, head[20:], PARTIAL) == PARTIAL
     assert lab.send(WEB, len(head), b"", PARTIAL, flags=ACK | FIN) == ANSWERED
+
+
+def test_octets_behind_an_end_are_a_contradiction(lab: Lab) -> None:
+    assert lab.send(WEB, 0, LISTED[:25]) == PARTIAL
+    assert lab.send(WEB, 25, b"", PARTIAL, flags=ACK | FIN) == ALLOWED  # no server may have received it
+
+    assert lab.send(WEB, 25, LISTED[25:], ALLOWED) == BLOCKED
 
 
 def test_an_end_amid_octets_is_a_contradiction(lab: Lab) -> None:
