@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from support.evasion.decoys import forgotten, forgotten_then_decoy
 from support.evasion.segmentation import marks
-from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
+from support.evasion.segments import DEFAULT_TTL, FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream, pieces, whole
 from support.evasion.tls_rows import alternating
 
 Make = Callable[[bytes], bytes]
@@ -110,7 +111,7 @@ SPELLINGS: dict[str, Make] = {
         get(OTHER) + get(name),
     ),
     "E63 in the body of GET": lambda name: request(
-        b"Host: " + OTHER, more=b"Content-Length: %d\r\n" % len(get(name)), body=get(name)
+        b"Host: first.allowed.test", more=b"Content-Length: %d\r\n" % len(get(name)), body=get(name)
     ),
     "E63 behind the body of GET": lambda name: (
         request(b"Host: " + OTHER, more=b"Content-Length: 3\r\n", body=b"a b") + get(name)
@@ -143,13 +144,29 @@ def method_and_name(stream: Stream) -> list[Segment]:
     return pieces(stream.octets, 5, marks(stream)["midsld"])
 
 
+def again(plan: Plan) -> Plan:
+    """The plan, and its end once more: the gate drops it until its server has acknowledged the body in front of it."""
+
+    def plan_again(stream: Stream) -> list[Segment]:
+        segments = list(plan(stream))
+        return [*segments, *(replace(one, pause_s=0.3) for one in segments[-2:])]
+
+    return plan_again
+
+
 def small(stream: Stream) -> list[Segment]:
     return pieces(stream.octets, *range(7, min(len(stream.octets), 700), 7))
 
 
 ROWS = [
     *(
-        Row(name=name + how, plan=plan, bases=(name,), framings=BOTH, reaches=name not in REFUSED)
+        Row(
+            name=name + how,
+            plan=again(plan) if name == "E61 behind a large body" else plan,
+            bases=(name,),
+            framings=BOTH,
+            reaches=name not in REFUSED,
+        )
         for name, (how, plan) in itertools.product(SPELLINGS, (("", whole), (", in pieces", small)))
     ),
     Row(name="E61 split at method+2", plan=lambda s: pieces(s.octets, 5), bases=("GET",)),
