@@ -33,11 +33,12 @@ SERVERS = {
     "quic elsewhere": ("foreign", 8443),
     "quic retry": ("resolver", 443),
 }
+MULTIPATH = ("192.0.2.41", "2001:db8:f::41")  # of the internet, for a server of Multipath TCP
 LOW_PORT = 200
 FIRST_PORT, END_PORT = 2_000, 32_000  # below the ports that the kernel gives real clients
-# The client's kernel knows none of these connections and would reset them.
+# The client's kernel knows none of these connections and would reset them; some are at a server's port.
 CLIENT_RULES = f"table inet evader {{ chain out {{ type filter hook output priority 0; \
-tcp sport {FIRST_PORT}-{END_PORT} tcp flags rst drop; }}; }}"
+tcp sport {{ 80, 443, {FIRST_PORT}-{END_PORT} }} tcp flags rst drop; }}; }}"
 # The server looks far away: what has few hops left does not reach it.
 FAR_RULES = "table inet far { chain in { type filter hook prerouting priority -450; \
 ip ttl < 10 drop; ip6 hoplimit < 10 drop; }; }"
@@ -158,7 +159,7 @@ class Field:
         argv = [*PYTHON, str(ROOT / "tests/support/evasion/player.py")]
         done = self.lab.run("child", argv, json.dumps(job), PLAY_S)
         assert done.returncode == 0, done.stderr
-        noted = self._noted()
+        noted = self.noted()
         return {
             case: Seen(frozenset(noted[job[4], job[6]]), outcome)
             for case, job, outcome in zip(cases, jobs, json.loads(done.stdout), strict=True)
@@ -173,7 +174,7 @@ class Field:
         assert port < END_PORT, "more cases than ports"
         return (case.row, case.base, case.framing, case.name, source, target, port, server_port)
 
-    def _noted(self) -> dict[tuple[str, int], set[str]]:
+    def noted(self) -> dict[tuple[str, int], set[str]]:
         noted = defaultdict(set)
         lines = self.log.read_text().splitlines()
         for line in lines[self._n_read :]:
@@ -190,6 +191,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
     lab.run("internet", ["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"])
     lab.run("internet", ["nft", FAR_RULES])
     lab.run("child", ["nft", CLIENT_RULES])
+    _change_multipath(lab, "add")
     servers = [lab.popen("internet", argv, "recorder") for argv in (_recorder(ready), _quic(ready), _nginx(ready))]
     try:
         wait_until(lambda: ready.log.exists() and ready.log.read_text().count("ready") == 2, "the recording servers")
@@ -197,6 +199,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
     finally:
         for server in servers:
             lab.stop(server)
+        _change_multipath(lab, "del")
         lab.run("internet", ["nft", "delete table inet far"])
         lab.run("child", ["nft", "delete table inet evader"])
 
@@ -211,6 +214,12 @@ def gate(lab: Lab, folder: Path, routing: str = "symmetric") -> Iterator[Gate]:
         assert running.counted("gate_verdict_failed") == 0
     finally:
         running.stop()
+
+
+def _change_multipath(lab: Lab, change: str) -> None:
+    """Add or delete the addresses of the server of Multipath TCP."""
+    for address, length in zip(MULTIPATH, (32, 128), strict=True):
+        lab.run("internet", ["ip", "address", change, f"{address}/{length}", "dev", "gateway"])
 
 
 def _python(ready: Field, program: str) -> list[str]:
@@ -239,6 +248,7 @@ def _recorder(ready: Field) -> list[str]:
         "tls": (at.foreign4, at.foreign6),
         "http": (at.foreign4, at.foreign6),
         "fast": (at.resolver4, at.resolver6),
+        "multipath": MULTIPATH,
     }
     return _python(ready, "recorder.py") + [
         f"{kind}@{address}" for kind, addresses in places.items() for address in addresses

@@ -18,12 +18,14 @@ from support.evasion.segments import (
     Stream,
     pieces,
 )
-from support.packets.builders import ACK, FIN, PSH, RST
+from support.packets.builders import ACK, FIN, PSH, RST, request
 
 MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"
 HALF_OF_ALL = 0x80000000
 CLOSED_S = 1  # how long the gateway's kernel is set to remember a closed connection; 10 unless set
 FORGOTTEN_S = CLOSED_S + 0.6
+OTHER = b"www.allowed.test"
+WINDOW_OCTETS = 98_304  # what the gate keeps of one stream at most
 V4, V6, BOTH = FRAMINGS[:2], FRAMINGS[2:], FRAMINGS[::2]
 
 
@@ -113,6 +115,15 @@ def forgotten_then_decoy(stream: Stream, at: int, ttl: int) -> list[Segment]:
     return forgotten(stream, Segment(at=at, data=stream.decoy, ttl=ttl))
 
 
+def slid(stream: Stream) -> list[Segment]:
+    """Behind an answered request, more decoys than a window holds; then the request in two pieces where they began."""
+    first, false = request(OTHER), request(OTHER, more=b"X-Filling: " + b"x" * 1100 + b"\r\n")
+    end, n_false = len(first), WINDOW_OCTETS // len(false) + 9
+    decoys = [decoy(end + number * len(false), false, ttl=NEAR_TTL) for number in range(n_false)]
+    real = [Segment(at=end + one.at, data=one.data) for one in pieces(stream.octets, marks(stream)["midsld"])]
+    return [Segment(at=0, data=first), replace(decoys[0], awaits_answer=True), *decoys[1:], *real]
+
+
 def of_fooling(name: str) -> dict[str, Any]:
     """Which framings a fooling is for, and what it needs."""
     framings = V6 if name == "hopbyhop2" else FRAMINGS
@@ -173,6 +184,7 @@ ROWS = [
     *fooled("E20 fakeddisorder", fake_disorder),
     *(low_ttl(f"E13 decoy of {what}", octets) for what, octets in LOW_TTL.items()),
     Row(name="E13 decoy at its own length ahead", plan=beside(lambda s: len(s.octets), ttl=NEAR_TTL)),
+    Row(name="E13 decoys push the judged octets out of the window", plan=slid, bases=("GET",), passes=False),
     Row(name="E13 decoy far ahead", plan=beside(lambda _: 40_000, ttl=NEAR_TTL)),
     # only in front: what follows other octets in order, Linux takes with any acknowledgement
     Row(name="E15 decoy hello: bad ack", plan=lambda s: fake_first(s, ack_by=-66_000), passes=False),

@@ -17,7 +17,9 @@ from typing import Any, TextIO, cast
 
 TLS_PORT, HTTP_PORT = 443, 80
 BACKLOG = 4096
+READ_OCTETS = 4096
 TCP_FASTOPEN_NO_COOKIE = 34  # <linux/tcp.h>
+IPPROTO_MPTCP = 262  # <linux/in.h>
 
 
 class Log:
@@ -31,10 +33,13 @@ class Log:
         self._file.flush()
 
 
-class TlsServer(asyncio.Protocol):
-    """One connection.  Its handshake goes as far as the client lets it."""
+class TlsServer(asyncio.BufferedProtocol):
+    """One connection.  Its handshake goes as far as the client lets it.
+
+    It reads little at a time, so one that is closed in a flood is reset, as by most servers."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        self._buffer = bytearray(READ_OCTETS)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_side=True)
 
@@ -43,8 +48,11 @@ class TlsServer(asyncio.Protocol):
         # the callback of the context has nothing but this object
         self._tls.client = transport.get_extra_info("peername")[:2]  # type: ignore[attr-defined]
 
-    def data_received(self, data: bytes) -> None:
-        self._in.write(data)
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._in.write(self._buffer[:nbytes])
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -111,17 +119,20 @@ def family_of(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def listening(address: str, is_fast: bool) -> socket.socket:
-    """A listening socket.   is_fast: it takes data on a SYN, without a cookie (RFC 7413)."""
-    one = socket.create_server((address, TLS_PORT), family=family_of(address), backlog=BACKLOG)
-    if is_fast:
+def listening(address: str, kind: str) -> socket.socket:
+    """A listening socket.   kind   fast: it takes data on a SYN, without a cookie (RFC 7413); multipath: RFC 8684"""
+    one = socket.socket(family_of(address), socket.SOCK_STREAM, IPPROTO_MPTCP if kind == "multipath" else 0)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind((address, TLS_PORT))
+    one.listen(BACKLOG)
+    if kind == "fast":
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, BACKLOG)
         one.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
     return one
 
 
 async def serve(certificate: str, key: str, log: Log, places: list[str]) -> None:
-    """places: tls@ADDRESS, fast@ADDRESS (TLS with fast open) or http@ADDRESS."""
+    """places: tls@ADDRESS, fast@ADDRESS (TLS with fast open), multipath@ADDRESS (TLS, too) or http@ADDRESS."""
     HttpServer.log = log
     context = context_of(certificate, key, log)
     loop = asyncio.get_running_loop()
@@ -129,7 +140,7 @@ async def serve(certificate: str, key: str, log: Log, places: list[str]) -> None
         if kind == "http":
             threading.Thread(target=ManyConnections(address).serve_forever, daemon=True).start()
         else:
-            await loop.create_server(lambda: TlsServer(context), sock=listening(address, kind == "fast"))
+            await loop.create_server(lambda: TlsServer(context), sock=listening(address, kind))
     log.note(("ready", 0), "")
     await asyncio.Event().wait()
 

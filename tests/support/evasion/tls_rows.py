@@ -4,6 +4,7 @@ import itertools
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from support.evasion import hellos
@@ -14,6 +15,7 @@ from support.packets.builders import records, server_name
 Make = Callable[[bytes], bytes]
 BOTH = FRAMINGS[::2]
 OTHER = b"www.allowed.test"
+EARLY_DATA = 42
 CHANGE_CIPHER_SPEC = b"\x14\x03\x03\x00\x01\x01"
 WARNING = b"\x15\x03\x03\x00\x02\x01\x5a"  # user_canceled
 EMPTY = b"\x16\x03\x01\x00\x00"
@@ -71,6 +73,21 @@ def after_retry(name: bytes) -> bytes:
     return records(hellos.retried(OTHER)) + records(hellos.classic(name))
 
 
+def after_early_data(name: bytes) -> bytes:
+    """The same, with a record of early data between the two."""
+    return EARLY + records(bytes(40), kind=23) + records(hellos.classic(name))
+
+
+def after_long_retry(name: bytes) -> bytes:
+    """The same, with both hellos long: together they are more than any window."""
+    filling = [extension(0xFE00 + at, bytes(4000)) for at in range(14)]
+    return LONG + records(message([*filling, *extensions(), server_name(name)]))
+
+
+EARLY = records(message([server_name(OTHER), extension(EARLY_DATA, b""), *extensions(shares=())]))
+LONG = records(
+    message([*(extension(0xFE00 + at, bytes(4000)) for at in range(14)), server_name(OTHER), *extensions(shares=())])
+)
 RETRY_OCTETS = len(after_retry(OTHER)) // 2
 
 # What a server completes.
@@ -114,7 +131,13 @@ REFUSED: dict[str, Make] = {
     "E37 a list that is one octet too long": lambda name: with_names(extension(0, b"\0\xff" + entry(name))),
     "E40 a second hello in the same record": lambda name: records(hellos.classic(OTHER) + hellos.classic(name)),
 }
-BASES: dict[str, Make] = {**COMPLETED, **REFUSED, "after a HelloRetryRequest": after_retry}
+BASES: dict[str, Make] = {
+    **COMPLETED,
+    **REFUSED,
+    "after a HelloRetryRequest": after_retry,
+    "after a HelloRetryRequest, early data": after_early_data,
+    "after a HelloRetryRequest, both long": after_long_retry,
+}
 
 
 def retried(stream: Stream) -> list[Segment]:
@@ -125,6 +148,11 @@ def retried(stream: Stream) -> list[Segment]:
 def retried_in_pieces(stream: Stream) -> list[Segment]:
     first, *others = pieces(stream.octets, RETRY_OCTETS, RETRY_OCTETS + 60, RETRY_OCTETS + 140)
     return [first, Segment(at=others[0].at, data=others[0].data, awaits_answer=True), *others[1:]]
+
+
+def answered_behind(stream: Stream, n: int) -> list[Segment]:
+    """The octets from the n-th on wait for an answer to those before."""
+    return [replace(one, awaits_answer=one.at == n) for one in pieces(stream.octets, n)]
 
 
 def small(stream: Stream) -> list[Segment]:
@@ -145,4 +173,15 @@ ROWS = [
     ),
     Row(name="E40 after a HelloRetryRequest", plan=retried, bases=("after a HelloRetryRequest",)),
     Row(name="E40 after a HelloRetryRequest, in pieces", plan=retried_in_pieces, bases=("after a HelloRetryRequest",)),
+    Row(
+        name="E40 after a HelloRetryRequest, behind early data",
+        plan=partial(answered_behind, n=len(EARLY)),
+        bases=("after a HelloRetryRequest, early data",),
+    ),
+    Row(
+        name="E40 after a HelloRetryRequest, both hellos long",
+        plan=partial(answered_behind, n=len(LONG)),
+        bases=("after a HelloRetryRequest, both long",),
+        framings=BOTH,
+    ),
 ]

@@ -1,0 +1,176 @@
+"""Whoever plays with what the gateway remembers, or forgets, gets no listed name either (docs/evasions.md).
+
+Each row is played without a gate first: there its listed name is served.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from support.escapes.innocents import N_CONNECTIONS
+from support.escapes.passage import WAYS, Passage, Played, passage
+from support.escapes.pressure import N_CROWD
+from support.escapes.settings import await_forgotten, delegated, forgetful, multipath, untracked
+from support.evasion.campaign import FORBIDDEN, Field, cases_of
+from support.evasion.rows import BY_NAME
+from support.evasion.segments import Row
+
+pytestmark = pytest.mark.kernel
+
+UNDER_EVERY_POLICY = (
+    "E40 after a HelloRetryRequest",
+    "E40 after a HelloRetryRequest, behind early data",
+    "E40 after a HelloRetryRequest, both hellos long",
+    "E13 decoys push the judged octets out of the window",
+)
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(
+    request: pytest.FixtureRequest, evasion_field: Field, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Passage]:
+    with passage(evasion_field, request.param, tmp_path_factory.mktemp("way")) as made:
+        yield made
+
+
+def assert_stopped(way: Passage, played: list[Played]) -> None:
+    """A listed name is served where there is no gate, and nowhere else."""
+    assert [one for one in played if one.is_escape != way.is_bare] == []
+
+
+# -- ports that are used again -----------------------------------------------------------------------------------------
+
+
+def test_a_port_whose_connection_the_server_has_reset_is_judged_again(way: Passage) -> None:
+    assert_stopped(way, way.play("reopened"))
+
+
+def test_a_port_whose_connection_the_client_has_reset_is_judged_again(way: Passage) -> None:
+    assert_stopped(way, way.play("stray"))
+
+
+def test_a_port_that_was_answered_over_http_is_judged_again(way: Passage) -> None:
+    assert_stopped(way, way.play("stray over HTTP"))
+
+
+# -- what a client writes in its server's name -------------------------------------------------------------------------
+
+
+def test_a_syn_ack_that_the_client_has_written_moves_no_stream(way: Passage) -> None:
+    assert_stopped(way, way.play("synack"))
+
+
+def test_words_that_the_client_has_written_for_its_server_free_no_connection(way: Passage) -> None:
+    assert_stopped(way, way.play("spoken"))
+
+
+def test_a_syn_ack_and_words_that_the_client_has_written_free_no_connection(way: Passage) -> None:
+    assert_stopped(way, way.play("spoofed"))
+
+
+def test_a_hello_over_quic_is_judged_where_its_server_seems_to_have_spoken_first(way: Passage) -> None:
+    assert_stopped(way, way.play("begun"))
+
+
+def test_a_request_is_judged_where_a_probe_of_its_server_has_begun_the_entry_again(way: Passage) -> None:
+    assert_stopped(way, way.play("reversed"))
+
+
+# -- memory that runs out ----------------------------------------------------------------------------------------------
+
+
+def test_a_request_of_which_half_was_evicted_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("half a head, pressure"))
+
+
+def test_a_request_whose_second_piece_comes_first_behind_an_eviction_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("pressure, second piece first"))
+
+
+def test_a_second_hello_is_judged_where_the_first_was_evicted(way: Passage) -> None:
+    assert_stopped(way, way.play("pressure between two hellos"))
+
+
+def test_a_hello_over_quic_of_which_half_was_evicted_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("half a hello over QUIC, pressure"))
+
+
+# -- what the gateway does not know any more ---------------------------------------------------------------------------
+
+
+def test_a_request_whose_other_half_comes_when_the_kernel_has_forgotten_it_is_judged(way: Passage) -> None:
+    with forgetful(way.lab):
+        assert_stopped(way, way.play("half a head", lambda: await_forgotten(way.lab)))
+
+
+def test_a_hello_whose_other_half_comes_when_the_kernel_has_forgotten_it_is_judged(way: Passage) -> None:
+    with forgetful(way.lab):
+        assert_stopped(way, way.play("half a hello", lambda: await_forgotten(way.lab)))
+
+
+def test_a_second_hello_is_judged_when_the_kernel_has_forgotten_the_first(way: Passage) -> None:
+    with forgetful(way.lab):
+        assert_stopped(way, way.play("between two hellos", lambda: await_forgotten(way.lab)))
+
+
+def test_a_request_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("half a head", way.restart))
+
+
+def test_a_hello_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("half a hello", way.restart))
+
+
+def test_a_second_hello_is_judged_by_another_gate(way: Passage) -> None:
+    assert_stopped(way, way.play("between two hellos", way.restart))
+
+
+# -- what the gateway does not see -------------------------------------------------------------------------------------
+
+
+def test_a_hello_over_two_subflows_is_not_served(way: Passage) -> None:
+    with multipath(way.lab):
+        assert_stopped(way, way.play("two subflows"))
+
+
+def test_a_hello_over_quic_whose_halves_come_from_two_ports_is_judged(way: Passage) -> None:
+    assert_stopped(way, way.play("two ports"))
+
+
+def test_a_hello_is_judged_where_an_operator_has_left_it_untracked(way: Passage) -> None:
+    with untracked(way.lab):
+        assert_stopped(way, way.play("listed"))
+
+
+# -- rows of the grammar under every policy ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [pytest.param(BY_NAME[name], id=name) for name in UNDER_EVERY_POLICY])
+def test_a_row_of_the_evasions_stops_under_every_policy(way: Passage, row: Row) -> None:
+    played = way.field.play(cases_of([row]))
+    assert {
+        case for case, seen in played.items() if case.is_forbidden and bool(seen.names & FORBIDDEN) != way.is_bare
+    } == set()
+    if row.passes:
+        assert {case for case, seen in played.items() if not case.is_forbidden and case.name not in seen.names} == set()
+
+
+# -- innocents ---------------------------------------------------------------------------------------------------------
+
+
+def test_five_connections_over_quic_between_one_port_and_one_server_are_served(way: Passage) -> None:
+    assert [one for one in way.play("five") if len(one.names) != N_CONNECTIONS] == []
+
+
+def test_a_keep_alive_of_one_octet_before_the_first_answer_is_no_contradiction(way: Passage) -> None:
+    assert [one for one in way.play("keep-alive before the answer") if one.outcome != "answered"] == []
+
+
+def test_a_keep_alive_of_one_octet_behind_an_answered_hello_is_no_contradiction(way: Passage) -> None:
+    assert [one for one in way.play("keep-alive behind a hello") if one.outcome != "answered"] == []
+
+
+def test_a_subscriber_with_many_half_hellos_blocks_none_of_another(way: Passage) -> None:
+    with delegated(way.lab):
+        crowd = partial(way.play, "crowd", n_ports=N_CROWD, families=(True,))
+        assert way.patient(crowd) == "answered"
