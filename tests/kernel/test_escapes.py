@@ -91,6 +91,10 @@ def test_a_second_hello_is_judged_where_the_first_was_evicted(way: Passage) -> N
     assert_stopped(way, way.play("pressure between two hellos"))
 
 
+def test_a_second_hello_whose_second_piece_comes_first_behind_an_eviction_is_not_served(way: Passage) -> None:
+    assert_stopped(way, way.play("pressure between two hellos, second piece first"))
+
+
 def test_a_hello_over_quic_of_which_half_was_evicted_is_not_served(way: Passage) -> None:
     assert_stopped(way, way.play("half a hello over QUIC, pressure"))
 
@@ -164,6 +168,10 @@ def test_five_connections_over_quic_between_one_port_and_one_server_are_served(w
 
 def test_a_keep_alive_of_one_octet_before_the_first_answer_is_no_contradiction(way: Passage) -> None:
     assert [one for one in way.play("keep-alive before the answer") if one.outcome != "answered"] == []
+
+
+def test_a_keep_alive_of_one_octet_within_a_hello_is_no_contradiction(way: Passage) -> None:
+    assert [one for one in way.play("keep-alive within a hello") if one.outcome != "answered"] == []
 
 
 def test_a_keep_alive_of_one_octet_behind_an_answered_hello_is_no_contradiction(way: Passage) -> None:

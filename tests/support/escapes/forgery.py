@@ -33,6 +33,7 @@ def spoken(child: Child) -> Connection:
     one = child.open(OPENSSL)
     decoy = hello(ALLOWED) + record_of_data(40)
     child.send(one, 0, decoy, ttl=NEAR_TTL)
+    _await_judged(child, one)
     _forged(child, one, ACK | PSH, WORDS)
     child.ask(one, 0, hello(LISTED))
     return one
@@ -43,6 +44,7 @@ def spoofed(child: Child) -> Connection:
     one = child.open(OPENSSL)
     _forged(child, one, SYN | ACK, by=-1, ack=-BEHIND)
     child.send(one, -BEHIND, hello(ALLOWED) + record_of_data(40))
+    _await_judged(child, one)
     _forged(child, one, ACK | PSH, WORDS)
     child.ask(one, 0, hello(LISTED))
     return one
@@ -92,6 +94,12 @@ def _forged(child: Child, one: Heard, flags: int, octets: bytes = b"", by: int =
     child.forge(one, flags, octets, by, ack)
     child.hears(one, FORGED_S)
     one.ack, one.n_answers, one.has_answer = before, 0, False
+
+
+def _await_judged(child: Child, one: Heard) -> None:
+    """An octet that the server has is acknowledged again: then all that was sent before has passed the gate."""
+    child.send(one, -1, b"x")
+    child.hears(one, FORGED_S)
 
 
 def _await_probe(child: Child, one: Heard) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from support.escapes.child import OPENSSL, PYTHON_HTTP, QUIC, Child, Heard
-from support.escapes.streams import ALLOWED, hello, record_of_data
+from support.escapes.streams import ALLOWED, record_of_data, unpadded_hello
 from support.evasion.connections import Connection
 from support.evasion.quic_rows import HELLOS, datagrams, frames_of
 from support.packets.builders import ACK, request
@@ -35,7 +35,7 @@ def keep_alive_before_answer(child: Child) -> Connection:
 
 def keep_alive_behind_hello(child: Child) -> Connection:
     """The answer to what follows, an alert, shows that the connection lives."""
-    one, octets, data = child.open(OPENSSL), hello(ALLOWED), record_of_data(40)
+    one, octets, data = child.open(OPENSSL), unpadded_hello(ALLOWED), record_of_data(40)
     assert child.ask(one, 0, octets)
     _keep_alive(child, one, len(octets))
     one.has_answer = False
@@ -43,9 +43,18 @@ def keep_alive_behind_hello(child: Child) -> Connection:
     return one
 
 
+def keep_alive_within_hello(child: Child) -> Connection:
+    one, octets = child.open(OPENSSL), unpadded_hello(ALLOWED)
+    child.send(one, 0, octets[:100])
+    _keep_alive(child, one, 100)
+    child.ask(one, 100, octets[100:])
+    return one
+
+
 ROWS: dict[str, Callable[[Child], Connection]] = {
     "five": five,
     "keep-alive before the answer": keep_alive_before_answer,
+    "keep-alive within a hello": keep_alive_within_hello,
     "keep-alive behind a hello": keep_alive_behind_hello,
 }
 

@@ -42,6 +42,17 @@ def between_two_hellos(child: Child) -> Connection:
     return one
 
 
+def between_two_hellos_second_piece_first(child: Child) -> Connection:
+    one = child.open(OPENSSL)
+    first, second = asking_for_retry(ALLOWED), hello(LISTED)
+    assert child.ask(one, 0, first)
+    press(child)
+    border = second.index(LISTED) + 4
+    child.send(one, len(first) + border, second[border:])
+    child.ask(one, len(first), second[:border])
+    return one
+
+
 def half_hello_over_quic(child: Child) -> Connection:
     """The rest comes under the connection ID that the server has chosen."""
     one, dcid = child.udp(child.ends(QUIC)), os.urandom(8)
@@ -68,6 +79,7 @@ ROWS: dict[str, Callable[[Child], Connection]] = {
     "half a head, pressure": half_head_over_http,
     "pressure, second piece first": second_piece_first,
     "pressure between two hellos": between_two_hellos,
+    "pressure between two hellos, second piece first": between_two_hellos_second_piece_first,
     "half a hello over QUIC, pressure": half_hello_over_quic,
     "crowd": crowd,
 }

@@ -31,6 +31,7 @@ def forgetful(lab: Lab) -> Iterator[None]:
     """The gateway's kernel forgets a connection that is silent for a second."""
     before = lab.run("gateway", ["sysctl", "-n", ESTABLISHED]).stdout.strip()
     _must(lab, "gateway", "sysctl", "-qw", f"{ESTABLISHED}={SHORT_S}")
+    _must(lab, "gateway", "conntrack", "-F")  # what was there keeps the time that it was given
     try:
         yield
     finally:

@@ -12,6 +12,11 @@ def hello(name: bytes) -> bytes:
     return records(hellos.classic(name))
 
 
+def unpadded_hello(name: bytes) -> bytes:
+    """Its last octet is not zero."""
+    return records(message([server_name(name), *extensions()]))
+
+
 def asking_for_retry(name: bytes) -> bytes:
     """A hello that a server answers with a HelloRetryRequest."""
     return records(hellos.retried(name))
