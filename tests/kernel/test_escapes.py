@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from support.escapes.early_data import ask_early
 from support.escapes.innocents import N_CONNECTIONS
 from support.escapes.passage import WAYS, Passage, Played, passage
 from support.escapes.pressure import N_CROWD
 from support.escapes.settings import await_forgotten, delegated, forgetful, multipath, untracked
-from support.evasion.campaign import FORBIDDEN, Field, cases_of
+from support.evasion.campaign import ALLOWED, EARLY, EARLY_RETRY, FORBIDDEN, Field, cases_of
 from support.evasion.rows import BY_NAME
 from support.evasion.segments import Row
 
@@ -36,6 +37,10 @@ def way(
 def assert_stopped(way: Passage, played: list[Played]) -> None:
     """A listed name is served where there is no gate, and nowhere else."""
     assert [one for one in played if one.is_escape != way.is_bare] == []
+
+
+def assert_answered(played: list[Played]) -> None:
+    assert [one for one in played if one.outcome != "answered" or ALLOWED not in one.names] == []
 
 
 # -- ports that are used again -----------------------------------------------------------------------------------------
@@ -162,20 +167,47 @@ def test_a_row_of_the_evasions_stops_under_every_policy(way: Passage, row: Row) 
 # -- innocents ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("row", ["reopened", "stray", "stray over HTTP"])
+def test_a_port_that_is_used_again_for_another_name_is_served(way: Passage, row: str) -> None:
+    assert_answered(way.play(row, name=ALLOWED))
+
+
+def test_a_client_of_multipath_tcp_is_served(way: Passage) -> None:
+    with multipath(way.lab):
+        assert_answered(way.play("two subflows", name=ALLOWED))
+
+
+def test_another_name_is_served_where_an_operator_has_left_it_untracked(way: Passage) -> None:
+    with untracked(way.lab):
+        assert_answered(way.play("listed", name=ALLOWED))
+
+
 def test_five_connections_over_quic_between_one_port_and_one_server_are_served(way: Passage) -> None:
     assert [one for one in way.play("five") if len(one.names) != N_CONNECTIONS] == []
 
 
 def test_a_keep_alive_of_one_octet_before_the_first_answer_is_no_contradiction(way: Passage) -> None:
-    assert [one for one in way.play("keep-alive before the answer") if one.outcome != "answered"] == []
+    assert_answered(way.play("keep-alive before the answer"))
 
 
 def test_a_keep_alive_of_one_octet_within_a_hello_is_no_contradiction(way: Passage) -> None:
-    assert [one for one in way.play("keep-alive within a hello") if one.outcome != "answered"] == []
+    assert_answered(way.play("keep-alive within a hello"))
 
 
 def test_a_keep_alive_of_one_octet_behind_an_answered_hello_is_no_contradiction(way: Passage) -> None:
-    assert [one for one in way.play("keep-alive behind a hello") if one.outcome != "answered"] == []
+    assert_answered(way.play("keep-alive behind a hello"))
+
+
+@pytest.mark.parametrize("address", EARLY)
+def test_early_data_that_a_server_takes_passes(way: Passage, address: str) -> None:
+    assert "early=1" in ask_early(way.lab, address)
+
+
+@pytest.mark.parametrize("address", EARLY_RETRY)
+def test_early_data_that_a_server_answers_with_a_hello_retry_request_passes(way: Passage, address: str) -> None:
+    said = ask_early(way.lab, address)
+    assert "Early data was rejected" in said
+    assert "early=" in said
 
 
 def test_a_subscriber_with_many_half_hellos_blocks_none_of_another(way: Passage) -> None:

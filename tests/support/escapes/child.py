@@ -53,10 +53,10 @@ class Heard(TcpConnection):
 
 
 class Child:
-    """Where a program plays.   addresses: by node, of one family"""
+    """Where a program plays.   addresses: by node, of one family;  name: the one that a row brings to a server"""
 
-    def __init__(self, wire: Wire, addresses: dict[str, str], ports: Iterator[int]) -> None:
-        self.wire, self.addresses, self.ports = wire, addresses, ports
+    def __init__(self, wire: Wire, addresses: dict[str, str], ports: Iterator[int], name: bytes) -> None:
+        self.wire, self.addresses, self.ports, self.name = wire, addresses, ports, name
         self.player = Player(wire)
         self.is_v6 = ":" in addresses["child"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from support.escapes.child import NGINX_HTTP, OPENSSL, QUIC_ELSEWHERE, Child, Heard
-from support.escapes.streams import ALLOWED, LISTED, get, hello, record_of_data
+from support.escapes.streams import ALLOWED, get, hello, record_of_data
 from support.evasion.connections import Connection
 from support.evasion.decoys import MD5
 from support.evasion.quic_rows import HELLOS, datagrams, frames_of
@@ -24,7 +24,7 @@ def synack(child: Child) -> Connection:
     """The client writes another SYN/ACK, so that its stream seems to begin further on."""
     one = child.open(OPENSSL)
     _forged(child, one, SYN | ACK, by=-1, ack=AHEAD)
-    child.ask(one, 0, hello(LISTED))
+    child.ask(one, 0, hello(child.name))
     return one
 
 
@@ -35,7 +35,7 @@ def spoken(child: Child) -> Connection:
     child.send(one, 0, decoy, ttl=NEAR_TTL)
     _await_judged(child, one)
     _forged(child, one, ACK | PSH, WORDS)
-    child.ask(one, 0, hello(LISTED))
+    child.ask(one, 0, hello(child.name))
     return one
 
 
@@ -46,7 +46,7 @@ def spoofed(child: Child) -> Connection:
     child.send(one, -BEHIND, hello(ALLOWED) + record_of_data(40))
     _await_judged(child, one)
     _forged(child, one, ACK | PSH, WORDS)
-    child.ask(one, 0, hello(LISTED))
+    child.ask(one, 0, hello(child.name))
     return one
 
 
@@ -56,7 +56,7 @@ def begun(child: Child) -> Connection:
     child.forge_datagram(one, b"\x40" + bytes(40))
     child.wait(lambda: one.n_answers > 0)
     one.n_answers = 0
-    for datagram in datagrams(frames_of(HELLOS["QUIC"](LISTED)), bytes(range(8))):
+    for datagram in datagrams(frames_of(HELLOS["QUIC"](child.name)), bytes(range(8))):
         child.ask(one, 0, datagram.data)
     return one
 
@@ -67,7 +67,7 @@ def reversed_entry(child: Child) -> Connection:
     Both ports are a server's: which side is the client can be read either way."""
     one = child.tcp(child.ends(NGINX_HTTP, HTTP_PORT))
     child.connect(one)
-    first, second = get(ALLOWED), get(LISTED)
+    first, second = get(ALLOWED), get(child.name)
     one.row = replace(one.row, window=0)
     child.send(one, 0, first)
     child.send(one, len(first), flags=RST, options=MD5)

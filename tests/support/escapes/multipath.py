@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from support.escapes.child import MULTIPATH, OPENSSL, Child
-from support.escapes.streams import LISTED, hello
+from support.escapes.streams import hello
 from support.evasion.connections import Connection
 
 IPPROTO_MPTCP = 262  # <linux/in.h>
@@ -21,8 +21,8 @@ SUBFLOW_S, ANSWER_S = 1.0, 1.5
 
 def two_subflows(child: Child) -> Connection:
     one = child.tcp(child.ends(OPENSSL))  # stands for the outcome
-    octets = hello(LISTED)
-    border = octets.index(LISTED) + 4
+    octets = hello(child.name)
+    border = octets.index(child.name) + 4
     with _socket(child, one.ends.port) as stream:
         stream.connect((child.addresses[MULTIPATH.node], MULTIPATH.port))
         stream.sendall(octets[:border])

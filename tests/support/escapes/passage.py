@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from support.evasion.campaign import END_PORT, FIRST_PORT, FORBIDDEN, MULTIPATH, PORTS, Field
+from support.evasion.campaign import BELOW, END_PORT, FIRST_PORT, FORBIDDEN, MULTIPATH, PORTS, Field
 from support.gate.detour import detour
 from support.gate.program import PYTHON, ROOT, Gate
 
@@ -79,11 +79,12 @@ class Passage:
         between: Callable[[], object] | None = None,
         n_ports: int = N_PORTS,
         families: tuple[bool, ...] = BOTH,
+        name: str = BELOW,
     ) -> list[Played]:
         """Play a row of the program.   between: what the lab does where the row pauses;  families: False is IPv4"""
         given = [self._family(is_v6, n_ports) for is_v6 in families]
         mac = self.lab.run("gateway", ["cat", "/sys/class/net/child/address"]).stdout.strip()
-        job = {"row": row, "interface": "gateway", "gateway_mac": mac, "families": given}
+        job = {"row": row, "name": name, "interface": "gateway", "gateway_mac": mac, "families": given}
         outcomes = self._run("child", ["program.py"], between, json.dumps(job))
         noted = self.field.noted()
         return [

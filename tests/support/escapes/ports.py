@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from support.escapes.child import CUT, NGINX_HTTP, OPENSSL, Child, Heard
-from support.escapes.streams import ALLOWED, LISTED, get, hello, record_of_data
+from support.escapes.streams import ALLOWED, get, hello, record_of_data
 from support.evasion.connections import Connection
 from support.packets.builders import ACK, RST
 
@@ -18,14 +18,14 @@ def reopened(child: Child) -> Connection:
     child.send(one, n + CUT, garbage[CUT:])  # the server can read none of it before the rest comes
     child.send(one, n, garbage[:CUT])
     assert child.wait(lambda: one.is_reset), "the server goes on"
-    return _again(child, one, hello(LISTED))
+    return _again(child, one, hello(child.name))
 
 
 def stray(child: Child) -> Connection:
     """The client resets a released connection, and says one thing more: so the kernel does not see the port reused."""
     one, end = _released(child)
     _reset_by_client(child, one, end)
-    return _again(child, one, hello(LISTED))
+    return _again(child, one, hello(child.name))
 
 
 def stray_http(child: Child) -> Connection:
@@ -34,7 +34,7 @@ def stray_http(child: Child) -> Connection:
     request = get(ALLOWED)
     assert child.ask(one, 0, request)
     _reset_by_client(child, one, len(request))
-    return _again(child, one, get(LISTED))
+    return _again(child, one, get(child.name))
 
 
 ROWS: dict[str, Callable[[Child], Connection]] = {
@@ -68,7 +68,7 @@ def _again(child: Child, before: Heard, octets: bytes) -> Connection:
     one = child.tcp(before.ends)
     one.isn = (before.isn - FURTHER_BACK) & 0xFFFFFFFF
     child.connect(one)
-    half = octets.index(LISTED) + 6
+    half = octets.index(child.name) + 6
     child.send(one, 0, octets[:half])
     child.ask(one, half, octets[half:])
     return one

@@ -1,7 +1,7 @@
 """Plays one escape, in IPv4 and IPv6.   python program.py < job;  run in the child's namespace.
 
-Standard input: a line of JSON, {"row", "interface", "gateway_mac", "families": [{"ports", "addresses"}, …]}; then a
-line for each "paused" that it prints.   Its last line: what came of the row's last connection in each family.
+Standard input: a line of JSON, {"row", "name", "interface", "gateway_mac", "families": [{"ports", "addresses"}, …]};
+then a line for each "paused" that it prints.   Its last line: what came of the row's last connection in each family.
 """
 
 import json
@@ -29,7 +29,7 @@ def play(job: dict[str, Any]) -> list[str]:
     wire = Wire(job["interface"], job["gateway_mac"])
     outcomes = []
     for family in job["families"]:
-        child = Child(wire, family["addresses"], iter(family["ports"]))
+        child = Child(wire, family["addresses"], iter(family["ports"]), job["name"].encode())
         last = ROWS[job["row"]](child)
         child.player.finish()
         outcomes.append(last.outcome)

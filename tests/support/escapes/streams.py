@@ -4,7 +4,7 @@ from support.evasion import hellos
 from support.evasion.hellos import extension, extensions, message
 from support.packets.builders import records, request, server_name
 
-ALLOWED, LISTED = b"www.allowed.test", b"www.blocked.test"
+ALLOWED = b"www.allowed.test"
 EARLY_DATA = 42
 
 

@@ -33,7 +33,12 @@ SERVERS = {
     "quic elsewhere": ("foreign", 8443),
     "quic retry": ("resolver", 443),
 }
-MULTIPATH = ("192.0.2.41", "2001:db8:f::41")  # of the internet, for a server of Multipath TCP
+# More addresses of the internet: of a server of Multipath TCP, of one that takes early data, and of one that does so
+# and answers a hello of today with a HelloRetryRequest.
+MULTIPATH = ("192.0.2.41", "2001:db8:f::41")
+EARLY = ("192.0.2.42", "2001:db8:f::42")
+EARLY_RETRY = ("192.0.2.43", "2001:db8:f::43")
+RETRY_CURVE = "secp384r1"
 LOW_PORT = 200
 FIRST_PORT, END_PORT = 2_000, 32_000  # below the ports that the kernel gives real clients
 # The client's kernel knows none of these connections and would reset them; some are at a server's port.
@@ -191,7 +196,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
     lab.run("internet", ["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"])
     lab.run("internet", ["nft", FAR_RULES])
     lab.run("child", ["nft", CLIENT_RULES])
-    _change_multipath(lab, "add")
+    _change_addresses(lab, "add")
     servers = [lab.popen("internet", argv, "recorder") for argv in (_recorder(ready), _quic(ready), _nginx(ready))]
     try:
         wait_until(lambda: ready.log.exists() and ready.log.read_text().count("ready") == 2, "the recording servers")
@@ -199,7 +204,7 @@ def field(lab: Lab, folder: Path) -> Iterator[Field]:
     finally:
         for server in servers:
             lab.stop(server)
-        _change_multipath(lab, "del")
+        _change_addresses(lab, "del")
         lab.run("internet", ["nft", "delete table inet far"])
         lab.run("child", ["nft", "delete table inet evader"])
 
@@ -216,9 +221,10 @@ def gate(lab: Lab, folder: Path, routing: str = "symmetric") -> Iterator[Gate]:
         running.stop()
 
 
-def _change_multipath(lab: Lab, change: str) -> None:
-    """Add or delete the addresses of the server of Multipath TCP."""
-    for address, length in zip(MULTIPATH, (32, 128), strict=True):
+def _change_addresses(lab: Lab, change: str) -> None:
+    """Add or delete what the lab's servers have no addresses for."""
+    for address in itertools.chain(MULTIPATH, EARLY, EARLY_RETRY):
+        length = 128 if ":" in address else 32
         lab.run("internet", ["ip", "address", change, f"{address}/{length}", "dev", "gateway"])
 
 
@@ -258,11 +264,25 @@ def _recorder(ready: Field) -> list[str]:
 def _nginx(ready: Field) -> list[str]:
     at = ready.lab.addresses
     path = ready.folder / "nginx.conf"
-    path.write_text(_nginx_configuration(ready, [at.resolver4, f"[{at.resolver6}]"]))
+    early = _early_server(ready, EARLY, "auto") + _early_server(ready, EARLY_RETRY, RETRY_CURVE)
+    path.write_text(_nginx_configuration(ready, [at.resolver4, f"[{at.resolver6}]"], early))
     return ["nginx", "-p", str(ready.folder), "-c", str(path), "-e", "stderr"]
 
 
-def _nginx_configuration(ready: Field, addresses: list[str]) -> str:
+def _early_server(ready: Field, addresses: tuple[str, str], curve: str) -> str:
+    """A server that says whether a request has come as early data.   curve: the only one that it takes, or auto"""
+    certificate = ready.lab.directory / "internet/web"
+    return f"""
+  server {{
+    listen {addresses[0]}:443 ssl; listen [{addresses[1]}]:443 ssl;
+    ssl_certificate {certificate}.pem; ssl_certificate_key {certificate}.key;
+    ssl_ecdh_curve {curve}; ssl_early_data on;
+    return 200 "early=$ssl_early_data";
+  }}
+"""
+
+
+def _nginx_configuration(ready: Field, addresses: list[str], more: str) -> str:
     """Each request that is answered with 200 leaves its host in the log, as nginx understands it and as it was sent."""
     listen = "\n".join(f"    listen {address}:80 default_server;" for address in addresses)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -283,5 +303,5 @@ http {{
 {listen}
     location / {{ return 200 "ok"; }}
   }}
-}}
+{more}}}
 """
