@@ -2,7 +2,8 @@
 
 from filterd.lab.topology import Lab
 
-REQUEST = "GET / HTTP/1.0\r\nHost: www.allowed.test\r\n\r\n"
+REQUEST = "GET / HTTP/1.1\r\nHost: www.allowed.test\r\n\r\n"
+LAST = "GET / HTTP/1.1\r\nHost: www.allowed.test\r\nConnection: close\r\n\r\n"
 
 
 def ask_early(lab: Lab, address: str) -> str:
@@ -12,5 +13,5 @@ def ask_early(lab: Lab, address: str) -> str:
     session.unlink(missing_ok=True)
     where = f"[{address}]:443" if ":" in address else f"{address}:443"
     argv = ["openssl", "s_client", "-connect", where, "-servername", "www.allowed.test", "-ign_eof"]
-    lab.run("child", [*argv, "-sess_out", str(session)], REQUEST)
-    return lab.run("child", [*argv, "-sess_in", str(session), "-early_data", str(early)], REQUEST).stdout
+    lab.run("child", [*argv, "-sess_out", str(session)], LAST)
+    return lab.run("child", [*argv, "-sess_in", str(session), "-early_data", str(early)], LAST).stdout

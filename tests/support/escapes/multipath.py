@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from support.escapes.child import MULTIPATH, OPENSSL, Child
+from support.escapes.child import MULTIPATH, NOTHING, OPENSSL, STEPWISE, Child
 from support.escapes.streams import hello
-from support.evasion.connections import Connection
+from support.evasion.connections import Connection, TcpConnection
 
 IPPROTO_MPTCP = 262  # <linux/in.h>
 SOL_MPTCP, MPTCP_INFO = 284, 1  # <linux/mptcp.h>
@@ -20,7 +20,7 @@ SUBFLOW_S, ANSWER_S = 1.0, 1.5
 
 
 def two_subflows(child: Child) -> Connection:
-    one = child.tcp(child.ends(OPENSSL))  # stands for the outcome
+    one = TcpConnection(STEPWISE, NOTHING, child.ends(OPENSSL))  # stands for the outcome alone
     octets = hello(child.name)
     border = octets.index(child.name) + 4
     with _socket(child, one.ends.port) as stream:
