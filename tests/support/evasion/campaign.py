@@ -38,6 +38,7 @@ SERVERS = {
 MULTIPATH = ("192.0.2.41", "2001:db8:f::41")
 EARLY = ("192.0.2.42", "2001:db8:f::42")
 EARLY_RETRY = ("192.0.2.43", "2001:db8:f::43")
+SERVED_EARLY = "served at an address for early data"
 RETRY_CURVE = "secp384r1"
 LOW_PORT = 200
 FIRST_PORT, END_PORT = 2_000, 32_000  # below the ports that the kernel gives real clients
@@ -270,14 +271,14 @@ def _nginx(ready: Field) -> list[str]:
 
 
 def _early_server(ready: Field, addresses: tuple[str, str], curve: str) -> str:
-    """A server that says whether a request has come as early data.   curve: the only one that it takes, or auto"""
+    """A server that takes early data.   curve: the only one that it speaks, or auto"""
     certificate = ready.lab.directory / "internet/web"
     return f"""
   server {{
     listen {addresses[0]}:443 ssl; listen [{addresses[1]}]:443 ssl;
     ssl_certificate {certificate}.pem; ssl_certificate_key {certificate}.key;
     ssl_ecdh_curve {curve}; ssl_early_data on;
-    return 200 "early=$ssl_early_data";
+    return 200 "{SERVED_EARLY}";
   }}
 """
 
