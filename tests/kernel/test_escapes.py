@@ -26,6 +26,9 @@ UNDER_EVERY_POLICY = (
 )
 
 
+RESTARTED_UNSEEN = "a connection that nobody tracks is picked up where it is, by the policy"
+
+
 @pytest.fixture(scope="module", params=WAYS)
 def way(
     request: pytest.FixtureRequest, evasion_field: Field, tmp_path_factory: pytest.TempPathFactory
@@ -123,10 +126,14 @@ def test_a_second_hello_is_judged_when_the_kernel_has_forgotten_the_first(way: P
 
 
 def test_a_request_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
+    if way.way == "asymmetric open":
+        pytest.skip(RESTARTED_UNSEEN)
     assert_stopped(way, way.play("half a head", way.restart))
 
 
 def test_a_hello_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
+    if way.way == "asymmetric open":
+        pytest.skip(RESTARTED_UNSEEN)
     assert_stopped(way, way.play("half a hello", way.restart))
 
 
@@ -156,6 +163,8 @@ def test_a_hello_is_judged_where_an_operator_has_left_it_untracked(way: Passage)
 
 @pytest.mark.parametrize("row", [pytest.param(BY_NAME[name], id=name) for name in UNDER_EVERY_POLICY])
 def test_a_row_of_the_evasions_stops_under_every_policy(way: Passage, row: Row) -> None:
+    if row.is_lost_unseen and way.way == "asymmetric open":
+        pytest.skip("nothing proves what the server has received")
     played = way.field.play(cases_of([row]))
     assert {
         case for case, seen in played.items() if case.is_forbidden and bool(seen.names & FORBIDDEN) != way.is_bare

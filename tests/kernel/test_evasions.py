@@ -45,6 +45,8 @@ def test_it_reaches_a_server_where_there_is_no_gate(campaign_of: CampaignOf, fam
 @ROUTINGS
 @pytest.mark.parametrize(("family", "row"), ROWS)
 def test_a_listed_name_never_reaches_a_server(campaign_of: CampaignOf, routing: str, family: str, row: Row) -> None:
+    if row.is_lost_unseen and routing == "asymmetric":
+        pytest.skip("nothing proves what the server has received")
     assert campaign_of(family, routing).escaped(row) == []
 
 

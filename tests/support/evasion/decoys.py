@@ -184,7 +184,13 @@ ROWS = [
     *fooled("E20 fakeddisorder", fake_disorder),
     *(low_ttl(f"E13 decoy of {what}", octets) for what, octets in LOW_TTL.items()),
     Row(name="E13 decoy at its own length ahead", plan=beside(lambda s: len(s.octets), ttl=NEAR_TTL)),
-    Row(name="E13 decoys push the judged octets out of the window", plan=slid, bases=("GET",), passes=False),
+    Row(
+        name="E13 decoys push the judged octets out of the window",
+        plan=slid,
+        bases=("GET",),
+        passes=False,
+        is_lost_unseen=True,
+    ),
     Row(name="E13 decoy far ahead", plan=beside(lambda _: 40_000, ttl=NEAR_TTL)),
     # only in front: what follows other octets in order, Linux takes with any acknowledgement
     Row(name="E15 decoy hello: bad ack", plan=lambda s: fake_first(s, ack_by=-66_000), passes=False),
