@@ -1,5 +1,6 @@
 """Packets in a server's name that its client writes, and entries that begin the wrong way round."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -56,7 +57,7 @@ def begun(child: Child) -> Connection:
     child.forge_datagram(one, b"\x40" + bytes(40))
     child.wait(lambda: one.n_answers > 0)
     one.n_answers = 0
-    for datagram in datagrams(frames_of(HELLOS["QUIC"](child.name)), bytes(range(8))):
+    for datagram in datagrams(frames_of(HELLOS["QUIC"](child.name)), os.urandom(8)):
         child.ask(one, 0, datagram.data)
     return one
 

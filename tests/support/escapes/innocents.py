@@ -1,5 +1,6 @@
 """Honest clients that are odd."""
 
+import os
 from collections.abc import Callable
 
 from support.escapes.child import OPENSSL, PYTHON_HTTP, QUIC, Child, Heard
@@ -18,7 +19,7 @@ def five(child: Child) -> Connection:
     one = child.udp(child.ends(QUIC))
     for number in range(N_CONNECTIONS):
         octets = HELLOS["QUIC"](b"%d.allowed.test" % number)
-        for datagram in datagrams(frames_of(octets), bytes([number] * 8)):
+        for datagram in datagrams(frames_of(octets), os.urandom(8)):
             child.ask(one, 0, datagram.data)
     return one
 
