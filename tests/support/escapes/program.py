@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from support.escapes import forgery, halves, innocents, interruption, multipath, ports, pressure
+from support.escapes import forgery, halves, innocents, interruption, long_heads, multipath, ports, pressure
 from support.escapes.child import Child
 from support.evasion.connections import Connection
 from support.evasion.player import Wire
@@ -21,6 +21,7 @@ ROWS: dict[str, Callable[[Child], Connection]] = {
     **pressure.ROWS,
     **multipath.ROWS,
     **interruption.ROWS,
+    **long_heads.ROWS,
     **innocents.ROWS,
 }
 
