@@ -8,31 +8,24 @@ HTTP is never released.  Judged octets leave the window only after the server ha
 stays unjudged (Flow.next), what cannot any more does not.
 Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
-from fastpath.gate.inject cimport answer
+from fastpath.gate.http_request cimport judge_head, judge_hosts, judge_lines
 from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, NOT_A_NAME, TOO_LONG, WAIT, Gate, Turn, Verdict
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport asks_server, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
-    contradicted, count_block, count_bypass, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far,
-    undecidable, unless_blocked)
-from fastpath.images.tables cimport judge_request
-from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
+    contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable)
 from fastpath.report.counters cimport (
-    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG,
-    CNT_NO_TABLES, count)
-from fastpath.report.spool cimport note_block, note_url_block
-from fastpath.report.trace cimport note_channel, note_name, note_undecidable
+    CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
+from fastpath.report.trace cimport note_undecidable
 from fastpath.wire.http1 cimport (
-    HEAD_OCTETS, Piece, RequestHead, lines_of_head, other_octets, parse_marked_head, parse_request_head)
+    HEAD_OCTETS, RequestHead, lines_of_head, other_octets, parse_marked_head, parse_request_head)
 from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
-from fastpath.wire.name cimport name_from_host
 from fastpath.wire.packet cimport FLAG_FIN
-from fastpath.wire.url cimport name_from_literal_host, port_of_host
 
 cdef enum:
     LF = 10
@@ -272,7 +265,7 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
         n = <uint32_t>lines_of_head(f.w.at + at, f.w.have - at, &lines)
         at += n
         if lines.has_bare_cr:
-            verdict = _judge_hosts(g, t, &lines)
+            verdict = judge_hosts(g, t, &lines)
     f.need = at | (<uint32_t>ENDS_THERE if lines.is_ended else 0)
     if verdict != GO_ON or lines.is_ended or is_first and at > begin:
         return verdict
@@ -283,44 +276,31 @@ cdef Verdict _judge_found(Gate* g, Turn* t, const RequestHead* head, uint32_t st
     """Judge a head, or one that is not complete or too long, and go on behind it."""
     cdef Verdict verdict = GO_ON
     if head.is_overflowed:
-        verdict = _judge_lines(g, t, t.f.w.at + start, head.after if status == OK else t.f.w.have - start)
+        verdict = judge_lines(g, t, t.f.w.at + start, head.after if status == OK else t.f.w.have - start)
     if verdict != GO_ON:
         return verdict
     if status == NEED_MORE:
         return _judge_incomplete(g, t, head)
     if status == TOO_BIG:
         return _judge_too_big(g, t, head, start)
-    return _judge_head(g, t, head, start)
-
-
-cdef Verdict _judge_lines(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
-    """Judge every host of a head that has more than a RequestHead holds, without their target."""
-    cdef RequestHead lines
-    cdef Verdict verdict = GO_ON
-    cdef size_t n_read = 1
-    while verdict == GO_ON and n_read > 0:
-        n_read = lines_of_head(data, n, &lines)
-        verdict = _judge_hosts(g, t, &lines)
-        data += n_read
-        n -= n_read
-    return verdict
+    return _take_head(g, t, head, start)
 
 
 cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
     """WAIT for the rest of a head, unless a bare CR has ended it for some server (mini_httpd)."""
     cdef Verdict verdict = GO_ON
     if head.has_bare_cr:
-        verdict = _judge_hosts(g, t, head)
+        verdict = judge_hosts(g, t, head)
     return WAIT if verdict == GO_ON else verdict
 
 
-cdef Verdict _judge_head(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+cdef Verdict _take_head(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
     """Judge a head that begins at window[start] and continue behind it, or behind its body."""
     cdef Flow* f = t.f
     cdef Verdict verdict = GO_ON
     cdef int64_t n_body
     if head.n_hosts > 0 or f.stage != LOST:
-        verdict = _judge_request(g, t, head, CNT_GATE_NO_NAME)
+        verdict = judge_head(g, t, head, CNT_GATE_NO_NAME)
     n_body = body_octets(f.w.at + start, head.after) if f.stage != LOST and not f.is_doubted else NOT_ALIKE
     f.stage = LOST if n_body == NOT_ALIKE else FOLLOWING
     _go_to(f, f.next + <int64_t>head.after)
@@ -338,9 +318,9 @@ cdef Verdict _judge_too_big(Gate* g, Turn* t, const RequestHead* head, uint32_t 
     cdef Flow* f = t.f
     cdef Verdict verdict
     if f.stage != LOST:
-        verdict = _judge_request(g, t, head, CNT_GATE_TOO_BIG)
+        verdict = judge_head(g, t, head, CNT_GATE_TOO_BIG)
     else:
-        verdict = _judge_hosts(g, t, head)
+        verdict = judge_hosts(g, t, head)
     f.stage = LOST
     if head.has_line:
         f.body = IN_HEAD
@@ -367,7 +347,7 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     cdef uint32_t n = f.w.have - start
     cdef size_t n_other
     if f.stage == OPENING:
-        verdict = _unless_ended(_judge_request(g, t, head, CNT_GATE_MALFORMED))
+        verdict = _unless_ended(judge_head(g, t, head, CNT_GATE_MALFORMED))
         f.stage = LOST
     if verdict != GO_ON:
         return verdict
@@ -375,7 +355,7 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     if is_marked and not head.is_http2:
         return _judge_found(g, t, &marked, start, parse_marked_head(f.w.at + start, n, &marked))
     if f.body == IN_HEAD and n_other > 0:
-        verdict = _judge_lines(g, t, f.w.at + start, n_other)
+        verdict = judge_lines(g, t, f.w.at + start, n_other)
         if f.w.at[start + n_other - 1] != LF:
             n_other = 0         # the rest of the line has to come
     if n_other == 0 and n >= HEAD_OCTETS:
@@ -417,7 +397,7 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
         other_octets(f.w.at + (begin - f.base), <size_t>(have - begin), &is_marked)
     if not (head.is_marked or is_marked):       # in HTTP/0.9, if any, and that request is the last one
         _go_to(f, end)
-        return GO_ON if status != OK else _unless_ended(_judge_request(g, t, &head, CNT_GATE_NO_NAME))
+        return GO_ON if status != OK else _unless_ended(judge_head(g, t, &head, CNT_GATE_NO_NAME))
     f.stage = LOST
     return _back_to(g, f, begin)
 
@@ -454,93 +434,4 @@ cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) 
     cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
     if status != OK or head.n_hosts == 0:
         return GO_ON
-    return _unless_ended(_judge_request(g, t, &head, CNT_GATE_NO_NAME))
-
-
-# -- requests ----------------------------------------------------------------------------------------------------------
-
-cdef Verdict _judge_request(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil:
-    """Judge every host of a head: one that is blocked blocks.   counter: as in judge_hello()."""
-    cdef Decision d
-    cdef uint8_t shadow = NO_LIST
-    cdef Verdict verdict
-    cdef uint8_t i
-    cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
-    if counter == CNT_GATE_NO_NAME:
-        count(g.shared.counters, CNT_GATE_REQUESTS, 1)
-    note_channel(g.trace, C_HTTP, 0, 0)
-    for i in range(head.n_hosts):
-        note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
-        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
-        if verdict == BLOCK:
-            return answer(g, t, &d)
-        if verdict == NOT_A_NAME and not head.hosts[i].is_part or verdict == TOO_LONG:
-            is_undecidable = True
-        if verdict == TOO_LONG:
-            counter = CNT_GATE_TOO_BIG
-    if head.is_overflowed:
-        is_undecidable = True
-        counter = CNT_GATE_TOO_BIG
-    return unless_blocked(g, t, is_undecidable, counter, shadow, C_HTTP)
-
-
-cdef Verdict _judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
-    """Judge the hosts of a head that may not be complete, or of a part of one: a blocked one blocks.   Else GO_ON."""
-    cdef Decision d
-    cdef uint8_t shadow = NO_LIST
-    cdef uint8_t i
-    for i in range(head.n_hosts):
-        if _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d) == BLOCK:
-            note_channel(g.trace, C_HTTP, 0, 0)
-            note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
-            return answer(g, t, &d)
-    return GO_ON
-
-
-cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
-                         uint8_t* shadow, Decision* d) noexcept nogil:
-    """Judge one host and every URL that a server could read in the request: BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.
-
-    The port is the one in the Host value, and the packet's.   shadow  in, out: as unless_blocked() takes it"""
-    cdef bint is_name = name_from_host(text, n, &g.name) == OK
-    cdef int32_t said = port_of_host(text, n)
-    cdef int32_t met = t.p.dport
-    cdef Verdict verdict = GO_ON
-    cdef Piece target
-    cdef uint8_t i
-    if not is_name and name_from_literal_host(text, n, &g.name) != OK:
-        return NOT_A_NAME
-    if g.tables == NULL:    # before the first compilation
-        count(g.shared.counters, CNT_NO_TABLES, 1)
-        return NOT_A_NAME if g.closed or not is_name else GO_ON
-    for i in range(max(head.n_targets, 1)):
-        target = head.targets[i]
-        if head.n_targets == 0:
-            target.at = <const uint8_t*>b"/\x01"      # not known: a path that nobody lists
-            target.n = 2
-        verdict = _judge_url(g, t, said, target.at, target.n, is_name, shadow, d)
-        if i == 0:
-            count_bypass(g, d, C_HTTP)
-        if verdict == GO_ON and met != said:
-            verdict = _judge_url(g, t, met, target.at, target.n, is_name, shadow, d)
-        if verdict != GO_ON:
-            return verdict
-    return GO_ON if is_name else NOT_A_NAME
-
-
-cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
-                        uint8_t* shadow, Decision* d) noexcept nogil:
-    """Judge one reading of a request to g.name.   is_name  False: an address literal, of which only URLs are listed"""
-    cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
-                                       g.now_ns // 1_000_000_000, &g.url, d)
-    # only DNS can truncate an answer
-    if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
-        if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
-            shadow[0] = d.shadow
-        return GO_ON if status == OK else TOO_LONG
-    count_block(g)
-    if d.rule_url_n:
-        note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
-    else:
-        note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
-    return BLOCK
+    return _unless_ended(judge_head(g, t, &head, CNT_GATE_NO_NAME))

@@ -114,7 +114,7 @@ cdef bint asks_server(const Flow* f) noexcept nogil:
 
 
 cdef bint is_resumed_and_proven(const Flow* f) noexcept nogil:
-    """Whether a resumed TLS flow is encrypted, and its server has every octet that came: none before them is missing."""
+    """Whether a resumed TLS flow is encrypted, and its server misses no octet before those that came."""
     return f.stage == PASSED and f.is_doubted and f.acked >= f.top
 
 
