@@ -190,9 +190,22 @@ FINDS = (
         "a FIN was queued by the state of the mark, which the verdict on the packet before it had yet to set",
     ),
     Find(
-        "endless: octets of a stream without a beginning, then those before them",
-        Program((("POST that is long", "long head"),), (Send(begin=9100), Send(text="zeros")), reader="http.server"),
-        "octets in front of those that a stream was taken up with were stored nowhere, again and again",
+        "fin_decoy: a FIN that ends before the server, in the middle of a head",
+        Program(
+            (("GET!",),),
+            (Syn(), Send(end=30), Control(flags="FA", is_taken=False), Send(begin=30)),
+            reader="h11",
+        ),
+        "what a decoy's FIN ended counted as judged, and octets behind it passed",
+    ),
+    Find(
+        "read_ahead: two chunked bodies whose chunks begin as requests do, and a listed request, all at once",
+        Program(
+            (("POST in a long chunk", "POST in a long chunk", "GET!"),),
+            (Syn(), Send(begin=100), Send(end=100)),
+            reader="h11",
+        ),
+        "lines that were read ahead of another head counted as read",
     ),
 )
 OPEN_FINDS = (
@@ -226,6 +239,19 @@ OPEN_FINDS = (
         "A o",
         "asymmetric.pyx, _begin_at_syn: as syn_again_reused; nothing outlives the gate",
         forgets_untracked,
+    ),
+)
+# Programs on which the gate did not end.  They are played in a process of their own.
+HANGS = (
+    Find(
+        "endless: octets of a stream without a beginning, then those before them",
+        Program(
+            (("POST that is long", "long head"),),
+            (Send(begin=9100), Send(text="zeros")),
+            reader="http.server",
+            is_closed=False,
+        ),
+        "without an ISN, positions before the first octet seen are negative, and those of 0 no longer meant none",
     ),
 )
 

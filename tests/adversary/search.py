@@ -9,6 +9,7 @@ Exits 1 where anything was found that is not in finds.py.
 import argparse
 import hashlib
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from adversary.grammar import Grammar
 from adversary.world import Outcome, World
 
 CORPUS = Path(__file__).parent / "corpus" / "programs.jsonl"
+CURRENT = Path(__file__).parents[2] / "build" / "adversary.current"
+MOST_S = 10  # of one program; a millisecond is usual
 MOST_KEPT = 3000
 MOST_ROWS = 40  # that are printed
 MOST_SAVED, LEAST_NEW = 160, 3
@@ -33,6 +36,15 @@ NEW_SHARE = 0.35  # of trials that are new programs
 def play(program: Program) -> Outcome:
     """One trial."""
     return World(program).run()
+
+
+def play_watched(program: Program) -> Outcome:
+    """One trial; where the gate does not end the process does, and CURRENT holds the program."""
+    CURRENT.write_text(to_json(program))
+    signal.alarm(MOST_S)
+    outcome = play(program)
+    signal.alarm(0)
+    return outcome
 
 
 def fault_of(program: Program) -> str:
@@ -48,7 +60,8 @@ def load_corpus() -> list[Program]:
 class Search:
     """A seeded search."""
 
-    def __init__(self, seed: int, corpus: Sequence[Program] = ()) -> None:
+    def __init__(self, seed: int, corpus: Sequence[Program] = (), play: Callable[[Program], Outcome] = play) -> None:
+        self.play = play
         self.rng = random.Random(seed)
         self.grammar = Grammar(self.rng)
         self.kept: list[Program] = []
@@ -66,7 +79,7 @@ class Search:
             program = self._next()
             if program.is_honest and not is_standard(program):
                 continue
-            outcome = play(program)
+            outcome = self.play(program)
             self.n_trials += 1
             self._keep(program, outcome)
             if (found := fault(program, outcome)) and not is_known(program):
@@ -181,7 +194,7 @@ def main() -> int:
     if given.play:
         print(fault_of(from_json(given.play)) or "nothing found")
         return 0
-    search = Search(given.seed, load_corpus() if CORPUS.exists() else ())
+    search = Search(given.seed, load_corpus() if CORPUS.exists() else (), play_watched)
     began = time.monotonic()
     rows: set[object] = set()
     print(f"seed {given.seed}, {len(search.kept)} programs of the corpus", flush=True)

@@ -1,15 +1,18 @@
 """No program serves a listed name, and none keeps an allowed one from its client: known ones, and a short search."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 from adversary.actions import Program, from_json, to_json
-from adversary.finds import FINDS, OPEN_FINDS, is_known
+from adversary.finds import FINDS, HANGS, OPEN_FINDS, is_known
 from adversary.search import Search, fault_of, load_corpus, minimised
 
 MODES = {"S o": (False, False), "S c": (False, True), "A o": (True, False), "A c": (True, True)}
-SHORT_S, LONG_S = 2, 60
+SHORT_S, LONG_S, MOST_S = 2, 60, 10
 SEED = 20261127
 
 
@@ -46,6 +49,14 @@ def test_a_short_search_finds_nothing_new() -> None:
 @pytest.mark.long
 def test_a_search_of_a_minute_finds_nothing_new() -> None:
     assert finds_of(LONG_S) == []
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("program", [pytest.param(find.program, id=find.name) for find in HANGS])
+def test_the_gate_comes_to_an_end(program: Program) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("search.py")), "--play", to_json(program)]
+
+    subprocess.run(command, timeout=MOST_S, check=True, capture_output=True)
 
 
 def finds_of(seconds: float) -> list[str]:
