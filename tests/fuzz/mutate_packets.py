@@ -29,11 +29,22 @@ from support.packets.builders import (
 from support.packets.initials import VERSIONS, ack, crypto, initial
 
 from fastpath.gate.loop import GateLoop
-from fastpath.gate.marks import MARK_DROPPED, MARK_ISN_SHIFT, MARK_QUEUED, MARK_STATE, MARK_VERDICT
+from fastpath.gate.marks import (
+    MARK_ASK,
+    MARK_DROPPED,
+    MARK_ISN_SHIFT,
+    MARK_QUEUED,
+    MARK_REPLY,
+    MARK_STATE,
+    MARK_UNTRACKED,
+    MARK_VERDICT,
+    FlowState,
+)
 from fastpath.wire.packet import packet
 
 N_SEALED = 3000
 BATCH = 64
+BITS = (0, 0, 0, MARK_REPLY, MARK_UNTRACKED)
 
 
 def seeds(rng: random.Random) -> list[bytes]:
@@ -110,10 +121,11 @@ def run(n: int, seed: int) -> float:
         gate = rng.choice(gates)
         for _ in range(BATCH // 4):
             octets = mutated(rng.choice(known), rng)
-            for state in rng.choices(range(7), k=4):
-                mark = rng.choice((0, 1000 << MARK_ISN_SHIFT)) | MARK_QUEUED | state
+            for state in rng.choices([*FlowState], k=4):
+                mark = rng.choice((0, 1000 << MARK_ISN_SHIFT)) | MARK_QUEUED | state | rng.choice(BITS)
                 judged = gate.feed(octets, mark, served.NOW_S + done // 4096, rng.randrange(8) == 0)
-                assert judged & ~MARK_STATE == MARK_VERDICT and judged & MARK_STATE <= MARK_DROPPED, hex(judged)
+                assert judged & ~(MARK_STATE | MARK_ASK) == MARK_VERDICT, hex(judged)
+                assert judged & MARK_STATE in (*FlowState, MARK_DROPPED), hex(judged)
             for injected in gate.injected():
                 assert packet(injected) is not None
     return time.monotonic() - began

@@ -11,6 +11,7 @@ from support.packets.builders import Client
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import (
+    MARK_ASK,
     MARK_DROPPED,
     MARK_ISN_SHIFT,
     MARK_QUEUED,
@@ -90,7 +91,7 @@ def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _feed(gate: GateLoop, octets: bytes, mark: int) -> int:
     judged = gate.feed(octets, mark, served.NOW_S)
-    assert judged & ~MARK_STATE == MARK_VERDICT and judged & MARK_STATE in (*FlowState, MARK_DROPPED)
+    assert judged & ~(MARK_STATE | MARK_ASK) == MARK_VERDICT and judged & MARK_STATE in (*FlowState, MARK_DROPPED)
     for injected in gate.injected():
         ours = packet(injected)
         theirs = packet(octets)
