@@ -1,4 +1,4 @@
-"""HTTP/1.x judgement: segments → request heads → hosts and URLs → Verdict.
+"""HTTP/1.x judgement: segments → request heads → Verdict.
 
 A body is skipped only where every server reads it alike: see wire/http1_body.pyx.  Behind any other head, and in
 what is no HTTP, each line may begin a request (stage LOST); no later octet of that connection is certain again.
@@ -9,7 +9,7 @@ stays unjudged (Flow.next), what cannot any more does not.
 Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
@@ -23,7 +23,7 @@ from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
 from fastpath.report.trace cimport note_undecidable
 from fastpath.wire.http1 cimport (
-    HEAD_OCTETS, RequestHead, lines_of_head, other_octets, parse_marked_head, parse_request_head)
+    HEAD_OCTETS, RequestHead, lines_of_head, may_be_host, other_octets, parse_marked_head, parse_request_head)
 from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
 from fastpath.wire.packet cimport FLAG_FIN
 
@@ -177,7 +177,7 @@ cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
     if f.stage == OPENING:
         f.body = f.next     # its beginning may have moved
     while verdict == GO_ON:
-        if f.body != f.next and f.body != IN_HEAD:
+        if f.stage != LOST and f.body != f.next:
             verdict = _begin_body(g, t)
         elif _skip_blanks(f):
             verdict = _read_head(g, t)
@@ -215,9 +215,9 @@ cdef inline void _go_to(Flow* f, int64_t at) noexcept nogil:
 
 
 cdef inline void _step_to(Flow* f, int64_t at) noexcept nogil:
-    """As _go_to(), maybe still in a head."""
+    """As _go_to() in stage LOST: maybe still in a head, or before the end that a body has for some server."""
     f.next = at
-    if f.body != IN_HEAD:
+    if f.body != IN_HEAD and f.body < at:
         f.body = at
 
 
@@ -264,7 +264,7 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
     while verdict == GO_ON and n > 0 and not lines.is_ended:
         n = <uint32_t>lines_of_head(f.w.at + at, f.w.have - at, &lines)
         at += n
-        if lines.has_bare_cr:
+        if lines.may_be_whole:
             verdict = judge_hosts(g, t, &lines)
     f.need = at | (<uint32_t>ENDS_THERE if lines.is_ended else 0)
     if verdict != GO_ON or lines.is_ended or is_first and at > begin:
@@ -275,7 +275,7 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
 cdef Verdict _judge_found(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
     """Judge a head, or one that is not complete or too long, and go on behind it."""
     cdef Verdict verdict = GO_ON
-    if head.is_overflowed:
+    if head.is_overflowed and (status != NEED_MORE or head.may_be_whole):
         verdict = judge_lines(g, t, t.f.w.at + start, head.after if status == OK else t.f.w.have - start)
     if verdict != GO_ON:
         return verdict
@@ -287,9 +287,9 @@ cdef Verdict _judge_found(Gate* g, Turn* t, const RequestHead* head, uint32_t st
 
 
 cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
-    """WAIT for the rest of a head, unless a bare CR has ended it for some server (mini_httpd)."""
+    """WAIT for the rest of a head, unless it is whole to some server: a bare CR ends it for mini_httpd."""
     cdef Verdict verdict = GO_ON
-    if head.has_bare_cr:
+    if head.may_be_whole:
         verdict = judge_hosts(g, t, head)
     return WAIT if verdict == GO_ON else verdict
 
@@ -298,16 +298,20 @@ cdef Verdict _take_head(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     """Judge a head that begins at window[start] and continue behind it, or behind its body."""
     cdef Flow* f = t.f
     cdef Verdict verdict = GO_ON
-    cdef int64_t n_body
+    cdef bint is_sure
+    cdef int64_t n_body = body_octets(f.w.at + start, head.after, &is_sure)
     if head.n_hosts > 0 or f.stage != LOST:
         verdict = judge_head(g, t, head, CNT_GATE_NO_NAME)
-    n_body = body_octets(f.w.at + start, head.after) if f.stage != LOST and not f.is_doubted else NOT_ALIKE
-    f.stage = LOST if n_body == NOT_ALIKE else FOLLOWING
-    _go_to(f, f.next + <int64_t>head.after)
-    if n_body != NOT_ALIKE:
+    f.next += <int64_t>head.after
+    f.body = f.next if f.stage != LOST or f.body == IN_HEAD else max(f.body, f.next)
+    if f.stage == LOST or f.is_doubted or n_body == NOT_ALIKE or not is_sure:
+        f.stage = LOST
+        f.body = f.next + n_body if n_body > 0 else f.body
+        if head.is_marked and not _ends_head(f.w.at + start, head.after):
+            f.body = IN_HEAD
+    else:
+        f.stage = FOLLOWING
         f.next += n_body
-    elif head.is_marked and not _ends_head(f.w.at + start, head.after):
-        f.body = IN_HEAD
     return _unless_ended(verdict)
 
 
@@ -348,7 +352,9 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     cdef size_t n_other
     if f.stage == OPENING:
         verdict = _unless_ended(judge_head(g, t, head, CNT_GATE_MALFORMED))
-        f.stage = LOST
+    if f.stage != LOST and head.has_method:
+        f.body = IN_HEAD        # Waitress wants neither a version nor a path
+    f.stage = LOST
     if verdict != GO_ON:
         return verdict
     n_other = other_octets(f.w.at + start, n, &is_marked)
@@ -356,10 +362,12 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
         return _judge_found(g, t, &marked, start, parse_marked_head(f.w.at + start, n, &marked))
     if f.body == IN_HEAD and n_other > 0:
         verdict = judge_lines(g, t, f.w.at + start, n_other)
-        if f.w.at[start + n_other - 1] != LF:
+        if f.w.at[start + n_other - 1] != LF and may_be_host(f.w.at + start, n):
             n_other = 0         # the rest of the line has to come
     if n_other == 0 and n >= HEAD_OCTETS:
         n_other = HEAD_OCTETS
+    if f.next < f.body < f.next + <int64_t>n_other:
+        n_other = <size_t>(f.body - f.next)
     _step_to(f, f.next + <int64_t>n_other)
     return WAIT if verdict == GO_ON and n_other == 0 else verdict
 
@@ -390,6 +398,8 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
         return GO_ON
     if begin >= have:
         return WAIT
+    if have < end and have - begin < HEAD_OCTETS and not _has_new_line(f, <uint32_t>(begin - f.base)):
+        return WAIT
     status = parse_request_head(f.w.at + (begin - f.base), <size_t>(have - begin), &head)
     if status == NEED_MORE and not head.has_line:
         return _hold_body(g, t, &head, begin, end)
@@ -399,7 +409,14 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
         _go_to(f, end)
         return GO_ON if status != OK else _unless_ended(judge_head(g, t, &head, CNT_GATE_NO_NAME))
     f.stage = LOST
-    return _back_to(g, f, begin)
+    return _back_to(g, f, begin, end)
+
+
+cdef bint _has_new_line(Flow* f, uint32_t start) noexcept nogil:
+    """Whether a line end has come since the last call, or so little is there that it costs nothing to look again."""
+    cdef uint32_t at = max(start, f.need & ~<uint32_t>ENDS_THERE)
+    f.need = f.w.have
+    return at - start <= OFTEN_OCTETS or memchr(f.w.at + at, LF, f.w.have - at) != NULL
 
 
 cdef Verdict _hold_body(Gate* g, Turn* t, const RequestHead* head, int64_t begin, int64_t end) noexcept nogil:
@@ -410,21 +427,21 @@ cdef Verdict _hold_body(Gate* g, Turn* t, const RequestHead* head, int64_t begin
     if not head.has_method and (have >= end or have - begin > OFTEN_OCTETS):    # one word: no server has such a method
         _go_to(f, end)
         return GO_ON
-    verdict = _back_to(g, f, begin)
+    verdict = _back_to(g, f, begin, end)
     if have >= end:
         f.stage = LOST          # the line may go on behind the body
     elif verdict == GO_ON:
-        f.body = end
         return WAIT
     return verdict
 
 
-cdef Verdict _back_to(Gate* g, Flow* f, int64_t begin) noexcept nogil:
+cdef Verdict _back_to(Gate* g, Flow* f, int64_t begin, int64_t end) noexcept nogil:
     """Read on at the beginning of a body.   BLOCK: some of it was forwarded and not kept, as it seemed to be one."""
     if f.skipped > f.base + f.w.have:
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
-    _go_to(f, begin)
+    f.next = begin
+    f.body = end
     return GO_ON
 
 

@@ -18,6 +18,9 @@ from fastpath.wire.http1 cimport Piece, RequestHead, lines_of_head
 from fastpath.wire.name cimport name_from_host
 from fastpath.wire.url cimport name_from_literal_host, port_of_host
 
+cdef enum:
+    HTTP_PORT = 80
+
 
 cdef Verdict judge_lines(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
     """Judge every host of a head that has more than a RequestHead holds, without their target."""
@@ -77,7 +80,7 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
     The port is the one in the Host value, and the packet's.   shadow  in, out: as unless_blocked() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
-    cdef int32_t met = t.p.dport
+    cdef int32_t met = -1 if t.p.dport == HTTP_PORT else t.p.dport      # as port_of_host() gives a default port
     cdef Verdict verdict = GO_ON
     cdef Piece target
     cdef uint8_t i

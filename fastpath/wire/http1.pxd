@@ -23,7 +23,7 @@ cdef struct RequestHead:
     uint8_t has_line            # the first line is there, and is a request's
     uint8_t is_marked           # `HTTP/` stands in the first line
     uint8_t is_http2            # its first line is HTTP/2's preface
-    uint8_t has_bare_cr         # a CR stands in it without an LF: a line end to some servers
+    uint8_t may_be_whole        # to some server: by a bare CR, or by a request line among the headers
     uint8_t is_ended            # of lines_of_head(): the empty line was among them
     size_t after                # octets up to and including the empty line
     const uint8_t* target       # request-target as sent, its first word
@@ -36,3 +36,4 @@ cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) 
 cdef Status parse_marked_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil
 cdef size_t lines_of_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil
 cdef size_t other_octets(const uint8_t* data, size_t n, bint* is_marked) noexcept nogil
+cdef bint may_be_host(const uint8_t* data, size_t n) noexcept nogil

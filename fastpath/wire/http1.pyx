@@ -141,7 +141,7 @@ cdef bint _header_lines(const Span* line, bint is_host, RequestHead* out) noexce
         if part.end == NULL:
             part.end = line.end
         else:
-            out.has_bare_cr = 1
+            out.may_be_whole = 1
         if part.at < part.end:
             is_host = _header(&part, is_host, out)
         part.at = part.end + 1
@@ -156,7 +156,7 @@ cdef const uint8_t* _unended_lines(const Span* rest, bint is_host, RequestHead* 
         part.end = <const uint8_t*>memchr(part.at, CR, <size_t>(rest.end - part.at))
         if part.end == NULL or part.end + 1 == rest.end:    # an LF may follow
             break
-        out.has_bare_cr = 1
+        out.may_be_whole = 1
         if part.at < part.end:
             is_host = _header(&part, is_host, out)
         part.at = part.end + 1
@@ -166,12 +166,25 @@ cdef const uint8_t* _unended_lines(const Span* rest, bint is_host, RequestHead* 
 # -- request lines -----------------------------------------------------------------------------------------------------
 
 cdef bint _may_begin(const Span* rest, RequestHead* out) noexcept nogil:
-    """Whether these octets can be a request line: a token, white space, and any octets."""
+    """Whether these octets, up to a line end, can be a request line: a token, white space, no control characters.
+
+    A target that begins as one may hold any octets; other lines show with their mark what they are: in binary protocols
+    they are many."""
     cdef const uint8_t* at = rest.at
     while at < rest.end and is_token(at[0]):
         at += 1
+    if at < rest.end and (at == rest.at or not is_space(at[0])):
+        return False
     out.has_method = at < rest.end
-    return at == rest.end or at > rest.at and is_separator(at[0])
+    while at < rest.end and is_space(at[0]) and at[0] != LF:
+        at += 1
+    if at < rest.end and (at[0] == SLASH or fold(at[0]) == 104):      # h: of http
+        return True
+    while at < rest.end and at[0] != LF:
+        if at[0] < 32 and not is_space(at[0]) or at[0] == 127:
+            return False
+        at += 1
+    return True
 
 
 cdef void _read_words(const Span* whole, RequestHead* out, RequestLine* read) noexcept nogil:
@@ -291,25 +304,23 @@ cdef bint _header(const Span* line, bint was_host, RequestHead* out) noexcept no
             keep_host(value.at, value.end, out)
             return True
     if _is_like_request(line):
+        out.may_be_whole = 1
         _read_words(line, out, &read)
     return is_folded and was_host
 
 
 cdef bint _is_like_request(const Span* line) noexcept nogil:
-    """Whether this line among headers reads as a request line: its first word is no field's name, its last a version.
+    """Whether this line among headers reads as a request line: no field's name begins it, and a version follows.
 
-    Or GET in HTTP/0.9."""
+    Or GET in HTTP/0.9; the rest of a body may stand in front of it."""
     cdef Span rest = line[0]
-    cdef Span word, last
+    cdef Span first, word
     cdef int words = 1
-    cdef bint is_get = _begins(line, b"get", 3)
-    if not is_get and _mark_in(line) == NULL or not _take_word(&rest, &word) or word.end[-1] == COLON:
+    if not _take_word(&rest, &first) or memchr(first.at, COLON, <size_t>(first.end - first.at)) != NULL:
         return False
-    last = word
     while _take_word(&rest, &word):
-        last = word
         words += 1
-    return _begins(&last, b"http/", 5) or is_get and words == 2
+    return words == 2 and _ends(&first, b"get", 3) or _mark_in(line) != NULL
 
 
 cdef void _keep_behind_lf(const Span* line, const uint8_t* data, bint was_host, RequestHead* out) noexcept nogil:
@@ -346,16 +357,26 @@ cdef size_t other_octets(const uint8_t* data, size_t n, bint* is_marked) noexcep
     return <size_t>((lf + 1 if lf != NULL else _unfinished(&line)) - data)
 
 
+cdef bint may_be_host(const uint8_t* data, size_t n) noexcept nogil:
+    """Whether a Host field begins here, as far as it is there."""
+    cdef Span line
+    line.at = data
+    line.end = data + n
+    while line.at < line.end and is_junk(line.at[0]):
+        line.at += 1
+    return line.at < line.end and _may_become(&line, b"host", 4)
+
+
 cdef const uint8_t* _unfinished(const Span* line) noexcept nogil:
     """Where the last words begin that an absolute form, CONNECT or a mark may be part of."""
-    cdef const uint8_t* at = line.at
-    cdef Span rest
-    rest.end = line.end
-    while at < line.end:
-        rest.at = at
-        if _may_become(&rest, b"http/", 5) or _may_become(&rest, b"connect", 7) or _may_become(&rest, b"://", 3):
-            return at
-        at += 1
+    cdef Span rest = line[0]
+    cdef uint8_t c
+    while rest.at < line.end:
+        c = fold(rest.at[0])
+        if (c == 104 and _may_become(&rest, b"http/", 5) or c == 99 and _may_become(&rest, b"connect", 7)
+                or c == COLON and _may_become(&rest, b"://", 3)):
+            return rest.at
+        rest.at += 1
     return line.end
 
 
@@ -380,7 +401,7 @@ cdef bint _take_line(Span* rest, Span* line, RequestHead* out) noexcept nogil:
     while line.end > line.at and line.end[-1] == CR:
         line.end -= 1
     if lf - line.end > 1:
-        out.has_bare_cr = 1
+        out.may_be_whole = 1
     rest.at = lf + 1
     return True
 

@@ -24,23 +24,26 @@ cdef struct Text:
     const uint8_t* end
 
 
-cdef int64_t body_octets(const uint8_t* head, size_t n) noexcept nogil:
-    """The octets of the body behind a complete head of `n` octets, or NOT_ALIKE."""
+cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure) noexcept nogil:
+    """The octets of the body behind a complete head of `n` octets, or NOT_ALIKE.
+
+    is_sure   every server reads this body; else some read none"""
     cdef Text rest, line
     cdef int64_t found = 0
     cdef int64_t value
     cdef bint has_length = False
-    cdef bint is_read
+    is_sure[0] = False
     rest.at = head
     rest.end = head + n
     while rest.at < rest.end and is_space(rest.at[0]):
         rest.at += 1
     if not _take_line(&rest, &line):
         return NOT_ALIKE
-    is_read = _has_body_everywhere(&line)
+    is_sure[0] = _has_body_everywhere(&line)
     while _take_line(&rest, &line):
         if line.at == line.end:
-            return found if found == 0 or is_read else NOT_ALIKE
+            is_sure[0] = is_sure[0] or found == 0
+            return found
         value = _length_in(&line)
         if value == NOT_ALIKE or value >= 0 and has_length and value != found:
             return NOT_ALIKE
@@ -131,5 +134,6 @@ cdef int64_t _plain_number(const uint8_t* at, const uint8_t* end) noexcept nogil
 
 def body_length(head: bytes) -> int | None:
     """The octets of the body behind a complete head; None where servers may differ."""
-    cdef int64_t n = body_octets(head, len(head))
-    return None if n == NOT_ALIKE else n
+    cdef bint is_sure
+    cdef int64_t n = body_octets(head, len(head), &is_sure)
+    return n if is_sure and n != NOT_ALIKE else None

@@ -15,6 +15,8 @@ cdef enum:
     COLON = 58
     DOT = 46
     OPEN = 91                   # [
+    CLOSE = 93                  # ]
+    PERCENT = 37
     NAME_TEXT_OCTETS = 253      # as in name.pyx
 
 
@@ -43,24 +45,40 @@ cdef void keep_host(const uint8_t* at, const uint8_t* end, RequestHead* out) noe
 
 cdef bint _is_plain_host(const Span* text) noexcept nogil:
     """Whether the value is a name with labels of legal length, or an address in brackets, with or without a port."""
+    cdef const uint8_t* at = _address_end(text) if text.at[0] == OPEN else _name_end(text)
+    if at == NULL:
+        return False
+    if at < text.end and at[0] == COLON:
+        at += 1
+        while at < text.end and 48 <= at[0] <= 57:
+            at += 1
+    return at == text.end
+
+
+cdef const uint8_t* _address_end(const Span* text) noexcept nogil:
+    """The end of an address in brackets."""
+    cdef const uint8_t* at = <const uint8_t*>memchr(text.at, CLOSE, <size_t>(text.end - text.at))
+    cdef const uint8_t* octet = text.at + 1
+    while octet < at:
+        if not is_name_octet(octet[0]) and octet[0] != COLON and octet[0] != DOT and octet[0] != PERCENT:
+            return NULL
+        octet += 1
+    return at + 1 if at != NULL else NULL
+
+
+cdef const uint8_t* _name_end(const Span* text) noexcept nogil:
+    """The end of the name that a value begins with; NULL: it begins with none."""
     cdef const uint8_t* at = text.at
     cdef const uint8_t* label = at
-    if at[0] == OPEN:
-        return True
-    while at < text.end and at[0] != COLON:
+    while at < text.end and (is_name_octet(at[0]) or at[0] == DOT):
+        if at[0] == DOT and (at == label or at - label > LABEL_OCTETS):
+            return NULL
         if at[0] == DOT:
-            if at == label or at - label > LABEL_OCTETS:
-                return False
             label = at + 1
-        elif not is_name_octet(at[0]):
-            return False
         at += 1
     if at == text.at or at - label > LABEL_OCTETS or at - text.at > NAME_TEXT_OCTETS:
-        return False
-    at += 1
-    while at < text.end and 48 <= at[0] <= 57:
-        at += 1
-    return at >= text.end
+        return NULL
+    return at
 
 
 cdef void _keep_names(const Span* text, RequestHead* out) noexcept nogil:

@@ -321,6 +321,14 @@ def test_frames_of_a_web_socket_pass_and_leave_nothing_unjudged(closed_lab: Lab)
             closed_lab.answer(WEB, at)
 
 
+def test_another_protocol_that_begins_with_words_leaves_nothing_unjudged_where_it_may_pass(lab: Lab) -> None:
+    banner = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
+    assert lab.send(WEB, 0, banner) == ALLOWED
+    packet = b"\x00\x00\x05\x24\x07\x14" + bytes(range(0x80, 0x100)) * 8
+    for n in range(50):
+        assert lab.send(WEB, len(banner) + n * len(packet), packet, SPOKEN) == SPOKEN
+
+
 def test_the_preface_of_http2_behind_the_body_of_an_upgrade_is_refused(lab: Lab) -> None:
     upgrade = request(b"www.allowed.test", more=b"Upgrade: h2c\r\nContent-Length: 3\r\n") + b"abc"
     assert lab.send(WEB, 0, upgrade) == PARTIAL

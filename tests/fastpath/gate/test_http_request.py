@@ -239,3 +239,25 @@ def test_a_url_in_the_shadow_is_let_go_and_counted_once_a_request(
 
     assert state_of(lab, request(host, target)) == ALLOWED
     assert read_counted(tmp_path / "counters") == ({(NUMBER["malware"], Channel.HTTP): counts} if counts else {})
+
+
+@pytest.mark.parametrize(
+    "value", [b"a.test\x00", b"a.test, b.test", b"w\xff.a.test", b"w" * 64 + b".a.test", b":a.test"]
+)
+def test_a_value_that_is_no_name_goes_by_the_policy_unless_a_name_in_it_is_blocked(
+    lab: Lab, closed_lab: Lab, value: bytes
+) -> None:
+    listed = value.replace(b"a.test", b"blocked.test")
+
+    assert lab.send(WEB, 0, request(value)) == ALLOWED
+    assert closed_lab.send(WEB, 0, request(value)) == BLOCKED
+    assert lab.send(Client(dport=80, sport=1), 0, request(listed)) == ANSWERED
+
+
+@pytest.mark.parametrize("value", [b"user:1@a.test", b"a.test:80", b"a.test."])
+def test_a_name_with_a_user_or_a_port_is_one(closed_lab: Lab, value: bytes) -> None:
+    assert closed_lab.send(WEB, 0, request(value)) == ALLOWED
+
+
+def test_a_listed_name_of_a_user_is_taken_for_the_host(lab: Lab) -> None:
+    assert lab.send(WEB, 0, request(b"blocked.test@a.test")) == ANSWERED

@@ -81,8 +81,8 @@ def test_a_head_cut_at_any_octet_asks_for_more() -> None:
         (GET + b"X: \x00\xff\x01\r\nHost: blocked.test\r\n\r\n", [b"blocked.test"]),
         # octets that hide a host from one server or another, not from all
         (b"GET /\x01 HTTP/1.1\r\nHost: blocked.test\r\n\r\n", [b"blocked.test"]),
-        (b"GET\x1c/\x1dHTTP/1.1\r\nHost: blocked.test\r\n\r\n", [b"blocked.test"]),
-        (b"GET\x85http://a.test/\xa0HTTP/1.1\r\n\r\n", [b"a.test"]),
+        (b"GET /\x1dHTTP/1.1\r\nHost: blocked.test\r\n\r\n", [b"blocked.test"]),
+        (b"GET http://a.test/\xa0HTTP/1.1\r\n\r\n", [b"a.test"]),
         (b"GET http://w\xa0w.a.test/ HTTP/1.1\r\n\r\n", [b"w\xa0w.a.test", b"w", b"w.a.test"]),
         (b"GET\rhttp://a.test/\rHTTP/1.1\r\n\r\n", [b"a.test"]),
         (b"GET foo:bar h_t!p://a.test/ HTTP/1.1\r\n\r\n", [b"a.test"]),
@@ -107,6 +107,9 @@ def test_a_head_cut_at_any_octet_asks_for_more() -> None:
         (GET + b"Host:\rwww.a.test\r\n\r\n", [b"www.a.test"]),
         (b"a /\r\nGET http://b.test/ HTTP/1.1\r\nHost: c.test\r\n\r\n", [b"b.test", b"c.test"]),
         (b"a /\r\nGET http://b.test/\r\n\r\n", [b"b.test"]),
+        (GET + b"HostGET http://b.test/HTTP/1.1\r\n\r\n", [b"b.test"]),
+        (GET + b"HostGET http://b.test/\r\n\r\n", [b"b.test"]),
+        (GET + b"Via:HTTP/1.1 http://b.test/\r\n\r\n", []),
         (GET + b"X: GET http://b.test/ HTTP/1.1\r\n\r\n", []),
     ],
 )
@@ -192,6 +195,8 @@ def test_an_ordinary_host_value_is_a_name_of_the_name_reader() -> None:
     ("line", "found"),
     [
         (b"\x01GET / HTTP/1.1", []),
+        (b"GET\x1c/\x1dHTTP/1.1", []),
+        (b"GET\x85http://a.test/\xa0HTTP/1.1", [b"a.test"]),
         (b"(GET) http://a.test/ HTTP/1.1", [b"a.test"]),
         (b"://a.test/ HTTP/1.1", [b"a.test"]),
         (b"http://a.test/ HTTP/1.1", [b"a.test"]),

@@ -60,6 +60,8 @@ STREAMS: dict[str, Make] = {
     "a target of an asterisk": lambda name: head(name, b"OPTIONS * HTTP/1.1"),
     "a target without a slash": lambda name: head(name, b"GET x HTTP/1.1"),
     "a backslash for a target": lambda name: head(name, b"GET \\ HTTP/1.1"),
+    "neither a version nor a path": lambda name: head(name, b"HEAD \x00/ "),
+    "neither a version nor a path, second": lambda name: FIRST + head(name, b"GET x"),
     "a blank in the target": lambda name: head(name, b"GET /a b HTTP/1.1"),
     # absolute form: nginx, Apache, HAProxy, Caddy, Node; Gunicorn, Tornado and Waitress with any octet in it
     "absolute form": lambda name: head(ALLOWED, b"GET http://" + name + b"/ HTTP/1.1"),
@@ -135,6 +137,12 @@ STREAMS: dict[str, Make] = {
     "second in the body of POST": lambda name: with_length(b"POST / HTTP/1.1", FIRST + head(name)),
     "behind a POST in a body of GET": lambda name: with_length(
         b"GET / HTTP/1.1", post(b"Content-Length: 999\r\n", b"") + head(name)
+    ),
+    "HTTP/0.9 behind the beginning of a head in a body of GET": lambda name: (
+        with_length(b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\nHost") + b"GET http://" + name + b"/\r\n"
+    ),
+    "without a version behind a binary body of GET": lambda name: (
+        with_length(b"GET / HTTP/1.1", b"\x00\xff") + head(name, b"PUT / ")
     ),
     "behind a body that does not end its line": lambda name: with_length(b"GET / HTTP/1.1", b"a b") + head(name),
     **{

@@ -91,7 +91,7 @@ server.document-root = "{folder}/other"
 server.http-parseopts = ("header-strict" => "disable", "host-strict" => "disable", "url-normalize" => "disable")
 url.rewrite-once = ("" => "/index.html")
 mimetype.assign = ("" => "text/plain")
-$HTTP["host"] =~ "{LISTED}" {{ server.document-root = "{folder}/listed" }}
+$HTTP["host"] =~ "(^|[^a-z0-9-]){LISTED}([^a-z0-9.-]|[.]?$)" {{ server.document-root = "{folder}/listed" }}
 """
 
 
@@ -107,7 +107,7 @@ defaults
   option accept-invalid-http-request
 frontend web
   bind 127.0.0.1:{port}
-  acl is_listed hdr_end(host) -i {LISTED}
+  acl is_listed hdr_dom(host) -i {LISTED}
   acl is_listed url_reg -i ^[^/]*://([^/]*[.@])?{LISTED}
   http-request return status 200 content-type text/plain string "{SERVED.decode()}" if is_listed
   http-request return status 200 content-type text/plain string "other"
