@@ -46,8 +46,11 @@ cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) 
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
     note_channel(g.trace, C_HTTP, 0, 0)
     for i in range(head.n_hosts):
-        note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
+        if not head.hosts[i].is_part:
+            note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
+        if verdict == BLOCK and head.hosts[i].is_part:
+            note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         if verdict == BLOCK:
             return answer(g, t, &d)
         if verdict == NOT_A_NAME and not head.hosts[i].is_part or verdict == TOO_LONG:

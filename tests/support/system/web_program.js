@@ -6,7 +6,7 @@ function isListed (request) {
   const values = request.rawHeaders.filter((_, at) => at % 2 === 1 && request.rawHeaders[at - 1].toLowerCase() === 'host')
   const hosts = values.map(value => value.trim().toLowerCase())
   const url = request.url.toLowerCase()
-  hosts.push(url.includes('://') ? url.split('://')[1].split(/[/?#]/)[0] : request.method === 'CONNECT' ? url : '')
+  hosts.push(request.method === 'CONNECT' ? url : (/^[^:/?#]+:\/\/([^/?#]*)/.exec(url) || ['', ''])[1])
   return hosts.map(host => host.split('@').pop().split(':')[0].replace(/\.$/, ''))
     .some(host => host === listed || host.endsWith('.' + listed))
 }
