@@ -9,7 +9,9 @@ from fastpath.dns.query import query as read_query
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 
-_images = Images(served.FOLDER)
+_FOLDER = served.FOLDER / "special_names"  # of its own: images of one number have one name
+_FOLDER.mkdir()
+_images = Images(_FOLDER)
 _WISHES = ProfileSpec(0, (), 0, 0, safe_search=2, has_canaries=True)
 _CLIENTS = ("192.0.2.1", "192.0.2.2")  # the first one wishes everything, the second nothing
 _TABLES = TableSet(
