@@ -1,6 +1,7 @@
 """This machine once more, with systemd as its first process: an overlay over / in namespaces of its own.
 
-Nothing that happens there reaches this machine: its files, its network and its processes are the overlay's.  In there,
+Nothing that happens there reaches this machine: its files, its network and its processes are the overlay's.  What this
+machine starts when a socket is asked does not start there.  In there,
 /opt/filterd is a virtual environment that takes the packages of this one; lo and a veth pair are all its network.
 """
 
@@ -39,7 +40,7 @@ mkdir dev/shm dev/pts
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
-rm -rf opt/filterd
+rm -rf opt/filterd etc/systemd/system/sockets.target.wants
 mkdir -p opt/filterd/packages opt/filterd/source
 mount --bind "$2" opt/filterd/packages
 mount --bind "$1" opt/filterd/source
