@@ -17,14 +17,17 @@ cdef enum:
 
 
 cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
-    """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page."""
+    """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page.
+
+    There is none for a stream whose beginning was not seen."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size
     cdef uint8_t flags
     cdef uint32_t seq = t.p.ack
     cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
-    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0:
+    # without the server's SYN/ACK its address may be a victim's, and the page many times what was sent
+    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0 or not t.f.is_isn_known:
         return BLOCK
     n = _write_page(&g.pages[d.reason], &g.name, g.page)
     while at < n:

@@ -117,7 +117,7 @@ table inet filterd {
 comment "some servers take what has come for a whole head"
   }
   chain to_suspect {
-    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as from_client"
+    tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as opening_judged"
     meta l4proto udp meta mark set ct mark | %(QUEUED)s goto to_quic_queue
     meta mark set ct mark | %(QUEUED)s goto to_queue
   }
@@ -138,9 +138,9 @@ comment "some servers take what has come for a whole head"
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
     ct direction reply drop
+    ct mark & %(STATE)s != %(UNDECIDED)d ct mark set ct mark | %(SYN)s
     jump suspects
     ct state untracked meta mark set %(UNTRACKED)s goto to_queue
-    ct mark & %(STATE)s != %(UNDECIDED)d ct mark set ct mark | %(SYN)s
     accept
   }
   chain opening_server {

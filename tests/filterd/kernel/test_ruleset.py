@@ -73,6 +73,12 @@ def test_a_server_is_believed_from_its_own_side_alone() -> None:
     assert "fib saddr" not in asymmetric.replace("fib saddr type local", "")
 
 
+def test_a_syn_is_noted_before_its_address_is_judged() -> None:
+    opening = ruleset(FULL).partition("chain opening_judged {")[2].partition("}")[0]
+
+    assert opening.index("ct mark set ct mark | 0x80") < opening.index("jump suspects")
+
+
 def test_no_client_answers_a_syn() -> None:
     server = ruleset(FULL).partition("chain opening_server {")[2].partition("}")[0].splitlines()
 
