@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.flooding import free_port
+from bench.flood import free_port
 from fastpath.images.tables import TableSet
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.appliance import Appliance
 from bench.corpus import free_names, names
-from bench.flooding import Figures, Flooder, blocked, free_port, leave_for_own_network, write_queries
+from bench.flood import Figures, Flooder, blocked, free_port, leave_for_own_network, write_queries
 from bench.peers_dns import HOST, PEERS, hold, start, write_lists
 
 N_NAMES = 1_000_000

@@ -1,4 +1,4 @@
-/* DNS load and its ceiling, for the benchmarks; bench/flooding.py compiles and runs it.   Linux only.
+/* DNS load and its ceiling, for the benchmarks; bench/flood.py compiles and runs it.   Linux only.
  *
  *   flood flood PORT QUERIES SECONDS SOCKETS WINDOW   as many as are answered, WINDOW under way by each socket
  *   flood once  PORT QUERIES SECONDS SOCKETS WINDOW   likewise, until each was sent once

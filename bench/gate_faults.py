@@ -33,7 +33,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.repeating import repeated
+from bench.repetition import repeated
 from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
 from fastpath.report.counters import read_counters
 from filterd.lab.processes import wait_until

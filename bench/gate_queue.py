@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from support.evasion.frames import checksum
 from support.packets.builders import Client, hello
 
-from bench.flooding import write_messages
+from bench.flood import write_messages
 from bench.names import write_image
 from bench.testbed import CORE, OTHER_CORE, PORT, QUEUES, Figures, Testbed, clear, listed, median, testbed
 from fastpath.gate import nfqueue

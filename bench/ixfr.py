@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.appliance import Appliance
 from bench.corpus import names
-from bench.flooding import Figures, free_port, leave_for_own_network
+from bench.flood import Figures, free_port, leave_for_own_network
 from fastpath.wire.name import to_wire
 
 ZONE, HOST = "rpz.vendor.test", "127.0.0.1"

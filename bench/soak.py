@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.appliance import Appliance
 from bench.corpus import names
 from bench.dns import CLIENT_CORE, SERVER_CORE, Server
-from bench.flooding import Figures, Flooder, blocked, free_port, leave_for_own_network, write_messages, write_queries
+from bench.flood import Figures, Flooder, blocked, free_port, leave_for_own_network, write_messages, write_queries
 from bench.peers_dns import HOST
 from bench.swap import swapping, write_manifests
 

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.appliance import Appliance
 from bench.corpus import names
-from bench.flooding import Figures, Flooder, blocked, leave_for_own_network, write_queries
-from bench.repeating import repeated
+from bench.flood import Figures, Flooder, blocked, leave_for_own_network, write_queries
+from bench.repetition import repeated
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet

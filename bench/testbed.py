@@ -24,7 +24,7 @@ from support.packets.builders import hello
 
 from bench.appliance import NOWHERE
 from bench.corpus import names
-from bench.flooding import write_messages
+from bench.flood import write_messages
 from fastpath.images.tables import TableSet
 from filterd.lab.gateway import Folder, Gateway, filterd_command
 from filterd.lab.processes import tail, wait_until

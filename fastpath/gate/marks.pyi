@@ -9,7 +9,6 @@ MARK_ASKED: int
 MARK_VERDICT: int
 MARK_QUEUED: int
 MARK_SYN: int
-MARK_GATE: int
 MARK_ISN_SHIFT: int
 
 class FlowState(IntEnum):

@@ -48,7 +48,6 @@ cdef enum:
     MARK_ASK = 0x20         # in a verdict: the server's next packets are to be queued, too, until one says otherwise
     MARK_ASKED = 0x40       # the same in a ct mark
     MARK_SYN = 0x80         # the same bit of a ct mark: its client has sent a SYN since the connection was marked
-    MARK_GATE = 0xff        # all of these
     MARK_ISN_SHIFT = 8
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.packets.builders import hello
 
-from bench.flooding import write_messages
+from bench.flood import write_messages
 from filterd.lab.processes import wait_until
 
 pytestmark = pytest.mark.services

@@ -24,6 +24,7 @@ from support.packets.initials import (
     long_header,
     numbered,
 )
+from support.packets.quic_hellos import CHOSEN, LISTED, LONG, OTHER, OWN, whole
 
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
@@ -31,14 +32,6 @@ from fastpath.images.verdict import Channel, Mode
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from filterd.kernel.ruleset import ruleset
 from rules.category import category_number
-
-LISTED, OTHER = hello_message(b"www.blocked.test"), hello_message(b"www.allowed.test")
-LONG = hello_message(b"www.blocked.test", padding=1700)
-OWN, CHOSEN = b"\x11" * 8, b"\x22" * 12  # a second connection ID of the client, one of the server
-
-
-def whole(message: bytes, **more: object) -> bytes:
-    return initial(crypto(0, message), size=1200, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("client", [QUIC, Client("2001:db8::1", "2001:db8:1::1")], ids=["v4", "v6"])

@@ -20,18 +20,10 @@ from support.packets.initials import (
     initial,
     numbered,
 )
+from support.packets.quic_hellos import CHOSEN, LISTED, LONG, OTHER, OWN, whole
 
 from fastpath.gate.marks import MARK_REPLY, MARK_UNTRACKED
 from fastpath.images.tables import TableSet
-
-LISTED, OTHER = hello_message(b"www.blocked.test"), hello_message(b"www.allowed.test")
-LONG = hello_message(b"www.blocked.test", padding=1700)
-OWN, CHOSEN = b"\x11" * 8, b"\x22" * 12  # a second connection ID of the client, one of the server
-
-
-def whole(message: bytes, **more: object) -> bytes:
-    return initial(crypto(0, message), size=1200, **more)  # type: ignore[arg-type]
-
 
 # ---------------------------------------------------------------------- one stream, wherever its pieces come from
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.flooding import Flooder, write_queries
+from bench.flood import Flooder, write_queries
 
 pytestmark = pytest.mark.services
 
