@@ -82,6 +82,10 @@ class Server:
     """SYN/ACKs on their way, by what they acknowledge."""
     has_received: bool = False
     has_half: bool = False
+    is_known: bool = False
+    """Its SYN/ACK has reached the client: before that, nobody can acknowledge it."""
+    is_encrypted: bool = False
+    """It has taken a hello: it takes no other one in this connection."""
 
 
 class Ports(RuleBasedStateMachine):
@@ -162,6 +166,7 @@ class Ports(RuleBasedStateMachine):
         entry = self.entry
         if entry is None:
             return  # invalid
+        self.server.is_known |= self.server.isn == isn + 1
         if entry.state is FlowState.UNDECIDED or entry.has_syn:
             entry.state = MARK_TABLE[entry.state, Event.SYN_ACK].state
             entry.isn, entry.has_syn = isn, False
@@ -179,6 +184,18 @@ class Ports(RuleBasedStateMachine):
         self.server.isn = 0
         if self.entry is not None:
             self.entry.is_closed, self.entry.is_own_reset_last = True, False
+
+    @rule(isn=st.sampled_from([0, 1, 2]), by_server=st.booleans())
+    def open_again(self, isn: int, by_server: bool) -> None:
+        """The end of a connection and the beginning of the next one, at a stretch."""
+        if by_server and self.server.isn and self.server.has_received:
+            self.hang_up()
+        else:
+            self.reset(is_taken=True)
+            self.stray()
+        self.server.answers.clear()
+        self.syn(isn)
+        self.syn_ack()
 
     @rule()
     def time_out(self) -> None:
@@ -229,8 +246,11 @@ class Ports(RuleBasedStateMachine):
         self.queue.clear()
 
     def reach(self, octets: str) -> None:
-        if self.server.isn:
+        if self.server.isn and self.server.is_known:
             self.server.has_received = True
+            if self.server.is_encrypted:
+                return
+            self.server.is_encrypted = octets == "allowed" and not self.server.has_half
             self.server.has_half |= octets == "half"
             is_whole = octets == "listed" or (octets == "data" and self.server.has_half)
             assert not is_whole, "a listed hello was forwarded"
