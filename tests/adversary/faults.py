@@ -1,9 +1,12 @@
 """What is wrong with the outcome of a program: served though listed, or an honest client that is not served."""
 
+from collections.abc import Callable
+from typing import Any
+
 from adversary.actions import Action, Control, HangUp, Hear, KeepAlive, Others, Program, Reload, Send, Syn, Wait
 from adversary.readers import TLS_READERS
 from adversary.streams import HTTP, LISTED, TLS, octets_of
-from adversary.world import Outcome, World
+from adversary.world import Outcome
 
 IDLE_S = 300  # of flow.pxd
 # Under `open` a listed name may pass where one of these says which budget ran out.
@@ -63,10 +66,10 @@ def is_listed(name: str) -> bool:
     return name.endswith(LISTED.decode().partition(".")[2])
 
 
-def fault(program: Program, outcome: Outcome) -> str:
-    """What is wrong with an outcome; empty where nothing is."""
+def fault(program: Any, outcome: Outcome, run_alone: Callable[[Any], Outcome]) -> str:
+    """What is wrong with an outcome of TCP or QUIC; empty where nothing is.   run_alone: plays it without a gate"""
     if program.is_honest:
-        return MISSED if outcome.misses and not World(program, has_gate=False).run().misses else ""
+        return MISSED if outcome.misses and not run_alone(program).misses else ""
     if not any(is_listed(name) for name in outcome.served):
         return ""
     if program.is_closed or not outcome.counted & (BUDGETS | UNREADABLE):

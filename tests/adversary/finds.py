@@ -5,7 +5,7 @@ the modes in which a listed name is served, and the cause.  A correction moves i
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
 
@@ -13,10 +13,10 @@ ALL_MODES = "S o, S c, A o, A c"
 
 
 class Find(NamedTuple):
-    """One find.   cause: why it is, or was, served"""
+    """One find, of TCP or QUIC.   cause: why it is, or was, served"""
 
     name: str
-    program: Program
+    program: Any
     cause: str
 
 
@@ -27,10 +27,10 @@ class OpenFind(NamedTuple):
     is_alike   whether a program needs what this one needs: the search does not report it again"""
 
     name: str
-    program: Program
+    program: Any
     modes: str
     cause: str
-    is_alike: Callable[[Program], bool]
+    is_alike: Callable[[Any], bool]
 
 
 def forgets_untracked(program: Program) -> bool:

@@ -1,30 +1,29 @@
 """Searches for programs that get a listed name served, or keep an allowed one from its client.
 
-New programs and changes of those in the corpus are played: `python tests/adversary/search.py --seconds 60`.  One
-that shows something new of gate, kernel or server joins the corpus.  A find is made as short as it gets, and printed as
-a row for finds.py.
-Exits 1 where anything was found that is not in finds.py.
+New programs and changes of those in the corpus are played: `python tests/adversary/search.py --seconds 60`, half of the
+time TCP and half of it QUIC.  One that shows something new of gate, kernel or server joins the corpus.  A find is made
+as short as it gets, and printed as a row for finds.py or quic_finds.py.
+Exits 1 where anything was found that is not in there.
 """
 
 import argparse
 import hashlib
+import logging
 import random
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # the packages lie beside tests/
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from adversary.actions import Program, Send, as_python, from_json, to_json
-from adversary.faults import fault, is_standard
-from adversary.finds import is_known
-from adversary.grammar import Grammar
-from adversary.world import Outcome, World
+from adversary.actions import Program, Send, as_python
+from adversary.games import GAMES, Game
+from adversary.world import Outcome
 
-CORPUS = Path(__file__).parent / "corpus" / "programs.jsonl"
 CURRENT = Path(__file__).parents[2] / "build" / "adversary.current"
 MOST_S = 10  # of one program; a millisecond is usual
 MOST_KEPT = 3000
@@ -33,64 +32,52 @@ MOST_SAVED, LEAST_NEW = 160, 3
 NEW_SHARE = 0.35  # of trials that are new programs
 
 
-def play(program: Program) -> Outcome:
-    """One trial."""
-    return World(program).run()
+def watched(game: Game) -> Callable[[Any], Outcome]:
+    """How one trial is played; where the gate does not end the process does, and CURRENT holds the program."""
 
+    def run(program: Any) -> Outcome:
+        CURRENT.write_text(game.to_json(program))
+        signal.alarm(MOST_S)
+        outcome = game.run(program)
+        signal.alarm(0)
+        return outcome
 
-def play_watched(program: Program) -> Outcome:
-    """One trial; where the gate does not end the process does, and CURRENT holds the program."""
-    CURRENT.write_text(to_json(program))
-    signal.alarm(MOST_S)
-    outcome = play(program)
-    signal.alarm(0)
-    return outcome
-
-
-def fault_of(program: Program) -> str:
-    """What is wrong with a program's outcome; empty where nothing is."""
-    return fault(program, play(program))
-
-
-def load_corpus() -> list[Program]:
-    """The programs that showed something new when they were found."""
-    return [from_json(line) for line in CORPUS.read_text().splitlines()]
+    return run
 
 
 class Search:
     """A seeded search."""
 
-    def __init__(self, seed: int, corpus: Sequence[Program] = (), play: Callable[[Program], Outcome] = play) -> None:
-        self.play = play
+    def __init__(self, game: Game, seed: int, play: Callable[[Any], Outcome] | None = None) -> None:
+        self.game = game
+        self.play = play or game.run
         self.rng = random.Random(seed)
-        self.grammar = Grammar(self.rng)
-        self.kept: list[Program] = []
+        self.grammar = game.grammar(self.rng)
+        self.kept: list[Any] = []
         self.seen: set[object] = set()
         self.n_trials = 0
-        self.grown: list[Program] = []
-        for program in corpus:
-            self._keep(program, play(program))
-        self.grown.clear()
+        for program in game.load_corpus():
+            self._keep(program, self.play(program))
 
-    def run(self, seconds: float) -> Iterator[tuple[Program, str]]:
+    def run(self, seconds: float) -> Iterator[tuple[Any, str]]:
         """Search for so long; every find as it is found."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             program = self._next()
-            if program.is_honest and not is_standard(program):
+            if program.is_honest and not self.game.is_standard(program):
                 continue
             outcome = self.play(program)
             self.n_trials += 1
             self._keep(program, outcome)
-            if (found := fault(program, outcome)) and not is_known(program):
+            if (found := self.game.fault(program, outcome)) and not self.game.is_known(program):
                 yield program, found
 
-    def _next(self) -> Program:
+    def _next(self) -> Any:
         if not self.kept or self.rng.random() < NEW_SHARE:
             return self.grammar.program()
         return self.grammar.changed(self.rng.choice(self.kept), self.rng.choice(self.kept))
 
-    def _keep(self, program: Program, outcome: Outcome) -> None:
+    def _keep(self, program: Any, outcome: Outcome) -> None:
         if outcome.novelty <= self.seen:
             return
         self.seen |= outcome.novelty
@@ -98,27 +85,27 @@ class Search:
             self.kept[self.rng.randrange(MOST_KEPT)] = program
         else:
             self.kept.append(program)
-        self.grown.append(program)
 
 
 # -- a find as short as it gets ----------------------------------------------------------------------------------------
 
 
-def minimised(program: Program, is_still: Callable[[Program], bool]) -> Program:
-    """The shortest program of this kind, with as many defaults as possible, for which `is_still` holds."""
+def minimised(game: Game, program: Any) -> Any:
+    """The shortest program with the same fault, with as many defaults as possible."""
+    found = game.fault_of(program)
     before = None
     while program != before:
         before = program
         for candidate in _shorter(program):
-            if candidate == program or (program.is_honest and not is_standard(candidate)):
+            if candidate == program or (program.is_honest and not game.is_standard(candidate)):
                 continue
-            if is_still(candidate):
+            if game.fault_of(candidate) == found:
                 program = candidate
                 break
     return program
 
 
-def _shorter(program: Program) -> Iterator[Program]:
+def _shorter(program: Any) -> Iterator[Any]:
     """Programs with less in them, the least first."""
     n = len(program.actions)
     size = n // 2
@@ -126,6 +113,20 @@ def _shorter(program: Program) -> Iterator[Program]:
         for at in range(0, n, size):
             yield program._replace(actions=program.actions[:at] + program.actions[at + size :])
         size //= 2
+    yield from _fewer_streams(program) if isinstance(program, Program) else _fewer_hellos(program)
+    for field, value in program._field_defaults.items():
+        if field not in ("reader", "is_honest"):
+            yield program._replace(**{field: value})
+    yield from _plainer(program)
+
+
+def _fewer_hellos(program: Any) -> Iterator[Any]:
+    if len(program.hellos) > 1:
+        yield program._replace(hellos=program.hellos[:1])
+        yield program._replace(hellos=program.hellos[1:])
+
+
+def _fewer_streams(program: Program) -> Iterator[Program]:
     if len(program.streams) > 1:
         yield program._replace(streams=program.streams[:1])
         yield program._replace(streams=program.streams[1:])
@@ -133,13 +134,9 @@ def _shorter(program: Program) -> Iterator[Program]:
         for piece in range(len(stream) if len(stream) > 1 else 0):
             less = stream[:piece] + stream[piece + 1 :]
             yield program._replace(streams=(*program.streams[:at], less, *program.streams[at + 1 :]))
-    for field, value in Program._field_defaults.items():
-        if field not in ("reader", "is_honest"):
-            yield program._replace(**{field: value})
-    yield from _plainer(program)
 
 
-def _plainer(program: Program) -> Iterator[Program]:
+def _plainer(program: Any) -> Iterator[Any]:
     """Programs with one field of one action as it usually is."""
     for at, action in enumerate(program.actions):
         for field, value in type(action)._field_defaults.items():
@@ -157,17 +154,17 @@ def _continues(last: Send, action: Send) -> bool:
     return last._replace(begin=0, end=0) == action._replace(begin=0, end=0) and last.end == action.begin
 
 
-def row(program: Program, found: str) -> str:
-    """A find as text for finds.py."""
-    number = hashlib.sha256(to_json(program).encode()).hexdigest()[:8]
+def row(game: Game, program: Any, found: str) -> str:
+    """A find as text for finds.py or quic_finds.py."""
+    number = hashlib.sha256(game.to_json(program).encode()).hexdigest()[:8]
     return f'    Find("{found} {number}", {as_python(program)}),'
 
 
-def smallest(programs: Sequence[Program]) -> list[Program]:
+def smallest(game: Game, programs: Sequence[Any]) -> list[Any]:
     """The short ones that show together most of what all of them show; none that needs an open find."""
-    shown = {program: play(program).novelty for program in programs if not is_known(program)}
+    shown = {program: game.run(program).novelty for program in programs if not game.is_known(program)}
     seen: set[object] = set()
-    found: list[Program] = []
+    found: list[Any] = []
     for program in sorted(shown, key=lambda each: (-len(shown[each]), len(each.actions))):
         if len(shown[program] - seen) >= LEAST_NEW and len(found) < MOST_SAVED:
             found.append(program)
@@ -175,7 +172,7 @@ def smallest(programs: Sequence[Program]) -> list[Program]:
     return found
 
 
-def shape_of(program: Program, found: str) -> tuple[object, ...]:
+def shape_of(program: Any, found: str) -> tuple[object, ...]:
     """What finds of one cause have in common: the kinds of their actions, and their network."""
     kinds = tuple((type(action).__name__, getattr(action, "flags", "")) for action in program.actions)
     return found, program.reader, program.is_asymmetric, kinds
@@ -184,37 +181,44 @@ def shape_of(program: Program, found: str) -> tuple[object, ...]:
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Search for what the gate lets through.")
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    parser.add_argument("--save", action="store_true", help="store a corpus of what was new")
-    parser.add_argument("--play", metavar="JSON", help="one program instead of a search")
-    given = parser.parse_args()
-    if given.play:
-        print(fault_of(from_json(given.play)) or "nothing found")
-        return 0
-    search = Search(given.seed, load_corpus() if CORPUS.exists() else (), play_watched)
+def search(game: Game, seed: int, seconds: float, is_saved: bool) -> bool:
+    """Search, print each new find and the count of trials, and give whether anything was found."""
+    here = Search(game, seed, watched(game))
     began = time.monotonic()
     rows: set[object] = set()
-    print(f"seed {given.seed}, {len(search.kept)} programs of the corpus", flush=True)
-    for program, found in search.run(given.seconds):
+    print(f"{game.name}: seed {seed}, {len(here.kept)} programs of the corpus", flush=True)
+    for program, found in here.run(seconds):
         if len(rows) == MOST_ROWS:
             continue
-        short = minimised(program, lambda each, found=found: fault_of(each) == found)  # type: ignore[misc]
+        short = minimised(game, program)
         shape = shape_of(short, found)
         if shape not in rows:
             rows.add(shape)
-            print(row(short, found), flush=True)
-    seconds = time.monotonic() - began
+            print(row(game, short, found), flush=True)
+    rate = here.n_trials / (time.monotonic() - began)
     print(
-        f"{search.n_trials} trials, {search.n_trials / seconds:.0f} a second; "
-        f"{len(search.kept)} programs in the corpus; "
-        f"{len(rows)} finds"
+        f"{game.name}: {here.n_trials} trials, {rate:.0f} a second; {len(here.kept)} kept; {len(rows)} finds",
+        flush=True,
     )
-    if given.save:
-        CORPUS.write_text("".join(to_json(program) + "\n" for program in smallest(search.kept)))
-    return 1 if rows else 0
+    if is_saved:
+        game.corpus.write_text("".join(game.to_json(program) + "\n" for program in smallest(game, here.kept)))
+    return bool(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Search for what the gate lets through.")
+    parser.add_argument("--seconds", type=float, default=60, help="in all")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    parser.add_argument("--game", choices=GAMES, help="one of them alone")
+    parser.add_argument("--save", action="store_true", help="store a corpus of what was new")
+    parser.add_argument("--play", metavar="JSON", help="one program of --game (tcp) instead of a search")
+    given = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # servers say what they think of their clients
+    games = [GAMES[given.game]] if given.game else list(GAMES.values())
+    if given.play:
+        print(games[0].fault_of(games[0].from_json(given.play)) or "nothing found")
+        return 0
+    return int(any([search(game, given.seed, given.seconds / len(games), given.save) for game in games]))
 
 
 if __name__ == "__main__":

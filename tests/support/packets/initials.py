@@ -1,8 +1,10 @@
 """A writer of QUIC packets and frames for tests, each field open to be wrong; its cryptography is another library's."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from aioquic._buffer import Buffer
+from aioquic.quic.packet import pull_ack_frame
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -117,19 +119,38 @@ def _mask(hp: bytes, sample: bytes) -> bytes:
     return Cipher(AES(hp), ECB()).encryptor().update(sample)
 
 
-def opened(octets: bytes, version: int, pn_at: int, dcid: bytes) -> bytes | None:
-    """The frames of a client's first Initial, opened by the keys of `dcid`; None where its tag is another.
+def opened(
+    octets: bytes, version: int, pn_at: int, dcid: bytes, side: bytes = b"client in", number: int | None = None
+) -> bytes | None:
+    """The frames of an Initial, opened by the keys of `dcid`; None where its tag is another.
 
-    pn_at   where its packet number begins"""
+    pn_at   where its packet number begins;  number  that one in full, where it is more than what was sent"""
     if len(octets) < pn_at + 20:
         return None
-    key, iv, hp = keys_of(version, dcid)
+    key, iv, hp = keys_of(version, dcid, side)
     mask = _mask(hp, octets[pn_at + 4 : pn_at + 20])
     first = octets[0] ^ mask[0] & 0x0F
     end = pn_at + (first & 3) + 1
     sent = bytes(octet ^ cover for octet, cover in zip(octets[pn_at:end], mask[1:5], strict=False))
-    nonce = (int.from_bytes(iv, "big") ^ int.from_bytes(sent, "big")).to_bytes(12, "big")
+    whole = int.from_bytes(sent, "big") if number is None else number
+    nonce = (int.from_bytes(iv, "big") ^ whole).to_bytes(12, "big")
     try:
         return AESGCM(key).decrypt(nonce, octets[end:], bytes([first]) + octets[1:pn_at] + sent)
     except InvalidTag:
         return None
+
+
+def crypto_in(frames: bytes) -> Iterator[tuple[int, bytes]]:
+    """Offset and octets of each CRYPTO frame, up to a frame that no Initial may hold (RFC 9000 §17.2.2)."""
+    buffer = Buffer(data=frames)
+    while not buffer.eof():
+        kind = buffer.pull_uint_var()
+        if kind == 6:
+            offset = buffer.pull_uint_var()
+            yield offset, buffer.pull_bytes(buffer.pull_uint_var())
+        elif kind in (2, 3):
+            pull_ack_frame(buffer)
+            for _ in range(3 * (kind - 2)):
+                buffer.pull_uint_var()
+        elif kind > 1:
+            return
