@@ -20,6 +20,12 @@ cdef enum Stage:
     EARLY = 4           # TLS: as FOLLOWING, and the client may send encrypted records before a second hello
 
 
+cdef enum Doubt:        # of a flow that is spent
+    DECIDED = 0
+    UNJUDGED = 1        # evicted with unjudged octets: blocked, and not counted yet
+    RESUMABLE = 2       # evicted while packets may wait whose mark does not show yet that it was judged
+
+
 cdef struct FlowKey:        # 40 octets without padding, so it can be compared as memory
     uint8_t src[16]
     uint8_t dst[16]
@@ -47,7 +53,7 @@ cdef struct Flow:
     uint8_t protocol        # Protocol, where the port does not imply it
     uint8_t has_tsval
     uint8_t isn_high        # the upper 8 bits of the ISN, where it did not come in a mark
-    uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: evicted, and not counted yet
+    uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: a Doubt
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin

@@ -23,6 +23,7 @@ from fastpath.wire.packet cimport PROTO_UDP, PacketView
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
     SAMPLE = 64         # flows silent for longest of which one is evicted
+    IN_QUEUE_S = 10     # a packet waits less for its verdict, in the kernel's queue
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
@@ -178,16 +179,22 @@ cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
 
 
 cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
-    """Evict a live flow; its record is the first to be reused.  One with unjudged octets stays in it, decided.
+    """Evict a live flow; its record is the first to be reused, but where it says what marks may not say yet.
 
-    So what was forwarded and not judged is not completed by what follows, whatever the kernel knows of it (E12)."""
+    One with unjudged octets stays in it, decided: what was forwarded and not judged is not completed by what follows,
+    whatever the kernel knows of it (E12).  So does one that was judged just now: the mark of packets that were queued
+    before is older.  Its record outlives them, as there are more records than packets in the kernel's queue."""
     cdef Flow* f = &t.flows[i]
     cdef uint32_t head = t.n_flows + 1
     cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
     if t.forgotten and is_unjudged(f):
         spend_flow(t, f, t.forgotten)
-        f.is_doubted = 1
+        f.is_doubted = UNJUDGED
+        return
+    if t.forgotten and not t.is_bounding and f.state and now_s - f.used_s <= IN_QUEUE_S:
+        spend_flow(t, f, f.state)
+        f.is_doubted = RESUMABLE
         return
     discard_octets(t, f)
     _leave_own(t, f)

@@ -16,7 +16,7 @@ from fastpath.gate.flow cimport ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, 
 from fastpath.gate.http_request cimport judge_head, judge_hosts, judge_lines
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, WAIT, Gate, Turn, Verdict
-from fastpath.gate.stream cimport asks_server, put_octets, slide_window
+from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable)
 from fastpath.report.counters cimport (
@@ -53,6 +53,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         return so_far(t)        # its server has them: it takes no others
     if at < f.base and f.stage != OPENING and _is_lost_before(g, t):
         return BLOCK
+    if at > t.edge and is_resumed_and_unproven(f) and not t.is_untracked and not g.shared.is_shadow:
+        return DROP             # its server may have what is missing; its client sends this again
     if f.stage == ENDED and at + <int64_t>left > f.top:
         return contradicted(g)  # the end was a decoy's, or these are
     if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
@@ -75,11 +77,11 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
 cdef bint _is_lost_before(Gate* g, Turn* t) noexcept nogil:
     """Whether octets before the window are to be blocked: those that were there may have been a decoy's.
 
-    In a flow that was resumed nobody has judged them.  Where the server is not seen, its client's word has moved the
+    In a flow that was resumed nobody has judged them, and its server may not have them yet.  Where the server is not seen, its client's word has moved the
     window, and the policy decides."""
     if t.is_untracked:
         return undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK
-    if not t.f.is_doubted or g.shared.is_shadow:
+    if not t.f.is_doubted or t.f.acked >= t.f.base or g.shared.is_shadow:
         return False
     count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
     return True

@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow, touch_flow)
+    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -97,6 +97,8 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if t.p.payload_n == 0 and find_flow(&g.flows, &t.p) == NULL:
         return _judge_unknown_end(g, t)
     if not _find_place(g, t, isn):
+        if t.f.is_doubted == RESUMABLE:
+            return DROP         # its mark is older than the verdict; its client sends it again
         t.state = t.f.state
         return GO_ON
     if _is_old(t) or _is_before_stream(g, t):
@@ -202,8 +204,8 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
     if t.f == NULL:
         t.f = add_flow(&g.flows, &t.p, g.now_ns // 1_000_000_000)
         is_new = True
-    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t):
-        is_new = True           # the same addresses and ports, another connection
+    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t) or _goes_on(t):
+        is_new = True           # another connection of these addresses and ports, or one that was evicted
     if is_new and isn == 0 and is_unjudged(t.f) and not t.is_untracked:
         # the kernel has forgotten a connection in the middle of a hello or head
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
@@ -214,13 +216,13 @@ cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         t.f.heard = t.p.ack
         t.f.has_heard = 1
     elif t.f.spent:
-        if t.f.is_doubted:
+        if t.f.is_doubted == UNJUDGED:
             t.f.is_doubted = 0
             count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return False
     touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
     t.at = stream_position(t.f, t.p.seq)
-    if is_new and t.state != UNDECIDED and (t.at > 0 or isn == 0 or is_partial(t.state)):
+    if is_new and t.state != UNDECIDED:
         if not _take_up(g, t):
             count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
             spend_flow(&g.flows, t.f, BLOCKED)
@@ -241,6 +243,11 @@ cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
     if before == RELEASED or before == ALLOWED_SPOKEN or before == PARTIAL_SPOKEN:
         return True
     return t.f.acked > 0 or t.f.base > 0
+
+
+cdef inline bint _goes_on(const Turn* t) noexcept nogil:
+    """Whether an evicted flow's mark says by now that it was judged."""
+    return t.f.spent and t.f.is_doubted == RESUMABLE and t.state != UNDECIDED
 
 
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:

@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport (
-    EARLY, OPENING, PASSED, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room)
+    EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room)
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window, merge, narrow, shift_left, shift_right
 
 cdef enum:
@@ -104,9 +104,11 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
 cdef bint asks_server(const Flow* f) noexcept nogil:
     """Whether the server's next packets matter: what it says to a hello with early data, or how far it has received.
 
+    A flow that was resumed goes on where its server says, as old octets may be sent again in front of new ones.
+
     Judged octets leave a window only where their server has them: the rest may be a decoy's, in the place of the true
     ones.  Far from the end of a long body there is nothing to ask for."""
-    if f.stage == EARLY and f.has_heard or f.stage == PASSED and f.is_doubted:
+    if f.stage == EARLY and f.has_heard or f.stage == PASSED and f.is_doubted or is_resumed_and_unproven(f):
         return True
     if f.acked >= f.next or f.next == f.base or f.next - f.top > HALF_WINDOW:
         return False
@@ -118,14 +120,34 @@ cdef bint is_resumed_and_proven(const Flow* f) noexcept nogil:
     return f.stage == PASSED and f.is_doubted and f.acked >= f.top
 
 
+cdef bint is_resumed_and_unproven(const Flow* f) noexcept nogil:
+    """Whether a resumed flow's server may be ahead of the octets that came since."""
+    return f.is_doubted and f.acked < f.top
+
+
 cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:
     """Note how far the server has received, and let judged octets before that leave the window."""
-    cdef int64_t at = min(stream_position(f, ack), f.top)
+    cdef int64_t at = stream_position(f, ack)
+    if f.is_doubted and at > f.top:
+        _resume_at(t, f, at)
+    at = min(at, f.top)
     if at > f.acked:
         f.acked = at
     at = min(f.acked, f.next)
     if f.stage != OPENING and at - f.base > SMALL_OCTETS:
         slide_window(t, f, at)
+
+
+cdef void _resume_at(FlowTable* t, Flow* f, int64_t at) noexcept nogil:
+    """Go on where the server of a resumed flow does: it has all octets before, and takes no others in their place."""
+    discard_octets(t, f)
+    f.base = at
+    f.next = at
+    f.body = at
+    f.skipped = at
+    f.top = at
+    f.need = 0
+    f.stage = FOLLOWING
 
 
 cdef Status _begin_earlier(FlowTable* t, Flow* f, uint32_t by) noexcept nogil:

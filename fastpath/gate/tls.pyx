@@ -214,13 +214,18 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
             verdict = _judge_amid(g, t)
         else:
             if f.stage == OPENING or status != NOT_THIS:
-                verdict = judge_hello(g, t, &hello, C_SNI, counter_of(status))
+                verdict = judge_hello(g, t, &hello, C_SNI, _counter(g, t, status))
             f.stage = PASSED
         if verdict == BLOCK:
             return BLOCK
         if verdict == WAIT:
             return GO_ON
     return GO_ON
+
+
+cdef int _counter(const Gate* g, const Turn* t, Status status) noexcept nogil:
+    """The counter for octets that are no hello: where gate and kernel know no beginning, both have forgotten one."""
+    return counter_of(status) if t.f.is_isn_known or t.is_untracked or g.shared.is_shadow else CNT_GATE_FORGOTTEN
 
 
 cdef bint _is_between_hellos(const Flow* f, const uint8_t* record, size_t n) noexcept nogil:

@@ -92,11 +92,14 @@ class Conntrack:
             return None
         return entry
 
-    def confirm(self, port: int, entry: Entry, now_s: int) -> None:
-        """Keep the entry of a packet that has passed."""
-        if not entry.is_confirmed and self.find(port, now_s) is None:
+    def confirm(self, port: int, entry: Entry, now_s: int) -> bool:
+        """Keep the entry of a packet that has passed.   False: there is another one by now"""
+        if not entry.is_confirmed:
+            if self.find(port, now_s) is not None:
+                return False
             entry.is_confirmed = True
             self.entries[port] = entry
+        return True
 
     def take(self, p: Segment, now_s: int) -> tuple[Fate, Entry | None]:
         """Look at one packet; the entry that it belongs to."""

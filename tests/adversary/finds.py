@@ -207,6 +207,33 @@ FINDS = (
         ),
         "lines that were read ahead of another head counted as read",
     ),
+    Find(
+        "old_again: the gate starts again, octets that the server has had come again, then the next ones",
+        Program(
+            (("POST that is longer", "GET!"),),
+            (Syn(), Send(end=22438), Restart(), Send(end=30), Send(begin=22438)),
+            reader="llhttp",
+        ),
+        "the old octets were read as the stream's beginning, and the new ones waited behind a gap for ever",
+    ),
+    Find(
+        "old_again_evicted: as old_again, with other connections, and a server that is silent",
+        Program(
+            (("POST that is longer", "GET of HTTP/1.0!"),),
+            (Syn(), Send(end=25563), Others(), Send(end=1538), Send(begin=25563)),
+            reader="h11",
+        ),
+        "as old_again",
+    ),
+    Find(
+        "mark_in_queue: two segments wait, and between them other connections whose judgement evicts the first",
+        Program(
+            (("POST that is long!", "GET of a URL!"),),
+            (Syn(), Send(), Hold(), Send(end=290), Send(port=3), Send(begin=290)),
+            reader="h11",
+        ),
+        "the mark of the second was older than the verdict on the first: it seemed to be a stream behind a gap",
+    ),
 )
 OPEN_FINDS = (
     OpenFind(

@@ -234,6 +234,6 @@ class Gateway:
                 self.forward(p)
 
     def _pass(self, p: Segment, entry: Entry | None) -> None:
-        if entry is not None:
-            self.conntrack.confirm(p.port, entry, self.now_s)
-        self.forward(p)
+        """A packet whose entry another one has overtaken is dropped: nf_ct_resolve_clash() allows none of TCP."""
+        if entry is None or self.conntrack.confirm(p.port, entry, self.now_s):
+            self.forward(p)

@@ -208,9 +208,20 @@ def test_a_head_longer_than_the_window_goes_by_the_policy_unless_a_host_is_known
 
 
 def test_a_request_of_a_flow_we_no_longer_know_is_judged(lab: Lab) -> None:
-    assert lab.send(WEB, 123456, request(b"www.allowed.test"), SPOKEN) == SPOKEN
+    first = request(b"www.allowed.test")
+
+    assert lab.send(WEB, 123456, first, SPOKEN) == SPOKEN
+    assert lab.send(WEB, 123456 + 500, request(b"blocked.test"), SPOKEN) == DROPPED  # its server may have the rest
+    lab.answer(WEB, 123456 + len(first), state=SPOKEN)
     assert lab.send(WEB, 123456 + 500, request(b"blocked.test"), SPOKEN) in (PARTIAL_SPOKEN, ANSWERED)
     assert lab.send(Client(dport=80, sport=1), 99999, request(b"blocked.test"), SPOKEN) == ANSWERED
+
+
+def test_a_flow_we_no_longer_know_goes_on_where_its_server_does(lab: Lab) -> None:
+    assert lab.send(WEB, 0, b"POST / HTTP/1.1\r\nHost: www.allowed.t", SPOKEN) == PARTIAL_SPOKEN  # sent again
+    lab.answer(WEB, 50000, state=PARTIAL_SPOKEN)
+
+    assert lab.send(WEB, 50000, request(b"blocked.test"), PARTIAL_SPOKEN) == ANSWERED
 
 
 # -- what one server reads and another does not ------------------------------------------------------------------------

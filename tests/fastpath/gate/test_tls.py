@@ -95,7 +95,7 @@ def test_a_hello_is_blocked_where_nobody_knows_which_octets_the_server_takes(
     lab: Lab, arrival: str, name: bytes, front: list[tuple[int, bytes]]
 ) -> None:
     assert lab.send_all(Client(isn=1 << 20), front + ARRIVALS[arrival](hello(name)), isn=False) == BLOCKED
-    assert lab.counted("gate_forgotten") == 1
+    assert lab.counted("gate_forgotten") >= 1
 
 
 @pytest.mark.parametrize("reading", READINGS)
