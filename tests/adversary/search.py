@@ -25,7 +25,7 @@ from adversary.games import GAMES, Game
 from adversary.world import Outcome
 
 CURRENT = Path(__file__).parents[2] / "build" / "adversary.current"
-MOST_S = 10  # of one program; a millisecond is usual
+MOST_S = 10  # of this process, for one program; a millisecond is usual
 MOST_KEPT = 3000
 MOST_ROWS = 40  # that are printed
 MOST_SAVED, LEAST_NEW = 160, 3
@@ -37,9 +37,9 @@ def watched(game: Game) -> Callable[[Any], Outcome]:
 
     def run(program: Any) -> Outcome:
         CURRENT.write_text(game.to_json(program))
-        signal.alarm(MOST_S)
+        signal.setitimer(signal.ITIMER_PROF, MOST_S)
         outcome = game.run(program)
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         return outcome
 
     return run
