@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
-	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary docs dist clean
+	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary docs lock dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -122,10 +122,22 @@ bench-gate: build bench-packages ## the gate beside the same gateway without it 
 docs: build ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
 
-dist: build ## sdist and wheel in dist/, their contents tested, installed in a clean place
+lock: .venv/.installed ## requirements.lock again, from pyproject.toml: the newest versions, with their digests
+	$(BIN)/python -m pip install -q uv
+	mkdir -p build
+	sed -n '/^#/p' requirements.lock >build/requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --python-version 3.11 --python-platform linux --generate-hashes --no-header \
+	    --no-annotate >>build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+dist: build ## sdist, wheel and bill of materials in dist/, their contents tested, installed in a clean place
 	rm -rf dist
 	mkdir -p build
-	$(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
+	$(BIN)/python -m pip install -q cyclonedx-bom
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt \
+	    $(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+	    --output-file dist/filterd.cdx.json
 	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py
 	ls -l dist
 

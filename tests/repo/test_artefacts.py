@@ -3,6 +3,8 @@
 `make dist` builds into dist/ and says so in FILTERD_DIST; otherwise both are built here.
 """
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.system.lock_file import locked_in
 
 pytestmark = pytest.mark.long
 
@@ -102,12 +105,42 @@ def readelf(*arguments: str) -> str:
     return subprocess.run(["readelf", "--wide", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def test_the_wheel_runs_in_a_clean_place(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_in_a_clean_place_with_what_the_lock_names(wheel: Path, root: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "clean", with_pip=True)
     clean = tmp_path / "clean/bin"
-    subprocess.run([clean / "pip", "install", "-q", wheel], check=True, cwd=tmp_path)
+    locked = ["--require-hashes", "-r", root / "requirements.lock"]
+    subprocess.run([clean / "pip", "install", "-q", *locked], check=True, cwd=tmp_path)
+    subprocess.run([clean / "pip", "install", "-q", "--no-index", "--no-deps", wheel], check=True, cwd=tmp_path)
 
     asked: list[str | Path] = [clean / "filterd", "--help"]
     shown = subprocess.run(asked, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
 
     assert "check-config" in shown
+
+
+def test_two_builds_in_two_places_give_one_wheel(artefacts: Path, root: Path, tmp_path: Path) -> None:
+    [sdist] = artefacts.glob("*.tar.gz")
+    digests = set()
+    for place in ("here", "there"):
+        with tarfile.open(sdist) as archive:
+            archive.extractall(tmp_path / place, filter="data")
+        [tree] = (tmp_path / place).iterdir()
+        environment = os.environ | {
+            "SOURCE_DATE_EPOCH": "1795000000",
+            "PIP_CONSTRAINT": str(root / ".ci/build-constraints.txt"),
+        }
+        command = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / place / "built", tree]
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        [built] = (tmp_path / place / "built").iterdir()
+        digests.add(hashlib.sha256(built.read_bytes()).hexdigest())
+
+    assert len(digests) == 1
+
+
+def test_the_bill_of_materials_names_what_the_lock_does(artefacts: Path, root: Path) -> None:
+    bill = artefacts / "filterd.cdx.json"
+    if not bill.exists():
+        pytest.skip("the bill of materials is written by `make dist`")
+    components = json.loads(bill.read_text())["components"]
+
+    assert {(each["name"], each["version"]) for each in components} == set(locked_in(root / "requirements.lock"))
