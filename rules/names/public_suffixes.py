@@ -1,5 +1,7 @@
 """Public-suffix guard: refuses or holds rules for everything below `com.pk` or `github.io`.
 
+A name above a suffix counts as one: who closes `amazonaws.com` or `sch.uk` closes the suffixes below it.
+
 Invariants: only rules that reach below a name are asked about (an exact rule on a suffix is one name); a top-level
 domain that the list does not know is a suffix all the same.
 Source: publicsuffix.org, the copy that the package publicsuffixlist carries; format at publicsuffix.org/list.
@@ -24,6 +26,7 @@ class PublicSuffixes:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._reasons: dict[bytes, str] = {}
+        self._above: dict[bytes, str] = {}  # names with suffixes below them
         self._children: dict[bytes, str] = {}  # every direct child is a suffix: `*.ck`
         self._exceptions: set[bytes] = set()  # `!www.ck`
         reason = ICANN_SUFFIX
@@ -36,8 +39,8 @@ class PublicSuffixes:
 
     @property
     def names(self) -> frozenset[bytes]:
-        """The names that are suffixes by themselves."""
-        return frozenset(self._reasons)
+        """The names that are suffixes by themselves, or lie above one."""
+        return frozenset(self._reasons.keys() | self._above.keys())
 
     @property
     def parents(self) -> frozenset[bytes]:
@@ -50,13 +53,23 @@ class PublicSuffixes:
         elif rule == "*":
             self._children[_ROOT] = reason
         elif rule.startswith("*."):
-            self._children[canonical_wire(rule[2:])] = reason
+            parent = canonical_wire(rule[2:])
+            self._children[parent] = reason
+            self._note_above(parent, reason)
         else:
-            self._reasons[canonical_wire(rule)] = reason
+            suffix = canonical_wire(rule)
+            self._reasons[suffix] = reason
+            self._note_above(suffix[suffix[0] + 1 :], reason)
+
+    def _note_above(self, wire: bytes, reason: str) -> None:
+        """A suffix lies below `wire`.   The file has ICANN's part first, and a name keeps the first reason."""
+        while wire != _ROOT:
+            self._above.setdefault(wire, reason)
+            wire = wire[wire[0] + 1 :]
 
     def refusal(self, wire: bytes) -> str | None:
-        """Why no rule may cover everything below `wire`; None where one may.   Cost: two look-ups."""
-        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :])
+        """Why no rule may cover everything below `wire`; None where one may.   Cost: three look-ups."""
+        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :]) or self._above.get(wire)
         return None if reason is None or wire in self._exceptions else reason
 
 

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from publicsuffixlist import PSLFILE
 
 from rules.names.canonical import canonical_wire
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, PublicSuffixes, public_suffixes
@@ -14,7 +17,14 @@ from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, PublicSuff
         ("anything.ck", ICANN_SUFFIX),
         ("no-such-top", ICANN_SUFFIX),
         ("xn--fiqs8s", ICANN_SUFFIX),
+        ("sch.uk", ICANN_SUFFIX),
+        ("nom.br", ICANN_SUFFIX),
+        ("kobe.jp", ICANN_SUFFIX),
+        ("akershus.no", ICANN_SUFFIX),
         ("github.io", PRIVATE_SUFFIX),
+        ("run.app", PRIVATE_SUFFIX),
+        ("elb.amazonaws.com", PRIVATE_SUFFIX),
+        ("amazonaws.com", PRIVATE_SUFFIX),
         ("blogspot.com", PRIVATE_SUFFIX),
         ("example.com.pk", None),
         ("www.ck", None),
@@ -33,4 +43,12 @@ def test_a_wildcard_covers_one_label_only_and_an_exception_none() -> None:
     assert suffixes.refusal(canonical_wire("a.wild.example")) == ICANN_SUFFIX
     assert suffixes.refusal(canonical_wire("b.a.wild.example")) is None
     assert suffixes.refusal(canonical_wire("free.wild.example")) is None
-    assert suffixes.refusal(canonical_wire("wild.example")) is None
+    assert suffixes.refusal(canonical_wire("wild.example")) == ICANN_SUFFIX
+
+
+def test_no_parent_of_a_wildcard_may_be_covered() -> None:
+    lines = [line.strip() for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines()]
+    parents = [line.removeprefix("*.") for line in lines if line.startswith("*.")]
+
+    assert len(parents) > 250
+    assert [name for name in parents if public_suffixes().refusal(canonical_wire(name)) is None] == []
