@@ -27,6 +27,7 @@ from rules.names.canonical import ENDS_IN_NUMBER, IS_ADDRESS
 from rules.names.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
+from rules.names.urls import IS_FRAGMENT
 
 
 class Enforceability(StrEnum):
@@ -51,6 +52,7 @@ _STATES = MappingProxyType(
                 IS_ADDRESS,
                 ENDS_IN_NUMBER,
                 NO_EXPRESSIONS,
+                IS_FRAGMENT,
                 addresses.BELOW_A_WILDCARD,
                 adblock.COSMETIC,
                 adblock.REGULAR_EXPRESSION,

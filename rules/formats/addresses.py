@@ -6,7 +6,8 @@ Arabic-Indic digits, =HYPERLINK("address","text").
 `*.name` and `.name` mean the subtree; `/*` behind a URL's path means every path below it; any other address means what
 its source says.
 
-Invariants: a rule never blocks more than its address names: a URL with a path stays one.
+Invariants: a rule never blocks more than its address names: a URL with a path stays one, and one with a fragment means
+the page that the fragment is a part of, never what lies below.
 """
 
 import re
@@ -14,7 +15,8 @@ import re
 from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import MAX_LINE_OCTETS, fault_of
-from rules.names.urls import read_address
+from rules.names.canonical import is_joiner
+from rules.names.urls import read_entry
 from rules.rule import Rule, UrlRule
 
 FORMULA = "the cell holds a formula"
@@ -28,6 +30,10 @@ _BRACKETS = frozenset("[({")
 _HYPERLINK = re.compile(r'=\s*HYPERLINK\s*\(\s*"((?:[^"]|"")*)"\s*(?:[,;]\s*"(?:[^"]|"")*"\s*)?\)\s*', re.IGNORECASE)
 _WILDCARD = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?(?:\*\.|\.)(?=[^./\\*])")
 _HOST = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})?([^/\\?#]*)")
+_BETWEEN_URLS = re.compile(r"[,;|]?\s+(?:[,;|]\s+)?")
+_BETWEEN_NAMES = re.compile(r"[\s,;]+")
+_URL = re.compile(r"h(?:tt|xx)ps?(?::|\[:\])[/\\]{2}\S+", re.IGNORECASE)
+_BARE_NAME = re.compile(r"(?:\*?\.)?[^\s./\\?#@:]+(?:\.[^\s./\\?#@:]+)+\.?")
 _DIGITS = {zero + n: ord("0") + n for zero in (0x660, 0x6F0) for n in range(10)}
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d<>"
 
@@ -37,7 +43,7 @@ def rule_of_cell(cell: str, mode: Mode, url_mode: Mode, line: int, order_ref: st
 
     Raises BadName with the reason.   Cost: some 5 µs."""
     address = clean(cell)
-    if address.endswith("/*"):
+    if address.endswith("/*") and "#" not in address:
         address, url_mode = address[:-1], Mode.SUBTREE
     wildcard = _WILDCARD.match(address)
     if wildcard is None:
@@ -48,15 +54,28 @@ def rule_of_cell(cell: str, mode: Mode, url_mode: Mode, line: int, order_ref: st
     return rule
 
 
+def addresses_of(cell: str) -> list[str]:
+    """The addresses that a person has written into one cell or line: several where each begins with its scheme, or each
+    is a bare name; otherwise the cell as it stands, since a blank may be a part of a URL."""
+    text = tidy(cell)
+    if text.startswith("=") or _BETWEEN_NAMES.search(text) is None:
+        return [cell]
+    for between, is_one in ((_BETWEEN_URLS, _URL), (_BETWEEN_NAMES, _BARE_NAME)):
+        parts = [part for part in between.split(text) if part]
+        if len(parts) > 1 and all(is_one.fullmatch(part) for part in parts):
+            return parts
+    return [cell]
+
+
 def rule_of_value(value: str, mode: Mode, url_mode: Mode, line: int, order_ref: str | None = None) -> Rule | UrlRule:
     """Read an address as a program has written it: nothing is undone.   Raises BadName with the reason."""
     fault = fault_of_text(value)
     if fault is not None:
         raise BadName(fault)
-    wire, url = read_address(value.strip())
+    wire, url = read_entry(value.strip())
     if wire is not None:
         return Rule(wire, mode, Action.NO_ACTION, line, order_ref)
-    return UrlRule(url or b"", url_mode, Action.NO_ACTION, line, order_ref)
+    return UrlRule(url or b"", Mode.EXACT if "#" in value else url_mode, Action.NO_ACTION, line, order_ref)
 
 
 def fault_of_text(text: str) -> str | None:
@@ -87,8 +106,13 @@ def clean(cell: str) -> str:
 
 def tidy(cell: str) -> str:
     """A cell as a person sees it: without what is not seen, without the quotes around it."""
-    text = cell if cell.isascii() else _INVISIBLE.sub("", cell)
+    text = cell if cell.isascii() else _INVISIBLE.sub(_seen_joiner, cell)
     return text.strip().strip(_QUOTES).strip()
+
+
+def _seen_joiner(mark: re.Match[str]) -> str:
+    """Nothing is seen of a mark, but of a joiner that shapes the letters around it: it makes another name."""
+    return mark[0] if is_joiner(mark.string, mark.start()) else ""
 
 
 def is_formula(cell: str) -> bool:

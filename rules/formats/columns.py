@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
 from rules.errors import BadList, BadName, BadSource
-from rules.formats.addresses import FORMULA, clean, is_formula, our_digits, rule_of_cell, tidy
+from rules.formats.addresses import FORMULA, addresses_of, clean, is_formula, our_digits, rule_of_cell, tidy
 from rules.names.canonical import IS_ADDRESS, canonical_wire
 from rules.rule import Rule, UrlRule
 
@@ -129,6 +129,7 @@ ABOVE_HEADINGS = "the row is above the headings"
 ASKS_TO_UNBLOCK = "the row asks to unblock: withdraw the order instead"
 NO_NAME = "no cell of the row holds a name"
 EMPTY_CELL = "the row has no address"
+TOO_MANY_CELLS = "the row has more cells than headings: a comma or semicolon of a URL stands in quotes"
 UNKNOWN_TYPE = "the row's type is not url, domain or host"
 TYPE_IS_NAME = "the row's type is a name, but its address is a URL with a path: not widened"
 
@@ -168,6 +169,7 @@ class Columns(NamedTuple):
     type: int | None = None
     remarks: tuple[int, ...] = ()
     others: frozenset[int] = frozenset()  # columns that are known to hold no address
+    width: int | None = None  # of the row of headings; None: there is none
 
 
 class ColumnMap(NamedTuple):
@@ -271,7 +273,7 @@ def read_headings(cells: Iterable[str], column_map: ColumnMap | None = None) -> 
     if not addresses and len(others) < FEW_HEADINGS:
         return None
     # a type counts only where the rows' own column for it is told; people write "Type: gambling" as well
-    return Columns(addresses, orders[0] if orders else None, None, remarks, others)
+    return Columns(addresses, orders[0] if orders else None, None, remarks, others, len(headings))
 
 
 def numbered_columns(column_map: ColumnMap) -> Columns:
@@ -287,11 +289,20 @@ def heading_of(cell: str) -> str:
     return re.sub(" ?/ ?", "/", spaced)
 
 
-def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> Rule | UrlRule | Fault:
-    """Read one row.   mode  of a bare name.   Cost: some 10 µs."""
+def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> list[Rule | UrlRule | Fault]:
+    """Read one row: a rule, or the fault, of each address in its cell.   mode  of a bare name.   Cost: some 10 µs."""
+    if columns.width is not None and any(map(tidy, cells[columns.width :])):
+        return [Fault(None, TOO_MANY_CELLS)]
     at = _address_at(cells, columns)
     if at is None:
-        return Fault(*_why_no_address(cells, columns))
+        return [Fault(*_why_no_address(cells, columns))]
+    return [_read_address(line, cells, columns, mode, at, address) for address in addresses_of(cells[at])]
+
+
+def _read_address(
+    line: int, cells: Sequence[str], columns: Columns, mode: Mode, at: int, address: str
+) -> Rule | UrlRule | Fault:
+    """Read one address of a row.   at  the cell that it stands in"""
     url_mode = Mode.EXACT
     for column in columns.remarks:
         remark = remark_of(cells[column]) if column < len(cells) else NO_REMARK
@@ -305,8 +316,8 @@ def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> R
     try:
         if columns.type is not None:
             kind = cells[columns.type] if columns.type < len(cells) else ""
-            return _typed_rule(cells[at], kind, url_mode, line, order_of(order))
-        return rule_of_cell(cells[at], mode, url_mode, line, order_of(order))
+            return _typed_rule(address, kind, url_mode, line, order_of(order))
+        return rule_of_cell(address, mode, url_mode, line, order_of(order))
     except BadName as exc:
         is_of_type = exc.reason == UNKNOWN_TYPE and columns.type is not None and columns.type < len(cells)
         return Fault(columns.type if is_of_type else at, exc.reason)

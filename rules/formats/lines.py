@@ -4,6 +4,7 @@ Invariants: nothing is read twice, nothing is kept; the first look costs nothing
 """
 
 import itertools
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,6 +16,8 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")
 # U+202A to U+202E and U+2066 to U+2069 turn the direction of writing: a person approves something else than is read
 DIRECTION_MARKS = tuple(chr(c).encode() for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+_COMMENT = re.compile(rb"(?:^|\s)#.*", re.DOTALL)
 
 LINE_TOO_LONG = "the line is longer than 2048 octets"
 HAS_NUL = "the line holds a NUL octet"
@@ -84,6 +87,11 @@ def join_lines(
             yield number, line
         else:
             yield number, b"".join((line, *(more for _, more, _ in taken)))
+
+
+def without_comment(line: bytes) -> bytes:
+    """A line without its comment, whose `#` stands at its start or behind a blank; another `#` begins a fragment."""
+    return _COMMENT.sub(b"", line).strip()
 
 
 def fault_of(line: bytes) -> tuple[int, str] | None:

@@ -1,15 +1,16 @@
 """One name or URL a line.
 
-`#` begins a comment; `*.name` and `.name` mean the subtree; a bare name means what the source's `match` says.  A URL
-with a path, a query or a port means itself alone, with `/*` at its end every path below.
+`#` begins a comment, in a line of its own or behind a blank.  `*.name` and `.name` mean the subtree; a bare name means
+what the source's `match` says.  A URL with a path, a query or a port means itself alone, with `/*` at its end every
+path below.  Several addresses in one line are several rules where each has its scheme, or none has.
 """
 
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
-from rules.formats.addresses import rule_of_cell
-from rules.formats.lines import fault_of, open_list
+from rules.formats.addresses import addresses_of, rule_of_cell
+from rules.formats.lines import fault_of, open_list, without_comment
 from rules.names.canonical import canonical_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
@@ -31,20 +32,19 @@ def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[R
             if b":" not in line:  # a name with a port is narrower than the name
                 yield Rule(wire, mode, no_action, number)
                 continue
-        item = _read_line(number, line, mode, url_mode)
-        if item is not None:
-            yield item
+        yield from _read_line(number, line, mode, url_mode)
 
 
-def _read_line(number: int, line: bytes, mode: Mode, url_mode: Mode) -> Rule | UrlRule | Skipped | None:
-    """Read a line that is not just a name; None for a comment."""
+def _read_line(number: int, line: bytes, mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+    """Read a line that is not just a name; nothing of a comment."""
     fault = fault_of(line)
     if fault is not None:
-        return skipped(number, fault[0], line, fault[1])
-    text = line.partition(b"#")[0].strip()
-    if not text:
-        return None
-    try:
-        return rule_of_cell(text.decode("utf-8", "surrogateescape"), mode, url_mode, number)
-    except BadName as exc:
-        return skipped(number, line.index(text) + 1, line, exc.reason)
+        yield skipped(number, fault[0], line, fault[1])
+        return
+    text = without_comment(line)
+    for address in addresses_of(text.decode("utf-8", "surrogateescape")) if text else ():
+        try:
+            yield rule_of_cell(address, mode, url_mode, number)
+        except BadName as exc:
+            at = max(line.find(address.encode("utf-8", "surrogateescape")), 0)
+            yield skipped(number, at + 1, line, exc.reason)

@@ -29,7 +29,7 @@ from rules.formats.columns import (
 from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, join_lines, open_list
 from rules.names.canonical import canonical_octets
-from rules.names.urls import read_address_octets
+from rules.names.urls import read_entry_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
 MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
@@ -72,7 +72,7 @@ def iter_rules(
             continue
         cells = cells_of(line, delimiter)
         if not repeats_headings(cells, columns) or _is_odd(_quotes(line)):
-            yield _read_row(number, line, cells, columns, default_mode)
+            yield from _read_row(number, line, cells, columns, default_mode)
 
 
 def cells_of(line: bytes, delimiter: str) -> list[str]:
@@ -97,7 +97,7 @@ def _read_ordinary_row(
     if columns.type is not None or _ORDINARY_LINE.fullmatch(line) is None:
         return None
     cells = line.split(delimiter)
-    if last >= len(cells):
+    if last >= len(cells) or (columns.width is not None and len(cells) > columns.width):
         return None
     order_ref = None
     if columns.order is not None:
@@ -142,7 +142,7 @@ def _read_ordinary_address(number: int, cell: bytes, mode: Mode, order_ref: str 
         url = _ORDINARY_URL.fullmatch(cell)
         if url is None:
             return None
-        wire, canonical = read_address_octets(url[1])
+        wire, canonical = read_entry_octets(url[1])
     except BadName:
         return None
     if canonical is not None:
@@ -150,13 +150,17 @@ def _read_ordinary_address(number: int, cell: bytes, mode: Mode, order_ref: str 
     return None if wire is None else Rule(wire, mode, Action.NO_ACTION, number, order_ref)
 
 
-def _read_row(number: int, line: bytes, cells: list[str], columns: Columns, mode: Mode) -> Rule | UrlRule | Skipped:
+def _read_row(
+    number: int, line: bytes, cells: list[str], columns: Columns, mode: Mode
+) -> Iterator[Rule | UrlRule | Skipped]:
     if _is_odd(_quotes(line)):
-        return skipped(number, line.index(b'"') + 1, line, UNCLOSED)
-    rule = read_row(number, cells, columns, mode)
-    if isinstance(rule, Fault):
-        return skipped(number, 1 if rule.cell is None else _column_of(line, cells[rule.cell]), line, rule.reason)
-    return rule
+        yield skipped(number, line.index(b'"') + 1, line, UNCLOSED)
+        return
+    for rule in read_row(number, cells, columns, mode):
+        if isinstance(rule, Fault):
+            yield skipped(number, 1 if rule.cell is None else _column_of(line, cells[rule.cell]), line, rule.reason)
+        else:
+            yield rule
 
 
 def _column_of(line: bytes, cell: str) -> int:

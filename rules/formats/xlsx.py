@@ -64,13 +64,14 @@ def _read_sheet(
         yield _skipped(row, Fault(None, ABOVE_HEADINGS))._replace(part=part)
     for row in itertools.chain(head[begin:], rows):
         if not repeats_headings(row.cells, columns):
-            yield _read(row, columns, mode)._replace(part=part)
+            yield from (item._replace(part=part) for item in _read(row, columns, mode))
 
 
-def _read(row: Row, columns: Columns, mode: Mode) -> Rule | UrlRule | Skipped:
+def _read(row: Row, columns: Columns, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
     too_long = next((i for i, cell in enumerate(row.cells) if len(cell) > MAX_CELL_CHARACTERS), None)
-    rule = Fault(too_long, CELL_TOO_LONG) if too_long is not None else read_row(row.number, row.cells, columns, mode)
-    return _skipped(row, rule) if isinstance(rule, Fault) else rule
+    found = [Fault(too_long, CELL_TOO_LONG)] if too_long is not None else read_row(row.number, row.cells, columns, mode)
+    for rule in found:
+        yield _skipped(row, rule) if isinstance(rule, Fault) else rule
 
 
 def _skipped(row: Row, fault: Fault) -> Skipped:

@@ -10,7 +10,9 @@ compares octets, so such a name exists apart from its cleaner look-alike, and a 
 Absent on purpose: IDNA 2008's list of allowed characters.  A browser that follows UTS 46 reaches names outside of it
 (emoji), so a list must be able to name them.
 
-Source: RFC 1035 §2.3, RFC 5891, UTS 46 §4, WHATWG URL §3.5 (ends in a number).
+An international label is one that a browser takes: CheckJoiners and CheckBidi, each label by itself.
+
+Source: RFC 1035 §2.3, RFC 5891, RFC 5893 §2, UTS 46 §4, WHATWG URL §3.5 (ends in a number).
 """
 
 import ipaddress
@@ -35,6 +37,8 @@ NOT_UTF8 = "is not UTF-8"
 BAD_PORT = "has a port that is not a number"
 BAD_LABEL = "has an empty label"
 BAD_INTERNATIONAL = "is not a valid international name"
+BAD_JOINER = "has a joiner that joins nothing: no browser takes such a name"
+BAD_DIRECTION = "mixes directions of writing: no browser takes such a name"
 BAD_CHARACTER = "has a character that is not allowed in a host name"
 LABEL_TOO_LONG = "has a label longer than 63 octets"
 NAME_TOO_LONG = "is longer than 253 octets"
@@ -42,6 +46,7 @@ IS_RESERVED = "ends in rpz-ip, which stands for addresses"
 ENDS_IN_NUMBER = "ends in a number, which only an address may"
 
 _ADDRESSES_OCTETS = len(ADDRESSES)
+_JOINERS = frozenset("\u200c\u200d")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 
@@ -122,7 +127,21 @@ def _a_label(label: str) -> str:
     """The A-label of a mapped U-label."""
     if label.startswith(A_LABEL):  # UTS 46 §4, step 4: half in Punycode, half not
         raise BadName(BAD_INTERNATIONAL)
+    if any(char in _JOINERS and not is_joiner(label, at) for at, char in enumerate(label)):
+        raise BadName(BAD_JOINER)
+    try:
+        idna.check_bidi(label)
+    except idna.IDNAError:
+        raise BadName(BAD_DIRECTION) from None
     return A_LABEL + label.encode("punycode").decode("ascii")
+
+
+def is_joiner(text: str, at: int) -> bool:
+    """Whether a joiner stands there, and shapes the letters around it (RFC 5892, appendix A.1 and A.2)."""
+    try:
+        return text[at] in _JOINERS and idna.valid_contextj(text, at)
+    except ValueError:  # beside a character that Unicode does not know
+        return False
 
 
 def _plain_wire(host: str) -> bytes:

@@ -8,6 +8,8 @@ of one port, path or query is never read as a whole host.
 Source: WHATWG URL §3.5, RFC 3986 §3; what is made equal by us alone stands in fastpath.wire.url.
 """
 
+import re
+
 import idna
 
 from fastpath.wire.name import to_text
@@ -16,9 +18,16 @@ from rules.errors import BadName, BadUrl
 from rules.names.canonical import IS_ADDRESS, IS_EMPTY, NOT_UTF8, canonical_octets, canonical_wire
 
 BAD_HOST = "has a host that is neither a name nor an address"
+IS_FRAGMENT = "is narrower than its host by a fragment alone, which neither DNS nor a gate sees: not widened"
+IS_SCHEME = "has a broken scheme: write http:// or https:// once, before the host"
+IS_TWO_URLS = "holds two URLs: write each by itself"
+HAS_BLANK = "has a blank inside: write %20 for one of a URL, and several addresses each by itself"
 
 assert BAD_HOST in FAULTS.values()
 
+_SCHEMES = (b"http", b"https", b"hxxp", b"hxxps")  # no host of the public Internet: each is a top-level domain
+_SECOND_URL = re.compile(rb"[^?#]*[,;|][ ]*h(?:tt|xx)ps?:[/\\]{2}", re.IGNORECASE)
+_BLANK_INSIDE = re.compile(rb"\S\s+\S")
 _MARKS = frozenset(b":/\\?#@[")  # a text without any of them is a name, or nothing
 
 
@@ -57,6 +66,31 @@ def read_address_octets(octets: bytes) -> tuple[bytes | None, bytes | None]:
     if url.wire is None and b"/" not in octets:
         raise BadName(IS_ADDRESS)
     return None, url.text
+
+
+def read_entry(text: str) -> tuple[bytes | None, bytes | None]:
+    """Read what a list or an order names: as read_address(), but what would be widened or can only be dead is refused.
+
+    Refused in addition: a URL that only its fragment makes narrower than its host, a broken scheme, two URLs in one,
+    blanks inside.   Raises BadName with the reason."""
+    return read_entry_octets(_octets(text))
+
+
+def read_entry_octets(octets: bytes) -> tuple[bytes | None, bytes | None]:
+    """The same of octets as a file holds them, without white space around."""
+    if _MARKS.isdisjoint(octets):
+        return read_address_octets(octets)
+    if _BLANK_INSIDE.search(octets):
+        raise BadUrl(HAS_BLANK)
+    if _SECOND_URL.match(octets):
+        raise BadUrl(IS_TWO_URLS)
+    wire, url = read_address_octets(octets)
+    host, _, path = (url or to_text(wire or b"\0").encode()).partition(b"/")
+    if host.partition(b":")[0] in _SCHEMES:
+        raise BadUrl(IS_SCHEME)
+    if not path and octets.partition(b"#")[2].strip():
+        raise BadUrl(IS_FRAGMENT)
+    return wire, url
 
 
 def read_url(octets: bytes) -> CanonicalUrl:

@@ -1,10 +1,11 @@
 import pytest
-from support.lists.outcomes import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList
 from rules.formats.addresses import BELOW_A_WILDCARD
 from rules.formats.plain import iter_rules
+from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
 from rules.rule import Rule, UrlRule
 
 
@@ -37,9 +38,62 @@ def test_one_bad_line_costs_only_itself() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["http://bad.example/", "HTTPS://Bad.example", "bad.example/", "bad.example/#top"])
+@pytest.mark.parametrize("line", ["http://bad.example/", "HTTPS://Bad.example", "bad.example/", "bad.example/#"])
 def test_a_url_of_nothing_but_a_host_is_its_name(line: str) -> None:
     assert rules(items(iter_rules, line, Mode.EXACT)) == [("bad.example", Mode.EXACT)]
+
+
+def test_a_comment_begins_behind_a_blank_only() -> None:
+    found = items(iter_rules, "a.example # comment\nb.example\t#!\nhttp://c.example/d#e\nd.example#e\n#f.example\n")
+
+    assert rules(found) == [("a.example", Mode.SUBTREE), ("b.example", Mode.SUBTREE)]
+    assert urls(found) == [("c.example/d", Mode.EXACT)]
+    assert complaints(found) == [(4, 1, IS_FRAGMENT)]
+
+
+@pytest.mark.parametrize(
+    ("line", "blocked"),
+    [
+        ("http://a.example/x https://b.example/y", ["a.example/x", "b.example/y"]),
+        ("http://a.example/x, https://b.example/y", ["a.example/x", "b.example/y"]),
+        ("a.example b.example", ["a.example", "b.example"]),
+        ("a.example; *.b.example,c.example", ["a.example", "b.example", "c.example"]),
+    ],
+)
+def test_several_addresses_in_a_line_are_several_rules(line: str, blocked: list[str]) -> None:
+    found = items(iter_rules, line)
+
+    assert [name for name, _ in (*rules(found), *urls(found))] == blocked
+    assert complaints(found) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("http://a.example/some page.html", HAS_BLANK),
+        ("http://a.example/ b.example", HAS_BLANK),
+        ("http://a.example/x,http://b.example/y", IS_TWO_URLS),
+        ("https//a.example", IS_SCHEME),
+        ("https//a.example/x", IS_SCHEME),
+        ("http://https://a.example/x", IS_SCHEME),
+    ],
+)
+def test_a_url_that_could_only_be_dead_is_reported(line: str, reason: str) -> None:
+    found = items(iter_rules, f"b.example\n  {line}\n")
+
+    assert complaints(found) == [(2, 3, reason)]
+    assert (rules(found), urls(found)) == ([("b.example", Mode.SUBTREE)], [])
+
+
+def test_marks_that_nobody_sees_make_no_other_name() -> None:
+    found = items(iter_rules, "a\u200cb.example\n\u200fc.example\nپاکستان\u200e.example\nنامه\u200cای.example\n")
+
+    assert [name for name, _ in rules(found)] == [
+        "ab.example",
+        "c.example",
+        "xn--mgbai9azgqp6j.example",
+        "xn--mgba3gch31f060k.example",  # the joiner shapes its letters: a browser asks for this one
+    ]
 
 
 @pytest.mark.parametrize(

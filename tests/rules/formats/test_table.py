@@ -12,12 +12,14 @@ from rules.formats.columns import (
     ASKS_TO_UNBLOCK,
     EMPTY_CELL,
     NO_NAME,
+    TOO_MANY_CELLS,
     TYPE_IS_NAME,
     UNKNOWN_TYPE,
     parse_columns,
 )
 from rules.formats.table import UNCLOSED, iter_rules
 from rules.names.canonical import IS_ADDRESS
+from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
 from rules.rule import Rule, Skipped, UrlRule
 
 SHEET = """S.No,URL,Category,Letter No,Date,Action
@@ -135,7 +137,6 @@ def test_without_headings_the_first_cell_that_holds_a_name_counts() -> None:
         "'bad.example'",
         "<http://bad.example>",
         "http://someone:secret@bad.example/",
-        "http://bad.example/#top",
         "//bad.example/",
         "http:\\\\bad.example\\",
         "http://b%61d.example/",
@@ -385,3 +386,34 @@ def test_every_line_of_junk_is_reported() -> None:
 def test_a_page_instead_of_a_table_is_refused() -> None:
     with pytest.raises(BadList):
         items(iter_rules, "<!DOCTYPE html>")
+
+
+def test_a_cell_of_several_urls_is_a_rule_of_each() -> None:
+    found = items(iter_rules, 'URL,Ref\n"http://a.example/x\nhttp://b.example/y",L/1\n"a.example, b.example",L/2\n')
+
+    assert urls(found) == [("a.example/x", Mode.EXACT), ("b.example/y", Mode.EXACT)]
+    assert rules(found) == [("a.example", Mode.SUBTREE), ("b.example", Mode.SUBTREE)]
+    assert [item.order_ref for item in found if not isinstance(item, Skipped)] == ["L/1", "L/1", "L/2", "L/2"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("http://a.example/some page.html", HAS_BLANK),
+        ("http://a.example/ see b.example", HAS_BLANK),
+        ("https//a.example", IS_SCHEME),
+        ("http://a.example/#!/x", IS_FRAGMENT),
+        ('"http://a.example/x,http://b.example/y"', IS_TWO_URLS),
+    ],
+)
+def test_a_cell_that_could_only_be_dead_or_widened_is_reported_where_it_stands(cell: str, reason: str) -> None:
+    found = items(iter_rules, f"No,URL\n1,{cell}\n")
+
+    assert complaints(found) == [(2, 3 + cell.startswith('"'), reason)]
+
+
+def test_a_row_whose_url_holds_the_delimiter_is_reported() -> None:
+    found = items(iter_rules, "URL;Letter No\nhttp://a.example/;p;PTA/1\nhttp://b.example/;PTA/1\nc.example;PTA/1; ;\n")
+
+    assert rules(found) == [("b.example", Mode.SUBTREE), ("c.example", Mode.SUBTREE)]
+    assert complaints(found) == [(2, 1, TOO_MANY_CELLS)]

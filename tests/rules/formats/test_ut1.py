@@ -1,4 +1,4 @@
-from support.lists.outcomes import complaints, items, rules
+from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Action, Mode
 from rules.formats.ut1 import iter_rules
@@ -19,6 +19,16 @@ def test_a_line_of_urls_is_a_path_and_all_below() -> None:
         UrlRule(b"bad.example/~a/b", Mode.SUBTREE, Action.NO_ACTION, 1),
         UrlRule(b"bad.example/c/index.html", Mode.SUBTREE, Action.NO_ACTION, 2),
         UrlRule(b"bad.example:8080/", Mode.SUBTREE, Action.NO_ACTION, 3),
+    ]
+
+
+def test_a_folder_means_the_same_with_and_without_the_slash_at_its_end() -> None:
+    found = items(iter_rules, "bad.example/a/\nbad.example/b/?c=/\nbad.example/d#/\n")
+
+    assert urls(found) == [
+        ("bad.example/a", Mode.SUBTREE),
+        ("bad.example/b/?c=/", Mode.SUBTREE),
+        ("bad.example/d", Mode.EXACT),
     ]
 
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from fastpath.wire.name import from_wire
 from rules.errors import BadName
-from rules.names.canonical import IS_RESERVED, MAX_SPELLING, canonical_name, canonical_octets, canonical_wire
+from rules.names.canonical import (
+    BAD_DIRECTION,
+    BAD_JOINER,
+    IS_RESERVED,
+    MAX_SPELLING,
+    canonical_name,
+    canonical_octets,
+    canonical_wire,
+)
 
 LABELS = st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=63)
 NAMES = st.lists(LABELS, min_size=1, max_size=3).map(lambda labels: ".".join([*labels, "example"]))
@@ -252,3 +260,24 @@ def test_a_name_that_would_stand_for_addresses_is_refused(text: str) -> None:
             read(text)
         assert refused.value.reason == IS_RESERVED
     assert canonical_name("rpz-ip.example") == "rpz-ip.example"
+
+
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        ("a\u200cb", BAD_JOINER),
+        ("\u200dا", BAD_JOINER),
+        ("👩\u200d👧", BAD_JOINER),
+        ("1ا", BAD_DIRECTION),
+        ("اa", BAD_DIRECTION),
+    ],
+)
+def test_an_international_name_that_no_browser_takes_is_refused(label: str, reason: str) -> None:
+    with pytest.raises(BadName) as caught:
+        canonical_name(label + ".example")
+
+    assert caught.value.reason == reason
+
+
+def test_a_joiner_that_shapes_its_letters_is_a_part_of_the_name() -> None:
+    assert canonical_name("نامه\u200cای.example") == "xn--mgba3gch31f060k.example"

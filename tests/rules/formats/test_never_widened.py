@@ -1,0 +1,167 @@
+"""What compiles from an entry never blocks a name or URL that the entry's own text does not cover, in any format."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from oracle import urls
+
+from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_text
+from mgmt.orders.judge import judge_entries
+from mgmt.orders.model import PENDING, URL_PREFIX, Order, is_url, name_text
+from rules.compiler.enforceability import Enforceability, enforceability_of
+from rules.formats import FORMATS
+from rules.formats.columns import Columns, read_row
+from rules.names.protected import Protected
+from rules.rule import Rule, Skipped, UrlRule
+
+HOSTS = ("mega.example", "www.t.example", "a-b.example", "x.example.org")
+Blocked = list[tuple[str, bool]]  # a name or a URL; with all that lies below it
+
+ENTRIES = st.builds(
+    "{}{}{}{}{}{}".format,
+    st.sampled_from(["http://", "https://", "HTTP://", "hxxp://", "", "//", "http:/", "https//", "http://https://"]),
+    st.sampled_from(HOSTS),
+    st.sampled_from(["", ":80", ":443", ":8080", "."]),
+    st.sampled_from(
+        ["", "/", "/a", "/a/", "/a b", "/.", "/a/../", "//", "/%23", "/*", "/a/*", "/;p", "\\a", "/a, ", " "]
+    ),
+    st.sampled_from(["", "?", "?q=1", "?q=a/b"]),
+    st.sampled_from(["", "#", "#!/x", "#F!a!b", "# c", "#a/*", " #c", "\u200c#x", "#/", " http://other.example/#!/y"]),
+)
+
+
+def value_of(entry: str) -> str:
+    return json.dumps(entry)
+
+
+WRITTEN: dict[str, tuple[str, Callable[[str], str]]] = {
+    "plain": ("plain", str),
+    "ut1": ("ut1", str),
+    "csv": ("csv", str),
+    "csv, a quoted cell": ("csv", lambda e: '"' + e.replace('"', '""') + '"'),
+    "csv, with headings": ("csv", lambda e: f"URL;Letter No\n{e};PTA/1"),
+    "adblock, a URL": ("adblock", lambda e: f"|{e}|"),
+    "adblock, a pattern": ("adblock", lambda e: f"||{e}^"),
+    "adblock, bare": ("adblock", str),
+    "rpz": ("rpz", lambda e: f"{e} CNAME ."),
+    "unbound": ("unbound", lambda e: f"local-zone: {e} always_nxdomain"),
+    "unbound, quoted": ("unbound", lambda e: f'local-zone: "{e}" always_nxdomain'),
+    "cncpo": ("cncpo", lambda e: f"1;20260101\n{e};;;"),
+    "certpl": ("certpl", lambda e: f'[{{"DomainAddress": {value_of(e)}, "DeleteDate": null}}]'),
+    "misp": ("misp", lambda e: f'{{"Attribute": [{{"type": "url", "value": {value_of(e)}, "to_ids": true}}]}}'),
+    "native": ("native", lambda e: f'{{"format": "cf-list/1", "add": [{{"value": {value_of(e)}, "kind": "url"}}]}}'),
+    "native, a subtree": (
+        "native",
+        lambda e: f'{{"format": "cf-list/1", "add": [{{"value": {value_of(e)}, "kind": "url", "scope": "subtree"}}]}}',
+    ),
+}
+
+
+def blocked_by(item: Rule | UrlRule) -> tuple[str, bool]:
+    text = to_text(item.wire) if isinstance(item, Rule) else item.url.decode()
+    return text, item.mode is not Mode.EXACT
+
+
+def by_list(name: str, entry: str) -> Blocked:
+    form, line = WRITTEN[name]
+    found = FORMATS[form](iter(line(entry).encode().splitlines(keepends=True)), Mode.SUBTREE)
+    return [blocked_by(item) for item in found if not isinstance(item, Skipped)]
+
+
+def by_workbook(entry: str) -> Blocked:
+    found = read_row(2, ["1", entry], Columns((1,)), Mode.SUBTREE)
+    return [blocked_by(item) for item in found if isinstance(item, Rule | UrlRule)]
+
+
+def by_api(entry: str) -> Blocked:
+    order = Order("PTA", "1", "g", "subtree", None, False, ((entry, "subtree"),))
+    return [
+        (name_text(each.wire), each.mode in ("subtree", URL_PREFIX))
+        for each in judge_entries(order, Protected())
+        if each.status == PENDING and each.wire is not None and (is_url(each.wire) or each.mode)
+    ]
+
+
+def covered(entry: str, folders: bool) -> list[tuple[str, bool]]:
+    """What a person reads in an entry: each of its addresses, and whether all that lies below is meant.
+
+    folders  a URL means all below its path, unless it ends in a fragment"""
+    found = []
+    for word in entry.split():
+        if word.startswith("#"):  # a comment
+            break
+        for said in (word, word.removesuffix(","), word.replace("\u200c", "")):
+            found += covered_by_word(said, folders)
+    return found
+
+
+def covered_by_word(word: str, folders: bool) -> list[tuple[str, bool]]:
+    word = word.replace("hxxp", "http").replace("\\", "/")
+    _scheme, colon, rest = word.partition(":/")
+    parts = urlsplit("http://" + (rest.lstrip("/") if colon else word.lstrip("/")))
+    if (parts.hostname or "").removesuffix(".") not in (*HOSTS, "other.example"):
+        return []
+    host, _, behind = canonical(parts.netloc, parts.path, parts.query).partition("/")
+    if not behind and parts.fragment:
+        return []
+    if behind in ("", "*") and ":" not in host and not parts.fragment:
+        return [(host, True), (f"{host}/{behind}", folders)]
+    found = [(f"{host}/{behind}", folders and not parts.fragment)]
+    if found[0][1]:
+        found.append((found[0][0].removesuffix("/"), True))
+    if parts.path.endswith("/*") and not parts.query and not parts.fragment:
+        found.append((canonical(parts.netloc, parts.path[:-1], ""), True))
+    return found
+
+
+def canonical(netloc: str, path: str, query: str) -> str:
+    found = urls.canonical(f"http://{netloc}{path}{'?' + query if query else ''}".encode())
+    assert found is not None
+    return found.decode()
+
+
+def is_within(blocked: tuple[str, bool], entry: str, folders: bool = False) -> bool:
+    return any(blocked in ((text, below), (text, False)) for text, below in covered(entry, folders))
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@given(entry=ENTRIES)
+def test_no_list_blocks_what_its_entry_does_not_cover(name: str, entry: str) -> None:
+    assume(name != "csv" or ";" not in entry)  # where the file has no headings, a semicolon ends a cell
+    means_folders = name in ("ut1", "native, a subtree")
+
+    assert [each for each in by_list(name, entry) if not is_within(each, entry, means_folders)] == []
+
+
+@given(entry=ENTRIES)
+def test_no_workbook_and_no_order_blocks_what_its_entry_does_not_cover(entry: str) -> None:
+    found = [*by_workbook(entry), *by_api(entry)]
+
+    assert [each for each in found if not is_within(each, entry)] == []
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("entry", ["http://mega.example/#!/x", "https://mega.example/#F!a!b", "mega.example/#F!a"])
+def test_a_fragment_alone_blocks_nothing_and_is_reported(name: str, entry: str) -> None:
+    form, line = WRITTEN[name]
+    found = list(FORMATS[form](iter(line(entry).encode().splitlines(keepends=True)), Mode.SUBTREE))
+
+    assert [type(item) for item in found] == [Skipped]
+
+
+def test_a_fragment_alone_is_not_enforceable_at_this_layer() -> None:
+    said = [item for item in FORMATS["plain"](iter([b"http://mega.example/#!/x\n"]), Mode.SUBTREE)]
+    order = Order(
+        "PTA", "1", "g", "subtree", datetime(2026, 1, 1, tzinfo=UTC), False, (("mega.example/#a", "subtree"),)
+    )
+
+    assert [enforceability_of(item.reason) for item in said if isinstance(item, Skipped)] == [
+        Enforceability.NOT_AT_THIS_LAYER
+    ]
+    assert [each.status for each in judge_entries(order, Protected())] == ["not_enforceable_at_this_layer"]
