@@ -1,9 +1,13 @@
 """AdBlock and AdGuard filter lists: rules for whole names and whole URLs.
 
-`||d^` d and all below · `||*.d^` only below · `|d^` that name · `@@` before any of them an exception · `|https://d/path|`
+`||d^` d and all below · `||*.d^` only below · `|d^`, `://d^` that name · `@@` before any of them an exception · `|https://d/path|`
 that URL · a bare name, or one behind a hosts file's address, as the source says.  `$important` and `$denyallow=d1|d2`
 are obeyed; `!` and `#` begin comments.  Everything else is reported: paths, asterisks, regular expressions, cosmetic
 rules, and options, since a rule that holds for some requests only would be widened.
+
+An exception that begins inside a name is honoured, too: `@@end.d^` opens what ends so, also where it is a rule's own
+name, `@@.d^` what lies below d.  `@@-end.d^` speaks of names that cannot be told one by one; it opens everything below
+d that the list does not name itself: less is blocked than written, never more.
 
 Which rule of a list decides does not depend on length here, unlike in an image: an important exception beats an
 important rule, that an exception, that a rule.  So a list is read twice: first its exceptions and important rules,
@@ -22,11 +26,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fastpath.images.verdict import Action, Mode
+from fastpath.wire.name import to_text
 from rules.errors import BadList, BadName
 from rules.formats import hosts
-from rules.formats.lines import fault_of, open_list
+from rules.formats.lines import fault_of, open_list, without_comment
 from rules.names.canonical import canonical_octets
-from rules.names.urls import read_address_octets
+from rules.names.public_suffixes import public_suffixes
+from rules.names.urls import read_entry_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
 COPY_BUFFER_OCTETS = 2**18
@@ -39,12 +45,14 @@ REGULAR_EXPRESSION = "a regular expression is not supported"
 HAS_PATH = "a pattern with a path or a port is neither a name nor a whole URL"
 ASTERISK = "an asterisk inside a name is not supported"
 NO_END = "the pattern does not end where the name does: write ||name^"
+NO_START = "the pattern does not begin where a name does: write ||name^"
 BAD_OPTION = "an option that changes the rule is not supported: not widened"
 
-_COSMETIC = re.compile(rb"#[@?$%]{0,3}#(?=[^#\s])|\$@?\$(?=[a-z])")
+_COSMETIC = re.compile(rb"(?:\A|(?<=\S))#[@?$%]{0,3}#(?=[^#\s])|(?<=\S)#[@?$%]{0,3}#\s|\$@?\$(?=[a-z])")
 _OPTIONS = re.compile(rb"\$(?=~?[a-z_0-9-]++(?:[=,]|\Z))")
 _HOST = re.compile(rb"(\|\|?)([^/|^]++)(?:\^\|?|\|)")
-_SITE = re.compile(rb"\|https?://([^/|^]++)(?:\^\|?|/)", re.IGNORECASE)
+_SITE = re.compile(rb"(?:\|https?)?://([^/|^]++)(?:\^\|?|/)", re.IGNORECASE)
+_TAIL = re.compile(rb"([^/|^*:]++)(?:\^\|?|\|)?")
 _URL = re.compile(rb"\|(https?://[^*^|]++)\|", re.IGNORECASE)
 
 
@@ -56,6 +64,7 @@ class _Filter(NamedTuple):
     rank: int
     url: bytes = b""
     allowed: tuple[bytes, ...] = ()  # wire forms, of $denyallow
+    tail: bytes = b""  # an exception of names that end so; lower case
 
     @property
     def action(self) -> Action:
@@ -76,9 +85,18 @@ class _Ranks:
     def __init__(self) -> None:
         self._of: dict[Mode, dict[bytes, int]] = {Mode.EXACT: {}, Mode.SUBTREE: {}}
         self._subtrees = self._of[Mode.SUBTREE]
+        self._tails: dict[bytes, int] = {}
+        self.opened: dict[bytes, int] = {}  # names below which everything is open, by such an exception
 
     def __len__(self) -> int:
-        return sum(map(len, self._of.values()))
+        return sum(map(len, self._of.values())) + len(self._tails)
+
+    def note_tail(self, tail: bytes, rank: int) -> None:
+        """Keep an exception of the names that end so."""
+        self._tails[tail] = max(rank, self._tails.get(tail, BLOCK))
+        for wire, mode in _opened_by_tail(tail):
+            if mode is Mode.BELOW:
+                self.opened[wire] = max(rank, self.opened.get(wire, BLOCK))
 
     def note(self, wire: bytes, mode: Mode, rank: int) -> None:
         """Keep one name; of equal ones the highest rank."""
@@ -87,6 +105,8 @@ class _Ranks:
 
     def covers(self, wire: bytes, mode: Mode, rank: int) -> bool:
         """Whether something of a higher rank speaks of all that an entry speaks of."""
+        if self._tails and self._has_tail(b"." + to_text(wire).encode(), rank):
+            return True
         if mode is Mode.EXACT and self._of[Mode.EXACT].get(wire, BLOCK) > rank:
             return True
         at = 0
@@ -95,6 +115,17 @@ class _Ranks:
                 return True
             at += wire[at] + 1
         return False
+
+    def left_of(self, rule: Rule, rank: int) -> Rule | None:
+        """What higher ranks leave of a rule: an image cannot hold a subtree and what opens all below its top."""
+        if self.covers(rule.wire, rule.mode, rank):
+            return None
+        if rule.action is Action.PASSTHRU or rule.mode is Mode.EXACT or self.opened.get(rule.wire, BLOCK) <= rank:
+            return rule
+        return rule._replace(mode=Mode.EXACT) if rule.mode is Mode.SUBTREE else None
+
+    def _has_tail(self, text: bytes, rank: int) -> bool:
+        return any(own > rank and text.endswith(tail) and text != tail for tail, own in self._tails.items())
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
@@ -119,7 +150,9 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Ur
                 except BadName:
                     pass  # read again below, for the reason
                 else:
-                    if b":" not in name and not (has_ranks and ranks.covers(wire, subtree, BLOCK)):
+                    if b":" not in name and not (
+                        has_ranks and (wire in ranks.opened or ranks.covers(wire, subtree, BLOCK))
+                    ):
                         yield Rule(wire, subtree, no_action, number)
                         continue
             if text:
@@ -136,7 +169,11 @@ def _read_ranks(lines: Iterable[bytes], mode: Mode) -> _Ranks:
             found = _read_filter(line.strip(), mode) if fault_of(line) is None else None
         except BadName:
             continue
-        if found is None or found.wire is None:
+        if found is None:
+            continue
+        if found.tail:
+            ranks.note_tail(found.tail, found.rank)
+        if found.wire is None:
             continue
         if found.rank > BLOCK:
             ranks.note(found.wire, found.mode, found.rank)
@@ -161,8 +198,8 @@ def _read_line(ranks: _Ranks, number: int, line: bytes, mode: Mode) -> Iterator[
     words = text.split(maxsplit=1)
     if len(words) == 2 and hosts.is_address(words[0]):
         for item in hosts.read_line(number, line, mode):
-            is_overruled = isinstance(item, Rule) and ranks.covers(item.wire, item.mode, BLOCK)
-            yield skipped(number, 1, line, OVERRULED) if is_overruled else item
+            left = ranks.left_of(item, BLOCK) if isinstance(item, Rule) else item
+            yield left or skipped(number, 1, line, OVERRULED)
         return
     try:
         found = _read_filter(text, mode)
@@ -170,15 +207,33 @@ def _read_line(ranks: _Ranks, number: int, line: bytes, mode: Mode) -> Iterator[
         part = exc.part if isinstance(exc, _Unsupported) else text
         yield skipped(number, line.index(part) + 1, line, exc.reason)
         return
+    if found.tail:
+        for wire, tail_mode in _opened_by_tail(found.tail):
+            rule = ranks.left_of(Rule(wire, tail_mode, found.action, number), found.rank)
+            yield rule or skipped(number, 1, line, OVERRULED)
+        return
     if found.wire is None:
         yield UrlRule(found.url, Mode.EXACT, found.action, number)
         return
-    if ranks.covers(found.wire, found.mode, found.rank):
+    left = ranks.left_of(Rule(found.wire, found.mode, found.action, number), found.rank)
+    if left is None:
         yield skipped(number, line.index(text) + 1, line, OVERRULED)
         return
-    yield Rule(found.wire, found.mode, found.action, number)
+    yield left
     for wire in found.allowed:
         yield Rule(wire, Mode.SUBTREE, Action.PASSTHRU, number)
+
+
+def _opened_by_tail(tail: bytes) -> list[tuple[bytes, Mode]]:
+    """What is open where names that end so are: of a list's own names that end so, its rules are left out besides."""
+    label, _, rest = tail.partition(b".")
+    try:
+        if label[:1] not in b"-_":
+            return [(canonical_octets(tail), Mode.SUBTREE)]
+        wire = canonical_octets(rest)
+    except BadName:  # such a name cannot be asked for
+        return []
+    return [] if public_suffixes().refusal(wire) else [(wire, Mode.BELOW)]
 
 
 def _is_comment(text: bytes) -> bool:
@@ -227,9 +282,12 @@ def _read_pattern(pattern: bytes, mode: Mode, rank: int) -> _Filter:
         return _read_host(site[1], Mode.EXACT, rank)
     url = _URL.fullmatch(pattern)
     if url is not None:
-        wire, address = read_address_octets(url[1])
+        wire, address = read_entry_octets(url[1])
         return _Filter(wire, Mode.EXACT, rank, address or b"")
-    bare = pattern.partition(b" #")[0].rstrip()
+    bare = without_comment(pattern)
+    tail = _TAIL.fullmatch(bare)
+    if tail is not None and rank in (EXCEPTION, IMPORTANT_EXCEPTION):
+        return _Filter(None, mode, rank, tail=tail[1].lower())
     if not bare or any(mark in bare for mark in (b"/", b"|", b"^", b"*", b"$")):
         raise _Unsupported(_why_not(pattern), pattern)
     return _read_host(bare, mode, rank)
@@ -251,7 +309,9 @@ def _why_not(pattern: bytes) -> str:
         return REGULAR_EXPRESSION
     if b"/" in pattern:
         return HAS_PATH
-    return ASTERISK if b"*" in pattern else NO_END
+    if b"*" in pattern:
+        return ASTERISK
+    return NO_START if _TAIL.fullmatch(pattern) else NO_END
 
 
 def _is_below(wire: bytes, top: bytes) -> bool:

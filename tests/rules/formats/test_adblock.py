@@ -16,10 +16,12 @@ from rules.formats.adblock import (
     COSMETIC,
     HAS_PATH,
     NO_END,
+    NO_START,
     OVERRULED,
     REGULAR_EXPRESSION,
     iter_rules,
 )
+from rules.names.urls import IS_FRAGMENT
 from rules.rule import Rule, UrlRule
 
 BLOCKED, OPEN = Action.NO_ACTION, Action.PASSTHRU
@@ -93,7 +95,11 @@ def test_comments_and_headers_say_nothing(line: str) -> None:
         ("*", 1, ASTERISK),
         ("||a.example", 1, NO_END),
         ("||ads.", 1, NO_END),
-        ("a.example^", 1, NO_END),
+        ("a.example^", 1, NO_START),
+        (".example^", 1, NO_START),
+        ("-pia.a.example^|", 1, NO_START),
+        ("a.example## .ad", 1, COSMETIC),
+        ("|http://a.example/#!/x|", 1, IS_FRAGMENT),
         ("||a.example^$third-party", 14, BAD_OPTION),
         ("||a.example^$important,client=1", 24, BAD_OPTION),
         ("||a.example^$dnsrewrite=NOERROR;A;192.0.2.1", 14, BAD_OPTION),
@@ -129,6 +135,11 @@ def test_what_is_no_whole_name_is_reported_where_it_stands(line: str, column: in
         (["ads.a.test", "@@||a.test^"], [("a.test", OPEN)]),
         (["||a.test^", "@@|a.test^"], [("a.test", BLOCKED), ("a.test", OPEN)]),
         (["|a.test^", "@@|a.test^"], [("a.test", OPEN)]),
+        (["||a.test^", "@@://a.test^|"], [("a.test", BLOCKED), ("a.test", OPEN)]),
+        (["||ads.a.test^$important", "@@ads.a.test^"], [("ads.a.test", BLOCKED)]),
+        (["||myads.a.test^", "@@ads.a.test^"], [("ads.a.test", OPEN)]),
+        (["||a.test^", "@@.a.test^"], [("a.test", BLOCKED), ("a.test", OPEN)]),
+        (["||x.a.test^", "@@.a.test^"], [("a.test", OPEN)]),
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
@@ -163,11 +174,11 @@ def is_blocked_by_filters(name: str, filters: list[tuple[str, str, str, str]]) -
 
 def is_blocked_by_rules(name: str, found: list[Rule]) -> bool:
     """As an image decides: the longest entry, of equal ones the exact one."""
-    listed = [(to_text(rule.wire), rule.mode is Mode.EXACT, rule.action is not OPEN) for rule in found]
+    listed = [(to_text(rule.wire), rule.mode, rule.action is not OPEN) for rule in found]
     speaking = [
-        (len(top), is_exact, is_block)
-        for top, is_exact, is_block in listed
-        if name == top or (not is_exact and name.endswith(f".{top}"))
+        (len(top), mode is Mode.EXACT, is_block)
+        for top, mode, is_block in listed
+        if (name == top and mode is not Mode.BELOW) or (mode is not Mode.EXACT and name.endswith(f".{top}"))
     ]
     return bool(speaking) and max(speaking)[2]
 
@@ -180,6 +191,15 @@ def test_what_is_given_decides_by_length_as_the_list_decides_by_rank(filters: li
     for name in (*NAMES, "x.c.b.a.test", "x.test", "other.example"):
         assert is_blocked_by_rules(name, given_rules) == is_blocked_by_filters(name, filters)
     assert len(found) == len(filters)
+
+
+def test_an_exception_for_the_ends_of_names_lets_the_probes_of_android_pass() -> None:
+    found = items(iter_rules, "||metric.gstatic.com^\n||ad.metric.gstatic.com^\n@@-ds.metric.gstatic.com^|\n")
+    read = [item for item in found if isinstance(item, Rule)]
+
+    assert not is_blocked_by_rules("4f2a-dnsotls-ds.metric.gstatic.com", read)
+    assert is_blocked_by_rules("metric.gstatic.com", read)
+    assert is_blocked_by_rules("ad.metric.gstatic.com", read)
 
 
 def test_denyallow_opens_names_below_the_rule() -> None:
