@@ -19,7 +19,7 @@ from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
 from filterd.process.worker_clients import ask_status, workers_of
-from mgmt.orders.store import find_orders
+from mgmt.orders.store import find_order_by_id
 from parental.database import reading
 from rules.category import category_name
 from rules.compiler.manifest import read_manifest
@@ -79,15 +79,15 @@ class Explainer:
         if not order:
             return {}
         with reading(self._context.engine) as conn:
-            rows = [row for row in find_orders(conn, str(order)) if row.id == order]
-        if not rows:
+            found = find_order_by_id(conn, order)
+        if found is None:
             return {}
-        received = datetime.fromtimestamp(rows[0].received_ms / 1000, UTC)
+        received = datetime.fromtimestamp(found.received_ms / 1000, UTC)
         return {
-            "issuer": rows[0].issuer,
-            "order_ref": rows[0].ref,
+            "issuer": found.issuer,
+            "order_ref": found.ref,
             "order_date": received.date().isoformat(),
-            "ground": rows[0].ground,
+            "ground": found.ground,
         }
 
 

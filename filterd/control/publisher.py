@@ -20,13 +20,16 @@ from filterd.control.context import Context
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.images.live_delta import LiveDelta
+from filterd.images.order_rails import OrderRails
 from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
+from filterd.lists.sources import orders_source
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Receipt
 from mgmt.orders.store import orders_revision
 from parental.database import reading
 from rules.compiler.manifest import Kind
+from rules.names.protected import Protected
 
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
 
@@ -166,11 +169,18 @@ class Publisher:
 
     def _beside(self, compiled: Compiled) -> LiveDelta:
         """What orders have changed since a base was compiled."""
-        base = self._images.open_base(compiled)
+        base, rails = self._images.open_base(compiled), self._order_rails()
+        rails.settle(self._context.engine, since=0)
         with reading(self._context.engine) as conn:
-            return LiveDelta(base, compiled, conn)
+            return LiveDelta(base, compiled, conn, rails)
+
+    def _order_rails(self) -> OrderRails:
+        config = self._context.config
+        return OrderRails(orders_source(config), Protected(config.protected.names))
 
     def _write(self, live: LiveDelta) -> None:
+        live.rails = self._order_rails()
+        live.rails.settle(self._context.engine, live.orders_revision)
         with reading(self._context.engine) as conn:
             live.catch_up(conn)
         catch_up_zones(self._context.config, live)

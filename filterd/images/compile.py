@@ -19,15 +19,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from fastpath.images.policy_writer import ListSpec
-from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
+from filterd.images.order_rails import OrderRails
 from filterd.keys import image_key
 from filterd.lists.jobs import take
-from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, orders_source
 from filterd.lists.status import waiting
 from filterd.process.jobs import run_job
-from mgmt.orders.model import URL_PREFIX, is_url
-from mgmt.orders.store import Live, find_order, live_entries, number_letter, orders_revision
+from mgmt.orders.store import find_order, live_entries, number_letter, orders_revision
 from parental.database import opened, reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
@@ -107,14 +106,15 @@ def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
     sources, inputs = config_sources(config), inputs_of(config)
     # The generation is claimed: the control role writes deltas meanwhile.
     with opened(config.state_dir / "filterd.db") as engine, claimed_generation(images, "names") as generation:
-        orders = OrdersInForce(engine)
+        protected = Protected(config.protected.names)
+        orders = OrdersInForce(engine, OrderRails(orders_source(config), protected))
         report = compile_sources(
             sources,
             images,
             image_key(config.state_dir),
             generation,
             progress,
-            protected=Protected(config.protected.names),
+            protected=protected,
             live={HELP_LIST: help_rules(config), ORDERS_LIST: orders},
             number_order=lambda source, ref: _number_of(engine, source, ref),
         )
@@ -126,23 +126,16 @@ def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
 class OrdersInForce:
     """The orders over the API as rules, read when they are asked for; their letter is the number of their order."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, rails: OrderRails) -> None:
+        self._engine, self._rails = engine, rails
         self.revision = 0  # the last change that was read, once it was
 
     def __iter__(self) -> Iterator[Rule | UrlRule]:
         with reading(self._engine) as conn:
             self.revision = orders_revision(conn)
             for live in live_entries(conn):
-                yield order_rule(live)
-
-
-def order_rule(live: Live) -> Rule | UrlRule:
-    """An entry of an order as a rule."""
-    if is_url(live.wire):
-        mode = Mode.SUBTREE if live.mode == URL_PREFIX else Mode.EXACT
-        return UrlRule(live.wire, mode, Action.NO_ACTION, 0, str(live.order))
-    return Rule(live.wire, Mode[live.mode.upper()], Action.NO_ACTION, 0, str(live.order))
+                if (rule := self._rails.rule(live)) is not None:
+                    yield rule
 
 
 def _number_of(engine: Engine, source: Source, ref: str) -> int:

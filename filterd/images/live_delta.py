@@ -5,7 +5,8 @@ delta.  All of it is kept in memory, so one more order costs a look at the names
 force.
 What a zone has changed is put here by filterd.images.zone_delta.
 
-Invariants: base and delta together hold exactly the orders that the database has in force, whatever the base holds;
+Invariants: base and delta together hold exactly the orders that the database has in force and no rail refuses, whatever
+the base holds and whoever wrote the rows;
 a failure to write changes nothing here that the next delta would not hold.
 Cost: some 15 µs a touched name; a new one reads every order in force once, some 5 µs each.
 """
@@ -16,7 +17,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from fastpath.images.tables import TableSet
-from filterd.images.compile import Compiled, order_rule
+from filterd.images.compile import Compiled
+from filterd.images.order_rails import OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import is_url
 from mgmt.orders.store import Live, live_entries, live_entries_of, names_changed_since, orders_revision
@@ -29,20 +31,20 @@ MERGE_NAMES = 10_000
 class LiveDelta:
     """What orders and zones make of names and URLs, beyond one base.
 
-    base  its tables, open;  conn  one transaction, in which all orders are read.   Raises ValueError for a base that
-    has no list of orders."""
+    base  its tables, open;  conn  one transaction, in which all orders are read;  rails  of orders, may be replaced.
+    Raises ValueError for a base that has no list of orders."""
 
-    def __init__(self, base: TableSet, compiled: Compiled, conn: Connection) -> None:
-        self.base, self.compiled = base, compiled
+    def __init__(self, base: TableSet, compiled: Compiled, conn: Connection, rails: OrderRails) -> None:
+        self.base, self.compiled, self.rails = base, compiled, rails
         self._number = base.list_ids.index(ORDERS_LIST)
         self._names: Changed = {}
         self._urls: Changed = {}
         self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
         self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
-        self._revision = compiled.orders_revision
+        self.orders_revision = compiled.orders_revision
         absent = {live.wire for live in live_entries(conn) if self._is_absent(live)}
-        # What the base could have held and does not, a rail has refused: another compilation would refuse it again.
-        self._n_refused = len(absent.difference(names_changed_since(conn, self._revision)))
+        # What the base could have held and does not, another compilation by the same configuration would refuse again.
+        self._n_refused = len(absent.difference(names_changed_since(conn, self.orders_revision)))
         self._take(conn, sorted(absent))
         self.catch_up(conn)
 
@@ -73,8 +75,8 @@ class LiveDelta:
 
     def catch_up(self, conn: Connection) -> None:
         """Take over what orders have changed.   conn: one transaction."""
-        self._take(conn, names_changed_since(conn, self._revision))
-        self._revision = orders_revision(conn)
+        self._take(conn, names_changed_since(conn, self.orders_revision))
+        self.orders_revision = orders_revision(conn)
 
     def write_names(self, key: bytes, path: Path, generation: int) -> None:
         """Write the delta image of names."""
@@ -85,21 +87,27 @@ class LiveDelta:
         write_url_delta(self._urls, self.compiled.lists, key, path, generation, self.compiled.generation)
 
     def _take(self, conn: Connection, wires: Sequence[bytes]) -> None:
-        held: dict[bytes, list[Entry]] = {wire: [] for wire in wires}
-        for live in live_entries_of(conn, wires):
-            held[live.wire].append(self._entry(live))
+        held: dict[bytes, list[Entry]] = {wire: [] for wire in wires if is_well_formed(wire)}
+        for live in live_entries_of(conn, list(held)):
+            if (entry := self._entry(live)) is not None:
+                held[live.wire].append(entry)
         for wire, entries in held.items():
             changed, base_entries = self._kept(wire)
             put_entries(changed, base_entries, wire, self._number, entries)
 
     def _is_absent(self, live: Live) -> bool:
+        entry = self._entry(live)
+        if entry is None:
+            return False
         _, base_entries = self._kept(live.wire)
-        return self._entry(live) not in (Entry(*row) for row in base_entries(live.wire))
+        return entry not in (Entry(*row) for row in base_entries(live.wire))
 
     def _kept(self, wire: bytes) -> tuple[Changed, BaseEntries]:
         if is_url(wire):
             return self._urls, self.base.base_url_entries
         return self._names, self.base.base_entries
 
-    def _entry(self, live: Live) -> Entry:
-        return Entry(self._number, order_rule(live).mode, order=live.order)
+    def _entry(self, live: Live) -> Entry | None:
+        """An entry of an order; None where a rail refuses it."""
+        rule = self.rails.rule(live)
+        return None if rule is None else Entry(self._number, rule.mode, order=live.order)

@@ -23,9 +23,14 @@ ORDERS_LIST = "orders"
 def config_sources(config: Config) -> list[Source]:
     """Every list of this box as it is to be compiled: its last good copy, read as that was when it was judged; without
     a path where there is none.   Raises BadSource, BadList for a list whose state cannot be read."""
-    own = {"tier": "order", "action": _default_action(config), "issuer": "API"}
     listed = [_kept_source(config, entry) for entry in config.lists]
-    return [*listed, describe_source(HELP_LIST, None, {"tier": "help"}), describe_source(ORDERS_LIST, None, own)]
+    return [*listed, describe_source(HELP_LIST, None, {"tier": "help"}), orders_source(config)]
+
+
+def orders_source(config: Config) -> Source:
+    """The list that holds the orders pushed over the API."""
+    own = {"tier": "order", "action": _default_action(config), "issuer": "API"}
+    return describe_source(ORDERS_LIST, None, own)
 
 
 def described(config: Config, entry: ListEntry) -> Source:

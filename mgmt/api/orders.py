@@ -3,6 +3,8 @@
 A push answers 201 only after every worker serves the order; until then it is stored and `pending`, and the answer is
 503.  Sending the same order again is always safe: equal content gives the equal answer, other content under the same
 reference is refused with what is there.
+An order is named by its issuer and its reference, or by its number under a path of its own: issuers choose references,
+and one that looks like a number is still a reference.
 """
 
 import asyncio
@@ -68,13 +70,13 @@ async def list_orders(request: web.Request, _: Principal) -> web.Response:
 
 
 async def show_order(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/orders/{ref-or-id}?after=ENTRY"""
+    """GET /v1/orders/{ref}?issuer=&after=ENTRY, /v1/orders/id/{id}?after=ENTRY"""
     after = _number(request, "after")
     return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
 
 
 async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
-    """POST /v1/orders/{ref-or-id}/withdraw"""
+    """POST /v1/orders/{ref}/withdraw?issuer=, /v1/orders/id/{id}/withdraw"""
     fields = await read_fields(request, "reason", "entries")
     reason = fields.text("reason")
     values = fields.sequence("entries", MAX_ENTRIES)
@@ -145,15 +147,19 @@ def _taken(conn: Connection, found: Row[Any]) -> Problem:
 
 
 def _one(conn: Connection, request: web.Request) -> Row[Any]:
-    """The order that the path names.   Raises Problem 404, 409."""
-    said = request.match_info["order"]
-    found = orders.find_orders(conn, said)
-    if not found:
-        raise Problem(404, f"order {said[:80]}: not found; nothing done; look at GET /v1/orders", "order")
-    if len(found) > 1:
-        ids = ", ".join(f"{order.id} ({order.issuer})" for order in found)
-        raise Problem(409, f"order {said[:80]}: several issuers have it; nothing done; write one of {ids}", "order")
-    return found[0]
+    """The order that path and query name.   Raises BadRequest, Problem 404."""
+    if "id" in request.match_info:
+        said = "number " + request.match_info["id"]
+        found = orders.find_order_by_id(conn, int(request.match_info["id"]))
+    else:
+        ref, issuer = request.match_info["ref"], request.query.get("issuer")
+        if not issuer:
+            raise unfit("?issuer", "missing", "write the issuer beside the reference, or the number as /v1/orders/id/N")
+        said = f"{issuer[:80]} {ref[:80]}"
+        found = orders.find_order(conn, issuer, ref)
+    if found is None:
+        raise Problem(404, f"order {said}: not found; nothing done; look at GET /v1/orders", "order")
+    return found
 
 
 def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
@@ -186,6 +192,8 @@ _WRITERS = frozenset({REGULATOR, OPERATOR})
 ROUTES = (
     Route("POST", "/v1/orders", push_order, _WRITERS),
     Route("GET", "/v1/orders", list_orders, _WRITERS),
-    Route("GET", "/v1/orders/{order}", show_order, _WRITERS),
-    Route("POST", "/v1/orders/{order}/withdraw", withdraw_order, _WRITERS),
+    Route("GET", "/v1/orders/{ref}", show_order, _WRITERS),
+    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, _WRITERS),
+    Route("GET", "/v1/orders/id/{id:[0-9]{1,9}}", show_order, _WRITERS),
+    Route("POST", "/v1/orders/id/{id:[0-9]{1,9}}/withdraw", withdraw_order, _WRITERS),
 )

@@ -6,16 +6,18 @@ Invariants: nothing is ever deleted, an order ends by withdrawal; one reference 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, type_coerce, update
+from sqlalchemy.types import NullType
 
 from mgmt.orders.model import (
     ENFORCED,
     ENFORCED_HTTP,
     PENDING,
+    REFUSED_PROTECTED,
     STATUSES,
     URL,
     URL_PREFIX,
@@ -29,9 +31,11 @@ from parental.store import current_revision, raise_revision
 
 REVISION = "orders"
 IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too: that is how they come into force
+BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _BATCH = 500
+_IS_OCTETS = func.typeof(entries.c.wire) == "blob"  # SQLite keeps what it is given, whatever the column is declared as
 
 
 class Waiting(NamedTuple):
@@ -88,13 +92,9 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
     return number
 
 
-def find_orders(conn: Connection, ref_or_id: str) -> Sequence[Row[Any]]:
-    """The orders with this reference, else the one with this number."""
-    found = conn.execute(select(orders).where(orders.c.ref == ref_or_id).order_by(orders.c.id)).all()
-    is_number = ref_or_id.isascii() and ref_or_id.isdigit() and len(ref_or_id) < 10
-    if found or not is_number:
-        return found
-    return conn.execute(select(orders).where(orders.c.id == int(ref_or_id))).all()
+def find_order_by_id(conn: Connection, order: int) -> Row[Any] | None:
+    """The order with this number, which is no reference, whatever the references look like."""
+    return conn.execute(select(orders).where(orders.c.id == order)).one_or_none()
 
 
 def get_order(conn: Connection, order: int) -> Row[Any]:
@@ -219,7 +219,7 @@ def live_entries(conn: Connection) -> Iterator[Live]:
     """Everything that is to be in force; of equal entries the one of the oldest order."""
     chosen = (
         select(entries.c.wire, entries.c.mode, func.min(entries.c.order))
-        .where(entries.c.status.in_(IN_FORCE))
+        .where(entries.c.status.in_(IN_FORCE), _IS_OCTETS)
         .group_by(entries.c.wire, entries.c.mode)
     )
     for row in conn.execute(chosen):
@@ -238,9 +238,39 @@ def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
             yield Live(*row)
 
 
+def refusals_since(
+    conn: Connection, revision: int, refusal: Callable[[Live], str | None]
+) -> list[tuple[int, int, str | None]]:
+    """What has to be written of the entries changed after `revision`: (order, entry, why control refuses it; None: no
+    more), in any state of their rows.   refusal  of control's rails"""
+    is_refused = and_(entries.c.status == REFUSED_PROTECTED, entries.c.reason.startswith(BY_CONTROL))
+    chosen = select(
+        entries.c.order, entries.c.number, _IS_OCTETS, type_coerce(entries.c.wire, NullType), entries.c.mode, is_refused
+    ).where(entries.c.revision > revision, or_(entries.c.status.in_(IN_FORCE), is_refused))
+    found = []
+    for order, number, is_octets, wire, mode, was_refused in conn.execute(chosen):
+        reason = refusal(Live(wire if is_octets else b"", mode, order))
+        if (reason is None) == bool(was_refused):
+            found.append((order, number, reason))
+    return found
+
+
+def keep_refusals(conn: Connection, changes: Iterable[tuple[int, int, str | None]]) -> None:
+    """Write down what refusals_since() has found."""
+    revision = raise_revision(conn, REVISION)
+    for order, number, reason in changes:
+        said = {"status": PENDING, "reason": None} if reason is None else _refused(reason)
+        which = and_(entries.c.order == order, entries.c.number == number)
+        conn.execute(update(entries).where(which).values(revision=revision, **said))
+
+
+def _refused(reason: str) -> dict[str, str]:
+    return {"status": REFUSED_PROTECTED, "reason": BY_CONTROL + reason}
+
+
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
     """Wire names and URLs that an order has touched, by push or withdrawal, after `revision`."""
-    chosen = select(entries.c.wire).distinct().where(entries.c.revision > revision, entries.c.wire.is_not(None))
+    chosen = select(entries.c.wire).distinct().where(entries.c.revision > revision, _IS_OCTETS)
     return list(conn.execute(chosen.order_by(entries.c.wire)).scalars())
 
 

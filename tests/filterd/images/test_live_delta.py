@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,21 @@ from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, OrdersInForce
 from filterd.images.live_delta import LiveDelta
+from filterd.images.order_rails import OrderRails
 from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
-from mgmt.orders.store import Live, live_entries_of, names_changed_since, put_order, withdraw_entries, withdraw_order
+from mgmt.orders.store import (
+    Live,
+    counts_of,
+    live_entries_of,
+    mark_enforced,
+    names_changed_since,
+    orders_revision,
+    put_order,
+    withdraw_entries,
+    withdraw_order,
+)
 from parental.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
@@ -45,9 +57,12 @@ class Place:
             describe_source(ORDERS_LIST, None, {"tier": "order"}),
         ]
 
+    def rails(self, protected: Any = ()) -> OrderRails:
+        return OrderRails(self.sources[-1], Protected(protected))
+
     def compile(self, protected: Any = ()) -> Any:
         self.n_images += 1
-        orders = OrdersInForce(self.engine)
+        orders = OrdersInForce(self.engine, self.rails(protected))
         report = compile_sources(
             self.sources,
             self.folder,
@@ -59,14 +74,14 @@ class Place:
         )
         return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
 
-    def beside(self, compiled: Compiled) -> Any:
+    def beside(self, compiled: Compiled, protected: Any = ()) -> Any:
         names, urls = (
             open_image(self.folder / f"{kind.name.lower()}-{compiled.generation}.img", kind)
             for kind in (ImageKind.NAMES, ImageKind.URLS)
         )
         base = TableSet(names, urls=urls)
         with reading(self.engine) as conn:
-            return LiveDelta(base, compiled, conn)
+            return LiveDelta(base, compiled, conn, self.rails(protected))
 
     def tables(self, delta: Any) -> Any:
         self.n_images += 1
@@ -155,14 +170,14 @@ def test_what_came_while_the_base_was_compiled_is_in_the_delta(place: "Place") -
     assert tables.matches(to_wire(b"gone.test")) == []
 
 
-def test_an_order_that_a_rail_kept_out_of_the_base_stays_in_force_and_asks_for_no_merge(
+def test_an_order_that_a_rail_kept_out_of_the_base_stays_out_and_asks_for_no_merge(
     place: "Place", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
     place.push("rail.test")
-    delta = place.beside(place.compile(protected=["rail.test"]))
+    delta = place.beside(place.compile(protected=["rail.test"]), protected=["rail.test"])
 
-    assert place.tables(delta).decide(to_wire(b"rail.test"), None, 0).list == ORDERS_LIST
+    assert place.tables(delta).matches(to_wire(b"rail.test")) == []
     assert not delta.is_overgrown
     place.push("late.test")
     place.catch_up(delta)
@@ -194,6 +209,97 @@ def test_a_name_pushed_and_withdrawn_again_leaves_no_trace(place: "Place") -> No
     place.catch_up(delta)
 
     assert delta.n_names == 0
+
+
+PROTECTED = ("bank.test", "www.school.test")
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *(to_wire(name.encode()) for name in ("com", "com.pk", "pk", "school.test", "a.bank.test", "ok.test")),
+                *(to_wire(name.encode()) for name in ("bank.test", "sch.uk", "github.io", "x.github.io", "7.rpz-ip")),
+                *(b"a.test/x", b"bank.test/x", b"com/", b"com.pk", b"A.test/y", b"a.test/../y", b"http://a.test/z"),
+                *(
+                    b"",
+                    b"\0",
+                    b"\x03com",
+                    b"\x03COM\0",
+                    b"\x40com\0",
+                    b"\x03com\0\0",
+                    b"\xc0\x00",
+                    "com",
+                    "ok.test",
+                    7,
+                    None,
+                ),
+            ]
+        ),
+        st.sampled_from(["subtree", "exact", "below", URL, URL_PREFIX, "SUBTREE", "", None, 3, b"subtree"]),
+        st.sampled_from(["pending", "enforced", "enforced_http_only", "refused_protected"]),
+        st.sampled_from([1, 0, -1, 2**40, "x"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(before=ROWS, after=ROWS)
+def test_base_and_delta_never_hold_what_a_rail_refuses_whoever_wrote_the_rows(before: Any, after: Any) -> None:
+    with TemporaryDirectory() as folder, opened(Path(folder) / "db") as engine:
+        place = Place(Path(folder), engine)
+        write_as_the_web_role_could(place, before, 1)
+        delta = place.beside(place.compile(PROTECTED), PROTECTED)
+        write_as_the_web_role_could(place, after, 1000)
+        place.rails(PROTECTED).settle(engine, 0)
+        place.catch_up(delta)
+
+        for name in (
+            b"com",
+            b"x.com",
+            b"x.com.pk",
+            b"x.pk",
+            b"x.sch.uk",
+            b"x.github.io",
+            b"www.school.test",
+            b"bank.test",
+        ):
+            held = [match.rule for match in place.tables(delta).matches(to_wire(name)) if match.list == ORDERS_LIST]
+            assert held in ([], [name.decode()]), name  # a rule of just this name, where it is no protected one
+            assert not held or name not in (b"www.school.test", b"bank.test")
+        assert place.tables(delta).url_matches(b"com/x") == []
+
+
+def write_as_the_web_role_could(place: "Place", rows: Any, first: int) -> None:
+    """Whatever a process may write that holds the database, keys and types unchecked."""
+    with sqlite3.connect(place.folder / "db") as conn:
+        conn.execute("PRAGMA foreign_keys = OFF")
+        for number, (wire, mode, status, order) in enumerate(rows, first):
+            said = (order, number, "", wire, mode, status, None, 10**9 + number)
+            columns = '"order", number, value, wire, mode, status, reason, revision'
+            conn.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", said)
+    conn.close()
+
+
+def test_the_row_of_what_control_refuses_says_so_and_comes_into_force_when_it_no_longer_does(place: "Place") -> None:
+    order = place.push("rail.test", "ok.test")
+    place.rails(["rail.test"]).settle(place.engine, 0)
+    with reading(place.engine) as conn:
+        assert counts_of(conn, order) == {"pending": 1, "refused_protected": 1}
+        assert mark_enforced_at(place) == 1
+    delta = place.beside(place.compile(["rail.test"]), ["rail.test"])
+    assert place.tables(delta).matches(to_wire(b"rail.test")) == []
+
+    place.rails().settle(place.engine, delta.orders_revision - 1)
+    delta.rails = place.rails()
+    place.catch_up(delta)
+    with reading(place.engine) as conn:
+        assert counts_of(conn, order) == {"pending": 1, "enforced": 1}
+    assert place.tables(delta).decide(to_wire(b"rail.test"), None, 0).order == order
+
+
+def mark_enforced_at(place: "Place") -> int:
+    with writing(place.engine) as conn:
+        return mark_enforced(conn, orders_revision(conn), 9, NOW)
 
 
 NAMES = ("listed.test", "both.test", "a.test", "b.a.test", "c.b.a.test", "d.test")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support.images.order_rails import ORDER_RAILS
 
 from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
@@ -70,7 +71,7 @@ def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
 
 def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
     with reading(engine) as conn:
-        return LiveDelta(store.open_base(compiled), compiled, conn)
+        return LiveDelta(store.open_base(compiled), compiled, conn, ORDER_RAILS)
 
 
 def publish(store: ImageStore, engine: Engine) -> None:

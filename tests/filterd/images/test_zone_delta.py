@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from support.dns.played_primary import APEX, soa
+from support.images.order_rails import ORDER_RAILS
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
@@ -134,7 +135,7 @@ def test_the_delta_decides_as_the_changed_zone_would(data: Any) -> None:
         place = Place(Path(folder))
         place.write(line(*each) for each in zone.items())
         compiled, base = place.compile()
-        orders = LiveDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn, ORDER_RAILS)
         take_differences(orders, place.source(), PROTECTED, [difference])
         by_delta = decided(place.with_delta(orders))
         place.apply(difference)
@@ -148,7 +149,7 @@ def test_a_change_and_its_contrary_leave_no_trace(tmp_path: Path, engine: Engine
     there = Difference(1, 2, soa_line(2), [line("a", TARGETS[0])], [line("b.a", TARGETS[1])])
     back = Difference(2, 3, soa_line(3), [line("b.a", TARGETS[1])], [line("a", TARGETS[0])])
     with reading(engine) as conn:
-        orders = LiveDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn, ORDER_RAILS)
 
     take_differences(orders, place.source(), PROTECTED, [there])
     assert orders.n_names == 2
@@ -163,7 +164,7 @@ def test_what_a_rail_stops_is_counted_and_not_in_force(
     place.write([])
     compiled, base = place.compile()
     with reading(engine) as conn:
-        orders = LiveDelta(base, compiled, conn)
+        orders = LiveDelta(base, compiled, conn, ORDER_RAILS)
     added = [line("kept.isp", TARGETS[0]), line("8.0.0.0.10.rpz-ip", TARGETS[0]), line("d", TARGETS[0])]
 
     take_differences(orders, place.source(), PROTECTED, [Difference(1, 2, soa_line(2), [], added)])

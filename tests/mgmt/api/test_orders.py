@@ -19,7 +19,8 @@ ORDER = {
     "scope": "subtree",
     "entries": ["Bad.Example.", {"value": "exact.example", "scope": "exact"}],
 }
-PATH = "/v1/orders/" + quote(str(ORDER["ref"]), safe="")
+PATH = "/v1/orders/" + quote(str(ORDER["ref"]), safe="") + "?issuer=PTA"
+WITHDRAW = PATH.replace("?", "/withdraw?")
 
 
 def live(engine: Engine) -> Any:
@@ -109,13 +110,32 @@ async def test_other_content_under_the_same_reference_is_refused_with_what_is_th
     assert len(live(engine)) == 2
 
 
-async def test_two_issuers_may_use_one_reference_and_the_path_then_needs_the_number(desk: DeskOf) -> None:
+async def test_two_issuers_may_use_one_reference_and_each_has_its_own_order(desk: DeskOf) -> None:
     api = desk("operator")
     await api.ask("POST", "/v1/orders", json=ORDER)
     await api.ask("POST", "/v1/orders", json={**ORDER, "issuer": "IHC"})
 
-    assert (await api.ask("GET", PATH))[0] == 409
-    assert (await api.ask("GET", "/v1/orders/2"))[1]["issuer"] == "IHC"
+    assert (await api.ask("GET", PATH))[1]["id"] == 1
+    assert (await api.ask("GET", PATH.replace("=PTA", "=IHC")))[1]["id"] == 2
+    assert (await api.ask("GET", "/v1/orders/id/2"))[1]["issuer"] == "IHC"
+
+
+async def test_a_reference_that_looks_like_a_number_is_never_that_order(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
+    _, other = await api.ask(
+        "POST", "/v1/orders", json={**ORDER, "issuer": "IHC", "ref": "1", "entries": ["b.example"]}
+    )
+    assert other["id"] == 2
+
+    assert (await api.ask("GET", "/v1/orders/id/1"))[1]["ref"] == ORDER["ref"]
+    assert (await api.ask("GET", "/v1/orders/1?issuer=IHC"))[1]["id"] == 2
+    assert (await api.ask("GET", "/v1/orders/1?issuer=PTA"))[0] == 404
+    assert (await api.ask("POST", "/v1/orders/1/withdraw", json={"reason": "x"}))[0] == 422
+    assert (await api.ask("POST", "/v1/orders/2/withdraw?issuer=IHC", json={"reason": "x"}))[0] == 404
+    assert len(live(engine)) == 3
+    assert (await api.ask("POST", "/v1/orders/id/2/withdraw", json={"reason": "x"}))[1]["ref"] == "1"
+    assert {order for _, _, order in live(engine)} == {1}
 
 
 async def test_nothing_is_called_enforced_while_control_is_away_and_a_second_push_finishes_it(
@@ -150,14 +170,14 @@ async def test_a_withdrawn_order_opens_its_names_again_after_an_acknowledgement(
     api = desk("regulator")
     await api.ask("POST", "/v1/orders", json=ORDER)
 
-    status, body = await api.ask("POST", PATH + "/withdraw", json={"reason": "PTA/WA/130/2026"})
+    status, body = await api.ask("POST", WITHDRAW, json={"reason": "PTA/WA/130/2026"})
 
     assert status == 200
     assert (body["state"], body["counts"], body["withdrawn_now"]) == ("withdrawn", {"withdrawn": 2}, 2)
     assert body["withdrawal_receipt"]["generation"] == 43
     assert body["withdrawal_reason"] == "PTA/WA/130/2026"
     assert live(engine) == set()
-    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "again"}))[1]["withdrawn_now"] == 0
+    assert (await api.ask("POST", WITHDRAW, json={"reason": "again"}))[1]["withdrawn_now"] == 0
 
 
 async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(
@@ -167,17 +187,17 @@ async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(
     await api.ask("POST", "/v1/orders", json=ORDER)
     control.fails = "connection refused"
 
-    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[0] == 503
+    assert (await api.ask("POST", WITHDRAW, json={"reason": "x"}))[0] == 503
     assert (await api.ask("GET", PATH))[1]["state"] == "withdrawal_pending"
 
     control.fails = None
-    assert (await api.ask("POST", PATH + "/withdraw", json={"reason": "x"}))[1]["state"] == "withdrawn"
+    assert (await api.ask("POST", WITHDRAW, json={"reason": "x"}))[1]["state"] == "withdrawn"
 
 
 async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk: DeskOf) -> None:
     api = desk("regulator")
     await api.ask("POST", "/v1/orders", json=ORDER)
-    await api.ask("POST", PATH + "/withdraw", json={"reason": "x"})
+    await api.ask("POST", WITHDRAW, json={"reason": "x"})
 
     status, body = await api.ask("POST", "/v1/orders", json=ORDER)
 
@@ -189,9 +209,7 @@ async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(d
     api = desk("regulator")
     await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["Bad.Example.", "b.example", "c.example"]})
 
-    status, body = await api.ask(
-        "POST", PATH + "/withdraw", json={"reason": "x", "entries": ["bad.example", "b.example"]}
-    )
+    status, body = await api.ask("POST", WITHDRAW, json={"reason": "x", "entries": ["bad.example", "b.example"]})
 
     assert status == 200
     assert (body["state"], body["counts"]) == ("enforced", {"enforced": 1, "withdrawn": 2})
@@ -202,9 +220,7 @@ async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk: DeskOf
     api = desk("regulator")
     await api.ask("POST", "/v1/orders", json=ORDER)
 
-    status, body = await api.ask(
-        "POST", PATH + "/withdraw", json={"reason": "x", "entries": ["bad.example", "other.example"]}
-    )
+    status, body = await api.ask("POST", WITHDRAW, json={"reason": "x", "entries": ["bad.example", "other.example"]})
 
     assert (status, body["where"]) == (422, "/entries/1")
     assert len(live(engine)) == 2
@@ -215,7 +231,7 @@ async def test_a_name_of_two_orders_stays_blocked_and_the_answer_says_by_which(d
     await api.ask("POST", "/v1/orders", json=ORDER)
     await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "second", "entries": ["bad.example"]})
 
-    _, body = await api.ask("POST", PATH + "/withdraw", json={"reason": "x"})
+    _, body = await api.ask("POST", WITHDRAW, json={"reason": "x"})
 
     assert body["still_blocked"] == [{"name": "bad.example", "order": 2, "issuer": "PTA", "ref": "second"}]
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 2)}
@@ -236,7 +252,7 @@ async def test_entries_come_in_pages(desk: DeskOf) -> None:
     entries = [f"n{i}.example" for i in range(1500)]
 
     _, first = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": entries})
-    _, second = await api.ask("GET", f"{PATH}?after={first['next']}")
+    _, second = await api.ask("GET", f"{PATH}&after={first['next']}")
 
     assert [e["value"] for e in first["entries"] + second["entries"]] == entries
     assert second["next"] is None
@@ -284,9 +300,9 @@ async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk:
     assert set(answer) >= {"title", "detail", "where"}
 
 
-@pytest.mark.parametrize("path", ["/v1/orders/none", "/v1/orders/99", "/v1/orders/" + "9" * 30, "/v1/orders/%00"])
+@pytest.mark.parametrize("path", ["none?issuer=PTA", "id/99", "9" * 30 + "?issuer=PTA", "%00?issuer=PTA"])
 async def test_an_order_that_is_not_there_is_said_so(desk: DeskOf, path: str) -> None:
-    status, body = await desk("operator").ask("GET", path)
+    status, body = await desk("operator").ask("GET", "/v1/orders/" + path)
 
     assert (status, body["where"]) == (404, "order")
 

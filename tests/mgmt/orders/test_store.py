@@ -68,13 +68,15 @@ def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn: C
         put(conn, "1", "b")
 
 
-def test_an_order_is_found_by_reference_before_number(conn: Connection) -> None:
+def test_an_order_is_found_by_its_number_or_by_issuer_and_reference_and_neither_is_the_other(conn: Connection) -> None:
     put(conn, "2", "a")
     put(conn, "x", "b")
+    by_number, by_reference = orders.find_order_by_id(conn, 2), orders.find_order(conn, "PTA", "2")
 
-    assert [order.ref for order in orders.find_orders(conn, "2")] == ["2"]
-    assert [order.ref for order in orders.find_orders(conn, "1")] == ["2"]
-    assert orders.find_orders(conn, "99") == []
+    assert by_number is not None and by_number.ref == "x"
+    assert by_reference is not None and by_reference.id == 1
+    assert orders.find_order_by_id(conn, 99) is None
+    assert orders.find_order(conn, "IHC", "2") is None
 
 
 def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn: Connection) -> None:

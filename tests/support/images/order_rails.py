@@ -1,0 +1,8 @@
+"""Control's rails of orders, as a box without protected names has them."""
+
+from filterd.images.order_rails import OrderRails
+from filterd.lists.sources import ORDERS_LIST
+from rules.lists.source import describe_source
+from rules.names.protected import Protected
+
+ORDER_RAILS = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected())
