@@ -11,7 +11,7 @@ from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call
 
 EXAMPLE = """filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example
-filterd orders withdraw PTA-2026-17 --reason 'court order 12/2026'"""
+filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
     listed = verbs.add_parser("list", help="list all orders")
     show = verbs.add_parser("show", help="show one order with its entries")
-    show.add_argument("ref", metavar="REF|ID")
     withdraw = verbs.add_parser("withdraw", help="end an order, or some of its entries")
-    withdraw.add_argument("ref", metavar="REF|ID")
+    for verb in (show, withdraw):
+        verb.add_argument(
+            "ref", metavar="REF|NUMBER", help="the reference that --issuer gave; without --issuer its number"
+        )
+        verb.add_argument("--issuer", help="who gave the order")
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
     for verb in (push, listed, show, withdraw):
@@ -52,11 +55,22 @@ def run(args: argparse.Namespace) -> int:
         case "list":
             _list(args)
         case "show":
-            _show(args, call(args, "GET", f"/v1/orders/{quote(args.ref, safe='')}"))
+            _show(args, call(args, "GET", _path(args)))
         case _:
             said = {"reason": args.reason} | ({"entries": args.names} if args.names else {})
-            _show(args, call(args, "POST", f"/v1/orders/{quote(args.ref, safe='')}/withdraw", said))
+            _show(args, call(args, "POST", _path(args, "/withdraw"), said))
     return 0
+
+
+def _path(args: argparse.Namespace, what: str = "") -> str:
+    """Where an order is: a reference belongs to its issuer, and what has none is a number, never a guess."""
+    if args.issuer is not None:
+        return f"/v1/orders/{quote(args.ref, safe='')}{what}?issuer={quote(args.issuer, safe='')}"
+    if not (args.ref.isascii() and args.ref.isdigit() and len(args.ref) < 10):
+        raise WrongUse(
+            f"order {args.ref!r}: a reference without its issuer; nothing done; add --issuer, or write its number"
+        )
+    return f"/v1/orders/id/{args.ref}{what}"
 
 
 def _names_in(path: Path | None) -> list[str]:

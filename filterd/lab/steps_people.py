@@ -102,7 +102,7 @@ def push_name(stage: Stage, name: str, ref: str) -> str:
 def withdraw_name(stage: Stage, name: str, ref: str) -> str:
     """The regulator withdraws an order; measured as `push_name`."""
     began = time.monotonic()
-    stage.desks["regulator"].post(f"/v1/orders/{ref}/withdraw", {"reason": "the ground has gone"})
+    stage.desks["regulator"].post(f"/v1/orders/{ref}/withdraw?issuer=PTA", {"reason": "the ground has gone"})
     took_s = must_become(lambda: _is_open(stage, name), f"{name} open again", began)
     return f"open {took_s:.2f} s after the request"
 

@@ -19,11 +19,11 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
     assert "x..y: invalid" in pushed.stdout
     assert daemon.ask("www.one.test")[1] == bytes((192, 0, 2, 1))
 
-    shown = daemon.run("orders", "show", "T-7", "--json", token=regulator)
+    shown = daemon.run("orders", "show", "--issuer", "PTA", "T-7", "--json", token=regulator)
     assert json.loads(shown.stdout)["counts"] == {"enforced": 1, "invalid": 1}
     assert "PTA T-7: enforced" in daemon.run("orders", "list", token=regulator).stdout
 
-    withdrawn = daemon.run("orders", "withdraw", "T-7", "--reason", "a court", token=regulator)
+    withdrawn = daemon.run("orders", "withdraw", "--issuer", "PTA", "T-7", "--reason", "a court", token=regulator)
     assert "T-7: withdrawn" in withdrawn.stdout
     assert daemon.ask("www.one.test")[1] == bytes((198, 51, 100, 7))
 
@@ -51,10 +51,10 @@ def test_names_come_from_a_file(daemon: Daemon, regulator: str, tmp_path: Path) 
 
 @pytest.mark.services
 def test_what_the_api_refuses_is_told_in_its_words(daemon: Daemon, regulator: str) -> None:
-    done = daemon.run("orders", "show", "T-none", token=regulator)
+    done = daemon.run("orders", "show", "--issuer", "PTA", "T-none", token=regulator)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("filterd orders: order: order T-none: not found; nothing done; ")
+    assert done.stderr.startswith("filterd orders: order: order PTA T-none: not found; nothing done; ")
     assert done.stderr.endswith(" (404)\n")
 
 
@@ -63,3 +63,16 @@ def test_an_order_without_a_name_is_wrong_use(daemon: Daemon, regulator: str) ->
     done = daemon.run("orders", "push", "--issuer", "PTA", "--ref", "T-9", "--ground", "x", token=regulator)
 
     assert done.returncode == 2
+
+
+@pytest.mark.services
+def test_a_reference_without_its_issuer_is_wrong_use_and_a_number_is_a_number(daemon: Daemon, regulator: str) -> None:
+    for ref in ("T-10", "1"):
+        daemon.run("orders", "push", f"r{ref}.test", "--issuer", "IHC", "--ref", ref, "--ground", "x", token=regulator)
+    listed = daemon.run("orders", "list", "--json", token=regulator).stdout.splitlines()
+    number = next(order["id"] for order in map(json.loads, listed) if order["ref"] == "T-10")
+
+    done = daemon.run("orders", "withdraw", "T-10", "--reason", "x", token=regulator)
+    assert (done.returncode, "add --issuer" in done.stderr) == (2, True)
+    assert " T-10: enforced" in daemon.run("orders", "show", str(number), token=regulator).stdout
+    assert "IHC 1: enforced" in daemon.run("orders", "show", "--issuer", "IHC", "1", token=regulator).stdout
