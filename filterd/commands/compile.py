@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
 from filterd.commands.run import loaded
@@ -10,6 +11,7 @@ from filterd.errors import WrongUse
 from filterd.keys import image_key
 from filterd.lookup.open_tables import REPORT
 from filterd.lookup.progress import progress_bar
+from filterd.process.confinement import confine
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import compile_sources
 from rules.compiler.manifest import Pair, claimed_generation, publish
@@ -39,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kept", action="store_true", help="with --config: the last good copies, not what the sources hold now"
     )
+    parser.add_argument(
+        "--confined",
+        action="store_true",
+        help="with --kept: without network, capabilities and files but the state directory's, as control's job",
+    )
     parser.add_argument("--json", action="store_true", help="the report as one object")
 
 
@@ -47,9 +54,11 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse("give either sources and -o DIR, or --config FILE")
     if args.kept and not args.config:
         raise WrongUse("--kept: only a configuration has kept copies; add --config FILE")
+    if args.confined and not args.kept:
+        raise WrongUse("--confined: reads kept copies alone; add --kept")
     try:
         if args.config:
-            report = _compile_config(loaded(args.config), args.kept)
+            report = _compile_config(loaded(args.config), args.kept, args.confined)
         else:
             report = _compile_sources(args.sources, args.out)
     except (BadList, BadSource) as reason:
@@ -69,8 +78,11 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     return report
 
 
-def _compile_config(config: Config, is_kept: bool) -> CompileReport:
+def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
     from filterd.images.compile import compile_config, compile_kept  # late: the database, which lists alone do without
 
+    if is_confined:
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        confine([], [config.state_dir, Path(tempfile.gettempdir())], memory_octets=None)
     with progress_bar() as progress:
         return (compile_kept if is_kept else compile_config)(config, progress)

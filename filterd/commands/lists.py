@@ -25,6 +25,7 @@ from filterd.lists.sources import described, shelf_of, source_of
 from filterd.lists.status import instant, list_faults, max_age_s
 from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.process.codec import Message
+from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.atomic_file import writing_whole
 from rules.compiler.export import export_source
@@ -42,7 +43,7 @@ filterd lists diff pta
 filterd lists approve pta --version 3f2a91c0"""
 SHOWN = 20  # changes of each kind, on a terminal
 ANSWER_S = 900.0  # a pull, a reading and a compilation
-TAKE_OCTETS = 1 << 30  # of memory, for reading one version
+TAKE_OCTETS = 1 << 30  # of memory, for a version on its way in; its reader has as much
 AT_ONCE = 8  # pulls
 
 
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("lists", nargs="*", metavar="LIST", help="default: all")
     for verb in (pull, taken):
         verb.add_argument("lists", nargs="+", metavar="LIST")
+    pull.add_argument("--confined", action="store_true", help="without any capability, as control's job")
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     for verb in (listed, diff, approve, rollback, export, refresh, pull, taken):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
@@ -85,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
             case "export":
                 return _export(config, entries[0], args.out)
             case "pull":
+                if args.confined:
+                    drop_capabilities()
                 asyncio.run(_pull(config, entries))
                 return 0
             case "take":

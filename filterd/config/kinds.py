@@ -226,6 +226,13 @@ def url(value: str) -> str:
     return value
 
 
+def minisign_key(value: str) -> str:
+    """A public key of minisign: 42 octets that begin with Ed."""
+    if not re.fullmatch(r"RW[A-Za-z0-9+/]{54}", value):
+        raise Unfit(f"{quoted(value)} is not a public key of minisign", "write the second line of minisign.pub, RW…")
+    return value
+
+
 def list_url(value: str) -> str:
     """The URL that a list is pulled from."""
     wanted = "write https://…; http only to this box itself"

@@ -218,14 +218,18 @@ class ListEntry:
     client_key: Path | None = one(kinds.path, default=None)
     max_octets: Octets = one(kinds.octets(1024, MAX_FILE_OCTETS), default=Octets(64 << 20))
     timeout: Seconds = one(kinds.duration(1, 3600), default=Seconds(120))
+    minisign: str | None = one(kinds.minisign_key, default=None)
+    """The public key that signs every version, in a file .minisig beside it; what is not signed so is not taken."""
     seed: Path | None = one(kinds.path, default=None)
     """In force until the first good version comes."""
     max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)
     """A good copy that its source has not confirmed for so long is stale.  None: 3 × `every`; a zone: as its SOA says;
-    a file: never."""
+    a file: two days in the tier csam, else never."""
     shrink_percent: int = one(kinds.whole_number(0, 100), default=20)
     grow_percent: int = one(kinds.whole_number(0, 1_000_000), default=400)
     """A version that lost, or grew by, more than this waits for approval."""
+    first_rules: int = one(kinds.whole_number(0, 10_000_000), default=500_000)
+    """A first version with more rules waits for approval: there is nothing yet that it could be compared with."""
     unreadable_percent: int = one(kinds.whole_number(0, 100), default=50)
     """A version with a larger share of lines that are no rules is refused."""
     format: str = one(kinds.list_format)
@@ -418,6 +422,8 @@ def _check_source(path: str, entry: ListEntry) -> Iterator[tuple[str, str, str]]
         if getattr(entry, key) is not None and not is_tls:
             wanted = "remove it, or write url: https://… or tls_name: …"
             yield f"{path}/{key}", "a certificate for a source without TLS", wanted
+    if entry.minisign is not None and (entry.zone is not None or entry.format in FOLDERS):
+        yield f"{path}/minisign", "a signature of what is no single file", "remove it; a zone is signed by tsig"
     if entry.url is not None and entry.max_age is not None and entry.max_age < entry.every:
         yield f"{path}/max_age", f"{entry.max_age} is less than every, {entry.every}", "write a longer time"
 

@@ -85,7 +85,7 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
 
 async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
     """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
-    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--kept"], niceness)
+    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--kept", "--confined"], niceness)
     compiled = remembered(config.state_dir / "images")
     if exit_code != 0 or compiled is None:
         raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
+from filterd.lists.list_reader import ReaderFailed, read_apart
+from filterd.lists.signatures import NotSigned, check_signature, signature_path
 from filterd.lists.sources import described, reading_of, shelf_of
-from filterd.lists.status import candidate_of, failed_pull, file_mark, files_of
+from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
 from rules.errors import BadList
-from rules.lists.acceptance import Examined, Judgement, Limits, Verdict, examine, judge
+from rules.lists.acceptance import Examined, Judgement, Limits, Verdict, judge
 from rules.lists.source import Source
 from rules.lists.versions import Kept, Shelf, Version, accepted, arrived, held_back, refused
 
@@ -86,9 +88,9 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
 
 def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:
     """Bring what the box itself has: a file that was dropped, a seed, the good copy where it is to be read again."""
-    kept, mark = shelf.kept(), file_mark(entry.file)
+    kept, mark = shelf.kept(), mark_of(entry)
     if entry.file is not None and mark is not None and mark != kept.seen:
-        kept = _copy_in(shelf, entry.file, reading_of(entry), mark, now_s)
+        kept = _copy_in(shelf, entry, entry.file, mark, now_s)
     candidate = candidate_of(entry, kept) if kept.waiting is None else None
     if candidate is None and has_long_journal(config, entry, kept, now_s):
         return merge_journal(config, entry, kept, now_s)
@@ -103,7 +105,7 @@ def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept
         return shelf.take(part, version, lambda now: now if now.good else arrived(now, version))
 
 
-def _copy_in(shelf: Shelf, path: Path, reading: str, mark: str, now_s: float) -> Kept:
+def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float) -> Kept:
     """The file that was dropped, as a version that waits."""
     is_folder = path.is_dir()
     with shelf.receiving_folder() if is_folder else shelf.receiving() as part:
@@ -115,9 +117,15 @@ def _copy_in(shelf: Shelf, path: Path, reading: str, mark: str, now_s: float) ->
         except OSError as reason:
             why = f"{path}: {reason.strerror or reason}"
             return shelf.change(lambda now: replace(failed_pull(now, why, now_s), seen=mark))
-        if file_mark(path) != mark:  # still being written: the next look finds it changed
+        if mark_of(entry) != mark:  # still being written: the next look finds it changed
             return shelf.kept()
-        version = Version(part.end(), part.octets, str(path), reading, now_s)
+        version = Version(part.end(), part.octets, str(path), reading_of(entry), now_s)
+        if entry.minisign is not None:
+            try:
+                check_signature(part.path, signature_path(path), entry.minisign)
+            except NotSigned as reason:
+                why = f"{path}: {reason}"
+                return shelf.change(lambda now: replace(failed_pull(now, why, now_s, is_distrusted=True), seen=mark))
         return shelf.take(
             part, version, lambda now: replace(arrived(now, version), seen=mark, asked_s=now_s, failed=None)
         )
@@ -130,19 +138,15 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
 
 
 def _judged(entry: ListEntry, source: Source, copy: Path, last: Version | None) -> tuple[Examined, Judgement]:
-    limits = Limits(entry.shrink_percent, entry.grow_percent, entry.unreadable_percent)
+    limits = Limits(entry.shrink_percent, entry.grow_percent, entry.unreadable_percent, entry.first_rules)
     try:
-        found = examine(copy, source)
+        found = read_apart(copy, source)
     except BadList as reason:
         # The text of a list may stand in it.
         why = f"it is no list of format {source.format}" if source.confidential else str(reason)
         return Examined(), Judgement(Verdict.REFUSED, why)
-    except MemoryError:
-        return Examined(), Judgement(Verdict.REFUSED, "reading it takes more memory than there is")
-    except Exception as reason:  # the edge: a reader that fails must not keep the other lists from being taken
-        if not source.confidential:  # a traceback may hold a line of the list
-            log.exception("list %s: reading %s", entry.id, copy.name)
-        return Examined(), Judgement(Verdict.REFUSED, f"its reader failed ({type(reason).__name__})")
+    except ReaderFailed as reason:
+        return Examined(), Judgement(Verdict.REFUSED, str(reason))
     return found, judge(found, source, last, limits)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
+from filterd.lists.signatures import signature_path
 from filterd.lists.sources import reading_of, shelf_of
 from filterd.lists.zone_copies import has_long_journal, wait_of, zone_timers
 from rules.lists.versions import Failure, Kept, Version, refused
@@ -19,6 +20,7 @@ from rules.lists.zone_copy import ZoneTimers
 
 SETTLE_S = 5.0  # a file that was written to less than this ago may be half copied
 RETRY_S = 60.0  # the shortest wait after a pull that failed; else a tenth of `every`
+CSAM_FILE_S = 2 * 86_400.0  # hotlines publish daily, and a file that nobody replaces looks like one without news
 SEVERAL = 3  # pulls in a row that failed: one alone happens every week
 
 
@@ -91,8 +93,10 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers |
     stays = f"the last good version, of {instant(good.fetched_s)}, stays" if good else "nothing of it is in force"
     if entry.file is not None and file_mark(entry.file) is None:
         yield f"{entry.file} is missing; {stays}; put the file there"
-    elif kept.failed is not None and (entry.file is not None or good is None or kept.failed.times >= SEVERAL):
-        yield f"{kept.failed.why}, since {instant(kept.failed.since_s)}; {stays}; look at the source"
+    elif (failed := kept.failed) is not None and (
+        entry.file is not None or good is None or failed.is_distrusted or failed.times >= SEVERAL
+    ):
+        yield f"{failed.why}, since {instant(failed.since_s)}; {stays}; look at the source"
     if kept.refused is not None:
         why = f"the version of {instant(kept.refused.at_s)} is refused: {kept.refused.why}"
         yield f"{why}; {stays}; correct the source, or the list's description"
@@ -112,7 +116,9 @@ def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
         return float(entry.max_age)
     if timers is not None:
         return float(timers.expire_s)
-    return 3.0 * entry.every if entry.file is None else float("inf")
+    if entry.file is not None:
+        return CSAM_FILE_S if entry.tier == "csam" else float("inf")
+    return 3.0 * entry.every
 
 
 def instant(at_s: float) -> str:
@@ -120,9 +126,9 @@ def instant(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def failed_pull(kept: Kept, why: str, now_s: float) -> Kept:
+def failed_pull(kept: Kept, why: str, now_s: float, is_distrusted: bool = False) -> Kept:
     since_s, times = (kept.failed.since_s, kept.failed.times) if kept.failed else (now_s, 0)
-    return replace(kept, failed=Failure(why, since_s, times + 1), asked_s=now_s)
+    return replace(kept, failed=Failure(why, since_s, times + 1, is_distrusted), asked_s=now_s)
 
 
 def file_mark(path: Path | None) -> str | None:
@@ -135,6 +141,14 @@ def file_mark(path: Path | None) -> str | None:
         return None
     marks = [f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}" for stat in stats]
     return marks[0] if len(marks) == 1 else hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def mark_of(entry: ListEntry) -> str | None:
+    """What changes whenever a list's file does, or its signature; None: there is no file."""
+    mark = file_mark(entry.file)
+    if mark is None or entry.file is None or entry.minisign is None:
+        return mark
+    return f"{mark} {entry.minisign} {file_mark(signature_path(entry.file))}"
 
 
 def files_of(path: Path) -> list[Path]:
@@ -163,11 +177,11 @@ def _kept(config: Config, entry: ListEntry) -> Kept:
     try:
         return shelf_of(config, entry).kept()
     except ValueError:
-        return Kept(asked_s=float("inf"), seen=file_mark(entry.file) or "")
+        return Kept(asked_s=float("inf"), seen=mark_of(entry) or "")
 
 
 def _has_news(entry: ListEntry, kept: Kept, now_s: float, settle_s: float) -> bool:
-    mark = file_mark(entry.file)
+    mark = mark_of(entry)
     if mark is not None and mark != kept.seen:
         assert entry.file is not None
         newest_s = max(each.stat().st_mtime for each in (entry.file, *files_of(entry.file)))

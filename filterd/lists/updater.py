@@ -116,7 +116,7 @@ class ListUpdater:
 
     async def _run(self, verb: str, entries: list[ListEntry], timeout_s: float) -> str:
         """Run `filterd lists VERB`; "" or how it was ended.   Raises ListsFailed where it could not do its work."""
-        ids = [entry.id for entry in entries]
+        ids = [*(["--confined"] if verb == "pull" else []), *(entry.id for entry in entries)]
         try:
             ended = await run_job(["lists", verb, "--config", str(self._config_file), *ids], NICENESS, timeout_s)
         except TimeoutError:

@@ -24,6 +24,7 @@ from filterd.kernel.firewall import Kernel, sysctl_faults
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
+from filterd.lists.list_reader import measures_missing
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
 from parental.database import open_database
@@ -94,6 +95,8 @@ async def _compile(control: Control) -> None:
         await settle(control.context, publisher, datetime.now(UTC))
 
     await guarded(faults, "lists", control.lists.compile_if_changed)
+    if missing := await asyncio.to_thread(measures_missing):
+        faults["list readers"] = f"lists are read without {', '.join(missing)}; see the manual, operating.md"
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(publisher.has_overgrown.wait(), MEND_S)

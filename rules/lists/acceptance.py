@@ -51,6 +51,7 @@ class Limits:
     shrink_percent: int = 20
     grow_percent: int = 400
     unreadable_percent: int = 50
+    first_rules: int = 500_000  # of a version that there is nothing to compare with
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ def examine(path: Path, source: Source) -> Examined:
 
 
 def judge(found: Examined, source: Source, last: Version | None, limits: Limits) -> Judgement:
-    """Compare what was read with the last good version.   last None, or a seed: only whether it is a list counts."""
+    """Compare what was read with the last good version.   last None, or a seed: it is a list, and short."""
     total = found.n_rules + found.n_skipped
     unreadable_percent = 100 if source.format in TOLERANT else limits.unreadable_percent
     if total == 0:
@@ -132,7 +133,10 @@ def judge(found: Examined, source: Source, last: Version | None, limits: Limits)
     if found.n_skipped * 100 > total * unreadable_percent:
         return Judgement(Verdict.REFUSED, f"{found.n_skipped:,} of {total:,} lines cannot be read; {_most(found)}")
     if last is None or last.is_seed:
-        return Judgement(Verdict.GOOD)
+        if found.n_rules <= limits.first_rules:
+            return Judgement(Verdict.GOOD)
+        why = f"it is the first version, and has {found.n_rules:,} rules, more than {limits.first_rules:,}"
+        return Judgement(Verdict.HELD, why)
     return _compare(found, last, limits)
 
 

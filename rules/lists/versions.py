@@ -67,6 +67,7 @@ class Failure:
     why: str
     since_s: float
     times: int
+    is_distrusted: bool = False  # what it gave has no signature that fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from support.control.box import SAID
 from support.system.daemon import Daemon
 
 from parental.database import opened
+from rules.lists.acceptance import examine
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,13 @@ def place(tmp_path: Path) -> Path:
     for folder in ("state", "run"):
         (tmp_path / folder).mkdir()
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are read in this process, where a test is not about processes."""
+    if not any(request.node.get_closest_marker(name) for name in ("services", "kernel", "long")):
+        monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source: examine(copy, source))
 
 
 @pytest.fixture

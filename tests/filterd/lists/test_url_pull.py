@@ -95,7 +95,7 @@ async def test_the_same_refused_list_again_is_not_read_again(
     async with serving(server.answer) as url:
         config = pulled(url)
         await pull(config)
-        monkeypatch.setattr(lists, "examine", None)  # calling it would fail
+        monkeypatch.setattr(lists, "read_apart", None)  # calling it would fail
         server.asked.clear()
         found = await pull(config, NOW + HOUR)
 
