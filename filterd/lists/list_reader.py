@@ -50,7 +50,7 @@ class ReaderFailed(Exception):
 def read_apart(copy: Path, source: Source) -> Examined:
     """What rules.lists.acceptance.examine() finds, in a process of its own.   Raises BadList, ReaderFailed.
 
-    Cost: a start of Python, 0.2 s, beside the reading."""
+    Cost: a start of Python, 0.1 s of a core, beside the reading."""
     answer = ask_reader(copy, source)
     if answer.bad:
         raise BadList(answer.bad)

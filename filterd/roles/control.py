@@ -96,7 +96,7 @@ async def _compile(control: Control) -> None:
 
     await guarded(faults, "lists", control.lists.compile_if_changed)
     if missing := await asyncio.to_thread(measures_missing):
-        faults["list readers"] = f"lists are read without {', '.join(missing)}; see the manual, operating.md"
+        control.context.note_fault("list readers", OSError(f"lists are read without {', '.join(missing)}"))
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(publisher.has_overgrown.wait(), MEND_S)

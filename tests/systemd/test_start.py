@@ -37,6 +37,14 @@ def test_the_all_in_one_unit_starts_filters_and_reloads(box: Box) -> None:
     assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
 
 
+def test_readers_of_lists_are_confined_under_the_unit_as_well(box: Box) -> None:
+    box.says("systemctl", "start", "filterd")
+    box.until(SPLASH, *BLOCKED)
+    box.until("compiling", "bash", "-c", "journalctl -u filterd | grep -m1 -o compiling")
+
+    box.says("bash", "-c", "sleep 5; ! journalctl -u filterd | grep 'lists are read without'")
+
+
 def test_the_supervisor_tells_systemd_that_it_lives(box: Box) -> None:
     box.says("bash", "-c", QUICK)
     box.says("systemctl", "start", "filterd")
