@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -78,11 +79,18 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     return report
 
 
+def _confine(state_dir: Path) -> None:
+    """Reach nothing but the state directory, which takes the temporary files, too; control says what is missing."""
+    images = state_dir / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = os.environ["SQLITE_TMPDIR"] = str(images)
+    confine([], [state_dir], memory_octets=None)
+
+
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
     from filterd.images.compile import compile_config, compile_kept  # late: the database, which lists alone do without
 
     if is_confined:
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-        confine([], [config.state_dir, Path(tempfile.gettempdir())], memory_octets=None)
+        _confine(config.state_dir)
     with progress_bar() as progress:
         return (compile_kept if is_kept else compile_config)(config, progress)

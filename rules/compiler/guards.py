@@ -43,8 +43,9 @@ class Rails:
         return None
 
     def _look_closer(self, wire: bytes, mode: Mode, action: Action) -> str | None:
-        reason = None if mode is Mode.EXACT else self._suffixes.refusal(wire)
-        if reason is None and self._blocks(action) and self._protected.is_hit(wire, mode):
+        blocks = self._blocks(action)
+        reason = None if mode is Mode.EXACT else self._suffixes.refusal(wire, opens=not blocks)
+        if reason is None and blocks and self._protected.is_hit(wire, mode):
             return PROTECTED
         return reason
 

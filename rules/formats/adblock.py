@@ -233,7 +233,7 @@ def _opened_by_tail(tail: bytes) -> list[tuple[bytes, Mode]]:
         wire = canonical_octets(rest)
     except BadName:  # such a name cannot be asked for
         return []
-    return [] if public_suffixes().refusal(wire) else [(wire, Mode.BELOW)]
+    return [] if public_suffixes().refusal(wire, opens=True) else [(wire, Mode.BELOW)]
 
 
 def _is_comment(text: bytes) -> bool:

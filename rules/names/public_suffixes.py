@@ -1,6 +1,8 @@
 """Public-suffix guard: refuses or holds rules for everything below `com.pk` or `github.io`.
 
-A name above a suffix counts as one: who closes `amazonaws.com` or `sch.uk` closes the suffixes below it.
+A name above suffixes counts as one: who closes `sch.uk` or `amazonaws.com` closes what many owners share below it.  Of
+the private part these are the direct parent of a wildcard, and a name with MANY_BELOW suffixes below: one page host of
+a company does not make its own name a shared one.
 
 Invariants: only rules that reach below a name are asked about (an exact rule on a suffix is one name); a top-level
 domain that the list does not know is a suffix all the same.
@@ -18,6 +20,8 @@ from rules.names.canonical import canonical_wire
 ICANN_SUFFIX = "covers a public suffix: refused"
 PRIVATE_SUFFIX = "covers a shared (private) public suffix: held for review"
 
+MANY_BELOW = 3
+
 _ROOT = b"\0"
 
 
@@ -26,7 +30,8 @@ class PublicSuffixes:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._reasons: dict[bytes, str] = {}
-        self._above: dict[bytes, str] = {}  # names with suffixes below them
+        self._above: dict[bytes, str] = {}  # names with suffixes below them that count as one
+        self._n_below: dict[bytes, int] = {}  # private suffixes
         self._children: dict[bytes, str] = {}  # every direct child is a suffix: `*.ck`
         self._exceptions: set[bytes] = set()  # `!www.ck`
         reason = ICANN_SUFFIX
@@ -55,21 +60,27 @@ class PublicSuffixes:
         elif rule.startswith("*."):
             parent = canonical_wire(rule[2:])
             self._children[parent] = reason
-            self._note_above(parent, reason)
+            self._above.setdefault(parent, reason)
+            self._note_above(parent[parent[0] + 1 :], reason)
         else:
             suffix = canonical_wire(rule)
             self._reasons[suffix] = reason
             self._note_above(suffix[suffix[0] + 1 :], reason)
 
     def _note_above(self, wire: bytes, reason: str) -> None:
-        """A suffix lies below `wire`.   The file has ICANN's part first, and a name keeps the first reason."""
+        """A suffix lies below `wire` and its parents.   ICANN's part is first, and a name keeps its first reason."""
         while wire != _ROOT:
-            self._above.setdefault(wire, reason)
+            n_below = self._n_below[wire] = self._n_below.get(wire, 0) + 1
+            if reason is ICANN_SUFFIX or n_below >= MANY_BELOW:
+                self._above.setdefault(wire, reason)
             wire = wire[wire[0] + 1 :]
 
-    def refusal(self, wire: bytes) -> str | None:
-        """Why no rule may cover everything below `wire`; None where one may.   Cost: three look-ups."""
-        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :]) or self._above.get(wire)
+    def refusal(self, wire: bytes, *, opens: bool = False) -> str | None:
+        """Why no rule may cover everything below `wire`; None where one may.   opens  it allows: then a name above
+        suffixes is a name like any other.   Cost: three look-ups."""
+        reason = self._reasons.get(wire) or self._children.get(wire[wire[0] + 1 :])
+        if reason is None and not opens:
+            reason = self._above.get(wire)
         return None if reason is None or wire in self._exceptions else reason
 
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,39 @@ def test_what_cannot_be_compiled_is_wrong_use_and_leaves_no_manifest(
     assert main(["compile", *wrong]) == 2
     assert capsys.readouterr().err
     assert not (tmp_path / "out/current.json").exists()
+
+
+@pytest.mark.services
+def test_controls_job_compiles_without_network_capabilities_and_other_files(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(
+        'state_dir: state\nrun_dir: run\ndns: {upstreams: ["192.0.2.53:53"]}\n'
+        "lists: [{id: pta, tier: order, file: pta.txt, format: plain}]\n"
+    )
+    (tmp_path / "pta.txt").write_text("listed.test\n")
+    assert main(["compile", "--config", str(tmp_path / "f.yaml")]) == 0
+    after = """
+import socket, sys
+from pathlib import Path
+from filterd.cli import main
+print(main(sys.argv[1:]))
+for work in (socket.socket, Path(sys.argv[3]).read_text, lambda: Path("/proc/1/status").read_text()):
+    try:
+        print(work())
+    except PermissionError:
+        print("refused")
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", after, "compile", "--config", str(tmp_path / "f.yaml"), "--kept", "--confined"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.stdout.splitlines()[-4:] == ["0", *["refused"] * 3], done.stderr
+    assert len(list((tmp_path / "state/images").glob("names-*.img"))) == 2
+
+
+def test_only_kept_copies_are_compiled_confined(bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(bad), "-o", "x", "--confined"]) == 2
+    assert "--confined: reads kept copies alone; add --kept" in capsys.readouterr().err

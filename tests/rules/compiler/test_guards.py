@@ -34,6 +34,12 @@ def test_a_rule_that_reaches_below_a_public_suffix_is_stopped() -> None:
     assert refusal("site.com.pk") is None
 
 
+def test_a_name_above_suffixes_may_be_let_go_but_not_blocked() -> None:
+    assert refusal("amazonaws.com") == PRIVATE_SUFFIX
+    assert refusal("amazonaws.com", action=Action.PASSTHRU) is None
+    assert refusal("github.io", action=Action.PASSTHRU) == PRIVATE_SUFFIX
+
+
 def test_the_suffix_rail_can_be_taken_away_and_the_other_stays() -> None:
     source = parse_source("x.txt,allow_public_suffix=yes")
 

@@ -46,6 +46,19 @@ def test_a_wildcard_covers_one_label_only_and_an_exception_none() -> None:
     assert suffixes.refusal(canonical_wire("wild.example")) == ICANN_SUFFIX
 
 
+def test_a_name_with_one_private_suffix_below_is_its_owners_and_with_three_is_shared() -> None:
+    lines = ["===BEGIN PRIVATE DOMAINS===", "pages.own.example", *(f"{name}.host.example" for name in "abc")]
+    suffixes = PublicSuffixes(lines)
+
+    assert suffixes.refusal(canonical_wire("own.example")) is None
+    assert suffixes.refusal(canonical_wire("host.example")) == PRIVATE_SUFFIX
+
+
+def test_what_is_allowed_may_be_a_name_above_suffixes_but_not_a_suffix() -> None:
+    assert public_suffixes().refusal(canonical_wire("amazonaws.com"), opens=True) is None
+    assert public_suffixes().refusal(canonical_wire("github.io"), opens=True) == PRIVATE_SUFFIX
+
+
 def test_no_parent_of_a_wildcard_may_be_covered() -> None:
     lines = [line.strip() for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines()]
     parents = [line.removeprefix("*.") for line in lines if line.startswith("*.")]
