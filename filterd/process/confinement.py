@@ -29,7 +29,6 @@ FILE_RIGHTS = {1: 2**13 - 1, 2: 2**14 - 1, 3: 2**15 - 1, 4: 2**15 - 1}  # by Lan
 FILE_RIGHTS_5 = 2**16 - 1
 NET_RIGHTS, SCOPES = 3, 3  # TCP from version 4; abstract sockets and signals from version 6
 SCMP_ALLOW, SCMP_EPERM = 0x7FFF0000, 0x00050000 | 1
-OPEN_FILES = 64
 NEVER = (  # of any reader
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "pidfd_open", "pidfd_send_signal", "kcmp"),
     *("perf_event_open", "bpf", "userfaultfd", "io_uring_setup", "open_by_handle_at", "chroot", "setns", "unshare"),
@@ -37,7 +36,7 @@ NEVER = (  # of any reader
     *("keyctl", "add_key", "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "reboot"),
 )
 NETWORK = ("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4")
-PROGRAMS = ("execve", "execveat")
+PROCESSES = ("execve", "execveat", "fork", "vfork", "clone", "clone3")  # threads, too
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,13 +44,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def confine(read: Iterable[Path], write: Iterable[Path], *, memory_octets: int | None) -> list[str]:
     """Give up everything but to read below `read` and to write below `write`; the measures that could not be taken.
 
+    The caller is one thread, and starts neither threads nor processes afterwards.
+
     memory_octets  of address space; None: no limit"""
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("no new privileges", _no_new_privileges),
         ("no capabilities", drop_capabilities),
         ("limits", lambda: _limit(memory_octets)),
         ("Landlock", lambda: _landlock([*read, *needed_by_python()], write)),
-        ("seccomp", lambda: _seccomp((*NEVER, *NETWORK, *PROGRAMS))),
+        ("seccomp", lambda: _seccomp((*NEVER, *NETWORK, *PROCESSES))),
     )
     missing = []
     for name, step in steps:

@@ -154,7 +154,7 @@ def _one(conn: Connection, request: web.Request) -> Row[Any]:
     else:
         ref, issuer = request.match_info["ref"], request.query.get("issuer")
         if not issuer:
-            raise unfit("?issuer", "missing", "write the issuer beside the reference, or the number as /v1/orders/id/N")
+            raise unfit("?issuer", "missing", "write the issuer with the reference, or the number as /v1/orders/id/N")
         said = f"{issuer[:80]} {ref[:80]}"
         found = orders.find_order(conn, issuer, ref)
     if found is None:
