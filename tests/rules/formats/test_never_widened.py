@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -40,6 +41,12 @@ def value_of(entry: str) -> str:
     return json.dumps(entry)
 
 
+def stix_of(entry: str) -> dict[str, Any]:
+    escaped = entry.replace("\\", "\\\\").replace("'", "\\'")
+    said = {"type": "indicator", "pattern_type": "stix", "pattern": f"[url:value = '{escaped}']"}
+    return {"type": "bundle", "spec_version": "2.0", "objects": [said]}
+
+
 WRITTEN: dict[str, tuple[str, Callable[[str], str]]] = {
     "plain": ("plain", str),
     "ut1": ("ut1", str),
@@ -55,6 +62,7 @@ WRITTEN: dict[str, tuple[str, Callable[[str], str]]] = {
     "cncpo": ("cncpo", lambda e: f"1;20260101\n{e};;;"),
     "certpl": ("certpl", lambda e: f'[{{"DomainAddress": {value_of(e)}, "DeleteDate": null}}]'),
     "misp": ("misp", lambda e: f'{{"Attribute": [{{"type": "url", "value": {value_of(e)}, "to_ids": true}}]}}'),
+    "stix": ("stix", lambda e: json.dumps(stix_of(e))),
     "native": ("native", lambda e: f'{{"format": "cf-list/1", "add": [{{"value": {value_of(e)}, "kind": "url"}}]}}'),
     "native, a subtree": (
         "native",
@@ -116,7 +124,8 @@ def covered_by_word(word: str, folders: bool) -> list[tuple[str, bool]]:
     if found[0][1]:
         found.append((found[0][0].removesuffix("/"), True))
     if parts.path.endswith("/*") and not parts.query and not parts.fragment:
-        found.append((canonical(parts.netloc, parts.path[:-1], ""), True))
+        whole = canonical(parts.netloc, parts.path[:-1], "")
+        found += [(whole, True), *([(whole.removesuffix("/"), True)] if folders else [])]
     return found
 
 
