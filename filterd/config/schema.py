@@ -123,11 +123,13 @@ class Dns:
     forwarders: tuple[str, ...] = many(kinds.prefix, default=())
     """Resolvers of households or hotels before us: which device asks, they say in an EDNS option, and are believed."""
     redirect_foreign: bool = one(kinds.truth, default=True)
-    """Queries of subscribers to other resolvers come here, too."""
+    """Queries of `clients` and of all lines to other resolvers come here, too."""
     redirect_port: int = one(kinds.port, default=5300)
     """Where those come in: the kernel tracks them, to find their way back, and no query to the ports of `listen`."""
+    redirect_except: tuple[str, ...] = many(kinds.prefix, default=())
+    """Resolvers among them: their DNS goes out as it is, over TLS too.   That of `upstreams` always does."""
     refuse_foreign_dot: bool = one(kinds.truth, default=True)
-    """Subscribers reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear."""
+    """They reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear."""
     structured_errors: bool = one(kinds.truth, default=False)
     """Clients that ask for it are told in JSON who blocks and why, after an Internet-Draft."""
     tls: DnsTls = part(DnsTls)

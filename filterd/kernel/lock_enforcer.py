@@ -112,7 +112,8 @@ class LockKeeper:
             added, removed = self._differences(self._sent_locked, self._table.locked)
             self._kernel.change_locked(added, removed)
             self._uncut |= added
-            more, less = self._differences(self._sent_all, self._prefixes(self._changed))
+            always = set(self._rules.subscribers)
+            more, less = (each - always for each in self._differences(self._sent_all, self._prefixes(self._changed)))
             if more or less:
                 self._kernel.change_subscribers(more, less)
             if self._suspects is not self._sent_suspects and self._rules.n_queues:
@@ -125,7 +126,7 @@ class LockKeeper:
         self._uncut |= self._differences(self._sent_locked, self._table.locked)[0]
         try:
             self._kernel.set_locked(_united(self._table.locked))
-            self._kernel.set_subscribers(_united(self._prefixes(self._table.people)))
+            self._kernel.set_subscribers(self._everybody())
             self._set_suspects()
         except SetsGone as reason:
             log.warning("%s; the rules are applied again now", reason)
@@ -134,13 +135,17 @@ class LockKeeper:
 
     def _apply(self) -> None:
         """Apply the rules with all locks and subscribers."""
-        locked, everybody = _united(self._table.locked), _united(self._prefixes(self._table.people))
+        locked = _united(self._table.locked)
         if self._kernel is not None:
-            self._kernel.apply(replace(self._rules, subscribers=tuple(sorted(everybody, key=str))), locked)
+            self._kernel.apply(replace(self._rules, subscribers=tuple(sorted(self._everybody(), key=str))), locked)
             self._set_suspects()
         self._uncut |= locked
         self._changed |= self._table.people.keys()
         self._note_sent()
+
+    def _everybody(self) -> set[Network]:
+        """Whose DNS is redirected: those whom the rules name, and every line."""
+        return {*self._rules.subscribers, *_united(self._prefixes(self._table.people))}
 
     def _set_suspects(self) -> None:
         if self._kernel is not None and self._rules.n_queues:

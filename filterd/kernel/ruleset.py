@@ -3,7 +3,7 @@
     forward -160  locked? → reject · judged (MARK_VERDICT | state)? → state to the ct mark, packet accepted or dropped
                   SYN, SYN/ACK → its connection is judged anew, ISN → ct mark · flow decided? → accept, reject
                   client's payload, QUIC's long headers, new flows to a suspect → meta mark MARK_QUEUED, NFQUEUE
-    prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
+    prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own; not that of resolvers among them
     prerouting -300, output -300   queries to this box, and their answers: not tracked
                   where routing is asymmetric, connections to the gate's ports: not tracked, each payload → NFQUEUE
 
@@ -74,6 +74,8 @@ table inet filterd {
   set locked6_64 { type ipv6_addr; }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
   set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
+  set resolvers4 { type ipv4_addr; flags interval; auto-merge; %(resolvers4)s }
+  set resolvers6 { type ipv6_addr; flags interval; auto-merge; %(resolvers6)s }
   set suspects4 { type ipv4_addr; flags interval; auto-merge; }
   set suspects6 { type ipv6_addr; flags interval; auto-merge; }
   set suspects4_32 { type ipv4_addr; }
@@ -250,10 +252,10 @@ _QUIC_REJECT = """\
 """
 # A phone that is refused DNS over TLS falls back to plain DNS, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
 _DOT = """\
-    tcp dport 853 ip saddr @subscribers4 reject with tcp reset
-    tcp dport 853 ip6 saddr @subscribers6 reject with tcp reset
-    udp dport 853 ip saddr @subscribers4 reject with icmpx port-unreachable
-    udp dport 853 ip6 saddr @subscribers6 reject with icmpx port-unreachable
+    tcp dport 853 ip saddr @subscribers4 ip saddr != @resolvers4 reject with tcp reset
+    tcp dport 853 ip6 saddr @subscribers6 ip6 saddr != @resolvers6 reject with tcp reset
+    udp dport 853 ip saddr @subscribers4 ip saddr != @resolvers4 reject with icmpx port-unreachable
+    udp dport 853 ip6 saddr @subscribers6 ip6 saddr != @resolvers6 reject with icmpx port-unreachable
 """
 _UNTRACKED = """
   set untracked { type inet_service; %(ports)s }
@@ -276,14 +278,17 @@ _ASYMMETRIC = """
 """
 _DNS = """
   chain to_resolver {
-    meta l4proto { tcp, udp } th dport 53 redirect to :%(port)d
+    meta l4proto { tcp, udp } redirect to :%(port)d
+  }
+  chain foreign_dns {
+    fib daddr type local accept
+    ip saddr @subscribers4 ip saddr != @resolvers4 goto to_resolver
+    ip6 saddr @subscribers6 ip6 saddr != @resolvers6 goto to_resolver
   }
   chain dns {
     type nat hook prerouting priority dstnat; policy accept;
-    fib daddr type local accept
-    ip saddr @subscribers4 goto to_resolver
-    ip6 saddr @subscribers6 goto to_resolver
-%(interfaces)s  }
+    meta l4proto { tcp, udp } th dport 53 goto foreign_dns
+  }
 """
 
 
@@ -297,6 +302,8 @@ class Rules:
     refused_udp       UDP ports to which nothing is forwarded
     untracked         UDP ports of this box with so many queries that conntrack's table would fill up;
                       never dns_port: NAT of redirected queries needs the conntrack entry
+    subscribers       whose DNS comes here, whether they are provisioned or not
+    resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
     is_asymmetric     answers may take another path: connections to `ports` are not tracked"""
 
@@ -310,18 +317,19 @@ class Rules:
     is_asymmetric: bool = False
     always_open: tuple[Network, ...] = ()
     subscribers: tuple[Network, ...] = ()
-    subscriber_interfaces: tuple[str, ...] = ()
+    resolvers: tuple[Network, ...] = ()
     dns_port: int | None = None
     untracked: tuple[int, ...] = ()
     is_dot_refused: bool = False
 
 
 def rules_of_config(config: Config) -> Rules:
-    """The rules that the configuration asks for.   Subscribers are added later, by set_subscribers()."""
+    """The rules that the configuration asks for.   Lines outside of /dns/clients are added by set_subscribers()."""
     gate, splash = config.gate, config.splash
     n_queues = gate.workers if gate.mode == "inline" else 0
     dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
     asked = {each.port for each in config.dns.listen} if config.dns.workers else set()
+    resolvers = [*(upstream.host for upstream in config.dns.upstreams), *config.dns.redirect_except]
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
         ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if n_queues else (),
@@ -332,7 +340,9 @@ def rules_of_config(config: Config) -> Rules:
         n_queues=n_queues,
         is_open_when_dead=gate.when_dead == "open",
         is_asymmetric=n_queues > 0 and gate.routing == "asymmetric",
-        always_open=tuple(_network(place) for place in places),
+        always_open=_networks(places),
+        subscribers=_networks(config.dns.clients),
+        resolvers=_networks(resolvers),
         dns_port=dns_port,
         untracked=tuple(sorted(asked - {dns_port})),
         is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0,
@@ -342,9 +352,7 @@ def rules_of_config(config: Config) -> Rules:
 def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     """The text for `nft -f`: the table, and the deletion of its predecessor."""
     locked = tuple(locked)
-    interfaces = ", ".join(f'"{name}"' for name in rules.subscriber_interfaces)
-    by_interface = f"    iifname {{ {interfaces} }} goto to_resolver\n" if interfaces else ""
-    dns = _DNS % {"port": rules.dns_port, "interfaces": by_interface} if rules.dns_port is not None else ""
+    dns = _DNS % {"port": rules.dns_port} if rules.dns_port is not None else ""
     elsewhere = MARK_QUEUED | (MARK_UNTRACKED if rules.is_asymmetric else 0)
     return _RULESET % {
         **_MARKS,
@@ -370,6 +378,8 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "locking": "".join(f"meta nfproto ipv{version} goto locks{version}_wide; " for version in _versions(locked)),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
+        "resolvers4": _elements(_of_version(4, rules.resolvers)),
+        "resolvers6": _elements(_of_version(6, rules.resolvers)),
         "open4": _elements(_of_version(4, rules.always_open)),
         "open6": _elements(_of_version(6, rules.always_open)),
         "dot": _DOT if rules.is_dot_refused else "",
@@ -425,5 +435,5 @@ def _versions(networks: Iterable[Network]) -> list[int]:
     return sorted({network.version for network in networks})
 
 
-def _network(text: str) -> Network:
-    return IPv6Network(text) if ":" in text else IPv4Network(text)
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    return tuple(IPv6Network(text) if ":" in text else IPv4Network(text) for text in texts)

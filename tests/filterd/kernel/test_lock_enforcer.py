@@ -161,6 +161,19 @@ def test_whose_dns_is_redirected_follows_the_subscribers(engine: Engine, kernel:
     assert kernel.said == [("subscribers", {V4, V6}, set()), ("subscribers", set(), {V4, V6})]
 
 
+def test_a_line_inside_the_prefixes_of_the_configuration_takes_none_of_them_with_it(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    keeper.install(Rules(subscribers=(V4,)), NOW)
+    put(engine)
+    keeper.refresh(NOW)
+    tap(engine, delete_subscriber)
+    keeper.refresh(NOW)
+
+    assert kernel.subscribers == {V4}
+    assert kernel.said == [("apply", {V4}, set()), ("subscribers", {V6}, set()), ("subscribers", set(), {V6})]
+
+
 def test_at_the_start_the_rules_come_with_what_is_locked_and_it_is_cut_again(
     engine: Engine, kernel: KernelLog, keeper: LockKeeper
 ) -> None:

@@ -16,7 +16,7 @@ from filterd.kernel.mark_table import Event, changes
 from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
 
 CONFIG = b"""
-dns: {upstreams: ["192.0.2.53:53"]}
+dns: {upstreams: ["192.0.2.53:53"], clients: [198.51.100.0/24, "2001:db8::/32"], redirect_except: [198.51.100.7]}
 gate: {workers: 2, first_queue: 8, when_dead: closed, quic: refuse}
 splash: {address4: 192.0.2.1}
 help_corridor: {addresses: ["2001:db8:5::/48"]}
@@ -138,7 +138,6 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
 def test_dns_is_redirected_only_where_asked_for() -> None:
     assert "redirect" not in ruleset(Rules())
     assert "redirect to :5300" in ruleset(FULL)
-    assert 'iifname { "ppp0", "lan" } goto to_resolver' in ruleset(FULL)
 
 
 def test_queries_to_this_box_are_not_tracked_and_those_that_are_redirected_are() -> None:
@@ -208,6 +207,8 @@ def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
         n_queues=2,
         is_open_when_dead=False,
         always_open=(IPv4Network("192.0.2.1/32"), IPv6Network("2001:db8:5::/48")),
+        subscribers=(IPv4Network("198.51.100.0/24"), IPv6Network("2001:db8::/32")),
+        resolvers=(IPv4Network("192.0.2.53/32"), IPv4Network("198.51.100.7/32")),
         dns_port=5300,
         untracked=(53,),
         is_dot_refused=True,
