@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.images.opened import Images
-from support.packets.builders import Client, hello
+from support.packets.builders import ACCEPTED, Client, hello
 
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
@@ -53,6 +53,7 @@ def fed(gate: GateLoop, payload: bytes) -> float:
     spent = 0
     for client in clients():
         packet, mark = client.segment(0, payload), client.mark(0)
+        gate.feed(client.accepted(), ACCEPTED, NOW_S)
         begin = time.perf_counter_ns()
         gate.feed(packet, mark, NOW_S)
         spent += time.perf_counter_ns() - begin

@@ -5,8 +5,8 @@ The gate stands still (SIGSTOP) while N_PACKETS hellos, each of another connecti
 what the gate's threads used for one, with the kernel's way back into the forward path and to the server's link, where
 all are dropped.  Hellos of 517 octets, of 1400 octets, and of 517 with a listed name (`blocked`).
 
-The gate's memory was used before, as it is in service; `cold` is a gate that has just begun, and each of whose hellos
-takes memory that nobody has touched.  The queue is longer here (QUEUE_MAXLEN packets) than the loop
+The gate has seen each connection begin.  Its memory was used before, as it is in service; `cold` is a gate that has just
+begun, and each of whose hellos takes memory that nobody has touched.  The queue is longer here (QUEUE_MAXLEN packets) than the loop
 makes it, as the kernel would let the rest pass by.
 Goal: hello_517_per_s ≥ 250,000.
 """
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.evasion.frames import checksum
-from support.packets.builders import Client, hello
+from support.packets.builders import ACCEPTED, Client, hello
 
 from bench.flood import write_messages
 from bench.names import write_image
@@ -53,17 +53,14 @@ FIRST_PORT = 2000
 N_CLIENTS = 250  # each may hold a share of the gate's memory only
 LOOK_S = 0.0005
 QUEUE_TOTAL = 2  # a column of QUEUES: packets that wait
-# What the rules keep of a SYN/ACK: nobody has sent one here.
-BEGUN = f"table inet begun {{ chain forward {{ type filter hook forward priority -170; \
-tcp dport {PORT} ct mark 0 ct mark set tcp sequence << 8; }}; }}"
 DROP_ALL = "table netdev far { chain in { type filter hook ingress device gateway priority 0; drop; }; }"
 IP_OCTETS, TCP_CHECKSUM = 20, 36
 
 
-def serve(folder: Path, state: str) -> None:
+def serve(folder: Path, state: str, server: str) -> None:
     """A gate on queue 0 of this network namespace, until SIGTERM; FOLDER/ready appears once it serves.
 
-    state   warm: its memory was used before"""
+    state   warm: its memory was used before;  server: it has seen all connections to it begin"""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     nfqueue.FIRST_MAXLEN, nfqueue.RECEIVE_BUFFER = QUEUE_MAXLEN, RECEIVE_BUFFER
@@ -72,10 +69,11 @@ def serve(folder: Path, state: str) -> None:
     gate = GateLoop(0, handoff, reporter, [PORT], [], 0, {})
     if state == "warm":
         warm(gate)
+    for client in clients(server):
+        gate.feed(client.accepted(), ACCEPTED, int(time.time()))
     loop = threading.Thread(target=gate.run)
     loop.start()
     Kernel().apply(Rules(ports=(PORT,), n_queues=1))
-    subprocess.run(["nft", BEGUN], check=True)
     (folder / "ready").touch()
     while not stopped.wait(0.1):
         reporter.tend()
@@ -86,7 +84,7 @@ def serve(folder: Path, state: str) -> None:
 def warm(gate: GateLoop) -> None:
     """As many connections as are measured, all of them ended: the gate has had its memory in its hands before."""
     octets = hello(b"www.warm.test", padding=400)
-    clients = [
+    others = [
         Client(
             src=f"2001:db8:{number // 500:x}::1",
             dst="2001:db8:ffff::1",
@@ -95,8 +93,10 @@ def warm(gate: GateLoop) -> None:
         )
         for number in range(N_PACKETS)
     ]
-    for at, state in ((0, FlowState.UNDECIDED), (len(octets), FlowState.ALLOWED_SPOKEN)):
-        for client in clients:
+    for client in others:
+        gate.feed(client.accepted(), ACCEPTED, int(time.time()))
+    for at, state in ((0, FlowState.OPENED), (len(octets), FlowState.ALLOWED_SPOKEN)):
+        for client in others:
             gate.feed(client.segment(at, octets), client.mark(state), int(time.time()))
             gate.injected()
 
@@ -121,7 +121,7 @@ def again(core: int, *arguments: str) -> list[str]:
 @contextlib.contextmanager
 def gate(bed: Testbed, state: str) -> Iterator[int]:
     """One that serves as long as the block lasts: its process."""
-    program = bed.place.popen("gateway", again(CORE, "serve", str(bed.folder), state), "gate")
+    program = bed.place.popen("gateway", again(CORE, "serve", str(bed.folder), state, bed.web), "gate")
     try:
         wait_until((bed.folder / "ready").exists, f"{bed.place.directory}/logs/gateway-gate.log: the gate")
         (bed.folder / "ready").unlink()
@@ -132,12 +132,16 @@ def gate(bed: Testbed, state: str) -> Iterator[int]:
         clear(bed)
 
 
-def packets(bed: Testbed, octets: int, asked: list[bytes]) -> Iterator[bytes]:
-    """Hellos of `octets`, each of another connection that nobody saw begin; their checksums are right."""
-    for number, name in zip(range(N_PACKETS), itertools.cycle(asked), strict=False):
+def clients(server: str) -> Iterator[Client]:
+    for number in range(N_PACKETS):
         port, subscriber = divmod(number, N_CLIENTS)
         source = f"203.0.113.{subscriber + 1}"
-        client = Client(src=source, dst=bed.web, sport=FIRST_PORT + port, dport=PORT, isn=number * 7919 + 1)
+        yield Client(src=source, dst=server, sport=FIRST_PORT + port, dport=PORT, isn=number * 7919 + 1)
+
+
+def packets(bed: Testbed, octets: int, asked: list[bytes]) -> Iterator[bytes]:
+    """Hellos of `octets`, each of another connection; their checksums are right."""
+    for client, name in zip(clients(bed.web), itertools.cycle(asked), strict=False):
         packet = client.segment(0, hello(name, padding=octets - len(hello(b"")) - len(name)))
         pseudo = packet[12:20] + bytes((0, socket.IPPROTO_TCP)) + (len(packet) - IP_OCTETS).to_bytes(2, "big")
         found = checksum(pseudo + packet[IP_OCTETS:]).to_bytes(2, "big")
@@ -193,8 +197,8 @@ def figures() -> Figures:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve", folder, state]:
-            serve(Path(folder), state)
+        case ["serve", folder, state, server]:
+            serve(Path(folder), state, server)
         case ["send", path, target]:
             send(Path(path), target)
         case _:

@@ -1,10 +1,12 @@
-"""Judgement of one client packet: packet → destination → flow → TLS, QUIC or HTTP → names → Verdict → mark.
+"""Judgement of one packet: packet → destination → flow → TLS, QUIC or HTTP → names → Verdict → mark.
 
 The result is the mark of the packet's verdict: MARK_VERDICT and the flow's state.  Packets to inject are in the outbox.
 
+A stream begins at its server's SYN/ACK, which the kernel queues: the flow keeps the initial sequence number.
+
 Invariants: a segment that an end host would ignore is dropped and never read (rule R4).  A flow is released by verdict,
 never by count (R10).  What cannot be decided is counted, and `closed` decides; a hello whose beginning was evicted is
-blocked.
+blocked, and so is a connection whose SYN/ACK was seen by a gate that has forgotten it.
 Absent on purpose: I/O, the clock, allocation.
 Source: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
 Cost: bench/gate.py.
@@ -20,8 +22,8 @@ from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_ISN_SHIFT, MARK_QUEUED, MARK_REPLY,
-    MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
+    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_QUEUED, MARK_REPLY, MARK_STATE,
+    MARK_UNTRACKED, MARK_VERDICT, OPEN, OPENED, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
     RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
 from fastpath.gate.stream cimport (
     asks_server, is_resumed_and_proven, begin_stream, note_acknowledged, put_octets, stream_position)
@@ -36,9 +38,9 @@ from fastpath.wire.packet cimport (
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
-    """Judge one client packet, from its IP header on.
+    """Judge one client packet, or what was asked for of a server's, from its IP header on.
 
-    mark    as the kernel queued it: ISN << MARK_ISN_SHIFT | MARK_QUEUED | FlowState
+    mark    as the kernel queued it: MARK_QUEUED | FlowState; a server's: MARK_QUEUED | MARK_REPLY
     Returns MARK_VERDICT | FlowState, or MARK_VERDICT | MARK_DROPPED."""
     cdef Turn t
     cdef Verdict verdict
@@ -58,7 +60,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
         if verdict == GO_ON and t.p.proto == PROTO_UDP:
             verdict = judge_datagram(g, &t)
         elif verdict == GO_ON:
-            verdict = _judge_segment(g, &t, mark >> MARK_ISN_SHIFT)
+            verdict = _judge_segment(g, &t)
     if g.flows.evicted:
         count_evicted(g)
     return MARK_VERDICT | state_after(t.state, verdict) | (MARK_ASK if _is_asking(&t) else 0)
@@ -70,9 +72,11 @@ cdef bint _is_asking(const Turn* t) noexcept nogil:
 
 
 cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
-    """Take what was asked for out of a server's packet: RELEASE, or GO_ON."""
+    """Take what was asked for out of a server's packet: RELEASE, OPEN, or GO_ON."""
     cdef PacketView client
     turn_packet(&t.p, &client)
+    if t.p.flags & FLAG_SYN:
+        return _begin_at_syn_ack(g, t, &client)
     t.f = find_flow(&g.flows, &client)
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
@@ -84,7 +88,24 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     return RELEASE
 
 
-cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
+cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexcept nogil:
+    """Begin the stream of a connection that its server has accepted.
+
+    The kernel queues such a packet where its client has sent a SYN since anything of it was judged, and only from the
+    interface that leads to the server."""
+    if not t.p.flags & FLAG_ACK or g.port_kinds[client.dport] == PORT_NEITHER:
+        return GO_ON
+    t.f = find_flow(&g.flows, client)
+    if t.f == NULL:
+        t.f = add_flow(&g.flows, client, g.now_ns // 1_000_000_000)
+    touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
+    begin_stream(&g.flows, t.f, t.p.ack, 1)
+    t.f.heard = t.p.seq + 1
+    t.f.has_heard = 1
+    return OPEN
+
+
+cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     # the kernel's rules drop a SYN with payload: it belongs to the stream only if the server acknowledges it
     if t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
@@ -96,7 +117,7 @@ cdef Verdict _judge_segment(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
         return DROP
     if t.p.payload_n == 0 and find_flow(&g.flows, &t.p) == NULL:
         return _judge_unknown_end(g, t)
-    if not _find_place(g, t, isn):
+    if not _find_place(g, t):
         if t.f.is_doubted == RESUMABLE:
             return DROP         # its mark is older than the verdict; its client sends it again
         t.state = t.f.state
@@ -157,7 +178,7 @@ cdef uint32_t mark_of(const Flow* f) noexcept nogil:
     """The mark with which the kernel would queue a packet of this flow.   f: NULL where there is none"""
     if f == NULL:
         return MARK_QUEUED
-    return ((f.isn << MARK_ISN_SHIFT) if f.is_isn_known else 0) | MARK_QUEUED | f.state
+    return MARK_QUEUED | f.state
 
 
 cdef void count_evicted(Gate* g) noexcept nogil:
@@ -197,22 +218,24 @@ cdef bint _is_old(Turn* t) noexcept nogil:
 
 # -- flow and stream position ----------------------------------------------------------------------------------------
 
-cdef bint _find_place(Gate* g, Turn* t, uint32_t isn) noexcept nogil:
-    """Find or create the packet's flow and set its stream position.   False: the flow is decided, see f.state."""
+cdef bint _find_place(Gate* g, Turn* t) noexcept nogil:
+    """Find or create the packet's flow and set its stream position.   False: the flow is decided, see f.state.
+
+    The beginning of a stream that is created here is not known: its SYN/ACK came to no gate, or to one before this."""
     cdef bint is_new = False
     t.f = find_flow(&g.flows, &t.p)
     if t.f == NULL:
         t.f = add_flow(&g.flows, &t.p, g.now_ns // 1_000_000_000)
         is_new = True
-    elif isn != 0 and (isn != t.f.isn or not t.f.is_isn_known) or _has_begun_anew(t) or _goes_on(t):
+    elif _has_begun_anew(t) or _goes_on(t):
         is_new = True           # another connection of these addresses and ports, or one that was evicted
-    if is_new and isn == 0 and is_unjudged(t.f) and not t.is_untracked:
+    if is_new and is_unjudged(t.f) and not t.is_untracked:
         # the kernel has forgotten a connection in the middle of a hello or head
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         spend_flow(&g.flows, t.f, BLOCKED)
         return False
     if is_new:
-        begin_stream(&g.flows, t.f, isn if isn != 0 else t.p.seq, isn != 0)
+        begin_stream(&g.flows, t.f, t.p.seq, 0)
         t.f.heard = t.p.ack
         t.f.has_heard = 1
     elif t.f.spent:
@@ -247,7 +270,7 @@ cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
 
 cdef inline bint _goes_on(const Turn* t) noexcept nogil:
     """Whether an evicted flow's mark says by now that it was judged."""
-    return t.f.spent and t.f.is_doubted == RESUMABLE and t.state != UNDECIDED
+    return t.f.spent and t.f.is_doubted == RESUMABLE and t.state != UNDECIDED and t.state != OPENED
 
 
 cdef bint _take_up(Gate* g, Turn* t) noexcept nogil:

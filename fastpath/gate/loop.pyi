@@ -26,12 +26,14 @@ class GateLoop:
         is_h2c_let: int = 0,
         is_asymmetric: int = 0,
         ja4_classes: Ja4Classes | None = None,
+        mark_shift: int = ...,
     ) -> GateLoop:
         """pages: complete HTTP responses by Reason; the host's name goes between the halves unless the second is empty.
 
         n_flows take 248 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
         client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets
-        may take another path; ja4_classes: hellos are counted by class.   Raises MemoryError, ValueError."""
+        may take another path; ja4_classes: hellos are counted by class; mark_shift: where the gate's bits of
+        a packet's mark are, 0 to 24.   Raises MemoryError, ValueError."""
     def run(self) -> None:
         """Serve the queue in this thread until stop().   Raises OSError where the queue or a raw socket is refused."""
     def stop(self) -> None:
@@ -42,7 +44,7 @@ class GateLoop:
     def wake(self) -> None:
         """Make run() take newer tables at once; from any thread."""
     def feed(self, packet: bytes, mark: int, now_s: int, is_summed: int = 0) -> int:
-        """Judge one packet without a queue, on the same path.   mark: as the kernel sets it; returns the verdict's.
+        """Judge one packet without a queue, on the same path.   mark: the gate's bits of it; returns the verdict's.
 
         is_summed: verify the packet's checksums where the kernel does not: with asymmetric routing.
         Raises BufferError where injected() has to be called first."""

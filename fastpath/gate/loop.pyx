@@ -23,7 +23,7 @@ from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
-from fastpath.gate.state cimport BLOCKED, MARK_UNTRACKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
+from fastpath.gate.state cimport BLOCKED, MARK_BITS, MARK_UNTRACKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
@@ -31,6 +31,7 @@ from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.name cimport NAME_OCTETS
 
+from fastpath.gate.marks import MARK_SHIFT
 from fastpath.gate.nfqueue import open_queue
 from fastpath.gate.outbox import open_raw
 
@@ -50,6 +51,7 @@ cdef struct QueueLoop:
     uint16_t queue_number
     uint8_t stopping
     uint8_t is_asymmetric       # the kernel does not track connections
+    uint8_t mark_shift          # where the gate's bits of a mark are
     uint64_t n_turns            # liveness: rises while the loop runs, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
     mmsghdr messages[BATCH]
@@ -132,7 +134,9 @@ cdef void _take_packet(QueueLoop* l, const Queued* queued) noexcept nogil:
     cdef uint32_t mark
     if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
         _send_injected(l)
-    mark = _judge(l, queued.packet, queued.packet_n, queued.mark, queued.is_summed)
+    mark = _judge(l, queued.packet, queued.packet_n, queued.mark >> l.mark_shift & MARK_BITS, queued.is_summed)
+    # the verdict sets the whole mark of the packet: other programs' bits stay as they came
+    mark = queued.mark & ~(<uint32_t>MARK_BITS << l.mark_shift) | mark << l.mark_shift
     if l.run_mark != mark:
         _end_run(l)
     l.run_mark = mark
@@ -176,7 +180,7 @@ cdef class GateLoop:
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None):
+                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None, mark_shift=MARK_SHIFT):
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes
@@ -188,7 +192,10 @@ cdef class GateLoop:
         self._loop.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._loop.queue_number = queue_number
         self._loop.handover = &handoff.h
+        if not 0 <= mark_shift <= 24:
+            raise ValueError(f"mark shift {mark_shift}: the gate's bits are not in a mark; not started; choose 0 to 24")
         self._loop.is_asymmetric = is_asymmetric
+        self._loop.mark_shift = mark_shift
         open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
                          http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
         self._loop.gate.flows.is_bounding = is_asymmetric

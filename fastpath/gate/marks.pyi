@@ -9,7 +9,8 @@ MARK_ASKED: int
 MARK_VERDICT: int
 MARK_QUEUED: int
 MARK_SYN: int
-MARK_ISN_SHIFT: int
+MARK_BITS: int
+MARK_SHIFT: int
 
 class FlowState(IntEnum):
     UNDECIDED = 0
@@ -21,6 +22,7 @@ class FlowState(IntEnum):
     PARTIAL = 6
     PARTIAL_AGAIN = 8
     PARTIAL_SPOKEN = 9
+    OPENED = 10
 
 def state_after_verdict(before: int, verdict: str) -> int:
-    """State of a connection after a verdict: allow, wait, release, block or answer_page."""
+    """State of a connection after a verdict: allow, wait, release, block, answer_page or open."""

@@ -24,6 +24,8 @@ cdef uint8_t state_after(uint8_t before, state.Verdict verdict) noexcept nogil:
         return state.BLOCKED
     if verdict == state.ANSWER_PAGE:
         return state.ANSWERED
+    if verdict == state.OPEN:
+        return state.OPENED
     return state.MARK_DROPPED if verdict == state.DROP else before
 
 
@@ -35,7 +37,7 @@ cdef bint is_partial(uint8_t flow_state) noexcept nogil:
 def state_after_verdict(before: int, verdict: str) -> int:
     """As state_after(); the verdicts by their names in lower case."""
     return state_after(before, {"allow": state.ALLOW, "wait": state.WAIT, "release": state.RELEASE,
-                                "block": state.BLOCK, "answer_page": state.ANSWER_PAGE}[verdict])
+                                "block": state.BLOCK, "answer_page": state.ANSWER_PAGE, "open": state.OPEN}[verdict])
 
 
 MARK_STATE = state.MARK_STATE
@@ -47,7 +49,8 @@ MARK_UNTRACKED = state.MARK_UNTRACKED
 MARK_ASK = state.MARK_ASK
 MARK_ASKED = state.MARK_ASKED
 MARK_SYN = state.MARK_SYN
-MARK_ISN_SHIFT = state.MARK_ISN_SHIFT
+MARK_BITS = state.MARK_BITS
+MARK_SHIFT = 24     # of MARK_BITS where nothing else is configured: multi-WAN, QoS, VPNs and containers use lower ones
 
 
 class FlowState(IntEnum):
@@ -62,3 +65,4 @@ class FlowState(IntEnum):
     PARTIAL = state.PARTIAL
     PARTIAL_AGAIN = state.PARTIAL_AGAIN
     PARTIAL_SPOKEN = state.PARTIAL_SPOKEN
+    OPENED = state.OPENED

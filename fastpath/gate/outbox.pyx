@@ -11,8 +11,6 @@ from libc.string cimport memcpy, memset
 from fastpath.base.sockets cimport MSG_DONTWAIT, in6_addr, in_addr, socklen_t
 from fastpath.wire.packet cimport write_tcp
 
-from fastpath.gate import marks as _marks
-
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct sockaddr:
         pass
@@ -93,7 +91,4 @@ cdef list packets_of(Outbox* out):
 
 def open_raw(family):
     """Open a socket that sends complete IP packets unchanged."""
-    raw = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)
-    # the kernel's rules accept it and store nothing
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, _marks.MARK_VERDICT | _marks.FlowState.UNDECIDED)
-    return raw
+    return socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW)

@@ -23,6 +23,7 @@ cdef enum Verdict:          # of one packet, or of a part of what it says; judge
     DROP = 6                # this packet alone is to be dropped
     NOT_A_NAME = 7          # of a host alone: it cannot be looked up
     TOO_LONG = 8            # of a URL alone: it cannot be read, and its host has some listed
+    OPEN = 9                # of a SYN/ACK alone: from here on the beginning of the stream is known
 
 
 cdef enum FlowState:        # of a connection, as its ct mark stores it: no number may ever change its meaning
@@ -35,20 +36,22 @@ cdef enum FlowState:        # of a connection, as its ct mark stores it: no numb
     PARTIAL = 6             # the beginning of a first hello or head was forwarded, not yet judged
     PARTIAL_AGAIN = 8       # allowed so far; the beginning of another one was forwarded, the server is silent since
     PARTIAL_SPOKEN = 9      # as 8, and the server has spoken
+    OPENED = 10             # the gate has seen the SYN/ACK; nothing of the client's was judged yet
 
 
-# A mark: 24 bits of the client's initial sequence number, then the gate's eight.  marks.pyx has them for Python.
+# The gate's eight bits of a mark, moved to their place (`shift`) by the loop.  marks.pyx has them for Python.
+# No ct mark has MARK_VERDICT: a program that copies whole marks between connections and packets makes no verdict.
 cdef enum:
     MARK_STATE = 0x0f       # a FlowState
     MARK_DROPPED = 0x07     # in the place of one, in a verdict alone: this packet is dropped, nothing is stored
     MARK_REPLY = 0x10       # set by the kernel in the mark of a queued packet whose entry the other end has begun
     MARK_UNTRACKED = 0x20   # set by the kernel in the mark of a queued packet of which conntrack proves nothing
-    MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged
+    MARK_VERDICT = 0x40     # set in the mark of every packet that the gate has judged, until the rules have read it
     MARK_QUEUED = 0x80      # set by the kernel in the mark of every packet that it queues
     MARK_ASK = 0x20         # in a verdict: the server's next packets are to be queued, too, until one says otherwise
-    MARK_ASKED = 0x40       # the same in a ct mark
-    MARK_SYN = 0x80         # the same bit of a ct mark: its client has sent a SYN since the connection was marked
-    MARK_ISN_SHIFT = 8
+    MARK_ASKED = 0x10       # the same in a ct mark
+    MARK_SYN = 0x20         # of a ct mark: its client has sent a SYN since the connection was marked
+    MARK_BITS = 0xff        # all of them
 
 
 cdef enum PortKind:

@@ -47,6 +47,18 @@ class Octets(int):
         return _with_unit(self, UNITS_OCTETS)
 
 
+class MarkMask(int):
+    """Eight bits in a row of packet and connection marks."""
+
+    @property
+    def shift(self) -> int:
+        """The number of bits below them."""
+        return self.bit_length() - 8
+
+    def __str__(self) -> str:
+        return f"{int(self):#010x}"
+
+
 def quoted(text: str) -> str:
     """`text` in quotation marks, shortened if long, with control characters escaped for the terminal."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:60])
@@ -94,6 +106,16 @@ def whole_number(lowest: int, highest: int) -> Kind:
 
 
 port = whole_number(1, 65535)
+
+
+def mark_mask(value: str) -> MarkMask:
+    wanted = "write eight bits in a row: 0xff000000, 0x00ff0000, 0x3fc00"
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}", value):
+        raise Unfit(f"{quoted(value)} is not a mask of marks", wanted)
+    bits = MarkMask(int(value, 16))
+    if bits.shift < 0 or bits != 0xFF << bits.shift:
+        raise Unfit(f"{bits} are not eight bits in a row", wanted)
+    return bits
 
 
 def duration(lowest_s: int, highest_s: int) -> Kind:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
-from filterd.config.kinds import Kind, Octets, Seconds, nearest
+from filterd.config.kinds import Kind, MarkMask, Octets, Seconds, nearest
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 MAX_LISTS = int(Limit.LISTS)  # of one image
@@ -174,6 +175,8 @@ class Gate:
     forgotten.   More where the gate stands outside of address translation."""
     quic_initials_per_second: int = one(kinds.whole_number(10, MAX_RATE), default=1000)
     """That are opened for one subscriber (an IPv4 address or an IPv6 /56); beyond it they are dropped."""
+    mark_mask: MarkMask = one(kinds.mark_mask, default=MarkMask(MARK_BITS << MARK_SHIFT))
+    """The bits of packet and connection marks that are filterd's; all others are left as they are."""
     ja4_classes: Path | None = one(kinds.path, default=None)
     """A file of JA4 fingerprints and classes of software: hellos are counted by them.   Left out: they are not."""
 

@@ -99,6 +99,7 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
         when_overloaded_closed=is_shut,
         is_asymmetric=int(config.routing == "asymmetric"),
         ja4_classes=classes,
+        mark_shift=config.mark_mask.shift,
         **limits,
     )
 

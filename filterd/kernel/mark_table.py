@@ -5,7 +5,8 @@ made from MARK_TABLE; fastpath/gate/marks.pyx, which does the same for connectio
 held to it by a test.
 
 Invariants: only a SYN/ACK makes a state UNDECIDED again, and only where its client has sent a SYN since the connection
-was marked (MARK_SYN): so no server's packet alone disturbs a connection.  RELEASED follows only on a state in which the
+was marked (MARK_SYN): so no server's packet alone disturbs a connection.  The gate sees each such SYN/ACK, and keeps
+the initial sequence number; OPENED says that it has, so a gate that has forgotten it knows that it did.  RELEASED follows only on a state in which the
 server has spoken: a verdict for the last packet of an old connection never releases the new one with its ports, as
 packets of both come out of the queue in the order in which they went in.
 Source: rules R2 and R10; RFC 9293 §3.10.7, RFC 5961 §4 (a SYN in a live connection changes nothing).
@@ -31,6 +32,7 @@ class Event(StrEnum):
     RELEASED = "verdict: released"
     BLOCKED = "verdict: blocked"
     ANSWERED = "verdict: answered with a page"
+    OPENED = "verdict: its beginning is known"
 
 
 class Fate(StrEnum):
@@ -52,6 +54,7 @@ class Step(NamedTuple):
 
 STATE_WORDS = {
     S.UNDECIDED: "nothing of the client's was judged yet",
+    S.OPENED: "as UNDECIDED, and the gate has seen where the client's stream begins",
     S.PARTIAL: "the beginning of a first hello or request head was forwarded and is not judged yet",
     S.ALLOWED: "allowed so far, the server is silent",
     S.PARTIAL_AGAIN: "as ALLOWED, and the beginning of another hello or head was forwarded and is not judged yet",
@@ -63,17 +66,18 @@ STATE_WORDS = {
 }
 FATE_WORDS = {
     Fate.FORWARD: "it passes.",
-    Fate.QUEUE: "the gate judges it first.",
+    Fate.QUEUE: "the gate sees it first.",
     Fate.RESET: "TCP gets a reset; UDP is dropped, or gets an ICMP error with `/gate/quic_reject`.",
     Fate.END: "a reset for what comes from the server and for the client's FIN; the rest is dropped.",
     Fate.DROP: "it does not pass.",
 }
-VERDICTS = (Event.ALLOWED, Event.PARTIAL, Event.RELEASED, Event.BLOCKED, Event.ANSWERED)
+VERDICTS = (Event.ALLOWED, Event.PARTIAL, Event.RELEASED, Event.BLOCKED, Event.ANSWERED, Event.OPENED)
 FINAL = (S.RELEASED, S.BLOCKED, S.ANSWERED)
 # What the two verdicts that decide nothing for good make of a state that is not final.
 _ALLOWED = {S.PARTIAL_SPOKEN: S.ALLOWED_SPOKEN, S.ALLOWED_SPOKEN: S.ALLOWED_SPOKEN}
 _PARTIAL = {
     S.UNDECIDED: S.PARTIAL,
+    S.OPENED: S.PARTIAL,
     S.ALLOWED: S.PARTIAL_AGAIN,
     S.ALLOWED_SPOKEN: S.PARTIAL_SPOKEN,
 }
@@ -87,7 +91,7 @@ def _step(state: FlowState, event: Event) -> Step:
         case Event.SYN:
             return Step(state, Fate.FORWARD)
         case Event.SYN_ACK:
-            return Step(S.UNDECIDED, Fate.FORWARD)
+            return Step(S.UNDECIDED, Fate.QUEUE)
         case Event.CLIENT:
             return Step(state, _FATES.get(state, Fate.QUEUE))
         case Event.SERVER:
@@ -102,6 +106,8 @@ def _step(state: FlowState, event: Event) -> Step:
             return Step(state if state in FINAL else _ALLOWED.get(state, S.ALLOWED), Fate.FORWARD)
         case Event.PARTIAL:
             return Step(_PARTIAL.get(state, state), Fate.FORWARD)
+        case Event.OPENED:
+            return Step(S.OPENED if state is S.UNDECIDED else state, Fate.FORWARD)
 
 
 MARK_TABLE = {(state, event): _step(state, event) for state in FlowState for event in Event}

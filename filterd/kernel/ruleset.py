@@ -1,8 +1,9 @@
 """The nft table `inet filterd` as text: the rules of the gate, the locks and the DNS redirection.
 
     forward -160  locked? → reject · judged (MARK_VERDICT | state)? → state to the ct mark, packet accepted or dropped
-                  SYN, SYN/ACK → its connection is judged anew, ISN → ct mark · flow decided? → accept, reject
-                  client's payload, QUIC's long headers, new flows to a suspect → meta mark MARK_QUEUED, NFQUEUE
+                  SYN, SYN/ACK → its connection is judged anew · flow decided? → accept, reject
+                  such SYN/ACKs, client's payload, QUIC's long headers, new flows to a suspect
+                  → meta mark MARK_QUEUED | state, NFQUEUE
     prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own; not that of resolvers among them
     prerouting -300, output -300   queries to this box, and their answers: not tracked
                   where routing is asymmetric, connections to the gate's ports: not tracked, each payload → NFQUEUE
@@ -14,20 +15,23 @@ packet passes unjudged.  Pieces of one QUIC stream may come from any address and
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
 Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
 entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib).
+Eight bits of marks are ours (Rules.mark_shift): all others are read by no rule, and kept by every rule and verdict.  A
+rule cannot combine two marks before Linux 6.13, so a state goes from one to the other by a map to chains.
 Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from fastpath.gate.marks import (
     MARK_ASK,
     MARK_ASKED,
+    MARK_BITS,
     MARK_DROPPED,
-    MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_REPLY,
+    MARK_SHIFT,
     MARK_STATE,
     MARK_SYN,
     MARK_UNTRACKED,
@@ -45,21 +49,20 @@ QUEUEING = NftChain("filterd", "queueing")  # these hold the rules that nft(8) c
 QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
 ALL_BITS = 0xFFFFFFFF  # of a mark
 
-# A mark as the rules read and write it: fastpath.gate.marks says what each state and bit means.
-_MARKS = {
+# What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
+_BITS = {
     **{state.name: state.value for state in FlowState},
     "DROPPED": MARK_DROPPED,
-    "STATE": f"{MARK_STATE:#x}",
-    "VERDICT": f"{MARK_VERDICT:#x}",
-    "QUEUED": f"{MARK_QUEUED:#x}",
-    "UNTRACKED": f"{MARK_QUEUED | MARK_UNTRACKED:#x}",
-    "SYN": f"{MARK_SYN:#x}",
-    "REPLY": f"{MARK_QUEUED | MARK_REPLY:#x}",
-    "ASK": f"{MARK_ASK:#x}",
-    "ASKED": f"{MARK_ASKED:#x}",
-    "NOT_ASKED": f"{ALL_BITS ^ MARK_ASKED:#x}",
-    "NO_ANSWER": f"{ALL_BITS ^ MARK_STATE ^ MARK_ASK:#x}",
-    "ISN_SHIFT": MARK_ISN_SHIFT,
+    "STATE": MARK_STATE,
+    "VERDICT": MARK_VERDICT,
+    "QUEUED": MARK_QUEUED,
+    "UNTRACKED": MARK_QUEUED | MARK_UNTRACKED,
+    "SYN": MARK_SYN,
+    "REPLY": MARK_QUEUED | MARK_REPLY,
+    "REPLY_ALONE": MARK_REPLY,
+    "ASK": MARK_ASK,
+    "ASKED": MARK_ASKED,
+    "NO_ANSWER": MARK_BITS ^ MARK_STATE ^ MARK_ASK,
 }
 _RULESET = """\
 table inet filterd
@@ -113,15 +116,25 @@ table inet filterd {
     counter name n_queued
     goto queueing_quic
   }
-  chain to_gate {
-    @ih,0,8 >= 0 meta mark set ct mark | %(QUEUED)s goto to_queue comment "only packets with payload have @ih"
-    tcp flags & fin == fin meta mark set ct mark | %(QUEUED)s goto to_queue \
-comment "some servers take what has come for a whole head"
+%(noting)s  chain note {
+    meta mark set meta mark & %(KEPT)s | %(QUEUED)s
+    ct mark & %(STATE)s vmap { %(notes)s }
   }
+  chain noted {
+    jump note
+    goto to_queue
+  }
+  chain to_gate {
+    @ih,0,8 >= 0 goto noted comment "only packets with payload have @ih"
+    tcp flags & fin == fin goto noted comment "some servers take what has come for a whole head"
+  }
+  chain to_gate_untracked { meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_queue; }
   chain to_suspect {
     tcp flags & syn == syn @ih,0,8 >= 0 drop comment "as opening_judged"
-    meta l4proto udp meta mark set ct mark | %(QUEUED)s goto to_quic_queue
-    meta mark set ct mark | %(QUEUED)s goto to_queue
+    ct state untracked goto to_gate_untracked
+    jump note
+    meta l4proto udp goto to_quic_queue
+    goto to_queue
   }
   chain suspects {
     ip daddr @suspects4_32 goto to_suspect
@@ -140,21 +153,25 @@ comment "some servers take what has come for a whole head"
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
     ct direction reply drop
-    ct mark & %(STATE)s != %(UNDECIDED)d ct mark set ct mark | %(SYN)s
+    ct mark & %(STATE)s != %(UNDECIDED)s ct mark set ct mark | %(SYN)s
     jump suspects
-    ct state untracked meta mark set %(UNTRACKED)s goto to_queue
+    ct state untracked meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_queue
     accept
   }
   chain opening_server {
     tcp sport != @gate_ports drop comment "a client answers no SYN"
     ct direction original drop
-    ct mark & %(STATE)s == %(UNDECIDED)d ct mark set tcp ackseq << %(ISN_SHIFT)d accept
-    ct mark & %(SYN)s == %(SYN)s ct mark set tcp ackseq << %(ISN_SHIFT)d
+    ct mark & %(STATE)s == %(UNDECIDED)s goto begun
+    ct mark & %(SYN)s == %(SYN)s goto begun
     accept
   }
+  chain begun {
+    ct mark set ct mark & %(KEPT)s
+    meta mark set meta mark & %(KEPT)s | %(REPLY)s goto to_queue comment "the gate keeps the client's ISN"
+  }
   chain from_client {
-    ct state untracked @ih,0,8 >= 0 meta mark set %(UNTRACKED)s goto to_queue
-    ct state untracked tcp flags & fin == fin meta mark set %(UNTRACKED)s goto to_queue
+    ct state untracked @ih,0,8 >= 0 goto to_gate_untracked
+    ct state untracked tcp flags & fin == fin goto to_gate_untracked
     ct mark & %(STATE)s { %(to_gate)s } goto to_gate
   }
   chain long_headers {
@@ -163,13 +180,14 @@ comment "some servers take what has come for a whole head"
     @th,72,32 { %(quic_versions)s } goto long_headers_elsewhere
   }
   chain long_headers_elsewhere {
-    ct state untracked meta mark set %(UNTRACKED)s goto to_quic_queue
-    ct direction reply meta mark set ct mark | %(quic_reply)s goto to_quic_queue
-    meta mark set ct mark | %(quic_original)s goto to_quic_queue
+    ct state untracked meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_quic_queue
+    jump note
+%(quic_unproven)s    ct direction reply meta mark set meta mark | %(REPLY_ALONE)s
+    goto to_quic_queue
   }
   chain to_quic_gate {
-    ct state untracked meta mark set %(QUEUED)s goto to_quic_queue
-    meta mark set ct mark | %(QUEUED)s goto to_quic_queue
+    jump note
+    goto to_quic_queue
   }
   chain from_server {
     ct mark & %(STATE)s { %(to_spoken)s } @ih,0,8 >= 0 jump speaking
@@ -178,7 +196,7 @@ comment "some servers take what has come for a whole head"
   chain speaking {
 %(proven)s%(speaking)s  }
   chain asked {
-%(proven)s    meta mark set ct mark | %(REPLY)s goto to_queue
+%(proven)s    meta mark set meta mark & %(KEPT)s | %(REPLY)s goto to_queue
   }
   chain locks4 {
     ip saddr @locked4_32 ip daddr != @open4 goto locked_from
@@ -207,8 +225,8 @@ comment "some servers take what has come for a whole head"
 %(refused_udp)s    meta mark & %(NO_ANSWER)s == %(VERDICT)s goto judged \
 comment "set by the gate alone"
     tcp flags & syn == syn jump opening
-    ct mark & %(STATE)s == %(RELEASED)d accept comment "nearly every packet; an invalid one has no ct mark"
-%(dot)s%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)d : goto blocked, %(ANSWERED)d : goto answered }
+    ct mark & %(STATE)s == %(RELEASED)s accept comment "nearly every packet; an invalid one has no ct mark"
+%(dot)s%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)s : goto blocked, %(ANSWERED)s : goto answered }
 %(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
     tcp sport @gate_ports goto from_server
   }
@@ -218,11 +236,12 @@ comment "set by the gate alone"
     meta mark & %(ASK)s == %(ASK)s ct mark set ct mark | %(ASKED)s
     meta mark & %(ASK)s == 0 ct mark & %(ASKED)s == %(ASKED)s ct mark set ct mark & %(NOT_ASKED)s
     meta mark & %(STATE)s vmap {
-      %(RELEASED)d : goto keep_released, %(BLOCKED)d : goto keep_blocked, %(ALLOWED)d : goto keep_allowed,
-      %(ALLOWED_SPOKEN)d : goto keep_allowed,
-      %(PARTIAL)d : goto keep_partial, %(PARTIAL_AGAIN)d : goto keep_partial, %(PARTIAL_SPOKEN)d : goto keep_partial,
-      %(ANSWERED)d : goto keep_answered, %(DROPPED)d : drop
+      %(RELEASED)s : goto keep_released, %(BLOCKED)s : goto keep_blocked, %(ALLOWED)s : goto keep_allowed,
+      %(ALLOWED_SPOKEN)s : goto keep_allowed, %(OPENED)s : goto keep_opened,
+      %(PARTIAL)s : goto keep_partial, %(PARTIAL_AGAIN)s : goto keep_partial, %(PARTIAL_SPOKEN)s : goto keep_partial,
+      %(ANSWERED)s : goto keep_answered, %(DROPPED)s : drop
     }
+    meta mark set meta mark & %(KEPT)s
   }
 %(dns)s%(untracked)s%(asymmetric)s}
 """
@@ -240,12 +259,21 @@ _REFUSED_UDP = """\
 # version is one that the gate reads (E55), in both directions: whoever writes the first packet of an entry chooses
 # which is the client's.  Where routing is asymmetric a server's Initial may come alone: nothing proves it to be one.
 _QUIC = """\
-    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s { %(UNDECIDED)d, %(PARTIAL)d } goto long_headers
+    meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s { %(UNDECIDED)s, %(PARTIAL)s } goto long_headers
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct state untracked goto long_headers
 """
 # At any port, until an answer comes: there is none where the gate blocks.
 _SUSPECTS = """\
     ct state new ct direction original meta l4proto { tcp, udp } jump suspects
+"""
+# What conntrack says of a packet proves nothing then, but its state is its connection's.
+_QUIC_UNPROVEN = """\
+    meta mark set meta mark | %(UNTRACKED)s
+"""
+# The states that a packet's mark tells the gate; without one it is UNDECIDED.
+_NOTED = [state for state in with_fate(Event.CLIENT, Fate.QUEUE) if state is not FlowState.UNDECIDED]
+_NOTING = """\
+  chain note_%(name)s { meta mark set meta mark | %(bits)s; }
 """
 _QUIC_REJECT = """\
     meta l4proto udp reject with icmpx admin-prohibited
@@ -305,7 +333,8 @@ class Rules:
     subscribers       whose DNS comes here, whether they are provisioned or not
     resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
-    is_asymmetric     answers may take another path: connections to `ports` are not tracked"""
+    is_asymmetric     answers may take another path: connections to `ports` are not tracked
+    mark_shift        where the eight bits of marks that are ours begin"""
 
     ports: tuple[int, ...] = ()
     quic_ports: tuple[int, ...] = ()
@@ -321,6 +350,7 @@ class Rules:
     dns_port: int | None = None
     untracked: tuple[int, ...] = ()
     is_dot_refused: bool = False
+    mark_shift: int = MARK_SHIFT
 
 
 def rules_of_config(config: Config) -> Rules:
@@ -346,6 +376,7 @@ def rules_of_config(config: Config) -> Rules:
         dns_port=dns_port,
         untracked=tuple(sorted(asked - {dns_port})),
         is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0,
+        mark_shift=gate.mark_mask.shift,
     )
 
 
@@ -353,24 +384,25 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     """The text for `nft -f`: the table, and the deletion of its predecessor."""
     locked = tuple(locked)
     dns = _DNS % {"port": rules.dns_port} if rules.dns_port is not None else ""
-    elsewhere = MARK_QUEUED | (MARK_UNTRACKED if rules.is_asymmetric else 0)
+    marks = _marks(rules.mark_shift)
     return _RULESET % {
-        **_MARKS,
+        **marks,
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
-        "quic_original": f"{elsewhere:#x}",
-        "quic_reply": f"{elsewhere | MARK_REPLY:#x}",
+        "quic_unproven": _QUIC_UNPROVEN % marks if rules.is_asymmetric else "",
         "proven": "" if rules.is_asymmetric else _PROVEN,
-        "to_gate": _numbers(with_fate(Event.CLIENT, Fate.QUEUE)),
-        "to_spoken": _numbers(state for _, before in changes(Event.SERVER) for state in before),
-        "speaking": _settings(Event.SERVER, ""),
-        "keeping": _keeping(),
+        "to_gate": _states(with_fate(Event.CLIENT, Fate.QUEUE), marks),
+        "noting": "".join(_NOTING % {**marks, "name": state.name.lower(), "bits": marks[state.name]} for state in _NOTED),
+        "notes": ", ".join(f"{marks[state.name]} : goto note_{state.name.lower()}" for state in _NOTED),
+        "to_spoken": _states((state for _, before in changes(Event.SERVER) for state in before), marks),
+        "speaking": _settings(Event.SERVER, marks, ""),
+        "keeping": _keeping(marks),
         "invalid": "" if rules.is_asymmetric else _INVALID,
         "asymmetric": _ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": _SUSPECTS if rules.n_queues else "",
         "until_queued": "drop" if rules.n_queues else "accept",
-        "quic": _QUIC % _MARKS if rules.quic_ports else "",
+        "quic": _QUIC % marks if rules.quic_ports else "",
         "quic_reject": _QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": _REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
@@ -394,28 +426,37 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
 _ENDS = {"blocked": "goto blocked", "answered": "drop"}  # of a packet whose verdict is no pass
 
 
-def _keeping() -> str:
+def _marks(shift: int) -> dict[str, str]:
+    """What the rules read and write of a mark."""
+    moved = {name: bits << shift for name, bits in _BITS.items()}
+    kept = {"KEPT": ALL_BITS ^ MARK_BITS << shift, "NOT_ASKED": ALL_BITS ^ moved["ASKED"]}
+    return {name: f"{bits:#x}" for name, bits in (moved | kept).items()}
+
+
+def _keeping(marks: Mapping[str, str]) -> str:
     """A chain for each verdict: what it makes of the connection's mark, and of the packet."""
     chains = ""
     for event in VERDICTS:
         name = event.name.lower()
         end = f"    {_ENDS[name]}\n" if name in _ENDS else ""
-        chains += f"  chain keep_{name} {{\n{_settings(event)}{end}  }}\n"
+        cleared = f"    meta mark set meta mark & {marks['KEPT']}\n"
+        chains += f"  chain keep_{name} {{\n{cleared}{_settings(event, marks)}{end}  }}\n"
     return chains
 
 
-def _settings(event: Event, end: str = " accept") -> str:
+def _settings(event: Event, marks: Mapping[str, str], end: str = " accept") -> str:
     """The rules that set a connection's next state.   end: what then becomes of a packet that is forwarded"""
-    kept = f"{ALL_BITS ^ MARK_STATE:#x}"
+    state = int(marks["STATE"], 16)
     return "".join(
-        f"    ct mark & {MARK_STATE:#x} {{ {_numbers(before)} }} ct mark set ct mark & {kept} | {following:d}"
+        f"    ct mark & {state:#x} {{ {_states(before, marks)} }} "
+        f"ct mark set ct mark & {ALL_BITS ^ state:#x} | {marks[following.name]}"
         f"{end if MARK_TABLE[before[0], event].fate is Fate.FORWARD else ''}\n"
         for following, before in changes(event)
     )
 
 
-def _numbers(states: Iterable[FlowState]) -> str:
-    return _listed(state.value for state in states)
+def _states(states: Iterable[FlowState], marks: Mapping[str, str]) -> str:
+    return _listed(marks[state.name] for state in states)
 
 
 def _elements(elements: Iterable[object]) -> str:

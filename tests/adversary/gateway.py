@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from adversary.conntrack import Conntrack, Entry, Fate
-from adversary.segments import ACK, FIN, MODULUS, RST, SYN, Segment, injected, wire
+from adversary.segments import ACK, FIN, RST, SYN, Segment, injected, wire
 from fuzz import served
 
 from fastpath.gate.loop import GateLoop
@@ -19,7 +19,6 @@ from fastpath.gate.marks import (
     MARK_ASK,
     MARK_ASKED,
     MARK_DROPPED,
-    MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_REPLY,
     MARK_STATE,
@@ -39,6 +38,7 @@ EVENTS = {
     FlowState.PARTIAL: Event.PARTIAL,
     FlowState.PARTIAL_AGAIN: Event.PARTIAL,
     FlowState.PARTIAL_SPOKEN: Event.PARTIAL,
+    FlowState.OPENED: Event.OPENED,
 }
 GATE_PORTS = (443, 80)
 SUBSCRIBER = bytes([192, 0, 2, 1])
@@ -131,7 +131,10 @@ class Gateway:
     def press(self, client: bytes, port: int, octets: bytes) -> None:
         """One segment of a connection of another address or port, which the gate judges and no server gets."""
         p = Segment(port, ACK, 1, 1, octets)
-        mark = MARK_QUEUED | (MARK_UNTRACKED if self.is_asymmetric else 1 << MARK_ISN_SHIFT)
+        mark = MARK_QUEUED | (MARK_UNTRACKED if self.is_asymmetric else FlowState.OPENED)
+        if not self.is_asymmetric:
+            syn_ack = Segment(port, SYN | ACK, 0, 1, is_client=False)
+            self.gate.feed(wire(syn_ack, client, self.server_port), MARK_QUEUED | MARK_REPLY, self.now_s)
         self.gate.feed(wire(p, client, self.server_port), mark, self.now_s)
         self.gate.injected()
 
@@ -148,7 +151,9 @@ class Gateway:
             if is_original or not is_from_server:
                 return  # a client answers no SYN
             if state == FlowState.UNDECIDED or entry.mark & MARK_SYN:
-                entry.mark = p.ack << MARK_ISN_SHIFT & (MODULUS - 1)
+                entry.mark = FlowState.UNDECIDED
+                self._queue(p, entry, MARK_QUEUED | MARK_REPLY)
+                return
         elif not is_original or not p.is_client:
             return  # no server opens like this
         elif state != FlowState.UNDECIDED:
@@ -163,7 +168,7 @@ class Gateway:
             self._reject(p, state)
         elif is_from_client:
             if p.octets or p.flags & FIN:
-                self._queue(p, entry, entry.mark | MARK_QUEUED)
+                self._queue(p, entry, state | MARK_QUEUED)
             else:
                 self._pass(p, entry)
         else:
@@ -177,7 +182,7 @@ class Gateway:
             return
         entry.mark = entry.mark & ~MARK_STATE | following
         if is_asked:
-            self._queue(p, entry, entry.mark | MARK_QUEUED | MARK_REPLY)
+            self._queue(p, entry, MARK_QUEUED | MARK_REPLY)
         else:
             self._pass(p, entry)
 

@@ -32,7 +32,6 @@ from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import (
     MARK_ASK,
     MARK_DROPPED,
-    MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_REPLY,
     MARK_STATE,
@@ -61,6 +60,7 @@ def seeds(rng: random.Random) -> list[bytes]:
             found += _pieces(client, hello(name, padding=1500)) + _pieces(client, records(hello_message(name), 7))
             found += _pieces(web, request(name, b"/a/b?x=1", more=b"Content-Length: 10\r\n") + b"0123456789")
             found += [client.segment(0, hello(name), flags) for flags in (SYN, PSH, ACK | FIN, ACK | URG)]
+        found.append(client.accepted())
         found += [client.datagram(octets) for octets in _initials(rng)]
     return found
 
@@ -122,7 +122,7 @@ def run(n: int, seed: int) -> float:
         for _ in range(BATCH // 4):
             octets = mutated(rng.choice(known), rng)
             for state in rng.choices([*FlowState], k=4):
-                mark = rng.choice((0, 1000 << MARK_ISN_SHIFT)) | MARK_QUEUED | state | rng.choice(BITS)
+                mark = MARK_QUEUED | state | rng.choice(BITS)
                 judged = gate.feed(octets, mark, served.NOW_S + done // 4096, rng.randrange(8) == 0)
                 assert judged & ~(MARK_STATE | MARK_ASK) == MARK_VERDICT, hex(judged)
                 assert judged & MARK_STATE in (*FlowState, MARK_DROPPED), hex(judged)

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from support.gate.lab import ANSWERED, BLOCKED, NOW_S, Lab, cut
-from support.packets.builders import FIN, RST, Client, request
+from support.packets.builders import ACCEPTED, FIN, RST, Client, request
 
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
@@ -43,6 +43,7 @@ def test_a_long_page_comes_in_segments_that_fit_any_path(tmp_path: Path, tables:
     reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
     gate = GateLoop(0, handoff, reporter, [443], [80], 0, {Reason.ORDER: (page, b"")}, 4)
 
+    gate.feed(WEB.accepted(), ACCEPTED, NOW_S)
     gate.feed(WEB.segment(0, request(b"blocked.test")), WEB.mark(0), NOW_S)
 
     segments = [parse(packet) for packet in gate.injected()[:-1]]

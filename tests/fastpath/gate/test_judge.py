@@ -11,6 +11,7 @@ from support.gate.lab import (
     DECOY,
     DROPPED,
     NOW_S,
+    OPENED,
     PARTIAL,
     REAL,
     RELEASED,
@@ -130,5 +131,5 @@ def test_a_segment_that_was_overtaken_is_none_of_them(lab: Lab) -> None:
 
 
 def test_a_reset_with_payload_tells_nothing_and_ends_nothing(lab: Lab) -> None:
-    assert lab.send(Client(), 0, DECOY, flags=RST | ACK) == 0
+    assert lab.send(Client(), 0, DECOY, flags=RST | ACK) == OPENED
     assert lab.send(Client(), 0, REAL) == BLOCKED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.gate.lab import ALLOWED, BLOCKED, UNDECIDED, state_in
 from support.images.opened import Images
-from support.packets.builders import Client, hello, request
+from support.packets.builders import ACCEPTED, Client, hello, request
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_VERDICT
@@ -45,6 +45,7 @@ def test_only_the_configured_ports_are_judged(reporter: Reporter, images: Images
 
     def state(port: int, octets: bytes) -> int:
         client = Client(dport=port)
+        gate.feed(client.accepted(), ACCEPTED, 1)
         return state_in(gate.feed(client.segment(0, octets), client.mark(0), 1))
 
     states = {port: state(port, hello(b"blocked.test")) for port in (443, 8443)}
@@ -57,6 +58,8 @@ def test_newer_tables_speak_from_the_next_packet_on(reporter: Reporter, images: 
     handoff = Handoff()
     handoff.give(TableSet(images.names([])))
     gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
+    for sport in (40000, 2):
+        gate.feed(Client(sport=sport).accepted(), ACCEPTED, 1)
     assert gate.feed(Client().segment(0, hello(b"blocked.test")), Client().mark(0), 1) == MARK_VERDICT | ALLOWED
 
     ticket = handoff.give(TableSet(images.names([("orders", "blocked.test", Mode.SUBTREE)])))

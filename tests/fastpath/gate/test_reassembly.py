@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.images.opened import Images
-from support.packets.builders import Client, hello, records
+from support.packets.builders import ACCEPTED, Client, hello, records
 
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
@@ -76,13 +76,14 @@ def test_what_was_given_back_is_taken_before_what_was_never_touched(images: Imag
     packets = []
     for number in range(1000, 12_000):
         client = Client(sport=number, isn=number)
+        packets.append((client.accepted(), ACCEPTED))
         packets.append((client.segment(0, octets), client.mark(0)))
         packets.append((client.segment(len(octets), records(bytes(40), kind=23)), client.mark(4)))
 
-    for packet, mark in packets[:2000]:
+    for packet, mark in packets[:3000]:
         gate.feed(packet, mark, 1)
     before = resident()
-    for packet, mark in packets[2000:]:
+    for packet, mark in packets[3000:]:
         gate.feed(packet, mark, 1)
 
     assert resident() - before < 10_000 * SMALL / 2

@@ -12,6 +12,7 @@ from support.gate.lab import (
     CCS,
     DECOY,
     DROPPED,
+    OPENED,
     PARTIAL,
     PARTIAL_AGAIN,
     PARTIAL_SPOKEN,
@@ -75,7 +76,18 @@ def test_a_released_connection_that_begins_anew_is_judged_anew(lab: Lab, isn: in
     assert lab.send(Client(), 0, DECOY) == ALLOWED
     assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
 
+    assert lab.open(Client(isn=isn)) == OPENED
     assert lab.send(Client(isn=isn), 0, REAL) == BLOCKED
+
+
+def test_a_connection_whose_beginning_is_no_longer_known_begins_again(lab: Lab, tmp_path: Path, tables: TableSet) -> None:
+    assert lab.open(WEB) == OPENED
+
+    again = Lab(tmp_path / "again", tables)
+    assert again.send(WEB, 0, FIRST, OPENED) == BLOCKED
+    assert again.counted("gate_forgotten") == 1
+    assert again.open(WEB) == OPENED
+    assert again.send(WEB, 0, FIRST) == ALLOWED
 
 
 def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:
@@ -89,6 +101,7 @@ def test_a_kept_connection_that_begins_anew_with_the_same_isn_is_judged_anew(lab
     assert lab.send(WEB, 0, FIRST) == ALLOWED
     assert lab.send(WEB, len(FIRST), FIRST, SPOKEN) == SPOKEN
 
+    lab.open(WEB)
     assert lab.send(WEB, 0, LISTED) == ANSWERED
 
 
@@ -98,6 +111,7 @@ def test_what_a_server_has_acknowledged_is_no_word_for_the_next_connection(lab: 
         lab.send(WEB, at, post[at : at + 1400], ALLOWED if at else 0)
     lab.answer(WEB, len(post), state=ALLOWED)
 
+    lab.open(WEB)
     assert lab.send(WEB, 0, LISTED) == ANSWERED
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.gate.lab import ALLOWED, BLOCKED, DECOY, NOW_S, REAL, RELEASED, SPOKEN, Lab
 from support.images.opened import LISTS, Images
-from support.packets.builders import Client, hello, hello_message, request
+from support.packets.builders import ACCEPTED, Client, hello, hello_message, request
 from support.packets.initials import crypto, initial
 
 from fastpath.gate.loop import GateLoop
@@ -50,6 +50,7 @@ def test_without_tables_packets_are_let_go_and_counted(tmp_path: Path) -> None:
     reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
     gate = GateLoop(0, Handoff(), reporter, [443], [80], 0, {}, 4)
 
+    gate.feed(Client().accepted(), ACCEPTED, NOW_S)
     assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == MARK_VERDICT | ALLOWED
     assert reporter.counters.values()["no_tables"] == 1
 

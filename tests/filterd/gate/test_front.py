@@ -7,6 +7,7 @@ from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from filterd.config.kinds import MarkMask
 from filterd.config.schema import Gate
 from filterd.gate.front import GateFront
 from filterd.kernel.queue_drops import Overrun
@@ -40,6 +41,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GateFront:
         flows=2048,
         h2c="pass",
         routing="asymmetric",
+        mark_mask=MarkMask(0x3FC00),
     )
     return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
 
@@ -58,6 +60,7 @@ def test_the_loop_is_made_as_the_configuration_says(front: GateFront) -> None:
         "is_h2c_let": 1,
         "is_asymmetric": 1,
         "ja4_classes": None,
+        "mark_shift": 10,
     }
 
 

@@ -21,13 +21,15 @@ VERDICTS = {
     "release": Event.RELEASED,
     "block": Event.BLOCKED,
     "answer_page": Event.ANSWERED,
+    "open": Event.OPENED,
 }
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_the_gate_and_the_kernel_make_the_same_state_of_a_verdict(verdict: str) -> None:
     undecided = [state for state in FlowState if state not in FINAL]
-    before = SPOKEN if verdict == "release" else undecided  # the gate releases where the server has spoken
+    # the gate releases where the server has spoken, and a SYN/ACK comes to it only where nothing is decided
+    before = {"release": SPOKEN, "open": [FlowState.UNDECIDED]}.get(verdict, undecided)
 
     assert [MARK_TABLE[state, VERDICTS[verdict]].state for state in before] == [
         state_after_verdict(state, verdict) for state in before
@@ -60,14 +62,13 @@ class Entry:
     """The last packet was a reset of the client's: its SYN then makes a new entry."""
     state: FlowState = FlowState.UNDECIDED
     has_syn: bool = False
-    isn: int = 0
 
 
 @dataclass
 class Flow:
-    """What the gate keeps of a connection."""
+    """What the gate keeps of a connection.   isn: None where it has not seen its SYN/ACK"""
 
-    isn: int
+    isn: int | None
     state: FlowState = FlowState.UNDECIDED
     has_hello: bool = False
 
@@ -99,13 +100,15 @@ class Ports(RuleBasedStateMachine):
         self.flow: Flow | None = None
         self.server = Server()
         self.queue: deque[tuple[Entry, FlowState, int, str]] = deque()
+        """SYN/ACKs, with what they acknowledge, and octets."""
 
-    @initialize(n_steps=st.integers(0, 7))
+    @initialize(n_steps=st.integers(0, 8))
     def begin(self, n_steps: int) -> None:
         """A connection on its way to its release: a random walk alone seldom comes so far."""
         way: tuple[Callable[[], None], ...] = (
             lambda: self.syn(1),
             self.syn_ack,
+            self.judge,
             lambda: self.payload("allowed"),
             self.judge,
             self.answer,
@@ -138,7 +141,7 @@ class Ports(RuleBasedStateMachine):
         self.entry.is_own_reset_last = False
         fate = MARK_TABLE[self.entry.state, Event.CLIENT].fate
         if fate is Fate.QUEUE:
-            self.queue.append((self.entry, self.entry.state, self.entry.isn, octets))
+            self.queue.append((self.entry, self.entry.state, 0, octets))
         elif fate is Fate.FORWARD:
             self.reach(octets)
 
@@ -166,11 +169,18 @@ class Ports(RuleBasedStateMachine):
         entry = self.entry
         if entry is None:
             return  # invalid
-        self.server.is_known |= self.server.isn == isn + 1
-        if entry.state is FlowState.UNDECIDED or entry.has_syn:
-            entry.state = MARK_TABLE[entry.state, Event.SYN_ACK].state
-            entry.isn, entry.has_syn = isn, False
         entry.is_closed = False
+        if entry.state is FlowState.UNDECIDED or entry.has_syn:
+            entry.state, fate = MARK_TABLE[entry.state, Event.SYN_ACK]
+            assert fate is Fate.QUEUE
+            entry.has_syn = False
+            self.queue.append((entry, entry.state, isn, "syn/ack"))
+        else:
+            self.arrive(isn)
+
+    def arrive(self, isn: int) -> None:
+        """A SYN/ACK reaches the client."""
+        self.server.is_known |= self.server.isn == isn + 1
 
     @precondition(lambda self: self.server.isn and self.server.has_received)
     @rule()
@@ -207,22 +217,29 @@ class Ports(RuleBasedStateMachine):
     @rule()
     def judge(self) -> None:
         entry, state, isn, octets = self.queue.popleft()
-        verdict = self.verdict(state, isn, octets)
+        if octets == "syn/ack":
+            self.flow = Flow(isn)
+            entry.state = MARK_TABLE[entry.state, Event.OPENED].state
+            self.arrive(isn)
+            return
+        verdict = self.verdict(state, octets)
         entry.state = MARK_TABLE[entry.state, VERDICTS[verdict]].state
         if verdict != "block":
             self.reach(octets)
 
-    def verdict(self, state: FlowState, isn: int, octets: str) -> str:
+    def verdict(self, state: FlowState, octets: str) -> str:
         """As fastpath/gate/judge.pyx and tls.pyx: `half` is the beginning of a listed hello, `data` the rest of it."""
         is_anew = (
             state is FlowState.UNDECIDED and self.flow is not None and self.flow.state in (*SPOKEN, FlowState.RELEASED)
         )
-        if self.flow is None or (isn != 0 and isn != self.flow.isn) or is_anew:
-            self.flow = Flow(isn)
+        if self.flow is None or is_anew:
+            self.flow = Flow(None)
             if state is not FlowState.UNDECIDED:
                 return self.store("block")
         if self.flow.state in (FlowState.BLOCKED, FlowState.RELEASED):
             return "block" if self.flow.state is FlowState.BLOCKED else "release"
+        if self.flow.isn is None and octets != "data":
+            return self.store("block")  # a hello whose place in the stream is not known
         if octets == "half":
             return self.store("wait", state)
         if octets == "listed" or self.flow.state in PARTIAL:

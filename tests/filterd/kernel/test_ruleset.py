@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
+from fastpath.gate.marks import FlowState
 from filterd.config import read_config
-from filterd.kernel.mark_table import Event, changes
+from filterd.kernel.mark_table import MARK_TABLE, Event, Fate, changes
 from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
 
 CONFIG = b"""
@@ -23,10 +24,13 @@ help_corridor: {addresses: ["2001:db8:5::/48"]}
 """
 
 
+LOW = replace(FULL, mark_shift=0)  # so that a mark is read more easily
+
+
 @pytest.mark.parametrize(
     "rules",
-    [Rules(), FULL, Rules(ports=(443,), dns_port=5353), replace(FULL, is_asymmetric=True)],
-    ids=["nothing", "everything", "no set", "asymmetric"],
+    [Rules(), FULL, LOW, Rules(ports=(443,), dns_port=5353), replace(FULL, is_asymmetric=True)],
+    ids=["nothing", "everything", "low marks", "no set", "asymmetric"],
 )
 @pytest.mark.kernel
 @pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="needs nft and root")
@@ -51,17 +55,17 @@ def test_what_begins_a_connection_is_looked_at_before_any_mark_is_believed() -> 
 
 
 def test_every_change_of_a_state_is_one_of_the_table() -> None:
-    text = ruleset(FULL)
-    made = set(re.findall(r"ct mark & 0xf \{ ([\d, ]+) \} ct mark set ct mark & 0xfffffff0 \| (\d+)", text))
+    text = ruleset(LOW)
+    made = set(re.findall(r"ct mark & 0xf \{ ([\w, ]+) \} ct mark set ct mark & 0xfffffff0 \| (\w+)", text))
     wanted = {
-        (", ".join(f"{state:d}" for state in before), f"{following:d}")
+        (", ".join(f"{state:#x}" for state in before), f"{following:#x}")
         for event in Event
         if event is not Event.SYN_ACK
         for following, before in changes(event)
     }
 
     assert made == wanted
-    n_of_flags = 5  # a SYN was seen, a SYN/ACK begins anew (twice), the server's packets are asked for or not
+    n_of_flags = 4  # a SYN was seen, a SYN/ACK begins anew, the server's packets are asked for or not
     assert text.count("ct mark set") == len(re.findall("ct mark set ct mark & 0xfffffff0", text)) + n_of_flags
 
 
@@ -74,9 +78,9 @@ def test_a_server_is_believed_from_its_own_side_alone() -> None:
 
 
 def test_a_syn_is_noted_before_its_address_is_judged() -> None:
-    opening = ruleset(FULL).partition("chain opening_judged {")[2].partition("}")[0]
+    opening = ruleset(LOW).partition("chain opening_judged {")[2].partition("}")[0]
 
-    assert opening.index("ct mark set ct mark | 0x80") < opening.index("jump suspects")
+    assert opening.index("ct mark set ct mark | 0x20") < opening.index("jump suspects")
 
 
 def test_no_client_answers_a_syn() -> None:
@@ -120,11 +124,11 @@ def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> No
 
 
 def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() -> None:
-    lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
+    lines = [line.strip() for line in ruleset(LOW).partition("chain before {")[2].splitlines()]
     order = [
         "jump locking",
         "tcp flags & syn == syn jump opening",
-        "ct mark & 0xf == 1 accept",
+        "ct mark & 0xf == 0x1 accept",
         "ct state invalid",
         "ct mark & 0xf vmap",
         "tcp dport @gate_ports goto from_client",
@@ -167,23 +171,36 @@ def test_every_datagram_for_the_gate_goes_to_the_worker_that_has_all_of_quic() -
 
     for name in ("long_headers", "long_headers_elsewhere", "to_quic_gate"):
         assert "goto to_queue\n" not in chains[name]
-    assert "meta l4proto udp meta mark set ct mark | 0x80 goto to_quic_queue" in chains["to_suspect"]
+    assert "meta l4proto udp goto to_quic_queue" in chains["to_suspect"]
     assert "goto queueing_quic" in chains["to_quic_queue"]
 
 
 def test_long_headers_are_queued_until_their_connection_is_blocked_and_where_it_is_not_tracked() -> None:
-    for state in ("ct mark & 0xf { 0, 6 }", "ct state untracked"):
-        assert f"meta l4proto udp @th,64,8 & 0x80 == 0x80 {state} goto long_headers" in ruleset(FULL)
+    for state in ("ct mark & 0xf { 0x0, 0x6 }", "ct state untracked"):
+        assert f"meta l4proto udp @th,64,8 & 0x80 == 0x80 {state} goto long_headers" in ruleset(LOW)
 
 
-@pytest.mark.parametrize(("is_asymmetric", "original", "reply"), [(False, 0x80, 0x90), (True, 0xA0, 0xB0)])
+@pytest.mark.parametrize("is_asymmetric", [False, True])
 def test_the_mark_of_a_long_header_elsewhere_says_who_began_and_whether_that_proves_anything(
-    is_asymmetric: bool, original: int, reply: int
+    is_asymmetric: bool,
 ) -> None:
-    text = ruleset(replace(FULL, is_asymmetric=is_asymmetric))
+    text = ruleset(replace(LOW, is_asymmetric=is_asymmetric))
+    elsewhere = text.partition("chain long_headers_elsewhere {")[2].partition("}")[0]
 
-    assert f"ct direction reply meta mark set ct mark | {reply:#x} goto to_quic_queue\n" in text
-    assert f"    meta mark set ct mark | {original:#x} goto to_quic_queue\n  }}" in text
+    assert "jump note" in elsewhere
+    assert "ct direction reply meta mark set meta mark | 0x10\n" in elsewhere
+    assert ("    meta mark set meta mark | 0xa0\n" in elsewhere) is is_asymmetric
+
+
+def test_a_packet_s_mark_tells_the_gate_every_state_in_which_it_is_asked() -> None:
+    text = ruleset(LOW)
+    states = re.findall(r"(0x\w+) : goto note_(\w+)", text.partition("chain note {")[2].partition("chain")[0])
+
+    assert {FlowState[name.upper()] for _, name in states} == {
+        state for state in FlowState if MARK_TABLE[state, Event.CLIENT].fate is Fate.QUEUE and state
+    }
+    for bits, name in states:
+        assert f"chain note_{name} {{ meta mark set meta mark | {bits}; }}" in text
 
 
 def test_one_chain_is_walked_by_forwarded_packets() -> None:
@@ -191,10 +208,10 @@ def test_one_chain_is_walked_by_forwarded_packets() -> None:
 
 
 def test_a_judged_packet_does_what_was_said_before_it_is_looked_at_again() -> None:
-    lines = [line.strip() for line in ruleset(FULL).partition("chain before {")[2].splitlines()]
+    lines = [line.strip() for line in ruleset(LOW).partition("chain before {")[2].splitlines()]
 
     judged = next(number for number, line in enumerate(lines) if "goto judged" in line)
-    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xf == 1 accept"))
+    assert judged < next(number for number, line in enumerate(lines) if line.startswith("ct mark & 0xf == 0x1 accept"))
 
 
 def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:

@@ -1,19 +1,18 @@
 """Every packet gets the mark of a known state, what is injected is a packet, and cutting a stream hides nothing in it.
 
 Input: the port and the policy of what is undecidable; how the stream is cut; the stream.  What stands in the stream is
-also fed as packets of its own, each behind its length, the kernel's state and the connection's mark.
+also fed as packets of its own, each behind its length, the kernel's state and whether it is a server's.
 """
 
 from collections.abc import Iterator
 
 from fuzz import served
-from support.packets.builders import Client
+from support.packets.builders import ACCEPTED, Client
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import (
     MARK_ASK,
     MARK_DROPPED,
-    MARK_ISN_SHIFT,
     MARK_QUEUED,
     MARK_STATE,
     MARK_VERDICT,
@@ -21,7 +20,7 @@ from fastpath.gate.marks import (
 )
 from fastpath.wire.packet import packet
 
-UNDECIDED, RELEASED = FlowState.UNDECIDED, FlowState.RELEASED
+RELEASED = FlowState.RELEASED
 PARTIAL = (FlowState.PARTIAL, FlowState.PARTIAL_AGAIN)
 SPOKEN = (FlowState.ALLOWED_SPOKEN, FlowState.PARTIAL_SPOKEN)
 GOES_ON = (FlowState.ALLOWED, *PARTIAL)
@@ -55,7 +54,7 @@ def _pieces(stream: bytes, first: int, size: int) -> list[bytes]:
 def _verdict(client: Client, closed: int, pieces: list[bytes]) -> int:
     """The state that a connection ends in whose server stays silent."""
     gate = served.gate(closed)
-    state: int = UNDECIDED
+    state = _feed(gate, client.accepted(), ACCEPTED)
     at = 0
     for piece in filter(None, pieces):
         state = _feed(gate, client.segment(at, piece), client.mark(state))
@@ -69,23 +68,26 @@ def _verdict(client: Client, closed: int, pieces: list[bytes]) -> int:
 def _feed_packets(gate: GateLoop, data: bytes) -> None:
     """A flow is released by a packet from after the server had spoken; packets queued before that one follow it."""
     released: set[tuple[bytes, int, bytes, int]] = set()
-    for octets, state, isn in _iter_packets(data):
-        if _feed(gate, octets, isn << MARK_ISN_SHIFT | MARK_QUEUED | state) != RELEASED or state == RELEASED:
+    for octets, state, is_reply in _iter_packets(data):
+        mark = ACCEPTED if is_reply else MARK_QUEUED | state
+        if _feed(gate, octets, mark) != RELEASED or state == RELEASED:
             continue
         seen = packet(octets)
         assert seen is not None
         flow = seen.src, seen.sport, seen.dst, seen.dport
-        assert state in SPOKEN or flow in released, state
+        if is_reply:
+            flow = seen.dst, seen.dport, seen.src, seen.sport
+        assert is_reply or state in SPOKEN or flow in released, state
         released.add(flow)
 
 
-def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def _iter_packets(data: bytes) -> Iterator[tuple[bytes, int, bool]]:
     at = 0
     for _ in range(MOST_PACKETS):
         if at + 6 > len(data):
             return
-        n, state = int.from_bytes(data[at : at + 2], "big") % 2048, data[at + 2] % 10
-        yield data[at + 6 : at + 6 + n], state, int.from_bytes(data[at + 3 : at + 6], "big")
+        n, state = int.from_bytes(data[at : at + 2], "big") % 2048, data[at + 2] % 11
+        yield data[at + 6 : at + 6 + n], state, bool(data[at + 3] & 1)
         at += 6 + n
 
 

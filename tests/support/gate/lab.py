@@ -3,9 +3,10 @@
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from support.packets.builders import ACK, PSH, Client, hello, records
+from support.packets.builders import ACCEPTED, ACK, PSH, Client, hello, records
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_ASK, MARK_DROPPED, MARK_QUEUED, MARK_REPLY, MARK_STATE, MARK_VERDICT, FlowState
@@ -14,7 +15,7 @@ from fastpath.images.verdict import Reason
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
 
-UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, PARTIAL_AGAIN, PARTIAL_SPOKEN = FlowState
+UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, PARTIAL_AGAIN, PARTIAL_SPOKEN, OPENED = FlowState
 DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)
@@ -48,14 +49,26 @@ class Lab:
             0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, ja4_classes=ja4_classes, **limits
         )
         self.now_s = NOW_S
+        self.ports = (443, *http_ports)
+        self.opened: dict[Client, int] = {}
+        """By connection, without its initial sequence number: the one that its server's last SYN/ACK has answered."""
         self.is_asking = False
         """Whether the last client's packet asked for the server's next ones."""
+
+    def open(self, client: Client) -> int:
+        """Feed the SYN/ACK of a connection; the state that it has then."""
+        self.opened[replace(client, isn=0, options=b"")] = client.isn
+        return state_in(self.gate.feed(client.accepted(), ACCEPTED, self.now_s))
 
     def send(
         self, client: Client, at: int, octets: bytes, state: int = 0, flags: int = ACK | PSH, isn: bool = True
     ) -> int:
-        mark = client.mark(state) if isn else MARK_QUEUED | state
-        verdict = self.gate.feed(client.segment(at, octets, flags), mark, self.now_s)
+        """Feed a client's segment; the state of its connection then.   isn: one that begins, begins with a SYN/ACK"""
+        if isn and state == UNDECIDED and client.dport in self.ports:
+            if self.opened.get(replace(client, isn=0, options=b"")) != client.isn:
+                self.open(client)
+            state = OPENED
+        verdict = self.gate.feed(client.segment(at, octets, flags), client.mark(state), self.now_s)
         self.is_asking = bool(verdict & MARK_ASK)
         return state_in(verdict)
 

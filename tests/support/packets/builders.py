@@ -4,7 +4,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass, replace
 
-from fastpath.gate.marks import MARK_ISN_SHIFT, MARK_QUEUED
+from fastpath.gate.marks import MARK_QUEUED, MARK_REPLY
 
 SERVER_ISN = 77777  # sequence number of a server's first octet
 SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
@@ -33,6 +33,11 @@ class Client:
         server = replace(self, src=self.dst, dst=self.src, sport=self.dport, dport=self.sport, isn=SERVER_ISN)
         return server.segment(at, payload, ack=(self.isn + acked) & 0xFFFFFFFF)
 
+    def accepted(self) -> bytes:
+        """The server's SYN/ACK."""
+        server = replace(self, src=self.dst, dst=self.src, sport=self.dport, dport=self.sport, isn=SERVER_ISN)
+        return server.segment(-1, b"", SYN | ACK, ack=self.isn)
+
     def _offset(self) -> int:
         return (5 + len(self.options) // 4) << 4
 
@@ -48,7 +53,10 @@ class Client:
 
     def mark(self, state: int) -> int:
         """The mark that the kernel gives a queued packet of this connection."""
-        return (self.isn & 0xFFFFFF) << MARK_ISN_SHIFT | MARK_QUEUED | state
+        return MARK_QUEUED | state
+
+
+ACCEPTED = MARK_QUEUED | MARK_REPLY  # the mark of a SYN/ACK
 
 
 def timestamps(value: int) -> bytes:
