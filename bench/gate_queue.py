@@ -5,9 +5,9 @@ The gate stands still (SIGSTOP) while N_PACKETS hellos, each of another connecti
 what the gate's threads used for one, with the kernel's way back into the forward path and to the server's link, where
 all are dropped.  Hellos of 517 octets, of 1400 octets, and of 517 with a listed name (`blocked`).
 
-The gate has seen each connection begin.  Its memory was used before, as it is in service; `cold` is a gate that has just
-begun, and each of whose hellos takes memory that nobody has touched.  The queue is longer here (QUEUE_MAXLEN packets) than the loop
-makes it, as the kernel would let the rest pass by.
+The gate has seen each connection begin.  Its memory was used before, as it is in service; `cold` is a gate that has
+just begun, and each of whose hellos takes memory that nobody has touched.  The queue is longer here (QUEUE_MAXLEN
+packets) than the loop makes it, as the kernel would let the rest pass by.
 Goal: hello_517_per_s ≥ 250,000.
 """
 
@@ -16,7 +16,6 @@ import itertools
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading

@@ -24,8 +24,20 @@ MARKS = f"""\
 
 {MADE}
 
-The low octet of a connection's mark is its state, the other three are the low 24 bits of its client's initial sequence
-number. The nft rules are made from this table (`filterd/kernel/mark_table.py`), and so is this page.
+Eight bits of packet marks and connection marks are filterd's: those of `/gate/mark_mask`. All others belong to other
+programs: see [gate.md](gate.md), *Marks*. The nft rules are made from this table (`filterd/kernel/mark_table.py`), and
+so is this page.
+
+| bits | in a connection's mark | in the mark of a packet for the gate | in that of a verdict |
+|---|---|---|---|
+| `0x0f` | its state | its connection's state | the state after it; 7: drop this packet alone |
+| `0x10` | the server's packets are asked for | a server's, or the other end began its entry | – |
+| `0x20` | its client has sent a SYN since it was marked | not tracked | the server's packets are asked for |
+| `0x40` | – | – | always set |
+| `0x80` | – | always set | – |
+
+No connection's mark has the bit of a verdict, so a program that copies whole marks makes none. The rules clear these
+bits of a packet when they have read its verdict.
 
 | state | number | meaning |
 |---|---|---|
@@ -34,8 +46,9 @@ Each field: the next state, and what becomes of the packet. `=` is the same stat
 
 {{heads}}{{rows}}
 {{fates}}
-A SYN/ACK counts only where its client has sent a SYN since the connection was marked. What a server's packet changes is
-believed only from the interface that leads to its source. A SYN with payload is dropped.
+A SYN/ACK counts only where its client has sent a SYN since the connection was marked; others are forwarded and change
+nothing. The gate keeps the client's initial sequence number, which it tells. What a server's packet changes is believed
+only from the interface that leads to its source. A SYN with payload is dropped.
 
 Where the gate needs to know how far a server has received, or what it says to early data, a verdict asks for the
 server's next packets: they are queued, too, until a verdict asks no longer.

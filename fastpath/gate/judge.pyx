@@ -92,12 +92,17 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     """Begin the stream of a connection that its server has accepted.
 
     The kernel queues such a packet where its client has sent a SYN since anything of it was judged, and only from the
-    interface that leads to the server."""
+    interface that leads to the server.  Sent again, it comes behind octets that belong to the stream: they stay."""
     if not t.p.flags & FLAG_ACK or g.port_kinds[client.dport] == PORT_NEITHER:
         return GO_ON
     t.f = find_flow(&g.flows, client)
     if t.f == NULL:
         t.f = add_flow(&g.flows, client, g.now_ns // 1_000_000_000)
+    elif t.f.is_isn_known and t.f.isn == t.p.ack & 0xffffff and not _has_begun_anew(t):
+        if t.f.state == UNDECIDED or t.f.spent:
+            return OPEN
+        t.state = t.f.state     # that of the mark was taken back
+        return GO_ON
     touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
     begin_stream(&g.flows, t.f, t.p.ack, 1)
     t.f.heard = t.p.seq + 1

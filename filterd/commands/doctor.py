@@ -12,13 +12,13 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastpath.gate.marks import MARK_ASK, MARK_STATE, MARK_VERDICT
 from filterd.config import Config
 from filterd.errors import Missing
 from filterd.kernel.conntrack import n_tracked
 from filterd.kernel.firewall import run_program, sysctl_faults
+from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import PrefixSets
-from filterd.kernel.ruleset import TABLE
+from filterd.kernel.ruleset import ALL_BITS, TABLE, rules_of_config
 from filterd.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
@@ -83,6 +83,8 @@ def _needs(config: Config) -> Iterator[Finding]:
             yield _port(kind, endpoint.host, endpoint.port)
     if config.dns.tls.certificate is not None and config.dns.tls.key is not None:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
+    if config.dns.workers > 0:
+        yield _redirected(config)
     if config.dns.proxies:
         yield _proxies(config.dns.proxies)
     if config.gate.mode == "tap":
@@ -90,7 +92,7 @@ def _needs(config: Config) -> Iterator[Finding]:
         if config.gate.tap_reset:
             yield _default_routes()
     elif config.gate.workers > 0:
-        yield _rules_by_mark()
+        yield from _marks(config.gate.mark_mask)
         yield _untracked()
         yield _unproven()
     if config.gate.routing == "asymmetric":
@@ -124,6 +126,25 @@ def _proxies(prefixes: Sequence[str]) -> Finding:
     return Finding("dns proxies", ", ".join(wide or prefixes), cure if wide else "")
 
 
+def _redirected(config: Config) -> Finding:
+    """Say whose DNS comes here, whomever they ask."""
+    rules = rules_of_config(config)
+    acts = [
+        act
+        for act, does in (
+            ("queries to other resolvers come here", rules.dns_port is not None),
+            ("port 853 of others is refused", rules.is_dot_refused),
+        )
+        if does
+    ]
+    whose = f"from {_joined(rules.subscribers)} and every line; not from {_joined(rules.resolvers)}"
+    return Finding("foreign dns", f"{' and '.join(acts)} {whose}" if acts else "left alone", "")
+
+
+def _joined(networks: Sequence[Network]) -> str:
+    return ", ".join(map(str, networks))
+
+
 def _taps(interfaces: Sequence[str]) -> Iterator[Finding]:
     """Whether each interface is there and up."""
     from pyroute2 import IPRoute
@@ -147,18 +168,22 @@ def _default_routes() -> Finding:
     return Finding("default routes", " and ".join(found) or "none", "" if found else cure)
 
 
-def _rules_by_mark() -> Finding:
-    """Check the packet marks that routing rules use against those of the gate's verdicts."""
-    from pyroute2 import IPRoute
+def _marks(mask: int) -> Iterator[Finding]:
+    """Check what rules of other programs do with the gate's bits of marks."""
+    from filterd.kernel.mark_clashes import mark_uses
 
-    with IPRoute() as kernel:
-        rules = [rule for family in (socket.AF_INET, socket.AF_INET6) for rule in kernel.get_rules(family=family)]
-    marks = sorted({mark for rule in rules if (mark := rule.get("fwmark"))})
-    clashing = [mark for mark in marks if mark & ~(MARK_STATE | MARK_ASK) == MARK_VERDICT]
-    shown = ", ".join(f"{mark:#x}" for mark in clashing or marks)
-    own = f"{MARK_VERDICT:#x} to {MARK_VERDICT | MARK_ASK | MARK_STATE:#x}"
-    cure = f"give them other marks than {own}: the ruleset takes such packets for judged by the gate"
-    return Finding("routing rules by mark", shown or "none", cure if clashing else "")
+    what, shown = "marks", f"{mask:#010x}"
+    try:
+        uses = mark_uses(mask)
+    except Missing:
+        yield Finding(what, "not known without nft", "apt-get install nftables")
+        return
+    if not uses:
+        yield Finding(what, f"no other rule touches filterd's bits {shown}", "")
+    others = f"{ALL_BITS ^ mask:#010x}"
+    for use in uses:
+        cure = "change it, or choose other bits in /gate/mark_mask: filterd does not start beside it"
+        yield Finding(what, f"{use.where} {use.does}", cure if use.is_steering else f"write it with the mask {others}")
 
 
 def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:

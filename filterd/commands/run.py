@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filterd.config import BadConfig, Config, load
 from filterd.errors import Missing, WrongUse
+from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.logs import start_logging
 from filterd.nameguard import claims_text, foreign_claims
 from filterd.process.lifecycle import end_with_supervisor
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     start_logging(name)
     end_with_supervisor()
     if args.role == "all":
+        refuse_clash_of(config)
         return asyncio.run(_supervise(config, args.config.absolute()))
     role = importlib.import_module(f"filterd.roles.{args.role}")
     return int(asyncio.run(role.live(config, args.config.absolute(), args.index)))

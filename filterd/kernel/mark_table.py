@@ -5,10 +5,10 @@ made from MARK_TABLE; fastpath/gate/marks.pyx, which does the same for connectio
 held to it by a test.
 
 Invariants: only a SYN/ACK makes a state UNDECIDED again, and only where its client has sent a SYN since the connection
-was marked (MARK_SYN): so no server's packet alone disturbs a connection.  The gate sees each such SYN/ACK, and keeps
-the initial sequence number; OPENED says that it has, so a gate that has forgotten it knows that it did.  RELEASED follows only on a state in which the
-server has spoken: a verdict for the last packet of an old connection never releases the new one with its ports, as
-packets of both come out of the queue in the order in which they went in.
+was marked (MARK_SYN): so no server's packet alone disturbs a connection.  The gate sees each such SYN/ACK and keeps the
+initial sequence number; OPENED says so, and a gate that has forgotten it knows that there was one.
+RELEASED follows only on a state in which the server has spoken: a verdict for the last packet of an old connection
+never releases the new one with its ports, as packets of both come out of the queue in the order in which they went in.
 Source: rules R2 and R10; RFC 9293 §3.10.7, RFC 5961 §4 (a SYN in a live connection changes nothing).
 """
 

@@ -4,7 +4,7 @@
                   SYN, SYN/ACK → its connection is judged anew · flow decided? → accept, reject
                   such SYN/ACKs, client's payload, QUIC's long headers, new flows to a suspect
                   → meta mark MARK_QUEUED | state, NFQUEUE
-    prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own; not that of resolvers among them
+    prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
                   where routing is asymmetric, connections to the gate's ports: not tracked, each payload → NFQUEUE
 
@@ -14,8 +14,9 @@ only while there are any.  The chains `queueing` and `queueing_quic` drop until 
 packet passes unjudged.  Pieces of one QUIC stream may come from any address and port: all go to the first queue.
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
 Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
-entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib).
-Eight bits of marks are ours (Rules.mark_shift): all others are read by no rule, and kept by every rule and verdict.  A
+entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib,
+with the packet's mark, as routes may be chosen by it).
+Eight bits of marks are ours (Rules.mark_shift): all others are kept by every rule and verdict, and decide nothing.  A
 rule cannot combine two marks before Linux 6.13, so a state goes from one to the other by a map to chains.
 Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 """
@@ -247,7 +248,7 @@ comment "set by the gate alone"
 """
 # Which way answers come is not known where routing is asymmetric.
 _PROVEN = """\
-    fib saddr . iif oif missing counter name n_unproven drop
+    fib saddr . mark . iif oif missing counter name n_unproven drop
 """
 _INVALID = """\
     ct state invalid drop
@@ -393,7 +394,9 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "quic_unproven": _QUIC_UNPROVEN % marks if rules.is_asymmetric else "",
         "proven": "" if rules.is_asymmetric else _PROVEN,
         "to_gate": _states(with_fate(Event.CLIENT, Fate.QUEUE), marks),
-        "noting": "".join(_NOTING % {**marks, "name": state.name.lower(), "bits": marks[state.name]} for state in _NOTED),
+        "noting": "".join(
+            _NOTING % {**marks, "name": state.name.lower(), "bits": marks[state.name]} for state in _NOTED
+        ),
         "notes": ", ".join(f"{marks[state.name]} : goto note_{state.name.lower()}" for state in _NOTED),
         "to_spoken": _states((state for _, before in changes(Event.SERVER) for state in before), marks),
         "speaking": _settings(Event.SERVER, marks, ""),

@@ -22,6 +22,7 @@ from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.kernel.firewall import Kernel, sysctl_faults
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
+from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
 from filterd.lists.list_reader import measures_missing
@@ -49,6 +50,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     config.run_dir.mkdir(parents=True, exist_ok=True)
     engine = open_database(config.state_dir / "filterd.db")
     rules = rules_of_config(config)
+    await asyncio.to_thread(refuse_clash_of, config)
     keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
     control = Control(config, config_file, engine, keeper)
     await control.start()

@@ -234,6 +234,11 @@ FINDS = (
         ),
         "the mark of the second was older than the verdict on the first: it seemed to be a stream behind a gap",
     ),
+    Find(
+        "syn_ack_again: the SYN once more between two halves of a head, and its answer in the queue between them",
+        Program((("POST!",),), (Hold(), Syn(), Send(begin=6), Syn(), Send(end=6)), reader="aiohttp"),
+        "a SYN/ACK that was sent again began the stream again, and its octets were forgotten",
+    ),
 )
 OPEN_FINDS = (
     OpenFind(

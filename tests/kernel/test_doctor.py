@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
@@ -54,22 +55,59 @@ def test_a_tap_that_resets_needs_a_route_out(lab: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "found", "is_fault"),
+    ("rule", "is_fault"),
+    [("0x1", False), ("0x41", False), ("0x41000000/0xff000000", True), ("0x6f000000", True), ("0x1/0xff", False)],
+)
+def test_a_routing_rule_that_looks_for_our_bits_of_a_mark_is_a_fault(
+    lab: Lab, tmp_path: Path, rule: str, is_fault: bool
+) -> None:
+    lab.run("gateway", ["ip", "rule", "add", "fwmark", rule, "lookup", "100"])
+    shown, cure = findings(lab, "gateway", tmp_path, INLINE)["marks"]
+    lab.run("gateway", ["ip", "rule", "del", "fwmark", rule, "lookup", "100"])
+
+    assert ("looks for fwmark" in shown, "/gate/mark_mask" in cure) == (is_fault, is_fault)
+
+
+@pytest.mark.parametrize(
+    ("rule", "found", "cure"),
     [
-        ([], "none", False),
-        (["0x1"], "0x1", False),
-        (["0x1", "0x41/0xff"], "0x41", True),
-        (["0x6f"], "0x6f", True),
-        (["0x80"], "0x80", False),
+        ("meta mark set 0x1", "no other rule touches filterd's bits 0xff000000", ""),
+        ("ct mark set ct mark & 0xff000000 or 0x1", "no other rule touches filterd's bits 0xff000000", ""),
+        ("ct mark set 0x1", "overwrites connections' whole marks", "write it with the mask 0x00ffffff"),
+        ("ct mark set 0x41000000", "sets 0x41000000 of 0xff000000", "filterd does not start beside it"),
+        ("meta mark set 0x1000001", "sets 0x1000000 of 0xff000000", "filterd does not start beside it"),
     ],
 )
-def test_a_rule_by_the_mark_of_a_verdict_is_a_fault(
-    lab: Lab, tmp_path: Path, rules: list[str], found: str, is_fault: bool
+def test_a_rule_that_writes_our_bits_of_a_mark_is_a_fault(
+    lab: Lab, tmp_path: Path, rule: str, found: str, cure: str
 ) -> None:
-    for rule in rules:
-        lab.run("gateway", ["ip", "rule", "add", "fwmark", rule, "lookup", "100"])
-    shown, cure = findings(lab, "gateway", tmp_path, INLINE)["routing rules by mark"]
-    for rule in rules:
-        lab.run("gateway", ["ip", "rule", "del", "fwmark", rule, "lookup", "100"])
+    table = f"table ip wan {{ chain pre {{ type filter hook prerouting priority mangle; {rule}; }}; }}"
+    assert lab.run("gateway", ["nft", table]).returncode == 0
+    shown = findings(lab, "gateway", tmp_path, INLINE)["marks"]
+    lab.run("gateway", ["nft", "delete table ip wan"])
 
-    assert (shown, bool(cure)) == (found, is_fault)
+    assert found in shown[0] and cure in shown[1] and bool(cure) == bool(shown[1])
+
+
+@pytest.mark.parametrize("role", ["control", "all"])
+def test_filterd_does_not_start_beside_a_rule_that_steers_it(lab: Lab, tmp_path: Path, role: str) -> None:
+    table = "table ip wan { chain pre { type filter hook prerouting priority mangle; meta mark set 0x41000000; }; }"
+    folder = Folder(tmp_path)
+    write_orders(folder.orders, 100)
+    write_configuration(Gateway(lab, folder), 1)
+    argv = [sys.executable, "-P", "-m", "filterd", "run", "--role", role, "--config", str(folder.configuration)]
+    lab.run("gateway", ["nft", table])
+    done = lab.run("gateway", argv)
+    lab.run("gateway", ["nft", "delete table ip wan"])
+
+    assert done.returncode == 3, done.stderr
+    assert "marks: nft rule" in done.stderr and "not started" in done.stderr and "/gate/mark_mask" in done.stderr
+    assert "filterd" not in lab.run("gateway", ["nft", "list", "tables"]).stdout
+
+
+def test_it_says_whose_dns_comes_here(lab: Lab, tmp_path: Path) -> None:
+    shown, cure = findings(lab, "gateway", tmp_path, INLINE)["foreign dns"]
+
+    assert "queries to other resolvers come here" in shown and "port 853 of others is refused" in shown
+    assert "100.64.0.0/10" in shown and shown.endswith("not from 192.0.2.53/32")
+    assert cure == ""

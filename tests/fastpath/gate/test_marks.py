@@ -90,6 +90,6 @@ def test_no_rule_reads_or_changes_a_bit_of_a_mark_that_is_not_ours(shift: int, i
         assert to == source, "a mark keeps its other bits only where it comes from itself"
         assert int(kept or "0xffffffff", 16) | ours == 0xFFFFFFFF
         assert int(added or "0", 16) & ~ours == 0
-    read = re.findall(rf"(?:ct|meta) mark (?!set)(.*?) (?:==|!=|vmap|{{)", rules)
+    read = re.findall(r"(?:ct|meta) mark (?!set)(.*?) (?:==|!=|vmap|{)", rules)
     assert read
     assert all(int(re.fullmatch(rf"& ({number})", mask)[1], 16) & ~ours == 0 for mask in read)  # type: ignore[index]

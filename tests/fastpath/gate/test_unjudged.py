@@ -80,7 +80,9 @@ def test_a_released_connection_that_begins_anew_is_judged_anew(lab: Lab, isn: in
     assert lab.send(Client(isn=isn), 0, REAL) == BLOCKED
 
 
-def test_a_connection_whose_beginning_is_no_longer_known_begins_again(lab: Lab, tmp_path: Path, tables: TableSet) -> None:
+def test_a_connection_whose_beginning_is_no_longer_known_begins_again(
+    lab: Lab, tmp_path: Path, tables: TableSet
+) -> None:
     assert lab.open(WEB) == OPENED
 
     again = Lab(tmp_path / "again", tables)
@@ -88,6 +90,18 @@ def test_a_connection_whose_beginning_is_no_longer_known_begins_again(lab: Lab, 
     assert again.counted("gate_forgotten") == 1
     assert again.open(WEB) == OPENED
     assert again.send(WEB, 0, FIRST) == ALLOWED
+
+
+@pytest.mark.parametrize("before", ["nothing", "half", "hello"])
+def test_a_syn_ack_that_is_sent_again_changes_nothing(lab: Lab, before: str) -> None:
+    lab.open(Client())
+    octets = {"nothing": b"", "half": REAL[50:], "hello": DECOY}[before]
+    state = lab.send(Client(), 50 if before == "half" else 0, octets) if octets else OPENED
+
+    assert lab.open(Client()) == state
+    at = len(DECOY) if before == "hello" else 0
+    assert lab.send(Client(), at, REAL[:50], state) in (PARTIAL_AGAIN, BLOCKED, PARTIAL)
+    assert lab.send(Client(), at + 50, REAL[50:], state) == BLOCKED
 
 
 def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:

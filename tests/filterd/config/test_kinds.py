@@ -41,6 +41,25 @@ def test_anything_else_is_no_upstream(written: str) -> None:
         kinds.upstream(written)
 
 
+@pytest.mark.parametrize(
+    ("written", "shift", "shown"),
+    [("0xff000000", 24, "0xff000000"), ("0xFF", 0, "0x000000ff"), ("0x3fc00", 10, "0x0003fc00")],
+)
+def test_a_mask_of_marks_is_eight_bits_in_a_row(written: str, shift: int, shown: str) -> None:
+    mask = kinds.mark_mask(written)
+
+    assert isinstance(mask, kinds.MarkMask)
+    assert (mask.shift, str(mask)) == (shift, shown)
+
+
+@pytest.mark.parametrize(
+    "written", ["0x7f", "0xffff", "0xff0000000", "0x1fe00000000", "0xf0f0", "0x0", "255", "ff", ""]
+)
+def test_anything_else_is_no_mask_of_marks(written: str) -> None:
+    with pytest.raises(kinds.Unfit, match="eight bits in a row"):
+        kinds.mark_mask(written)
+
+
 @pytest.mark.parametrize("written", ["192.0.2.1/24", "2001:db8::/129", "x"])
 def test_a_prefix_has_no_host_bits(written: str) -> None:
     with pytest.raises(kinds.Unfit, match="not an address or prefix"):

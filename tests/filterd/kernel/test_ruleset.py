@@ -73,7 +73,7 @@ def test_a_server_is_believed_from_its_own_side_alone() -> None:
     symmetric, asymmetric = ruleset(FULL), ruleset(replace(FULL, is_asymmetric=True))
 
     for chain in ("chain opening_judged", "chain speaking"):
-        assert "fib saddr . iif oif missing" in symmetric.partition(chain)[2].partition("}")[0]
+        assert "fib saddr . mark . iif oif missing" in symmetric.partition(chain)[2].partition("}")[0]
     assert "fib saddr" not in asymmetric.replace("fib saddr type local", "")
 
 

@@ -6,7 +6,7 @@ POLICY is closed, open, or overloaded: open, and open to what overruns its queue
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
-that hellos are counted by.
+that hellos are counted by; FOLDER/mark_shift, likewise, where the gate's bits of marks begin.
 """
 
 import signal
@@ -19,6 +19,7 @@ from support.images.opened import Images
 from support.images.prefixes import entries
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_SHIFT
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
@@ -50,6 +51,8 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
     tables = tables_of(folder, child, listed)
     handoff.give(tables)
+    said = folder / "mark_shift"
+    mark_shift = int(said.read_text()) if said.exists() else MARK_SHIFT
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
     pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
@@ -66,13 +69,14 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
         when_overloaded_closed=is_shut,
         is_asymmetric=is_asymmetric,
         ja4_classes=classes,
+        mark_shift=mark_shift,
     )
     overrun = Overrun(0, reporter.counters)
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
     rules = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
-    kernel.apply(replace(rules, is_asymmetric=is_asymmetric))
+    kernel.apply(replace(rules, is_asymmetric=is_asymmetric, mark_shift=mark_shift))
     kernel.set_suspects(Suspects().of(tables))
     while loop.is_alive() and not QUEUES.read_text():
         stopped.wait(0.01)
