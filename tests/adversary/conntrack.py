@@ -1,7 +1,8 @@
 """Linux' connection tracking of one pair of addresses and ports, as far as its marks and its drops depend on it.
 
-Source: net/netfilter/nf_conntrack_proto_tcp.c of Linux 6.12: the table of states, what is ignored, what begins again,
-the check of the window, a connection that is picked up in its middle (nf_conntrack_tcp_loose=1).
+Source: net/netfilter/nf_conntrack_proto_tcp.c of Linux 6.1 to 6.18: the table of states, what is ignored, what begins
+again, the check of the window, a connection that is picked up in its middle (nf_conntrack_tcp_loose=1).  test_live.py
+holds it to the kernel.
 Absent on purpose: retransmission counts, window scaling, simultaneous open.
 """
 
@@ -11,7 +12,7 @@ from enum import StrEnum
 from adversary.segments import ACK, FIN, MODULUS, RST, SYN, WINDOW, Segment, is_before
 
 # What a packet is by its flags, and the entry's state behind it.  `IG`: ignored, `IV`: invalid.
-_STATES = ("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2")
+STATES = ("NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2")
 _TABLE = {
     (True, "syn"): "SS SS IG IG IG IG IG SS SS S2",
     (True, "synack"): "IV IV SR IV IV IV IV IV IV SR",
@@ -27,9 +28,10 @@ _TABLE = {
 _NEXT = {
     (is_original, kind, state): following
     for (is_original, kind), row in _TABLE.items()
-    for state, following in zip(_STATES, row.split(), strict=True)
+    for state, following in zip(STATES, row.split(), strict=True)
 }
 TIMEOUTS_S = {"SS": 120, "SR": 60, "ES": 432000, "FW": 120, "CW": 60, "LA": 30, "TW": 120, "CL": 10, "S2": 120}
+ENDING = ("FW", "CW", "LA", "TW", "CL")  # a connection that may be dropped early: any reset ends it
 UNANSWERED_S = 300  # nf_conntrack_tcp_timeout_unacknowledged: data that its receiver has not acknowledged
 LEAST_ACK_WINDOW = 66000
 
@@ -39,6 +41,14 @@ class Fate(StrEnum):
 
     TRACKED = "tracked"
     INVALID = "invalid"
+
+
+class Place(StrEnum):
+    """Where a packet stands to both ends' windows."""
+
+    IN = "in"
+    NEAR = "near"  # old, or up to a window too far: it passes as tracked, and the state stays
+    OUTSIDE = "outside"
 
 
 @dataclass(slots=True)
@@ -155,13 +165,17 @@ class Conntrack:
         entry.sides = {entry.last_from_client: first, not entry.last_from_client: Side()}
 
     def _advance(self, entry: Entry, p: Segment, kind: str, following: str, now_s: int) -> tuple[Fate, Entry | None]:
-        if kind == "rst":
+        is_ending = kind == "rst" and entry.state in ENDING
+        if kind == "rst" and not is_ending:
             status = self._reset_state(entry, p)
             if not status:
                 return Fate.INVALID, None
             following = status
-        if not self._is_in_window(entry, p) and self.has_window_check and not entry.is_liberal:
+        place = Place.IN if is_ending else self._place(entry, p)
+        if place is Place.OUTSIDE:
             return Fate.INVALID, None
+        if place is Place.NEAR:
+            return Fate.TRACKED, entry
         before, entry.state = entry.state, following
         entry.last_kind, entry.last_from_client, entry.last_end = kind, p.is_client, p.end
         entry.sides[p.is_client].has_begun_close |= following == "FW" != before
@@ -169,6 +183,11 @@ class Conntrack:
         if kind == "rst" and not entry.has_reply and entry.is_confirmed:
             del self.entries[p.port]
         return Fate.TRACKED, entry
+
+    def close(self, entry: Entry, now_s: int) -> None:
+        """A rule has rejected a packet of a connection with a reset (nf_conntrack_tcp_set_closing)."""
+        if entry.is_confirmed and entry.state != "CL":
+            entry.state, entry.until_s = "CL", now_s + TIMEOUTS_S["CL"]
 
     def _timeout_s(self, entry: Entry, kind: str) -> int:
         whole = TIMEOUTS_S["CL"] if kind == "rst" else TIMEOUTS_S[entry.state]
@@ -186,37 +205,51 @@ class Conntrack:
         is_exact = entry.state in ("SS", "SR") or p.seq == receiver.maxack or is_train
         return "CL" if is_exact else entry.state
 
-    def _is_in_window(self, entry: Entry, p: Segment) -> bool:
-        """tcp_in_window(): whether the packet fits, and what it says of both ends."""
+    def _place(self, entry: Entry, p: Segment) -> Place:
+        """tcp_in_window(): whether the packet fits, and what it says of both ends where it does."""
         sender, receiver = entry.sides[p.is_client], entry.sides[not p.is_client]
         self._meet(entry, p, sender, receiver)
-        ack = p.ack if p.flags & ACK else receiver.end
-        fits = (
-            is_before(p.seq, sender.maxend + 1)
-            and (not receiver.maxwin or is_before(sender.end - receiver.maxwin - 1, p.end))
-            and is_before(ack, receiver.end + 1)
-            and is_before(receiver.end - max(sender.maxwin, LEAST_ACK_WINDOW) - 1, ack)
-        )
-        if fits or entry.is_liberal or not self.has_window_check:
+        is_unread = p.flags & RST and (p.ack == 0 or not receiver.maxwin)
+        ack = receiver.end if not p.flags & ACK or is_unread else p.ack
+        place = self._compared(p, ack, sender, receiver)
+        if place is Place.IN:
             self._note(p, ack, sender, receiver)
-        return fits
+        return place if self.has_window_check and not entry.is_liberal else Place.IN
+
+    def _compared(self, p: Segment, ack: int, sender: Side, receiver: Side) -> Place:
+        least = receiver.end - max(sender.maxwin, LEAST_ACK_WINDOW) - 1
+        is_new = not receiver.maxwin or is_before(sender.end - receiver.maxwin - 1, p.end)
+        if not is_before(p.seq, sender.maxend + 1):
+            beyond = (p.end - sender.maxend + 1) % MODULUS
+            is_acked = is_before(least, ack) and is_before(ack, receiver.end + 1)
+            if receiver.maxwin and is_new and is_acked and beyond <= receiver.maxwin:
+                sender.end, sender.is_unacknowledged = p.end, True
+                return Place.NEAR
+            return Place.OUTSIDE
+        if not is_before(ack, receiver.end + 1):
+            return Place.OUTSIDE
+        return Place.IN if is_new and is_before(least, ack) else Place.NEAR
 
     def _meet(self, entry: Entry, p: Segment, sender: Side, receiver: Side) -> None:
         """The first packet of an end, or its SYN where it begins again."""
-        is_syn = p.flags & SYN > 0
-        if not sender.maxwin or (is_syn and is_before(sender.end, p.end) and entry.state in ("SS", "SR")):
-            sender.end, sender.maxwin = p.end, WINDOW
-            sender.maxend = p.end if is_syn else p.end + WINDOW
+        is_again = is_before(sender.end, p.end) and entry.state in ("SS", "SR")
+        if p.flags & SYN and (not sender.maxwin or is_again):
+            sender.end = sender.maxend = p.end
+            sender.maxwin = WINDOW
+        elif not sender.maxwin:
+            sender.end, sender.maxwin, sender.maxend = p.end, WINDOW, p.end + WINDOW
             if not receiver.maxwin:
                 receiver.end = receiver.maxend = p.ack
+            elif p.ack == receiver.end + 1:
+                receiver.end += 1
 
     def _note(self, p: Segment, ack: int, sender: Side, receiver: Side) -> None:
         if is_before(sender.end, p.end):
             sender.end, sender.is_unacknowledged = p.end, True
         if p.flags & ACK and (not sender.has_acked or is_before(sender.maxack, ack)):
             sender.maxack, sender.has_acked = ack, True
-        if is_before(sender.maxend, p.end):
-            sender.maxend = p.end
+        if receiver.maxwin and is_before(sender.maxend, p.end):
+            receiver.maxwin += (p.end - sender.maxend) % MODULUS
         if is_before(receiver.maxend - 1, ack + WINDOW):
             receiver.maxend = (ack + WINDOW) % MODULUS
         if ack == receiver.end:

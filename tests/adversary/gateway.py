@@ -51,6 +51,23 @@ _M_MMAP_THRESHOLD, _LEAST_MAPPED = -3, 1 << 17
 ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LEAST_MAPPED)
 
 
+def new_gate(is_closed: bool, is_asymmetric: bool) -> GateLoop:
+    """A gate with little memory, which has seen nothing yet."""
+    return GateLoop(
+        0,
+        served.HANDOFF,
+        served.REPORTER,
+        [443],
+        [80],
+        is_closed,
+        served.PAGES,
+        N_FLOWS,
+        n_windows=N_WINDOWS,
+        share=SHARE,
+        is_asymmetric=is_asymmetric,
+    )
+
+
 class Queued(NamedTuple):
     """A packet in the gate's queue, with what it had when it came there."""
 
@@ -85,19 +102,7 @@ class Gateway:
     def restart(self) -> None:
         """Start the gate again: what it knew is gone, and what waited for it."""
         self.queue.clear()
-        ports = ([443], [80])
-        self.gate = GateLoop(
-            0,
-            served.HANDOFF,
-            served.REPORTER,
-            *ports,
-            self.is_closed,
-            served.PAGES,
-            N_FLOWS,
-            n_windows=N_WINDOWS,
-            share=SHARE,
-            is_asymmetric=self.is_asymmetric,
-        )
+        self.gate = new_gate(self.is_closed, self.is_asymmetric)
 
     def take(self, p: Segment) -> None:
         """One packet that arrives from either side."""
@@ -123,10 +128,10 @@ class Gateway:
         while self.queue:
             p, entry, mark = self.queue.popleft()
             verdict = self.gate.feed(wire(p, SUBSCRIBER, self.server_port), mark, self.now_s)
-            self._injected()
             if entry is not None:
                 entry.mark = entry.mark & ~MARK_ASKED | (MARK_ASKED if verdict & MARK_ASK else 0)
             self._keep(p, entry, verdict & MARK_STATE)
+            self._injected()
 
     def press(self, client: bytes, port: int, octets: bytes) -> None:
         """One segment of a connection of another address or port, which the gate judges and no server gets."""
@@ -165,7 +170,7 @@ class Gateway:
         state = FlowState(entry.mark & MARK_STATE)
         is_from_client = p.is_client or p.port in GATE_PORTS
         if state in (FlowState.BLOCKED, FlowState.ANSWERED):
-            self._reject(p, state)
+            self._reject(p, state, entry)
         elif is_from_client:
             if p.octets or p.flags & FIN:
                 self._queue(p, entry, state | MARK_QUEUED)
@@ -209,7 +214,7 @@ class Gateway:
             return
         if entry is None:
             if verdict in (FlowState.BLOCKED, FlowState.ANSWERED):
-                self._reject(p, FlowState(verdict))
+                self._reject(p, FlowState(verdict), None)
             else:
                 self._pass(p, None)
             return
@@ -221,11 +226,16 @@ class Gateway:
         entry.mark = entry.mark & ~MARK_STATE | step.state
         if step.fate is Ending.FORWARD:
             self._pass(p, entry)
-        else:
-            self._reject(p, step.state)
+        elif step.fate is not Ending.DROP:
+            self._reject(p, step.state, entry)
 
-    def _reject(self, p: Segment, state: FlowState) -> None:
+    def _reject(self, p: Segment, state: FlowState, entry: Entry | None) -> None:
         """A reset for the sender.  The server is the only one that it matters to."""
+        is_reply = entry is not None and p.is_client != entry.is_client_first
+        if state is FlowState.ANSWERED and not is_reply and not p.flags & FIN:
+            return  # dropped
+        if entry is not None and not p.flags & RST:
+            self.conntrack.close(entry, self.now_s)
         if p.flags & RST or p.is_client:
             return
         self.forward(Segment(p.port, RST, p.ack, 0, is_client=True))

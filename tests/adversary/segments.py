@@ -7,7 +7,7 @@ SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
 WINDOW = 64000
 MODULUS = 1 << 32
 NOW_S = 1_795_000_000  # when a program begins
-_SERVER = bytes([203, 0, 113, 1])
+SERVER = bytes([203, 0, 113, 1])
 
 
 class Segment(NamedTuple):
@@ -41,7 +41,7 @@ def is_before(a: int, b: int) -> bool:
 
 def wire(segment: Segment, client: bytes, server_port: int) -> bytes:
     """The IPv4 packet, from its IP header on; its checksums are left to the network card."""
-    ends = (client, _SERVER) if segment.is_client else (_SERVER, client)
+    ends = (client, SERVER) if segment.is_client else (SERVER, client)
     ports = (segment.port, server_port) if segment.is_client else (server_port, segment.port)
     offset = (5 + len(segment.options) // 4) << 4
     tcp = struct.pack("!HHIIBBHHH", *ports, segment.seq, segment.ack, offset, segment.flags, WINDOW, 0, 0)
@@ -52,7 +52,7 @@ def wire(segment: Segment, client: bytes, server_port: int) -> bytes:
 
 def injected(packet: bytes) -> tuple[bool, Segment]:
     """A packet that the gate injected: whether it is for the server, and the segment."""
-    is_client = packet[16:20] == _SERVER
+    is_client = packet[16:20] == SERVER
     tcp = packet[(packet[0] & 15) * 4 :]
     sport, dport, seq, ack, offset, flags = struct.unpack_from("!HHIIBB", tcp)
     octets = tcp[(offset >> 4) * 4 :]

@@ -14,6 +14,7 @@ from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
 ROOT = Path(__file__).parents[3]
+START_S = 60.0  # of a busy machine
 PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
 KERNEL = (
     "from filterd.kernel.firewall import *; from filterd.kernel.ruleset import *; "
@@ -30,7 +31,11 @@ class Gate:
         folder.mkdir(exist_ok=True)
         argv = [*PYTHON, str(ROOT / "tests/support/gate/gateway.py"), str(folder), policy, routing, *told]
         self.program: Running = lab.popen("gateway", argv, "gate")
-        wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate")
+        try:
+            wait_until(lambda: (folder / "ready").exists() or self.program.poll() is not None, "the gate", START_S)
+        except TimeoutError:
+            self.stop()
+            raise
         assert self.program.poll() is None, "the gate has ended; see logs/gateway-gate.log"
 
     def counted(self, name: str) -> int:
