@@ -1,7 +1,9 @@
 """The DNS front of one worker: sockets, the loop's thread, the stream server, and supervision of upstreams.
 
-    run() = thread(DnsLoop) + StreamServer + connecting to upstreams + flushing of reporters, until cancelled
+    run() = thread(DnsLoop) + thread(StreamServer) + connecting to upstreams + flushing of reporters, until cancelled
 
+Three threads: the UDP loop, which needs no Python; the streams, behind it and on an event loop of their own; and the
+caller's, which has the upstreams' connections.
 Invariants: it blocks from its first second, even without a network to its upstreams; no upstream is one of its own
 endpoints; IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
 several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
@@ -22,6 +24,7 @@ from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath
 from dns.streams.server import DEFAULT_PLAN, StreamPlan, StreamServer
+from dns.streams.stream_thread import StreamThread
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, require_others
 from dns.upstreams.stream_client import StreamUpstream
 from dns.upstreams.tcp_client import Ask, ask, ask_in_order
@@ -146,7 +149,10 @@ class DnsFront:
             specials=specials,
             cookie_master=cookies,
         )
-        self._streams = StreamServer(AnswerPath(answering, stream_reporter.counters, self._ask), plan)
+        path = AnswerPath(answering, stream_reporter.counters, self._ask)
+        self._streams = StreamServer(path, plan, resolver.connection_guard())
+        self._stream_thread = StreamThread(self._serve_streams, stream_reporter.counters)
+        self._main: asyncio.AbstractEventLoop | None = None
         try:
             for endpoint in listen:
                 self._open(endpoint)
@@ -215,12 +221,16 @@ class DnsFront:
 
     async def _serve(self) -> None:
         """Run everything but the loop: streams, upstreams, counters and spools."""
+        self._main = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._streams.serve(self._tcp, self._tls, self._https))
+            group.create_task(self._stream_thread.run())
             group.create_task(self._connect())
             group.create_task(self._tend())
             for upstream in self._over_streams:
                 group.create_task(upstream.run())
+
+    async def _serve_streams(self) -> None:
+        await self._streams.serve(self._tcp, self._tls, self._https)
 
     def close(self) -> None:
         """Close the sockets of a front that does not run."""
@@ -239,9 +249,16 @@ class DnsFront:
     def _ask_of(self, index: int) -> Ask:
         """How a query from a stream reaches the upstream."""
         upstream = self._upstreams[index]
-        return self._over_streams[index].ask if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
+        return partial(self._ask_over_tls, index) if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
+
+    async def _ask_over_tls(self, index: int, query: bytes, patience_s: float) -> bytes:
+        """Ask over the connection that the loop's queries take, too: it is the main thread's.   Raises UpstreamFailed."""
+        assert self._main is not None
+        asking = self._over_streams[index].ask(query, patience_s)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, self._main))
 
     async def _ask(self, query: bytes) -> bytes:
+        """Ask the upstreams, from the streams' thread.   Raises UpstreamFailed."""
         asks = [self._ask_of(index) for index in self._loop.preference()]
         return await ask_in_order(asks, query)
 

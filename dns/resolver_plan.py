@@ -54,10 +54,17 @@ class ResolverPlan:
         return ClientGuard(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second)
 
     def stream_guard(self) -> ClientGuard | None:
-        """The guard for streams: their addresses are proven, and their devices may be anywhere.   Raises ValueError."""
+        """The guard for queries of streams: their addresses are proven, and their devices may be anywhere.
+
+        Raises ValueError."""
         if self.admission is None:
             return None
-        return ClientGuard([*self.admission.clients, DEVICES])
+        asked = self.admission
+        return ClientGuard([*asked.clients, DEVICES], asked.queries_per_second, asked.burst)
+
+    def connection_guard(self) -> ClientGuard | None:
+        """Which addresses may connect without a device's token.   Raises ValueError."""
+        return None if self.admission is None else ClientGuard(self.admission.clients)
 
     def believed(self) -> ClientGuard | None:
         """The trusted forwarders.   Raises ValueError for what is not a prefix."""

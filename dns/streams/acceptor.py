@@ -1,10 +1,11 @@
 """Accepts stream connections within limits, with PROXY header and TLS, for any protocol on top.
 
-    listener → accept → PROXY header of a listed proxy → TLS handshake → Connection → converse() → closed
+    listener → accept → PROXY header of a listed proxy → admitted? → TLS handshake → Connection → converse() → closed
 
-Invariants: connections are bounded, in all and for each client; PROXY header and TLS
-handshake of a connection end within `handshake_s`; a fault ends its own connection only; without a free descriptor the
-acceptor waits and continues.
+Invariants: connections are bounded, in all and for each client, and clients do not share the places of strangers; who
+is not admitted costs an accept and a close, or what a proxy's header costs; PROXY header and TLS handshake of a
+connection end within `handshake_s`; a fault ends its own connection only; without a free descriptor the acceptor waits
+and continues.
 Source: RFC 7766 §6.2.2 (limits), RFC 7858 §3.2, HAProxy's PROXY protocol §2 (its header comes before all else; dnsdist
 sends it as the first octets inside TLS, see its `proxyProtocolOutsideTLS`; both are accepted).
 """
@@ -14,7 +15,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections import Counter
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,16 +23,20 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.errors import BadHeader
+from dns.streams.places import Places
+from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters
 from fastpath.wire.proxy_protocol import octets_missing, told_by
 
 BACKLOG: Final = 256
+# Accepted before other sockets and open connections have their turn.
+BATCH: Final = 16
 # Out of descriptors: what waits in the backlog can wait a little longer.
 PAUSE_S: Final = 0.5
 # What a client may take to read our last record and say goodbye.
 GOODBYE_S: Final = 2.0
-# A DNS message and its length; more is read as it is used.
-BUFFER_OCTETS: Final = 65537
+# Of a client's octets, twice as many are held; a longer message is read as it comes.
+BUFFER_OCTETS: Final = 8192
 _TLS_HANDSHAKE: Final = 22
 
 log = logging.getLogger("dns.streams.acceptor")
@@ -42,30 +47,41 @@ class StreamLimits:
     """Limits of streams, for each kind of listener.
 
     idle_s         RFC 7766 §6.2.3 asks for seconds; also the most that one query may take to arrive
-    n_connections  in all;  n_of_client: of one address, which may be a school behind NAT
+    n_connections  in all;  n_of_client: of one IPv4 address or IPv6 /56, which may be a school behind NAT
+    n_of_strangers  places of their own for addresses that the guard does not admit;  0: such a connection is closed
     n_waiting      queries of one connection that the upstream has at once
     handshake_s    for PROXY header and TLS together; a phone on a bad line needs two round trips of a second"""
 
     idle_s: float = 10.0
     n_connections: int = 1000
     n_of_client: int = 100
+    n_of_strangers: int = 0
     n_waiting: int = 64
     handshake_s: float = 5.0
 
 
 DEFAULT_LIMITS: Final = StreamLimits()
 # A handshake costs a client more than a query: let it keep what it has made (RFC 7858 §3.4).
-ENCRYPTED_LIMITS: Final = StreamLimits(idle_s=30.0)
+# A device with a token may be anywhere; who has none is found out after the handshake, or with the first request.
+ENCRYPTED_LIMITS: Final = StreamLimits(idle_s=30.0, n_of_strangers=250)
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One client's stream.   client: its address;  tls: None without encryption."""
+    """One client's stream.
+
+    client  its address;  tls: None without encryption;  is_stranger: the guard does not admit it
+    use     to be called for every query: the connection is idle no longer"""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     client: str
     tls: ssl.SSLObject | None
+    is_stranger: bool
+    use: Callable[[], None]
+
+
+Converse = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +90,40 @@ class Door:
 
     converse   serves a connection until it ends; the acceptor closes it
     context    the TLS context for new connections; None: no TLS
-    proxies    prefixes of proxies, which send a PROXY header first"""
+    proxies    prefixes of proxies, which send a PROXY header first
+    guard      which addresses are clients; None: all
+    beginnings  how often a client may connect, as queries of a guard; None: as often as it likes"""
 
-    converse: Callable[[Connection], Awaitable[None]]
+    converse: Converse
     limits: StreamLimits = DEFAULT_LIMITS
     context: Callable[[], ssl.SSLContext] | None = None
     proxies: Sequence[IPv4Network | IPv6Network] = ()
+    guard: ClientGuard | None = None
+    beginnings: ClientGuard | None = None
+
+    def admits(self, address: str) -> bool:
+        return self.guard is None or self.guard.admit(address, 0) == "admitted"
 
 
-class _Full(Exception):
-    """The client has reached its limit of connections."""
+class _Refused(Exception):
+    """The connection is not served.   counter: where that is counted"""
+
+    def __init__(self, counter: str) -> None:
+        super().__init__(counter)
+        self.counter = counter
 
 
 class Acceptor:
     """Accepts connections on listening sockets, for one Door."""
 
     def __init__(self, door: Door, counters: Counters) -> None:
+        limits = door.limits
         self._door = door
         self._counters = counters
         self._opened: set[socket.socket] = set()
-        self._n_open_of: Counter[str] = Counter()
+        self._clients = Places(limits.n_connections, limits.n_of_client)
+        self._strangers = Places(limits.n_of_strangers, limits.n_of_client)
+        self._unknown = Places(limits.n_connections, limits.n_connections)  # of proxies, before their header
         self._told = ""
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
@@ -111,9 +141,11 @@ class Acceptor:
                 opened.close()
 
     def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
-        """Accept one waiting connection; other sockets and open connections have their turn before the next."""
+        """Accept waiting connections, up to BATCH."""
         try:
-            opened, peer = listener.accept()
+            for _ in range(BATCH):
+                opened, peer = listener.accept()
+                self._begin(opened, peer[0].partition("%")[0], group)
         except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
             return
         except OSError as reason:
@@ -121,21 +153,20 @@ class Acceptor:
             loop = asyncio.get_running_loop()
             loop.remove_reader(listener)
             loop.call_later(PAUSE_S, self._resume, listener, group)
-            return
-        if len(self._opened) >= self._door.limits.n_connections:
-            self._refuse(opened)
+
+    def _begin(self, opened: socket.socket, peer: str, group: asyncio.TaskGroup) -> None:
+        is_proxy = any(ip_address(peer) in proxy for proxy in self._door.proxies)
+        if not (is_proxy or self._door.limits.n_of_strangers or self._door.admits(peer)):
+            self._counters.add("dns_streams_not_ours")
+            opened.close()
             return
         opened.setblocking(False)
         self._opened.add(opened)
-        group.create_task(self._meet(opened, peer[0].partition("%")[0]))
+        group.create_task(self._meet(opened, peer, is_proxy))
 
     def _resume(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
         if listener.fileno() >= 0:
             asyncio.get_running_loop().add_reader(listener, self._accept, listener, group)
-
-    def _refuse(self, opened: socket.socket) -> None:
-        self._counters.add("dns_streams_refused")
-        opened.close()
 
     def _log_fault(self, fault: str) -> None:
         """Log a fault once, however many connections have it; the counters count them all."""
@@ -143,12 +174,12 @@ class Acceptor:
             self._told = fault
             log.warning("%s", fault)
 
-    async def _meet(self, opened: socket.socket, peer: str) -> None:
+    async def _meet(self, opened: socket.socket, peer: str, is_proxy: bool) -> None:
         """Serve a connection from accept to close."""
         try:
-            await self._serve(opened, peer)
-        except _Full:
-            self._refuse(opened)
+            await self._serve(opened, peer, is_proxy)
+        except _Refused as refused:
+            self._counters.add(refused.counter)
         except (OSError, EOFError):
             pass  # gone, or too slow: nobody is left to tell
         except BadHeader as reason:
@@ -160,38 +191,43 @@ class Acceptor:
             opened.close()
             self._opened.discard(opened)
 
-    async def _serve(self, opened: socket.socket, peer: str) -> None:
-        """Raises BadHeader, _Full, EOFError."""
-        is_proxy = any(ip_address(peer) in proxy for proxy in self._door.proxies)
-        with contextlib.ExitStack() as place:
+    async def _serve(self, opened: socket.socket, peer: str, is_proxy: bool) -> None:
+        """Raises BadHeader, _Refused, EOFError."""
+        with contextlib.ExitStack() as held, contextlib.ExitStack() as unknown:
             async with asyncio.timeout(self._door.limits.handshake_s):
-                # HAProxy sends its header before TLS, as the protocol has it; dnsdist in TLS.
-                is_inside = is_proxy and self._door.context is not None and await _begins_tls(opened)
-                client = peer
-                if is_proxy and not is_inside:
-                    client = await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or peer
+                client, is_inside = peer, False
+                if is_proxy:
+                    unknown.enter_context(_place(self._unknown, peer, self._evict))
+                    # HAProxy sends its header before TLS, as the protocol has it; dnsdist in TLS.
+                    is_inside = self._door.context is not None and await _begins_tls(opened)
+                    if not is_inside:
+                        client = await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or peer
                 if not is_inside:
-                    place.enter_context(self._place_of(client))
+                    use = held.enter_context(self._admitted(client))
+                    unknown.close()
                 reader, writer = await self._connected(opened)
-                place.callback(writer.transport.abort)
+                held.callback(writer.transport.abort)
                 if is_inside:
                     client = await _source(reader.read) or peer
-                    place.enter_context(self._place_of(client))
-            await self._door.converse(Connection(reader, writer, client, writer.get_extra_info("ssl_object")))
+                    use = held.enter_context(self._admitted(client))
+                    unknown.close()
+            tls, is_stranger = writer.get_extra_info("ssl_object"), not self._door.admits(client)
+            await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use))
             await self._part(writer)
 
-    @contextlib.contextmanager
-    def _place_of(self, client: str) -> Iterator[None]:
-        """Hold one of the client's places for connections.   Raises _Full."""
-        if self._n_open_of[client] >= self._door.limits.n_of_client:
-            raise _Full
-        self._n_open_of[client] += 1
-        try:
-            yield
-        finally:
-            self._n_open_of[client] -= 1
-            if not self._n_open_of[client]:
-                del self._n_open_of[client]
+    def _admitted(self, client: str) -> "contextlib.AbstractContextManager[Callable[[], None]]":
+        """A place for a client or a stranger; gives Connection.use.   Raises _Refused."""
+        is_client = self._door.admits(client)
+        if not is_client and not self._door.limits.n_of_strangers:
+            raise _Refused("dns_streams_not_ours")
+        beginnings = self._door.beginnings
+        if beginnings is not None and beginnings.admit(client, time.monotonic_ns()) != "admitted":
+            raise _Refused("dns_streams_refused")
+        return _place(self._clients if is_client else self._strangers, client, self._evict)
+
+    def _evict(self, task: "asyncio.Task[None]") -> None:
+        self._counters.add("dns_streams_evicted")
+        task.cancel()
 
     async def _connected(self, opened: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Make the stream of an accepted socket, after the handshake."""
@@ -218,6 +254,22 @@ class Acceptor:
         with contextlib.suppress(OSError):
             async with asyncio.timeout(GOODBYE_S):
                 await writer.wait_closed()
+
+
+@contextlib.contextmanager
+def _place(
+    places: Places, client: str, evict: Callable[["asyncio.Task[None]"], None]
+) -> Iterator[Callable[[], None]]:
+    """Hold a place while this task serves its connection; gives what notes its use.   Raises _Refused."""
+    task, now = asyncio.current_task(), asyncio.get_running_loop().time
+    assert task is not None
+    place = places.take(client, partial(evict, task), now())
+    if place is None:
+        raise _Refused("dns_streams_refused")
+    try:
+        yield lambda: places.use(place, now())
+    finally:
+        places.give_back(place)
 
 
 async def _begins_tls(opened: socket.socket) -> bool:

@@ -51,7 +51,9 @@ class Tokens:
         token = self.in_name(name)
         return token is None or self.address_of(token) is not None
 
-    def judged_as(self, name: str | None, client: str) -> str | None:
-        """The address whose policy applies to a connection: its device's, else its client's; None: not served."""
+    def judged_as(self, name: str | None, client: str | None) -> str | None:
+        """The address whose policy applies to a connection: its device's, else its client's; None: not served.
+
+        client   None: a stranger, who needs a token"""
         token = self.in_name(name)
         return client if token is None else self.address_of(token)

@@ -4,8 +4,9 @@
 
 Invariants: a connection that does not complete a request within `idle_s` is closed (slow headers, a slow body, pings, a
 window that never opens); streams, octets of a request, queries at the upstream, octets
-without a frame and unsent answers are bounded; a stream that its client has reset gets nothing more, and counts until
-its query is answered.
+without a frame, frames without a query and unsent answers are bounded; a stream that its client has reset gets nothing
+more, and counts until its query is answered; other connections have their turn after every read, and between the
+queries of one.
 Absent on purpose: HTTP/1.1, trailers, push, priorities.
 Cost: 0.2 ms a query, nearly all of it h2; over TLS alone it is 0.03 ms.
 Source: RFC 9113 (§5.1.2 streams, §6.9 flow control, §10.5 denial of service), RFC 8484 §5.2.
@@ -37,7 +38,14 @@ from dns.streams.doh import (
     request_of,
 )
 
-READ_OCTETS: Final = 16384
+# Of one connection, before the others have their turn: a query or two.  h2 takes up to 2 ms for what is packed in it.
+READ_OCTETS: Final = 512
+EVENTS_A_TURN: Final = 16
+# A query may come with so many frames, about: its head and body, a window update or two for the answer.  What is more
+# adds up, and a reset counts as many: clients cancel a query now and then (RFC 9113 §10.5).
+FRAMES_OF_QUERY: Final = 8
+FRAMES_OF_RESET: Final = 16
+MAX_IDLE_FRAMES: Final = 256
 # The longest frame and its head block are a quarter of it; h2 holds what a frame announces until it is whole.
 MAX_SILENT_OCTETS: Final = 131072
 # What goes out is ours, and right: checking it again would take a third of all the time.
@@ -79,6 +87,8 @@ class _Conversation:
         self._requests: dict[int, tuple[Request, bytearray]] = {}
         self._unsent: dict[int, bytes] = {}
         self._n_waiting = 0
+        self._n_idle_frames = 0
+        self._goodbye: ErrorCodes | None = None  # why the connection is to end
         self._progress_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
@@ -95,11 +105,16 @@ class _Conversation:
                 await self._flush()  # h2 has written why
                 return
             n_silent = 0 if events else n_silent + len(octets)
-            if n_silent > MAX_SILENT_OCTETS or not await self._take_all(events):
+            if n_silent > MAX_SILENT_OCTETS:
+                self._note_flood()
+            elif not await self._take_all(events):
                 break
             self._send_unsent()
             await self._flush()
-        self._h2.close_connection()
+            if self._goodbye is not None:
+                break
+            await asyncio.sleep(0)  # reading does not wait where octets are there
+        self._h2.close_connection(self._goodbye or ErrorCodes.NO_ERROR)
         await self._flush()
 
     async def _read(self) -> bytes:
@@ -116,7 +131,12 @@ class _Conversation:
 
     async def _take_all(self, events: list[Event]) -> bool:
         """Handle events; return whether the connection continues."""
-        for event in events:
+        for number, event in enumerate(events, 1):
+            if self._is_flood(event):
+                self._note_flood()
+                return False
+            if not number % EVENTS_A_TURN:
+                await asyncio.sleep(0)
             if isinstance(event, RequestReceived):
                 self._begin(event)
             elif isinstance(event, DataReceived):
@@ -128,6 +148,17 @@ class _Conversation:
             elif isinstance(event, StreamEnded) and event.stream_id in self._requests:
                 await self._answer(event.stream_id, *self._requests.pop(event.stream_id))
         return True
+
+    def _is_flood(self, event: Event) -> bool:
+        """Count a frame; whether there were too many for so few queries."""
+        self._n_idle_frames += FRAMES_OF_RESET if isinstance(event, StreamReset) else 1
+        if isinstance(event, StreamEnded) and event.stream_id in self._requests:
+            self._n_idle_frames = max(0, self._n_idle_frames - FRAMES_OF_QUERY)
+        return self._n_idle_frames > MAX_IDLE_FRAMES
+
+    def _note_flood(self) -> None:
+        self._path.counters.add("dns_streams_flooded")
+        self._goodbye = ErrorCodes.ENHANCE_YOUR_CALM
 
     def _begin(self, event: RequestReceived) -> None:
         request = request_of(event.headers)
@@ -158,6 +189,7 @@ class _Conversation:
     async def _answer(self, stream_id: int, request: Request, body: bytearray) -> None:
         """Answer a whole request, at once or when the upstream answers."""
         self._progress_at = asyncio.get_running_loop().time()
+        self._connection.use()
         try:
             asked = read_request(request, bytes(body))
             client = self._judged_as(asked)
@@ -177,6 +209,8 @@ class _Conversation:
     def _judged_as(self, asked: DohQuery) -> str:
         """The address whose policy applies to a query.   Raises Refused."""
         if asked.token is None:
+            if self._connection.is_stranger:
+                raise Refused(403, "a client from elsewhere; not answered; ask at the path with your device's token")
             return self._connection.client
         address = self._tokens.address_of(asked.token)
         if address is None:
@@ -200,6 +234,9 @@ class _Conversation:
 
     def _refuse(self, stream_id: int, refused: Refused) -> None:
         self._path.counters.add("dns_https_refused")
+        if self._connection.is_stranger:  # without a token that is known it has nothing to ask here
+            self._path.counters.add("dns_streams_not_ours")
+            self._goodbye = ErrorCodes.NO_ERROR
         self._send(stream_id, *refusal(refused))
 
     def _send(self, stream_id: int, headers: Headers, body: bytes) -> None:

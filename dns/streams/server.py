@@ -5,18 +5,20 @@ Invariant: all three answer by one AnswerPath, which has one writer of counters 
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from dns.certificates import Certificates
-from dns.streams.acceptor import DEFAULT_LIMITS, ENCRYPTED_LIMITS, Acceptor, Connection, Door, StreamLimits
+from dns.streams.acceptor import DEFAULT_LIMITS, ENCRYPTED_LIMITS, Acceptor, Connection, Converse, Door, StreamLimits
 from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens
 from dns.streams.http2 import HttpStream
 from dns.streams.tcp import MessageStream
 from dns.upstreams.endpoints import Endpoint
+from fastpath.dns.admission import ClientGuard
 from fastpath.images.tables import TableSet
 
 
@@ -53,14 +55,19 @@ class StreamPlan:
 
 
 DEFAULT_PLAN = StreamPlan()
+# A handshake costs 1 ms: a client that does nothing else has 2 % of a core.  A school behind NAT comes back at once.
+HANDSHAKES_PER_S, HANDSHAKE_BURST = 20, 200
 
 
 class StreamServer:
-    """Answers the connections of listening sockets.   Raises BadCertificate."""
+    """Answers the connections of listening sockets.   Raises BadCertificate.
 
-    def __init__(self, path: AnswerPath, plan: StreamPlan = DEFAULT_PLAN) -> None:
+    guard   which addresses are clients, by prefix alone; None: all"""
+
+    def __init__(self, path: AnswerPath, plan: StreamPlan = DEFAULT_PLAN, guard: ClientGuard | None = None) -> None:
         self._path = path
         self._plan = plan
+        self._guard = guard
         wanted = plan.encryption
         self._tokens = Tokens(wanted.name if wanted else None, path.counters)
         self._certificates = Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
@@ -83,18 +90,26 @@ class StreamServer:
 
     def _tcp(self) -> Door:
         stream = MessageStream(self._path, self._plan.limits, _client)
-        return Door(stream.converse, self._plan.limits, None, self._plan.proxies)
+        return Door(stream.converse, self._plan.limits, None, self._plan.proxies, self._guard)
 
     def _tls(self, certificates: Certificates, limits: StreamLimits) -> Door:
         def judged_as(connection: Connection) -> str | None:
-            return self._tokens.judged_as(certificates.name_asked(connection.tls), connection.client)
+            client = None if connection.is_stranger else connection.client
+            judged = self._tokens.judged_as(certificates.name_asked(connection.tls), client)
+            if judged is None:
+                self._path.counters.add("dns_streams_not_ours")
+            return judged
 
         stream = MessageStream(self._path, limits, judged_as, "dns_tls_queries")
-        return Door(stream.converse, limits, certificates.dot, self._plan.proxies)
+        return self._encrypted(stream.converse, limits, certificates.dot)
 
     def _https(self, certificates: Certificates, limits: StreamLimits) -> Door:
         stream = HttpStream(self._path, limits, self._tokens)
-        return Door(stream.converse, limits, certificates.h2, self._plan.proxies)
+        return self._encrypted(stream.converse, limits, certificates.h2)
+
+    def _encrypted(self, converse: Converse, limits: StreamLimits, context: Callable[[], ssl.SSLContext]) -> Door:
+        handshakes = ClientGuard(["0.0.0.0/0", "::/0"], HANDSHAKES_PER_S, HANDSHAKE_BURST)
+        return Door(converse, limits, context, self._plan.proxies, self._guard, handshakes)
 
 
 def _client(connection: Connection) -> str:

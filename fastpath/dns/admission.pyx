@@ -11,7 +11,7 @@ client whose address is forged still gets its answer over TCP.
 Invariants: memory is taken once.  A client's place is found by a keyed hash, so that no client can choose another's.
 Where a line is full of non-empty buckets, the one that will be empty first is evicted, and counted: rate limits
 fail open, the ACL never does.  One thread uses a guard; each worker counts for itself.
-Absent on purpose: locks, and limits over TCP (it proves the address, and dns/streams/tcp.py has limits).
+Absent on purpose: locks, and a limit of large answers over TCP, which proves the address.
 Source: RFC 5358 (no open resolvers), Vixie and Schryver, Response Rate Limiting (ISC-TN-2012-1), RFC 8914 §4.19,
 ITU-T I.371 (GCRA), RFC 6177 (a /56 a household).
 Cost: 10 ns where the client's line is in the processor's cache; 4 MiB.

@@ -3,7 +3,8 @@
     answer() → the answer | no reply | None → upstream_query() → an upstream → deliver() | give_up()
 
 Invariants: a query goes the same way as over UDP, see query_path.pyx; only the limits of datagrams do not count.  One
-thread uses a resolver, the one that gives tables to its hand-over.
+thread uses a resolver.  Another may give tables to its hand-over and free older ones: each call holds the GIL from
+where it takes the tables to its end, and runs no Python in between.
 Absent on purpose: sockets and waiting, which are dns/streams' and dns/upstreams'.
 Source: RFC 7766, RFC 7830 (padding).
 """
@@ -11,6 +12,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastpath.base.atomic cimport load_pointer
+from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ClientGuard
 from fastpath.dns.block_answers cimport open_resolver
@@ -73,6 +75,7 @@ cdef class StreamResolver:
         self.state.now_ns = now_ns
         self.state.now_s = now_ns // 1_000_000_000
         self.state.cache_s = <uint32_t>self.state.now_s
+        self.state.monotonic_ns = monotonic_ns()
 
     def answer(self, bytes query, str client, int64_t now_ns, bint is_encrypted=False) -> bytes | None:
         """Answer `query`; None: an upstream has to answer; empty: no reply.

@@ -222,8 +222,8 @@ COUNTERS = (
     ),
     Counter(
         "dns_streams_refused",
-        "Connections closed because a listener or a client had reached its limit.",
-        "A client opens too many connections, or all clients together do. Find the client; add `/dns/workers`.",
+        "Connections closed because their client holds too many, or opens TLS connections too often.",
+        "A client opens too many connections. Find the client.",
     ),
     Counter(
         "dns_handshakes_failed",
@@ -368,6 +368,26 @@ COUNTERS = (
         "tap_unreadable",
         "Frames that are cut inside their headers, or carry more tags or labels than the tap reads.",
         "A mirror port that truncates frames, or unusual encapsulation. Check the switch and the interface.",
+    ),
+    Counter(
+        "dns_streams_not_ours",
+        "Connections closed because the client is outside /dns/clients and shows no known device token.",
+        "Strangers use this resolver, or your own prefixes are missing in `/dns/clients`.",
+    ),
+    Counter(
+        "dns_streams_evicted",
+        "Connections closed for a new one because all places were taken: the longest idle of who holds most.",
+        "A flood of connections, or more clients than places: add `/dns/workers`.",
+    ),
+    Counter(
+        "dns_streams_flooded",
+        "HTTPS connections closed because they sent far more frames or resets than queries.",
+        "An attack, or a broken client. Find the client.",
+    ),
+    Counter(
+        "dns_streams_hung",
+        "Times that the streams of a worker made no turn for 10 s; what they worked on was ended. UDP is not affected.",
+        "An attack, or an internal error. Look at the journal, and report it.",
     ),
 )
 NAMES = tuple(counter.name for counter in COUNTERS)

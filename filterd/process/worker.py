@@ -13,12 +13,13 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from dns.thread_priority import give_way
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
-from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
+from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
 
 log = logging.getLogger("filterd.process.worker")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools
 from filterd.audit.list_counts import drain_counted
@@ -27,7 +28,7 @@ from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
 from filterd.lists.list_reader import measures_missing
 from filterd.process.json_socket import serve
-from filterd.process.lifecycle import give_way, stop_requested, tell_we_live
+from filterd.process.lifecycle import stop_requested, tell_we_live
 from parental.database import open_database
 
 DRAIN_S = 0.5

@@ -13,6 +13,7 @@ from support.dns.proxy_headers import SIGNATURE
 
 from dns.certificates import Certificates
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
+from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters
 
 HEADER = SIGNATURE + b"\x21\x11" + struct.pack("!H", 12) + bytes([192, 0, 2, 7, 192, 0, 2, 53, 0, 7, 0, 53])
@@ -156,7 +157,7 @@ async def test_half_a_handshake_or_header_is_let_go_in_time(
 async def test_half_open_handshakes_leave_room_again(
     open_house: OpenHouse, certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
-    limits = StreamLimits(n_connections=4, handshake_s=0.3)
+    limits = StreamLimits(n_connections=4, n_of_client=4, handshake_s=0.3)
     async with open_house(Door(tell_client, limits, certificates.dot)) as house:
         halves = [await house.connect() for _ in range(4)]
         _, refused = await house.connect()
@@ -171,6 +172,82 @@ async def test_half_open_handshakes_leave_room_again(
         assert house.counted()["dns_handshakes_failed"] == 4
         for _, each in [*halves, (reader, writer), (reader, refused)]:
             each.close()
+
+
+def header_of(last_octet: int) -> bytes:
+    """A PROXY header of 192.0.2.x."""
+    return HEADER.replace(b"\xc0\0\2\x07", bytes([192, 0, 2, last_octet]))
+
+
+async def greeted(house: House, said: bytes, opened: list[asyncio.StreamWriter], **tls: object) -> bytes:
+    """The first line that a new connection gets, which stays open; empty where it is closed."""
+    reader, writer = await house.connect(**tls)
+    opened.append(writer)
+    writer.write(said)
+    async with asyncio.timeout(10):
+        try:
+            return await reader.readline()
+        except ConnectionError:
+            return b""
+
+
+async def test_a_stranger_is_closed_at_once_and_a_client_is_served(open_house: OpenHouse) -> None:
+    opened: list[asyncio.StreamWriter] = []
+    async with open_house(Door(tell_client, guard=ClientGuard(["192.0.2.0/24"]))) as house:
+        stranger = await greeted(house, b"", opened)
+        counted = house.counted()
+    async with open_house(Door(tell_client, guard=ClientGuard(["127.0.0.0/8"]))) as house:
+        client = await greeted(house, b"\n", opened)
+    for writer in opened:
+        writer.close()
+
+    assert (stranger, counted["dns_streams_not_ours"]) == (b"", 1)
+    assert client == b"127.0.0.1\n"
+
+
+async def test_behind_a_proxy_its_header_says_who_is_a_stranger(open_house: OpenHouse) -> None:
+    door = Door(tell_client, proxies=FROM_LOOPBACK, guard=ClientGuard(["192.0.2.7/32"]))
+    opened: list[asyncio.StreamWriter] = []
+    async with open_house(door) as house:
+        said = [await greeted(house, header_of(last), opened) for last in (7, 8)]
+        counted = house.counted()
+    for writer in opened:
+        writer.close()
+
+    assert (said, counted["dns_streams_not_ours"]) == ([b"192.0.2.7\n", b""], 1)
+
+
+async def test_strangers_have_places_of_their_own_and_leave_clients_theirs(open_house: OpenHouse) -> None:
+    limits = StreamLimits(n_connections=2, n_of_strangers=1)
+    door = Door(tell_client, limits, proxies=FROM_LOOPBACK, guard=ClientGuard(["192.0.2.7/32", "192.0.2.8/32"]))
+    opened: list[asyncio.StreamWriter] = []
+    async with open_house(door) as house:
+        clients = [await greeted(house, header_of(last), opened) for last in (7, 8)]
+        strangers = [await greeted(house, header_of(last), opened) for last in (100, 101, 102)]
+        counted = house.counted()
+        for writer in opened[:2]:
+            writer.write(b"still here\n")
+            await writer.drain()
+            assert not writer.is_closing()
+        for writer in opened:
+            writer.close()
+
+    assert clients == [b"192.0.2.7\n", b"192.0.2.8\n"]
+    assert strangers == [b"192.0.2.100\n", b"192.0.2.101\n", b"192.0.2.102\n"]
+    assert counted["dns_streams_evicted"] == 2
+
+
+async def test_a_client_that_connects_too_often_is_refused(open_house: OpenHouse) -> None:
+    door = Door(tell_client, proxies=FROM_LOOPBACK, beginnings=ClientGuard(["0.0.0.0/0"], 1, 2))
+    opened: list[asyncio.StreamWriter] = []
+    async with open_house(door) as house:
+        said = [await greeted(house, header_of(last), opened) for last in (7, 7, 7, 8)]
+        counted = house.counted()
+        for writer in opened:
+            writer.close()
+
+    assert said == [b"192.0.2.7\n", b"192.0.2.7\n", b"", b"192.0.2.8\n"]
+    assert counted["dns_streams_refused"] == 1
 
 
 async def test_one_client_has_so_many_connections_and_another_its_own(open_house: OpenHouse) -> None:

@@ -18,9 +18,11 @@ from support.dns.front import Serving
 from support.images.opened import Images
 
 from dns.front import DnsFront
+from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.acceptor import StreamLimits
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
+from fastpath.images.subscribers import device_address
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
 
@@ -51,10 +53,10 @@ class Client:
         self.resets: dict[int, int] = {}
         self.goodbye: int | None = None
 
-    def post(self, body: bytes | None, is_last: bool = True) -> int:
+    def post(self, body: bytes | None, is_last: bool = True, path: str = "/dns-query") -> int:
         """Send a request; its stream.   body: None: its head alone."""
         stream_id = self.h2.get_next_available_stream_id()
-        self.h2.send_headers(stream_id, QUERY_HEADERS)
+        self.h2.send_headers(stream_id, [(name, path if name == ":path" else value) for name, value in QUERY_HEADERS])
         if body is not None:
             self.h2.send_data(stream_id, body, end_stream=is_last)
         return stream_id
@@ -311,8 +313,8 @@ async def test_a_client_that_waits_for_our_upstream_is_not_let_go(
     assert answer.header.qr == 1
 
 
-async def test_streams_reset_as_fast_as_opened_leave_the_others_their_turns(
-    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf
+async def test_streams_reset_as_fast_as_opened_end_their_connection_and_no_other(
+    serving: Serving, unbound: Endpoint, encrypted: StreamPlan, client_of: ClientOf, images: Images
 ) -> None:
     async with (
         serving(BLOCKED, (unbound,), encrypted) as front,
@@ -324,9 +326,62 @@ async def test_streams_reset_as_fast_as_opened_leave_the_others_their_turns(
             attacker.h2.reset_stream(stream_id)
         attacker.send()
         answer = await client.answer_of(client.post(query()))
-        last = await attacker.answer_of(attacker.post(query()))
+        await attacker.take()
 
-    assert (answer.header.rcode, last.header.rcode) == (RCODE.NXDOMAIN, RCODE.NXDOMAIN)
+    assert (answer.header.rcode, attacker.goodbye) == (RCODE.NXDOMAIN, ErrorCodes.ENHANCE_YOUR_CALM)
+    assert read_counters(images.folder / "c-tcp")["dns_streams_flooded"] == 1
+
+
+async def test_a_client_may_cancel_every_fourth_query(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf
+) -> None:
+    async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
+        for _ in range(100):
+            for _ in range(3):
+                await client.answer_of(client.post(query()))
+            client.h2.reset_stream(client.post(query()))
+
+        assert (await client.answer_of(client.post(query()))).header.rcode == RCODE.NXDOMAIN
+
+
+@pytest.mark.parametrize("kind", ["pings", "windows", "settings", "half requests"])
+async def test_frames_without_queries_end_the_connection(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf, kind: str
+) -> None:
+    async with serving(BLOCKED, plan=encrypted) as front, client_of(front) as client:
+        for _ in range(1000):
+            if kind == "pings":
+                client.h2.ping(bytes(8))
+            elif kind == "windows":
+                client.h2.increment_flow_control_window(1)
+            elif kind == "settings":
+                client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 65535})
+            else:
+                client.h2.reset_stream(client.post(None))
+        await client.take()
+
+    assert client.goodbye == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+async def test_a_stranger_needs_a_devices_token(
+    serving: Serving, encrypted: StreamPlan, client_of: ClientOf, images: Images
+) -> None:
+    device, elsewhere = "234567" + "a" * 20, ResolverPlan(admission=Admission(["192.0.2.0/24"]))
+    people = (images.subscribers([(device_address(device), 7)]), None)
+    async with serving(BLOCKED, plan=encrypted, people=people, resolver=elsewhere) as front:
+        async with client_of(front) as client:
+            known = await client.answer_of(client.post(query(), path=f"/dns-query/{device}"))
+            again = await client.answer_of(client.post(query(), path=f"/dns-query/{device}"))
+        said = []
+        for path in ("/dns-query", f"/dns-query/{'2' * 26}"):
+            async with client_of(front) as client:
+                stream_id = client.post(query(), path=path)
+                await client.take()  # until the connection is closed
+                said.append((client.status[stream_id], client.goodbye))
+
+    assert (known.header.rcode, again.header.rcode) == (RCODE.NXDOMAIN, RCODE.NXDOMAIN)
+    assert said == [("403", ErrorCodes.NO_ERROR), ("404", ErrorCodes.NO_ERROR)]
+    assert read_counters(images.folder / "c-tcp")["dns_streams_not_ours"] == 2
 
 
 def head(*pairs: tuple[str, str]) -> list[tuple[str, str]]:

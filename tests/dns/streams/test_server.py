@@ -14,6 +14,7 @@ from support.images.opened import Images
 from support.system.ports import free_port
 
 from dns.front import DnsFront
+from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.policy_writer import ProfileSpec
@@ -266,6 +267,20 @@ async def test_a_devices_token_has_its_subscribers_rules_wherever_the_device_is(
     assert "status: NXDOMAIN" in with_token and "EDE: 17 (Filtered)" in with_token
     assert "EDE: 17" not in without
     assert "198.51.100.10" in free
+
+
+async def test_a_stranger_over_tls_needs_a_devices_token(
+    serving: Serving, program: Program, certificate: tuple[Path, Path], encrypted: StreamPlan, images: Images
+) -> None:
+    elsewhere = ResolverPlan(admission=Admission(["192.0.2.0/24"]))
+    async with serving(BLOCKED, plan=encrypted, people=people(images), resolver=elsewhere) as front:
+        clients = Clients(front, program, certificate[0])
+        device = await clients.kdig("www.n.test", "A", name=f"{TOKEN}.dns.test")
+        stranger = await clients.kdig("www.n.test", "A")
+
+    assert "192.0.2.80" in device
+    assert "status:" not in stranger
+    assert read_counters(images.folder / "c-tcp")["dns_streams_not_ours"] >= 1
 
 
 async def test_a_token_that_nobody_has_is_refused_and_counted(

@@ -182,8 +182,8 @@ async def test_answers_that_a_client_does_not_read_are_bounded(
                     await asyncio.sleep(0)
 
 
-async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serving: Serving) -> None:
-    plan = StreamPlan(StreamLimits(n_connections=1))
+async def test_a_client_beyond_its_limit_is_refused_and_its_others_go_on(serving: Serving) -> None:
+    plan = StreamPlan(StreamLimits(n_of_client=1))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
         writer.write(framed(query("n.test")))
         await take(reader)
@@ -192,6 +192,40 @@ async def test_a_connection_beyond_the_limit_is_closed_and_the_others_go_on(serv
         writer.write(framed(query("n.test")))
 
         assert (await take(reader)).header.rcode == RCODE.NXDOMAIN
+
+
+async def test_where_all_places_are_taken_a_clients_longest_idle_connection_goes(
+    serving: Serving, images: Images
+) -> None:
+    plan = StreamPlan(StreamLimits(n_connections=2))
+    async with (
+        serving(BLOCKED, plan=plan) as front,
+        connected(front) as (busy, asking),
+        connected(front) as (idle, _),
+    ):
+        asking.write(framed(query("n.test")))
+        await take(busy)
+        async with connected(front) as (newcomer, writer):
+            writer.write(framed(query("n.test")))
+            asking.write(framed(query("n.test")))
+
+            assert [(await take(reader)).header.rcode for reader in (newcomer, busy)] == [RCODE.NXDOMAIN] * 2
+            assert await is_closed(idle)
+    assert read_counters(images.folder / "c-tcp")["dns_streams_evicted"] == 1
+
+
+async def test_one_that_pipelines_leaves_another_its_turn(serving: Serving) -> None:
+    n_queries = 3000
+    async with serving(BLOCKED) as front, connected(front) as (many, pipelining), connected(front) as (one, asking):
+        for reader, writer in ((many, pipelining), (one, asking)):  # both are served
+            writer.write(framed(query("n.test")))
+            await take(reader)
+        pipelining.write(framed(query("n.test")) * n_queries)
+        asking.write(framed(query("n.test")))
+        await take(one)
+        n_answered = len(many._buffer) // len(framed(query("n.test")))  # type: ignore[attr-defined]
+
+    assert n_answered < n_queries // 2
 
 
 async def test_a_closed_connection_makes_room_for_another(serving: Serving) -> None:

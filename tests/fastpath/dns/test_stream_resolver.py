@@ -1,5 +1,6 @@
 """What differs over streams: no size limit of datagrams, the steps around an upstream, padding, refusals."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,18 @@ def test_strangers_over_a_stream_are_refused(tmp_path: Path) -> None:
 
     assert answer is not None and answer.header.rcode == RCODE.REFUSED
     assert desk.counted()["dns_not_ours"] == 1
+
+
+def test_a_client_over_its_rate_gets_no_answer_and_later_one_again(images: Images) -> None:
+    desk = Desk(images.folder, SPECS, guard=ClientGuard(["192.0.2.0/24"], 50, 2))
+    desk.serve(TableSet(images.names((("orders", "n.test", Mode.SUBTREE),))))
+
+    answers = [desk.resolver.answer(ask("n.test"), CLIENT, NOW_NS) for _ in range(3)]
+    time.sleep(0.1)
+
+    assert [bool(answer) for answer in answers] == [True, True, False]
+    assert answers[2] == b"" and desk.counted()["dns_over_limit"] == 1
+    assert desk.ask("n.test") is not None
 
 
 def test_an_answer_is_padded_where_the_query_was_and_the_stream_is_encrypted(images: Images) -> None:

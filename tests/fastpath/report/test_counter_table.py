@@ -17,7 +17,8 @@ WORDS = """
     dns_tokens_unknown dns_https_refused dns_not_ours dns_over_limit dns_slipped dns_special dns_unreadable
     dns_forgotten dns_tcp_fallbacks dns_tcp_failed gate_ignored gate_over_budget gate_h2c gate_initials
     gate_unreadable gate_beyond_share gate_forgotten gate_unknown_quic gate_address_blocked gate_quic_refused
-    gate_bypass_seen gate_bypass_blocked gate_shadowed tap_frames tap_lost tap_unreadable
+    gate_bypass_seen gate_bypass_blocked gate_shadowed tap_frames tap_lost tap_unreadable dns_streams_not_ours
+    dns_streams_evicted dns_streams_flooded dns_streams_hung
 """
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from support.images.opened import Images
 
+from dns.thread_priority import BEHIND_NICENESS
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.counters import Counters
 from filterd.process.json_socket import ask_blocking
-from filterd.process.lifecycle import BEHIND_NICENESS
 from filterd.process.worker import Worker, _open_gently, classes_counted, counted, make_reporter
 
 

@@ -1,0 +1,85 @@
+from dns.streams.places import Place, Places, client_of
+
+
+class Held:
+    """Places, and who was evicted."""
+
+    def __init__(self, n: int, n_of_client: int) -> None:
+        self.places, self.evicted, self.now_s = Places(n, n_of_client), list[str](), 0.0
+
+    def take(self, address: str, name: str = "") -> Place | None:
+        self.now_s += 1
+        return self.places.take(address, lambda: self.evicted.append(name or address), self.now_s)
+
+    def use(self, place: Place | None) -> None:
+        assert place is not None
+        self.now_s += 1
+        self.places.use(place, self.now_s)
+
+
+def test_a_client_gets_so_many_places_and_another_its_own() -> None:
+    held = Held(10, 2)
+
+    assert [held.take("192.0.2.7") is not None for _ in range(3)] == [True, True, False]
+    assert held.take("192.0.2.8") is not None
+    assert held.evicted == []
+
+
+def test_a_slash_56_is_one_client() -> None:
+    held = Held(10, 2)
+    taken = [held.take(f"2001:db8:0:{net:x}::{net}") is not None for net in range(3)]
+
+    assert taken == [True, True, False]
+    assert held.take("2001:db8:0:100::1") is not None
+    assert client_of("192.0.2.7") != client_of("192.0.2.8")
+
+
+def test_a_place_that_is_given_back_is_free() -> None:
+    held = Held(1, 1)
+    place = held.take("192.0.2.7")
+    assert place is not None
+    held.places.give_back(place)
+    held.places.give_back(place)
+
+    assert held.take("192.0.2.7") is not None and held.evicted == []
+
+
+def test_who_holds_most_loses_the_longest_idle_when_all_are_taken() -> None:
+    held = Held(4, 10)
+    held.take("192.0.2.1", "another's, which is idle for longest")
+    first, _second, _third = (held.take("192.0.2.66", name) for name in ("first", "second", "third"))
+    held.use(first)
+
+    assert held.take("192.0.2.2") is not None
+    assert held.evicted == ["second"]
+
+
+def test_a_client_with_as_many_as_any_displaces_itself() -> None:
+    held = Held(4, 10)
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.66", "192.0.2.66"):
+        held.take(address)
+    for _ in range(10):
+        held.take("192.0.2.66")
+
+    assert held.evicted == ["192.0.2.66"] * 10
+
+
+def test_among_clients_with_one_place_each_the_longest_idle_goes() -> None:
+    held = Held(3, 10)
+    places = [held.take(f"192.0.2.{number}") for number in range(3)]
+    held.use(places[0])
+    held.take("192.0.2.9")
+
+    assert held.evicted == ["192.0.2.1"]
+
+
+def test_a_place_that_was_taken_away_is_not_given_back_twice_nor_used() -> None:
+    held = Held(1, 1)
+    gone = held.take("192.0.2.7")
+    kept = held.take("192.0.2.8")
+    assert gone is not None and kept is not None
+    held.use(gone)
+    held.places.give_back(gone)
+    held.take("192.0.2.9")
+
+    assert held.evicted == ["192.0.2.7", "192.0.2.8"]

@@ -1,0 +1,37 @@
+import ctypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from dns.thread_priority import BEHIND_NICENESS, BEHIND_SLICE_NS, SCHED_ATTR, give_way
+
+
+def test_only_the_thread_that_gives_way_runs_behind_the_others() -> None:
+    def niceness() -> Any:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    before = niceness()
+    with ThreadPoolExecutor(1, initializer=give_way) as behind:
+        assert behind.submit(niceness).result() == max(BEHIND_NICENESS, before)
+    assert niceness() == before
+
+
+def test_who_gives_way_asks_the_kernel_for_short_slices() -> None:
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "sched_getattr") or not slices_are_told():
+        pytest.skip("this glibc, or this kernel, knows no slices of a thread's own")
+
+    def slice_ns() -> Any:
+        found = ctypes.create_string_buffer(SCHED_ATTR.size)
+        assert libc.sched_getattr(0, found, len(found), 0) == 0
+        return SCHED_ATTR.unpack(found.raw)[5]
+
+    with ThreadPoolExecutor(1, initializer=give_way) as behind:
+        assert behind.submit(slice_ns).result() == BEHIND_SLICE_NS
+    assert slice_ns() != BEHIND_SLICE_NS
+
+
+def slices_are_told() -> bool:
+    return tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (6, 12)

@@ -1,0 +1,146 @@
+"""Drill: a thousand hostile connections of TCP, TLS and HTTPS, next to UDP queries, honest streams and new images.
+
+The worker has one core, the attackers and the load (bench/flood.c) the other.  The same load without the attack comes
+first.   Goals: no restart, no UDP query lost by the worker, UDP p99 at most twice as long, each `use` within 200 ms.
+"""
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import ssl
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.flood import Figures, Flooder, free_port, leave_for_own_network, write_queries
+from hostile.attackers import LISTED, framed
+from hostile.box import OTHER_CORE, Box
+
+from filterd.process.json_socket import NoAnswer
+
+RATE = 20_000
+SECONDS = 10.0
+N_CONNECTIONS = 1000
+USE_EVERY_S = 0.5
+ASK_EVERY_S = 0.1
+PATIENCE_S = 5.0
+HONEST = "127.0.0.200"
+
+
+class Honest(NamedTuple):
+    """What a client saw that does nothing wrong: a new connection for each query, in turns over TCP and TLS."""
+
+    n_asked: int
+    n_answered: int
+    median_ms: float
+
+
+class Round(NamedTuple):
+    udp: Figures
+    uses_ms: list[float]
+    honest: Honest
+
+
+def drill(folder: Path) -> str:
+    """One line: what was sent, what was lost, what was shown."""
+    leave_for_own_network()
+    os.sched_setaffinity(0, {OTHER_CORE})
+    upstream = free_port()
+    box, flooder = Box(folder, ["listed.test"], upstream), Flooder(folder, OTHER_CORE)
+    write_queries(folder / "queries", ("listed.test" if n % 2 else f"free{n % 500}.example" for n in range(10_000)))
+    with flooder.echo(upstream, OTHER_CORE), box.running():
+        flooder.paced(box.port, folder / "queries", 2, RATE)  # fills the cache
+        before = measured(box, flooder)
+        with attack(box) as said:
+            under = measured(box, flooder)
+        box.wait_until_filtering()
+        counted = box.counted()
+    return told(before, under, said, box.n_restarts(box.workers), counted)
+
+
+def measured(box: Box, flooder: Flooder) -> Round:
+    """Load for SECONDS, with a `use` and honest queries now and then."""
+    uses_ms, honest, over = list[float](), list[Honest](), threading.Event()
+
+    def use() -> None:
+        while not over.wait(USE_EVERY_S):
+            began = time.perf_counter()
+            with contextlib.suppress(NoAnswer):
+                reply = box.ask(box.workers[0], {"op": "use", "manifest": str(box.images / "current.json")})
+                uses_ms.append((time.perf_counter() - began) * 1e3 if reply["ok"] else math.inf)
+                continue
+            uses_ms.append(math.inf)
+
+    def ask() -> None:
+        honest.append(asyncio.run(ask_honestly(box, over)))
+
+    threads = [threading.Thread(target=work) for work in (use, ask)]
+    for thread in threads:
+        thread.start()
+    try:
+        udp = flooder.paced(box.port, box.folder / "queries", SECONDS, RATE)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    return Round(udp, uses_ms, honest[0])
+
+
+async def ask_honestly(box: Box, over: threading.Event) -> Honest:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    took_ms, n_asked = list[float](), 0
+    while not over.is_set():
+        began = time.perf_counter()
+        with contextlib.suppress(OSError, EOFError):
+            async with asyncio.timeout(PATIENCE_S):
+                await ask_once(box.tls if n_asked % 2 else box.port, context if n_asked % 2 else None)
+            took_ms.append((time.perf_counter() - began) * 1e3)
+        n_asked += 1
+        await asyncio.sleep(ASK_EVERY_S)
+    return Honest(n_asked, len(took_ms), statistics.median(took_ms or [0.0]))
+
+
+async def ask_once(port: int, context: ssl.SSLContext | None) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, local_addr=(HONEST, 0))
+    try:
+        writer.write(framed(LISTED))
+        await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+    finally:
+        writer.transport.abort()
+
+
+@contextlib.contextmanager
+def attack(box: Box) -> Iterator[dict[str, int]]:
+    """As long as the block lasts; then the dict has the connections by kind."""
+    said = dict[str, int]()
+    ports = [str(port) for port in (box.port, box.tls, box.https)]
+    program = [sys.executable, str(Path(__file__).with_name("attackers.py")), *ports]
+    command = ["taskset", "-c", str(OTHER_CORE), "nice", "-n", "5", *program, str(N_CONNECTIONS), str(int(SECONDS) + 2)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(1)
+        try:
+            yield said
+            said |= json.loads(process.communicate()[0])
+        finally:
+            process.kill()
+
+
+def told(before: Round, under: Round, said: dict[str, int], n_restarts: int, counted: dict[str, int]) -> str:
+    shown = {name: n for name, n in counted.items() if n and name.startswith(("dns_streams_", "dns_handshakes"))}
+    sent = ", ".join(f"{n:,} {kind}" for kind, n in said.items())
+    return (
+        f"streams: sent {sent}, next to {under.udp['sent']:,.0f} UDP queries; "
+        f"lost {under.udp['lost']:,.0f} UDP queries (without: {before.udp['lost']:,.0f}), "
+        f"{under.honest.n_asked - under.honest.n_answered} of {under.honest.n_asked} honest queries over streams, "
+        f"{n_restarts} restarts; UDP p50 {under.udp['p50_us']:,.0f} p99 {under.udp['p99_us']:,.0f} µs (without: {before.udp['p50_us']:,.0f} {before.udp['p99_us']:,.0f}), "
+        f"honest streams {under.honest.median_ms:,.0f} ms (without: {before.honest.median_ms:,.0f}), "
+        f"use ≤ {max(under.uses_ms):,.0f} ms (without: {max(before.uses_ms):,.0f}); shown {shown}"
+    )
