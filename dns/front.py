@@ -139,8 +139,7 @@ class DnsFront:
         self.bound: list[Endpoint] = []
         specs = answers.specs()
         specials, cookies = resolver.specials, resolver.cookie_master
-        answering = StreamResolver(
-            self._handoff,
+        self._answering = StreamResolver(
             stream_reporter,
             specs,
             cache_octets=resolver.stream_cache_octets,
@@ -149,7 +148,7 @@ class DnsFront:
             specials=specials,
             cookie_master=cookies,
         )
-        path = AnswerPath(answering, stream_reporter.counters, self._ask)
+        path = AnswerPath(self._answering, stream_reporter.counters, self._ask)
         self._streams = StreamServer(path, plan, resolver.connection_guard())
         self._stream_thread = StreamThread(self._serve_streams, stream_reporter.counters)
         self._main: asyncio.AbstractEventLoop | None = None
@@ -197,7 +196,7 @@ class DnsFront:
     def give(self, tables: TableSet) -> None:
         """Serve `tables` from the first packet on: before run()."""
         self._thread.give(tables)
-        self._streams.use(tables)
+        self._use_for_streams(tables)
 
     async def use(self, tables: TableSet) -> None:
         """Serve `tables`, or newer ones given meanwhile; returns once the loop does.
@@ -205,6 +204,10 @@ class DnsFront:
         tables   newer than any given before
         Raises TimeoutError where the loop does not take them in 5 s."""
         await self._thread.use(tables)
+        self._use_for_streams(tables)
+
+    def _use_for_streams(self, tables: TableSet) -> None:
+        self._answering.use(tables)
         self._streams.use(tables)
 
     @property

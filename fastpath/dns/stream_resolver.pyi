@@ -4,7 +4,7 @@ from typing import final
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.block_answers import AnswerSpec
 from fastpath.dns.special_names import SpecialNames
-from fastpath.images.tables import Handoff
+from fastpath.images.tables import TableSet
 from fastpath.report.spool import Reporter
 
 @final
@@ -13,7 +13,6 @@ class StreamResolver:
 
     def __new__(
         cls,
-        handoff: Handoff,
         reporter: Reporter,
         answers: Sequence[AnswerSpec],
         cache_octets: int = 0,
@@ -22,6 +21,7 @@ class StreamResolver:
         specials: SpecialNames | None = None,
         cookie_master: bytes = b"",
     ) -> StreamResolver: ...
+    def use(self, tables: TableSet) -> None: ...
     def answer(self, query: bytes, client: str, now_ns: int, is_encrypted: bool = False) -> bytes | None: ...
     def upstream_query(self, query: bytes, client: str, now_ns: int) -> bytes: ...
     def deliver(

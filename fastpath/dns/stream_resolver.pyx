@@ -1,17 +1,16 @@
-"""Answers to queries over streams (TCP, TLS, HTTPS), from the tables of a running loop.
+"""Answers to queries over streams (TCP, TLS, HTTPS), from the tables that the UDP loop serves.
 
     answer() → the answer | no reply | None → upstream_query() → an upstream → deliver() | give_up()
 
 Invariants: a query goes the same way as over UDP, see query_path.pyx; only the limits of datagrams do not count.  One
-thread uses a resolver.  Another may give tables to its hand-over and free older ones: each call holds the GIL from
-where it takes the tables to its end, and runs no Python in between.
+thread asks a resolver.  Another may give it tables: a call holds the GIL from where it takes the tables to its end, and
+runs no Python in between.
 Absent on purpose: sockets and waiting, which are dns/streams' and dns/upstreams'.
 Source: RFC 7766, RFC 7830 (padding).
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fastpath.base.atomic cimport load_pointer
 from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ClientGuard
@@ -26,7 +25,7 @@ from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport ANSWER, FORWARD, Client, Outcome, Resolver, UpstreamQuery
 from fastpath.dns.synthesis cimport write_refusal
 from fastpath.dns.wire cimport EDE_NETWORK_ERROR, MESSAGE_OCTETS, RCODE_SERVFAIL, UPSTREAM_QUERY_OCTETS
-from fastpath.images.tables cimport Handoff, Tables, judge
+from fastpath.images.tables cimport TableSet, judge
 from fastpath.images.verdict cimport PASSTHRU, Decision
 from fastpath.report.counters cimport CNT_DNS_TCP_QUERIES, count
 from fastpath.report.spool cimport Reporter
@@ -38,25 +37,22 @@ import os
 cdef class StreamResolver:
     """Answers queries that came over streams.
 
-    handoff       of the loop whose tables are used here, too
     reporter      its own, never the loop's: a spool and its counters have one writer
     cache_octets  of memory for answers, its own, used as they come; 0: no cache
     guard, forwarders, specials, cookie_master   see DnsLoop; the guard is its own, too"""
 
     cdef Resolver state
     cdef Cache cache
-    cdef Handoff _handoff
+    cdef TableSet _tables       # in force; None: none yet
     cdef Reporter _reporter
     cdef tuple _kept            # references that keep C pointers valid
     cdef uint8_t buffer[MESSAGE_OCTETS]
 
-    def __cinit__(self, Handoff handoff not None, Reporter reporter not None, answers, size_t cache_octets=0,
-                  ClientGuard guard=None, ClientGuard forwarders=None, SpecialNames specials=None,
-                  bytes cookie_master=b""):
+    def __cinit__(self, Reporter reporter not None, answers, size_t cache_octets=0, ClientGuard guard=None,
+                  ClientGuard forwarders=None, SpecialNames specials=None, bytes cookie_master=b""):
         cdef bytes drawn = os.urandom(16)
         open_resolver(&self.state, answers, FORWARD, guard, forwarders, specials, cookie_master)
         self._kept = (guard, forwarders, specials)
-        self._handoff = handoff
         self._reporter = reporter
         self.state.shared = &reporter.shared
         self.state.is_stream = 1
@@ -71,11 +67,16 @@ cdef class StreamResolver:
         if <size_t>len(query) > sizeof(self.buffer):
             raise ValueError(f"a query of {len(query)} octets; not answered; at most {MESSAGE_OCTETS} fit a stream")
         memcpy(self.buffer, <const char*>query, len(query))
-        self.state.tables = <const Tables*>load_pointer(&self._handoff.h.current)
+        self.state.tables = &self._tables.tables if self._tables is not None else NULL
         self.state.now_ns = now_ns
         self.state.now_s = now_ns // 1_000_000_000
         self.state.cache_s = <uint32_t>self.state.now_s
         self.state.monotonic_ns = monotonic_ns()
+
+    def use(self, TableSet tables not None) -> None:
+        """Answer from `tables`, unless newer ones were given before."""
+        if self._tables is None or tables.tables.ticket > self._tables.tables.ticket:
+            self._tables = tables
 
     def answer(self, bytes query, str client, int64_t now_ns, bint is_encrypted=False) -> bytes | None:
         """Answer `query`; None: an upstream has to answer; empty: no reply.

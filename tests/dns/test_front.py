@@ -374,6 +374,25 @@ async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images,
         running.cancel()
 
 
+async def test_a_stream_that_was_first_is_answered_from_the_tables_given_before(
+    images: Images, tmp_path: Path
+) -> None:
+    udp, tcp = (Reporter(tmp_path / f"c-{name}", tmp_path / name) for name in ("udp", "tcp"))
+    policy = AnswerPolicy(Splash(IPv4Address("192.0.2.80")))
+    front = DnsFront([Endpoint("127.0.0.1", 0)], [Endpoint("127.0.0.1", 9)], udp, tcp, policy)
+    front.give(TableSet(images.names(BLOCKED)))
+    reader, writer = await asyncio.open_connection(*front.bound[0])
+    writer.write(framed(bytes(DNSRecord.question("n.test").pack())))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(front.run())
+        answer = DNSRecord.parse(await read_framed(reader))
+        running.cancel()
+    writer.close()
+
+    assert str(answer.rr[0].rdata) == "192.0.2.80"
+    assert read_counters(tmp_path / "c-tcp")["no_tables"] == 0
+
+
 async def test_streams_that_hang_hold_up_neither_udp_nor_new_tables(
     images: Images, serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

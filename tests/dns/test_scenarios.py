@@ -18,7 +18,7 @@ from dns.answers import AnswerPolicy, Splash
 from dns.special_names import special_names
 from fastpath.dns.loop import DnsLoop
 from fastpath.dns.stream_resolver import StreamResolver
-from fastpath.images.tables import Handoff
+from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Channel
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import Reporter
@@ -27,13 +27,14 @@ FILES = sorted(Path(__file__).with_name("scenarios").glob("*.yaml"))
 SPECS = AnswerPolicy(Splash(IPv4Address("192.0.2.80"), IPv6Address("2001:db8::80"))).specs()
 CACHE_OCTETS = 4 << 20
 WAIT_S = 2.0
-Carrier = Callable[[bytes, str], tuple[bytes | None, bool]]  # a query and who asks → answer, was the upstream asked
+Ask = Callable[[bytes, str], tuple[bytes | None, bool]]  # a query and who asks → answer, was the upstream asked
+Carrier = tuple[Ask, Callable[[TableSet], object]]  # and what takes new tables
 
 
 @contextlib.contextmanager
-def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
+def in_process(scenario: Scenario, reporter: Reporter) -> Iterator[Carrier]:
     """As DNS over TCP, TLS and HTTPS are answered."""
-    state = StreamResolver(handoff, reporter, SPECS, CACHE_OCTETS, specials=special_names())
+    state = StreamResolver(reporter, SPECS, CACHE_OCTETS, specials=special_names())
 
     def ask(query: bytes, client: str) -> tuple[bytes | None, bool]:
         now_ns = scenario.now_s * 10**9
@@ -46,21 +47,13 @@ def in_process(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iter
             return state.give_up(query, client, now_ns), True
         return state.deliver(query, client, asked, answer, now_ns), True
 
-    # a loop takes the tables that streams then use
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        loop = DnsLoop([unused], [("127.0.0.1", 9)], handoff, reporter, SPECS, 1)
-
-        def ask_after_a_turn(query: bytes, client: str) -> tuple[bytes | None, bool]:
-            loop.turn(0)
-            return ask(query, client)
-
-        yield ask_after_a_turn
+    yield ask, state.use
 
 
 @contextlib.contextmanager
-def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> Iterator[Carrier]:
+def over_sockets(scenario: Scenario, reporter: Reporter) -> Iterator[Carrier]:
     """Over UDP, with a socket for each client and an upstream behind one of its own."""
+    handoff = Handoff()
     with ExitStack() as stack:
 
         def bound(host: str) -> socket.socket:
@@ -111,7 +104,7 @@ def over_sockets(scenario: Scenario, handoff: Handoff, reporter: Reporter) -> It
                     return opened.recv(4096), was_asked
             return None, was_asked
 
-        yield ask
+        yield ask, handoff.give
 
 
 def counted(counters: Path) -> dict[str, int]:
@@ -122,15 +115,15 @@ def counted(counters: Path) -> dict[str, int]:
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_every_query_of_the_scenario_gets_what_is_written(images: Images, path: Path, carried: Any) -> None:
     said = load(path)
-    scenario, handoff = Scenario(images), Handoff()
+    scenario = Scenario(images)
     reporter = Reporter(images.folder / "counters", images.folder / "spool")
     scenario.take(said)
-    handoff.give(scenario.tables())
-    with carried(scenario, handoff, reporter) as ask:
+    with carried(scenario, reporter) as (ask, use):
+        use(scenario.tables())
         for number, step in enumerate(said["steps"], 1):
             scenario.take(step)
             if step.keys() & {"lists", "people", "shadow"}:
-                handoff.give(scenario.tables())
+                use(scenario.tables())
             if "ask" not in step:
                 continue
             query = query_of(step["ask"], step.get("flags", ()), number)

@@ -14,7 +14,9 @@ from typing import Any
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
+from fastpath.images.tables import TableSet
 from filterd.process.json_socket import NoAnswer, ask_blocking
+from rules.compiler.manifest import MANIFEST
 
 ROOT = Path(__file__).parents[2]
 START_S = 300.0  # ten million names are compiled first
@@ -30,6 +32,7 @@ class Box:
         self.folder, self.workers = folder, [f"dns-{index}" for index in range(workers)]
         self.port, self.tls, self.https = free_port(), free_port(), free_port()
         self.run_dir, self.images = folder / "run", folder / "state" / "images"
+        self._tables: TableSet | None = None
         certificate, key = make_certificate(folder, "dns.test")
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
@@ -87,6 +90,12 @@ class Box:
                     return
             time.sleep(0.05)
         raise TimeoutError(f"{self.folder}/log: not all workers came up; stopped; read it")
+
+    def blocks(self, name: str) -> bool:
+        """Whether what is in force has an entry for `name`: a few listed names are skipped, as public suffixes."""
+        if self._tables is None:
+            self._tables = TableSet.open(self.images / MANIFEST)
+        return self._tables.matched(name.encode()) != 0
 
     def pid(self, role: str) -> int:
         return int((self.run_dir / f"{role}.pid").read_text())

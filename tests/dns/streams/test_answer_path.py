@@ -8,7 +8,6 @@ from dns.answers import AnswerPolicy
 from dns.errors import UpstreamFailed
 from dns.streams.answer_path import AnswerPath
 from fastpath.dns.stream_resolver import StreamResolver
-from fastpath.images.tables import Handoff
 from fastpath.report.spool import Reporter
 
 QUERY = bytes(DNSRecord.question("free.test").pack())
@@ -18,7 +17,7 @@ QUERY = bytes(DNSRecord.question("free.test").pack())
 def path_to(images: Images) -> Callable[..., AnswerPath]:
     def made(ask: Callable[[bytes], object]) -> AnswerPath:
         reporter = Reporter(images.folder / "counters", images.folder / "spool")
-        answering = StreamResolver(Handoff(), reporter, AnswerPolicy().specs())
+        answering = StreamResolver(reporter, AnswerPolicy().specs())
         return AnswerPath(answering, reporter.counters, ask, lambda: 1)  # type: ignore[arg-type]
 
     return made

@@ -6,7 +6,6 @@ import pytest
 
 from fastpath.dns.block_answers import AnswerSpec
 from fastpath.dns.stream_resolver import StreamResolver
-from fastpath.images.tables import Handoff
 from fastpath.images.verdict import Action, Reason
 from fastpath.report.spool import Reporter
 
@@ -16,7 +15,7 @@ SPECS = [SPEC] * len(Reason)
 
 def opened(folder: Path, specs: list[AnswerSpec], cookie_master: bytes = b"", cache_octets: int = 0) -> StreamResolver:
     reporter = Reporter(folder / "counters", folder / "spool")
-    return StreamResolver(Handoff(), reporter, specs, cache_octets, cookie_master=cookie_master)
+    return StreamResolver(reporter, specs, cache_octets, cookie_master=cookie_master)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from dnslib import EDNS0, QTYPE, RCODE, DNSRecord
 from support.dns.loop_bench import SPECS
 
 from fastpath.dns.stream_resolver import StreamResolver
-from fastpath.images.tables import Handoff
 from fastpath.report.spool import Reporter
 
 CLIENT = "192.0.2.7"
@@ -16,7 +15,7 @@ CLIENT = "192.0.2.7"
 
 @pytest.fixture
 def answering(tmp_path: Path) -> Iterator[StreamResolver]:
-    yield StreamResolver(Handoff(), Reporter(tmp_path / "counters", tmp_path / "spool"), SPECS)
+    yield StreamResolver(Reporter(tmp_path / "counters", tmp_path / "spool"), SPECS)
 
 
 def asked(answering: StreamResolver, query: DNSRecord) -> DNSRecord:

@@ -115,6 +115,17 @@ def test_strangers_over_a_stream_are_refused(tmp_path: Path) -> None:
     assert desk.counted()["dns_not_ours"] == 1
 
 
+def test_tables_are_in_force_at_once_and_older_ones_change_nothing(images: Images) -> None:
+    older, newer = (TableSet(images.names((("orders", name, Mode.SUBTREE),))) for name in ("old.test", "new.test"))
+    desk = Desk(images.folder, SPECS)
+    for tables in (newer, older):
+        desk.resolver.use(tables)
+
+        assert desk.resolver.answer(ask("new.test"), CLIENT, NOW_NS) is not None
+        assert desk.resolver.answer(ask("old.test"), CLIENT, NOW_NS) is None
+    assert "no_tables" not in desk.counted()
+
+
 def test_a_client_over_its_rate_gets_no_answer_and_later_one_again(images: Images) -> None:
     desk = Desk(images.folder, SPECS, guard=ClientGuard(["192.0.2.0/24"], 50, 2))
     desk.serve(TableSet(images.names((("orders", "n.test", Mode.SUBTREE),))))

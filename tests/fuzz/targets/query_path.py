@@ -15,10 +15,10 @@ CLIENTS = (served.PARENT, served.CHILD, served.PAUSED, served.NOBODY)
 NOW_NS = served.NOW_S * 1_000_000_000
 
 _answering = StreamResolver(
-    served.HANDOFF,
     served.REPORTER,
     [SPEC._replace(splash6=b"") if reason is Reason.PAUSE else SPEC for reason in Reason],
 )
+_answering.use(served.TABLES)
 OPT_OCTETS = 11
 
 

@@ -14,8 +14,10 @@ OTHER = bytes(DNSRecord.question("www.free.example", "HTTPS").pack())
 CACHE = 1 << 20
 FAILURES = (2, 5)
 
-_plain = StreamResolver(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason))
-_keeping = StreamResolver(served.HANDOFF, served.REPORTER, [SPEC] * len(Reason), CACHE)
+_plain = StreamResolver(served.REPORTER, [SPEC] * len(Reason))
+_keeping = StreamResolver(served.REPORTER, [SPEC] * len(Reason), CACHE)
+for _each in (_plain, _keeping):
+    _each.use(served.TABLES)
 
 
 def check(data: bytes) -> None:

@@ -1,6 +1,5 @@
 """A stream resolver with its reporter and hand-over, asked directly."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,8 @@ from dnslib import DNSRecord
 from support.images.opened import Entry, Images
 
 from fastpath.dns.block_answers import AnswerSpec
-from fastpath.dns.loop import DnsLoop
 from fastpath.dns.stream_resolver import StreamResolver
-from fastpath.images.tables import Handoff, TableSet
+from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason
 from fastpath.report.spool import Reporter
 
@@ -26,20 +24,15 @@ def ask(name: str, qtype: str = "A") -> bytes:
 
 
 class Desk:
-    """A StreamResolver with its reporter; `serve` puts tables in force as the loop beside it would."""
+    """A StreamResolver with its reporter."""
 
     def __init__(self, folder: Path, specs: list[AnswerSpec], **wanted: Any) -> None:
         self.folder = folder / "spool"
-        self.handoff = Handoff()
         self.reporter = Reporter(folder / "counters", self.folder)
-        self.resolver = StreamResolver(self.handoff, self.reporter, specs, **wanted)
-        self._loop_reporter = Reporter(folder / "loop-counters", folder / "loop-spool")
+        self.resolver = StreamResolver(self.reporter, specs, **wanted)
 
     def serve(self, tables: TableSet) -> None:
-        self.handoff.give(tables)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-            listener.bind(("127.0.0.1", 0))
-            DnsLoop([listener], [("127.0.0.1", 9)], self.handoff, self._loop_reporter, SPECS, 1).turn(0)
+        self.resolver.use(tables)
 
     def ask(self, name: str, qtype: str = "A") -> DNSRecord | None:
         answer = self.resolver.answer(ask(name, qtype), CLIENT, NOW_NS)

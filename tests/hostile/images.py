@@ -1,0 +1,97 @@
+"""Drill: listed names asked over UDP, TCP, TLS and HTTPS while workers are killed and the box is restarted.
+
+Every query is for a listed name, and every list is NXDOMAIN: an answer with an address is a name that passed.  The
+written policy lets names pass only where a box has no image at all, and counts them (`no_tables`).
+Goal: none.   HOSTILE_NAMES=10000000: a longer list.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.corpus import names
+from bench.flood import Flooder, free_port, leave_for_own_network
+from hostile.box import OTHER_CORE, Box
+
+N_NAMES = int(os.environ.get("HOSTILE_NAMES", "200000"))
+N_ASKED = 20_000
+N_KILLS = 6
+LIVES_S = 2.0  # a worker, until it is killed
+RATE = 5_000  # of UDP; the streams' queries are as many as are answered
+WORKERS = 2
+
+
+def drill(folder: Path) -> str:
+    """One line: what was sent, what was lost, what was shown."""
+    leave_for_own_network()
+    listed, upstream = list(names(N_NAMES)), free_port()
+    box = Box(folder, listed, upstream, WORKERS)
+    with Flooder(folder, OTHER_CORE).echo(upstream, OTHER_CORE):
+        with box.running():
+            write_asked(folder / "asked", filter(box.blocks, listed))
+            with asking(box) as kills:
+                kill_in_turn(box)
+        with asking(box) as restart, box.running():
+            time.sleep(LIVES_S)
+        with box.running():
+            n_restarts, n_without = box.n_restarts(box.workers), box.counted()["no_tables"]
+    total = {over: tuple(map(sum, zip(kills[over], restart[over], strict=True))) for over in kills}
+    sent = ", ".join(f"{n:,} over {over}" for over, (n, _, _) in total.items())
+    return (
+        f"images: sent queries for listed names of {N_NAMES:,} ({sent}) while {N_KILLS} workers were killed and the box "
+        f"was restarted; {sum(n for _, _, n in total.values()):,} passed, "
+        f"{sum(n for _, n, _ in total.values()):,} had no answer; shown {n_restarts} restarts, no_tables {n_without:,}"
+    )
+
+
+def write_asked(path: Path, listed: Iterator[str]) -> None:
+    path.write_text("".join(f"{name} A\n" for name in itertools.islice(listed, N_ASKED)))
+
+
+def kill_in_turn(box: Box) -> None:
+    for worker in itertools.islice(itertools.cycle(box.workers), N_KILLS):
+        time.sleep(LIVES_S)
+        os.kill(box.pid(worker), signal.SIGKILL)
+    time.sleep(LIVES_S)
+    box.wait_until_filtering()
+
+
+@contextlib.contextmanager
+def asking(box: Box) -> Iterator[dict[str, tuple[int, int, int]]]:
+    """Ask as long as the block lasts; then the dict has (sent, without an answer, passed) by transport."""
+    found = dict[str, tuple[int, int, int]]()
+    ways = {
+        "UDP": ["-p", str(box.port), "-Q", str(RATE)],
+        "TCP": ["-m", "tcp", "-p", str(box.port)],
+        "TLS": ["-m", "dot", "-p", str(box.tls)],
+        "HTTPS": ["-m", "doh", "-p", str(box.https), "-O", f"doh-uri=https://127.0.0.1:{box.https}/dns-query"],
+    }
+    queries = ["-s", "127.0.0.1", "-d", str(box.folder / "asked"), "-t", "1", "-q", "20", "-l", "3600"]
+    programs = {
+        over: subprocess.Popen(
+            ["taskset", "-c", str(OTHER_CORE), "dnsperf", *queries, *how],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for over, how in ways.items()
+    }
+    try:
+        yield found
+    finally:
+        for over, program in programs.items():
+            program.send_signal(signal.SIGINT)  # it prints what it has counted
+            found[over] = counted(program.communicate()[0])
+
+
+def counted(said: str) -> tuple[int, int, int]:
+    """Queries sent, lost and answered NOERROR of what dnsperf prints."""
+    numbers = [re.search(pattern, said) for pattern in (r"Queries sent:\s+(\d+)", r"Queries lost:\s+(\d+)", r"NOERROR (\d+)")]
+    sent, lost, passed = (int(number[1]) if number else 0 for number in numbers)
+    return sent, lost, passed
