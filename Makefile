@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
-	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary docs lock dist clean
+	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -109,6 +109,9 @@ bench: build bench-packages ## every figure beside its peers, appended to bench/
 
 fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
+
+hostile: build test-packages ## attacks on a whole filterd, each a line: what was sent, lost and shown; as root in a network of its own
+	$(BIN)/python tests/hostile/run.py
 
 adversary: build ## search for SECONDS=60 for packets that get a listed name past the gate, or keep an allowed one from its client
 	$(BIN)/python tests/adversary/search.py --seconds $(SECONDS)

@@ -255,7 +255,7 @@ class DnsFront:
         return partial(self._ask_over_tls, index) if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
 
     async def _ask_over_tls(self, index: int, query: bytes, patience_s: float) -> bytes:
-        """Ask over the connection that the loop's queries take, too: it is the main thread's.   Raises UpstreamFailed."""
+        """Ask over the loop's own connection, which is the main thread's.   Raises UpstreamFailed."""
         assert self._main is not None
         asking = self._over_streams[index].ask(query, patience_s)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, self._main))

@@ -195,25 +195,29 @@ class Acceptor:
         """Raises BadHeader, _Refused, EOFError."""
         with contextlib.ExitStack() as held, contextlib.ExitStack() as unknown:
             async with asyncio.timeout(self._door.limits.handshake_s):
-                client, is_inside = peer, False
                 if is_proxy:
                     unknown.enter_context(_place(self._unknown, peer, self._evict))
-                    # HAProxy sends its header before TLS, as the protocol has it; dnsdist in TLS.
-                    is_inside = self._door.context is not None and await _begins_tls(opened)
-                    if not is_inside:
-                        client = await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or peer
-                if not is_inside:
+                client, use = await self._client_before_tls(opened, peer) if is_proxy else peer, None
+                if client is not None:
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
                 reader, writer = await self._connected(opened)
                 held.callback(writer.transport.abort)
-                if is_inside:
+                if client is None or use is None:
                     client = await _source(reader.read) or peer
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
             tls, is_stranger = writer.get_extra_info("ssl_object"), not self._door.admits(client)
             await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use))
             await self._part(writer)
+
+    async def _client_before_tls(self, opened: socket.socket, proxy: str) -> str | None:
+        """The client by a proxy's header; None: the header is inside TLS.   Raises BadHeader, EOFError.
+
+        HAProxy sends its header before TLS, as the protocol has it; dnsdist in TLS."""
+        if self._door.context is not None and await _begins_tls(opened):
+            return None
+        return await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or proxy
 
     def _admitted(self, client: str) -> "contextlib.AbstractContextManager[Callable[[], None]]":
         """A place for a client or a stranger; gives Connection.use.   Raises _Refused."""
@@ -257,9 +261,7 @@ class Acceptor:
 
 
 @contextlib.contextmanager
-def _place(
-    places: Places, client: str, evict: Callable[["asyncio.Task[None]"], None]
-) -> Iterator[Callable[[], None]]:
+def _place(places: Places, client: str, evict: Callable[["asyncio.Task[None]"], None]) -> Iterator[Callable[[], None]]:
     """Hold a place while this task serves its connection; gives what notes its use.   Raises _Refused."""
     task, now = asyncio.current_task(), asyncio.get_running_loop().time
     assert task is not None

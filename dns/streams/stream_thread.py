@@ -3,8 +3,8 @@
     run() = thread(event loop(serve())), started again when it ends, until cancelled
 
 A thousand connections may keep the streams busy for seconds.  So they share an event loop with nothing else: control
-requests, the watchdog and the upstreams of the UDP loop have the main thread's.  What holds the streams up for HANG_S is
-ended by an exception in their thread.  Nearly always that is one connection, and the others go on.
+requests, the watchdog and the upstreams of the UDP loop have the main thread's.  What holds the streams up for HANG_S
+is ended by an exception in their thread.  Nearly always that is one connection, and the others go on.
 
 Invariants: what the streams do or fail to do ends neither the UDP loop nor the worker; each fault is logged and
 counted; serve() has ended before run() returns, unless it hangs.

@@ -32,8 +32,8 @@ LOOK_S = 0.25
 # made a turn since: so a gate that hangs is ended after 1 to 3.25 s.  As long as it hangs nothing is filtered, or no
 # new flow gets through.  Its loop turns every 0.1 s, and has never been held up for longer than 0.13 s on a full core
 # while bases of a million names were opened and taken on it (bench/gate_faults.py, swapping), 0.24 s where two busy
-# programs shared that core.  A dns worker's other thread speaks TLS, too: a thousand handshakes at once may take it
-# seconds.  Control and web do long things, and delay no traffic.
+# programs shared that core.  A dns worker has its upstreams over TLS in the thread that says so; its clients' TLS has
+# another.  Control and web do long things, and delay no traffic.
 WATCHDOG_S = {"gate": 2.0, "dns": 5.0, "control": 30.0, "web": 30.0}
 
 log = logging.getLogger("filterd.process.supervisor")

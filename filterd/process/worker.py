@@ -4,6 +4,7 @@ A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFr
 Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
 nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
+What the front does for connections of clients is no part of its turns: it hangs without ending the worker.
 The images are open before the front takes its sockets or its queue, so it judges from the first packet on.
 """
 

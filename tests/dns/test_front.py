@@ -374,9 +374,7 @@ async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images,
         running.cancel()
 
 
-async def test_a_stream_that_was_first_is_answered_from_the_tables_given_before(
-    images: Images, tmp_path: Path
-) -> None:
+async def test_a_stream_that_was_first_is_answered_from_the_tables_given_before(images: Images, tmp_path: Path) -> None:
     udp, tcp = (Reporter(tmp_path / f"c-{name}", tmp_path / name) for name in ("udp", "tcp"))
     policy = AnswerPolicy(Splash(IPv4Address("192.0.2.80")))
     front = DnsFront([Endpoint("127.0.0.1", 0)], [Endpoint("127.0.0.1", 9)], udp, tcp, policy)

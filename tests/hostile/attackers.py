@@ -22,10 +22,9 @@ from h2.connection import H2Connection
 
 HOST = "127.0.0.1"
 AGAIN_S = 0.05
-N_REQUESTS = 400
+N_REQUESTS, N_UNREAD = 400, 100
 TINY = bytes(4) + bytes(8)  # a header without a question: the least that is answered
 LISTED = b"\0\1\1\0\0\1" + bytes(6) + b"\6listed\4test\0\0\1\0\1"
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Misdeed = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -42,7 +41,7 @@ def requests(is_reset: bool) -> bytes:
     h2 = H2Connection(H2Configuration(client_side=True))
     h2.initiate_connection()
     query = base64.urlsafe_b64encode(LISTED).rstrip(b"=").decode()
-    for _ in range(N_REQUESTS if is_reset else 100):
+    for _ in range(N_REQUESTS if is_reset else N_UNREAD):
         stream_id = h2.get_next_available_stream_id()
         head = [(":method", "GET"), (":scheme", "https"), (":authority", "dns.test")]
         h2.send_headers(stream_id, [*head, (":path", f"/dns-query?dns={query}")], end_stream=True)
@@ -53,10 +52,9 @@ def requests(is_reset: bool) -> bytes:
 
 PIPELINED = framed(TINY) * 2000 + framed(LISTED) * 1000
 RESETS, UNREAD = requests(is_reset=True), requests(is_reset=False)
-CONTINUED = H2Connection(H2Configuration(client_side=True))
-CONTINUED.initiate_connection()
-CONTINUATIONS = CONTINUED.data_to_send() + frame(1, 0, 1, b"\x83") + frame(9, 0, 1, bytes(16000)) * 30
-PINGS = CONTINUATIONS[: CONTINUATIONS.index(frame(1, 0, 1, b"\x83"))] + frame(6, 0, 0, bytes(8)) * 3000
+BEGUN = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)
+CONTINUATIONS = BEGUN + frame(1, 0, 1, b"\x83") + frame(9, 0, 1, bytes(16000)) * 30
+PINGS = BEGUN + frame(6, 0, 0, bytes(8)) * 3000
 
 
 async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, octets: bytes, is_read: bool) -> None:

@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hostile.box import OTHER_CORE, Box
+
 from bench.corpus import names
 from bench.flood import Flooder, free_port, leave_for_own_network
-from hostile.box import OTHER_CORE, Box
 
 N_NAMES = int(os.environ.get("HOSTILE_NAMES", "200000"))
 N_ASKED = 20_000
@@ -43,10 +44,11 @@ def drill(folder: Path) -> str:
             n_restarts, n_without = box.n_restarts(box.workers), box.counted()["no_tables"]
     total = {over: tuple(map(sum, zip(kills[over], restart[over], strict=True))) for over in kills}
     sent = ", ".join(f"{n:,} over {over}" for over, (n, _, _) in total.items())
+    n_lost, n_passed = (sum(each[place] for each in total.values()) for place in (1, 2))
     return (
-        f"images: sent queries for listed names of {N_NAMES:,} ({sent}) while {N_KILLS} workers were killed and the box "
-        f"was restarted; {sum(n for _, _, n in total.values()):,} passed, "
-        f"{sum(n for _, n, _ in total.values()):,} had no answer; shown {n_restarts} restarts, no_tables {n_without:,}"
+        f"images: sent queries for listed names ({sent}; the list has {N_NAMES:,}) while workers were killed {N_KILLS} "
+        f"times and the box was restarted; {n_passed:,} passed, {n_lost:,} had no answer; "
+        f"shown {n_restarts} restarts, no_tables {n_without:,}"
     )
 
 
@@ -92,6 +94,8 @@ def asking(box: Box) -> Iterator[dict[str, tuple[int, int, int]]]:
 
 def counted(said: str) -> tuple[int, int, int]:
     """Queries sent, lost and answered NOERROR of what dnsperf prints."""
-    numbers = [re.search(pattern, said) for pattern in (r"Queries sent:\s+(\d+)", r"Queries lost:\s+(\d+)", r"NOERROR (\d+)")]
+    numbers = [
+        re.search(pattern, said) for pattern in (r"Queries sent:\s+(\d+)", r"Queries lost:\s+(\d+)", r"NOERROR (\d+)")
+    ]
     sent, lost, passed = (int(number[1]) if number else 0 for number in numbers)
     return sent, lost, passed

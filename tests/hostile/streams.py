@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.flood import Figures, Flooder, free_port, leave_for_own_network, write_queries
 from hostile.attackers import LISTED, framed
 from hostile.box import OTHER_CORE, Box
 
+from bench.flood import Figures, Flooder, free_port, leave_for_own_network, write_queries
 from filterd.process.json_socket import NoAnswer
 
 RATE = 20_000
@@ -32,6 +32,7 @@ USE_EVERY_S = 0.5
 ASK_EVERY_S = 0.1
 PATIENCE_S = 5.0
 HONEST = "127.0.0.200"
+SHOWN = ("dns_streams_", "dns_handshakes_")
 
 
 class Honest(NamedTuple):
@@ -134,13 +135,20 @@ def attack(box: Box) -> Iterator[dict[str, int]]:
 
 
 def told(before: Round, under: Round, said: dict[str, int], n_restarts: int, counted: dict[str, int]) -> str:
-    shown = {name: n for name, n in counted.items() if n and name.startswith(("dns_streams_", "dns_handshakes"))}
     sent = ", ".join(f"{n:,} {kind}" for kind, n in said.items())
+    n_lost = under.honest.n_asked - under.honest.n_answered
+    shown = ", ".join(f"{name} {n:,}" for name, n in counted.items() if n and name.startswith(SHOWN))
     return (
-        f"streams: sent {sent}, next to {under.udp['sent']:,.0f} UDP queries; "
-        f"lost {under.udp['lost']:,.0f} UDP queries (without: {before.udp['lost']:,.0f}), "
-        f"{under.honest.n_asked - under.honest.n_answered} of {under.honest.n_asked} honest queries over streams, "
-        f"{n_restarts} restarts; UDP p50 {under.udp['p50_us']:,.0f} p99 {under.udp['p99_us']:,.0f} µs (without: {before.udp['p50_us']:,.0f} {before.udp['p99_us']:,.0f}), "
-        f"honest streams {under.honest.median_ms:,.0f} ms (without: {before.honest.median_ms:,.0f}), "
-        f"use ≤ {max(under.uses_ms):,.0f} ms (without: {max(before.uses_ms):,.0f}); shown {shown}"
+        f"streams: sent connections ({sent}) next to {under.udp['sent']:,.0f} UDP queries; "
+        f"lost {under.udp['lost']:,.0f} UDP queries, {n_lost} of {under.honest.n_asked} honest queries over streams, "
+        f"{n_restarts} restarts; with and without: {_pair(under, before)}; shown {shown}"
     )
+
+
+def _pair(under: Round, before: Round) -> str:
+    def figures(one: Round) -> tuple[float, float, float, float]:
+        return one.udp["p50_us"], one.udp["p99_us"], one.honest.median_ms, max(one.uses_ms)
+
+    names = ("UDP p50 µs", "UDP p99 µs", "honest streams ms", "longest use ms")
+    both = zip(names, figures(under), figures(before), strict=True)
+    return ", ".join(f"{name} {one:,.0f} and {other:,.0f}" for name, one, other in both)
