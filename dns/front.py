@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from dns.answers import AnswerPolicy
+from dns.errors import UpstreamFailed
 from dns.loop_thread import LoopThread
 from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
@@ -38,6 +39,8 @@ from fastpath.report.spool import Reporter
 BUFFER_OCTETS: Final = 4 << 20
 TEND_EVERY_S: Final = 0.1
 CONNECT_EVERY_S: Final = 1.0
+# Queries of streams at the upstreams at once.  Over TCP each has a descriptor, and images need some, too.
+MAX_ASKED: Final = 2048
 PORTS_TRIED: Final = 10
 
 _IP_PKTINFO: Final = 8  # <linux/in.h>; the socket module does not name it
@@ -152,6 +155,7 @@ class DnsFront:
         self._streams = StreamServer(path, plan, resolver.connection_guard())
         self._stream_thread = StreamThread(self._serve_streams, stream_reporter.counters)
         self._main: asyncio.AbstractEventLoop | None = None
+        self._n_asked = 0  # of streams, in their thread
         try:
             for endpoint in listen:
                 self._open(endpoint)
@@ -262,8 +266,14 @@ class DnsFront:
 
     async def _ask(self, query: bytes) -> bytes:
         """Ask the upstreams, from the streams' thread.   Raises UpstreamFailed."""
+        if self._n_asked >= MAX_ASKED:
+            raise UpstreamFailed(f"upstreams: {MAX_ASKED} queries of streams wait; not asked; are the upstreams slow")
         asks = [self._ask_of(index) for index in self._loop.preference()]
-        return await ask_in_order(asks, query)
+        self._n_asked += 1
+        try:
+            return await ask_in_order(asks, query)
+        finally:
+            self._n_asked -= 1
 
     async def _connect(self) -> None:
         """Connect to the upstreams; retry until all have sockets: at boot, the network may come up after filterd."""

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from dnslib import DNSRecord
+from dnslib import RCODE, DNSRecord
 from support.dns.front import Serving
 from support.images.opened import Images
 
@@ -72,3 +72,26 @@ async def test_streams_that_hang_hold_up_neither_udp_nor_new_tables(
 
     assert [str(answer.rr[0].rdata) for answer in (udp, tcp)] == ["192.0.2.80"] * 2
     assert read_counters(images.folder / "c-tcp")["dns_streams_hung"] >= 1
+
+
+async def test_so_many_queries_of_streams_wait_for_upstreams_and_the_next_one_fails_at_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dns.front.MAX_ASKED", 1)
+    asked = asyncio.Event()
+
+    async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asyncio.sleep(60)
+
+    silent = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with asyncio.timeout(30), serving(BLOCKED, (Endpoint(*silent.sockets[0].getsockname()),)) as front:
+        reader, writer = await asyncio.open_connection(*front.bound[0])
+        for name in ("first.test", "second.test"):
+            writer.write(framed(bytes(DNSRecord.question(name).pack())))
+            await asked.wait()
+        answer = DNSRecord.parse(await read_framed(reader))
+        writer.close()
+    silent.close()
+
+    assert (str(answer.q.qname), answer.header.rcode) == ("second.test.", RCODE.SERVFAIL)

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import itertools
 import json
+import secrets
 import ssl
 import struct
 import sys
@@ -22,7 +23,7 @@ from h2.connection import H2Connection
 
 HOST = "127.0.0.1"
 AGAIN_S = 0.05
-N_REQUESTS, N_UNREAD = 400, 100
+N_REQUESTS, N_UNREAD, N_NEW = 400, 100, 50
 TINY = bytes(4) + bytes(8)  # a header without a question: the least that is answered
 LISTED = b"\0\1\1\0\0\1" + bytes(6) + b"\6listed\4test\0\0\1\0\1"
 Misdeed = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -57,12 +58,14 @@ CONTINUATIONS = BEGUN + frame(1, 0, 1, b"\x83") + frame(9, 0, 1, bytes(16000)) *
 PINGS = BEGUN + frame(6, 0, 0, bytes(8)) * 3000
 
 
-async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, octets: bytes, is_read: bool) -> None:
-    """Send the same until the connection ends, and read answers or not."""
+async def pour(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, make: Callable[[], bytes], is_read: bool
+) -> None:
+    """Send what is made until the connection ends, and read answers or not."""
     async with asyncio.TaskGroup() as group:
         drinking = group.create_task(drink(reader)) if is_read else None
         while drinking is None or not drinking.done():
-            writer.write(octets)
+            writer.write(make())
             await writer.drain()
 
 
@@ -72,11 +75,20 @@ async def drink(reader: asyncio.StreamReader) -> None:
 
 
 async def pipeline(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await pour(reader, writer, PIPELINED, is_read=True)
+    await pour(reader, writer, lambda: PIPELINED, is_read=True)
+
+
+def new_questions() -> bytes:
+    """Questions that no cache has, for the upstreams."""
+    return b"".join(framed(LISTED.replace(b"listed", secrets.token_hex(3).encode())) for _ in range(N_NEW))
+
+
+async def ask_anew(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await pour(reader, writer, new_questions, is_read=True)
 
 
 async def read_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await pour(reader, writer, PIPELINED, is_read=False)
+    await pour(reader, writer, lambda: PIPELINED, is_read=False)
 
 
 async def say(octets: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,7 +129,8 @@ async def begin_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 # (what it is called, the port's place in argv, whether TLS is spoken, whether a served client does it, what, its share)
 KINDS: tuple[tuple[str, int, bool, bool, Misdeed, int], ...] = (
-    ("pipelined TCP", 0, False, True, pipeline, 20),
+    ("pipelined TCP", 0, False, True, pipeline, 15),
+    ("questions for upstreams", 0, False, True, ask_anew, 5),
     ("pipelined TCP from outside", 0, False, False, pipeline, 20),
     ("pipelined DoT", 1, True, True, pipeline, 10),
     ("DoH resets", 2, True, True, reset, 15),

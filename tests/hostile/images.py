@@ -11,9 +11,11 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from hostile.box import OTHER_CORE, Box
 
@@ -30,6 +32,14 @@ WORKERS = 2
 ONE = ("-q", "1")
 
 
+class Counted(NamedTuple):
+    """Queries: those that had no answer, and those that had an address."""
+
+    n_sent: int
+    n_lost: int
+    n_passed: int
+
+
 def drill(folder: Path) -> str:
     """One line: what was sent, what was lost, what was shown."""
     leave_for_own_network()
@@ -44,9 +54,9 @@ def drill(folder: Path) -> str:
             time.sleep(LIVES_S)
         with box.running():
             n_restarts, n_without = box.n_restarts(box.workers), box.counted()["no_tables"]
-    total = {over: tuple(map(sum, zip(kills[over], restart[over], strict=True))) for over in kills}
-    sent = ", ".join(f"{n:,} over {over}" for over, (n, _, _) in total.items())
-    n_lost, n_passed = (sum(each[place] for each in total.values()) for place in (1, 2))
+    both = [*kills.values(), *restart.values()]
+    n_lost, n_passed = sum(each.n_lost for each in both), sum(each.n_passed for each in both)
+    sent = ", ".join(f"{kills[over].n_sent + restart[over].n_sent:,} over {over}" for over in kills)
     return (
         f"images: sent queries for listed names ({sent}; the list has {N_NAMES:,}) while workers were killed {N_KILLS} "
         f"times and the box was restarted; {n_passed:,} passed, {n_lost:,} had no answer; "
@@ -67,37 +77,42 @@ def kill_in_turn(box: Box) -> None:
 
 
 @contextlib.contextmanager
-def asking(box: Box) -> Iterator[dict[str, tuple[int, int, int]]]:
-    """Ask as long as the block lasts; then the dict has (sent, without an answer, passed) by transport."""
-    found = dict[str, tuple[int, int, int]]()
+def asking(box: Box) -> Iterator[dict[str, Counted]]:
+    """Ask as long as the block lasts, over all transports at once; then the dict has what was counted by transport."""
+    found, over = dict[str, Counted](), threading.Event()
     ways = {
         "UDP": ["-p", str(box.port), "-q", "20", "-Q", str(RATE)],
         "TCP": ["-m", "tcp", "-p", str(box.port), "-q", "20"],
         "TLS": ["-m", "dot", "-p", str(box.tls), "-q", "20"],
         "HTTPS": ["-m", "doh", "-p", str(box.https), "-O", f"doh-uri=https://127.0.0.1:{box.https}/dns-query", *ONE],
     }
-    queries = ["-s", "127.0.0.1", "-d", str(box.folder / "asked"), "-t", "1", "-l", "3600"]
-    programs = {
-        over: subprocess.Popen(
-            ["taskset", "-c", str(OTHER_CORE), "dnsperf", *queries, *how],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for over, how in ways.items()
-    }
+
+    def ask(transport: str, how: list[str]) -> None:
+        found[transport] = ask_on(box.folder / "asked", how, over)
+
+    threads = [threading.Thread(target=ask, args=way) for way in ways.items()]
+    for thread in threads:
+        thread.start()
     try:
         yield found
     finally:
-        for over, program in programs.items():
-            program.send_signal(signal.SIGINT)  # it prints what it has counted
-            found[over] = counted(program.communicate()[0])
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
-def counted(said: str) -> tuple[int, int, int]:
-    """Queries sent, lost and answered NOERROR of what dnsperf prints."""
-    numbers = [
-        re.search(pattern, said) for pattern in (r"Queries sent:\s+(\d+)", r"Queries lost:\s+(\d+)", r"NOERROR (\d+)")
-    ]
-    sent, lost, passed = (int(number[1]) if number else 0 for number in numbers)
-    return sent, lost, passed
+def ask_on(queries: Path, how: list[str], over: threading.Event) -> Counted:
+    """Run dnsperf again and again: each time with new connections, which a worker that starts meets first."""
+    total = Counted(0, 0, 0)
+    command = ["taskset", "-c", str(OTHER_CORE), "dnsperf", "-s", "127.0.0.1", "-d", str(queries), "-t", "1", "-l", "1"]
+    while not over.wait(0.02):
+        said = subprocess.run([*command, *how], capture_output=True, text=True, check=False).stdout
+        total = Counted(*map(sum, zip(total, counted(said), strict=True)))
+    return total
+
+
+def counted(said: str) -> Counted:
+    """What dnsperf prints."""
+    patterns = (r"Queries sent:\s+(\d+)", r"Queries lost:\s+(\d+)", r"NOERROR (\d+)")
+    numbers = [re.search(pattern, said) for pattern in patterns]
+    return Counted(*(int(number[1]) if number else 0 for number in numbers))
