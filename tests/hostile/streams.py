@@ -124,7 +124,7 @@ def attack(box: Box) -> Iterator[dict[str, int]]:
     said = dict[str, int]()
     ports = [str(port) for port in (box.port, box.tls, box.https)]
     program = [sys.executable, str(Path(__file__).with_name("attackers.py")), *ports]
-    command = ["taskset", "-c", str(OTHER_CORE), "nice", "-n", "5", *program, str(N_CONNECTIONS), str(int(SECONDS) + 2)]
+    command = ["taskset", "-c", str(OTHER_CORE), *program, str(N_CONNECTIONS), str(int(SECONDS) + 2)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(1)
         try:
