@@ -51,6 +51,7 @@ BAD_DIRECTIVE = "a directive that is not supported"
 UNCLOSED = "a parenthesis is not closed"
 
 _ADDRESSES_OCTETS = len(ADDRESSES)
+_ADDRESS_TAIL = b"." + ADDRESS_TRIGGER
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
@@ -231,9 +232,11 @@ def _read_policy(zone: _Zone, number: int, line: bytes, record: Record) -> Rule 
 def _action_of(zone: _Zone, trigger: bytes, words: tuple[bytes, ...]) -> Action | None:
     """The action that a CNAME stands for; None where it is local data."""
     action = ACTIONS.get(words[0].lower()) if len(words) == 1 else None
-    # the draft's first edition wrote PASSTHRU as a name that is its own alias
-    if action is None and len(words) == 1 and zone.absolute(words[0]) == trigger:
-        return Action.PASSTHRU
+    # the draft's first edition wrote PASSTHRU as a name that is its own alias, and a prefix without its last label
+    if action is None and len(words) == 1:
+        target = zone.absolute(words[0])
+        if target == trigger or (trigger.endswith(_ADDRESS_TAIL) and target == trigger[: -len(_ADDRESS_TAIL)]):
+            return Action.PASSTHRU
     return action
 
 

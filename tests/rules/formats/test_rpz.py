@@ -321,3 +321,11 @@ def test_a_trigger_that_ends_inside_of_an_octet_is_several_rules_of_its_line() -
 )
 def test_a_trigger_by_address_that_is_none_is_reported(owner: str, reason: str) -> None:
     assert complaints(items(iter_rules, f"ok.example CNAME .\n{owner} CNAME .\n")) == [(2, 1, reason)]
+
+
+@pytest.mark.parametrize("target", ["24.0.2.0.192.rpz-ip.", "24.0.2.0.192."])
+def test_an_address_trigger_that_is_its_own_alias_lets_through_as_the_first_edition_wrote_it(target: str) -> None:
+    """BIND reads the second form: the trigger without its last label."""
+    assert told(f"$ORIGIN rpz.test.\n24.0.2.0.192.rpz-ip CNAME {target}\n") == [
+        ("192.0.2.0/24", Mode.SUBTREE, Action.PASSTHRU, 2)
+    ]
