@@ -1,6 +1,6 @@
 """Destination judgement: a packet's address against the lists, before its payload is parsed.
 
-    destination → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
+    destination, and the IPv4 address in one of NAT64 or 6to4 → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
 
 Invariants: every queued packet is judged, at any port, protocol, payload and state: so a list published after its flow
 began applies too.  Only lists block here: a lock leaves the help corridor open, which is defined by names.
@@ -9,6 +9,8 @@ Absent on purpose: the HTTP page, as no request was seen yet; source addresses, 
 Source: fastpath.wire.address (names of addresses).
 Cost: bench/gate.py; some 60 ns an IPv4 address, 170 with large images and another address each time.
 """
+from libc.stdint cimport uint8_t
+
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.state cimport BLOCK, GO_ON, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport count_block, count_bypass
@@ -17,17 +19,25 @@ from fastpath.images.tables cimport hold_addresses, judge_found
 from fastpath.images.verdict cimport C_ADDRESS, PASSTHRU, TCP_ONLY, T_LOCK, Decision
 from fastpath.report.counters cimport CNT_GATE_ADDRESS_BLOCKED, count
 from fastpath.report.spool cimport note_block, note_shadow
-from fastpath.wire.address cimport name_of_address
+from fastpath.wire.address cimport embedded_ipv4_at, name_of_address
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
 
 
 cdef Verdict judge_address(Gate* g, Turn* t) noexcept nogil:
     """BLOCK where the client may not reach the packet's destination, GO_ON otherwise."""
-    cdef Hits hits
-    cdef Decision d
+    cdef size_t embedded
     if g.tables == NULL or not hold_addresses(g.tables):
         return GO_ON
-    name_of_address(t.p.dst, t.p.version, &g.name)
+    if _judge_one(g, t, t.p.dst, t.p.version) == BLOCK:
+        return BLOCK
+    embedded = embedded_ipv4_at(t.p.dst) if t.p.version == 6 else 0
+    return GO_ON if embedded == 0 else _judge_one(g, t, t.p.dst + embedded, 4)
+
+
+cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t version) noexcept nogil:
+    cdef Hits hits
+    cdef Decision d
+    name_of_address(address, version, &g.name)
     find_hits(&g.tables.names, &g.tables.names_delta, &g.name, &hits)
     if hits.n == 0:
         return GO_ON

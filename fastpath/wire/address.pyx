@@ -9,8 +9,12 @@ of key.  The only DNS query that these names could answer is one for such a name
 
 Invariants: an address has one name.  ::ffff:0:0/96 are the IPv4 addresses that they map, as a client's mapped socket
 reaches those.  The prefix of a name ends on an octet (IPv6: on a nibble).
-Absent on purpose: prefixes that end elsewhere (rules.names.prefixes splits them into several rules); NAT64 addresses.
-Source: RFC 1035 §3.5, RFC 3596 §2.5 (the reverse trees), RFC 4291 §2.5.5.2 (mapped addresses); the label is that of
+Two names are looked up for an address of NAT64 (64:ff9b::/96) or 6to4: its own, and that of the IPv4 address in it, see
+embedded_ipv4_at().
+Absent on purpose: prefixes that end elsewhere (rules.names.prefixes splits them into several rules); NAT64 prefixes of
+an operator's own, whose length an address does not tell.
+Source: RFC 1035 §3.5, RFC 3596 §2.5 (the reverse trees), RFC 4291 §2.5.5.2 (mapped addresses), RFC 6052 §2.1
+(NAT64), RFC 3056 §2 (6to4); the label is that of
 draft-vixie-dnsop-dns-rpz §4.3.
 Cost: 23 ns an IPv4 address, 32 ns an IPv6 one.
 """

@@ -238,3 +238,17 @@ def test_each_list_of_ways_around_counts_for_itself(
     lab.send(Client(ADULT, OTHER), 0, REAL)
     assert lab.counted("gate_bypass_seen") == 1
     assert met(lab) == n
+
+
+@pytest.mark.parametrize(
+    ("dst", "is_blocked"),
+    [
+        ("64:ff9b::cb00:7105", True),
+        ("64:ff9b::cb00:71c8", False),
+        ("2002:cb00:7105::1", True),
+        ("2002:cb00:71c8::1", False),
+        ("64:ff9b:1::cb00:7105", False),
+    ],
+)
+def test_the_ipv4_address_inside_of_one_of_nat64_or_6to4_is_judged_too(lab: Lab, dst: str, is_blocked: bool) -> None:
+    assert (syn(lab, "2001:db8::11", dst) == BLOCKED) is is_blocked
