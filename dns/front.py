@@ -41,6 +41,8 @@ TEND_EVERY_S: Final = 0.1
 CONNECT_EVERY_S: Final = 1.0
 # Queries of streams at the upstreams at once.  Over TCP each has a descriptor, and images need some, too.
 MAX_ASKED: Final = 2048
+# A port sends for 2 s, too short to find it by trying, and receives for 6 s more: longer than any query waits.
+ROTATE_EVERY_S: Final = 0.25
 PORTS_TRIED: Final = 10
 
 _IP_PKTINFO: Final = 8  # <linux/in.h>; the socket module does not name it
@@ -232,6 +234,7 @@ class DnsFront:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stream_thread.run())
             group.create_task(self._connect())
+            group.create_task(self._rotate())
             group.create_task(self._tend())
             for upstream in self._over_streams:
                 group.create_task(upstream.run())
@@ -268,6 +271,8 @@ class DnsFront:
         """Ask the upstreams, from the streams' thread.   Raises UpstreamFailed."""
         if self._n_asked >= MAX_ASKED:
             raise UpstreamFailed(f"upstreams: {MAX_ASKED} queries of streams wait; not asked; are the upstreams slow")
+        if self._loop.is_upstream_dead:
+            raise UpstreamFailed("upstreams: all are away; not asked; see what was logged about each")
         asks = [self._ask_of(index) for index in self._loop.preference()]
         self._n_asked += 1
         try:
@@ -292,12 +297,20 @@ class DnsFront:
         if logged:
             log.info("dns upstreams: all are reachable now")
 
+    async def _rotate(self) -> None:
+        """Send by new ports all the time."""
+        while True:
+            await asyncio.sleep(ROTATE_EVERY_S)
+            self._loop.rotate()
+
     async def _tend(self) -> None:
         known_down: set[int] = set()
+        without_case: set[int] = set()
         while True:
             for reporter in self._reporters:
                 reporter.tend()
             known_down = self._log_upstreams(known_down)
+            without_case = self._log_case(without_case)
             await asyncio.sleep(TEND_EVERY_S)
 
     def _log_upstreams(self, known_down: set[int]) -> set[int]:
@@ -311,6 +324,17 @@ class DnsFront:
         for index in known_down - down:
             log.info("dns upstream %s: it answers again", self._upstreams[index])
         return down
+
+    def _log_case(self, known: set[int]) -> set[int]:
+        """Log upstreams that do not keep the case of letters.   known: the state logged before;  returns the new one"""
+        found = set(self._loop.without_case())
+        for index in found - known:
+            log.warning(
+                "dns upstream %s: its answers have letters in another case than the questions; asked in lower case for "
+                "ten minutes, and easier to forge; use a resolver that keeps the case, or tls://",
+                self._upstreams[index],
+            )
+        return found
 
 
 async def serve(

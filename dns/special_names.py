@@ -1,21 +1,24 @@
-"""Special-use names answered locally: canary domains, safe search, resolver discovery.
+"""Special-use names answered locally: local zones, canary domains, safe search, resolver discovery.
 
 The data behind fastpath.dns.special_names.
 
 Safe search is a service of the search engines: under another name or (Yandex) address each filters its results.
 Exact hosts only: a search engine's other hosts carry mail, maps and fonts.
-Source: support.google.com/websearch/answer/186669 and google.com/supported_domains, support.google.com/a/answer/6214622
+Local zones are those that BIND and Unbound serve by default, too.  `test` is not among them: a resolver behind us that
+serves it is asked, and any other says itself that it does not exist.
+Source: RFC 6761 §6, RFC 6762 §22.1 (local), RFC 7686 (onion), RFC 8375 (home.arpa), RFC 6303 §4 and RFC 7793 (reverse
+trees); support.google.com/websearch/answer/186669 and google.com/supported_domains, support.google.com/a/answer/6214622
 (YouTube), Bing's, DuckDuckGo's, Ecosia's, Pixabay's and Yandex's help pages; support.mozilla.org "Canary domain",
 developer.apple.com "Prepare your network for iCloud Private Relay"; RFC 9460 §2.2 and §14.3, RFC 9461 §4–5, RFC 9462.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from fastpath.dns.special_names import SpecialNames
+from fastpath.dns.special_names import SpecialNames, ZoneKind
 from fastpath.wire.name import to_wire
 
 CANARIES: Final = (
@@ -24,6 +27,27 @@ CANARIES: Final = (
     "mask-h2.icloud.com",
     "mask-canary.icloud.com",
     "dns-tunnel-check.googlezip.net",  # Chrome: no prefetch proxy
+)
+
+_ABSENT: Final = ("invalid", "local", "onion")
+_EMPTY: Final = (
+    "home.arpa",
+    "0.in-addr.arpa",
+    "10.in-addr.arpa",
+    *(f"{number}.172.in-addr.arpa" for number in range(16, 32)),
+    "168.192.in-addr.arpa",
+    *(f"{number}.100.in-addr.arpa" for number in range(64, 128)),
+    "127.in-addr.arpa",
+    "254.169.in-addr.arpa",
+    "2.0.192.in-addr.arpa",
+    "100.51.198.in-addr.arpa",
+    "113.0.203.in-addr.arpa",
+    "255.255.255.255.in-addr.arpa",
+    ".".join("0" * 32) + ".ip6.arpa",
+    "1." + ".".join("0" * 31) + ".ip6.arpa",
+    "d.f.ip6.arpa",
+    *(f"{nibble}.e.f.ip6.arpa" for nibble in "89ab"),
+    "8.b.d.0.1.0.0.2.ip6.arpa",
 )
 
 _GOOGLE_COUNTRIES: Final = (  # behind "www.google."
@@ -113,7 +137,41 @@ def safe_search_hosts() -> Iterator[tuple[str, str, str]]:
         yield host, target, target
 
 
-def special_names(resolvers: Iterable[EncryptedResolver] = ()) -> SpecialNames:
+@dataclass(frozen=True, slots=True)
+class LocalAnswers:
+    """What the operator says of names that are answered locally.
+
+    own_names                zones that the upstreams have for this network: forwarded, with private addresses or not
+    identity                 what this server calls itself;  empty: nothing
+    is_guarding_private      private addresses are refused for all other names
+    has_canaries_for_all     canaries are not for profiles alone"""
+
+    own_names: Sequence[str] = ()
+    identity: str = ""
+    is_guarding_private: bool = False
+    has_canaries_for_all: bool = False
+
+
+def local_zones(own_names: Sequence[str] = ()) -> dict[str, ZoneKind]:
+    """The zones that are answered locally, and those of the operator's own, which are not."""
+    return (
+        {name: ZoneKind.ABSENT for name in _ABSENT}
+        | {name: ZoneKind.EMPTY for name in _EMPTY}
+        | {"localhost": ZoneKind.LOCALHOST}
+        | {name: ZoneKind.OWN for name in own_names}
+    )
+
+
+def special_names(resolvers: Iterable[EncryptedResolver] = (), local: LocalAnswers = LocalAnswers()) -> SpecialNames:
     """All special names, for the loops.   resolvers  our own, the best first, at most 8; none: no discovery"""
     numbered = enumerate(resolvers, 1)
-    return SpecialNames(safe_search_hosts(), CANARIES, [found.rdata(priority) for priority, found in numbered])
+    own = {*local.own_names}
+    return SpecialNames(
+        [hosts for hosts in safe_search_hosts() if hosts[0] not in own],
+        [name for name in CANARIES if name not in own],
+        [found.rdata(priority) for priority, found in numbered],
+        local_zones(local.own_names).items(),
+        local.has_canaries_for_all,
+        local.is_guarding_private,
+        local.identity.encode(),
+    )

@@ -10,6 +10,9 @@ cdef extern from "<unistd.h>" nogil:
     int close(int fd)
     ssize_t read(int fd, void* out, size_t n)
 
+cdef extern from "<sys/random.h>" nogil:
+    ssize_t getrandom(void* out, size_t n, unsigned int flags)
+
 cdef extern from "<time.h>" nogil:
     ctypedef long time_t
     struct timespec:

@@ -10,6 +10,7 @@ cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexc
 # over the client's query at `msg`, without OPT, as write_relayed() and write_cached(); 0: `answer` cannot be read
 cdef size_t wrap_target_answer(const uint8_t* answer, size_t n, uint8_t* msg, size_t room,
                                const Question* q) noexcept nogil
+cdef bint is_copied(uint16_t kind) noexcept nogil
 cdef void begin_answer(Writer* w, uint8_t* msg, size_t room, const Question* q, uint8_t rcode) noexcept nogil
 cdef size_t end_answer(const Writer* w, uint8_t* msg, const Question* q) noexcept nogil
 cdef void put_owned(Writer* w, uint16_t kind, uint32_t ttl_s, uint16_t n) noexcept nogil

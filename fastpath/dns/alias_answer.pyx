@@ -3,6 +3,8 @@
     upstream   forcesafesearch.google.com A → 216.239.38.120
     client     www.google.com A → www.google.com CNAME forcesafesearch.google.com, forcesafesearch.google.com A …
 
+Safe search names such a target, and so does a list whose entry is a CNAME (RPZ: a walled garden).
+
 Invariants: the client's question stays octet for octet.  Nothing is read past the answer's end or written past `room`.
 Names are written without compression, as what they pointed to has moved.  The answer never has AD.
 Absent on purpose: all other types: signatures, which do not cover an answer to this question, and additional data.
@@ -17,7 +19,7 @@ from fastpath.dns.query cimport Question, parse_query, skip_name
 from fastpath.dns.wire cimport (
     CD, CLASS_IN, HEADER_OCTETS, MESSAGE_OCTETS, POINTER, POINTER_HIGH, POINTER_TO_QNAME, POINTER_WORD, QR_OCTET2,
     RA_OCTET3, RCODE_MASK, RCODE_NOERROR, RCODE_NXDOMAIN, RD_OCTET2, RECORD_OCTETS, SOA_NUMBERS_OCTETS, TC_OCTET2,
-    TYPE_A, TYPE_AAAA, TYPE_CLASS_OCTETS, TYPE_CNAME, TYPE_SOA)
+    TYPE_A, TYPE_AAAA, TYPE_CLASS_OCTETS, TYPE_CNAME, TYPE_HTTPS, TYPE_SOA, TYPE_SVCB, TYPE_TXT)
 from fastpath.wire.name cimport LABEL_OCTETS, NAME_OCTETS, Name, name_from_wire
 
 cdef enum:
@@ -97,7 +99,7 @@ cdef void put_owned(Writer* w, uint16_t kind, uint32_t ttl_s, uint16_t n) noexce
 
 cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, uint16_t question_end,
                        uint16_t* n_answers, uint16_t* n_authorities) noexcept nogil:
-    """Copy addresses and aliases of the answer section and the SOA of the authority section; False: unreadable.
+    """Copy the records and aliases of the answer section and the SOA of the authority section; False: unreadable.
 
     at            where they begin
     question_end  of the client's question, behind which stands the CNAME to the target"""
@@ -118,7 +120,7 @@ cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, ui
         if take_u32(&c, &ttl) != OK or take_u16(&c, &n_data) != OK or skip(&c, n_data) != OK:
             return False
         if i < n_first:
-            is_wanted = kind == TYPE_A or kind == TYPE_AAAA or kind == TYPE_CNAME
+            is_wanted = is_copied(kind) or kind == TYPE_CNAME
             n_answers[0] += 1 if is_wanted else 0
         else:
             is_wanted = kind == TYPE_SOA and n_authorities[0] == 0
@@ -139,14 +141,19 @@ cdef bint _put_records(Writer* w, const uint8_t* answer, size_t n, size_t at, ui
     return True
 
 
+cdef bint is_copied(uint16_t kind) noexcept nogil:
+    """Whether records of this type are copied as they are: addresses, and data without compressed names."""
+    return kind == TYPE_A or kind == TYPE_AAAA or kind == TYPE_TXT or kind == TYPE_SVCB or kind == TYPE_HTTPS
+
+
 cdef bint _put_data(Writer* w, const uint8_t* answer, uint16_t kind, size_t at, uint16_t n_data) noexcept nogil:
     """Copy RDLENGTH and rdata, names in it without compression; False where it cannot be read."""
     cdef Writer length = w[0]
     cdef size_t end = at + n_data
     put_u16(w, n_data)
-    if kind == TYPE_A or kind == TYPE_AAAA:
+    if is_copied(kind):
         put(w, answer + at, n_data)
-        return n_data == (4 if kind == TYPE_A else 16)
+        return (kind != TYPE_A or n_data == 4) and (kind != TYPE_AAAA or n_data == 16)
     if not _put_name(w, answer, end, at):
         return False
     if kind == TYPE_SOA:

@@ -24,7 +24,7 @@ cdef struct Outbox:             # datagrams that leave together
     iovec parts[BATCH]
     sockaddr_in6 peers[BATCH]
     uint64_t control[BATCH][CONTROL_WORDS]
-    uint8_t to[BATCH]           # by which descriptor
+    uint16_t to[BATCH]          # by which descriptor
     uint8_t counts_as[BATCH]    # the counter that the caller raises once it is sent
     uint8_t is_lost[BATCH]      # after send_outbox()
     uint32_t n
@@ -43,7 +43,7 @@ cdef inline uint8_t* next_message(Outbox* o) noexcept nogil:
     return o.data + <size_t>o.n * STRIDE
 
 
-cdef inline msghdr* queue_message(Outbox* o, uint8_t to, size_t n, uint8_t counts_as) noexcept nogil:
+cdef inline msghdr* queue_message(Outbox* o, uint16_t to, size_t n, uint8_t counts_as) noexcept nogil:
     """Queue the message written at next_message(), to the peer of its connected socket or as address_message() says."""
     cdef msghdr* head = &o.messages[o.n].msg_hdr
     o.parts[o.n].iov_base = next_message(o)

@@ -1,6 +1,7 @@
 """The answer table: which answer a block gets, worked out before the first query.
 
     Decision {reason, action} → a cell → no reply, or an answer over the query; local data come from the list entry
+    local data that are a CNAME → find_target(): its target is looked up, and its records are added
 
 Invariants: a block is counted once and recorded once, unless only the transport matters (tcp-only).  An action of a
 later image version blocks, too.
@@ -8,20 +9,23 @@ Source: RPZ draft §3 (actions), semantics §4.
 """
 from typing import NamedTuple
 
-from libc.stdint cimport uint16_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy, memset
 
+from fastpath.base.cursor cimport OK, Cursor, take_u16, take_u32
 from fastpath.dns.admission cimport ClientGuard
+from fastpath.dns.alias_answer cimport is_copied
 from fastpath.dns.cookies cimport COOKIE_KEY_OCTETS, open_cookies
 from fastpath.dns.edns cimport EDE_NONE
-from fastpath.dns.special_names cimport SpecialNames
+from fastpath.dns.special_names cimport SpecialNames, ask_target
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY, TEXT_OCTETS, AnswerCell, Outcome, Resolver
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
-from fastpath.dns.wire cimport RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED
+from fastpath.dns.wire cimport CLASS_IN, RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_REFUSED, TYPE_CNAME
 from fastpath.images.verdict cimport (
     C_DNS, DROP, LOCAL_DATA, NO_ACTION, NXDOMAIN, N_ACTIONS, N_REASONS, PASSTHRU, REFUSED, SPLASH, TCP_ONLY, Decision)
 from fastpath.report.counters cimport CNT_DNS_BLOCKED, count
 from fastpath.report.spool cimport note_block
+from fastpath.wire.name cimport name_from_wire
 
 
 class AnswerSpec(NamedTuple):
@@ -127,11 +131,44 @@ cdef Outcome block(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Ques
         if cell.outcome == ANSWER:
             n[0] = write_block(msg, n[0], room, q, &cell.answer)
         return cell.outcome
-    count(r.shared.counters, CNT_DNS_BLOCKED, 1)
-    note_block(r.shared, r.tables, blocked, d, C_DNS, r.now_ns)
+    note_blocked(r, blocked, d)
     if cell.outcome == ANSWER:
         n[0] = _write_answer(msg, n[0], room, q, &cell.answer, d)
     return cell.outcome if n[0] != 0 else NO_REPLY
+
+
+cdef bint find_target(const Resolver* r, const Question* q, const Decision* d, Question* target) noexcept nogil:
+    """Whether a block sends its name elsewhere (local data that are a CNAME), and what is to be asked there.
+
+    target   filled: the question for an upstream, the same for all clients
+    False, too, for types whose data may have compressed names: the answer is the CNAME alone then."""
+    cdef const AnswerCell* cell
+    cdef Cursor c
+    cdef uint16_t kind = 0, n = 0
+    cdef uint32_t ttl_s = 0
+    cdef size_t after = 0
+    if d.action != LOCAL_DATA or q.qclass != CLASS_IN or not is_copied(q.qtype):
+        return False
+    cell = &r.cells[d.reason][LOCAL_DATA]
+    if not cell.answer.has_data or d.data_n == 0:
+        return False
+    c.at = d.data
+    c.end = d.data + d.data_n
+    if take_u16(&c, &kind) != OK or kind != TYPE_CNAME or take_u32(&c, &ttl_s) != OK or take_u16(&c, &n) != OK:
+        return False
+    memset(target, 0, sizeof(Question))
+    if name_from_wire(c.at, <size_t>(c.end - c.at), 0, &target.name, &after) != OK:
+        return False
+    if target.name.n == q.name.n and memcmp(target.name.wire, q.name.wire, q.name.n) == 0:
+        return False
+    ask_target(q, target)
+    return True
+
+
+cdef void note_blocked(Resolver* r, const Name* blocked, const Decision* d) noexcept nogil:
+    """Count and record a block."""
+    count(r.shared.counters, CNT_DNS_BLOCKED, 1)
+    note_block(r.shared, r.tables, blocked, d, C_DNS, r.now_ns)
 
 
 cdef inline size_t _write_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const BlockAnswer* a,

@@ -17,6 +17,7 @@ cdef struct OptFields:          # what an OPT says beyond the question's flags
 
 cdef size_t finish_answer(uint8_t* msg, size_t n, size_t room, const Question* q, const OptFields* opt) noexcept nogil
 cdef size_t strip_opt(uint8_t* msg, size_t n, OptFields* out) noexcept nogil
+cdef size_t condense_query(const uint8_t* msg, size_t n, uint8_t* out) noexcept nogil
 cdef size_t write_for_upstream(uint8_t* msg, size_t n, size_t room, const Question* q) noexcept nogil
 
 

@@ -10,13 +10,14 @@ Invariants: nothing is written past `room` or past what the client accepts.  An 
 EXTRA-TEXT, then its EDE, then its records, and has TC for the last two.  Of several COOKIE options the first counts.
 Absent on purpose: TCP keepalive, an upstream's EXTRA-TEXT, and client subnets (RFC 7871 §11.1): an answer for one
 network would be cached for all, and upstreams do not learn who asks.
-Source: RFC 6891 §6–7 and §9, RFC 7873 §5.2, RFC 8914 §2–3, RFC 7830 §4 and RFC 8467 §4.1, RFC 6840 §5.7–5.8 (AD).
+Source: RFC 6891 §6–7 and §9, RFC 7873 §5.2, RFC 8914 §2–3, RFC 7830 §4 and RFC 8467 §4.1, RFC 6840 §5.7–5.8 (AD), RFC
+5001 (NSID).
 """
 import ipaddress
 from typing import NamedTuple
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastpath.base.cursor cimport OK, Cursor, skip, take_u16, take_u32
 from fastpath.base.writer cimport Writer, put, put_u16, put_u32, put_u8, put_zeros
@@ -24,8 +25,8 @@ from fastpath.dns.cookies cimport COOKIE_KEY_OCTETS, Cookies, check_cookie, open
 from fastpath.dns.query cimport Question, parse_query, skip_name
 from fastpath.dns.wire cimport (
     AD, AD_OCTET3, CD_OCTET3, COOKIE_OCTETS, DO, EDNS_OCTETS, HEADER_OCTETS, MESSAGE_OCTETS, OPTION_COOKIE, OPTION_EDE,
-    OPTION_OCTETS, OPTION_PADDING, OPT_OCTETS, RCODE_MASK, RCODE_SERVFAIL, RD_OCTET2, TC_OCTET2, TYPE_CLASS_OCTETS,
-    TYPE_OPT)
+    OPTION_NSID, OPTION_OCTETS, OPTION_PADDING, OPTION_SDE, OPT_OCTETS, RCODE_MASK, RCODE_SERVFAIL, RD_OCTET2,
+    TC_OCTET2, TYPE_CLASS_OCTETS, TYPE_OPT, UDP_OCTETS)
 
 cdef enum:
     PADDED_TO = 468             # RFC 8467 §4.1, for answers
@@ -104,6 +105,10 @@ cdef size_t _put_opt(uint8_t* msg, size_t n, size_t limit, const Question* q, co
         put_u16(&w, OPTION_COOKIE)
         put_u16(&w, COOKIE_OCTETS)
         put(&w, q.cookie, COOKIE_OCTETS)
+    if q.nsid_n != 0:
+        put_u16(&w, OPTION_NSID)
+        put_u16(&w, q.nsid_n)
+        put(&w, q.nsid, q.nsid_n)
     if opt.ede != EDE_NONE:
         _put_ede(&w, opt.ede, opt.text, opt.text_n)
     if opt.ede2 != EDE_NONE:
@@ -141,18 +146,19 @@ cdef inline void _pad(Writer* w, size_t n, size_t limit) noexcept nogil:
 
 
 cdef size_t strip_opt(uint8_t* msg, size_t n, OptFields* out) noexcept nogil:
-    """Remove the OPT of an upstream's answer; give the octets that are left, 0 where its records cannot be read.
+    """Remove the additional section of an upstream's answer, its OPT with it; give the octets that are left, 0 where
+    its records cannot be read.
 
     out    its first two EDE codes
-    Records behind the OPT are removed, too: they are additional, and their names may point at what would move.  An
-    extended rcode is between us and the upstream: the client gets SERVFAIL."""
+    No client needs additional records, which may hold addresses of names that it did not ask for: it asks for those
+    itself.  An extended rcode is between us and the upstream: the client gets SERVFAIL."""
     cdef Cursor c
     cdef Cursor data
-    cdef const uint8_t* start
     cdef uint16_t kind = 0
     cdef uint16_t n_data = 0
     cdef uint32_t ttl = 0
     cdef uint32_t _i, i, n_before, n_additional
+    cdef size_t kept
     memset(out, 0, sizeof(OptFields))
     out.ede = EDE_NONE
     out.ede2 = EDE_NONE
@@ -165,23 +171,23 @@ cdef size_t strip_opt(uint8_t* msg, size_t n, OptFields* out) noexcept nogil:
             return 0
     n_before = <uint32_t>((msg[6] << 8) | msg[7]) + <uint32_t>((msg[8] << 8) | msg[9])
     n_additional = <uint32_t>((msg[10] << 8) | msg[11])
+    kept = <size_t>(c.at - msg)
     for i in range(n_before + n_additional):
-        start = c.at
         if skip_name(&c) != OK or take_u16(&c, &kind) != OK or skip(&c, 2) != OK or take_u32(&c, &ttl) != OK:
             return 0
         if take_u16(&c, &n_data) != OK or skip(&c, n_data) != OK:
             return 0
-        if kind != TYPE_OPT or i < n_before:
-            continue
-        data.at = c.at - n_data
-        data.end = c.at
-        _read_ede(&data, out)
-        if ttl >> 24:
-            msg[3] = <uint8_t>((msg[3] & ~RCODE_MASK) | RCODE_SERVFAIL)
-        msg[10] = <uint8_t>((i - n_before) >> 8)
-        msg[11] = <uint8_t>(i - n_before)
-        return <size_t>(start - msg)
-    return <size_t>(c.at - msg)
+        if i < n_before:
+            kept = <size_t>(c.at - msg)
+        elif kind == TYPE_OPT:
+            data.at = c.at - n_data
+            data.end = c.at
+            _read_ede(&data, out)
+            if ttl >> 24:
+                msg[3] = <uint8_t>((msg[3] & ~RCODE_MASK) | RCODE_SERVFAIL)
+            break
+    msg[10] = msg[11] = 0
+    return kept
 
 
 cdef void _read_ede(Cursor* data, OptFields* out) noexcept nogil:
@@ -221,11 +227,54 @@ cdef size_t write_for_upstream(uint8_t* msg, size_t n, size_t room, const Questi
     return whole
 
 
+cdef size_t condense_query(const uint8_t* msg, size_t n, uint8_t* out) noexcept nogil:
+    """Write the query at `msg` to `out` with one OPT of what an answer depends on; give its octets, below 512.
+
+    Padding and unknown options make a query long.  Ids of devices are left out, too: they have had their say when it
+    was decided whose policy counts."""
+    cdef Question q
+    cdef Writer w
+    parse_query(msg, n, &q)
+    memcpy(out, msg, q.after)
+    memset(out + 6, 0, 6)
+    if not q.has_edns:
+        return q.after
+    w.at = out + q.after
+    w.end = out + UDP_OCTETS
+    w.is_full = 0
+    put_u8(&w, 0)
+    put_u16(&w, TYPE_OPT)
+    put_u16(&w, q.edns_size)
+    put_u32(&w, DO if q.do_bit else 0)
+    put_u16(&w, 0)
+    if q.cookie_n != 0:
+        put_u16(&w, OPTION_COOKIE)
+        put_u16(&w, q.cookie_n)
+        put(&w, q.cookie, q.cookie_n)
+    if q.wants_padding:
+        put_u32(&w, <uint32_t>OPTION_PADDING << 16)
+    if q.wants_nsid:
+        put_u32(&w, <uint32_t>OPTION_NSID << 16)
+    if q.wants_structure:
+        put_u32(&w, <uint32_t>OPTION_SDE << 16)
+    out[11] = 1
+    out[q.after + OPT_OCTETS - 1] = <uint8_t>(w.at - out - q.after - OPT_OCTETS)
+    return <size_t>(w.at - out)
+
+
 class Way(NamedTuple):
     """The transport of an answer: a stream takes up to 65,535 octets; only encrypted answers are padded."""
 
     is_stream: bool = False
     is_encrypted: bool = False
+
+
+def condensed(msg: bytes) -> bytes:
+    """Write the short form in which a long query is kept while it waits.   ValueError where `msg` is no query"""
+    cdef Question q
+    cdef uint8_t[UDP_OCTETS] out
+    parse_python_query(msg, Way(), &q)
+    return out[:condense_query(msg, len(msg), out)]
 
 
 def query_for_upstream(msg: bytes) -> bytes:

@@ -4,6 +4,7 @@
     refresh() → an upstream is asked for the cache alone
     receive_answer() → another upstream is asked, or the answer is cached and written over each waiting client's query
         truncated → the same upstream is asked over a stream; without an answer there, clients get the truncated one
+        other letters than were sent, or too many wrong answers → over the stream, too: somebody may be guessing
     run_timers() → an unanswered query goes to another upstream; late clients get a stale answer, at last SERVFAIL
 
 A stream is a datagram socket to a local process that carries each query over TCP or TLS.  It returns the answer, or the
@@ -12,7 +13,7 @@ query with TC where it got none.
 Invariants: no allocation.  A query is sent at most MAX_TRIES times, and once over a stream, whichever upstream
 truncates.  Each waiting client gets one message, unless the full table evicted its query.  A message that could not be
 sent is counted; its query is retransmitted in time.  Streams do not count for an upstream's health and speed over UDP.
-Source: RFC 1035 §7.2 (retransmission), RFC 5452, RFC 7766 §5 (truncation), RFC 8767 §5 (stale answers).
+Source: RFC 1035 §7.2 (retransmission), RFC 5452 §9 (forgery), RFC 7766 §5 (truncation), RFC 8767 §5 (stale answers).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -21,9 +22,9 @@ from fastpath.base.cursor cimport OK
 from fastpath.base.sockets cimport MSG_DONTWAIT, mmsghdr, msghdr, send
 from fastpath.dns.batch_io cimport BATCH, DATAGRAM, STRIDE, Outbox, next_message, queue_message, send_outbox
 from fastpath.dns.in_flight cimport (
-    MAX_CLIENTS, PendingQuery, WaitingClient, add_client, begin_pending, begun_before, end_pending, find_pending,
-    free_clients, hash_query, match_answer, move_to, move_to_stream, next_overdue, next_random, stop_retrying,
-    stream_unanswered_before, unanswered_before)
+    PendingQuery, WaitingClient, add_client, begin_pending, begun_before, end_pending, find_pending, free_clients,
+    hash_query, keep_lower_case, match_answer, mix_case, move_to, move_to_stream, next_overdue, next_random,
+    stop_retrying, stream_unanswered_before, unanswered_before)
 from fastpath.dns.pktinfo cimport address_message, save_addresses
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.query_path cimport reread_query
@@ -32,15 +33,20 @@ from fastpath.dns.rewrite cimport write_probe, write_query
 from fastpath.dns.state cimport ANSWER, Client, Loop, UpstreamQuery
 from fastpath.dns.synthesis cimport write_refusal
 from fastpath.dns.upstream_health cimport (
-    NO_UPSTREAM, choose_upstream, next_upstream, note_answer, note_timeout, retry_timeout_ns)
+    NO_UPSTREAM, choose_upstream, mixes_case, next_upstream, note_answer, note_other_case, note_timeout,
+    retry_timeout_ns)
 from fastpath.dns.wire cimport (
-    EDE_NETWORK_ERROR, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD, TC_OCTET2, UPSTREAM_QUERY_OCTETS)
+    CD, EDE_NETWORK_ERROR, HEADER_OCTETS, QR_OCTET2, RA_OCTET3, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD,
+    RD_OCTET2, TC_OCTET2, TYPE_CLASS_OCTETS, UPSTREAM_QUERY_OCTETS)
 from fastpath.report.counters cimport (
-    CNT_DNS_ANSWERED, CNT_DNS_COALESCED, CNT_DNS_FORWARDED, CNT_DNS_GIVEN_UP, CNT_DNS_PREFETCHED, CNT_DNS_PROBES,
-    CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED, CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count)
+    CNT_DNS_ANSWERED, CNT_DNS_COALESCED, CNT_DNS_FORGERY_SUSPECTED, CNT_DNS_FORWARDED, CNT_DNS_GIVEN_UP,
+    CNT_DNS_OTHER_CASE, CNT_DNS_PREFETCHED, CNT_DNS_PROBES, CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED,
+    CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count)
+from fastpath.wire.name cimport name_from_wire
 
 cdef enum:
     MAX_TRIES = 3           # of one query, over all upstreams
+    MOST_MISMATCHES = 20    # of one question: a late answer or two are usual, PowerDNS had 20 for years
     NO_RD = 1               # changes the key of a query without RD
 
 cdef int64_t PROBE_EVERY_NS = 1_000_000_000
@@ -85,15 +91,19 @@ cdef void _queue_for(Loop* l, const WaitingClient* c, size_t n, uint8_t counts_a
 # -- to the upstreams --------------------------------------------------------------------------------------------------
 
 cdef void _send(Loop* l, PendingQuery* p, uint8_t upstream, uint8_t counts_as) noexcept nogil:
-    """Send the query to this upstream by a random one of its sockets: an off-path attacker has to guess the port."""
-    cdef uint32_t drawn = <uint32_t>((next_random(&l.in_flight) >> 32) % l.sockets_each)
-    cdef uint8_t via = <uint8_t>(upstream * l.sockets_each + drawn)
+    """Send the query to this upstream: an off-path attacker has to guess socket, id and the case of letters."""
+    cdef uint32_t drawn = <uint32_t>((next_random(&l.in_flight) >> 32) % l.n_sending)
+    cdef uint16_t via = <uint16_t>(upstream * l.sockets_each + (l.first_sending[upstream] + drawn) % l.sockets_each)
     cdef uint8_t* msg = _next_outgoing(l)
     move_to(&l.in_flight, p, upstream, via, l.now_ns)
+    if mixes_case(&l.pool, upstream, l.now_ns):
+        mix_case(&l.in_flight, p)
+    else:
+        keep_lower_case(p)
     memcpy(msg, p.query, p.query_n)
     msg[0] = <uint8_t>(p.upstream_id >> 8)
     msg[1] = <uint8_t>p.upstream_id
-    queue_message(&l.outbox, <uint8_t>(l.n_listeners + via), p.query_n, counts_as)
+    queue_message(&l.outbox, <uint16_t>(l.n_listeners + via), p.query_n, counts_as)
 
 
 cdef inline uint64_t _key(const UpstreamQuery* query) noexcept nogil:
@@ -112,11 +122,11 @@ cdef void forward(Loop* l, uint32_t i, const UpstreamQuery* query, const Client*
     """Make the client of received message `i` wait for the answer; ask an upstream unless the question is pending."""
     cdef mmsghdr* received = &l.inbox.received[i]
     cdef PendingQuery* p = find_pending(&l.in_flight, _key(query))
-    cdef bint is_new = p == NULL or p.n_clients >= MAX_CLIENTS
+    cdef bint is_new = p == NULL
     cdef WaitingClient* c
     if is_new:
         p = _begin_query(l, query)
-    c = add_client(&l.in_flight, p, l.inbox.data + <size_t>i * STRIDE, received.msg_len, query.after,
+    c = add_client(&l.in_flight, p, l.inbox.data + <size_t>i * STRIDE, received.msg_len,
                    received.msg_hdr.msg_name, received.msg_hdr.msg_namelen, client.addr, client.ip_version)
     if c != NULL:
         save_addresses(c, &received.msg_hdr, listener, l.version_of[listener])
@@ -137,7 +147,7 @@ cdef void refresh(Loop* l, const UpstreamQuery* query) noexcept nogil:
 cdef bint _retry_over_stream(Loop* l, PendingQuery* p) noexcept nogil:
     """Ask the same upstream over its stream; False where there is none, or it is full."""
     cdef uint8_t[UPSTREAM_QUERY_OCTETS] msg
-    cdef uint8_t via = <uint8_t>(l.n_sockets + p.upstream)
+    cdef uint16_t via = <uint16_t>(l.n_sockets + p.upstream)
     cdef int fd
     if l.n_streams == 0:
         return False
@@ -151,6 +161,44 @@ cdef bint _retry_over_stream(Loop* l, PendingQuery* p) noexcept nogil:
         return True
     count(l.resolver.shared.counters, CNT_DNS_SEND_FAILED, 1)
     return False
+
+
+cdef void _ask_unforgeably(Loop* l, PendingQuery* p) noexcept nogil:
+    """Ask over the stream instead, where nobody can answer who does not see the query; without one, anew.
+
+    RFC 5452 §9.3 has that after too many wrong answers.  A client whose upstream is silent there is told to use TCP."""
+    if p.tc_flags[0] == 0:
+        p.tc_flags[0] = QR_OCTET2 | (p.query[2] & RD_OCTET2)
+        p.tc_flags[1] = RA_OCTET3
+    if not _retry_over_stream(l, p):
+        _retry_elsewhere(l, p)
+
+
+cdef void _note_mismatch(Loop* l, uint16_t via, const uint8_t* msg, size_t n) noexcept nogil:
+    """Count a message that answers no query against the question that it has: many are guesses of an attacker."""
+    cdef Question q
+    cdef PendingQuery* p
+    cdef size_t after
+    cdef uint64_t key
+    cdef uint32_t flags
+    if via >= l.n_sockets or n < HEADER_OCTETS or name_from_wire(msg, n, HEADER_OCTETS, &q.name, &after) != OK:
+        return
+    if n - after < TYPE_CLASS_OCTETS:
+        return
+    q.qtype = <uint16_t>((msg[after] << 8) | msg[after + 1])
+    q.qclass = <uint16_t>((msg[after + 2] << 8) | msg[after + 3])
+    for flags in range(8):      # a guess does not say whose question it means
+        q.do_bit = flags & 1
+        q.flags = CD if flags & 2 else 0
+        key = hash_query(l.resolver.question_key, &q) ^ (NO_RD if flags & 4 else 0)
+        p = find_pending(&l.in_flight, key)
+        if p == NULL or p.upstream_socket >= l.n_sockets or p.is_probe:
+            continue
+        p.n_mismatched += 1
+        if p.n_mismatched == MOST_MISMATCHES:
+            p.n_mismatched = 0
+            count(l.resolver.shared.counters, CNT_DNS_FORGERY_SUSPECTED, 1)
+            _ask_unforgeably(l, p)
 
 
 cdef void _retry_elsewhere(Loop* l, PendingQuery* p) noexcept nogil:
@@ -272,17 +320,26 @@ cdef void _receive_truncated(Loop* l, PendingQuery* p, const uint8_t* msg) noexc
         _deliver_truncated(l, p)
 
 
-cdef bint receive_answer(Loop* l, uint8_t via, uint8_t* msg, size_t n, bint is_truncated) noexcept nogil:
+cdef bint receive_answer(Loop* l, uint16_t via, uint8_t* msg, size_t n, bint is_truncated) noexcept nogil:
     """Process a message from an upstream; False where it answers no pending query.
 
     is_truncated   it was longer than the receive buffer"""
-    cdef PendingQuery* p = match_answer(&l.in_flight, via, msg, n)
+    cdef bint is_same_case = False
+    cdef PendingQuery* p = match_answer(&l.in_flight, via, msg, n, &is_same_case)
     cdef uint8_t upstream
     cdef Question q
     cdef Response resp
     if p == NULL:
+        _note_mismatch(l, via, msg, n)
         return False
+    if via < l.n_sockets and p.is_mixed and not is_same_case:
+        count(l.resolver.shared.counters, CNT_DNS_OTHER_CASE, 1)
+        note_other_case(&l.pool, p.upstream, l.now_ns)
+        _ask_unforgeably(l, p)
+        return True
     if via < l.n_sockets:
+        if p.is_mixed:
+            l.pool.upstreams[p.upstream].n_other_case = 0
         note_answer(&l.pool, p.upstream, l.now_ns - p.sent_ns, p.is_probe)
     if p.is_probe:
         end_pending(&l.in_flight, p)
@@ -310,7 +367,7 @@ cdef void run_timers(Loop* l) noexcept nogil:
     cdef uint64_t connected = 0
     cdef uint32_t i
     for i in range(l.pool.n):
-        if l.fds[l.n_listeners + i * l.sockets_each].fd >= 0:
+        if l.fds[l.n_listeners + i * l.sockets_each + l.first_sending[i]].fd >= 0:
             connected |= <uint64_t>1 << i
         p = unanswered_before(&l.in_flight, <uint8_t>i, l.now_ns - retry_timeout_ns(&l.pool, <uint8_t>i))
         while p != NULL:

@@ -4,12 +4,13 @@
 
 A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the
 address that the query came to.  A query that is not blocked is answered from the cache, or waits with all others of the
-same question.  One query goes upstream by one of several connected sockets under a random id; without a useful answer
-in time it goes to another upstream.  The answer is written over each waiting client's own query.  A datagram of a
-listed proxy begins with a PROXY header: it is removed, and its address is the client's; the answer goes to the proxy.
+same question.  One query goes upstream by one of several connected sockets, which are renewed all the time, under a
+random id and with its letters in random case; without a useful answer in time it goes to another upstream.  The answer
+is written over each waiting client's own query.  A datagram of a listed proxy begins with a PROXY header: it is
+removed, and its address is the client's; the answer goes to the proxy.
 
-Invariants: one thread runs a loop.  Nothing is allocated after __cinit__.  Only sockets, the clock and the hand-over of
-tables are touched.  Every datagram ends as an answer, a forwarded query, a client that waits, or a count.  An
+Invariants: one thread runs a loop.  Nothing is allocated after __cinit__.  Only sockets, the clock, the kernel's random
+numbers and the hand-over of tables are touched.  Every datagram ends as an answer, a forwarded query, a client that waits, or a count.  An
 unreachable upstream stops nothing.  A waiting client gets an answer, a stale one or at last SERVFAIL, unless the
 in-flight table is full.  The decision comes before the cache, inspection after it.
 Absent on purpose: TCP and TLS, which dns/upstreams/stream_client.py speaks and the loop sends datagrams to; any lock.
@@ -19,10 +20,11 @@ Cost: bench/dns.py.
 import os
 import socket
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
+from fastpath.base.atomic cimport load_u64
 from fastpath.base.clock cimport monotonic_ns, realtime_ns
 from fastpath.base.cursor cimport OK
 from fastpath.base.sockets cimport *
@@ -31,13 +33,15 @@ from fastpath.dns.batch_io cimport BATCH, DATAGRAM, STRIDE, Inbox, close_boxes, 
 from fastpath.dns.block_answers cimport open_resolver
 from fastpath.dns.cache cimport Cache, close_cache, prefetch_entry, prefetch_index
 from fastpath.dns.forwarder cimport flush, forward, receive_answer, refresh, run_timers
-from fastpath.dns.in_flight cimport MAX_SLOTS, MAX_UPSTREAM_SOCKETS, close_in_flight, hash_query, open_in_flight
+from fastpath.dns.in_flight cimport (
+    MAX_SENDING_SOCKETS, MAX_SLOTS, SOCKETS_FOR_ONE, close_in_flight, hash_query, open_in_flight)
 from fastpath.dns.pktinfo cimport address_of, leave_from, packet_info
 from fastpath.dns.query_path cimport decide_query, read_query
 from fastpath.dns.response cimport open_answer_cache
 from fastpath.dns.special_names cimport SpecialNames
-from fastpath.dns.state cimport ANSWER, FORWARD, MAX_LISTENERS, NO_REPLY, Client, Loop, Outcome, UpstreamQuery
-from fastpath.dns.upstream_health cimport Pool, note_timeout, open_pool
+from fastpath.dns.state cimport (
+    ANSWER, FORWARD, MAX_LISTENERS, MAX_RETIRED, NO_REPLY, Client, Loop, Outcome, UpstreamQuery)
+from fastpath.dns.upstream_health cimport Pool, is_known_dead, mixes_case, note_timeout, open_pool
 from fastpath.dns.wire cimport MESSAGE_OCTETS
 from fastpath.images.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.images.tables cimport Handoff, take_tables
@@ -168,7 +172,7 @@ cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
     reset_headers(b, <uint32_t>n)
 
 
-cdef void _serve_upstream(Loop* l, uint8_t via) noexcept nogil:
+cdef void _serve_upstream(Loop* l, uint16_t via) noexcept nogil:
     """Process one batch of answers of an upstream socket."""
     cdef Inbox* b = &l.inbox
     cdef uint64_t n_late = 0
@@ -190,7 +194,7 @@ cdef void _serve_upstream(Loop* l, uint8_t via) noexcept nogil:
 
 cdef void _serve_stream(Loop* l, uint32_t stream) noexcept nogil:
     """Process up to STREAM_BATCH answers of a stream, one at a time: each may be 64 KiB."""
-    cdef uint8_t via = <uint8_t>(l.n_sockets + stream)
+    cdef uint16_t via = <uint16_t>(l.n_sockets + stream)
     cdef uint32_t _i
     cdef ssize_t n
     for _i in range(<uint32_t>STREAM_BATCH):
@@ -217,13 +221,14 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     l.resolver.tables = take_tables(l.handover)
     run_timers(l)
     l.resolver.is_no_upstream_up = not l.pool.is_any_up
+    l.resolver.is_upstream_dead = not l.pool.is_any_up and is_known_dead(&l.pool)
     if n_ready > 0:
         for i in range(l.n_listeners):
             if l.fds[i].revents:
                 _serve_listener(l, <uint8_t>i)
         for i in range(l.n_sockets):
             if l.fds[l.n_listeners + i].revents:
-                _serve_upstream(l, <uint8_t>i)
+                _serve_upstream(l, <uint16_t>i)
         for i in range(l.n_streams):
             if l.fds[l.n_listeners + l.n_sockets + i].revents:
                 _serve_stream(l, i)
@@ -253,7 +258,7 @@ cdef class DnsLoop:
                 for each socket and gives a descriptor, which the loop then owns.  Failures: connect_missing()
     handoff     where its tables come from;  reporter  its own: two loops never share one
     answers     one AnswerSpec a Reason
-    n_upstream_sockets  for each upstream: the number of ports that an attacker has to guess among; in all at most 64
+    n_upstream_sockets  that queries leave by at a time, for each upstream; in all at most 64
     patience_s  how long a query may wait for all of its upstreams together
     cache_octets  of memory for upstream answers, used as they come; 0: no cache
     guard       admission and rate limits, its own; None: every client;  specials: any number of loops may share them
@@ -262,13 +267,13 @@ cdef class DnsLoop:
     streams     for each upstream, a callable as in `upstreams`: its socket leads to the upstream over TCP or TLS and
                 carries queries whose answer was truncated;  None: the client gets TC
     cookie_master  16 octets, the same for all workers of a box; empty: no cookies
-    Memory: 128 KiB an upstream socket or stream, 584 KiB for the batches, up to 31 MiB for pending queries as they
-    come."""
+    Memory: 840 KiB, and up to 31 MiB for pending queries as they come."""
 
     cdef Loop* loop
     cdef tuple _kept            # alive
     cdef list _listeners        # kept open
-    cdef list _openers             # (upstream, how to open it) of each socket and stream
+    cdef list _upstreams        # how to open a socket to each
+    cdef list _streams
     cdef int _eventfd
 
     def __cinit__(self, listeners, upstreams, Handoff handoff not None, Reporter reporter not None, answers,
@@ -279,14 +284,16 @@ cdef class DnsLoop:
         self._listeners = list(listeners)
         upstreams, streams = list(upstreams), list(streams or [])
         _require_sizes(len(self._listeners), len(upstreams), n_upstream_sockets, len(streams))
-        self._openers = [(i, opener) for i, opener in enumerate(upstreams) for _ in range(n_upstream_sockets)]
-        self._openers += enumerate(streams)
+        self._upstreams, self._streams = upstreams, streams
         self.loop = <Loop*>calloc(1, sizeof(Loop))
         if self.loop == NULL:
             raise MemoryError("dns loop")
         open_pool(&self.loop.pool, len(upstreams))
-        self.loop.sockets_each = n_upstream_sockets
-        self.loop.n_sockets = self.loop.pool.n * n_upstream_sockets
+        self.loop.n_sending = n_upstream_sockets
+        self.loop.sockets_each = n_upstream_sockets * SOCKETS_FOR_ONE
+        for i, opener in enumerate(upstreams):
+            self.loop.pool.upstreams[<uint32_t>i].is_over_tls = callable(opener)
+        self.loop.n_sockets = self.loop.pool.n * self.loop.sockets_each
         self.loop.n_streams = len(streams)
         self.loop.query_timeout_ns = <int64_t>(patience_s * 1e9)
         self.loop.handover = &handoff.h
@@ -299,14 +306,11 @@ cdef class DnsLoop:
         self._open_sockets()
 
     cdef object _open_table(self):
-        cdef uint64_t[3] seed
-        cdef bytes drawn = os.urandom(24)
-        memcpy(seed, <const char*>drawn, 24)
-        memcpy(self.loop.resolver.question_key, seed, 16)
+        cdef bytes drawn = os.urandom(16)
+        memcpy(self.loop.resolver.question_key, <const char*>drawn, 16)
         self.loop.stream_answer = <uint8_t*>calloc(1, MESSAGE_OCTETS)
         if (self.loop.stream_answer == NULL or open_boxes(&self.loop.inbox, &self.loop.outbox) != 0
-                or open_in_flight(&self.loop.in_flight, self.loop.n_sockets + self.loop.n_streams, self.loop.pool.n,
-                                  MAX_SLOTS - self.loop.pool.n, seed[2]) != 0):
+                or open_in_flight(&self.loop.in_flight, self.loop.pool.n, MAX_SLOTS - self.loop.pool.n) != 0):
             raise MemoryError("dns loop")
 
     cdef object _open_sockets(self):
@@ -334,6 +338,8 @@ cdef class DnsLoop:
             for i in range(self.loop.n_listeners, self.loop.n_fds):
                 if self.loop.fds[i].fd >= 0:
                     close(self.loop.fds[i].fd)
+        for i in range(self.loop.n_retired):
+            close(self.loop.retired[i])
         close_in_flight(&self.loop.in_flight)
         close_cache(&self.loop.cache)
         close_boxes(&self.loop.inbox, &self.loop.outbox)
@@ -381,25 +387,91 @@ cdef class DnsLoop:
 
         For the control thread, at any time: the loop uses a socket from its next turn on.  Until then, queries
         forwarded by it count as dns_send_failed; blocked names are answered as usual."""
-        cdef pollfd* socket_of = self.loop.fds + self.loop.n_listeners
-        cdef uint32_t i
+        cdef Loop* l = self.loop
+        cdef uint32_t upstream, i
         cdef dict missing = {}
-        for i in range(self.loop.n_sockets + self.loop.n_streams):
-            if socket_of[i].fd >= 0:
-                continue
-            upstream, opener = self._openers[i]
+        for upstream in range(l.pool.n):
             try:
-                socket_of[i].fd = opener() if callable(opener) else _connected(opener[0], opener[1])
+                for i in range(l.n_sending):
+                    _open_missing(&l.fds[l.n_listeners + _place(l, upstream, i)], self._upstreams[upstream])
+                if l.n_streams:
+                    _open_missing(&l.fds[l.n_listeners + l.n_sockets + upstream], self._streams[upstream])
             except OSError as reason:   # no route, no such interface, no descriptor left: each may be temporary
                 missing[upstream] = str(reason.strerror or reason)
         return missing
+
+    def rotate(self) -> None:
+        """Give every upstream over UDP a fresh socket to send by, at a new port; the one that has sent longest only
+        receives from now on, and the one that has received longest is closed.
+
+        For the control thread.  SOCKETS_FOR_ONE - 1 times n_upstream_sockets of these calls take no less time than a
+        query waits.   Cost: 30 us an upstream."""
+        cdef Loop* l = self.loop
+        cdef uint32_t upstream
+        self._close_retired()
+        for upstream in range(l.pool.n):
+            if callable(self._upstreams[upstream]) or l.n_retired == MAX_RETIRED:
+                continue
+            try:
+                self._renew(upstream)
+            except OSError:     # the old ones stay; connect_missing() says what is wrong
+                continue
+
+    cdef object _renew(self, uint32_t upstream):
+        cdef Loop* l = self.loop
+        cdef pollfd* place = &l.fds[l.n_listeners + _place(l, upstream, l.n_sending)]
+        cdef int old = place.fd
+        host, port = self._upstreams[upstream]
+        place.fd = _connected(host, port)
+        l.first_sending[upstream] = (l.first_sending[upstream] + 1) % l.sockets_each
+        if old >= 0:
+            l.retired[l.n_retired] = old
+            l.retired_at[l.n_retired] = load_u64(&l.n_turns)
+            l.n_retired += 1
+
+    cdef object _close_retired(self):
+        """Close what the loop cannot be using any more: it has begun a turn, and ended it, since it was retired."""
+        cdef Loop* l = self.loop
+        cdef uint64_t now = load_u64(&l.n_turns)
+        cdef uint32_t i
+        cdef uint32_t n_kept = 0
+        for i in range(l.n_retired):
+            if now - l.retired_at[i] >= 2:
+                close(l.retired[i])
+                continue
+            l.retired[n_kept] = l.retired[i]
+            l.retired_at[n_kept] = l.retired_at[i]
+            n_kept += 1
+        l.n_retired = n_kept
+
+    def without_case(self) -> list[int]:
+        """Upstreams by index that do not keep the case of letters, and get them in lower case."""
+        cdef Pool* pool = &self.loop.pool
+        cdef uint8_t i
+        return [i for i in range(pool.n)
+                if not pool.upstreams[i].is_over_tls and not mixes_case(pool, i, self.loop.now_ns)]
+
+    @property
+    def is_upstream_dead(self) -> bool:
+        """Whether there is no upstream to ask: all are known to be away."""
+        return bool(self.loop.resolver.is_upstream_dead)
+
+
+cdef uint32_t _place(const Loop* l, uint32_t upstream, uint32_t i) noexcept:
+    """The place of an upstream's socket that is `i` behind the first one that sends."""
+    return upstream * l.sockets_each + (l.first_sending[upstream] + i) % l.sockets_each
+
+
+cdef object _open_missing(pollfd* place, opener):
+    if place.fd < 0:
+        place.fd = opener() if callable(opener) else _connected(opener[0], opener[1])
 
 
 cdef object _require_sizes(size_t n_listeners, size_t n_upstreams, size_t n_upstream_sockets, size_t n_streams):
     if not 1 <= n_listeners <= MAX_LISTENERS:
         raise ValueError(f"dns loop: {n_listeners} listeners; not started; give 1 to {MAX_LISTENERS}")
-    if n_upstreams < 1 or not 1 <= n_upstream_sockets <= MAX_UPSTREAM_SOCKETS // n_upstreams:
+    if n_upstreams < 1 or not 1 <= n_upstream_sockets <= MAX_SENDING_SOCKETS // n_upstreams:
         raise ValueError(f"dns loop: {n_upstreams} upstreams with {n_upstream_sockets} sockets each; not started; "
-                         f"give at least one upstream and at most {MAX_UPSTREAM_SOCKETS} sockets in all")
+                         f"give at least one upstream and at most {MAX_SENDING_SOCKETS} sockets in all")
     if n_streams not in (0, n_upstreams):
         raise ValueError(f"dns loop: {n_streams} streams for {n_upstreams} upstreams; not started; give one for each")

@@ -4,8 +4,8 @@ Invariants: a question that came back OK lies whole inside the message, and so d
 status other than OK says what to answer.  Of several options of one kind the first counts.
 Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any judgement of an
 option.
-Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding); device ids: dnsmasq's
-add-mac and add-cpe-id.
+Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding), RFC 5001 (NSID); device
+ids: dnsmasq's add-mac and add-cpe-id.
 """
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ from libc.string cimport memcpy, memset
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Cursor, Status, skip, take_span, take_u16, take_u32
 from fastpath.dns.wire cimport (
     COOKIE_CLIENT_OCTETS, COOKIE_MOST_OCTETS, DO, EDNS_OCTETS, HEADER_OCTETS, OPCODE_MASK, OPTION_COOKIE, OPTION_CPE,
-    OPTION_MAC, OPTION_MAC_TEXT, OPTION_PADDING, OPTION_SDE, QR, RCODE_BADVERS, RCODE_FORMERR, RCODE_NOERROR,
-    RCODE_NOTIMP, TYPE_OPT, UDP_OCTETS)
+    OPTION_MAC, OPTION_MAC_TEXT, OPTION_NSID, OPTION_PADDING, OPTION_SDE, QR, RCODE_BADVERS, RCODE_FORMERR,
+    RCODE_NOERROR, RCODE_NOTIMP, TYPE_OPT, UDP_OCTETS)
 from fastpath.wire.name cimport Name, name_from_wire
 
 
@@ -50,6 +50,8 @@ cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept no
     if n_questions == 1 and _question(msg, n, &c, out) != OK:
         return MALFORMED
     if out.flags & OPCODE_MASK:
+        if n_questions <= 1 and _records(msg, &c, <uint32_t>n_answers + n_authorities, NULL) == OK:
+            _records(msg, &c, n_additionals, out)       # RFC 6891 §6.1.1: an OPT in the answer where the query has one
         out.rcode = RCODE_NOTIMP
         return MALFORMED
     if n_questions > 1 or _records(msg, &c, <uint32_t>n_answers + n_authorities, NULL) != OK:
@@ -126,6 +128,8 @@ cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, co
         memcpy(out.cookie, at, n)
     elif code == OPTION_PADDING:
         out.wants_padding = 1
+    elif code == OPTION_NSID:
+        out.wants_nsid = 1
     elif code == OPTION_SDE and n == 0:
         out.wants_structure = 1
     elif out.device_at == 0 and (code == OPTION_MAC or code == OPTION_MAC_TEXT or code == OPTION_CPE):

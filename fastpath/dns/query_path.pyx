@@ -1,6 +1,7 @@
 """One query up to its answer or to the upstream: the same for UDP, TCP, TLS and HTTPS.
 
-    header → question → admitted? → judge() → block | special name | ANY → cache → deliver() | forward | no reply
+    header → question → admitted? → judge() → block | special name | class or type refused | ANY
+        → cache → deliver() | forward | no reply
 
 Invariants: no allocation.  The answer is written over the query.  The decision comes before the cache, and a cached
 answer is inspected again.  Only a blocked query is recorded; a list of action SHADOW counts what it would block.  A
@@ -12,7 +13,7 @@ from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ADMITTED, NOT_OURS, Admission, admit
-from fastpath.dns.block_answers cimport block
+from fastpath.dns.block_answers cimport block, find_target, note_blocked
 from fastpath.dns.cache cimport CACHE_NONE, CACHE_PREFETCH, Cached
 from fastpath.dns.cookies cimport check_cookie
 from fastpath.dns.device_option cimport address_of_device
@@ -20,18 +21,20 @@ from fastpath.dns.edns cimport EDE_NONE
 from fastpath.dns.in_flight cimport hash_query
 from fastpath.dns.query cimport parse_query
 from fastpath.dns.response cimport Response, deliver, look_up_cached
+from fastpath.dns.server_identity cimport answer_identity
 from fastpath.dns.special_names cimport SPECIAL_NONE, SPECIAL_TARGET, Special, answer_special
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY
 from fastpath.dns.synthesis cimport write_any, write_refusal
 from fastpath.dns.wire cimport (
-    EDE_PROHIBITED, HEADER_OCTETS, MESSAGE_OCTETS, QR_OCTET2, RCODE_FORMERR, RCODE_REFUSED, TYPE_ANY)
+    CLASS_IN, EDE_NO_REACHABLE_AUTHORITY, EDE_PROHIBITED, HEADER_OCTETS, MESSAGE_OCTETS, QR_OCTET2, RCODE_FORMERR,
+    RCODE_REFUSED, RCODE_SERVFAIL, TYPE_ANY, TYPE_MAILA, TYPE_TKEY)
 from fastpath.images.names cimport find_hits
 from fastpath.images.subscribers cimport find_subscriber
 from fastpath.images.tables cimport judge_found
 from fastpath.images.verdict cimport C_DNS, NO_SUBSCRIBER, PASSTHRU
 from fastpath.report.counters cimport (
-    CNT_DNS_MALFORMED, CNT_DNS_NOT_A_QUERY, CNT_DNS_NOT_OURS, CNT_DNS_OVER_LIMIT, CNT_DNS_QUERIES, CNT_DNS_SPECIAL,
-    CNT_NO_TABLES, count)
+    CNT_DNS_MALFORMED, CNT_DNS_META_REFUSED, CNT_DNS_NOT_A_QUERY, CNT_DNS_NOT_OURS, CNT_DNS_NO_UPSTREAM,
+    CNT_DNS_OVER_LIMIT, CNT_DNS_QUERIES, CNT_DNS_SPECIAL, CNT_NO_TABLES, count)
 from fastpath.report.spool cimport note_shadow
 
 
@@ -53,6 +56,9 @@ cdef bint reread_query(Resolver* r, uint8_t* msg, size_t n, Client* client, Ques
     if r.is_stream:     # RFC 6891 §6.2.3: the EDNS size is that of UDP payloads
         q.edns_size = MESSAGE_OCTETS
     q.is_encrypted = r.is_encrypted
+    if q.wants_nsid and r.specials != NULL:
+        q.nsid = &r.specials.identity[0]
+        q.nsid_n = r.specials.identity_n
     return is_query
 
 
@@ -136,12 +142,16 @@ cdef Outcome decide_query(Resolver* r, uint8_t* msg, size_t* n, size_t room, con
     out.is_prefetch = 0
     out.question = q
     out.key = key
-    out.after = q.after
     if r.tables == NULL:
         count(r.shared.counters, CNT_NO_TABLES, 1)
         return _answer_from_cache(r, msg, n, room, client, q, out)
     judge_found(r.tables, hits, client.policy_addr, client.policy_version, r.now_s, &d)
     if d.action != PASSTHRU:
+        if find_target(r, q, &d, &out.target):
+            note_blocked(r, &q.name, &d)
+            out.question = &out.target
+            out.key = 0
+            return _answer_from_cache(r, msg, n, room, client, q, out)
         outcome = block(r, msg, n, room, q, &q.name, &d)
         if outcome != FORWARD:
             return outcome
@@ -169,9 +179,11 @@ cdef bint answer_special_name(Resolver* r, uint8_t* msg, size_t* n, size_t room,
 
 cdef Outcome _answer_from_cache(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client,
                                 const Question* q, UpstreamQuery* out) noexcept nogil:
-    """Answer ANY, or from the cache; FORWARD where the cache has no answer."""
+    """Answer what is never forwarded, or from the cache; FORWARD where the cache has no answer."""
     cdef Response resp
     cdef Cached found
+    if q.qclass != CLASS_IN or TYPE_TKEY <= q.qtype <= TYPE_MAILA:
+        return _answer_meta(r, msg, n, room, q)
     if q.qtype == TYPE_ANY:
         n[0] = write_any(msg, n[0], room, q)
         return ANSWER if n[0] != 0 else NO_REPLY
@@ -179,6 +191,22 @@ cdef Outcome _answer_from_cache(Resolver* r, uint8_t* msg, size_t* n, size_t roo
         out.key = hash_query(r.question_key, out.question)
     found = look_up_cached(r, out.question, out.key, &resp)
     if found == CACHE_NONE:
-        return FORWARD
+        if not r.is_upstream_dead:
+            return FORWARD
+        count(r.shared.counters, CNT_DNS_NO_UPSTREAM, 1)
+        return _refuse(msg, n, room, q, RCODE_SERVFAIL, EDE_NO_REACHABLE_AUTHORITY)
     out.is_prefetch = found == CACHE_PREFETCH
     return deliver(r, msg, n, room, client, q, &resp)
+
+
+cdef Outcome _answer_meta(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:
+    """Answer a question that is not for records of a name: who this server is, or REFUSED.
+
+    The answer to a zone transfer has records of every name of a zone."""
+    cdef size_t written = answer_identity(r.specials, msg, room, q)
+    if written != 0:
+        count(r.shared.counters, CNT_DNS_SPECIAL, 1)
+        n[0] = written
+        return ANSWER
+    count(r.shared.counters, CNT_DNS_META_REFUSED, 1)
+    return _refuse(msg, n, room, q, RCODE_REFUSED, EDE_NONE)

@@ -1,7 +1,7 @@
 """An upstream's answer, new or cached, on its way to a client: the same for UDP and streams.
 
     cache → look_up_cached() → fresh | prefetch | none            upstream → accept_answer() → cached, or passed on
-    deliver(): inspect → block | write over the client's query → without ECH → our OPT → over the rate limit?
+    deliver(): inspect → block | rebinding → REFUSED | write over the query → no ECH → our OPT → over the rate limit?
 
 Invariants: the cache holds no policy: a cached answer is inspected for each client, as a new one is.  An answer that
 cannot be inspected is not delivered.  A truncated answer has no records.  An upstream's failure is passed on only where
@@ -19,19 +19,21 @@ from fastpath.dns.block_answers cimport block
 from fastpath.dns.cache cimport (
     CACHE_FRESH, CACHE_LEAST, CACHE_NONE, CACHE_STALE, Entry, find_answer, note_failure, open_cache, put_answer,
     write_cached)
-from fastpath.dns.edns cimport EDE_NONE, finish_answer, strip_opt
+from fastpath.dns.edns cimport EDE_NONE, OptFields, finish_answer, strip_opt
 from fastpath.dns.inspection cimport inspect_answer, strip_ech
+from fastpath.dns.rebinding cimport leads_inside
 from fastpath.dns.rewrite cimport truncate_answer, write_relayed
+from fastpath.dns.special_names cimport is_own_name
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY
-from fastpath.dns.synthesis cimport write_refusal, write_truncated
+from fastpath.dns.synthesis cimport BlockAnswer, write_refusal, write_truncated
 from fastpath.dns.wire cimport (
-    EDE_INVALID_DATA, EDE_STALE_ANSWER, HEADER_OCTETS, RCODE_MASK, RCODE_REFUSED, RCODE_SERVFAIL, RD, TC_OCTET2,
-    TYPE_CLASS_OCTETS, TYPE_HTTPS, TYPE_SVCB)
+    EDE_BLOCKED, EDE_FORGED_ANSWER, EDE_INVALID_DATA, EDE_STALE_ANSWER, HEADER_OCTETS, RCODE_MASK, RCODE_REFUSED,
+    RCODE_SERVFAIL, RD, TC_OCTET2, TYPE_CLASS_OCTETS, TYPE_HTTPS, TYPE_SVCB)
 from fastpath.images.tables cimport judge
-from fastpath.images.verdict cimport C_DNS, PASSTHRU, Decision
+from fastpath.images.verdict cimport C_DNS, LOCAL_DATA, PASSTHRU, Decision
 from fastpath.report.counters cimport (
-    CNT_DNS_CACHE_HITS, CNT_DNS_CACHE_MISSES, CNT_DNS_INSPECTED, CNT_DNS_OVER_LIMIT, CNT_DNS_SLIPPED, CNT_DNS_STALE,
-    CNT_DNS_UNREADABLE, count)
+    CNT_DNS_CACHE_HITS, CNT_DNS_CACHE_MISSES, CNT_DNS_INSPECTED, CNT_DNS_OVER_LIMIT,
+    CNT_DNS_REBINDING_REFUSED, CNT_DNS_SLIPPED, CNT_DNS_STALE, CNT_DNS_UNREADABLE, count)
 from fastpath.report.spool cimport note_shadow
 from fastpath.wire.name cimport Name, name_from_wire
 
@@ -142,11 +144,19 @@ cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Cl
                 count(r.shared.counters, CNT_DNS_INSPECTED, 1)
                 return outcome
         note_shadow(r.shared, d.shadow, C_DNS)
+    if r.specials != NULL and r.specials.guards_private and _is_rebinding(r, q, resp):
+        count(r.shared.counters, CNT_DNS_REBINDING_REFUSED, 1)
+        n[0] = write_refusal(msg, n[0], room, q, RCODE_REFUSED, EDE_BLOCKED)
+        return ANSWER if n[0] != 0 else NO_REPLY
     written = _write(r, msg, room, client, q, resp)
     if written == 0:
         return _answer_unreadable(r, msg, n, room, q)
     n[0] = written
     return _limit_rate(r, msg, n, room, client, q, resp)
+
+
+cdef inline bint _is_rebinding(const Resolver* r, const Question* q, const Response* resp) noexcept nogil:
+    return leads_inside(resp.msg, resp.n) and not is_own_name(r.specials, &q.name)
 
 
 cdef Outcome _answer_unreadable(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:
@@ -158,6 +168,7 @@ cdef Outcome _answer_unreadable(Resolver* r, uint8_t* msg, size_t* n, size_t roo
 
 cdef size_t _write(Resolver* r, uint8_t* msg, size_t room, const Client* client, const Question* q,
                    const Response* resp) noexcept nogil:
+    cdef OptFields opt = resp.opt
     cdef size_t n
     if resp.is_stale:
         count(r.shared.counters, CNT_DNS_STALE, 1)
@@ -165,13 +176,30 @@ cdef size_t _write(Resolver* r, uint8_t* msg, size_t room, const Client* client,
         n = _write_wrapped(r, msg, room, q, resp)
         if n == 0:
             return write_refusal(msg, q.after, room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
+        _explain_target(r, client, q, &opt)
     elif resp.is_cached:
         n = write_cached(resp.msg, resp.n, msg, room, q, r.cache_s)
     else:
         n = write_relayed(resp.msg, resp.n, msg, room, q)
     if (q.qtype == TYPE_HTTPS or q.qtype == TYPE_SVCB) and not q.do_bit and _is_ech_unwanted(r, client, q):
         n = strip_ech(msg, n)
-    return finish_answer(msg, n, room, q, &resp.opt)
+    return finish_answer(msg, n, room, q, &opt)
+
+
+cdef void _explain_target(const Resolver* r, const Client* client, const Question* q, OptFields* opt) noexcept nogil:
+    """Say in the answer why it is of a target, where a block has sent its name there."""
+    cdef Decision d
+    cdef const BlockAnswer* answer
+    if r.tables == NULL:
+        return
+    judge(r.tables, &q.name, client.policy_addr, client.policy_version, r.now_s, &d)
+    if d.action != LOCAL_DATA:
+        return
+    answer = &r.cells[d.reason][LOCAL_DATA].answer
+    opt.ede = answer.ede
+    opt.ede2 = EDE_NONE if q.wants_structure else EDE_FORGED_ANSWER
+    opt.text = answer.text
+    opt.text_n = answer.text_n if q.wants_structure else 0
 
 
 cdef size_t _write_wrapped(const Resolver* r, uint8_t* msg, size_t room, const Question* q,

@@ -1,7 +1,14 @@
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import final
 
 from fastpath.images.tables import TableSet
+
+class ZoneKind(IntEnum):
+    EMPTY = 2
+    ABSENT = 3
+    LOCALHOST = 4
+    OWN = 5
 
 @final
 class SpecialNames:
@@ -12,5 +19,9 @@ class SpecialNames:
         safe_search: Iterable[tuple[str, str, str]] = (),
         canaries: Iterable[str] = (),
         resolvers: Iterable[bytes] = (),
+        zones: Iterable[tuple[str, int]] = (),
+        has_canaries_for_all: bool = False,
+        guards_private: bool = False,
+        identity: bytes = b"",
     ) -> SpecialNames: ...
     def ask(self, tables: TableSet, query: bytes, client: str, now_s: int) -> tuple[bytes, bytes] | None: ...

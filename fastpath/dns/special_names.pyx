@@ -1,23 +1,28 @@
-"""Special-use names answered locally once decide() has passed them: canary domains, resolver.arpa, safe search.
+"""Special-use names answered locally once decide() has passed them.
 
     resolver.arpa    for every client: our resolvers over TLS and HTTPS (DDR), or NODATA; never forwarded
-    canaries         for profiles with `canaries`: NXDOMAIN, which client software takes for "not in this network"
+    local zones      for every client: localhost, names that only mean something in a local network, and the reverse
+                     trees of private addresses; no upstream learns of them.  Zones of the operator's own are forwarded
+    canaries         for profiles with `canaries`, or all: NXDOMAIN, which clients take for "not in this network"
     safe search      for profiles with `safe_search`: an address, or a target name that is looked up instead
 
 The answer to a target is wrapped for the client, see alias_answer.pyx.  The question alone tells that it needs this: so
 the in-flight table and the cache treat targets as ordinary names, and all clients of one target share one answer.
 
-Invariants: exact names only.  No allocation.  An answer keeps the client's question octet for octet and is never longer
-than `room`.  Types without a safe form (HTTPS, SVCB and every other type of such a name) are NODATA.
+Invariants: exact names only, but for zones: of several, the longest counts.  No allocation.  An answer keeps the
+client's question octet for octet and is never longer than `room`.  Types without a safe form (HTTPS, SVCB and every
+other type of such a name) are NODATA.
 Absent on purpose: signatures: a client that validates sees that these answers are not the zone's.
-Source: RFC 9462 §4 and §6 (DDR), RFC 8906 §3 (canaries are answered), Google's and Microsoft's pages on safe search.
-Cost: one or two compares for a profile with neither; one hash of the name for others.
+Source: RFC 9462 §4 and §6 (DDR), RFC 8906 §3 (canaries are answered), Google's and Microsoft's pages on safe search;
+RFC 6761 §6 and RFC 6303 §3 (local zones), RFC 4035 §3.1.4.1 (DS belongs to the parent).
+Cost: 5 ns for a profile with neither, outside of .arpa; one hash of the name for others.
 """
+import enum
 import ipaddress
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport OK
@@ -28,7 +33,7 @@ from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
 from fastpath.dns.wire cimport (
     CLASS_IN, EDE_FILTERED, HEADER_OCTETS, MESSAGE_OCTETS, RCODE_NOERROR, RCODE_NXDOMAIN, RD, TYPE_A, TYPE_AAAA,
-    TYPE_CLASS_OCTETS, TYPE_SVCB, UPSTREAM_QUERY_OCTETS)
+    TYPE_CLASS_OCTETS, TYPE_DS, TYPE_SVCB, UPSTREAM_QUERY_OCTETS)
 from fastpath.images.tables cimport TableSet, judge
 from fastpath.images.verdict cimport PASSTHRU, Decision
 from fastpath.wire.name cimport Name, name_from_wire
@@ -38,9 +43,11 @@ from fastpath.wire.name import to_wire
 cdef enum:
     SLOT_MASK = SPECIAL_SLOTS - 1
     TTL_S = 60                  # a parent's change takes effect within a minute
+    ZONES_TTL_S = 10800         # RFC 6303 §3
     RESOLVERS_TTL_S = 300       # they change with the configuration
     RESOLVER_ARPA_OCTETS = 15
 
+cdef uint32_t HASH_BASIS = <uint32_t>0x811c9dc5
 cdef const char* RESOLVER_ARPA = b"\x08resolver\x04arpa\x00"
 cdef const char* DNS_LABEL = b"\x04_dns"
 
@@ -58,13 +65,18 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
     if _is_resolver_arpa(&q.name):
         n[0] = _answer_resolvers(s, msg, n[0], room, q)
         return SPECIAL_ANSWERED
-    if d.safe_search == 0 and d.canaries == 0:
+    if q.qclass != CLASS_IN:
+        return SPECIAL_NONE
+    found = _find_zone(s, &q.name)
+    if found != NULL:
+        return _answer_zone(s, found, msg, n, room, q)
+    if d.safe_search == 0 and d.canaries == 0 and not s.has_canaries_for_all:
         return SPECIAL_NONE
     found = _find(s, &q.name)
-    if found == NULL or q.qclass != CLASS_IN:
+    if found == NULL:
         return SPECIAL_NONE
-    if found.is_canary:
-        if not d.canaries:
+    if found.kind == CANARY:
+        if not d.canaries and not s.has_canaries_for_all:
             return SPECIAL_NONE
         n[0] = write_block(msg, n[0], room, q, &s.canary)
         return SPECIAL_ANSWERED
@@ -76,6 +88,28 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
         return SPECIAL_TARGET
     n[0] = write_block(msg, n[0], room, q, &t.answer if t.wire_n == 0 else &s.nodata)
     return SPECIAL_ANSWERED
+
+
+cdef Special _answer_zone(const Specials* s, const SpecialName* zone, uint8_t* msg, size_t* n, size_t room,
+                          const Question* q) noexcept nogil:
+    cdef const BlockAnswer* answer = &s.absent
+    cdef bint is_apex = zone.wire_n == q.name.n
+    if zone.kind == OWN_ZONE:
+        return SPECIAL_NONE
+    if zone.kind == LOCALHOST_ZONE:
+        answer = &s.localhost
+    elif zone.kind == EMPTY_ZONE and is_apex:
+        if q.qtype == TYPE_DS:
+            return SPECIAL_NONE
+        answer = &s.empty
+    n[0] = write_block(msg, n[0], room, q, answer)
+    return SPECIAL_ANSWERED
+
+
+cdef bint is_own_name(const Specials* s, const Name* name) noexcept nogil:
+    """Whether a name is in a zone that the upstreams have for this network."""
+    cdef const SpecialName* found = _find_zone(s, name)
+    return found != NULL and found.kind == OWN_ZONE
 
 
 cdef inline bint _is_resolver_arpa(const Name* name) noexcept nogil:
@@ -104,33 +138,65 @@ cdef size_t _answer_resolvers(const Specials* s, uint8_t* msg, size_t n, size_t 
 
 
 cdef const SpecialName* _find(const Specials* s, const Name* name) noexcept nogil:
-    cdef uint32_t i
-    cdef const SpecialName* found
     if name.n > SPECIAL_OCTETS:
         return NULL
-    i = _hash(name.wire, name.n)
+    return _row_of(s, _hash(name.wire, name.n, HASH_BASIS), name.wire, name.n)
+
+
+cdef const SpecialName* _row_of(const Specials* s, uint32_t hashed, const uint8_t* wire, uint32_t n) noexcept nogil:
+    cdef uint32_t i = _slot_of(hashed)
+    cdef const SpecialName* found
     while s.slots[i] != 0:
         found = &s.names[s.slots[i] - 1]
-        if found.wire_n == name.n and memcmp(found.wire, name.wire, name.n) == 0:
+        if found.wire_n == n and memcmp(found.wire, wire, n) == 0:
             return found
         i = (i + 1) & SLOT_MASK
     return NULL
 
 
-cdef inline uint32_t _hash(const uint8_t* wire, uint8_t n) noexcept nogil:
-    """FNV-1a.  Not keyed: the names come from our configuration, and half of the slots are free."""
-    cdef uint32_t h = <uint32_t>0x811c9dc5
-    cdef uint8_t i
-    for i in range(n):
-        h = (h ^ wire[i]) * <uint32_t>0x01000193
+cdef const SpecialName* _find_zone(const Specials* s, const Name* name) noexcept nogil:
+    """Find the longest zone that a name is, or is below; NULL for none."""
+    cdef const SpecialName* found = NULL
+    cdef const SpecialName* row
+    cdef uint32_t end = name.n
+    cdef uint32_t i = name.n_labels
+    cdef uint32_t h = <uint32_t>HASH_BASIS
+    while i > 0 and name.n - name.at[i - 1] <= SPECIAL_OCTETS:
+        i -= 1
+        h = _hash(name.wire + name.at[i], end - name.at[i], h)
+        end = name.at[i]
+        if i == <uint32_t>name.n_labels - 1 and not (s.last_labels >> (h & 63)) & 1:
+            return NULL
+        row = _row_of(s, h, name.wire + end, name.n - end)
+        if row != NULL and row.kind >= EMPTY_ZONE:
+            found = row
+    return found
+
+
+cdef inline uint32_t _hash(const uint8_t* wire, uint32_t n, uint32_t h) noexcept nogil:
+    """FNV-1a from the end to the beginning, so that a name's hash goes on from that of its parent.
+
+    h   HASH_BASIS, or the hash of what stands behind these `n` octets.  Not keyed: the names come from our
+        configuration, and half of the slots are free"""
+    while n > 0:
+        n -= 1
+        h = (h ^ wire[n]) * <uint32_t>0x01000193
+    return h
+
+
+cdef inline uint32_t _slot_of(uint32_t h) noexcept nogil:
     return (h ^ (h >> 16)) & SLOT_MASK
 
 
 cdef void _write_target_question(const SpecialTarget* t, const Question* q, Question* target) noexcept nogil:
-    """Write the question for a target: of the client it has the type alone, so that one answer serves all."""
     cdef size_t after
     memset(target, 0, sizeof(Question))
     name_from_wire(t.wire, t.wire_n, 0, &target.name, &after)
+    ask_target(q, target)
+
+
+cdef void ask_target(const Question* q, Question* target) noexcept nogil:
+    """Fill in the question for a target's name: of the client it has the type alone, so that one answer serves all."""
     target.id = q.id
     target.flags = RD
     target.qtype = q.qtype
@@ -149,6 +215,29 @@ cdef void _fill_filtered(BlockAnswer* a, uint8_t rcode):
     a.ede = EDE_FILTERED
 
 
+cdef void _fill_zone(BlockAnswer* a, uint8_t rcode):
+    memset(a, 0, sizeof(BlockAnswer))
+    a.rcode = rcode
+    a.ttl_s = ZONES_TTL_S
+    a.ede = EDE_NONE
+
+
+cdef void _fill_localhost(BlockAnswer* a):
+    _fill_zone(a, RCODE_NOERROR)
+    a.has_splash = a.has_splash4 = a.has_splash6 = 1
+    a.splash4[0], a.splash4[3] = 127, 1
+    a.splash6[15] = 1
+
+
+class ZoneKind(enum.IntEnum):
+    """How names of a local zone are answered."""
+
+    EMPTY = EMPTY_ZONE
+    ABSENT = ABSENT_ZONE
+    LOCALHOST = LOCALHOST_ZONE
+    OWN = OWN_ZONE
+
+
 @cython.final
 @cython.auto_pickle(False)
 cdef class SpecialNames:
@@ -156,10 +245,25 @@ cdef class SpecialNames:
 
     safe_search   (host, its target for moderate, for strict); a target is a name, an IPv4 address, or "": no rewrite
     canaries      names;   resolvers  rdata of SVCB records, see dns/special_names.py
+    zones         (name, ZoneKind): each with all names below it
+    has_canaries_for_all   canaries are not for profiles alone
+    guards_private         private addresses are right in own zones alone
+    identity               what this server calls itself, at most 64 octets;  empty: nothing
     Raises ValueError for what is no name, too long, too much, or there twice."""
 
-    def __cinit__(self, safe_search=(), canaries=(), resolvers=()):
+    def __cinit__(self, safe_search=(), canaries=(), resolvers=(), zones=(), bint has_canaries_for_all=False,
+                  bint guards_private=False, bytes identity=b""):
         cdef dict numbers = {"": 0}
+        if len(identity) > IDENTITY_OCTETS:
+            raise ValueError(f"special names: an identity of {len(identity)} octets; not used; write at most "
+                             f"{IDENTITY_OCTETS}")
+        self.s.has_canaries_for_all = has_canaries_for_all
+        self.s.guards_private = guards_private
+        self.s.identity_n = <uint8_t>len(identity)
+        memcpy(self.s.identity, <const char*>identity, len(identity))
+        _fill_zone(&self.s.empty, RCODE_NOERROR)
+        _fill_zone(&self.s.absent, RCODE_NXDOMAIN)
+        _fill_localhost(&self.s.localhost)
         self.s.n_targets = 1
         _fill_filtered(&self.s.canary, RCODE_NXDOMAIN)
         _fill_filtered(&self.s.nodata, RCODE_NOERROR)
@@ -169,23 +273,28 @@ cdef class SpecialNames:
             for target in (moderate, strict):
                 if target not in numbers:
                     numbers[target] = self._add_target(target)
-            self._add_name(host, False, numbers[moderate], numbers[strict])
+            self._add_name(host, SAFE_SEARCH, numbers[moderate], numbers[strict])
         for host in canaries:
-            self._add_name(host, True, 0, 0)
+            self._add_name(host, CANARY, 0, 0)
+        for host, kind in zones:
+            self._add_name(host, kind, 0, 0)
         for rdata in resolvers:
             self._add_resolver(rdata)
 
-    cdef object _add_name(self, str host, bint is_canary, uint8_t moderate, uint8_t strict):
+    cdef object _add_name(self, str host, uint8_t kind, uint8_t moderate, uint8_t strict):
         cdef bytes wire = _short_wire(host)
         cdef Name name
         cdef size_t after
         cdef SpecialName* row = &self.s.names[self.s.n_names]
-        cdef uint32_t i = _hash(wire, len(wire))
+        cdef uint32_t i = _slot_of(_hash(wire, len(wire), HASH_BASIS))
         name_from_wire(wire, len(wire), 0, &name, &after)
         if self.s.n_names >= MAX_SPECIALS or _find(&self.s, &name) != NULL:
             raise ValueError(f"special names: {host} is there twice, or one of more than {MAX_SPECIALS}; not used; "
                              "remove it")
-        row.is_canary = is_canary
+        row.kind = kind
+        if kind >= EMPTY_ZONE:
+            self.s.last_labels |= <uint64_t>1 << (
+                _hash(name.wire + name.at[name.n_labels - 1], name.n - name.at[name.n_labels - 1], HASH_BASIS) & 63)
         row.wire_n = name.n
         row.target[1] = moderate
         row.target[2] = strict

@@ -6,7 +6,7 @@ from fastpath.dns.admission cimport Guard
 from fastpath.dns.batch_io cimport BATCH, Inbox, Outbox
 from fastpath.dns.cache cimport Cache
 from fastpath.dns.cookies cimport Cookies
-from fastpath.dns.in_flight cimport MAX_SOCKETS, InFlight
+from fastpath.dns.in_flight cimport MAX_SENDING_SOCKETS, MAX_SOCKETS, MAX_UPSTREAMS, InFlight
 from fastpath.dns.query cimport Question
 from fastpath.dns.special_names cimport Specials
 from fastpath.dns.synthesis cimport BlockAnswer
@@ -20,6 +20,7 @@ from fastpath.wire.proxy_protocol cimport ProxyHeader
 cdef enum:
     TEXT_OCTETS = 512           # of EXTRA-TEXT: an answer with it still fits the 1,232 octets of EDNS
     MAX_LISTENERS = 32
+    MAX_RETIRED = MAX_SENDING_SOCKETS * 4
     MAX_FDS = MAX_LISTENERS + MAX_SOCKETS + 1       # listeners, sockets and streams to upstreams, the eventfd
 
 
@@ -52,6 +53,7 @@ cdef struct Resolver:           # what queries are answered from: one a UDP loop
     uint8_t is_stream           # the client's EDNS size does not limit its answers
     uint8_t is_encrypted        # of this query's stream: its answer is padded where the query was
     uint8_t is_no_upstream_up   # stale answers are served at once
+    uint8_t is_upstream_dead    # … and where there is none, SERVFAIL
     AnswerCell cells[N_REASONS][N_ACTIONS]
 
 
@@ -67,7 +69,6 @@ cdef struct UpstreamQuery:      # what an upstream is asked for a client's query
     uint64_t key                # hash_query() of `question`
     const Question* question    # the client's, or `target`
     Question target
-    uint16_t after              # where the client's own question ends
     uint8_t is_prefetch         # the client has its answer: the query refreshes the cache
 
 
@@ -88,9 +89,14 @@ cdef struct Loop:               # one UDP loop
     uint8_t version_of[MAX_LISTENERS]   # 4 or 6, by listener
     uint32_t n_fds
     uint32_t n_listeners
-    uint32_t sockets_each       # upstream u has sockets u * sockets_each …
+    uint32_t sockets_each       # upstream u has places for sockets u * sockets_each …
+    uint32_t n_sending          # of those, from first_sending[u] on and round: queries leave by them alone
+    uint32_t first_sending[MAX_UPSTREAMS]       # written by the control thread
     uint32_t n_sockets
     uint32_t n_streams          # behind the sockets, one an upstream, or none
+    uint32_t n_retired
+    int retired[MAX_RETIRED]    # sockets that the control thread closes once the loop knows of their end
+    uint64_t retired_at[MAX_RETIRED]    # n_turns then
     uint32_t is_stopped         # written by the control thread
     uint64_t n_turns            # rises as long as the loop lives, also when idle
     Handover* handover

@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ClientGuard
-from fastpath.dns.block_answers cimport open_resolver
+from fastpath.dns.block_answers cimport find_target, open_resolver
 from fastpath.dns.cache cimport Cache, close_cache
 from fastpath.dns.in_flight cimport hash_query
 from fastpath.dns.query cimport Question, parse_query
@@ -109,9 +109,11 @@ cdef class StreamResolver:
             return False
         choose_policy_client(&self.state, self.buffer, c, q)
         out.question = q
-        if self.state.tables != NULL and self.state.specials != NULL:
+        if self.state.tables != NULL:
             judge(self.state.tables, &q.name, c.policy_addr, c.policy_version, self.state.now_s, &d)
-            if (d.action == PASSTHRU
+            if find_target(&self.state, q, &d, &out.target):
+                out.question = &out.target
+            elif (d.action == PASSTHRU and self.state.specials != NULL
                     and answer_special_name(&self.state, self.buffer, &n, sizeof(self.buffer), q, &d, out)):
                 return False
         out.key = hash_query(self.state.question_key, out.question)

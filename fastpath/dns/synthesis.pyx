@@ -64,7 +64,7 @@ cdef size_t write_block(uint8_t* msg, size_t n, size_t room, const Question* q, 
         _write_header(msg, q.flags, rcode, TC, 1)
     opt.rcode = rcode
     opt.ede = a.ede
-    opt.ede2 = EDE_FORGED_ANSWER if n_records != 0 and not q.wants_structure else EDE_NONE
+    opt.ede2 = EDE_FORGED_ANSWER if n_records != 0 and not q.wants_structure and a.ede != EDE_NONE else EDE_NONE
     opt.text = a.text
     opt.text_n = a.text_n if q.wants_structure else 0
     return finish_answer(msg, <size_t>(w.at - msg), room, q, &opt)

@@ -12,6 +12,10 @@ cdef struct Upstream:
     int64_t probe_rtt_ns        # smoothed, of probes alone; 0: none yet
     uint32_t n_unanswered       # queries since the last answer
     uint8_t is_down
+    uint8_t is_over_tls         # set by the caller: nobody can forge its answers
+    uint8_t is_silent           # its last probe was not answered in time
+    uint8_t n_other_case        # answers in a row whose question had other letters than were sent
+    int64_t no_case_until_ns    # monotonic: it does not keep the case of letters, and gets them in lower case
 
 
 cdef struct Pool:
@@ -27,4 +31,7 @@ cdef int64_t retry_timeout_ns(const Pool* p, uint8_t upstream) noexcept nogil
 cdef void note_answer(Pool* p, uint8_t upstream, int64_t took_ns, bint is_probe) noexcept nogil
 cdef void note_timeout(Pool* p, uint8_t upstream, bint is_probe) noexcept nogil
 cdef void choose_upstream(Pool* p) noexcept nogil
+cdef bint is_known_dead(const Pool* p) noexcept nogil
+cdef bint mixes_case(const Pool* p, uint8_t upstream, int64_t now_ns) noexcept nogil
+cdef void note_other_case(Pool* p, uint8_t upstream, int64_t now_ns) noexcept nogil
 cdef uint8_t next_upstream(const Pool* p, uint64_t tried) noexcept nogil

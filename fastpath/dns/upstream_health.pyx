@@ -15,6 +15,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 cdef enum:
+    NO_CASE_AFTER = 8           # answers in a row
     DOWN_AFTER = 8              # unanswered in a row: an unresolvable name is asked three times, and clients repeat it
     PROBE_WEIGHT = 4            # every resolver has a probe's answer in its cache, so two lost ones are enough
     CLEARLY_NUM = 3             # faster by a quarter …
@@ -24,6 +25,7 @@ cdef enum:
 # Far below a stub resolver's timeout (5 s), above what a busy resolver needs for an answer from its cache.
 cdef int64_t TIMEOUT_LEAST_NS = 100_000_000
 cdef int64_t TIMEOUT_MOST_NS = 800_000_000
+cdef int64_t NO_CASE_NS = 600_000_000_000      # then it is tried again: a resolver may have been replaced
 cdef int64_t TIMEOUT_FIRST_NS = 400_000_000    # Unbound begins with 376 ms
 
 
@@ -48,6 +50,7 @@ cdef void note_answer(Pool* p, uint8_t upstream, int64_t took_ns, bint is_probe)
     cdef int64_t distance
     took_ns = max(1, took_ns)
     u.n_unanswered = 0
+    u.is_silent = 0
     if u.rtt_ns == 0:
         u.rtt_ns = took_ns
         u.spread_ns = took_ns // 2
@@ -66,6 +69,8 @@ cdef void note_timeout(Pool* p, uint8_t upstream, bint is_probe) noexcept nogil:
     """Note a query that was not answered in time, or could not be sent."""
     cdef Upstream* u = &p.upstreams[upstream]
     u.n_unanswered += PROBE_WEIGHT if is_probe else 1
+    if is_probe:
+        u.is_silent = 1
     if u.n_unanswered >= DOWN_AFTER and not u.is_down:
         u.is_down = 1
         choose_upstream(p)
@@ -91,6 +96,33 @@ cdef void choose_upstream(Pool* p) noexcept nogil:
     p.is_any_up = best != NO_UPSTREAM
     if best != NO_UPSTREAM:
         p.chosen = best
+
+
+cdef bint is_known_dead(const Pool* p) noexcept nogil:
+    """Whether there is nobody to ask: every upstream is out of reach, or down and silent to its last probe, too."""
+    cdef uint32_t i
+    for i in range(p.n):
+        if (p.connected >> i) & 1 and not (p.upstreams[i].is_down and p.upstreams[i].is_silent):
+            return False
+    return True
+
+
+cdef bint mixes_case(const Pool* p, uint8_t upstream, int64_t now_ns) noexcept nogil:
+    """Whether the letters of a question to this upstream are to be in random case, as it keeps it in its answer."""
+    if p.upstreams[upstream].is_over_tls:
+        return False
+    return now_ns >= p.upstreams[upstream].no_case_until_ns
+
+
+cdef void note_other_case(Pool* p, uint8_t upstream, int64_t now_ns) noexcept nogil:
+    """Note an answer whose question has letters in another case: forged, or of an upstream that does not keep it.
+
+    Only the second gives so many in a row, as an answer in the right case ends the row."""
+    cdef Upstream* u = &p.upstreams[upstream]
+    u.n_other_case += 1
+    if u.n_other_case >= NO_CASE_AFTER:
+        u.n_other_case = 0
+        u.no_case_until_ns = now_ns + NO_CASE_NS
 
 
 cdef uint8_t next_upstream(const Pool* p, uint64_t tried) noexcept nogil:

@@ -46,6 +46,7 @@ cdef enum:                          # types of records and questions
     TYPE_HINFO = 13
     TYPE_MINFO = 14
     TYPE_MX = 15
+    TYPE_TXT = 16
     TYPE_RP = 17                    # RFC 1183
     TYPE_AFSDB = 18                 # RFC 1183
     TYPE_RT = 21                    # RFC 1183
@@ -55,18 +56,25 @@ cdef enum:                          # types of records and questions
     TYPE_KX = 36                    # RFC 2230
     TYPE_DNAME = 39                 # RFC 6672
     TYPE_OPT = 41                   # RFC 6891
+    TYPE_DS = 43                    # RFC 4034
+    TYPE_RRSIG = 46                 # RFC 4034
+    TYPE_NSEC = 47                  # RFC 4034
+    TYPE_NSEC3 = 50                 # RFC 5155
     TYPE_SVCB = 64                  # RFC 9460
     TYPE_HTTPS = 65                 # RFC 9460
     TYPE_TKEY = 249                 # RFC 2930
     TYPE_AXFR = 252                 # RFC 5936
+    TYPE_MAILA = 254                # the last of those that ask for something else than records of a name
     TYPE_ANY = 255
 
 cdef enum:                          # classes
     CLASS_IN = 1
+    CLASS_CH = 3
     CLASS_ANY = 255
 
 cdef enum:                          # of EDNS
     DO = 0x8000                     # of the lower half of an OPT's TTL, RFC 3225
+    OPTION_NSID = 3                 # RFC 5001 §2.3
     OPTION_COOKIE = 10              # RFC 7873 §4
     OPTION_PADDING = 12             # RFC 7830 §3
     OPTION_EDE = 15                 # RFC 8914 §2
@@ -78,8 +86,10 @@ cdef enum:                          # of EDNS
 cdef enum:                          # info-codes of extended DNS errors, RFC 8914 §4
     EDE_STALE_ANSWER = 3
     EDE_FORGED_ANSWER = 4
+    EDE_BLOCKED = 15
     EDE_FILTERED = 17
     EDE_PROHIBITED = 18
+    EDE_NO_REACHABLE_AUTHORITY = 22
     EDE_NETWORK_ERROR = 23
     EDE_INVALID_DATA = 24
 

@@ -389,6 +389,39 @@ COUNTERS = (
         "Times that the streams of a worker made no turn for 10 s; what they worked on was ended. UDP is not affected.",
         "An attack, or an internal error. Look at the journal, and report it.",
     ),
+    Counter(
+        "dns_meta_refused",
+        "Queries of another class than IN, and for zone transfers or other types that ask for no records of a name "
+        "(TKEY, TSIG, IXFR, AXFR, MAILB, MAILA); they are refused.",
+        "Somebody looks for zones to copy, or for what software answers. Zones that filterd itself publishes are "
+        "transferred from `/rpz/listen`.",
+    ),
+    Counter(
+        "dns_other_case",
+        "Upstream answers whose question had letters in another case than they were sent in. They are not believed: "
+        "the upstream is asked over TCP.",
+        "With a warning in the journal: this upstream does not keep the case, and gets lower case for ten minutes. "
+        "Without: forged answers, close to being believed. Look at who can send to this box from the upstream's "
+        "address.",
+    ),
+    Counter(
+        "dns_forgery_suspected",
+        "Questions asked over TCP after 20 answers that did not fit.",
+        "Somebody guesses ids and ports to poison the cache. Drop packets with your resolvers' addresses at the "
+        "network's border.",
+    ),
+    Counter(
+        "dns_no_upstream",
+        "Queries answered SERVFAIL at once, with EDE 22, because all upstreams are known to be away.",
+        "All upstreams are away: see the warnings in the journal, and check the route to them.",
+    ),
+    Counter(
+        "dns_rebinding_refused",
+        "Answers with private addresses for names outside of `/dns/own_names`, refused because of "
+        "`/dns/rebinding_guard`.",
+        "An attack on devices in homes, or a service of your own with private addresses: put its name into "
+        "`/dns/own_names`.",
+    ),
 )
 NAMES = tuple(counter.name for counter in COUNTERS)
 HELP = {counter.name: counter.counts for counter in COUNTERS}

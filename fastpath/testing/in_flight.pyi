@@ -4,9 +4,7 @@ from typing import final
 class InFlightTable:
     """The in-flight table of one loop, for tests."""
 
-    def __new__(
-        cls, n_sockets: int, n_slots: int, seed: tuple[int, int, int], n_upstreams: int = 1
-    ) -> InFlightTable: ...
+    def __new__(cls, n_sockets: int, n_slots: int, seed: tuple[int, int], n_upstreams: int = 1) -> InFlightTable: ...
     def ask(
         self, upstream_socket: int, now_ns: int, query: bytes, client: bytes, asker: bytes = b"\0\0\0\0"
     ) -> int | None: ...

@@ -4,11 +4,11 @@ from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
 from fastpath.dns.in_flight cimport (
-    ADDRESS_OCTETS, MAX_CLIENTS, MAX_SLOTS, MAX_SOCKETS, InFlight, PendingQuery, add_client, begin_pending,
+    ADDRESS_OCTETS, MAX_SLOTS, MAX_SOCKETS, InFlight, PendingQuery, add_client, begin_pending,
     begun_before, close_in_flight, end_pending, find_pending, hash_query, match_answer, move_to, move_to_stream,
     next_overdue, open_in_flight, stop_retrying, stream_unanswered_before, unanswered_before)
 from fastpath.dns.query cimport Question, parse_query
-from fastpath.dns.wire cimport OPT_OCTETS, UPSTREAM_QUERY_OCTETS
+from fastpath.dns.wire cimport UPSTREAM_QUERY_OCTETS
 
 
 cdef class InFlightTable:
@@ -20,7 +20,7 @@ cdef class InFlightTable:
     cdef uint32_t n_upstreams
 
     def __cinit__(self, uint32_t n_sockets, uint32_t n_slots, tuple seed, uint32_t n_upstreams=1):
-        cdef uint64_t[3] words
+        cdef uint64_t[2] words
         if not (1 <= n_upstreams <= n_sockets <= MAX_SOCKETS and 1 <= n_slots <= MAX_SLOTS):
             raise ValueError(f"in-flight table: {n_sockets} sockets of {n_slots} slots; not made; "
                              f"ask for 1-{MAX_SOCKETS} and 1-{MAX_SLOTS}")
@@ -29,7 +29,7 @@ cdef class InFlightTable:
         self.question_key[1] = words[1]
         self.n_sockets = n_sockets
         self.n_upstreams = n_upstreams
-        if open_in_flight(&self.table, n_sockets, n_upstreams, n_slots, words[2]) != 0:
+        if open_in_flight(&self.table, n_upstreams, n_slots) != 0:
             raise MemoryError("in-flight table")
 
     def __dealloc__(self):
@@ -48,7 +48,7 @@ cdef class InFlightTable:
         query   with an OPT of 11 octets at its end, its name in lower case;  asker: 4 or 16 octets"""
         cdef uint64_t key = self._key(query)
         cdef PendingQuery* p = find_pending(&self.table, key)
-        cdef bint is_new = p == NULL or p.n_clients >= MAX_CLIENTS
+        cdef bint is_new = p == NULL
         if (upstream_socket >= self.n_sockets or len(query) > UPSTREAM_QUERY_OCTETS or len(client) > ADDRESS_OCTETS
                 or len(asker) not in (4, 16)):
             raise ValueError(f"socket {upstream_socket}: there are {self.n_sockets}")
@@ -57,8 +57,8 @@ cdef class InFlightTable:
             p.query_n = len(query)
             memcpy(p.query, <const char*>query, len(query))
             move_to(&self.table, p, upstream_socket * self.n_upstreams // self.n_sockets, upstream_socket, now_ns)
-        add_client(&self.table, p, <const uint8_t*>query, len(query), len(query) - OPT_OCTETS, <const char*>client,
-                   len(client), asker, 4 if len(asker) == 4 else 6)
+        add_client(&self.table, p, <const uint8_t*>query, len(query), <const char*>client, len(client), asker,
+                    4 if len(asker) == 4 else 6)
         return p.upstream_id if is_new else None
 
     def move(self, bytes query, uint8_t upstream_socket, int64_t now_ns, bint is_stream=False) -> int:
@@ -75,9 +75,11 @@ cdef class InFlightTable:
     def end(self, uint8_t upstream_socket, bytes answer) -> list[tuple[bytes, bytes]] | None:
         """End the query that an answer matches; give (address, query) of its clients, None where none matches."""
         cdef PendingQuery* p = NULL
+        cdef bytearray received = bytearray(answer)
+        cdef bint is_same_case
         cdef uint32_t at
         if upstream_socket < self.n_sockets:
-            p = match_answer(&self.table, upstream_socket, answer, len(answer))
+            p = match_answer(&self.table, upstream_socket, <uint8_t*><char*>received, len(answer), &is_same_case)
         if p == NULL:
             return None
         clients = []

@@ -2,8 +2,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.dns.upstream_health cimport (
-    MAX_UPSTREAMS, NO_UPSTREAM, Pool, choose_upstream, next_upstream, note_answer, note_timeout, open_pool,
-    retry_timeout_ns)
+    MAX_UPSTREAMS, NO_UPSTREAM, Pool, choose_upstream, is_known_dead, mixes_case, next_upstream, note_answer,
+    note_other_case, note_timeout, open_pool, retry_timeout_ns)
 
 
 cdef class UpstreamPool:
@@ -45,6 +45,16 @@ cdef class UpstreamPool:
     @property
     def chosen(self) -> int:
         return self.pool.chosen
+
+    @property
+    def is_known_dead(self) -> bool:
+        return is_known_dead(&self.pool)
+
+    def mixes_case(self, uint8_t upstream, int64_t now_ns) -> bool:
+        return mixes_case(&self.pool, upstream, now_ns)
+
+    def other_case(self, uint8_t upstream, int64_t now_ns) -> None:
+        note_other_case(&self.pool, upstream, now_ns)
 
     @property
     def is_any_up(self) -> bool:

@@ -16,6 +16,7 @@ from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from rules.category import NAMELESS, NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
+IDENTITY_OCTETS = 64  # what fastpath.dns.special_names has room for
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
 
@@ -76,6 +77,13 @@ def text(value: str) -> str:
         raise Unfit(f"a text of {len(value)} characters", f"write at most {TEXT_OCTETS}")
     if not value.isprintable():
         raise Unfit(f"{quoted(value)} has control characters", "write it on one line")
+    return value
+
+
+def identity(value: str) -> str:
+    """What a DNS server calls itself."""
+    if not (0 < len(value) <= IDENTITY_OCTETS and value.isascii() and value.isprintable()):
+        raise Unfit(f"{quoted(value)} is no name of a server", f"write 1 to {IDENTITY_OCTETS} ASCII characters")
     return value
 
 

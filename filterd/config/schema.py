@@ -41,6 +41,7 @@ TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
+MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
 
 
@@ -131,6 +132,16 @@ class Dns:
     """Resolvers among them: their DNS goes out as it is, over TLS too.   That of `upstreams` always does."""
     refuse_foreign_dot: bool = one(kinds.truth, default=True)
     """They reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear."""
+    identity: str | None = one(kinds.identity, default=None)
+    """What this server calls itself to those who ask for id.server, hostname.bind or NSID.   Left out: such questions
+    are refused."""
+    own_names: tuple[str, ...] = several(kinds.host, MAX_OWN_NAMES, default=())
+    """Zones that the upstreams have for this network.  Forwarded, even where they would be answered here
+    (10.in-addr.arpa, home.arpa, a company's .local); their answers may have private addresses."""
+    rebinding_guard: bool = one(kinds.truth, default=False)
+    """Answers with private addresses are refused for all names outside of `own_names`."""
+    canaries: str = one(kinds.one_of("profiles", "everybody"), default="profiles")
+    """Whose browsers and phones are told to keep using this resolver, by the names that their makers ask for it."""
     structured_errors: bool = one(kinds.truth, default=False)
     """Clients that ask for it are told in JSON who blocks and why, after an Internet-Draft."""
     tls: DnsTls = part(DnsTls)

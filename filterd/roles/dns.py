@@ -7,7 +7,7 @@ from dns.answers import AnswerPolicy, Splash
 from dns.errors import BadCertificate, UpstreamIsOurselves
 from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
-from dns.special_names import encrypted_resolvers, special_names
+from dns.special_names import LocalAnswers, encrypted_resolvers, special_names
 from dns.streams.server import Encryption, StreamPlan
 from dns.structured import StructuredErrors
 from dns.upstreams.endpoints import Endpoint
@@ -53,9 +53,17 @@ def resolver_of_config(config: Config) -> ResolverPlan:
         Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
         key_at(config.run_dir / "cookies.key", COOKIE_KEY_OCTETS),
         asked.forwarders,
-        special_names(encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen)),
+        special_names(
+            encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen), local_answers_of_config(config)
+        ),
         asked.upstream_ca,
     )
+
+
+def local_answers_of_config(config: Config) -> LocalAnswers:
+    """What the configuration says of names that are answered here."""
+    asked = config.dns
+    return LocalAnswers(asked.own_names, asked.identity or "", asked.rebinding_guard, asked.canaries == "everybody")
 
 
 def streams_of_config(config: Config) -> StreamPlan:

@@ -197,7 +197,8 @@ def failed(query: bytes) -> bytes:
 
 
 def other_name(query: bytes) -> bytes:
-    return with_address(query).replace(b"\4free", b"\4evil")
+    answer = with_address(query)
+    return answer[:13] + b"evil" + answer[17:]  # instead of "free", in whatever case
 
 
 def framed(message: bytes) -> bytes:

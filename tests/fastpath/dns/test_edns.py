@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.packets.shapes import opt, question, vector
 
-from fastpath.dns.edns import Way, answer_for_client, query_for_upstream
+from fastpath.dns.edns import Way, answer_for_client, condensed, query_for_upstream
 from fastpath.dns.query import query
 from fastpath.dns.synthesis import Block, block_answer, error_answer
 from fastpath.testing.cookies import CookieJar
@@ -99,11 +99,11 @@ def test_ad_is_for_clients_that_asked_for_it_or_for_dnssec() -> None:
         assert flags_of(answer_for_client(answer_to(message, flags=validated), message)) & AD == expected
 
 
-def test_records_behind_the_opt_go_with_it() -> None:
+def test_additional_records_before_and_behind_the_opt_go_with_it() -> None:
     message = asked()
     answer = answer_to(message, additional=(address_record(), opt(), address_record()))
 
-    assert answer_for_client(answer, message) == answer_to(message, additional=(address_record(), opt()))
+    assert answer_for_client(answer, message) == answer_to(message, additional=(opt(),))
 
 
 def test_the_upstreams_first_two_extended_errors_are_passed_on_without_their_text() -> None:
@@ -317,3 +317,26 @@ def test_random_octets_as_an_upstreams_answer_never_read_or_write_outside() -> N
         for _ in range(rng.randrange(1, 6)):
             answer[rng.randrange(len(answer))] = rng.randrange(256)
         assert len(answer_for_client(bytes(answer[: rng.randrange(len(answer) + 1)]), message)) <= 1232
+
+
+def test_the_short_form_of_a_long_query_gets_the_same_opt_as_the_query_itself() -> None:
+    for options in (
+        [(10, b"12345678")],
+        [(10, b"12345678" * 5), (26, b""), (3, b"")],
+        [(12, bytes(700))],
+        [(65001, bytes(6)), (10, b"12345678"), (12, b"x" * 600), (65535, bytes(400))],
+    ):
+        for is_dnssec_ok in (False, True):
+            data = b"".join(struct.pack("!HH", code, len(value)) + value for code, value in options)
+            message = question(b"a.test", additional=[opt(is_dnssec_ok=is_dnssec_ok, options=data)])
+            short = condensed(message)
+
+            whole, kept = query(message), query(short)
+            assert len(short) < 512
+            assert kept._replace(device=None) == whole._replace(device=None)
+
+
+def test_the_short_form_of_a_query_without_edns_has_none() -> None:
+    message = question(b"a.test", additional=[address_record()])
+
+    assert condensed(message) == question(b"a.test")

@@ -6,7 +6,7 @@ from dnslib import EDNS0, QTYPE, DNSRecord
 
 from fastpath.testing.in_flight import InFlightTable
 
-SEED = (1, 2, 3)
+SEED = (1, 2)
 CLIENT = b"client 1"
 
 
@@ -67,11 +67,11 @@ def test_a_proxy_that_repeats_its_id_for_another_client_waits_for_both(table: In
     assert table.end(0, answer(query(), upstream_id)) == [(CLIENT, query())] * 3
 
 
-def test_after_so_many_clients_of_one_question_the_next_one_asks_again(table: InFlightTable) -> None:
+def test_however_many_clients_ask_one_question_it_is_asked_once(table: InFlightTable) -> None:
     ids = [table.ask(0, 50, query(number=number), CLIENT) for number in range(64)]
 
-    assert [number for number, each in enumerate(ids) if each is not None] == [0, 32]
-    assert len(table) == 2
+    assert [number for number, each in enumerate(ids) if each is not None] == [0]
+    assert len(table) == 1
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_ids_of_waiting_questions_of_one_socket_are_all_different_and_in_no_orde
     assert max(drawn) > 60_000 and min(drawn) < 5_000
 
 
-def test_another_seed_draws_other_ids() -> None:
-    first, second = InFlightTable(1, 9, (1, 2, 3)), InFlightTable(1, 9, (1, 2, 5))
+def test_every_table_draws_other_ids() -> None:
+    first, second = InFlightTable(1, 9, SEED), InFlightTable(1, 9, SEED)
 
     names = [f"n{number}.test" for number in range(9)]
     assert [ask(first, asked=query(name)) for name in names] != [ask(second, asked=query(name)) for name in names]

@@ -400,10 +400,16 @@ def by_dnslib(tables: TableSet, octets: bytes, client: str) -> tuple[str | None,
     """What the module's rules say of an answer without DNAME, by a reader and a chain that are not ours."""
     message = DNSRecord.parse(octets)
     name = str(message.q.qname).rstrip(".")
+    question = name
     asked = tables.decide(canonical(name), client, NOW_S)
     opened = asked.tier if asked.action is Action.PASSTHRU else Tier.DEFAULT
     best: tuple[str | None, Tier] = (None, Tier.DEFAULT)
     for rr in message.rr:
+        owner = str(rr.rname).rstrip(".")
+        if owner not in (name, question):
+            decision = tables.decide(canonical(owner), client, NOW_S)
+            if decision.action is not Action.PASSTHRU and decision.tier < best[1]:
+                best = (owner, decision.tier)
         if rr.rtype not in (5, 65):
             continue
         target = str(rr.rdata).rstrip(".") if rr.rtype == 5 else b".".join(map(bytes, rr.rdata.target)).decode()

@@ -253,3 +253,49 @@ def test_an_answer_is_blocked_exactly_where_a_listed_prefix_holds_an_address(
     culprit = found(tables, answer("a.test", "A", *lines))
 
     assert culprit == (str(held[0]) if held else None)
+
+
+def test_ipv4_addresses_inside_of_nat64_and_6to4_are_judged_as_ipv4(images: Images) -> None:
+    tables = TableSet(images.names(entries("orders", "192.0.2.7")))
+    for address, culprit in {
+        "64:ff9b::192.0.2.7": "192.0.2.7",
+        "64:ff9b::192.0.2.8": None,
+        "2002:c000:207::1": "192.0.2.7",
+        "2002:c000:208::1": None,
+        "64:ff9b:1::192.0.2.7": None,
+        "2003:c000:207::1": None,
+    }.items():
+        hint = https("a.test", 1, "", [(IPV6HINT, ip_address(address).packed)])
+        assert found(tables, answer("a.test", "AAAA", f"a.test 60 AAAA {ip_address(address)}")) == culprit, address
+        assert found(tables, answer("a.test", "HTTPS", hint)) == culprit, address
+
+
+def test_an_address_of_6to4_keeps_its_own_rules_too(images: Images) -> None:
+    tables = TableSet(images.names(entries("orders", "2002:c000:207::1")))
+
+    assert found(tables, answer("a.test", "AAAA", "a.test 60 AAAA 2002:c000:207::1")) == "2002:c000:207::1"
+    assert found(tables, answer("a.test", "AAAA", "a.test 60 AAAA 2002:c000:207::2")) is None
+
+
+FIRST, SECOND = "allowed", "malware"  # in this order
+PASSED = (SECOND, "a.test", Mode.EXACT, Action.PASSTHRU)
+
+
+def test_an_exception_of_a_later_list_does_not_open_the_addresses_that_an_earlier_one_blocks(images: Images) -> None:
+    """RPZ draft §5.2: of triggers at one place of the chain, those of the first zone come first."""
+    octets = answer("a.test", "A", "a.test 60 A 192.0.2.7")
+    passed_by_first = (FIRST, *PASSED[1:])
+
+    assert found(TableSet(images.names([*entries(FIRST, "192.0.2.7"), PASSED])), octets) == "192.0.2.7"
+    assert found(TableSet(images.names([*entries(SECOND, "192.0.2.7"), passed_by_first])), octets) is None
+    assert (
+        found(TableSet(images.names([*entries(FIRST, "192.0.2.7", Action.NXDOMAIN), passed_by_first])), octets) is None
+    )
+
+
+def test_an_exception_of_a_later_list_opens_what_stands_behind_its_aliases(images: Images) -> None:
+    """RPZ draft §5.1: the place in the chain comes before the order of zones."""
+    octets = answer("a.test", "A", "a.test 60 CNAME b.test", "b.test 60 A 192.0.2.7")
+    tables = TableSet(images.names([*entries(FIRST, "192.0.2.7"), (FIRST, "b.test", Mode.EXACT), PASSED]))
+
+    assert found(tables, octets) is None

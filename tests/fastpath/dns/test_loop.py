@@ -192,7 +192,7 @@ def test_a_dropped_name_gets_silence_and_a_record(bench: Bench) -> None:
 def test_without_tables_everything_is_forwarded_and_counted(bench: Bench) -> None:
     bench.ask("n.test")
 
-    assert str(bench.forwarded()[0].q.qname) == "n.test."
+    assert str(bench.forwarded()[0].q.qname).lower() == "n.test."
     assert bench.counted("no_tables", "dns_forwarded") == (1, 1)
 
 
@@ -267,8 +267,9 @@ def test_an_upstream_that_cannot_be_connected_does_not_keep_the_loop_from_blocki
     bench.ask("free.test")
     bench.ask("n.test")
 
+    assert bench.answer().header.rcode == RCODE.SERVFAIL
     assert str(bench.answer().a.rdata) == "192.0.2.80"
-    assert bench.counted("dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0)
+    assert bench.counted("dns_no_upstream", "dns_send_failed", "dns_forwarded", "dns_upstream_lost") == (1, 0, 0, 0)
     assert bench.loop.connect_missing() == {0: "Permission denied"}
 
 

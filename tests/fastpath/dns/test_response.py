@@ -303,7 +303,7 @@ def test_safe_search_asks_for_another_name_and_the_client_gets_it_under_its_own(
     special.ask("www.google.fr")
     second = special.answer()
 
-    assert str(asked.q.qname) == "forcesafesearch.google.com."
+    assert str(asked.q.qname).lower() == "forcesafesearch.google.com."
     assert [(str(each.rname), str(each.rdata)) for each in first.rr] == [
         ("wWw.google.com.", "forcesafesearch.google.com."),
         ("forcesafesearch.google.com.", "198.51.100.38"),
@@ -326,7 +326,7 @@ def test_a_long_query_for_a_name_that_is_looked_up_instead_keeps_its_own_questio
 def test_who_does_not_want_safe_search_gets_what_was_asked_for(special: Bench) -> None:
     special.ask("www.google.com", client=1)
 
-    assert str(special.forwarded()[0].q.qname) == "www.google.com."
+    assert str(special.forwarded()[0].q.qname).lower() == "www.google.com."
 
 
 def test_canaries_and_our_own_resolvers_are_answered_here(special: Bench) -> None:

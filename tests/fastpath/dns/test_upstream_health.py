@@ -116,3 +116,38 @@ def test_patience_follows_the_answers_within_its_limits() -> None:
     for took in (1, 900) * 20:
         pool.answered(0, took * MS)
     assert pool.patience_ns(0) == 800 * MS
+
+
+def test_nobody_is_known_to_be_dead_before_a_probe_of_each_was_lost() -> None:
+    pool = UpstreamPool(2)
+    for upstream in (0, 1):
+        for _ in range(8):
+            pool.silent(upstream)
+    assert (pool.is_any_up, pool.is_known_dead) == (False, False)
+
+    pool.silent(0, True)
+    assert not pool.is_known_dead
+    pool.silent(1, True)
+    assert pool.is_known_dead
+    pool.answered(1, 1_000)
+    assert not pool.is_known_dead
+
+
+def test_upstreams_that_nobody_can_reach_are_known_to_be_dead() -> None:
+    pool = UpstreamPool(2)
+    pool.connect([])
+    assert pool.is_known_dead
+    pool.connect([1])
+    assert not pool.is_known_dead
+
+
+def test_eight_answers_in_another_case_turn_it_off_for_ten_minutes() -> None:
+    pool = UpstreamPool(2)
+    for _ in range(7):
+        pool.other_case(0, 1_000)
+    assert pool.mixes_case(0, 1_000)
+
+    pool.other_case(0, 1_000)
+    assert not pool.mixes_case(0, 600 * 10**9)
+    assert pool.mixes_case(1, 1_000)
+    assert pool.mixes_case(0, 600 * 10**9 + 1_000)

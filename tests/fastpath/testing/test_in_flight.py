@@ -5,11 +5,11 @@ from dnslib import EDNS0, DNSRecord
 
 from fastpath.testing.in_flight import InFlightTable
 
-SEED = (1, 2, 3)
+SEED = (1, 2)
 
 
 @pytest.mark.parametrize(
-    ("n_sockets", "n_slots", "n_upstreams"), [(0, 1, 1), (129, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)]
+    ("n_sockets", "n_slots", "n_upstreams"), [(0, 1, 1), (321, 1, 1), (1, 0, 1), (1, 32768, 1), (1, 1, 2), (1, 1, 0)]
 )
 def test_a_table_of_an_impossible_size_is_refused(n_sockets: int, n_slots: int, n_upstreams: int) -> None:
     with pytest.raises(ValueError, match="not made"):

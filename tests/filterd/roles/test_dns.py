@@ -7,12 +7,15 @@ from support.present import present
 from support.system.daemon import Daemon
 from support.system.namespace import in_a_network_of_its_own, run_ip
 
+from dns.special_names import LocalAnswers
 from dns.structured import StructuredErrors
 from filterd.config import read_config
+from filterd.config.load import BadConfig
 from filterd.errors import WrongUse
 from filterd.roles.dns import (
     listen_of_config,
     live,
+    local_answers_of_config,
     resolver_of_config,
     splash_of_config,
     streams_of_config,
@@ -129,3 +132,21 @@ def test_without_a_word_of_it_answers_are_kept_and_only_private_addresses_may_as
 
     assert (plan.cache_octets, plan.believed()) == (64 << 20, None)
     assert [present(plan.guard()).admit(client, 0) for client in ("10.0.0.1", "192.0.2.1")] == ["admitted", "not_ours"]
+
+
+def test_what_is_answered_locally_follows_the_configuration(tmp_path: Path) -> None:
+    text = (
+        "run_dir: run\ndns: {upstreams: ['192.0.2.53:53'], identity: dns-1, own_names: [10.in-addr.arpa, corp.local], "
+        "rebinding_guard: true, canaries: everybody}\n"
+    )
+    wanted = local_answers_of_config(read_config(text.encode(), "x", tmp_path))
+    plain = local_answers_of_config(read_config(b"dns: {upstreams: ['192.0.2.53:53']}\n", "x", tmp_path))
+
+    assert wanted == LocalAnswers(("10.in-addr.arpa", "corp.local"), "dns-1", True, True)
+    assert plain == LocalAnswers()
+
+
+@pytest.mark.parametrize("identity", ["''", "'é'", f"'{'x' * 65}'"])
+def test_an_identity_that_no_answer_can_carry_is_a_fault_of_the_configuration(tmp_path: Path, identity: str) -> None:
+    with pytest.raises(BadConfig, match="/dns/identity"):
+        read_config(f"dns: {{upstreams: ['192.0.2.53:53'], identity: {identity}}}".encode(), "x", tmp_path)

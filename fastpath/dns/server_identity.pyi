@@ -1,0 +1,1 @@
+# Nothing for Python: fastpath.dns.query_path calls it.
