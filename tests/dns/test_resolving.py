@@ -184,7 +184,10 @@ async def test_only_own_clients_are_answered(serving: Serving, unbound: Endpoint
         for transport in ("+notcp", "+tcp"):
             stranger = await dig(program, front, transport, "www.free.test")
             own = await dig(program, front, transport, "+short", "www.free.test", family=1)
-            assert "status: REFUSED" in stranger and "EDE: 18 (Prohibited)" in stranger
+            if transport == "+notcp":
+                assert "status: REFUSED" in stranger and "EDE: 18 (Prohibited)" in stranger
+            else:  # closed when it was accepted
+                assert "status:" not in stranger
             assert own.strip() == "198.51.100.10"
 
 
