@@ -45,6 +45,7 @@ class Appliance:
                             "format": "plain",
                             "tier": "order",
                             "action": "nxdomain",
+                            "first_rules": 10_000_000,
                         }
                     ],
                 }

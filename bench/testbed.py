@@ -192,7 +192,15 @@ def write_configuration(folder: Folder, routing: str) -> None:
                 "run_dir": str(folder.run),
                 "gate": {"workers": 1, "routing": routing},
                 "dns": {"workers": 0, "upstreams": [NOWHERE]},
-                "lists": [{"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order"}],
+                "lists": [
+                    {
+                        "id": "orders-file",
+                        "file": "names.txt",
+                        "format": "plain",
+                        "tier": "order",
+                        "first_rules": 10_000_000,
+                    }
+                ],
             }
         )
     )

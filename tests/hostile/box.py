@@ -36,7 +36,8 @@ class Box:
         certificate, key = make_certificate(folder, "dns.test")
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
-        one = {"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order", "action": "nxdomain"}
+        one = {"id": "orders-file", "file": "names.txt", "format": "plain", "tier": "order"}
+        how = {"action": "nxdomain", "first_rules": 10_000_000}
         said = {
             "state_dir": "state",
             "run_dir": "run",
@@ -57,7 +58,7 @@ class Box:
             },
             "splash": {"listen": [f"127.0.0.1:{free_port()}"]},
             "api": {"listen": [f"127.0.0.1:{free_port()}"]},
-            "lists": [one],
+            "lists": [one | how],
         }
         (folder / "filterd.yaml").write_text(json.dumps(said))
 
