@@ -37,6 +37,7 @@ from rules.names.protected import Protected
 from rules.rule import Rule, UrlRule
 
 REMEMBERED = "compiled.json"
+READING = 2  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
 
 
 class CompileFailed(RuntimeError):
@@ -55,9 +56,10 @@ class Compiled:
 
 
 def inputs_of(config: Config) -> list[Any]:
-    """What the base is made of, to be compared: lists, their last good copies, names held open or protected."""
+    """What the base is made of, to be compared: lists, their last good copies, names held open or protected, and how
+    lines are read."""
     listed = [str(source) for source in config_sources(config)]  # a copy's path holds its digest
-    return [listed, [rule.wire.hex() for rule in help_rules(config)], list(config.protected.names)]
+    return [listed, [rule.wire.hex() for rule in help_rules(config)], list(config.protected.names), READING]
 
 
 def remembered(images_dir: Path) -> Compiled | None:

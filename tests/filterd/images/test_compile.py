@@ -12,7 +12,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from filterd.config import load
-from filterd.images.compile import CompileFailed, compile_base, compile_config, inputs_of, remembered
+from filterd.images.compile import READING, CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders.store import find_order
@@ -78,6 +78,17 @@ def test_inputs_differ_when_a_list_a_file_or_a_rail_differs(path: Path, tmp_path
     assert inputs_of(config) not in (before, taken)
     other = dataclasses.replace(config, protected=dataclasses.replace(config.protected, names=()))
     assert inputs_of(other) != inputs_of(config)
+
+
+def test_what_another_release_reads_otherwise_is_compiled_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load(path)
+    compile_config(config, None)
+    before = present(remembered(config.state_dir / "images")).inputs
+    assert before == inputs_of(config)
+
+    monkeypatch.setattr("filterd.images.compile.READING", READING + 1)
+
+    assert before != inputs_of(config)
 
 
 @pytest.mark.services
