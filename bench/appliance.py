@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.flood import free_port
 from fastpath.images.tables import TableSet
+from filterd.places import CONTROL, DNS, control_socket, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
 
@@ -95,11 +96,11 @@ class Appliance:
 
     def control(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request of the control socket."""
-        return ask_blocking(self.run_dir / "control.sock", request, START_S)
+        return ask_blocking(control_socket(self.run_dir), CONTROL, request, START_S)
 
     def worker(self, index: int, request: dict[str, Any]) -> dict[str, Any]:
         """One request of a DNS worker's socket."""
-        return ask_blocking(self.run_dir / f"worker-dns-{index}.sock", request, START_S)
+        return ask_blocking(worker_socket(self.run_dir, f"dns-{index}"), DNS, request, START_S)
 
     def _wait(self) -> None:
         """Until every worker serves what control has published."""

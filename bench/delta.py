@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from bench.appliance import Appliance
 from bench.corpus import names
 from fastpath.wire.name import to_wire
+from filterd.places import database_file
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.database import opened, writing
@@ -68,7 +69,7 @@ def figures() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         appliance = Appliance(Path(folder), names(N_NAMES), N_WORKERS)
         began = time.perf_counter()
-        with appliance.running(), opened(appliance.state / "filterd.db") as engine:
+        with appliance.running(), opened(database_file(appliance.state)) as engine:
             start_s = time.perf_counter() - began
             orders: list[int] = []
             refs = itertools.count()

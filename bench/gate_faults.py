@@ -37,6 +37,7 @@ from bench.repetition import repeated
 from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
 from fastpath.report.counters import read_counters
 from filterd.lab.processes import wait_until
+from filterd.places import counters_folder
 
 RATE = 1000
 RUN_S, EVENT_S, HOLD_S = 9.0, 2.0, 0.9
@@ -106,12 +107,16 @@ def manifests(bed: Testbed) -> Iterator[Path]:
 
 def swapping(bed: Testbed) -> Figures:
     with with_filterd(bed), bed.server("serve", CORE):
-        pid, counters, given = bed.gateway.pids()[GATE], bed.gateway.folder.run / "counters" / GATE, manifests(bed)
+        pid, counters, given = (
+            bed.gateway.pids()[GATE],
+            counters_folder(bed.gateway.folder.run, GATE) / GATE,
+            manifests(bed),
+        )
         swaps: list[bool] = []
         looks: list[tuple[float, int]] = []
 
         def swap() -> None:
-            swaps.append(bed.gateway.ask_worker(GATE, {"op": "use", "manifest": str(next(given))})["ok"])
+            swaps.append(bed.gateway.ask_worker(GATE, {"op": "use", "manifest": next(given).name})["ok"])
 
         def look() -> None:
             n = read_counters(counters)["gate_packets"]

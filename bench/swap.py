@@ -81,7 +81,7 @@ def swapping(
 
     def swap() -> None:
         begin = time.perf_counter()
-        reply = appliance.worker(0, {"op": "use", "manifest": str(next(manifests))})
+        reply = appliance.worker(0, {"op": "use", "manifest": next(manifests).name})
         if not reply["ok"]:
             raise RuntimeError(f"swap: {reply}; not measured; look at the log")
         took.append((time.perf_counter() - begin) * 1e3)

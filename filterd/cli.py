@@ -20,6 +20,7 @@ COMMANDS = {
     "check-config": "report all faults of a configuration",
     "doctor": "check what this box supports, with a remedy for each fault",
     "status": "show roles, generations, ages, counters and last refusals",
+    "rules": "make the kernel's rules those of a stopped box",
     "canon": "print the canonical form of names and URLs",
     "compile": "compile lists into images",
     "lists": "show, fetch and approve lists",

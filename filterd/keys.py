@@ -8,6 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
+from filterd.places import keys_folder
+
 
 def key_at(path: Path, n_octets: int) -> bytes:
     """The key in the file at `path`, created if missing.   Raises ValueError for a file of another length."""
@@ -31,9 +33,9 @@ def key_at(path: Path, n_octets: int) -> bytes:
 
 def image_key(state_dir: Path) -> bytes:
     """The key of the hashes in this box's images."""
-    return key_at(state_dir / "key", 16)
+    return key_at(keys_folder(state_dir) / "image.key", 16)
 
 
 def pseudonym_key(state_dir: Path) -> bytes:
     """The node's half of the key that makes the pseudonyms of the records."""
-    return key_at(state_dir / "pseudonym.key", 32)
+    return key_at(keys_folder(state_dir) / "pseudonym.key", 32)

@@ -6,6 +6,7 @@ Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.p
 """
 import mmap
 import os
+import stat
 
 import xxhash
 
@@ -25,6 +26,8 @@ cdef extern from "<sys/mman.h>" nogil:
     int madvise(void* at, size_t n, int advice)
     void* MAP_FAILED
     int PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MADV_HUGEPAGE
+
+OTHERS_WRITE = 0o022
 
 cdef enum:
     HUGE_PAGE = 1 << 21
@@ -101,16 +104,37 @@ cdef class Image:
         return found
 
 
-def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | None] = ()) -> Image:
+def open_file(path: str | os.PathLike[str], owners: Set[int] | None = None):
+    """Open an image or a manifest to read it.   owners  accounts that may have written it; None: any
+
+    Raises BadImage for a file that another account owns or may write; OSError, also for a symbolic link."""
+    where = os.fspath(path)
+    file = open(where, "rb", opener=_open_no_link)
+    if owners is not None:
+        found = os.fstat(file.fileno())
+        if found.st_uid not in owners or not stat.S_ISREG(found.st_mode) or found.st_mode & OTHERS_WRITE:
+            file.close()
+            raise BadImage(f"{where}: of uid {found.st_uid}, mode {stat.filemode(found.st_mode)}; not opened; only uid "
+                           f"{', '.join(map(str, sorted(owners)))} may own it, and no group or other may write it")
+    return file
+
+
+def _open_no_link(where: str, flags: int) -> int:
+    return os.open(where, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | None] = (),
+               owners: Set[int] | None = None) -> Image:
     """Map the image at `path` and check all of it.
 
     kind    the ImageKind that is wanted
     known   open images; if one of them is this very file, it is returned and nothing is read
+    owners  as open_file() takes them
     Raises BadImage for anything but an undamaged image of this kind; OSError where the file cannot be read.
     Cost: one pass of xxh3 over the file, about 10 GB/s."""
     cdef Image image
     where = os.fspath(path)
-    with open(where, "rb") as file:
+    with open_file(where, owners) as file:
         file_id = _file_id(file.fileno())
         for image in known:
             if image is not None and image.file_id == file_id and image.kind == kind:

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import final
 
 from fastpath.images.decision import Decision, ListInForce, Match
@@ -21,7 +21,12 @@ class TableSet:
         urls_delta: Image | None = None,
     ) -> TableSet: ...
     @classmethod
-    def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = ()) -> TableSet: ...
+    def open(
+        cls,
+        manifest: str | os.PathLike[str],
+        known: Iterable[Image | None] = (),
+        owners: Set[int] | None = None,
+    ) -> TableSet: ...
     @property
     def images(self) -> list[Image | None]: ...
     @property

@@ -210,12 +210,14 @@ cdef class TableSet:
             raise _image.BadImage(f"{other.path}: its lists are not those of {whose}; not used; publish a new base")
 
     @classmethod
-    def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = ()) -> TableSet:
+    def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = (),
+             owners: Set[int] | None = None) -> TableSet:
         """Open the images of a manifest: {"names": {"base": FILE, "delta": FILE|null}, …}, with paths relative to it.
 
-        known   open images; those that the manifest names are not opened again
+        known    open images; those that the manifest names are not opened again
+        owners   accounts that may have written manifest and images; None: any
         Raises BadImage; OSError; ValueError for an invalid manifest."""
-        with open(manifest, "rb") as file:
+        with _image.open_file(manifest, owners) as file:
             said = json.load(file)
         folder = os.path.dirname(os.path.abspath(manifest))
         images = []
@@ -223,7 +225,8 @@ cdef class TableSet:
             for part in ("base", "delta"):
                 file_name = (said.get(kind) or {}).get(part)
                 images.append(None if file_name is None else
-                              _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known))
+                              _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known,
+                                                owners))
         return cls(*images)
 
     @property

@@ -2,7 +2,7 @@
 
 A segment is a mapped file of slots: a header (magic, number of slots written), then records of one to three consecutive
 slots, by the length of their rule; short records touch fewer new pages.  The loop writes a record, then the count.  A
-reader trusts the count.  When a segment is full, the loop goes on with the spare one, which the control thread has
+reader trusts the count, and overwrites what it has stored.  When a segment is full, the loop goes on with the spare one, which the control thread has
 prepared.  Without a spare the record is counted as lost; the verdict does not change.
 
 Invariants: a record names the rule that matched, never the query (semantics §9).  A block of a confidential list
@@ -11,6 +11,7 @@ nothing: it adds to a counter too, and writes no record.
 """
 import mmap
 import os
+import stat
 import struct
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from fastpath.wire.address import rule_text
 MAGIC = b"FLTRDSP2"
 # 64 segments of 20 MiB: ten million records, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
+WIPED_OCTETS = 1 << 20          # at once
 _EVENT = struct.Struct(f"<qQQII8B{LIST_ID_OCTETS}s")    # the rule follows
 
 
@@ -148,7 +150,7 @@ cdef class Reporter:
     def __cinit__(self, counters_path: str | os.PathLike[str], directory: str | os.PathLike[str]):
         self.counters = Counters(counters_path)
         self._directory = os.fspath(directory)
-        os.makedirs(self._directory, mode=0o750, exist_ok=True)
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
         self._next_number = max(segment_numbers(self._directory), default=0) + 1
         self._maps = []
         self.shared.counters = self.counters.at
@@ -176,8 +178,9 @@ cdef class Reporter:
 cdef object _new_segment(str path):
     """Create and map a segment. Disk blocks are allocated now: a full disk must fail here, not in the loop (SIGBUS)."""
     cdef uint64_t size = (1 + SEGMENT_SLOTS) * SLOT_OCTETS
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(descriptor, 0o660)        # whoever empties it is of its group, whatever the umask
         os.posix_fallocate(descriptor, 0, size)
         os.pwrite(descriptor, MAGIC, 0)
         return mmap.mmap(descriptor, size)
@@ -204,10 +207,8 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
     """Read at most `limit` records of a segment, from slot `first` on; fewer at the end of what is written.
 
     Raises OSError; ValueError for a file that is not a segment."""
-    with open(path, "rb") as file:
+    with _open_segment(path, os.O_RDONLY) as file:
         head = file.read(16)
-        if head[:8] != MAGIC or len(head) < 16:
-            raise ValueError(f"{path}: not a spool segment; not read; move it away")
         n = min(int.from_bytes(head[8:], "little"), SEGMENT_SLOTS)
         file.seek((1 + first) * SLOT_OCTETS)
         data = file.read(SLOT_OCTETS * max(0, min(MOST_SLOTS * limit, n - first)))
@@ -220,6 +221,38 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
         events.append(event)
         at = after
     return Read(events, first + at // SLOT_OCTETS)
+
+
+def wipe_segment(path: str | os.PathLike[str], first: int = 0, behind: int = SEGMENT_SLOTS) -> None:
+    """Overwrite the slots of a segment from `first` up to `behind` with zeros: a record stays in no file once stored.
+
+    The loop that has the segment mapped may go on: it never touches a slot again.
+    Raises OSError; ValueError for a file that is not a segment."""
+    with _open_segment(path, os.O_RDWR) as file:
+        end = min((1 + behind) * SLOT_OCTETS, os.fstat(file.fileno()).st_size)
+        at = (1 + first) * SLOT_OCTETS
+        while at < end:
+            at += os.pwrite(file.fileno(), bytes(min(WIPED_OCTETS, end - at)), at)
+
+
+def remove_segment(path: str | os.PathLike[str]) -> None:
+    """Remove a segment, and its octets from the disk before.   Raises as wipe_segment()."""
+    wipe_segment(path)
+    with _open_segment(path, os.O_RDWR) as file:
+        os.fdatasync(file.fileno())
+    os.unlink(path)
+
+
+def _open_segment(path: str | os.PathLike[str], flags: int):
+    """Open a segment, whatever its folder's owner may have put there: no link, nothing that waits, no other file."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b")
+    is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    head = os.pread(descriptor, 16, 0) if is_regular else b""
+    if len(head) < 16 or head[:8] != MAGIC:
+        file.close()
+        raise ValueError(f"{path}: not a spool segment; not read; move it away")
+    return file
 
 
 cdef tuple _event(bytes data, size_t at):

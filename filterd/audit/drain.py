@@ -1,7 +1,8 @@
 """Drains the workers' spools and confidential counters into the ledger.
 
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
-nothing and counts nothing twice; a segment is removed only when it is drained and its worker has left it; a block of
+nothing and counts nothing twice; then the records are overwritten in the spool; a segment is removed only when it is
+drained and its worker has left it; a block of
 reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
 leaves nothing, as the help corridor does.
 Source: semantics §8, §9.
@@ -16,7 +17,15 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select
 
 from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.counters import read_confidential
-from fastpath.report.spool import BlockEvent, Read, read_segment, segment_numbers, segment_path
+from fastpath.report.spool import (
+    BlockEvent,
+    Read,
+    read_segment,
+    remove_segment,
+    segment_numbers,
+    segment_path,
+    wipe_segment,
+)
 from filterd.logs import decision_line
 from filterd.lookup.explain import word
 from mgmt.block_ledger import (
@@ -59,9 +68,22 @@ def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     return sum(_drain_worker(folder, ledger) for folder in sorted(spool_dir.glob("*/")))
 
 
-def drain_confidential(counters_dir: Path, list_ids: Sequence[str], now_s: int, ledger: Ledger) -> None:
+def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
+    """Overwrite what was stored by a control role that ended before it could do so: at the start."""
+    for folder in sorted(spool_dir.glob("*/")):
+        with reading(ledger.engine) as conn:
+            at = read_position(conn, folder.name)
+        for number in segment_numbers(str(folder)):
+            path = segment_path(str(folder), number)
+            if at is not None and number < int(at.segment):
+                wipe_segment(path)
+            elif at is not None and number == int(at.segment):
+                wipe_segment(path, 0, at.offset)
+
+
+def drain_confidential(counters: Iterable[Path], list_ids: Sequence[str], now_s: int, ledger: Ledger) -> None:
     """Add what the confidential counters have risen by to this hour's counts.   list_ids: of the names image."""
-    for path in sorted(counters_dir.glob("*")):
+    for path in counters:
         found = read_confidential(path)
         if found:
             with writing(ledger.engine) as conn:
@@ -103,6 +125,8 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         stopped = [event for event in events if event.reason == Reason.CSAM and event.action != Action.SHADOW]
         add_csam_counts(conn, [_csam(event, ledger.node) for event in stopped])
         write_position(conn, folder.name, Position(str(number), position))
+    begin = at.offset if number == int(at.segment) else 0
+    wipe_segment(segment_path(str(folder), number), begin, position)
     _log_decisions(events)
     return len(events)
 
@@ -126,7 +150,7 @@ def _remove_drained(folder: Path, ledger: Ledger) -> None:
     if at is not None:
         for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
             if number < int(at.segment):
-                Path(segment_path(str(folder), number)).unlink()
+                remove_segment(segment_path(str(folder), number))
 
 
 def _record(event: BlockEvent) -> BlockRecord:

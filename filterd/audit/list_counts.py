@@ -22,13 +22,13 @@ from rules.category import category_number
 BYPASS = category_number("bypass")
 
 
-def drain_counted(counters_dir: Path, lists: Sequence[ListInForce], engine: Engine) -> None:
+def drain_counted(counters: Iterable[Path], lists: Sequence[ListInForce], engine: Engine) -> None:
     """Add what the counters of such lists have risen by to their counts, and drop those of other lists.
 
-    lists  in force, by number; none: not known yet, and nothing is done"""
+    counters  the files of counters;  lists  in force, by number; none: not known yet, and nothing is done"""
     if not lists:
         return
-    for path in sorted(counters_dir.glob("*")):
+    for path in counters:
         found = read_counted(path)
         if found:
             with writing(engine) as conn:

@@ -24,6 +24,7 @@ from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import described, shelf_of, source_of
 from filterd.lists.status import instant, list_faults, max_age_s
 from filterd.lists.zone_copies import newest_of, zone_timers
+from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking
@@ -131,7 +132,7 @@ def _ask(config: Config, args: argparse.Namespace) -> int:
     else:
         request |= {"list": args.list, "version": getattr(args, "version", "")}
     try:
-        reply = ask_blocking(config.run_dir / "control.sock", request, ANSWER_S)
+        reply = ask_blocking(control_socket(config.run_dir), CONTROL, request, ANSWER_S)
     except NoAnswer as reason:
         raise Missing(f"control: {reason}; nothing done; start filterd run") from reason
     if not reply.pop("ok", False):

@@ -54,6 +54,7 @@ def loaded(path: Path) -> Config:
 
 
 async def _supervise(config: Config, config_file: Path) -> int:
+    from filterd.commands.rules import leave_quietly
     from filterd.process.supervisor import Supervisor, command_of, roles_of
 
     supervisor = Supervisor(roles_of(config), lambda child: command_of(child, config_file), config.run_dir)
@@ -63,22 +64,5 @@ async def _supervise(config: Config, config_file: Path) -> int:
     loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
     print(f"filterd: starting {', '.join(child.name for child in roles_of(config))}", file=sys.stderr)
     await supervisor.run()
-    await asyncio.to_thread(_leave_kernel, config)
+    await asyncio.to_thread(leave_quietly, config)
     return 0
-
-
-def _leave_kernel(config: Config) -> None:
-    """Remove the kernel rules; with gate.when_dead closed they stay, because a stopped gate must not open the line."""
-    from filterd.kernel.firewall import Kernel
-    from filterd.kernel.lock_enforcer import has_work
-    from filterd.kernel.ruleset import rules_of_config
-
-    if not has_work(rules_of_config(config)):
-        return
-    if config.gate.when_dead == "closed" and config.gate.mode == "inline":
-        log.warning("kernel rules stay, because gate.when_dead is closed; remove: nft delete table inet filterd")
-        return
-    try:
-        Kernel().remove()
-    except (RuntimeError, Missing) as reason:
-        log.warning("kernel rules: %s", reason)

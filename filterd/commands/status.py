@@ -8,6 +8,7 @@ from typing import Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing
+from filterd.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.process.json_socket import NoAnswer, ask_blocking
 
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     run_dir = loaded(args.config).run_dir
     try:
-        found = ask_blocking(run_dir / "control.sock", {"op": "status"})
+        found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
     except NoAnswer as reason:
         found = {"ok": False, "error": str(reason), "workers": _workers(run_dir)}
     if not found["ok"] and not found.get("workers"):
@@ -36,11 +37,11 @@ def run(args: argparse.Namespace) -> int:
 def _workers(run_dir: Path) -> list[dict[str, Any]]:
     """The workers' own status, for when control does not answer."""
     found = []
-    for path in sorted(run_dir.glob("worker-*.sock")):
+    for name, path in worker_sockets(run_dir).items():
         try:
-            found.append(ask_blocking(path, {"op": "status"}))
+            found.append(ask_blocking(path, role_of(name), {"op": "status"}))
         except NoAnswer as reason:
-            found.append({"name": path.stem.removeprefix("worker-"), "refused": str(reason)})
+            found.append({"name": name, "refused": str(reason)})
     return found
 
 

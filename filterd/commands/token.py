@@ -5,6 +5,7 @@ from pathlib import Path
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing, WrongUse
+from filterd.places import database_file
 
 EXAMPLE = "filterd token parent --subscriber 7 --config /etc/filterd/filterd.yaml"
 
@@ -28,19 +29,16 @@ def run(args: argparse.Namespace) -> int:
     from mgmt.auth import create_token
     from parental.database import opened, writing
 
-    state_dir = loaded(args.config).state_dir
-    state_dir.mkdir(parents=True, exist_ok=True)
+    place = database_file(loaded(args.config).state_dir)
     try:
-        with opened(state_dir / "filterd.db") as engine, writing(engine) as conn:
+        with opened(place) as engine, writing(engine) as conn:
             print(create_token(conn, args.role, args.subscriber))
     except IntegrityError as reason:
         raise WrongUse(
             f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"
         ) from reason
     except OperationalError as reason:
-        raise Missing(
-            f"{state_dir / 'filterd.db'}: {reason.orig}; no token created; run as the daemon's user"
-        ) from reason
+        raise Missing(f"{place}: {reason.orig}; no token created; run as the daemon's user") from reason
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     return 0

@@ -18,7 +18,7 @@ from rules.category import NAMELESS, NUMBERS
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 IDENTITY_OCTETS = 64  # what fastpath.dns.special_names has room for
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
-RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/worker-gate-127.sock" needs 22
+RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/gate-127/worker.sock" needs 22
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 UNITS_OCTETS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

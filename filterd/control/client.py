@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from filterd.control.messages import Explain, OrdersChanged, PolicyChanged
+from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
@@ -23,7 +24,7 @@ class ControlClient:
     """Satisfies mgmt.control_protocol.Control."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._path = run_dir / "control.sock"
+        self._path = control_socket(run_dir)
 
     async def orders_changed(self) -> Receipt:
         return await self._ask(OrdersChanged(), Receipt)
@@ -39,7 +40,7 @@ class ControlClient:
 
     async def _ask(self, request: Struct, kind: type[T]) -> T:
         try:
-            reply = await ask(self._path, request, kind, TIMEOUT_S)
+            reply = await ask(self._path, CONTROL, request, kind, TIMEOUT_S)
         except NoAnswer as reason:
             raise ControlFailed(str(reason)) from reason
         if isinstance(reply, Failed):

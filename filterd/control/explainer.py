@@ -18,6 +18,7 @@ from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.places import IMAGES
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.orders.store import find_order_by_id
 from parental.database import reading
@@ -59,7 +60,7 @@ class Explainer:
     async def status(self) -> ControlStatus:
         """Generations, ages, lists, workers, and every fault that stands."""
         config, engine, publisher = self._context.config, self._context.engine, self._publisher
-        images = config.state_dir / "images"
+        images = config.state_dir / IMAGES
         listed = publisher.live.compiled.report["lists"] if publisher.live else []
         return ControlStatus(
             generations=publisher.generations,

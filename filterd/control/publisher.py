@@ -151,7 +151,7 @@ class Publisher:
             self.has_new_names.set()
         began = time.monotonic()
         config = self._context.config
-        replies = await tell_all(config.run_dir, self._images.manifest, workers_of(config))
+        replies = await tell_all(config.run_dir, workers_of(config))
         for worker, refusal in replies.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)

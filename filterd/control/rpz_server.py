@@ -17,9 +17,10 @@ from fastpath.images.tables import TableSet
 from fastpath.report.counters import Counters
 from filterd.config import Config
 from filterd.config.schema import RpzZone
+from filterd.places import CONTROL, counters_folder
 from rules.names.canonical import canonical_wire
 
-COUNTERS = "control"  # the file, in the folder of the workers' counters
+COUNTERS = "control"  # the file
 
 
 async def publish_zones(
@@ -38,7 +39,7 @@ async def publish_zones(
 def zone_server(config: Config) -> ZoneServer:
     """The server that the configuration asks for, listening.   Raises OSError, ValueError."""
     zones = [_served(config, zone) for zone in config.rpz.zones]
-    counters = config.run_dir / "counters"
+    counters = counters_folder(config.run_dir, CONTROL)
     counters.mkdir(parents=True, exist_ok=True)
     return ZoneServer(zones, config.rpz.listen, Counters(counters / COUNTERS))
 

@@ -25,6 +25,7 @@ from filterd.keys import image_key
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, orders_source
 from filterd.lists.status import waiting
+from filterd.places import IMAGES, database_file
 from filterd.process.jobs import run_job
 from mgmt.orders.store import find_order, live_entries, number_letter, orders_revision
 from parental.database import opened, reading, writing
@@ -88,7 +89,7 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
 async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
     """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
     exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--kept", "--confined"], niceness)
-    compiled = remembered(config.state_dir / "images")
+    compiled = remembered(config.state_dir / IMAGES)
     if exit_code != 0 or compiled is None:
         raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")
     return compiled
@@ -96,18 +97,17 @@ async def compile_base(config: Config, config_file: Path, niceness: int) -> Comp
 
 def compile_config(config: Config, progress: Progress | None) -> CompileReport:
     """Take in what waits, and compile.   Raises BadList, BadReadBack."""
-    config.state_dir.mkdir(parents=True, exist_ok=True)
     take(config, waiting(config, time.time(), settle_s=0.0), time.time())
     return compile_kept(config, progress)
 
 
 def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
     """Compile the last good copies.   Raises BadList, BadReadBack."""
-    images = config.state_dir / "images"
+    images = config.state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     sources, inputs = config_sources(config), inputs_of(config)
     # The generation is claimed: the control role writes deltas meanwhile.
-    with opened(config.state_dir / "filterd.db") as engine, claimed_generation(images, "names") as generation:
+    with opened(database_file(config.state_dir)) as engine, claimed_generation(images, "names") as generation:
         protected = Protected(config.protected.names)
         orders = OrdersInForce(engine, OrderRails(orders_source(config), protected))
         report = compile_sources(

@@ -22,6 +22,7 @@ from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, remembered
 from filterd.images.live_delta import LiveDelta
 from filterd.keys import image_key
+from filterd.places import IMAGES
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
 from parental.store import current_revision, forget_released
 from rules.atomic_file import writing_whole
@@ -46,7 +47,7 @@ class ImageStore:
     """Writes and publishes; every method that writes returns once the manifest names the new image."""
 
     def __init__(self, state_dir: Path) -> None:
-        self.directory = state_dir / "images"
+        self.directory = state_dir / IMAGES
         self.directory.mkdir(parents=True, exist_ok=True)
         self.manifest = self.directory / MANIFEST
         self._key = image_key(state_dir)

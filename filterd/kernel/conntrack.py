@@ -16,13 +16,15 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 from filterd.kernel.intervals import Network
-from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, NESTED, Netlink, attributes, message
+from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, NESTED, Netlink, attributes, message, split
 
 SUBSYSTEM = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE, GET_STATS = SUBSYSTEM << 8 | 1, SUBSYSTEM << 8 | 2, SUBSYSTEM << 8 | 5
 FAMILIES = {4: 2, 6: 10}  # NFPROTO_IPV4, NFPROTO_IPV6
 TUPLE_ORIGINAL, TUPLE_REPLY, ID, ZONE = 1, 2, 12, 18
 TUPLE_IP, SOURCE = 1, {4: 1, 6: 3}
+TUPLE_PROTO, SOURCE_PORT, DESTINATION_PORT = 2, 2, 3
+DNS_PORT = 53
 STATS_ENTRIES = 1
 WIDTH = {4: 4, 6: 16}
 FEW = 16  # prefixes of a family: with more, searching each chunk of a dump for them costs more than it saves
@@ -73,6 +75,19 @@ def forget(prefixes: Iterable[Network]) -> int:
         raise RuntimeError(f"conntrack: {reason.strerror}; {effect}; run 'filterd doctor'") from reason
 
 
+def forget_redirected(port: int) -> int:
+    """Delete the entries of queries to port 53 that this box redirected to a port of its own; returns how many.
+
+    A client that uses its port again would keep such an entry for as long as it asks.
+    Raises RuntimeError where the kernel refuses."""
+    try:
+        with Netlink() as link:
+            return sum(_forget_redirected(link, family, port) for family in FAMILIES.values())
+    except OSError as reason:
+        effect = "queries of some clients still go to this box for a minute or two"
+        raise RuntimeError(f"conntrack: {reason.strerror}; {effect}; run 'filterd doctor'") from reason
+
+
 def n_tracked() -> int:
     """Number of connections that the kernel tracks in this namespace.   Raises RuntimeError, OSError."""
     with Netlink() as link:
@@ -92,6 +107,32 @@ def _forget(link: Netlink, version: int, prefixes: Sequence[Network]) -> int:
         part = deletions[at : at + AT_ONCE]
         done += len(part) - _delete(link, family, part)
     return done
+
+
+def _forget_redirected(link: Netlink, family: int, port: int) -> int:
+    wanted = (DNS_PORT, port)  # where it was sent, and where its answer comes from
+    deletions = [
+        _deletion(chunk, found.at + HEADER_OCTETS, found.end)
+        for chunk in link.dump(message(GET, F_DUMP, 1, family))
+        for found in split(chunk)
+        if _ports(chunk, found.at + HEADER_OCTETS, found.end) == wanted
+    ]
+    for at in range(0, len(deletions), AT_ONCE):
+        _delete(link, family, deletions[at : at + AT_ONCE])
+    return len(deletions)
+
+
+def _ports(chunk: bytes, at: int, end: int) -> tuple[int, int]:
+    """(destination of the original tuple, source of the reply tuple) of a connection; 0 where it has none."""
+    found = {TUPLE_ORIGINAL: 0, TUPLE_REPLY: 0}
+    wanted = {TUPLE_ORIGINAL: DESTINATION_PORT, TUPLE_REPLY: SOURCE_PORT}
+    for kind, first, last in attributes(chunk, at, end):
+        if kind in wanted:
+            for inner, begin, behind in attributes(chunk, first, last):
+                if inner == TUPLE_PROTO:
+                    ports = {which: chunk[a:b] for which, a, b in attributes(chunk, begin, behind)}
+                    found[kind] = int.from_bytes(ports.get(wanted[kind], b""), "big")
+    return found[TUPLE_ORIGINAL], found[TUPLE_REPLY]
 
 
 def _delete(link: Netlink, family: int, deletions: list[bytes]) -> int:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.errors import Missing
-from filterd.kernel.conntrack import forget
+from filterd.kernel.conntrack import forget, forget_redirected
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
-from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets
-from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, Rules, ruleset
+from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
+from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
 
 Run = Callable[[Sequence[str], str], "Done"]
 # With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
@@ -58,6 +58,22 @@ class Kernel:
     def remove(self) -> None:
         """Remove everything that apply() has added; no error where there is nothing."""
         self._must(["nft", "-f", "-"], f"table {TABLE}\ndelete table {TABLE}\n")
+
+    def keep_gate(self) -> None:
+        """Remove what only a running filterd can honour: locks, DNS redirection, refusals of DNS over TLS.
+
+        What stays drops new connections, as the gate's rules of a box that is closed when dead; no error where there
+        are no rules."""
+        try:
+            self._sets.replace(LOCKED, ())
+            self._sets.replace(SUBSCRIBERS, ())
+        except SetsGone:
+            return
+        self._must(["nft", "-f", "-"], WITHOUT_RESOLVER)
+
+    def forget_redirected(self, port: int) -> int:
+        """Delete the conntrack entries of queries that were redirected to `port`; returns how many."""
+        return forget_redirected(port)
 
     def set_locked(self, locked: Iterable[Network]) -> None:
         """Replace the locked prefixes, in one transaction.   Raises SetsGone where the rules are not in force."""

@@ -319,6 +319,22 @@ _DNS = """
     meta l4proto { tcp, udp } th dport 53 goto foreign_dns
   }
 """
+# Deletes what needs a resolver of ours, for a box that is stopped and keeps its gate shut.  Each part is added first, so
+# that its deletion succeeds where it is not there.
+_NO_RESOLVER_CHAIN = """\
+add chain inet filterd %(name)s
+flush chain inet filterd %(name)s
+delete chain inet filterd %(name)s
+"""
+WITHOUT_RESOLVER = (
+    "".join(
+        _NO_RESOLVER_CHAIN % {"name": name} for name in ("dns", "to_resolver", "untracked_queries", "untracked_answers")
+    )
+    + """\
+add set inet filterd untracked { type inet_service; }
+delete set inet filterd untracked
+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ import filterd
 from filterd.errors import Missing
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
+from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.json_socket import ask_blocking
 
 N_NAMES = 1_100_000
@@ -93,11 +94,11 @@ class Gateway:
         return pid
 
     def workers(self) -> list[str]:
-        return sorted(path.stem.removeprefix("worker-") for path in self.folder.run.glob("worker-*.sock"))
+        return list(worker_sockets(self.folder.run))
 
     def ask_worker(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request to a worker's socket.   Raises NoAnswer."""
-        return ask_blocking(self.folder.run / f"worker-{name}.sock", request)
+        return ask_blocking(worker_socket(self.folder.run, name), role_of(name), request)
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest of the images in force."""

@@ -50,7 +50,7 @@ def refuse_corrupted_image(stage: Stage) -> str:
     said = []
     for name in stage.gateway.workers():
         before = stage.gateway.ask_worker(name, {"op": "status"})["generations"]
-        reply = stage.gateway.ask_worker(name, {"op": "use", "manifest": str(offered)})
+        reply = stage.gateway.ask_worker(name, {"op": "use", "manifest": offered.name})
         after = stage.gateway.ask_worker(name, {"op": "status"})["generations"]
         must(not reply["ok"] and bool(reply.get("refused")), f"worker {name} to refuse", reply)
         must(before == after, f"worker {name} to stay with {before}", after)

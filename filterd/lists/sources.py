@@ -10,6 +10,7 @@ from dataclasses import replace
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
 from filterd.config.schema import ListEntry
+from filterd.places import LISTS
 from rules.errors import BadList
 from rules.lists.source import Source, describe_source
 from rules.lists.versions import Shelf, Version
@@ -50,7 +51,7 @@ def reading_of(entry: ListEntry) -> str:
 
 def shelf_of(config: Config, entry: ListEntry) -> Shelf:
     """Where a list's copies are."""
-    return Shelf(config.state_dir / "lists" / entry.id)
+    return Shelf(config.state_dir / LISTS / entry.id)
 
 
 def help_rules(config: Config) -> list[Rule]:

@@ -1,8 +1,11 @@
-"""Messages of worker-NAME.sock: what control asks of a worker, and what the worker replies."""
+"""Messages of worker.sock: what control asks of a worker, and what the worker replies."""
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from filterd.process.codec import Requests
+from rules.compiler.manifest import MANIFEST
 
 Generations = dict[str, tuple[int, int]]  # kind of image → (base, delta)
 
@@ -12,9 +15,9 @@ class Status(Struct, frozen=True, tag_field="op", tag="status"):
 
 
 class Use(Struct, frozen=True, tag_field="op", tag="use"):
-    """Serve the images that a manifest names.   manifest  its path"""
+    """Serve the images that a manifest names.   manifest  a file of the folder of images, which the worker knows"""
 
-    manifest: str
+    manifest: Annotated[str, Meta(pattern=r"^[a-z0-9-]+\.json$")] = MANIFEST
 
 
 class InUse(Struct, frozen=True):

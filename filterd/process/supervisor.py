@@ -21,6 +21,7 @@ from pathlib import Path
 
 import filterd
 from filterd.config.schema import Config
+from filterd.process.passed_files import passed_files
 from filterd.process.sd_notify import notify
 
 FIRST_PAUSE_S = 0.1
@@ -139,7 +140,10 @@ class Supervisor:
     async def _run_once(self, child: Child) -> str:
         """Start the child, wait for its end, and remove what it leaves; says how it ended."""
         process = await asyncio.create_subprocess_exec(
-            *self._command(child), env=self._environment(child), process_group=0
+            *self._command(child),
+            env=self._environment(child),
+            process_group=0,
+            pass_fds=tuple(passed_files().values()),
         )
         child.pid, child.is_ready, child.silent_s = process.pid, False, 0.0
         self._write_pid(child.name, process.pid)

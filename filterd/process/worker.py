@@ -1,4 +1,4 @@
-"""Control side of a worker: it opens images for its front, and answers worker-NAME.sock.
+"""Control side of a worker: it opens images for its front, and answers worker.sock.
 
 A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
 Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
@@ -6,6 +6,7 @@ is neither read nor checked again (a base of ten million names takes 40 ms); an 
 nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
 What the front does for connections of clients is no part of its turns: it hangs without ending the worker.
 The images are open before the front takes its sockets or its queue, so it judges from the first packet on.
+Only what control wrote is opened, by a name in the folder of images: a request has no path to lead elsewhere.
 """
 
 import asyncio
@@ -18,10 +19,13 @@ from dns.thread_priority import give_way
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
+from filterd.accounts import trusted
+from filterd.places import IMAGES, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
+from rules.compiler.manifest import MANIFEST
 
 log = logging.getLogger("filterd.process.worker")
 
@@ -43,11 +47,13 @@ class Front(Protocol):
         """Turns of the loop so far; one a second at least, as long as it lives."""
 
 
-def make_reporter(state_dir: Path, run_dir: Path, name: str) -> Reporter:
-    """The counters and the spool of one loop."""
-    counters, spool = run_dir / "counters", state_dir / "spool" / name
-    counters.mkdir(parents=True, exist_ok=True)
-    spool.mkdir(parents=True, exist_ok=True)
+def make_reporter(state_dir: Path, run_dir: Path, worker: str, part: str = "") -> Reporter:
+    """The counters and the spool of one loop of a worker.   part  of its name, where it is not the worker's first"""
+    name = worker + part
+    spool = state_dir / SPOOL / name
+    counters = counters_folder(run_dir, worker)
+    for folder in (counters, spool):
+        folder.mkdir(parents=True, exist_ok=True)
     return Reporter(counters / name, spool)
 
 
@@ -57,7 +63,7 @@ class Worker:
     def __init__(self, name: str, state_dir: Path, run_dir: Path, front: Front) -> None:
         self.name = name
         self._front = front
-        self._manifest = state_dir / "images" / "current.json"
+        self._images = state_dir / IMAGES
         self._run_dir = run_dir
         self._tables = TableSet()
         self._refused: str | None = None
@@ -66,17 +72,17 @@ class Worker:
 
     async def run(self) -> None:
         """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
-        socket = self._run_dir / f"worker-{self.name}.sock"
-        if self._manifest.exists():
-            await self._use(self._manifest, is_running=False)
+        socket = worker_socket(self._run_dir, self.name)
+        if (self._images / MANIFEST).exists():
+            await self._use(MANIFEST, is_running=False)
         else:
             self._refused = (
-                f"images: {self._manifest} does not exist; nothing is filtered; wait for the first compilation"
+                f"images: {self._images / MANIFEST} does not exist; nothing is filtered; wait for the first compilation"
             )
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         running = asyncio.ensure_future(self._front.run())  # noqa: TID251
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
-        server = await serve(socket, WORKER_REQUESTS, self.answer)
+        server = await serve(socket, "worker", WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +110,7 @@ class Worker:
             case Status():
                 return self.status()
             case Use(manifest):
-                return await self._use(Path(manifest))
+                return await self._use(manifest)
 
     def status(self) -> WorkerStatus:
         """What this worker serves, what it last refused, and what it has counted."""
@@ -117,10 +123,10 @@ class Worker:
             ja4_classes=classes_counted(self._run_dir, self.name),
         )
 
-    async def _use(self, manifest: Path, is_running: bool = True) -> InUse | Failed:
+    async def _use(self, manifest: str, is_running: bool = True) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
-                tables = await asyncio.to_thread(_open_gently, manifest, self._tables)
+                tables = await asyncio.to_thread(_open_gently, self._images / manifest, self._tables)
                 if is_running:
                     await self._front.use(tables)
                 else:
@@ -139,13 +145,13 @@ class Worker:
 def _open_gently(manifest: Path, known: TableSet) -> TableSet:
     """Open images in this thread of a pool, behind the loop: both are on one core."""
     give_way()
-    return TableSet.open(manifest, known.images)
+    return TableSet.open(manifest, known.images, trusted(("control",)))
 
 
 def counted(run_dir: Path, name: str) -> dict[str, int]:
     """The counters of a worker: of its loop, and of its TCP and TLS streams (`dns-0-tcp`)."""
     total: dict[str, int] = {}
-    for path in (run_dir / "counters" / name, run_dir / "counters" / f"{name}-tcp"):
+    for path in (_counters(run_dir, name), _counters(run_dir, name, "-tcp")):
         if path.exists():
             for counter, value in read_counters(path).items():
                 total[counter] = total.get(counter, 0) + value
@@ -154,5 +160,9 @@ def counted(run_dir: Path, name: str) -> dict[str, int]:
 
 def classes_counted(run_dir: Path, name: str) -> dict[str, int]:
     """Hellos that a worker has counted, by class of software; none where it counts nothing by class."""
-    path = run_dir / "counters" / name
+    path = _counters(run_dir, name)
     return read_classes(path) if path.exists() else {}
+
+
+def _counters(run_dir: Path, worker: str, part: str = "") -> Path:
+    return counters_folder(run_dir, worker) / f"{worker}{part}"

@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec import UNSET, Struct
 
 from filterd.config import Config
+from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import InUse, Status, Use, WorkerStatus
@@ -28,9 +29,9 @@ def workers_of(config: Config) -> list[str]:
     ]
 
 
-async def tell_all(run_dir: Path, manifest: Path, expected: Iterable[str]) -> dict[str, str | None]:
-    """Make every worker use what `manifest` names: worker → None for an acknowledgement, else why not."""
-    replies = await _ask_all(run_dir, Use(str(manifest)), InUse, expected)
+async def tell_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | None]:
+    """Make every worker use what the manifest names: worker → None for an acknowledgement, else why not."""
+    replies = await _ask_all(run_dir, Use(), InUse, expected)
     return {name: reply.reason if isinstance(reply, Failed) else None for name, reply in replies.items()}
 
 
@@ -48,13 +49,13 @@ def _silent(name: str, why: str) -> WorkerStatus:
 
 
 async def _ask_all(run_dir: Path, request: Struct, kind: type[T], expected: Iterable[str]) -> dict[str, T | Failed]:
-    paths = sorted({*run_dir.glob("worker-*.sock"), *(run_dir / f"worker-{name}.sock" for name in expected)})
-    replies = await asyncio.gather(*(_ask(path, request, kind) for path in paths))
-    return {path.stem.removeprefix("worker-"): reply for path, reply in zip(paths, replies, strict=True)}
+    names = sorted({*worker_sockets(run_dir), *expected})
+    replies = await asyncio.gather(*(_ask(run_dir, name, request, kind) for name in names))
+    return dict(zip(names, replies, strict=True))
 
 
-async def _ask(path: Path, request: Struct, kind: type[T]) -> T | Failed:
+async def _ask(run_dir: Path, name: str, request: Struct, kind: type[T]) -> T | Failed:
     try:
-        return await ask(path, request, kind, TELL_TIMEOUT_S)
+        return await ask(worker_socket(run_dir, name), role_of(name), request, kind, TELL_TIMEOUT_S)
     except NoAnswer as reason:
         return Failed(str(reason))

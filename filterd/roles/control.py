@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
-from filterd.audit.drain import Ledger, drain_confidential, drain_spools
+from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.list_counts import drain_counted
 from filterd.config import Config
 from filterd.control.context import guarded
@@ -27,6 +27,14 @@ from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
 from filterd.lists.list_reader import measures_missing
+from filterd.places import (
+    CONTROL,
+    SPOOL,
+    control_socket,
+    counters_files,
+    database_file,
+    keep_out_of_backups,
+)
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from parental.database import open_database
@@ -47,9 +55,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Publish, lock and drain until SIGTERM."""
     del index
     stopping = stop_requested()
-    config.state_dir.mkdir(parents=True, exist_ok=True)
-    config.run_dir.mkdir(parents=True, exist_ok=True)
-    engine = open_database(config.state_dir / "filterd.db")
+    engine = open_database(database_file(config.state_dir))
     rules = rules_of_config(config)
     await asyncio.to_thread(refuse_clash_of, config)
     keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
@@ -66,7 +72,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
             wake.set()  # the next change of a lock may come sooner now
         return reply
 
-    server = await serve(config.run_dir / "control.sock", CONTROL_REQUESTS, answer)
+    place = control_socket(config.run_dir)
+    server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
@@ -83,7 +90,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
                 task.cancel()
     finally:
         server.close()
-        (config.run_dir / "control.sock").unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
         keeper.close()
         engine.dispose()
     return 0
@@ -189,15 +196,24 @@ async def _drain(control: Control, ledger: Ledger) -> None:
     def drain_some() -> None:
         nonlocal n
         n = 0
-        n = drain_spools(state_dir / "spool", ledger)
-        drain_confidential(run_dir / "counters", control.publisher.tables.list_ids, int(time.time()), ledger)
-        drain_counted(run_dir / "counters", control.publisher.tables.lists, ledger.engine)
+        n = drain_spools(state_dir / SPOOL, ledger)
+        counters = list(counters_files(run_dir))
+        drain_confidential(counters, control.publisher.tables.list_ids, int(time.time()), ledger)
+        drain_counted(counters, control.publisher.tables.lists, ledger.engine)
+
+    def wipe() -> None:
+        keep_out_of_backups(state_dir / SPOOL)
+        wipe_drained(state_dir / SPOOL, ledger)
+
+    async def begin() -> None:
+        await asyncio.get_running_loop().run_in_executor(behind, wipe)
 
     async def drain() -> None:
         await asyncio.get_running_loop().run_in_executor(behind, drain_some)
 
     # A thread of its own: blocks that come faster than they can be recorded wait in the spool, and hold up nothing.
     with ThreadPoolExecutor(1, "drain", give_way, (DRAIN_NICENESS,)) as behind:
+        await guarded(control.faults, "spool", begin)
         while True:
             await guarded(control.faults, "audit records", drain)
             await asyncio.sleep(0 if n else DRAIN_S)

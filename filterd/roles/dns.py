@@ -14,6 +14,7 @@ from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
 from filterd.errors import WrongUse
 from filterd.keys import key_at
+from filterd.places import DNS
 from filterd.process.worker import Worker, make_reporter
 
 COOKIE_KEY_OCTETS = 16
@@ -37,7 +38,7 @@ def front_of_config(config: Config, name: str) -> DnsFront:
         listen_of_config(config),
         config.dns.upstreams,
         make_reporter(config.state_dir, config.run_dir, name),
-        make_reporter(config.state_dir, config.run_dir, f"{name}-tcp"),
+        make_reporter(config.state_dir, config.run_dir, name, "-tcp"),
         AnswerPolicy(splash_of_config(config), structured=structured_of_config(config)),
         streams_of_config(config),
         resolver_of_config(config),
@@ -47,11 +48,12 @@ def front_of_config(config: Config, name: str) -> DnsFront:
 def resolver_of_config(config: Config) -> ResolverPlan:
     """What the configuration asks of the resolver besides filtering by lists."""
     asked = config.dns
-    config.run_dir.mkdir(parents=True, exist_ok=True)
+    folder = config.run_dir / DNS  # of all dns workers of this box
+    folder.mkdir(parents=True, exist_ok=True)
     return ResolverPlan(
         asked.cache,
         Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
-        key_at(config.run_dir / "cookies.key", COOKIE_KEY_OCTETS),
+        key_at(folder / "cookies.key", COOKIE_KEY_OCTETS),
         asked.forwarders,
         special_names(
             encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen), local_answers_of_config(config)

@@ -12,6 +12,7 @@ from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.control.client import ControlClient
+from filterd.places import database_file
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from mgmt.app import create_app
 from mgmt.splash.app import create_splash
@@ -25,9 +26,8 @@ log = logging.getLogger("filterd.web")
 async def live(config: Config, config_file: Path, index: int) -> int:
     """Serve API and splash until SIGTERM."""
     del config_file, index
-    config.state_dir.mkdir(parents=True, exist_ok=True)
     stopping = stop_requested()
-    engine = open_database(config.state_dir / "filterd.db")
+    engine = open_database(database_file(config.state_dir))
     settings, control = settings_of(config), ControlClient(config.run_dir)
     runners = [
         await _serve(create_app(settings, engine, control), config.api.listen, _tls(config)),

@@ -308,7 +308,7 @@ class TwoWorkers(Daemon):
         return float(subprocess.run(command, env=self.env(), check=True, capture_output=True).stdout)
 
     def worker(self, index: int) -> dict[str, object]:
-        return ask_blocking(self.folder / "run" / f"worker-dns-{index}.sock", {"op": "status"}, DEADLINE_S)
+        return ask_blocking(self.folder / "run" / f"dns-{index}/worker.sock", "dns", {"op": "status"}, DEADLINE_S)
 
     def pid(self, index: int) -> int:
         return int(str(self.worker(index)["pid"]))

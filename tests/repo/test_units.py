@@ -47,13 +47,25 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-control": ["CAP_NET_ADMIN"],
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
+        "filterd-rules": ["CAP_NET_ADMIN"],
         "filterd-web": ["CAP_NET_BIND_SERVICE"],
     }
+
+
+def test_no_unit_runs_anything_beside_its_account(root: Path) -> None:
+    """`+` and `!` run a line with root's rights, in places that a role may have prepared."""
+    lines = [(unit.name, line) for unit in root.glob("systemd/*.service") for line in unit.read_text().splitlines()]
+    commands = [(name, line) for name, line in lines if line.startswith("Exec")]
+
+    assert commands != []
+    assert [each for each in commands if set(each[1].partition("=")[2].partition("/")[0]) & set("+!")] == []
 
 
 def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:
     told = {}
     for unit in root.glob("systemd/filterd-*.service"):
+        if "Type=notify" not in unit.read_text().splitlines():
+            continue
         [line] = [line for line in unit.read_text().splitlines() if line.startswith("WatchdogSec=")]
         told[unit.stem.removeprefix("filterd-").rstrip("@")] = float(line.partition("=")[2])
 

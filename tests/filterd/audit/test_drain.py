@@ -1,3 +1,4 @@
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
 from fastpath.report.counters import Counters
 from fastpath.wire.name import to_wire
-from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools
+from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental.database import open_database, reading
 
@@ -101,6 +102,69 @@ def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path: Path, 
     assert drain_spools(tmp_path / "spool", ledger) == 1
     assert drain_spools(tmp_path / "spool", ledger) == 0
     assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test"]
+
+
+def octets_left(folder: Path) -> bytes:
+    """What stands behind the header of every segment."""
+    return b"".join(path.read_bytes()[SLOT_OCTETS:] for path in sorted(folder.glob("*.seg")))
+
+
+def test_after_a_drain_no_octet_of_a_person_or_a_time_is_left_in_the_spool(tmp_path: Path, ledger: Ledger) -> None:
+    folder = tmp_path / "spool/dns-0"
+    put_segment(folder, 1, event("a.test"), event("a" * 60 + "." + "b" * 60 + ".test"), event("c.test", Reason.CSAM))
+    put_segment(folder, 2, event("b.test"))
+
+    drain_all(tmp_path / "spool", ledger)
+
+    assert len(blocks(ledger)) == 3
+    assert octets_left(folder).strip(b"\0") == b""
+
+
+def test_what_is_not_drained_yet_stays_whole(tmp_path: Path, ledger: Ledger) -> None:
+    folder = tmp_path / "spool/dns-0"
+    put_segment(folder, 1, *(event(f"n{number}.test") for number in range(BATCH + 3)))
+
+    assert drain_spools(tmp_path / "spool", ledger) == BATCH
+    left = octets_left(folder).lstrip(b"\0")
+    assert left.count(b".test") + left.count(b"\4test") == 3
+    assert drain_spools(tmp_path / "spool", ledger) == 3
+
+
+def test_what_was_stored_before_a_crash_is_overwritten_at_the_next_start(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "spool/dns-0"
+    put_segment(folder, 1, event("a.test"))
+    put_segment(folder, 2, event("b.test"))
+    with monkeypatch.context() as killed:
+        killed.setattr("filterd.audit.drain.wipe_segment", lambda *_: None)
+        drain_all(tmp_path / "spool", ledger)
+    put_segment(folder, 2, event("b.test"), event("later.test"))
+    assert b"test" in octets_left(folder)
+
+    wipe_drained(tmp_path / "spool", ledger)
+
+    assert octets_left(folder).strip(b"\0") == event("later.test").strip(b"\0")
+    assert drain_spools(tmp_path / "spool", ledger) == 1
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "other file"])
+def test_a_worker_cannot_lead_the_drain_to_another_file(tmp_path: Path, ledger: Ledger, what: str) -> None:
+    folder, secret = tmp_path / "spool/dns-0", tmp_path / "key"
+    folder.mkdir(parents=True)
+    secret.write_bytes(b"FLTRDSP2" + (3).to_bytes(8, "little") + b"k" * 1000)
+    place = folder / "000001.seg"
+    match what:
+        case "link":
+            place.symlink_to(secret)
+        case "pipe":
+            os.mkfifo(place)
+        case _:
+            place.write_bytes(b"no segment at all")
+
+    with pytest.raises((OSError, ValueError)):
+        drain_spools(tmp_path / "spool", ledger)
+    assert secret.read_bytes().endswith(b"k" * 1000)
 
 
 def test_what_a_worker_wrote_before_it_died_is_read_before_what_its_successor_wrote(
@@ -196,7 +260,7 @@ def test_a_confidential_counter_adds_what_it_has_risen_by(tmp_path: Path, ledger
     folder.mkdir()
     for total in (3, 3, 5):
         set_confidential(folder / "dns-0", 1, Channel.DNS, total)
-        drain_confidential(folder, ["pta", "stop"], TIME_S, ledger)
+        drain_confidential(folder.glob("*"), ["pta", "stop"], TIME_S, ledger)
 
     assert counts(ledger) == [(TIME_S - TIME_S % 3600, "node-1", "stop", "dns", 5)]
 
@@ -206,6 +270,6 @@ def test_a_confidential_counter_that_began_anew_counts_from_zero(tmp_path: Path,
     folder.mkdir()
     for total in (5, 2):
         set_confidential(folder / "dns-0", 0, Channel.DNS, total)
-        drain_confidential(folder, ["stop"], TIME_S, ledger)
+        drain_confidential(folder.glob("*"), ["stop"], TIME_S, ledger)
 
     assert [count for *_, count in counts(ledger)] == [7]

@@ -4,8 +4,6 @@ import pytest
 from support.system.daemon import Daemon
 
 from filterd.cli import main
-from filterd.commands.run import _leave_kernel
-from filterd.config import read_config
 
 
 @pytest.mark.services
@@ -14,7 +12,7 @@ def test_a_daemon_that_is_told_to_stop_ends_well_and_leaves_no_socket(tmp_path: 
     own.start()
 
     assert own.stop() == 0
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"counters", "cookies.key"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"control", "dns", "dns-0"}
 
 
 def test_a_bad_configuration_is_exit_2_with_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,24 +31,3 @@ def test_a_foreign_package_under_one_of_our_names_is_exit_3(
 
     assert main(["run"]) == 3
     assert "remove dnspython" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("when_dead", "removed"), [("open", True), ("closed", False)])
-def test_at_the_end_the_kernel_is_left_as_the_operator_wants_it(
-    when_dead: str, removed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    said = f"dns: {{upstreams: ['192.0.2.53:53']}}\ngate: {{when_dead: {when_dead}}}\n"
-    done: list[bool] = []
-    monkeypatch.setattr("filterd.kernel.firewall.Kernel.remove", lambda self: done.append(True))
-
-    _leave_kernel(read_config(said.encode(), "x", tmp_path))
-
-    assert bool(done) == removed
-    assert ("kernel rules stay" in caplog.text) != removed
-
-
-def test_a_box_without_kernel_rules_removes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
-    monkeypatch.setattr("filterd.kernel.firewall.Kernel.remove", lambda self: pytest.fail("removed"))
-
-    _leave_kernel(read_config(said, "x", tmp_path))

@@ -52,7 +52,7 @@ def test_what_passed_the_gate_unjudged_is_told_where_anything_did(
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "unjudged": unjudged}
-    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: said)
 
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == lines
@@ -64,7 +64,7 @@ def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "shadowed": {"new": {"dns": 14, "sni": 2}, "newer": {}}}
-    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: said)
 
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -79,7 +79,7 @@ def test_ways_around_are_told_by_list(
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     said = {"ok": True, "workers": [], "ways_around": {"tor": {"address": 3, "sni": 2}, "vpn": {}}}
-    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: said)
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: said)
 
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -95,7 +95,9 @@ def test_hellos_by_class_of_software_are_told_of_all_workers_together(
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     classes = [{"other": 5, "tor": 0}, {"other": 6, "tor": 1}, {}]
     workers = [{"name": f"gate-{number}", "ja4_classes": each} for number, each in enumerate(classes)]
-    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, request: {"ok": True, "workers": workers})
+    monkeypatch.setattr(
+        "filterd.commands.status.ask_blocking", lambda path, role, request: {"ok": True, "workers": workers}
+    )
 
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "TLS hellos by software class: other=11 tor=1"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from filterd.cli import main
+from filterd.places import database_file
 from mgmt.auth import find_principal
 from parental.database import open_database, reading
 
@@ -18,7 +19,7 @@ def test_a_token_opens_the_api_for_its_role(config: str, tmp_path: Path, capsys:
     assert main(["token", "regulator", "--config", config]) == 0
 
     token = capsys.readouterr().out.strip()
-    engine = open_database(tmp_path / "state/filterd.db")
+    engine = open_database(database_file(tmp_path / "state"))
     with reading(engine) as conn:
         assert find_principal(conn, token).role == "regulator"
     engine.dispose()

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from filterd.places import database_file
 from parental.database import open_database
 
 
 @pytest.fixture
 def engine(place: Path) -> Iterator[Engine]:
     """Where the compile job looks for it, too."""
-    opened = open_database(place / "state/filterd.db")
+    opened = open_database(database_file(place / "state"))
     yield opened
     opened.dispose()

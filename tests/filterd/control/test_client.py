@@ -32,7 +32,7 @@ def asked(tmp_path: Path, reply: object, call: Callable[[ControlClient], Awaitab
         return reply
 
     async def play() -> T:
-        server = await serve(tmp_path / "control.sock", CONTROL_REQUESTS, answer)
+        server = await serve(tmp_path / "control/control.sock", "control", CONTROL_REQUESTS, answer)
         try:
             return await call(ControlClient(tmp_path))
         finally:

@@ -61,7 +61,7 @@ def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engi
         return Failed(refused="checksum differs")
 
     async def work(control: Control) -> Receipt:
-        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, refuse)
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, refuse)
         receipt = await control.publisher.names_changed()
         server.close()
         return receipt
@@ -170,8 +170,8 @@ def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(pl
     push(engine, "ordered.test")
     play(place, engine, nothing)
     engine.dispose()
-    for file in (place / "state").glob("filterd.db*"):
+    for file in (place / "state").glob("database/filterd.db*"):
         file.unlink()
 
-    with opened(place / "state/filterd.db") as empty:
+    with opened(place / "state/database/filterd.db") as empty:
         assert play(place, empty, work) == "default"

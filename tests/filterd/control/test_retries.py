@@ -56,8 +56,8 @@ def play(tmp_path: Path, engine: Engine) -> Play:
             return WorkerStatus(name="dns-0", generations=served or {}, refused=None, counters={})
 
         async def work() -> None:
-            path = context.config.run_dir / "worker-dns-0.sock"
-            server = await serve(path, WORKER_REQUESTS, status) if served else None
+            path = context.config.run_dir / "dns-0/worker.sock"
+            server = await serve(path, "worker", WORKER_REQUESTS, status) if served else None
             try:
                 await settle(context, publisher, NOW)
             finally:

@@ -21,6 +21,7 @@ from filterd.control.rpz_server import publish_zones, zone_server
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from filterd.places import database_file
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
@@ -79,7 +80,7 @@ def play(place: Path, port: int, work: Any) -> Any:
             await asyncio.sleep(0.02)
 
     async def run() -> Any:
-        engine = open_database(place / "state/filterd.db")
+        engine = open_database(database_file(place / "state"))
         control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
         await control.start()
 
@@ -165,7 +166,7 @@ def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(
 def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place: Path, port: int) -> None:
     text = (place / "f.yaml").read_text().replace(f"127.0.0.1:{port}", "192.0.2.1:5380")
     (place / "f.yaml").write_text(text)
-    engine = open_database(place / "state/filterd.db")
+    engine = open_database(database_file(place / "state"))
     control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
     async def work() -> None:

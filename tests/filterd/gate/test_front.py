@@ -84,7 +84,7 @@ def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(
 ) -> None:
     queues = tmp_path / "queues"
     queues.write_text("7 4711 0 2 65535 40 2 99312 1\n")
-    monkeypatch.setattr(front, "_overrun", Overrun(7, front._reporter.counters, queues))
+    monkeypatch.setattr(front, "_overrun", Overrun(7, front._reporter.counters, queues.read_text))
     monkeypatch.setattr(front._loop, "n_turns", 1)
     monkeypatch.setattr(front._loop, "run", lambda: None)  # it goes on, and says nothing
 

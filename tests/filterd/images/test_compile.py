@@ -15,6 +15,7 @@ from filterd.config import load
 from filterd.images.compile import READING, CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from filterd.places import database_file
 from mgmt.orders.store import find_order
 from parental.database import open_database, reading
 
@@ -57,7 +58,7 @@ def test_an_entry_knows_the_order_that_its_list_names_and_keeps_its_number(path:
     first = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
     again = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
 
-    engine = open_database(tmp_path / "state/filterd.db")
+    engine = open_database(database_file(tmp_path / "state"))
     with reading(engine) as conn:
         assert present(find_order(conn, "PTA", "PTA-1")).id == first == again
     engine.dispose()

@@ -28,6 +28,7 @@ from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
 from filterd.lists.zone_copies import newest_of
 from filterd.lists.zone_journal import Journal
+from filterd.places import database_file
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
@@ -54,7 +55,7 @@ def place(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def engine(place: Path) -> Iterator[Any]:
-    opened = open_database(place / "state/filterd.db")
+    opened = open_database(database_file(place / "state"))
     yield opened
     opened.dispose()
 

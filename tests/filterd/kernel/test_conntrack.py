@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.system.namespace import a_network_of_its_own, run_ip
 
 from filterd.kernel import conntrack
-from filterd.kernel.conntrack import forget, n_tracked
+from filterd.kernel.conntrack import forget, forget_redirected, n_tracked
 from filterd.kernel.netlink import NESTED, Answer, Netlink, attribute, attributes, message, split
 
 # nothing is tracked before a rule asks for it; what goes to 127.0.0.9 comes from another address than it was sent from
@@ -24,7 +24,7 @@ table inet tracking { chain out { type filter hook output priority 0; ct state n
 table ip zones { chain out { type filter hook output priority raw; ip daddr 127.0.0.50 ct zone set 5; }; }
 table ip translating {
   chain out { type nat hook postrouting priority srcnat; ip daddr 127.0.0.9 snat to 127.0.99.99; }
-  chain in { type nat hook output priority dstnat; ip daddr 127.0.77.77 dnat to 127.0.0.8; }
+  chain in { type nat hook output priority dstnat; ip daddr 127.0.77.77 dnat to 127.0.0.8; udp dport 53 redirect to :5300; }
 }
 """
 
@@ -122,6 +122,19 @@ def test_an_address_that_only_the_answers_have_counts(there: Callable[..., Any])
     assert there(forget, [ip_network("127.0.99.99")]) == 1
     assert there(forget, [ip_network("127.0.0.8")]) == 1
     assert there(tracked) == {("127.0.1.1", "127.0.0.7")}
+
+
+def test_queries_that_were_redirected_are_forgotten_by_their_port_and_no_others(there: Callable[..., Any]) -> None:
+    for port in (53, 54, 5300, 53):
+        there(send, "127.0.1.1", "127.0.2.1", port)
+    there(send, "127.0.1.1", "127.0.2.1")
+
+    assert there(forget_redirected, 5301) == 0
+    assert there(forget_redirected, 5300) == 2
+    assert there(forget_redirected, 5300) == 0
+    assert "dport=53 " not in there(listed)
+    assert "dport=54 " in there(listed)
+    assert there(tracked) == {("127.0.1.1", "127.0.2.1")}
 
 
 def test_a_connection_of_another_zone_is_forgotten_too(there: Callable[..., Any]) -> None:

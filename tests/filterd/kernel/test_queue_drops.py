@@ -20,7 +20,7 @@ def counters(tmp_path: Path) -> Counters:
 
 def test_what_the_queue_and_its_socket_drop_is_counted_once(tmp_path: Path, counters: Counters) -> None:
     queues = tmp_path / "queues"
-    overrun = Overrun(7, counters, queues)
+    overrun = Overrun(7, counters, queues.read_text)
     seen = []
     for by_queue, by_socket in ((0, 0), (40, 2), (40, 2), (41, 2)):
         queues.write_text(QUEUES.format(by_queue, by_socket))
@@ -32,7 +32,7 @@ def test_what_the_queue_and_its_socket_drop_is_counted_once(tmp_path: Path, coun
 
 def test_a_queue_that_begins_anew_takes_nothing_away(tmp_path: Path, counters: Counters) -> None:
     queues = tmp_path / "queues"
-    overrun = Overrun(7, counters, queues)
+    overrun = Overrun(7, counters, queues.read_text)
     for by_queue in (40, 0, 5):
         queues.write_text(QUEUES.format(by_queue, 0))
         overrun.tend()
@@ -47,11 +47,11 @@ def test_a_queue_that_is_not_there_has_dropped_nothing() -> None:
 def test_a_table_that_may_not_be_read_is_told_once(
     tmp_path: Path, counters: Counters, caplog: pytest.LogCaptureFixture
 ) -> None:
-    overrun = Overrun(7, counters, tmp_path / "absent")
+    overrun = Overrun(7, counters, (tmp_path / "absent").read_text)
     with caplog.at_level(logging.WARNING):
         overrun.tend()
         overrun.tend()
 
     assert [record.message.partition("; ")[2] for record in caplog.records] == [
-        "drops of a full queue are not counted; run as root or make the file readable"
+        "drops of a full queue are not counted; start it by the unit or as root"
     ]

@@ -12,7 +12,7 @@ from filterd.process.messages import WORKER_REQUESTS, Status, Use
 
 
 async def echo(request: Status | Use) -> dict[str, Any]:
-    if isinstance(request, Use) and request.manifest == "fail":
+    if isinstance(request, Use) and request.manifest == "fail.json":
         raise RuntimeError("on purpose")
     return {"got": type(request).__name__}
 
@@ -21,7 +21,7 @@ def converse(path: Path, *lines: bytes) -> list[dict[str, Any]]:
     """What a server answers to raw lines on one connection."""
 
     async def play() -> list[dict[str, Any]]:
-        server = await serve(path, WORKER_REQUESTS, echo)
+        server = await serve(path, "worker", WORKER_REQUESTS, echo)
         try:
             reader, writer = await asyncio.open_unix_connection(str(path))
             replies = []
@@ -38,14 +38,47 @@ def converse(path: Path, *lines: bytes) -> list[dict[str, Any]]:
 
 def test_a_request_gets_its_reply(tmp_path: Path) -> None:
     async def play() -> tuple[object, Message, Message]:
-        server = await serve(tmp_path / "s", WORKER_REQUESTS, echo)
-        reply = await ask(tmp_path / "s", Status(), Message)
-        blocking = await asyncio.to_thread(ask_blocking, tmp_path / "s", Use("x"))
-        plain = await asyncio.to_thread(ask_blocking, tmp_path / "s", {"op": "status"})
+        server = await serve(tmp_path / "s", "worker", WORKER_REQUESTS, echo)
+        reply = await ask(tmp_path / "s", "dns", Status(), Message)
+        blocking = await asyncio.to_thread(ask_blocking, tmp_path / "s", "dns", Use("x.json"))
+        plain = await asyncio.to_thread(ask_blocking, tmp_path / "s", "dns", {"op": "status"})
         server.close()
         return reply, blocking, plain
 
     assert asyncio.run(play()) == ({"got": "Status"}, {"ok": True, "got": "Use"}, {"ok": True, "got": "Status"})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "replies"), [((), [False]), (("status",), [True, False])], ids=["nothing", "one request"]
+)
+def test_another_account_gets_what_the_table_allows_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: tuple[str, ...], replies: list[bool]
+) -> None:
+    monkeypatch.setattr("filterd.process.json_socket.may_ask", lambda door, request, uid: request in allowed)
+    monkeypatch.setattr("filterd.process.json_socket.may_enter", lambda door, uid: bool(allowed))
+
+    said = converse(tmp_path / "s", *(b'{"op":"status"}\n', b'{"op":"use"}\n')[: len(replies)])
+
+    assert [reply["ok"] for reply in said] == replies
+    assert "may not ask" in said[-1]["error"]
+
+
+def test_an_account_that_has_taken_the_place_of_a_role_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.process.json_socket.trusted", lambda roles: frozenset({2**31 - 7}))
+    monkeypatch.setattr("os.geteuid", lambda: 2**31 - 7)
+
+    async def play() -> None:
+        server = await serve(tmp_path / "s", "worker", WORKER_REQUESTS, echo)
+        try:
+            await ask(tmp_path / "s", "dns", Status(), Message)
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    with pytest.raises(NoAnswer, match="listens there, not dns's"):
+        asyncio.run(play())
 
 
 def test_what_is_no_json_object_gets_a_reply_and_the_connection_goes_on(tmp_path: Path) -> None:
@@ -55,7 +88,7 @@ def test_what_is_no_json_object_gets_a_reply_and_the_connection_goes_on(tmp_path
 
 
 def test_an_answer_that_raises_becomes_a_reply(tmp_path: Path) -> None:
-    replies = converse(tmp_path / "s", b'{"op":"use","manifest":"fail"}\n', b'{"op":"status"}\n')
+    replies = converse(tmp_path / "s", b'{"op":"use","manifest":"fail.json"}\n', b'{"op":"status"}\n')
 
     assert replies[0] == {"ok": False, "error": "RuntimeError: on purpose"}
     assert replies[1]["ok"]
@@ -70,7 +103,7 @@ def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybod
     modes = []
 
     async def play() -> None:
-        server = await serve(tmp_path / "s", WORKER_REQUESTS, echo)
+        server = await serve(tmp_path / "s", "worker", WORKER_REQUESTS, echo)
         modes.append((tmp_path / "s").stat().st_mode)
         server.close()
 
@@ -81,9 +114,9 @@ def test_a_socket_that_a_dead_process_left_is_taken_over_and_is_not_for_everybod
 
 def test_a_socket_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer):
-        asyncio.run(ask(tmp_path / "absent", Status(), Message))
+        asyncio.run(ask(tmp_path / "absent", "dns", Status(), Message))
     with pytest.raises(NoAnswer):
-        ask_blocking(tmp_path / "absent", {})
+        ask_blocking(tmp_path / "absent", "dns", {})
 
 
 def test_a_reply_that_does_not_come_is_no_answer(tmp_path: Path) -> None:
@@ -91,9 +124,9 @@ def test_a_reply_that_does_not_come_is_no_answer(tmp_path: Path) -> None:
         await asyncio.sleep(60)
 
     async def play() -> None:
-        server = await serve(tmp_path / "s", WORKER_REQUESTS, never)
+        server = await serve(tmp_path / "s", "worker", WORKER_REQUESTS, never)
         try:
-            await ask(tmp_path / "s", Status(), Message, timeout_s=0.05)
+            await ask(tmp_path / "s", "dns", Status(), Message, timeout_s=0.05)
         finally:
             server.close()
 
@@ -120,7 +153,10 @@ def test_a_broken_reply_is_no_answer(tmp_path: Path, reply: bytes, said: str) ->
 
     async def play() -> list[object]:
         server = await asyncio.start_unix_server(answer_brokenly, tmp_path / "s")
-        asked = ask(tmp_path / "s", Status(), Message), asyncio.to_thread(ask_blocking, tmp_path / "s", {})
+        asked = (
+            ask(tmp_path / "s", "dns", Status(), Message),
+            asyncio.to_thread(ask_blocking, tmp_path / "s", "dns", {}),
+        )
         try:
             return list(await asyncio.gather(*asked, return_exceptions=True))
         finally:

@@ -59,12 +59,12 @@ def play(state: Path, front: Any, *requests: Any) -> Any:
 
     async def run() -> Any:
         worker = Worker("dns-0", state, state / "run", front)
-        path = state / "run/worker-dns-0.sock"
+        path = state / "run/dns-0/worker.sock"
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             group.create_task(worker.run())
             while not path.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
                 await asyncio.sleep(0.001)
-            replies = [await asyncio.to_thread(ask_blocking, path, request) for request in requests]
+            replies = [await asyncio.to_thread(ask_blocking, path, "dns", request) for request in requests]
             os.kill(os.getpid(), signal.SIGTERM)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
@@ -104,7 +104,7 @@ def test_a_newer_manifest_is_used_when_control_says_so(images: Images, state: Pa
     front = Front()
     newer = publish(images, state, "newer.json")
 
-    (reply,) = play(state, front, {"op": "use", "manifest": str(newer)})
+    (reply,) = play(state, front, {"op": "use", "manifest": newer.name})
 
     assert (reply["ok"], reply["generations"]["names"]) == (True, [2, 0])
     assert len(front.given) == 2
@@ -114,7 +114,7 @@ def test_an_image_that_is_served_already_is_not_opened_again(images: Images, sta
     manifest = publish(images, state)
     front = Front()
 
-    play(state, front, {"op": "use", "manifest": str(manifest)})
+    play(state, front, {"op": "use", "manifest": manifest.name})
 
     first, second = front.given
     assert first.images[0] is second.images[0]
@@ -140,7 +140,7 @@ def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images: Images, s
     (state / "images/bad.json").write_text(manifest)
     front = Front()
 
-    reply, status = play(state, front, {"op": "use", "manifest": str(state / "images/bad.json")}, {"op": "status"})
+    reply, status = play(state, front, {"op": "use", "manifest": "bad.json"}, {"op": "status"})
 
     assert not reply["ok"]
     assert reply["refused"].endswith("; still serving names 1/0")
@@ -148,8 +148,40 @@ def test_what_is_no_good_is_refused_told_and_the_old_one_stays(images: Images, s
     assert len(front.given) == 1
 
 
+@pytest.mark.parametrize("manifest", ["../other/current.json", "/etc/passwd", "..", "", "images/current.json"])
+def test_a_request_leads_to_no_other_folder(images: Images, state: Path, manifest: str) -> None:
+    (state / "other").mkdir()
+    publish(images, state)
+    (state / "other/current.json").write_text("{}")
+    front = Front()
+
+    (reply,) = play(state, front, {"op": "use", "manifest": manifest})
+
+    assert not reply["ok"]
+    assert "nothing done" in reply["error"]
+    assert len(front.given) == 1
+
+
+def test_images_that_others_may_write_are_not_served(images: Images, state: Path) -> None:
+    publish(images, state)
+    next((state / "images").glob("*.img")).chmod(0o664)
+
+    (status,) = play(state, Front(), {"op": "status"})
+
+    assert "no group or other may write it" in status["refused"]
+
+
+def test_a_manifest_that_is_a_link_is_not_followed(images: Images, state: Path) -> None:
+    publish(images, state, "elsewhere.json")
+    (state / "images/current.json").symlink_to(state / "images/elsewhere.json")
+
+    (status,) = play(state, Front(), {"op": "status"})
+
+    assert "Too many levels of symbolic links" in status["refused"]
+
+
 def test_a_loop_that_takes_nothing_is_told(images: Images, state: Path) -> None:
-    manifest = str(publish(images, state))
+    manifest = publish(images, state).name
 
     _, status = play(state, Front(TimeoutError()), {"op": "use", "manifest": manifest}, {"op": "status"})
 
@@ -173,9 +205,9 @@ def test_a_front_that_ends_ends_the_worker(state: Path) -> None:
 
 
 def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_beside(state: Path) -> None:
-    for name in ("dns-0", "dns-0-tcp"):
-        make_reporter(state, state / "run", name)
-        Counters(state / "run/counters" / name).add("dns_queries", 2)
+    for part in ("", "-tcp"):
+        make_reporter(state, state / "run", "dns-0", part)
+        Counters(state / "run/dns-0/counters" / f"dns-0{part}").add("dns_queries", 2)
 
     assert counted(state / "run", "dns-0")["dns_queries"] == 4
 

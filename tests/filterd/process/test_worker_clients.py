@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from filterd.config import read_config
+from filterd.places import worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
@@ -29,7 +30,7 @@ def play(
             return answer
 
         servers = [
-            await serve(tmp_path / f"worker-{name}.sock", WORKER_REQUESTS, answering(reply))
+            await serve(worker_socket(tmp_path, name), "worker", WORKER_REQUESTS, answering(reply))
             for name, reply in workers.items()
         ]
         try:
@@ -44,23 +45,25 @@ def play(
 def test_every_worker_is_asked_and_says_yes_or_why_not(tmp_path: Path) -> None:
     workers = {"dns-0": TAKEN, "gate-0": Failed(refused="checksum differs")}
 
-    said, seen = play(tmp_path, workers, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
+    said, seen = play(tmp_path, workers, lambda: tell_all(tmp_path, ()))
 
     assert said == {"dns-0": None, "gate-0": "checksum differs"}
-    assert seen == [Use(str(tmp_path / "current.json"))] * 2
+    assert seen == [Use("current.json")] * 2
 
 
 def test_a_worker_that_is_gone_counts_as_refusing_and_delays_no_other(tmp_path: Path) -> None:
-    (tmp_path / "worker-gate-0.sock").write_text("")
+    (tmp_path / "gate-0").mkdir()
+    worker_socket(tmp_path, "gate-0").write_text("")
 
-    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, tmp_path / "current.json", ()))
+    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, ()))
 
     assert said["dns-0"] is None
-    assert "worker-gate-0.sock" in str(said["gate-0"])
+    assert "gate-0/worker.sock" in str(said["gate-0"])
 
 
 def test_a_status_is_passed_on_and_a_silent_worker_has_one_too(tmp_path: Path) -> None:
-    (tmp_path / "worker-gate-0.sock").write_text("")
+    (tmp_path / "gate-0").mkdir()
+    worker_socket(tmp_path, "gate-0").write_text("")
     status = WorkerStatus(name="dns-0", pid=7, generations={"names": (1, 0)}, refused=None, counters={"x": 1})
 
     found, _ = play(tmp_path, {"dns-0": status}, lambda: ask_status(tmp_path, ()))
@@ -71,13 +74,13 @@ def test_a_status_is_passed_on_and_a_silent_worker_has_one_too(tmp_path: Path) -
 
 
 def test_without_workers_there_is_no_reply(tmp_path: Path) -> None:
-    assert asyncio.run(tell_all(tmp_path, tmp_path / "current.json", ())) == {}
+    assert asyncio.run(tell_all(tmp_path, ())) == {}
 
 
 def test_a_worker_that_the_configuration_asks_for_and_that_is_not_there_has_not_taken_anything(tmp_path: Path) -> None:
     config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 1}\n", "test", tmp_path)
 
-    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, tmp_path / "m", workers_of(config)))
+    said, _ = play(tmp_path, {"dns-0": TAKEN}, lambda: tell_all(tmp_path, workers_of(config)))
 
     assert sorted(said) == ["dns-0", "dns-1", "gate-0"]
     assert said["dns-0"] is None

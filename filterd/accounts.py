@@ -1,0 +1,76 @@
+"""The accounts of the roles, and the one rule of who may ask whom on this box.
+
+A process trusts root and its own account; beyond these, the accounts of the roles that RULES names.  So the rule is
+the same where all roles have one account (`filterd run`) and where each has its own (filterd.target).  It holds for
+requests on sockets, for whoever answers there, and for files that one role writes and another reads.
+Invariants: what RULES does not name is refused; a role whose account this box does not have is nobody.
+Source: SO_PEERCRED, unix(7): the kernel's word, at the moment of connect(2) or listen(2).
+"""
+
+import functools
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Iterable, Mapping
+
+# systemd/filterd.sysusers makes them.  "filterd" runs all roles under one supervisor, control among them.
+ACCOUNTS: Mapping[str, tuple[str, ...]] = {
+    "control": ("filterd-control", "filterd"),
+    "dns": ("filterd-dns", "filterd"),
+    "gate": ("filterd-gate", "filterd"),
+    "web": ("filterd-web", "filterd"),
+}
+# Socket → request → the roles that may ask it.
+RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "control": {
+        "orders_changed": ("web",),
+        "policy_changed": ("web",),
+        "explain": ("web",),
+        "status": ("web",),
+        "reload": (),
+        "lists_refresh": (),
+        "lists_approve": (),
+        "lists_rollback": (),
+    },
+    "worker": {"use": ("control",), "status": ("control",)},
+}
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+
+
+def may_ask(door: str, request: str, uid: int) -> bool:
+    """Whether a process of this account may send a request.   door: a key of RULES"""
+    return uid in trusted(RULES[door].get(request, ()))
+
+
+def may_enter(door: str, uid: int) -> bool:
+    """Whether a process of this account may send any request at all."""
+    return any(may_ask(door, request, uid) for request in RULES[door])
+
+
+def trusted(roles: Iterable[str]) -> frozenset[int]:
+    """The accounts of these roles, root, and our own."""
+    names = {name for role in roles for name in ACCOUNTS[role]}
+    return frozenset({0, os.geteuid(), *filter(None, map(_uid_of, names))})
+
+
+def peer_of(connection: socket.socket) -> int:
+    """The account at the other end of a connected unix socket."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(found)[1])
+
+
+def name_of(uid: int) -> str:
+    """What an account is called, for a message."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+@functools.cache
+def _uid_of(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None

@@ -1,0 +1,77 @@
+"""Where a box keeps what: a folder for each role, so that none can take another's place.
+
+    state_dir  database/  filterd.db           control and web write        run_dir  control/  control.sock, counters/
+               keys/      of images and pseudonyms: control alone                    NAME/     worker.sock, counters/
+               lists/     copies of lists: control alone                             dns/      the key of DNS cookies
+               images/    control writes, workers read
+               spool/     NAME/, NAME-tcp/: the worker NAME writes, control empties
+
+Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterd.errors import WrongUse
+
+IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
+CONTROL, DNS = "control", "dns"  # folders of what runs; a worker's has its name
+FILE = "filterd.db"
+CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+
+
+def database_file(state_dir: Path) -> Path:
+    """The database; its folder is made where it is missing.
+
+    Raises WrongUse where a database lies at its place of earlier versions: a box must not begin again without it."""
+    earlier, place = state_dir / FILE, state_dir / DATABASE / FILE
+    if earlier.exists():
+        raise WrongUse(
+            f"{earlier}: the database has a folder of its own now; not opened; stop filterd, and move {earlier}* "
+            f"to {place.parent}, with the keys as docs/operating.md says"
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def keys_folder(state_dir: Path) -> Path:
+    """The folder of the keys, readable by its owner alone; made where it is missing."""
+    folder = state_dir / KEYS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def control_socket(run_dir: Path) -> Path:
+    return run_dir / CONTROL / "control.sock"
+
+
+def keep_out_of_backups(folder: Path) -> None:
+    """Mark a folder as one that backup programs leave out (bford.info/cachedir); made where it is missing."""
+    tag = folder / "CACHEDIR.TAG"
+    if not tag.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        tag.write_text(CACHE_TAG)
+
+
+def role_of(worker: str) -> str:
+    """The role of a worker: dns-0 → dns."""
+    return worker.partition("-")[0]
+
+
+def worker_socket(run_dir: Path, name: str) -> Path:
+    return run_dir / name / "worker.sock"
+
+
+def worker_sockets(run_dir: Path) -> dict[str, Path]:
+    """The sockets that are there, by the name of their worker."""
+    return {path.parent.name: path for path in sorted(run_dir.glob("*/worker.sock"))}
+
+
+def counters_folder(run_dir: Path, owner: str) -> Path:
+    """The folder of a worker's counters, or of control's."""
+    return run_dir / owner / "counters"
+
+
+def counters_files(run_dir: Path) -> Iterator[Path]:
+    """Every file of counters, by name."""
+    yield from sorted(run_dir.glob("*/counters/*"), key=lambda path: path.name)

@@ -1,0 +1,70 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from filterd import accounts
+from filterd.control.messages import CONTROL_REQUESTS
+from filterd.process.messages import WORKER_REQUESTS
+
+UIDS = {"filterd-control": 901, "filterd-dns": 902, "filterd-gate": 903, "filterd-web": 904, "filterd": 905}
+STRANGER = 65534
+
+
+@pytest.fixture(autouse=True)
+def own_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This box has the accounts of all roles, and we are that of dns."""
+    monkeypatch.setattr(accounts, "_uid_of", UIDS.get)
+    monkeypatch.setattr(os, "geteuid", lambda: UIDS["filterd-dns"])
+
+
+def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
+    asked = {"control": CONTROL_REQUESTS.ops, "worker": WORKER_REQUESTS.ops}
+
+    assert {door: sorted(rules) for door, rules in accounts.RULES.items()} == {
+        door: sorted(ops) for door, ops in asked.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("door", "request_name", "account", "may"),
+    [
+        ("worker", "use", "filterd-control", True),
+        ("worker", "use", "filterd-dns", True),  # ourselves, as under one supervisor
+        ("worker", "use", "filterd-web", False),
+        ("worker", "use", "filterd-gate", False),
+        ("control", "policy_changed", "filterd-web", True),
+        ("control", "lists_approve", "filterd-web", False),
+        ("control", "reload", "filterd-web", False),
+        ("control", "status", "filterd-gate", False),
+        ("control", "no such request", "filterd-web", False),
+    ],
+)
+def test_a_role_may_ask_what_the_table_names(door: str, request_name: str, account: str, may: bool) -> None:
+    assert accounts.may_ask(door, request_name, UIDS[account]) is may
+
+
+def test_root_may_ask_everything_and_a_stranger_nothing() -> None:
+    for door, rules in accounts.RULES.items():
+        assert all(accounts.may_ask(door, request, 0) for request in rules)
+        assert not accounts.may_enter(door, STRANGER)
+    assert accounts.may_enter("control", UIDS["filterd-web"])
+    assert not accounts.may_enter("control", UIDS["filterd-gate"])
+
+
+def test_a_role_whose_account_is_not_there_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_uid_of", lambda name: None)
+
+    assert accounts.trusted(("control",)) == {0, UIDS["filterd-dns"]}
+
+
+def test_the_kernel_says_who_is_at_the_other_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        assert accounts.peer_of(here) == os.getuid()
+
+
+def test_an_account_is_called_by_its_name_where_it_has_one() -> None:
+    assert accounts.name_of(0) == "root"
+    assert accounts.name_of(2**31 - 7) == f"uid {2**31 - 7}"
