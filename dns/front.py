@@ -153,6 +153,8 @@ class DnsFront:
             specials=specials,
             cookie_master=cookies,
         )
+        if resolver.is_shut_without_images:
+            self._answering.shut_without_images()
         path = AnswerPath(self._answering, stream_reporter.counters, self._ask)
         self._streams = StreamServer(path, plan, resolver.connection_guard())
         self._stream_thread = StreamThread(self._serve_streams, stream_reporter.counters)
@@ -181,6 +183,8 @@ class DnsFront:
             proxies=ClientGuard([str(proxy) for proxy in plan.proxies]) if plan.proxies else None,
             streams=[each.open_insistent_end for each in self._over_streams],
         )
+        if resolver.is_shut_without_images:
+            self._loop.shut_without_images()
         self._thread = LoopThread(self._loop, self._handoff, "dns-loop")
 
     def _open(self, endpoint: Endpoint) -> None:

@@ -33,7 +33,8 @@ class ResolverPlan:
     admission       None: every client may query
     cookie_master   16 octets, the same for all workers of a box
     forwarders      prefixes of trusted forwarders, whose queries may name a device
-    upstream_ca     trusted certificates for upstreams over TLS;  None: the system's"""
+    upstream_ca     trusted certificates for upstreams over TLS;  None: the system's
+    is_shut_without_images  until there are images every query is answered SERVFAIL, not forwarded"""
 
     cache_octets: int = 0
     admission: Admission | None = None
@@ -41,6 +42,7 @@ class ResolverPlan:
     forwarders: Sequence[str] = ()
     specials: SpecialNames | None = None
     upstream_ca: Path | None = None
+    is_shut_without_images: bool = False
 
     @property
     def stream_cache_octets(self) -> int:

@@ -305,6 +305,9 @@ cdef class DnsLoop:
         self._open_table()
         self._open_sockets()
 
+    def shut_without_images(self):
+        self.loop.resolver.is_shut_without_images = 1
+
     cdef object _open_table(self):
         cdef bytes drawn = os.urandom(16)
         memcpy(self.loop.resolver.question_key, <const char*>drawn, 16)

@@ -26,8 +26,8 @@ from fastpath.dns.special_names cimport SPECIAL_NONE, SPECIAL_TARGET, Special, a
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY
 from fastpath.dns.synthesis cimport write_any, write_refusal
 from fastpath.dns.wire cimport (
-    CLASS_IN, EDE_NO_REACHABLE_AUTHORITY, EDE_PROHIBITED, HEADER_OCTETS, MESSAGE_OCTETS, QR_OCTET2, RCODE_FORMERR,
-    RCODE_REFUSED, RCODE_SERVFAIL, TYPE_ANY, TYPE_MAILA, TYPE_TKEY)
+    CLASS_IN, EDE_NOT_READY, EDE_NO_REACHABLE_AUTHORITY, EDE_PROHIBITED, HEADER_OCTETS, MESSAGE_OCTETS, QR_OCTET2,
+    RCODE_FORMERR, RCODE_REFUSED, RCODE_SERVFAIL, TYPE_ANY, TYPE_MAILA, TYPE_TKEY)
 from fastpath.images.names cimport find_hits
 from fastpath.images.subscribers cimport find_subscriber
 from fastpath.images.tables cimport judge_found
@@ -144,6 +144,8 @@ cdef Outcome decide_query(Resolver* r, uint8_t* msg, size_t* n, size_t room, con
     out.key = key
     if r.tables == NULL:
         count(r.shared.counters, CNT_NO_TABLES, 1)
+        if r.is_shut_without_images:
+            return _refuse(msg, n, room, q, RCODE_SERVFAIL, EDE_NOT_READY)
         return _answer_from_cache(r, msg, n, room, client, q, out)
     judge_found(r.tables, hits, client.policy_addr, client.policy_version, r.now_s, &d)
     if d.action != PASSTHRU:

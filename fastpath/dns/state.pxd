@@ -38,7 +38,7 @@ cdef struct AnswerCell:         # the block answer of one reason and one action
 
 cdef struct Resolver:           # what queries are answered from: one a UDP loop, one a stream resolver
     Shared* shared
-    const Tables* tables        # NULL: none yet, every query is forwarded
+    const Tables* tables        # NULL: none yet, see is_shut_without_images
     Guard* guard                # NULL: every client is admitted
     Guard* forwarders           # clients whose device option is believed; NULL: none
     Cache* cache                # NULL: none
@@ -52,6 +52,7 @@ cdef struct Resolver:           # what queries are answered from: one a UDP loop
     uint8_t has_cookies
     uint8_t is_stream           # the client's EDNS size does not limit its answers
     uint8_t is_encrypted        # of this query's stream: its answer is padded where the query was
+    uint8_t is_shut_without_images  # while there are no tables: SERVFAIL; otherwise every query is forwarded
     uint8_t is_no_upstream_up   # stale answers are served at once
     uint8_t is_upstream_dead    # … and where there is none, SERVFAIL
     AnswerCell cells[N_REASONS][N_ACTIONS]

@@ -59,6 +59,9 @@ cdef class StreamResolver:
         memcpy(self.state.question_key, <const char*>drawn, 16)
         self.state.cache = open_answer_cache(&self.cache, cache_octets)
 
+    def shut_without_images(self):
+        self.state.is_shut_without_images = 1
+
     def __dealloc__(self):
         close_cache(&self.cache)
 

@@ -86,6 +86,7 @@ cdef enum:                          # of EDNS
 cdef enum:                          # info-codes of extended DNS errors, RFC 8914 §4
     EDE_STALE_ANSWER = 3
     EDE_FORGED_ANSWER = 4
+    EDE_NOT_READY = 14
     EDE_BLOCKED = 15
     EDE_FILTERED = 17
     EDE_PROHIBITED = 18

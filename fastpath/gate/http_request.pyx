@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, uint8_t
 from fastpath.base.cursor cimport OK, Status
 from fastpath.gate.inject cimport answer
 from fastpath.gate.state cimport BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, Gate, Turn, Verdict
-from fastpath.gate.verdicts cimport count_block, count_bypass, unless_blocked
+from fastpath.gate.verdicts cimport count_block, count_bypass, is_shut, unless_blocked
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count
@@ -91,7 +91,7 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
         return NOT_A_NAME
     if g.tables == NULL:    # before the first compilation
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return NOT_A_NAME if g.closed or not is_name else GO_ON
+        return NOT_A_NAME if is_shut(g) or not is_name else GO_ON
     for i in range(max(head.n_targets, 1)):
         target = head.targets[i]
         if head.n_targets == 0:

@@ -34,6 +34,8 @@ class GateLoop:
         client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets
         may take another path; ja4_classes: hellos are counted by class; mark_shift: where the gate's bits of
         a packet's mark are, 0 to 24.   Raises MemoryError, ValueError."""
+    def shut_without_images(self) -> None:
+        """Block what would be judged until there are tables: before run()."""
     def run(self) -> None:
         """Serve the queue in this thread until stop().   Raises OSError where the queue or a raw socket is refused."""
     def stop(self) -> None:

@@ -204,6 +204,9 @@ cdef class GateLoop:
         for reason in self._pages:
             self._set_page(reason)
 
+    def shut_without_images(self):
+        self._loop.gate.is_shut_without_images = 1
+
     def __dealloc__(self):
         cdef QueueLoop* l = self._loop
         if l == NULL:

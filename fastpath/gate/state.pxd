@@ -80,6 +80,7 @@ cdef struct Gate:
     const Tables* tables        # NULL: none yet
     int64_t now_ns              # since the Unix epoch
     uint8_t closed              # undecidable input is blocked
+    uint8_t is_shut_without_images  # while there are no tables: what would be judged is blocked
     uint8_t is_h2c_let          # HTTP/2 without TLS passes uninspected
     uint32_t initials_a_second  # QUIC Initials that are decrypted for one client
     uint8_t* port_kinds         # 65536 of them

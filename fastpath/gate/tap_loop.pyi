@@ -28,6 +28,8 @@ class TapLoop:
         """Every block that `reporter` records is a shadow.   is_reset: reset blocked connections, where in time.
 
         The limits are those of GateLoop.   Raises MemoryError, ValueError."""
+    def shut_without_images(self) -> None:
+        """Block what would be judged until there are tables: before run()."""
     def run(self) -> None:
         """Watch the interfaces in this thread until stop().   Raises OSError where a tap or a raw socket is refused, or
         an interface goes down."""

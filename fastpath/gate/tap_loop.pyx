@@ -127,6 +127,9 @@ cdef class TapLoop:
         open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
                          http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
 
+    def shut_without_images(self):
+        self._loop.gate.is_shut_without_images = 1
+
     def __dealloc__(self):
         if self._loop == NULL:
             return

@@ -12,6 +12,7 @@ cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
 cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
                             uint8_t channel) noexcept nogil
 cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil
+cdef bint is_shut(const Gate* g) noexcept nogil
 cdef void count_block(Gate* g) noexcept nogil
 cdef int counter_of(Status status) noexcept nogil
 cdef Verdict contradicted(Gate* g) noexcept nogil

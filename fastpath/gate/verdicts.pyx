@@ -71,7 +71,7 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         return NOT_A_NAME
     if g.tables == NULL:
         count(g.shared.counters, CNT_NO_TABLES, 1)
-        return BLOCK if g.closed else GO_ON
+        return BLOCK if is_shut(g) else GO_ON
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     count_bypass(g, &d, channel)
     # only DNS can truncate an answer
@@ -114,7 +114,12 @@ cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
             count_block(g)
             note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
             return BLOCK
-    return BLOCK if g.closed else ALLOW
+    return BLOCK if is_shut(g) else ALLOW
+
+
+cdef bint is_shut(const Gate* g) noexcept nogil:
+    """Whether what cannot be decided is blocked."""
+    return g.closed or g.tables == NULL and g.is_shut_without_images
 
 
 cdef void count_block(Gate* g) noexcept nogil:

@@ -321,6 +321,9 @@ class Config:
 
     state_dir: Path = one(kinds.path, default=DEFAULT_STATE_DIR)
     run_dir: Path = one(kinds.run_directory, default=Path("/run/filterd"))
+    when_no_images: str = one(kinds.one_of("open", "closed"), default="open")
+    """What a worker does while it has no images that it can read: at the first start, and after an upgrade that changes
+    their layout.   closed: queries are answered SERVFAIL, and the gate blocks what it would judge."""
     isp: Isp = part(Isp)
     dns: Dns = part(Dns)
     gate: Gate = part(Gate)

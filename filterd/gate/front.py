@@ -37,10 +37,14 @@ Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
 class GateFront:
     """One queue, or one worker of a tap, which needs neither queue nor pages.   pages: see GateLoop."""
 
-    def __init__(self, queue: int, config: Gate, pages: Pages, reporter: Reporter) -> None:
+    def __init__(
+        self, queue: int, config: Gate, pages: Pages, reporter: Reporter, is_shut_without_images: bool = False
+    ) -> None:
         self._reporter = reporter
         self._handoff = Handoff()
         self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
+        if is_shut_without_images:
+            self._loop.shut_without_images()
         self._thread = LoopThread(self._loop, self._handoff, "gate-loop")
         has_drops = config.mode == "inline" and _is_shut(config)
         self._overrun = Overrun(queue, reporter.counters) if has_drops else None

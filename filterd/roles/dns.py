@@ -59,6 +59,7 @@ def resolver_of_config(config: Config) -> ResolverPlan:
             encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen), local_answers_of_config(config)
         ),
         asked.upstream_ca,
+        config.when_no_images == "closed",
     )
 
 

@@ -17,7 +17,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     name = f"gate-{index}"
     reporter = make_reporter(config.state_dir, config.run_dir, name)
     pages = pages_of(settings_of(config))
-    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter)
+    is_shut = config.when_no_images == "closed"
+    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter, is_shut)
     await Worker(name, config.state_dir, config.run_dir, front).run()
     return 0
 

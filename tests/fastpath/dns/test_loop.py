@@ -196,6 +196,19 @@ def test_without_tables_everything_is_forwarded_and_counted(bench: Bench) -> Non
     assert bench.counted("no_tables", "dns_forwarded") == (1, 1)
 
 
+def test_a_loop_that_is_shut_without_images_forwards_nothing_until_there_are_some(bench: Bench) -> None:
+    bench.loop.shut_without_images()
+
+    bench.ask("n.test")
+
+    assert bench.answer().header.rcode == RCODE.SERVFAIL
+    assert says_nothing(bench.upstream)
+    assert bench.counted("no_tables", "dns_forwarded") == (1, 0)
+    bench.block(("orders", "other.test", Mode.SUBTREE))
+    bench.ask("n.test")
+    assert str(bench.forwarded()[0].q.qname) == "n.test."
+
+
 def test_newer_tables_are_taken_between_two_batches(bench: Bench) -> None:
     bench.block(("orders", "n.test", Mode.SUBTREE))
     bench.ask("m.test")

@@ -141,6 +141,18 @@ def test_without_tables_everything_is_forwarded_and_counted(tmp_path: Path) -> N
     assert desk.counted()["no_tables"] == 1
 
 
+def test_streams_that_are_shut_without_images_answer_nothing_until_there_are_some(images: Images) -> None:
+    desk = Desk(images.folder, SPECS)
+    desk.resolver.shut_without_images()
+
+    refused = desk.ask("n.test")
+    desk.serve(TableSet(images.names([])))
+
+    assert refused is not None and refused.header.rcode == RCODE.SERVFAIL
+    assert desk.counted()["no_tables"] == 1
+    assert desk.resolver.answer(ask("n.test"), CLIENT, NOW_NS) is None
+
+
 @pytest.mark.parametrize(
     ("what", "message", "rcode", "counter"),
     [

@@ -55,6 +55,24 @@ def test_without_tables_packets_are_let_go_and_counted(tmp_path: Path) -> None:
     assert reporter.counters.values()["no_tables"] == 1
 
 
+@pytest.mark.parametrize("payload", [REAL, DECOY], ids=["a name", "none"])
+def test_a_gate_that_is_shut_without_images_blocks_what_it_would_judge(tmp_path: Path, payload: bytes) -> None:
+    reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+    gate = GateLoop(0, Handoff(), reporter, [443], [80], 0, {}, 4)
+    gate.shut_without_images()
+
+    assert gate.feed(Client().segment(0, payload), Client().mark(0), NOW_S) == MARK_VERDICT | BLOCKED
+
+
+def test_a_gate_that_was_shut_without_images_judges_once_it_has_some(images: Images, tmp_path: Path) -> None:
+    reporter, handoff = Reporter(tmp_path / "counters", tmp_path / "spool"), Handoff()
+    handoff.give(TableSet(images.names([])))
+    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
+    gate.shut_without_images()
+
+    assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == MARK_VERDICT | ALLOWED
+
+
 @pytest.fixture
 def tried_lab(tmp_path: Path, images: Images) -> Lab:
     images.try_out("malware", "adult")

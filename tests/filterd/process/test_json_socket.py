@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -69,16 +70,15 @@ def test_an_account_that_has_taken_the_place_of_a_role_is_not_asked(
     monkeypatch.setattr("filterd.process.json_socket.trusted", lambda roles: frozenset({2**31 - 7}))
     monkeypatch.setattr("os.geteuid", lambda: 2**31 - 7)
 
-    async def play() -> None:
-        server = await serve(tmp_path / "s", "worker", WORKER_REQUESTS, echo)
-        try:
-            await ask(tmp_path / "s", "dns", Status(), Message)
-        finally:
-            server.close()
-            await server.wait_closed()
-
-    with pytest.raises(NoAnswer, match="listens there, not dns's"):
-        asyncio.run(play())
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind(str(tmp_path / "s"))
+        squatter.listen()
+        for asked in (
+            lambda: asyncio.run(ask(tmp_path / "s", "dns", Status(), Message)),
+            lambda: ask_blocking(tmp_path / "s", "dns", {"op": "status"}),
+        ):
+            with pytest.raises(NoAnswer, match="listens there, not dns's"):
+                asked()
 
 
 def test_what_is_no_json_object_gets_a_reply_and_the_connection_goes_on(tmp_path: Path) -> None:
