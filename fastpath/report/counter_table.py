@@ -150,8 +150,8 @@ COUNTERS = (
     ),
     Counter(
         "no_tables",
-        "DNS queries and host names judged before any image was loaded; no list applies to them. A gate that is closed "
-        "for what is undecidable blocks them.",
+        "DNS queries and host names judged before any image was loaded; no list applies to them. `/when_no_images` "
+        "decides; a gate that is closed for what is undecidable blocks them, too.",
         "Nothing is filtered. This is normal only before the first compilation: otherwise look at `filterd status`.",
     ),
     Counter(

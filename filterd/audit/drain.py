@@ -64,8 +64,17 @@ class Ledger(NamedTuple):
 def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     """Move new events of every worker into the ledger, at most BATCH of each; how many there were.
 
-    So a worker with an hour of them holds up neither the others nor the end of this process."""
-    return sum(_drain_worker(folder, ledger) for folder in sorted(spool_dir.glob("*/")))
+    So a worker with an hour of them holds up neither the others nor the end of this process.  Nor does a spool that
+    cannot be read: its OSError or ValueError is raised once the others are drained."""
+    n, faults = 0, list[Exception]()
+    for folder in sorted(spool_dir.glob("*/")):
+        try:
+            n += _drain_worker(folder, ledger)
+        except (OSError, ValueError) as reason:
+            faults.append(reason)
+    if faults:
+        raise faults[0]
+    return n
 
 
 def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:

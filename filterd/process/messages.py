@@ -34,6 +34,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     ok: bool | UnsetType = True
     name: str
     pid: int | UnsetType = UNSET
+    starts: int | UnsetType = UNSET  # so far, since this box began: more than 1 means restarts
     generations: Generations
     refused: str | None  # why the newest images were not taken, or why there is no reply
     counters: dict[str, int]

@@ -143,7 +143,7 @@ class Supervisor:
             *self._command(child),
             env=self._environment(child),
             process_group=0,
-            pass_fds=tuple(passed_files().values()),
+            pass_fds=tuple(passed_files().values()) if child.role == "gate" else (),
         )
         child.pid, child.is_ready, child.silent_s = process.pid, False, 0.0
         self._write_pid(child.name, process.pid)

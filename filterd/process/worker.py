@@ -69,10 +69,12 @@ class Worker:
         self._refused: str | None = None
         self._using = asyncio.Lock()
         self._n_turns = -1
+        self._starts = 0
 
     async def run(self) -> None:
         """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
         socket = worker_socket(self._run_dir, self.name)
+        self._starts = counted_start(socket.with_name("starts"))
         if (self._images / MANIFEST).exists():
             await self._use(MANIFEST, is_running=False)
         else:
@@ -117,6 +119,7 @@ class Worker:
         return WorkerStatus(
             name=self.name,
             pid=os.getpid(),
+            starts=self._starts,
             generations=self._tables.generations,
             refused=self._refused,
             counters=counted(self._run_dir, self.name),
@@ -162,6 +165,17 @@ def classes_counted(run_dir: Path, name: str) -> dict[str, int]:
     """Hellos that a worker has counted, by class of software; none where it counts nothing by class."""
     path = _counters(run_dir, name)
     return read_classes(path) if path.exists() else {}
+
+
+def counted_start(file: Path) -> int:
+    """Count one more start in a file; which one it is.   One that cannot be read begins again at 1."""
+    try:
+        before = int(file.read_text())
+    except (OSError, ValueError):
+        before = 0
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{before + 1}\n")
+    return before + 1
 
 
 def _counters(run_dir: Path, worker: str, part: str = "") -> Path:

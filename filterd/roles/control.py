@@ -202,8 +202,8 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         drain_counted(counters, control.publisher.tables.lists, ledger.engine)
 
     def wipe() -> None:
-        keep_out_of_backups(state_dir / SPOOL)
         wipe_drained(state_dir / SPOOL, ledger)
+        keep_out_of_backups(state_dir / SPOOL)
 
     async def begin() -> None:
         await asyncio.get_running_loop().run_in_executor(behind, wipe)

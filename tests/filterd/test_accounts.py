@@ -10,6 +10,7 @@ from filterd.process.messages import WORKER_REQUESTS
 
 UIDS = {"filterd-control": 901, "filterd-dns": 902, "filterd-gate": 903, "filterd-web": 904, "filterd": 905}
 STRANGER = 65534
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,15 @@ def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
     assert {door: sorted(rules) for door, rules in accounts.RULES.items()} == {
         door: sorted(ops) for door, ops in asked.items()
     }
+
+
+def test_the_manual_has_the_same_table() -> None:
+    rows = [line.strip("|").split("|") for line in (ROOT / "docs/roles.md").read_text().splitlines()]
+    said = {tuple(cell.strip() for cell in row[:2]): row[2].strip() for row in rows if len(row) == 3}
+
+    for door, rules in accounts.RULES.items():
+        for request, roles in rules.items():
+            assert said[door, request] == ", ".join(roles)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +69,7 @@ def test_a_role_whose_account_is_not_there_is_nobody(monkeypatch: pytest.MonkeyP
     assert accounts.trusted(("control",)) == {0, UIDS["filterd-dns"]}
 
 
-def test_the_kernel_says_who_is_at_the_other_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_kernel_says_who_is_at_the_other_end() -> None:
     here, there = socket.socketpair()
     with here, there:
         assert accounts.peer_of(here) == os.getuid()

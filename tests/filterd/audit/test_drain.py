@@ -162,8 +162,12 @@ def test_a_worker_cannot_lead_the_drain_to_another_file(tmp_path: Path, ledger: 
         case _:
             place.write_bytes(b"no segment at all")
 
+    put_segment(tmp_path / "spool/gate-0", 1, event("other.test"))
+
     with pytest.raises((OSError, ValueError)):
         drain_spools(tmp_path / "spool", ledger)
+
+    assert [rule for rule, *_ in blocks(ledger)] == ["other.test"]
     assert secret.read_bytes().endswith(b"k" * 1000)
 
 

@@ -188,6 +188,13 @@ def test_a_loop_that_takes_nothing_is_told(images: Images, state: Path) -> None:
     assert "took no new images" in status["refused"]
 
 
+def test_a_worker_says_which_start_of_it_this_is(state: Path) -> None:
+    said = [play(state, Front(), {"op": "status"})[0]["starts"] for _ in range(2)]
+    (state / "run/dns-0/starts").write_text("rubbish")
+
+    assert [*said, play(state, Front(), {"op": "status"})[0]["starts"]] == [1, 2, 1]
+
+
 def test_a_request_that_is_none_gets_an_answer(state: Path) -> None:
     (reply,) = play(state, Front(), {"op": "dance"})
 
