@@ -72,7 +72,8 @@ def _print(found: dict[str, Any]) -> None:
         print(f"gate: {found['unjudged']} packets without a verdict: {why}")
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
-        print(f"worker {worker['name']}: pid {worker.get('pid', '-')} start {worker.get('starts', '-')} names {_names(worker)} {shown}")
+        begun = f"pid {worker.get('pid', '-')} start {worker.get('starts', '-')}"
+        print(f"worker {worker['name']}: {begun} names {_names(worker)} {shown}")
     classes = _classes(found["workers"])
     if classes:
         print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))

@@ -66,11 +66,10 @@ class Publisher:
         with reading(self._context.engine) as conn:
             return None if compiled.orders_revision > orders_revision(conn) else compiled
 
-    async def start(self, compiled: Compiled | None) -> None:
-        """Put everything in force as it is now.   compiled  the base to begin with; None: the one compiled last"""
-        names = self._write_names if compiled is None else partial(self._write, self._beside(compiled))
+    async def start(self, compiled: Compiled) -> None:
+        """Put everything in force as it is now.   compiled  the base to begin with"""
         async with self._publishing:
-            await self._publish(names, self._write_people_bases)
+            await self._publish(partial(self._write, self._beside(compiled)), self._write_people_bases)
 
     async def compile(self) -> None:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
@@ -132,8 +131,10 @@ class Publisher:
         niceness = WHILE_SERVING if self.live else 0
         compiled = await compile_base(context.config, context.config_file, niceness)
         live = await asyncio.to_thread(self._beside, compiled)
+        # At the start people's images may be of a layout that this build does not read, and the manifest is read whole.
+        people = () if self.live else (self._write_people_bases,)
         async with self._publishing:
-            await self._publish(partial(self._write, live))
+            await self._publish(partial(self._write, live), *people)
             await asyncio.to_thread(shorten_journals, context.config, live)
         context.faults.pop("lists", None)
         n_names, seconds = compiled.report["names"], compiled.report["seconds"]

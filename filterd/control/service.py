@@ -64,7 +64,8 @@ class Control:
         if compiled is None:
             await self.lists.take(settle_s=0.0)
             await self.publisher.compile()
-        await self.publisher.start(compiled)
+        else:
+            await self.publisher.start(compiled)
 
     async def reload(self) -> InForce | Failed:
         """Read configuration and lists again, and compile what has changed."""

@@ -319,8 +319,8 @@ _DNS = """
     meta l4proto { tcp, udp } th dport 53 goto foreign_dns
   }
 """
-# Deletes what needs a resolver of ours, for a box that is stopped and keeps its gate shut.  Each part is added first, so
-# that its deletion succeeds where it is not there.
+# Deletes what needs a resolver of ours, for a box that is stopped and keeps its gate shut.  Each part is added first,
+# so that its deletion succeeds where it is not there.
 _NO_RESOLVER_CHAIN = """\
 add chain inet filterd %(name)s
 flush chain inet filterd %(name)s

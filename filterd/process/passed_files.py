@@ -20,7 +20,7 @@ def passed_files(environ: Mapping[str, str] = os.environ) -> dict[str, int]:
 
 def read_whole(descriptor: int) -> str:
     """What a file holds now, from its first octet, wherever we have read before.   Raises OSError."""
-    parts = []
-    while part := os.pread(descriptor, 1 << 16, sum(map(len, parts))):
-        parts.append(part)
-    return b"".join(parts).decode(errors="replace")
+    octets = b""
+    while part := os.pread(descriptor, 1 << 16, len(octets)):
+        octets += part
+    return octets.decode(errors="replace")

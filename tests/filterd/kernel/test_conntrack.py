@@ -24,7 +24,11 @@ table inet tracking { chain out { type filter hook output priority 0; ct state n
 table ip zones { chain out { type filter hook output priority raw; ip daddr 127.0.0.50 ct zone set 5; }; }
 table ip translating {
   chain out { type nat hook postrouting priority srcnat; ip daddr 127.0.0.9 snat to 127.0.99.99; }
-  chain in { type nat hook output priority dstnat; ip daddr 127.0.77.77 dnat to 127.0.0.8; udp dport 53 redirect to :5300; }
+  chain in {
+    type nat hook output priority dstnat;
+    ip daddr 127.0.77.77 dnat to 127.0.0.8
+    udp dport 53 redirect to :5300
+  }
 }
 """
 
