@@ -10,6 +10,7 @@ Only what control wrote is opened, by a name in the folder of images: a request 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -52,8 +53,8 @@ def make_reporter(state_dir: Path, run_dir: Path, worker: str, part: str = "") -
     name = worker + part
     spool = state_dir / SPOOL / name
     counters = counters_folder(run_dir, worker)
-    for folder in (counters, spool):
-        folder.mkdir(parents=True, exist_ok=True)
+    counters.mkdir(parents=True, exist_ok=True)
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Reporter(counters / name, spool)
 
 
@@ -79,7 +80,7 @@ class Worker:
             await self._use(MANIFEST, is_running=False)
         else:
             self._refused = (
-                f"images: {self._images / MANIFEST} does not exist; nothing is filtered; wait for the first compilation"
+                f"images: {self._images / MANIFEST} does not exist; when_no_images decides; wait for the first compilation"
             )
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         running = asyncio.ensure_future(self._front.run())  # noqa: TID251
@@ -173,8 +174,9 @@ def counted_start(file: Path) -> int:
         before = int(file.read_text())
     except (OSError, ValueError):
         before = 0
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{before + 1}\n")
+    with contextlib.suppress(OSError):  # a full disk stops no worker
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{before + 1}\n")
     return before + 1
 
 

@@ -103,3 +103,11 @@ def test_seventeen_classes_of_32_octets_have_room_and_no_more(tmp_path: Path) ->
         with pytest.raises(ValueError, match="not named; at most 17, of 1 to 32 octets"):
             counters.name_classes(too_many)
     assert read_classes(tmp_path / "c") == dict.fromkeys(names, 0)
+
+
+def test_a_link_in_the_place_of_counters_is_not_followed(tmp_path: Path) -> None:
+    Counters(tmp_path / "c")
+    (tmp_path / "link").symlink_to(tmp_path / "c")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        read_counters(tmp_path / "link")

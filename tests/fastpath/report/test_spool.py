@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.report.spool import MAX_SEGMENTS, Reporter, read_segment, segment_numbers, segment_path
+from fastpath.report.spool import (
+    MAX_SEGMENTS,
+    Reporter,
+    read_segment,
+    remove_segment,
+    segment_numbers,
+    segment_path,
+    wipe_segment,
+)
 
 
 def test_a_new_reporter_lays_one_segment_ready(tmp_path: Path) -> None:
@@ -72,3 +80,33 @@ def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="not a spool segment"):
         read_segment(tmp_path / "000001.seg", 0, 10)
+
+
+def test_slots_are_overwritten_and_the_header_stays(tmp_path: Path) -> None:
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+    path = Path(segment_path(str(tmp_path / "spool"), 1))
+    head, size = path.read_bytes()[:16], path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(128)
+        file.write(b"x" * 128 * 4)
+
+    wipe_segment(path, 1, 3)
+
+    octets = path.read_bytes()
+    assert (octets[:16], len(octets)) == (head, size)
+    assert [octets[128 * at : 128 * (at + 1)].count(b"x") for at in (1, 2, 3, 4)] == [128, 0, 0, 128]
+
+
+def test_a_segment_is_overwritten_before_it_is_removed(tmp_path: Path) -> None:
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+    path = Path(segment_path(str(tmp_path / "spool"), 1))
+    kept = tmp_path / "kept"
+    kept.hardlink_to(path)
+    with kept.open("r+b") as file:
+        file.seek(128)
+        file.write(b"x" * 1000)
+
+    remove_segment(path)
+
+    assert not path.exists()
+    assert kept.read_bytes()[128:].strip(b"\0") == b""

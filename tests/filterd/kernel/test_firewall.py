@@ -10,7 +10,7 @@ from support.gate.full_rules import CHILD4, CHILD6, FULL
 from filterd.kernel.firewall import Done, Kernel, sysctl_faults
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain, queue
-from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, Group, PrefixSets
+from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, Group, PrefixSets, SetsGone
 from filterd.kernel.ruleset import Rules, ruleset
 
 
@@ -74,6 +74,30 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
     assert sets.filled == [(chains[0], [expressions]), (chains[1], [quic])]
     assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "fill", "sets", "sets"]
+
+
+def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
+    recorder = Recorder()
+    sets = SetsLog(recorder.ran)
+
+    Kernel(recorder, sets).keep_gate()
+
+    assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set())]
+    [text] = [text for line, text in recorder.ran if line == "nft -f -"]
+    deleted = [line.split()[-1] for line in text.splitlines() if line.startswith("delete chain")]
+    assert deleted == ["dns", "to_resolver", "untracked_queries", "untracked_answers"]
+    assert "delete table" not in text
+
+
+def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
+    class Gone(SetsLog):
+        def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+            raise SetsGone("no table")
+
+    recorder = Recorder()
+    Kernel(recorder, Gone(recorder.ran)).keep_gate()
+
+    assert recorder.ran == []
 
 
 def test_without_workers_nothing_is_queued() -> None:

@@ -93,10 +93,10 @@ def test_the_images_are_open_before_the_front_serves(images: Images, state: Path
     assert front.n_given_first == 1
 
 
-def test_a_worker_without_a_manifest_says_that_nothing_is_filtered(state: Path) -> None:
+def test_a_worker_without_a_manifest_says_what_it_waits_for(state: Path) -> None:
     (status,) = play(state, Front(), {"op": "status"})
 
-    assert "nothing is filtered" in status["refused"]
+    assert "when_no_images decides" in status["refused"]
 
 
 def test_a_newer_manifest_is_used_when_control_says_so(images: Images, state: Path) -> None:
