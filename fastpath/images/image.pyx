@@ -27,7 +27,7 @@ cdef extern from "<sys/mman.h>" nogil:
     void* MAP_FAILED
     int PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MADV_HUGEPAGE
 
-OTHERS_WRITE = 0o022
+_OTHERS_WRITE = 0o022
 
 cdef enum:
     HUGE_PAGE = 1 << 21
@@ -112,7 +112,7 @@ def open_file(path: str | os.PathLike[str], owners: Set[int] | None = None):
     file = open(where, "rb", opener=_open_no_link)
     if owners is not None:
         found = os.fstat(file.fileno())
-        if found.st_uid not in owners or not stat.S_ISREG(found.st_mode) or found.st_mode & OTHERS_WRITE:
+        if found.st_uid not in owners or not stat.S_ISREG(found.st_mode) or found.st_mode & _OTHERS_WRITE:
             file.close()
             raise BadImage(f"{where}: of uid {found.st_uid}, mode {stat.filemode(found.st_mode)}; not opened; only uid "
                            f"{', '.join(map(str, sorted(owners)))} may own it, and no group or other may write it")
@@ -169,8 +169,8 @@ def base_generation_of(path: str | os.PathLike[str]) -> int:
 
 cdef tuple _file_id(int descriptor):
     """The identity of an unchanged file.  A writer of an image makes a new file, or at least changes its time."""
-    stat = os.fstat(descriptor)
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 cdef object _fault(Image image, uint64_t size, int kind):

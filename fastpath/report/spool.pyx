@@ -2,8 +2,8 @@
 
 A segment is a mapped file of slots: a header (magic, number of slots written), then records of one to three consecutive
 slots, by the length of their rule; short records touch fewer new pages.  The loop writes a record, then the count.  A
-reader trusts the count, and overwrites what it has stored.  When a segment is full, the loop goes on with the spare one, which the control thread has
-prepared.  Without a spare the record is counted as lost; the verdict does not change.
+reader trusts the count, and overwrites what it has stored.  When a segment is full, the loop goes on with the spare
+one, which the control thread has prepared.  Without a spare the record is counted as lost; the verdict does not change.
 
 Invariants: a record names the rule that matched, never the query (semantics §9).  A block of a confidential list
 writes no record; it adds one to the counter of its list and channel (semantics §8).  A list of action SHADOW blocks
@@ -31,7 +31,7 @@ from fastpath.wire.address import rule_text
 MAGIC = b"FLTRDSP2"
 # 64 segments of 20 MiB: ten million records, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
-WIPED_OCTETS = 1 << 20          # at once
+_WIPED_OCTETS = 1 << 20          # at once
 _EVENT = struct.Struct(f"<qQQII8B{LIST_ID_OCTETS}s")    # the rule follows
 
 
@@ -232,7 +232,7 @@ def wipe_segment(path: str | os.PathLike[str], first: int = 0, behind: int = SEG
         end = min((1 + behind) * SLOT_OCTETS, os.fstat(file.fileno()).st_size)
         at = (1 + first) * SLOT_OCTETS
         while at < end:
-            at += os.pwrite(file.fileno(), bytes(min(WIPED_OCTETS, end - at)), at)
+            at += os.pwrite(file.fileno(), bytes(min(_WIPED_OCTETS, end - at)), at)
 
 
 def remove_segment(path: str | os.PathLike[str]) -> None:

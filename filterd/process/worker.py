@@ -80,7 +80,7 @@ class Worker:
             await self._use(MANIFEST, is_running=False)
         else:
             self._refused = (
-                f"images: {self._images / MANIFEST} does not exist; when_no_images decides; wait for the first compilation"
+                f"images: {self._images / MANIFEST} does not exist; when_no_images decides; wait for control to compile"
             )
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
         running = asyncio.ensure_future(self._front.run())  # noqa: TID251

@@ -6,7 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.kernel
 
-ASK = ("dig", "+short", "+time=1", "+tries=1", "@127.0.0.1")
+ASK = ("dig", "+short", "+time=5", "+tries=3", "@127.0.0.1")
 BLOCKED = (*ASK, "www.blocked.example")
 SPLASH = "192.0.2.2"
 UNITS = ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web")
@@ -37,7 +37,7 @@ while True:
 # Asks for a listed name without a pause, until it is told to stop; keeps what came from the upstream.
 WATCH = """
 while [ ! -e /tmp/seen ]; do
-    dig +short +time=1 +tries=1 @127.0.0.1 www.blocked.example | grep 198.51.100.7 >> /tmp/passed
+    dig +short +time=1 +tries=1 @127.0.0.1 www.blocked.example | grep 198.51.100.7 >> /tmp/passed || true
 done
 """
 
@@ -116,16 +116,6 @@ def test_every_role_that_is_killed_comes_back_and_the_redirection_stays_meanwhil
     box.until("2\n2", "bash", "-c", starts)
 
 
-def test_the_units_refuse_to_run_beside_the_unit_of_all_roles(box: Box) -> None:
-    start(box, "filterd.service")
-
-    box.says("bash", "-c", SHARE)
-    box.says("systemctl", "start", "filterd.target")
-
-    box.until("inactive", "systemctl", "is-active", "filterd")
-    box.until(SPLASH, *BLOCKED)
-
-
 def watch(box: Box) -> None:
     """Let somebody ask for a listed name all the time, before an upstream that answers."""
     box.says("systemd-run", "--unit=upstream", "/opt/filterd/bin/python", "-c", UPSTREAM)
@@ -146,7 +136,7 @@ def test_an_upgrade_of_the_image_layout_lets_nothing_pass(box: Box) -> None:
 
     box.says("/opt/filterd/bin/python", "-c", OTHER_LAYOUT)
     box.says("systemctl", "restart", "filterd-dns@0")  # too early: nothing is compiled yet
-    assert "SERVFAIL" in box.says("dig", "+time=1", "+tries=1", "@127.0.0.1", "www.blocked.example")
+    assert "SERVFAIL" in box.says("dig", "+time=5", "+tries=3", "@127.0.0.1", "www.blocked.example")
     box.says("systemctl", "restart", "filterd-control")
     box.until(SPLASH, *BLOCKED)
     box.says("systemctl", "restart", "filterd-dns@0", "filterd-gate@0")
