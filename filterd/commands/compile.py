@@ -12,6 +12,7 @@ from filterd.errors import WrongUse
 from filterd.keys import image_key
 from filterd.lookup.open_tables import REPORT
 from filterd.lookup.progress import progress_bar
+from filterd.places import IMAGES
 from filterd.process.confinement import confine
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import compile_sources
@@ -81,7 +82,7 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
 
 def _confine(state_dir: Path) -> None:
     """Reach nothing but the state directory, which takes the temporary files, too; control says what is missing."""
-    images = state_dir / "images"
+    images = state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = os.environ["SQLITE_TMPDIR"] = str(images)
     confine([], [state_dir], memory_octets=None)
