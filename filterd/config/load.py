@@ -1,7 +1,7 @@
 """Reads YAML text into a `Config`, and reports all faults at once.
 
 Invariants: only types of the schema are constructed (no tags, no aliases, no objects); a fault names file, line and
-path; one bad key never hides another.  Limits: 1 MiB, 20 levels, 20,000 nodes.
+path; one bad key never hides another, nor a condition between other keys.  Limits: 1 MiB, 20 levels, 20,000 nodes.
 """
 
 import dataclasses
@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from filterd.config.cross_checks import Unreadable, check_whole
 from filterd.config.kinds import Unfit, nearest, quoted
-from filterd.config.schema import Config, Spec, check_whole
+from filterd.config.schema import Config, Spec
 
 SIZE_OCTETS = 1 << 20  # 128 lists with long paths are 40 KiB
 DEPTH = 20  # the schema has four levels
@@ -46,25 +47,26 @@ class BadConfig(ValueError):
 
 def load(path: Path) -> Config:
     """Read the configuration file at `path`; paths in it are relative to its directory.   Raises BadConfig."""
+    return read_config(octets_of(path), str(path), path.parent.absolute())
+
+
+def octets_of(path: Path) -> bytes:
+    """What is in a configuration file; one octet more than the limit where it is too large.   Raises BadConfig."""
     try:
         with path.open("rb") as file:
-            data = file.read(SIZE_OCTETS + 1)
+            return file.read(SIZE_OCTETS + 1)
     except OSError as reason:
         found = f"the file cannot be read ({reason.strerror})"
         raise BadConfig([Fault(str(path), 0, "/", found, "name a readable file with --config FILE")]) from reason
-    return read_config(data, str(path), path.parent.absolute())
 
 
 def read_config(data: bytes, name: str, base: Path) -> Config:
     """Read a configuration from octets; faults show `name`, relative paths begin at `base`.   Raises BadConfig."""
     root = _compose(data, name)
     reader = _Reader(name, base)
-    values = reader.read_shape(Config, root, "", 1)
-    if reader.faults:
-        raise BadConfig(sorted(reader.faults, key=lambda fault: fault.line))
-    config: Config = values
-    faults = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
-    if faults:
+    config: Config = reader.read_shape(Config, root, "", 1)
+    between = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
+    if faults := [*reader.faults, *between]:
         raise BadConfig(sorted(faults, key=lambda fault: fault.line))
     return config
 
@@ -108,6 +110,21 @@ def _limit_faults(text: str, name: str) -> Iterator[Fault]:
             return
 
 
+class _Faulty:
+    """Stands for a value that is a fault itself, while conditions between the others are checked.
+
+    Whoever uses it raises Unreadable; it is not None, because something was written."""
+
+    def _refuse(self, *_: object) -> Any:
+        raise Unreadable
+
+    __bool__ = __contains__ = __eq__ = __format__ = __getattr__ = __hash__ = __iter__ = __len__ = _refuse
+    __ge__ = __gt__ = __le__ = __lt__ = __str__ = _refuse
+
+
+FAULTY: Any = _Faulty()
+
+
 class _Reader:
     """Walks the schema together with the node tree, and collects faults."""
 
@@ -123,8 +140,7 @@ class _Reader:
         return self._lines.get(path, 1)
 
     def read_shape(self, shape: type, node: yaml.Node | None, path: str, line: int) -> Any:
-        """Read an instance of `shape`, or None after a fault."""
-        before = len(self.faults)
+        """Read an instance of `shape`, with FAULTY for every value that is a fault."""
         fields = {field.name: field for field in dataclasses.fields(shape)}
         written = self._mapping(node, path, line, list(fields))
         values = {}
@@ -136,10 +152,10 @@ class _Reader:
             elif spec.shape is not None and not spec.is_many:
                 values[name] = self.read_shape(spec.shape, None, below, line)
             elif field.default is MISSING:
-                self._fault(line, below, "the key is missing", f"add {name}: …")
+                values[name] = self._fault(line, below, "the key is missing", f"add {name}: …")
             elif isinstance(field.default, Path):
                 values[name] = self._base / field.default
-        return shape(**values) if len(self.faults) == before else None
+        return shape(**values)
 
     def _mapping(self, node: yaml.Node | None, path: str, line: int, known: list[str]) -> dict[str, yaml.Node]:
         """Read the keys of a mapping; a key without a value counts as not written."""
@@ -167,14 +183,12 @@ class _Reader:
             return self._read_one(spec, node, path)
         line = node.start_mark.line + 1
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(
-                line, path, f"{_said(node)} where a list was expected", "write [ … ] or one '- …' for each line"
-            )
-            return None
+            wanted = "write [ … ] or one '- …' for each line"
+            return self._fault(line, path, f"{_said(node)} where a list was expected", wanted)
         if not spec.at_least <= len(node.value) <= spec.at_most:
-            self._fault(line, path, f"{len(node.value)} items", f"write {spec.at_least} to {spec.at_most}")
-            return None
-        return tuple(self._read_one(spec, item, f"{path}/{at}") for at, item in enumerate(node.value))
+            return self._fault(line, path, f"{len(node.value)} items", f"write {spec.at_least} to {spec.at_most}")
+        items = tuple(self._read_one(spec, item, f"{path}/{at}") for at, item in enumerate(node.value))
+        return FAULTY if any(item is FAULTY for item in items) else items
 
     def _read_one(self, spec: Spec, node: yaml.Node, path: str) -> Any:
         line = node.start_mark.line + 1
@@ -182,17 +196,16 @@ class _Reader:
         if spec.shape is not None:
             return self.read_shape(spec.shape, node, path, line)
         if not isinstance(node, yaml.ScalarNode) or _is_null(node):
-            self._fault(line, path, f"{_said(node)} where one value was expected", "write one value")
-            return None
+            return self._fault(line, path, f"{_said(node)} where one value was expected", "write one value")
         try:
             value = spec.kind(node.value) if spec.kind else None
         except Unfit as reason:
-            self._fault(line, path, reason.found, reason.write)
-            return None
+            return self._fault(line, path, reason.found, reason.write)
         return self._base / value if isinstance(value, Path) else value
 
-    def _fault(self, line: int, path: str, found: str, write: str) -> None:
+    def _fault(self, line: int, path: str, found: str, write: str) -> Any:
         self.faults.append(Fault(self._name, line, path, found, write))
+        return FAULTY
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -57,6 +57,31 @@ def test_every_fault_is_told_at_once_with_file_line_and_path() -> None:
     assert all("; not loaded; " in line for line in found)
 
 
+def test_conditions_between_keys_are_told_in_the_same_round_as_faults_of_one_key() -> None:
+    found = faults_of(
+        "dns:\n  upstreams: [here]\n  tls: {certificate: a.pem}\ngate:\n  tls_ports: [80]\n  workers: many\n"
+        "lists:\n- {id: A, file: a, url: 'https://a.test/', format: plain, tier: category}\n"
+    )
+
+    assert [line.split(": ")[0].removeprefix("config x.yaml ") for line in found] == [
+        "line 2 /dns/upstreams/0",
+        "line 3 /dns/tls",
+        "line 5 /gate/http_ports",
+        "line 6 /gate/workers",
+        "line 8 /lists/0/id",
+        "line 8 /lists/0",
+        "line 8 /lists/0",
+    ]
+
+
+def test_a_value_that_is_a_fault_itself_is_not_blamed_for_more() -> None:
+    tls = "tls: {certificate: '', key: k.pem, listen: ['192.0.2.1:853']}"
+
+    found = faults_of(f"dns: {{upstreams: ['tls:/192.0.2.53:853'], upstream_ca: ca.pem, {tls}}}\n")
+
+    assert [line.split(": ")[0].split()[-1] for line in found] == ["/dns/upstreams/0", "/dns/tls/certificate"]
+
+
 def test_an_unknown_key_is_a_fault_with_the_most_alike_known_one() -> None:
     assert faults_of("dns: {upstreams: ['192.0.2.53:53'], lisen: []}") == [
         "config x.yaml line 1 /dns/lisen: no such key; not loaded; write 'listen'"
@@ -172,7 +197,7 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
         (one_list("format: plain, url: 'https://a.test/', max_age: 30m"), "30m is less than every, 1h"),
         (one_list("format: plain, url: 'https://a.test/', max_octets: 2TiB"), "'2TiB' is not a size"),
         (one_list("format: plain, url: 'https://a.test/', client_key: k"), "client_certificate without client_key"),
-        ("dns: {upstreams: ['192.0.2.53:53']}\ntransfers: {notify: ['192.0.2.7:53']}", "is taken by dns or rpz"),
+        ("dns: {upstreams: ['192.0.2.53:53']}\ntransfers: {notify: ['192.0.2.7:53']}", "is taken by /dns/listen/0"),
         (one_list("format: rpz, zone: a.test"), "/lists/0: zone a.test without a primary; not loaded; add primaries"),
         (one_list("format: plain, zone: a.test, primaries: ['192.0.2.1:53']"), "a zone of format plain"),
         (one_list("format: rpz, zone: a.test, file: a, primaries: ['192.0.2.1:53']"), "file and zone"),

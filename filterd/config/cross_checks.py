@@ -1,0 +1,286 @@
+"""Conditions between keys of the configuration: what no single key shows.
+
+Invariants: a check reads the file's values alone, never this box; each check is tried, whatever the others find; a
+check that would need a value which is a fault itself says nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
+from itertools import combinations
+from typing import NamedTuple, TypeVar
+
+from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from filterd.config.kinds import nearest
+from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Config, ListEntry, RpzZone
+
+HTTPS_PORT = 443
+Part = TypeVar("Part")
+Found = Iterator[tuple[str, str, str]]  # path, what was found, what to write instead
+
+
+class Unreadable(Exception):
+    """A check has used a value that is a fault itself."""
+
+
+def check_whole(config: Config) -> Found:
+    """Check conditions between keys."""
+    for check in CHECKS:
+        yield from _what_can_be_said(check(config))
+    for check_list in LIST_CHECKS:
+        for at, entry in enumerate(_readable(config.lists)):
+            yield from _what_can_be_said(check_list(f"/lists/{at}", entry))
+    for at, zone in enumerate(_readable(config.rpz.zones)):
+        yield from _what_can_be_said(_check_rpz_zone(config, f"/rpz/zones/{at}", zone))
+
+
+def _readable(parts: Sequence[Part]) -> Sequence[Part]:
+    try:
+        return tuple(parts)
+    except Unreadable:
+        return ()
+
+
+def _what_can_be_said(found: Found) -> Found:
+    try:
+        yield from found
+    except Unreadable:
+        return
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _check_ids(config: Config) -> Found:
+    seen: set[str] = set()
+    for at, entry in enumerate(config.lists):
+        if entry.id in seen:
+            yield f"/lists/{at}/id", f"'{entry.id}' is the id of an earlier list", "give each list its own id"
+        seen.add(entry.id)
+
+
+def _check_splash_action(config: Config) -> Found:
+    for at, entry in enumerate(config.lists):
+        if entry.action == "splash" and config.splash.address4 is None and config.splash.address6 is None:
+            yield f"/lists/{at}/action", "splash without a splash address", "set /splash/address4 or another action"
+
+
+def _check_tier(path: str, entry: ListEntry) -> Found:
+    if entry.tier == "category" and entry.category is None:
+        yield path, "a list of tier category without a category", "add category: …"
+    if entry.tier != "category" and entry.category is not None:
+        yield f"{path}/category", f"a category on a list of tier {entry.tier}", "remove it or set tier: category"
+    if entry.action == "shadow" and entry.tier == "csam":
+        found = "action shadow for tier csam, which is enforced from its first day"
+        yield f"{path}/action", found, "remove it, or write another action"
+
+
+def _check_tls(config: Config) -> Found:
+    tls, https = config.dns.tls, config.dns.https
+    if (tls.certificate is None) != (tls.key is None):
+        yield "/dns/tls", "a certificate without its key, or a key without its certificate", "set both or none"
+    for path, listen in (("/dns/tls/listen", tls.listen), ("/dns/https/listen", https.listen)):
+        if listen and tls.certificate is None:
+            yield path, "a listener without a certificate", "set /dns/tls/certificate and /dns/tls/key"
+
+
+def _check_upstream_ca(config: Config) -> Found:
+    dns = config.dns
+    if dns.upstream_ca is not None and not any(isinstance(each, TlsEndpoint) for each in dns.upstreams):
+        yield "/dns/upstream_ca", "certificates without an upstream over TLS", "write tls://… there, or remove it"
+
+
+def _check_api(config: Config) -> Found:
+    if (config.api.certificate is None) != (config.api.key is None):
+        yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
+
+
+def _check_upstreams(config: Config) -> Found:
+    for at, upstream in enumerate(config.dns.upstreams):
+        for endpoint in (*config.dns.listen, *config.dns.tls.listen):
+            if _is_ourselves(endpoint, upstream):
+                found = f"{upstream} is this box, which listens at {endpoint}"
+                yield f"/dns/upstreams/{at}", found, "name the resolver behind us"
+
+
+class _Listener(NamedTuple):
+    path: str
+    endpoint: Endpoint
+    protocols: frozenset[str]
+
+
+_TCP, _BOTH = frozenset({"TCP"}), frozenset({"TCP", "UDP"})
+
+
+def _listeners(config: Config) -> Iterator[_Listener]:
+    """Every place where a role of this box listens."""
+    dns = config.dns
+    is_redirected = dns.workers > 0 and dns.redirect_foreign
+    if is_redirected and all(endpoint.port != dns.redirect_port for endpoint in dns.listen):
+        for host in ("0.0.0.0", "::"):
+            yield _Listener("/dns/redirect_port", Endpoint(host, dns.redirect_port), _BOTH)
+    listening = [
+        ("/dns/listen", dns.listen if dns.workers else (), _BOTH),
+        ("/dns/tls/listen", dns.tls.listen if dns.workers else (), _TCP),
+        ("/dns/https/listen", dns.https.listen if dns.workers else (), _TCP),
+        ("/splash/listen", config.splash.listen, _TCP),
+        ("/api/listen", config.api.listen, _TCP),
+        ("/rpz/listen", config.rpz.listen, _BOTH),
+        ("/transfers/notify", config.transfers.notify, _BOTH),
+    ]
+    for path, endpoints, protocols in listening:
+        yield from (_Listener(f"{path}/{at}", endpoint, protocols) for at, endpoint in enumerate(endpoints))
+
+
+def _check_ports(config: Config) -> Found:
+    """Two listeners on one port; a wildcard address has the port of every address."""
+    told: set[str] = set()
+    for one, other in combinations(_listeners(config), 2):
+        if other.path not in told and one.protocols & other.protocols and _share(one.endpoint, other.endpoint):
+            told.add(other.path)
+            yield (
+                other.path,
+                f"{other.endpoint} is taken by {one.path}, {one.endpoint}",
+                "write another address or port",
+            )
+
+
+def _check_splash_https(config: Config) -> Found:
+    """Browsers ask for HTTPS pages at the splash address: a certificate of ours would be a warning to each visitor."""
+    for place in filter(None, (config.splash.address4, config.splash.address6)):
+        for listener in _listeners(config):
+            if "UDP" not in listener.protocols and _share(listener.endpoint, Endpoint(place, HTTPS_PORT)):
+                found = f"{listener.endpoint} is port 443 of the splash address {place}"
+                wanted = (
+                    "write another address of this box: whoever opens a blocked page there gets a certificate warning"
+                )
+                yield listener.path, found, wanted
+
+
+def _check_mode(config: Config) -> Found:
+    gate = config.gate
+    if gate.mode == "tap":
+        if not gate.tap_interfaces:
+            yield "/gate/tap_interfaces", "a tap without an interface", "write tap_interfaces: [eth1]"
+        if gate.quic == "refuse":
+            yield (
+                "/gate/quic",
+                "quic: refuse with a tap, which cannot refuse anything",
+                "write quic: pass, or mode: inline",
+            )
+    elif gate.tap_interfaces or gate.tap_reset:
+        path = "/gate/tap_interfaces" if gate.tap_interfaces else "/gate/tap_reset"
+        yield path, "a tap's setting without a tap", "write mode: tap, or remove it"
+
+
+def _check_gate_ports(config: Config) -> Found:
+    both = set(config.gate.tls_ports) & set(config.gate.http_ports)
+    if both:
+        yield "/gate/http_ports", f"{min(both)} is a port of tls_ports, too", "give each port to one of the two"
+
+
+def _check_rpz(config: Config) -> Found:
+    names = [zone.name for zone in config.rpz.zones]
+    if bool(config.rpz.listen) != bool(config.rpz.zones):
+        yield "/rpz", "listen without zones, or zones without listen", "set both or none"
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            yield f"/rpz/zones/{at}/name", f"'{name}' is the name of an earlier zone", "give each zone its own name"
+
+
+def _check_rpz_zone(config: Config, path: str, zone: RpzZone) -> Found:
+    confidential = {entry.id for entry in config.lists if entry.tier == "csam"}
+    known = {entry.id for entry in config.lists} | set(OWN_LISTS)
+    for number, list_id in enumerate(zone.lists):
+        if list_id in confidential:
+            yield f"{path}/lists/{number}", f"'{list_id}' is confidential", "remove it; it never leaves this box"
+        elif list_id not in known:
+            yield f"{path}/lists/{number}", f"no list '{list_id}'", f"write {nearest(list_id, sorted(known))}"
+    if not zone.secondaries and not zone.allow:
+        yield path, "no client may fetch this zone", "add secondaries: [ADDRESS:PORT] or allow: [PREFIX]"
+
+
+def _check_source(path: str, entry: ListEntry) -> Found:
+    sources = [key for key in ("file", "url", "zone") if getattr(entry, key) is not None]
+    if len(sources) != 1:
+        yield path, " and ".join(sources) or "no file, url or zone", "write one of file, url and zone"
+
+
+def _check_client_certificate(path: str, entry: ListEntry) -> Found:
+    if (entry.client_certificate is None) != (entry.client_key is None):
+        yield path, "client_certificate without client_key, or the other way round", "set both or none"
+
+
+def _check_format(path: str, entry: ListEntry) -> Found:
+    if entry.columns is not None and entry.format not in TABLES:
+        yield f"{path}/columns", f"columns of a list of format {entry.format}", f"write format: {' or '.join(TABLES)}"
+    if entry.url is not None and entry.format in FOLDERS:
+        yield f"{path}/url", f"a list of format {entry.format} is a folder", "fetch it by other means; write file"
+
+
+def _check_ca(path: str, entry: ListEntry) -> Found:
+    for key in ("ca", "client_certificate"):
+        is_tls = (entry.url or "").startswith("https:") or entry.tls_name is not None
+        if getattr(entry, key) is not None and not is_tls:
+            wanted = "remove it, or write url: https://… or tls_name: …"
+            yield f"{path}/{key}", "a certificate for a source without TLS", wanted
+
+
+def _check_signature(path: str, entry: ListEntry) -> Found:
+    if entry.minisign is not None and (entry.zone is not None or entry.format in FOLDERS):
+        yield f"{path}/minisign", "a signature of what is no single file", "remove it; a zone is signed by tsig"
+
+
+def _check_age(path: str, entry: ListEntry) -> Found:
+    if entry.url is not None and entry.max_age is not None and entry.max_age < entry.every:
+        yield f"{path}/max_age", f"{entry.max_age} is less than every, {entry.every}", "write a longer time"
+
+
+def _check_zone(path: str, entry: ListEntry) -> Found:
+    if entry.zone is None and not entry.primaries and entry.tsig is None and entry.tls_name is None:
+        return
+    if entry.zone is None:
+        yield path, "primaries, tsig or tls_name without zone", "write zone: NAME, or remove them"
+    elif not entry.primaries:
+        yield path, f"zone {entry.zone} without a primary", "add primaries: [ADDRESS:PORT]"
+    if entry.zone is not None and entry.format != "rpz":
+        yield f"{path}/format", f"a zone of format {entry.format}", "write format: rpz"
+
+
+def _share(one: Endpoint, other: Endpoint) -> bool:
+    """Whether two listeners cannot both bind."""
+    here, there = ip_address(one.host), ip_address(other.host)
+    is_same = here == there or here.is_unspecified or there.is_unspecified
+    return one.port == other.port and here.version == there.version and is_same
+
+
+def _is_ourselves(listen: Endpoint, upstream: Upstream) -> bool:
+    """Whether a query to `upstream` comes back to `listen`, by the file alone; require_others() asks the host."""
+    here, there = ip_address(listen.host), destination(upstream.host)
+    if listen.port != upstream.port or here.version != there.version:
+        return False
+    return here == there or (here.is_unspecified and there.is_loopback)
+
+
+CHECKS: tuple[Callable[[Config], Found], ...] = (
+    _check_ids,
+    _check_splash_action,
+    _check_tls,
+    _check_upstream_ca,
+    _check_api,
+    _check_upstreams,
+    _check_ports,
+    _check_splash_https,
+    _check_mode,
+    _check_gate_ports,
+    _check_rpz,
+)
+LIST_CHECKS: tuple[Callable[[str, ListEntry], Found], ...] = (
+    _check_tier,
+    _check_source,
+    _check_client_certificate,
+    _check_format,
+    _check_ca,
+    _check_signature,
+    _check_age,
+    _check_zone,
+)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from fastpath.images.layout import Limit
+from filterd.config import BadConfig, Config, read_config
+from filterd.lists.sources import config_sources
+
+SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"
+
+
+def read(text: str) -> Config:
+    return read_config(text.encode(), "x.yaml", Path("/etc/filterd"))
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(BadConfig) as caught:
+        read(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("splash: {listen: ['192.0.2.1:8080']}\napi: {listen: ['0.0.0.0:8080']}", "/api/listen/0"),
+        ("splash: {listen: ['[2001:db8::1]:80']}\napi: {listen: ['[::]:80']}", "/api/listen/0"),
+        ("transfers: {notify: ['192.0.2.1:5300']}", "/transfers/notify/0"),
+        (
+            "rpz: {listen: ['127.0.0.1:8080'], zones: [{name: z.test, lists: [orders], allow: ['::1']}]}",
+            "/rpz/listen/0",
+        ),
+    ],
+)
+def test_two_listeners_on_one_port_are_a_fault_of_the_second(said: str, at: str) -> None:
+    (found,) = faults_of(SMALLEST + said)
+
+    assert f" {at}: " in found and " is taken by " in found
+
+
+def test_listeners_of_different_addresses_or_protocol_families_share_a_port() -> None:
+    assert read(SMALLEST + "splash: {listen: ['192.0.2.1:80']}\napi: {listen: ['192.0.2.2:80', '[::]:80']}")
+
+
+@pytest.mark.parametrize("place", ["192.0.2.1:443", "0.0.0.0:443"])
+def test_nothing_listens_on_the_https_port_of_the_splash_address(place: str) -> None:
+    tls = "tls: {certificate: c, key: k}"
+
+    (found,) = faults_of(
+        f"dns: {{upstreams: ['192.0.2.53:53'], {tls}, https: {{listen: ['{place}']}}}}\nsplash: {{address4: 192.0.2.1}}"
+    )
+
+    assert f"/dns/https/listen/0: {place} is port 443 of the splash address 192.0.2.1" in found
+
+
+def test_as_many_lists_are_taken_as_an_image_holds_beside_the_two_without_a_source() -> None:
+    def lists(n: int) -> str:
+        rows = [f"- {{id: l{at}, file: a, format: plain, tier: order}}\n" for at in range(n)]
+        return f"{SMALLEST}lists:\n{''.join(rows)}"
+
+    assert len(read(lists(126)).lists) == 126
+    assert len(config_sources(read(lists(126)))) == Limit.LISTS
+    assert "127 items; not loaded; write 0 to 126" in faults_of(lists(127))[0]
