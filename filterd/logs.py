@@ -22,14 +22,19 @@ class _JournalFormatter(logging.Formatter):
         return _PRIORITIES.get(record.levelno, "<6>") + super().format(record)
 
 
-def start_logging(role: str, level: int = logging.INFO) -> None:
-    """Send every log record of this process to stderr, marked with `role`."""
+def start_logging(role: str, level: str = "info") -> None:
+    """Send every log record of this process to stderr, marked with `role`; `level` as in the configuration."""
     to_stderr = logging.StreamHandler(sys.stderr)
     if "JOURNAL_STREAM" in os.environ:
         to_stderr.setFormatter(_JournalFormatter(f"{role}: %(message)s"))
     else:
         to_stderr.setFormatter(logging.Formatter(f"%(asctime)s {role} %(levelname)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[to_stderr], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[to_stderr], force=True)
+
+
+def set_log_level(level: str) -> None:
+    """Log from `level` on, from now on."""
+    logging.getLogger().setLevel(level.upper())
 
 
 def decision_line(

@@ -15,8 +15,9 @@ from typing import BinaryIO
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
     """Write a temporary file next to `path`, renamed on success.   One writer for each path."""
     part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:  # never through a link that somebody has put there
             yield file
             file.flush()
             os.fsync(file.fileno())

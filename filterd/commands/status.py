@@ -6,9 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from filterd.commands.run import CONFIG_FILE, loaded
+import msgspec
+
+from filterd.commands.run import CONFIG_FILE, found_for
 from filterd.errors import Missing
 from filterd.places import CONTROL, control_socket, role_of, worker_sockets
+from filterd.process.box_state import config_state, role_states
 from filterd.process.json_socket import NoAnswer, ask_blocking
 
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
@@ -20,18 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    run_dir = loaded(args.config).run_dir
+    in_force = found_for(args.config)
+    run_dir = in_force.config.run_dir
     try:
         found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
     except NoAnswer as reason:
         found = {"ok": False, "error": str(reason), "workers": _workers(run_dir)}
     if not found["ok"] and not found.get("workers"):
         raise Missing(f"control: {found['error']}; nothing is known; start filterd run")
+    found["configuration"] = msgspec.to_builtins(config_state(in_force))
+    found["roles"] = msgspec.to_builtins(role_states(in_force))
     if args.json:
         print(json.dumps(found))
     else:
         _print(found)
-    return 0 if found["ok"] and not _refusals(found) else 1
+    return 0 if found["ok"] and not _refusals(found) and not _of_configuration(found) and not _of_roles(found) else 1
 
 
 def _workers(run_dir: Path) -> list[dict[str, Any]]:
@@ -48,6 +54,30 @@ def _workers(run_dir: Path) -> list[dict[str, Any]]:
 def _refusals(found: dict[str, Any]) -> list[str]:
     said = [f"worker {worker['name']}: {worker['refused']}" for worker in found["workers"] if worker.get("refused")]
     return [*said, *(f"control: {fault}" for fault in found.get("faults", {}).values())]
+
+
+def _of_configuration(found: dict[str, Any]) -> list[str]:
+    """How the operator's file differs from what is in force."""
+    said = found["configuration"]
+    if not said["differs"]:
+        return []
+    if said["fault"]:
+        return [
+            f"configuration: the file is not in force, it has a fault; what was accepted before is: {said['fault']}"
+        ]
+    return [f"configuration: {said['file']} is not what is in force; take it in with: filterd reload"]
+
+
+def _of_roles(found: dict[str, Any]) -> list[str]:
+    said = []
+    for role in found["roles"]:
+        if role["fault"]:
+            said.append(f"role {role['name']}: does not work: {role['fault']}; it is tried again")
+        elif not role["is_running"]:
+            said.append(f"role {role['name']}: not running, process {role['pid']} has ended; look at the journal")
+        elif role["restart"]:
+            said.append(f"role {role['name']}: restart it to put in force: {', '.join(role['restart'])}")
+    return said
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -77,8 +107,8 @@ def _print(found: dict[str, Any]) -> None:
     classes = _classes(found["workers"])
     if classes:
         print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))
-    for refusal in _refusals(found):
-        print(refusal)
+    for line in (*_refusals(found), *_of_configuration(found), *_of_roles(found)):
+        print(line)
 
 
 def _by_channel(counts: dict[str, int]) -> str:

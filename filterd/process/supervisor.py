@@ -1,11 +1,12 @@
 """Supervisor: starts every role of this box, restarts a role that ends, and ends with all of them.
 
-Invariants: a role that ends is started again, after a pause that grows from 0.1 s to 5 s and falls back when it has
-lived for 10 s; every role has a process group of its own, which is killed when the role has ended or we stop, so that
-nothing of it is left behind; the supervisor touches no packet, no list and no database.  A role sends READY=1 and
-WATCHDOG=1 here as it would to systemd, and the supervisor sends them to the process that started it.  A role that has
-not been ready yet may be silent; silence is counted in our own looks, not by the clock, so that no role is killed
-because the whole machine stood still.
+Invariants: a role that ends is started again, after a pause that grows from 0.1 s to 5 s, or to a minute where no
+traffic waits for it, and falls back when it has lived for 10 s; we are ready when the roles of the data plane are,
+whatever the others do, so that what cannot start keeps nobody from filtering; every role has a process group of its
+own, which is killed when the role has ended or we stop, so that nothing of it is left behind; the supervisor touches no
+packet, no list and no database.  A role sends READY=1 and WATCHDOG=1 here as it would to systemd, and the supervisor
+sends them to the process that started it.  A role that has not been ready yet may be silent; silence is counted in our
+own looks, not by the clock, so that no role is killed because the whole machine stood still.
 """
 
 import asyncio
@@ -25,7 +26,9 @@ from filterd.process.passed_files import passed_files
 from filterd.process.sd_notify import notify
 
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = {"dns": 5.0, "gate": 5.0}  # traffic waits for these
+LONGEST_PAUSE_OF_OTHERS_S = 60.0
+DATA_PLANE = ("dns", "gate")
 SETTLED_S = 10.0  # a role that lived so long has not failed at its start
 STOP_S = 5.0  # then it is killed
 LOOK_S = 0.25
@@ -62,21 +65,17 @@ def roles_of(config: Config) -> list[Child]:
     return [*workers, Child("control", 0), Child("web", 0)]
 
 
-def command_of(child: Child, config_file: Path) -> list[str]:
+def longest_pause_s(role: str) -> float:
+    """The longest time between two starts of a role."""
+    return LONGEST_PAUSE_S.get(role, LONGEST_PAUSE_OF_OTHERS_S)
+
+
+def command_of(child: Child, config_file: Path, log_level: str | None = None) -> list[str]:
+    """How a role is started.   log_level None: as the configuration says"""
     # -P: no module is ever taken from the working directory
-    return [
-        sys.executable,
-        "-P",
-        "-m",
-        "filterd",
-        "run",
-        "--config",
-        str(config_file),
-        "--role",
-        child.role,
-        "--index",
-        str(child.index),
-    ]
+    command = [sys.executable, "-P", "-m", "filterd", "run", "--config", str(config_file)]
+    command += ["--role", child.role, "--index", str(child.index)]
+    return command + (["--log-level", log_level] if log_level else [])
 
 
 class Supervisor:
@@ -86,6 +85,7 @@ class Supervisor:
         self._children, self._command, self._run_dir = children, command, run_dir
         self._stopping = asyncio.Event()
         self._was_ready = False
+        self._was_whole = False
 
     async def run(self) -> None:
         """Start every child and keep it; returns when `stop` was called and all have ended."""
@@ -128,14 +128,12 @@ class Supervisor:
                 return
             pause_s = FIRST_PAUSE_S if loop.time() - started_at >= SETTLED_S else pause_s
             log.warning(
-                "role %s: ended with %s; restarting it in %.1f s; look at its lines above",
-                child.name,
-                ended,
-                pause_s,
+                "role %s: ended with %s; restarting it in %.1f s; its lines above say why", child.name, ended, pause_s
             )
+            self._tell()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, longest_pause_s(child.role))
 
     async def _run_once(self, child: Child) -> str:
         """Start the child, wait for its end, and remove what it leaves; says how it ended."""
@@ -172,8 +170,7 @@ class Supervisor:
     async def _watch(self) -> None:
         """Feed our own watchdog; kill a role that has gone silent: it is restarted like one that has died."""
         while not self._stopping.is_set():
-            with contextlib.suppress(OSError):  # our own supervisor does not listen just now: the roles live on
-                notify("WATCHDOG=1")
+            _send("WATCHDOG=1")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), LOOK_S)
             for child in self._children:
@@ -198,11 +195,23 @@ class Supervisor:
         for child in self._children:
             if states.get("MAINPID") == str(child.pid):
                 child.silent_s = 0.0
-                child.is_ready = child.is_ready or "READY" in states
-        if not self._was_ready and all(child.is_ready for child in self._children):
+                if not child.is_ready and "READY" in states:
+                    child.is_ready = True
+                    self._tell()
+
+    def _tell(self) -> None:
+        """Tell log and systemd what is ready, where that has changed."""
+        missing = [child.name for child in self._children if not child.is_ready]
+        if not self._was_ready and not any(child.role in DATA_PLANE and not child.is_ready for child in self._children):
             self._was_ready = True
+            _send("READY=1")
+            if missing:
+                log.warning("ready, without %s: traffic is filtered; see: filterd status", " ".join(missing))
+        if self._was_ready:
+            _send(f"STATUS=without {' '.join(missing)}, see: filterd status" if missing else "STATUS=all roles run")
+        if not missing and not self._was_whole:
             log.info("all roles ready: %s", " ".join(child.name for child in self._children))
-            notify("READY=1")
+        self._was_whole = not missing
 
     def _environment(self, child: Child) -> dict[str, str]:
         # The package's own place first: a child must run the very code that its supervisor runs.
@@ -219,3 +228,8 @@ class Supervisor:
 
     def _write_pid(self, name: str, pid: int) -> None:
         (self._run_dir / f"{name}.pid").write_text(f"{pid}\n")
+
+
+def _send(state: str) -> None:
+    with contextlib.suppress(OSError):  # our own supervisor does not listen just now: the roles live on
+        notify(state)

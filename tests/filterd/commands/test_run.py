@@ -1,7 +1,10 @@
+import os
+import signal
+import socket
 from pathlib import Path
 
 import pytest
-from support.system.daemon import Daemon
+from support.system.daemon import Daemon, Upstream, eventually
 
 from filterd.cli import main
 
@@ -13,6 +16,108 @@ def test_a_daemon_that_is_told_to_stop_ends_well_and_leaves_no_socket(tmp_path: 
 
     assert own.stop() == 0
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"control", "dns", "dns-0"}
+
+
+@pytest.mark.services
+def test_a_second_filterd_is_refused_with_the_number_of_the_first_and_touches_nothing_of_it(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    own.start()
+    assert own.process is not None
+    before = {path.name: path.lstat().st_ino for path in (tmp_path / "run").iterdir()}
+
+    second = own.run("run", "--config", str(own.config))
+
+    assert second.returncode == 3
+    assert f"filterd runs there already, process {own.process.pid}; not started, nothing changed" in second.stderr
+    assert {path.name: path.lstat().st_ino for path in (tmp_path / "run").iterdir()} == before
+    assert own.run("status", "--config", str(own.config)).returncode == 0
+    assert own.ask("listed.test") == (0, bytes((192, 0, 2, 1)))
+    assert own.stop() == 0
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("role", ["control", "dns"])
+def test_a_role_beside_one_of_the_same_name_is_refused(role: str, tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    own.start()
+
+    second = own.run("run", "--config", str(own.config), "--role", role)
+
+    assert second.returncode == 3
+    assert f"its role {role}-0 runs there already, process " in second.stderr
+    assert own.run("status", "--config", str(own.config)).returncode == 0
+    assert own.ask("listed.test") == (0, bytes((192, 0, 2, 1)))
+    own.stop()
+
+
+@pytest.mark.services
+def test_a_taken_port_of_the_pages_leaves_dns_ready_and_is_said_in_one_sentence(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    with socket.create_server(("127.0.0.1", own.splash)) as taken:
+        own.start(until="ready, without")
+        pids = eventually(lambda: _pids(own, "dns-0"), "dns-0")
+        eventually(lambda: own.log().count("web listen") >= 3, "three tries of web")
+        eventually(lambda: own.ask("listed.test")[1] == bytes((192, 0, 2, 1)), "a block")
+
+        said = own.run("status", "--config", str(own.config))
+
+        assert said.returncode == 1
+        assert "role web-0: does not work: web listen" in said.stdout
+        assert "address already in use" in said.stdout
+        assert _pids(own, "dns-0") == pids
+        assert "Traceback" not in own.log()
+        assert len([line for line in own.log().splitlines() if "web listen" in line]) == own.log().count("web listen")
+        taken.close()
+    eventually(lambda: "all roles ready" in own.log(), "web")
+    assert own.run("status", "--config", str(own.config)).returncode == 0
+    own.stop()
+
+
+def _pids(own: Daemon, name: str) -> str:
+    path = own.folder / "run" / f"{name}.pid"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.services
+def test_a_saved_fault_and_the_death_of_a_worker_are_no_outage(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    own.start()
+    good, before = own.config.read_text(), _pids(own, "dns-0")
+    own.config.write_text(good.replace("upstreams", "upsteams"))
+
+    os.kill(int(before), signal.SIGKILL)
+
+    eventually(lambda: _pids(own, "dns-0") not in ("", before), "a new worker")
+    assert eventually(lambda: _asked(own, "listed.test"), "an answer") == (0, bytes((192, 0, 2, 1)))
+    said = own.run("status", "--config", str(own.config))
+    assert said.returncode == 1
+    assert "/dns/upsteams: no such key; not loaded; write 'upstreams'" in said.stdout
+    own.config.write_text(good)
+    assert own.run("status", "--config", str(own.config)).returncode == 0
+    own.stop()
+
+
+@pytest.mark.services
+def test_a_restart_with_a_fault_in_the_file_goes_on_with_what_was_accepted(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    own.start()
+    own.stop()
+    again = Daemon.__new__(Daemon)
+    again.__dict__ |= own.__dict__ | {"upstream": Upstream()}
+    own.config.write_text("state_dir: state\ndns: [\n")
+
+    again.start()
+
+    assert "what was accepted before stays in force" in again.log()
+    assert again.ask("listed.test") == (0, bytes((192, 0, 2, 1)))
+    again.stop()
+
+
+def _asked(own: Daemon, name: str) -> tuple[int, bytes | None] | None:
+    try:
+        return own.ask(name)
+    except OSError:
+        return None
 
 
 def test_a_bad_configuration_is_exit_2_with_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from support.present import present
 
-from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.errors import Missing
+from filterd.process.instance import instances, only_instance
+from filterd.process.lifecycle import end_with_fault, pause_s, stop_requested, tell_we_live
 
 CHILD = """
 import os, subprocess, sys, time
@@ -82,3 +84,15 @@ def is_running(pid: Any) -> Any:
         return False
     status = Path(f"/proc/{pid}/status")
     return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_what_cannot_start_ends_at_once_the_first_time_and_later_after_pauses_up_to_the_longest() -> None:
+    assert [pause_s(n_failed, 60.0) for n_failed in (1, 2, 3, 4, 8, 9, 100)] == [0, 1, 2, 4, 60, 60, 60]
+    assert pause_s(1_000_000, 5.0) == 5.0
+
+
+def test_a_role_that_cannot_do_its_work_says_why_and_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="port 80 is taken"), only_instance(tmp_path, "web-0") as instance:
+        end_with_fault(instance, "port 80 is taken", 60.0)
+
+    assert instances(tmp_path)["web-0"][0].fault == "port 80 is taken"

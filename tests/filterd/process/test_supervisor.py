@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from filterd.config import read_config
-from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, roles_of
+from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, longest_pause_s, roles_of
 
 pytestmark = pytest.mark.services
 
@@ -20,6 +20,16 @@ import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.connect(os.environ["NOTIFY_SOCKET"])
 s.send(f"READY=1\\nMAINPID={os.getpid()}".encode())
+time.sleep(60)
+"""
+
+ONLY_DNS_IS_READY = """
+import os, sys, time
+if sys.argv[1].startswith("dns"):
+    from filterd.process.sd_notify import notify
+    notify("READY=1")
+if sys.argv[1].startswith("web"):
+    sys.exit(3)
 time.sleep(60)
 """
 
@@ -124,6 +134,30 @@ def test_the_box_is_ready_when_every_role_has_said_so(tmp_path: Path) -> None:
     run_until(tmp_path, READY, children, lambda: all(child.is_ready for child in children))
 
 
+def test_the_box_is_ready_with_its_data_plane_whatever_the_other_roles_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listening:
+        listening.bind(str(tmp_path / "systemd.sock"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "systemd.sock"))
+        heard: list[str] = []
+
+        def told() -> Any:
+            with contextlib.suppress(BlockingIOError):
+                heard.extend(listening.recv(4096).decode().splitlines())
+            return "READY=1" in heard and [line for line in heard if line.startswith("STATUS=")]
+
+        said = run_until(
+            tmp_path / "run", ONLY_DNS_IS_READY, [Child("dns", 0), Child("control", 0), Child("web", 0)], told
+        )
+
+    assert said == ["STATUS=without control-0 web-0, see: filterd status"]
+
+
+def test_what_no_traffic_waits_for_is_tried_again_after_a_minute_at_most_and_the_data_plane_sooner() -> None:
+    assert [longest_pause_s(role) for role in ("dns", "gate", "control", "web")] == [5, 5, 60, 60]
+
+
 def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listening:
         listening.bind(str(tmp_path / "systemd.sock"))
@@ -224,3 +258,4 @@ def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> 
         "--index",
         "3",
     ]
+    assert command_of(Child("web", 0), tmp_path / "c.yaml", "debug")[-2:] == ["--log-level", "debug"]

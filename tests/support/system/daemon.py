@@ -67,13 +67,14 @@ class Daemon:
         (folder / "adult.txt").write_text("adult.test\n")
         self.config.write_text(json.dumps(self._said()))
 
-    def start(self) -> None:
+    def start(self, until: str = "all roles ready") -> None:
+        """Start it, and wait for a line of its log."""
         self.upstream.start()
         with (self.folder / "log").open("wb") as log:
             command = self.command("run", "--config", str(self.config))
             self.process = subprocess.Popen(command, env=self.env(), stderr=log)
         try:
-            eventually(lambda: "all roles ready" in self.log(), f"all roles of {self.folder}/log")
+            eventually(lambda: until in self.log(), f"{until!r} in {self.folder}/log")
         except BaseException:
             self.stop()
             raise
