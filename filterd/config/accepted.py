@@ -1,6 +1,6 @@
 """The configuration in force: a copy of the operator's file, made when it was accepted, which every role reads.
 
-    file → control, or the supervisor at its start: no fault → state_dir/accepted.yaml → roles, jobs, commands
+    file → control, or the supervisor at its start: no fault → state_dir/config/accepted.yaml → roles, jobs, commands
 
 So that a fault that somebody saves is one in the file alone: a role that is started again reads what the others have.
 The copy is the file's own octets below one line that names the file; paths in it are relative to that file, still.
@@ -23,9 +23,9 @@ from filterd.config.load import SIZE_OCTETS, BadConfig, load, octets_of, read_co
 from filterd.config.schema import DEFAULT_STATE_DIR, Config
 from rules.atomic_file import writing_whole
 
-NAME = "accepted.yaml"
+PLACE = Path("config/accepted.yaml")  # in the state directory; the folder is control's alone
 HEAD = b"# the configuration in force, as filterd has accepted it from "
-MODE = 0o644  # roles have other accounts; the folder decides who else gets there
+MODE, FOLDER_MODE = 0o644, 0o755  # the roles that read it have other accounts
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Where a file with a fault says that its copy is: the last resort, and harmless, because the copy names its file.
 STATE_DIR = re.compile(rb"""^[\s{"']*state_dir["']?\s*:\s*["']?([^\s"',}#\0]+)""", re.MULTILINE)
@@ -53,8 +53,9 @@ def accept(source: Path) -> InForce:
     source = source.absolute()
     data = octets_of(source)
     config = read_config(data, str(source), source.parent)
-    path = config.state_dir / NAME
+    path = config.state_dir / PLACE
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(FOLDER_MODE)
     with writing_whole(path) as file:
         os.fchmod(file.fileno(), MODE)
         file.write(HEAD + os.fsencode(source) + b"\n" + data)
@@ -67,11 +68,11 @@ def in_force(source: Path) -> InForce:
     try:
         config = load(source)
     except BadConfig as bad:
-        copy = _accepted(source, _state_dir_said(source) / NAME, str(bad))
+        copy = _accepted(source, _state_dir_said(source) / PLACE, str(bad))
         if copy is None:
             raise
         return copy
-    copy = _accepted(source, config.state_dir / NAME, None)
+    copy = _accepted(source, config.state_dir / PLACE, None)
     return copy or InForce(config, source, source, _digest(octets_of(source)))
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from filterd.config import BadConfig, load
 from filterd.config.accepted import InForce, differs
 from filterd.config.changes import outdated
-from filterd.process.instance import ALL, instances
+from filterd.process.instance import instances
 
 
 class RoleState(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,6 @@ def role_states(found: InForce) -> list[RoleState]:
             restart=outdated(found.config, name.partition("-")[0], told.keys) if is_running else [],
         )
         for name, (told, is_running) in instances(found.config.run_dir).items()
-        if name != ALL
     ]
 
 

@@ -1,6 +1,7 @@
 """The lock of one filterd, or of one role of it, in a run directory: a second one is refused, and touches nothing.
 
-    NAME.lock   held by flock(2) for the life of the process; JSON: what others may know of it (`Told`)
+    run_dir/filterd.lock, run_dir/ROLE/role.lock   held by flock(2) for the life of the process; JSON: what others may
+                                                  know of it (`Told`)
 
 Invariants: the kernel lets go of the lock when its process ends, however it ends, so that no lock is ever stale; the
 lock is had before any socket, image or kernel rule is touched; the file goes with its process where that ends well, and
@@ -19,7 +20,7 @@ from msgspec import Struct
 from filterd.errors import Missing
 
 ALL = "filterd"  # the name of the supervisor, which has a process for every role
-SUFFIX = ".lock"
+LOCK = "role.lock"
 MODE = 0o644  # read by `filterd status` and control; the folder decides who gets there
 FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 OCTETS = 64 << 10  # ten times what a role says with every key of its configuration
@@ -76,12 +77,12 @@ def only_instance(run_dir: Path, name: str, roles: Iterable[str] = ()) -> Iterat
 
     roles   processes that must not run either: what a supervisor is about to start
     Raises Missing with the number of the process that is in the way."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    path = run_dir / f"{name}{SUFFIX}"
+    path = lock_of(run_dir, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _claimed(path)
     try:
         for role in roles:
-            _refuse_beside(run_dir / f"{role}{SUFFIX}")
+            _refuse_beside(lock_of(run_dir, role))
         instance = Instance(path, descriptor)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -93,17 +94,22 @@ def only_instance(run_dir: Path, name: str, roles: Iterable[str] = ()) -> Iterat
         instance.close()
 
 
+def lock_of(run_dir: Path, name: str) -> Path:
+    """The lock of a process: in a folder of its own, which no other role has to write."""
+    return run_dir / f"{name}.lock" if name == ALL else run_dir / name / LOCK
+
+
 def instances(run_dir: Path) -> dict[str, tuple[Told, bool]]:
-    """Name → what each process of a run directory tells, and whether it runs."""
+    """Role → what its process tells, and whether it runs."""
     found = {}
-    for path in sorted(run_dir.glob(f"*{SUFFIX}")):
+    for path in sorted(run_dir.glob(f"*/{LOCK}")):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 told = _read(descriptor)
             finally:
                 os.close(descriptor)
-            found[path.stem] = told, _is_running(told.pid)
+            found[path.parent.name] = told, _is_running(told.pid)
     return found
 
 
@@ -176,8 +182,9 @@ def _is_running(pid: int) -> bool:
 
 
 def _refusal(path: Path, pid: int) -> str:
-    who = "filterd" if path.stem == ALL else f"its role {path.stem}"
+    is_whole = path.name != LOCK
+    run_dir, who = (path.parent, "filterd") if is_whole else (path.parents[1], f"its role {path.parent.name}")
     return (
-        f"{path.parent}: {who} runs there already, process {pid or 'not known'}; not started, nothing changed; "
+        f"{run_dir}: {who} runs there already, process {pid or 'not known'}; not started, nothing changed; "
         "stop that one first, or write another /run_dir"
     )

@@ -32,7 +32,7 @@ def test_a_copy_counts_while_the_file_has_a_fault(source: Path) -> None:
     found = in_force(source)
 
     assert found.config == accepted.config
-    assert found.file == source.parent / "state/accepted.yaml"
+    assert found.file == source.parent / "state/config/accepted.yaml"
     assert found.fault is not None and "/dns/upsteams: no such key" in found.fault
     assert differs(source, found.digest)
 
@@ -71,7 +71,7 @@ def test_a_file_with_a_fault_is_not_accepted_and_the_copy_stays(source: Path) ->
 
     with pytest.raises(BadConfig):
         accept(source)
-    assert (source.parent / "state/accepted.yaml").read_bytes() == before
+    assert (source.parent / "state/config/accepted.yaml").read_bytes() == before
 
 
 def test_a_copy_of_another_file_does_not_count(source: Path) -> None:
@@ -111,9 +111,9 @@ def test_a_link_in_place_of_the_copy_is_not_followed(source: Path) -> None:
 
 
 def test_a_link_that_somebody_put_where_the_copy_is_written_first_is_not_followed(source: Path) -> None:
-    (source.parent / "state").mkdir()
+    (source.parent / "state/config").mkdir(parents=True)
     (source.parent / "theirs").write_text("untouched")
-    (source.parent / "state/accepted.yaml.part").symlink_to(source.parent / "theirs")
+    (source.parent / "state/config/accepted.yaml.part").symlink_to(source.parent / "theirs")
 
     accept(source)
 

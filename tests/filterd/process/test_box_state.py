@@ -35,8 +35,8 @@ def test_the_supervisor_is_no_role(found: InForce, tmp_path: Path) -> None:
 
 
 def test_a_role_that_left_its_reason_and_is_gone_does_not_run(found: InForce, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/web-0.lock").write_text('{"pid":0,"fault":"port 80 is taken","n_failed":3}')
+    (tmp_path / "run/web-0").mkdir(parents=True)
+    (tmp_path / "run/web-0/role.lock").write_text('{"pid":0,"fault":"port 80 is taken","n_failed":3}')
 
     (state,) = role_states(found)
 
