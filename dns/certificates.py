@@ -14,7 +14,7 @@ import asyncio
 import logging
 import ssl
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,7 @@ class Certificates:
         self._files = (certificate, key)
         self._takes_name = takes_name
         self._names: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
-        self._seen = self._stamp()
+        self._seen = stamp_of(self._files)
         self._contexts = self._load()
 
     def dot(self) -> ssl.SSLContext:
@@ -57,7 +57,7 @@ class Certificates:
 
     def reload(self) -> bool:
         """Reload the files if they changed; return whether the contexts are new."""
-        stamp = self._stamp()
+        stamp = stamp_of(self._files)
         if stamp == self._seen:
             return False
         self._seen = stamp
@@ -75,14 +75,6 @@ class Certificates:
             await asyncio.sleep(every_s)
             self.reload()
 
-    def _stamp(self) -> Stamp | None:
-        """A stamp that changes with the files, links followed; None while one is missing."""
-        try:
-            stats = [path.stat() for path in self._files]
-        except OSError:
-            return None
-        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
-
     def _load(self) -> dict[str, ssl.SSLContext]:
         dot, h2 = self._context(DOT), self._context(H2)
         dot.sni_callback = self._meet_name
@@ -96,11 +88,10 @@ class Certificates:
         context.set_ciphers(_CIPHERS)
         context.set_alpn_protocols([protocol])
         try:
-            context.load_cert_chain(certificate, key, password=_no_password)
+            context.load_cert_chain(certificate, key, password=no_password)
         except (OSError, ValueError) as reason:  # SSLError is an OSError
-            why = getattr(reason, "reason", None) or getattr(reason, "strerror", None) or reason
             raise BadCertificate(
-                f"dns tls: {certificate} with {key}: {why}; not used; "
+                f"dns tls: {certificate} with {key}: {why_not_loaded(reason)}; not used; "
                 "put a PEM certificate with its chain and its key there, readable by this service"
             ) from reason
         return context
@@ -115,5 +106,20 @@ class Certificates:
         return None
 
 
-def _no_password() -> str:
+def stamp_of(files: Sequence[Path]) -> Stamp | None:
+    """A stamp that changes with the files, links followed; None while one is missing."""
+    try:
+        stats = [path.stat() for path in files]
+    except OSError:
+        return None
+    return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
+def why_not_loaded(reason: OSError | ValueError) -> str:
+    """Why a certificate and its key were not taken, in a few words."""
+    return str(getattr(reason, "reason", None) or getattr(reason, "strerror", None) or reason)
+
+
+def no_password() -> str:
+    """For load_cert_chain().   Raises ValueError."""
     raise ValueError("the key has a password, which cannot be entered here")

@@ -7,6 +7,7 @@ caller's, which has the upstreams' connections.
 Invariants: it blocks from its first second, even without a network to its upstreams; no upstream is one of its own
 endpoints; IPv4 and IPv6 have sockets of their own (no mapped addresses); UDP and TCP of an endpoint share its port;
 several workers share an endpoint by SO_REUSEPORT.  The front owns its sockets, and gives tables to its loop alone.
+A front with other settings can take the place of a running one: it is made with that one's sockets, which stay open.
 """
 
 import asyncio
@@ -119,6 +120,7 @@ class DnsFront:
     listen      a port of 0 lets the kernel choose, see `bound`
     upstreams   in order of preference
     reporter, stream_reporter   of the loop and of the stream server: each is the one writer of its counters and spool
+    heir_of     the front whose sockets this one has, instead of opening `listen`: run() that one no more before this
     Sockets are open once this returns; an upstream may still be unreachable.
     Raises OSError where one cannot be bound, UpstreamIsOurselves, BadCertificate, MemoryError."""
 
@@ -131,6 +133,7 @@ class DnsFront:
         answers: AnswerPolicy,
         plan: StreamPlan = DEFAULT_PLAN,
         resolver: ResolverPlan = DEFAULT_RESOLVER,
+        heir_of: "DnsFront | None" = None,
     ) -> None:
         require_others([*listen, *plan.tls], upstreams)
         self._upstreams = list(upstreams)
@@ -160,15 +163,11 @@ class DnsFront:
         self._stream_thread = StreamThread(self._serve_streams, stream_reporter.counters)
         self._main: asyncio.AbstractEventLoop | None = None
         self._n_asked = 0  # of streams, in their thread
-        try:
-            for endpoint in listen:
-                self._open(endpoint)
-            for opened, endpoints in ((self._tls, plan.tls), (self._https, plan.https)):
-                for endpoint in endpoints:
-                    opened.append(open_tcp(endpoint))
-        except OSError:
-            self.close()
-            raise
+        if heir_of is None:
+            self._open_all(listen, plan)
+        else:
+            self._udp, self._tcp, self._tls, self._https = heir_of.sockets
+            self.bound = heir_of.bound
         self._loop = DnsLoop(
             self._udp,
             self._ways(),
@@ -187,11 +186,31 @@ class DnsFront:
             self._loop.shut_without_images()
         self._thread = LoopThread(self._loop, self._handoff, "dns-loop")
 
+    def _open_all(self, listen: Sequence[Endpoint], plan: StreamPlan) -> None:
+        try:
+            for endpoint in listen:
+                self._open(endpoint)
+            for opened, endpoints in ((self._tls, plan.tls), (self._https, plan.https)):
+                for endpoint in endpoints:
+                    opened.append(open_tcp(endpoint))
+        except OSError:
+            self.close()
+            raise
+
     def _open(self, endpoint: Endpoint) -> None:
         udp, tcp = _open_both(endpoint)
         self._udp.append(udp)
         self._tcp.append(tcp)
         self.bound.append(Endpoint(endpoint.host, udp.getsockname()[1]))
+
+    @property
+    def sockets(self) -> tuple[list[socket.socket], ...]:
+        """UDP, TCP, TLS and HTTPS."""
+        return self._udp, self._tcp, self._tls, self._https
+
+    def give_up_sockets(self) -> None:
+        """Leave the sockets to an heir: they stay open when this front ends."""
+        self._udp, self._tcp, self._tls, self._https = [], [], [], []
 
     @property
     def bound_tls(self) -> list[Endpoint]:

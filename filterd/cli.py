@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "run the daemon",
     "check-config": "report all faults of a configuration",
     "doctor": "check what this box supports, with a remedy for each fault",
+    "reload": "take configuration and lists in, and say what is in force",
     "status": "show roles, generations, ages, counters and last refusals",
     "rules": "make the kernel's rules those of a stopped box",
     "canon": "print the canonical form of names and URLs",

@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from filterd.commands.run import loaded
+    from filterd.commands.run import in_file
 
-    findings = [*_box(), *(_needs(loaded(args.config)) if args.config else ())]
+    findings = [*_box(), *(_needs(in_file(args.config)) if args.config else ())]
     for finding in findings:
         if args.json:
             print(json.dumps(finding._asdict()))

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from filterd.config import BadConfig, Config
+from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, accept, in_force
 from filterd.config.changes import digests
 from filterd.config.schema import LOG_LEVELS
@@ -56,6 +56,14 @@ def run(args: argparse.Namespace) -> int:
 def loaded(path: Path) -> Config:
     """The configuration in force for the file at `path`.   Raises WrongUse with every fault where there is none."""
     return found_for(path).config
+
+
+def in_file(path: Path) -> Config:
+    """The configuration that the file at `path` holds, in force or not.   Raises WrongUse with every fault."""
+    try:
+        return load(path)
+    except BadConfig as bad:
+        raise WrongUse(f"the configuration cannot be used\n{bad}") from bad
 
 
 def found_for(path: Path) -> InForce:

@@ -53,13 +53,31 @@ def accept(source: Path) -> InForce:
     source = source.absolute()
     data = octets_of(source)
     config = read_config(data, str(source), source.parent)
-    path = config.state_dir / PLACE
+    path = copy_path(config)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(FOLDER_MODE)
-    with writing_whole(path) as file:
-        os.fchmod(file.fileno(), MODE)
-        file.write(HEAD + os.fsencode(source) + b"\n" + data)
+    _write(path, HEAD + os.fsencode(source) + b"\n" + data)
     return InForce(config, source, path, _digest(data), time.time())
+
+
+def copy_path(config: Config) -> Path:
+    """Where the copy of an accepted configuration is."""
+    return config.state_dir / PLACE
+
+
+def copy_of(config: Config) -> bytes | None:
+    """The copy itself, for `put_back`; None where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return copy_path(config).read_bytes()
+    return None
+
+
+def put_back(config: Config, copy: bytes | None) -> None:
+    """Undo what `accept` did since `copy_of`.   Raises OSError."""
+    if copy is None:
+        copy_path(config).unlink(missing_ok=True)
+    else:
+        _write(copy_path(config), copy)
 
 
 def in_force(source: Path) -> InForce:
@@ -72,7 +90,7 @@ def in_force(source: Path) -> InForce:
         if copy is None:
             raise
         return copy
-    copy = _accepted(source, config.state_dir / PLACE, None)
+    copy = _accepted(source, copy_path(config), None)
     return copy or InForce(config, source, source, _digest(octets_of(source)))
 
 
@@ -85,6 +103,12 @@ def differs(source: Path, digest: str) -> bool:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, octets: bytes) -> None:
+    with writing_whole(path) as file:
+        os.fchmod(file.fileno(), MODE)
+        file.write(octets)
 
 
 def _accepted(source: Path, path: Path, fault: str | None) -> InForce | None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Collection
 from functools import partial
 
+from msgspec import UNSET
+
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context
 from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
@@ -78,7 +80,12 @@ class Lists:
         except (CompileFailed, ListsFailed) as reason:
             self._context.note_fault("lists", reason)
             return Failed(str(reason))
-        return InForce(**changed, generations=self._publisher.generations, faults=await self.faults())
+        return InForce(
+            list=changed.get("list", UNSET),
+            version=changed.get("version", UNSET),
+            generations=self._publisher.generations,
+            faults=await self.faults(),
+        )
 
     async def faults(self) -> dict[str, str]:
         """What is wrong with the lists' sources, by "list ID"."""

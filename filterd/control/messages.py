@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from filterd.process.codec import Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
 
+Keys = list[str]  # paths of the configuration
 UNNAMED = "someone"  # who asked, where a request does not say
 
 
@@ -66,12 +67,15 @@ CONTROL_REQUESTS = Requests(
 class InForce(Struct, frozen=True, kw_only=True):
     """Configuration and lists were read and are in force.
 
-    faults   of lists, by "list ID";   list, version  the one that a person changed, and what is good of it now"""
+    faults   of lists, by "list ID";   list, version  the one that a person changed, and what is good of it now
+    live     keys of the configuration that a reload has put in force;   restart  role → those that need its restart"""
 
     list: str | UnsetType = UNSET
     version: str | UnsetType = UNSET
     generations: Generations
     faults: dict[str, str]
+    live: Keys | UnsetType = UNSET
+    restart: dict[str, Keys] | UnsetType = UNSET
 
 
 class Explanation(Struct, frozen=True, kw_only=True):

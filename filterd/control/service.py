@@ -2,6 +2,7 @@
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     lists      copies taken, pulled, approved               explainer  explanations, status
+    reloader   the operator's file taken in
 
 Invariants: a request that fails leaves what was in force, and its reply says why.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from filterd.config import BadConfig, Config, load
+from filterd.config import Config
 from filterd.control.context import Context
 from filterd.control.explainer import Explainer
 from filterd.control.lists import Lists
@@ -30,6 +31,7 @@ from filterd.control.messages import (
     Reload,
 )
 from filterd.control.publisher import Publisher
+from filterd.control.reloader import NotTaken, Reloader
 from filterd.images.compile import CompileFailed
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
@@ -46,6 +48,7 @@ class Control:
         self.publisher = Publisher(self.context)
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher)
+        self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
         self.explainer = Explainer(self.context, self.publisher, self.lists, keeper)
 
     @property
@@ -68,16 +71,18 @@ class Control:
             await self.publisher.start(compiled)
 
     async def reload(self) -> InForce | Failed:
-        """Read configuration and lists again, and compile what has changed."""
+        """Take configuration and lists in again, and compile what has changed."""
         try:
-            self.context.config = load(self.context.config_file)
+            async with self._reloading:
+                live, restart = await self.reloader.take()
             self.faults.pop("configuration", None)
             await self.lists.compile_if_changed()
             self.faults.pop("lists", None)
-        except (BadConfig, CompileFailed, ListsFailed) as reason:
-            self.context.note_fault("configuration" if isinstance(reason, BadConfig) else "lists", reason)
+        except (NotTaken, CompileFailed, ListsFailed) as reason:
+            self.context.note_fault("configuration" if isinstance(reason, NotTaken) else "lists", reason)
             return Failed(str(reason))
-        return InForce(generations=self.publisher.generations, faults=await self.lists.faults())
+        faults = await self.lists.faults()
+        return InForce(generations=self.publisher.generations, faults=faults, live=live, restart=restart)
 
     async def answer(self, request: ControlRequest) -> Receipt | Explanation | ControlStatus | InForce | Failed:
         """One request of control.sock."""

@@ -20,6 +20,16 @@ class Use(Struct, frozen=True, tag_field="op", tag="use"):
     manifest: Annotated[str, Meta(pattern=r"^[a-z0-9-]+\.json$")] = MANIFEST
 
 
+class Configure(Struct, frozen=True, tag_field="op", tag="configure"):
+    """Take the accepted configuration, as far as a running worker can."""
+
+
+class Configured(Struct, frozen=True):
+    """Reply to Configure: this is in force.   digest: of the file"""
+
+    digest: str
+
+
 class InUse(Struct, frozen=True):
     """Reply to Use: the loop serves these."""
 
@@ -41,4 +51,4 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     ja4_classes: dict[str, int] | UnsetType = UNSET
 
 
-WORKER_REQUESTS = Requests((Status, Use))
+WORKER_REQUESTS = Requests((Status, Use, Configure))

@@ -7,6 +7,8 @@ nothing, and stands in every status until a good one comes; `use` says ok only o
 What the front does for connections of clients is no part of its turns: it hangs without ending the worker.
 The images are open before the front takes its sockets or its queue, so it judges from the first packet on.
 Only what control wrote is opened, by a name in the folder of images: a request has no path to lead elsewhere.
+Where a change of the configuration needs another front, that one takes the sockets of the first, with the same images;
+what cannot be taken leaves the first as it is, and is said.
 """
 
 import asyncio
@@ -25,8 +27,11 @@ from filterd.places import IMAGES, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
-from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
+from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
 from rules.compiler.manifest import MANIFEST
+
+TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine
+TAKE_OVER_POLL_S = 0.001
 
 log = logging.getLogger("filterd.process.worker")
 
@@ -48,6 +53,19 @@ class Front(Protocol):
         """Turns of the loop so far; one a second at least, as long as it lives."""
 
 
+class Setup(Protocol):
+    """What a worker knows of its configuration."""
+
+    def take(self) -> Front | None:
+        """Read the accepted configuration; a front for what it changes, None where the running one does.
+
+        Raises what keeps it from being taken: then all is as it was."""
+
+    @property
+    def digest(self) -> str:
+        """Of the configuration that was taken last."""
+
+
 def make_reporter(state_dir: Path, run_dir: Path, worker: str, part: str = "") -> Reporter:
     """The counters and the spool of one loop of a worker.   part  of its name, where it is not the worker's first"""
     name = worker + part
@@ -61,9 +79,10 @@ def make_reporter(state_dir: Path, run_dir: Path, worker: str, part: str = "") -
 class Worker:
     """One worker's control side."""
 
-    def __init__(self, name: str, state_dir: Path, run_dir: Path, front: Front) -> None:
+    def __init__(self, name: str, state_dir: Path, run_dir: Path, front: Front, setup: Setup | None = None) -> None:
         self.name = name
-        self._front = front
+        self._front, self._setup = front, setup
+        self._running: asyncio.Future[None]
         self._images = state_dir / IMAGES
         self._run_dir = run_dir
         self._tables = TableSet()
@@ -83,22 +102,26 @@ class Worker:
                 f"images: {self._images / MANIFEST} does not exist; when_no_images decides; wait for control to compile"
             )
         # Held here and not in a TaskGroup: what ends the front is raised as it is.
-        running = asyncio.ensure_future(self._front.run())  # noqa: TID251
+        self._running = asyncio.ensure_future(self._front.run())  # noqa: TID251
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         server = await serve(socket, "worker", WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         try:
-            await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                running = self._running
+                await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if stopping.done() or running is self._running:
+                    break
         finally:
             server.close()
             socket.unlink(missing_ok=True)
             for task in (living, stopping):
                 task.cancel()
-        if running.done():
-            running.result()
+        if self._running.done():
+            self._running.result()
             raise RuntimeError(f"worker {self.name}: its loop has ended unexpectedly")
-        running.cancel()
-        await asyncio.wait((running,))
+        self._running.cancel()
+        await asyncio.wait((self._running,))
 
     def is_turning(self) -> bool:
         """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
@@ -107,13 +130,15 @@ class Worker:
             log.error("worker %s: its loop hangs; the watchdog is not fed; it will be restarted", self.name)
         return before != self._n_turns
 
-    async def answer(self, request: Status | Use) -> WorkerStatus | InUse | Failed:
+    async def answer(self, request: Status | Use | Configure) -> WorkerStatus | InUse | Configured | Failed:
         """One request of the worker socket."""
         match request:
             case Status():
                 return self.status()
             case Use(manifest):
                 return await self._use(manifest)
+            case Configure():
+                return await self._configure()
 
     def status(self) -> WorkerStatus:
         """What this worker serves, what it last refused, and what it has counted."""
@@ -144,6 +169,35 @@ class Worker:
                 return InUse(tables.generations)
         log.warning("%s", self._refused)
         return Failed(refused=self._refused)
+
+    async def _configure(self) -> Configured | Failed:
+        if self._setup is None:
+            return Failed(refused=f"worker {self.name}: started without a configuration; nothing changed; restart it")
+        async with self._using:
+            try:
+                front = self._setup.take()
+                if front is not None:
+                    await self._take_over(front)
+            except (OSError, ValueError) as reason:
+                log.warning("configuration: %s; what was in force stays", reason)
+                return Failed(refused=f"worker {self.name}: {reason}")
+        return Configured(self._setup.digest)
+
+    async def _take_over(self, front: Front) -> None:
+        """Serve with another front from now on; returns once it does.   Raises TimeoutError where it does not."""
+        front.give(self._tables)
+        before, self._front = self._running, front
+        self._running = asyncio.ensure_future(_after(before, front))  # noqa: TID251
+        async with asyncio.timeout(TAKE_OVER_S):
+            while not front.n_turns and not self._running.done():  # noqa: ASYNC110  # the loop has no way to call Python
+                await asyncio.sleep(TAKE_OVER_POLL_S)
+
+
+async def _after(before: "asyncio.Future[None]", front: Front) -> None:
+    """Run a front once the one before it has ended."""
+    before.cancel()
+    await asyncio.wait((before,))
+    await front.run()
 
 
 def _open_gently(manifest: Path, known: TableSet) -> TableSet:

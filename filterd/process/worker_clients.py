@@ -15,7 +15,7 @@ from filterd.config import Config
 from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
-from filterd.process.messages import InUse, Status, Use, WorkerStatus
+from filterd.process.messages import Configure, Configured, InUse, Status, Use, WorkerStatus
 
 TELL_TIMEOUT_S = 10.0  # opening and checking an image of 5 M names on a busy disk
 
@@ -33,6 +33,15 @@ async def tell_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | No
     """Make every worker use what the manifest names: worker → None for an acknowledgement, else why not."""
     replies = await _ask_all(run_dir, Use(), InUse, expected)
     return {name: reply.reason if isinstance(reply, Failed) else None for name, reply in replies.items()}
+
+
+async def configure_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | None]:
+    """Make every worker that runs take the accepted configuration: worker → None, else why it refuses.
+
+    One that does not answer is left out: it reads the configuration when it starts."""
+    replies = await _ask_all(run_dir, Configure(), Configured, expected)
+    refusals = {name: reply.refused if isinstance(reply, Failed) else None for name, reply in replies.items()}
+    return {name: refusal for name, refusal in refusals.items() if refusal is not UNSET}
 
 
 async def ask_status(run_dir: Path, expected: Iterable[str]) -> list[WorkerStatus]:

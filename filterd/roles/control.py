@@ -6,9 +6,11 @@ import logging
 import signal
 import socket
 import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
@@ -77,11 +79,12 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
-    work += [_tend_lists(control), _pull_lists(control), watch_zones(control.context, control.lists)]
+    work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers()]
+    reloader = control.reloader
+    work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
+    work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
     if rules.n_queues:
         work.append(_suspect(control))
-    if config.rpz.zones:
-        work.append(_publish_zones(control))
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (*work, tell_we_live())]
@@ -150,9 +153,22 @@ async def _publish_zones(control: Control) -> None:
         finally:
             control.explainer.rpz = None
 
-    while True:
+    while control.config.rpz.zones:
         await guarded(control.faults, "rpz", publish)
         await asyncio.sleep(RPZ_RETRY_S)
+
+
+async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do `work`, and begin it anew each time that its part of the configuration has changed."""
+    while True:
+        changed.clear()
+        # Held here and not in a TaskGroup, which would take its end for a fault.
+        task = asyncio.ensure_future(work())  # noqa: TID251
+        try:
+            await changed.wait()
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
 
 
 async def _reload(control: Control, hangup: asyncio.Event) -> None:

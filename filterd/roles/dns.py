@@ -16,33 +16,62 @@ from filterd.errors import WrongUse
 from filterd.keys import key_at
 from filterd.places import DNS
 from filterd.process.worker import Worker, make_reporter
+from filterd.process.worker_setup import WorkerSetup
 
 COOKIE_KEY_OCTETS = 16
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
     """Answer DNS until SIGTERM.   Raises WrongUse for an upstream that is this box itself, or a bad certificate."""
-    del config_file
-    name = f"dns-{index}"
+    fronts = Fronts(config, f"dns-{index}")
     try:
-        front = front_of_config(config, name)
+        first = fronts.first(config)
     except (BadCertificate, UpstreamIsOurselves) as reason:
         raise WrongUse(str(reason)) from reason
-    await Worker(name, config.state_dir, config.run_dir, front).run()
+    setup = WorkerSetup("dns", config, config_file, fronts.next)
+    await Worker(fronts.name, config.state_dir, config.run_dir, first, setup).run()
     return 0
 
 
-def front_of_config(config: Config, name: str) -> DnsFront:
-    """The front that the configuration asks for.   Raises what DnsFront raises."""
-    return DnsFront(
-        listen_of_config(config),
-        config.dns.upstreams,
-        make_reporter(config.state_dir, config.run_dir, name),
-        make_reporter(config.state_dir, config.run_dir, name, "-tcp"),
-        AnswerPolicy(splash_of_config(config), structured=structured_of_config(config)),
-        streams_of_config(config),
-        resolver_of_config(config),
-    )
+class Fronts:
+    """The fronts of one worker, one after the other: each has the sockets, counters and spool of the one before it."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        self.name = name
+        self._reporter = make_reporter(config.state_dir, config.run_dir, name)
+        self._stream_reporter = make_reporter(config.state_dir, config.run_dir, name, "-tcp")
+        self._last: DnsFront | None = None
+
+    def first(self, config: Config) -> DnsFront:
+        """The front that the configuration asks for.   Raises what DnsFront raises."""
+        self._last = self._made(config)
+        return self._last
+
+    def next(self, running: Config, wanted: Config) -> DnsFront | None:
+        """A front for what has changed; None: nothing that one is made of has.   Raises what DnsFront raises."""
+        if _of_front(running) == _of_front(wanted):
+            return None
+        before, front = self._last, self._made(wanted)
+        if before is not None:
+            before.give_up_sockets()
+        self._last = front
+        return front
+
+    def _made(self, config: Config) -> DnsFront:
+        return DnsFront(
+            listen_of_config(config),
+            config.dns.upstreams,
+            self._reporter,
+            self._stream_reporter,
+            AnswerPolicy(splash_of_config(config), structured=structured_of_config(config)),
+            streams_of_config(config),
+            resolver_of_config(config),
+            self._last,
+        )
+
+
+def _of_front(config: Config) -> tuple[object, ...]:
+    return config.dns, config.splash, config.isp
 
 
 def resolver_of_config(config: Config) -> ResolverPlan:

@@ -7,19 +7,19 @@ from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.gate.front import GateFront, Pages
 from filterd.process.worker import Worker, make_reporter
+from filterd.process.worker_setup import WorkerSetup
 from mgmt.settings import Settings
 from mgmt.splash.canned import REASON_GROUPS, canned_page
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
     """Judge the packets of queue first_queue + index, or a share of a tap's, until SIGTERM."""
-    del config_file
     name = f"gate-{index}"
     reporter = make_reporter(config.state_dir, config.run_dir, name)
     pages = pages_of(settings_of(config))
     is_shut = config.when_no_images == "closed"
     front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter, is_shut)
-    await Worker(name, config.state_dir, config.run_dir, front).run()
+    await Worker(name, config.state_dir, config.run_dir, front, WorkerSetup("gate", config, config_file)).run()
     return 0
 
 

@@ -13,7 +13,9 @@ from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.control.client import ControlClient
 from filterd.places import database_file
+from filterd.process.api_certificate import follow_certificate, tls_of
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.process.log_level import follow_log_level
 from mgmt.app import create_app
 from mgmt.splash.app import create_splash
 from parental.database import open_database
@@ -25,18 +27,22 @@ log = logging.getLogger("filterd.web")
 
 async def live(config: Config, config_file: Path, index: int) -> int:
     """Serve API and splash until SIGTERM."""
-    del config_file, index
+    del index
     stopping = stop_requested()
     engine = open_database(database_file(config.state_dir))
     settings, control = settings_of(config), ControlClient(config.run_dir)
+    tls = tls_of(config.api)
     runners = [
-        await _serve(create_app(settings, engine, control), config.api.listen, _tls(config)),
+        await _serve(create_app(settings, engine, control), config.api.listen, tls),
         await _serve(create_splash(settings, control), config.splash.listen, None),
     ]
     async with asyncio.TaskGroup() as group:
-        living = group.create_task(tell_we_live())
+        tasks = [group.create_task(tell_we_live()), group.create_task(follow_log_level(config, config_file))]
+        if tls is not None:
+            tasks.append(group.create_task(follow_certificate(config.api, tls)))
         await stopping.wait()
-        living.cancel()
+        for task in tasks:
+            task.cancel()
     for runner in runners:
         await runner.cleanup()
     engine.dispose()
@@ -56,11 +62,3 @@ async def _serve(app: web.Application, listen: Sequence[Endpoint], tls: ssl.SSLC
             )
             raise
     return runner
-
-
-def _tls(config: Config) -> ssl.SSLContext | None:
-    if config.api.certificate is None or config.api.key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(config.api.certificate, config.api.key)
-    return context

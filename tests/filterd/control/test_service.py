@@ -98,6 +98,7 @@ def asked(place: Path, engine: Engine, *requests: dict[str, Any]) -> list[dict[s
 
 RECEIPT = {"ok", "generation", "acks", "ms", "at", "connections_ended"}
 IN_FORCE = {"ok", "generations", "faults"}
+RELOADED = IN_FORCE | {"live", "restart"}
 EXPLANATION = {
     *("ok", "action", "reason", "tier", "list", "shadow", "rule", "matches", "ede", "enforceability", "generations"),
     *("subscriber", "name", "category", "order", "until"),
@@ -116,7 +117,7 @@ def test_every_reply_has_the_keys_that_clients_know(place: Path, engine: Engine)
 
     replies = asked(place, engine, *({"op": op} for op in ops), *explain)
 
-    expected = [RECEIPT, RECEIPT, IN_FORCE, IN_FORCE, STATUS, EXPLANATION, EXPLANATION | OF_AN_ORDER]
+    expected = [RECEIPT, RECEIPT, RELOADED, IN_FORCE, STATUS, EXPLANATION, EXPLANATION | OF_AN_ORDER]
     assert [set(reply) for reply in replies] == expected
     assert all(reply["ok"] is True for reply in replies)
     assert set(replies[0]["acks"][0]) == {"worker", "generation", "ms", "refused"}

@@ -198,7 +198,7 @@ def test_a_worker_says_which_start_of_it_this_is(state: Path) -> None:
 def test_a_request_that_is_none_gets_an_answer(state: Path) -> None:
     (reply,) = play(state, Front(), {"op": "dance"})
 
-    error = "request: op 'dance' is unknown; nothing done; send one of status, use"
+    error = "request: op 'dance' is unknown; nothing done; send one of status, use, configure"
     assert reply == {"ok": False, "error": error}
 
 
@@ -249,3 +249,68 @@ def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images: Images
 
     assert tables.generations["names"] == (1, 0)
     assert (gentle, niceness()) == (max(BEHIND_NICENESS, before), before)
+
+
+class Setup:
+    """Gives the fronts that it was made with, or raises."""
+
+    digest = "abc"
+
+    def __init__(self, *fronts: Front | Exception | None) -> None:
+        self._fronts = list(fronts)
+
+    def take(self) -> Front | None:
+        front = self._fronts.pop(0)
+        if isinstance(front, Exception):
+            raise front
+        return front
+
+
+def configured(state: Path, first: Front, setup: Setup | None, *requests: Any) -> Any:
+    """As play(), with a setup."""
+
+    async def run() -> Any:
+        worker = Worker("dns-0", state, state / "run", first, setup)
+        running = asyncio.ensure_future(worker.run())  # noqa: TID251
+        socket = state / "run/worker-dns-0.sock"
+        while not socket.exists():  # noqa: ASYNC110  # a file cannot be awaited
+            await asyncio.sleep(0.01)
+        replies = [await asyncio.to_thread(ask_blocking, socket, request) for request in requests]
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+        return replies
+
+    return asyncio.run(run())
+
+
+def test_another_front_serves_the_same_images_from_its_first_packet_on(images: Images, state: Path) -> None:
+    publish(images, state)
+    first, second = Front(), Front()
+    second.n_turns = 1
+
+    replies = configured(state, first, Setup(second), {"op": "configure"}, {"op": "use", "manifest": "none"})
+
+    assert replies[0] == {"ok": True, "digest": "abc"}
+    assert second.n_given_first == 1
+    assert second.given[0] is first.given[-1]
+
+
+def test_a_configuration_without_a_change_for_the_front_leaves_it_alone(images: Images, state: Path) -> None:
+    first = Front()
+
+    assert configured(state, first, Setup(None), {"op": "configure"}) == [{"ok": True, "digest": "abc"}]
+    assert first.n_given_first == 0
+
+
+def test_a_configuration_that_cannot_be_taken_is_refused_and_the_front_goes_on(state: Path) -> None:
+    refused = {"ok": False, "refused": "worker dns-0: junk"}
+
+    replies = configured(state, Front(), Setup(ValueError("junk"), None), {"op": "configure"}, {"op": "configure"})
+
+    assert replies == [refused, {"ok": True, "digest": "abc"}]
+
+
+def test_a_worker_without_a_configuration_takes_none(state: Path) -> None:
+    (reply,) = configured(state, Front(), None, {"op": "configure"})
+
+    assert "started without a configuration; nothing changed" in reply["refused"]

@@ -34,8 +34,9 @@ def eventually(look: Callable[[], T], what: str) -> T:
 class Upstream(threading.Thread):
     """Answers every query with one address."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: bytes = UPSTREAM_ADDRESS) -> None:
         super().__init__(daemon=True)
+        self._address = address
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -48,7 +49,7 @@ class Upstream(threading.Thread):
                 return
             end = query.index(b"\0", 12) + 5
             head = query[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + query[12:end]
-            answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + UPSTREAM_ADDRESS
+            answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + self._address
             self.socket.sendto(head + answer, client)
 
 

@@ -1,0 +1,102 @@
+"""Takes the operator's file in: checked, accepted, given to every role that runs, and said what of it is in force.
+
+    file → no fault? → accepted copy → dns and gate workers take it → kernel's rules → lists compiled → reply
+
+Invariants: a file with a fault, or that a running worker cannot take, changes nothing, and the reply says why; what
+only a restart puts in force is named with the role to restart; one reload at a time.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from filterd.config import BadConfig, Config, load
+from filterd.config.accepted import InForce, accept, copy_of, put_back
+from filterd.config.changes import as_far_as_live, changed
+from filterd.control.context import Context
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.kernel.ruleset import rules_of_config
+from filterd.logs import set_log_level
+from filterd.process.box_state import role_states
+from filterd.process.worker_clients import configure_all, workers_of
+
+log = logging.getLogger("filterd.control.service")
+
+
+class NotTaken(ValueError):
+    """The file is not in force; what was in force stays."""
+
+
+class Reloader:
+    """Puts a changed configuration in force, as far as that can be done without a restart."""
+
+    def __init__(self, context: Context, keeper: LockKeeper) -> None:
+        self._context, self._keeper = context, keeper
+        self._accepted = context.config
+        self.rpz_changed, self.notify_changed = asyncio.Event(), asyncio.Event()
+
+    async def take(self) -> tuple[list[str], dict[str, list[str]]]:
+        """Take the file in: (keys that changed and are in force, role → keys that need its restart).
+
+        Raises NotTaken."""
+        before, wanted = self._accepted, self._checked()
+        accepted = await self._accept()
+        await self._apply(as_far_as_live("control", self._context.config, accepted.config))
+        waiting = {state.name: state.restart for state in role_states(accepted) if state.restart}
+        live = [key.path for key in changed(before, wanted) if not any(key.path in keys for keys in waiting.values())]
+        self._accepted = accepted.config
+        _say(live, waiting)
+        return live, waiting
+
+    async def tell_workers(self) -> None:
+        """Give workers that run longer than this process what was accepted at its start."""
+        for refusal in filter(None, (await self._configure()).values()):
+            log.warning("%s", refusal)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _checked(self) -> Config:
+        try:
+            wanted = load(self._context.config_file)
+        except BadConfig as bad:
+            raise NotTaken(str(bad)) from bad
+        for key in ("state_dir", "run_dir"):
+            if getattr(wanted, key) != getattr(self._accepted, key):
+                raise NotTaken(f"config /{key}: another folder; not loaded, nor is anything else; restart all roles")
+        return wanted
+
+    async def _accept(self) -> InForce:
+        """Accept the file; a worker that cannot take it brings back what was accepted before."""
+        copy = copy_of(self._accepted)
+        try:
+            accepted = accept(self._context.config_file)
+        except (BadConfig, OSError) as reason:
+            raise NotTaken(str(reason)) from reason
+        refusals = list(filter(None, (await self._configure()).values()))
+        if refusals:
+            put_back(self._accepted, copy)
+            await self._configure()
+            raise NotTaken("; ".join(refusals))
+        return accepted
+
+    async def _configure(self) -> dict[str, str | None]:
+        return await configure_all(self._accepted.run_dir, workers_of(self._accepted))
+
+    async def _apply(self, wanted: Config) -> None:
+        """What control itself puts in force; lists are compiled by its caller."""
+        running, self._context.config = self._context.config, wanted
+        if wanted.log_level != running.log_level:
+            set_log_level(wanted.log_level)
+        if (rules := rules_of_config(wanted)) != rules_of_config(running):
+            await asyncio.to_thread(self._keeper.install, rules, datetime.now(UTC))
+        if (wanted.rpz, wanted.splash) != (running.rpz, running.splash):
+            self.rpz_changed.set()
+        if wanted.transfers != running.transfers:
+            self.notify_changed.set()
+
+
+def _say(live: list[str], waiting: dict[str, list[str]]) -> None:
+    if live:
+        log.info("configuration: in force: %s", ", ".join(live))
+    for role, keys in waiting.items():
+        log.warning("configuration: restart %s to put in force: %s", role, ", ".join(keys))

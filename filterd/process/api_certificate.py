@@ -1,0 +1,55 @@
+"""The certificate of the API: loaded at the start, and again when its files change.
+
+Invariants: what cannot be used is fatal at the start; later it changes nothing, and is logged once; open connections
+keep theirs.
+"""
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+
+from dns.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_loaded
+from dns.errors import BadCertificate
+from filterd.config.schema import Api
+
+log = logging.getLogger("filterd.web")
+
+
+def tls_of(api: Api) -> ssl.SSLContext | None:
+    """The context of the API's listeners; None: plain HTTP.   Raises BadCertificate."""
+    if api.certificate is None or api.key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _load(context, api.certificate, api.key)
+    return context
+
+
+async def follow_certificate(api: Api, context: ssl.SSLContext) -> None:
+    """Show new files of the certificate in the handshakes after they have come, until cancelled."""
+    assert api.certificate is not None and api.key is not None
+    files = (api.certificate, api.key)
+    seen = stamp_of(files)
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        if (stamp := stamp_of(files)) == seen:
+            continue
+        seen = stamp
+        try:
+            _load(context, *files)
+        except BadCertificate as reason:
+            log.warning("%s; the previous certificate stays in use", reason)
+        else:
+            log.info("api: %s is in use from now on", files[0])
+
+
+def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Load a pair of files that fit each other: OpenSSL keeps the half of a pair that does not."""
+    try:
+        for each in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+            each.load_cert_chain(certificate, key, password=no_password)
+    except (OSError, ValueError) as reason:  # SSLError is an OSError
+        raise BadCertificate(
+            f"api: {certificate} with {key}: {why_not_loaded(reason)}; not used; "
+            "put a PEM certificate with its chain and its key there, readable by the web role"
+        ) from reason

@@ -1,0 +1,105 @@
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import SAID, done, make, play
+
+from filterd.config.changes import digests
+from filterd.control.reloader import NotTaken
+from filterd.control.service import Control
+from filterd.process.codec import Failed
+from filterd.process.instance import only_instance
+from filterd.process.json_socket import serve
+from filterd.process.messages import WORKER_REQUESTS, Configured
+
+
+pytestmark = pytest.mark.services  # control starts jobs
+
+
+def changed(place: Path, more: str, said: str = SAID) -> None:
+    (place / "f.yaml").write_text(said + more)
+
+
+def test_keys_are_in_force_or_named_with_the_role_that_needs_a_restart(
+    place: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(control: Control) -> None:
+        with only_instance(control.config.run_dir, "web-0") as web:
+            web.note_keys(digests(control.config, "web"))
+            changed(place, "api: {listen: ['127.0.0.1:81']}\nhelp_corridor: {names: [help.test]}\n")
+            reply = done(await control.reload())
+
+        assert (reply.live, reply.restart) == (["/help_corridor/names"], {"web-0": ["/api/listen"]})
+        assert control.explainer.explain("help.test", None, "dns").reason == "help"
+
+    caplog.set_level(logging.INFO)
+    play(place, engine, work)
+
+    assert "configuration: in force: /help_corridor/names" in caplog.text
+    assert "configuration: restart web-0 to put in force: /api/listen" in caplog.text
+
+
+def test_another_state_directory_is_no_change_that_a_running_box_can_take(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> None:
+        changed(place, "", SAID.replace("state_dir: state", "state_dir: other"))
+        reply = await control.reload()
+        assert isinstance(reply, Failed)
+        assert "config /state_dir: another folder; not loaded, nor is anything else; restart all roles" in reply.reason
+
+    play(place, engine, work)
+
+    assert not (place / "other").exists()
+
+
+def test_what_a_worker_refuses_is_not_accepted_and_workers_get_back_what_was(place: Path, engine: Engine) -> None:
+    seen: list[bool] = []
+    accepted = place / "state/config/accepted.yaml"
+
+    async def answer(_: object) -> Configured | Failed:
+        has_it = b"192.0.2.99" in accepted.read_bytes()
+        seen.append(has_it)
+        return Failed(refused="worker dns-0: no certificate") if has_it else Configured("")
+
+    async def work(control: Control) -> None:
+        done(await control.reload())
+        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, answer)
+        changed(place, "", SAID.replace("192.0.2.53", "192.0.2.99"))
+        before = accepted.read_bytes()
+        with pytest.raises(NotTaken, match="worker dns-0: no certificate"):
+            await control.reloader.take()
+        assert accepted.read_bytes() == before
+        server.close()
+
+    play(place, engine, work)
+
+    assert seen == [True, False]
+
+
+def test_without_a_copy_before_a_refused_one_leaves_none(place: Path, engine: Engine) -> None:
+    async def refuse(_: object) -> Failed:
+        return Failed(refused="no")
+
+    async def work() -> None:
+        control = make(place, engine)
+        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, refuse)
+        with pytest.raises(NotTaken):
+            await control.reloader.take()
+        server.close()
+
+    asyncio.run(work())
+
+    assert not (place / "state/config/accepted.yaml").exists()
+
+
+def test_zones_and_listeners_for_notify_begin_anew_only_where_they_have_changed(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[bool, bool]:
+        changed(place, "help_corridor: {names: [help.test]}\n")
+        await control.reloader.take()
+        assert not control.reloader.rpz_changed.is_set() and not control.reloader.notify_changed.is_set()
+        changed(place, "transfers: {notify: ['127.0.0.1:5399']}\nsplash: {address4: 192.0.2.1}\n")
+        await control.reloader.take()
+        return control.reloader.rpz_changed.is_set(), control.reloader.notify_changed.is_set()
+
+    assert play(place, engine, work) == (True, True)

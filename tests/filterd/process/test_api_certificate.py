@@ -1,0 +1,72 @@
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+from support.system.certificates import make_certificate
+
+from dns.errors import BadCertificate
+from filterd.config.schema import Api
+from filterd.process import api_certificate
+from filterd.process.api_certificate import follow_certificate, tls_of
+
+
+def test_without_a_certificate_there_is_no_tls() -> None:
+    assert tls_of(Api()) is None
+
+
+@pytest.mark.parametrize("key", ["junk", "absent", "another's"])
+def test_a_pair_that_cannot_be_used_is_said_with_its_files(key: str, tmp_path: Path) -> None:
+    certificate, own = make_certificate(tmp_path, "api.test")
+    if key == "junk":
+        own.write_text("junk")
+    elif key == "absent":
+        own.unlink()
+    else:
+        (tmp_path / "other").mkdir()
+        own = make_certificate(tmp_path / "other", "other.test")[1]
+
+    with pytest.raises(BadCertificate, match=f"api: {certificate} with {own}: .*; not used; put a PEM certificate"):
+        tls_of(Api(certificate=certificate, key=own))
+
+
+def test_new_files_are_shown_in_later_handshakes_and_bad_ones_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(api_certificate, "LOOK_EVERY_S", 0.01)
+    certificate, key = make_certificate(tmp_path, "api.test")
+    api = Api(certificate=certificate, key=key)
+
+    async def play() -> list[bytes | None]:
+        context = tls_of(api)
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        assert context is not None
+        following = asyncio.ensure_future(follow_certificate(api, context))  # noqa: TID251
+        port = server.sockets[0].getsockname()[1]
+        shown = [await _shown(port)]
+        make_certificate(tmp_path, "api.test")
+        while "in use from now on" not in caplog.text:  # noqa: ASYNC110  # a log cannot be awaited
+            await asyncio.sleep(0.01)
+        shown.append(await _shown(port))
+        certificate.write_text("junk")
+        while "stays in use" not in caplog.text:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+        shown.append(await _shown(port))
+        following.cancel()
+        server.close()
+        return shown
+
+    caplog.set_level("INFO")
+    first, second, third = asyncio.run(asyncio.wait_for(play(), 30))
+
+    assert first != second
+    assert second == third
+
+
+async def _shown(port: int) -> bytes | None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return shown
