@@ -1,47 +1,60 @@
 """`filterd check-config FILE`: report all faults of a configuration, each with its path and a suggestion."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from filterd.config import BadConfig, load
+from filterd.config import BadConfig
+from filterd.config.accepted import accept
+from filterd.config.box_checks import Box, findings
+from filterd.config.load import Fault, examine, octets_of
+from filterd.errors import Missing
 
-EXAMPLE = "filterd check-config /etc/filterd/filterd.yaml"
+EXAMPLE = """filterd check-config /etc/filterd/filterd.yaml
+filterd check-config --strict --base build/root build/root/etc/filterd/filterd.yaml"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where there is a warning")
+    parser.add_argument(
+        "--base", type=Path, metavar="DIR", help="its files are below this folder, as for an image of a box"
+    )
+    parser.add_argument("--accept", action="store_true", help="without a fault: let the roles that start next use it")
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        config = load(args.file)
-    except BadConfig as bad:
-        print(bad, file=sys.stderr)
-        print(f"{args.file}: {len(bad.faults)} fault{'s' if len(bad.faults) > 1 else ''}", file=sys.stderr)
+    faults, warnings, said = _examined(args.file, args.base)
+    for fault in (*faults, *warnings):
+        print(fault, file=sys.stderr)
+    if faults:
+        print(f"{args.file}: {_counted(len(faults), 'fault')}, {_counted(len(warnings), 'warning')}", file=sys.stderr)
         return 2
-    for entry in config.lists:
-        for path in (entry.file, entry.seed, entry.tsig, entry.ca, entry.client_certificate, entry.client_key):
-            if path is not None and not path.exists():
-                print(
-                    f"config {args.file} list {entry.id}: {path} does not exist yet; "
-                    "the list's last good version stays in force, if there is one; put the file there"
-                )
-    for path in (config.dns.tls.certificate, config.dns.tls.key, config.dns.upstream_ca):
-        if path is not None and not os.access(path, os.R_OK):
-            print(
-                f"config {args.file} dns tls: {path} does not exist, or this account cannot read it; "
-                "no dns worker starts without it; put the file there, "
-                "readable by filterd-dns, or by filterd if one account runs all roles"
-            )
-    for zone in config.rpz.zones:
-        if zone.tsig is not None and not zone.tsig.exists():
-            print(
-                f"config {args.file} zone {zone.name}: {zone.tsig} does not exist; no zone is served without it; "
-                "create it with tsig-keygen, readable by filterd-control"
-            )
-    print(
-        f"{args.file}: good; {len(config.lists)} lists, {config.dns.workers} dns and {config.gate.workers} gate workers"
-    )
-    return 0
+    if args.accept:
+        _accept(args.file)
+    print(f"{args.file}: good; {said}" + (f"; {_counted(len(warnings), 'warning')}" if warnings else ""))
+    return 1 if warnings and args.strict else 0
+
+
+def _examined(file: Path, base: Path | None) -> tuple[list[Fault], list[Fault], str]:
+    """(faults, warnings, what the configuration asks for), all of them in the order of the file."""
+    try:
+        examined = examine(octets_of(file), str(file), file.parent.absolute())
+    except BadConfig as bad:  # no YAML: nothing can be said of its keys
+        return bad.faults, [], ""
+    of_box, warnings = findings(examined, str(file), Box(base and base.absolute()))
+    faults = sorted([*examined.faults, *of_box], key=lambda fault: fault.line)
+    return faults, sorted(warnings, key=lambda fault: fault.line), "" if faults else examined.said()
+
+
+def _accept(file: Path) -> None:
+    try:
+        accept(file)
+    except OSError as reason:
+        raise Missing(
+            f"{reason.filename}: {reason.strerror}; not accepted; run as the control role's account"
+        ) from reason
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -49,10 +49,16 @@ class InForce:
 
 
 def accept(source: Path) -> InForce:
-    """Make what `source` holds the configuration in force.   Raises BadConfig, OSError: what was in force stays."""
+    """Make what `source` holds the configuration in force.   Raises BadConfig, OSError: what was in force stays.
+
+    A role must be able to start with it, as far as this account can tell."""
+    from filterd.config.box_checks import faults_of_box  # late: it loads TLS, which most commands do not need
+
     source = source.absolute()
     data = octets_of(source)
     config = read_config(data, str(source), source.parent)
+    if faults := faults_of_box(data, str(source), source.parent):
+        raise BadConfig(faults)
     path = copy_path(config)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(FOLDER_MODE)

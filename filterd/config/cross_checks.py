@@ -25,12 +25,12 @@ class Unreadable(Exception):
 def check_whole(config: Config) -> Found:
     """Check conditions between keys."""
     for check in CHECKS:
-        yield from _what_can_be_said(check(config))
+        yield from what_can_be_said(check(config))
     for check_list in LIST_CHECKS:
         for at, entry in enumerate(_readable(config.lists)):
-            yield from _what_can_be_said(check_list(f"/lists/{at}", entry))
+            yield from what_can_be_said(check_list(f"/lists/{at}", entry))
     for at, zone in enumerate(_readable(config.rpz.zones)):
-        yield from _what_can_be_said(_check_rpz_zone(config, f"/rpz/zones/{at}", zone))
+        yield from what_can_be_said(_check_rpz_zone(config, f"/rpz/zones/{at}", zone))
 
 
 def _readable(parts: Sequence[Part]) -> Sequence[Part]:
@@ -40,7 +40,8 @@ def _readable(parts: Sequence[Part]) -> Sequence[Part]:
         return ()
 
 
-def _what_can_be_said(found: Found) -> Found:
+def what_can_be_said(found: Iterator[Part]) -> Iterator[Part]:
+    """What a check finds until it would need a value that is a fault itself."""
     try:
         yield from found
     except Unreadable:

@@ -5,7 +5,7 @@ path; one bad key never hides another, nor a condition between other keys.  Limi
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,17 @@ MISSING = dataclasses.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a configuration."""
+    """One fault of a configuration.   effect: what is done about it"""
 
     file: str
     line: int
     path: str
     found: str
     write: str
+    effect: str = "not loaded"
 
     def __str__(self) -> str:
-        return f"config {self.file} line {self.line} {self.path}: {self.found}; not loaded; {self.write}"
+        return f"config {self.file} line {self.line} {self.path}: {self.found}; {self.effect}; {self.write}"
 
 
 class BadConfig(ValueError):
@@ -62,13 +63,34 @@ def octets_of(path: Path) -> bytes:
 
 def read_config(data: bytes, name: str, base: Path) -> Config:
     """Read a configuration from octets; faults show `name`, relative paths begin at `base`.   Raises BadConfig."""
+    examined = examine(data, name, base)
+    if examined.faults:
+        raise BadConfig(examined.faults)
+    return examined.config
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A configuration as far as it can be read.   config: with FAULTY for each value that is a fault"""
+
+    config: Config
+    faults: list[Fault]
+    line_of: Callable[[str], int]
+
+    def said(self) -> str:
+        """What a configuration without a fault asks for, in a few words."""
+        dns, gate = self.config.dns.workers, self.config.gate.workers
+        return f"{len(self.config.lists)} lists, {dns} dns and {gate} gate workers"
+
+
+def examine(data: bytes, name: str, base: Path) -> Examined:
+    """Read a configuration, and go on where a value is a fault.   Raises BadConfig for what is no YAML."""
     root = _compose(data, name)
     reader = _Reader(name, base)
     config: Config = reader.read_shape(Config, root, "", 1)
     between = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
-    if faults := [*reader.faults, *between]:
-        raise BadConfig(sorted(faults, key=lambda fault: fault.line))
-    return config
+    faults = sorted([*reader.faults, *between], key=lambda fault: fault.line)
+    return Examined(config, faults, reader.line_of)
 
 
 def _compose(data: bytes, name: str) -> yaml.Node | None:

@@ -1,15 +1,30 @@
+import json
 from pathlib import Path
 
 import pytest
+from support.system.certificates import make_certificate
 
 from filterd.cli import main
+from filterd.config.accepted import in_force
 
-EXAMPLE = Path(__file__).parents[3] / "docs/filterd.example.yaml"
+DOCS = Path(__file__).parents[3] / "docs"
+UPSTREAM = "dns: {upstreams: ['192.0.2.53:53']}\nstate_dir: state\n"
+MISSING_LIST = "lists: [{id: a, file: a.txt, format: plain, tier: security}]\n"
 
 
-def test_the_shipped_example_passes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-config", str(EXAMPLE)]) == 0
-    assert "good; 8 lists, 1 dns and 1 gate workers" in capsys.readouterr().out
+def test_the_shipped_example_has_no_fault_but_the_files_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tls").mkdir()
+    certificate, _ = make_certificate(tmp_path / "tls", "dns.isp.example")
+    (tmp_path / "tls/resolver-ca.pem").write_bytes(certificate.read_bytes())
+    path = tmp_path / "f.yaml"
+    path.write_text((DOCS / "filterd.example.yaml").read_text())
+
+    assert main(["check-config", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "good; 8 lists, 1 dns and 1 gate workers; " in said.out
+    assert all(" does not" not in line for line in said.err.splitlines())
 
 
 def test_every_fault_is_printed_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,33 +34,87 @@ def test_every_fault_is_printed_and_counted(tmp_path: Path, capsys: pytest.Captu
     assert main(["check-config", str(path)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 3
-    assert said[-1] == f"{path}: 2 faults"
+    assert said[-1] == f"{path}: 2 faults, 0 warnings"
 
 
-def test_a_list_file_that_is_not_there_yet_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_of_keys_between_keys_and_of_files_are_told_in_one_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "f.yaml"
-    lists = "lists: [{id: a, file: a.txt, format: plain, tier: security}]\n"
-    path.write_text("dns: {upstreams: ['192.0.2.53:53']}\n" + lists)
+    path.write_text(
+        "dns:\n  upstreams: [here]\n  tls: {certificate: a.pem, key: a.key}\n  workers: 1\n"
+        "gate: {tls_ports: [80]}\n" + MISSING_LIST
+    )
+
+    assert main(["check-config", str(path)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[0].split()[-1] for line in said[:-1]] == [
+        "/dns/upstreams/0",
+        "/dns/tls/certificate",
+        "/dns/tls/key",
+        "/gate/http_ports",
+        "/lists/0/file",
+    ]
+    assert said[-1] == f"{path}: 4 faults, 1 warning"
+
+
+def test_warnings_are_apart_on_stderr_and_fail_a_strict_check_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(UPSTREAM + MISSING_LIST)
 
     assert main(["check-config", str(path)]) == 0
-    assert f"list a: {tmp_path / 'a.txt'} does not exist yet" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert said.out == f"{path}: good; 1 lists, 1 dns and 1 gate workers; 1 warning\n"
+    assert said.err == (
+        f"config {path} line 3 /lists/0/file: {tmp_path}/a.txt: No such file or directory; "
+        "its last good version stays in force, where there is one; put the file there, readable by the control role\n"
+    )
+    assert main(["check-config", "--strict", str(path)]) == 1
+    (tmp_path / "a.txt").write_text("a.test\n")
+    assert main(["check-config", "--strict", str(path)]) == 0
 
 
-def test_a_certificate_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_below_another_root_are_looked_for_there(tmp_path: Path) -> None:
+    etc = tmp_path / "etc/filterd"
+    etc.mkdir(parents=True)
+    (etc / "f.yaml").write_text(
+        "dns: {upstreams: ['192.0.2.53:53']}\n"
+        "lists: [{id: a, file: /etc/filterd/only-there.txt, format: plain, tier: security}]\n"
+    )
+    (etc / "only-there.txt").write_text("a.test\n")
+
+    assert main(["check-config", "--strict", str(etc / "f.yaml")]) == 1
+    assert main(["check-config", "--strict", "--base", str(tmp_path), str(etc / "f.yaml")]) == 0
+
+
+@pytest.mark.services  # doctor runs nft
+@pytest.mark.parametrize("n", [126, 127])
+def test_no_more_lists_are_good_than_fit_beside_the_two_without_a_source(n: int, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a.test\n")
+    lists = [{"id": f"l{at}", "file": "a.txt", "format": "plain", "tier": "order"} for at in range(n)]
+    said = {"dns": {"upstreams": ["192.0.2.53:53"]}, "lists": lists}
+    (tmp_path / "f.yaml").write_text(json.dumps(said))
+
+    assert main(["check-config", "--strict", str(tmp_path / "f.yaml")]) == (0 if n == 126 else 2)
+    assert (main(["doctor", "--config", str(tmp_path / "f.yaml")]) == 2) == (n == 127)
+
+
+def test_what_is_good_is_accepted_and_what_is_not_is_not(tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
-    upstream = "upstreams: ['tls://192.0.2.53:853'], upstream_ca: b.pem"
-    path.write_text(f"dns: {{{upstream}, tls: {{certificate: a.pem, key: a.key}}}}\n")
+    path.write_text(UPSTREAM)
 
-    assert main(["check-config", str(path)]) == 0
-    said = capsys.readouterr().out
-    for name in ("a.pem", "a.key", "b.pem"):
-        assert f"dns tls: {tmp_path / name} does not exist, or this account cannot read it" in said
+    assert main(["check-config", "--accept", str(path)]) == 0
+    assert in_force(path).at_s is not None
+
+    path.write_text(UPSTREAM + "gate: {workers: x}\n")
+    assert main(["check-config", "--accept", str(path)]) == 2
+    assert in_force(path).config.gate.workers == 1
 
 
-def test_a_key_of_a_zone_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    zone = "{name: rpz.test, lists: [orders], allow: [192.0.2.0/24], tsig: rpz.key}"
-    rpz = f"rpz: {{listen: ['192.0.2.1:5380'], zones: [{zone}]}}"
-    (tmp_path / "f.yaml").write_text(f"dns: {{upstreams: ['192.0.2.53:53']}}\n{rpz}\n")
+def test_what_is_no_yaml_is_one_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.yaml").write_text("dns: [\n")
 
-    assert main(["check-config", str(tmp_path / "f.yaml")]) == 0
-    assert f"zone rpz.test: {tmp_path}/rpz.key does not exist; no zone is served" in capsys.readouterr().out
+    assert main(["check-config", str(tmp_path / "f.yaml")]) == 2
+    assert "not YAML" in capsys.readouterr().err

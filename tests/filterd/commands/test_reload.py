@@ -109,7 +109,7 @@ def test_a_certificate_that_is_none_is_refused_and_brings_back_what_was_in_force
     code, reply = reload(own)
 
     assert code == 1
-    assert "worker dns-0: dns tls: " in reply["error"] and "junk.pem" in reply["error"]
+    assert "/dns/tls/certificate: " in reply["error"] and "junk.pem" in reply["error"]
     assert own.ask("elsewhere.test")[0] == 0
     assert "junk.pem" in own.run("status", "--config", str(own.config)).stdout
     assert b"junk.pem" not in (own.folder / "state/config/accepted.yaml").read_bytes()

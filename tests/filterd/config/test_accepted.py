@@ -74,6 +74,15 @@ def test_a_file_with_a_fault_is_not_accepted_and_the_copy_stays(source: Path) ->
     assert (source.parent / "state/config/accepted.yaml").read_bytes() == before
 
 
+def test_a_file_with_which_a_role_cannot_start_is_not_accepted(source: Path) -> None:
+    (source.parent / "junk").write_text("junk")
+    source.write_text(GOOD + "api: {certificate: junk, key: junk}\n")
+
+    with pytest.raises(BadConfig, match=r"/api/certificate: .*; the web role does not start"):
+        accept(source)
+    assert in_force(source).at_s is None
+
+
 def test_a_copy_of_another_file_does_not_count(source: Path) -> None:
     accept(source)
     other = source.with_name("g.yaml")

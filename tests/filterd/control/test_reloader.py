@@ -14,7 +14,6 @@ from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configured
 
-
 pytestmark = pytest.mark.services  # control starts jobs
 
 

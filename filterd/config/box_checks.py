@@ -1,0 +1,236 @@
+"""What a configuration needs of this box: files that are there, hold what they should, and that the role can read.
+
+Invariants: nothing is changed, and nothing is started; a *fault* is what keeps a role from starting, a *warning* what
+leaves something out until it is mended; a file is judged as the account of the role that reads it, where this box has
+such accounts, and else as the account that asks.
+"""
+
+import os
+import pwd
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from dns.certificates import no_password, why_not_loaded
+from filterd.config.cross_checks import what_can_be_said
+from filterd.config.load import Examined, Fault, examine
+from filterd.config.schema import Config, ListEntry
+
+ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
+READ, SEARCH = 4, 1  # of three bits of a mode
+ACL = "system.posix_acl_access"
+
+
+class Finding(NamedTuple):
+    """path: of the key;   effect: what we do about it;   is_fault: a role does not start"""
+
+    path: str
+    found: str
+    effect: str
+    write: str
+    is_fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a configuration's files are, and who reads them.
+
+    base    paths of the configuration are below this folder;  None: below /"""
+
+    base: Path | None = None
+
+    def place(self, path: Path) -> Path:
+        """Where a file of the configuration is."""
+        if self.base is None or path.is_relative_to(self.base):
+            return path
+        return self.base / path.relative_to(path.anchor)
+
+    def why_unreadable(self, path: Path, role: str, state_dir: Path) -> str | None:
+        """Why a role cannot read a file or folder; None where it can, or where only its account could tell."""
+        place = self.place(path)
+        accounts = _accounts(role, self.place(state_dir)) if self.base is None else []
+        try:
+            place.stat()
+            is_readable = any(can_read(place, each) for each in accounts) if accounts else os.access(place, os.R_OK)
+        except PermissionError:
+            is_readable = bool(accounts) and os.geteuid() not in (each.pw_uid for each in accounts)
+        except OSError as reason:
+            return f"{path}: {reason.strerror}"
+        whose = " or ".join(each.pw_name for each in accounts) or f"user {os.geteuid()}"
+        return None if is_readable else f"{path} cannot be read by {whose}"
+
+
+def check_box(config: Config, box: Box) -> Iterator[Finding]:
+    """Check what the configuration needs of the box; a value that is a fault itself is passed over."""
+    for check in CHECKS:
+        yield from what_can_be_said(check(config, box))
+
+
+def findings(examined: Examined, name: str, box: Box) -> tuple[list[Fault], list[Fault]]:
+    """(faults, warnings) of the box, each with its line in the file `name`."""
+    found: dict[bool, list[Fault]] = {True: [], False: []}
+    for path, what, effect, write, is_fault in check_box(examined.config, box):
+        found[is_fault].append(Fault(name, examined.line_of(path), path, what, write, effect))
+    return found[True], found[False]
+
+
+def faults_of_box(data: bytes, name: str, base: Path) -> list[Fault]:
+    """What keeps a role from starting with a configuration, on this box."""
+    return findings(examine(data, name, base), name, Box())[0]
+
+
+def can_read(path: Path, account: pwd.struct_passwd) -> bool:
+    """Whether an account can read a file, or list a folder, by owner, groups and modes; yes where an ACL decides."""
+    if account.pw_uid == 0:
+        return True
+    groups = set(os.getgrouplist(account.pw_name, account.pw_gid))
+    real = path.resolve()
+    wanted = READ | SEARCH if real.is_dir() else READ
+    return all(_may(folder, SEARCH, account.pw_uid, groups) for folder in real.parents) and _may(
+        real, wanted, account.pw_uid, groups
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _check_folders(config: Config, box: Box) -> Iterator[Finding]:
+    for key, folder in (("/state_dir", config.state_dir), ("/run_dir", config.run_dir)):
+        place = box.place(folder)
+        there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            yield _fault(key, f"{there} is no folder", "no role starts", "write another path, or move that file away")
+
+
+def _check_dns_files(config: Config, box: Box) -> Iterator[Finding]:
+    dns = config.dns
+    if dns.workers == 0:
+        return
+    yield from _check_pair(config, box, "/dns/tls", "dns", dns.tls.certificate, dns.tls.key)
+    if dns.upstream_ca is not None:
+        reason = box.why_unreadable(dns.upstream_ca, "dns", config.state_dir) or _why_no_authority(
+            box.place(dns.upstream_ca)
+        )
+        if reason:
+            yield _fault("/dns/upstream_ca", reason, "no dns worker starts", "put PEM certificates there")
+
+
+def _check_api(config: Config, box: Box) -> Iterator[Finding]:
+    api = config.api
+    yield from _check_pair(config, box, "/api", "web", api.certificate, api.key)
+    for at, endpoint in enumerate(api.listen):
+        if api.certificate is None and not ip_address(endpoint.host).is_loopback:
+            found = f"{endpoint} without a certificate: tokens and households' wishes go in the clear"
+            yield _warning(f"/api/listen/{at}", found, "served", "set /api/certificate and /api/key")
+
+
+def _check_pair(
+    config: Config, box: Box, above: str, role: str, certificate: Path | None, key: Path | None
+) -> Iterator[Finding]:
+    """A certificate and its key: there, readable, PEM, and made for each other."""
+    if certificate is None or key is None:
+        return
+    effect = f"the {role} role does not start"
+    wanted = f"put a PEM certificate with its chain and its key there, readable by the {role} role"
+    unreadable = False
+    for name, path in (("certificate", certificate), ("key", key)):
+        if reason := box.why_unreadable(path, role, config.state_dir):
+            unreadable = True
+            yield _fault(f"{above}/{name}", reason, effect, wanted)
+    if not unreadable and (reason := _why_no_pair(box.place(certificate), box.place(key))):
+        yield _fault(f"{above}/certificate", f"{certificate} with {key}: {reason}", effect, wanted)
+
+
+def _check_gate_files(config: Config, box: Box) -> Iterator[Finding]:
+    path = config.gate.ja4_classes
+    if config.gate.workers and path is not None and (reason := box.why_unreadable(path, "gate", config.state_dir)):
+        yield _fault("/gate/ja4_classes", reason, "no gate worker starts", "put the file there, or remove the key")
+
+
+def _check_lists(config: Config, box: Box) -> Iterator[Finding]:
+    for at, entry in enumerate(config.lists):
+        yield from what_can_be_said(_check_list(config, box, f"/lists/{at}", entry))
+
+
+def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterator[Finding]:
+    wanted = "put the file there, readable by the control role"
+    if entry.file is not None and (reason := box.why_unreadable(entry.file, "control", config.state_dir)):
+        effect = "its last good version stays in force, where there is one"
+        is_missing = not os.path.lexists(box.place(entry.file))
+        yield (_warning if is_missing else _fault)(f"{path}/file", reason, effect, wanted)
+    for key in ("seed", "tsig", "ca", "client_certificate", "client_key"):
+        file = getattr(entry, key)
+        if file is not None and (reason := box.why_unreadable(file, "control", config.state_dir)):
+            effect = "nothing is taken by it, and the last good version stays in force"
+            yield _warning(f"{path}/{key}", reason, effect, wanted)
+
+
+def _check_zones(config: Config, box: Box) -> Iterator[Finding]:
+    for at, zone in enumerate(config.rpz.zones):
+        if zone.tsig is not None and (reason := box.why_unreadable(zone.tsig, "control", config.state_dir)):
+            wanted = "create it with tsig-keygen, readable by the control role"
+            yield _warning(f"/rpz/zones/{at}/tsig", reason, "no zone is served", wanted)
+
+
+CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
+    _check_folders,
+    _check_dns_files,
+    _check_gate_files,
+    _check_api,
+    _check_lists,
+    _check_zones,
+)
+
+
+def _fault(path: str, found: str, effect: str, write: str) -> Finding:
+    return Finding(path, found, effect, write, is_fault=True)
+
+
+def _warning(path: str, found: str, effect: str, write: str) -> Finding:
+    return Finding(path, found, effect, write, is_fault=False)
+
+
+def _why_no_pair(certificate: Path, key: Path) -> str | None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=no_password)
+    except PermissionError:
+        return None  # the role can read it, and this account cannot
+    except (OSError, ValueError) as reason:  # SSLError is an OSError
+        return why_not_loaded(reason)
+    return None
+
+
+def _why_no_authority(path: Path) -> str | None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except PermissionError:
+        return None  # as above
+    except OSError as reason:
+        return f"{path}: {why_not_loaded(reason)}"
+    return None
+
+
+def _accounts(role: str, state_dir: Path) -> list[pwd.struct_passwd]:
+    """The accounts that a role may have here: its own, or that of all roles, as the state directory's owner tells."""
+    own, shared = _account(f"{ALL_ROLES}-{role}"), _account(ALL_ROLES)
+    if shared is not None and state_dir.exists() and state_dir.stat().st_uid == shared.pw_uid:
+        return [shared]
+    return [account for account in (own, shared) if account is not None]
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _may(path: Path, wanted: int, uid: int, groups: set[int]) -> bool:
+    status = path.stat()
+    if ACL in os.listxattr(path):
+        return True
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid in groups else 0
+    return status.st_mode >> shift & wanted == wanted

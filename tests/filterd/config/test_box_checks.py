@@ -1,0 +1,175 @@
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from support.system.certificates import make_certificate
+
+from filterd.config import box_checks
+from filterd.config.box_checks import Box, Finding, can_read, check_box
+from filterd.config.load import examine
+
+NOBODY = pwd.getpwnam("nobody")
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="root alone reads what an account cannot")
+
+
+def found(folder: Path, said: str, base: Path | None = None) -> list[Finding]:
+    dns = "" if "dns:" in said else "dns: {upstreams: ['192.0.2.53:53']}\n"
+    return list(check_box(examine(f"{dns}{said}".encode(), "x.yaml", folder).config, Box(base)))
+
+
+def tls(certificate: Path, key: Path) -> str:
+    return f"dns: {{upstreams: ['192.0.2.53:53'], tls: {{certificate: '{certificate}', key: '{key}'}}}}\n"
+
+
+def test_what_needs_nothing_of_the_box_is_found_good(tmp_path: Path) -> None:
+    assert found(tmp_path, "state_dir: state\nrun_dir: run\n") == []
+
+
+def test_a_certificate_and_its_key_are_good(tmp_path: Path) -> None:
+    assert found(tmp_path, tls(*make_certificate(tmp_path, "dns.test"))) == []
+
+
+def test_a_certificate_that_is_not_there_is_a_fault_of_each_missing_file(tmp_path: Path) -> None:
+    first, second = found(tmp_path, tls(tmp_path / "a.pem", tmp_path / "a.key"))
+
+    assert (first.path, second.path) == ("/dns/tls/certificate", "/dns/tls/key")
+    assert first.is_fault and second.is_fault
+    assert first.found == f"{tmp_path}/a.pem: No such file or directory"
+    assert first.effect == "the dns role does not start"
+
+
+def test_a_certificate_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "dns.test")
+    certificate.write_text("junk")
+
+    (only,) = found(tmp_path, tls(certificate, key))
+
+    assert only.is_fault and "dns.pem with " in only.found
+
+
+def test_a_key_of_another_certificate_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    certificate, _ = make_certificate(tmp_path, "dns.test")
+    _, key = make_certificate(tmp_path / "other", "other.test")
+
+    (only,) = found(tmp_path, tls(certificate, key))
+
+    assert only.is_fault and "KEY_VALUES_MISMATCH" in only.found
+
+
+def test_a_box_without_dns_workers_needs_no_certificate(tmp_path: Path) -> None:
+    said = "dns: {upstreams: ['192.0.2.53:53'], workers: 0, tls: {certificate: a, key: b}}\n"
+
+    assert found(tmp_path, said) == []
+
+
+def test_the_certificate_of_the_api_is_checked_likewise(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_text("junk")
+    (tmp_path / "a.key").write_text("junk")
+
+    (only,) = found(tmp_path, "api: {certificate: a.pem, key: a.key}\n")
+
+    assert (only.path, only.is_fault, only.effect) == ("/api/certificate", True, "the web role does not start")
+
+
+def test_authorities_that_are_none_are_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("junk")
+
+    (only,) = found(tmp_path, "dns: {upstreams: ['tls://192.0.2.53:853'], upstream_ca: ca.pem}\n")
+
+    assert (only.path, only.is_fault) == ("/dns/upstream_ca", True)
+
+
+@pytest.mark.parametrize("key", ["state_dir", "run_dir"])
+def test_a_file_in_place_of_a_folder_is_a_fault(key: str, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("")
+
+    for folder in ("there", "there/below"):
+        (only,) = found(tmp_path, f"{key}: {folder}\n")
+        assert (only.path, only.is_fault) == (f"/{key}", True)
+        assert only.found == f"{tmp_path}/there is no folder"
+
+
+def test_a_list_that_is_not_there_yet_is_a_warning(tmp_path: Path) -> None:
+    (only,) = found(tmp_path, "lists: [{id: a, file: a.txt, format: plain, tier: order}]\n")
+
+    assert (only.path, only.is_fault) == ("/lists/0/file", False)
+
+
+def test_files_that_a_pulled_list_or_a_zone_needs_are_warnings(tmp_path: Path) -> None:
+    pulled = "{id: a, url: 'https://a.test/', ca: ca.pem, seed: s.txt, format: plain, tier: order}"
+    zone = "{name: z.test, lists: [orders], allow: [192.0.2.0/24], tsig: z.key}"
+
+    findings = found(tmp_path, f"lists: [{pulled}]\nrpz: {{listen: ['192.0.2.1:5380'], zones: [{zone}]}}\n")
+
+    assert [(each.path, each.is_fault) for each in findings] == [
+        ("/lists/0/seed", False),
+        ("/lists/0/ca", False),
+        ("/rpz/zones/0/tsig", False),
+    ]
+
+
+def test_fingerprints_that_are_not_there_are_a_fault_of_the_gate(tmp_path: Path) -> None:
+    (only,) = found(tmp_path, "gate: {ja4_classes: ja4.txt}\n")
+
+    assert (only.path, only.is_fault, only.effect) == ("/gate/ja4_classes", True, "no gate worker starts")
+
+
+def test_tokens_in_the_clear_are_a_warning(tmp_path: Path) -> None:
+    (only,) = found(tmp_path, "api: {listen: ['127.0.0.1:8080', '192.0.2.1:8080']}\n")
+
+    assert (only.path, only.is_fault) == ("/api/listen/1", False)
+
+
+def test_a_value_that_is_a_fault_itself_hides_no_other(tmp_path: Path) -> None:
+    lists = "{id: a, file: '', format: plain, tier: order}, {id: b, file: b.txt, format: plain, tier: order}"
+
+    assert [each.path for each in found(tmp_path, f"lists: [{lists}]\n")] == ["/lists/1/file"]
+
+
+@AS_ROOT
+def test_a_file_is_judged_as_the_account_of_the_role_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:-1]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    monkeypatch.setattr(box_checks, "_account", lambda name: NOBODY if name == "filterd-control" else None)
+    said = "lists: [{id: a, file: a.txt, format: plain, tier: order}]\n"
+    (tmp_path / "a.txt").write_text("a.test\n")
+    (tmp_path / "a.txt").chmod(0o600)
+
+    (only,) = found(tmp_path, said)
+    assert (only.is_fault, only.found) == (True, f"{tmp_path}/a.txt cannot be read by nobody")
+
+    os.chown(tmp_path / "a.txt", NOBODY.pw_uid, -1)
+    assert found(tmp_path, said) == []
+
+
+@AS_ROOT
+def test_an_account_reads_by_owner_group_and_mode_of_the_file_and_of_every_folder_above(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    path = tmp_path / "closed" / "a"
+    path.parent.mkdir(mode=0o755)
+    path.write_text("")
+    path.chmod(0o640)
+
+    assert not can_read(path, NOBODY)
+    os.chown(path, -1, NOBODY.pw_gid)
+    assert can_read(path, NOBODY)
+    path.parent.chmod(0o750)
+    assert not can_read(path, NOBODY)
+    assert can_read(path, pwd.getpwuid(0))
+
+
+def test_below_another_root_paths_begin_there(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc/filterd").mkdir(parents=True)
+    said = "lists: [{id: a, file: /etc/filterd/a.txt, format: plain, tier: order}]\n"
+
+    assert len(found(root / "etc/filterd", said, root)) == 1
+    (root / "etc/filterd/a.txt").write_text("a.test\n")
+    assert found(root / "etc/filterd", said, root) == []
+    assert found(root / "etc/filterd", said.replace("/etc/filterd/a.txt", "a.txt"), root) == []
