@@ -4,17 +4,21 @@ Invariants: the same code gives the same text, whatever the Python; tests/repo/t
 """
 
 import argparse
+import ast
 import dataclasses
 import importlib
+import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import groupby, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS
-from filterd.config.schema import Config, Spec
+from filterd.config.schema import ALL, Config, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 
 HERE = Path(__file__).parent
@@ -53,6 +57,20 @@ only from the interface that leads to its source. A SYN with payload is dropped.
 Where the gate needs to know how far a server has received, or what it says to early data, a verdict asks for the
 server's next packets: they are queued, too, until a verdict asks no longer.
 """
+CONFIGURATION = f"""\
+# Configuration
+
+{MADE}
+
+One YAML file; paths are relative to it. [filterd.starter.yaml](filterd.starter.yaml) is one to begin with,
+[filterd.example.yaml](filterd.example.yaml) shows every key in use.
+
+The last column says what a change of the key takes. *live*: `filterd reload` puts it in force. *restart of ROLE*: it is
+in force once these roles have been started again; until then `filterd status` says so. A change of `/dns`, `/splash` or
+`/isp` makes each dns worker begin with an empty cache; queries that wait for an upstream at that moment are asked again
+by their clients, and its TCP and TLS connections are closed, so that clients connect again.
+"""
+HEADS = "| key | type | default | meaning | change |\n|---|---|---|---|---|\n"
 CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
 
 
@@ -112,22 +130,51 @@ def _written(action: argparse.Action) -> str:
 
 
 def configuration_page() -> str:
-    head = (
-        f"# Configuration\n\n{MADE}\n\n"
-        "Every key with its default; [filterd.example.yaml](filterd.example.yaml) shows them in use.\n"
-    )
-    rows = "".join(f"| `{path}` | {default} |\n" for path, default in _keys(Config, ""))
-    return f"{head}\n| key | default |\n|---|---|\n{rows}"
+    parts = [CONFIGURATION]
+    for section, keys in groupby(_keys(), lambda key: key.path.split("/")[1] if key.path.count("/") > 1 else ""):
+        parts.append(f"\n## {section or 'General'}\n\n{HEADS}")
+        parts += [f"| `{key.path}` | {_in_cell(' | '.join(_cells(key)))} |\n".replace(" \\| ", " | ") for key in keys]
+    return "".join(parts)
 
 
-def _keys(shape: type, above: str) -> Iterator[tuple[str, str]]:
+class Documented(NamedTuple):
+    """One key of the configuration, as its page shows it."""
+
+    path: str
+    field: dataclasses.Field[object]
+    meaning: str
+    restart: Restart
+
+
+def _cells(key: Documented) -> Iterator[str]:
+    spec: Spec = key.field.metadata["spec"]
+    kind = inspect.getdoc(spec.kind) or ""
+    yield f"list: {kind.splitlines()[0]}" if spec.is_many else kind.splitlines()[0]
+    yield _default(key.field)
+    yield " ".join(key.meaning.split())
+    yield f"restart of {', '.join(key.restart)}" if key.restart else "live"
+
+
+def _keys(shape: type = Config, above: str = "", restart: Restart = ALL) -> Iterator[Documented]:
+    meanings = _meanings(shape)
     for field in dataclasses.fields(shape):
         spec: Spec = field.metadata["spec"]
         path = f"{above}/{field.name}" + ("/N" if spec.is_many and spec.shape else "")
+        below = restart if spec.restart is None else spec.restart
         if spec.shape:
-            yield from _keys(spec.shape, path)
+            yield from _keys(spec.shape, path, below)
         else:
-            yield path, _default(field)
+            yield Documented(path, field, meanings[field.name], below)
+
+
+def _meanings(shape: type) -> dict[str, str]:
+    """The text below each field of a class of the schema."""
+    [body] = [node.body for node in ast.parse(inspect.getsource(shape)).body if isinstance(node, ast.ClassDef)]
+    meanings = {}
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            meanings[field.target.id] = str(ast.literal_eval(text.value))
+    return meanings
 
 
 def _default(field: dataclasses.Field[object]) -> str:

@@ -1,6 +1,7 @@
 """Parsers for the scalars of the configuration, one for each kind.
 
-Invariants: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead.
+Invariants: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead; the
+first line of its docstring is the type of the value, as docs/configuration.md shows it.
 The text is read as written: YAML does not turn `53:53` into a number or `no` into a truth value.
 """
 
@@ -73,6 +74,7 @@ def nearest(word: str, words: list[str]) -> str:
 
 
 def text(value: str) -> str:
+    """text on one line"""
     if len(value) > TEXT_OCTETS:
         raise Unfit(f"a text of {len(value)} characters", f"write at most {TEXT_OCTETS}")
     if not value.isprintable():
@@ -88,12 +90,14 @@ def identity(value: str) -> str:
 
 
 def path(value: str) -> Path:
+    """path of a file or folder"""
     if not value or "\0" in value or len(value) > TEXT_OCTETS:
         raise Unfit(f"{quoted(value)} is not a file name", "write the path of a file")
     return Path(value)
 
 
 def run_directory(value: str) -> Path:
+    """path of a folder"""
     if len(value.encode("utf-8", "surrogatepass")) > RUN_DIR_OCTETS:
         raise Unfit(
             f"a path of {len(value)} characters, too long for a socket in it", f"write at most {RUN_DIR_OCTETS}"
@@ -110,6 +114,7 @@ def whole_number(lowest: int, highest: int) -> Kind:
             raise Unfit(f"{int(value)} is out of range", wanted)
         return int(value)
 
+    parse.__doc__ = f"whole number, {lowest} to {highest}"
     return parse
 
 
@@ -130,6 +135,7 @@ def duration(lowest_s: int, highest_s: int) -> Kind:
     def parse(value: str) -> Seconds:
         return Seconds(_measured(value, UNITS_S, Seconds(lowest_s), Seconds(highest_s), "a length of time"))
 
+    parse.__doc__ = f"length of time, {Seconds(lowest_s)} to {Seconds(highest_s)}, in s, m, h, d or w"
     return parse
 
 
@@ -137,17 +143,21 @@ def octets(lowest: int, highest: int) -> Kind:
     def parse(value: str) -> Octets:
         return Octets(_measured(value, UNITS_OCTETS, Octets(lowest), Octets(highest), "a size"))
 
+    parse.__doc__ = f"size, {Octets(lowest)} to {Octets(highest)}, in KiB, MiB or GiB"
     return parse
 
 
 def cache(value: str) -> Octets:
-    """Memory for a cache: a size, or 0 for none.   At least 4 MiB, so that one large answer is a small part of it."""
+    """0, or a size, 4MiB to 32GiB
+
+    At least 4 MiB, so that one large answer is a small part of it."""
     if value == "0":
         return Octets(0)
     return Octets(_measured(value, UNITS_OCTETS, Octets(4 << 20), Octets(32 << 30), "a size"))
 
 
 def truth(value: str) -> bool:
+    """true or false"""
     if value not in ("true", "false"):
         raise Unfit(f"{quoted(value)} is neither true nor false", "write true or false")
     return value == "true"
@@ -159,10 +169,12 @@ def one_of(*words: str) -> Kind:
             raise Unfit(f"{quoted(value)} is not known here", f"write {nearest(value, list(words))}")
         return value
 
+    parse.__doc__ = "one of " + ", ".join(words)
     return parse
 
 
 def endpoint(value: str) -> Endpoint:
+    """ADDRESS:PORT, an IPv6 address in brackets"""
     wanted = "write ADDRESS:PORT, an IPv6 address in brackets: 192.0.2.1:53 or [2001:db8::1]:53"
     found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})", value)
     if not found:
@@ -177,7 +189,7 @@ def endpoint(value: str) -> Endpoint:
 
 
 def upstream(value: str) -> Upstream:
-    """A resolver: ADDRESS:PORT, or tls://ADDRESS:PORT#NAME for TLS."""
+    """ADDRESS:PORT, or tls://ADDRESS:PORT#NAME for TLS"""
     if not value.startswith(TLS_SCHEME):
         return endpoint(value)
     at, hash_sign, name = value.removeprefix(TLS_SCHEME).partition("#")
@@ -186,6 +198,7 @@ def upstream(value: str) -> Upstream:
 
 
 def address4(value: str) -> str:
+    """IPv4 address"""
     parsed = _ip(value, "write an IPv4 address")
     if not isinstance(parsed, IPv4Address):
         raise Unfit(f"{quoted(value)} is not an IPv4 address", "write an IPv4 address")
@@ -193,6 +206,7 @@ def address4(value: str) -> str:
 
 
 def address6(value: str) -> str:
+    """IPv6 address"""
     parsed = _ip(value, "write an IPv6 address")
     if not isinstance(parsed, IPv6Address):
         raise Unfit(f"{quoted(value)} is not an IPv6 address", "write an IPv6 address")
@@ -200,7 +214,7 @@ def address6(value: str) -> str:
 
 
 def prefix(value: str) -> str:
-    """An address or prefix, IPv4 or IPv6."""
+    """address or prefix, IPv4 or IPv6"""
     try:
         return str(ip_network(value))
     except ValueError as reason:
@@ -210,20 +224,23 @@ def prefix(value: str) -> str:
 
 
 def list_id(value: str) -> str:
+    """id of a list: at most 24 of a-z, 0-9, '.', '_' and '-'"""
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,23}", value):
         raise Unfit(f"{quoted(value)} is not a list's id", f"write at most {LIST_ID_OCTETS} of a-z, 0-9, '.', '_', '-'")
     return value
 
 
 def interface(value: str) -> str:
-    """A network interface's name, as Linux allows it (dev_valid_name)."""
+    """name of a network interface
+
+    As Linux allows it (dev_valid_name)."""
     if not re.fullmatch(r"[^\s/:]{1,15}", value) or value in (".", ".."):
         raise Unfit(f"{quoted(value)} is not an interface's name", "write at most 15 characters, as 'ip link' shows it")
     return value
 
 
 def host(value: str) -> str:
-    """A host name in its canonical form."""
+    """host name"""
     from rules.names.canonical import canonical_name  # late: it loads the IDNA tables, which most commands do not need
 
     try:
@@ -235,7 +252,7 @@ def host(value: str) -> str:
 
 
 def category(value: str) -> str:
-    """The name of a category that a list can have."""
+    """name of a category"""
     if value in NAMELESS:
         raise Unfit(
             f"{quoted(value)} is a category that has no names", "choose another category; only profiles use this one"
@@ -246,6 +263,7 @@ def category(value: str) -> str:
 
 
 def url(value: str) -> str:
+    """URL of a page"""
     try:
         parts = urlsplit(text(value))
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -257,14 +275,14 @@ def url(value: str) -> str:
 
 
 def minisign_key(value: str) -> str:
-    """A public key of minisign: 42 octets that begin with Ed."""
+    """public key of minisign: 42 octets that begin with Ed"""
     if not re.fullmatch(r"RW[A-Za-z0-9+/]{54}", value):
         raise Unfit(f"{quoted(value)} is not a public key of minisign", "write the second line of minisign.pub, RW…")
     return value
 
 
 def list_url(value: str) -> str:
-    """The URL that a list is pulled from."""
+    """URL, https; http to this box alone"""
     wanted = "write https://…; http only to this box itself"
     try:
         parts = urlsplit(text(value))
@@ -280,12 +298,14 @@ def list_url(value: str) -> str:
 
 
 def list_format(value: str) -> str:
+    """name of a format"""
     from rules.formats import FORMATS  # late: it loads every reader, which most commands do not need
 
     return str(one_of(*FORMATS)(value))
 
 
 def columns(value: str) -> str:
+    """columns, such as url:1;type:2"""
     from rules.formats.columns import parse_columns  # late, as above
 
     try:
@@ -296,6 +316,7 @@ def columns(value: str) -> str:
 
 
 def zone(value: str) -> str:
+    """time zone, such as Asia/Karachi"""
     known = zoneinfo.available_timezones()
     if value not in known:
         alike = get_close_matches(value[:60], known, n=1)

@@ -133,15 +133,15 @@ class Dns:
     upstreams: tuple[Upstream, ...] = many(kinds.upstream, 1, LIVE)
     """ADDRESS:PORT, or tls://ADDRESS:PORT#NAME: over TLS, with a certificate for NAME, or left out, for the address."""
     upstream_ca: Path | None = one(kinds.path, LIVE, default=None)
-    """Certificates to trust of upstreams over TLS; None: those that the system trusts."""
+    """Certificates to trust of upstreams over TLS; none: those that the system trusts."""
     workers: int = one(kinds.whole_number(0, MAX_WORKERS), ALL, default=1)
     """One for each core that is to answer; 0: this box answers no DNS."""
     cache: Octets = one(kinds.cache, LIVE, default=Octets(64 << 20))
-    """Of memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
+    """Memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
     clients: tuple[str, ...] = many(kinds.prefix, 1, LIVE, default=OWN_PREFIXES)
     """Who may ask; everybody else is refused, with EDE 18.   Written, it replaces the default as a whole."""
     queries_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=0)
-    """Of one client, an IPv4 address or an IPv6 /56, at each worker; 0: as many as it likes."""
+    """What one client, an IPv4 address or an IPv6 /56, may ask at each worker; 0: as much as it likes."""
     burst: int = one(kinds.whole_number(1, MAX_RATE), LIVE, default=1000)
     """Queries that a client may have at once before its rate counts."""
     large_answers_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=20)
@@ -198,7 +198,7 @@ class Gate:
     when_dead: str = one(kinds.one_of("open", "closed"), (*GATE, *CONTROL), default="open")
     """While no worker lives.   open: traffic passes without inspection.   closed: new connections are dropped."""
     when_overloaded: str | None = one(kinds.one_of("open", "closed"), default=None)
-    """What comes while a worker's queue is full.   closed: dropped, its client repeats it.   None: as `when_dead`."""
+    """What comes while a worker's queue is full.   closed: dropped, its client repeats it.   none: as `when_dead`."""
     when_undecidable: str = one(kinds.one_of("open", "closed"), default="open")
     """The same for connections that show no name that can be read."""
     quic: str = one(kinds.one_of("judge", "pass", "refuse"), (*GATE, *CONTROL), default="judge")
@@ -271,7 +271,7 @@ class ListEntry:
     every: Seconds = one(kinds.duration(60, 30 * 86400), default=Seconds(3600))
     """Time between two pulls of `url`."""
     ca: Path | None = one(kinds.path, default=None)
-    """Certificates to trust for this url, or these primaries; None: those that the system trusts."""
+    """Certificates to trust for this url, or these primaries; none: those that the system trusts."""
     client_certificate: Path | None = one(kinds.path, default=None)
     """What identifies this box to the list's server; PEM."""
     client_key: Path | None = one(kinds.path, default=None)
@@ -281,11 +281,11 @@ class ListEntry:
     timeout: Seconds = one(kinds.duration(1, 3600), default=Seconds(120))
     """For one pull as a whole."""
     minisign: str | None = one(kinds.minisign_key, default=None)
-    """The public key that signs every version, in a file .minisig beside it; what is not signed so is not taken."""
+    """The public key that signs every version, in a file .minisig next to it; what is not signed so is not taken."""
     seed: Path | None = one(kinds.path, default=None)
     """In force until the first good version comes."""
     max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)
-    """A good copy that its source has not confirmed for so long is stale.  None: 3 × `every`; a zone: as its SOA says;
+    """A good copy that its source has not confirmed for so long is stale.  none: 3 × `every`; a zone: as its SOA says;
     a file: two days in the tier csam, else never."""
     shrink_percent: int = one(kinds.whole_number(0, 100), default=20)
     """A version that lost more of its rules than this waits for approval."""
@@ -300,7 +300,7 @@ class ListEntry:
     columns: str | None = one(kinds.columns, default=None)
     """Where a table has its addresses, if its headings do not tell: url:1;type:2."""
     match: str | None = one(kinds.one_of("exact", "subtree", "as-written"), default=None)
-    """None: as the format's own default says (semantics §2)."""
+    """none: as the format's own default says (semantics §2)."""
     tier: str = one(kinds.one_of("csam", "order", "category", "security"))
     """Which lists it outranks, and who may override it: csam, then order, then category, then security."""
     category: str | None = one(kinds.category, default=None)
@@ -308,7 +308,7 @@ class ListEntry:
     action: str | None = one(
         kinds.one_of("nxdomain", "nodata", "refused", "splash", "drop", "tcp-only", "shadow"), default=None
     )
-    """None: splash where a splash address is configured, else nxdomain.   shadow: what the list would block is counted,
+    """none: splash where a splash address is configured, else nxdomain.   shadow: what the list would block is counted,
     and nothing is."""
     issuer: str | None = one(kinds.text, default=None)
     """Of a list of tier order: who issued it, as pages and records name it."""
@@ -337,7 +337,7 @@ class RpzZone:
     allow: tuple[str, ...] = many(kinds.prefix, default=())
     """Who else may fetch it."""
     tsig: Path | None = one(kinds.path, default=None)
-    """A file with the key that we share with them, as tsig-keygen prints it.   None: their addresses are enough."""
+    """A file with the key that we share with them, as tsig-keygen prints it.   none: their addresses are enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,7 +388,7 @@ class Config:
     """What a worker does while it has no images that it can read: at the first start, and after an upgrade that changes
     their layout.   closed: queries are answered SERVFAIL, and the gate blocks what it would judge."""
     log_level: str = one(kinds.one_of(*LOG_LEVELS), LIVE, default="info")
-    """The least that is logged; `filterd run --log-level` outranks it."""
+    """The least that is logged; `filterd run --log-level` outranks it until it is changed."""
     isp: Isp = part(Isp, (*GATE, *WEB))
     dns: Dns = part(Dns, DNS)
     gate: Gate = part(Gate, GATE)

@@ -206,7 +206,7 @@ class Supervisor:
             self._was_ready = True
             _send("READY=1")
             if missing:
-                log.warning("ready, without %s: traffic is filtered; see: filterd status", " ".join(missing))
+                log.info("ready, without %s yet: what cannot start says why; see: filterd status", " ".join(missing))
         if self._was_ready:
             _send(f"STATUS=without {' '.join(missing)}, see: filterd status" if missing else "STATUS=all roles run")
         if not missing and not self._was_whole:

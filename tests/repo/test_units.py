@@ -44,6 +44,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         held[unit.stem] = line.partition("=")[2].split()
 
     assert held == {
+        "filterd-accept": [],
         "filterd-control": ["CAP_NET_ADMIN"],
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
@@ -70,6 +71,16 @@ def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervi
         told[unit.stem.removeprefix("filterd-").rstrip("@")] = float(line.partition("=")[2])
 
     assert told == WATCHDOG_S
+
+
+def test_no_start_of_a_role_depends_on_the_operators_file(root: Path) -> None:
+    depending = [
+        unit.name
+        for unit in root.glob("systemd/*.service")
+        if "ExecStartPre=/opt/filterd/bin/filterd" in unit.read_text()
+    ]
+
+    assert depending == []
 
 
 def test_every_account_of_a_unit_is_made(root: Path) -> None:

@@ -1,5 +1,6 @@
 """The units start, with their sandbox and their accounts, and what they start filters."""
 
+import subprocess
 from typing import Protocol
 
 import pytest
@@ -21,6 +22,8 @@ systemctl daemon-reload
 
 
 class Box(Protocol):
+    def run(self, *argv: str) -> "subprocess.CompletedProcess[str]": ...
+
     def says(self, *argv: str) -> str: ...
 
     def until(self, wanted: str, *argv: str) -> None: ...
@@ -119,3 +122,68 @@ def test_the_state_of_the_all_in_one_unit_is_taken_over_by_the_roles(box: Box) -
     box.says("systemctl", "start", "filterd.target")
 
     box.until(SPLASH, *BLOCKED)
+
+
+@pytest.mark.parametrize(("start", "worker"), [("filterd.target", "filterd-dns@0"), ("filterd.service", "filterd")])
+def test_a_saved_fault_and_a_restart_are_no_outage(box: Box, start: str, worker: str) -> None:
+    box.says("bash", "-c", SHARE if start == "filterd.target" else "true")
+    box.says("systemctl", "start", start)
+    box.until(SPLASH, *BLOCKED)
+
+    box.says("bash", "-c", "sed -i s/upstreams/upsteams/ /etc/filterd/filterd.yaml")
+    box.says("systemctl", "kill", "--signal=KILL", worker)
+    box.until("1", "systemctl", "show", "-P", "NRestarts", worker)
+
+    box.until(SPLASH, *BLOCKED)
+    status = box.run("/opt/filterd/bin/filterd", "status")
+    assert status.returncode == 1
+    assert "/dns/upsteams: no such key" in status.stdout
+
+
+def test_a_start_of_the_target_takes_the_file_in_before_the_roles_start(box: Box) -> None:
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+    box.until(SPLASH, *BLOCKED)
+
+    box.says("bash", "-c", "sed -i 's/{address4: 192.0.2.2}/{address4: 192.0.2.3}/' /etc/filterd/filterd.yaml")
+    box.says("systemctl", "restart", "filterd.target")
+
+    box.until("192.0.2.3", *BLOCKED)
+    box.until("active", "systemctl", "is-active", "filterd-control")
+    assert "restart it" not in box.run("/opt/filterd/bin/filterd", "status").stdout
+
+
+def test_a_second_control_role_is_refused_with_the_number_of_the_first(box: Box) -> None:
+    box.says("bash", "-c", SHARE)
+    box.says("systemctl", "start", "filterd.target")
+    box.until("active", "systemctl", "is-active", "filterd-control")
+
+    second = box.run("/opt/filterd/bin/filterd", "run", "--role", "control")
+
+    assert second.returncode == 3
+    first = box.says("systemctl", "show", "-P", "MainPID", "filterd-control")
+    assert f"its role control-0 runs there already, process {first};" in second.stderr
+    box.until(SPLASH, *BLOCKED)
+
+
+def test_a_taken_port_of_the_pages_keeps_nobody_from_filtering(box: Box) -> None:
+    hold = "import socket, time; s = socket.create_server(('0.0.0.0', 80)); time.sleep(600)"
+    box.says("systemd-run", "--unit=taken", "/opt/filterd/bin/python", "-c", hold)
+
+    box.says("systemctl", "start", "filterd")
+
+    box.until(SPLASH, *BLOCKED)
+    box.until("active", "systemctl", "is-active", "filterd")
+    box.until("yes", "bash", "-c", "/opt/filterd/bin/filterd status | grep -q 'role web-0: does not work' && echo yes")
+    assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
+
+
+def test_the_shipped_starter_runs_as_it_is(box: Box) -> None:
+    box.says("cp", "/opt/filterd/source/docs/filterd.starter.yaml", "/etc/filterd/filterd.yaml")
+    box.says("bash", "-c", "echo blocked.example > /etc/filterd/lists/orders.txt")
+    box.says("/opt/filterd/bin/filterd", "check-config", "--strict", "/etc/filterd/filterd.yaml")
+
+    box.says("systemctl", "start", "filterd")
+
+    box.until(SPLASH, *BLOCKED)
+    box.until("0", "bash", "-c", "/opt/filterd/bin/filterd status > /tmp/said; echo $?")

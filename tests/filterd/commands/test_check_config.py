@@ -27,6 +27,19 @@ def test_the_shipped_example_has_no_fault_but_the_files_that_are_not_there(
     assert all(" does not" not in line for line in said.err.splitlines())
 
 
+def test_the_shipped_starter_is_short_and_passes_a_strict_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = (DOCS / "filterd.starter.yaml").read_text()
+    (tmp_path / "f.yaml").write_text(said)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/orders.txt").write_text("blocked.example\n")
+
+    assert main(["check-config", "--strict", str(tmp_path / "f.yaml")]) == 0
+    assert capsys.readouterr().err == ""
+    assert len(said.splitlines()) <= 22
+
+
 def test_every_fault_is_printed_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "f.yaml"
     path.write_text("dns: {workers: x}\n")
