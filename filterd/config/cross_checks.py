@@ -152,7 +152,7 @@ def _check_splash_https(config: Config) -> Found:
             if "UDP" not in listener.protocols and _share(listener.endpoint, Endpoint(place, HTTPS_PORT)):
                 found = f"{listener.endpoint} is port 443 of the splash address {place}"
                 wanted = (
-                    "write another address of this box: whoever opens a blocked page there gets a certificate warning"
+                    "write another address of this box: visitors of blocked HTTPS pages get a certificate warning there"
                 )
                 yield listener.path, found, wanted
 

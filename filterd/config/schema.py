@@ -139,7 +139,7 @@ class Dns:
     cache: Octets = one(kinds.cache, LIVE, default=Octets(64 << 20))
     """Memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
     clients: tuple[str, ...] = many(kinds.prefix, 1, LIVE, default=OWN_PREFIXES)
-    """Who may ask; everybody else is refused, with EDE 18.   Written, it replaces the default as a whole."""
+    """Who may ask; all others are refused, with EDE 18.   Written, it replaces the default as a whole."""
     queries_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=0)
     """What one client, an IPv4 address or an IPv6 /56, may ask at each worker; 0: as much as it likes."""
     burst: int = one(kinds.whole_number(1, MAX_RATE), LIVE, default=1000)
@@ -167,11 +167,11 @@ class Dns:
     canaries: str = one(kinds.one_of("profiles", "everybody"), LIVE, default="profiles")
     """Whose browsers and phones are told to keep using this resolver, by the names that their makers ask for it."""
     structured_errors: bool = one(kinds.truth, LIVE, default=False)
-    """Clients that ask for it are told in JSON who blocks and why, after an Internet-Draft."""
+    """Clients that ask for it learn in JSON who blocks and why, after an Internet-Draft."""
     tls: DnsTls = part(DnsTls)
     https: DnsHttps = part(DnsHttps)
     proxies: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
-    """Whoever asks from there sends a PROXY header first, version 2, in each UDP datagram too, and is believed."""
+    """Those who ask from there send a PROXY header first, version 2, in each UDP datagram too, and are believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ class Gate:
     """judge: its names are read like those of TLS.   refuse: UDP to the TLS ports is answered with ICMP, and browsers
     fall back to TCP."""
     quic_reject: bool = one(kinds.truth, (*GATE, *CONTROL), default=False)
-    """A blocked QUIC flow is told so by ICMP, and not only dropped."""
+    """A blocked QUIC flow is refused by ICMP, and not only dropped."""
     h2c: str = one(kinds.one_of("refuse", "pass"), default="refuse")
     """HTTP/2 without TLS, which no browser speaks and whose names are not read."""
     flows: int = one(kinds.whole_number(1024, MAX_FLOWS), default=262144)
@@ -257,7 +257,7 @@ class ListEntry:
     id: str = one(kinds.list_id)
     """Its name in commands, records and reports."""
     file: Path | None = one(kinds.path, default=None)
-    """Where somebody puts a new version; noticed within a minute.   Either this, or `url`, or `zone`."""
+    """Where new versions are put; noticed within a minute.   Either this, or `url`, or `zone`."""
     url: str | None = one(kinds.list_url, default=None)
     """Where it is pulled from."""
     zone: str | None = one(kinds.host, default=None)
@@ -333,7 +333,7 @@ class RpzZone:
     lists: tuple[str, ...] = many(kinds.list_id, 1)
     """Not confidential ones.   help-corridor and orders (pushed over the API) are lists, too."""
     secondaries: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
-    """Told of every change by NOTIFY; may fetch the zone from these addresses."""
+    """Get NOTIFY of every change; may fetch the zone from these addresses."""
     allow: tuple[str, ...] = many(kinds.prefix, default=())
     """Who else may fetch it."""
     tsig: Path | None = one(kinds.path, default=None)
