@@ -13,6 +13,7 @@ what cannot be taken leaves the first as it is, and is said.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from pathlib import Path
@@ -186,17 +187,20 @@ class Worker:
     async def _take_over(self, front: Front) -> None:
         """Serve with another front from now on; returns once it does.   Raises TimeoutError where it does not."""
         front.give(self._tables)
-        before, self._front = self._running, front
-        self._running = asyncio.ensure_future(_after(before, front))  # noqa: TID251
+        self._front = front
+        self._running = asyncio.ensure_future(_after(self._running, front))  # noqa: TID251
         async with asyncio.timeout(TAKE_OVER_S):
             while not front.n_turns and not self._running.done():  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(TAKE_OVER_POLL_S)
+        # The front before refers to itself, by what its streams ask: its cache would stay until Python looks for such.
+        await asyncio.to_thread(gc.collect)
 
 
 async def _after(before: "asyncio.Future[None]", front: Front) -> None:
     """Run a front once the one before it has ended."""
     before.cancel()
     await asyncio.wait((before,))
+    del before  # what it was cancelled with leads to its front
     await front.run()
 
 

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class Front:
     def __init__(self, fault: Exception | None = None) -> None:
         self.given: list[TableSet] = []
         self.fault, self.n_turns, self.n_given_first = fault, 0, -1
+        self.itself: Front | None = None
 
     def give(self, tables: TableSet) -> None:
         self.given.append(tables)
@@ -251,6 +253,14 @@ def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images: Images
     assert (gentle, niceness()) == (max(BEHIND_NICENESS, before), before)
 
 
+class Turning(Front):
+    """Its loop turns once it runs."""
+
+    async def run(self) -> None:
+        self.n_turns = 1
+        await super().run()
+
+
 class Setup:
     """Gives the fronts that it was made with, or raises."""
 
@@ -314,3 +324,22 @@ def test_a_worker_without_a_configuration_takes_none(state: Path) -> None:
     (reply,) = configured(state, Front(), None, {"op": "configure"})
 
     assert "started without a configuration; nothing changed" in reply["refused"]
+
+
+def test_a_front_that_was_replaced_is_forgotten_with_its_memory(state: Path) -> None:
+    alive: list[bool] = []
+
+    class Fresh(Setup):
+        before: weakref.ref[Front] | None = None
+        current: weakref.ref[Front] | None = None
+
+        def take(self) -> Front:
+            alive.append(self.before is not None and self.before() is not None)
+            front = Turning()
+            front.itself = front  # as a front whose streams ask it
+            self.before, self.current = self.current, weakref.ref(front)
+            return front
+
+    configured(state, Front(), Fresh(), *[{"op": "configure"}] * 4)
+
+    assert alive == [False] * 4
