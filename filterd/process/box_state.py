@@ -5,7 +5,7 @@ Invariants: it needs no process that answers, so that it tells most where least 
 
 from msgspec import Struct
 
-from filterd.config import BadConfig, load
+from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, differs
 from filterd.config.changes import outdated
 from filterd.process.instance import instances
@@ -45,7 +45,15 @@ def role_states(found: InForce) -> list[RoleState]:
             restart=outdated(found.config, name.partition("-")[0], told.keys) if is_running else [],
         )
         for name, (told, is_running) in instances(found.config.run_dir).items()
+        if is_running or not _is_one_too_many(found.config, name)
     ]
+
+
+def _is_one_too_many(config: Config, name: str) -> bool:
+    """Whether the configuration asks for fewer workers: what is left of this one is no fault."""
+    role, _, index = name.partition("-")
+    wanted = {"dns": config.dns.workers, "gate": config.gate.workers}
+    return role in wanted and index.isdecimal() and int(index) >= wanted[role]
 
 
 def config_state(found: InForce) -> ConfigState:

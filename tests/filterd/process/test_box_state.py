@@ -43,6 +43,14 @@ def test_a_role_that_left_its_reason_and_is_gone_does_not_run(found: InForce, tm
     assert (state.is_running, state.fault, state.restart) == (False, "port 80 is taken", [])
 
 
+def test_what_is_left_of_a_worker_that_is_not_wanted_any_more_is_no_role(found: InForce, tmp_path: Path) -> None:
+    for name in ("dns-0", "dns-1"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+        (tmp_path / "run" / name / "role.lock").write_text('{"pid":0}')
+
+    assert [state.name for state in role_states(found)] == ["dns-0"]
+
+
 @pytest.mark.parametrize(
     ("said", "differs", "fault"),
     [(GOOD, False, None), (GOOD + "log_level: debug\n", True, None), (GOOD + "dms: {}\n", True, "/dms: no such key")],
