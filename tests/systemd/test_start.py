@@ -187,3 +187,18 @@ def test_the_shipped_starter_runs_as_it_is(box: Box) -> None:
 
     box.until(SPLASH, *BLOCKED)
     box.until("0", "bash", "-c", "/opt/filterd/bin/filterd status > /tmp/said; echo $?")
+
+
+def test_pages_that_cannot_start_say_why_in_the_status_of_their_unit(box: Box) -> None:
+    hold = "import socket, time; s = socket.create_server(('0.0.0.0', 80)); time.sleep(600)"
+    box.says("systemd-run", "--unit=taken", "/opt/filterd/bin/python", "-c", hold)
+    box.says("bash", "-c", SHARE)
+
+    box.says("systemctl", "start", "filterd.target")
+
+    box.until(SPLASH, *BLOCKED)
+    said = "systemctl show -P StatusText filterd-web | grep -q '^web listen 0.0.0.0:80: not bound' && echo yes"
+    box.until("yes", "bash", "-c", said)
+    assert "Traceback" not in box.says("journalctl", "-u", "filterd-web", "-o", "cat")
+    box.says("systemctl", "stop", "taken")
+    box.until("active", "systemctl", "is-active", "filterd-web")
