@@ -7,13 +7,13 @@ upstream's own address, at a port that the kernel drew.  Who does not see the qu
 
     key → PendingQuery (one question at one upstream) → WaitingClients (each with the query to write the answer over)
 
-Invariants: no allocation after open_in_flight(); memory is bounded.  One question is at one upstream once, however many
-clients wait for it.  What is drawn comes from the kernel's generator and is used once.  When no slot is free, the
-oldest query is evicted with its clients and counted as lost.  A query is in the ring of ages as long as it is pending.  It is
-in its upstream's ring, or in that of streams, as long as a timeout still has an effect.  Each ring is in order of time:
-only its head is looked at.
-Source: RFC 5452 §9, §5 (several queries of one question at a time make birthday attacks possible); Vixie and Dagon,
-draft-vixie-dnsext-dns0x20-00 (letters in random case).
+Invariants: no allocation after open_in_flight(); memory is bounded.  One question is at one upstream once, however
+many clients wait for it.  What is drawn comes from the kernel's generator and is used once.  When no slot is free, the
+oldest query is evicted with its clients and counted as lost.  A query is in the ring of ages as long as it is pending.
+It is in its upstream's ring, or in that of streams, as long as a timeout still has an effect.  Each ring is in order
+of time: only its head is looked at.
+Source: RFC 5452 §9, §5 (several queries of one question at a time make birthday attacks possible); Dagon and
+others, Increased DNS Forgery Resistance Through 0x20-Bit Encoding (2008: letters in random case).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free

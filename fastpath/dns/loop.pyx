@@ -9,10 +9,10 @@ random id and with its letters in random case; without a useful answer in time i
 is written over each waiting client's own query.  A datagram of a listed proxy begins with a PROXY header: it is
 removed, and its address is the client's; the answer goes to the proxy.
 
-Invariants: one thread runs a loop.  Nothing is allocated after __cinit__.  Only sockets, the clock, the kernel's random
-numbers and the hand-over of tables are touched.  Every datagram ends as an answer, a forwarded query, a client that waits, or a count.  An
-unreachable upstream stops nothing.  A waiting client gets an answer, a stale one or at last SERVFAIL, unless the
-in-flight table is full.  The decision comes before the cache, inspection after it.
+Invariants: one thread runs a loop.  Nothing is allocated after __cinit__.  Only sockets, the clock, the kernel's
+random numbers and the hand-over of tables are touched.  Every datagram ends as an answer, a forwarded query, a client
+that waits, or a count.  An unreachable upstream stops nothing.  A waiting client gets an answer, a stale one or at
+last SERVFAIL, unless the in-flight table is full.  The decision comes before the cache, inspection after it.
 Absent on purpose: TCP and TLS, which dns/upstreams/stream_client.py speaks and the loop sends datagrams to; any lock.
 Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7, RFC 7766 §5.
 Cost: bench/dns.py.

@@ -1,4 +1,4 @@
-"""Whether an upstream's answer leads into somebody's own network: the guard against DNS rebinding.
+"""Whether an upstream's answer leads into a client's own network: the guard against DNS rebinding.
 
 A page whose name first has a public address and then 192.168.1.1 makes its visitor's browser talk to the router as if
 it were the page's server.  So names of the public DNS may not have private addresses, where the operator wants that.

@@ -1,6 +1,7 @@
 """Destination judgement: a packet's address against the lists, before its payload is parsed.
 
-    destination, and the IPv4 address in one of NAT64 or 6to4 → its name below rpz-ip → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
+    destination, and the IPv4 address in one of NAT64 or 6to4 → its name below rpz-ip
+        → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
 
 Invariants: every queued packet is judged, at any port, protocol, payload and state: so a list published after its flow
 began applies too.  Only lists block here: a lock leaves the help corridor open, which is defined by names.

@@ -393,7 +393,7 @@ COUNTERS = (
         "dns_meta_refused",
         "Queries of another class than IN, and for zone transfers or other types that ask for no records of a name "
         "(TKEY, TSIG, IXFR, AXFR, MAILB, MAILA); they are refused.",
-        "Somebody looks for zones to copy, or for what software answers. Zones that filterd itself publishes are "
+        "Someone looks for zones to copy, or for what software answers. Zones that filterd itself publishes are "
         "transferred from `/rpz/listen`.",
     ),
     Counter(
@@ -407,7 +407,7 @@ COUNTERS = (
     Counter(
         "dns_forgery_suspected",
         "Questions asked over TCP after 20 answers that did not fit.",
-        "Somebody guesses ids and ports to poison the cache. Drop packets with your resolvers' addresses at the "
+        "Someone guesses ids and ports to poison the cache. Drop packets with your resolvers' addresses at the "
         "network's border.",
     ),
     Counter(

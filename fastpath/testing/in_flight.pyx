@@ -58,7 +58,7 @@ cdef class InFlightTable:
             memcpy(p.query, <const char*>query, len(query))
             move_to(&self.table, p, upstream_socket * self.n_upstreams // self.n_sockets, upstream_socket, now_ns)
         add_client(&self.table, p, <const uint8_t*>query, len(query), <const char*>client, len(client), asker,
-                    4 if len(asker) == 4 else 6)
+                   4 if len(asker) == 4 else 6)
         return p.upstream_id if is_new else None
 
     def move(self, bytes query, uint8_t upstream_socket, int64_t now_ns, bint is_stream=False) -> int:

@@ -95,7 +95,7 @@ def resolver_of_config(config: Config) -> ResolverPlan:
 def local_answers_of_config(config: Config) -> LocalAnswers:
     """What the configuration says of names that are answered here."""
     asked = config.dns
-    return LocalAnswers(asked.own_names, asked.identity or "", asked.rebinding_guard, asked.canaries == "everybody")
+    return LocalAnswers(asked.own_names, asked.identity or "", asked.rebinding_guard, asked.canaries == "all")
 
 
 def streams_of_config(config: Config) -> StreamPlan:

@@ -105,7 +105,7 @@ async def test_dig_gets_the_local_data_of_a_list(serving: Serving, program: Prog
         address = await dig(program, front, transport, "wWw.n.test", "A")
         nothing = await dig(program, front, transport, "n.test", "AAAA")
         exchange = await dig(program, front, transport, "+short", "n.test", "MX")
-        alias = await dig(program, front, transport, "+short", "c.test", "HTTPS")
+        alias = await dig(program, front, transport, "+short", "c.test", "MX")
 
     assert re.search(r"^wWw\.n\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.7$", address, re.MULTILINE)
     assert "EDE: 15 (Blocked)" in address and "EDE: 4 (Forged Answer)" in address

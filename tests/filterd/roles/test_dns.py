@@ -137,7 +137,7 @@ def test_without_a_word_of_it_answers_are_kept_and_only_private_addresses_may_as
 def test_what_is_answered_locally_follows_the_configuration(tmp_path: Path) -> None:
     text = (
         "run_dir: run\ndns: {upstreams: ['192.0.2.53:53'], identity: dns-1, own_names: [10.in-addr.arpa, corp.local], "
-        "rebinding_guard: true, canaries: everybody}\n"
+        "rebinding_guard: true, canaries: all}\n"
     )
     wanted = local_answers_of_config(read_config(text.encode(), "x", tmp_path))
     plain = local_answers_of_config(read_config(b"dns: {upstreams: ['192.0.2.53:53']}\n", "x", tmp_path))
