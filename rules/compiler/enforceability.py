@@ -23,7 +23,7 @@ from rules.formats import (
     xlsx,
 )
 from rules.lists.reader import NO_EXPRESSIONS
-from rules.names.canonical import ENDS_IN_NUMBER, IS_ADDRESS
+from rules.names.canonical import ENDS_IN_NUMBER, HAS_PORT, IS_ADDRESS
 from rules.names.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
@@ -53,6 +53,7 @@ _STATES = MappingProxyType(
                 ENDS_IN_NUMBER,
                 NO_EXPRESSIONS,
                 IS_FRAGMENT,
+                HAS_PORT,
                 addresses.BELOW_A_WILDCARD,
                 adblock.COSMETIC,
                 adblock.REGULAR_EXPRESSION,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
-from rules.names.canonical import canonical_octets
+from rules.names.canonical import listed_octets
 from rules.names.local_data import Gatherer, is_nowhere, record_octets
 from rules.rule import Rule, Skipped, skipped
 
@@ -56,7 +56,7 @@ def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | S
         action = BLOCKS.get((fields[0], fields[2])) if len(fields) == 3 else None
         if action is not None:
             try:
-                rule = Rule(canonical_octets(fields[1]), subtree, action, number)
+                rule = Rule(listed_octets(fields[1]), subtree, action, number)
             except BadName:
                 pass  # read again below, for the reason
             else:
@@ -122,7 +122,7 @@ def _domain(domain: bytes) -> tuple[bytes, Mode]:
     if not domain:
         raise BadName(UNQUALIFIED)
     if domain.startswith(b"*."):
-        return canonical_octets(domain[2:]), Mode.BELOW
+        return listed_octets(domain[2:]), Mode.BELOW
     if b"*" in domain:
         raise BadName(INSIDE_A_LABEL)
-    return canonical_octets(domain.lstrip(b".")), Mode.SUBTREE
+    return listed_octets(domain.lstrip(b".")), Mode.SUBTREE

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
-from rules.names.canonical import canonical_octets
+from rules.names.canonical import listed_octets
 from rules.rule import Rule, Skipped, skipped
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})
@@ -43,7 +43,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
         words = line.split()
         if len(words) == 2 and words[0] in NOWHERE and words[1].lower() not in OWN_NAMES:
             try:
-                wire = canonical_octets(words[1])
+                wire = listed_octets(words[1])
             except BadName:
                 yield from read_line(number, line, default_mode)
             else:
@@ -70,7 +70,7 @@ def read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | Skipped]:
     for name in names if words[0] in NOWHERE else ():
         at = line.index(name, at)
         try:
-            yield Rule(canonical_octets(name), mode, Action.NO_ACTION, number)
+            yield Rule(listed_octets(name), mode, Action.NO_ACTION, number)
         except BadName as exc:
             yield skipped(number, at + 1, line, exc.reason)
         at += len(name)

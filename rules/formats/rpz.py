@@ -19,7 +19,7 @@ from fastpath.wire.name import to_text, to_wire
 from rules.errors import BadName
 from rules.formats.lines import fault_of, join_lines, open_list
 from rules.formats.masterfile import Record, count_open, parse_ttl, read_record, split_words
-from rules.names.canonical import canonical_octets
+from rules.names.canonical import listed_octets
 from rules.names.local_data import Gatherer, record_octets
 from rules.names.prefixes import read_trigger, wires_of, write_trigger
 from rules.rule import Rule, Skipped, skipped
@@ -108,7 +108,7 @@ class _Zone:
         mode = self.mode
         if name[:2] == b"*.":
             mode, name = Mode.BELOW, name[2:]
-        wire = canonical_octets(name)
+        wire = listed_octets(name)
         if b"rpz-" in wire and wire.endswith(OTHER_TRIGGER_TAILS):
             raise BadName(OTHER_TRIGGER)
         action = ACTIONS.get(words[-1])
@@ -166,8 +166,8 @@ class _Zone:
         if trigger in (b"", b"*"):
             raise BadName(EVERY_NAME)
         if trigger.startswith(b"*."):
-            return canonical_octets(trigger[2:]), Mode.BELOW
-        return canonical_octets(trigger), self.mode
+            return listed_octets(trigger[2:]), Mode.BELOW
+        return listed_octets(trigger), self.mode
 
 
 def _rules_of_addresses(rule: Rule) -> Iterator[Rule]:

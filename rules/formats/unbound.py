@@ -18,7 +18,7 @@ from fastpath.images.verdict import Action, Mode
 from rules.errors import BadList, BadName
 from rules.formats.lines import fault_of, open_list
 from rules.formats.masterfile import Record, read_record, split_words
-from rules.names.canonical import canonical_octets
+from rules.names.canonical import listed_octets
 from rules.names.local_data import APART, Gatherer, is_nowhere, record_octets
 from rules.rule import Rule, Skipped, skipped
 
@@ -117,14 +117,14 @@ class _Config:
 def _read_ordinary(config: _Config, number: int, words: list[bytes]) -> Rule | None:
     """Read a line as nearly all are: a zone, or the address of a name.   Raises BadName for any other."""
     if len(words) == 3 and words[0] == b"local-zone:":
-        return config.open_zone(canonical_octets(words[1].strip(b'"')), words[2], number)
+        return config.open_zone(listed_octets(words[1].strip(b'"')), words[2], number)
     if (
         len(words) == 4
         and words[0] == b"local-data:"
         and words[2] in (b"A", b"AAAA")
         and words[1][:1] == words[3][-1:] == b'"'
     ):
-        return config.add(canonical_octets(words[1][1:]), number, Record(words[2], TTL_S, (words[3][:-1],)))
+        return config.add(listed_octets(words[1][1:]), number, Record(words[2], TTL_S, (words[3][:-1],)))
     raise BadName(NO_RECORD)
 
 
@@ -153,7 +153,7 @@ def _read_zone(config: _Config, number: int, value: bytes) -> Rule | None:
         raise BadName(OTHER_TYPE)
     if found[2] == b".":
         raise BadName(EVERY_NAME)
-    return config.open_zone(canonical_octets(found[2]), found[4], number)
+    return config.open_zone(listed_octets(found[2]), found[4], number)
 
 
 def _read_data(config: _Config, number: int, value: bytes) -> Rule | None:
@@ -162,4 +162,4 @@ def _read_data(config: _Config, number: int, value: bytes) -> Rule | None:
     record = read_record(words[1:], TTL_S) if words else None
     if not words or record is None:
         raise BadName(NO_RECORD)
-    return config.add(canonical_octets(words[0]), number, record)
+    return config.add(listed_octets(words[0]), number, record)

@@ -35,6 +35,7 @@ IS_EMPTY = "is empty"
 IS_ADDRESS = "is an address"
 NOT_UTF8 = "is not UTF-8"
 BAD_PORT = "has a port that is not a number"
+HAS_PORT = "has a port, which a rule for the name would widen"
 BAD_LABEL = "has an empty label"
 BAD_INTERNATIONAL = "is not a valid international name"
 BAD_JOINER = "has a joiner that joins nothing: no browser takes such a name"
@@ -79,6 +80,14 @@ def canonical_octets(text: bytes) -> bytes:
             raise BadName(IS_RESERVED)
         return wire
     return _the_long_way(text)
+
+
+def listed_octets(text: bytes) -> bytes:
+    """The same of a name in a format that knows names alone: with a port it is narrower than its name, and refused."""
+    wire = canonical_octets(text)
+    if b":" in text:
+        raise BadName(HAS_PORT)
+    return wire
 
 
 def _the_long_way(text: bytes) -> bytes:

@@ -300,7 +300,9 @@ async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk:
     assert set(answer) >= {"title", "detail", "where"}
 
 
-@pytest.mark.parametrize("path", ["none?issuer=PTA", "id/99", "9" * 30 + "?issuer=PTA", "%00?issuer=PTA"])
+@pytest.mark.parametrize(
+    "path", ["none?issuer=PTA", "id/99", "id/x", "id/" + "9" * 30, "9" * 30 + "?issuer=PTA", "%00?issuer=PTA"]
+)
 async def test_an_order_that_is_not_there_is_said_so(desk: DeskOf, path: str) -> None:
     status, body = await desk("operator").ask("GET", "/v1/orders/" + path)
 
