@@ -16,7 +16,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow, touch_flow)
+    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
+    touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after

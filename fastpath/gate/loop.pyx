@@ -180,7 +180,8 @@ cdef class GateLoop:
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
-                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None, mark_shift=MARK_SHIFT):
+                  initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None,
+                  mark_shift=MARK_SHIFT):
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes

@@ -182,7 +182,7 @@ def _marks(mask: int) -> Iterator[Finding]:
         yield Finding(what, f"no other rule touches filterd's bits {shown}", "")
     others = f"{ALL_BITS ^ mask:#010x}"
     for use in uses:
-        cure = "change it, or choose other bits in /gate/mark_mask: filterd does not start beside it"
+        cure = "change it, or choose other bits in /gate/mark_mask: filterd does not start as long as it is there"
         yield Finding(what, f"{use.where} {use.does}", cure if use.is_steering else f"write it with the mask {others}")
 
 

@@ -160,7 +160,7 @@ def _judged(where: str, kind: str, value: Written, mask: int, is_first: bool) ->
     """What a value that is written does to our bits."""
     if value.added & mask:
         yield MarkUse(where, f"sets {value.added & mask:#x} of {mask:#x}", True)
-    if kind == "ct" and value.copied & mask:
+    elif kind == "ct" and value.copied & mask:
         yield MarkUse(where, "copies packets' whole marks to connections", True)
     elif kind == "ct" and value.kept & mask != mask and not is_first:
         yield MarkUse(where, "overwrites connections' whole marks: the gate judges all of each connection", False)

@@ -71,7 +71,8 @@ class Live:
         self._client, self._server = self._device("client", CLIENTS), self._device("server", SERVERS)
         for name, value in SETTINGS.items():
             Path("/proc/sys/net", name).write_text(f"{value}")
-        Kernel().apply(Rules(ports=(80, 443), n_queues=1, is_open_when_dead=False))
+        with contextlib.closing(Kernel()) as kernel:
+            kernel.apply(Rules(ports=(80, 443), n_queues=1, is_open_when_dead=False))
         self._queue = self._held.enter_context(open_queue(0, 1))
         self._raw = self._held.enter_context(open_raw(socket.AF_INET))
         self._link = self._held.enter_context(Netlink())
@@ -94,9 +95,9 @@ class Live:
     def take(self, p: Segment) -> None:
         """One packet that arrives from either side."""
         packet = bytearray(wire(p, SUBSCRIBER, self.server_port))
-        packet[10:12] = checksum(packet[:IP_OCTETS]).to_bytes(2)
+        packet[10:12] = checksum(bytes(packet[:IP_OCTETS])).to_bytes(2)
         pseudo = bytes(packet[12:20]) + bytes((0, socket.IPPROTO_TCP)) + (len(packet) - IP_OCTETS).to_bytes(2)
-        packet[TCP_CHECKSUM : TCP_CHECKSUM + 2] = checksum(pseudo + packet[IP_OCTETS:]).to_bytes(2)
+        packet[TCP_CHECKSUM : TCP_CHECKSUM + 2] = checksum(pseudo + bytes(packet[IP_OCTETS:])).to_bytes(2)
         os.write(self._server if p.is_outside else self._client, packet)
         self._look()
         if not self.is_held:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from adversary.actions import Others, Program, Reload, Restart, Wait
 from adversary.finds import FINDS
+from adversary.games import TCP
 from adversary.gateway import Gateway
 from adversary.grammar import Grammar
 from adversary.live import Live, Tracked
-from adversary.search import load_corpus
 from adversary.segments import Segment
 from adversary.world import World
 from support.system.namespace import a_network_of_its_own
@@ -114,7 +114,7 @@ def differences(programs: Iterator[Program], seconds: float) -> tuple[list[str],
 
 def known() -> Iterator[Program]:
     yield from (find.program for find in FINDS)
-    yield from load_corpus()
+    yield from TCP.load_corpus()
 
 
 def generated() -> Iterator[Program]:

@@ -74,8 +74,8 @@ def test_a_routing_rule_that_looks_for_our_bits_of_a_mark_is_a_fault(
         ("meta mark set 0x1", "no other rule touches filterd's bits 0xff000000", ""),
         ("ct mark set ct mark & 0xff000000 or 0x1", "no other rule touches filterd's bits 0xff000000", ""),
         ("ct mark set 0x1", "overwrites connections' whole marks", "write it with the mask 0x00ffffff"),
-        ("ct mark set 0x41000000", "sets 0x41000000 of 0xff000000", "filterd does not start beside it"),
-        ("meta mark set 0x1000001", "sets 0x1000000 of 0xff000000", "filterd does not start beside it"),
+        ("ct mark set 0x41000000", "sets 0x41000000 of 0xff000000", "filterd does not start as long as it is there"),
+        ("meta mark set 0x1000001", "sets 0x1000000 of 0xff000000", "filterd does not start as long as it is there"),
     ],
 )
 def test_a_rule_that_writes_our_bits_of_a_mark_is_a_fault(

@@ -222,7 +222,7 @@ def test_a_flow_we_no_longer_know_goes_on_where_its_server_does(lab: Lab) -> Non
     assert lab.send(WEB, 0, b"POST / HTTP/1.1\r\nHost: www.allowed.t", SPOKEN) == PARTIAL_SPOKEN  # sent again
     lab.answer(WEB, 50000, state=PARTIAL_SPOKEN)
 
-    assert lab.send(WEB, 50000, request(b"blocked.test"), PARTIAL_SPOKEN) == ANSWERED
+    assert lab.send(WEB, 50000, request(b"blocked.test"), PARTIAL_SPOKEN) == BLOCKED
 
 
 # -- what one server reads and another does not ------------------------------------------------------------------------
