@@ -53,6 +53,16 @@ def keep_out_of_backups(folder: Path) -> None:
         tag.write_text(CACHE_TAG)
 
 
+def folder_of(name: str) -> str:
+    """The folder of a process in run_dir: control-0 → control, dns-1 → dns-1.   Workers alone can be several."""
+    return name if name.startswith((DNS, "gate")) else name.removesuffix("-0")
+
+
+def name_of(folder: str) -> str:
+    """The process that has a folder in run_dir, as folder_of()."""
+    return folder if "-" in folder else f"{folder}-0"
+
+
 def role_of(worker: str) -> str:
     """The role of a worker: dns-0 → dns."""
     return worker.partition("-")[0]

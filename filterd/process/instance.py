@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from filterd.errors import Missing
+from filterd.places import folder_of, name_of
 
 ALL = "filterd"  # the name of the supervisor, which has a process for every role
 LOCK = "role.lock"
@@ -96,7 +97,7 @@ def only_instance(run_dir: Path, name: str, roles: Iterable[str] = ()) -> Iterat
 
 def lock_of(run_dir: Path, name: str) -> Path:
     """The lock of a process: in a folder of its own, which no other role has to write."""
-    return run_dir / f"{name}.lock" if name == ALL else run_dir / name / LOCK
+    return run_dir / f"{name}.lock" if name == ALL else run_dir / folder_of(name) / LOCK
 
 
 def instances(run_dir: Path) -> dict[str, tuple[Told, bool]]:
@@ -109,7 +110,7 @@ def instances(run_dir: Path) -> dict[str, tuple[Told, bool]]:
                 told = _read(descriptor)
             finally:
                 os.close(descriptor)
-            found[path.parent.name] = told, _is_running(told.pid)
+            found[name_of(path.parent.name)] = told, _is_running(told.pid)
     return found
 
 
