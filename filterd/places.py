@@ -15,6 +15,7 @@ from pathlib import Path
 from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
+UNFINISHED = "unfinished"  # of a gate worker: connections left unjudged
 CONTROL, DNS = "control", "dns"  # folders of what runs; a worker's has its name
 FILE = "filterd.db"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -8,7 +8,9 @@ of a client is judged here for the life of its connection.
 Invariants: TLS is never released, as nothing that a client sends proves that its server has spoken.  Judged octets are
 compared with new segments as long as the flow is in the table.
 For HTTP the client's acknowledgements are believed: a window that never moves would end long connections.
-A flow evicted in the middle of a hello or head is blocked from then on (FlowTable.forgotten).
+A flow evicted in the middle of a hello or head is blocked from then on (FlowTable.forgotten).  Where its record is
+gone, too, or the gate was started again, Gate.unfinished knows it: what goes on, or begins again with another SYN, is
+blocked.
 Where a second SYN has another ISN, one of the two was a decoy, or the ports were reused.  Then undecidable input is
 blocked, and so are octets that do not continue those seen.  A policy of `closed` blocks the flow.
 Absent on purpose: the proof of a server's SYN/ACK.  A decoy SYN and a decoy hello, sent before the real ones without a
@@ -19,14 +21,16 @@ Cost: that of judge_packet(), a parse and a flow lookup.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fastpath.base.cursor cimport OK
-from fastpath.gate.flow cimport IDLE_S, OPENING, Flow, add_flow, find_flow, spend_flow, touch_flow
+from fastpath.gate.flow cimport IDLE_S, OPENING, Flow, add_flow, find_flow, path_of, spend_flow, touch_flow
 from fastpath.gate.judge cimport judge_packet, mark_of
 from fastpath.gate.state cimport (
     ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
 from fastpath.gate.stream cimport begin_stream, stream_position
+from fastpath.gate.unfinished cimport KEPT, LOST, Recollection, recall
 from fastpath.gate.verdicts cimport contradicted
-from fastpath.report.counters cimport CNT_GATE_IGNORED, CNT_GATE_PACKETS, count
-from fastpath.wire.packet cimport FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
+from fastpath.report.counters cimport (
+    CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_PACKETS, CNT_GATE_UNFINISHED_LOST, count)
+from fastpath.wire.packet cimport FLAG_FIN, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
 
 
 cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_t mark,
@@ -44,6 +48,10 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
     if is_summed and not has_good_checksums(packet, &p):
         return _dropped(g)      # E14
     f = find_flow(&g.flows, &p)
+    if _is_unfinished(g, f, &p):
+        count(g.shared.counters, CNT_GATE_PACKETS, 1)
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return MARK_VERDICT | BLOCKED
     if p.flags & FLAG_SYN:
         f = _begin_at_syn(g, &p, f)
     elif f != NULL and p.payload_n > 0 and not f.spent:
@@ -69,6 +77,28 @@ cdef uint32_t _dropped(Gate* g) noexcept nogil:
     return MARK_VERDICT | MARK_DROPPED
 
 
+cdef bint _is_unfinished(Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
+    """Whether a packet begins or continues a connection with unjudged octets, whose place in its stream is not known.
+
+    A server that waits for the rest does not begin anew at a SYN: the rest would be read as a beginning.  The true
+    stream, if its flow is in the table, goes on."""
+    cdef Recollection found
+    if f != NULL and (not p.flags & FLAG_SYN or _is_sent_again(f, p)):
+        return False
+    if not p.flags & (FLAG_SYN | FLAG_FIN) and p.payload_n == 0:
+        return False
+    found = recall(&g.unfinished, path_of(&g.flows, p), g.now_ns // 1_000_000_000)
+    if found == LOST:
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
+    return found == KEPT
+
+
+cdef bint _is_sent_again(const Flow* f, const PacketView* p) noexcept nogil:
+    """Whether a SYN is the one with which the flow has begun."""
+    cdef uint32_t isn = p.seq + 1
+    return f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent
+
+
 cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
     """Begin the stream at a client's SYN."""
     cdef uint32_t isn = p.seq + 1
@@ -76,8 +106,8 @@ cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
     cdef bint is_doubted = False
     if f == NULL:
         f = add_flow(&g.flows, p, now_s)
-    elif f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent:
-        return f            # a retransmission
+    elif _is_sent_again(f, p):
+        return f
     else:
         is_doubted = (f.is_doubted or not f.spent) and now_s - f.used_s <= IDLE_S
     touch_flow(&g.flows, f, now_s)

@@ -14,12 +14,12 @@ from libc.stdint cimport uint8_t
 
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.state cimport BLOCK, GO_ON, Gate, Turn, Verdict
-from fastpath.gate.verdicts cimport count_block, count_bypass
+from fastpath.gate.verdicts cimport count_bypass, is_counted, report_block
 from fastpath.images.names cimport Hits, find_hits
 from fastpath.images.tables cimport hold_addresses, judge_found
 from fastpath.images.verdict cimport C_ADDRESS, PASSTHRU, TCP_ONLY, T_LOCK, Decision
 from fastpath.report.counters cimport CNT_GATE_ADDRESS_BLOCKED, count
-from fastpath.report.spool cimport note_block, note_shadow
+from fastpath.report.spool cimport note_shadow
 from fastpath.wire.address cimport embedded_ipv4_at, name_of_address
 from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
 
@@ -45,13 +45,13 @@ cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t versio
     judge_found(g.tables, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
-            count_bypass(g, &d, C_ADDRESS)
+            count_bypass(g, t, &d, C_ADDRESS)
             note_shadow(g.shared, d.shadow, C_ADDRESS)
         return GO_ON
-    count_bypass(g, &d, C_ADDRESS)
-    count_block(g)
-    count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
-    note_block(g.shared, g.tables, &g.name, &d, C_ADDRESS, g.now_ns)
+    count_bypass(g, t, &d, C_ADDRESS)
+    report_block(g, t, &d, C_ADDRESS)
+    if is_counted(g, t):
+        count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
     if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # the server has not received the SYN
         t.at = t.edge = 0
         reset_server(g, t)

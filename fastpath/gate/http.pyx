@@ -19,9 +19,10 @@ from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, WAIT, Gate, Tu
 from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable)
+from fastpath.images.verdict cimport C_HTTP
 from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
-from fastpath.report.trace cimport note_undecidable
+from fastpath.report.trace cimport note_channel, note_undecidable
 from fastpath.wire.http1 cimport (
     HEAD_OCTETS, RequestHead, lines_of_head, may_be_host, other_octets, parse_marked_head, parse_request_head)
 from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
@@ -240,6 +241,8 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     status = parse_request_head(f.w.at + start, n, &head)
     if head.is_http2:
         count(g.shared.counters, CNT_GATE_H2C, 1)
+        note_channel(g.trace, C_HTTP, 0, 0)
+        note_undecidable(g.trace, CNT_GATE_H2C)
         if not g.is_h2c_let:
             return BLOCK
     if status == NOT_THIS:

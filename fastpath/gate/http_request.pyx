@@ -8,11 +8,10 @@ from libc.stdint cimport int32_t, uint8_t
 from fastpath.base.cursor cimport OK, Status
 from fastpath.gate.inject cimport answer
 from fastpath.gate.state cimport BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, Gate, Turn, Verdict
-from fastpath.gate.verdicts cimport count_block, count_bypass, is_shut, unless_blocked
+from fastpath.gate.verdicts cimport count_bypass, is_shut, report_block, unless_blocked
 from fastpath.images.tables cimport judge_request
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count
-from fastpath.report.spool cimport note_block, note_url_block
 from fastpath.report.trace cimport note_channel, note_name
 from fastpath.wire.http1 cimport Piece, RequestHead, lines_of_head
 from fastpath.wire.name cimport name_from_host
@@ -99,7 +98,7 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
             target.n = 2
         verdict = _judge_url(g, t, said, target.at, target.n, is_name, shadow, d)
         if i == 0:
-            count_bypass(g, d, C_HTTP)
+            count_bypass(g, t, d, C_HTTP)
         if verdict == GO_ON and met != said:
             verdict = _judge_url(g, t, met, target.at, target.n, is_name, shadow, d)
         if verdict != GO_ON:
@@ -117,9 +116,5 @@ cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, s
         if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
             shadow[0] = d.shadow
         return GO_ON if status == OK else TOO_LONG
-    count_block(g)
-    if d.rule_url_n:
-        note_url_block(g.shared, g.tables, &g.url, d, C_HTTP, g.now_ns)
-    else:
-        note_block(g.shared, g.tables, &g.name, d, C_HTTP, g.now_ns)
+    report_block(g, t, d, C_HTTP)
     return BLOCK

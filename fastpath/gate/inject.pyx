@@ -1,5 +1,7 @@
 """Injected packets: pages for clients, resets for servers.  They are put into the outbox; a loop sends them.
 
+Invariants: without a handshake no more octets leave than came in: no page, and at most one reset for each end, which is
+no longer than the segment that it answers.
 Source: RFC 9293 §3.10.7 (resets).
 """
 from libc.stdint cimport uint8_t, uint32_t
@@ -7,6 +9,7 @@ from libc.string cimport memcpy
 
 from fastpath.gate.outbox cimport put_tcp
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, Gate, Page, Turn, Verdict
+from fastpath.gate.verdicts cimport has_handshake
 from fastpath.images.verdict cimport N_REASONS, Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
 from fastpath.wire.name cimport Name
@@ -19,15 +22,14 @@ cdef enum:
 cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page.
 
-    There is none for a stream whose beginning was not seen."""
+    There is none without a handshake: the server's address may be a victim's, and the page many times what was sent."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size
     cdef uint8_t flags
     cdef uint32_t seq = t.p.ack
     cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
-    # without the server's SYN/ACK its address may be a victim's, and the page many times what was sent
-    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0 or not t.f.is_isn_known:
+    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0 or not has_handshake(g, t):
         return BLOCK
     n = _write_page(&g.pages[d.reason], &g.name, g.page)
     while at < n:
@@ -69,5 +71,7 @@ cdef void reset_server(Gate* g, Turn* t) noexcept nogil:
     Source: RFC 9293 §3.10.7.4: it counts only with exactly the sequence number that the server expects."""
     if g.shared.is_shadow:
         return      # on a tap the packet has reached the server, which expects other octets by now
+    if not t.is_untracked and not has_handshake(g, t):
+        return      # its server knows of no connection; one that does gets the kernel's reset when it speaks
     if put_tcp(&g.out, &t.p, False, t.p.seq + <uint32_t>(t.edge - t.at), t.p.ack, FLAG_RST | FLAG_ACK, NULL, 0):
         count(g.shared.counters, CNT_GATE_RST_SENT, 1)

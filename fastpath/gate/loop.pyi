@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Mapping
+from mmap import mmap
 from typing import final
 
 from fastpath.images.tables import Handoff
@@ -27,13 +28,15 @@ class GateLoop:
         is_asymmetric: int = 0,
         ja4_classes: Ja4Classes | None = None,
         mark_shift: int = ...,
+        unfinished: bytearray | mmap | None = None,
     ) -> GateLoop:
         """pages: complete HTTP responses by Reason; the host's name goes between the halves unless the second is empty.
 
-        n_flows take 248 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
+        n_flows take 256 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
         client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets
         may take another path; ja4_classes: hellos are counted by class; mark_shift: where the gate's bits of
-        a packet's mark are, 0 to 24.   Raises MemoryError, ValueError."""
+        a packet's mark are, 0 to 24; unfinished: where connections left unjudged are
+        remembered, of octets_needed() octets, to outlive the loop.   Raises MemoryError, ValueError."""
     def shut_without_images(self) -> None:
         """Block what would be judged until there are tables: before run()."""
     def run(self) -> None:

@@ -13,6 +13,7 @@ import socket
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
@@ -24,6 +25,7 @@ from fastpath.gate.nfqueue cimport (
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
 from fastpath.gate.state cimport BLOCKED, MARK_BITS, MARK_UNTRACKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
+from fastpath.gate.unfinished cimport open_unfinished
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
@@ -34,6 +36,7 @@ from fastpath.wire.name cimport NAME_OCTETS
 from fastpath.gate.marks import MARK_SHIFT
 from fastpath.gate.nfqueue import open_queue
 from fastpath.gate.outbox import open_raw
+from fastpath.gate.unfinished import octets_needed
 
 cdef enum:
     BATCH = 64                  # 256 was no faster
@@ -177,11 +180,12 @@ cdef class GateLoop:
     cdef Ja4Classes _ja4_classes
     cdef dict _pages
     cdef int _overloaded_closed
+    cdef uint8_t[::1] _unfinished
 
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
                   initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None,
-                  mark_shift=MARK_SHIFT):
+                  mark_shift=MARK_SHIFT, unfinished=None):
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes
@@ -199,6 +203,7 @@ cdef class GateLoop:
         self._loop.mark_shift = mark_shift
         open_worker_gate(&self._loop.gate, reporter, Limits(n_flows, n_windows, share, initials_a_second), tls_ports,
                          http_ports, when_undecidable_closed, is_h2c_let, ja4_classes)
+        self._take_unfinished(bytearray(octets_needed(n_flows)) if unfinished is None else unfinished)
         self._loop.gate.flows.is_bounding = is_asymmetric
         self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
@@ -216,6 +221,12 @@ cdef class GateLoop:
         free(l.buffers)
         os.close(l.wake_fd)
         free(l)
+
+    cdef object _take_unfinished(self, uint8_t[::1] memory):
+        cdef Gate* g = &self._loop.gate
+        self._unfinished = memory
+        open_unfinished(&g.unfinished, memory)
+        memcpy(g.flows.key, g.unfinished.key, sizeof(g.flows.key))
 
     cdef object _take_buffers(self):
         cdef QueueLoop* l = self._loop

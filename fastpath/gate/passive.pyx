@@ -20,13 +20,15 @@ from fastpath.gate.judge cimport count_evicted, judge_packet, mark_of
 from fastpath.gate.outbox cimport put_tcp
 from fastpath.gate.setup cimport Limits, close_gate, open_gate, set_ports
 from fastpath.gate.state cimport (
-    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PORT_BY_CONTENT, PORT_NEITHER, Gate)
-from fastpath.gate.stream cimport begin_stream
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_QUEUED, MARK_VERDICT, PAGE_OCTETS, PORT_BY_CONTENT, PORT_NEITHER, UNDECIDED,
+    Gate)
+from fastpath.gate.stream cimport begin_stream, put_octets
 from fastpath.report.counters cimport CNT_GATE_MALFORMED, CNT_GATE_RST_SENT, COUNTER_WORDS, count
 from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace, begin_trace, sightings_of
 from fastpath.wire.packet cimport (
-    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet, turn_packet)
+    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet, turn_packet,
+    write_tcp)
 
 
 cdef enum:
@@ -53,11 +55,13 @@ cdef uint32_t watch_packet(Gate* g, const uint8_t* packet, size_t n, bint is_sum
         return _watch_datagram(g, packet, n, &p, is_summed)
     if p.flags & FLAG_SYN:
         if not is_summed or has_good_checksums(packet, &p):
-            _watch_opening(g, &p)
+            return _watch_opening(g, &p)
         return 0
     if p.payload_n == 0 and not is_reset:
         return 0
     f = find_flow(&g.flows, &p)
+    if f != NULL and p.payload_n > 0 and _has_early_octets(f):
+        begin_stream(&g.flows, f, f.isn, f.is_isn_known)    # no SYN/ACK was seen: the server may not have them
     if f != NULL and f.spent:
         mark = MARK_VERDICT | f.state
     elif p.payload_n > 0 and (f != NULL or _is_from_client(g, &p)):
@@ -83,27 +87,56 @@ cdef uint32_t _watch_datagram(Gate* g, const uint8_t* packet, size_t n, const Pa
 
 # -- in place of the kernel's marks ------------------------------------------------------------------------------------
 
-cdef void _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
-    """Begin the stream of the client's octets at its SYN, or at the server's SYN/ACK."""
+cdef uint32_t _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
+    """Begin the stream of the client's octets at its SYN, or at the server's SYN/ACK.
+
+    E10: octets of a SYN are a part of it if the SYN/ACK acknowledges them, and are judged then.  Returns as
+    watch_packet()."""
     cdef PacketView client = p[0]
     cdef uint32_t isn = p.seq + 1
+    cdef size_t taken
     cdef Flow* f
     if p.flags & FLAG_ACK:
         turn_packet(p, &client)
         isn = p.ack
     if g.port_kinds[client.dport] == PORT_NEITHER:
-        return
+        return 0
     f = find_flow(&g.flows, &client)
+    if f != NULL and _has_early_octets(f):
+        if p.flags & FLAG_ACK and (isn - f.isn) & 0xffffff == f.w.high:
+            return _judge_early_octets(g, p, f)
+        begin_stream(&g.flows, f, isn, 1)
     if f == NULL:
         f = add_flow(&g.flows, &client, g.now_ns // 1_000_000_000)
         count_evicted(g)
     elif not f.spent:
-        if f.is_isn_known and f.isn == isn & 0xffffff:
-            return              # a retransmission
+        if f.is_isn_known and _is_sent_again(f, p, isn):
+            return 0
         if f.state == ALLOWED_SPOKEN and not p.flags & FLAG_ACK:
-            return              # no client sends a SYN in a live connection; a server answers a true one
+            return 0            # no client sends a SYN in a live connection; a server answers a true one
     touch_flow(&g.flows, f, g.now_ns // 1_000_000_000)
     begin_stream(&g.flows, f, isn, 1)
+    if p.payload_n > 0 and not p.flags & FLAG_ACK:
+        put_octets(&g.flows, f, 0, p.payload, p.payload_n, &taken)
+    return 0
+
+
+cdef bint _is_sent_again(const Flow* f, const PacketView* p, uint32_t isn) noexcept nogil:
+    """Whether a SYN or SYN/ACK is one of this stream's.   isn: where it says that the stream begins, or goes on"""
+    if p.flags & FLAG_ACK:
+        return <int64_t>((isn - f.isn) & 0xffffff) <= f.top
+    return f.isn == isn & 0xffffff and (p.payload_n == 0 or f.state != UNDECIDED)
+
+
+cdef inline bint _has_early_octets(const Flow* f) noexcept nogil:
+    """Whether the flow has octets of its SYN alone, which nothing has acknowledged yet."""
+    return not f.spent and f.w.high > 0 and f.top == 0
+
+
+cdef uint32_t _judge_early_octets(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
+    """Judge a SYN's octets as if its client had sent them behind the handshake.   p: the SYN/ACK"""
+    cdef size_t n = write_tcp(g.page, PAGE_OCTETS, p, True, p.ack - f.w.high, p.seq + 1, FLAG_ACK, f.w.at, f.w.high)
+    return judge_packet(g, g.page, n, mark_of(f))
 
 
 cdef bint _is_from_client(Gate* g, const PacketView* p) noexcept nogil:

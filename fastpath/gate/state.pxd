@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.gate.flow cimport Flow, FlowTable
 from fastpath.gate.outbox cimport Outbox
+from fastpath.gate.unfinished cimport Unfinished
 from fastpath.images.tables cimport Tables
 from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.hello_classes cimport ClassTable
@@ -76,6 +77,7 @@ cdef struct Page:           # a whole HTTP answer; the host's name goes between 
 
 cdef struct Gate:
     FlowTable flows
+    Unfinished unfinished       # connections that the kernel does not track
     Shared* shared
     const Tables* tables        # NULL: none yet
     int64_t now_ns              # since the Unix epoch

@@ -7,13 +7,15 @@ from fastpath.images.verdict cimport Decision
 from fastpath.wire.tls cimport ClientHello
 
 
-cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil
+cdef void count_bypass(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil
+cdef bint is_counted(Gate* g, const Turn* t) noexcept nogil
+cdef bint has_handshake(Gate* g, const Turn* t) noexcept nogil
 cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil
 cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, uint8_t shadow,
                             uint8_t channel) noexcept nogil
 cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef bint is_shut(const Gate* g) noexcept nogil
-cdef void count_block(Gate* g) noexcept nogil
+cdef void report_block(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil
 cdef int counter_of(Status status) noexcept nogil
 cdef Verdict contradicted(Gate* g) noexcept nogil
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil

@@ -3,11 +3,12 @@
 Invariants: one blocked name among several blocks.  A would-be block of a list of action SHADOW is counted once per
 hello, where the hello is allowed.  Undecidable input is counted; its subscriber's lock decides, then `closed`.
 The class of a hello's software is counted with every verdict, and changes none.
+A block is recorded only where a handshake has shown that the client is at its address: see is_counted().
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
-from fastpath.gate.flow cimport OPENING, Flow, is_unjudged
+from fastpath.gate.flow cimport OPENING, Flow, find_flow, is_unjudged
 from fastpath.gate.state cimport (
     ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
 from fastpath.images.layout cimport MAX_LISTS, ListRow
@@ -16,13 +17,14 @@ from fastpath.images.verdict cimport (
     CATEGORY_BYPASS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
 from fastpath.report.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS,
-    CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_NO_TABLES,
-    COUNTED_AT, count, count_by_list)
+    CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_GATE_UNPROVEN,
+    CNT_NO_TABLES, COUNTED_AT, count, count_by_list)
 from fastpath.report.hello_classes cimport count_class
-from fastpath.report.spool cimport note_block, note_shadow
+from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
 from fastpath.wire.ja4 cimport JA4_QUIC, JA4_TLS
 from fastpath.wire.name cimport name_from_host
+from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
 from fastpath.wire.tls cimport ClientHello
 
 
@@ -73,25 +75,24 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
         count(g.shared.counters, CNT_NO_TABLES, 1)
         return BLOCK if is_shut(g) else GO_ON
     judge(g.tables, &g.name, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
-    count_bypass(g, &d, channel)
+    count_bypass(g, t, &d, channel)
     # only DNS can truncate an answer
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
             shadow[0] = d.shadow
         return GO_ON
-    count_block(g)
-    note_block(g.shared, g.tables, &g.name, &d, channel, g.now_ns)
+    report_block(g, t, &d, channel)
     return BLOCK
 
 
-cdef void count_bypass(Gate* g, const Decision* d, uint8_t channel) noexcept nogil:
+cdef void count_bypass(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil:
     """Count matches of lists of category bypass, blocked or not: per list, never per subscriber."""
     cdef const ListRow* lists
     cdef bint is_seen = False
     cdef uint8_t i
     if not d.matched[0] | d.matched[1]:
         return
-    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY:
+    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY and is_counted(g, t):
         count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
     lists = lists_of(g.tables)
     for i in range(MAX_LISTS):
@@ -111,8 +112,7 @@ cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
     if g.tables != NULL:
         judge_nameless(g.tables, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
         if d.action != PASSTHRU:
-            count_block(g)
-            note_block(g.shared, g.tables, &g.name, &d, C_LOCK, g.now_ns)
+            report_block(g, t, &d, C_LOCK)
             return BLOCK
     return BLOCK if is_shut(g) else ALLOW
 
@@ -122,9 +122,31 @@ cdef bint is_shut(const Gate* g) noexcept nogil:
     return g.closed or g.tables == NULL and g.is_shut_without_images
 
 
-cdef void count_block(Gate* g) noexcept nogil:
-    """Count a block; on a tap, a would-be block."""
+cdef bint is_counted(Gate* g, const Turn* t) noexcept nogil:
+    """Whether a block counts as its client's.   False: anyone may have written the stream, as nobody saw its handshake.
+
+    Of a datagram and of a SYN nothing more can be known.  A tap's blocks are no blocks."""
+    return t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN or g.shared.is_shadow or has_handshake(g, t)
+
+
+cdef bint has_handshake(Gate* g, const Turn* t) noexcept nogil:
+    """Whether the gate has seen the server's SYN/ACK, and the client acknowledges it: so it has received it.
+
+    The kernel drops what acknowledges more than the server has sent, and lets pass what acknowledges less."""
+    cdef const Flow* f = t.f if t.f != NULL else find_flow(&g.flows, &t.p)
+    return f != NULL and f.is_isn_known and not t.is_untracked and <int32_t>(t.p.ack - f.heard) >= 0
+
+
+cdef void report_block(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil:
+    """Count and record a block of g.name or g.url; on a tap, a would-be block; unproven, only that there was one."""
+    if not is_counted(g, t):
+        count(g.shared.counters, CNT_GATE_UNPROVEN, 1)
+        return
     count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)
+    if d.rule_url_n:
+        note_url_block(g.shared, g.tables, &g.url, d, channel, g.now_ns)
+    else:
+        note_block(g.shared, g.tables, &g.name, d, channel, g.now_ns)
 
 
 cdef int counter_of(Status status) noexcept nogil:

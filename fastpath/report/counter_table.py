@@ -422,6 +422,17 @@ COUNTERS = (
         "An attack on devices in homes, or a service of your own with private addresses: put its name into "
         "`/dns/own_names`.",
     ),
+    Counter(
+        "gate_unproven",
+        "Blocks in TCP streams whose handshake the gate has not seen. They leave no record and no page.",
+        "Normal with asymmetric routing, which shows no handshake. Otherwise forged packets, or connections older than "
+        "the gate.",
+    ),
+    Counter(
+        "gate_unfinished_lost",
+        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember.",
+        "Their rest may pass where routing is asymmetric. Many: raise `/gate/flows`.",
+    ),
 )
 NAMES = tuple(counter.name for counter in COUNTERS)
 HELP = {counter.name: counter.counts for counter in COUNTERS}

@@ -2,7 +2,7 @@
 
 Invariants: the result is final unless it is PROTOCOL_UNKNOWN.  Octets that the gate would judge on a TLS port are TLS;
 octets that a server could read as a request are HTTP, as tls.pyx and http1.pyx define it.
-Source: RFC 8446 §5.1, RFC 9112 §3.
+Source: RFC 8446 §5.1, RFC 9112 §3, RFC 9113 §3.4 (HTTP/2's preface).
 Cost: that of the parsers.
 """
 from libc.stdint cimport uint8_t
@@ -30,7 +30,7 @@ cdef uint8_t protocol_of(const uint8_t* data, size_t n, uint8_t* scratch) noexce
     if status != NOT_THIS:
         return PROTOCOL_TLS
     status = parse_request_head(data, n, &head)
-    if status != NOT_THIS and head.target_n > 0:    # then its first line is there
+    if head.is_http2 or status != NOT_THIS and head.target_n > 0:   # then its first line is there
         return PROTOCOL_HTTP
     return PROTOCOL_UNKNOWN if status == NEED_MORE else PROTOCOL_OTHER
 

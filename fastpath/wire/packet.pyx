@@ -345,6 +345,8 @@ def packet(data: bytes) -> Packet | None:
     cdef Status status = parse_packet(data, len(data), &view)
     if status == NEED_MORE:
         return None
+    if status == NOT_THIS and _is_fragment(&view, data):
+        raise ValueError("a fragment of a packet; fragments are not put together here")
     if status != OK:
         raise ValueError(_FAULTS[status])
     n_address = 4 if view.version == 4 else 16
@@ -356,6 +358,13 @@ def packet(data: bytes) -> Packet | None:
         (view.tsval, view.tsecr) if view.has_tsval else None,
         PyBytes_FromStringAndSize(<const char*>view.payload, view.payload_n),
     )
+
+
+cdef bint _is_fragment(const PacketView* view, bytes data):
+    """Whether a packet that was not parsed is a fragment, in IPv4 of TCP or UDP."""
+    if view.version == 6:
+        return view.proto == NEXT_FRAGMENT
+    return (data[6] & 0x3f or data[7]) and (data[9] == PROTO_TCP or data[9] == PROTO_UDP)
 
 
 def checksums_fit(data: bytes) -> bool:
@@ -391,5 +400,5 @@ cdef bytes _written(bytes like, bint reversed, uint32_t seq, uint32_t ack, uint8
 
 _FAULTS = {
     MALFORMED: "the packet's lengths do not fit each other, or every host drops it",
-    NOT_THIS: "a fragment, or neither TCP nor UDP",
+    NOT_THIS: "neither TCP nor UDP",
 }

@@ -48,7 +48,11 @@ async def _serve(args: argparse.Namespace, queues: range) -> int:
     with tempfile.TemporaryDirectory(prefix="filterd-gate-") as folder:
         place = Path(folder)
         tables = open_tables(args.lists, args.images, place)
-        fronts = [GateFront(queue, Gate(), {}, make_reporter(place, place, f"gate-{queue}")) for queue in queues]
+        reporters = [make_reporter(place, place, f"gate-{queue}") for queue in queues]
+        fronts = [
+            GateFront(queue, Gate(), {}, reporter, place / f"gate-{queue}.unfinished")
+            for queue, reporter in zip(queues, reporters, strict=True)
+        ]
         stopping = stop_requested()
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(front.run()) for front in fronts]

@@ -7,15 +7,18 @@ so that the role ends and is started again.
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, TypedDict
 
 from dns.loop_thread import LoopThread
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.tap_loop import TapLoop
+from fastpath.gate.unfinished import octets_needed
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
 from filterd.config.schema import Gate
 from filterd.gate.ja4_file import classes_to_count
+from filterd.gate.unfinished_file import map_unfinished
 from filterd.kernel.queue_drops import Overrun
 
 TEND_EVERY_S: Final = 0.1
@@ -35,14 +38,23 @@ Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
 
 
 class GateFront:
-    """One queue, or one worker of a tap, which needs neither queue nor pages.   pages: see GateLoop."""
+    """One queue, or one worker of a tap, which needs neither queue nor pages nor what follows them.
+
+    pages       see GateLoop
+    unfinished  file of connections left unjudged; it outlives the worker"""
 
     def __init__(
-        self, queue: int, config: Gate, pages: Pages, reporter: Reporter, is_shut_without_images: bool = False
+        self,
+        queue: int,
+        config: Gate,
+        pages: Pages,
+        reporter: Reporter,
+        unfinished: Path,
+        is_shut_without_images: bool = False,
     ) -> None:
         self._reporter = reporter
         self._handoff = Handoff()
-        self._loop = _loop_of(queue, config, pages, self._handoff, reporter)
+        self._loop = _loop_of(queue, config, pages, self._handoff, reporter, unfinished)
         if is_shut_without_images:
             self._loop.shut_without_images()
         self._thread = LoopThread(self._loop, self._handoff, "gate-loop")
@@ -78,7 +90,9 @@ class GateFront:
             await asyncio.sleep(TEND_EVERY_S)
 
 
-def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter: Reporter) -> GateLoop | TapLoop:
+def _loop_of(
+    queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter: Reporter, unfinished: Path
+) -> GateLoop | TapLoop:
     ports = config.tls_ports, config.http_ports
     is_closed = int(config.when_undecidable == "closed")
     limits: Limits = {
@@ -104,6 +118,7 @@ def _loop_of(queue: int, config: Gate, pages: Pages, handoff: Handoff, reporter:
         is_asymmetric=int(config.routing == "asymmetric"),
         ja4_classes=classes,
         mark_shift=config.mark_mask.shift,
+        unfinished=map_unfinished(unfinished, octets_needed(config.flows)),
         **limits,
     )
 

@@ -49,6 +49,10 @@ TABLE = "inet filterd"
 QUEUEING = NftChain("filterd", "queueing")  # these hold the rules that nft(8) cannot write
 QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
 ALL_BITS = 0xFFFFFFFF  # of a mark
+# The longest ICMP error (RFC 1812 §4.3.2.3, RFC 4443 §2.4): what causes one is at least as long.  QUIC's Initials are,
+# in IPv6 those of browsers.
+ERROR_OCTETS4, ERROR_OCTETS6 = 576, 1280
+HEADER_OCTETS6 = 40  # not in IPv6's length
 
 # What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
 _BITS = {
@@ -90,8 +94,17 @@ table inet filterd {
   counter n_judged { comment "those with its verdict"; }
   counter n_unproven { comment "packets in a server's name, from an interface that does not lead to it"; }
 
+  chain short {
+    ip length < %(least4)d drop comment "an error repeats its cause: else more would go back than came"
+    ip6 length < %(least6)d drop
+  }
+  chain refused {
+    jump short
+    reject with icmpx port-unreachable
+  }
   chain locked_from {
     meta l4proto tcp reject with tcp reset
+    jump short
     reject with icmpx admin-prohibited
   }
   chain locked_to {
@@ -254,7 +267,7 @@ _INVALID = """\
     ct state invalid drop
 """
 _REFUSED_UDP = """\
-    udp dport { %(ports)s } reject with icmpx port-unreachable comment "QUIC: its client goes on over TCP at once"
+    udp dport { %(ports)s } goto refused comment "QUIC: its client goes on over TCP at once"
 """
 # Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
 # version is one that the gate reads (E55), in both directions: whoever writes the first packet of an entry chooses
@@ -277,14 +290,15 @@ _NOTING = """\
   chain note_%(name)s { meta mark set meta mark | %(bits)s; }
 """
 _QUIC_REJECT = """\
+    jump short
     meta l4proto udp reject with icmpx admin-prohibited
 """
 # A phone that is refused DNS over TLS falls back to plain DNS, which is redirected (RFC 7858 §4.1, RFC 9250 §5.1).
 _DOT = """\
     tcp dport 853 ip saddr @subscribers4 ip saddr != @resolvers4 reject with tcp reset
     tcp dport 853 ip6 saddr @subscribers6 ip6 saddr != @resolvers6 reject with tcp reset
-    udp dport 853 ip saddr @subscribers4 ip saddr != @resolvers4 reject with icmpx port-unreachable
-    udp dport 853 ip6 saddr @subscribers6 ip6 saddr != @resolvers6 reject with icmpx port-unreachable
+    udp dport 853 ip saddr @subscribers4 ip saddr != @resolvers4 goto refused
+    udp dport 853 ip6 saddr @subscribers6 ip6 saddr != @resolvers6 goto refused
 """
 _UNTRACKED = """
   set untracked { type inet_service; %(ports)s }
@@ -404,6 +418,8 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     marks = _marks(rules.mark_shift)
     return _RULESET % {
         **marks,
+        "least4": ERROR_OCTETS4,
+        "least6": ERROR_OCTETS6 - HEADER_OCTETS6,
         "gate_ports": _elements(rules.ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),

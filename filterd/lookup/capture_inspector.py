@@ -23,6 +23,7 @@ from filterd.lookup.explain import explain, explain_url, word
 from filterd.lookup.pcap import Broken, Frame
 
 PROTO_TCP = 6
+SYN_ACK = 0x12
 DNS_PORT, TLS_PORT, HTTP_PORT = 53, 443, 80
 
 NOT_WEB = "neither a TLS hello nor an HTTP request"
@@ -32,6 +33,7 @@ WHY = {
     ("sni", "gate_no_name"): "a hello without a name",
     ("sni", "gate_malformed"): "a hello with contradictory lengths",
     ("sni", "gate_too_big"): "a hello, or what is in its place, longer than the gate inspects",
+    ("http", "gate_h2c"): "HTTP/2 without TLS",
     ("http", "gate_no_name"): "a request without a host",
     ("http", "gate_malformed"): NOT_WEB,
     ("http", "gate_too_big"): "a request or a gap longer than the gate inspects",
@@ -67,8 +69,8 @@ class Inspector:
         try:
             seen = packet(frame.packet)
         except ValueError as reason:
-            # ICMP and the like carry no names; what no host would take is worth a line
-            if "lengths" in str(reason):
+            # ICMP and the like carry no names; a fragment may, and what no host would take is worth a line
+            if not str(reason).startswith("neither"):
                 yield {"ts": frame.time_s, "channel": None, "undecidable": str(reason)}
             return
         if seen is None:
@@ -89,6 +91,8 @@ class Inspector:
             yield self._dns(time_s, seen, seen.payload)
 
     def _replayed(self, frame: Frame, seen: Packet) -> Iterator[Found]:
+        if seen.flags & SYN_ACK == SYN_ACK:  # it acknowledges what its client's SYN has carried
+            seen = seen._replace(src=seen.dst, dst=seen.src, sport=seen.dport, dport=seen.sport)
         is_told = False  # of what is no name the gate counts once more what its own line says
         for sighting in self._replay.feed(frame.packet, int(frame.time_s * 1_000_000_000)):
             if sighting.undecidable is None:

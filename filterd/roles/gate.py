@@ -6,6 +6,7 @@ from fastpath.images.verdict import Reason
 from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.gate.front import GateFront, Pages
+from filterd.places import UNFINISHED
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
 from mgmt.settings import Settings
@@ -18,7 +19,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     reporter = make_reporter(config.state_dir, config.run_dir, name)
     pages = pages_of(settings_of(config))
     is_shut = config.when_no_images == "closed"
-    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter, is_shut)
+    unfinished = config.run_dir / name / UNFINISHED
+    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter, unfinished, is_shut)
     await Worker(name, config.state_dir, config.run_dir, front, WorkerSetup("gate", config, config_file)).run()
     return 0
 

@@ -33,12 +33,6 @@ class OpenFind(NamedTuple):
     is_alike: Callable[[Any], bool]
 
 
-def forgets_untracked(program: Program) -> bool:
-    """Whether the gate forgets a connection that the kernel does not track."""
-    forgets = any(isinstance(action, Restart | Others | Wait) for action in program.actions)
-    return program.is_asymmetric and forgets
-
-
 FINDS = (
     Find(
         "reopened: the server resets, the same port again",
@@ -239,40 +233,53 @@ FINDS = (
         Program((("POST!",),), (Hold(), Syn(), Send(begin=6), Syn(), Send(end=6)), reader="aiohttp"),
         "a SYN/ACK that was sent again began the stream again, and its octets were forgotten",
     ),
-)
-OPEN_FINDS = (
-    OpenFind(
+    Find(
         "forgotten_rest: the gate forgets half a head, and takes the rest for another protocol",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Send(begin=30)), reader="h11"),
-        "A o",
-        "flow.pyx, _free_record: the record of a flow that was evicted unjudged is used again when as many others "
-        "were; an untracked connection has no mark that remembers it.  Counted as gate_malformed, not as a budget",
-        forgets_untracked,
+        "the record of a flow that was evicted unjudged is used again when as many others were; an untracked "
+        "connection had no mark that remembers it",
     ),
-    OpenFind(
+    Find(
         "syn_again_reused: half a head, other connections, the SYN once more, the other half",
         Program((("GET!",),), (Syn(), Send(end=30), Others(60), Syn(), Send(begin=30)), reader="http.server"),
-        "A o",
-        "asymmetric.pyx, _begin_at_syn: a SYN for a flow that is not in the table begins a stream, though its server "
-        "has long begun.  The record of what was evicted unjudged is used again (flow.pyx, _free_record)",
-        forgets_untracked,
+        "a SYN for a flow that is not in the table began a stream, though its server had long begun",
     ),
-    OpenFind(
+    Find(
         "syn_again_idle: half a head, five minutes of silence, the SYN once more, the other half",
         Program((("GET!",),), (Syn(), Send(end=30), Wait(301), Others(3), Syn(), Send(begin=30)), reader="http.server"),
-        "A o",
-        "asymmetric.pyx, _begin_at_syn: a flow that was evicted unjudged is doubted for IDLE_S only; servers without a "
-        "time limit wait longer",
-        forgets_untracked,
+        "a flow that was evicted unjudged was doubted for five minutes only; servers without a time limit wait longer",
     ),
-    OpenFind(
+    Find(
         "syn_again_restart: half a hello, the gate starts again, the SYN once more, the other half",
         Program((("hello!",),), (Syn(), Send(end=30), Restart(), Syn(is_taken=False), Send(begin=30))),
-        "A o",
-        "asymmetric.pyx, _begin_at_syn: as syn_again_reused; nothing outlives the gate",
-        forgets_untracked,
+        "as syn_again_reused; nothing outlived the gate",
+    ),
+    Find(
+        "syn_again_live: half a head, another SYN, a decoy in front, the other half",
+        Program(
+            (("GET!",),),
+            (
+                Syn(),
+                Send(end=30),
+                Syn(isn=1, is_taken=False),
+                Send(text="decoy", end=30, is_taken=False),
+                Send(begin=30),
+            ),
+            reader="http.server",
+        ),
+        "a second SYN in a connection with unjudged octets began its stream anew",
+    ),
+    Find(
+        "fin_restart: half a head, a FIN that ends before the server, the gate starts again, the other half",
+        Program(
+            (("GET!",),),
+            (Syn(), Send(end=30), Control(flags="FA", is_taken=False), Restart(), Syn(is_taken=False), Send(begin=30)),
+            reader="h11",
+        ),
+        "as syn_again_restart: what a decoy's FIN ended counted as judged",
     ),
 )
+OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.
 HANGS = (
     Find(

@@ -26,6 +26,7 @@ from fastpath.gate.marks import (
     MARK_UNTRACKED,
     FlowState,
 )
+from fastpath.gate.unfinished import octets_needed
 from filterd.kernel.mark_table import MARK_TABLE, Event
 from filterd.kernel.mark_table import Fate as Ending
 
@@ -51,8 +52,8 @@ _M_MMAP_THRESHOLD, _LEAST_MAPPED = -3, 1 << 17
 ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LEAST_MAPPED)
 
 
-def new_gate(is_closed: bool, is_asymmetric: bool) -> GateLoop:
-    """A gate with little memory, which has seen nothing yet."""
+def new_gate(is_closed: bool, is_asymmetric: bool, unfinished: bytearray | None = None) -> GateLoop:
+    """A gate with little memory, which has seen nothing yet.   unfinished: what one before it remembers"""
     return GateLoop(
         0,
         served.HANDOFF,
@@ -65,6 +66,7 @@ def new_gate(is_closed: bool, is_asymmetric: bool) -> GateLoop:
         n_windows=N_WINDOWS,
         share=SHARE,
         is_asymmetric=is_asymmetric,
+        unfinished=unfinished,
     )
 
 
@@ -88,6 +90,8 @@ class Gateway:
     is_there: bool = True
     """False: it forwards everything."""
     now_s: int = served.NOW_S
+    unfinished: bytearray = field(init=False)
+    """What the gate remembers beyond its own life."""
     conntrack: Conntrack = field(init=False)
     gate: GateLoop = field(init=False)
     queue: deque[Queued] = field(default_factory=deque)
@@ -96,13 +100,14 @@ class Gateway:
     """What has happened to packets: their entry's state, their connection's, and the verdict on them."""
 
     def __post_init__(self) -> None:
+        self.unfinished = bytearray(octets_needed(N_FLOWS))
         self.conntrack = Conntrack(self.has_window_check)
         self.restart()
 
     def restart(self) -> None:
-        """Start the gate again: what it knew is gone, and what waited for it."""
+        """Start the gate again: what it knew in memory of its own is gone, and what waited for it."""
         self.queue.clear()
-        self.gate = new_gate(self.is_closed, self.is_asymmetric)
+        self.gate = new_gate(self.is_closed, self.is_asymmetric, self.unfinished)
 
     def take(self, p: Segment) -> None:
         """One packet that arrives from either side."""

@@ -30,9 +30,6 @@ UNDER_EVERY_POLICY = (
 )
 
 
-RESTARTED_UNSEEN = "a connection that nobody tracks is picked up where it is, by the policy"
-
-
 @pytest.fixture(scope="module", params=WAYS)
 def way(
     request: pytest.FixtureRequest, evasion_field: Field, tmp_path_factory: pytest.TempPathFactory
@@ -138,14 +135,10 @@ def test_a_second_hello_is_judged_when_the_kernel_has_forgotten_the_first(way: P
 
 
 def test_a_request_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
-    if way.way == "asymmetric open":
-        pytest.skip(RESTARTED_UNSEEN)
     assert_stopped(way, way.play("half a head", way.restart))
 
 
 def test_a_hello_whose_other_half_comes_to_another_gate_is_not_served(way: Passage) -> None:
-    if way.way == "asymmetric open":
-        pytest.skip(RESTARTED_UNSEEN)
     assert_stopped(way, way.play("half a hello", way.restart))
 
 

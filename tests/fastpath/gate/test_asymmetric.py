@@ -210,8 +210,7 @@ def test_a_hello_that_was_forgotten_in_its_middle_is_blocked(tmp_path: Path, tab
 
     assert [half.say(client, 60, REAL[60:]) for client in clients] == [BLOCKED] * 6
     assert half.counted("gate_beyond_share") == 2
-    half.open(clients[0])
-    assert half.say(clients[0], 0, DECOY) == ALLOWED
+    assert half.open(clients[0]) == BLOCKED
 
 
 def test_two_hundred_thousand_syns_of_one_client_harm_nobody_else(tmp_path: Path, tables: TableSet) -> None:
@@ -250,8 +249,18 @@ def test_a_kept_connection_is_judged_to_its_end_as_its_client_acknowledges(half:
         assert state == (SPOKEN if number else ALLOWED)
         at += len(filled)
 
-    assert half.say(WEB, at, LISTED_REQUEST, acknowledged=10_000) == 5
+    assert half.say(WEB, at, LISTED_REQUEST, acknowledged=10_000) == BLOCKED
     assert half.counted("gate_too_big") == 0
+
+
+def test_a_listed_request_is_reset_and_leaves_no_record_as_nothing_shows_a_handshake(half: Half) -> None:
+    half.open(WEB)
+
+    assert half.say(WEB, 0, LISTED_REQUEST) == BLOCKED
+    [reset] = half.gate.injected()
+    assert len(reset) <= len(WEB.segment(0, LISTED_REQUEST))
+    assert half.counted("gate_unproven") == 1
+    assert half.counted("gate_blocked") == half.counted("events") == half.counted("gate_pages_sent") == 0
 
 
 def test_a_client_that_has_acknowledged_nothing_has_heard_nothing(half: Half) -> None:

@@ -87,6 +87,7 @@ def test_an_order_closes_an_address_to_everybody(lab: Lab) -> None:
 
 def test_a_flow_that_runs_is_blocked_and_its_server_reset_where_the_list_came_later(lab: Lab) -> None:
     client = Client(CHILD, VPN)
+    lab.open(client)
 
     assert lab.send(client, 500, b"more", SPOKEN) == BLOCKED
     [reset] = lab.gate.injected()

@@ -3,12 +3,14 @@
 import random
 from pathlib import Path
 
-from support.gate.lab import ANSWERED, BLOCKED, NOW_S, Lab, cut
-from support.packets.builders import ACCEPTED, FIN, RST, Client, request
+import pytest
+from support.gate.lab import ANSWERED, BLOCKED, NOW_S, OPENED, Lab, cut, state_in
+from support.packets.builders import ACCEPTED, FIN, RST, SERVER_ISN, Client, request
 
 from fastpath.gate.loop import GateLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Reason
+from fastpath.report.counters import read_confidential
 from fastpath.report.spool import Reporter
 from fastpath.wire.packet import packet as parse
 
@@ -59,3 +61,29 @@ def test_a_long_page_comes_in_segments_that_fit_any_path(tmp_path: Path, tables:
 
 def test_a_reason_without_a_page_is_reset(lab: Lab) -> None:
     assert lab.send(Client("192.0.2.66", dport=80), 0, request(b"www.allowed.test")) == BLOCKED
+
+
+@pytest.mark.parametrize("name", [b"www.blocked.test", b"www.confidential.test"])
+def test_without_a_handshake_a_listed_host_gets_neither_a_page_nor_a_reset_of_ours_nor_a_record(
+    lab: Lab, name: bytes
+) -> None:
+    before = lab.reporter.counters.values()
+
+    assert lab.send(WEB, 0, request(name), isn=False) == BLOCKED
+
+    assert lab.gate.injected() == []
+    moved = {name for name, n in lab.reporter.counters.values().items() if n != before[name]}
+    assert moved == {"gate_packets", "gate_requests", "gate_unproven"}
+    assert read_confidential(lab.folder / "counters") == {}
+
+
+@pytest.mark.parametrize("ack_by", [-1, -1000, -(1 << 30)])
+def test_a_client_that_has_not_received_its_server_s_syn_ack_gets_no_page_and_no_record(lab: Lab, ack_by: int) -> None:
+    lab.open(WEB)
+    forged = WEB.segment(0, request(b"www.blocked.test"), ack=(SERVER_ISN + ack_by) & 0xFFFFFFFF)
+
+    assert state_in(lab.gate.feed(forged, WEB.mark(OPENED), NOW_S)) == BLOCKED
+
+    assert lab.gate.injected() == []
+    assert lab.counted("gate_unproven") == 1
+    assert lab.counted("gate_blocked") == lab.counted("events") == lab.counted("gate_pages_sent") == 0

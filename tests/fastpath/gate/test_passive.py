@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -353,3 +354,44 @@ def test_an_urgent_octet_is_read_where_nothing_can_be_dropped(lab: TapLab) -> No
     lab.open(Client())
 
     assert lab.send(Client(), 0, LISTED, ACK | PSH | URG) == BLOCKED
+
+
+# -- octets of a SYN (TCP Fast Open) -----------------------------------------------------------------------------------
+
+
+def syn_ack(client: Client, acked: int) -> bytes:
+    """The server's SYN/ACK that has taken so many octets of the SYN."""
+    return from_server(replace(client, isn=client.isn + acked), b"", SYN | ACK)
+
+
+def test_octets_of_a_syn_are_judged_when_the_server_acknowledges_them(lab: TapLab) -> None:  # E10
+    assert lab.send(Client(), -1, LISTED, SYN) == 0
+    assert lab.counted("gate_shadowed") == 0
+
+    assert lab.see(syn_ack(Client(), len(LISTED))) == BLOCKED
+    assert lab.counted("gate_shadowed") == 1
+
+
+def test_a_hello_goes_on_behind_octets_of_its_syn(lab: TapLab) -> None:
+    lab.send(Client(), -1, LISTED[:60], SYN)
+    assert lab.see(syn_ack(Client(), 60)) == PARTIAL
+    assert lab.see(syn_ack(Client(), 60)) == 0
+
+    assert lab.send(Client(), 60, LISTED[60:]) == BLOCKED
+
+
+@pytest.mark.parametrize("again", [LISTED, b""], ids=["with its octets", "without"])
+def test_octets_of_a_syn_that_the_server_does_not_take_hide_no_hello(lab: TapLab, again: bytes) -> None:
+    lab.send(Client(), -1, OTHER, SYN)
+    lab.send(Client(), -1, again, SYN)
+    lab.accept(Client())
+
+    assert lab.send(Client(), 0, LISTED) == BLOCKED
+    assert lab.counted("gate_overlap") == 0
+
+
+def test_without_a_syn_ack_octets_of_a_syn_count_for_nothing(lab: TapLab) -> None:
+    lab.send(Client(), -1, OTHER, SYN)
+
+    assert lab.send(Client(), 0, LISTED) == BLOCKED
+    assert lab.counted("gate_overlap") == 0

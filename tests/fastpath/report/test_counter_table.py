@@ -19,6 +19,8 @@ WORDS = """
     gate_unreadable gate_beyond_share gate_forgotten gate_unknown_quic gate_address_blocked gate_quic_refused
     gate_bypass_seen gate_bypass_blocked gate_shadowed tap_frames tap_lost tap_unreadable dns_streams_not_ours
     dns_streams_evicted dns_streams_flooded dns_streams_hung
+    dns_meta_refused dns_other_case dns_forgery_suspected dns_no_upstream dns_rebinding_refused gate_unproven
+    gate_unfinished_lost
 """
 
 

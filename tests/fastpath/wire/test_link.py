@@ -2,6 +2,7 @@ import itertools
 import json
 import random
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,14 @@ INNER: dict[str, Callable[[bytes], bytes]] = {
     "three labels": lambda packet: framed.labelled(packet, 3),
     "sixteen labels": lambda packet: framed.labelled(packet, 16, MPLS_UPSTREAM),
 }
+
+
+def nflog(attributes: list[tuple[int, bytes]], order: str = "<") -> bytes:
+    """LINKTYPE_NFLOG: a header, and attributes in the capturing host's byte order."""
+    padded = (
+        struct.pack(order + "HH", 4 + len(value), kind) + value + bytes(-len(value) % 4) for kind, value in attributes
+    )
+    return b"\x02\x00\x00\x05" + b"".join(padded)
 
 
 def frames_of(packet: bytes) -> list[bytes]:
@@ -52,6 +61,13 @@ def test_the_packet_is_found_behind(packet: bytes, tags: tuple[int, ...], inner:
         (113, bytes(14) + b"\x08\x00"),
         (113, bytes(14) + b"\x81\x00\x00\x07\x08\x00"),
         (276, b"\x08\x00" + bytes(18)),
+        (9, b"\xff\x03\x00\x21"),
+        (9, b"\x00\x21"),
+        (9, b"\x21"),
+        (50, b"\xff\x03\x00\x21"),
+        (50, b"\x0f\x00\x08\x00"),
+        (104, b"\x0f\x00\x08\x00"),
+        (104, b"\x8f\x00\x81\x00\x00\x07\x08\x00"),
     ],
 )
 def test_the_packet_is_found_on_a_link_of_type(link: int, before: bytes) -> None:
@@ -68,9 +84,22 @@ def test_the_packet_is_found_on_a_link_of_type(link: int, before: bytes) -> None
         (ETHERNET, framed.ethernet(framed.labelled(bytes(4) + IP4, 2))),
         (0, b"\x02\x00\x00\x00\x00" + bytes(19)),
         (113, bytes(14) + b"\x00\x04" + IP4),
-        (147, IP4),
+        (9, b"\xff\x03\xc0\x21" + bytes(8)),
+        (104, b"\x8f\x00\x80\x35" + bytes(18)),
+        (239, nflog([(1, bytes(4))])),
     ],
-    ids=["ARP", "PPPoE discovery", "LCP", "unknown PPP", "pseudowire", "loopback", "cooked LLC", "unread link type"],
+    ids=[
+        "ARP",
+        "PPPoE discovery",
+        "LCP",
+        "unknown PPP",
+        "pseudowire",
+        "loopback",
+        "cooked LLC",
+        "LCP on a line",
+        "Cisco's keep-alive",
+        "no payload",
+    ],
 )
 def test_a_frame_without_an_ip_packet_has_none(link: int, frame: bytes) -> None:
     assert ip_packet(link, frame) is None
@@ -102,7 +131,28 @@ def test_a_frame_cut_before_its_packet_is_told_and_never_taken_for_another(packe
                 assert found == frame[begin:n]
 
 
-@pytest.mark.parametrize("link", [0, 1, 108, 113, 276])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("packet", [IP4, IP6], ids=["v4", "v6"])
+def test_the_packet_is_found_among_the_attributes_of_netfilter_s_log(order: str, packet: bytes) -> None:
+    attributes = [(1, b"\x08\x00\x01\x00"), (10, b"ab\0"), (9, packet), (4, bytes(4))]
+
+    assert ip_packet(239, nflog(attributes, order)) == packet
+
+
+def test_a_log_that_is_cut_is_told() -> None:
+    whole = nflog([(1, bytes(4)), (9, IP4)])
+    for n in (0, 3, 5, 11, 15, len(whole) - 9):
+        with pytest.raises(ValueError, match="cut"):
+            ip_packet(239, whole[:n])
+
+
+@pytest.mark.parametrize("link", [147, 105, 195])
+def test_a_link_type_that_is_not_read_is_told(link: int) -> None:
+    with pytest.raises(ValueError, match=f"link type that is not read: {link}"):
+        ip_packet(link, IP4)
+
+
+@pytest.mark.parametrize("link", [0, 1, 9, 50, 104, 108, 113, 239, 276])
 def test_nothing_at_all_is_a_cut_frame(link: int) -> None:
     with pytest.raises(ValueError, match="cut"):
         ip_packet(link, b"")

@@ -21,7 +21,7 @@ PAD8 = b"\x00\x01\x04" + bytes(4)  # an options header of 8 octets, less its fir
 PAD16 = b"\x01\x01\x0c" + bytes(12)
 ATOMIC = b"\x00" + struct.pack("!HI", 0, 77)
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-REFUSED = {"malformed": "lengths do not fit", "not this": "a fragment, or neither"}
+REFUSED = {"lengths do not fit": "malformed", "a fragment": "not this", "neither TCP nor UDP": "not this"}
 
 
 def read(data: bytes) -> Packet:
@@ -34,7 +34,7 @@ def outcome(data: bytes) -> Packet | str | None:
     try:
         return packet(data)
     except ValueError as refused:
-        return next(kind for kind, text in REFUSED.items() if text in str(refused))
+        return next(kind for text, kind in REFUSED.items() if text in str(refused))
 
 
 def test_an_ipv4_segment_gives_all_of_its_fields() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from support.images.opened import Images
 
+from fastpath.gate.unfinished import octets_needed
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from filterd.config.kinds import MarkMask
@@ -43,7 +44,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GateFront:
         routing="asymmetric",
         mark_mask=MarkMask(0x3FC00),
     )
-    return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
+    return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished")
 
 
 def test_the_loop_is_made_as_the_configuration_says(front: GateFront) -> None:
@@ -51,6 +52,7 @@ def test_the_loop_is_made_as_the_configuration_says(front: GateFront) -> None:
 
     assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
     assert pages == {2: (b"a", b"b")}
+    assert len(front._loop.options.pop("unfinished")) == octets_needed(2048)
     assert front._loop.options == {
         "n_flows": 2048,
         "when_overloaded_closed": 1,
@@ -73,7 +75,7 @@ def test_a_full_queue_goes_by_its_own_word_and_without_one_as_a_dead_gate(
 ) -> None:
     monkeypatch.setattr("filterd.gate.front.GateLoop", Loop)
     config = Gate(when_dead=when_dead, when_overloaded=when_overloaded)
-    front = GateFront(7, config, {}, make_reporter(tmp_path, tmp_path, "gate-0"))
+    front = GateFront(7, config, {}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished")
 
     assert front._loop.options["when_overloaded_closed"] == is_shut
     assert (front._overrun is not None) == is_shut
@@ -102,7 +104,7 @@ def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(
 def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filterd.gate.front.TapLoop", Loop)
     config = Gate(mode="tap", tap_interfaces=("eth1", "eth2"), tap_reset=True, when_undecidable="closed")
-    tap = GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"))
+    tap = GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished")
 
     interfaces, _, _, tls_ports, http_ports, closed = tap._loop.arguments
     assert (interfaces, tls_ports, http_ports, closed) == (("eth1", "eth2"), (443,), (80,), 1)
@@ -121,8 +123,8 @@ def test_hellos_are_counted_by_the_classes_of_the_file_as_it_is_at_the_start(
     path.write_text("t13d1516h2_8daaf6152771_02713d6af862 vpn\n")
     reporter = make_reporter(tmp_path, tmp_path, "gate-0")
 
-    counting = GateFront(7, Gate(ja4_classes=path, **mode), {}, reporter)
-    without = GateFront(7, Gate(ja4_classes=tmp_path / "absent.txt", **mode), {}, reporter)
+    counting = GateFront(7, Gate(ja4_classes=path, **mode), {}, reporter, tmp_path / "unfinished")
+    without = GateFront(7, Gate(ja4_classes=tmp_path / "absent.txt", **mode), {}, reporter, tmp_path / "absent")
 
     assert counting._loop.options["ja4_classes"].names == ("vpn",)
     assert without._loop.options["ja4_classes"] is None

@@ -250,3 +250,13 @@ def test_a_tap_asks_for_no_queue_and_still_redirects_dns() -> None:
     rules = rules_of_config(tap)
 
     assert (rules.ports, rules.refused_udp, rules.n_queues, rules.dns_port) == ((), (), 0, 5300)
+
+
+def test_an_icmp_error_answers_no_datagram_that_is_shorter_than_the_longest_error() -> None:
+    chains = dict(re.findall(r"  chain (\w+) \{\n(.*?)\n  \}", ruleset(FULL), re.DOTALL))
+
+    assert "ip length < 576 drop" in chains["short"]
+    assert "ip6 length < 1240 drop" in chains["short"]
+    for name, text in chains.items():
+        if "reject with icmpx" in text:
+            assert text.index("jump short") < text.index("reject with icmpx"), name

@@ -196,3 +196,50 @@ def test_no_packet_however_damaged_raises(inspector: Inspector) -> None:
         damaged = bytearray(whole[: dice.randrange(1, len(whole) + 1)])
         damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         see(inspector, Frame(0.0, bytes(damaged)))
+
+
+@pytest.mark.parametrize("fragment", [0x2000, 0x2001, 0x0001], ids=["first", "middle", "last"])
+def test_a_fragment_is_told_as_it_may_hold_a_name(inspector: Inspector, fragment: int) -> None:
+    packet = wire.ipv4(wire.tcp(wire.hello(b"www.bad.test")), fragment=fragment)
+
+    [found] = see(inspector, Frame(5.0, packet))
+
+    assert "a fragment" in found["undecidable"]
+
+
+def test_a_fragment_of_what_carries_no_names_is_stepped_over(inspector: Inspector) -> None:
+    assert see(inspector, Frame(5.0, wire.ipv4(bytes(64), proto=1, fragment=0x2000))) == []
+
+
+def syn_ack(acked: int) -> Frame:
+    head = struct.pack("!HHIIBBHHH", 443, 40000, 7000, acked, 5 << 4, 0x12, 64240, 0, 0)
+    packet = bytearray(wire.ipv4(head))
+    packet[12:16], packet[16:20] = packet[16:20], packet[12:16]
+    return Frame(6.0, bytes(packet))
+
+
+def test_a_hello_on_a_syn_is_decided_when_its_server_has_taken_it(inspector: Inspector) -> None:
+    hello = wire.hello(b"www.bad.test")
+
+    found = see(inspector, segment(hello, 999, SYN), syn_ack(1000 + len(hello)), segment(b"more", 1000 + len(hello)))
+
+    assert summary(found) == [("sni", "www.bad.test", "splash")]
+    assert (found[0]["src"], found[0]["dport"]) == ("192.0.2.10", 443)
+
+
+def test_a_hello_on_a_syn_that_its_server_has_not_taken_is_none(inspector: Inspector) -> None:
+    bad, good = wire.hello(b"www.bad.test"), wire.hello(b"www.good.test")
+
+    found = see(inspector, segment(bad, 999, SYN), syn_ack(1000), segment(good))
+
+    assert summary(found) == [("sni", "www.good.test", "passthru")]
+
+
+@pytest.mark.parametrize("port", [80, 443, 8080])
+def test_http_2_without_tls_is_told_as_undecidable(inspector: Inspector, port: int) -> None:
+    packet = bytearray(segment(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)).packet)
+    struct.pack_into("!H", packet, 22, port)
+
+    [found] = see(inspector, Frame(5.0, bytes(packet)))
+
+    assert (found["channel"], found["undecidable"]) == ("http", "HTTP/2 without TLS")

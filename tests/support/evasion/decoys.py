@@ -18,7 +18,7 @@ from support.evasion.segments import (
     Stream,
     pieces,
 )
-from support.packets.builders import ACK, FIN, PSH, RST, request
+from support.packets.builders import ACK, FIN, PSH, RST, SYN, request
 
 MD5 = b"\x13\x12" + bytes(16) + b"\x01\x01"
 HALF_OF_ALL = 0x80000000
@@ -37,6 +37,7 @@ FOOLINGS: dict[str, dict[str, Any]] = {
     "badseq by half of all": {"shift": HALF_OF_ALL},
     "datanoack": {"flags": PSH},
     "no flags": {"flags": 0},
+    "tcp-flags-set SYN": {"flags": SYN | ACK | PSH},
     "ts": {"clock_by": -600_000},
     "md5sig": {"options": MD5},
     "hopbyhop2": {"extensions": b"\x00\x00"},
@@ -141,7 +142,7 @@ def fooled(title: str, plan: Any, **more: Any) -> list[Row]:
     ]
 
 
-NUMBERS = ("E13", "E14", "E15", "E15", "E18", "E18", "E17", "E16", "E25")  # of FOOLINGS, in their order
+NUMBERS = ("E13", "E14", "E15", "E15", "E18", "E18", "E18", "E17", "E16", "E25")  # of FOOLINGS, in their order
 LOW_TTL = {
     "random octets": lambda s: bytes(range(256)),
     "another length": lambda s: s.decoy[:300],

@@ -264,6 +264,8 @@ ROWS = [
     row("E48 a handshake packet and 0-RTT in front", lambda s: coalesced(s, HANDSHAKE, ZERO_RTT), reaches=False),
     row("E48 0-RTT between two Initials", lambda s: two_initials(s, numbered(ZERO_RTT, V1, 40))),
     row("E48 two Initials in a datagram", two_initials),
+    # zapret's `udplen`
+    row("E48 zeros behind the Initial", lambda s: [replace(one, data=one.data + bytes(64)) for one in plain(s)]),
     row("E49 version 2", lambda s: plain(s, V2), bases=LARGE),
     *(row(f"E50 connection ID of {n} octets", partial(plain, dcid_octets=n)) for n in (8, 9, 16, 20)),
     row("E50 the server's connection ID", after_answer, bases=("QUIC post-quantum",)),

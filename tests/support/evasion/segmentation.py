@@ -6,7 +6,7 @@ from functools import partial
 from support.evasion.segments import FRAMINGS, NEAR_TTL, Row, Segment, Stream, pieces, whole
 from support.packets.builders import ACK, FIN, PSH, SYN
 
-URG = 0x20
+URG, ECE, CWR = 0x20, 0x40, 0x80
 Borders = dict[str, list[int]]
 
 
@@ -121,6 +121,10 @@ def slowly(stream: Stream) -> list[Segment]:
     return [Segment(at=one.at, data=one.data, pause_s=0.3 if one.at else 0) for one in cut_at(stream, "1,midsld")]
 
 
+def flagged(stream: Stream, flags: int) -> list[Segment]:
+    return [Segment(at=one.at, data=one.data, flags=flags) for one in cut_at(stream, "1,midsld")]
+
+
 def with_fin(stream: Stream) -> list[Segment]:
     """The last piece closes the client's side."""
     *others, last = cut_at(stream, "midsld")
@@ -174,5 +178,14 @@ ROWS = [
         on_syn=lambda s: [Segment(at=-1, data=s.octets, flags=SYN)],
         server="fast open",
     ),
+    # zapret's `synack`
+    Row(
+        name="E11 a SYN/ACK in front of the SYN",
+        plan=whole,
+        on_syn=lambda s: [Segment(at=-1, flags=SYN | ACK, ack_by=1)],
+    ),
+    # zapret's `orig-tcp-flags-set`: flags that servers do not look at
+    Row(name="E18 pieces with the flags of congestion", plan=lambda s: flagged(s, ACK | PSH | ECE | CWR)),
+    Row(name="E18 pieces without PSH", plan=lambda s: flagged(s, ACK)),
     Row(name="E19 the hello ends with a FIN", plan=with_fin),
 ]

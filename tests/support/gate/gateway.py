@@ -7,6 +7,7 @@ POLICY is closed, open, or overloaded: open, and open to what overruns its queue
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
 that hellos are counted by; FOLDER/mark_shift, likewise, where the gate's bits of marks begin.
+What is left unjudged is remembered beside FOLDER, so that a gate in another one knows it.
 """
 
 import signal
@@ -20,16 +21,19 @@ from support.images.prefixes import entries
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_SHIFT
+from fastpath.gate.unfinished import octets_needed
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
 from fastpath.report.spool import Reporter
 from filterd.gate.ja4_file import classes_to_count
+from filterd.gate.unfinished_file import map_unfinished
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.queue_drops import QUEUES, Overrun
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.suspect_addresses import Suspects
 
+N_FLOWS = 262144
 PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
 
 
@@ -66,10 +70,12 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
         [80],
         is_closed,
         pages,
+        N_FLOWS,
         when_overloaded_closed=is_shut,
         is_asymmetric=is_asymmetric,
         ja4_classes=classes,
         mark_shift=mark_shift,
+        unfinished=map_unfinished(folder.parent / "unfinished", octets_needed(N_FLOWS)),
     )
     overrun = Overrun(0, reporter.counters)
     loop = threading.Thread(target=gate.run)

@@ -46,7 +46,17 @@ class Lab:
         self.reporter = Reporter(folder / "counters", folder / "spool")
         self.reporter.tend()
         self.gate = GateLoop(
-            0, handoff, self.reporter, [443], [*http_ports], closed, PAGES, n_flows, ja4_classes=ja4_classes, **limits
+            0,
+            handoff,
+            self.reporter,
+            [443],
+            [*http_ports],
+            closed,
+            PAGES,
+            n_flows,
+            ja4_classes=ja4_classes,
+            unfinished=None,
+            **limits,
         )
         self.now_s = NOW_S
         self.ports = (443, *http_ports)

@@ -1,0 +1,86 @@
+"""A connection that its server opens, or both ends at once, brings no listed name to a server (E11, docs/evasions.md).
+
+Both ends are sockets of Linux that connect to each other.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from support.gate.program import PYTHON, Gate
+from support.packets.builders import hello
+
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+PORTS = count(39_000)
+SERVER_PORT = 443
+LISTED = hello(b"www.blocked.test")
+# Neither end listens, and none may say that it knows no such connection.
+NO_RESETS = f"table inet opener {{ chain out {{ type filter hook output priority 0; \
+tcp sport {{ 39000-39099, {SERVER_PORT} }} tcp flags rst drop; }}; }}"
+# A split handshake: the server has not seen the client's SYN, and its own is answered with a SYN/ACK.
+NO_SYN = "table inet split { chain in { type filter hook input priority 0; \
+tcp dport 443 tcp sport 39000-39099 tcp flags & (syn | ack) == syn drop; }; }"
+OPEN = """
+import socket, sys
+source, target, port, target_port, octets = sys.argv[1:]
+end = socket.socket()
+end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+end.bind((source, int(port)))
+end.settimeout(8)
+try:
+    end.connect((target, int(target_port)))
+    if octets:
+        end.sendall(bytes.fromhex(octets))
+    print(end.recv(65536).hex())
+except OSError as reason:
+    print(reason)
+"""
+
+
+@contextmanager
+def silent_ends(lab: Lab, is_split: bool) -> Iterator[None]:
+    tables = [("child", NO_RESETS), ("internet", NO_RESETS), *[("internet", NO_SYN)] * is_split]
+    for node, text in tables:
+        done = lab.run(node, ["nft", text])
+        assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        for node, text in tables:
+            lab.run(node, ["nft", f"delete table inet {text.split()[2]}"])
+
+
+def received(lab: Lab, is_split: bool) -> bytes:
+    """What the server gets of a connection that it opens towards its client."""
+    child, server, port = lab.addresses.child4, lab.addresses.foreign4, next(PORTS)
+    argvs = {
+        "child": [child, server, str(port), str(SERVER_PORT), LISTED.hex()],
+        "internet": [server, child, str(SERVER_PORT), str(port), ""],
+    }
+    with silent_ends(lab, is_split):
+        ends = [
+            subprocess.Popen(lab.inside(node, [*PYTHON, "-c", OPEN, *argv]), stdout=subprocess.PIPE, text=True)
+            for node, argv in argvs.items()
+        ]
+        told = [end.communicate(timeout=30)[0].strip() for end in ends]
+    return bytes.fromhex(told[1]) if told[1] and set(told[1]) <= set("0123456789abcdef") else b""
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["at once", "split"])
+def test_a_connection_that_its_server_opens_too_carries_no_listed_name(
+    lab: Lab, internet: Internet, tmp_path: Path, is_split: bool
+) -> None:
+    del internet
+    assert received(lab, is_split) == LISTED
+    gate = Gate(lab, tmp_path / "gate")
+    try:
+        assert received(lab, is_split) == b""
+    finally:
+        gate.stop()
