@@ -33,7 +33,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lists_approve": (),
         "lists_rollback": (),
     },
-    "worker": {"use": ("control",), "status": ("control",)},
+    "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 

@@ -105,6 +105,7 @@ cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept
 cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,
                           int64_t now_s) noexcept nogil
 cdef const uint8_t* connection_id(const Flow* f) noexcept nogil
+cdef uint64_t connection_hash(const FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil
 cdef Flow* newest_of(FlowTable* t, const Payer* payer) noexcept nogil
 cdef Flow* next_older(FlowTable* t, const Flow* f) noexcept nogil
 cdef uint64_t path_of(const FlowTable* t, const PacketView* p) noexcept nogil

@@ -294,6 +294,13 @@ cdef const uint8_t* connection_id(const Flow* f) noexcept nogil:
     return <const uint8_t*>&f.key
 
 
+cdef uint64_t connection_hash(const FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil:
+    """A keyed hash of a connection ID, apart from those of path_of()."""
+    cdef FlowKey key
+    _key_of_connection(cid, n, &key)
+    return _hash(t, &key)
+
+
 cdef Flow* newest_of(FlowTable* t, const Payer* payer) noexcept nogil:
     """The most recently used of an account's live flows, or NULL."""
     return &t.flows[payer.newest - 1] if payer.newest else NULL

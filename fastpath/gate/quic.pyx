@@ -10,6 +10,8 @@ RFC 9368).  So every packet of QUIC has to come to the same worker.
 An Initial that no key decrypts is dropped in either policy: no server takes it, or only with a packet number that
 decoys have hidden from the gate, or it continues a stream whose beginning is lost.  A server's own Initial is known by
 its keys, which open nothing that a client sends, and passes.
+A connection that left octets unjudged, and whose flow is gone, is in Gate.unfinished: it is blocked when it goes on, also
+after a restart.
 A QUIC flow is never released: the kernel queues only its packets with a long header, a handful.
 Source: RFC 9000 §7.2, §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
 Cost: bench/gate.py.
@@ -18,17 +20,18 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.gate.flow cimport (
-    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, connection_id, find_connection, is_unjudged,
-    newest_of, next_older, path_back_of, path_of, payer_of, receiver_of, spend_flow, touch_flow)
+    FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, connection_hash, connection_id, find_connection,
+    is_unjudged, newest_of, next_older, path_back_of, path_of, payer_of, receiver_of, spend_flow, touch_flow)
 from fastpath.gate.marks cimport is_partial
 from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport begin_stream, put_octets
+from fastpath.gate.unfinished cimport KEPT, LOST, Recollection, forget, recall, remember
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
 from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED,
-    CNT_GATE_TOO_BIG, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
+    CNT_GATE_TOO_BIG, CNT_GATE_UNFINISHED_LOST, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.report.trace cimport note_channel, note_undecidable
 from fastpath.wire.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
 from fastpath.wire.quic_initial cimport (
@@ -82,17 +85,23 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     """Decrypt an Initial and judge its connection: BLOCK, DROP, WAIT or GO_ON."""
     cdef size_t n = 0
     cdef Status status
+    cdef Verdict verdict
+    cdef bint was_unjudged
     t.quic_version = q.version
     note_channel(g.trace, C_QUIC, 0, q.version)
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
     status = _decrypt(g, t, q, &n)
+    if status == TOO_BIG:
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCK
     if status != OK:
         return _judge_unread(g, t, q, status)
     count(g.shared.counters, CNT_GATE_INITIALS, 1)
     if t.f.spent:
         return _blocked_again(g, t.f)
+    was_unjudged = is_unjudged(t.f)
     status = _take_frames(g, t, g.scratch, n)
     if status == NOT_THIS:
         return over_budget(g, t)
@@ -100,7 +109,32 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
         return contradicted(g)
     if status == TOO_BIG and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
         return BLOCK
-    return _read_crypto_hellos(g, t)
+    verdict = _read_crypto_hellos(g, t)
+    _keep_unfinished(g, t.f, verdict, was_unjudged)
+    return verdict
+
+
+cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unjudged) noexcept nogil:
+    """Remember a connection as long as octets of it are forwarded and not judged; one that is blocked stays so."""
+    cdef uint64_t connection
+    if g.unfinished.words == NULL or verdict != WAIT and not was_unjudged:
+        return
+    connection = connection_hash(&g.flows, connection_id(f), <uint8_t>f.key.cid_n)
+    if verdict == GO_ON:
+        forget(&g.unfinished, connection)
+    elif remember(&g.unfinished, connection, g.now_ns // 1_000_000_000):
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
+
+
+cdef bint _is_unfinished(Gate* g, const QuicPacket* q) noexcept nogil:
+    """Whether a connection whose flow is gone left octets unjudged: its server may have them, and wait for the rest."""
+    cdef Recollection found
+    if g.unfinished.words == NULL:      # of a tap, which holds nothing back
+        return False
+    found = recall(&g.unfinished, connection_hash(&g.flows, q.dcid, q.dcid_n), g.now_ns // 1_000_000_000)
+    if found == LOST:
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
+    return found == KEPT
 
 
 cdef Verdict _judge_unread(Gate* g, Turn* t, const QuicPacket* q, Status status) noexcept nogil:
@@ -146,7 +180,8 @@ cdef bint _may_open(Gate* g, Turn* t) noexcept nogil:
 cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept nogil:
     """Decrypt an Initial into g.scratch and set t.f to its connection, which may be spent.
 
-    OK · NOT_THIS: no key fits · MALFORMED: nor do those of the connections on its path"""
+    OK · NOT_THIS: no key fits · MALFORMED: nor do those of the connections on its path · TOO_BIG: it goes on with a
+    connection of which the gate has forgotten a part"""
     cdef InitialKeys keys
     cdef Flow* f = find_connection(&g.flows, q.dcid, q.dcid_n)
     if f != NULL:
@@ -154,6 +189,8 @@ cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept 
             _note_use(g, t, f)
             return OK
     else:
+        if _is_unfinished(g, q):
+            return TOO_BIG
         derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
         if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
             _begin_connection(g, t, q, &keys)

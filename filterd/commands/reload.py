@@ -7,6 +7,7 @@ from typing import Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing
+from filterd.places import CONTROL, control_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 
 EXAMPLE = "filterd reload --config /etc/filterd/filterd.yaml"
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        reply = ask_blocking(loaded(args.config).run_dir / "control.sock", {"op": "reload"}, TIMEOUT_S)
+        reply = ask_blocking(control_socket(loaded(args.config).run_dir), CONTROL, {"op": "reload"}, TIMEOUT_S)
     except NoAnswer as reason:
         raise Missing(f"control: {reason}; nothing was taken in; start filterd run") from reason
     if args.json:

@@ -15,6 +15,7 @@ from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
 from fastpath.images.tables import TableSet
+from filterd.places import role_of, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
 
@@ -80,7 +81,7 @@ class Box:
 
     def ask(self, worker: str, request: dict[str, Any]) -> dict[str, Any]:
         """One request of a worker's socket.   Raises NoAnswer."""
-        return ask_blocking(self.run_dir / f"worker-{worker}.sock", request, START_S)
+        return ask_blocking(worker_socket(self.run_dir, worker), role_of(worker), request, START_S)
 
     def wait_until_filtering(self) -> None:
         """Until every worker serves the list.   Raises TimeoutError."""

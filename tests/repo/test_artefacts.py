@@ -108,7 +108,7 @@ def readelf(*arguments: str) -> str:
 def test_the_wheel_runs_in_a_clean_place_with_what_the_lock_names(wheel: Path, root: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "clean", with_pip=True)
     clean = tmp_path / "clean/bin"
-    locked = ["--require-hashes", "-r", root / "requirements.lock"]
+    locked: list[str | Path] = ["--require-hashes", "-r", root / "requirements.lock"]
     subprocess.run([clean / "pip", "install", "-q", *locked], check=True, cwd=tmp_path)
     subprocess.run([clean / "pip", "install", "-q", "--no-index", "--no-deps", wheel], check=True, cwd=tmp_path)
 
@@ -129,7 +129,8 @@ def test_two_builds_in_two_places_give_one_wheel(artefacts: Path, root: Path, tm
             "SOURCE_DATE_EPOCH": "1795000000",
             "PIP_CONSTRAINT": str(root / ".ci/build-constraints.txt"),
         }
-        command = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / place / "built", tree]
+        out = tmp_path / place / "built"
+        command: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--outdir", out, tree]
         subprocess.run(command, check=True, capture_output=True, env=environment)
         [built] = (tmp_path / place / "built").iterdir()
         digests.add(hashlib.sha256(built.read_bytes()).hexdigest())

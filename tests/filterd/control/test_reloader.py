@@ -63,7 +63,7 @@ def test_what_a_worker_refuses_is_not_accepted_and_workers_get_back_what_was(pla
 
     async def work(control: Control) -> None:
         done(await control.reload())
-        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, answer)
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, answer)
         changed(place, "", SAID.replace("192.0.2.53", "192.0.2.99"))
         before = accepted.read_bytes()
         with pytest.raises(NotTaken, match="worker dns-0: no certificate"):
@@ -82,7 +82,7 @@ def test_without_a_copy_before_a_refused_one_leaves_none(place: Path, engine: En
 
     async def work() -> None:
         control = make(place, engine)
-        server = await serve(place / "run/worker-dns-0.sock", WORKER_REQUESTS, refuse)
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, refuse)
         with pytest.raises(NotTaken):
             await control.reloader.take()
         server.close()

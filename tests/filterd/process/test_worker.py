@@ -282,10 +282,10 @@ def configured(state: Path, first: Front, setup: Setup | None, *requests: Any) -
     async def run() -> Any:
         worker = Worker("dns-0", state, state / "run", first, setup)
         running = asyncio.ensure_future(worker.run())  # noqa: TID251
-        socket = state / "run/worker-dns-0.sock"
+        socket = state / "run/dns-0/worker.sock"
         while not socket.exists():  # noqa: ASYNC110  # a file cannot be awaited
             await asyncio.sleep(0.01)
-        replies = [await asyncio.to_thread(ask_blocking, socket, request) for request in requests]
+        replies = [await asyncio.to_thread(ask_blocking, socket, "dns", request) for request in requests]
         os.kill(os.getpid(), signal.SIGTERM)
         await running
         return replies
