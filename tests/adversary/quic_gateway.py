@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from adversary.gateway import EVENTS, N_FLOWS, N_WINDOWS, SHARE
+from adversary.gateway import EVENTS, N_FLOWS, new_gate
 from adversary.quic_actions import Path
 from fuzz import served
 from support.packets.builders import Client
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_REPLY, MARK_STATE, MARK_UNTRACKED, FlowState
+from fastpath.gate.unfinished import octets_needed
 from fastpath.wire.quic import VERSIONS
 from filterd.kernel.mark_table import MARK_TABLE
 from filterd.kernel.mark_table import Fate as Ending
@@ -67,6 +68,8 @@ class QuicGateway:
     """False: it forwards everything."""
     now_s: int = served.NOW_S
     gate: GateLoop = field(init=False)
+    unfinished: bytearray = field(init=False)
+    """What the gate keeps over its restarts."""
     entries: dict[Path, Entry] = field(default_factory=dict)
     queue: deque[tuple[Datagram, Entry, int]] = field(default_factory=deque)
     is_held: bool = False
@@ -74,24 +77,13 @@ class QuicGateway:
     """What has happened to packets: their entry's state, and the verdict on them."""
 
     def __post_init__(self) -> None:
+        self.unfinished = bytearray(octets_needed(N_FLOWS))
         self.restart()
 
     def restart(self) -> None:
         """Start the gate again: what it knew is gone, and what waited for it."""
         self.queue.clear()
-        self.gate = GateLoop(
-            0,
-            served.HANDOFF,
-            served.REPORTER,
-            [QUIC_PORT],
-            [80],
-            self.is_closed,
-            served.PAGES,
-            N_FLOWS,
-            n_windows=N_WINDOWS,
-            share=SHARE,
-            is_asymmetric=self.is_asymmetric,
-        )
+        self.gate = new_gate(self.is_closed, self.is_asymmetric, self.unfinished)
 
     def take(self, d: Datagram) -> None:
         """One datagram that arrives from either side."""
