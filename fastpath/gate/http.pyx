@@ -78,8 +78,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
 cdef bint _is_lost_before(Gate* g, Turn* t) noexcept nogil:
     """Whether octets before the window are to be blocked: those that were there may have been a decoy's.
 
-    In a flow that was resumed nobody has judged them, and its server may not have them yet.  Where the server is not seen, its client's word has moved the
-    window, and the policy decides."""
+    In a flow that was resumed nobody has judged them, and its server may not have them yet.  Where the server is not
+    seen, its client's word has moved the window, and the policy decides."""
     if t.is_untracked:
         return undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK
     if not t.f.is_doubted or t.f.acked >= t.f.base or g.shared.is_shadow:

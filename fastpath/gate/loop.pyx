@@ -33,7 +33,7 @@ from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.name cimport NAME_OCTETS
 
-from fastpath.gate.marks import MARK_SHIFT
+from fastpath.gate.marks import MARK_SHIFT as _MARK_SHIFT
 from fastpath.gate.nfqueue import open_queue
 from fastpath.gate.outbox import open_raw
 from fastpath.gate.unfinished import octets_needed
@@ -185,7 +185,7 @@ cdef class GateLoop:
     def __cinit__(self, queue_number, Handoff handoff not None, Reporter reporter not None, tls_ports, http_ports,
                   when_undecidable_closed, pages, n_flows=262144, when_overloaded_closed=0, n_windows=32768, share=1024,
                   initials_a_second=1000, is_h2c_let=0, is_asymmetric=0, Ja4Classes ja4_classes=None,
-                  mark_shift=MARK_SHIFT, unfinished=None):
+                  mark_shift=_MARK_SHIFT, unfinished=None):
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes

@@ -10,8 +10,8 @@ RFC 9368).  So every packet of QUIC has to come to the same worker.
 An Initial that no key decrypts is dropped in either policy: no server takes it, or only with a packet number that
 decoys have hidden from the gate, or it continues a stream whose beginning is lost.  A server's own Initial is known by
 its keys, which open nothing that a client sends, and passes.
-A connection that left octets unjudged, and whose flow is gone, is in Gate.unfinished: it is blocked when it goes on, also
-after a restart.
+A connection that left octets unjudged, and whose flow is gone, is in Gate.unfinished: it is blocked when it goes on,
+also after a restart.
 A QUIC flow is never released: the kernel queues only its packets with a long header, a handful.
 Source: RFC 9000 §7.2, §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
 Cost: bench/gate.py.

@@ -391,8 +391,8 @@ COUNTERS = (
     ),
     Counter(
         "dns_meta_refused",
-        "Queries of another class than IN, and for zone transfers or other types that ask for no records of a name "
-        "(TKEY, TSIG, IXFR, AXFR, MAILB, MAILA); they are refused.",
+        "Refused queries of another class than IN, or of a type that is no record's: TKEY, TSIG, IXFR, AXFR, MAILB, "
+        "MAILA.",
         "Someone looks for zones to copy, or for what software answers. Zones that filterd itself publishes are "
         "transferred from `/rpz/listen`.",
     ),

@@ -83,7 +83,7 @@ def text(value: str) -> str:
 
 
 def identity(value: str) -> str:
-    """What a DNS server calls itself."""
+    """name of a server, at most 64 ASCII characters"""
     if not (0 < len(value) <= IDENTITY_OCTETS and value.isascii() and value.isprintable()):
         raise Unfit(f"{quoted(value)} is no name of a server", f"write 1 to {IDENTITY_OCTETS} ASCII characters")
     return value
@@ -122,6 +122,7 @@ port = whole_number(1, 65535)
 
 
 def mark_mask(value: str) -> MarkMask:
+    """eight bits in a row, in hexadecimal"""
     wanted = "write eight bits in a row: 0xff000000, 0x00ff0000, 0x3fc00"
     if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}", value):
         raise Unfit(f"{quoted(value)} is not a mask of marks", wanted)

@@ -165,7 +165,7 @@ class Dns:
     rebinding_guard: bool = one(kinds.truth, LIVE, default=False)
     """Answers with private addresses are refused for all names outside of `own_names`."""
     canaries: str = one(kinds.one_of("profiles", "all"), LIVE, default="profiles")
-    """Whose browsers and phones are told to keep using this resolver, by the names that their makers ask for it."""
+    """Whose browsers and phones learn to keep using this resolver, by the names that their makers ask for it."""
     structured_errors: bool = one(kinds.truth, LIVE, default=False)
     """Clients that ask for it learn in JSON who blocks and why, after an Internet-Draft."""
     tls: DnsTls = part(DnsTls)

@@ -206,7 +206,7 @@ def test_a_loop_that_is_shut_without_images_forwards_nothing_until_there_are_som
     assert bench.counted("no_tables", "dns_forwarded") == (1, 0)
     bench.block(("orders", "other.test", Mode.SUBTREE))
     bench.ask("n.test")
-    assert str(bench.forwarded()[0].q.qname) == "n.test."
+    assert str(bench.forwarded()[0].q.qname).lower() == "n.test."
 
 
 def test_newer_tables_are_taken_between_two_batches(bench: Bench) -> None:

@@ -70,6 +70,7 @@ def test_a_gate_that_was_shut_without_images_judges_once_it_has_some(images: Ima
     gate = GateLoop(0, handoff, reporter, [443], [80], 0, {}, 4)
     gate.shut_without_images()
 
+    gate.feed(Client().accepted(), ACCEPTED, NOW_S)
     assert gate.feed(Client().segment(0, REAL), Client().mark(0), NOW_S) == MARK_VERDICT | ALLOWED
 
 
