@@ -81,7 +81,7 @@ def make(place: Path, engine: Engine) -> Any:
 
 
 def is_blocked(control: Control, number: int) -> Any:
-    return control.publisher.tables.decide(to_wire(b"n%04d" % number), None, 0).action == Action.NXDOMAIN
+    return control.publisher.tables.decide(to_wire(b"n%04d.test" % number), None, 0).action == Action.NXDOMAIN
 
 
 def generation(control: Control) -> Any:
@@ -114,14 +114,14 @@ def kept(control: Control) -> Any:
 def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place: Path, engine: Engine) -> None:
     async def work(control: Control, played: Any) -> None:
         with writing(engine) as conn:
-            entries = [Entry(1, "n0001", to_wire(b"n0001"), "subtree", "pending", None)]
+            entries = [Entry(1, "n0001.test", to_wire(b"n0001.test"), "subtree", "pending", None)]
             put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time())
         await control.publisher.names_changed()
         played.change([1, 2], [500])
         await control.lists.pull(["z"])
 
         # the zone has let it go, the order not
-        assert control.publisher.tables.decide(to_wire(b"n0001"), None, 0).order == 1
+        assert control.publisher.tables.decide(to_wire(b"n0001.test"), None, 0).order == 1
         assert (is_blocked(control, 2), is_blocked(control, 500)) == (False, True)
 
     play(place, engine, work)

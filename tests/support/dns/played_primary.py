@@ -17,7 +17,7 @@ def soa(serial: int) -> Record:
 
 
 def rule(number: int) -> Record:
-    return Record(b"\5n%04d" % number + APEX, 5, 1, 60, b"\0")
+    return Record(b"\5n%04d\4test" % number + APEX, 5, 1, 60, b"\0")
 
 
 class PlayedPrimary:

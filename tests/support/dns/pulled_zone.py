@@ -53,4 +53,4 @@ def body(config: Config) -> list[bytes]:
 
 
 def lines(numbers: Iterable[int]) -> list[bytes]:
-    return sorted(b"n%04d 60 CNAME ." % number for number in numbers)
+    return sorted(b"n%04d.test 60 CNAME ." % number for number in numbers)
