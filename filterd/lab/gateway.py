@@ -145,6 +145,7 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
                 "match": "subtree",
                 "tier": "order",
                 "issuer": "PTA",
+                "first_rules": 2_000_000,  # the regulator's whole list, at once
             },
             {"id": "adult", "file": "adult.txt", "format": "plain", "tier": "category", "category": "adult"},
             {"id": "malware", "file": "malware.rpz", "format": "rpz", "tier": "security", "action": "nxdomain"},
