@@ -20,6 +20,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "dns": ("filterd-dns", "filterd"),
     "gate": ("filterd-gate", "filterd"),
     "web": ("filterd-web", "filterd"),
+    "splash": ("filterd-splash", "filterd"),
 }
 # Socket → request → the roles that may ask it.
 RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -33,6 +34,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lists_approve": (),
         "lists_rollback": (),
     },
+    "splash": {"why_closed": ("splash",), "probed": ("splash",)},  # a second socket of control
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

@@ -1,9 +1,9 @@
 """Where a box keeps what: a folder for each role, so that none can take another's place.
 
     state_dir  database/  filterd.db           control and web write        run_dir  control/  control.sock, counters/
-               keys/      of images and pseudonyms: control alone                    NAME/     worker.sock, counters/
-               lists/     copies of lists: control alone                             dns/      the key of DNS cookies
-               images/    control writes, workers read
+               keys/      of images and pseudonyms: control alone                    control-splash/  control.sock for splash
+               lists/     copies of lists: control alone                             NAME/     worker.sock, counters/
+               images/    control writes, workers read                               dns/      the key of DNS cookies
                spool/     NAME/, NAME-tcp/: the worker NAME writes, control empties
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
@@ -16,7 +16,8 @@ from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
 UNFINISHED = "unfinished"  # of a gate worker: connections left unjudged
-CONTROL, DNS = "control", "dns"  # folders of what runs; a worker's has its name
+CONTROL, DNS, SPLASH = "control", "dns", "splash"  # folders of what runs; a worker's has its name
+CONTROL_FOR_SPLASH = "control-splash"
 FILE = "filterd.db"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
@@ -44,6 +45,11 @@ def keys_folder(state_dir: Path) -> Path:
 
 def control_socket(run_dir: Path) -> Path:
     return run_dir / CONTROL / "control.sock"
+
+
+def splash_socket(run_dir: Path) -> Path:
+    """Where control answers the splash: in a folder of its own, so that its account can be given this one alone."""
+    return run_dir / CONTROL_FOR_SPLASH / "control.sock"
 
 
 def keep_out_of_backups(folder: Path) -> None:

@@ -21,6 +21,8 @@ from parental.database import metadata, writing
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
+HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
+
 ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *devices.ROUTES, *audit.ROUTES, *status.ROUTES)
 
 
@@ -33,7 +35,15 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
         app.router.add_route(route.method, route.path, guarded(route))
     add_portal(app)
     app.on_startup.append(_warm)
+    app.on_response_prepare.append(_secure)
     return app
+
+
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    """Header fields of every answer.   Source: RFC 6797 §7.2 (HSTS over TLS only)"""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if request.app[SETTINGS].has_tls:
+        response.headers["Strict-Transport-Security"] = HSTS
 
 
 async def _warm(app: web.Application) -> None:

@@ -1,13 +1,62 @@
-"""The body of an HTTP request as fields."""
+"""The body of an HTTP request: read within the size and the time that its route allows.
+
+Invariants: nothing of a body is read before its sender is known, except at the sign-in; a body that comes too slowly
+ends with 408, one that is too large with 413, and neither is kept.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from mgmt.fields import Fields, fields_of
 
-# An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB; nginx and aiohttp default to 1 MiB.
-MAX_BODY_OCTETS = 16 * 2**20
+MAX_FORM_OCTETS = 4 * 2**10  # of the parent's page, before and after the sign-in: a token of 43 characters
+MAX_BODY_OCTETS = 64 * 2**10  # a subscriber with every prefix and schedule is a tenth of it
+# An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB.
+MAX_ORDER_OCTETS = 16 * 2**20
+BODY_S = 10.0
+ORDER_S = 60.0  # 16 MiB over 2.2 Mbit/s
 
 
 async def read_fields(request: web.Request, *known: str) -> Fields:
-    """The request's body as an object with no other keys than `known`.   Raises NotJson, BadRequest; 413 by aiohttp."""
-    return fields_of(await request.read(), *known)
+    """The request's body as an object with no other keys than `known`.
+
+    Raises NotJson, BadRequest, and what read_body() raises."""
+    return fields_of(await read_body(request, MAX_BODY_OCTETS, BODY_S), *known)
+
+
+async def read_body(request: web.Request, at_most: int, within_s: float) -> bytes:
+    """The request's body.
+
+    Raises HTTPRequestEntityTooLarge, HTTPRequestTimeout; ConnectionError where it breaks off."""
+    async with _within(within_s):
+        return await _limited(request, at_most).read()
+
+
+async def read_form(request: web.Request) -> Mapping[str, Any]:
+    """The fields of a form.   Raises what read_body() raises; 400 where it is none."""
+    try:
+        async with _within(BODY_S):
+            return await _limited(request, MAX_FORM_OCTETS).post()
+    except ValueError as reason:
+        raise web.HTTPBadRequest(reason="Not a form") from reason
+
+
+def _limited(request: web.Request, at_most: int) -> web.Request:
+    """The request with its own limit of size, which is asked before anything is read where its header tells."""
+    length = request.content_length or 0
+    if length > at_most:
+        raise web.HTTPRequestEntityTooLarge(at_most, length)
+    return request.clone(client_max_size=at_most)
+
+
+@contextlib.asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None

@@ -45,6 +45,31 @@ class Receipt:
     connections_ended: int | None
 
 
+LAW = "law"  # the one reason that orders and confidential lists have on the splash
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the splash may know of why a name is closed.
+
+    reason   LAW, 'pause', 'schedule', 'category', 'security'; anything else: nothing closes it
+    until    when a lock ends (aware)"""
+
+    reason: str
+    category: str | None
+    until: datetime | None
+
+
+class Reasons(Protocol):
+    """The control role, as the splash uses it."""
+
+    async def why_closed(self, name: str | None, address: str) -> Closing:
+        """Why a name is closed for an address; without a name only locks can speak.   Raises ControlFailed."""
+
+    async def probed(self, questions: int) -> None:
+        """Report questions that were beyond what one client may ask.   Raises ControlFailed."""
+
+
 class Control(Protocol):
     """The control role, as the web role uses it."""
 

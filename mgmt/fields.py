@@ -12,6 +12,7 @@ from typing import Any
 from mgmt.errors import BadRequest, NotJson
 
 MAX_TEXT_CHARACTERS = 500  # a reference, a ground, a reason: a sentence, not a document
+MAX_KEY_CHARACTERS = 40  # that a suggestion is looked for; twice the longest key: its cost grows with the square
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -47,8 +48,7 @@ class Fields:
                 if sendable(key) != key:
                     detail = f"{where or 'body'}: a key with half a surrogate pair; not taken; send Unicode text"
                     raise NotJson(where or "body", detail)
-                near = difflib.get_close_matches(key, known, 1) or ["one of " + ", ".join(known)]
-                raise unfit(self.path(str(key)[:60]), "an unknown key", f"write {near[0]}")
+                raise unfit(self.path(key[:60]), "an unknown key", f"write {_nearest(key, known)}")
 
     def path(self, key: str) -> str:
         return f"{self._where}/{key}"
@@ -103,6 +103,11 @@ class Fields:
         if len(value) > at_most:
             raise unfit(self.path(key), f"{len(value)} items", f"write at most {at_most}")
         return value
+
+
+def _nearest(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, 1) if len(key) <= MAX_KEY_CHARACTERS else []
+    return near[0] if near else "one of " + ", ".join(known)
 
 
 def parse_instant(where: str, said: object) -> datetime:

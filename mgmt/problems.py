@@ -27,6 +27,7 @@ TITLES = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
     422: "Unprocessable Content",
@@ -96,6 +97,8 @@ async def problems(request: web.Request, handler: Endpoint) -> web.StreamRespons
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
+    except (ConnectionError, web.RequestPayloadError):  # the client is gone, or its body is no HTTP
+        return Problem(400, "the body broke off; nothing done; send the request again", "body").response()
     except Exception:
         log.exception("bug at %s %s", request.method, request.match_info.route.resource)
         detail = "a fault of filterd; it is in the log; give the time of this request to the operator"

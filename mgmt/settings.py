@@ -37,6 +37,7 @@ class Settings:
     dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
+    clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page"""
 
     isp_name: str = "Your internet provider"
@@ -49,6 +50,7 @@ class Settings:
     stops_names: bool = True
     dns_name: str | None = None
     protected_names: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
     helplines: tuple[Helpline, ...] = HELPLINES
     report_url: str | None = "complaint.fia.gov.pk"
     csam_log: str = COUNTS_ONLY

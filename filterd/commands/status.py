@@ -100,6 +100,8 @@ def _print(found: dict[str, Any]) -> None:
     if found.get("unjudged"):
         why = "no worker, full queue, or still waiting"
         print(f"gate: {found['unjudged']} packets without a verdict: {why}")
+    if found.get("splash_probes"):
+        print(f"splash: {found['splash_probes']} questions beyond what one client may ask: someone tries names")
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         begun = f"pid {worker.get('pid', '-')} start {worker.get('starts', '-')}"

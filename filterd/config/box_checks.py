@@ -10,7 +10,6 @@ import pwd
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,12 +118,7 @@ def _check_dns_files(config: Config, box: Box) -> Iterator[Finding]:
 
 
 def _check_api(config: Config, box: Box) -> Iterator[Finding]:
-    api = config.api
-    yield from _check_pair(config, box, "/api", "web", api.certificate, api.key)
-    for at, endpoint in enumerate(api.listen):
-        if api.certificate is None and not ip_address(endpoint.host).is_loopback:
-            found = f"{endpoint} without a certificate: tokens and households' wishes go in the clear"
-            yield _warning(f"/api/listen/{at}", found, "served", "set /api/certificate and /api/key")
+    yield from _check_pair(config, box, "/api", "web", config.api.certificate, config.api.key)
 
 
 def _check_pair(

@@ -93,6 +93,11 @@ def _check_upstream_ca(config: Config) -> Found:
 def _check_api(config: Config) -> Found:
     if (config.api.certificate is None) != (config.api.key is None):
         yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
+    if config.api.certificate is None and not config.api.cleartext:
+        for at, listen in enumerate(config.api.listen):
+            if not ip_address(listen.host).is_loopback:
+                found = f"{listen} without TLS, where tokens can be read on the way"
+                yield f"/api/listen/{at}", found, "set certificate and key, or 127.0.0.1, or say cleartext: true"
 
 
 def _check_upstreams(config: Config) -> Found:

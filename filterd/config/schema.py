@@ -52,7 +52,8 @@ DNS: Restart = ("dns",)
 GATE: Restart = ("gate",)
 CONTROL: Restart = ("control",)
 WEB: Restart = ("web",)
-ALL: Restart = ("dns", "gate", "control", "web")
+SPLASH: Restart = ("splash",)
+ALL: Restart = ("dns", "gate", "control", "web", "splash")
 
 
 class Spec(NamedTuple):
@@ -138,7 +139,7 @@ class Dns:
     """One for each core that is to answer; 0: this box answers no DNS."""
     cache: Octets = one(kinds.cache, LIVE, default=Octets(64 << 20))
     """Memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
-    clients: tuple[str, ...] = many(kinds.prefix, 1, LIVE, default=OWN_PREFIXES)
+    clients: tuple[str, ...] = many(kinds.prefix, 1, SPLASH, default=OWN_PREFIXES)
     """Who may ask; all others are refused, with EDE 18.   Written, it replaces the default as a whole."""
     queries_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=0)
     """What one client, an IPv4 address or an IPv6 /56, may ask at each worker; 0: as much as it likes."""
@@ -248,6 +249,9 @@ class Api:
     """PEM, with its chain; none: plain HTTP.   A new file at this path is noticed within 5 s."""
     key: Path | None = one(kinds.path, default=None)
     """The certificate's, without a password; only web reads it."""
+    cleartext: bool = one(kinds.truth, default=False)
+    """Without a certificate, listen on other addresses than the loopback, too: tokens then cross that network readable.
+    For a network of its own, or behind a proxy that speaks TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,14 +393,14 @@ class Config:
     their layout.   closed: queries are answered SERVFAIL, and the gate blocks what it would judge."""
     log_level: str = one(kinds.one_of(*LOG_LEVELS), LIVE, default="info")
     """The least that is logged; `filterd run --log-level` outranks it until it is changed."""
-    isp: Isp = part(Isp, (*GATE, *WEB))
+    isp: Isp = part(Isp, (*GATE, *WEB, *SPLASH))
     dns: Dns = part(Dns, DNS)
     gate: Gate = part(Gate, GATE)
-    splash: Splash = part(Splash, WEB)
+    splash: Splash = part(Splash, SPLASH)
     api: Api = part(Api, WEB)
     lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS, LIVE)
     transfers: Transfers = part(Transfers, LIVE)
     rpz: Rpz = part(Rpz, LIVE)
     help_corridor: HelpCorridor = part(HelpCorridor, LIVE)
     protected: Protected = part(Protected, WEB)
-    parental: Parental = part(Parental, WEB)
+    parental: Parental = part(Parental, (*WEB, *SPLASH))

@@ -17,4 +17,5 @@ def settings_of(config: Config) -> Settings:
         stops_names=has_gate or config.dns.workers > 0,
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
+        clients=config.dns.clients,
     )

@@ -1,6 +1,7 @@
-"""mgmt's Control over control.sock: what the web role knows of the control role.
+"""mgmt's Control over control.sock, and the splash's Reasons over a socket of its own.
 
-Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed.
+Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed; the splash's socket takes no
+request that changes anything.
 """
 
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from filterd.control.messages import Explain, OrdersChanged, PolicyChanged
-from filterd.places import CONTROL, control_socket
+from filterd.control.messages import Explain, OrdersChanged, PolicyChanged, Probed, WhyClosed
+from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import ControlFailed, Receipt
+from mgmt.control_protocol import Closing, ControlFailed, Receipt
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 
@@ -27,22 +28,36 @@ class ControlClient:
         self._path = control_socket(run_dir)
 
     async def orders_changed(self) -> Receipt:
-        return await self._ask(OrdersChanged(), Receipt)
+        return await _ask(self._path, OrdersChanged(), Receipt)
 
     async def policy_changed(self) -> Receipt:
-        return await self._ask(PolicyChanged(), Receipt)
+        return await _ask(self._path, PolicyChanged(), Receipt)
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
-        return await self._ask(Explain(name, address, channel), Message)
+        return await _ask(self._path, Explain(name, address, channel), Message)
 
     async def status(self) -> dict[str, Any]:
-        return await self._ask(Status(), Message)
+        return await _ask(self._path, Status(), Message)
 
-    async def _ask(self, request: Struct, kind: type[T]) -> T:
-        try:
-            reply = await ask(self._path, CONTROL, request, kind, TIMEOUT_S)
-        except NoAnswer as reason:
-            raise ControlFailed(str(reason)) from reason
-        if isinstance(reply, Failed):
-            raise ControlFailed(reply.reason)
-        return reply
+
+class ReasonsClient:
+    """Satisfies mgmt.control_protocol.Reasons."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._path = splash_socket(run_dir)
+
+    async def why_closed(self, name: str | None, address: str) -> Closing:
+        return await _ask(self._path, WhyClosed(name, address), Closing)
+
+    async def probed(self, questions: int) -> None:
+        await _ask(self._path, Probed(questions), Message)
+
+
+async def _ask(path: Path, request: Struct, kind: type[T]) -> T:
+    try:
+        reply = await ask(path, CONTROL, request, kind, TIMEOUT_S)
+    except NoAnswer as reason:
+        raise ControlFailed(str(reason)) from reason
+    if isinstance(reply, Failed):
+        raise ControlFailed(reply.reason)
+    return reply

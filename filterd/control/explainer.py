@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dns.zones.server import ZoneServer
+from fastpath.images.verdict import Reason
 from fastpath.wire.address import rule_text
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.control.context import Context
@@ -17,9 +18,10 @@ from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked, word
 from filterd.places import IMAGES
 from filterd.process.worker_clients import ask_status, workers_of
+from mgmt.control_protocol import LAW, Closing
 from mgmt.orders.store import find_order_by_id
 from parental.database import reading
 from rules.category import category_name
@@ -32,6 +34,7 @@ class Explainer:
     def __init__(self, context: Context, publisher: Publisher, lists: Lists, keeper: LockKeeper) -> None:
         self._context, self._publisher, self._lists, self._keeper = context, publisher, lists, keeper
         self.rpz: ZoneServer | None = None  # while zones are served to other resolvers
+        self._splash_probes = 0
 
     def explain(self, name: str | None, address: str | None, channel: str) -> Explanation:
         """What is decided for a name or URL and an address.   Raises ValueError for an unknown channel, a bad name or
@@ -57,6 +60,24 @@ class Explainer:
             **self._order_words(decision.order),
         )
 
+    def why_closed(self, name: str | None, address: str | None) -> Closing:
+        """What the splash shows for a name: an order and a confidential list are one reason.   Raises as explain().
+
+        Cost: the same for both, and the same as for a name that nothing speaks of: no database, no attribution."""
+        now = datetime.now(UTC)
+        wire = read_asked(name)[0] if name else None
+        decision = self._publisher.tables.decide(wire, address, int(now.timestamp()))
+        until = self._keeper.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
+        category = category_name(decision.category) if decision.category else None
+        if decision.reason in (Reason.CSAM, Reason.ORDER):
+            return Closing(LAW, None, None)
+        return Closing(word(decision.reason), category, until)
+
+    def probed(self, questions: int) -> int:
+        """Count questions beyond what one client may ask the splash; all of them so far."""
+        self._splash_probes += questions
+        return self._splash_probes
+
     async def status(self) -> ControlStatus:
         """Generations, ages, lists, workers, and every fault that stands."""
         config, engine, publisher = self._context.config, self._context.engine, self._publisher
@@ -70,6 +91,7 @@ class Explainer:
             shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),
             ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
             unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
+            splash_probes=self._splash_probes,
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},
             workers=await ask_status(config.run_dir, workers_of(config)),

@@ -31,6 +31,21 @@ class Explain(Struct, frozen=True, tag_field="op", tag="explain"):
     channel: str = "dns"
 
 
+class WhyClosed(Struct, frozen=True, tag_field="op", tag="why_closed"):
+    """What the splash may know of a name, asked by an address.   Reply: Closing.
+
+    name   None: what was asked for is no name;   address  None: not known"""
+
+    name: str | None = None
+    address: str | None = None
+
+
+class Probed(Struct, frozen=True, tag_field="op", tag="probed"):
+    """So many more questions were beyond what one client may ask the splash.   Reply: Probed, all of them."""
+
+    questions: int
+
+
 class Reload(Struct, frozen=True, tag_field="op", tag="reload"):
     """Read configuration and lists again.   Reply: InForce."""
 
@@ -62,6 +77,9 @@ ControlRequest = OrdersChanged | PolicyChanged | Explain | Status | Reload | Lis
 CONTROL_REQUESTS = Requests(
     (OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback)
 )
+
+SplashRequest = WhyClosed | Probed
+SPLASH_REQUESTS = Requests((WhyClosed, Probed))  # all that the splash can ask of control
 
 
 class InForce(Struct, frozen=True, kw_only=True):
@@ -115,7 +133,8 @@ class ListRules(Struct, frozen=True):
 class ControlStatus(Struct, frozen=True, kw_only=True):
     """Generations, ages, lists, workers, and every fault that stands.
 
-    shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate"""
+    shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate
+    splash_probes          questions to the splash beyond what one client may ask, since control began"""
 
     generations: Generations
     delta_names: int
@@ -124,6 +143,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     shadowed: dict[str, dict[str, int]]
     ways_around: dict[str, dict[str, int]]
     unjudged: int | None
+    splash_probes: int
     faults: dict[str, str]
     rpz: dict[str, Any]
     workers: list[WorkerStatus]

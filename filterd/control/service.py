@@ -28,7 +28,10 @@ from filterd.control.messages import (
     ListsRollback,
     OrdersChanged,
     PolicyChanged,
+    Probed,
     Reload,
+    SplashRequest,
+    WhyClosed,
 )
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
@@ -37,7 +40,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import Receipt
+from mgmt.control_protocol import Closing, Receipt
 
 
 class Control:
@@ -99,6 +102,17 @@ class Control:
                 return await self.explainer.status()
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
+
+    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Failed:
+        """One request of the splash's own socket."""
+        match request:
+            case Probed(questions):
+                return Probed(self.explainer.probed(questions))
+            case WhyClosed(name, address):
+                try:
+                    return self.explainer.why_closed(name, address)
+                except ValueError as reason:
+                    return Failed(str(reason))
 
     def _explain(self, name: str | None, address: str | None, channel: str) -> Explanation | Failed:
         try:

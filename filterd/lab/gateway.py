@@ -136,7 +136,7 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
             "address6": at.gateway6,
             "host": "splash.isp.example",
         },
-        "api": {"listen": [f"{at.gateway4}:{at.api_port}"]},
+        "api": {"listen": [f"{at.gateway4}:{at.api_port}"], "cleartext": True},
         "lists": [
             {
                 "id": "pta",

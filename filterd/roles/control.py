@@ -18,7 +18,7 @@ from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_d
 from filterd.audit.list_counts import drain_counted
 from filterd.config import Config
 from filterd.control.context import guarded
-from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
+from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.retries import settle
 from filterd.control.rpz_server import publish_zones
@@ -31,11 +31,13 @@ from filterd.keys import pseudonym_key
 from filterd.lists.list_reader import measures_missing
 from filterd.places import (
     CONTROL,
+    SPLASH,
     SPOOL,
     control_socket,
     counters_files,
     database_file,
     keep_out_of_backups,
+    splash_socket,
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
@@ -76,6 +78,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
     place = control_socket(config.run_dir)
     server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
+    splash_server = await _serve_splash(control)
     ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
@@ -94,9 +97,22 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     finally:
         server.close()
         place.unlink(missing_ok=True)
+        if splash_server is not None:
+            splash_server.close()
+            splash_socket(config.run_dir).unlink(missing_ok=True)
         keeper.close()
         engine.dispose()
     return 0
+
+
+async def _serve_splash(control: Control) -> asyncio.Server | None:
+    """Answer the splash.   None: its folder is not there, and it shows pages without a reason."""
+    try:
+        return await serve(splash_socket(control.config.run_dir), SPLASH, SPLASH_REQUESTS, control.answer_splash)
+    except OSError as reason:
+        reason.add_note("run: systemd-tmpfiles --create filterd.conf; then start control again")
+        control.context.note_fault("splash", reason)
+        return None
 
 
 async def _compile(control: Control) -> None:

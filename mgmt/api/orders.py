@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
-from mgmt.body import read_fields
+from mgmt.body import MAX_ORDER_OCTETS, ORDER_S, read_body
 from mgmt.control_protocol import Receipt, receipt_json, receive
-from mgmt.fields import unfit
+from mgmt.fields import fields_of, unfit
 from mgmt.orders import store as orders
 from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
 from mgmt.problems import Problem
@@ -32,7 +32,7 @@ MAX_NUMBER_DIGITS = 10
 
 async def push_order(request: web.Request, _: Principal) -> web.Response:
     """POST /v1/orders"""
-    body = await request.read()
+    body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)
     order = await asyncio.to_thread(parse_order, body)
     does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
@@ -78,7 +78,8 @@ async def show_order(request: web.Request, _: Principal) -> web.Response:
 
 async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
     """POST /v1/orders/{ref}/withdraw?issuer=, /v1/orders/id/{id}/withdraw"""
-    fields = await read_fields(request, "reason", "entries")
+    body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)  # it may name every entry
+    fields = await asyncio.to_thread(fields_of, body, "reason", "entries")
     reason = fields.text("reason")
     values = fields.sequence("entries", MAX_ENTRIES)
     for at, value in enumerate(values):

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
+from mgmt.body import read_form
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import NotInForce
 from mgmt.language import LANGUAGES, preferred_language
@@ -145,7 +146,7 @@ def _is_from_here(request: web.Request) -> bool:
 
 async def _field(request: web.Request, key: str) -> str:
     """A text field of the form; '' where it is absent or a file."""
-    found: str | bytearray | bytes | FileField = (await request.post()).get(key, "")
+    found: str | bytearray | bytes | FileField = (await read_form(request)).get(key, "")
     return found if isinstance(found, str) else ""
 
 

@@ -1,35 +1,45 @@
 """The splash: answers any method, path and Host on port 80 with the reason why the page is not there.
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; the
-request's body is not read, its path is not looked at, nothing of it is logged.
+request's body is not read, its path is not looked at, nothing of it is logged.  Whoever asks about a name learns
+nothing of confidential lists: orders and these lists have one page, octet for octet, without a name.  Only subscribers
+are told a reason, and only for as many names as people meet.
 """
 
 import asyncio
-import ipaddress
 import logging
-from datetime import datetime
-from typing import Any
+import time
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
-from mgmt.app_context import CLOCK, CONTROL, SETTINGS, Clock, utc_now
-from mgmt.control_protocol import Control, ControlFailed
+from mgmt.app_context import CLOCK, SETTINGS, Clock, utc_now
+from mgmt.client_address import client_address, client_network
+from mgmt.control_protocol import Closing, ControlFailed, Reasons
 from mgmt.language import preferred_language
 from mgmt.problems import Endpoint
 from mgmt.settings import Settings
-from mgmt.splash.pages import STATUS, Facts, headers, page
+from mgmt.splash.budget import NameBudget
+from mgmt.splash.pages import OF_THE_GATE, STATUS, Facts, headers, page
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
 
-EXPLAIN_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
+REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
+UNTOLD = Facts("unknown")
+
+REASONS: web.AppKey[Reasons] = web.AppKey("reasons", Reasons)
+CLIENTS: web.AppKey[tuple[IPv4Network | IPv6Network, ...]] = web.AppKey("clients")
+BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
 
 log = logging.getLogger(__name__)
 
 
-def create_splash(settings: Settings, control: Control, clock: Clock = utc_now) -> web.Application:
+def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) -> web.Application:
     """The application; give its server the port-80 listeners of the splash addresses."""
     app = web.Application(middlewares=[_always_a_page])
-    app[SETTINGS], app[CONTROL], app[CLOCK] = settings, control, clock
+    app[SETTINGS], app[REASONS], app[CLOCK] = settings, reasons, clock
+    app[CLIENTS] = tuple(ip_network(prefix) for prefix in settings.clients)
+    app[BUDGET] = NameBudget()
     app.router.add_route("*", "/{tail:.*}", _answer)
     return app
 
@@ -55,33 +65,32 @@ async def _answer(request: web.Request) -> web.Response:
 
 
 async def _facts(request: web.Request) -> Facts:
-    """Ask control for the reason.
+    """What the page may say; UNTOLD for strangers, and for more names than one client may ask about.
 
-    Cost: one question to control, at most EXPLAIN_TIMEOUT_S."""
-    name, address = _name(request), _address(request)
+    Cost: one question to control, at most REASON_TIMEOUT_S."""
+    address = client_address(request.remote)
+    if address is None or not _is_subscriber(request.app, address):
+        return UNTOLD
+    name = _name(request)
+    if not request.app[BUDGET].admits(client_network(address), name, time.monotonic()):
+        return UNTOLD
     try:
-        found = await asyncio.wait_for(request.app[CONTROL].explain(name, address, "http"), EXPLAIN_TIMEOUT_S)
+        async with asyncio.timeout(REASON_TIMEOUT_S):
+            return _facts_of(await request.app[REASONS].why_closed(name, address), name)
     except (ControlFailed, OSError, TimeoutError) as exc:
         log.warning("splash: control gives no reason (%s); the generic page is shown", str(exc) or "no answer in time")
-        return Facts("unknown", name)
-    return _facts_of(found, name)
+        return UNTOLD
 
 
-def _facts_of(found: dict[str, Any], name: str | None) -> Facts:
-    reason = found.get("reason", "default")
-    if reason not in STATUS:
+def _facts_of(closing: Closing, name: str | None) -> Facts:
+    if closing.reason not in STATUS or closing.reason in OF_THE_GATE:
         return Facts("none", name)
-    until = found.get("until")
-    return Facts(
-        reason,
-        name,
-        found.get("issuer"),
-        found.get("order_ref"),
-        found.get("order_date"),
-        found.get("ground"),
-        found.get("category"),
-        None if until is None else datetime.fromisoformat(until),
-    )
+    return Facts(closing.reason, name, closing.category, closing.until)
+
+
+def _is_subscriber(app: web.Application, address: str) -> bool:
+    asking = ip_address(address)
+    return any(asking in prefix for prefix in app[CLIENTS])
 
 
 def _name(request: web.Request) -> str | None:
@@ -90,13 +99,3 @@ def _name(request: web.Request) -> str | None:
         return canonical_name(request.host)
     except BadName:
         return None
-
-
-def _address(request: web.Request) -> str | None:
-    """The client's address; an IPv4 one also where it came to an IPv6 socket."""
-    try:
-        found = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(mapped or found)

@@ -1,7 +1,8 @@
 """A reason and its facts in, a bilingual page out.
 
-Invariants: no script, no cookie, nothing loaded from anywhere; the CSAM page holds no name and no number of a person or
-an address; every value is escaped; a page stays below 30 kB, a compact one below 8 kB.
+Invariants: no script, no cookie, nothing loaded from anywhere; the page of the law and the CSAM page hold no name and
+no number of a person or an address; every value is escaped; a page stays below 30 kB, a compact one below 8 kB.  Only
+the gate shows the pages of an order and of CSAM, to whoever has just been stopped there; the splash has one for both.
 Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by).
 """
 
@@ -21,6 +22,7 @@ CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-acti
 STATUS = {
     "order": 451,
     "csam": 451,
+    "law": 451,
     "category": 403,
     "schedule": 403,
     "pause": 403,
@@ -28,8 +30,9 @@ STATUS = {
     "unknown": 403,
     "none": 404,
 }
-PTA = ("PTA", "PAKISTAN TELECOMMUNICATION AUTHORITY")  # whose text names it in full; any other issuer is named as it is
-IMPOSED = ("order", "csam")  # the answers that carry blocked-by
+IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
+NAMELESS = ("csam", "law")
+OF_THE_GATE = ("order", "csam")  # told to nobody who merely asks
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -47,10 +50,6 @@ class Facts:
 
     reason: str
     name: str | None = None
-    issuer: str | None = None
-    order_ref: str | None = None
-    order_date: str | None = None
-    ground: str | None = None
     category: str | None = None
     until: datetime | None = None
 
@@ -86,10 +85,9 @@ def _render(template: str, facts: Facts, language: str, settings: Settings, now:
     if until is not None:
         of_lock |= {"time": when(now, until), "remaining": remaining(now, until), "is_morning": 4 <= until.hour < 12}
     return _templates.get_template(template).render(
-        facts=facts if facts.reason != "csam" else Facts("csam"),
+        facts=facts if facts.reason not in NAMELESS else Facts(facts.reason),
         settings=settings,
         languages=(language, *(other for other in LANGUAGES if other != language)),
-        is_pta=facts.issuer is None or facts.issuer.strip().upper() in PTA,
         category=category_words(facts.category),
         counts_only=settings.csam_log == COUNTS_ONLY,
         due=answer_due(now.date()).isoformat(),

@@ -1,11 +1,16 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 
-from support.mgmt.desk import Client, DeskOf
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Engine
+from support.mgmt.desk import Client, DeskOf, PlayedControl
 
-from mgmt.app import ROUTES
-from mgmt.body import MAX_BODY_OCTETS
+from mgmt.app import ROUTES, create_app
+from mgmt.body import MAX_BODY_OCTETS, MAX_ORDER_OCTETS
+from mgmt.settings import Settings
 
 
 def test_every_route_stands_once_and_under_v1() -> None:
@@ -16,10 +21,32 @@ def test_every_route_stands_once_and_under_v1() -> None:
 
 
 async def test_a_body_above_the_limit_is_refused(desk: DeskOf) -> None:
-    status, body = await desk("regulator").ask("POST", "/v1/orders", data=io.BytesIO(b"x" * (MAX_BODY_OCTETS + 1)))
+    status, body = await desk("regulator").ask("POST", "/v1/orders", data=io.BytesIO(b"x" * (MAX_ORDER_OCTETS + 1)))
+    other, _ = await desk("operator").ask("PUT", "/v1/subscribers/7", data=io.BytesIO(b"x" * (MAX_BODY_OCTETS + 1)))
 
-    assert status == 413
+    assert (status, other) == (413, 413)
     assert set(body) >= {"title", "detail", "where"}
+
+
+async def test_a_large_body_of_nobody_is_refused_before_it_is_read(client: Client) -> None:
+    head = b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % MAX_ORDER_OCTETS
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(head)
+
+    assert (await asyncio.wait_for(reader.readline(), 20)).startswith(b"HTTP/1.1 401 ")
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("has_tls", [True, False])
+async def test_every_answer_says_that_its_type_is_what_it_says_and_to_come_by_tls_where_that_is_so(
+    settings: Settings, engine: Engine, control: PlayedControl, has_tls: bool
+) -> None:
+    app = create_app(replace(settings, has_tls=has_tls), engine, control)
+    async with TestClient(TestServer(app)) as client:
+        for path in ("/v1/status", "/family", "/nothing"):
+            headers = (await client.get(path)).headers
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers.get("Strict-Transport-Security") == ("max-age=31536000" if has_tls else None)
 
 
 async def test_a_path_that_is_not_there_is_a_problem_also_without_a_token(client: Client) -> None:

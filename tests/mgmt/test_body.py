@@ -1,15 +1,64 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
 import pytest
-from aiohttp.test_utils import make_mocked_request
-from aiohttp.web import Request
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from mgmt.body import read_fields
+from mgmt import body
+from mgmt.body import MAX_FORM_OCTETS, read_body, read_fields, read_form
 from mgmt.errors import NotJson
+from mgmt.problems import problems
+
+Raw = Callable[[bytes], Awaitable[bytes]]
 
 
-def request_with(body: bytes) -> Request:
-    request = make_mocked_request("POST", "/v1/orders")
-    request._read_bytes = body
-    return request
+def request_with(octets: bytes) -> web.Request:
+    payload: Any = _Payload(octets)
+    return make_mocked_request("POST", "/v1/orders", payload=payload)
+
+
+class _Payload:
+    """A body that is there already."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._rest = [octets, b""]
+
+    def set_read_chunk_size(self, size: int) -> None:
+        del size
+
+    async def readany(self) -> bytes:
+        return self._rest.pop(0)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Any]:
+    """Reads bodies of 1,000 octets within a tenth of a second, and forms."""
+
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await read_body(request, 1000, 0.1))))
+
+    async def form(request: web.Request) -> web.Response:
+        return web.Response(text=str((await read_form(request)).get("token")))
+
+    app = web.Application(middlewares=[problems])
+    app.router.add_post("/take", take)
+    app.router.add_post("/form", form)
+    async with TestServer(app) as server:
+        yield server
+
+
+async def answered(server: Any, octets: bytes, *, leave: bool = False) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(octets)
+    await writer.drain()
+    if leave:
+        writer.transport.abort()
+        return b""
+    text = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    writer.close()
+    return text
 
 
 async def test_the_body_of_a_request_is_read_as_fields() -> None:
@@ -21,3 +70,48 @@ async def test_the_body_of_a_request_is_read_as_fields() -> None:
 async def test_a_body_that_is_not_json_is_refused() -> None:
     with pytest.raises(NotJson, match="body: not JSON"):
         await read_fields(request_with(b"{"), "reason")
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 1001", b"Transfer-Encoding: chunked"])
+async def test_a_body_beyond_the_size_of_its_route_is_refused(server: Any, framing: bytes) -> None:
+    head = b"POST /take HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n"
+
+    text = await answered(
+        server, head + (b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n" if b"chunked" in framing else b"")
+    )
+
+    assert text.startswith(b"HTTP/1.1 413")
+
+
+async def test_a_body_that_comes_too_slowly_is_refused(server: Any) -> None:
+    text = await answered(server, b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxx")
+
+    assert text.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_form_has_four_kilobytes(server: Any) -> None:
+    async with TestClient(server) as client:
+        good = await client.post("/form", data={"token": "t"})
+        assert await good.text() == "t"
+        large = await client.post("/form", data={"token": "t" * MAX_FORM_OCTETS})
+        assert large.status == 413
+
+
+async def test_a_form_that_is_none_is_refused(server: Any) -> None:
+    head = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with TestClient(server) as client:
+        answer = await client.post("/form", data=b"--x\r\nA: b\r\n\r\nc\r\n--x--\r\n", headers=head)
+        assert answer.status == 400
+
+
+async def test_an_upload_that_breaks_off_leaves_no_traceback(server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    await answered(server, b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxx", leave=True)
+    await asyncio.sleep(0.05)
+
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_only_an_order_may_be_large() -> None:
+    sizes: list[Any] = [body.MAX_FORM_OCTETS, body.MAX_BODY_OCTETS, body.MAX_ORDER_OCTETS]
+
+    assert sizes == [4 << 10, 64 << 10, 16 << 20]

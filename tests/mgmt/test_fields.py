@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgmt.errors import BadRequest
-from mgmt.fields import Fields, fields_of, parse_instant, sendable
+from mgmt.fields import MAX_KEY_CHARACTERS, Fields, fields_of, parse_instant, sendable
 
 
 @given(st.binary(max_size=200))
@@ -20,6 +21,22 @@ def test_any_octets_are_an_object_or_refused_with_their_place(octets: bytes) -> 
 def test_an_unknown_key_is_refused_with_the_nearest_known_one() -> None:
     with pytest.raises(BadRequest, match="/minuts: an unknown key; not taken; write minutes"):
         fields_of(b'{"minuts": 3}', "minutes", "reason")
+
+
+def test_no_suggestion_is_looked_for_where_a_key_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def compare(key: str, *_: object) -> list[str]:
+        compared.append(key)
+        return []
+
+    monkeypatch.setattr("mgmt.fields.difflib.get_close_matches", compare)
+
+    for n in (MAX_KEY_CHARACTERS, MAX_KEY_CHARACTERS + 1, 15 << 20):
+        with pytest.raises(BadRequest, match="an unknown key; not taken; write one of reason"):
+            fields_of(json.dumps({"r" * n: 1}).encode(), "reason")
+
+    assert [len(key) for key in compared] == [MAX_KEY_CHARACTERS]
 
 
 def test_values_come_back_as_they_were_said() -> None:

@@ -49,7 +49,8 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
         "filterd-rules": ["CAP_NET_ADMIN"],
-        "filterd-web": ["CAP_NET_BIND_SERVICE"],
+        "filterd-splash": ["CAP_NET_BIND_SERVICE"],
+        "filterd-web": [],
     }
 
 
@@ -60,6 +61,19 @@ def test_no_unit_runs_anything_beside_its_account(root: Path) -> None:
 
     assert commands != []
     assert [each for each in commands if set(each[1].partition("=")[2].partition("/")[0]) & set("+!")] == []
+
+
+def test_what_strangers_reach_has_a_limit_of_memory_and_tasks_and_the_splash_nothing_to_steal(root: Path) -> None:
+    web, splash = ((root / f"systemd/filterd-{name}.service").read_text().splitlines() for name in ("web", "splash"))
+
+    for lines in (web, splash):
+        assert [line.partition("=")[0] for line in lines if line.startswith(("MemoryMax=", "TasksMax="))] == [
+            "MemoryMax",
+            "TasksMax",
+        ]
+    assert any(line.startswith("InaccessiblePaths=") and "/var/lib/filterd/database" in line for line in splash)
+    assert not any(line.startswith("ReadWritePaths=") for line in splash)
+    assert {"User=filterd-splash", "Group=filterd-splash", "SupplementaryGroups=filterd"} <= set(splash)
 
 
 def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:

@@ -156,6 +156,8 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
         ("dns: {upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
         ("dns: {listen: ['127.0.0.1:53'], upstreams: ['0.0.0.0:53']}", "0.0.0.0:53 is this box"),
         ("api: {key: k.pem}\n" + SMALLEST, "a key without its certificate"),
+        ('api: {listen: ["0.0.0.0:8080"]}\n' + SMALLEST, "0.0.0.0:8080 without TLS, where tokens can be read"),
+        ('api: {listen: ["127.0.0.1:80", "[2001:db8::1]:80"]}\n' + SMALLEST, "[2001:db8::1]:80 without TLS"),
         ("dns: {upstreams: ['192.0.2.53:53'], tls: {key: k.pem}}", "/dns/tls: a certificate without its key, or a key"),
         ("dns: {upstreams: ['192.0.2.53:53'], https: {listen: ['192.0.2.1:443']}}", "a listener without a certificate"),
         ("dns: {upstreams: ['192.0.2.53:53'], upstream_ca: ca.pem}", "certificates without an upstream over TLS"),

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import SAID, done, make, play, push, reason
 
-from filterd.control.messages import CONTROL_REQUESTS
+from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed
 from filterd.process.codec import Failed
@@ -106,7 +106,7 @@ EXPLANATION = {
 OF_AN_ORDER = {"issuer", "order_ref", "order_date", "ground"}
 STATUS = {
     *("ok", "generations", "delta_names", "ages_s", "lists", "shadowed", "ways_around", "unjudged", "faults", "rpz"),
-    "workers",
+    *("workers", "splash_probes"),
 }
 
 
@@ -123,6 +123,27 @@ def test_every_reply_has_the_keys_that_clients_know(place: Path, engine: Engine)
     assert set(replies[0]["acks"][0]) == {"worker", "generation", "ms", "refused"}
     assert set(replies[4]["lists"][0]) == {"id", "rules", "skipped"}
     assert set(replies[4]["workers"][0]) == {"name", "refused", "counters", "generations"}
+
+
+def test_the_splash_can_ask_nothing_but_why_a_name_is_closed_and_orders_and_csam_are_one_reason(
+    place: Path, engine: Engine
+) -> None:
+    push(engine, "ordered.test")
+    names = ("listed.test", "ordered.test", "worse.test", "free.test", "192.0.2.1.")
+    requests: list[dict[str, Any]] = [{"op": "why_closed", "name": name, "address": "192.0.2.7"} for name in names]
+    requests += [{"op": "probed", "questions": 3}, {"op": "explain", "name": "a.test"}, {"op": "policy_changed"}]
+
+    async def work(control: Control) -> tuple[list[dict[str, Any]], int]:
+        lines = [json.dumps(request).encode() + b"\n" for request in requests]
+        replies = [json.loads(await reply_to(line, SPLASH_REQUESTS, control.answer_splash)) for line in lines]
+        return replies, (await control.explainer.status()).splash_probes
+
+    replies, n_probes = play(place, engine, work)
+
+    assert replies[:3] == [{"ok": True, "reason": "law", "category": None, "until": None}] * 3
+    assert replies[3]["reason"] == "default"
+    assert [reply["ok"] for reply in replies[4:]] == [False, True, False, False]
+    assert n_probes == 3
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path: Path, monkeypatc
 def test_the_roles_of_a_box_come_from_its_configuration(tmp_path: Path) -> None:
     config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 0}\n", "x", tmp_path)
 
-    assert [child.name for child in roles_of(config)] == ["dns-0", "dns-1", "control-0", "web-0"]
+    assert [child.name for child in roles_of(config)] == ["dns-0", "dns-1", "control-0", "web-0", "splash-0"]
 
 
 def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> None:

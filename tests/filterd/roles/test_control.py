@@ -3,8 +3,6 @@ import json
 import os
 import re
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,18 +94,6 @@ def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(da
     found = eventually(records, "the record")
 
     assert "other.test" not in json.dumps(found)
-
-
-@pytest.mark.services
-def test_the_splash_says_why_a_name_is_blocked(daemon: Daemon) -> None:
-    request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/", headers={"Host": "listed.test"})
-
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
-
-    with caught.value as answer:
-        assert answer.code == 451
-        assert b"listed.test" in answer.read()
 
 
 async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(

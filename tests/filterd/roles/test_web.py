@@ -28,14 +28,3 @@ def test_a_wrong_token_is_refused(daemon: Daemon) -> None:
 
     with caught.value as answer:
         assert answer.code == 401
-
-
-@pytest.mark.services
-def test_the_splash_answers_any_path_also_for_a_name_that_nothing_blocks(daemon: Daemon) -> None:
-    request = urllib.request.Request(f"http://127.0.0.1:{daemon.splash}/any/path", headers={"Host": "other.test"})
-
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
-
-    with caught.value as answer:
-        assert answer.code == 404

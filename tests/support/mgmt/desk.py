@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from mgmt.control_protocol import Ack, ControlFailed, Receipt
+from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
 Client = TestClient[web.Request, web.Application]
@@ -54,6 +54,27 @@ class PlayedControl:
     def _may_fail(self) -> None:
         if self.fails is not None:
             raise ControlFailed(self.fails)
+
+
+class PlayedReasons:
+    """Control as the splash sees it."""
+
+    def __init__(self) -> None:
+        self.fails: str | None = None
+        self.hangs = False
+        self.closings: dict[str | None, Closing] = {}
+        self.asked: list[tuple[str | None, str]] = []
+
+    async def why_closed(self, name: str | None, address: str) -> Closing:
+        self.asked.append((name, address))
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.fails is not None:
+            raise ControlFailed(self.fails)
+        return self.closings.get(name, Closing("default", None, None))
+
+    async def probed(self, questions: int) -> None:
+        raise AssertionError("the application tells nobody")
 
 
 class Clock:

@@ -1,0 +1,55 @@
+"""The splash role: the page on port 80, in a process that strangers may keep busy, and that holds nothing."""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from filterd.config import Config
+from filterd.config.web_settings import settings_of
+from filterd.control.client import ReasonsClient
+from filterd.process.http_listener import HttpLimits, HttpListener
+from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.process.log_level import follow_log_level
+from mgmt.control_protocol import ControlFailed
+from mgmt.splash.app import BUDGET, create_splash
+from mgmt.splash.budget import N_NAMES, NameBudget
+
+# One request for each connection, answered in milliseconds: what is older than these seconds has no visitor.
+LIMITS = HttpLimits(n_connections=400, n_of_client=64, header_s=5.0, longest_s=10.0, n_headers=48)
+TELL_S = 60.0
+
+log = logging.getLogger("filterd.splash")
+
+
+async def live(config: Config, config_file: Path, index: int) -> int:
+    """Serve the splash until SIGTERM."""
+    del index
+    stopping = stop_requested()
+    reasons = ReasonsClient(config.run_dir)
+    app = create_splash(settings_of(config), reasons)
+    listener = HttpListener("splash", app, LIMITS)
+    await listener.bind(config.splash.listen)
+    async with asyncio.TaskGroup() as group:
+        listener.start(group)
+        work = (tell_we_live(), follow_log_level(config, config_file), _alarm(app[BUDGET], reasons))
+        tasks = [group.create_task(each) for each in work]
+        await stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await listener.close()
+    return 0
+
+
+async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:
+    """Tell once a minute that somebody tries names; never who, and which."""
+    untold = 0
+    while True:
+        await asyncio.sleep(TELL_S)
+        if not (beyond := budget.take_beyond()) and not untold:
+            continue
+        log.warning("splash: %d questions beyond %d names of one client; not answered; see status", beyond, N_NAMES)
+        untold += beyond
+        with contextlib.suppress(ControlFailed):  # told in the next minute
+            await reasons.probed(untold)
+            untold = 0
