@@ -1,9 +1,10 @@
 """Serves a web application of aiohttp within limits: connections in all and for each client, and time for everything.
 
-    accept → a place → TLS handshake → aiohttp → closed
+    accept → a place → TLS handshake, or a whole header → aiohttp → closed
 
 aiohttp limits a request's header and the silence between requests by one time-out (`keepalive_timeout`, which begins
-with the connection), and has no limit of connections.
+with the connection), and has no limit of connections.  Without TLS it gets a connection once its first header is there:
+until then the octets lie in the kernel, and a slow client costs us a tenth of what a request does.
 Invariants: a new connection always gets a place: where there is none, the oldest one ends, of the same client first, so
 that whoever holds places with slow requests loses them, and a visitor gets in; a place is free when its socket is
 closed; no answer tells versions.
@@ -11,6 +12,7 @@ closed; no answer tells versions.
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import time
@@ -24,6 +26,8 @@ from dns.upstreams.endpoints import Endpoint
 from mgmt.client_address import client_address, client_network
 
 BACKLOG: Final = 1024
+HEADER_OCTETS: Final = 16384  # that are looked at; a longer header is aiohttp's to wait for, and to refuse
+HEADER_END: Final = re.compile(rb"\n\r?\n")
 HANDSHAKE_S: Final = 5.0
 # The rest of a body that is not taken is read for so long, so that a client reads its answer before we close.
 LINGER_S: Final = 0.5
@@ -59,7 +63,7 @@ class HttpLimits:
     n_connections  in all;   n_of_client  of one IPv4 address or IPv6 /56
     header_s       from the connection, or the last answer, to the end of a request's header
     longest_s      that a connection may live; None: as long as it goes on
-    n_headers      of one request, 8 KiB each: with n_connections, the memory that unfinished headers can take"""
+    n_headers      of one request, 8 KiB each"""
 
     n_connections: int
     n_of_client: int
@@ -165,6 +169,7 @@ class HttpListener:
             self._guests[guest] = None
             self._guests_of.setdefault(guest.client, []).append(guest)
             guest.meeting = group.create_task(self._meet(guest))
+            await asyncio.sleep(0)  # those that came before have their turn, also while a thousand wait to be accepted
 
     def _make_room(self, client: str) -> None:
         """End the oldest connection of a client that has all of its places, or of all where no place is left."""
@@ -199,6 +204,9 @@ class HttpListener:
         assert server is not None
         is_tls = self._tls is not None
         try:
+            if not is_tls:
+                async with asyncio.timeout(self._limits.header_s):
+                    await _header_is_there(guest.opened)
             guest.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 server,
                 guest.opened,
@@ -206,7 +214,7 @@ class HttpListener:
                 ssl_handshake_timeout=HANDSHAKE_S if is_tls else None,
                 ssl_shutdown_timeout=LINGER_S if is_tls else None,
             )
-        except OSError:  # gone, too slow, or no TLS: nobody is left to tell
+        except OSError:  # gone, too slow (a TimeoutError), or no TLS: nobody is left to tell
             guest.opened.close()
         except asyncio.CancelledError:
             guest.opened.close()
@@ -236,6 +244,29 @@ class HttpListener:
                     self._limits.n_of_client,
                 )
                 self._n_ended, told_s = 0, now_s
+
+
+async def _header_is_there(opened: socket.socket) -> None:
+    """Wait for the end of a header, or of what we look at; nothing is taken from the socket."""
+    loop = asyncio.get_running_loop()
+    seen = 0
+    while octets := await _peeked(loop, opened):
+        if len(octets) in (seen, HEADER_OCTETS) or HEADER_END.search(octets):  # as many as before: its end is there
+            break
+        seen = len(octets)
+        # Readable with one octet more: those that are there would wake us again at once.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def _peeked(loop: asyncio.AbstractEventLoop, opened: socket.socket) -> bytes:
+    is_readable = asyncio.Event()
+    loop.add_reader(opened, is_readable.set)
+    try:
+        await is_readable.wait()
+    finally:
+        loop.remove_reader(opened)
+    return opened.recv(HEADER_OCTETS, socket.MSG_PEEK)
 
 
 def _bound(endpoint: Endpoint) -> socket.socket:

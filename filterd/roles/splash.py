@@ -16,7 +16,7 @@ from mgmt.splash.app import BUDGET, create_splash
 from mgmt.splash.budget import N_NAMES, NameBudget
 
 # One request for each connection, answered in milliseconds: what is older than these seconds has no visitor.
-LIMITS = HttpLimits(n_connections=400, n_of_client=64, header_s=5.0, longest_s=10.0, n_headers=48)
+LIMITS = HttpLimits(n_connections=800, n_of_client=64, header_s=5.0, longest_s=10.0, n_headers=48)
 TELL_S = 60.0
 
 log = logging.getLogger("filterd.splash")

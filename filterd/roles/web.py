@@ -15,7 +15,7 @@ from mgmt.app import create_app
 from parental.database import open_database
 
 # A client may be a reverse proxy with everybody behind it.
-LIMITS = HttpLimits(n_connections=400, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
+LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:

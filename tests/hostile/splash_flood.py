@@ -43,7 +43,7 @@ def drill() -> str:
             attackers.join()
         held = {role: _held(daemon, role) for role in ("splash-0", "web-0")}
     line = (
-        f"splash: p50 {_ms(seen, 0.5)} ms, p99 {_ms(seen, 0.99)} ms of {N_VISITS} visits (calm: p99 {_ms(calm, 0.99)} ms) "
+        f"splash: p50 {_ms(seen, 0.5)} ms, p99 {_ms(seen, 0.99)} ms of {N_VISITS} visits (calm: {_ms(calm, 0.99)} ms) "
         f"with {N_SLOW} slow connections and {N_BODIES} bodies of 16 MiB at splash and API each; "
         f"splash {held['splash-0'] >> 20} MiB, web {held['web-0'] >> 20} MiB at most"
     )

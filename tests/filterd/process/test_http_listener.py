@@ -75,6 +75,9 @@ class Peer:
             except ConnectionError:
                 return b""
 
+    def ends(self) -> None:
+        self._writer.write_eof()
+
     def leave(self) -> None:
         self._writer.transport.abort()
 
@@ -159,6 +162,35 @@ async def test_a_handshake_that_does_not_come_ends_for_a_newer_connection(tmp_pa
         assert await asyncio.wait_for(reader.readline(), PATIENCE_S) == b"HTTP/1.1 200 OK\r\n"
         assert await silent.hears() == b""
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"])
+async def test_a_header_may_come_octet_by_octet_or_be_longer_than_what_is_looked_at(end: bytes) -> None:
+    async with listening(WIDE) as listener:
+        slow, long = await Peer.to(listener), await Peer.to(listener)
+        for octet in b"GET / HTTP/1.1\r\nHost: a.test" + end:
+            slow.say(bytes([octet]))
+            await asyncio.sleep(0.001)
+        long.say(
+            b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"".join(b"X-%d: %s\r\n" % (at, b"x" * 6000) for at in range(5))
+        )
+        await asyncio.sleep(0.05)
+        long.say(b"\r\n")
+
+        assert await slow.hears() == b"HTTP/1.1 200 OK\r\n"
+        assert await long.hears() == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_a_client_that_ends_in_the_middle_of_a_header_leaves_nothing_open() -> None:
+    async with listening(WIDE) as listener:
+        peer = await Peer.to(listener)
+        peer.say(b"GET / HTTP/1.1\r\nHo")
+        peer.ends()
+
+        assert await peer.hears() in (b"", b"HTTP/1.0 400 Bad Request\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            while listener.n_open:  # noqa: ASYNC110  # the server's end closes by itself
+                await asyncio.sleep(0.01)
 
 
 async def test_too_many_header_fields_are_refused() -> None:

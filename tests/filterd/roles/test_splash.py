@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from support.system.daemon import Daemon
 
-from filterd.roles.splash import LIMITS
-
 N_SLOW = 1000
 N_BODIES = 100
 BODY_OCTETS = 16 << 20
@@ -61,7 +59,3 @@ def test_visitors_get_in_while_a_thousand_are_slow_and_large_bodies_come(daemon:
 
     assert seen == [451] * 20
     assert memory_of(daemon, "splash-0") < MOST_OCTETS
-
-
-def test_unfinished_headers_of_every_place_fit_into_the_limit_of_memory() -> None:
-    assert LIMITS.n_connections * LIMITS.n_headers * 8190 < MOST_OCTETS * 3 / 4
