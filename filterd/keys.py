@@ -1,22 +1,26 @@
 """The secret keys of a box: random octets in files of their own, created by the first process that needs them.
 
 Invariants: two processes that make a key at the same moment end with the same one; a key file is readable by its owner
-alone.
+alone, that of the images by the workers' group, too.
 """
 
 import os
 import secrets
 from pathlib import Path
 
-from filterd.places import keys_folder
+from fastpath.images import image_key
+from filterd.places import IMAGE_KEY, keys_folder
+
+CREDENTIAL = "filterd.image.key"
 
 
-def key_at(path: Path, n_octets: int) -> bytes:
+def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
     """The key in the file at `path`, created if missing.   Raises ValueError for a file of another length."""
     if not path.exists():
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.touch(mode=0o600)
         part.write_bytes(secrets.token_bytes(n_octets))
+        part.chmod(mode)
         try:
             os.link(part, path)  # fails where another was faster, and then that one's key counts
         except FileExistsError:
@@ -31,9 +35,34 @@ def key_at(path: Path, n_octets: int) -> bytes:
     return key
 
 
-def image_key(state_dir: Path) -> bytes:
-    """The key of the hashes in this box's images."""
-    return key_at(keys_folder(state_dir) / "image.key", 16)
+def make_image_key(state_dir: Path) -> None:
+    """Hold the key of this box's images in this process, made where there is none yet.   Raises ValueError, OSError."""
+    folder = state_dir / IMAGE_KEY
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if _credential() is None:
+        key_at(folder / "key", image_key.BOX_OCTETS, 0o640)
+    hold_image_key(state_dir)
+
+
+def hold_image_key(state_dir: Path) -> None:
+    """Hold the key of this box's images in this process; without one, sealed images are refused.
+
+    It is systemd's credential where there is one, which can be sealed to this machine (systemd-creds(1)), and else a
+    file of the state directory.   Raises ValueError for a key of another length, OSError where it cannot be read."""
+    path = _credential() or state_dir / IMAGE_KEY / "key"
+    if path.exists():
+        image_key.hold(path.read_bytes())
+
+
+def credential_folders() -> list[Path]:
+    """What a confined process must be able to read to hold the key of the images."""
+    path = _credential()
+    return [] if path is None else [path.parent]
+
+
+def _credential() -> Path | None:
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / CREDENTIAL
+    return path if path.exists() else None
 
 
 def pseudonym_key(state_dir: Path) -> bytes:

@@ -1,10 +1,11 @@
 """Where a box keeps what: a folder for each role, so that none can take another's place.
 
-    state_dir  database/  filterd.db           control and web write        run_dir  control/  control.sock, counters/
-               keys/      of images and pseudonyms: control alone                    control-splash/  control.sock for splash
-               lists/     copies of lists: control alone                             NAME/     worker.sock, counters/
-               images/    control writes, workers read                               dns/      the key of DNS cookies
-               spool/     NAME/, NAME-tcp/: the worker NAME writes, control empties
+    state_dir  database/   filterd.db           control and web write        run_dir  control/  control.sock, counters/
+               keys/       of pseudonyms: control alone                               control-splash/  control.sock
+               lists/      copies of lists: control alone                             NAME/     worker.sock, counters/
+               images/     control writes, workers read                               dns/      the key of DNS cookies
+               image-key/  control writes, workers read
+               spool/      NAME/, NAME-tcp/: the worker NAME writes, control empties
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
+IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
 UNFINISHED = "unfinished"  # of a gate worker: connections left unjudged
 CONTROL, DNS, SPLASH = "control", "dns", "splash"  # folders of what runs; a worker's has its name
 CONTROL_FOR_SPLASH = "control-splash"

@@ -16,8 +16,9 @@ from libc.string cimport memcmp, memcpy
 
 from fastpath.images.layout cimport (
     BASE_GENERATION_AT, CHECKSUM_AT, FLAGS_AT, GENERATION_AT, HEADER_OCTETS, KEY_AT, KEY_OCTETS, KIND_AT, KNOWN_FLAGS,
-    LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS, VERSION_AT)
+    LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SEALED, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS, VERSION_AT)
 
+from fastpath.images.image_key import NoKey, key_behind
 from fastpath.images.layout import MAGIC as _MAGIC
 
 cdef extern from "<sys/mman.h>" nogil:
@@ -90,8 +91,13 @@ cdef class Image:
 
     @property
     def key(self) -> bytes:
-        """The 16 octets that the image's hashes are keyed with."""
+        """The 16 octets of the header: the key, or what a sealed image has in its place."""
         return PyBytes_FromStringAndSize(<const char*>self.data + KEY_AT, KEY_OCTETS)
+
+    @property
+    def builder_key(self) -> bytes:
+        """The key as a builder of a delta takes it.   Raises BadImage where it is sealed and cannot be opened here."""
+        return _builder_key(self.path, self.key, self.flags)
 
     def section_octets(self) -> list[int]:
         """The length of each section in octets, for statistics."""
@@ -165,6 +171,25 @@ def base_generation_of(path: str | os.PathLike[str]) -> int:
     if len(head) < HEADER_OCTETS or not head.startswith(_MAGIC):
         raise BadImage(f"{where}: it does not begin as an image does; not looked at; compile it again")
     return _u64(<const uint8_t*><const char*>head + BASE_GENERATION_AT)
+
+
+def builder_key_of(path: str | os.PathLike[str]) -> bytes:
+    """Read from its header the key of the image at `path`, as a builder of a delta takes it.   Raises BadImage; OSError."""
+    where = os.fspath(path)
+    with open(where, "rb") as file:
+        head = file.read(HEADER_OCTETS)
+    if len(head) < HEADER_OCTETS or not head.startswith(_MAGIC):
+        raise BadImage(f"{where}: it does not begin as an image does; not looked at; compile it again")
+    return _builder_key(where, head[KEY_AT : KEY_AT + KEY_OCTETS], _u32(<const uint8_t*><const char*>head + FLAGS_AT))
+
+
+cdef bytes _builder_key(str where, bytes key, uint32_t flags):
+    if not flags & SEALED:
+        return key
+    try:
+        return key_behind(key)
+    except NoKey as reason:
+        raise BadImage(f"{where}: {reason}; not opened; give this process the key that it was made with") from None
 
 
 cdef tuple _file_id(int descriptor):

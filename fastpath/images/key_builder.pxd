@@ -1,7 +1,7 @@
 """Key table, writing side: collects and sorts entries: see key_builder.pyx; key_writer.pyx lays out the table."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.images.layout cimport SetRow
+from fastpath.images.layout cimport KEY_WORDS, SetRow
 
 
 cdef struct Entry:
@@ -26,8 +26,9 @@ cdef enum:
 
 cdef class KeyBuilder:
     """Base of NamesBuilder and UrlsBuilder."""
-    cdef uint64_t key[2]
-    cdef bytes key_octets
+    cdef uint64_t key[KEY_WORDS]
+    cdef bytes key_octets           # of the header
+    cdef int key_flags              # of the header: SEALED
     cdef readonly list lists        # ListSpecs
     cdef Entry* entries
     cdef size_t n

@@ -14,8 +14,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.images.key_table cimport KEY_SLACK, place_of, prefetch
-from fastpath.images.layout cimport KEY_OCTETS, LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES
+from fastpath.images.key_table cimport KEY_SLACK, key_words, place_of, prefetch
+from fastpath.images.layout cimport KEY_OCTETS, LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES, SEALED
 from fastpath.images.verdict cimport LOCAL_DATA, M_BELOW, M_EXACT, NO_ACTION, N_ACTIONS, SHADOW, T_CSAM
 
 cdef extern from "<stdlib.h>" nogil:
@@ -69,14 +69,16 @@ cdef int _compare(const void* left, const void* right, void* octets) noexcept no
 cdef class KeyBuilder:
     """The entries of an image under construction; base of the builders, which know what their keys are.
 
-    key     16 octets: the secret of the hashes, the same for a base and its deltas
+    key     of new_key() or key_behind() in image_key.py, or 16 octets that the image will hold; the same for a base
+            and its deltas
     lists   every list by number, at most 128; their order is the order of precedence inside a tier"""
 
     def __cinit__(self, key: bytes, lists):
-        if len(key) != KEY_OCTETS:
-            raise ValueError(f"key: {len(key)} octets; a key has {KEY_OCTETS}")
-        memcpy(self.key, <const char*>key, KEY_OCTETS)
-        self.key_octets = key
+        if len(key) not in (KEY_OCTETS, KEY_OCTETS + sizeof(self.key)):
+            raise ValueError(f"key: {len(key)} octets; a key has {KEY_OCTETS}, or {KEY_OCTETS + sizeof(self.key)}")
+        self.key_octets = key[:KEY_OCTETS]
+        self.key_flags = SEALED if len(key) > KEY_OCTETS else 0
+        key_words(key[KEY_OCTETS:] or key, self.key)
         self.lists = [ListSpec(*spec) for spec in lists]
         self._data = {}
         _require_lists(self.lists)

@@ -1,7 +1,7 @@
 """Key table of the names image and the URL image, reading side: see key_table.pyx; key_builder.pxd is the writing side.
 
 A lookup has steps; a batch does each step for many keys before the next:
-    hash = hash_piece(...)                    keyed; the fingerprint is never 0
+    hash = hash_piece(...)                    keyed, then finish_hash(): the fingerprint is never 0
     prefetch_bloom(t, hash)
     if may_hold(t, hash): prefetch_line(t, hash)
     prefetch_record(t, hash)                  useful in batches only
@@ -10,7 +10,7 @@ A lookup has steps; a batch does each step for many keys before the next:
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fastpath.images.layout cimport LINE_WORDS
+from fastpath.images.layout cimport KEY_WORDS, LINE_WORDS
 
 cdef extern from *:
     """
@@ -20,12 +20,27 @@ cdef extern from *:
         unsigned __int128 r = (unsigned __int128)a * b;
         return (uint64_t)(r >> 64) ^ (uint64_t)r;
     }
+    /* SipHash-1-3 of the eight octets of m */
+    #define FD_ROTL(x, by) ((x) << (by) | (x) >> (64 - (by)))
+    #define FD_ROUND do { \
+        v0 += v1; v1 = FD_ROTL(v1, 13) ^ v0; v0 = FD_ROTL(v0, 32); v2 += v3; v3 = FD_ROTL(v3, 16) ^ v2; \
+        v0 += v3; v3 = FD_ROTL(v3, 21) ^ v0; v2 += v1; v1 = FD_ROTL(v1, 17) ^ v2; v2 = FD_ROTL(v2, 32); } while (0)
+    static inline uint64_t fd_siphash13(uint64_t k0, uint64_t k1, uint64_t m) {
+        const uint64_t length = (uint64_t)8 << 56;
+        uint64_t v0 = k0 ^ 0x736f6d6570736575ULL, v1 = k1 ^ 0x646f72616e646f6dULL;
+        uint64_t v2 = k0 ^ 0x6c7967656e657261ULL, v3 = k1 ^ 0x7465646279746573ULL;
+        v3 ^= m; FD_ROUND; v0 ^= m;
+        v3 ^= length; FD_ROUND; v0 ^= length;
+        v2 ^= 0xff; FD_ROUND; FD_ROUND; FD_ROUND;
+        return v0 ^ v1 ^ v2 ^ v3;
+    }
     /* eight octets from FD_TAIL + 16 - n keep the first n of a word, from FD_TAIL + 24 - n of the word behind it */
     static const unsigned char FD_TAIL[40] = {
         255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255
     };
     """
     uint64_t mum "fd_mum"(uint64_t a, uint64_t b) noexcept nogil
+    uint64_t siphash13 "fd_siphash13"(uint64_t k0, uint64_t k1, uint64_t m) noexcept nogil
     void prefetch "fd_prefetch"(const void* place) noexcept nogil
     const uint8_t* TAIL "FD_TAIL"
 
@@ -38,7 +53,8 @@ cdef enum:
 
 
 cdef struct KeyTable:
-    uint64_t key[2]             # of the hashes and the digests
+    uint64_t key[KEY_WORDS]     # see image_key.py
+    bint hides_digests          # keys that are stored as digests are found by nobody
     const uint64_t* bloom
     uint64_t n_bloom            # words; 0 only in an empty table
     const uint64_t* lines
@@ -48,6 +64,7 @@ cdef struct KeyTable:
     uint64_t cold_octets
 
 
+cdef object key_words(bytes octets, uint64_t* out)
 cdef const char* keytable_fault(const KeyTable* t) noexcept nogil
 cdef void find_key(const KeyTable* t, uint64_t hash, const uint8_t* octets, size_t n, uint32_t* plain,
                    uint32_t* secret) noexcept nogil
@@ -102,7 +119,7 @@ cdef inline uint64_t hash_piece(const uint64_t* key, uint64_t parent, const uint
     """Hash the `n` octets of one piece onto the hash of the pieces before it; the first starts from key[0].
 
     piece   has KEY_SLACK readable octets behind it; the length is hashed, so padding cannot make two pieces equal
-    Pass the final hash of a key through usable_hash()."""
+    Pass the final hash of a key through finish_hash()."""
     cdef uint64_t lo
     cdef uint64_t hi
     cdef uint64_t mask
@@ -122,8 +139,11 @@ cdef inline uint64_t hash_piece(const uint64_t* key, uint64_t parent, const uint
     return mum(h ^ lo ^ key[0], (h << 32 | h >> 32) ^ hi ^ key[1] ^ (<uint64_t>n << 56))
 
 
-cdef inline uint64_t usable_hash(uint64_t hash) noexcept nogil:
-    """Give the hash, changed only where its fingerprint would be the 0 that marks a free slot."""
+cdef inline uint64_t finish_hash(const uint64_t* key, uint64_t hash) noexcept nogil:
+    """The hash as the table has it: a pseudo-random function of it, which no names and places in an image tell.
+
+    Changed where its fingerprint would be the 0 that marks a free slot.   key  KEY_WORDS words"""
+    hash = siphash13(key[2], key[3], hash)
     return hash if hash >> SET_BITS else hash | <uint64_t>1 << SET_BITS
 
 

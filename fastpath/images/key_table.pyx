@@ -14,13 +14,19 @@ inside its line's part of the section.  The caller checks a set's number against
 Cost: bench/names.py.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from fastpath.base.siphash cimport siphash128
-from fastpath.images.layout cimport LINE_WORDS
+from fastpath.images.layout cimport KEY_WORDS, LINE_WORDS
 
 cdef enum:
     SET_MASK = (1 << SET_BITS) - 1
+
+
+cdef object key_words(bytes octets, uint64_t* out):
+    """Write the KEY_WORDS words of a key of 32 octets, or of 16 that are used twice."""
+    cdef bytes whole = octets if len(octets) == KEY_WORDS * sizeof(uint64_t) else octets + octets
+    memcpy(out, <const char*>whole, KEY_WORDS * sizeof(uint64_t))
 
 
 cdef const char* keytable_fault(const KeyTable* t) noexcept nogil:
@@ -57,7 +63,9 @@ cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* oct
         if length == n and memcmp(record, octets, n) == 0:
             plain[0] = number
         return
-    siphash128(t.key, octets, n, digest)
+    if t.hides_digests:
+        return
+    siphash128(t.key + 2, octets, n, digest)
     if memcmp(record, digest, DIGEST_OCTETS) == 0:
         secret[0] = number
 

@@ -238,7 +238,7 @@ cdef class _TableLayout:
         cdef size_t length = entry.key_n
         cdef size_t n = 0
         if entry.flags & E_SECRET:
-            siphash128(self.keys.key, octets, length, digest)
+            siphash128(self.keys.key + 2, octets, length, digest)
             out[0] = 0
             memcpy(out + 1, digest, DIGEST_OCTETS)
             return 1 + DIGEST_OCTETS
@@ -275,7 +275,8 @@ cdef object write_keys(KeyBuilder keys, out, int kind, generation, base_generati
     n_line_octets = table.n_lines * LINE_WORDS * 8
     behind = [*_parts(table.sets.rows, sizeof(SetRow)), *_parts(keys.data(), 1), *more]
     lengths = [len(lists), len(bloom), n_line_octets, len(cold_at), table.cold_octets, *map(len, behind)]
-    writer = ImageWriter(out, kind, generation, base_generation, keys.key_octets, lengths, flags)
+    writer = ImageWriter(out, kind, generation, base_generation, keys.key_octets, lengths,
+                         flags | keys.key_flags)
     for section in (lists, bloom):
         writer.add(section)
         writer.end_section()

@@ -5,14 +5,15 @@ Little-endian; offsets instead of pointers; sections begin on 64-octet borders.
     0   magic "FLTRDIMG"      8   layout version u32    12  kind u32
     16  generation u64        24  base generation u64 (0: this is a base)
     32  length u64            40  checksum u64 (xxh3-64 of the other octets)
-    48  hash key, 16 octets   64  n sections u32        68  flags u32
+    48  16 octets: salt and check of the key, or where it is not SEALED the key
+    64  n sections u32        68  flags u32
     72  MAX_SECTIONS of {offset u64, length u64}, in the order of the kind's Section enum
     328 zero up to HEADER_OCTETS
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
-    LAYOUT_VERSION = 3
+    LAYOUT_VERSION = 4
     HEADER_OCTETS = 384
     VERSION_AT = 8
     KIND_AT = 12
@@ -22,6 +23,7 @@ cdef enum:
     CHECKSUM_AT = 40       # 8 octets, the only ones that the checksum does not cover
     KEY_AT = 48
     KEY_OCTETS = 16
+    KEY_WORDS = 4          # of hashes two, of digests and the last step of a hash two
     N_SECTIONS_AT = 64
     FLAGS_AT = 68
     SECTIONS_AT = 72
@@ -34,7 +36,8 @@ cdef enum:
     LIST_ID_OCTETS = 24
     WEEK_MINUTES = 10080
     HOLDS_ADDRESSES = 1    # flag: the names include names of addresses, see wire/address.pyx
-    KNOWN_FLAGS = HOLDS_ADDRESSES
+    SEALED = 2             # flag: the key is not here, see image_key.py
+    KNOWN_FLAGS = HOLDS_ADDRESSES | SEALED
 
 
 cdef enum Kind:

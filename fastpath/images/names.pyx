@@ -10,8 +10,8 @@ Cost: bench/names.py.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastpath.images.key_table cimport (
-    SET_NONE, find_key, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line, prefetch_record,
-    usable_hash)
+    SET_NONE, find_key, finish_hash, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line,
+    prefetch_record)
 from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES, ListRow, SetRow
 from fastpath.images.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
 from fastpath.wire.name cimport NAME_LABELS, Name
@@ -114,7 +114,7 @@ cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) no
     cdef int i = name.n_labels - 1
     while i >= 0:
         h = hash_piece(key, h, name.wire + name.at[i] + 1, name.wire[name.at[i]])   # Name leaves slack behind it
-        out[i] = usable_hash(h)
+        out[i] = finish_hash(key, h)
         i -= 1
 
 

@@ -20,6 +20,7 @@ class TableSet:
         urls: Image | None = None,
         urls_delta: Image | None = None,
     ) -> TableSet: ...
+    def public(self) -> TableSet: ...
     @classmethod
     def open(
         cls,

@@ -21,7 +21,7 @@ from libc.stdlib cimport free, qsort, realloc
 from fastpath.base.cursor cimport OK
 from fastpath.images.key_builder cimport KeyBuilder
 from fastpath.images.key_table cimport (
-    SET_NONE, KeyTable, find_key, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line, usable_hash)
+    SET_NONE, KeyTable, find_key, finish_hash, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line)
 from fastpath.images.key_writer cimport write_keys
 from fastpath.images.layout cimport K_URLS
 from fastpath.images.names cimport MAX_HITS, SetsView, hash_suffixes, rows_of, sets_fault
@@ -90,7 +90,7 @@ cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* 
         out[n].n = url.n
         n += 1
     for at in range(n):
-        out[at].hash = usable_hash(out[at].hash)
+        out[at].hash = finish_hash(key, out[at].hash)
     return n
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from filterd.commands.run import loaded
 from filterd.config import Config
 from filterd.errors import WrongUse
-from filterd.keys import image_key
+from filterd.keys import credential_folders, key_at
 from filterd.lookup.open_tables import REPORT
 from filterd.lookup.progress import progress_bar
 from filterd.places import IMAGES
 from filterd.process.confinement import confine
+from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import compile_sources
 from rules.compiler.manifest import Pair, claimed_generation, publish
@@ -22,6 +23,8 @@ from rules.errors import BadList, BadSource
 from rules.lists.source import parse_source
 
 EXAMPLE = "filterd compile pta.csv,tier=order adult.txt,category=adult -o images"
+
+KEY_OCTETS = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +76,7 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     sources = [parse_source(text) for text in texts]
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress, claimed_generation(out, "names") as generation:
-        report = compile_sources(sources, out, image_key(out), generation, progress)
+        report = compile_sources(sources, out, key_at(out / "key", KEY_OCTETS), generation, progress)
     with writing_whole(out / REPORT) as file:  # what the lists and their parts are called, for lookup
         file.write(json.dumps(report_as_json(report)).encode())
     publish(out, {"names": Pair(report.path.name), "urls": Pair(report.urls_path.name)})
@@ -85,12 +88,13 @@ def _confine(state_dir: Path) -> None:
     images = state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = os.environ["SQLITE_TMPDIR"] = str(images)
-    confine([], [state_dir], memory_octets=None)
+    confine(credential_folders(), [state_dir], memory_octets=None)
 
 
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
     from filterd.images.compile import compile_config, compile_kept  # late: the database, which lists alone do without
 
+    keep_memory_private()
     if is_confined:
         _confine(config.state_dir)
     with progress_bar() as progress:

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     classes = _classes(args.ja4_classes) if args.ja4_classes else None
     with tempfile.TemporaryDirectory(prefix="filterd-") as folder:
         tables = open_tables(args.lists, args.images, Path(folder))
+        tables = tables if args.lists else tables.public()
         inspector = Inspector(tables, tells_ja4=args.ja4, ja4_classes=classes)
         try:
             for frame in iter_frames(args.file):

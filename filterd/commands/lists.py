@@ -28,6 +28,7 @@ from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking
+from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole
 from rules.compiler.export import export_source
 from rules.errors import BadList, BadSource
@@ -88,11 +89,13 @@ def run(args: argparse.Namespace) -> int:
             case "export":
                 return _export(config, entries[0], args.out)
             case "pull":
+                keep_memory_private()
                 if args.confined:
                     drop_capabilities()
                 asyncio.run(_pull(config, entries))
                 return 0
             case "take":
+                keep_memory_private()
                 resource.setrlimit(resource.RLIMIT_DATA, (TAKE_OCTETS, TAKE_OCTETS))
                 take(config, [entry.id for entry in entries], time.time())
                 return 0

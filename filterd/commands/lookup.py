@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="filterd-") as folder:
         opened, attribution = open_attributed(args.lists, args.images, Path(folder))
         tables, address = _for_subscriber(opened, args.subscriber, Path(folder))
+        tables = tables if args.lists else tables.public()
         tell = json.dumps if args.json else _line
         asking = Asking(tables, address, at_s, args.channel, args.qtype.upper(), tell, attribution)
         for lines in [list(map(os.fsencode, args.names))] if args.names else line_batches(sys.stdin.buffer):

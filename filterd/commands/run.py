@@ -18,7 +18,7 @@ from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.logs import start_logging
 from filterd.nameguard import claims_text, foreign_claims
 from filterd.process.instance import ALL, Instance, only_instance
-from filterd.process.lifecycle import end_with_fault, end_with_supervisor
+from filterd.process.lifecycle import end_with_fault, end_with_supervisor, keep_memory_private
 
 EXAMPLE = "filterd run --config /etc/filterd/filterd.yaml"
 CONFIG_FILE = Path("/etc/filterd/filterd.yaml")
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     name = ALL if args.role == "all" else f"{args.role}-{args.index}"
     start_logging(name, args.log_level or found.config.log_level)
     end_with_supervisor()
+    keep_memory_private()
     beside = _names(found.config) if args.role == "all" else ()
     with only_instance(found.config.run_dir, name, beside) as instance:
         if args.role == "all" or (args.role == "control" and "FILTERD_PARENT" not in os.environ):

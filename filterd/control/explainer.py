@@ -42,7 +42,8 @@ class Explainer:
         if channel not in CHANNELS:
             raise ValueError(f"channel {channel!r:.40}: unknown; nothing explained; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)
-        at_s, tables, attribution = int(now.timestamp()), self._publisher.tables, self._publisher.attribution
+        # Without confidential lists: neither what they decide nor that they do is told here.
+        at_s, tables, attribution = int(now.timestamp()), self._publisher.tables.public(), self._publisher.attribution
         wire, url = read_asked(name) if name else (None, None)
         if url is None:
             found = explain(tables, wire, address, at_s, channel, attribution)

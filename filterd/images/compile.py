@@ -18,10 +18,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from fastpath.images import image_key
 from fastpath.images.policy_writer import ListSpec
 from filterd.config import Config
 from filterd.images.order_rails import OrderRails
-from filterd.keys import image_key
+from filterd.keys import make_image_key
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, orders_source
 from filterd.lists.status import waiting
@@ -105,6 +106,7 @@ def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
     """Compile the last good copies.   Raises BadList, BadReadBack."""
     images = config.state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
+    make_image_key(config.state_dir)
     sources, inputs = config_sources(config), inputs_of(config)
     # The generation is claimed: the control role writes deltas meanwhile.
     with opened(database_file(config.state_dir)) as engine, claimed_generation(images, "names") as generation:
@@ -113,7 +115,7 @@ def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
         report = compile_sources(
             sources,
             images,
-            image_key(config.state_dir),
+            image_key.new_key(),
             generation,
             progress,
             protected=protected,

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from fastpath.images.image import Image, open_image
+from fastpath.images.image import Image, builder_key_of, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, remembered
 from filterd.images.live_delta import LiveDelta
-from filterd.keys import image_key
+from filterd.keys import make_image_key
 from filterd.places import IMAGES
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
 from parental.store import current_revision, forget_released
@@ -50,7 +50,7 @@ class ImageStore:
         self.directory = state_dir / IMAGES
         self.directory.mkdir(parents=True, exist_ok=True)
         self.manifest = self.directory / MANIFEST
-        self._key = image_key(state_dir)
+        make_image_key(state_dir)
         self._people_revision = 0
         self._has_people_base = False
 
@@ -89,11 +89,12 @@ class ImageStore:
 
         Raises OSError: nothing has changed then."""
         names, urls = (image_path(self.directory, kind, live.compiled.generation).name for kind in COMPILED)
+        key = builder_key_of(self.directory / names)
         with claimed_generation(self.directory, "names") as generation:
             names_delta, urls_delta = (image_path(self.directory, kind, generation) for kind in COMPILED)
-            live.write_names(self._key, names_delta, generation)
+            live.write_names(key, names_delta, generation)
             if live.has_urls:
-                live.write_urls(self._key, urls_delta, generation)
+                live.write_urls(key, urls_delta, generation)
         pairs: dict[Kind, Pair] = {
             "names": Pair(names, names_delta.name),
             "urls": Pair(urls, urls_delta.name if live.has_urls else None),

@@ -16,6 +16,7 @@ from fastpath.images.tables import TableSet
 from filterd.config.schema import DEFAULT_STATE_DIR
 from filterd.errors import Missing, WrongUse
 from filterd.images.attribution import Attribution
+from filterd.keys import hold_image_key
 from filterd.lookup.progress import progress_bar
 from rules.compiler.compile import compile_sources
 from rules.compiler.manifest import MANIFEST, image_path
@@ -44,6 +45,7 @@ def open_attributed(lists: Iterable[str], images: Path | None, folder: Path) -> 
 def _in_force(directory: Path) -> tuple[TableSet, Attribution | None]:
     manifest = directory / MANIFEST
     try:
+        hold_image_key(directory.parent)
         tables = TableSet.open(manifest)
     except FileNotFoundError as reason:
         raise Missing(f"{manifest}: not there; nothing looked up; give --list SOURCE or --images DIR") from reason

@@ -16,7 +16,7 @@ from filterd.errors import Missing
 from filterd.process.instance import Instance
 from filterd.process.sd_notify import notify, notifying, watchdog_interval_s
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # prctl(2)
 
 
 def stop_requested() -> asyncio.Event:
@@ -70,3 +70,8 @@ def end_with_supervisor() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if str(os.getppid()) != parent:  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def keep_memory_private() -> None:
+    """Leave no core dump, and let no other process of this account read our memory: confidential lists may be in it."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -24,6 +24,7 @@ from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
 from filterd.accounts import trusted
+from filterd.keys import hold_image_key
 from filterd.places import IMAGES, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
@@ -85,7 +86,7 @@ class Worker:
         self._front, self._setup = front, setup
         self._running: asyncio.Future[None]
         self._images = state_dir / IMAGES
-        self._run_dir = run_dir
+        self._state_dir, self._run_dir = state_dir, run_dir
         self._tables = TableSet()
         self._refused: str | None = None
         self._using = asyncio.Lock()
@@ -156,6 +157,7 @@ class Worker:
     async def _use(self, manifest: str, is_running: bool = True) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
+                hold_image_key(self._state_dir)  # control makes it, perhaps after this worker has started
                 tables = await asyncio.to_thread(_open_gently, self._images / manifest, self._tables)
                 if is_running:
                     await self._front.use(tables)

@@ -1,9 +1,11 @@
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from filterd.keys import image_key, key_at, pseudonym_key
+from fastpath.images import image_key
+from filterd.keys import CREDENTIAL, hold_image_key, key_at, make_image_key, pseudonym_key
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -15,8 +17,48 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
 
 
+@pytest.fixture(autouse=True)
+def no_key_held() -> Iterator[None]:
+    image_key.forget()
+    yield
+    image_key.forget()
+
+
 def test_the_two_keys_of_a_box_are_not_the_same(tmp_path: Path) -> None:
-    assert image_key(tmp_path) != pseudonym_key(tmp_path)[:16]
+    make_image_key(tmp_path)
+
+    assert (tmp_path / "image-key/key").read_bytes() != pseudonym_key(tmp_path)
+
+
+def test_the_key_of_the_images_lies_apart_for_workers_to_read(tmp_path: Path) -> None:
+    make_image_key(tmp_path)
+    key = image_key.new_key()
+    image_key.forget()
+
+    hold_image_key(tmp_path)
+
+    assert image_key.key_behind(key[: image_key.HEADER_OCTETS]) == key
+    assert stat.S_IMODE((tmp_path / "image-key/key").stat().st_mode) == 0o640
+
+
+def test_a_credential_of_systemd_is_used_and_no_file_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / CREDENTIAL).write_bytes(bytes(range(32)))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    make_image_key(tmp_path / "state")
+    key = image_key.new_key()
+
+    image_key.hold(bytes(range(32)))
+    assert image_key.key_behind(key[: image_key.HEADER_OCTETS]) == key
+    assert not (tmp_path / "state/image-key/key").exists()
+
+
+def test_a_credential_of_another_length_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / CREDENTIAL).write_bytes(b"short")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    with pytest.raises(ValueError, match="5 octets; not used; it has 32"):
+        make_image_key(tmp_path / "state")
 
 
 def test_a_key_of_another_length_is_not_used(tmp_path: Path) -> None:

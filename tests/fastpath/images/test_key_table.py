@@ -1,13 +1,17 @@
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
+import pytest
 from support.images.forged import forge
-from support.images.opened import Images
+from support.images.opened import KEY, Images
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 
 BLOOM, LINES, COLD_AT, COLD = 1, 2, 3, 4
+MASK = (1 << 64) - 1
 
 
 def section(path: str, number: int) -> bytes:
@@ -60,3 +64,31 @@ def test_a_bloom_word_of_zero_turns_every_name_away(images: Images) -> None:
     blind = forge(names, BLOOM, 0, bytes(names.section_octets()[BLOOM]))
 
     assert TableSet(blind).matched_each([f"n{i}.test".encode() for i in range(40)]) == [0] * 40
+
+
+def test_the_place_of_a_name_is_a_pseudo_random_function_of_its_hash(images: Images) -> None:
+    """The last step is SipHash-1-3, as OpenSSL has it, so that names and places in an image do not tell the key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    names = images.names([("orders", "test", Mode.EXACT)])
+    low, high = struct.unpack("<QQ", KEY)
+    product = int.from_bytes(b"test", "little") * ((low << 32 & MASK | low >> 32) ^ high ^ 4 << 56)
+    raw = product >> 64 ^ product & MASK
+    options = [f"hexkey:{KEY.hex()}", "size:8", "c-rounds:1", "d-rounds:3"]
+    said = subprocess.run(
+        [
+            "openssl",
+            "mac",
+            *(part for option in options for part in ("-macopt", option)),
+            "-in",
+            "/dev/stdin",
+            "SIPHASH",
+        ],
+        input=raw.to_bytes(8, "little"),
+        capture_output=True,
+        check=True,
+    ).stdout
+
+    [word] = [word for (word,) in struct.iter_unpack("<Q", section(names.path, LINES)) if word]
+
+    assert word >> 24 == int.from_bytes(bytes.fromhex(said.decode().strip()), "little") >> 24

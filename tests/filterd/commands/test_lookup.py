@@ -227,3 +227,19 @@ def test_a_list_in_the_shadow_is_told_beside_what_is_decided(
     ]
     main(words)
     assert capsys.readouterr().out.splitlines()[0].endswith("list -, rule -); list new would block it")
+
+
+def test_over_images_a_name_of_a_confidential_list_is_as_one_that_no_list_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stop.txt").write_text("worse.test\nboth.test\n")
+    (tmp_path / "pta.txt").write_text("both.test\n")
+    sources = [f"{tmp_path / 'stop.txt'},tier=csam", f"{tmp_path / 'pta.txt'},tier=order"]
+    assert main(["compile", *sources, "-o", str(tmp_path / "images")]) == 0
+    capsys.readouterr()
+
+    main(["lookup", "worse.test", "other.test", "both.test", "--images", str(tmp_path / "images"), "--json"])
+
+    hidden, free, both = objects(capsys)
+    assert {**hidden, "input": "", "canonical": ""} == {**free, "input": "", "canonical": ""}
+    assert (both["list"], [each["list"] for each in both["matches"]]) == ("pta", ["pta"])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine, insert
 from support.control.box import SAID, play, push
 
@@ -28,10 +29,19 @@ def test_an_address_is_explained_as_such(place: Path, engine: Engine) -> None:
     assert (found.name, found.action, found.matches) == ("192.0.2.7", "passthru", [])
 
 
-def test_an_explanation_never_tells_a_confidential_entry(place: Path, engine: Engine) -> None:
-    found = explained(place, engine, "worse.test")
+def test_an_explanation_of_a_confidential_name_is_that_of_a_name_which_no_list_holds(
+    place: Path, engine: Engine
+) -> None:
+    (place / "stop.txt").write_text("worse.test\nlisted.test\n")
 
-    assert (found.reason, found.rule) == ("csam", None)
+    async def work(control: Control) -> list[Explanation]:
+        return [control.explainer.explain(name, None, "dns") for name in ("worse.test", "other.free", "listed.test")]
+
+    hidden, free, both = play(place, engine, work)
+
+    assert (hidden.reason, hidden.list, hidden.matches, hidden.ede) == ("default", None, [], None)
+    assert structs.replace(hidden, name=free.name) == free
+    assert (both.reason, both.list, len(both.matches)) == ("order", "pta", 1), "all other lists decide"
 
 
 def test_an_explanation_names_the_line_and_a_rule_that_was_folded_away(place: Path, engine: Engine) -> None:

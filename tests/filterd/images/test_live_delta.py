@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
+from support.images.opened import KEY
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
@@ -18,7 +19,6 @@ from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, OrdersInForce
 from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
-from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.store import (
@@ -66,7 +66,7 @@ class Place:
         report = compile_sources(
             self.sources,
             self.folder,
-            image_key(self.folder),
+            KEY,
             self.n_images,
             protected=Protected(protected),
             live={ORDERS_LIST: orders},
@@ -86,8 +86,8 @@ class Place:
     def tables(self, delta: Any) -> Any:
         self.n_images += 1
         names, urls = (self.folder / f"{kind}-{self.n_images}.img" for kind in ("names", "urls"))
-        delta.write_names(image_key(self.folder), names, self.n_images)
-        delta.write_urls(image_key(self.folder), urls, self.n_images)
+        delta.write_names(KEY, names, self.n_images)
+        delta.write_urls(KEY, urls, self.n_images)
         return TableSet(
             delta.base.images[0],
             open_image(names, ImageKind.NAMES),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from support.images.order_rails import ORDER_RAILS
 
+from fastpath.images import image_key
 from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason, Tier
@@ -15,7 +16,6 @@ from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, remember
 from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
-from filterd.keys import image_key
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
@@ -43,7 +43,7 @@ def compiled(tmp_path: Path, store: ImageStore) -> Any:
         describe_source("pta", tmp_path / "pta.txt", {"tier": "order"}),
         describe_source(ORDERS_LIST, None, {"tier": "order"}),
     ]
-    report = compile_sources(sources, store.directory, image_key(tmp_path), 1)
+    report = compile_sources(sources, store.directory, image_key.new_key(), 1)
     made = Compiled(report.generation, [], list_specs(sources), {"lists": []}, 0)
     remember(store.directory, made)
     return made

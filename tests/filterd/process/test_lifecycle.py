@@ -37,6 +37,15 @@ def test_a_signal_to_stop_is_seen() -> None:
     assert asyncio.run(play())
 
 
+def test_a_process_that_keeps_its_memory_private_cannot_be_dumped() -> None:
+    code = "import ctypes; from filterd.process.lifecycle import keep_memory_private; libc = ctypes.CDLL(None); "
+    code += "before = libc.prctl(3); keep_memory_private(); print(before, libc.prctl(3))"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert shown.split()[1] == "0"
+
+
 def test_the_watchdog_is_fed_only_while_the_role_says_that_it_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
