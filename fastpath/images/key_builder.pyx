@@ -78,7 +78,7 @@ cdef class KeyBuilder:
             raise ValueError(f"key: {len(key)} octets; a key has {KEY_OCTETS}, or {KEY_OCTETS + sizeof(self.key)}")
         self.key_octets = key[:KEY_OCTETS]
         self.key_flags = SEALED if len(key) > KEY_OCTETS else 0
-        key_words(key[KEY_OCTETS:] or key, self.key)
+        key_words(key, self.key)
         self.lists = [ListSpec(*spec) for spec in lists]
         self._data = {}
         _require_lists(self.lists)

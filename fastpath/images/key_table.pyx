@@ -17,15 +17,15 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from fastpath.base.siphash cimport siphash128
-from fastpath.images.layout cimport KEY_WORDS, LINE_WORDS
+from fastpath.images.layout cimport KEY_OCTETS, KEY_WORDS, LINE_WORDS
 
 cdef enum:
     SET_MASK = (1 << SET_BITS) - 1
 
 
 cdef object key_words(bytes octets, uint64_t* out):
-    """Write the KEY_WORDS words of a key of 32 octets, or of 16 that are used twice."""
-    cdef bytes whole = octets if len(octets) == KEY_WORDS * sizeof(uint64_t) else octets + octets
+    """Write the KEY_WORDS words of a key as builders take it; one that is not sealed has two, which are used twice."""
+    cdef bytes whole = octets[KEY_OCTETS:] or octets + octets
     memcpy(out, <const char*>whole, KEY_WORDS * sizeof(uint64_t))
 
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
 from fastpath.images.image cimport Image
 from fastpath.images.key_builder cimport E_SECRET, Entry, KeyBuilder
-from fastpath.images.key_table cimport place_of
+from fastpath.images.key_table cimport key_words, place_of
 from fastpath.images.layout cimport (
-    KEY_AT, KEY_OCTETS, K_ORIGINS, S_ORIGINS, S_ORIGIN_LISTS, S_URL_ORIGINS, ListRow, OriginRow, list_id_of)
+    KEY_WORDS, K_ORIGINS, S_ORIGINS, S_ORIGIN_LISTS, S_URL_ORIGINS, ListRow, OriginRow, list_id_of)
 from fastpath.images.names cimport hash_suffixes
 from fastpath.images.urls cimport MAX_URL_KEYS, UrlKey, list_url_keys
 from fastpath.images.verdict cimport M_BELOW, M_EXACT
@@ -59,7 +58,7 @@ cdef class Origins:
     """An open origins image.   Raises BadImage where its rows are not whole."""
 
     cdef Image _image
-    cdef uint64_t _key[2]
+    cdef uint64_t _key[KEY_WORDS]
     cdef Rows _names
     cdef Rows _urls
     cdef list _list_ids
@@ -76,7 +75,7 @@ cdef class Origins:
         _open_rows(image, S_ORIGINS, &self._names)
         _open_rows(image, S_URL_ORIGINS, &self._urls)
         self._image = image
-        memcpy(self._key, image.data + KEY_AT, KEY_OCTETS)
+        key_words(image.builder_key, self._key)
 
     @property
     def generation(self) -> int:
@@ -173,7 +172,7 @@ def write_origins(out, generation: int, KeyBuilder names not None, KeyBuilder ur
     urls.sort()
     lists = list_rows(names.lists)
     lengths = [len(lists), _count(names) * sizeof(OriginRow), _count(urls) * sizeof(OriginRow)]
-    writer = ImageWriter(out, K_ORIGINS, generation, 0, names.key_octets, lengths)
+    writer = ImageWriter(out, K_ORIGINS, generation, 0, names.key_octets, lengths, names.key_flags)
     writer.add(lists)
     writer.end_section()
     for builder in (names, urls):

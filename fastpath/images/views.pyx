@@ -9,7 +9,7 @@ from libc.string cimport memset
 from fastpath.images.image cimport Image
 from fastpath.images.key_table cimport KeyTable, key_words
 from fastpath.images.layout cimport (
-    HOLDS_ADDRESSES, KEY_OCTETS, LINE_WORDS, S_BLOOM, S_CLOSED, S_COLD, S_COLD_AT, S_DATA, S_DATA_AT, S_HOSTS,
+    HOLDS_ADDRESSES, LINE_WORDS, S_BLOOM, S_CLOSED, S_COLD, S_COLD_AT, S_DATA, S_DATA_AT, S_HOSTS,
     S_LINES, S_LISTS, S_PROFILES, S_PROFILE_OF, S_RANGES4, S_RANGES6, S_SETS, S_SET_AT, S_SUBSCRIBERS, ClosedRow,
     ListRow, ProfileRow, Range4, Range6, SetRow)
 from fastpath.images.names cimport NamesView, SetsView, names_fault
@@ -77,7 +77,7 @@ cdef object _open_keys(Image image, KeyTable* t, SetsView* v):
     cdef uint32_t n_cold_at
     cdef uint32_t n_set_at
     cdef uint32_t n_data_at
-    key_words(image.builder_key[KEY_OCTETS:] or image.builder_key, t.key)
+    key_words(image.builder_key, t.key)
     v.lists = <const ListRow*>_rows(image, S_LISTS, sizeof(ListRow), &v.n_lists)
     t.bloom = <const uint64_t*>_rows(image, S_BLOOM, 8, &n)
     t.n_bloom = n

@@ -66,6 +66,7 @@ def test_a_bloom_word_of_zero_turns_every_name_away(images: Images) -> None:
     assert TableSet(blind).matched_each([f"n{i}.test".encode() for i in range(40)]) == [0] * 40
 
 
+@pytest.mark.services
 def test_the_place_of_a_name_is_a_pseudo_random_function_of_its_hash(images: Images) -> None:
     """The last step is SipHash-1-3, as OpenSSL has it, so that names and places in an image do not tell the key."""
     if shutil.which("openssl") is None:
