@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.flood import free_port
 from fastpath.images.tables import TableSet
+from filterd.keys import hold_image_key
 from filterd.places import CONTROL, DNS, control_socket, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
@@ -91,6 +92,7 @@ class Appliance:
     def blocks(self, name: str) -> bool:
         """Whether what is in force has an entry for `name`: a few listed names are skipped, as public suffixes."""
         if self._tables is None:
+            hold_image_key(self.state)
             self._tables = TableSet.open(self.state / "images" / MANIFEST)
         return self._tables.matched(name.encode()) != 0
 

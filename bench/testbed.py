@@ -26,6 +26,7 @@ from bench.appliance import NOWHERE
 from bench.corpus import names
 from bench.flood import write_messages
 from fastpath.images.tables import TableSet
+from filterd.keys import hold_image_key
 from filterd.lab.gateway import Folder, Gateway, filterd_command
 from filterd.lab.processes import tail, wait_until
 from filterd.lab.topology import Lab, lab
@@ -208,6 +209,7 @@ def write_configuration(folder: Folder, routing: str) -> None:
 
 def enforced(bed: Testbed) -> Iterator[str]:
     """Some listed names: a few that are listed are skipped, as public suffixes."""
+    hold_image_key(bed.gateway.folder.state)
     tables = TableSet.open(bed.gateway.folder.state / "images" / MANIFEST)
     return (name for name in listed()[:: N_NAMES // N_HELLOS] if tables.matched(name.encode()))
 

@@ -16,7 +16,8 @@ from libc.string cimport memcmp, memcpy
 
 from fastpath.images.layout cimport (
     BASE_GENERATION_AT, CHECKSUM_AT, FLAGS_AT, GENERATION_AT, HEADER_OCTETS, KEY_AT, KEY_OCTETS, KIND_AT, KNOWN_FLAGS,
-    LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SEALED, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS, VERSION_AT)
+    LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SEALED, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS,
+    VERSION_AT)
 
 from fastpath.images.image_key import NoKey, key_behind
 from fastpath.images.layout import MAGIC as _MAGIC
@@ -174,7 +175,9 @@ def base_generation_of(path: str | os.PathLike[str]) -> int:
 
 
 def builder_key_of(path: str | os.PathLike[str]) -> bytes:
-    """Read from its header the key of the image at `path`, as a builder of a delta takes it.   Raises BadImage; OSError."""
+    """Read the key of the image at `path` from its header, as a builder of a delta takes it.
+
+    Raises BadImage; OSError."""
     where = os.fspath(path)
     with open(where, "rb") as file:
         head = file.read(HEADER_OCTETS)
