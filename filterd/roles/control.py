@@ -110,8 +110,8 @@ async def _serve_splash(control: Control) -> asyncio.Server | None:
     try:
         return await serve(splash_socket(control.config.run_dir), SPLASH, SPLASH_REQUESTS, control.answer_splash)
     except OSError as reason:
-        reason.add_note("run: systemd-tmpfiles --create filterd.conf; then start control again")
-        control.context.note_fault("splash", reason)
+        mended = "run systemd-tmpfiles --create filterd.conf and restart control"
+        control.context.note_fault("splash", OSError(f"{reason}; the splash gives no reasons; {mended}"))
         return None
 
 

@@ -5,10 +5,17 @@ from pathlib import Path
 import pytest
 
 from filterd import accounts
-from filterd.control.messages import CONTROL_REQUESTS
+from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.process.messages import WORKER_REQUESTS
 
-UIDS = {"filterd-control": 901, "filterd-dns": 902, "filterd-gate": 903, "filterd-web": 904, "filterd": 905}
+UIDS = {
+    "filterd-control": 901,
+    "filterd-dns": 902,
+    "filterd-gate": 903,
+    "filterd-web": 904,
+    "filterd": 905,
+    "filterd-splash": 906,
+}
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +28,7 @@ def own_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
-    asked = {"control": CONTROL_REQUESTS.ops, "worker": WORKER_REQUESTS.ops}
+    asked = {"control": CONTROL_REQUESTS.ops, "splash": SPLASH_REQUESTS.ops, "worker": WORKER_REQUESTS.ops}
 
     assert {door: sorted(rules) for door, rules in accounts.RULES.items()} == {
         door: sorted(ops) for door, ops in asked.items()
@@ -48,6 +55,10 @@ def test_the_manual_has_the_same_table() -> None:
         ("control", "lists_approve", "filterd-web", False),
         ("control", "reload", "filterd-web", False),
         ("control", "status", "filterd-gate", False),
+        ("control", "explain", "filterd-splash", False),
+        ("splash", "why_closed", "filterd-splash", True),
+        ("splash", "probed", "filterd-web", False),
+        ("splash", "status", "filterd-splash", False),
         ("control", "no such request", "filterd-web", False),
     ],
 )
@@ -61,6 +72,8 @@ def test_root_may_ask_everything_and_a_stranger_nothing() -> None:
         assert not accounts.may_enter(door, STRANGER)
     assert accounts.may_enter("control", UIDS["filterd-web"])
     assert not accounts.may_enter("control", UIDS["filterd-gate"])
+    assert not accounts.may_enter("control", UIDS["filterd-splash"])
+    assert not accounts.may_enter("worker", UIDS["filterd-splash"])
 
 
 def test_a_role_whose_account_is_not_there_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

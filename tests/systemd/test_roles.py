@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web")
+ROLES = ("control", "dns", "gate", "web", "splash")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
@@ -52,7 +52,7 @@ def tables() -> Iterator[list[str]]:
 
 
 def requests_allowed() -> dict[tuple[str, str], set[str]]:
-    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "worker")]
+    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "worker")]
     return {(door, request): set(filter(None, re.split(r", *", roles))) for door, request, roles in rows}
 
 
@@ -63,12 +63,13 @@ def paths_allowed() -> dict[str, dict[str, str]]:
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
     box.says("bash", "-c", START)
-    for unit in ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web"):
+    for unit in ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web", "filterd-splash"):
         box.until("active", "systemctl", "is-active", unit)
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]
+    doors += [("splash", "/run/filterd/control-splash/control.sock", "control")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 10
+    assert len(paths) > 20 and len(requests) == 13
 
     wrong = []
     for role in ROLES:
@@ -99,11 +100,12 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     box.says("bash", "-c", START.replace("systemctl start filterd.target", "systemctl start filterd-dns@0 filterd-web"))
 
     tries = """
-    for place in /run/filterd/control /run/filterd/gate-0 /var/lib/filterd/spool/gate-0 /var/lib/filterd/keys; do
+    for place in /run/filterd/control /run/filterd/control-splash/control.sock /run/filterd/gate-0 \\
+        /var/lib/filterd/spool/gate-0 /var/lib/filterd/keys /var/lib/filterd/image-key/key; do
         setpriv --reuid=$1 --regid=$(id -g $1) --init-groups mkdir "$place" 2>/dev/null && echo "$1 made $place"
         setpriv --reuid=$1 --regid=$(id -g $1) --init-groups ln -s /etc "$place" 2>/dev/null && echo "$1 linked $place"
     done
     true
     """
-    for account in ("filterd-dns", "filterd-web", "filterd-gate"):
+    for account in ("filterd-dns", "filterd-web", "filterd-gate", "filterd-splash"):
         assert box.says("bash", "-c", tries, "try", account) == ""

@@ -174,7 +174,9 @@ def test_a_taken_port_of_the_pages_keeps_nobody_from_filtering(box: Box) -> None
 
     box.until(SPLASH, *BLOCKED)
     box.until("active", "systemctl", "is-active", "filterd")
-    box.until("yes", "bash", "-c", "/opt/filterd/bin/filterd status | grep -q 'role web-0: does not work' && echo yes")
+    box.until(
+        "yes", "bash", "-c", "/opt/filterd/bin/filterd status | grep -q 'role splash-0: does not work' && echo yes"
+    )
     assert box.says("systemctl", "show", "-P", "NRestarts", "filterd") == "0"
 
 
@@ -197,8 +199,8 @@ def test_pages_that_cannot_start_say_why_in_the_status_of_their_unit(box: Box) -
     box.says("systemctl", "start", "filterd.target")
 
     box.until(SPLASH, *BLOCKED)
-    said = "systemctl show -P StatusText filterd-web | grep -q '^web listen 0.0.0.0:80: not bound' && echo yes"
+    said = "systemctl show -P StatusText filterd-splash | grep -q '^splash listen 0.0.0.0:80: not bound' && echo yes"
     box.until("yes", "bash", "-c", said)
-    assert "Traceback" not in box.says("journalctl", "-u", "filterd-web", "-o", "cat")
+    assert "Traceback" not in box.says("journalctl", "-u", "filterd-splash", "-o", "cat")
     box.says("systemctl", "stop", "taken")
-    box.until("active", "systemctl", "is-active", "filterd-web")
+    box.until("active", "systemctl", "is-active", "filterd-splash")

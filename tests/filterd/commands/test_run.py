@@ -69,18 +69,20 @@ def test_a_taken_port_of_the_pages_leaves_dns_ready_and_is_said_in_one_sentence(
     with socket.create_server(("127.0.0.1", own.splash)) as taken:
         own.start(until="ready, without")
         pids = eventually(lambda: _pids(own, "dns-0"), "dns-0")
-        eventually(lambda: own.log().count("web listen") >= 3, "three tries of web")
+        eventually(lambda: own.log().count("splash listen") >= 3, "three tries of the splash")
         eventually(lambda: own.ask("listed.test")[1] == bytes((192, 0, 2, 1)), "a block")
 
-        said = eventually(lambda: _fault_said(own), "the fault of web")
+        said = eventually(lambda: _fault_said(own), "the fault of the splash")
 
-        assert "role web-0: does not work: web listen" in said.stdout
+        assert "role splash-0: does not work: splash listen" in said.stdout
         assert "address already in use" in said.stdout
         assert _pids(own, "dns-0") == pids
         assert "Traceback" not in own.log()
-        assert len([line for line in own.log().splitlines() if "web listen" in line]) == own.log().count("web listen")
+        assert len([line for line in own.log().splitlines() if "splash listen" in line]) == own.log().count(
+            "splash listen"
+        )
         taken.close()
-    eventually(lambda: "all roles ready" in own.log(), "web")
+    eventually(lambda: "all roles ready" in own.log(), "the splash")
     assert own.run("status", "--config", str(own.config)).returncode == 0
     own.stop()
 

@@ -116,12 +116,6 @@ def test_fingerprints_that_are_not_there_are_a_fault_of_the_gate(tmp_path: Path)
     assert (only.path, only.is_fault, only.effect) == ("/gate/ja4_classes", True, "no gate worker starts")
 
 
-def test_tokens_in_the_clear_are_a_warning(tmp_path: Path) -> None:
-    (only,) = found(tmp_path, "api: {listen: ['127.0.0.1:8080', '192.0.2.1:8080']}\n")
-
-    assert (only.path, only.is_fault) == ("/api/listen/1", False)
-
-
 def test_a_value_that_is_a_fault_itself_hides_no_other(tmp_path: Path) -> None:
     lists = "{id: a, file: '', format: plain, tier: order}, {id: b, file: b.txt, format: plain, tier: order}"
 

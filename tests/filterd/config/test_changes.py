@@ -14,15 +14,18 @@ def test_a_change_says_which_roles_must_be_started_again_or_none() -> None:
     old = read(SMALLEST)
     new = read(
         "dns: {upstreams: ['192.0.2.54:53'], workers: 2, tls: {name: dns.test}}\napi: {listen: ['127.0.0.1:81']}\n"
+        "splash: {host: page.test, address4: 192.0.2.1}\n"
         "gate: {flows: 2048}\nlists: [{id: a, file: a, format: plain, tier: order}]\n"
     )
 
     assert {key.path: key.restart for key in changed(old, new)} == {
         "/dns/upstreams": (),
-        "/dns/workers": ("dns", "gate", "control", "web"),
+        "/dns/workers": ("dns", "gate", "control", "web", "splash"),
         "/dns/tls/name": ("web",),
         "/gate/flows": ("gate",),
+        "/splash/host": ("splash",),
         "/api/listen": ("web",),
+        "/splash/address4": (),
         "/lists": (),
     }
 
@@ -53,5 +56,5 @@ def test_a_key_that_an_older_release_did_not_know_outdates_nobody() -> None:
 
 def test_every_key_names_roles_that_exist_and_none_twice() -> None:
     for key in keys_of(read(SMALLEST)):
-        assert set(key.restart) <= {"dns", "gate", "control", "web"}, key.path
+        assert set(key.restart) <= {"dns", "gate", "control", "web", "splash"}, key.path
         assert len(set(key.restart)) == len(key.restart), key.path

@@ -22,8 +22,8 @@ def faults_of(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("said", "at"),
     [
-        ("splash: {listen: ['192.0.2.1:8080']}\napi: {listen: ['0.0.0.0:8080']}", "/api/listen/0"),
-        ("splash: {listen: ['[2001:db8::1]:80']}\napi: {listen: ['[::]:80']}", "/api/listen/0"),
+        ("splash: {listen: ['192.0.2.1:8080']}\napi: {listen: ['0.0.0.0:8080'], cleartext: true}", "/api/listen/0"),
+        ("splash: {listen: ['[2001:db8::1]:80']}\napi: {listen: ['[::]:80'], cleartext: true}", "/api/listen/0"),
         ("transfers: {notify: ['192.0.2.1:5300']}", "/transfers/notify/0"),
         (
             "rpz: {listen: ['127.0.0.1:8080'], zones: [{name: z.test, lists: [orders], allow: ['::1']}]}",
@@ -38,7 +38,9 @@ def test_two_listeners_on_one_port_are_a_fault_of_the_second(said: str, at: str)
 
 
 def test_listeners_of_different_addresses_or_protocol_families_share_a_port() -> None:
-    config = read(SMALLEST + "splash: {listen: ['192.0.2.1:80']}\napi: {listen: ['192.0.2.2:80', '[::]:80']}")
+    api = "api: {listen: ['192.0.2.2:80', '[::]:80'], cleartext: true}"
+
+    config = read(f"{SMALLEST}splash: {{listen: ['192.0.2.1:80']}}\n{api}")
 
     assert len(config.api.listen) == 2
 

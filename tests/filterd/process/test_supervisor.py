@@ -155,7 +155,7 @@ def test_the_box_is_ready_with_its_data_plane_whatever_the_other_roles_do(
 
 
 def test_what_no_traffic_waits_for_is_tried_again_after_a_minute_at_most_and_the_data_plane_sooner() -> None:
-    assert [longest_pause_s(role) for role in ("dns", "gate", "control", "web")] == [5, 5, 60, 60]
+    assert [longest_pause_s(role) for role in ("dns", "gate", "control", "web", "splash")] == [5, 5, 60, 60, 60]
 
 
 def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

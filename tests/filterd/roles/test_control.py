@@ -41,6 +41,20 @@ def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own: Dae
 
 
 @pytest.mark.services
+def test_control_works_where_it_cannot_answer_the_splash_and_says_so(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run/control-splash").touch()
+    own.start()
+
+    told = json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)["faults"]
+
+    assert "the splash gives no reasons; run systemd-tmpfiles" in told["splash"]
+    assert own.ask("listed.test") == (0, SPLASH)
+    own.stop()
+
+
+@pytest.mark.services
 def test_a_list_that_changed_is_live_after_sighup(own: Daemon) -> None:
     assert own.ask("late.test") == (0, UPSTREAM_ADDRESS)
 
