@@ -37,6 +37,7 @@ def test_a_signal_to_stop_is_seen() -> None:
     assert asyncio.run(play())
 
 
+@pytest.mark.services
 def test_a_process_that_keeps_its_memory_private_cannot_be_dumped() -> None:
     code = "import ctypes; from filterd.process.lifecycle import keep_memory_private; libc = ctypes.CDLL(None); "
     code += "before = libc.prctl(3); keep_memory_private(); print(before, libc.prctl(3))"
