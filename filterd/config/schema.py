@@ -139,7 +139,7 @@ class Dns:
     """One for each core that is to answer; 0: this box answers no DNS."""
     cache: Octets = one(kinds.cache, LIVE, default=Octets(64 << 20))
     """Memory for upstreams' answers at each worker, taken as they come; 0: none is kept."""
-    clients: tuple[str, ...] = many(kinds.prefix, 1, SPLASH, default=OWN_PREFIXES)
+    clients: tuple[str, ...] = many(kinds.prefix, 1, LIVE, default=OWN_PREFIXES)
     """Who may ask; all others are refused, with EDE 18.   Written, it replaces the default as a whole."""
     queries_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=0)
     """What one client, an IPv4 address or an IPv6 /56, may ask at each worker; 0: as much as it likes."""

@@ -1,9 +1,10 @@
-"""The log level of a role that takes nothing else of a changed configuration while it runs.
+"""The log level of a role that takes little else of a changed configuration while it runs.
 
 Invariants: it follows the accepted configuration, never the operator's file.
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,17 +15,21 @@ from filterd.logs import set_log_level
 LOOK_EVERY_S: Final = 1.0
 
 
-async def follow_log_level(config: Config, source: Path) -> None:
-    """Log as the accepted configuration says, from each change of it on, until cancelled."""
+async def follow_log_level(config: Config, source: Path, take: Callable[[Config], None] | None = None) -> None:
+    """Log as the accepted configuration says, from each change of it on, until cancelled.
+
+    take   what else the role does with a changed one"""
     level, seen = config.log_level, _stamp(config)
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         if (stamp := _stamp(config)) == seen:
             continue
-        seen, wanted = stamp, in_force(source).config.log_level
-        if wanted != level:
-            level = wanted
+        seen, changed = stamp, in_force(source).config
+        if changed.log_level != level:
+            level = changed.log_level
             set_log_level(level)
+        if take is not None:
+            take(changed)
 
 
 def _stamp(config: Config) -> int | None:

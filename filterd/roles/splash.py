@@ -12,7 +12,7 @@ from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.control_protocol import ControlFailed
-from mgmt.splash.app import BUDGET, create_splash
+from mgmt.splash.app import BUDGET, create_splash, serve_clients
 from mgmt.splash.budget import N_NAMES, NameBudget
 
 # One request for each connection, answered in milliseconds: what is older than these seconds has no visitor.
@@ -32,8 +32,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await listener.bind(config.splash.listen)
     async with asyncio.TaskGroup() as group:
         listener.start(group)
-        work = (tell_we_live(), follow_log_level(config, config_file), _alarm(app[BUDGET], reasons))
-        tasks = [group.create_task(each) for each in work]
+        following = follow_log_level(config, config_file, lambda changed: serve_clients(app, changed.dns.clients))
+        tasks = [group.create_task(each) for each in (tell_we_live(), following, _alarm(app[BUDGET], reasons))]
         await stopping.wait()
         for task in tasks:
             task.cancel()

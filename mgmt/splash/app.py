@@ -9,6 +9,7 @@ are told a reason, and only for as many names as people meet.
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -28,7 +29,7 @@ REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better
 UNTOLD = Facts("unknown")
 
 REASONS: web.AppKey[Reasons] = web.AppKey("reasons", Reasons)
-CLIENTS: web.AppKey[tuple[IPv4Network | IPv6Network, ...]] = web.AppKey("clients")
+CLIENTS: web.AppKey[list[IPv4Network | IPv6Network]] = web.AppKey("clients")
 BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,16 @@ def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) 
     """The application; give its server the port-80 listeners of the splash addresses."""
     app = web.Application(middlewares=[_always_a_page])
     app[SETTINGS], app[REASONS], app[CLOCK] = settings, reasons, clock
-    app[CLIENTS] = tuple(ip_network(prefix) for prefix in settings.clients)
+    app[CLIENTS] = []
+    serve_clients(app, settings.clients)
     app[BUDGET] = NameBudget()
     app.router.add_route("*", "/{tail:.*}", _answer)
     return app
+
+
+def serve_clients(app: web.Application, prefixes: Iterable[str]) -> None:
+    """Tell reasons to these clients from now on."""
+    app[CLIENTS][:] = map(ip_network, prefixes)
 
 
 @web.middleware

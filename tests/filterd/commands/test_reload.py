@@ -1,5 +1,7 @@
 """What a reload puts in force, with the whole daemon on the loopback."""
 
+import contextlib
+import http.client
 import json
 import socket
 import ssl
@@ -71,12 +73,29 @@ def test_other_upstreams_are_asked_at_once_and_no_query_finds_the_port_closed(ow
     other.socket.close()
 
 
+def visited(own: Daemon, host: str) -> int:
+    """The status that a visitor of the splash gets."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own.splash, timeout=20)) as visit:
+        visit.request("GET", "/", headers={"Host": host})
+        return visit.getresponse().status
+
+
 def test_clients_and_their_rates_are_in_force_at_once(own: Daemon) -> None:
     change(own, "/dns/clients", ["192.0.2.0/24"])
 
     assert reload(own)[1]["live"] == ["/dns/clients"]
 
     assert own.ask("elsewhere.test")[0] == 5  # REFUSED
+
+
+def test_the_splash_gives_reasons_to_other_clients_without_a_restart(own: Daemon) -> None:
+    eventually(lambda: visited(own, "listed.test") == 451, "a page with a reason")
+    change(own, "/dns/clients", ["192.0.2.0/24"])
+
+    code, reply = reload(own)
+
+    assert (code, reply["restart"]) == (0, {})
+    eventually(lambda: visited(own, "listed.test") != 451, "a page without a reason")
 
 
 def test_another_splash_address_and_other_lists_are_in_force_at_once(own: Daemon) -> None:

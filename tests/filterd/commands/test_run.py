@@ -75,7 +75,7 @@ def test_a_taken_port_of_the_pages_leaves_dns_ready_and_is_said_in_one_sentence(
         said = eventually(lambda: _fault_said(own), "the fault of the splash")
 
         assert "role splash-0: does not work: splash listen" in said.stdout
-        assert "address already in use" in said.stdout
+        assert "Address already in use" in said.stdout
         assert _pids(own, "dns-0") == pids
         assert "Traceback" not in own.log()
         assert len([line for line in own.log().splitlines() if "splash listen" in line]) == own.log().count(
