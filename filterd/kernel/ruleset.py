@@ -88,7 +88,8 @@ _BITS = {
 _NOTED = [state for state in with_fate(Event.CLIENT, Fate.QUEUE) if state is not FlowState.UNDECIDED]
 WITHOUT_RESOLVER = (
     "".join(
-        NO_RESOLVER_CHAIN % {"name": name} for name in ("dns", "to_resolver", "untracked_queries", "untracked_answers")
+        NO_RESOLVER_CHAIN % {"name": name}
+        for name in ("dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers")
     )
     + """\
 add set inet filterd untracked { type inet_service; }

@@ -85,7 +85,7 @@ def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
     assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set())]
     [text] = [text for line, text in recorder.ran if line == "nft -f -"]
     deleted = [line.split()[-1] for line in text.splitlines() if line.startswith("delete chain")]
-    assert deleted == ["dns", "to_resolver", "untracked_queries", "untracked_answers"]
+    assert deleted == ["dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers"]
     assert "delete table" not in text
 
 
