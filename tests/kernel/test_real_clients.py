@@ -82,7 +82,7 @@ def need(program: str) -> None:
 
 
 def stopped(gateway: Gateway) -> int:
-    """What the gate has stopped.  A block without a handshake, as where answers take another path, has its own counter."""
+    """What the gate has stopped.  A block without a handshake, as of asymmetric routing, has a counter of its own."""
     return gateway.counted("gate_blocked") + gateway.counted("gate_unproven")
 
 
