@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from filterd.config import Config
 from filterd.places import role_of, worker_socket, worker_sockets
@@ -36,12 +36,22 @@ async def tell_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | No
 
 
 async def configure_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | None]:
-    """Make every worker that runs take the accepted configuration: worker → None, else why it refuses.
+    """Make every worker that runs take the accepted configuration: worker → None, else why it has not.
 
-    One that does not answer is left out: it reads the configuration when it starts."""
-    replies = await _ask_all(run_dir, Configure(), Configured, expected)
-    refusals = {name: reply.refused if isinstance(reply, Failed) else None for name, reply in replies.items()}
-    return {name: refusal for name, refusal in refusals.items() if refusal is not UNSET}
+    One that does not run is left out: it reads the configuration when it starts."""
+    names = sorted({*worker_sockets(run_dir), *expected})
+    found = await asyncio.gather(*(_configured(run_dir, name) for name in names))
+    return {name: why for name, why in zip(names, found, strict=True) if why is not UNSET}
+
+
+async def _configured(run_dir: Path, name: str) -> str | None | UnsetType:
+    """Why a worker has not taken the configuration; None: it has;  UNSET: it does not run."""
+    try:
+        reply = await ask(worker_socket(run_dir, name), role_of(name), Configure(), Configured, TELL_TIMEOUT_S)
+    except NoAnswer as why:
+        is_away = isinstance(why.__cause__, FileNotFoundError | ConnectionRefusedError)
+        return UNSET if is_away else f"worker {name}: {why}"
+    return reply.reason if isinstance(reply, Failed) else None
 
 
 async def ask_status(run_dir: Path, expected: Iterable[str]) -> list[WorkerStatus]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.images.opened import Entry, Images
+from support.system.ports import free_port
 
 from dns.upstreams.endpoints import Endpoint
 from dns.wire_format import AXFR, SOA
@@ -271,7 +272,7 @@ async def test_refusals_are_counted_and_said_but_not_a_line_each(
 
 
 async def test_an_address_that_is_not_ours_is_said_and_nothing_stays_open(images: Images) -> None:
-    free = Endpoint("127.0.0.1", 0)
+    free = Endpoint("127.0.0.1", free_port())
 
     with pytest.raises(OSError, match="assign requested address"):
         ZoneServer([], [free, Endpoint("192.0.2.1", 0)], Counters(images.folder / "counters"))
