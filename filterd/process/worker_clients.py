@@ -18,6 +18,7 @@ from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Configure, Configured, InUse, Status, Use, WorkerStatus
 
 TELL_TIMEOUT_S = 10.0  # opening and checking an image of 5 M names on a busy disk
+CONFIGURE_TIMEOUT_S = 60.0  # another front is made, behind the loop that serves
 
 T = TypeVar("T")
 
@@ -44,10 +45,10 @@ async def configure_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str
     return {name: why for name, why in zip(names, found, strict=True) if why is not UNSET}
 
 
-async def _configured(run_dir: Path, name: str) -> str | None | UnsetType:
+async def _configured(run_dir: Path, name: str) -> str | UnsetType | None:
     """Why a worker has not taken the configuration; None: it has;  UNSET: it does not run."""
     try:
-        reply = await ask(worker_socket(run_dir, name), role_of(name), Configure(), Configured, TELL_TIMEOUT_S)
+        reply = await ask(worker_socket(run_dir, name), role_of(name), Configure(), Configured, CONFIGURE_TIMEOUT_S)
     except NoAnswer as why:
         is_away = isinstance(why.__cause__, FileNotFoundError | ConnectionRefusedError)
         return UNSET if is_away else f"worker {name}: {why}"
