@@ -7,7 +7,6 @@
 
 What is told apart by design stands in docs/semantics.md, section 8.5.  Names are of equal length and are asked in
 random order.  Times are compared by the rank sum test of Mann and Whitney: |z| above Z is a difference.
-    PYTHONPATH=.:tests .venv/bin/python -m hostile.confidential_oracle [CANDIDATES]
 """
 
 import contextlib
@@ -16,8 +15,6 @@ import json
 import math
 import random
 import socket
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,21 +31,20 @@ SECRET, OTHER = "worse", "order"
 Ask = Callable[[int, str], bytes]  # (number of the question, name) → what is answered, with the name taken out
 
 
-def drill(n: int = N_CANDIDATES) -> str:
+def drill(folder: Path, n: int = N_CANDIDATES) -> str:
     """Try `n` names at each door; one line of figures.   Raises AssertionError where one tells."""
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = _configured(Path(folder), n)
-        daemon.start()
-        try:
-            token = daemon.token("operator")
-            found = [
-                _try("dns", n, "order", _dns(daemon)),
-                _try("splash", n, "order", _splash(daemon)),
-                _try("explain", n, "freed", _explain(daemon, token)),
-                _lookup(daemon, n),
-            ]
-        finally:
-            daemon.stop()
+    daemon = _configured(folder, n)
+    daemon.start()
+    try:
+        token = daemon.token("operator")
+        found = [
+            _try("dns", n, "order", _dns(daemon)),
+            _try("splash", n, "order", _splash(daemon)),
+            _try("explain", n, "freed", _explain(daemon, token)),
+            _lookup(daemon, n),
+        ]
+    finally:
+        daemon.stop()
     return "; ".join(found)
 
 
@@ -148,7 +144,3 @@ def _lookup(daemon: Daemon, n: int) -> str:
     line = f"lookup: {n} names, {len(answers[SECRET] | answers['freed'])} different answers"
     assert answers[SECRET] == answers["freed"] and len(answers[SECRET]) == 1, line
     return line
-
-
-if __name__ == "__main__":
-    print(drill(*map(int, sys.argv[1:2])))
