@@ -3,8 +3,8 @@
     python tests/hostile/run.py             all drills, each in a process of its own
     python tests/hostile/run.py streams     one of them, in this process
 
-A drill is a module of this folder with `drill(folder) -> str`, named in DRILLS.  Goals stand at its top, and the figures
-depend on the machine; one that finds a wall broken fails, and says at which.
+A drill is a module of this folder with `drill(folder) -> str`, named in DRILLS.  Goals stand at its top, and the
+figures depend on the machine; one that finds a wall broken fails, and says at which.
 """
 
 import importlib
