@@ -90,7 +90,7 @@ class Worker:
         self._tables = TableSet()
         self._refused: str | None = None
         self._using = asyncio.Lock()
-        self._n_turns = -1
+        self._n_turns, self._is_taking_over = -1, False
         self._starts = 0
 
     async def run(self) -> None:
@@ -127,6 +127,8 @@ class Worker:
 
     def is_turning(self) -> bool:
         """Whether the loop has made a turn since this was asked last.  If not, it hangs: only a restart helps."""
+        if self._is_taking_over:  # one loop ends and the next begins: at most TAKE_OVER_S
+            return True
         before, self._n_turns = self._n_turns, self._front.n_turns
         if before == self._n_turns:
             log.error("worker %s: its loop hangs; the watchdog is not fed; it will be restarted", self.name)
@@ -191,6 +193,13 @@ class Worker:
         front.give(self._tables)
         self._front = front
         self._running = asyncio.ensure_future(_after(self._running, front))  # noqa: TID251
+        self._is_taking_over, self._n_turns = True, -1
+        try:
+            await self._until_it_turns(front)
+        finally:
+            self._is_taking_over = False
+
+    async def _until_it_turns(self, front: Front) -> None:
         async with asyncio.timeout(TAKE_OVER_S):
             while not front.n_turns and not self._running.done():  # noqa: ASYNC110  # the loop has no way to call Python
                 await asyncio.sleep(TAKE_OVER_POLL_S)

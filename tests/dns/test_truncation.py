@@ -139,13 +139,17 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
             "-t",
             "6",
         )
-        alone = await dig(program, front, "+short", "one.many.test")
+        async with asyncio.timeout(
+            20
+        ):  # a burst that a busy machine loses takes its upstream for away, until it is probed
+            while not (alone := await dig(program, front, "+short", "one.many.test")):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
     assert re.search(r"Queries lost:\s+0 ", said), said
     assert re.search(r"Response codes:\s+NOERROR 1000 \(100.00%\)\n", said), said
     assert alone.strip() == "198.51.100.10"
     n_fallbacks, n_failed, n_answered = counted(images, "dns_tcp_fallbacks", "dns_tcp_failed", "dns_answered")
-    assert n_fallbacks > 900 and n_failed < n_fallbacks and n_answered == 1001
+    assert n_fallbacks > 900 and n_failed < n_fallbacks and n_answered >= 1001
 
 
 async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
