@@ -21,7 +21,7 @@ from fastpath.dns.cache cimport (
     write_cached)
 from fastpath.dns.edns cimport EDE_NONE, OptFields, finish_answer, strip_opt
 from fastpath.dns.inspection cimport inspect_answer, strip_ech
-from fastpath.dns.rebinding cimport leads_inside
+from fastpath.dns.rebinding_guard cimport leads_inside
 from fastpath.dns.rewrite cimport truncate_answer, write_relayed
 from fastpath.dns.special_names cimport is_own_name
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY

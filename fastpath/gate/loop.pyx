@@ -108,7 +108,8 @@ cdef void _fit_queue(QueueLoop* l) noexcept nogil:
     cdef int64_t span_ns = l.gate.now_ns - l.fitted_ns
     cdef bint is_over = span_ns >= FIT_NS or span_ns < 0    # the clock was set back
     if is_over or l.n_taken > maxlen:
-        maxlen = fit_maxlen(maxlen, l.n_taken)
+        # a flow's record outlives the packets that wait, as flow.pyx promises
+        maxlen = min(fit_maxlen(maxlen, l.n_taken), l.gate.flows.n_flows // 2)
     if is_over:
         l.n_taken = 0
         l.fitted_ns = l.gate.now_ns

@@ -92,10 +92,11 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
-    status = _decrypt(g, t, q, &n)
-    if status == TOO_BIG:
+    t.f = find_connection(&g.flows, q.dcid, q.dcid_n)
+    if t.f == NULL and _is_unfinished(g, q):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
+    status = _decrypt(g, t, q, &n)
     if status != OK:
         return _judge_unread(g, t, q, status)
     count(g.shared.counters, CNT_GATE_INITIALS, 1)
@@ -178,19 +179,16 @@ cdef bint _may_open(Gate* g, Turn* t) noexcept nogil:
 # -- decryption ------------------------------------------------------------------------------------------------------
 
 cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept nogil:
-    """Decrypt an Initial into g.scratch and set t.f to its connection, which may be spent.
+    """Decrypt an Initial into g.scratch and set t.f to its connection, which may be spent.   t.f in: that of its ID
 
-    OK · NOT_THIS: no key fits · MALFORMED: nor do those of the connections on its path · TOO_BIG: it goes on with a
-    connection of which the gate has forgotten a part"""
+    OK · NOT_THIS: no key fits · MALFORMED: nor do those of the connections on its path"""
     cdef InitialKeys keys
-    cdef Flow* f = find_connection(&g.flows, q.dcid, q.dcid_n)
+    cdef Flow* f = t.f
     if f != NULL:
         if _decrypt_with_stored(g, q, f, n):
             _note_use(g, t, f)
             return OK
     else:
-        if _is_unfinished(g, q):
-            return TOO_BIG
         derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
         if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
             _begin_connection(g, t, q, &keys)

@@ -184,18 +184,20 @@ class Worker:
                 if front is not None:
                     await self._take_over(front)
             except (OSError, ValueError) as reason:
-                log.warning("configuration: %s; what was in force stays", reason)
+                log.warning("configuration: %s; not taken", reason)
                 return Failed(refused=f"worker {self.name}: {reason}")
         return Configured(self._setup.digest)
 
     async def _take_over(self, front: Front) -> None:
-        """Serve with another front from now on; returns once it does.   Raises TimeoutError where it does not."""
+        """Serve with another front from now on; returns once it does.   Raises TimeoutError where that takes long."""
         front.give(self._tables)
         self._front = front
         self._running = asyncio.ensure_future(_after(self._running, front))  # noqa: TID251
         self._is_taking_over, self._n_turns = True, -1
         try:
             await self._until_it_turns(front)
+        except TimeoutError as late:
+            raise TimeoutError(f"its next loop has made no turn in {TAKE_OVER_S:.0f} s; look at the load") from late
         finally:
             self._is_taking_over = False
 

@@ -4,7 +4,7 @@ A client's port is one of PORTS, by its number.  Sequence numbers count from the
 """
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PORTS = (40000, 40001, 80, 443)
 ISNS = (1000, 0x7FF000, 0xFFFFF0, 0x12345678)  # of clients
@@ -137,8 +137,8 @@ def as_python(value: Program | Action) -> str:
     return f"{type(value).__name__}({', '.join(fields)})"
 
 
-def to_json(program: Program) -> str:
-    """One line of text."""
+def to_json(program: Any) -> str:
+    """One line of text: of a program of TCP or QUIC."""
     fields = program._asdict()
     fields["actions"] = [[type(action).__name__, *action] for action in program.actions]
     return json.dumps(fields)

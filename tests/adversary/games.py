@@ -70,7 +70,7 @@ QUIC = Game(
     lambda program: QuicWorld(program, has_gate=False).run(),
     lambda program: bool(program.actions) and isinstance(program.actions[0], quic_actions.Initial),
     is_known_of_quic,
-    quic_actions.to_json,
+    actions.to_json,
     quic_actions.from_json,
     QUIC_FINDS,
     QUIC_OPEN_FINDS,

@@ -97,15 +97,8 @@ class QuicProgram(NamedTuple):
     is_honest: bool = False
 
 
-def to_json(program: QuicProgram) -> str:
-    """One line of text."""
-    fields = program._asdict()
-    fields["actions"] = [[type(action).__name__, *action] for action in program.actions]
-    return json.dumps(fields)
-
-
 def from_json(text: str) -> QuicProgram:
-    """The program of to_json()."""
+    """The program of actions.to_json()."""
     fields = json.loads(text)
     actions = tuple(KINDS[name](*values) for name, *values in fields.pop("actions"))
     return QuicProgram(tuple(fields.pop("hellos")), actions, **fields)

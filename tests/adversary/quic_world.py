@@ -6,12 +6,12 @@ actions → datagrams → QuicGateway (UDP's connection tracking, MARK_TABLE, Ga
 import itertools
 from dataclasses import dataclass, field
 
-from adversary.actions import Hear, Hold, Judge, Others, Reload, Restart, Wait
+from adversary.actions import Hear, Others
 from adversary.quic_actions import PATHS, Initial, Noise, Path, QuicAction, QuicProgram
 from adversary.quic_gateway import Datagram, QuicGateway
 from adversary.quic_hellos import client_hello, octets_of
 from adversary.quic_readers import CONNECTION_ID_OCTETS, READERS
-from adversary.world import Outcome
+from adversary.world import Outcome, steer
 from aioquic._buffer import Buffer
 from aioquic.quic.packet import QuicPacketType, pull_quic_header
 from fuzz import served
@@ -31,8 +31,6 @@ from support.packets.initials import (
     numbered,
     varint,
 )
-
-from fastpath.images.tables import TableSet
 
 VERSION = {"v1": V1, "v2": V2, "draft-29": DRAFT_29}
 FIRST, OTHER = b"\x11" * 8, b"\x22" * 12
@@ -121,19 +119,10 @@ class QuicWorld:
                 self._noise(action)
             case Hear():
                 self.hear()
-            case Wait():
-                self.gateway.now_s += action.seconds
             case Others():
                 self._press(action)
-            case Restart():
-                self.gateway.restart()
-            case Reload():
-                served.HANDOFF.give(TableSet(*served.IMAGES))
-            case Hold():
-                self.gateway.is_held = True
-            case Judge():
-                self.gateway.is_held = False
-                self.gateway.judge_all()
+            case _:
+                steer(self.gateway, action)
 
     def _send(self, packet: bytes, path: Path, is_joined: bool, is_taken: bool) -> None:
         self.joined += packet

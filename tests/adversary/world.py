@@ -6,7 +6,7 @@ actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (T
 import itertools
 import struct
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adversary.actions import (
     ISNS,
@@ -63,6 +63,24 @@ class Outcome(NamedTuple):
     novelty: frozenset[object]
     misses: bool = False
     """An honest client was not served."""
+
+
+def steer(gateway: Any, action: object) -> None:
+    """What is done to a gateway of either game: time, its gate's life, and its queue."""
+    match action:
+        case Wait():
+            gateway.now_s += action.seconds
+        case Restart():
+            gateway.restart()
+        case Reload():
+            served.HANDOFF.give(TableSet(*served.IMAGES))
+        case Hold():
+            gateway.is_held = True
+        case Judge():
+            gateway.is_held = False
+            gateway.judge_all()
+        case _:
+            raise TypeError(f"{action}: of neither game")
 
 
 @dataclass(slots=True)
@@ -151,19 +169,10 @@ class World:
                 if self.program.is_honest:
                     self._retransmit()
                 self.server.hang_up(PORTS[action.port], action.is_reset)
-            case Wait():
-                self.gateway.now_s += action.seconds
             case Others():
                 self._press(action)
-            case Restart():
-                self.gateway.restart()
-            case Reload():
-                served.HANDOFF.give(TableSet(*served.IMAGES))
-            case Hold():
-                self.gateway.is_held = True
-            case Judge():
-                self.gateway.is_held = False
-                self.gateway.judge_all()
+            case _:
+                steer(self.gateway, action)
 
     def _syn(self, action: Syn) -> None:
         port = PORTS[action.port]

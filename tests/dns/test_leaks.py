@@ -1,12 +1,11 @@
 """No address of a listed name comes through a front from real servers that add it: MX, SRV, NAPTR, HTTPS, transfers."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 
 import pytest
 from support.dns.front import Serving
-from support.dns.zone_servers import CONFIGS, HOST, start
+from support.dns.zone_servers import CONFIGS, HOST, serving_zone
 
 from dns.front import DnsFront
 from dns.upstreams.endpoints import Endpoint
@@ -50,14 +49,7 @@ ENTRIES = (("orders", "order.test", Mode.SUBTREE),)
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    folder = tmp_path_factory.mktemp("servers")
-    folder.chmod(0o755)
-    zone = folder / "test.zone"
-    zone.write_text(f"$ORIGIN test.\n{ZONE}")
-    with contextlib.ExitStack() as stack:
-        ports: dict[str, int] = {}
-        for engine in CONFIGS:
-            ports[engine] = start(engine, folder, zone, ports.get("bind", 0), stack)
+    with serving_zone(tmp_path_factory.mktemp("servers"), ZONE) as ports:
         yield ports
 
 

@@ -20,7 +20,6 @@ SAY_NOTHING = {"user", "users", "manager", "handler", "handlers", "helper", "hel
 # A module is a noun of the field; these are, too.
 NOUNS_IN_ING = {
     "dns/streams/coalescing.py": "equal queries in flight share one answer: the field's noun",
-    "fastpath/dns/rebinding.pyx": "DNS rebinding, the attack",
     "fastpath/gate/packet_ring.pyx": "a ring",
     "fastpath/images/zone_listing.pyx": "a listing",
 }

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support.dns.zone_servers import CONFIGS, HOST, ask, start
+from support.dns.zone_servers import CONFIGS, HOST, ask, serving_zone
 from support.images.opened import Images
 from support.packets.shapes import question
 
@@ -50,14 +50,7 @@ mail.shop A 192.0.2.6
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    folder = tmp_path_factory.mktemp("servers")
-    folder.chmod(0o755)
-    zone = folder / "test.zone"
-    zone.write_text(f"$ORIGIN test.\n{ZONE}")
-    with contextlib.ExitStack() as stack:
-        ports: dict[str, int] = {}
-        for engine in CONFIGS:
-            ports[engine] = start(engine, folder, zone, ports.get("bind", 0), stack)
+    with serving_zone(tmp_path_factory.mktemp("servers"), ZONE) as ports:
         yield ports
 
 

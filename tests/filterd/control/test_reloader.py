@@ -76,6 +76,29 @@ def test_what_a_worker_refuses_is_not_accepted_and_workers_get_back_what_was(pla
     assert seen == [True, False]
 
 
+def test_a_worker_that_runs_and_gives_no_reply_has_not_taken_the_file(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.process.worker_clients.CONFIGURE_TIMEOUT_S", 0.2)
+    end = asyncio.Event()
+
+    async def be_silent(_: object) -> Configured:
+        await end.wait()
+        return Configured("")
+
+    async def work(control: Control) -> None:
+        done(await control.reload())
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, be_silent)
+        changed(place, "", SAID.replace("192.0.2.53", "192.0.2.99"))
+        with pytest.raises(NotTaken, match=r"worker dns-0: .*no reply within"):
+            await control.reloader.take()
+        end.set()
+        await asyncio.sleep(0.05)  # both conversations end
+        server.close()
+
+    play(place, engine, work)
+
+
 def test_without_a_copy_before_a_refused_one_leaves_none(place: Path, engine: Engine) -> None:
     async def refuse(_: object) -> Failed:
         return Failed(refused="no")

@@ -240,6 +240,22 @@ def test_a_loop_that_makes_no_turn_does_not_count_as_alive(state: Path) -> None:
     assert worker.is_turning()
 
 
+def test_a_loop_that_takes_over_and_has_made_no_turn_yet_counts_as_alive(state: Path) -> None:
+    async def run() -> None:
+        worker = Worker("dns-0", state, state / "run", Front())
+        worker._running = asyncio.ensure_future(worker._front.run())  # noqa: TID251
+        front = Front()
+        taking = asyncio.ensure_future(worker._take_over(front))  # noqa: TID251
+        await asyncio.sleep(0.05)
+        assert worker.is_turning() and worker.is_turning()
+        front.n_turns = 1
+        await taking
+        assert worker.is_turning() and not worker.is_turning()
+        worker._running.cancel()
+
+    asyncio.run(run())
+
+
 def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images: Images, state: Path) -> None:
     def niceness() -> Any:
         return os.getpriority(os.PRIO_PROCESS, 0)

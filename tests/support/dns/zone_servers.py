@@ -4,6 +4,7 @@ import contextlib
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from support.packets.shapes import question
@@ -82,7 +83,20 @@ def ask(port: int, query: bytes, timeout_s: float = 5) -> bytes:
         return asker.recv(65535)
 
 
-def start(engine: str, folder: Path, zone: Path, upstream: int, stack: contextlib.ExitStack) -> int:
+@contextlib.contextmanager
+def serving_zone(folder: Path, records: str) -> Iterator[dict[str, int]]:
+    """Every server with these records below `test.`: engine → port.   Unbound asks BIND"""
+    folder.chmod(0o755)
+    zone = folder / "test.zone"
+    zone.write_text(f"$ORIGIN test.\n{records}")
+    with contextlib.ExitStack() as stack:
+        ports: dict[str, int] = {}
+        for engine in CONFIGS:
+            ports[engine] = _start(engine, folder, zone, ports.get("bind", 0), stack)
+        yield ports
+
+
+def _start(engine: str, folder: Path, zone: Path, upstream: int, stack: contextlib.ExitStack) -> int:
     """Run a server until the stack is left; its port, once it answers."""
     own, port = folder / engine, free_port()
     own.mkdir()

@@ -13,7 +13,7 @@ from support.dns.loop_bench import Bench, with_address
 from support.images.opened import Images
 
 from dns.special_names import LocalAnswers, special_names
-from fastpath.dns.rebinding import answer_leads_inside
+from fastpath.dns.rebinding_guard import answer_leads_inside
 
 NAME = "free.test"
 INSIDE = [

@@ -1,4 +1,4 @@
-"""The guard against DNS rebinding: see rebinding.pyx."""
+"""The guard against DNS rebinding: see rebinding_guard.pyx."""
 from libc.stdint cimport uint8_t
 
 cdef bint leads_inside(const uint8_t* msg, size_t n) noexcept nogil
