@@ -7,7 +7,6 @@
 Each takes datagrams, and notes a name as soon as it has a whole hello.
 """
 
-import contextlib
 import functools
 import ssl
 import tempfile
@@ -131,6 +130,7 @@ class Connection:
     has: bytearray = field(default_factory=bytearray)
     largest: int = -1
     read: int = 0
+    is_over: bool = False
 
     def put(self, offset: int, octets: bytes) -> None:
         missing = bytes(max(0, offset + len(octets) - len(self.has)))
@@ -204,7 +204,8 @@ class AnyServer(QuicReader):
         except (ValueError, BufferReadError):
             pass
         for message in connection.hellos():
-            self._read(message)
+            if not connection.is_over:
+                connection.is_over = not self._read(message)
         answer = initial(
             crypto(0, b"\x02\x00\x00\x04abcd"),
             version=header.version,
@@ -216,9 +217,13 @@ class AnyServer(QuicReader):
         )
         return [answer]
 
-    def _read(self, message: bytes) -> None:
-        with contextlib.suppress(tls.Alert, ValueError, BufferReadError, AssertionError):
+    def _read(self, message: bytes) -> bool:
+        """Whether it is a hello: every server ends a connection at another message."""
+        try:
             self.served.append(_PULL(Buffer(data=message)).server_name or "")
+        except (tls.Alert, ValueError, BufferReadError, AssertionError):
+            return False
+        return True
 
 
 READERS: dict[str, Callable[[], QuicReader]] = {
