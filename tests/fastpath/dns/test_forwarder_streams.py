@@ -218,6 +218,9 @@ def test_a_thousand_truncated_answers_at_once_are_asked_for_or_handed_on(bench: 
         bench.cut()
         if bench.counted("dns_tcp_failed") != (len(said),):
             said.append(bench.answer())
+    bench.turn_until(lambda: bench.counted("dns_tcp_fallbacks") == (1000,))
+    while bench.counted("dns_tcp_failed") != (len(said),):
+        said.append(bench.answer())
     n_asked = 1000 - len(said)
     for _ in range(n_asked):
         bench.say(with_text(bench.streamed(), 1))
