@@ -103,6 +103,7 @@ class Rules:
     """Parameters of the ruleset.   dns_port None: foreign DNS is not redirected;  n_queues 0: no gate.
 
     ports             TCP ports that the gate inspects
+    http_ports        those of them at which the end of a client's octets may end a request
     quic_ports        UDP ports whose long headers the gate inspects; those of known versions it inspects at any port
     is_quic_rejected  a blocked QUIC flow gets an ICMP error
     refused_udp       UDP ports to which nothing is forwarded
@@ -115,6 +116,7 @@ class Rules:
     mark_shift        where the eight bits of marks that are ours begin"""
 
     ports: tuple[int, ...] = ()
+    http_ports: tuple[int, ...] = ()
     quic_ports: tuple[int, ...] = ()
     is_quic_rejected: bool = False
     refused_udp: tuple[int, ...] = ()
@@ -141,6 +143,7 @@ def rules_of_config(config: Config) -> Rules:
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
     return Rules(
         ports=tuple(sorted({*gate.tls_ports, *gate.http_ports})) if n_queues else (),
+        http_ports=gate.http_ports if n_queues else (),
         quic_ports=gate.tls_ports if n_queues and gate.quic == "judge" else (),
         is_quic_rejected=gate.quic_reject,
         refused_udp=gate.tls_ports if n_queues and gate.quic == "refuse" else (),
@@ -168,6 +171,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "least4": ERROR_OCTETS4,
         "least6": ERROR_OCTETS6 - HEADER_OCTETS6,
         "gate_ports": _elements(rules.ports),
+        "http_ports": _elements(rules.http_ports),
         "quic_ports": _elements(rules.quic_ports),
         "quic_versions": ", ".join(f"0x{version:08x}" for version in VERSIONS),
         "quic_unproven": QUIC_UNPROVEN % marks if rules.is_asymmetric else "",

@@ -8,6 +8,7 @@ table inet filterd
 delete table inet filterd
 table inet filterd {
   set gate_ports { type inet_service; flags constant; %(gate_ports)s }
+  set http_ports { type inet_service; flags constant; %(http_ports)s }
   set quic_ports { type inet_service; flags constant; %(quic_ports)s }
   set locked4 { type ipv4_addr; flags interval; auto-merge; %(locked4)s }
   set locked6 { type ipv6_addr; flags interval; auto-merge; %(locked6)s }
@@ -74,7 +75,7 @@ table inet filterd {
   }
   chain to_gate {
     @ih,0,8 >= 0 goto noted comment "only packets with payload have @ih"
-    tcp flags & fin == fin goto noted comment "some servers take what has come for a whole head"
+    tcp flags & fin == fin tcp dport @http_ports goto noted comment "some servers take what has come for a whole head"
   }
   chain to_gate_untracked { meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_queue; }
   chain to_suspect {
@@ -117,9 +118,12 @@ table inet filterd {
     ct mark set ct mark & %(KEPT)s
     meta mark set meta mark & %(KEPT)s | %(REPLY)s goto to_queue comment "the gate keeps the client's ISN"
   }
+  chain from_untracked {
+    @ih,0,8 >= 0 goto to_gate_untracked
+    tcp flags & fin == fin goto to_gate_untracked
+  }
   chain from_client {
-    ct state untracked @ih,0,8 >= 0 goto to_gate_untracked
-    ct state untracked tcp flags & fin == fin goto to_gate_untracked
+    ct state untracked goto from_untracked
     ct mark & %(STATE)s { %(to_gate)s } goto to_gate
   }
   chain long_headers {

@@ -42,6 +42,7 @@ EVENTS = {
     FlowState.OPENED: Event.OPENED,
 }
 GATE_PORTS = (443, 80)
+HTTP_PORTS = (80,)
 SUBSCRIBER = bytes([192, 0, 2, 1])
 # So small that forty half hellos use up memory, and six those of one client.
 N_FLOWS, N_WINDOWS, SHARE = 48, 24, 6
@@ -177,7 +178,8 @@ class Gateway:
         if state in (FlowState.BLOCKED, FlowState.ANSWERED):
             self._reject(p, state, entry)
         elif is_from_client:
-            if p.octets or p.flags & FIN:
+            port = self.server_port if p.is_client else p.port
+            if p.octets or (p.flags & FIN and port in HTTP_PORTS):
                 self._queue(p, entry, state | MARK_QUEUED)
             else:
                 self._pass(p, entry)

@@ -72,7 +72,7 @@ class Live:
         for name, value in SETTINGS.items():
             Path("/proc/sys/net", name).write_text(f"{value}")
         with contextlib.closing(Kernel()) as kernel:
-            kernel.apply(Rules(ports=(80, 443), n_queues=1, is_open_when_dead=False))
+            kernel.apply(Rules(ports=(80, 443), http_ports=(80,), n_queues=1, is_open_when_dead=False))
         self._queue = self._held.enter_context(open_queue(0, 1))
         self._raw = self._held.enter_context(open_raw(socket.AF_INET))
         self._link = self._held.enter_context(Netlink())

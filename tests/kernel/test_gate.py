@@ -264,7 +264,7 @@ def test_a_full_table_of_connections_lets_nothing_pass_unjudged_and_is_over_when
 
 
 def test_while_the_rules_are_replaced_nothing_passes_unjudged(gate: Gate, lab: Lab, internet: Internet) -> None:
-    rules = "Rules(ports=(80, 443), n_queues=1)"
+    rules = "Rules(ports=(80, 443), http_ports=(80,), n_queues=1)"
     # all of apply() but its end: the table is new, and the queue's rule not yet in it
     gate.kernel(f"__import__('subprocess').run(['nft', '-f', '-'], input=ruleset({rules}), text=True, check=True)")
     assert https(lab, internet, "www.blocked.test", "web4", "-m", "1").exit_code == 28

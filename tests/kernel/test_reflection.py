@@ -127,7 +127,7 @@ def test_a_datagram_that_is_refused_brings_no_more_than_was_sent(
 ) -> None:
     gate = Gate(neighbours, tmp_path / "gate")
     try:
-        gate.kernel(f"kernel.apply(Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, {rules}))")
+        gate.kernel(f"kernel.apply(Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, {rules}))")
         to = ends(neighbours, family, 43000, 443)
         initials = [each.data for each in datagrams(frames_of(HELLOS["QUIC"](LISTED)), bytes(8))]
         forged = [udp(to, each) for each in (*initials, *[bytes([0xC0]) * octets] * 3)]

@@ -92,6 +92,14 @@ def test_no_client_answers_a_syn() -> None:
     ]
 
 
+def test_the_end_of_a_client_s_octets_is_judged_where_it_may_end_a_request() -> None:
+    to_gate = ruleset(FULL).partition("chain to_gate {")[2].partition("}")[0]
+
+    assert "tcp flags & fin == fin tcp dport @http_ports goto noted" in to_gate
+    assert "tcp flags & fin == fin goto" not in to_gate
+    assert rules_of_config(read_config(CONFIG, "test", Path("/"))).http_ports == (80,)
+
+
 def test_no_stream_is_spread_over_several_connections() -> None:
     assert "reset tcp option mptcp" in ruleset(FULL)
     assert "reset tcp option fastopen" in ruleset(FULL)
@@ -219,6 +227,7 @@ def test_the_configuration_says_ports_queues_and_what_is_always_open() -> None:
 
     assert rules_of_config(config) == Rules(
         ports=(80, 443),
+        http_ports=(80,),
         refused_udp=(443,),
         first_queue=8,
         n_queues=2,

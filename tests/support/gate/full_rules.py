@@ -7,6 +7,7 @@ from filterd.kernel.ruleset import Rules
 CHILD4, CHILD6 = IPv4Network("198.51.100.0/28"), IPv6Network("2001:db8:1::/64")
 FULL = Rules(
     ports=(80, 443),
+    http_ports=(80,),
     quic_ports=(443,),
     is_quic_rejected=True,
     refused_udp=(8443,),

@@ -81,7 +81,7 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
-    rules = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
+    rules = Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
     kernel.apply(replace(rules, is_asymmetric=is_asymmetric, mark_shift=mark_shift))
     kernel.set_suspects(Suspects().of(tables))
     while loop.is_alive() and not QUEUES.read_text():
