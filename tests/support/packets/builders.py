@@ -36,7 +36,7 @@ class Client:
     def accepted(self) -> bytes:
         """The server's SYN/ACK."""
         server = replace(self, src=self.dst, dst=self.src, sport=self.dport, dport=self.sport, isn=SERVER_ISN)
-        return server.segment(-1, b"", SYN | ACK, ack=self.isn)
+        return server.segment(-1, b"", SYN | ACK, ack=self.isn & 0xFFFFFFFF)
 
     def _offset(self) -> int:
         return (5 + len(self.options) // 4) << 4
