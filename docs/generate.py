@@ -80,8 +80,17 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "configuration.md": configuration_page(),
         "counters.md": counters_page(),
+        "evasions.md": evasions_page(),
         "marks.md": marks_page(),
     }
+
+
+def evasions_page() -> str:
+    """Made by the suite that plays them."""
+    tests = str(HERE.parent / "tests")
+    if tests not in sys.path:
+        sys.path.append(tests)
+    return str(importlib.import_module("support.evasion.page").evasions_page())
 
 
 def sources() -> dict[str, str]:

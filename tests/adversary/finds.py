@@ -208,7 +208,7 @@ FINDS = (
             (Syn(), Send(end=22438), Restart(), Send(end=30), Send(begin=22438)),
             reader="llhttp",
         ),
-        "the old octets were read as the stream's beginning, and the new ones waited behind a gap for ever",
+        "the old octets were read as the stream's beginning, and the new ones waited behind a gap forever",
     ),
     Find(
         "old_again_evicted: as old_again, with other connections, and a server that is silent",
@@ -267,7 +267,7 @@ FINDS = (
             ),
             reader="http.server",
         ),
-        "a second SYN in a connection with unjudged octets began its stream anew",
+        "a second SYN in a connection with unjudged octets began its stream again",
     ),
     Find(
         "fin_restart: half a head, a FIN that ends before the server, the gate starts again, the other half",
