@@ -1,7 +1,7 @@
 """What the application carries to its endpoints, and the two ways an endpoint reaches the database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Engine
 
 from mgmt.control_protocol import Control
-from mgmt.settings import Settings
+from mgmt.settings import Helpline, Settings
 from parental.database import reading, writing
 from rules.names.protected import Protected
 
@@ -25,6 +25,11 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def serve_helplines(app: web.Application, helplines: Iterable[Helpline]) -> None:
+    """Show these helplines from now on."""
+    app[SETTINGS].helplines[:] = helplines
 
 
 async def read(request: web.Request, work: Callable[[Connection], T]) -> T:

@@ -4,7 +4,7 @@ Invariants: agencies, numbers and addresses are values here, never literals in c
 of a page, not invented.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 COUNTS_ONLY = "counts-only"
@@ -12,19 +12,25 @@ COUNTS_ONLY = "counts-only"
 
 @dataclass(frozen=True, slots=True)
 class Helpline:
-    """A number that a person in need can call.   verified_on  when the operator last called it; None: never."""
+    """A number that a person in need can call.
+
+    note         what else a caller should know, such as that it is free
+    verified_on  when the operator last called it; None: never"""
 
     number: str
     name_en: str
     name_ur: str
+    note_en: str | None = None
+    note_ur: str | None = None
     verified_on: date | None = None
 
 
+# Where the operator configures none.  The first is for children; pages also name it by itself.
 HELPLINES = (
-    Helpline("1121", "child helpline (free)", "بچوں کی ہیلپ لائن (مفت)"),
-    Helpline("1799", "cyber crime, NCCIA (earlier FIA 1991)", "سائبر کرائم، این سی سی آئی اے (پہلے ایف آئی اے 1991)"),
+    Helpline("1121", "child helpline", "بچوں کی ہیلپ لائن", "free", "مفت"),
+    Helpline("1799", "cyber crime, NCCIA", "سائبر کرائم، این سی سی آئی اے", "earlier FIA 1991", "پہلے ایف آئی اے 1991"),
     Helpline("1099", "human rights", "انسانی حقوق"),
-    Helpline("0800-39393", "Digital Rights Foundation (free)", "ڈیجیٹل رائٹس فاؤنڈیشن (مفت)"),
+    Helpline("0800-39393", "Digital Rights Foundation", "ڈیجیٹل رائٹس فاؤنڈیشن", "free", "مفت"),
 )
 
 
@@ -38,7 +44,7 @@ class Settings:
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
     clients         prefixes of the subscribers, whom alone the splash tells a reason
-    helplines       of the help strip of every page"""
+    helplines       of the help strip of every page; changed in place by serve_helplines()"""
 
     isp_name: str = "Your internet provider"
     isp_url: str | None = None
@@ -51,7 +57,7 @@ class Settings:
     dns_name: str | None = None
     protected_names: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
-    helplines: tuple[Helpline, ...] = HELPLINES
+    helplines: list[Helpline] = field(default_factory=lambda: list(HELPLINES))
     report_url: str | None = "complaint.fia.gov.pk"
     csam_log: str = COUNTS_ONLY
     csam_list_owner: str | None = None

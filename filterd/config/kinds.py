@@ -8,6 +8,7 @@ The text is read as written: YAML does not turn `53:53` into a number or `no` in
 import re
 import zoneinfo
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
@@ -326,6 +327,24 @@ def zone(value: str) -> str:
             f"write {quoted(alike[0]) if alike else 'a name such as Asia/Karachi'}",
         )
     return value
+
+
+def telephone(value: str) -> str:
+    """telephone number"""
+    if not re.fullmatch(r"\+?[0-9][0-9-]{0,18}[0-9]", value):
+        raise Unfit(f"{quoted(value)} is not a telephone number", "write digits, as 1121 or 0800-39393")
+    return value
+
+
+def past_day(value: str) -> date:
+    """day, such as 2026-11-24"""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} is not a day", "write it as 2026-11-24") from reason
+    if day > datetime.now(UTC).date() + timedelta(days=1):  # it may be tomorrow already where the operator is
+        raise Unfit(f"{quoted(value)} has not come yet", "write the day on which it was done, as 2026-11-24")
+    return day
 
 
 def _ip(value: str, wanted: str) -> IPv4Address | IPv6Address:

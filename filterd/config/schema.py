@@ -9,6 +9,7 @@ conditions between keys are in `filterd.config.cross_checks`.
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.kinds import Kind, MarkMask, Octets, Seconds
+from mgmt.settings import HELPLINES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
@@ -43,6 +45,7 @@ TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
+MAX_HELPLINES = 12  # more are no help on a telephone's screen
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 
 
@@ -85,8 +88,8 @@ def part(shape: type, restart: Restart | None = None) -> Any:
     return dataclasses.field(metadata={"spec": Spec(None, shape, False, 0, 1, restart)})
 
 
-def parts(shape: type, at_most: int, restart: Restart | None = None) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(None, shape, True, 0, at_most, restart)}, default=())
+def parts(shape: type, at_most: int, restart: Restart | None = None, default: tuple[Any, ...] = ()) -> Any:
+    return dataclasses.field(metadata={"spec": Spec(None, shape, True, 0, at_most, restart)}, default=default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +376,25 @@ class Protected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Helpline:
+    """A number that people in need can call."""
+
+    number: str = one(kinds.telephone)
+    """As people dial it.   Written, the list replaces the default as a whole (1121, 1799, 1099, 0800-39393); its first
+    line is for children, and pages also name it by itself."""
+    name_en: str = one(kinds.text)
+    """Who answers, in English."""
+    name_ur: str = one(kinds.text)
+    """The same in Urdu."""
+    note_en: str | None = one(kinds.text, default=None)
+    """What else a caller should know, such as: free."""
+    note_ur: str | None = one(kinds.text, default=None)
+    """The same in Urdu."""
+    verified_on: date | None = one(kinds.past_day, default=None)
+    """The day on which you last called it and it answered.   none: the API's status reminds you of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parental:
     """What parents set."""
 
@@ -402,5 +424,8 @@ class Config:
     transfers: Transfers = part(Transfers, LIVE)
     rpz: Rpz = part(Rpz, LIVE)
     help_corridor: HelpCorridor = part(HelpCorridor, LIVE)
+    helplines: tuple[Helpline, ...] = parts(
+        Helpline, MAX_HELPLINES, LIVE, default=tuple(Helpline(**dataclasses.asdict(line)) for line in HELPLINES)
+    )
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))

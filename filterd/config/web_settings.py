@@ -1,7 +1,9 @@
 """Settings of the web applications of mgmt, from the configuration."""
 
+from dataclasses import asdict
+
 from filterd.config import Config
-from mgmt.settings import Settings
+from mgmt.settings import Helpline, Settings
 
 
 def settings_of(config: Config) -> Settings:
@@ -18,4 +20,10 @@ def settings_of(config: Config) -> Settings:
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
         clients=config.dns.clients,
+        helplines=helplines_of(config),
     )
+
+
+def helplines_of(config: Config) -> list[Helpline]:
+    """The helplines, as the pages show them."""
+    return [Helpline(**asdict(line)) for line in config.helplines]

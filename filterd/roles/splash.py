@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from pathlib import Path
 
+from aiohttp import web
+
 from filterd.config import Config
-from filterd.config.web_settings import settings_of
+from filterd.config.web_settings import helplines_of, settings_of
 from filterd.control.client import ReasonsClient
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
+from mgmt.app_context import serve_helplines
 from mgmt.control_protocol import ControlFailed
 from mgmt.splash.app import BUDGET, create_splash, serve_clients
 from mgmt.splash.budget import N_NAMES, NameBudget
@@ -32,13 +36,18 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await listener.bind(config.splash.listen)
     async with asyncio.TaskGroup() as group:
         listener.start(group)
-        following = follow_log_level(config, config_file, lambda changed: serve_clients(app, changed.dns.clients))
+        following = follow_log_level(config, config_file, partial(_take, app))
         tasks = [group.create_task(each) for each in (tell_we_live(), following, _alarm(app[BUDGET], reasons))]
         await stopping.wait()
         for task in tasks:
             task.cancel()
         await listener.close()
     return 0
+
+
+def _take(app: web.Application, changed: Config) -> None:
+    serve_clients(app, changed.dns.clients)
+    serve_helplines(app, helplines_of(changed))
 
 
 async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:

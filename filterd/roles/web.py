@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from filterd.config import Config
-from filterd.config.web_settings import settings_of
+from filterd.config.web_settings import helplines_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.places import database_file
 from filterd.process.api_certificate import follow_certificate, tls_of
@@ -12,6 +12,7 @@ from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.app import create_app
+from mgmt.app_context import serve_helplines
 from parental.database import open_database
 
 # A client may be a reverse proxy with everybody behind it.
@@ -29,7 +30,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await listener.bind(config.api.listen)
     async with asyncio.TaskGroup() as group:
         listener.start(group)
-        tasks = [group.create_task(tell_we_live()), group.create_task(follow_log_level(config, config_file))]
+        following = follow_log_level(config, config_file, lambda changed: serve_helplines(app, helplines_of(changed)))
+        tasks = [group.create_task(tell_we_live()), group.create_task(following)]
         if tls is not None:
             tasks.append(group.create_task(follow_certificate(config.api, tls)))
         await stopping.wait()

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,22 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path: Path, capsys: pytest.Cap
 
     assert main(["reload", "--config", str(path)]) == 3
     assert "nothing was taken in; start filterd run" in capsys.readouterr().err
+
+
+def test_a_reload_puts_other_helplines_on_the_splash_and_before_the_parent(own: Daemon) -> None:
+    def shown(port: int, path: str) -> str:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as visit:
+            visit.request("GET", path, headers={"Host": "listed.test"})
+            return visit.getresponse().read().decode()
+
+    def has_line(port: int, path: str) -> bool:
+        return "0800-12345" in shown(port, path)
+
+    line = {"number": "0800-12345", "name_en": "Another help", "name_ur": "مدد", "note_en": "free"}
+    change(own, "/helplines", [line])
+    code, reply = reload(own)
+
+    assert (code, reply["live"], reply["restart"]) == (0, ["/helplines"], {})
+    for port, path in ((own.splash, "/"), (own.api, "/family")):
+        eventually(partial(has_line, port, path), "the helpline")
+        assert 'href="tel:1121"' not in shown(port, path)

@@ -184,3 +184,24 @@ def test_an_interface_is_called_as_linux_calls_it(written: str) -> None:
 def test_anything_else_is_no_interface(written: str) -> None:
     with pytest.raises(kinds.Unfit, match="not an interface's name"):
         kinds.interface(written)
+
+
+@pytest.mark.parametrize("written", ["1121", "15", "0800-39393", "+92512345678"])
+def test_a_telephone_number_is_kept_as_it_is_written(written: str) -> None:
+    assert kinds.telephone(written) == written
+
+
+@pytest.mark.parametrize("written", ["", "1", "call us", "0800 39393", "1121;ext=1", "-1121", "1" * 30])
+def test_anything_else_is_no_telephone_number(written: str) -> None:
+    with pytest.raises(kinds.Unfit, match="not a telephone number"):
+        kinds.telephone(written)
+
+
+def test_a_past_day_is_one_that_has_come() -> None:
+    assert kinds.past_day("2026-11-02").isoformat() == "2026-11-02"
+
+
+@pytest.mark.parametrize("written", ["", "yesterday", "02/11/2026", "2026-02-30", "9999-01-01"])
+def test_anything_else_is_no_past_day(written: str) -> None:
+    with pytest.raises(kinds.Unfit):
+        kinds.past_day(written)

@@ -1,7 +1,9 @@
+from datetime import date
 from pathlib import Path
 
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
+from mgmt.settings import HELPLINES, Helpline
 
 
 def test_the_doors_are_told_what_the_configuration_says(tmp_path: Path) -> None:
@@ -35,3 +37,16 @@ def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path: Path) -> None:
 
     assert (beside_dns.has_gate, beside_dns.stops_names) == (False, True)
     assert (alone.has_gate, alone.stops_names) == (False, False)
+
+
+def test_helplines_that_are_written_replace_the_default_and_none_may_be_left(tmp_path: Path) -> None:
+    said = "dns: {upstreams: ['192.0.2.53:53']}\n"
+    written = said + "helplines: [{number: 0800-1, name_en: Help, name_ur: مدد, verified_on: 2026-11-02}]\n"
+    default, own, none = (
+        settings_of(read_config(text.encode(), "x", tmp_path)).helplines
+        for text in (said, written, said + "helplines: []\n")
+    )
+
+    assert default == list(HELPLINES)
+    assert own == [Helpline("0800-1", "Help", "مدد", verified_on=date(2026, 11, 2))]
+    assert none == []
