@@ -6,7 +6,6 @@ Invariants: the same code gives the same text, whatever the Python; tests/repo/t
 import argparse
 import ast
 import dataclasses
-import importlib
 import inspect
 import sys
 import textwrap
@@ -15,11 +14,13 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from docs.manual_page import EXIT_CODES, arguments_of, commands_of, manual_page, value_of
 from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
-from filterd.cli import COMMANDS
+from filterd.cli import COMMANDS, parser_for
 from filterd.config.schema import ALL, Config, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
+from filterd.verbs import examples_of
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
@@ -70,6 +71,13 @@ in force once these roles have been started again; until then `filterd status` s
 `/isp` makes each dns worker begin with an empty cache; queries that wait for an upstream at that moment are asked again
 by their clients, and its TCP and TLS connections are closed, so that clients connect again.
 """
+COMMANDS_HEAD = f"""\
+{EXIT_CODES}
+
+`--json` prints one object on each line (NDJSON) to stdout and nothing else there; all else goes to stderr.
+`filterd completion bash` and `filterd completion zsh` print what completes command lines; `man filterd` shows this page
+where filterd is installed.
+"""
 HEADS = "| key | type | default | meaning | change |\n|---|---|---|---|---|\n"
 CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
 
@@ -81,6 +89,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration_page(),
         "counters.md": counters_page(),
         "evasions.md": evasions_page(),
+        "filterd.1": manual_page(),
         "marks.md": marks_page(),
     }
 
@@ -99,43 +108,27 @@ def sources() -> dict[str, str]:
 
 
 def commands_page() -> str:
-    parts = [
-        f"# Commands\n\n{MADE}\n\nExit codes: 0 done · 1 the answer is no, or something was found wrong · "
-        "2 wrong use or bad configuration · 3 a needed part is missing.\n"
-    ]
-    for name, purpose in COMMANDS.items():
-        module = importlib.import_module("filterd.commands." + name.replace("-", "_"))
-        parser = argparse.ArgumentParser(prog=f"filterd {name}")
-        module.add_arguments(parser)
-        parts.append(f"\n## filterd {name}\n\n{purpose[0].upper()}{purpose[1:]}.\n")
-        parts += _parser_parts(parser)
-        parts.append(f"\n```\n{module.EXAMPLE}\n```\n")
+    parts = [f"# Commands\n\n{MADE}\n\n{COMMANDS_HEAD}"]
+    for name, parser in commands_of(parser_for(COMMANDS)).items():
+        parts += [f"\n## filterd {name}\n\n{parser.description}\n", *_parser_parts(parser)]
     return "".join(parts)
 
 
 def _parser_parts(parser: argparse.ArgumentParser) -> Iterator[str]:
-    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
-    below = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
-    plain = [action for action in actions if action not in below]
+    plain = arguments_of(parser)
     if plain:
         yield "\n| argument | meaning |\n|---|---|\n"
     for action in plain:
         yield f"| `{_written(action)}` | {_in_cell(action.help or '')} |\n"
-    for action in below:
-        for sub in action.choices.values():
-            yield f"\n### {sub.prog}\n"
-            yield from _parser_parts(sub)
+    yield "\n```\n" + "\n".join(examples_of(parser)) + "\n```\n"
+    for below in commands_of(parser).values():
+        yield f"\n### {below.prog}\n\n{below.description}\n"
+        yield from _parser_parts(below)
 
 
 def _written(action: argparse.Action) -> str:
-    """An argument as one types it."""
-    choices = "|".join(map(str, action.choices)) if action.choices else ""
-    value = action.metavar or choices or action.dest.upper()
-    shown = value if isinstance(value, str) else " ".join(value)
-    if not action.option_strings:
-        return shown.replace("|", "\\|")
-    takes_value = action.nargs != 0
-    return (", ".join(action.option_strings) + (f" {shown}" if takes_value else "")).replace("|", "\\|")
+    """An argument as one types it, in a cell of a table."""
+    return " ".join((", ".join(action.option_strings), value_of(action))).strip().replace("|", "\\|")
 
 
 def configuration_page() -> str:

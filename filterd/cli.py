@@ -10,10 +10,11 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import filterd
 from filterd.errors import Missing, Refused, WrongUse
+from filterd.verbs import add_verb
 
 COMMANDS = {
     "run": "run the daemon",
@@ -32,17 +33,19 @@ COMMANDS = {
     "token": "create a token for the API, directly in the database",
     "orders": "manage the regulator's orders, over the API",
     "subscribers": "manage subscribers and their locks, over the API",
+    "profiles": "manage what lines close for their devices, over the API",
     "devices": "manage tokens of subscribers' devices, over the API",
     "audit": "export the records of blocks, over the API",
     "lab": "run the demo in a laboratory of network namespaces",
     "bench": "run the benchmarks on this box",
+    "completion": "print a script that lets a shell complete filterd's command lines",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(given[0] if given else "").parse_args(given)
+    args = parser_for([given[0]] if given else []).parse_args(given)
     try:
         return int(args.run(args))
     except Missing as reason:
@@ -62,23 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """The whole parser, of which only the chosen command knows its arguments."""
+def parser_for(chosen: Container[str]) -> argparse.ArgumentParser:
+    """The whole parser, of which only the chosen commands know their arguments."""
     parser = argparse.ArgumentParser(prog="filterd", description="A content-filtering gateway for internet providers.")
     parser.add_argument("--version", action="version", version=f"filterd {filterd.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in COMMANDS.items():
-        if name != chosen:
+        if name not in chosen:
             commands.add_parser(name, help=purpose)
             continue
         module = importlib.import_module("filterd.commands." + name.replace("-", "_"))
-        command = commands.add_parser(
-            name,
-            help=purpose,
-            description=purpose[0].upper() + purpose[1:] + ".",
-            epilog="example:\n" + "\n".join(f"  {line}" for line in module.EXAMPLE.splitlines()),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = add_verb(commands, name, purpose, module.EXAMPLE)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -6,13 +6,14 @@ import sys
 from urllib.parse import urlencode
 
 from filterd.lookup.api_client import add_api_arguments, open_answer
+from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    pull = verbs.add_parser("pull", help="records of blocks, streamed to stdout")
+    verbs = add_verbs(parser)
+    pull = add_verb(verbs, "pull", "records of blocks, streamed to stdout", EXAMPLE)
     pull.add_argument("--since", metavar="ISO8601", help="default: from the first record")
     pull.add_argument("--until", metavar="ISO8601", help="default: until now")
     pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default: ndjson")

@@ -6,16 +6,24 @@ from typing import Any
 from urllib.parse import quote
 
 from filterd.lookup.api_client import add_api_arguments, call
+from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd devices put 7 ali-phone
 filterd devices list 7"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    put = verbs.add_parser("put", help="create a new token for a device; the previous one becomes invalid")
-    listed = verbs.add_parser("list", help="list the devices of a line; their tokens are not stored")
-    delete = verbs.add_parser("delete", help="revoke the token of a device")
+    verbs = add_verbs(parser)
+    put = add_verb(
+        verbs,
+        "put",
+        "create a new token for a device; the previous one becomes invalid",
+        "filterd devices put 7 ali-phone",
+    )
+    listed = add_verb(
+        verbs, "list", "list the devices of a line; their tokens are not stored", "filterd devices list 7"
+    )
+    delete = add_verb(verbs, "delete", "revoke the token of a device", "filterd devices delete 7 ali-phone")
     for verb in (put, listed, delete):
         verb.add_argument("id", type=int, metavar="ID", help="of the line")
     for verb in (put, delete):

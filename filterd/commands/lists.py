@@ -29,6 +29,7 @@ from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from filterd.process.lifecycle import keep_memory_private
+from filterd.verbs import add_verb, add_verbs
 from rules.atomic_file import writing_whole
 from rules.compiler.export import export_source
 from rules.errors import BadList, BadSource
@@ -43,6 +44,20 @@ from rules.rule import Rule
 EXAMPLE = """filterd lists list
 filterd lists diff pta
 filterd lists approve pta --version 3f2a91c0"""
+# Verb → (what it is for, its example).
+VERBS = {
+    "list": ("show every list: its last good version, what is held, what is wrong", "list --json"),
+    "diff": ("show what the held version would change, or what the last good one changed", "diff pta --all"),
+    "approve": ("accept the held version; returns when it is in force", "approve pta --version 3f2a91c0"),
+    "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
+    "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
+    "refresh": ("fetch the sources now; returns when the result is in force", "refresh pta"),
+    "pull": ("fetch the URLs of these lists in this process; control does so automatically", "pull pta"),
+    "take": (
+        "judge the waiting versions of these lists in this process; control does so automatically",
+        "take pta",
+    ),
+}
 SHOWN = 20  # changes of each kind, on a terminal
 ANSWER_S = 900.0  # a pull, a reading and a compilation
 TAKE_OCTETS = 1 << 30  # of memory, for a version on its way in; its reader has as much
@@ -50,17 +65,9 @@ AT_ONCE = 8  # pulls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listed = verbs.add_parser("list", help="show every list: its last good version, what is held, what is wrong")
-    diff = verbs.add_parser("diff", help="show what the held version would change, or what the last good one changed")
-    approve = verbs.add_parser("approve", help="accept the held version; returns when it is in force")
-    rollback = verbs.add_parser("rollback", help="return to the previous good version; the present one is held")
-    export = verbs.add_parser("export", help="print the last good version as filterd's own JSON (format native)")
-    refresh = verbs.add_parser("refresh", help="fetch the sources now; returns when the result is in force")
-    pull = verbs.add_parser("pull", help="fetch the URLs of these lists in this process; control does so automatically")
-    taken = verbs.add_parser(
-        "take", help="judge the waiting versions of these lists in this process; control does so automatically"
-    )
+    verbs = add_verbs(parser)
+    made = {name: add_verb(verbs, name, purpose, f"filterd lists {shown}") for name, (purpose, shown) in VERBS.items()}
+    listed, diff, approve, rollback, export, refresh, pull, taken = made.values()
     for verb in (diff, approve, rollback, export):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")

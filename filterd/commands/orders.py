@@ -1,4 +1,4 @@
-"""`filterd orders push|list|show|withdraw`: manage the regulator's orders, over the API."""
+"""`filterd orders push|list|show|withdraw|confirm`: manage the regulator's orders, over the API."""
 
 import argparse
 import json
@@ -9,31 +9,45 @@ from urllib.parse import quote
 
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call
+from filterd.verbs import add_verb, add_verbs
 
-EXAMPLE = """filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example
-filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"""
+PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
+WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
+ENFORCED = ("enforced", "enforced_http_only")
+EXAMPLE = f"{PUSH}\n{WITHDRAW}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    push = verbs.add_parser("push", help="put an order in force; waits until every worker enforces it")
+    verbs = add_verbs(parser)
+    push = add_verb(
+        verbs,
+        "push",
+        "put an order in force; waits until every worker enforces it; exit 1 where an entry is not enforced",
+        PUSH,
+    )
     push.add_argument("names", nargs="*", metavar="NAME")
     push.add_argument("--file", type=Path, metavar="FILE", help="a file of names, one for each line; - for stdin")
     push.add_argument("--issuer", required=True)
     push.add_argument("--ref", required=True, help="the order's reference; pushing it again is safe")
     push.add_argument("--ground", required=True, help="the legal ground")
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
-    listed = verbs.add_parser("list", help="list all orders")
-    show = verbs.add_parser("show", help="show one order with its entries")
-    withdraw = verbs.add_parser("withdraw", help="end an order, or some of its entries")
-    for verb in (show, withdraw):
+    listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
+    show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
+    withdraw = add_verb(verbs, "withdraw", "end an order, or some of its entries", WITHDRAW)
+    confirm = add_verb(
+        verbs,
+        "confirm",
+        "print what to answer the issuer: since when each entry is enforced; exit 1 unless all are",
+        "filterd orders confirm --issuer PTA PTA-2026-17",
+    )
+    for verb in (show, withdraw, confirm):
         verb.add_argument(
             "ref", metavar="REF|NUMBER", help="the reference that --issuer gave; without --issuer its number"
         )
         verb.add_argument("--issuer", help="who gave the order")
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
-    for verb in (push, listed, show, withdraw):
+    for verb in (push, listed, show, withdraw, confirm):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
@@ -51,15 +65,55 @@ def run(args: argparse.Namespace) -> int:
                 "scope": args.scope,
                 "entries": names,
             }
-            _show(args, call(args, "POST", "/v1/orders", said))
+            order = call(args, "POST", "/v1/orders", said)
+            _show(args, order)
+            return 0 if _is_whole(order) else 1
         case "list":
             _list(args)
         case "show":
             _show(args, call(args, "GET", _path(args)))
+        case "confirm":
+            order = _with_all_entries(args)
+            print(json.dumps(order) if args.json else _confirmation(order))
+            return 0 if _is_whole(order) else 1
         case _:
             said = {"reason": args.reason} | ({"entries": args.names} if args.names else {})
             _show(args, call(args, "POST", _path(args, "/withdraw"), said))
     return 0
+
+
+def _is_whole(order: dict[str, Any]) -> bool:
+    """Whether an order is in force with every entry that has not been withdrawn."""
+    statuses: set[str] = set(order["counts"])
+    return order["state"] == "enforced" and statuses <= {*ENFORCED, "duplicate", "withdrawn"}
+
+
+def _with_all_entries(args: argparse.Namespace) -> dict[str, Any]:
+    """An order with the entries of all pages."""
+    path = _path(args)
+    order: dict[str, Any] = call(args, "GET", path)
+    while order["next"] is not None:
+        page = call(args, "GET", f"{path}{'&' if '?' in path else '?'}after={order['next']}")
+        order["entries"] += page["entries"]
+        order["next"] = page["next"]
+    return order
+
+
+def _confirmation(order: dict[str, Any]) -> str:
+    n_enforced = sum(order["counts"].get(status, 0) for status in ENFORCED)
+    receipt = order["receipt"]
+    served = "no worker has confirmed it yet"
+    if receipt:
+        workers = ", ".join(each["worker"] for each in receipt["workers"])
+        served = f"served by {workers} since {receipt['at']}, generation {receipt['generation']}"
+    return "\n".join(
+        (
+            f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']}, "
+            f"{n_enforced} of {sum(order['counts'].values())} entries enforced",
+            f"received {order['received']}; {served}; sha256 {order['sha256']}",
+            *(_entry_line(entry) for entry in order["entries"]),
+        )
+    )
 
 
 def _path(args: argparse.Namespace, what: str = "") -> str:
@@ -98,7 +152,12 @@ def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:
         return
     print(_line(order))
     for entry in order.get("entries", []):
-        print(f"  {entry['value']}: {entry['status']}" + (f", {entry['reason']}" if entry["reason"] else ""))
+        print(_entry_line(entry))
+
+
+def _entry_line(entry: dict[str, Any]) -> str:
+    since = f" since {entry['enforced']}" if entry["status"] in ENFORCED else ""
+    return f"  {entry['value']}: {entry['status']}{since}" + (f", {entry['reason']}" if entry["reason"] else "")
 
 
 def _line(order: dict[str, Any]) -> str:

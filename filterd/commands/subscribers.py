@@ -5,33 +5,40 @@ import json
 from typing import Any
 
 from filterd.lookup.api_client import add_api_arguments, call
+from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --prefix 2001:db8:7::/56 --category adult
 filterd subscribers pause 7 --minutes 30"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    put = verbs.add_parser("put", help="create or replace a line; its schedule and pause are kept")
+    verbs = add_verbs(parser)
+    put = add_verb(
+        verbs,
+        "put",
+        "create a line, or give it another label and other prefixes; what is not said stays as it is",
+        "filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --category adult",
+    )
     put.add_argument("id", type=int, metavar="ID")
     put.add_argument("--label", required=True)
     put.add_argument("--prefix", action="append", default=[], dest="prefixes", metavar="PREFIX", help="repeat for more")
     put.add_argument(
         "--category",
         action="append",
-        default=[],
         dest="categories",
         metavar="NAME",
-        help="block this category; repeat for more",
+        help="block this category; repeat for more; unchanged if omitted",
     )
     put.add_argument("--safe-search", choices=("off", "moderate", "strict"), help="unchanged if omitted")
     put.add_argument("--canaries", choices=("off", "on"), help="keep devices on this resolver; unchanged if omitted")
-    listed = verbs.add_parser("list", help="list all lines")
+    listed = add_verb(verbs, "list", "list all lines", "filterd subscribers list --json")
     others = {
-        "show": verbs.add_parser("show", help="one line"),
-        "pause": verbs.add_parser("pause", help="block all traffic of the line now"),
-        "resume": verbs.add_parser("resume", help="end a pause; a schedule still applies"),
-        "delete": verbs.add_parser("delete", help="delete a line"),
+        "show": add_verb(verbs, "show", "show one line", "filterd subscribers show 7"),
+        "pause": add_verb(
+            verbs, "pause", "block all traffic of the line now", "filterd subscribers pause 7 --minutes 30"
+        ),
+        "resume": add_verb(verbs, "resume", "end a pause; a schedule still applies", "filterd subscribers resume 7"),
+        "delete": add_verb(verbs, "delete", "delete a line", "filterd subscribers delete 7"),
     }
     for verb in others.values():
         verb.add_argument("id", type=int, metavar="ID")
@@ -62,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _said(args: argparse.Namespace) -> dict[str, Any]:
-    said: dict[str, Any] = {"label": args.label, "prefixes": args.prefixes, "categories": args.categories}
+    said: dict[str, Any] = {"label": args.label, "prefixes": args.prefixes}
+    if args.categories is not None:
+        said["categories"] = args.categories
     if args.safe_search:
         said["safe_search"] = args.safe_search
     if args.canaries:
@@ -87,5 +96,6 @@ def _show(args: argparse.Namespace, found: dict[str, Any]) -> None:
     else:
         state = found["state"] + (f" by {found['reason']}" if found["reason"] else "")
         print(
-            f"subscriber {found['id']} {found['label']}: {state}; {found['sentence']}; {', '.join(found['prefixes'])}"
+            f"subscriber {found['id']} {found['label']}: {state} now; schedule: {found['sentence']}; "
+            f"{', '.join(found['prefixes'])}"
         )

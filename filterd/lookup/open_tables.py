@@ -30,8 +30,13 @@ COMPILED = "compiled.json"  # of the daemon's compilation, see filterd.images.co
 
 
 def open_tables(lists: Iterable[str], images: Path | None, folder: Path) -> TableSet:
-    """Tables of lists compiled into `folder`, or else of the images of a directory.   Raises WrongUse, Missing."""
-    return open_attributed(lists, images, folder)[0]
+    """Tables of lists compiled into `folder`, or else of the images of a directory, or else, where this box has none,
+    of nothing, which stderr is told.   Raises WrongUse, Missing."""
+    texts = list(lists)
+    if not texts and images is None and not (IMAGES_DIR / MANIFEST).exists():
+        print(f"{IMAGES_DIR}: no images there; nothing is blocked; give --list SOURCE or --images DIR", file=sys.stderr)
+        return _compiled([], folder)[0]
+    return open_attributed(texts, images, folder)[0]
 
 
 def open_attributed(lists: Iterable[str], images: Path | None, folder: Path) -> tuple[TableSet, Attribution | None]:

@@ -4,7 +4,10 @@ A parent's token reaches one subscriber; any other gives the same 403, whether t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,49 +30,34 @@ from parental.subscriber import MAX_ID, MAX_PREFIXES, Subscriber, parse_prefix
 MAX_PAUSE_MINUTES = 366 * 1440  # a year; longer is "until resumed"
 MAX_CATEGORIES = 127  # as many as there can be
 PAGE = 200
+WISHES = ("categories", "closed", "zone", "safe_search", "canaries")  # what a profile has, by the names of the API
 
 T = TypeVar("T")
 
 
 async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
     """GET /v1/subscribers?after="""
-    said = request.query.get("after", "0")
-    if not (said.isascii() and said.isdigit() and len(said) < 12):
-        raise unfit("?after", f"{said[:20]!r} is not a number", "write the `next` of the page before")
     now = request.app[CLOCK]()
-
-    def load(conn: Connection) -> dict[str, Any]:
-        page = [found for found, _ in zip(store.iter_subscribers(conn, after=int(said)), range(PAGE), strict=False)]
-        return {
-            "subscribers": [subscriber_json(found, now) for found in page],
-            "next": page[-1].id if len(page) == PAGE else None,
-        }
-
-    return json_response(await read(request, load))
+    return json_response(
+        await read(request, page_of(request, "subscribers", lambda found: subscriber_json(found, now)))
+    )
 
 
 async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
-    """PUT /v1/subscribers/{id}: all but the pause, which is the parent's.
-
-    Without `closed` the schedule stays, and so do `safe_search` and `canaries`."""
-    number = _number(request)
-    fields = await read_fields(request, "label", "prefixes", "categories", "closed", "zone", "safe_search", "canaries")
+    """PUT /v1/subscribers/{id}: all but the pause, which is the parent's.   Wishes that are not said stay."""
+    number = line_number(request)
+    fields = await read_fields(request, "label", "prefixes", *WISHES)
     label = fields.text("label")
-    prefixes = tuple(_fit("/prefixes", parse_prefix, text) for text in fields.texts("prefixes", MAX_PREFIXES))
-    categories = frozenset(fields.texts("categories", MAX_CATEGORIES))
-    schedule = _schedule(request, fields) if fields.has("closed") else None
-    search = fields.one_of("safe_search", SAFE_SEARCH, "") if fields.has("safe_search") else None
-    canaries = fields.truth("canaries") if fields.has("canaries") else None
+    prefixes = tuple(fit("/prefixes", parse_prefix, text) for text in fields.texts("prefixes", MAX_PREFIXES))
+    change = wishes_in(fields)
 
     def store_it(conn: Connection) -> bool:
         try:
             before: Profile | None = store.get_subscriber(conn, number).profile
         except NoSubscriber:
             before = None
-        kept = before or Profile(schedule=Schedule((), request.app[SETTINGS].zone))
-        wished = (search or kept.safe_search, kept.canaries if canaries is None else canaries)
-        profile = _fit("/categories", Profile, categories, schedule or kept.schedule, kept.paused_until_s, *wished)
-        _fit("/prefixes", store.put_subscriber, conn, _fit("/", Subscriber, number, label, prefixes, profile))
+        profile = change(before or Profile(schedule=Schedule((), request.app[SETTINGS].zone)))
+        fit("/prefixes", store.put_subscriber, conn, fit("/", Subscriber, number, label, prefixes, profile))
         return before is None
 
     is_new = await write(request, store_it)
@@ -85,7 +73,7 @@ async def get_subscriber(request: web.Request, principal: Principal) -> web.Resp
 
 async def delete_subscriber(request: web.Request, _: Principal) -> web.Response:
     """DELETE /v1/subscribers/{id}"""
-    number = _number(request)
+    number = line_number(request)
     await write(request, lambda conn: there(store.delete_subscriber, conn, number))
     return json_response({"id": number, "deleted": True, "receipt": await live_receipt(request)})
 
@@ -108,10 +96,16 @@ async def resume(request: web.Request, principal: Principal) -> web.Response:
 
 
 async def put_schedule(request: web.Request, principal: Principal) -> web.Response:
-    """PUT /v1/subscribers/{id}/schedule {"closed": [{"day": "fri", "from": "21:30", "to": "06:30"}], "zone": …}"""
+    """PUT /v1/subscribers/{id}/schedule {"closed": [{"day": "fri", "from": "21:30", "to": "06:30"}], "zone": …}
+
+    What is not said stays as it is."""
     number = own_number(request, principal)
-    schedule = _schedule(request, await read_fields(request, "closed", "zone"))
-    await write(request, lambda conn: there(store.set_schedule, conn, number, schedule))
+    change = wishes_in(await read_fields(request, "closed", "zone"))
+
+    def store_it(conn: Connection) -> None:
+        there(store.set_schedule, conn, number, change(read_there(conn, number).profile).schedule)
+
+    await write(request, store_it)
     return await _live(request, number)
 
 
@@ -125,17 +119,39 @@ def subscriber_json(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
         "id": subscriber.id,
         "label": subscriber.label,
         "prefixes": [str(prefix) for prefix in subscriber.prefixes],
+        **wishes_json(profile),
+        "paused_until": _pause_json(profile.paused_until_s, now),
+        "state": "open" if reason == "default" else "closed",
+        "reason": None if reason == "default" else reason,
+        "changes_at": None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
+    }
+
+
+def wishes_json(profile: Profile) -> dict[str, Any]:
+    """What a profile has, as the API gives and takes it, and its schedule as a sentence."""
+    return {
         "categories": sorted(profile.blocked_categories),
         "safe_search": profile.safe_search,
         "canaries": profile.canaries,
         "zone": profile.schedule.zone,
         "closed": [_interval_json(interval) for interval in profile.schedule.intervals],
         "sentence": sentence(profile.schedule.intervals),
-        "paused_until": _pause_json(profile.paused_until_s, now),
-        "state": "open" if reason == "default" else "closed",
-        "reason": None if reason == "default" else reason,
-        "changes_at": None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
     }
+
+
+def page_of(
+    request: web.Request, key: str, shown: Callable[[Subscriber], dict[str, Any]]
+) -> Callable[[Connection], dict[str, Any]]:
+    """Reads the lines after `?after=` under `key`, and in `next` what to ask for then.   Raises BadRequest"""
+    said = request.query.get("after", "0")
+    if not (said.isascii() and said.isdigit() and len(said) < 12):
+        raise unfit("?after", f"{said[:20]!r} is not a number", "write the `next` of the page before")
+
+    def load(conn: Connection) -> dict[str, Any]:
+        page = list(islice(store.iter_subscribers(conn, after=int(said)), PAGE))
+        return {key: [shown(found) for found in page], "next": page[-1].id if len(page) == PAGE else None}
+
+    return load
 
 
 async def _live(request: web.Request, number: int, status: int = 200) -> web.Response:
@@ -150,10 +166,28 @@ async def live_receipt(request: web.Request) -> dict[str, Any]:
     return receipt_json(await receive(request.app[CONTROL].policy_changed()), request.app[SETTINGS].zone)
 
 
-def _schedule(request: web.Request, fields: Fields) -> Schedule:
-    zone = fields.text("zone") if fields.has("zone") else request.app[SETTINGS].zone
-    intervals = [_interval(f"/closed/{at}", said) for at, said in enumerate(fields.sequence("closed", MAX_INTERVALS))]
-    return _fit("/zone", Schedule, tuple(sorted(set(intervals))), zone)
+def wishes_in(fields: Fields) -> Callable[[Profile], Profile]:
+    """What a request with fields of WISHES makes of a profile; what it does not say stays.   Raises BadRequest"""
+    said: dict[str, Any] = {}
+    if fields.has("categories"):
+        said["blocked_categories"] = frozenset(fields.texts("categories", MAX_CATEGORIES))
+    if fields.has("safe_search"):
+        said["safe_search"] = fields.one_of("safe_search", SAFE_SEARCH, "")
+    if fields.has("canaries"):
+        said["canaries"] = fields.truth("canaries")
+    hours: dict[str, Any] = {}
+    if fields.has("closed"):
+        closed = enumerate(fields.sequence("closed", MAX_INTERVALS))
+        hours["intervals"] = tuple(sorted({_interval(f"/closed/{at}", each) for at, each in closed}))
+    if fields.has("zone"):
+        hours["zone"] = fields.text("zone")
+
+    def change(before: Profile) -> Profile:
+        schedule = fit("/zone", partial(replace, **hours), before.schedule)
+        changed: Profile = fit("/categories", partial(replace, schedule=schedule, **said), before)
+        return changed
+
+    return change
 
 
 def _interval(where: str, said: object) -> Interval:
@@ -161,9 +195,9 @@ def _interval(where: str, said: object) -> Interval:
     fields = Fields(where, said, ("day", "from", "to", "minutes"))
     day = fields.one_of("day", DAYS, "")
     if not fields.has("minutes"):
-        return _fit(where, parse_interval, day, fields.text("from"), fields.text("to"))
-    start = _fit(where, parse_interval, day, fields.text("from"), "24:00")
-    return _fit(where, Interval, start.weekday, start.start_minute, fields.whole_number("minutes", 1, 10080))
+        return fit(where, parse_interval, day, fields.text("from"), fields.text("to"))
+    start = fit(where, parse_interval, day, fields.text("from"), "24:00")
+    return fit(where, Interval, start.weekday, start.start_minute, fields.whole_number("minutes", 1, 10080))
 
 
 def _interval_json(interval: Interval) -> dict[str, Any]:
@@ -181,7 +215,7 @@ def _pause_json(paused_until_s: int, now: datetime) -> str | None:
     return datetime.fromtimestamp(paused_until_s, UTC).isoformat()
 
 
-def _fit(where: str, make: Callable[..., T], *values: Any) -> T:
+def fit(where: str, make: Callable[..., T], *values: Any) -> T:
     """make(*values), with a refusal turned into BadRequest at `where`."""
     try:
         return make(*values)
@@ -192,7 +226,7 @@ def _fit(where: str, make: Callable[..., T], *values: Any) -> T:
 def there(change: Callable[..., T], conn: Connection, number: int, *values: Any) -> T:
     """change(conn, number, *values), with an unknown subscriber turned into 404."""
     try:
-        return _fit("/", change, conn, number, *values)
+        return fit("/", change, conn, number, *values)
     except NoSubscriber as exc:
         raise Problem(404, str(exc), "subscriber") from exc
 
@@ -204,7 +238,7 @@ def read_there(conn: Connection, number: int) -> Subscriber:
         raise Problem(404, str(exc), "subscriber") from exc
 
 
-def _number(request: web.Request) -> int:
+def line_number(request: web.Request) -> int:
     said = request.match_info["id"]
     if not (said.isascii() and said.isdigit() and len(said) < 11 and 1 <= int(said) <= MAX_ID):
         raise Problem(404, f"subscriber {said[:20]}: not a number; nothing done; write 1 to {MAX_ID}", "subscriber")
@@ -215,7 +249,7 @@ def own_number(request: web.Request, principal: Principal) -> int:
     """The subscriber of the path, where the token may touch it."""
     if principal.role == PARENT and request.match_info["id"] != str(principal.subscriber):
         raise forbidden()
-    return _number(request)
+    return line_number(request)
 
 
 _OPERATOR = frozenset({OPERATOR})

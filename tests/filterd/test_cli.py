@@ -1,5 +1,6 @@
 import argparse
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import pytest
+from support.system.daemon import Daemon
 
 from filterd import __version__
 from filterd.cli import COMMANDS, main
@@ -21,6 +23,11 @@ def run(*arguments: str, stdin: str = "", stdout: int | TextIO = subprocess.PIPE
     return subprocess.run(
         command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, env=env, timeout=30, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def tokens(daemon: Daemon) -> dict[str, str]:
+    return {role: daemon.token(role) for role in ("operator", "regulator")}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -76,6 +83,52 @@ def test_a_reader_that_leaves_early_is_no_fault() -> None:
         done = run("canon", stdin="a.test\n" * 10_000, stdout=pipe)
 
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    "line",
+    [
+        "canon --json",
+        "lookup listed.test x..y --list {folder}/pta.csv,tier=order --json",
+        "compile {folder}/adult.txt,category=adult -o {folder}/out --json",
+        "doctor --config {folder}/filterd.yaml --json",
+        "status --config {folder}/filterd.yaml --json",
+        "reload --config {folder}/filterd.yaml --json",
+        "lists list --config {folder}/filterd.yaml --json",
+        "lists refresh --config {folder}/filterd.yaml --json",
+        "orders push x.json.test y..z --issuer PTA --ref JSON-1 --ground x --json",
+        "orders list --json",
+        "orders show --issuer PTA JSON-1 --json",
+        "orders confirm --issuer PTA JSON-1 --json",
+        "orders withdraw --issuer PTA JSON-1 --reason x --json",
+        "subscribers put 81 --label x --prefix 127.0.0.81/32 --json",
+        "subscribers list --json",
+        "profiles list --json",
+        "profiles put 81 --safe-search strict --json",
+        "devices put 81 phone --json",
+        "devices list 81 --json",
+        "subscribers delete 81 --json",
+    ],
+)
+def test_json_is_one_object_a_line_alone_on_stdout(daemon: Daemon, tokens: dict[str, str], line: str) -> None:
+    command = line.format(folder=daemon.folder).split()
+    role = "regulator" if command[0] == "orders" else "operator"
+    env = daemon.env(FILTERD_API=f"http://127.0.0.1:{daemon.api}", FILTERD_TOKEN=tokens[role])
+    done = subprocess.run(
+        daemon.command(*command),
+        input="A.test\nx..y\n",
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stdout.endswith("\n")
+    assert all(isinstance(json.loads(each), dict) for each in done.stdout.splitlines())
+    assert "{" not in done.stderr
 
 
 @pytest.mark.services

@@ -87,6 +87,10 @@ def test_the_wheel_holds_no_measurements_and_no_test_doubles(wheel_names: set[st
     assert {name for name in wheel_names if tuple(name.split("/")[:2]) in BUILT_IN_PLACE} == set()
 
 
+def test_the_wheel_brings_the_manual_page_to_where_man_finds_it(wheel_names: set[str]) -> None:
+    assert [name for name in wheel_names if name.endswith(".data/data/share/man/man1/filterd.1")] != []
+
+
 def test_the_wheel_takes_little_room(wheel: Path) -> None:
     assert wheel.stat().st_size <= MOST_OCTETS
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from docs.generate import pages, sources
+from docs.manual_page import commands_of
 from fastpath.report.counter_table import NAMES
+from filterd.cli import COMMANDS, parser_for
+from filterd.verbs import examples_of
 
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo )make ((?:[a-z]+ ?)+)", re.MULTILINE)
@@ -59,6 +63,26 @@ def test_the_generated_pages_say_what_the_code_says(root: Path) -> None:
     written = {name: (root / "docs" / name).read_text() for name in pages()}
 
     assert written == pages()
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_manual_page_is_one(root: Path) -> None:
+    lint = ["mandoc", "-T", "lint", "-W", "warning", str(root / "docs/filterd.1")]
+    faults = subprocess.run(lint, capture_output=True, text=True, check=False).stdout
+
+    assert faults == ""
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_manual_page_shows_every_verb_and_its_example_as_it_is_typed(root: Path) -> None:
+    shown = ["mandoc", "-T", "utf8", "-O", "width=300", str(root / "docs/filterd.1")]
+    text = re.sub(r".\x08", "", subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
+
+    for parser in (
+        verb for command in commands_of(parser_for(COMMANDS)).values() for verb in commands_of(command).values()
+    ):
+        assert parser.prog in text
+        assert [line for line in examples_of(parser) if line not in text] == []
 
 
 def test_the_generated_sources_say_what_their_tables_say(root: Path) -> None:

@@ -17,6 +17,7 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
     )
     assert "order" in pushed.stdout and "T-7: enforced" in pushed.stdout
     assert "x..y: invalid" in pushed.stdout
+    assert pushed.returncode == 1
     assert daemon.ask("www.one.test")[1] == bytes((192, 0, 2, 1))
 
     shown = daemon.run("orders", "show", "--issuer", "PTA", "T-7", "--json", token=regulator)
@@ -26,6 +27,40 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
     withdrawn = daemon.run("orders", "withdraw", "--issuer", "PTA", "T-7", "--reason", "a court", token=regulator)
     assert "T-7: withdrawn" in withdrawn.stdout
     assert daemon.ask("www.one.test")[1] == bytes((198, 51, 100, 7))
+
+
+@pytest.mark.services
+def test_a_whole_order_is_confirmed_entry_by_entry_and_an_order_with_a_gap_is_not(
+    daemon: Daemon, regulator: str
+) -> None:
+    given = ("--issuer", "PTA", "--ground", "a law")
+    whole = daemon.run("orders", "push", "whole.test", *given, "--ref", "T-20", token=regulator)
+    gap = daemon.run("orders", "push", "gap.test", "x..y", *given, "--ref", "T-21", token=regulator)
+    assert (whole.returncode, gap.returncode) == (0, 1)
+
+    confirmed = daemon.run("orders", "confirm", "--issuer", "PTA", "T-20", token=regulator)
+    assert confirmed.returncode == 0
+    assert "T-20: enforced, 1 of 1 entries enforced\n" in confirmed.stdout
+    assert "served by dns-0 since 20" in confirmed.stdout
+    assert "\n  whole.test: enforced since 20" in confirmed.stdout
+
+    refused = daemon.run("orders", "confirm", "--issuer", "PTA", "T-21", "--json", token=regulator)
+    assert refused.returncode == 1
+    assert [entry["status"] for entry in json.loads(refused.stdout)["entries"]] == ["enforced", "invalid"]
+    daemon.run("orders", "withdraw", "--issuer", "PTA", "T-20", "--reason", "x", token=regulator)
+    assert daemon.run("orders", "confirm", "--issuer", "PTA", "T-20", token=regulator).returncode == 1
+
+
+@pytest.mark.services
+def test_a_confirmation_has_the_entries_of_all_pages(daemon: Daemon, regulator: str, tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("".join(f"n{at}.pages.test\n" for at in range(2100)))
+    given = ("--issuer", "PTA", "--ref", "T-22", "--ground", "a law", "--file", str(tmp_path / "names"))
+    daemon.run("orders", "push", *given, token=regulator)
+
+    confirmed = daemon.run("orders", "confirm", "--issuer", "PTA", "T-22", "--json", token=regulator)
+
+    values = [entry["value"] for entry in json.loads(confirmed.stdout)["entries"]]
+    assert values == [f"n{at}.pages.test" for at in range(2100)]
 
 
 @pytest.mark.services

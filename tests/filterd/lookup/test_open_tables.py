@@ -31,6 +31,19 @@ def test_the_images_of_a_directory_are_those_that_its_manifest_names(tmp_path: P
     assert open_tables([], out, tmp_path).decide(BAD, None, 0).list == "pta"
 
 
+def test_a_box_without_images_blocks_nothing_where_no_list_is_given_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("filterd.lookup.open_tables.IMAGES_DIR", tmp_path / "none")
+
+    assert open_tables([], None, tmp_path).decide(BAD, None, 0).list is None
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/none: no images there; nothing is blocked; give --list SOURCE or --images DIR\n"
+    )
+    with pytest.raises(Missing, match="nothing looked up"):
+        open_attributed([], None, tmp_path)
+
+
 def test_one_of_the_two_is_needed_and_no_more(tmp_path: Path, source: str) -> None:
     with pytest.raises(Missing, match=r"current.json: not there; nothing looked up; give --list"):
         open_tables([], tmp_path, tmp_path)

@@ -1,0 +1,98 @@
+"""`filterd profiles list|show|put`: manage what lines close for their devices, over the API."""
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from filterd.errors import WrongUse
+from filterd.lookup.api_client import add_api_arguments, call
+from filterd.verbs import add_verb, add_verbs
+
+EXAMPLE = """filterd profiles show 7
+filterd profiles put 7 --category adult --category gambling --closed 'fri 21:30-06:30'"""
+HOURS = re.compile(r"(?P<day>[a-z]{3}) (?P<from>[0-9]{2}:[0-9]{2})-(?P<to>[0-9]{2}:[0-9]{2})")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = add_verbs(parser)
+    listed = add_verb(verbs, "list", "list the profiles of all lines", "filterd profiles list --json")
+    show = add_verb(verbs, "show", "show the profile of one line", "filterd profiles show 7")
+    put = add_verb(
+        verbs, "put", "change the profile of a line; what is not said stays as it is", EXAMPLE.splitlines()[1]
+    )
+    for verb in (show, put):
+        verb.add_argument("id", type=int, metavar="ID", help="of the line")
+    categories = put.add_mutually_exclusive_group()
+    categories.add_argument(
+        "--category", action="append", dest="categories", metavar="NAME", help="close these alone; repeat for more"
+    )
+    categories.add_argument(
+        "--no-category", action="store_const", const=[], dest="categories", help="close no category"
+    )
+    put.add_argument("--safe-search", choices=("off", "moderate", "strict"))
+    put.add_argument("--canaries", choices=("off", "on"), help="keep devices on this resolver")
+    hours = put.add_mutually_exclusive_group()
+    hours.add_argument(
+        "--closed",
+        action="append",
+        metavar="'DAY FROM-TO'",
+        help="close all traffic then, and at no other time: mon 21:30-06:30; repeat for more",
+    )
+    hours.add_argument("--never-closed", action="store_const", const=[], dest="closed", help="no schedule")
+    put.add_argument("--zone", metavar="ZONE", help="time zone of the schedule, such as Asia/Karachi")
+    for verb in (listed, show, put):
+        add_api_arguments(verb)
+        verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
+
+
+def run(args: argparse.Namespace) -> int:
+    match args.verb:
+        case "list":
+            profiles = _all(args)
+        case "show":
+            profiles = iter([call(args, "GET", f"/v1/profiles/{args.id}")])
+        case _:
+            profiles = iter([call(args, "PATCH", f"/v1/profiles/{args.id}", _said(args))])
+    for profile in profiles:
+        print(json.dumps(profile) if args.json else _line(profile))
+    return 0
+
+
+def _all(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    after = 0
+    while after is not None:
+        page = call(args, "GET", f"/v1/profiles?after={after}")
+        yield from page["profiles"]
+        after = page["next"]
+
+
+def _said(args: argparse.Namespace) -> dict[str, Any]:
+    said = {
+        "categories": args.categories,
+        "safe_search": args.safe_search,
+        "canaries": None if args.canaries is None else args.canaries == "on",
+        "closed": None if args.closed is None else [_hours(text) for text in args.closed],
+        "zone": args.zone,
+    }
+    change = {key: value for key, value in said.items() if value is not None}
+    if not change:
+        raise WrongUse("put: no change is said; nothing done; see: filterd profiles put --help")
+    return change
+
+
+def _hours(text: str) -> dict[str, str]:
+    found = HOURS.fullmatch(text)
+    if found is None:
+        raise WrongUse(f"--closed {text!r}: not a day with hours; nothing done; write 'mon 21:30-06:30'")
+    return found.groupdict()
+
+
+def _line(profile: dict[str, Any]) -> str:
+    closes = ", ".join(profile["categories"]) or "nothing"
+    canaries = "on" if profile["canaries"] else "off"
+    return (
+        f"profile {profile['id']} {profile['label']}: closes {closes}; safe search {profile['safe_search']}; "
+        f"canaries {canaries}; schedule: {profile['sentence']} ({profile['zone']})"
+    )

@@ -1,0 +1,33 @@
+"""Parsers of commands and of their verbs: each has a help of its own, with an example.
+
+Help, completion (`filterd completion`), docs/commands.md and the manual page are made from these parsers.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXAMPLE = "example:\n"
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> "Parsers":
+    """Where the verbs of a command are added; one of them must be given."""
+    return parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+
+def add_verb(verbs: "Parsers", name: str, purpose: str, example: str) -> argparse.ArgumentParser:
+    """The parser of a verb, or of a command.   example: command lines, one a line"""
+    return verbs.add_parser(
+        name,
+        help=purpose,
+        description=purpose[0].upper() + purpose[1:] + ".",
+        epilog=EXAMPLE + "\n".join(f"  {line}" for line in example.splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def examples_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The command lines that a parser's help shows."""
+    return [line.strip() for line in (parser.epilog or "").removeprefix(EXAMPLE).splitlines()]
