@@ -244,6 +244,15 @@ class DnsFront:
         """Turns of the loop so far; at least one a second while it runs."""
         return self._loop.n_turns
 
+    def upstreams(self) -> dict[str, bool]:
+        """Upstream → whether it answers; those that are down are probed until they do."""
+        down = set(self._loop.down())
+        return {str(each): index not in down for index, each in enumerate(self._upstreams)}
+
+    def connections(self) -> dict[str, int]:
+        """Transport → connections of clients that are open now."""
+        return self._streams.connections()
+
     async def run(self) -> None:
         """Serve until cancelled; then close everything."""
         try:

@@ -20,6 +20,7 @@ from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS, parser_for
 from filterd.config.schema import ALL, Config, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
+from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
 
 HERE = Path(__file__).parent
@@ -71,6 +72,23 @@ in force once these roles have been started again; until then `filterd status` s
 `/isp` makes each dns worker begin with an empty cache; queries that wait for an upstream at that moment are asked again
 by their clients, and its TCP and TLS connections are closed, so that clients connect again.
 """
+METRICS = f"""\
+# Metrics
+
+{MADE}
+
+What `/metrics` tells: see [monitoring.md](monitoring.md). Labels name parts of this box and of its configuration:
+workers, roles, upstreams, kinds of images, lists. None names a person, a client or a name that was asked for.
+
+| metric | labels | meaning |
+|---|---|---|
+{{rows}}
+The counters of workers, each with the label `worker`; [counters.md](counters.md) says what a rise means. `events` is
+left out: blocks of confidential lists leave no record, so that on a quiet box it would show which blocks they are.
+
+| metric | counter |
+|---|---|
+{{counted}}"""
 COMMANDS_HEAD = f"""\
 {EXIT_CODES}
 
@@ -91,6 +109,7 @@ def pages() -> dict[str, str]:
         "evasions.md": evasions_page(),
         "filterd.1": manual_page(),
         "marks.md": marks_page(),
+        "metrics.md": metrics_page(),
     }
 
 
@@ -203,6 +222,18 @@ def counters_page() -> str:
         parts.append(f"\n## {title}\n")
         parts += [_counter_entry(counter) for counter in COUNTERS if _chapter(counter) == word]
     return "".join(parts)
+
+
+def metrics_page() -> str:
+    told = dict(counter_families())
+    rows = [f"| `{_told_as(each)}` | {', '.join(each.labels)} | {each.help} |\n" for each in (*GAUGES, *DERIVED)]
+    counted = [f"| `{_told_as(family)}` | `{name}` |\n" for name, family in told.items()]
+    return METRICS.format(rows="".join(rows), counted="".join(counted))
+
+
+def _told_as(family: Family) -> str:
+    """A metric's name as queries have it."""
+    return family.name + {"counter": "_total", "histogram": "_bucket", "gauge": ""}[family.kind]
 
 
 def _chapter(counter: Counter) -> str:

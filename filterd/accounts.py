@@ -21,6 +21,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "gate": ("filterd-gate", "filterd"),
     "web": ("filterd-web", "filterd"),
     "splash": ("filterd-splash", "filterd"),
+    "metrics": ("filterd-metrics", "filterd"),
 }
 # Socket → request → the roles that may ask it.
 RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -28,7 +29,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "orders_changed": ("web",),
         "policy_changed": ("web",),
         "explain": ("web",),
-        "status": ("web",),
+        "status": ("web", "metrics"),
         "reload": (),
         "lists_refresh": (),
         "lists_approve": (),

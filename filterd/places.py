@@ -1,10 +1,10 @@
 """Where a box keeps what: a folder for each role, so that none can take another's place.
 
-    state_dir  database/   filterd.db           control and web write        run_dir  control/  control.sock, counters/
+    state_dir  database/   filterd.db           control and web write        run_dir  control/  control.sock
                keys/       of pseudonyms: control alone                               control-splash/  control.sock
-               lists/      copies of lists: control alone                             NAME/     worker.sock, counters/
+               lists/      copies of lists: control alone                             NAME/     worker.sock
                images/     control writes, workers read                               dns/      the key of DNS cookies
-               image-key/  control writes, workers read
+               image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
                spool/      NAME/, NAME-tcp/: the worker NAME writes, control empties
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
@@ -87,10 +87,12 @@ def worker_sockets(run_dir: Path) -> dict[str, Path]:
 
 
 def counters_folder(run_dir: Path, owner: str) -> Path:
-    """The folder of a worker's counters, or of control's."""
-    return run_dir / owner / "counters"
+    """The folder of the counters of a role's workers, or of control's.
+
+    Apart from what else a worker reports: who reads counters has no need to reach its socket or its spool."""
+    return run_dir / f"counters-{role_of(owner)}"
 
 
 def counters_files(run_dir: Path) -> Iterator[Path]:
     """Every file of counters, by name."""
-    yield from sorted(run_dir.glob("*/counters/*"), key=lambda path: path.name)
+    yield from sorted(run_dir.glob("counters-*/*"), key=lambda path: path.name)

@@ -126,6 +126,11 @@ class Acceptor:
         self._unknown = Places(limits.n_connections, limits.n_connections)  # of proxies, before their header
         self._told = ""
 
+    @property
+    def n_open(self) -> int:
+        """Connections that are open now."""
+        return len(self._opened)
+
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Accept until cancelled; connections still open are then cut."""
         loop = asyncio.get_running_loop()

@@ -68,6 +68,7 @@ class StreamServer:
         self._path = path
         self._plan = plan
         self._guard = guard
+        self._acceptors: dict[str, Acceptor] = {}
         wanted = plan.encryption
         self._tokens = Tokens(wanted.name if wanted else None, path.counters)
         self._certificates = Certificates(wanted.certificate, wanted.key, self._tokens.takes_name) if wanted else None
@@ -81,12 +82,21 @@ class StreamServer:
     ) -> None:
         """Serve until cancelled; connections still open are then cut."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(Acceptor(self._tcp(), self._path.counters).serve(tcp))
+            group.create_task(self._acceptor("tcp", self._tcp()).serve(tcp))
             if self._certificates and self._plan.encryption:
                 limits = self._plan.encryption.limits
-                group.create_task(Acceptor(self._tls(self._certificates, limits), self._path.counters).serve(tls))
-                group.create_task(Acceptor(self._https(self._certificates, limits), self._path.counters).serve(https))
+                group.create_task(self._acceptor("tls", self._tls(self._certificates, limits)).serve(tls))
+                group.create_task(self._acceptor("https", self._https(self._certificates, limits)).serve(https))
                 group.create_task(self._certificates.watch())
+
+    def connections(self) -> dict[str, int]:
+        """Transport → connections that are open now; from any thread."""
+        return {transport: acceptor.n_open for transport, acceptor in list(self._acceptors.items())}
+
+    def _acceptor(self, transport: str, door: Door) -> Acceptor:
+        acceptor = Acceptor(door, self._path.counters)
+        self._acceptors[transport] = acceptor
+        return acceptor
 
     def _tcp(self) -> Door:
         stream = MessageStream(self._path, self._plan.limits, _client)

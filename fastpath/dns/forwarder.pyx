@@ -41,7 +41,7 @@ from fastpath.dns.wire cimport (
 from fastpath.report.counters cimport (
     CNT_DNS_ANSWERED, CNT_DNS_COALESCED, CNT_DNS_FORGERY_SUSPECTED, CNT_DNS_FORWARDED, CNT_DNS_GIVEN_UP,
     CNT_DNS_OTHER_CASE, CNT_DNS_PREFETCHED, CNT_DNS_PROBES, CNT_DNS_RETRIED, CNT_DNS_SEND_FAILED,
-    CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count)
+    CNT_DNS_TCP_FAILED, CNT_DNS_TCP_FALLBACKS, count, count_rcode, count_took)
 from fastpath.wire.name cimport name_from_wire
 
 cdef enum:
@@ -84,6 +84,7 @@ cdef void _queue_for(Loop* l, const WaitingClient* c, size_t n, uint8_t counts_a
     """Queue the message of _next_outgoing() for this client."""
     cdef Outbox* o = &l.outbox
     cdef uint32_t at = o.n
+    count_rcode(l.resolver.shared.counters, next_message(o))
     cdef msghdr* head = queue_message(o, c.listener, n, counts_as)
     address_message(head, &o.peers[at], o.control[at], c, l.version_of[c.listener])
 
@@ -341,6 +342,8 @@ cdef bint receive_answer(Loop* l, uint16_t via, uint8_t* msg, size_t n, bint is_
         if p.is_mixed:
             l.pool.upstreams[p.upstream].n_other_case = 0
         note_answer(&l.pool, p.upstream, l.now_ns - p.sent_ns, p.is_probe)
+        if not p.is_probe:
+            count_took(l.resolver.shared.counters, l.now_ns - p.sent_ns)
     if p.is_probe:
         end_pending(&l.in_flight, p)
         return True

@@ -46,7 +46,8 @@ from fastpath.dns.wire cimport MESSAGE_OCTETS
 from fastpath.images.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.images.tables cimport Handoff, take_tables
 from fastpath.report.counters cimport (
-    CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED, CNT_DNS_UPSTREAM_LATE, CNT_DNS_UPSTREAM_LOST, count)
+    CNT_DNS_FORGOTTEN, CNT_DNS_PROXY_REFUSED, CNT_DNS_SEND_FAILED, CNT_DNS_UPSTREAM_LATE, CNT_DNS_UPSTREAM_LOST, count,
+    count_rcode)
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.name cimport Name
 from fastpath.wire.proxy_protocol cimport ProxyHeader, read_header
@@ -159,6 +160,7 @@ cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
                                        &l.questions[i], &l.hits[i], l.keys[i], &query)
         if outcomes[i] == ANSWER:
             _address_answer(b, i, version, n_octets[i])
+            count_rcode(l.resolver.shared.counters, b.data + <size_t>i * STRIDE)
             b.answers[n_answers] = b.received[i]
             n_answers += 1
             if query.is_prefetch:

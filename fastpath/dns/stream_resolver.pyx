@@ -27,7 +27,7 @@ from fastpath.dns.synthesis cimport write_refusal
 from fastpath.dns.wire cimport EDE_NETWORK_ERROR, MESSAGE_OCTETS, RCODE_SERVFAIL, UPSTREAM_QUERY_OCTETS
 from fastpath.images.tables cimport TableSet, judge
 from fastpath.images.verdict cimport PASSTHRU, Decision
-from fastpath.report.counters cimport CNT_DNS_TCP_QUERIES, count
+from fastpath.report.counters cimport CNT_DNS_TCP_QUERIES, count, count_rcode
 from fastpath.report.spool cimport Reporter
 
 import ipaddress
@@ -99,7 +99,12 @@ cdef class StreamResolver:
         outcome = answer_query(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &upstream)
         if outcome == FORWARD:
             return None
-        return self.buffer[:n] if outcome == ANSWER else b""
+        return self._counted(n) if outcome == ANSWER else b""
+
+    cdef bytes _counted(self, size_t n):
+        """The answer in the buffer, counted by its RCODE."""
+        count_rcode(self._reporter.shared.counters, self.buffer)
+        return self.buffer[:n]
 
     cdef bint _repeat(self, bytes query, bytes packed, int64_t now_ns, Client* c, Question* q,
                       UpstreamQuery* out) except -1:
@@ -166,7 +171,7 @@ cdef class StreamResolver:
             raise ValueError("the upstream's answer cannot be read; not delivered; look at what listens there")
         if deliver(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
             return b""
-        return self.buffer[:n]
+        return self._counted(n)
 
     def give_up(self, bytes query, str client, int64_t now_ns, bint is_encrypted=False) -> bytes:
         """Answer where no upstream did: the cache's stale answer, or SERVFAIL; empty: no reply."""
@@ -183,7 +188,7 @@ cdef class StreamResolver:
             n = write_refusal(self.buffer, n, sizeof(self.buffer), &q, RCODE_SERVFAIL, EDE_NETWORK_ERROR)
         elif deliver(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
             return b""
-        return self.buffer[:n]
+        return self._counted(n)
 
 
 cdef bytes _packed(str client):

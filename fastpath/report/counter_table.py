@@ -16,6 +16,35 @@ class Counter(NamedTuple):
     rise: str
 
 
+# By their numbers: fastpath/report/counters.pxd counts on it.
+RCODES = {
+    "noerror": "Normal: the larger part of all answers. Blocked names that lead to the splash are among them.",
+    "formerr": "Broken clients or a scan: see `dns_malformed`.",
+    "servfail": "Upstreams that fail or are away: see `dns_given_up` and `dns_no_upstream`; or broken domains. "
+    "A worker that is closed without images answers SERVFAIL, too.",
+    "nxdomain": "Normal, blocked names too. A jump is a misconfigured program, or an attack with random names.",
+    "notimp": "Programs that send updates or notifications to this resolver. Find them in a capture.",
+    "refused": "Strangers ask, or clients that `/dns/clients` does not have: see `dns_not_ours`.",
+    "other": "An upstream gives unusual answers. Look at a capture of its answers.",
+}
+SLOW = "Slow upstreams, or a path that loses packets. Check both."
+TIMES = {
+    "1ms": ("within 1 ms of", "Normal: answers that upstreams had in their caches."),
+    "4ms": ("within 1 to 4 ms of", "Normal: answers that upstreams had in their caches."),
+    "16ms": ("within 4 to 16 ms of", "Normal."),
+    "64ms": ("within 16 to 64 ms of", "Normal: upstreams that ask others."),
+    "256ms": (
+        "within 64 to 256 ms of",
+        "Normal for some names. If it is the larger part, check the upstreams and the path to them.",
+    ),
+    "1s": ("within 256 to 1024 ms of", SLOW),
+    "longer": (
+        "later than 1024 ms after",
+        "Rare: a question is repeated after 0.8 s at most, and what comes then counts in `dns_upstream_late`. Many: "
+        "this box is overloaded.",
+    ),
+}
+
 COUNTERS = (
     Counter(
         "dns_queries",
@@ -433,6 +462,30 @@ COUNTERS = (
         "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember.",
         "Their rest may pass where routing is asymmetric. Many: raise `/gate/flows`.",
     ),
+    *(
+        Counter(f"dns_rcode_{rcode}", f"Answers to clients with RCODE {rcode.upper()}, over any transport.", rise)
+        for rcode, rise in RCODES.items()
+    ),
+    *(
+        Counter(f"dns_took_{part}", f"Answers of upstreams over UDP {when} the question.", rise)
+        for part, (when, rise) in TIMES.items()
+    ),
+    Counter(
+        "dns_took_us",
+        "Microseconds that the answers of upstreams over UDP took, in all.",
+        "Divided by the number of those answers it is their mean time.",
+    ),
 )
 NAMES = tuple(counter.name for counter in COUNTERS)
 HELP = {counter.name: counter.counts for counter in COUNTERS}
+# The parts of the histogram of upstreams' answers: counter → upper bound in seconds; None: no bound.
+TOOK = {
+    "dns_took_1ms": 0.001,
+    "dns_took_4ms": 0.004,
+    "dns_took_16ms": 0.016,
+    "dns_took_64ms": 0.064,
+    "dns_took_256ms": 0.256,
+    "dns_took_1s": 1.024,
+    "dns_took_longer": None,
+}
+TOOK_US = "dns_took_us"

@@ -43,6 +43,7 @@ from rules.category import category_name
 
 # Events of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
 BATCH = 200
+LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
 LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
@@ -75,6 +76,15 @@ def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     if faults:
         raise faults[0]
     return n
+
+
+def late_since_s(spool_dir: Path, engine: Engine, now_s: float) -> float | None:
+    """When the oldest record was written that is not drained yet, unix seconds; None: none has waited for LATE_S.
+
+    Not sooner: blocks of confidential lists write none, and whoever sees a record come could tell which they are."""
+    found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine)) is not None]
+    oldest_s = min(found) / 1e9 if found else now_s
+    return oldest_s if now_s - oldest_s >= LATE_S else None
 
 
 def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
@@ -140,14 +150,21 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
     return len(events)
 
 
-def _next_events(folder: Path, number: int, first: int) -> tuple[int, Read]:
-    """The next events after a position, with their segment."""
+def _first_waiting(folder: Path, engine: Engine) -> int | None:
+    with reading(engine) as conn:
+        at = read_position(conn, folder.name) or Position("0", 0)
+    _, read = _next_events(folder, int(at.segment), at.offset, 1)
+    return read.events[0].time_ns if read.events else None
+
+
+def _next_events(folder: Path, number: int, first: int, most: int = BATCH) -> tuple[int, Read]:
+    """The next events after a position, at most so many, with their segment."""
     waiting = [each for each in segment_numbers(str(folder)) if each >= number]
     for at, segment in enumerate(waiting):
         begin = first if segment == number else 0
         # Asked before the segment is read to its end: once a later one has records, this one gets no more.
         is_left = any(read_segment(segment_path(str(folder), later), 0, 1).events for later in waiting[at + 1 :])
-        read = read_segment(segment_path(str(folder), segment), begin, BATCH)
+        read = read_segment(segment_path(str(folder), segment), begin, most)
         if read.events or not is_left:
             return segment, read
     return number, Read([], first)

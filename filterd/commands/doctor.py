@@ -78,6 +78,7 @@ def _needs(config: Config) -> Iterator[Finding]:
         ("dns over https", config.dns.https.listen),
         ("splash", config.splash.listen),
         ("api", config.api.listen),
+        ("metrics", config.metrics.listen),
     ):
         for endpoint in endpoints:
             yield _port(kind, endpoint.host, endpoint.port)

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from filterd.errors import Missing
 from filterd.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.process.box_state import config_state, role_states
 from filterd.process.json_socket import NoAnswer, ask_blocking
+from filterd.process.readiness import unfit
 
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
 
@@ -32,12 +34,12 @@ def run(args: argparse.Namespace) -> int:
     if not found["ok"] and not found.get("workers"):
         raise Missing(f"control: {found['error']}; nothing is known; start filterd run")
     found["configuration"] = msgspec.to_builtins(config_state(in_force))
-    found["roles"] = msgspec.to_builtins(role_states(in_force))
+    found["roles"] = msgspec.to_builtins(role_states(in_force.config))
     if args.json:
         print(json.dumps(found))
     else:
         _print(found)
-    return 0 if found["ok"] and not _refusals(found) and not _of_configuration(found) and not _of_roles(found) else 1
+    return 1 if not found["ok"] or list(_faults(found)) else 0
 
 
 def _workers(run_dir: Path) -> list[dict[str, Any]]:
@@ -49,6 +51,14 @@ def _workers(run_dir: Path) -> list[dict[str, Any]]:
         except NoAnswer as reason:
             found.append({"name": name, "refused": str(reason)})
     return found
+
+
+def _faults(found: dict[str, Any]) -> Iterator[str]:
+    """Whatever is wrong, a line each."""
+    yield from unfit(found["workers"])
+    yield from _refusals(found)
+    yield from _of_configuration(found)
+    yield from _of_roles(found)
 
 
 def _refusals(found: dict[str, Any]) -> list[str]:
@@ -106,10 +116,12 @@ def _print(found: dict[str, Any]) -> None:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         begun = f"pid {worker.get('pid', '-')} start {worker.get('starts', '-')}"
         print(f"worker {worker['name']}: {begun} names {_names(worker)} {shown}")
+        for upstream, is_up in worker.get("upstreams", {}).items():
+            print(f"  upstream {upstream}: {'answers' if is_up else 'does not answer; probed until it does'}")
     classes = _classes(found["workers"])
     if classes:
         print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))
-    for line in (*_refusals(found), *_of_configuration(found), *_of_roles(found)):
+    for line in _faults(found):
         print(line)
 
 

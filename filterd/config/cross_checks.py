@@ -130,6 +130,7 @@ def _listeners(config: Config) -> Iterator[_Listener]:
         ("/dns/https/listen", dns.https.listen if dns.workers else (), _TCP),
         ("/splash/listen", config.splash.listen, _TCP),
         ("/api/listen", config.api.listen, _TCP),
+        ("/metrics/listen", config.metrics.listen, _TCP),
         ("/rpz/listen", config.rpz.listen, _BOTH),
         ("/transfers/notify", config.transfers.notify, _BOTH),
     ]

@@ -56,7 +56,8 @@ GATE: Restart = ("gate",)
 CONTROL: Restart = ("control",)
 WEB: Restart = ("web",)
 SPLASH: Restart = ("splash",)
-ALL: Restart = ("dns", "gate", "control", "web", "splash")
+METRICS: Restart = ("metrics",)
+ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
 
 
 class Spec(NamedTuple):
@@ -258,6 +259,14 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What Prometheus and health checks ask: /metrics, /livez, /readyz."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=(Endpoint("127.0.0.1", 9464),))
+    """Where it is answered, by plain HTTP, to all that can reach it; [ ]: nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListEntry:
     """One list."""
 
@@ -420,6 +429,7 @@ class Config:
     gate: Gate = part(Gate, GATE)
     splash: Splash = part(Splash, SPLASH)
     api: Api = part(Api, WEB)
+    metrics: Metrics = part(Metrics, METRICS)
     lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS, LIVE)
     transfers: Transfers = part(Transfers, LIVE)
     rpz: Rpz = part(Rpz, LIVE)

@@ -12,14 +12,17 @@ from typing import Any
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
 from fastpath.wire.address import rule_text
+from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.control.context import Context
 from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.lists.status import confirmed_s
 from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked, word
-from filterd.places import IMAGES
+from filterd.places import IMAGES, SPOOL
+from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.control_protocol import LAW, Closing
 from mgmt.orders.store import find_order_by_id
@@ -96,6 +99,9 @@ class Explainer:
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},
             workers=await ask_status(config.run_dir, workers_of(config)),
+            roles=await asyncio.to_thread(role_states, config),
+            confirmed_s=await asyncio.to_thread(confirmed_s, config),
+            records_late_since_s=await asyncio.to_thread(late_since_s, config.state_dir / SPOOL, engine, time.time()),
         )
 
     def _order_words(self, order: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from filterd.process.box_state import RoleState
 from filterd.process.codec import Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
 
@@ -131,7 +132,11 @@ class ListRules(Struct, frozen=True):
 
 
 class ControlStatus(Struct, frozen=True, kw_only=True):
-    """Generations, ages, lists, workers, and every fault that stands.
+    """Generations, ages, lists, workers, roles, and every fault that stands.
+
+    confirmed_s            list → when its source last said that the good copy is its newest, unix
+    records_late_since_s   when the oldest block record was written that is not in the database yet, unix; None: none
+                           has waited for ten seconds
 
     shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate
     splash_probes          questions to the splash beyond what one client may ask, since control began"""
@@ -147,3 +152,6 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     faults: dict[str, str]
     rpz: dict[str, Any]
     workers: list[WorkerStatus]
+    roles: list[RoleState]
+    confirmed_s: dict[str, float]
+    records_late_since_s: float | None

@@ -42,7 +42,7 @@ class Reloader:
         before, wanted = self._accepted, self._checked()
         accepted = await self._accept()
         await self._apply(as_far_as_live("control", self._context.config, accepted.config))
-        waiting = {state.name: state.restart for state in role_states(accepted) if state.restart}
+        waiting = {state.name: state.restart for state in role_states(accepted.config) if state.restart}
         live = [key.path for key in changed(before, wanted) if not any(key.path in keys for keys in waiting.values())]
         self._accepted = accepted.config
         _say(live, waiting)

@@ -77,6 +77,14 @@ class GateFront:
         """Turns of the loop so far; one a second at least, as long as it lives."""
         return self._loop.n_turns
 
+    def upstreams(self) -> dict[str, bool]:
+        """None: a gate asks nobody."""
+        return {}
+
+    def connections(self) -> dict[str, int]:
+        """None: those that it judges are not its own."""
+        return {}
+
     async def run(self) -> None:
         """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
         await self._thread.run(self._tend())

@@ -87,6 +87,19 @@ def faults_of(config: Config, now_s: float) -> dict[str, str]:
     return found
 
 
+def confirmed_s(config: Config) -> dict[str, float]:
+    """List → when its source last said that the good copy is its newest, unix seconds; only lists with a good copy."""
+    found = {}
+    for entry in config.lists:
+        try:
+            kept = shelf_of(config, entry).kept()
+        except ValueError:  # told by faults_of()
+            continue
+        if kept.good is not None:
+            found[entry.id] = kept.confirmed_s
+    return found
+
+
 def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> Iterator[str]:
     """The faults of one list.   timers  of a zone's copy"""
     good = kept.good

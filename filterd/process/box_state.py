@@ -34,18 +34,18 @@ class ConfigState(Struct, frozen=True, kw_only=True):
     fault: str | None
 
 
-def role_states(found: InForce) -> list[RoleState]:
-    """Every role that runs, or has tried to."""
+def role_states(config: Config) -> list[RoleState]:
+    """Every role that runs, or has tried to.   config: in force"""
     return [
         RoleState(
             name=name,
             pid=told.pid,
             is_running=is_running,
             fault=told.fault,
-            restart=outdated(found.config, name.partition("-")[0], told.keys) if is_running else [],
+            restart=outdated(config, name.partition("-")[0], told.keys) if is_running else [],
         )
-        for name, (told, is_running) in instances(found.config.run_dir).items()
-        if is_running or not _is_one_too_many(found.config, name)
+        for name, (told, is_running) in instances(config.run_dir).items()
+        if is_running or not _is_one_too_many(config, name)
     ]
 
 

@@ -49,6 +49,8 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     refused: str | None  # why the newest images were not taken, or why there is no reply
     counters: dict[str, int]
     ja4_classes: dict[str, int] | UnsetType = UNSET
+    upstreams: dict[str, bool] | UnsetType = UNSET  # whether each answers
+    connections: dict[str, int] | UnsetType = UNSET  # open now, by transport
 
 
 WORKER_REQUESTS = Requests((Status, Use, Configure))

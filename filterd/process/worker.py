@@ -54,6 +54,12 @@ class Front(Protocol):
     def n_turns(self) -> int:
         """Turns of the loop so far; one a second at least, as long as it lives."""
 
+    def upstreams(self) -> dict[str, bool]:
+        """Upstream → whether it answers; none of a front that asks nobody."""
+
+    def connections(self) -> dict[str, int]:
+        """Transport → connections of clients that are open now."""
+
 
 class Setup(Protocol):
     """What a worker knows of its configuration."""
@@ -154,6 +160,8 @@ class Worker:
             refused=self._refused,
             counters=counted(self._run_dir, self.name),
             ja4_classes=classes_counted(self._run_dir, self.name),
+            upstreams=self._front.upstreams(),
+            connections=self._front.connections(),
         )
 
     async def _use(self, manifest: str, is_running: bool = True) -> InUse | Failed:

@@ -454,6 +454,8 @@ async def test_the_journal_tells_of_an_upstream_that_is_silent_and_of_its_return
         while silent not in caplog.messages:
             with suppress(TimeoutError):
                 await udp_exchange(front.bound[0], bytes(DNSRecord.question("free.test").pack()), patience_s=0.02)
+        assert front.upstreams() == {str(upstream): False}
         with echoing(upstream):
             while f"dns upstream {upstream}: it answers again" not in caplog.messages:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+        assert front.upstreams() == {str(upstream): True}

@@ -15,6 +15,7 @@ UIDS = {
     "filterd-web": 904,
     "filterd": 905,
     "filterd-splash": 906,
+    "filterd-metrics": 907,
 }
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,9 @@ def test_the_manual_has_the_same_table() -> None:
         ("splash", "why_closed", "filterd-splash", True),
         ("splash", "probed", "filterd-web", False),
         ("splash", "status", "filterd-splash", False),
+        ("control", "status", "filterd-metrics", True),
+        ("control", "explain", "filterd-metrics", False),
+        ("worker", "status", "filterd-metrics", False),
         ("control", "no such request", "filterd-web", False),
     ],
 )

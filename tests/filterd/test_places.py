@@ -30,10 +30,12 @@ def test_sockets_and_counters_lie_in_a_folder_of_their_role(tmp_path: Path) -> N
     for name in ("gate-0", "dns-0", "control"):
         place = places.counters_folder(tmp_path, name)
         place.mkdir(parents=True)
+        places.worker_socket(tmp_path, name).parent.mkdir()
         (place / name).touch()
     places.worker_socket(tmp_path, "dns-0").touch()
 
     assert [path.name for path in places.counters_files(tmp_path)] == ["control", "dns-0", "gate-0"]
+    assert places.counters_folder(tmp_path, "dns-1") == places.counters_folder(tmp_path, "dns-0")
     assert places.worker_sockets(tmp_path) == {"dns-0": tmp_path / "dns-0/worker.sock"}
     assert places.control_socket(tmp_path).parent == tmp_path / "control"
     assert [places.role_of(name) for name in ("dns-0", "gate-12")] == ["dns", "gate"]

@@ -59,6 +59,7 @@ class Box:
             },
             "splash": {"listen": [f"127.0.0.1:{free_port()}"]},
             "api": {"listen": [f"127.0.0.1:{free_port()}"]},
+            "metrics": {"listen": []},
             "lists": [one | how],
         }
         (folder / "filterd.yaml").write_text(json.dumps(said))

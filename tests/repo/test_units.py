@@ -48,6 +48,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-control": ["CAP_NET_ADMIN"],
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
+        "filterd-metrics": [],
         "filterd-rules": ["CAP_NET_ADMIN"],
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],
         "filterd-web": [],
@@ -64,15 +65,20 @@ def test_no_unit_runs_anything_beside_its_account(root: Path) -> None:
 
 
 def test_what_strangers_reach_has_a_limit_of_memory_and_tasks_and_the_splash_nothing_to_steal(root: Path) -> None:
-    web, splash = ((root / f"systemd/filterd-{name}.service").read_text().splitlines() for name in ("web", "splash"))
+    web, splash, metrics = (
+        (root / f"systemd/filterd-{name}.service").read_text().splitlines() for name in ("web", "splash", "metrics")
+    )
 
-    for lines in (web, splash):
+    for lines in (web, splash, metrics):
         assert [line.partition("=")[0] for line in lines if line.startswith(("MemoryMax=", "TasksMax="))] == [
             "MemoryMax",
             "TasksMax",
         ]
     assert any(line.startswith("InaccessiblePaths=") and "/var/lib/filterd/database" in line for line in splash)
     assert not any(line.startswith("ReadWritePaths=") for line in splash)
+    for line in ("User=filterd-metrics", "SupplementaryGroups=filterd filterd-counters filterd-desk"):
+        assert line in metrics
+    assert not any(line.startswith("ReadWritePaths=") for line in metrics)
     assert {"User=filterd-splash", "Group=filterd-splash", "SupplementaryGroups=filterd"} <= set(splash)
 
 

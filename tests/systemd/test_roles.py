@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web", "splash")
+ROLES = ("control", "dns", "gate", "web", "splash", "metrics")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
@@ -63,7 +63,14 @@ def paths_allowed() -> dict[str, dict[str, str]]:
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
     box.says("bash", "-c", START)
-    for unit in ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web", "filterd-splash"):
+    for unit in (
+        "filterd-dns@0",
+        "filterd-gate@0",
+        "filterd-control",
+        "filterd-web",
+        "filterd-splash",
+        "filterd-metrics",
+    ):
         box.until("active", "systemctl", "is-active", unit)
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]
@@ -107,5 +114,5 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     done
     true
     """
-    for account in ("filterd-dns", "filterd-web", "filterd-gate", "filterd-splash"):
+    for account in ("filterd-dns", "filterd-web", "filterd-gate", "filterd-splash", "filterd-metrics"):
         assert box.says("bash", "-c", tries, "try", account) == ""

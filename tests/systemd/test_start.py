@@ -65,7 +65,14 @@ def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -
 
     box.until(SPLASH, *BLOCKED)
 
-    for unit in ("filterd-dns@0", "filterd-gate@0", "filterd-control", "filterd-web", "filterd-splash"):
+    for unit in (
+        "filterd-dns@0",
+        "filterd-gate@0",
+        "filterd-control",
+        "filterd-web",
+        "filterd-splash",
+        "filterd-metrics",
+    ):
         box.until("active", "systemctl", "is-active", unit)
         assert box.says("systemctl", "show", "-P", "NRestarts", unit) == "0"
 

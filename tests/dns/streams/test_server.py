@@ -149,6 +149,11 @@ async def test_many_queries_of_one_kdig_share_a_connection(
     names = [part for n in range(20) for part in (f"q{n}.n.test", "A")]
     async with serving(BLOCKED, (unbound,), encrypted) as front:
         answered = await Clients(front, program, certificate[0]).kdig("+keepopen", *names)
+        _, held = await asyncio.open_connection(front.bound[0].host, front.bound[0].port)
+        async with asyncio.timeout(20):
+            while front.connections()["tcp"] != 1:  # noqa: ASYNC110  # accepted in another thread
+                await asyncio.sleep(0.01)
+        held.close()
 
     assert answered.count("192.0.2.80") == 20
     assert read_counters(images.folder / "c-tcp")["dns_tls_queries"] == 20

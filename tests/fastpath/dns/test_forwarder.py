@@ -11,6 +11,8 @@ from support.dns.loop_bench import SPECS, Bench, bound, says_nothing, with_addre
 from support.images.opened import Images
 
 from fastpath.dns.loop import DnsLoop
+from fastpath.images.verdict import Action, Mode
+from fastpath.report.counter_table import TOOK
 
 
 @pytest.fixture
@@ -53,6 +55,41 @@ def test_clients_that_ask_the_same_at_once_share_one_question_and_each_gets_its_
     assert {str(each.a.rdata) for each in answers} == {"198.51.100.1"}
     assert says_nothing(bench.upstream)
     assert bench.counted("dns_forwarded", "dns_coalesced", "dns_answered") == (1, 1, 2)
+
+
+def test_answers_are_counted_by_their_rcode_whoever_gives_them(bench: Bench) -> None:
+    bench.block(("orders", "listed.test", Mode.SUBTREE, Action.NXDOMAIN))
+    bench.ask("listed.test")
+    bench.answer()
+    for name, rcode in (("free.test", RCODE.NOERROR), ("none.test", RCODE.NXDOMAIN), ("odd.test", RCODE.YXDOMAIN)):
+        bench.ask(name)
+        asked, sender = bench.forwarded()
+        bench.reply(refused(asked, rcode), sender)
+        bench.answer()
+
+    assert bench.counted("dns_rcode_noerror", "dns_rcode_nxdomain", "dns_rcode_other") == (1, 2, 1)
+    assert bench.counted("dns_rcode_formerr", "dns_rcode_servfail", "dns_rcode_refused") == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "part"),
+    [(0.003, "dns_took_4ms"), (0.05, "dns_took_64ms"), (0.2, "dns_took_256ms"), (0.3, "dns_took_1s")],
+)
+def test_the_time_of_an_upstream_is_counted_where_it_belongs(
+    images: Images, stack: ExitStack, after_s: float, part: str
+) -> None:
+    bench = Bench(images, stack, ("127.0.0.1",), patience_s=60.0)
+    bench.ask("free.test")
+    asked, sender = bench.forwarded()
+    bench.upstream.sendto(with_address(asked), sender)
+    bench.ahead_s += after_s
+    bench.turn(100)
+
+    took_us, *parts = bench.counted("dns_took_us", *TOOK)
+    assert took_us >= after_s * 1e6
+    assert sum(parts) == 1
+    slower = list(TOOK)[list(TOOK).index(part) :]  # a loaded machine adds its own time
+    assert sum(bench.counted(*slower)) == 1
 
 
 def test_a_client_that_repeats_its_query_gets_one_answer(bench: Bench) -> None:

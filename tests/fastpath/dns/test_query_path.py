@@ -30,7 +30,8 @@ def test_a_blocked_name_is_counted_and_noted_with_its_rule(images: Images) -> No
     answer = desk.ask("www.N.test")
 
     assert answer is not None and answer.header.rcode == RCODE.NXDOMAIN
-    assert desk.counted() == {"dns_queries": 1, "dns_tcp_queries": 1, "dns_blocked": 1, "events": 1}
+    counted = {"dns_queries": 1, "dns_tcp_queries": 1, "dns_blocked": 1, "events": 1, "dns_rcode_nxdomain": 1}
+    assert desk.counted() == counted
     event = read_segment(segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0]), 0, 10).events[0]
     assert (event.list, event.rule, event.order, event.time_ns) == ("orders", "n.test", 12, NOW_NS)
 

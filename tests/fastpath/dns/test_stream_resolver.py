@@ -31,6 +31,17 @@ def test_a_tcp_only_name_over_a_stream_is_the_upstreams_to_answer(images: Images
     assert "dns_blocked" not in desk.counted()
 
 
+def test_answers_over_a_stream_are_counted_by_their_rcode(images: Images) -> None:
+    desk = desk_with(images, ("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN))
+    desk.ask("n.test")
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    desk.deliver("free.test", theirs)
+    desk.resolver.give_up(ask("other.test"), CLIENT, NOW_NS)
+
+    counted = {name: n for name, n in desk.counted().items() if name.startswith("dns_rcode_")}
+    assert counted == {"dns_rcode_nxdomain": 1, "dns_rcode_noerror": 1, "dns_rcode_servfail": 1}
+
+
 def test_a_client_that_is_no_address_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="somebody"):
         Desk(tmp_path, SPECS).resolver.answer(b"", "somebody", NOW_NS)

@@ -9,7 +9,7 @@ import pytest
 from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
 from fastpath.report.counters import Counters
 from fastpath.wire.name import to_wire
-from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, wipe_drained
+from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental.database import open_database, reading
 
@@ -194,6 +194,18 @@ def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path: Path, le
     drain_all(tmp_path / "spool", ledger)
 
     assert sorted(path.name for path in folder.iterdir()) == ["000003.seg", "000004.seg"]
+
+
+def test_records_are_late_once_one_has_waited_for_ten_seconds_and_not_sooner(tmp_path: Path, ledger: Ledger) -> None:
+    spool = tmp_path / "spool"
+    assert late_since_s(spool, ledger.engine, 0.0) is None
+    put_segment(spool / "dns-0", 1, event("a.test"), event("b.test"))
+    put_segment(spool / "dns-1", 1)
+
+    assert late_since_s(spool, ledger.engine, TIME_S + 9.9) is None
+    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) == TIME_S
+    drain_all(spool, ledger)
+    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) is None
 
 
 def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path: Path, ledger: Ledger) -> None:

@@ -20,7 +20,7 @@ def test_a_change_says_which_roles_must_be_started_again_or_none() -> None:
 
     assert {key.path: key.restart for key in changed(old, new)} == {
         "/dns/upstreams": (),
-        "/dns/workers": ("dns", "gate", "control", "web", "splash"),
+        "/dns/workers": ("dns", "gate", "control", "web", "splash", "metrics"),
         "/dns/tls/name": ("web",),
         "/gate/flows": ("gate",),
         "/splash/host": ("splash",),
@@ -56,5 +56,5 @@ def test_a_key_that_an_older_release_did_not_know_outdates_nobody() -> None:
 
 def test_every_key_names_roles_that_exist_and_none_twice() -> None:
     for key in keys_of(read(SMALLEST)):
-        assert set(key.restart) <= {"dns", "gate", "control", "web", "splash"}, key.path
+        assert set(key.restart) <= {"dns", "gate", "control", "web", "splash", "metrics"}, key.path
         assert len(set(key.restart)) == len(key.restart), key.path

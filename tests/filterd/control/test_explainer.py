@@ -89,6 +89,8 @@ def test_the_status_holds_lists_ages_and_generations(place: Path, engine: Engine
     assert [each.id for each in status.lists] == ["pta", "stop", "help-corridor", "orders"]
     assert status.ages_s.keys() == status.generations.keys() == {"names", "urls", "subscribers", "policy"}
     assert [(each.name, bool(each.refused)) for each in status.workers] == [("dns-0", True)]
+    assert status.confirmed_s.keys() == {"pta", "stop"}
+    assert (status.roles, status.records_late_since_s) == ([], None)
 
 
 def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place: Path, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from support.present import present
 import filterd.lists.jobs as lists
 from filterd.config import Config
 from filterd.lists.sources import shelf_of
-from filterd.lists.status import due, is_due, note_failure, refuse_waiting, waiting
+from filterd.lists.status import confirmed_s, due, is_due, note_failure, refuse_waiting, waiting
 from rules.lists.versions import Kept
 
 
@@ -28,6 +28,13 @@ def test_a_file_that_vanished_is_told_and_the_last_good_version_stays(dropped: C
 
     assert "pta.txt is missing; the last good version" in faults(dropped)
     assert (waiting(dropped, NOW, 0.0), present(kept(dropped).good).n_rules) == ([], 100)
+
+
+def test_the_last_confirmation_of_a_list_is_told_once_it_has_a_good_copy(dropped: Config) -> None:
+    assert confirmed_s(dropped) == {}
+    take_in(dropped)
+
+    assert confirmed_s(dropped) == {"pta": kept(dropped).confirmed_s}
 
 
 def test_what_killed_its_reader_is_refused_unread(dropped: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def test_a_role_tells_its_fault_and_what_it_has_to_be_restarted_for(found: InFor
         found.source.write_text(GOOD + "api: {listen: ['127.0.0.1:81']}\n")
         dns.note_fault("no certificate", was_ready=False)
 
-        states = {state.name: state for state in role_states(accept(found.source))}
+        states = {state.name: state for state in role_states(accept(found.source).config)}
 
     assert (states["web-0"].restart, states["web-0"].fault) == (["/api/listen"], None)
     assert (states["dns-0"].restart, states["dns-0"].fault) == ([], "no certificate")
@@ -31,14 +31,14 @@ def test_a_role_tells_its_fault_and_what_it_has_to_be_restarted_for(found: InFor
 
 def test_the_supervisor_is_no_role(found: InForce, tmp_path: Path) -> None:
     with only_instance(tmp_path / "run", "filterd"):
-        assert role_states(found) == []
+        assert role_states(found.config) == []
 
 
 def test_a_role_that_left_its_reason_and_is_gone_does_not_run(found: InForce, tmp_path: Path) -> None:
     (tmp_path / "run/web-0").mkdir(parents=True)
     (tmp_path / "run/web-0/role.lock").write_text('{"pid":0,"fault":"port 80 is taken","n_failed":3}')
 
-    (state,) = role_states(found)
+    (state,) = role_states(found.config)
 
     assert (state.is_running, state.fault, state.restart) == (False, "port 80 is taken", [])
 
@@ -48,7 +48,7 @@ def test_what_is_left_of_a_worker_that_is_not_wanted_any_more_is_no_role(found: 
         (tmp_path / "run" / name).mkdir(parents=True)
         (tmp_path / "run" / name / "role.lock").write_text('{"pid":0}')
 
-    assert [state.name for state in role_states(found)] == ["dns-0"]
+    assert [state.name for state in role_states(found.config)] == ["dns-0"]
 
 
 @pytest.mark.parametrize(

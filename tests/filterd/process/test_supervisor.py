@@ -155,7 +155,14 @@ def test_the_box_is_ready_with_its_data_plane_whatever_the_other_roles_do(
 
 
 def test_what_no_traffic_waits_for_is_tried_again_after_a_minute_at_most_and_the_data_plane_sooner() -> None:
-    assert [longest_pause_s(role) for role in ("dns", "gate", "control", "web", "splash")] == [5, 5, 60, 60, 60]
+    assert [longest_pause_s(role) for role in ("dns", "gate", "control", "web", "splash", "metrics")] == [
+        5,
+        5,
+        60,
+        60,
+        60,
+        60,
+    ]
 
 
 def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +250,14 @@ def test_a_signal_for_the_lists_goes_to_control_alone(tmp_path: Path, monkeypatc
 def test_the_roles_of_a_box_come_from_its_configuration(tmp_path: Path) -> None:
     config = read_config(b"dns: {upstreams: ['192.0.2.53:53'], workers: 2}\ngate: {workers: 0}\n", "x", tmp_path)
 
-    assert [child.name for child in roles_of(config)] == ["dns-0", "dns-1", "control-0", "web-0", "splash-0"]
+    assert [child.name for child in roles_of(config)] == [
+        "dns-0",
+        "dns-1",
+        "control-0",
+        "web-0",
+        "splash-0",
+        "metrics-0",
+    ]
 
 
 def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ class Front:
             raise self.fault
         self.given.append(tables)
 
+    def upstreams(self) -> dict[str, bool]:
+        return {"192.0.2.53:53": False}
+
+    def connections(self) -> dict[str, int]:
+        return {"tcp": 3}
+
     async def run(self) -> None:
         self.n_given_first = len(self.given)
         await asyncio.Event().wait()
@@ -216,7 +222,7 @@ def test_a_front_that_ends_ends_the_worker(state: Path) -> None:
 def test_the_counters_of_a_worker_are_those_of_its_loop_and_of_what_stands_beside(state: Path) -> None:
     for part in ("", "-tcp"):
         make_reporter(state, state / "run", "dns-0", part)
-        Counters(state / "run/dns-0/counters" / f"dns-0{part}").add("dns_queries", 2)
+        Counters(state / "run/counters-dns" / f"dns-0{part}").add("dns_queries", 2)
 
     assert counted(state / "run", "dns-0")["dns_queries"] == 4
 

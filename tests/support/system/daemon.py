@@ -45,12 +45,12 @@ class Upstream(threading.Thread):
         while True:
             try:
                 query, client = self.socket.recvfrom(4096)
-            except OSError:  # closed: the test is over
+                end = query.index(b"\0", 12) + 5
+                head = query[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + query[12:end]
+                answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + self._address
+                self.socket.sendto(head + answer, client)
+            except OSError:  # closed: it is away, or the test is over
                 return
-            end = query.index(b"\0", 12) + 5
-            head = query[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + query[12:end]
-            answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + self._address
-            self.socket.sendto(head + answer, client)
 
 
 class Daemon:
@@ -60,7 +60,7 @@ class Daemon:
         self.folder = folder
         self.config = folder / "filterd.yaml"
         self.upstream = Upstream()
-        self.dns, self.api, self.splash = free_port(), free_port(), free_port()
+        self.dns, self.api, self.splash, self.metrics = (free_port() for _ in range(4))
         self.tls, self.https = free_port(), free_port()
         self.certificate, self.key = make_certificate(folder, "dns.test")
         self.process: subprocess.Popen[bytes] | None = None
@@ -139,6 +139,7 @@ class Daemon:
             "gate": {"workers": 0},
             "splash": {"listen": [f"127.0.0.1:{self.splash}"], "address4": "192.0.2.1"},
             "api": {"listen": [f"127.0.0.1:{self.api}"]},
+            "metrics": {"listen": [f"127.0.0.1:{self.metrics}"]},
             "lists": [
                 {"id": "pta", "file": "pta.csv", "format": "csv", "tier": "order", "issuer": "PTA"},
                 {"id": "adult", "file": "adult.txt", "format": "plain", "tier": "category", "category": "adult"},

@@ -1,0 +1,151 @@
+"""The metrics door of a running filterd, asked by Prometheus and its tools."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.packets.shapes import question
+from support.system.daemon import Daemon, eventually
+from support.system.ports import free_port
+
+pytestmark = pytest.mark.services
+ALERTS = Path(__file__).parents[3] / "docs/prometheus/alerts.yml"
+needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
+
+
+def got(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+
+
+def asked(daemon: Daemon, path: str) -> tuple[int, str]:
+    return got(f"http://127.0.0.1:{daemon.metrics}{path}")
+
+
+def value_of(daemon: Daemon, sample: str) -> float | None:
+    """The value of one line of the text."""
+    for line in asked(daemon, "/metrics")[1].splitlines():
+        if line.startswith(sample + " "):
+            return float(line.rpartition(" ")[2])
+    return None
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Daemon]:
+    running = Daemon(tmp_path)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def collected(daemon: Daemon, tmp_path: Path) -> Iterator[str]:
+    """The address of a Prometheus that scrapes the daemon, with the alert rules that we give."""
+    address = f"127.0.0.1:{free_port()}"
+    scrape = {"job_name": "filterd", "static_configs": [{"targets": [f"127.0.0.1:{daemon.metrics}"]}]}
+    said = {"global": {"scrape_interval": "1s"}, "rule_files": [str(ALERTS)], "scrape_configs": [scrape]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(said))
+    command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
+    yield address
+    process.terminate()
+    process.wait(60)
+
+
+def found_by(address: str, query: str) -> Any:
+    """The result of a query; none while Prometheus starts."""
+    try:
+        status, text = got(f"http://{address}/api/v1/query?{urllib.parse.urlencode({'query': query})}")
+    except OSError:
+        return []
+    return json.loads(text)["data"]["result"] if status == 200 else []
+
+
+@needs_prometheus
+def test_prometheus_collects_what_a_client_has_asked(daemon: Daemon, collected: str) -> None:
+    for name in ("listed.test", "free.test"):
+        daemon.ask(name)
+
+    found = eventually(lambda: found_by(collected, "filterd_dns_queries_total > 1"), "the counter in Prometheus")
+    assert found[0]["metric"]["worker"] == "dns-0"
+    assert eventually(lambda: found_by(collected, "filterd_ready == 1 and filterd_control_up == 1"), "the gauges")
+    assert found_by(collected, 'filterd_dns_answers_total{rcode="noerror"} > 1')
+    assert found_by(collected, "histogram_quantile(0.5, filterd_dns_upstream_seconds_bucket) > 0")
+    assert found_by(collected, 'up{job="filterd"} == 1')
+    rules = json.loads(got(f"http://{collected}/api/v1/rules")[1])["data"]["groups"][0]["rules"]
+    assert [rule["name"] for rule in rules if rule.get("lastError")] == []
+
+
+@needs_prometheus
+def test_promtool_finds_nothing_wrong_with_the_metrics(daemon: Daemon) -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=asked(daemon, "/metrics")[1], capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs_prometheus
+def test_promtool_reads_the_alert_rules() -> None:
+    done = subprocess.run(["promtool", "check", "rules", ALERTS], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert "SUCCESS" in done.stdout
+
+
+def test_a_box_whose_upstreams_are_all_dead_is_not_ready_and_its_status_exits_with_1(own: Daemon) -> None:
+    own.ask("one.test")
+    assert asked(own, "/readyz") == (200, "ok\n")
+    assert own.run("status", "--config", str(own.config)).returncode == 0
+    own.upstream.socket.close()
+
+    def is_down() -> bool:
+        own.ask("listed.test")
+        for at in range(4):
+            ask_unanswered(own, f"n{at}.test")
+        return asked(own, "/readyz")[0] == 503
+
+    eventually(is_down, "the upstream to be down")
+    upstream = f"127.0.0.1:{own.upstream.port}"
+    assert f"no upstream answers ({upstream})" in asked(own, "/readyz")[1]
+    assert value_of(own, f'filterd_upstream_up{{upstream="{upstream}",worker="dns-0"}}') == 0
+    assert value_of(own, "filterd_ready") == 0
+    status = own.run("status", "--config", str(own.config))
+    assert status.returncode == 1
+    assert f"  upstream {upstream}: does not answer" in status.stdout
+    assert "dns: no upstream answers" in status.stdout
+
+
+def ask_unanswered(own: Daemon, name: str) -> None:
+    """Ask, and do not wait."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(question(name.encode()), ("127.0.0.1", own.dns))
+
+
+def test_counters_are_told_while_control_and_web_are_dead(own: Daemon) -> None:
+    own.ask("listed.test")
+    for role in ("web-0", "control-0"):
+        pid = int((own.folder / f"run/{role}.pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+    (own.folder / "run/control/control.sock").unlink()
+
+    assert asked(own, "/livez") == (200, "ok\n")
+    assert eventually(lambda: value_of(own, "filterd_control_up") == 0, "control to be missed")
+    assert value_of(own, 'filterd_dns_queries_total{worker="dns-0"}') == 1
+    for role in ("web-0", "control-0"):
+        os.kill(int((own.folder / f"run/{role}.pid").read_text()), signal.SIGKILL)
