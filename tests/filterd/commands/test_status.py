@@ -94,7 +94,7 @@ def test_hellos_by_class_of_software_are_told_of_all_workers_together(
     config = tmp_path / "f.yaml"
     config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
     classes = [{"other": 5, "tor": 0}, {"other": 6, "tor": 1}, {}]
-    workers = [{"name": f"gate-{number}", "ja4_classes": each} for number, each in enumerate(classes)]
+    workers = [{"name": f"gate-{number}", "pid": 7, "ja4_classes": each} for number, each in enumerate(classes)]
     monkeypatch.setattr(
         "filterd.commands.status.ask_blocking", lambda path, role, request: {"ok": True, "workers": workers}
     )
