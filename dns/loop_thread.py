@@ -10,6 +10,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
+from dns.thread_priority import come_first
 from fastpath.images.tables import Handoff, TableSet
 
 SWAP_PATIENCE_S: Final = 5.0
@@ -74,6 +75,7 @@ class LoopThread:
             thread.join()
 
     def _serve(self, main: asyncio.AbstractEventLoop, ended: "asyncio.Future[None]") -> None:
+        come_first()
         try:
             self._loop.run()
         except Exception as reason:  # the thread's edge: run() raises it again

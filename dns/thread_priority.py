@@ -1,4 +1,9 @@
-"""Priority of a thread: what can wait runs behind the loops of its worker, which share a core with it."""
+"""Priority of a thread: what can wait runs behind the loops of its worker, which share a core with it.
+
+A loop that is woken runs before the rest of somebody's slice, where its own slices are shorter than theirs (Linux 6.12
+and later); else it waits for milliseconds.  A slice says nothing about the share of the core: that is the niceness.
+Source: sched_setattr(2); Documentation/scheduler/sched-eevdf.rst.
+"""
 
 import contextlib
 import ctypes
@@ -9,8 +14,9 @@ from typing import Final
 # A tenth of a busy core: a delta is opened in 3 ms then, a base of ten million names in half a second.  SCHED_IDLE
 # would make a swap take seconds on a full core, and hold a lock of the database for as long.
 BEHIND_NICENESS: Final = 10
-# A loop that is woken waits for the rest of a slice: 3 ms, where the kernel knows no other (before Linux 6.12).
-BEHIND_SLICE_NS: Final = 100_000
+LOOP_SLICE_NS: Final = 100_000  # the shortest there is; the kernel's own is 3 ms
+# Short as well: the loop may be woken with less of a claim than it has, and the rest of a slice is what it waits for.
+BEHIND_SLICE_NS: Final = 1_000_000
 SCHED_ATTR: Final = struct.Struct("=IIQiIQQQ")  # <linux/sched/types.h>, its first version
 
 
@@ -19,6 +25,15 @@ def give_way(niceness: int = BEHIND_NICENESS) -> None:
     niceness = max(niceness, os.getpriority(os.PRIO_PROCESS, 0))  # 0: this thread
     with contextlib.suppress(PermissionError):  # by a sandbox of the operator's: better late than never
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
-    wanted = SCHED_ATTR.pack(SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, BEHIND_SLICE_NS, 0, 0)
+    _ask_for_slices(BEHIND_SLICE_NS, niceness)
+
+
+def come_first() -> None:
+    """Let this thread, a loop, run as soon as it is woken, before what shares its core; its share stays the same."""
+    _ask_for_slices(LOOP_SLICE_NS, os.getpriority(os.PRIO_PROCESS, 0))
+
+
+def _ask_for_slices(slice_ns: int, niceness: int) -> None:
+    wanted = SCHED_ATTR.pack(SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, slice_ns, 0, 0)
     with contextlib.suppress(AttributeError):  # glibc before 2.41
         ctypes.CDLL(None).sched_setattr(0, wanted, 0)  # refused by a sandbox, or by an older kernel: longer slices

@@ -23,7 +23,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.errors import BadHeader
-from dns.streams.places import Places
+from dns.streams.places import Places, client_of
+from dns.streams.turns import Client, Turns
 from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters
 from fastpath.wire.proxy_protocol import octets_missing, told_by
@@ -71,7 +72,8 @@ class Connection:
     """One client's stream.
 
     client  its address;  tls: None without encryption;  is_stranger: the guard does not admit it
-    use     to be called for every query: the connection is idle no longer"""
+    use     to be called for every query: the connection is idle no longer
+    pause   to be awaited after a little work: others go on, and this connection when it is its client's turn"""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -79,6 +81,7 @@ class Connection:
     tls: ssl.SSLObject | None
     is_stranger: bool
     use: Callable[[], None]
+    pause: Callable[[], Awaitable[None]]
 
 
 Converse = Callable[[Connection], Awaitable[None]]
@@ -114,12 +117,15 @@ class _Refused(Exception):
 
 
 class Acceptor:
-    """Accepts connections on listening sockets, for one Door."""
+    """Accepts connections on listening sockets, for one Door.
 
-    def __init__(self, door: Door, counters: Counters) -> None:
+    turns  of all doors of an event loop; None: it is the only one"""
+
+    def __init__(self, door: Door, counters: Counters, turns: Turns | None = None) -> None:
         limits = door.limits
         self._door = door
         self._counters = counters
+        self._turns = turns or Turns()
         self._opened: set[socket.socket] = set()
         self._clients = Places(limits.n_connections, limits.n_of_client)
         self._strangers = Places(limits.n_of_strangers, limits.n_of_client)
@@ -206,6 +212,8 @@ class Acceptor:
                 if client is not None:
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
+                if self._door.context is not None:  # a handshake is as much work as thirty queries
+                    await self._turns.wait(self._counts_as(client or peer))
                 reader, writer = await self._connected(opened)
                 held.callback(writer.transport.abort)
                 if client is None or use is None:
@@ -213,7 +221,8 @@ class Acceptor:
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
             tls, is_stranger = writer.get_extra_info("ssl_object"), not self._door.admits(client)
-            await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use))
+            pause = partial(self._turns.wait, self._counts_as(client))
+            await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use, pause))
             await self._part(writer)
 
     async def _client_before_tls(self, opened: socket.socket, proxy: str) -> str | None:
@@ -233,6 +242,10 @@ class Acceptor:
         if beginnings is not None and beginnings.admit(client, time.monotonic_ns()) != "admitted":
             raise _Refused("dns_streams_refused")
         return _place(self._clients if is_client else self._strangers, client, self._evict)
+
+    def _counts_as(self, client: str) -> Client:
+        """Whose turn it is when this client goes on: strangers have one together."""
+        return client_of(client) if self._door.admits(client) else ""
 
     def _evict(self, task: "asyncio.Task[None]") -> None:
         self._counters.add("dns_streams_evicted")

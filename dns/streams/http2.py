@@ -113,7 +113,7 @@ class _Conversation:
             await self._flush()
             if self._goodbye is not None:
                 break
-            await asyncio.sleep(0)  # reading does not wait where octets are there
+            await self._connection.pause()  # reading does not wait where octets are there
         self._h2.close_connection(self._goodbye or ErrorCodes.NO_ERROR)
         await self._flush()
 
@@ -136,7 +136,7 @@ class _Conversation:
                 self._note_flood()
                 return False
             if not number % EVENTS_A_TURN:
-                await asyncio.sleep(0)
+                await self._connection.pause()
             if isinstance(event, RequestReceived):
                 self._begin(event)
             elif isinstance(event, DataReceived):

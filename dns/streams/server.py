@@ -17,6 +17,7 @@ from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens
 from dns.streams.http2 import HttpStream
 from dns.streams.tcp import MessageStream
+from dns.streams.turns import Turns
 from dns.upstreams.endpoints import Endpoint
 from fastpath.dns.admission import ClientGuard
 from fastpath.images.tables import TableSet
@@ -81,20 +82,21 @@ class StreamServer:
         self, tcp: Sequence[socket.socket], tls: Sequence[socket.socket], https: Sequence[socket.socket]
     ) -> None:
         """Serve until cancelled; connections still open are then cut."""
+        turns = Turns()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._acceptor("tcp", self._tcp()).serve(tcp))
+            group.create_task(self._acceptor("tcp", self._tcp(), turns).serve(tcp))
             if self._certificates and self._plan.encryption:
                 limits = self._plan.encryption.limits
-                group.create_task(self._acceptor("tls", self._tls(self._certificates, limits)).serve(tls))
-                group.create_task(self._acceptor("https", self._https(self._certificates, limits)).serve(https))
+                group.create_task(self._acceptor("tls", self._tls(self._certificates, limits), turns).serve(tls))
+                group.create_task(self._acceptor("https", self._https(self._certificates, limits), turns).serve(https))
                 group.create_task(self._certificates.watch())
 
     def connections(self) -> dict[str, int]:
         """Transport → connections that are open now; from any thread."""
         return {transport: acceptor.n_open for transport, acceptor in list(self._acceptors.items())}
 
-    def _acceptor(self, transport: str, door: Door) -> Acceptor:
-        acceptor = Acceptor(door, self._path.counters)
+    def _acceptor(self, transport: str, door: Door, turns: Turns) -> Acceptor:
+        acceptor = Acceptor(door, self._path.counters, turns)
         self._acceptors[transport] = acceptor
         return acceptor
 

@@ -1,11 +1,19 @@
 import ctypes
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from dns.thread_priority import BEHIND_NICENESS, BEHIND_SLICE_NS, SCHED_ATTR, give_way
+from dns.thread_priority import (
+    BEHIND_NICENESS,
+    BEHIND_SLICE_NS,
+    LOOP_SLICE_NS,
+    SCHED_ATTR,
+    come_first,
+    give_way,
+)
 
 
 def test_only_the_thread_that_gives_way_runs_behind_the_others() -> None:
@@ -18,7 +26,8 @@ def test_only_the_thread_that_gives_way_runs_behind_the_others() -> None:
     assert niceness() == before
 
 
-def test_who_gives_way_asks_the_kernel_for_short_slices() -> None:
+@pytest.mark.parametrize(("asks", "wanted_ns"), [(give_way, BEHIND_SLICE_NS), (come_first, LOOP_SLICE_NS)])
+def test_a_thread_asks_the_kernel_for_short_slices(asks: Callable[[], None], wanted_ns: int) -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "sched_getattr") or not slices_are_told():
         pytest.skip("this glibc, or this kernel, knows no slices of a thread's own")
@@ -28,9 +37,18 @@ def test_who_gives_way_asks_the_kernel_for_short_slices() -> None:
         assert libc.sched_getattr(0, found, len(found), 0) == 0
         return SCHED_ATTR.unpack(found.raw)[5]
 
-    with ThreadPoolExecutor(1, initializer=give_way) as behind:
-        assert behind.submit(slice_ns).result() == BEHIND_SLICE_NS
-    assert slice_ns() != BEHIND_SLICE_NS
+    before = slice_ns()
+    with ThreadPoolExecutor(1, initializer=asks) as asking:
+        assert asking.submit(slice_ns).result() == wanted_ns
+    assert slice_ns() == before != wanted_ns
+
+
+def test_a_loop_keeps_its_niceness() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    with ThreadPoolExecutor(1, initializer=come_first) as loop:
+        assert loop.submit(niceness).result() == niceness()
 
 
 def slices_are_told() -> bool:

@@ -15,6 +15,7 @@ from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
 from fastpath.images.tables import TableSet
+from filterd.keys import hold_image_key
 from filterd.places import role_of, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
@@ -97,6 +98,7 @@ class Box:
     def blocks(self, name: str) -> bool:
         """Whether what is in force has an entry for `name`: a few listed names are skipped, as public suffixes."""
         if self._tables is None:
+            hold_image_key(self.folder / "state")
             self._tables = TableSet.open(self.images / MANIFEST)
         return self._tables.matched(name.encode()) != 0
 
