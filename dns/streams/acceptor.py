@@ -23,17 +23,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.errors import BadHeader
-from dns.streams.places import Places, client_of
-from dns.streams.turns import Client, Turns
+from dns.streams.listening import Listening
+from dns.streams.places import Places
+from dns.streams.turns import Turns
 from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters
 from fastpath.wire.proxy_protocol import octets_missing, told_by
+from rules.names.clients import Client, client_of
 
 BACKLOG: Final = 256
-# Accepted before other sockets and open connections have their turn.
-BATCH: Final = 16
-# Out of descriptors: what waits in the backlog can wait a little longer.
-PAUSE_S: Final = 0.5
 # What a client may take to read our last record and say goodbye.
 GOODBYE_S: Final = 2.0
 # Of a client's octets, twice as many are held; a longer message is read as it comes.
@@ -139,45 +137,26 @@ class Acceptor:
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Accept until cancelled; connections still open are then cut."""
-        loop = asyncio.get_running_loop()
+        listening: Listening | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                for listener in listeners:
-                    loop.add_reader(listener, self._accept, listener, group)
+                listening = Listening("dns streams", listeners, partial(self._begin, group))
+                listening.start()
                 await asyncio.Event().wait()
         finally:
-            for listener in listeners:
-                loop.remove_reader(listener)
+            if listening is not None:
+                listening.stop()
             for opened in self._opened:  # of tasks that had no turn yet
                 opened.close()
 
-    def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
-        """Accept waiting connections, up to BATCH."""
-        try:
-            for _ in range(BATCH):
-                opened, peer = listener.accept()
-                self._begin(opened, peer[0].partition("%")[0], group)
-        except (BlockingIOError, InterruptedError, ConnectionError):  # taken by another worker, or gone already
-            return
-        except OSError as reason:
-            self._log_fault(f"dns streams: no connection accepted ({reason.strerror}); trying again; raise LimitNOFILE")
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(listener)
-            loop.call_later(PAUSE_S, self._resume, listener, group)
-
-    def _begin(self, opened: socket.socket, peer: str, group: asyncio.TaskGroup) -> None:
+    def _begin(self, group: asyncio.TaskGroup, opened: socket.socket, peer: str) -> None:
         is_proxy = any(ip_address(peer) in proxy for proxy in self._door.proxies)
         if not (is_proxy or self._door.limits.n_of_strangers or self._door.admits(peer)):
             self._counters.add("dns_streams_not_ours")
             opened.close()
             return
-        opened.setblocking(False)
         self._opened.add(opened)
         group.create_task(self._meet(opened, peer, is_proxy))
-
-    def _resume(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
-        if listener.fileno() >= 0:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener, group)
 
     def _log_fault(self, fault: str) -> None:
         """Log a fault once, however many connections have it; the counters count them all."""
@@ -281,13 +260,13 @@ class Acceptor:
 @contextlib.contextmanager
 def _place(places: Places, client: str, evict: Callable[["asyncio.Task[None]"], None]) -> Iterator[Callable[[], None]]:
     """Hold a place while this task serves its connection; gives what notes its use.   Raises _Refused."""
-    task, now = asyncio.current_task(), asyncio.get_running_loop().time
+    task = asyncio.current_task()
     assert task is not None
-    place = places.take(client, partial(evict, task), now())
+    place = places.take(client, partial(evict, task))
     if place is None:
         raise _Refused("dns_streams_refused")
     try:
-        yield lambda: places.use(place, now())
+        yield partial(places.use, place)
     finally:
         places.give_back(place)
 

@@ -15,10 +15,10 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from rules.names.clients import Client
+
 # Each does a millisecond's work at most, mostly less.  With one alone, the loop's own work would be as much.
 CALLED: Final = 2
-
-Client = int | str
 
 
 class Turns:

@@ -5,9 +5,9 @@
 aiohttp limits a request's header and the silence between requests by one time-out (`keepalive_timeout`, which begins
 with the connection), and has no limit of connections.  Without TLS it gets a connection once its first header is there:
 until then the octets lie in the kernel, and a slow client costs us a tenth of what a request does.
-Invariants: a new connection always gets a place: where there is none, the oldest one ends, of the same client first, so
-that whoever holds places with slow requests loses them, and a visitor gets in; a place is free when its socket is
-closed; no answer tells versions.
+Invariants: a new connection always gets a place: where there is none, an older one ends (dns/streams/places.py says
+which), so that whoever holds places with slow requests loses them, and a visitor gets in; a place is free when its
+socket is closed; no answer tells versions.
 """
 
 import asyncio
@@ -18,12 +18,15 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from aiohttp import http_exceptions, web, web_response
 
+from dns.streams.listening import Listening
+from dns.streams.places import Place, Places
 from dns.upstreams.endpoints import Endpoint
-from mgmt.client_address import client_address, client_network
+from rules.names.clients import client_address
 
 BACKLOG: Final = 1024
 HEADER_OCTETS: Final = 16384  # that are looked at; a longer header is aiohttp's to wait for, and to refuse
@@ -32,7 +35,6 @@ HANDSHAKE_S: Final = 5.0
 # The rest of a body that is not taken is read for so long, so that a client reads its answer before we close.
 LINGER_S: Final = 0.5
 SHUTDOWN_S: Final = 2.0  # an order that waits for its receipt is stored already; the asker repeats it
-PAUSE_S: Final = 0.5  # without a free descriptor
 LOOK_S: Final = 1.0
 TELL_S: Final = 60.0
 
@@ -75,10 +77,12 @@ class HttpLimits:
 class _Guest:
     """A connection: from accept to close."""
 
-    __slots__ = ("client", "meeting", "opened", "since_s", "transport")
+    __slots__ = ("late", "meeting", "n_seen", "opened", "place", "since_s", "transport")
 
-    def __init__(self, opened: socket.socket, client: str) -> None:
-        self.opened, self.client, self.since_s = opened, client, time.monotonic()
+    def __init__(self, opened: socket.socket) -> None:
+        self.opened, self.since_s, self.n_seen = opened, time.monotonic(), 0
+        self.place: Place | None = None
+        self.late: asyncio.TimerHandle | None = None  # while its header is waited for
         self.meeting: asyncio.Task[None] | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -86,12 +90,35 @@ class _Guest:
     def is_over(self) -> bool:
         return self.opened.fileno() < 0
 
+    def has_header(self) -> bool:
+        """Whether a header, the end of the stream, or as much as we look at is there.   Nothing is taken.
+
+        Raises BlockingIOError where nothing is there yet; OSError."""
+        octets = self.opened.recv(HEADER_OCTETS, socket.MSG_PEEK)
+        if len(octets) in (self.n_seen, HEADER_OCTETS) or HEADER_END.search(octets):  # as many as before: its end
+            return True
+        self.n_seen = len(octets)
+        # Readable with one octet more: those that are there would wake us again at once.
+        self.opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self.n_seen + 1)
+        return False
+
     def end(self) -> None:
         """Close at once; what is not sent yet is lost."""
         if self.transport is not None:
             self.transport.abort()
         elif self.meeting is not None:
             self.meeting.cancel()
+        elif not self.is_over:
+            self.wait_no_longer()
+            self.opened.close()
+
+    def wait_no_longer(self) -> None:
+        """For its header."""
+        if self.late is not None:
+            asyncio.get_running_loop().remove_reader(self.opened)
+            self.late.cancel()
+            self.late = None
+            self.opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 class HttpListener:
@@ -109,10 +136,12 @@ class HttpListener:
             max_headers=limits.n_headers,
             auto_decompress=False,  # nobody has to send us compressed bodies; unpacking them would cost us, not them
         )
+        self._places = Places(limits.n_connections, limits.n_of_client, is_newest_kept=True)
         self._guests: dict[_Guest, None] = {}  # in order of arrival
-        self._guests_of: dict[str, list[_Guest]] = {}
+        self._met: dict[_Guest, None] = {}  # those that aiohttp has: they close without telling us
         self._listeners: list[socket.socket] = []
-        self._accepting: list[asyncio.Task[None]] = []
+        self._listening: Listening | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._n_ended = 0
 
     async def bind(self, endpoints: Sequence[Endpoint]) -> None:
@@ -132,16 +161,19 @@ class HttpListener:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to serve, in tasks of `group`, until close()."""
-        self._accepting = [group.create_task(self._accept(each, group)) for each in self._listeners]
-        self._accepting.append(group.create_task(self._watch()))
+        self._listening = Listening(self._name, self._listeners, partial(self._begin, group))
+        self._listening.start()
+        self._watching = group.create_task(self._watch())
 
     async def close(self) -> None:
         """Accept no more; requests that are being answered have SHUTDOWN_S."""
-        for task in self._accepting:
-            task.cancel()
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        if self._listening is not None and self._watching is not None:
+            self._listening.stop()
+            self._watching.cancel()
         for listener in self._listeners:
             listener.close()
+        for guest in self._guests.keys() - self._met.keys():
+            guest.end()
         await self._runner.cleanup()
         for guest in self._guests:
             guest.end()
@@ -153,49 +185,56 @@ class HttpListener:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    async def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                opened, peer = await loop.sock_accept(listener)
-            except ConnectionError:  # gone already
-                continue
-            except OSError as reason:
-                log.warning("%s: no connection accepted (%s); trying again; raise LimitNOFILE", self._name, reason)
-                await asyncio.sleep(PAUSE_S)
-                continue
-            guest = _Guest(opened, client_network(client_address(peer[0]) or "::"))
-            self._make_room(guest.client)
-            self._guests[guest] = None
-            self._guests_of.setdefault(guest.client, []).append(guest)
-            guest.meeting = group.create_task(self._meet(guest))
-            await asyncio.sleep(0)  # those that came before have their turn, also while a thousand wait to be accepted
-
-    def _make_room(self, client: str) -> None:
-        """End the oldest connection of a client that has all of its places, or of all where no place is left."""
-        own = self._guests_of.get(client, [])
-        if len(own) >= self._limits.n_of_client or len(self._guests) >= self._limits.n_connections:
+    def _begin(self, group: asyncio.TaskGroup, opened: socket.socket, peer: str) -> None:
+        """Give a new connection its place; for one whose header is not whole, that and its octets are all it costs."""
+        guest, client = _Guest(opened), client_address(peer) or "::"
+        if not self._places.has_room(client):
             self._forget_closed()
-            own = self._guests_of.get(client, [])
-        if len(own) >= self._limits.n_of_client:
-            self._end(own[0])
-        elif len(self._guests) >= self._limits.n_connections:
-            self._end(next(iter(self._guests)))
+        guest.place = self._places.take(client, partial(self._displace, guest))
+        self._guests[guest] = None
+        if self._tls is not None:
+            self._hand_over(group, guest)
+        else:
+            self._look(group, guest)
 
-    def _end(self, guest: _Guest) -> None:
-        guest.end()
+    def _look(self, group: asyncio.TaskGroup, guest: _Guest) -> None:
+        """Hand a connection over once its header is there."""
+        try:
+            is_there = guest.has_header()
+        except BlockingIOError:
+            is_there = False
+        except OSError:  # gone already
+            self._drop(guest)
+            return
+        if is_there:
+            guest.wait_no_longer()
+            self._hand_over(group, guest)
+        elif guest.late is None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(guest.opened, self._look, group, guest)
+            guest.late = loop.call_later(self._limits.header_s, self._drop, guest)
+
+    def _hand_over(self, group: asyncio.TaskGroup, guest: _Guest) -> None:
+        self._met[guest] = None
+        guest.meeting = group.create_task(self._meet(guest))
+
+    def _displace(self, guest: _Guest) -> None:
+        """End a connection whose place a newer one has taken."""
         self._n_ended += 1
+        self._drop(guest)
+
+    def _drop(self, guest: _Guest) -> None:
+        guest.end()
         self._forget(guest)
 
     def _forget(self, guest: _Guest) -> None:
-        del self._guests[guest]
-        own = self._guests_of[guest.client]
-        own.remove(guest)
-        if not own:
-            del self._guests_of[guest.client]
+        assert guest.place is not None
+        self._places.give_back(guest.place)
+        self._guests.pop(guest, None)
+        self._met.pop(guest, None)
 
     def _forget_closed(self) -> None:
-        for guest in [guest for guest in self._guests if guest.is_over]:
+        for guest in [guest for guest in self._met if guest.is_over]:
             self._forget(guest)
 
     async def _meet(self, guest: _Guest) -> None:
@@ -204,9 +243,6 @@ class HttpListener:
         assert server is not None
         is_tls = self._tls is not None
         try:
-            if not is_tls:
-                async with asyncio.timeout(self._limits.header_s):
-                    await _header_is_there(guest.opened)
             guest.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 server,
                 guest.opened,
@@ -231,10 +267,7 @@ class HttpListener:
             self._forget_closed()
             now_s = time.monotonic()
             if self._limits.longest_s is not None:
-                for guest in self._guests:
-                    if now_s - guest.since_s < self._limits.longest_s:
-                        break  # the others came later
-                    guest.end()
+                self._end_older_than(now_s - self._limits.longest_s)
             if self._n_ended and now_s - told_s >= TELL_S:
                 log.warning(
                     "%s: %d connections ended for newer ones, beyond %d in all or %d of one client; nothing to do",
@@ -245,28 +278,11 @@ class HttpListener:
                 )
                 self._n_ended, told_s = 0, now_s
 
-
-async def _header_is_there(opened: socket.socket) -> None:
-    """Wait for the end of a header, or of what we look at; nothing is taken from the socket."""
-    loop = asyncio.get_running_loop()
-    seen = 0
-    while octets := await _peeked(loop, opened):
-        if len(octets) in (seen, HEADER_OCTETS) or HEADER_END.search(octets):  # as many as before: its end is there
-            break
-        seen = len(octets)
-        # Readable with one octet more: those that are there would wake us again at once.
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-
-
-async def _peeked(loop: asyncio.AbstractEventLoop, opened: socket.socket) -> bytes:
-    is_readable = asyncio.Event()
-    loop.add_reader(opened, is_readable.set)
-    try:
-        await is_readable.wait()
-    finally:
-        loop.remove_reader(opened)
-    return opened.recv(HEADER_OCTETS, socket.MSG_PEEK)
+    def _end_older_than(self, since_s: float) -> None:
+        for guest in list(self._guests):
+            if guest.since_s > since_s:
+                break  # the others came later
+            self._drop(guest)
 
 
 def _bound(endpoint: Endpoint) -> socket.socket:

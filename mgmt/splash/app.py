@@ -15,7 +15,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from aiohttp import web
 
 from mgmt.app_context import CLOCK, SETTINGS, Clock, utc_now
-from mgmt.client_address import client_address, client_network
 from mgmt.control_protocol import Closing, ControlFailed, Reasons
 from mgmt.language import preferred_language
 from mgmt.problems import Endpoint
@@ -24,6 +23,7 @@ from mgmt.splash.budget import NameBudget
 from mgmt.splash.pages import OF_THE_GATE, STATUS, Facts, headers, page
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
+from rules.names.clients import client_address, client_of
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 UNTOLD = Facts("unknown")
@@ -79,7 +79,7 @@ async def _facts(request: web.Request) -> Facts:
     if address is None or not _is_subscriber(request.app, address):
         return UNTOLD
     name = _name(request)
-    if not request.app[BUDGET].admits(client_network(address), name, time.monotonic()):
+    if not request.app[BUDGET].admits(client_of(address), name, time.monotonic()):
         return UNTOLD
     try:
         async with asyncio.timeout(REASON_TIMEOUT_S):

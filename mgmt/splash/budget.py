@@ -6,6 +6,8 @@ Invariants: memory is bounded; no name is kept, only its hash under a key of thi
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from rules.names.clients import Client
+
 N_NAMES = 60  # a household behind one address, whose pages load from blocked names, too
 WINDOW_S = 600.0
 N_CLIENTS = 4096
@@ -23,10 +25,10 @@ class NameBudget:
     n_beyond   questions that were beyond the budget, since `take_beyond` was last called"""
 
     def __init__(self) -> None:
-        self._asked: OrderedDict[str, _Asked] = OrderedDict()  # the client that has been silent for longest first
+        self._asked: OrderedDict[Client, _Asked] = OrderedDict()  # the client that has been silent for longest first
         self._n_beyond = 0
 
-    def admits(self, client: str, name: str | None, now_s: float) -> bool:
+    def admits(self, client: Client, name: str | None, now_s: float) -> bool:
         """Whether a client may ask about a name; one that it has asked about already is free."""
         asked = self._asked.get(client)
         if asked is None or now_s - asked.since_s >= WINDOW_S:

@@ -309,7 +309,7 @@ async def test_without_descriptors_it_waits_and_goes_on(
                 raise OSError(errno.EMFILE, "Too many open files")
             return super().accept()
 
-    monkeypatch.setattr("dns.streams.acceptor.PAUSE_S", 0.02)
+    monkeypatch.setattr("dns.streams.listening.PAUSE_S", 0.02)
     with Starving() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -1,6 +1,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
@@ -8,8 +11,10 @@ from support.dns.front import Serving
 from support.images.opened import Images
 
 from dns.front import DnsFront
-from dns.streams.acceptor import StreamLimits
+from dns.streams.acceptor import Connection, StreamLimits
 from dns.streams.server import StreamPlan
+from dns.streams.tcp import MESSAGES_A_TURN, MessageStream
+from dns.streams.turns import Turns
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counters import read_counters
@@ -288,3 +293,38 @@ async def test_only_so_many_queries_of_a_connection_wait_at_the_upstream(serving
             await take(reader)
 
     assert n_most == 3
+
+
+async def test_a_client_with_many_busy_connections_has_no_more_turns_than_one_with_a_single_one() -> None:
+    decided = list[str]()
+
+    class Path:
+        def decide(self, query: bytes, client: str, is_encrypted: bool) -> bytes:
+            decided.append(client)
+            return query
+
+    class Writer:
+        transport = SimpleNamespace(get_write_buffer_size=lambda: 0, abort=lambda: None)
+
+        def write(self, octets: bytes) -> None:
+            pass
+
+        async def drain(self) -> None:
+            pass
+
+    def begun(client: str, n_queries: int) -> Connection:
+        reader = asyncio.StreamReader()
+        reader.feed_data(framed(query("n.test")) * n_queries)
+        reader.feed_eof()
+        writer: Any = Writer()
+        return Connection(reader, writer, client, None, False, lambda: None, partial(turns.wait, client))
+
+    turns, path = Turns(), Path()
+    stream = MessageStream(path, StreamLimits(), lambda connection: connection.client)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        for _ in range(30):
+            group.create_task(stream.converse(begun("192.0.2.66", 64)))
+        group.create_task(stream.converse(begun("192.0.2.7", 3 * MESSAGES_A_TURN)))
+
+    last = len(decided) - decided[::-1].index("192.0.2.7")
+    assert last <= (30 + 2 * 4) * MESSAGES_A_TURN, "each has begun; then both clients in turn"

@@ -1,6 +1,6 @@
 import pytest
 
-from mgmt.client_address import client_address, client_network
+from rules.names.clients import client_address, client_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,5 @@ def test_a_client_is_known_by_its_address_without_zone_and_as_ipv4_where_it_is_o
 
 
 def test_a_household_is_one_client() -> None:
-    assert client_network("192.0.2.7") == "192.0.2.7"
-    assert client_network("2001:db8:0:ff::1") == client_network("2001:db8::2") == "2001:db8::/56"
-    assert client_network("2001:db8:0:100::1") != client_network("2001:db8::2")
+    assert client_of("192.0.2.7") == "192.0.2.7" != client_of("192.0.2.8")
+    assert client_of("2001:db8:0:ff::1") == client_of("2001:db8::2") != client_of("2001:db8:0:100::1")
