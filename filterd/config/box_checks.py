@@ -155,7 +155,7 @@ def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterat
         effect = "its last good version stays in force, where there is one"
         is_missing = not os.path.lexists(box.place(entry.file))
         yield (_warning if is_missing else _fault)(f"{path}/file", reason, effect, wanted)
-    for key in ("seed", "tsig", "ca", "client_certificate", "client_key"):
+    for key in ("seed", "tsig", "pgp", "ca", "client_certificate", "client_key"):
         file = getattr(entry, key)
         if file is not None and (reason := box.why_unreadable(file, "control", config.state_dir)):
             effect = "nothing is taken by it, and the last good version stays in force"

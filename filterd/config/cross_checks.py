@@ -233,8 +233,11 @@ def _check_ca(path: str, entry: ListEntry) -> Found:
 
 
 def _check_signature(path: str, entry: ListEntry) -> Found:
-    if entry.minisign is not None and (entry.zone is not None or entry.format in FOLDERS):
-        yield f"{path}/minisign", "a signature of what is no single file", "remove it; a zone is signed by tsig"
+    for key in ("minisign", "pgp"):
+        if getattr(entry, key) is not None and (entry.zone is not None or entry.format in FOLDERS):
+            yield f"{path}/{key}", "a signature of what is no single file", "remove it; a zone is signed by tsig"
+    if entry.minisign is not None and entry.pgp is not None:
+        yield path, "minisign and pgp: two ways of signing one list", "set one of them"
 
 
 def _check_age(path: str, entry: ListEntry) -> Found:

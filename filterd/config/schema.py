@@ -298,6 +298,9 @@ class ListEntry:
     """For one pull as a whole."""
     minisign: str | None = one(kinds.minisign_key, default=None)
     """The public key that signs every version, in a file .minisig next to it; what is not signed so is not taken."""
+    pgp: Path | None = one(kinds.path, default=None)
+    """A file of OpenPGP public keys, as `gpg --export` writes it.  One of them signs every version, in a file .asc next
+    to it; what is not signed so is not taken."""
     seed: Path | None = one(kinds.path, default=None)
     """In force until the first good version comes."""
     max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)

@@ -18,7 +18,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.list_reader import ReaderFailed, read_apart
-from filterd.lists.signatures import NotSigned, check_signature, signature_path
+from filterd.lists.signatures import NotSigned, signing_of
 from filterd.lists.sources import described, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
@@ -120,9 +120,9 @@ def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float
         if mark_of(entry) != mark:  # still being written: the next look finds it changed
             return shelf.kept()
         version = Version(part.end(), part.octets, str(path), reading_of(entry), now_s)
-        if entry.minisign is not None:
+        if (signing := signing_of(entry)) is not None:
             try:
-                check_signature(part.path, signature_path(path), entry.minisign)
+                signing.check(part.path, signing.path(path))
             except NotSigned as reason:
                 why = f"{path}: {reason}"
                 return shelf.change(lambda now: replace(failed_pull(now, why, now_s, is_distrusted=True), seen=mark))

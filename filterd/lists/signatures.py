@@ -1,46 +1,101 @@
-"""Signatures of lists: minisign's, made by the source over the very octets that are taken.
+"""Signatures of lists, made by the source over the very octets that are taken: minisign's, or OpenPGP's.
 
-    list.txt  →  list.txt.minisig beside it; of a URL the same in its path
-    check     →  the program `minisign`, with the key of the configuration
+    list.txt  →  list.txt.minisig or list.txt.asc beside it; of a URL the same in its path
+    check     →  the program `minisign` or `gpgv`, in a process that can do nothing else, with the configured key
 
 Invariants: a list with a key is taken with a signature that fits, or not at all; nothing of a signature is kept.
-Source: jedisct1.github.io/minisign.
+Source: jedisct1.github.io/minisign; gpgv(1), doc/DETAILS of GnuPG for what it says; RFC 9580 §9.5 (digests).
 """
 
+import hashlib
+import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-SUFFIX = ".minisig"
-MAX_OCTETS = 4096  # two comments and two signatures take some 300
-CHECK_S = 60.0
+from filterd.config.schema import ListEntry
+from filterd.process.confined_program import run_confined
+
+MAX_OCTETS: Final = 16384  # minisign's has some 300, one of OpenPGP in armor 300 to 3,000
+CHECK_S: Final = 60.0
+# MD5, SHA-1 and RIPEMD-160: gpgv takes a signature over the last two.
+WEAK_DIGESTS: Final = frozenset({"1", "2", "3"})
+# What gpgv says of a good signature, and of every other one.
+_VALID: Final = re.compile(rb"^\[GNUPG:\] VALIDSIG (?:\S+ ){7}(\d+) ", re.MULTILINE)
+_GOOD: Final = re.compile(rb"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
+_NOT_GOOD: Final = re.compile(rb"^\[GNUPG:\] (?:BAD|ERR|EXP|EXPKEY|REVKEY)SIG ", re.MULTILINE)
 
 
 class NotSigned(Exception):
     """A version without a signature that fits; the message says what is wrong."""
 
 
-def signature_path(path: Path) -> Path:
-    """Where the signature of a file is."""
-    return path.with_name(path.name + SUFFIX)
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How a list is signed.
+
+    program  minisign or gpgv;   key  the public key, one line of base64 as minisign prints it; or a file of public keys
+    suffix   of the signature's name"""
+
+    program: str
+    key: str | Path
+    suffix: str
+
+    @property
+    def identity(self) -> str:
+        """What changes whenever the key does."""
+        if isinstance(self.key, str):
+            return self.key
+        try:
+            return hashlib.sha256(self.key.read_bytes()).hexdigest()
+        except OSError:  # check() says what is wrong with it
+            return str(self.key)
+
+    def path(self, path: Path) -> Path:
+        """Where the signature of a file is."""
+        return path.with_name(path.name + self.suffix)
+
+    def url(self, url: str) -> str:
+        """Where the signature of what a URL gives is."""
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(path=parts.path + self.suffix))
+
+    def check(self, octets: Path, signature: Path) -> None:
+        """Let the file `octets` pass if `signature` is one of its octets by the key.   Raises NotSigned."""
+        try:
+            fits = (
+                _fits_pgp(octets, signature, self.key)
+                if isinstance(self.key, Path)
+                else _fits(octets, signature, self.key)
+            )
+        except FileNotFoundError as reason:
+            raise NotSigned(
+                f"{self.program} is not installed; not taken; install the package {self.program}"
+            ) from reason
+        except subprocess.TimeoutExpired as reason:
+            raise NotSigned(f"{self.program} gave no answer within {CHECK_S:g} s; not taken") from reason
+        if not fits:
+            raise NotSigned("its signature is missing or does not fit the key; not taken; ask who publishes the list")
 
 
-def signature_url(url: str) -> str:
-    """Where the signature of what a URL gives is."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=parts.path + SUFFIX))
+def signing_of(entry: ListEntry) -> Signing | None:
+    """How a list is signed; None: it is not."""
+    if entry.minisign is not None:
+        return Signing("minisign", entry.minisign, ".minisig")
+    return None if entry.pgp is None else Signing("gpgv", entry.pgp, ".asc")
 
 
-def check_signature(octets: Path, signature: Path, key: str) -> None:
-    """Let the file `octets` pass if `signature` is one of its octets by `key`.   Raises NotSigned.
-
-    key  the public key, one line of base64 as minisign prints it"""
+def _fits(octets: Path, signature: Path, key: str) -> bool:
     command = ["minisign", "-V", "-q", "-m", str(octets), "-x", str(signature), "-P", key]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=CHECK_S, check=False)
-    except FileNotFoundError as reason:
-        raise NotSigned("minisign is not installed; not taken; install the package minisign") from reason
-    except subprocess.TimeoutExpired as reason:
-        raise NotSigned(f"minisign gave no answer within {CHECK_S:g} s; not taken") from reason
-    if done.returncode != 0:
-        raise NotSigned("its signature is missing or does not fit the key; not taken; ask who publishes the list")
+    return run_confined(command, [octets, signature], CHECK_S).returncode == 0
+
+
+def _fits_pgp(octets: Path, signature: Path, keys: Path) -> bool:
+    """One good signature at least, and none that is not: a second one, by whomever, must not be overlooked."""
+    command = ["gpgv", "--status-fd", "1", "--keyring", str(keys), str(signature), str(octets)]
+    done = run_confined(command, [octets, signature, keys], CHECK_S)
+    digests = {digest.decode() for digest in _VALID.findall(done.stdout)}
+    is_good = done.returncode == 0 and _GOOD.search(done.stdout) is not None and bool(digests)
+    return is_good and not _NOT_GOOD.search(done.stdout) and not digests & WEAK_DIGESTS

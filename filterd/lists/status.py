@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.signatures import signature_path
+from filterd.lists.signatures import signing_of
 from filterd.lists.sources import reading_of, shelf_of
 from filterd.lists.zone_copies import has_long_journal, wait_of, zone_timers
 from rules.lists.versions import Failure, Kept, Version, refused
@@ -158,10 +158,10 @@ def file_mark(path: Path | None) -> str | None:
 
 def mark_of(entry: ListEntry) -> str | None:
     """What changes whenever a list's file does, or its signature; None: there is no file."""
-    mark = file_mark(entry.file)
-    if mark is None or entry.file is None or entry.minisign is None:
+    mark, signing = file_mark(entry.file), signing_of(entry)
+    if mark is None or entry.file is None or signing is None:
         return mark
-    return f"{mark} {entry.minisign} {file_mark(signature_path(entry.file))}"
+    return f"{mark} {signing.identity} {file_mark(signing.path(entry.file))}"
 
 
 def files_of(path: Path) -> list[Path]:

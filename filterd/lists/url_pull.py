@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.signatures import MAX_OCTETS, NotSigned, check_signature, signature_url
+from filterd.lists.signatures import MAX_OCTETS, NotSigned, Signing, signing_of
 from filterd.lists.sources import reading_of, shelf_of
 from filterd.lists.status import failed_pull
 from rules.lists.fetch import FetchFailed, Remote, fetch, shown
@@ -20,7 +20,8 @@ from rules.lists.versions import Kept, Shelf, Validators, Version, arrived
 async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
     """Ask a list's URL, by the validators of the last answer where its octets are read as they were then."""
     shelf, reading, url = shelf_of(config, entry), reading_of(entry), entry.url or ""
-    asked = url if entry.minisign is None else f"{url} {entry.minisign}"  # by another key, it is taken anew
+    signing = signing_of(entry)
+    asked = url if signing is None else f"{url} {signing.identity}"  # by another key, it is taken anew
     known = shelf.kept().validators
     if known is not None and (known.url, known.reading) != (asked, reading):
         known = None
@@ -34,26 +35,26 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
             shelf.change(partial(_unchanged, now_s=now_s))
             return
         digest = part.end()
-        try:
-            if entry.minisign is not None:
-                await _check_signature(entry, entry.minisign, part.path, shelf)
-        except (FetchFailed, NotSigned) as reason:
-            why = f"{shown(signature_url(url))}: {reason}"
-            shelf.change(partial(failed_pull, why=why, now_s=now_s, is_distrusted=True))
-            return
+        if signing is not None:
+            try:
+                await _check_signature(entry, signing, part.path, shelf)
+            except (FetchFailed, NotSigned) as reason:
+                why = f"{shown(signing.url(url))}: {reason}"
+                shelf.change(partial(failed_pull, why=why, now_s=now_s, is_distrusted=True))
+                return
         version = Version(digest, part.octets, shown(url), reading, now_s)
         validators = Validators(asked, fetched.etag, fetched.last_modified, version.sha256, reading)
         note = partial(replace, validators=validators, asked_s=now_s, failed=None)
         shelf.take(part, version, lambda now: note(arrived(now, version)))
 
 
-async def _check_signature(entry: ListEntry, key: str, octets: Path, shelf: Shelf) -> None:
+async def _check_signature(entry: ListEntry, signing: Signing, octets: Path, shelf: Shelf) -> None:
     """Raises FetchFailed, NotSigned."""
-    remote = replace(_remote(entry), url=signature_url(entry.url or ""), max_octets=MAX_OCTETS)
+    remote = replace(_remote(entry), url=signing.url(entry.url or ""), max_octets=MAX_OCTETS)
     with shelf.receiving() as part:
         await fetch(remote, None, part)
         part.end()
-        check_signature(octets, part.path, key)
+        signing.check(octets, part.path)
 
 
 def _remote(entry: ListEntry) -> Remote:

@@ -36,23 +36,27 @@ NEVER = (  # of any reader
     *("keyctl", "add_key", "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "reboot"),
 )
 NETWORK = ("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4")
-PROCESSES = ("execve", "execveat", "fork", "vfork", "clone", "clone3")  # threads, too
+PROGRAMS = ("execve", "execveat")
+PROCESSES = ("fork", "vfork", "clone", "clone3")  # threads, too
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(read: Iterable[Path], write: Iterable[Path], *, memory_octets: int | None) -> list[str]:
+def confine(
+    read: Iterable[Path], write: Iterable[Path], *, memory_octets: int | None, becomes_another: bool = False
+) -> list[str]:
     """Give up everything but to read below `read` and to write below `write`; the measures that could not be taken.
 
     The caller is one thread, and starts neither threads nor processes afterwards.
 
-    memory_octets  of address space; None: no limit"""
+    memory_octets    of address space; None: no limit
+    becomes_another  it goes on as a program below `read`, by execve(2)"""
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("no new privileges", _no_new_privileges),
         ("no capabilities", drop_capabilities),
         ("limits", lambda: _limit(memory_octets)),
         ("Landlock", lambda: _landlock([*read, *needed_by_python()], write)),
-        ("seccomp", lambda: _seccomp((*NEVER, *NETWORK, *PROCESSES))),
+        ("seccomp", lambda: _seccomp((*NEVER, *NETWORK, *PROCESSES, *(() if becomes_another else PROGRAMS)))),
     )
     missing = []
     for name, step in steps:

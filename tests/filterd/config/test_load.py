@@ -203,6 +203,8 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
         (one_list("format: rpz, zone: a.test"), "/lists/0: zone a.test without a primary; not loaded; add primaries"),
         (one_list("format: plain, zone: a.test, primaries: ['192.0.2.1:53']"), "a zone of format plain"),
         (one_list("format: rpz, zone: a.test, file: a, primaries: ['192.0.2.1:53']"), "file and zone"),
+        (one_list(f"format: plain, file: a, pgp: k, minisign: {'RW' + 54 * 'A'}"), "two ways of signing one list"),
+        (one_list("format: ut1, file: a, pgp: k"), "/lists/0/pgp: a signature of what is no single file"),
         (one_list("format: plain, file: a, tsig: k"), "primaries, tsig or tls_name without zone"),
         (one_list("format: plain, file: a, primaries: ['192.0.2.1:53']"), "without zone"),
         (one_list("format: rpz, zone: a.test, primaries: ['192.0.2.1:53'], ca: c.pem"), "a source without TLS"),
