@@ -28,6 +28,9 @@ from fastpath.wire.url cimport write_url_text
 
 from fastpath.wire.address import rule_text
 
+cdef extern from "<string.h>" nogil:
+    void explicit_bzero(void*, size_t)
+
 MAGIC = b"FLTRDSP2"
 # 64 segments of 20 MiB: ten million records, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
@@ -106,23 +109,40 @@ cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decis
 
 cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
                 int64_t now_ns) noexcept nogil:
+    cdef uint8_t record[MOST_SLOTS * SLOT_OCTETS]
+    cdef uint8_t nothing[MOST_SLOTS * SLOT_OCTETS]
+    cdef uint8_t* written = &nothing[0] if d.confidential else &record[0]
+    cdef uint32_t n_slots
+    cdef bint has_room
+    memset(record, 0, sizeof(record))
+    memset(nothing, 0, sizeof(nothing))
+    n_slots = _write(record, t, name, url, d, channel, now_ns, s.is_shadow)
+    # A block of a confidential list takes the same steps, up to the place of the next record, where it writes the zeros
+    # that are there: else the time of an answer tells which kind of list has blocked.
+    has_room = _has_room(s)
+    if has_room:
+        memcpy(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, written, n_slots * SLOT_OCTETS)
+        s.segment.n += 0 if d.confidential else n_slots
+        store_u64(s.segment.at + 8, s.segment.n)
+    explicit_bzero(record, sizeof(record))
+    if not d.confidential:
+        count(s.counters, CNT_EVENTS if has_room else CNT_EVENTS_LOST, 1)
+    elif not s.is_shadow:
+        count_by_list(s.counters, CONFIDENTIAL_AT, d.list, channel)
+
+
+cdef bint _has_room(Shared* s) noexcept nogil:
+    """Whether the longest record fits, if need be into the spare segment."""
     cdef uint8_t* spare
-    if d.confidential:
-        if not s.is_shadow:
-            count_by_list(s.counters, CONFIDENTIAL_AT, d.list, channel)
-        return
-    if s.segment.at == NULL or s.segment.n > SEGMENT_SLOTS - MOST_SLOTS:
-        spare = <uint8_t*>load_pointer(&s.spare.at)
-        if spare == NULL:
-            count(s.counters, CNT_EVENTS_LOST, 1)
-            return
-        s.segment.n = 0
-        store_pointer(&s.segment.at, spare)
-        store_pointer(&s.spare.at, NULL)
-    s.segment.n += _write(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, t, name, url, d, channel, now_ns,
-                          s.is_shadow)
-    store_u64(s.segment.at + 8, s.segment.n)
-    count(s.counters, CNT_EVENTS, 1)
+    if s.segment.at != NULL and s.segment.n <= SEGMENT_SLOTS - MOST_SLOTS:
+        return True
+    spare = <uint8_t*>load_pointer(&s.spare.at)
+    if spare == NULL:
+        return False
+    s.segment.n = 0
+    store_pointer(&s.segment.at, spare)
+    store_pointer(&s.spare.at, NULL)
+    return True
 
 
 def segment_numbers(directory: str) -> list[int]:
