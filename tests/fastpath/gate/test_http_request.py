@@ -17,6 +17,7 @@ from fastpath.report.spool import read_segment
 from fastpath.wire.packet import packet as parse
 
 WEB = Client(dport=80)
+SLOT_OCTETS = 128
 
 
 @pytest.fixture
@@ -261,3 +262,14 @@ def test_a_name_with_a_user_or_a_port_is_one(closed_lab: Lab, value: bytes) -> N
 
 def test_a_listed_name_of_a_user_is_taken_for_the_host(lab: Lab) -> None:
     assert lab.send(WEB, 0, request(b"blocked.test@a.test")) == ANSWERED
+
+
+def test_a_confidential_block_leaves_nothing_in_the_spool_and_the_records_around_it_whole(lab: Lab) -> None:
+    for sport, target in enumerate([b"/folder/a", b"/secret", b"/folder/b", b"/secret"], 1):
+        state_of(lab, request(b"shared.test", target), Client(dport=80, sport=sport))
+
+    octets = next((lab.folder / "spool").glob("*.seg")).read_bytes()
+    assert [rule for _, _, rule, _ in events(lab)] == ["shared.test/folder"] * 2
+    assert b"secret" not in octets and b"csam" not in octets
+    assert not any(octets[3 * SLOT_OCTETS :]), "behind the head and two records"
+    assert lab.counted("events") == 2
