@@ -23,7 +23,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.errors import BadHeader
-from dns.streams.listening import Listening
+from dns.streams.listeners import Listeners
 from dns.streams.places import Places
 from dns.streams.turns import Turns
 from fastpath.dns.admission import ClientGuard
@@ -137,10 +137,10 @@ class Acceptor:
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Accept until cancelled; connections still open are then cut."""
-        listening: Listening | None = None
+        listening: Listeners | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                listening = Listening("dns streams", listeners, partial(self._begin, group))
+                listening = Listeners("dns streams", listeners, partial(self._begin, group))
                 listening.start()
                 await asyncio.Event().wait()
         finally:

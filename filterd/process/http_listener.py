@@ -23,7 +23,7 @@ from typing import Final
 
 from aiohttp import http_exceptions, web, web_response
 
-from dns.streams.listening import Listening
+from dns.streams.listeners import Listeners
 from dns.streams.places import Place, Places
 from dns.upstreams.endpoints import Endpoint
 from rules.names.clients import client_address
@@ -140,7 +140,7 @@ class HttpListener:
         self._guests: dict[_Guest, None] = {}  # in order of arrival
         self._met: dict[_Guest, None] = {}  # those that aiohttp has: they close without telling us
         self._listeners: list[socket.socket] = []
-        self._listening: Listening | None = None
+        self._listening: Listeners | None = None
         self._watching: asyncio.Task[None] | None = None
         self._n_ended = 0
 
@@ -161,7 +161,7 @@ class HttpListener:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to serve, in tasks of `group`, until close()."""
-        self._listening = Listening(self._name, self._listeners, partial(self._begin, group))
+        self._listening = Listeners(self._name, self._listeners, partial(self._begin, group))
         self._listening.start()
         self._watching = group.create_task(self._watch())
 

@@ -1,5 +1,4 @@
 import asyncio
-import errno
 import socket
 import ssl
 import struct
@@ -295,36 +294,6 @@ async def test_a_fault_of_ours_ends_one_connection_and_is_told(
 
     assert said == [b"", b"served\n"]
     assert "internal error; the connection from 127.0.0.1 is closed; please report it" in caplog.text
-
-
-async def test_without_descriptors_it_waits_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Starving(socket.socket):
-        n_left = 1
-
-        def accept(self) -> tuple[socket.socket, object]:
-            if self.n_left:
-                self.n_left -= 1
-                raise OSError(errno.EMFILE, "Too many open files")
-            return super().accept()
-
-    monkeypatch.setattr("dns.streams.listening.PAUSE_S", 0.02)
-    with Starving() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        listener.setblocking(False)
-        async with asyncio.TaskGroup() as group:
-            acceptor = Acceptor(Door(tell_client), Counters(tmp_path / "counters"))
-            serving = group.create_task(acceptor.serve([listener]))
-            reader, writer = await asyncio.open_connection(*listener.getsockname())
-            writer.write(b"hello\n")
-            said = await answer(reader)
-            writer.close()
-            serving.cancel()
-
-    assert said == b"127.0.0.1\nhello\n"
-    assert "no connection accepted (Too many open files); trying again; raise LimitNOFILE" in caplog.text
 
 
 async def test_a_client_that_does_not_read_our_last_words_is_let_go(

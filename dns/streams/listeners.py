@@ -15,10 +15,10 @@ BATCH: Final = 16
 # Out of descriptors: what waits in the backlog can wait a little longer.
 PAUSE_S: Final = 0.5
 
-log = logging.getLogger("dns.streams.listening")
+log = logging.getLogger("dns.streams.listeners")
 
 
-class Listening:
+class Listeners:
     """Accepts from start() to stop().
 
     name    who listens, for the log;   begin  takes a connection and its client's address; must not block"""
