@@ -6,6 +6,7 @@ Invariants: the same code gives the same text, whatever the Python; tests/repo/t
 import argparse
 import ast
 import dataclasses
+import importlib
 import inspect
 import sys
 import textwrap
