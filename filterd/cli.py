@@ -61,8 +61,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has left, as `head` does; without this Python complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as reason:
+        print(f"filterd {args.command}: {_words(reason)}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         return 130
+
+
+def _words(reason: OSError) -> str:
+    """What the system has refused, where no command has words of its own for it."""
+    said = reason.strerror or str(reason) or type(reason).__name__
+    where = f"{reason.filename}: " if reason.filename is not None else ""
+    return f"{where}{said}; not finished; check the path, who may use it, and the room on its disk"
 
 
 def parser_for(chosen: Container[str]) -> argparse.ArgumentParser:

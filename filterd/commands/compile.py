@@ -56,11 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if bool(args.config) == bool(args.sources) or bool(args.sources) != bool(args.out):
-        raise WrongUse("give either sources and -o DIR, or --config FILE")
+        raise WrongUse(
+            "sources: none, or without -o DIR; nothing compiled; give sources and -o DIR, or --config FILE alone"
+        )
     if args.kept and not args.config:
-        raise WrongUse("--kept: only a configuration has kept copies; add --config FILE")
+        raise WrongUse("--kept: only a configuration has kept copies; nothing compiled; add --config FILE")
     if args.confined and not args.kept:
-        raise WrongUse("--confined: reads kept copies alone; add --kept")
+        raise WrongUse("--confined: reads kept copies alone; nothing compiled; add --kept")
     try:
         if args.config:
             report = _compile_config(loaded(args.config), args.kept, args.confined)

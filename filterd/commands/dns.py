@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     if not 1 <= args.workers <= 128:
-        raise WrongUse(f"--workers {args.workers}: write 1 to 128")
+        raise WrongUse(f"--workers {args.workers}: out of range; not served; write 1 to 128")
     start_logging("dns")
     try:
         return asyncio.run(_serve(args, listen, upstreams, answers, resolver))
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(str(reason)) from reason
     except OSError as reason:
         why = getattr(reason, "__notes__", ["look at the addresses"])[0]
-        raise Missing(f"{reason.strerror}; not served; {why}") from reason
+        raise Missing(f"dns: {reason.strerror}; not served; {why}") from reason
 
 
 async def _serve(
@@ -108,7 +108,12 @@ async def _serve(
 def _splash(v4: str | None, v6: str | None) -> "Splash":
     from dns.answers import Splash
 
-    return Splash(ipaddress.IPv4Address(v4) if v4 else None, ipaddress.IPv6Address(v6) if v6 else None)
+    try:
+        return Splash(ipaddress.IPv4Address(v4) if v4 else None, ipaddress.IPv6Address(v6) if v6 else None)
+    except ValueError as reason:
+        raise WrongUse(
+            f"--splash4, --splash6: {reason}; not served; write an IPv4 address for the one, IPv6 for the other"
+        ) from reason
 
 
 def _resolver(cache: str, upstream_ca: Path | None) -> "ResolverPlan":

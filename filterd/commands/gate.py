@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
 
     first, _, last = args.queue.partition(":")
     if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < 65536):
-        raise WrongUse(f"--queue {args.queue!r}: write a number, or the first and the last as 0:3")
+        raise WrongUse(
+            f"--queue {args.queue!r}: no queue number; not served; write a number, or the first and the last as 0:3"
+        )
     start_logging("gate")
     try:
         return asyncio.run(_serve(args, range(int(first), int(last or first) + 1)))

@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
             for frame in iter_frames(args.file):
                 for found in inspector.see(frame):
                     print(json.dumps(found) if args.json else _line(found))
-        except (OSError, ValueError) as reason:
+        except OSError as reason:
+            raise WrongUse(f"{args.file}: {reason.strerror}; not read; name a capture file") from reason
+        except ValueError as reason:
             raise WrongUse(str(reason)) from reason
     return 0
 

@@ -232,7 +232,7 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     new = kept.held or kept.good
     old = kept.good if kept.held else next(iter(kept.older), None)
     if new is None or old is None:
-        raise Refused(f"list {entry.id}: one version or none is kept; nothing to compare")
+        raise Refused(f"list {entry.id}: one version or none is kept; nothing compared; see: filterd lists list")
     readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
     try:
         found = _Found(config, entry, iter_changes(*readers))
@@ -256,7 +256,7 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
 def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
     good = shelf_of(config, entry).kept().good
     if good is None:
-        raise Refused(f"list {entry.id}: no good version yet; nothing exported")
+        raise Refused(f"list {entry.id}: no good version yet; nothing exported; see what is wrong: filterd lists list")
     source, at = source_of(config, entry, good), datetime.fromtimestamp(good.fetched_s, UTC)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else writing_whole(out) as file:

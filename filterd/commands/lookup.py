@@ -77,7 +77,9 @@ def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[T
         try:
             return tables, str(ipaddress.ip_address(said))
         except ValueError as reason:
-            raise WrongUse(f"--subscriber {said!r}: neither a number nor an address") from reason
+            raise WrongUse(
+                f"--subscriber {said!r}: neither a number nor an address; nothing looked up; write 7 or 192.0.2.7"
+            ) from reason
     everybody = folder / "all.img"
     with everybody.open("wb") as out:
         pack_subscribers(out, 1, 0, [("0.0.0.0/0", int(said))])
@@ -90,7 +92,9 @@ def _instant(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp())
     except ValueError as reason:
-        raise WrongUse(f"--at {text!r}: not a date and time; write 2026-11-24T21:30:00+05:00") from reason
+        raise WrongUse(
+            f"--at {text!r}: not a date and time; nothing looked up; write 2026-11-24T21:30:00+05:00"
+        ) from reason
 
 
 def _line(found: dict[str, object]) -> str:

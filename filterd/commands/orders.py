@@ -133,7 +133,8 @@ def _names_in(path: Path | None) -> list[str]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as reason:
-        raise WrongUse(f"--file {path}: {reason}; nothing pushed; name a text file") from reason
+        why = reason.strerror if isinstance(reason, OSError) else "not UTF-8"
+        raise WrongUse(f"--file {path}: {why}; nothing pushed; name a text file") from reason
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -64,7 +64,7 @@ def in_file(path: Path) -> Config:
     try:
         return load(path)
     except BadConfig as bad:
-        raise WrongUse(f"the configuration cannot be used\n{bad}") from bad
+        raise WrongUse(f"configuration: it has faults; nothing done; correct each of them\n{bad}") from bad
 
 
 def found_for(path: Path) -> InForce:
@@ -72,7 +72,7 @@ def found_for(path: Path) -> InForce:
     try:
         return in_force(path)
     except BadConfig as bad:
-        raise WrongUse(f"the configuration cannot be used\n{bad}") from bad
+        raise WrongUse(f"configuration: it has faults; nothing done; correct each of them\n{bad}") from bad
 
 
 def _accept(found: InForce) -> InForce:

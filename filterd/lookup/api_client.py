@@ -41,30 +41,46 @@ def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | 
     """One request; its open answer.   Raises Refused, Missing, WrongUse."""
     headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": "application/json"}
     if not args.api.startswith(("http://", "https://")):
-        raise WrongUse(f"--api {args.api!r}: write http://ADDRESS:PORT or https://NAME")
+        raise WrongUse(f"--api {args.api!r}: no URL of an API; nothing done; write http://ADDRESS:PORT or https://NAME")
     request = urllib.request.Request(args.api.rstrip("/") + path, body, headers, method=method)
-    context = ssl.create_default_context(cafile=str(args.ca)) if args.ca else None
+    context = _trusting(args.ca) if args.ca else None
     try:
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
         with refusal:
             raise Refused(_words(refusal.code, refusal.read())) from refusal
     except OSError as reason:
-        raise Missing(
-            f"{args.api}: {getattr(reason, 'reason', reason)}; nothing done; start filterd run or give --api"
-        ) from reason
+        raise Missing(f"{args.api}: {_why(reason)}; nothing done; start filterd run or give --api") from reason
     return answer
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as reason:  # SSLError is one
+        why = "no PEM certificate in it" if isinstance(reason, ssl.SSLError) else reason.strerror
+        raise WrongUse(f"--ca {authority}: {why}; nothing done; name a file of PEM certificates") from reason
+
+
+def _why(reason: OSError) -> str:
+    """What went wrong in reaching the API; urllib wraps it."""
+    inner = getattr(reason, "reason", reason)
+    return (inner.strerror if isinstance(inner, OSError) else None) or str(inner) or type(inner).__name__
 
 
 def _token(args: argparse.Namespace) -> str:
     if args.token_file is None and "FILTERD_TOKEN" in os.environ:
         return os.environ["FILTERD_TOKEN"].strip()
     if args.token_file is None:
-        raise WrongUse("no token; nothing done; set FILTERD_TOKEN or give --token-file FILE (filterd token makes one)")
+        raise WrongUse(
+            "token: none given; nothing done; set FILTERD_TOKEN or give --token-file FILE (filterd token makes one)"
+        )
     try:
         return str(args.token_file.read_text().strip())
     except OSError as reason:
-        raise WrongUse(f"--token-file {args.token_file}: {reason.strerror}") from reason
+        raise WrongUse(
+            f"--token-file {args.token_file}: {reason.strerror}; nothing done; name a file that holds the token"
+        ) from reason
 
 
 def _words(status: int, body: bytes) -> str:

@@ -43,7 +43,7 @@ def open_attributed(lists: Iterable[str], images: Path | None, folder: Path) -> 
     """As open_tables(), with the list and line of each entry where known."""
     texts = list(lists)
     if texts and images:
-        raise WrongUse("--list and --images: one of the two")
+        raise WrongUse("--list and --images: both given; nothing looked up; give one of the two")
     return _compiled(texts, folder) if texts else _in_force(images or IMAGES_DIR)
 
 
@@ -55,7 +55,7 @@ def _in_force(directory: Path) -> tuple[TableSet, Attribution | None]:
     except FileNotFoundError as reason:
         raise Missing(f"{manifest}: not there; nothing looked up; give --list SOURCE or --images DIR") from reason
     except (BadImage, ValueError, OSError) as reason:
-        raise Missing(f"{manifest}: {reason}") from reason
+        raise Missing(f"{manifest}: {reason}; nothing looked up; give --list SOURCE or --images DIR") from reason
     generation = tables.generations["names"][0]
     path = image_path(directory, "origins", generation)
     try:

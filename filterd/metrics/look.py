@@ -24,7 +24,7 @@ from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
 from filterd.process.readiness import unfit
 
-CONTROL_S = 12.0  # control waits 10 s for a worker that hangs
+CONTROL_S = 5.0  # half of what Prometheus waits for us; control itself waits longer for a worker that hangs
 ROLES = ("dns", "gate")
 STREAMS = "-tcp"  # the counters of a worker's streams have its name with this ending
 

@@ -75,6 +75,45 @@ def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(
     assert capsys.readouterr().err == "filterd canon: x\n"
 
 
+def test_what_the_system_refuses_is_one_line_with_the_path_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.txt").write_text("a.test\n")
+
+    assert main(["compile", f"{tmp_path}/list.txt,tier=order", "-o", f"{tmp_path}/list.txt/out"]) == 3
+    assert capsys.readouterr().err == (
+        f"filterd compile: {tmp_path}/list.txt/out: Not a directory; not finished; "
+        "check the path, who may use it, and the room on its disk\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["inspect", "{folder}"], "{folder}: Is a directory; not read; name a capture file\n"),
+        (["dns", "--listen", "127.0.0.1:1", "--upstream", "127.0.0.2:1", "--splash4", "x"], "--splash4, --splash6: "),
+        (["orders", "list", "--token-file", "{folder}/t", "--ca", "{folder}/none"], "--ca {folder}/none: No such file"),
+        (
+            ["orders", "list", "--token-file", "{folder}/t", "--ca", "{folder}/t"],
+            "no PEM certificate in it; nothing done",
+        ),
+        (
+            ["orders", "list", "--token-file", "{folder}/none"],
+            "--token-file {folder}/none: No such file or directory; noth",
+        ),
+    ],
+)
+def test_a_file_or_an_address_that_cannot_be_used_is_wrong_use_in_one_sentence(
+    tmp_path: Path, line: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t").write_text("token\n")
+
+    assert main([each.format(folder=tmp_path) for each in line]) == 2
+    said = capsys.readouterr().err.splitlines()[-1] + "\n"
+    assert told.format(folder=tmp_path) in said
+    assert said.count("; ") >= 2 and "Errno" not in said
+
+
 @pytest.mark.services
 def test_a_reader_that_leaves_early_is_no_fault() -> None:
     reading, writing = os.pipe()

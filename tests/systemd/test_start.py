@@ -20,6 +20,13 @@ printf '[Service]\\nWatchdogSec=2\\n' > /etc/systemd/system/filterd.service.d/qu
 systemctl daemon-reload
 """
 
+# Metrics under its own account: counters from shared memory, and control's status.
+SCRAPE = """
+import urllib.request
+said = urllib.request.urlopen("http://127.0.0.1:9464/metrics").read().decode()
+print("yes" if "filterd_control_up 1.0" in said and 'filterd_dns_blocked_total{worker="dns-0"} ' in said else said)
+"""
+
 
 class Box(Protocol):
     def run(self, *argv: str) -> "subprocess.CompletedProcess[str]": ...
@@ -75,6 +82,7 @@ def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -
     ):
         box.until("active", "systemctl", "is-active", unit)
         assert box.says("systemctl", "show", "-P", "NRestarts", unit) == "0"
+    box.until("yes", "/opt/filterd/bin/python", "-c", SCRAPE)
 
 
 @pytest.mark.parametrize(
