@@ -16,7 +16,7 @@ EXIT_CODES = (
 )
 HEAD = """\
 .\\" made by `make docs`; change the code, not this page
-.TH FILTERD 1 2026-01-01 filterd
+.TH FILTERD 1 "" filterd
 .SH NAME
 filterd \\- content filter for the gateway of an Internet service provider
 .SH SYNOPSIS
