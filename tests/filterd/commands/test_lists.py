@@ -169,7 +169,7 @@ def test_of_a_confidential_list_only_counts_are_told(place: Path, capsys: pytest
 
 def test_one_version_alone_has_no_difference(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "diff", "pta") == 1
-    assert "nothing to compare" in capsys.readouterr().err
+    assert "nothing compared; see: filterd lists list" in capsys.readouterr().err
 
 
 def test_the_last_good_version_is_exported_in_our_own_form(
