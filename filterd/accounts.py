@@ -35,7 +35,13 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lists_approve": (),
         "lists_rollback": (),
     },
-    "splash": {"why_closed": ("splash",), "probed": ("splash",)},  # a second socket of control
+    # A second socket of control.
+    "splash": {
+        "why_closed": ("splash",),
+        "probed": ("splash",),
+        "report_mistake": ("splash",),
+        "find_report": ("splash",),
+    },
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

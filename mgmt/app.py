@@ -9,7 +9,7 @@ import asyncio
 from aiohttp import web
 from sqlalchemy import Engine
 
-from mgmt.api import audit, devices, orders, profiles, status, subscribers
+from mgmt.api import audit, devices, orders, profiles, reports, status, subscribers
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
@@ -23,7 +23,15 @@ from rules.names.public_suffixes import public_suffixes
 
 HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 
-ROUTES = (*orders.ROUTES, *subscribers.ROUTES, *profiles.ROUTES, *devices.ROUTES, *audit.ROUTES, *status.ROUTES)
+ROUTES = (
+    *orders.ROUTES,
+    *subscribers.ROUTES,
+    *profiles.ROUTES,
+    *devices.ROUTES,
+    *reports.ROUTES,
+    *audit.ROUTES,
+    *status.ROUTES,
+)
 
 
 def create_app(settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now) -> web.Application:

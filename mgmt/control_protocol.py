@@ -7,7 +7,7 @@ generation.
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,24 @@ class Closing:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A visitor's report that something is blocked by mistake; it has no field for who that was.
+
+    reference   eight letters and digits, which nobody guesses
+    reason      as in Closing;   name  None where the reason is LAW: its names are written down nowhere
+    due         the day by which an answer is promised
+    outcome     'opened', 'kept' or 'passed'; None: not answered;   answered  when (aware)"""
+
+    reference: str
+    reason: str
+    name: str | None
+    reported: datetime
+    due: date
+    outcome: str | None = None
+    answered: datetime | None = None
+
+
 class Reasons(Protocol):
     """The control role, as the splash uses it."""
 
@@ -68,6 +86,12 @@ class Reasons(Protocol):
 
     async def probed(self, questions: int) -> None:
         """Report questions that were beyond what one client may ask.   Raises ControlFailed."""
+
+    async def report_mistake(self, reason: str, name: str | None) -> Report | None:
+        """Write a report down; None where too many wait for an answer.   Raises ControlFailed."""
+
+    async def find_report(self, reference: str) -> Report | None:
+        """A report by its reference, without its name.   Raises ControlFailed."""
 
 
 class Control(Protocol):

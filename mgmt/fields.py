@@ -110,6 +110,13 @@ def _nearest(key: str, known: tuple[str, ...]) -> str:
     return near[0] if near else "one of " + ", ".join(known)
 
 
+def page_after(said: str) -> int:
+    """The cursor of a page, from ?after.   Raises BadRequest."""
+    if not (said.isascii() and said.isdigit() and len(said) < 12):
+        raise unfit("?after", f"{said[:20]!r} is not a number", "write the `next` of the page before")
+    return int(said)
+
+
 def parse_instant(where: str, said: object) -> datetime:
     """'2026-08-04T10:00:00Z' to an aware datetime.   Raises BadRequest."""
     try:

@@ -65,10 +65,19 @@ def _box() -> Iterator[Finding]:
     for fault in sysctl_faults():
         what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
         yield Finding(what, found, cure)
+    yield _texts()
     claims = foreign_claims()
     yield Finding(
         "package names", "another distribution claims one" if claims else "used by filterd only", claims_text(claims)
     )
+
+
+def _texts() -> Finding:
+    """Say how much of what people read in Urdu a native reader has read; no fault of this box."""
+    from mgmt.text.catalogue import catalogue
+
+    urdu = catalogue("ur")
+    return Finding("texts", f"Urdu: {len(urdu.texts)} messages, {urdu.n_unread()} not yet read by a native reader", "")
 
 
 def _needs(config: Config) -> Iterator[Finding]:

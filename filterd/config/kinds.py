@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
+from mgmt.text.links import target_of
 from rules.category import NAMELESS, NUMBERS
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
@@ -280,6 +281,13 @@ def minisign_key(value: str) -> str:
     """public key of minisign: 42 octets that begin with Ed"""
     if not re.fullmatch(r"RW[A-Za-z0-9+/]{54}", value):
         raise Unfit(f"{quoted(value)} is not a public key of minisign", "write the second line of minisign.pub, RW…")
+    return value
+
+
+def page_address(value: str) -> str:
+    """e-mail address, telephone number or URL"""
+    if target_of(text(value)) is None:
+        raise Unfit(f"{quoted(value)} is no address", "write an e-mail address, a telephone number or a URL")
     return value
 
 

@@ -18,7 +18,7 @@ from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.kinds import Kind, MarkMask, Octets, Seconds
-from mgmt.settings import HELPLINES
+from mgmt.settings import HELPLINES, LANGUAGES, Settings
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
@@ -46,6 +46,9 @@ FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_HELPLINES = 12  # more are no help on a telephone's screen
+MAX_COMPLAINTS = 4  # a page in few packets names them all
+SETTINGS = Settings()  # the pages' own defaults
+STOP_PAGE = SETTINGS.stop_page
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 
 
@@ -99,6 +102,8 @@ class Isp:
 
     name: str = one(kinds.text, default="Your internet provider")
     """As subscribers know it."""
+    name_ur: str | None = one(kinds.text, default=None)
+    """The same in Urdu, for Urdu pages."""
     url: str | None = one(kinds.url, default=None)
     """Its home page."""
     contact: str | None = one(kinds.text, default=None)
@@ -230,6 +235,51 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """Where a visitor complains about what an authority directs."""
+
+    to: str = one(kinds.page_address)
+    """As it is shown; it becomes a link."""
+    verified_on: date | None = one(kinds.past_day, default=None)
+    """When it last answered; none: `/v1/status` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPage:
+    """What the page of confidential lists names.   A key that is left out has the value of `mgmt/settings.py`."""
+
+    owner: str | None = one(kinds.text, default=None)
+    """Who made the list; none: not named."""
+    owner_ur: str | None = one(kinds.text, default=None)
+    """The same in Urdu."""
+    contact: str | None = one(kinds.page_address, default=None)
+    """Where the list's owner takes complaints; none: `/isp/contact`."""
+    reference: str = one(kinds.text, default=STOP_PAGE.reference)
+    """What a complaint quotes: the same for each visitor."""
+    law: str | None = one(kinds.text, default=STOP_PAGE.law)
+    """Of the offence, as the page cites it."""
+    law_ur: str | None = one(kinds.text, default=STOP_PAGE.law_ur)
+    """The same in Urdu."""
+    report_to: str | None = one(kinds.page_address, default=STOP_PAGE.report_to)
+    """Where an address is reported."""
+    report_way: str = one(kinds.text, default=STOP_PAGE.report_way)
+    """What follows that address: whose it is, and how else to report."""
+    report_way_ur: str | None = one(kinds.text, default=STOP_PAGE.report_way_ur)
+    """The same in Urdu."""
+    portal: str | None = one(kinds.page_address, default=None)
+    """Of the IWF, for reports without a name."""
+    take_down: str | None = one(kinds.page_address, default=STOP_PAGE.take_down)
+    """Helps to remove pictures."""
+    self_help: str | None = one(kinds.page_address, default=None)
+    """For those who worry about their own thoughts."""
+    log: str = one(kinds.one_of("counts-only", "recorded"), default=STOP_PAGE.log)
+    """counts-only: nothing of a visitor is recorded, and the page says so.   recorded: the operator records visitors by
+    other means, as a lawful order may direct; the page does not say that it records no one."""
+    verified_on: date | None = one(kinds.past_day, default=None)
+    """When all of this was last found to be right; none: `/v1/status` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Splash:
     """The page that a blocked visitor sees."""
 
@@ -239,8 +289,17 @@ class Splash:
     """Where answers of action splash lead; none of the two: such names are answered NXDOMAIN."""
     address6: str | None = one(kinds.address6, LIVE, default=None)
     """The same for IPv6."""
-    host: str | None = one(kinds.host, default=None)
-    """The name of the page."""
+    host: str | None = one(kinds.host, (*GATE, *SPLASH), default=None)
+    """A name with the splash address: there a line sees what is closed for it, and why."""
+    help_host: str | None = one(kinds.host, default=None)
+    """A name with the splash address: there are the helplines."""
+    first_language: str = one(kinds.one_of(*LANGUAGES), (*GATE, *WEB, *SPLASH), default=SETTINGS.first_language)
+    """Of a page where the browser asks for none that we have."""
+    report_url: str | None = one(kinds.page_address, (*GATE, *SPLASH), default=SETTINGS.report_url)
+    """Where crimes are reported on the web, below the helplines."""
+    complaints: tuple[Complaint, ...] = parts(Complaint, MAX_COMPLAINTS, (*GATE, *WEB, *SPLASH))
+    """Where visitors complain about orders.   Left out: that of the telecommunication authority."""
+    stop_page: StopPage = part(StopPage, (*GATE, *WEB, *SPLASH))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

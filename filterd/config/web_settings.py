@@ -1,9 +1,10 @@
 """Settings of the web applications of mgmt, from the configuration."""
 
-from dataclasses import asdict
+import dataclasses
 
 from filterd.config import Config
-from mgmt.settings import Helpline, Settings
+from filterd.config.schema import Splash
+from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
 
 
 def settings_of(config: Config) -> Settings:
@@ -11,6 +12,7 @@ def settings_of(config: Config) -> Settings:
     has_gate = config.gate.mode == "inline" and config.gate.workers > 0
     return Settings(
         isp_name=config.isp.name,
+        isp_name_ur=config.isp.name_ur,
         isp_url=config.isp.url,
         isp_contact=config.isp.contact,
         zone=config.parental.timezone,
@@ -21,9 +23,19 @@ def settings_of(config: Config) -> Settings:
         protected_names=config.protected.names,
         clients=config.dns.clients,
         helplines=helplines_of(config),
+        first_language=config.splash.first_language,
+        report_url=config.splash.report_url,
+        complaints=_complaints(config.splash),
+        stop_page=StopPage(**dataclasses.asdict(config.splash.stop_page)),
+        why_host=config.splash.host,
+        help_host=config.splash.help_host,
     )
 
 
 def helplines_of(config: Config) -> list[Helpline]:
     """The helplines, as the pages show them."""
-    return [Helpline(**asdict(line)) for line in config.helplines]
+    return [Helpline(**dataclasses.asdict(line)) for line in config.helplines]
+
+
+def _complaints(splash: Splash) -> tuple[Complaint, ...]:
+    return tuple(Complaint(place.to, place.verified_on) for place in splash.complaints) or COMPLAINTS

@@ -1,7 +1,7 @@
 """mgmt's Control over control.sock, and the splash's Reasons over a socket of its own.
 
 Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed; the splash's socket takes no
-request that changes anything.
+request that changes what is enforced.
 """
 
 from pathlib import Path
@@ -9,12 +9,21 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from filterd.control.messages import Explain, OrdersChanged, PolicyChanged, Probed, WhyClosed
+from filterd.control.messages import (
+    Explain,
+    FindReport,
+    Found,
+    OrdersChanged,
+    PolicyChanged,
+    Probed,
+    ReportMistake,
+    WhyClosed,
+)
 from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, ControlFailed, Receipt
+from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 
@@ -51,6 +60,12 @@ class ReasonsClient:
 
     async def probed(self, questions: int) -> None:
         await _ask(self._path, Probed(questions), Message)
+
+    async def report_mistake(self, reason: str, name: str | None) -> Report | None:
+        return (await _ask(self._path, ReportMistake(reason, name), Found)).report
+
+    async def find_report(self, reference: str) -> Report | None:
+        return (await _ask(self._path, FindReport(reference), Found)).report
 
 
 async def _ask(path: Path, request: Struct, kind: type[T]) -> T:

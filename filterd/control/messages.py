@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from filterd.process.box_state import RoleState
 from filterd.process.codec import Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
+from mgmt.control_protocol import Report
 
 Keys = list[str]  # paths of the configuration
 UNNAMED = "someone"  # who asked, where a request does not say
@@ -47,6 +48,25 @@ class Probed(Struct, frozen=True, tag_field="op", tag="probed"):
     questions: int
 
 
+class ReportMistake(Struct, frozen=True, tag_field="op", tag="report_mistake"):
+    """A visitor says that something is blocked by mistake.   name  None: of the law   Reply: Found."""
+
+    reason: str
+    name: str | None = None
+
+
+class FindReport(Struct, frozen=True, tag_field="op", tag="find_report"):
+    """What became of a report?   Reply: Found, without its name."""
+
+    reference: str
+
+
+class Found(Struct, frozen=True):
+    """A report.   None: there is none, or too many wait"""
+
+    report: Report | None
+
+
 class Reload(Struct, frozen=True, tag_field="op", tag="reload"):
     """Read configuration and lists again.   Reply: InForce."""
 
@@ -79,8 +99,8 @@ CONTROL_REQUESTS = Requests(
     (OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback)
 )
 
-SplashRequest = WhyClosed | Probed
-SPLASH_REQUESTS = Requests((WhyClosed, Probed))  # all that the splash can ask of control
+SplashRequest = WhyClosed | Probed | ReportMistake | FindReport
+SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport))  # all that the splash can ask of control
 
 
 class InForce(Struct, frozen=True, kw_only=True):

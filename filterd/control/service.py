@@ -8,6 +8,8 @@ Invariants: a request that fails leaves what was in force, and its reply says wh
 """
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -22,6 +24,8 @@ from filterd.control.messages import (
     ControlStatus,
     Explain,
     Explanation,
+    FindReport,
+    Found,
     InForce,
     ListsApprove,
     ListsRefresh,
@@ -30,6 +34,7 @@ from filterd.control.messages import (
     PolicyChanged,
     Probed,
     Reload,
+    ReportMistake,
     SplashRequest,
     WhyClosed,
 )
@@ -40,7 +45,10 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, Receipt
+from mgmt.control_protocol import Closing, Receipt, Report
+from mgmt.wrong_blocks import find_report, report_mistake
+from parental.database import reading, writing
+from rules.names.canonical import canonical_name
 
 
 class Control:
@@ -103,16 +111,30 @@ class Control:
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 
-    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Failed:
+    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Failed:
         """One request of the splash's own socket."""
-        match request:
-            case Probed(questions):
-                return Probed(self.explainer.probed(questions))
-            case WhyClosed(name, address):
-                try:
+        try:
+            match request:
+                case Probed(questions):
+                    return Probed(self.explainer.probed(questions))
+                case WhyClosed(name, address):
                     return self.explainer.why_closed(name, address)
-                except ValueError as reason:
-                    return Failed(str(reason))
+                case ReportMistake(reason, name):
+                    return Found(await asyncio.to_thread(self._report, reason, name))
+                case FindReport(reference):
+                    return Found(await asyncio.to_thread(self._found, reference))
+        except ValueError as fault:
+            return Failed(str(fault))
+
+    def _report(self, reason: str, name: str | None) -> Report | None:
+        zone = self.config.parental.timezone
+        with writing(self.context.engine) as conn:
+            return report_mistake(conn, reason, name and canonical_name(name), datetime.now(UTC), zone)
+
+    def _found(self, reference: str) -> Report | None:
+        with reading(self.context.engine) as conn:
+            found = find_report(conn, reference)
+        return found and replace(found, name=None)
 
     def _explain(self, name: str | None, address: str | None, channel: str) -> Explanation | Failed:
         try:

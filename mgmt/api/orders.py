@@ -20,7 +20,7 @@ from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response,
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
 from mgmt.body import MAX_ORDER_OCTETS, ORDER_S, read_body
 from mgmt.control_protocol import Receipt, receipt_json, receive
-from mgmt.fields import fields_of, unfit
+from mgmt.fields import fields_of, page_after, unfit
 from mgmt.orders import store as orders
 from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
 from mgmt.problems import Problem
@@ -58,7 +58,7 @@ async def push_order(request: web.Request, _: Principal) -> web.Response:
 
 async def list_orders(request: web.Request, _: Principal) -> web.Response:
     """GET /v1/orders?after="""
-    after = _number(request, "after")
+    after = page_after(request.query.get("after", "0"))
 
     def load(conn: Connection) -> dict[str, Any]:
         found = orders.page_of_orders(conn, after, ORDERS_PAGE)
@@ -72,7 +72,7 @@ async def list_orders(request: web.Request, _: Principal) -> web.Response:
 
 async def show_order(request: web.Request, _: Principal) -> web.Response:
     """GET /v1/orders/{ref}?issuer=&after=ENTRY, /v1/orders/id/{id}?after=ENTRY"""
-    after = _number(request, "after")
+    after = page_after(request.query.get("after", "0"))
     return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
 
 
@@ -183,13 +183,6 @@ def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
             raise unfit(f"/entries/{at}", f"{value[:80]!r} is not in this order", "write an entry as it was pushed")
         numbers.update(found)
     return sorted(numbers)
-
-
-def _number(request: web.Request, key: str) -> int:
-    said = request.query.get(key, "0")
-    if not (said.isascii() and said.isdigit() and len(said) < 12):
-        raise unfit(f"?{key}", f"{said[:20]!r} is not a number", "write the `next` of the page before")
-    return int(said)
 
 
 _WRITERS = frozenset({REGULATOR, OPERATOR})

@@ -6,16 +6,18 @@ name that nothing decides: what a lock says of the address alone, or that there 
 
 import ipaddress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy import func, select
 
-from mgmt.app_context import CONTROL, SETTINGS, json_response, read
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read
 from mgmt.auth import OPERATOR, Principal, Route
 from mgmt.control_protocol import ControlFailed
 from mgmt.fields import unfit
 from mgmt.problems import Problem
 from mgmt.schema import entries
+from mgmt.wrong_blocks import n_late
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
 from rules.names.prefixes import canonical_address
@@ -38,15 +40,15 @@ async def status(request: web.Request, _: Principal) -> web.Response:
             "ok": False,
             "detail": f"control: {str(exc) or 'no answer'}; filtering goes on with what the workers have",
         }
-    unverified = [line.number for line in request.app[SETTINGS].helplines if line.verified_on is None]
+    settings = request.app[SETTINGS]
+    today = request.app[CLOCK]().astimezone(ZoneInfo(settings.zone)).date()
+    late = await read(request, lambda conn: n_late(conn, today))
+    late_words = [f"reports: {late} wait for an answer past its day; see GET /v1/reports"] if late else []
     return json_response(
         {
             "control": control,
             "entries": {status: n for status, n in counts},
-            "notices": [
-                f"helpline {number}: no date is noted on which it answered; call it and set verified_on"
-                for number in unverified
-            ],
+            "notices": [*late_words, *settings.unverified()],
         }
     )
 

@@ -19,7 +19,7 @@ from mgmt.auth import OPERATOR, PARENT, Principal, Route
 from mgmt.body import read_fields
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import BadRequest
-from mgmt.fields import Fields, unfit
+from mgmt.fields import Fields, page_after
 from mgmt.problems import Problem, forbidden
 from parental import store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
@@ -143,12 +143,10 @@ def page_of(
     request: web.Request, key: str, shown: Callable[[Subscriber], dict[str, Any]]
 ) -> Callable[[Connection], dict[str, Any]]:
     """Reads the lines after `?after=` under `key`, and in `next` what to ask for then.   Raises BadRequest"""
-    said = request.query.get("after", "0")
-    if not (said.isascii() and said.isdigit() and len(said) < 12):
-        raise unfit("?after", f"{said[:20]!r} is not a number", "write the `next` of the page before")
+    after = page_after(request.query.get("after", "0"))
 
     def load(conn: Connection) -> dict[str, Any]:
-        page = list(islice(store.iter_subscribers(conn, after=int(said)), PAGE))
+        page = list(islice(store.iter_subscribers(conn, after=after), PAGE))
         return {key: [shown(found) for found in page], "next": page[-1].id if len(page) == PAGE else None}
 
     return load

@@ -12,16 +12,18 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.web_request import FileField
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.body import read_form
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import NotInForce
-from mgmt.language import LANGUAGES, preferred_language
 from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
 from mgmt.portal.state import receipt_words, state_of
+from mgmt.settings import LANGUAGES
+from mgmt.text.accept import preferred_language
+from mgmt.text.environment import environment
+from mgmt.text.language import Language, language, languages
 from parental import store
 
 HEADERS = {
@@ -37,13 +39,7 @@ HEADERS = {
 MAX_TOKEN_CHARACTERS = 200
 PATH = "/family"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = environment(Path(__file__).parent / "templates")
 
 
 def add_portal(app: web.Application) -> None:
@@ -155,11 +151,13 @@ def _cookie(request: web.Request) -> str:
     return "__Host-family" if request.app[SETTINGS].has_tls else "family"
 
 
-def _language(request: web.Request) -> str:
+def _language(request: web.Request) -> Language:
     asked = request.query.get("lang", "")
     if asked in LANGUAGES:
-        return asked
-    return preferred_language(request.headers.get("Accept-Language", ""), request.app[SETTINGS].first_language)
+        return language(asked)
+    return language(
+        preferred_language(request.headers.get("Accept-Language", ""), request.app[SETTINGS].first_language)
+    )
 
 
 def _back(request: web.Request) -> web.Response:
@@ -176,19 +174,19 @@ def _login_page(request: web.Request, status: int = 200, *, is_wrong: bool = Fal
 async def _card_page(
     request: web.Request, session: Session, *, is_late: bool = False, status: int = 200
 ) -> web.Response:
-    language, now = _language(request), request.app[CLOCK]()
+    t, now = _language(request), request.app[CLOCK]()
 
     def load(conn: Connection) -> Any:
         return store.get_subscriber(conn, session.subscriber)
 
     subscriber = await read(request, load)
-    receipt = None if session.receipt is None or is_late else receipt_words(session.receipt, language)
+    receipt = None if session.receipt is None or is_late else receipt_words(session.receipt, t)
     return _page(
         request,
         "family.html",
         status,
         subscriber=subscriber,
-        state=state_of(subscriber, now, language),
+        state=state_of(subscriber, now, t),
         csrf=session.csrf,
         receipt=receipt,
         is_late=is_late,
@@ -196,8 +194,8 @@ async def _card_page(
 
 
 def _page(request: web.Request, template: str, status: int, **values: Any) -> web.Response:
-    language = _language(request)
+    t = _language(request)
     text = _templates.get_template(template).render(
-        language=language, other="ur" if language == "en" else "en", settings=request.app[SETTINGS], path=PATH, **values
+        t=t, others=languages(t.code)[1:], settings=request.app[SETTINGS], path=PATH, **values
     )
     return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)

@@ -1,32 +1,19 @@
-"""The child's line in words and one icon, in both languages."""
+"""The child's line in words and one icon."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mgmt.language import isolate
+from mgmt.text.language import Language
 from parental.profile import lock_reason, next_lock_change
-from parental.schedule import DAY_WORDS, Interval, end_text, minute_text
+from parental.schedule import Interval
 from parental.subscriber import Subscriber
 
-DAYS_UR = ("پیر", "منگل", "بدھ", "جمعرات", "جمعہ", "ہفتہ", "اتوار")
 ICONS = {"default": "✅", "pause": "⏸", "schedule": "🌙"}
-# (with a time, without one) by language and reason
-WORDS = {
-    "en": {
-        "default": ("Open until {}", "Open"),
-        "pause": ("Paused until {}", "Paused"),
-        "schedule": ("Closed until {}", "Closed"),
-    },
-    "ur": {
-        "default": ("{} بجے تک کھلا ہے", "کھلا ہے"),
-        "pause": ("{} بجے تک رُکا ہوا ہے", "رُکا ہوا ہے"),
-        "schedule": ("{} بجے تک بند ہے", "بند ہے"),
-    },
-}
+DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +26,39 @@ class State:
     hours: tuple[Markup, ...]
 
 
-def state_of(subscriber: Subscriber, now: datetime, language: str) -> State:
+def state_of(subscriber: Subscriber, now: datetime, t: Language) -> State:
     """The card of a subscriber at `now`."""
     profile = subscriber.profile
     reason = lock_reason(profile, now).name.lower()
     change = next_lock_change(profile, now)
-    with_time, without = WORDS[language][reason]
     zone = ZoneInfo(profile.schedule.zone)
-    words = (
-        without if change is None else with_time.format(_when(now.astimezone(zone), change.astimezone(zone), language))
-    )
-    hours = tuple(_hours(interval, language) for interval in profile.schedule.intervals)
-    return State(reason, ICONS[reason], isolate(words), hours)
-
-
-def receipt_words(receipt: dict[str, Any], language: str) -> Markup:
-    """'closed 21:00:03': what the last tap has done, and when the last worker said so."""
-    at = datetime.fromisoformat(receipt["at"]).strftime("%H:%M:%S")
-    if receipt["did"] == "pause":
-        said = f"closed {at}" if language == "en" else f"{at} پر بند ہوا"
+    if change is None:
+        words = t.say(f"family.state.{reason}")
     else:
-        said = f"pause ended {at}" if language == "en" else f"{at} پر وقفہ ختم ہوا"
+        words = t.say(f"family.state.{reason}.until", time=t.moment(now.astimezone(zone), change.astimezone(zone)))
+    hours = tuple(_hours(interval, t) for interval in profile.schedule.intervals)
+    return State(reason, ICONS[reason], words, hours)
+
+
+def receipt_words(receipt: dict[str, Any], t: Language) -> Markup:
+    """'closed 9:00:03 pm': what the last tap has done, and when the last worker said so."""
+    at = t.clock(datetime.fromisoformat(receipt["at"]), seconds=True)
+    said = [t.say(f"family.receipt.{receipt['did']}", time=at)]
     ended = receipt.get("connections_ended")
     if ended is not None and receipt["did"] == "pause":
-        said += f", {ended} live connections ended" if language == "en" else f"، {ended} کنکشن بند ہوئے"
-    return isolate(said)
+        said.append(t.say("family.receipt.cut", count=ended))
+    return t.say("list.between").join(said)
 
 
-def _when(now: datetime, at: datetime, language: str) -> str:
-    clock = at.strftime("%H:%M")
-    if at - now < timedelta(days=1):
-        return clock
-    return f"{DAY_WORDS[at.weekday()]} {clock}" if language == "en" else f"{DAYS_UR[at.weekday()]} {clock}"
+def _hours(interval: Interval, t: Language) -> Markup:
+    return t.say(
+        "family.hours",
+        day=t.weekday(interval.weekday),
+        start=t.clock(_time(interval.start_minute)),
+        end=t.clock(_time(interval.start_minute + interval.minutes)),
+    )
 
 
-def _hours(interval: Interval, language: str) -> Markup:
-    start, end = minute_text(interval.start_minute), end_text(interval)
-    if language == "en":
-        return isolate(f"{DAY_WORDS[interval.weekday]}: closed from {start} to {end}")
-    return isolate(f"{DAYS_UR[interval.weekday]}: {start} سے {end} تک بند")
+def _time(minute: int) -> time:
+    """A minute of a day, or of the day after."""
+    return time(*divmod(minute % DAY_MINUTES, 60))

@@ -1,36 +1,47 @@
 """The splash: answers any method, path and Host on port 80 with the reason why the page is not there.
 
-Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; the
-request's body is not read, its path is not looked at, nothing of it is logged.  Whoever asks about a name learns
-nothing of confidential lists: orders and these lists have one page, octet for octet, without a name.  Only subscribers
-are told a reason, and only for as many names as people meet.
+    /splash/host       what is closed for the asker's own line, and why; the answer to a report
+    /splash/help_host  the helplines
+    POST MISTAKE       a report that something is blocked by mistake; control writes it down
+    anything else      the page of the Host's reason
+
+Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
+body is read but that of a report, no path is looked at but its own, nothing of either is logged.  Whoever asks about a
+name learns nothing of confidential lists: orders and these lists have one page, octet for octet, without a name.  Only
+subscribers are told a reason, and only for as many names as people meet.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TypeVar
 
 from aiohttp import web
 
 from mgmt.app_context import CLOCK, SETTINGS, Clock, utc_now
-from mgmt.control_protocol import Closing, ControlFailed, Reasons
-from mgmt.language import preferred_language
+from mgmt.body import read_form
+from mgmt.control_protocol import LAW, ControlFailed, Reasons
 from mgmt.problems import Endpoint
 from mgmt.settings import Settings
 from mgmt.splash.budget import NameBudget
-from mgmt.splash.pages import OF_THE_GATE, STATUS, Facts, headers, page
-from rules.errors import BadName
-from rules.names.canonical import canonical_name
-from rules.names.clients import client_address, client_of
+from mgmt.splash.form_token import FormTokens
+from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, Facts, Form, headers, page
+from mgmt.splash.visitor import Visitor, name_of, visitor_of
+from mgmt.text.accept import preferred_language
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
+N_REPORTS = 10  # of one client, and as many references looked up, in the time of a budget
+MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
+T = TypeVar("T")
 
 REASONS: web.AppKey[Reasons] = web.AppKey("reasons", Reasons)
 CLIENTS: web.AppKey[list[IPv4Network | IPv6Network]] = web.AppKey("clients")
 BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
+REPORTS: web.AppKey[NameBudget] = web.AppKey("reports", NameBudget)
+TOKENS: web.AppKey[FormTokens] = web.AppKey("tokens", FormTokens)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +52,7 @@ def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) 
     app[SETTINGS], app[REASONS], app[CLOCK] = settings, reasons, clock
     app[CLIENTS] = []
     serve_clients(app, settings.clients)
-    app[BUDGET] = NameBudget()
+    app[BUDGET], app[REPORTS], app[TOKENS] = NameBudget(), NameBudget(N_REPORTS), FormTokens()
     app.router.add_route("*", "/{tail:.*}", _answer)
     return app
 
@@ -61,48 +72,96 @@ async def _always_a_page(request: web.Request, handler: Endpoint) -> web.StreamR
 
 
 async def _answer(request: web.Request) -> web.Response:
-    settings = request.app[SETTINGS]
-    facts = await _facts(request)
+    settings, now, visitor = request.app[SETTINGS], request.app[CLOCK](), visitor_of(request)
+    facts = await _facts(request, visitor)
     language = preferred_language(request.headers.get("Accept-Language", ""), settings.first_language)
-    text = page(facts, language, settings, request.app[CLOCK]())
-    response = web.Response(status=STATUS[facts.reason], body=text.encode(), headers=headers(facts.reason, settings))
+    form = _form(request, visitor, facts)
+    text = page(facts, language, settings, now, form)
+    response = web.Response(
+        status=STATUS[facts.reason], body=text.encode(), headers=headers(facts.reason, settings, form)
+    )
     # A connection that stays open would carry the next site's requests to us.
     response.force_close()
     return response
 
 
-async def _facts(request: web.Request) -> Facts:
-    """What the page may say; UNTOLD for strangers, and for more names than one client may ask about.
+def _form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | None:
+    if facts.reason not in MISTAKABLE:
+        return None
+    token = request.app[TOKENS].make(visitor.network, facts.reason, request.app[CLOCK]())
+    fields = {"token": token, "reason": facts.reason}
+    if facts.name is not None and facts.reason != LAW:
+        fields["name"] = facts.name
+    return Form(MISTAKE, "post", fields)
 
-    Cost: one question to control, at most REASON_TIMEOUT_S."""
-    address = client_address(request.remote)
-    if address is None or not _is_subscriber(request.app, address):
-        return UNTOLD
-    name = _name(request)
-    if not request.app[BUDGET].admits(client_of(address), name, time.monotonic()):
+
+async def _facts(request: web.Request, visitor: Visitor) -> Facts:
+    """What the page may say; UNTOLD for strangers, beyond what one client may ask, and where control does not answer.
+
+    Cost: at most one question to control, at most REASON_TIMEOUT_S."""
+    settings = request.app[SETTINGS]
+    if visitor.host is not None and visitor.host == settings.help_host:
+        return Facts("help")
+    if visitor.address is None or not _is_subscriber(request.app, visitor.address):
         return UNTOLD
     try:
-        async with asyncio.timeout(REASON_TIMEOUT_S):
-            return _facts_of(await request.app[REASONS].why_closed(name, address), name)
+        if request.method == "POST" and request.path == MISTAKE:
+            return await _reported(request, visitor)
+        if visitor.host is not None and visitor.host == settings.why_host:
+            return await _of_the_line(request, visitor)
+        return await _of_a_name(request, visitor, visitor.host)
     except (ControlFailed, OSError, TimeoutError) as exc:
         log.warning("splash: control gives no reason (%s); the generic page is shown", str(exc) or "no answer in time")
         return UNTOLD
 
 
-def _facts_of(closing: Closing, name: str | None) -> Facts:
+async def _of_a_name(request: web.Request, visitor: Visitor, name: str | None) -> Facts:
+    if not request.app[BUDGET].admits(visitor.network, name, time.monotonic()):
+        return UNTOLD
+    closing = await _soon(request.app[REASONS].why_closed(name, visitor.address or ""))
     if closing.reason not in STATUS or closing.reason in OF_THE_GATE:
         return Facts("none", name)
     return Facts(closing.reason, name, closing.category, closing.until)
 
 
+async def _of_the_line(request: web.Request, visitor: Visitor) -> Facts:
+    """Of the asker's own line: its locks, a name that is written in the form, or the answer to a report."""
+    reference = request.query.get("ref", "")[:MAX_REFERENCE_CHARACTERS]
+    if reference:
+        if not request.app[REPORTS].admits(visitor.network, reference, time.monotonic()):
+            return Facts("full")
+        return Facts("report", report=await _soon(request.app[REASONS].find_report(reference)))
+    name = name_of(request.query.get("name", ""))
+    facts = await _of_a_name(request, visitor, name)
+    return Facts("why") if name is None and facts.reason == "none" else facts
+
+
+async def _reported(request: web.Request, visitor: Visitor) -> Facts:
+    """Have a report written down, if it comes from a page of ours; the page again, if not."""
+    fields = await _form_of(request)
+    reason, name = fields.get("reason", ""), name_of(fields.get("name", ""))
+    is_ours = request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, reason, request.app[CLOCK]())
+    if not is_ours or (name is None and reason != LAW):
+        return await _of_a_name(request, visitor, name or visitor.host)
+    if not request.app[REPORTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+        return Facts("full")
+    report = await _soon(request.app[REASONS].report_mistake(reason, None if reason == LAW else name))
+    return Facts("full") if report is None else Facts("taken", report=report)
+
+
+async def _form_of(request: web.Request) -> dict[str, str]:
+    """The fields of a report; none where the body is no form, or too long or too slow for one."""
+    try:
+        return {key: value for key, value in (await read_form(request)).items() if isinstance(value, str)}
+    except web.HTTPException:
+        return {}
+
+
+async def _soon(asked: Awaitable[T]) -> T:
+    async with asyncio.timeout(REASON_TIMEOUT_S):
+        return await asked
+
+
 def _is_subscriber(app: web.Application, address: str) -> bool:
     asking = ip_address(address)
     return any(asking in prefix for prefix in app[CLIENTS])
-
-
-def _name(request: web.Request) -> str | None:
-    """The name that was asked for; None where the Host is not a name."""
-    try:
-        return canonical_name(request.host)
-    except BadName:
-        return None

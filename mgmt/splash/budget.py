@@ -22,9 +22,10 @@ class _Asked:
 class NameBudget:
     """Counts the names of each client in windows of WINDOW_S.
 
-    n_beyond   questions that were beyond the budget, since `take_beyond` was last called"""
+    n_names    of one client; None: N_NAMES"""
 
-    def __init__(self) -> None:
+    def __init__(self, n_names: int | None = None) -> None:
+        self._n_names = n_names
         self._asked: OrderedDict[Client, _Asked] = OrderedDict()  # the client that has been silent for longest first
         self._n_beyond = 0
 
@@ -37,7 +38,8 @@ class NameBudget:
         if len(self._asked) > N_CLIENTS:
             self._asked.popitem(last=False)
         key = hash(name)
-        if key not in asked.names and len(asked.names) >= N_NAMES:
+        most = N_NAMES if self._n_names is None else self._n_names
+        if key not in asked.names and len(asked.names) >= most:
             self._n_beyond += 1
             return False
         asked.names.add(key)

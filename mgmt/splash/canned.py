@@ -1,21 +1,26 @@
 """The splash as bytes that the gate injects: a whole HTTP/1.1 response, cut where the host goes.
 
 The response has no length; its end is the end of the connection.  The gate sends before + host + after, the host being
-the canonical name (letters, digits, '-', '_', '.'), or `before` alone where `after` is empty.
+the canonical name (letters, digits, '-', '_', '.'), or `before` alone where `after` is empty.  It is the splash's own
+page, without what only the database knows, and in the operator's first language first: a canned page cannot ask for
+the browser's.  Its button of a wrong block leads to
+`/splash/host`.
 
-Invariants: at most 8,000 octets with the longest host; the CSAM page has no place for a host.
-Source: RFC 9112 §6.3 (a response without a length), RFC 7725.
+Invariants: at most 14,000 octets with the longest host; the CSAM page has no place for a host.
+Source: RFC 9112 §6.3 (a response without a length), RFC 7725, RFC 6928 (an initial window is ten segments).
 """
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from mgmt.settings import Settings
-from mgmt.splash.pages import STATUS, Facts, compact_page, headers
+from mgmt.splash.pages import STATUS, Facts, Form, headers, page
 
 REASON_GROUPS = ("order", "csam", "category", "schedule", "pause", "security")
 HOST_MARK = "host.mark.invalid"  # RFC 2606: no name that can exist
 MAX_HOST_OCTETS = 253
-MAX_OCTETS = 8000
+MAX_OCTETS = 14_000
+BY_DAY = datetime(2000, 1, 1, 7, tzinfo=UTC)  # noon in Karachi: a canned page does not know whether it is night
 
 
 def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
@@ -27,18 +32,20 @@ def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
             f"reason {reason_group!r}: there is no page for it; none made; write one of {', '.join(REASON_GROUPS)}"
         )
     is_csam = reason_group == "csam"
-    text = compact_page(Facts(reason_group, None if is_csam else HOST_MARK), settings)
+    form = Form(f"http://{settings.why_host}/", "get") if settings.why_host else None
+    facts = Facts(reason_group, None if is_csam else HOST_MARK)
+    text = page(facts, settings.first_language, settings, BY_DAY, form)
     before, mark, after = text.partition(HOST_MARK)
     if bool(mark) == is_csam or HOST_MARK in after:
         raise ValueError(f"splash {reason_group}: the template must print the host once, and never for csam")
     status = STATUS[reason_group]
     head = f"HTTP/1.1 {status} {_phrase(status)}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in headers(reason_group, settings).items())
+    head += "".join(f"{name}: {value}\r\n" for name, value in headers(reason_group, settings, form).items())
     head += "Connection: close\r\n\r\n"
     whole = head.encode("latin-1") + before.encode(), after.encode()
     if len(whole[0]) + len(whole[1]) + MAX_HOST_OCTETS > MAX_OCTETS:
         raise ValueError(
-            f"splash {reason_group}: more than {MAX_OCTETS} octets; none made; shorten isp name and contact"
+            f"splash {reason_group}: more than {MAX_OCTETS} octets; none made; shorten the texts of /isp and /splash"
         )
     return whole
 

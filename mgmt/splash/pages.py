@@ -1,76 +1,119 @@
-"""A reason and its facts in, a bilingual page out.
+"""A reason and its facts in, a page out: one for each reason, the same from the splash and from the gate.
 
+All languages are on one page; the first one shows, and a link shows another (`:target`), so that no request is needed.
 Invariants: no script, no cookie, nothing loaded from anywhere; the page of the law and the CSAM page hold no name and
-no number of a person or an address; every value is escaped; a page stays below 30 kB, a compact one below 8 kB.  Only
-the gate shows the pages of an order and of CSAM, to whoever has just been stopped there; the splash has one for both.
-Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by).
+no number of a person or an address; every value is escaped; a page stays below 30 kB.  Only the gate shows the pages of
+an order and of CSAM, to a client that has just been stopped there; the splash has one for both.
+Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by), RFC 6585 §6 (511).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from mgmt.language import LANGUAGES, isolate
+from mgmt.control_protocol import Report
 from mgmt.settings import COUNTS_ONLY, Settings
-from mgmt.splash.words import answer_due, category_words, is_night, remaining, when
+from mgmt.text.environment import environment
+from mgmt.text.language import languages
 
-CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 STATUS = {
     "order": 451,
     "csam": 451,
     "law": 451,
     "category": 403,
-    "schedule": 403,
-    "pause": 403,
+    "household": 403,
     "security": 403,
+    "schedule": 511,
+    "pause": 511,
+    "quota": 511,
     "unknown": 403,
     "none": 404,
+    "help": 200,
+    "why": 200,
+    "taken": 200,
+    "full": 503,
+    "report": 200,
 }
+ICONS = {
+    "order": "⚖️",
+    "csam": "🛑",
+    "law": "⚖️",
+    "category": "🔒",
+    "household": "🏠",
+    "security": "🛡️",
+    "schedule": "⏳",
+    "pause": "⏸",
+    "quota": "⏳",
+    "unknown": "❔",
+    "none": "✅",
+    "help": "☎️",
+    "why": "✅",
+    "taken": "✔️",
+    "full": "⚠️",
+    "report": "🔎",
+}
+TITLES = {"csam": "splash.csam.stop", "taken": "report.taken.title", "full": "report.full.title"}
 IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
 NAMELESS = ("csam", "law")
-OF_THE_GATE = ("order", "csam")  # told to nobody who merely asks
+OF_THE_GATE = ("order", "csam")  # told to no client that only asks
+MISTAKABLE = ("order", "law", "category", "security")  # a family's own choice is the family's to change
+NIGHT_FROM, NIGHT_TO = 20, 7
+MISTAKE = "/filterd/mistake"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters["isolate"] = isolate
+_templates = environment(Path(__file__).parent / "templates")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware)."""
+    """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block"""
 
     reason: str
     name: str | None = None
     category: str | None = None
     until: datetime | None = None
+    report: Report | None = None
 
 
-def page(facts: Facts, language: str, settings: Settings, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Where the button of a wrong block leads.   fields  hidden ones"""
+
+    action: str
+    method: str = "post"
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(facts: Facts, language: str, settings: Settings, now: datetime, form: Form | None = None) -> str:
     """The whole page, `language` first."""
-    return _render("page.html", facts, language, settings, now)
+    here = ZoneInfo(settings.zone)
+    if facts.reason in NAMELESS:
+        facts = Facts(facts.reason)
+    return _templates.get_template("page.html").render(
+        facts=facts,
+        title=_title(facts, now.astimezone(here)),
+        icon=_icon(facts, now.astimezone(here)),
+        settings=settings,
+        languages=languages(language),
+        counts_only=settings.stop_page.log == COUNTS_ONLY,
+        form=form if facts.reason in MISTAKABLE else None,
+        now=now.astimezone(here),
+        until=None if facts.until is None else facts.until.astimezone(here),
+        here=here,
+    )
 
 
-def compact_page(facts: Facts, settings: Settings) -> str:
-    """The page in short, for one packet or few; it says nothing that only the database knows."""
-    return _render("compact.html", facts, settings.first_language, settings, datetime.now(ZoneInfo(settings.zone)))
-
-
-def headers(reason: str, settings: Settings) -> dict[str, str]:
+def headers(reason: str, settings: Settings, form: Form | None = None) -> dict[str, str]:
     """The header fields of a splash, as RFC 7725 and the reader's privacy ask."""
     found = {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
-        "Content-Security-Policy": CSP,
+        "Content-Security-Policy": (
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; "
+            f"form-action {_form_action(reason, form)}"
+        ),
         "X-Content-Type-Options": "nosniff",
     }
     if reason in IMPOSED and settings.isp_url is not None:
@@ -78,18 +121,32 @@ def headers(reason: str, settings: Settings) -> dict[str, str]:
     return found
 
 
-def _render(template: str, facts: Facts, language: str, settings: Settings, now: datetime) -> str:
-    here = ZoneInfo(settings.zone)
-    now, until = now.astimezone(here), None if facts.until is None else facts.until.astimezone(here)
-    of_lock: dict[str, Any] = {"is_night": is_night(now), "time": None, "remaining": None, "is_morning": False}
-    if until is not None:
-        of_lock |= {"time": when(now, until), "remaining": remaining(now, until), "is_morning": 4 <= until.hour < 12}
-    return _templates.get_template(template).render(
-        facts=facts if facts.reason not in NAMELESS else Facts(facts.reason),
-        settings=settings,
-        languages=(language, *(other for other in LANGUAGES if other != language)),
-        category=category_words(facts.category),
-        counts_only=settings.csam_log == COUNTS_ONLY,
-        due=answer_due(now.date()).isoformat(),
-        **of_lock,
-    )
+def is_night(at: datetime) -> bool:
+    """Whether a closed hour is best called sleep time."""
+    return at.hour >= NIGHT_FROM or at.hour < NIGHT_TO
+
+
+def _form_action(reason: str, form: Form | None) -> str:
+    if reason == "why":
+        return "'self'"
+    if form is None or reason not in MISTAKABLE:
+        return "'none'"
+    return form.action if form.action.startswith("http://") else "'self'"
+
+
+def _title(facts: Facts, now: datetime) -> str:
+    if facts.reason == "schedule" and is_night(now):
+        return "splash.schedule.sleep"
+    if facts.reason == "report":
+        return f"report.{_state(facts.report)}.title"
+    return TITLES.get(facts.reason, f"splash.{facts.reason}.title")
+
+
+def _icon(facts: Facts, now: datetime) -> str:
+    return "🌙" if facts.reason == "schedule" and is_night(now) else ICONS[facts.reason]
+
+
+def _state(report: Report | None) -> str:
+    if report is None:
+        return "unknown"
+    return report.outcome or "open"

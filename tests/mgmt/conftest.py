@@ -10,7 +10,7 @@ from support.mgmt.desk import Client, Clock, Desk, DeskOf, PlayedControl, TokenO
 
 from mgmt.app import create_app
 from mgmt.auth import create_token
-from mgmt.settings import Settings
+from mgmt.settings import Settings, StopPage
 from parental import store
 from parental.database import open_database, writing
 from parental.subscriber import Subscriber, parse_prefix
@@ -23,9 +23,9 @@ def settings() -> Settings:
         isp_url="https://isp.example",
         isp_contact="help@isp.example",
         protected_names=("portal.isp.example",),
-        csam_list_owner="The list's owner",
-        csam_list_owner_ur="فہرست کا مالک",
-        csam_list_owner_contact="owner@list.example",
+        stop_page=StopPage(owner="The list's owner", owner_ur="فہرست کا مالک", contact="owner@list.example"),
+        why_host="why.isp.example",
+        help_host="help.isp.example",
     )
 
 

@@ -13,7 +13,12 @@ from parental.database import reading, writing
 
 
 def path_of(route: Any) -> Any:
-    return route.path.replace("{id}", "7").replace("{ref}", "1").replace("{name}", "phone")
+    return (
+        route.path.replace("{id}", "7")
+        .replace("{ref}", "1")
+        .replace("{name}", "phone")
+        .replace("{reference}", "NOSUCH22")
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -23,7 +23,7 @@ def test_a_change_says_which_roles_must_be_started_again_or_none() -> None:
         "/dns/workers": ("dns", "gate", "control", "web", "splash", "metrics"),
         "/dns/tls/name": ("web",),
         "/gate/flows": ("gate",),
-        "/splash/host": ("splash",),
+        "/splash/host": ("gate", "splash"),
         "/api/listen": ("web",),
         "/splash/address4": (),
         "/lists": (),

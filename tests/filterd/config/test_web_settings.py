@@ -3,7 +3,7 @@ from pathlib import Path
 
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
-from mgmt.settings import HELPLINES, Helpline
+from mgmt.settings import HELPLINES, Complaint, Helpline, Settings, StopPage
 
 
 def test_the_doors_are_told_what_the_configuration_says(tmp_path: Path) -> None:
@@ -21,6 +21,39 @@ parental: {timezone: Europe/Berlin}
     assert (settings.isp_contact, settings.zone) == ("help@isp.example", "Europe/Berlin")
     assert settings.has_tls
     assert settings.protected_names == ("isp.example",)
+
+
+def test_what_pages_name_is_the_configurations_own_with_its_day(tmp_path: Path) -> None:
+    said = b"""
+isp: {name_ur: "\xd8\xa7\xd8\xa8"}
+dns: {upstreams: ["192.0.2.53:53"]}
+splash:
+  host: why.isp.example
+  help_host: help.isp.example
+  first_language: en
+  report_url: report.example
+  complaints: [{to: a@authority.example, verified_on: 2026-08-01}]
+  stop_page: {owner: An owner, contact: b@list.example, law: A law, log: recorded, verified_on: 2026-08-02}
+"""
+
+    settings = settings_of(read_config(said, "x", tmp_path))
+
+    assert (settings.isp_name_ur, settings.first_language, settings.report_url) == ("اب", "en", "report.example")
+    assert (settings.why_host, settings.help_host) == ("why.isp.example", "help.isp.example")
+    assert settings.complaints == (Complaint("a@authority.example", date(2026, 8, 1)),)
+    assert settings.stop_page == StopPage(
+        owner="An owner", contact="b@list.example", law="A law", log="recorded", verified_on=date(2026, 8, 2)
+    )
+
+
+def test_what_is_left_out_is_as_the_pages_have_it(tmp_path: Path) -> None:
+    settings = settings_of(read_config(b"dns: {upstreams: ['192.0.2.53:53']}\n", "x", tmp_path))
+
+    assert (settings.complaints, settings.stop_page, settings.report_url) == (
+        Settings().complaints,
+        Settings().stop_page,
+        Settings().report_url,
+    )
 
 
 def test_the_doors_need_no_file_of_the_state(tmp_path: Path) -> None:

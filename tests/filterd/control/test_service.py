@@ -146,6 +146,37 @@ def test_the_splash_can_ask_nothing_but_why_a_name_is_closed_and_orders_and_csam
     assert n_probes == 3
 
 
+def test_a_visitors_report_is_written_down_and_found_without_its_name_and_changes_nothing_in_force(
+    place: Path, engine: Engine
+) -> None:
+    async def work(control: Control) -> tuple[list[dict[str, Any]], bool]:
+        before = control.publisher.generations
+
+        async def ask(**request: Any) -> dict[str, Any]:
+            line = json.dumps(request).encode() + b"\n"
+            said: dict[str, Any] = json.loads(await reply_to(line, SPLASH_REQUESTS, control.answer_splash))
+            return said
+
+        taken = await ask(op="report_mistake", reason="category", name="A.test")
+        found = await ask(op="find_report", reference=taken["report"]["reference"])
+        others = [
+            await ask(op="report_mistake", reason="law", name="hidden.test"),
+            await ask(op="report_mistake", reason="pause", name="a.test"),
+            await ask(op="report_mistake", reason="category", name="a..b"),
+            await ask(op="find_report", reference="NOSUCH22"),
+        ]
+        return [taken, found, *others], control.publisher.generations == before
+
+    (taken, found, law, pause, no_name, unknown), is_unchanged = play(place, engine, work)
+
+    assert taken["report"]["name"] == "a.test" and taken["report"]["outcome"] is None
+    assert found["report"] == taken["report"] | {"name": None}
+    assert law["report"]["name"] is None
+    assert [pause["ok"], no_name["ok"]] == [False, False]
+    assert unknown == {"ok": True, "report": None}
+    assert is_unchanged
+
+
 @pytest.mark.parametrize(
     ("request_", "error"),
     [

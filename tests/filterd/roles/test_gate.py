@@ -8,7 +8,7 @@ def test_every_reason_that_can_block_has_its_page() -> None:
 
     assert set(pages) == {Reason.ORDER, Reason.CSAM, Reason.CATEGORY, Reason.SCHEDULE, Reason.PAUSE, Reason.SECURITY}
     assert pages[Reason.ORDER][0].startswith(b"HTTP/1.1 451 ")
-    assert pages[Reason.PAUSE][0].startswith(b"HTTP/1.1 403 ")
+    assert pages[Reason.PAUSE][0].startswith(b"HTTP/1.1 511 ")
 
 
 def test_the_page_of_a_confidential_list_has_no_place_for_a_name() -> None:

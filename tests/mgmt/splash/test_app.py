@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
-from support.mgmt.desk import Clock, PlayedReasons
+from support.mgmt.desk import NOW, REPORT, Clock, PlayedReasons
+from support.mgmt.outline import text_of
 
 from mgmt.control_protocol import Closing
 from mgmt.settings import Settings
-from mgmt.splash.app import BUDGET, create_splash
+from mgmt.splash.app import BUDGET, N_REPORTS, create_splash
+from mgmt.splash.pages import MISTAKE
 
 LEGAL = Closing("law", None, None)
 CLOSINGS: dict[str | None, Closing] = {
@@ -51,9 +53,9 @@ async def met(splash: Any, host: Any, method: str = "GET", path: str = "/some/pa
     ("host", "status", "said"),
     [
         ("ordered.example", 451, "This site is closed by law."),
-        ("adult.example", 403, "Your family keeps this kind of page closed: <b>adult content</b>"),
-        ("any.example", 403, "Internet opens at <b>06:30</b> (9 h 30 min left)"),
-        ("paused.example", 403, "Paused by your family. You have not done anything wrong."),
+        ("adult.example", 403, "Your family keeps this kind of page closed: adult content"),
+        ("any.example", 511, "Internet opens at 6:30 am (9 hours 30 minutes left)"),
+        ("paused.example", 511, "Paused by your family. You have not done anything wrong."),
         ("virus.example", 403, "closed for your safety"),
         ("free.example", 404, "There is no page here."),
     ],
@@ -64,15 +66,15 @@ async def test_each_reason_has_its_status_and_its_page_in_both_languages(
     got, headers, text = await met(splash, host)
 
     assert got == status
-    assert said in text
-    assert re.search(r'<section lang="ur" dir="rtl">', text) and re.search(r'<section lang="en" dir="ltr">', text)
+    assert said in text_of(text)
+    assert '<section id="ur" lang="ur" dir="rtl">' in text and '<section id="en" lang="en" dir="ltr">' in text
     assert 'href="tel:1121"' in text
     assert len(text.encode()) <= 30_000
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "Set-Cookie" not in headers
-    assert not re.search(r"<script|<img|<link|src=|@import|url\(|<form", text)
+    assert not re.search(r"<script|<img|<link|src=|@import|url\(", text)
 
 
 async def test_the_page_of_the_law_is_the_same_whatever_was_asked_for_and_says_whom_to_write_to(
@@ -130,7 +132,7 @@ async def test_a_client_that_tries_many_names_is_not_answered_and_is_counted_wit
 async def test_the_language_asked_for_comes_first(splash: Any, accept: str, first: str) -> None:
     _, _, text = await met(splash, "adult.example", **{"Accept-Language": accept})
 
-    assert re.findall(r'<section lang="(..)"', text)[0] == first
+    assert re.findall(r'<section id="(..)"', text)[-1] == first, "the last section is the one that shows"
     assert f'<html lang="{first}"' in text
 
 
@@ -235,3 +237,119 @@ async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(
         await response.read()
 
     assert reasons.asked[-1][1] == "127.0.0.1"
+
+
+async def pressed(splash: Any, host: str, page: str, **changed: str) -> Any:
+    """The answer to the button of a wrong block on a page, with these fields changed."""
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)) | changed
+    async with splash.post(MISTAKE, data=fields, headers={"Host": host, "Accept-Language": "en"}) as response:
+        return response.status, await response.text()
+
+
+async def test_a_wrong_block_is_reported_in_two_taps_and_gets_a_reference_and_a_day(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    _, _, page = await met(splash, "adult.example")
+    status, text = await pressed(splash, "adult.example", page)
+
+    assert status == 200
+    assert reasons.reported == [("category", "adult.example")]
+    assert "Your reference is ABCD2345. Example ISP answers by Wednesday, 5 August 2026." in text_of(text)
+    assert "Not who you are." in text and "http://why.isp.example/?ref=ABCD2345" in text
+
+
+async def test_what_is_closed_by_law_is_reported_without_its_name(splash: Any, reasons: PlayedReasons) -> None:
+    _, _, page = await met(splash, "ordered.example")
+    _, text = await pressed(splash, "ordered.example", page, name="ordered.example")
+
+    assert reasons.reported == [("law", None)]
+    assert "ordered.example" not in text
+    assert "Neither the address nor who you are." in text and "mailto:content-complaint@pta.gov.pk" in text
+
+
+@pytest.mark.parametrize("changed", [{"token": "0" * 32}, {"token": ""}, {"reason": "security"}, {"name": "a..b"}])
+async def test_a_report_that_comes_from_no_page_of_ours_is_not_written_down(
+    splash: Any, reasons: PlayedReasons, changed: dict[str, str]
+) -> None:
+    _, _, page = await met(splash, "adult.example")
+    status, text = await pressed(splash, "adult.example", page, **changed)
+
+    assert (status, reasons.reported) == (403, [])
+    assert "Your family keeps this kind of page closed" in text
+
+
+async def test_one_client_reports_so_many_and_no_more(
+    splash: Any, reasons: PlayedReasons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, page = await met(splash, "adult.example")
+    status = [(await pressed(splash, "adult.example", page, name=f"n{at}.example"))[0] for at in range(N_REPORTS + 2)]
+
+    assert status == [200] * N_REPORTS + [503] * 2
+    assert len(reasons.reported) == N_REPORTS
+
+
+async def test_a_report_that_cannot_be_written_down_is_said_to_be_so(splash: Any, reasons: PlayedReasons) -> None:
+    _, _, page = await met(splash, "adult.example")
+    reasons.is_full = True
+
+    status, text = await pressed(splash, "adult.example", page)
+
+    assert status == 503 and "Nothing was written down" in text
+
+
+@pytest.mark.parametrize("body", [b"x" * 10_000, b"token=%ff&reason=\xff", b""])
+async def test_a_report_that_is_no_form_gets_the_page_again(splash: Any, reasons: PlayedReasons, body: bytes) -> None:
+    async with splash.post(MISTAKE, data=body, headers={"Host": "adult.example"}) as response:
+        assert response.status == 403
+        assert "closed" in await response.text()
+
+    assert reasons.reported == []
+
+
+async def test_the_page_of_the_line_says_what_is_closed_for_it_and_why(splash: Any, reasons: PlayedReasons) -> None:
+    why = "why.isp.example"
+    _, _, open_ = await met(splash, why, path="/")
+    _, _, named = await met(splash, why, path="/?name=https%3A%2F%2FAdult.example%2Fx")
+    _, _, law = await met(splash, why, path="/?name=ordered.example")
+    reasons.closings[None] = Closing("pause", None, None)
+    _, _, paused = await met(splash, why, path="/")
+
+    assert "Your internet is open now." in open_
+    assert "Your family keeps this kind of page closed" in named
+    assert "This site is closed by law." in law and "ordered.example" not in law
+    assert "Paused by your family." in paused
+    assert [name for name, _ in reasons.asked] == [None, "adult.example", "ordered.example", None]
+
+
+async def test_the_page_of_the_line_tells_no_more_names_than_the_splash(
+    splash: Any, reasons: PlayedReasons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mgmt.splash.budget.N_NAMES", 2)
+
+    status = [(await met(splash, "why.isp.example", path=f"/?name=n{at}.example"))[0] for at in range(4)]
+
+    assert status == [404, 404, 403, 403]
+
+
+async def test_who_has_the_reference_reads_the_answer(splash: Any, reasons: PlayedReasons) -> None:
+    reasons.reports["ABCD2345"] = replace(REPORT, outcome="opened", answered=NOW)
+    reasons.reports["WAIT2345"] = REPORT
+
+    said = {
+        ref: (await met(splash, "why.isp.example", path=f"/?ref={ref}"))[2] for ref in ("ABCD2345", "WAIT2345", "NO")
+    }
+
+    assert "It was a mistake. The site is open." in said["ABCD2345"]
+    assert "answers by" in said["WAIT2345"]
+    assert "There is no such reference." in said["NO"]
+
+
+async def test_the_help_page_is_for_everybody_and_asks_control_nothing(
+    settings: Settings, reasons: PlayedReasons, clock: Clock
+) -> None:
+    settings = replace(settings, clients=("192.0.2.0/24",))
+    async with TestClient(TestServer(create_splash(settings, reasons, clock))) as splash:
+        status, _, text = await met(splash, "help.isp.example")
+
+    assert (status, reasons.asked) == (200, [])
+    assert all(f'href="tel:{number}"' in text for number in ("1121", "1799", "1099", "080039393"))

@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 
 from mgmt.settings import Settings
-from mgmt.splash.canned import REASON_GROUPS, canned_page
+from mgmt.splash.canned import BY_DAY, REASON_GROUPS, canned_page
+from mgmt.splash.pages import Facts, page
 
-STATUS = {"order": b"451 Unavailable For Legal Reasons", "csam": b"451 Unavailable For Legal Reasons"}
+LAW, LOCK = b"451 Unavailable For Legal Reasons", b"511 Network Authentication Required"
+STATUS = {"order": LAW, "csam": LAW, "schedule": LOCK, "pause": LOCK}
 
 
 @pytest.mark.parametrize("reason", REASON_GROUPS)
@@ -18,10 +20,10 @@ def test_a_canned_page_is_a_whole_response_that_ends_with_its_connection(setting
     assert lines[0] == b"HTTP/1.1 " + STATUS.get(reason, b"403 Forbidden")
     assert b"Connection: close" in lines and b"Cache-Control: no-store" in lines
     assert not any(line.lower().startswith((b"content-length", b"transfer-encoding", b"set-cookie")) for line in lines)
-    assert any(line.startswith(b"Link: <https://isp.example>") for line in lines) == (reason in STATUS)
+    assert any(line.startswith(b"Link: <https://isp.example>") for line in lines) == (reason in ("order", "csam"))
     assert body.startswith(b"<!doctype html>") and body.rstrip().endswith(b"</html>")
     assert b'lang="ur" dir="rtl"' in body and b'lang="en" dir="ltr"' in body
-    assert len(before) + len(after) <= 8000 - 253
+    assert len(before) + len(after) <= 14_000 - 253
 
 
 def test_the_stop_page_has_no_place_for_a_host(settings: Settings) -> None:
@@ -35,12 +37,32 @@ def test_the_stop_page_has_no_place_for_a_host(settings: Settings) -> None:
 def test_the_host_stands_between_the_parts_isolated_from_the_writing_around_it(settings: Settings, reason: Any) -> None:
     before, after = canned_page(reason, settings)
 
-    assert before.endswith(b'<bdi dir="ltr">') and after.startswith(b"</bdi>")
-    assert b"host.mark" not in before + after
+    bare = canned_page(reason, replace(settings, why_host=None))
+
+    assert bare[0].endswith(b'<bdi dir="ltr" class="long">') and bare[1].startswith(b"</bdi>")
+    assert b"host.mark" not in before + after + b"".join(bare)
+
+
+@pytest.mark.parametrize("reason", ["order", "category", "security"])
+def test_the_button_of_a_wrong_block_takes_the_host_to_the_page_of_the_line(settings: Settings, reason: Any) -> None:
+    before, after = canned_page(reason, settings)
+
+    assert b'<form id="mistake" method="get" action="http://why.isp.example/">' in before
+    assert before.endswith(b'<input form="mistake" name="name" value="') and after.startswith(b'" readonly')
+    assert b"form-action http://why.isp.example/" in before
+    assert b"form-action 'none'" in canned_page(reason, replace(settings, why_host=None))[0]
+
+
+@pytest.mark.parametrize("reason", sorted(set(REASON_GROUPS) - {"category", "schedule", "pause"}))
+def test_the_gate_and_the_web_have_one_text_for_a_reason(settings: Settings, reason: Any) -> None:
+    before, after = canned_page(reason, replace(settings, why_host=None))
+    injected = (before.partition(b"\r\n\r\n")[2] + b"a.example" * (reason != "csam") + after).decode()
+
+    assert injected == page(Facts(reason, "a.example"), settings.first_language, settings, BY_DAY)
 
 
 def test_a_reason_without_a_page_and_texts_that_are_too_long_are_refused(settings: Settings) -> None:
     with pytest.raises(ValueError, match="no page for it"):
         canned_page("weather", settings)
-    with pytest.raises(ValueError, match="more than 8000 octets"):
-        canned_page("order", replace(settings, isp_name="x" * 2000))
+    with pytest.raises(ValueError, match="more than 14000 octets"):
+        canned_page("order", replace(settings, isp_name="x" * 4000))

@@ -1,70 +1,59 @@
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from html.parser import HTMLParser
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.mgmt.desk import REPORT
+from support.mgmt.outline import text_of
 
-from mgmt.settings import Settings
-from mgmt.splash.pages import OF_THE_GATE, STATUS, Facts, compact_page, headers, page
+from mgmt.settings import Settings, StopPage
+from mgmt.splash.pages import ICONS, MISTAKABLE, NAMELESS, STATUS, Facts, Form, headers, is_night, page
 
-NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
-VOID = {"meta", "br", "input", "link"}
-SPLASH = sorted(STATUS.keys() - set(OF_THE_GATE))
+NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)  # Monday, 21:00 in Karachi
 AGREED = Path(__file__).with_name("stop_page.en.txt")
-
-
-class Outline(HTMLParser):
-    """Checks that what is opened is closed, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: Any) -> None:
-        self.text.append(data)
+FORM = Form("/filterd/mistake", fields={"token": "0" * 32})
 
 
 def facts(reason: Any) -> Any:
-    return Facts(reason, "a.example", "games", datetime(2026, 8, 4, 2, tzinfo=UTC))
+    return Facts(reason, "a.example", "games", datetime(2026, 8, 4, 2, tzinfo=UTC), REPORT)
 
 
-def text_of(html: Any) -> Any:
-    outline = Outline()
-    outline.feed(html)
-    outline.close()
-    assert outline.open == []
-    return " ".join("".join(outline.text).split())
+def section(html: str, language: str) -> str:
+    return html.partition(f'<section id="{language}"')[2].partition("</section>")[0]
 
 
-@pytest.mark.parametrize("reason", SPLASH)
+@pytest.mark.parametrize("reason", STATUS)
 @pytest.mark.parametrize("language", ["en", "ur"])
-def test_every_page_is_well_formed_and_below_30_kilobytes(settings: Settings, reason: Any, language: str) -> None:
-    html = page(facts(reason), language, settings, NOW)
+def test_every_page_is_well_formed_below_30_kilobytes_and_says_the_same_in_both_languages(
+    settings: Settings, reason: Any, language: str
+) -> None:
+    html = page(facts(reason), language, settings, NOW, FORM)
 
     assert text_of(html)
     assert len(html.encode()) < 30_000
+    english, urdu = (section(html, code) for code in ("en", "ur"))
+    for piece in (r"<h1>", r"<p>", r'href="tel:[0-9]+"', r'href="mailto:[^"]+"', r"<button", r'class="tile"'):
+        assert len(re.findall(piece, english)) == len(re.findall(piece, urdu)), piece
 
 
-@pytest.mark.parametrize("reason", ["order", "csam", "category", "schedule", "pause", "security"])
-def test_every_compact_page_is_well_formed(settings: Settings, reason: str) -> None:
-    assert text_of(compact_page(facts(reason), settings))
+def test_every_reason_has_a_sign() -> None:
+    assert ICONS.keys() == STATUS.keys()
 
 
-def test_a_page_works_with_nothing_configured(settings: Settings) -> None:
-    bare = type(settings)()
+@pytest.mark.parametrize("reason", STATUS)
+def test_help_comes_before_the_reason(settings: Settings, reason: Any) -> None:
+    for code in ("en", "ur"):
+        html = section(page(facts(reason), code, settings, NOW), code)
+        assert reason == "help" or html.index('class="help" href="tel:1121"') < html.index("<h1>")
 
-    for reason in SPLASH:
-        text = text_of(page(Facts(reason), "en", bare, NOW))
+
+def test_a_page_works_with_nothing_configured() -> None:
+    bare = Settings(helplines=[], complaints=(), report_url=None, stop_page=StopPage(report_to=None, law=None))
+
+    for reason in STATUS:
+        text = text_of(page(replace(facts(reason), category=None, until=None), "en", bare, NOW))
         assert "None" not in text
     assert "Link" not in headers("order", bare)
 
@@ -73,23 +62,70 @@ def test_blocked_by_stands_only_on_what_was_imposed(settings: Settings) -> None:
     assert {reason for reason in STATUS if "Link" in headers(reason, settings)} == {"order", "csam", "law"}
 
 
-def test_an_urdu_morning_is_called_one(settings: Settings) -> None:
-    urdu = page(facts("schedule"), "ur", settings, NOW)
+@pytest.mark.parametrize("reason", STATUS)
+def test_a_form_goes_where_its_page_has_one_and_nowhere_else(settings: Settings, reason: Any) -> None:
+    html, policy = page(facts(reason), "en", settings, NOW, FORM), headers(reason, settings, FORM)
 
-    assert 'صبح <bdi dir="ltr">07:00</bdi> بجے کھلے گا' in urdu
-    evening = page(replace(facts("schedule"), until=datetime(2026, 8, 3, 17, tzinfo=UTC)), "ur", settings, NOW)
-    assert "صبح" not in evening
+    allowed = policy["Content-Security-Policy"].rpartition("form-action ")[2]
+    assert ('<form id="mistake"' in html) == (reason in MISTAKABLE)
+    assert allowed == ("'self'" if "<form" in html else "'none'")
+
+
+def test_what_the_law_closes_is_named_on_no_page(settings: Settings) -> None:
+    for reason in NAMELESS:
+        assert page(facts(reason), "en", settings, NOW) == page(Facts(reason, "other.test"), "en", settings, NOW)
+
+
+def test_units_times_and_dates_are_urdu_inside_of_urdu(settings: Settings) -> None:
+    urdu = section(page(facts("schedule"), "ur", settings, NOW), "ur")
+    taken = section(page(facts("taken"), "ur", settings, NOW), "ur")
+
+    assert "انٹرنیٹ صبح 7:00 بجے کھلے گا (10 گھنٹے باقی)" in text_of(f"<section{urdu}</section>")
+    assert "بدھ، 5 اگست، 2026 تک جواب دے گا" in text_of(f"<section{taken}</section>")
+    assert not re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|\bmin\b|\bhours?\b", urdu + taken)
+
+
+def test_a_page_names_no_authority_and_no_law_that_nobody_has_configured(settings: Settings) -> None:
+    html = page(facts("order"), "en", replace(settings, complaints=()), NOW)
+
+    assert "An authority ordered this address to be blocked." in html
+    assert not re.search(r"PTA|PECA|section 37", html)
+
+
+@pytest.mark.parametrize(("log", "is_said"), [("counts-only", True), ("recorded", False)])
+def test_that_no_person_is_recorded_is_said_only_while_it_is_so(settings: Settings, log: str, is_said: bool) -> None:
+    html = page(Facts("csam"), "en", replace(settings, stop_page=replace(settings.stop_page, log=log)), NOW)
+
+    assert ("This page does not record who you are." in html) is is_said
+    assert ("یہ صفحہ یہ درج نہیں کرتا کہ آپ کون ہیں۔" in html) is is_said
+
+
+@pytest.mark.parametrize(("hour", "night"), [(19, False), (20, True), (3, True), (7, False)])
+def test_sleep_time_is_from_evening_to_morning(settings: Settings, hour: int, night: bool) -> None:
+    assert is_night(NOW.replace(hour=hour)) is night
+    said = page(facts("schedule"), "en", replace(settings, zone="UTC"), NOW.replace(hour=hour))
+    assert ("Sleep time." in said) is night
+
+
+def test_the_answer_to_a_report_is_dated_locally(settings: Settings) -> None:
+    late = replace(REPORT, outcome="kept", answered=datetime(2026, 8, 4, 20, tzinfo=UTC), due=date(2026, 8, 5))
+
+    said = text_of(page(Facts("report", report=late), "en", settings, NOW))
+
+    assert "The site stays closed." in said and "answered on Wednesday, 5 August 2026" in said
 
 
 def test_the_stop_page_is_the_agreed_text_word_for_word(settings: Settings) -> None:
-    full = replace(settings, iwf_portal_url="{iwf_portal_url}", self_help_url="{self_help_url}")
-    english = text_of(compact_page(Facts("csam"), full))
+    stop = replace(settings.stop_page, portal="{iwf_portal_url}", self_help="{self_help_url}")
+    english = text_of(
+        f"<section{section(page(Facts('csam'), 'en', replace(settings, stop_page=stop), NOW), 'en')}</section>"
+    )
     agreed = AGREED.read_text()
     values = {
-        "{list_owner}": settings.csam_list_owner,
+        "{list_owner}": stop.owner,
         "{ISP}": settings.isp_name,
-        "{ref}": settings.csam_reference,
-        "{list_owner_contact}": settings.csam_list_owner_contact,
+        "{ref}": stop.reference,
+        "{list_owner_contact}": stop.contact,
     }
     for key, value in values.items():
         agreed = agreed.replace(key, value or "")

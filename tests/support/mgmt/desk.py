@@ -4,15 +4,17 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt
+from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
+REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))
 Client = TestClient[web.Request, web.Application]
 
 
@@ -64,6 +66,9 @@ class PlayedReasons:
         self.hangs = False
         self.closings: dict[str | None, Closing] = {}
         self.asked: list[tuple[str | None, str]] = []
+        self.reports: dict[str, Report] = {}
+        self.reported: list[tuple[str, str | None]] = []
+        self.is_full = False
 
     async def why_closed(self, name: str | None, address: str) -> Closing:
         self.asked.append((name, address))
@@ -75,6 +80,13 @@ class PlayedReasons:
 
     async def probed(self, questions: int) -> None:
         raise AssertionError("the application tells nobody")
+
+    async def report_mistake(self, reason: str, name: str | None) -> Report | None:
+        self.reported.append((reason, name))
+        return None if self.is_full else replace(REPORT, reason=reason)
+
+    async def find_report(self, reference: str) -> Report | None:
+        return self.reports.get(reference)
 
 
 class Clock:

@@ -1,0 +1,1 @@
+"""One language machine for every page: catalogues, formats, direction, macros, style."""

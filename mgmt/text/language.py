@@ -1,0 +1,104 @@
+"""A language as pages use it: its messages, and how it writes times, dates, spans and lists.
+
+Invariants: every value is escaped; a number, a time and a date stand in a <bdi> that no line breaks; digits are Western
+ones, as CLDR has them for Urdu; times are of a clock of twelve hours with the time of day in words (رات 9:00).
+Source: Unicode CLDR through Babel; the texts of mgmt.text.catalogue.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.units import format_unit
+from markupsafe import Markup, escape
+
+from mgmt.settings import LANGUAGES
+from mgmt.text.catalogue import catalogue
+from mgmt.text.direction import escape_message, isolate, isolate_message, ltr
+
+LOCALES = {"en": "en_PK", "ur": "ur_PK"}
+CLOCKS = {"en": ("h:mm a", "h:mm:ss a"), "ur": ("B h:mm", "B h:mm:ss")}
+KEPT = Markup("<bdi>{}</bdi>")
+DAY = timedelta(days=1)
+
+
+class Language:
+    """code  of LANGUAGES;   direction  'ltr' or 'rtl'"""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self._locale = Locale.parse(LOCALES[code])
+        self.direction = self._locale.text_direction
+        texts = catalogue(code).texts
+        prepare = isolate_message if self.direction == "rtl" else escape_message
+        self._messages: Mapping[str, Markup] = {name: prepare(text) for name, text in texts.items()}
+
+    def say(self, message: str, **values: object) -> Markup:
+        """A message with its values; what is no Markup is escaped, and isolated where it runs the other way.
+
+        Raises KeyError for a message or a value that is missing: a bug."""
+        return self._messages[message].format(**{name: self.plain(value) for name, value in values.items()})
+
+    def has(self, message: str) -> bool:
+        return message in self._messages
+
+    def plain(self, value: object) -> Markup:
+        """Somebody's own words as part of a text."""
+        if isinstance(value, Markup):
+            return value
+        return isolate(str(value)) if self.direction == "rtl" else escape(str(value))
+
+    def pick(self, english: str, urdu: str | None) -> Markup:
+        """Of words that the configuration has in two languages, these; English ones where there are no others."""
+        return self.plain(urdu if self.code == "ur" and urdu else english)
+
+    def listed(self, items: Sequence[Markup]) -> Markup:
+        """'a, b or c'"""
+        if len(items) < 2:
+            return Markup("").join(items)
+        between, last = self._messages["list.between"], self._messages["list.last"]
+        return between.join(items[:-1]) + last + items[-1]
+
+    def clock(self, at: time | datetime, *, seconds: bool = False) -> Markup:
+        """'9:00 pm', رات 9:00   at  local time"""
+        return self._kept(format_time(at, CLOCKS[self.code][seconds], locale=self._locale))
+
+    def date(self, day: date) -> Markup:
+        """'Tuesday, 4 August 2026'"""
+        return self._kept(format_date(day, "full", locale=self._locale))
+
+    def weekday(self, monday_is_0: int) -> Markup:
+        return self._kept(self._locale.days["stand-alone"]["wide"][monday_is_0])
+
+    def moment(self, now: datetime, at: datetime) -> Markup:
+        """A time; with its weekday where it is a day away, with its date from a week on.   Both local."""
+        if at - now < DAY:
+            return self.clock(at)
+        day = self.weekday(at.weekday()) if at - now < 7 * DAY else self.date(at.date())
+        return Markup("{} {}").format(day, self.clock(at))
+
+    def span(self, length: timedelta) -> Markup:
+        """'9 hours 30 minutes'; rounded up to the minute, from a day on to the hour."""
+        minutes = max(-int(-length.total_seconds() // 60), 0)
+        hours, rest = divmod(minutes, 60)
+        days, of_day = divmod(hours, 24)
+        parts = [(days, "day"), (of_day, "hour"), (0 if days else rest, "minute")]
+        said = [(n, unit) for n, unit in parts if n] or [(0, "minute")]
+        units = (format_unit(n, f"duration-{unit}", "long", locale=self._locale) for n, unit in said)
+        return Markup(" ").join(map(self._kept, units))
+
+    def _kept(self, text: str) -> Markup:
+        return ltr(text) if self.direction == "ltr" else KEPT.format(isolate(text))
+
+
+@functools.cache
+def language(code: str) -> Language:
+    """One of LANGUAGES."""
+    return Language(code)
+
+
+def languages(first: str) -> tuple[Language, ...]:
+    """All of them, one first."""
+    return tuple(map(language, (first, *(code for code in LANGUAGES if code != first))))
