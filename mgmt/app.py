@@ -14,6 +14,8 @@ from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock,
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control_protocol import Control
+from mgmt.portal.captive import add_captive
+from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
 from mgmt.problems import problems
 from mgmt.settings import Settings
@@ -42,6 +44,7 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(route))
     add_portal(app)
+    add_captive(app, PORTAL)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app
