@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages bench-packages demo \
-	check unit test kernel long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
+.PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
+	bench-packages demo check unit test kernel people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -15,6 +15,8 @@ TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) apache2-bin bind9 caddy dnsd
 	knot-resolver lighttpd lua-cqueues nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark zsh
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
+# Ubuntu's chromium is no package; without it, the tests are skipped.
+PEOPLE_PACKAGES := chromium? fonts-noto-core fonts-noto-color-emoji
 BENCH_PACKAGES := $(TEST_PACKAGES) conntrack ethtool iptables suricata
 
 BIN := .venv/bin
@@ -23,7 +25,7 @@ SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
 PARALLEL ?= -n 4 --dist loadfile
 # The units wait for nothing: more workers than cores only collect the tests once more.
 CORES ?= -n auto --dist loadfile
-NOT_UNIT := services or kernel or long
+NOT_UNIT := services or kernel or people or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
@@ -39,13 +41,14 @@ build: .venv/.compiled ## .venv with filterd in it, compiled
 
 again: # somebody has removed what was compiled
 
-packages: build-packages check-packages demo-packages test-packages kernel-packages bench-packages
+packages: build-packages check-packages demo-packages test-packages kernel-packages people-packages bench-packages
 
 build-packages: ; @.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
 check-packages: ; @.ci/packages $(CHECK_PACKAGES)
 demo-packages: ; @.ci/packages $(DEMO_PACKAGES)
 test-packages: ; @.ci/packages $(TEST_PACKAGES)
 kernel-packages: ; @.ci/packages $(KERNEL_PACKAGES)
+people-packages: ; @.ci/packages $(PEOPLE_PACKAGES)
 bench-packages: ; @.ci/packages $(BENCH_PACKAGES)
 
 .venv/.installed: pyproject.toml | build-packages
@@ -74,13 +77,18 @@ unit: build ## the tests that need no root and start no process: units, properti
 	$(BIN)/pytest -q $(CORES) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
 
 test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback
-	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not long' --ignore tests/repo --durations=10
+	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
 
 kernel: build kernel-packages ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
 	$(BIN)/pytest -q -m kernel --durations=10
 
-long: build test-packages ## the tests that take long; `people` is reserved for tests in a browser
+people: build people-packages ## every page in a browser on a phone's screen, with screenshots in build/shots; no root
+	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[people]'
+	rm -rf build/shots
+	$(BIN)/pytest -q -n 2 -m people --durations=5 tests/people
+
+long: build test-packages ## the tests that take long
 	$(BIN)/pytest -q -m long --durations=10
 
 fresh: ## the README's first command and .ci/run in a new Debian 13 tree (debootstrap); needs root; see .ci/fresh for parts

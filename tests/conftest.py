@@ -11,7 +11,7 @@ from support.images.opened import Images
 DNS_HEADER_OCTETS = 12
 STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 STARTS_A_SERVER = frozenset({"daemon", "unbound"})  # fixtures
-TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "long"})
+TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "people", "long"})
 
 _pure_test = ""  # the node ID of the test that is running, where it may start no process
 

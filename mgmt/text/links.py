@@ -5,9 +5,9 @@ Invariants: every value is escaped; what is none of the three stays text; no lin
 
 import re
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from mgmt.text.direction import ltr
+from mgmt.text.direction import isolate, ltr
 
 EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
 NUMBER = re.compile(r"\+?[0-9][0-9 ()-]{2,24}")
@@ -19,7 +19,7 @@ def link(written: str) -> Markup:
     """The address as a link, written as it was."""
     target = target_of(written)
     if target is None:
-        return escape(written)
+        return isolate(written)
     return _LINK.format(target, ltr(written))
 
 

@@ -1,0 +1,65 @@
+"""A phone of 360 × 640 with Debian's Chromium, in the reader's language, light or dark, with or without JavaScript."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people.served import Served, served
+
+CHROMIUM = shutil.which("chromium")
+PHONE = {"width": 360, "height": 640}
+LOCALES = {"en": "en-GB", "ur": "ur-PK"}
+SHOTS = Path("build/shots")
+
+OpenPhone = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("pages")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(site: Served) -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make people` installs it")
+    if CHROMIUM is None:
+        pytest.skip("no chromium here: make people installs Debian's")
+    options = ["--no-sandbox", f"--host-resolver-rules={site.rules}"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(browser: Any) -> Iterator[OpenPhone]:
+    """phone("ur", "dark", has_script=False) is an empty page of a new phone."""
+    opened = []
+
+    def open_phone(language: str, scheme: str = "light", *, has_script: bool = True) -> Any:
+        context = browser.new_context(
+            viewport=PHONE,
+            is_mobile=True,
+            has_touch=True,
+            device_scale_factor=1.5,
+            locale=LOCALES[language],
+            color_scheme=scheme,
+            java_script_enabled=has_script,
+        )
+        context.set_default_timeout(30_000)
+        opened.append(context)
+        return context.new_page()
+
+    yield open_phone
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core."""
+    package = pytest.importorskip("axe_playwright_python", reason="no axe-core: `make people` installs it")
+    return (Path(package.__file__).parent / "axe.min.js").read_text()

@@ -1,0 +1,138 @@
+"""The pages as a browser meets them: splash, gate and family page on ports of this machine, each name led there."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
+
+from mgmt.app import create_app
+from mgmt.auth import create_token
+from mgmt.control_protocol import Closing
+from mgmt.settings import Settings, StopPage
+from mgmt.splash.app import create_splash
+from mgmt.splash.canned import REASON_GROUPS, canned_page
+from parental import store
+from parental.database import open_database, writing
+from parental.schedule import Schedule, parse_interval
+from parental.subscriber import Subscriber, parse_prefix
+
+NIGHT = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # 21:00:03 in Karachi
+SETTINGS = Settings(
+    isp_name="Example ISP",
+    isp_url="https://isp.example",
+    isp_contact="help@isp.example",
+    clients=("127.0.0.0/8",),
+    why_host="why.isp.example",
+    help_host="help.isp.example",
+    stop_page=StopPage(
+        owner="The list's owner",
+        owner_ur="فہرست کا مالک",
+        contact="owner@list.example",
+        portal="portal.example",
+        self_help="selfhelp.example",
+    ),
+)
+UNTIL = NIGHT + timedelta(hours=9, minutes=30)
+CLOSINGS: dict[str | None, Closing] = {
+    "law.example": Closing("law", None, None),
+    "category.example": Closing("category", "self-harm", None),
+    "household.example": Closing("household", None, None),
+    "schedule.example": Closing("schedule", None, UNTIL),
+    "pause.example": Closing("pause", None, NIGHT + timedelta(minutes=30)),
+    "quota.example": Closing("quota", None, UNTIL),
+    "security.example": Closing("security", None, None),
+    f"{'a-very-long-name-' * 3}.example": Closing("security", None, None),
+}
+PAGES = {  # what a screenshot is called → URL
+    **{(name or "").partition(".")[0][:20]: f"http://{name}/" for name in CLOSINGS},
+    "none": "http://free.example/",
+    "unknown": "http://unknown.example/",
+    "help": "http://help.isp.example/",
+    "why": "http://why.isp.example/",
+    "report-open": "http://why.isp.example/?ref=WAIT2345",
+    "report-opened": "http://why.isp.example/?ref=ABCD2345",
+    "report-unknown": "http://why.isp.example/?ref=X",
+    **{f"gate-{reason}": f"http://{reason}.gate.example/" for reason in REASON_GROUPS},
+}
+
+
+class Reasons(PlayedReasons):
+    """Control, which does not answer for one name."""
+
+    async def why_closed(self, name: str | None, address: str) -> Closing:
+        if name == "unknown.example":
+            raise OSError("no answer")
+        return await super().why_closed(name, address)
+
+
+@dataclass(frozen=True)
+class Served:
+    """rules  for the browser: which name is where;   token  that opens the family page"""
+
+    rules: str
+    token: str
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[Served]:
+    """Serve all pages until the end of the block."""
+    reasons = Reasons()
+    reasons.closings = dict(CLOSINGS)
+    reasons.reports = {
+        "WAIT2345": REPORT,
+        "ABCD2345": replace(REPORT, outcome="opened", answered=NIGHT, due=date(2026, 8, 5)),
+    }
+    engine = open_database(folder / "filterd.db")
+    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT)
+    with _running(create_splash(SETTINGS, reasons, lambda: NIGHT), family) as (splash, home, gate):
+        with writing(engine) as conn:
+            store.put_subscriber(conn, Subscriber(7, "Ayesha", (parse_prefix("192.0.2.7"),)))
+            store.set_schedule(conn, 7, Schedule((parse_interval("mon", "22:00", "06:30"),)))
+            token = create_token(conn, "parent", 7)
+        rules = {"family.isp.example": home, "*.gate.example": gate, "*": splash}
+        yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token)
+    engine.dispose()
+
+
+@contextlib.contextmanager
+def _running(*apps: web.Application) -> Iterator[list[int]]:
+    """The ports of the applications, and of the gate's pages, from a thread with a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def wait_for(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    servers = [TestServer(app) for app in apps]
+    for server in servers:
+        wait_for(server.start_server())
+    gate = wait_for(asyncio.start_server(_injected, "127.0.0.1", 0))
+    try:
+        yield [*(int(server.port or 0) for server in servers), gate.sockets[0].getsockname()[1]]
+    finally:
+        gate.close()
+        for server in servers:
+            wait_for(server.close())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
+
+
+async def _injected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a request as the gate does: with the canned page of the reason that its Host names."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        host = head.partition("Host: ")[2].partition("\r\n")[0]
+        before, after = canned_page(host.partition(".")[0], SETTINGS)
+        writer.write(before + (host.encode() + after if after else b""))
+        await writer.drain()
+    writer.close()
