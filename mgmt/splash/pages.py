@@ -7,16 +7,20 @@ an order and of CSAM, to a client that has just been stopped there; the splash h
 Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by), RFC 6585 §6 (511).
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
 
 from mgmt.control_protocol import Report
 from mgmt.settings import COUNTS_ONLY, Settings
 from mgmt.text.environment import environment
-from mgmt.text.language import languages
+from mgmt.text.language import Language, languages
 
 STATUS = {
     "order": 451,
@@ -63,6 +67,7 @@ NIGHT_FROM, NIGHT_TO = 20, 7
 MISTAKE = "/filterd/mistake"
 
 _templates = environment(Path(__file__).parent / "templates")
+_macros: Any = _templates.get_template("macros.html").module
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ def page(facts: Facts, language: str, settings: Settings, now: datetime, form: F
         icon=_icon(facts, now.astimezone(here)),
         settings=settings,
         languages=languages(language),
+        help_of={t.code: _help(t, settings) for t in languages(language)},
         counts_only=settings.stop_page.log == COUNTS_ONLY,
         form=form if facts.reason in MISTAKABLE else None,
         now=now.astimezone(here),
@@ -124,6 +130,13 @@ def headers(reason: str, settings: Settings, form: Form | None = None) -> dict[s
 def is_night(at: datetime) -> bool:
     """Whether a closed hour is best called sleep time."""
     return at.hour >= NIGHT_FROM or at.hour < NIGHT_TO
+
+
+@functools.lru_cache(maxsize=16)
+def _help(t: Language, settings: Settings) -> tuple[Markup, Markup]:
+    """The red bar, and all helplines: the same on every page of a configuration."""
+    bar = _macros.help_bar(t, settings.helplines[0]) if settings.helplines else Markup()
+    return bar, _macros.tiles(t, settings.helplines, settings.report_url)
 
 
 def _form_action(reason: str, form: Form | None) -> str:

@@ -11,14 +11,13 @@ from markupsafe import Markup, escape
 _WORD = r"[0-9A-Za-z](?:[0-9A-Za-z@._:/+?=&;#-]*[0-9A-Za-z/])?"
 _LEFT_TO_RIGHT = re.compile(rf"{_WORD}(?: {_WORD})*")
 _MARKED = re.compile(r"(</?b>|\{[a-z_]+\})")
-_ISOLATED = Markup('<bdi dir="ltr">{}</bdi>')
-_BREAKABLE = Markup('<bdi dir="ltr" class="long">{}</bdi>')
 MOST_UNBROKEN = 28  # characters that fit a line of a phone of 360 px
 
 
 def ltr(text: str) -> Markup:
     """A whole text from left to right; the style sheet breaks no line in it that a phone has room for."""
-    return (_ISOLATED if len(text) <= MOST_UNBROKEN else _BREAKABLE).format(text)
+    breaks = "" if len(text) <= MOST_UNBROKEN else ' class="long"'
+    return Markup(f'<bdi dir="ltr"{breaks}>{escape(text)}</bdi>')
 
 
 def isolate(text: str) -> Markup:

@@ -19,6 +19,7 @@ def environment(folder: Path) -> Environment:
         loader=FileSystemLoader([folder, SHARED]),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # the files of a release do not change
         trim_blocks=True,
         lstrip_blocks=True,
     )

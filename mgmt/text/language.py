@@ -39,7 +39,10 @@ class Language:
         """A message with its values; what is no Markup is escaped, and isolated where it runs the other way.
 
         Raises KeyError for a message or a value that is missing: a bug."""
-        return self._messages[message].format(**{name: self.plain(value) for name, value in values.items()})
+        text = self._messages[message]
+        if not values and "{" not in text:
+            return text
+        return text.format(**{name: self.plain(value) for name, value in values.items()})
 
     def has(self, message: str) -> bool:
         return message in self._messages
