@@ -497,7 +497,7 @@ class Config:
     rpz: Rpz = part(Rpz, LIVE)
     help_corridor: HelpCorridor = part(HelpCorridor, LIVE)
     helplines: tuple[Helpline, ...] = parts(
-        Helpline, MAX_HELPLINES, LIVE, default=tuple(Helpline(**dataclasses.asdict(line)) for line in HELPLINES)
+        Helpline, MAX_HELPLINES, GATE, default=tuple(Helpline(**dataclasses.asdict(line)) for line in HELPLINES)
     )
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))

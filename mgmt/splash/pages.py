@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mgmt.control_protocol import Report
-from mgmt.settings import COUNTS_ONLY, Settings
+from mgmt.settings import COUNTS_ONLY, Helpline, Settings
 from mgmt.text.environment import environment
 from mgmt.text.language import Language, languages
 
@@ -101,7 +101,7 @@ def page(facts: Facts, language: str, settings: Settings, now: datetime, form: F
         icon=_icon(facts, now.astimezone(here)),
         settings=settings,
         languages=languages(language),
-        help_of={t.code: _help(t, settings) for t in languages(language)},
+        help_of={t.code: _help(t, tuple(settings.helplines), settings.report_url) for t in languages(language)},
         counts_only=settings.stop_page.log == COUNTS_ONLY,
         form=form if facts.reason in MISTAKABLE else None,
         now=now.astimezone(here),
@@ -133,10 +133,10 @@ def is_night(at: datetime) -> bool:
 
 
 @functools.lru_cache(maxsize=16)
-def _help(t: Language, settings: Settings) -> tuple[Markup, Markup]:
-    """The red bar, and all helplines: the same on every page of a configuration."""
-    bar = _macros.help_bar(t, settings.helplines[0]) if settings.helplines else Markup()
-    return bar, _macros.tiles(t, settings.helplines, settings.report_url)
+def _help(t: Language, lines: tuple[Helpline, ...], report_url: str | None) -> tuple[Markup, Markup]:
+    """The red bar, and all helplines: the same on every page."""
+    bar = _macros.help_bar(t, lines[0]) if lines else Markup()
+    return bar, _macros.tiles(t, lines, report_url)
 
 
 def _form_action(reason: str, form: Form | None) -> str:
