@@ -92,6 +92,22 @@ async def test_the_page_of_the_law_is_the_same_whatever_was_asked_for_and_says_w
     assert one[1]["Link"] == '<https://isp.example>; rel="blocked-by"'
 
 
+async def test_the_page_of_the_law_is_the_same_for_every_client(splash: Any) -> None:
+    seen = {(await asked_from(splash, source, "ordered.example"))[1] for source in ("127.0.0.1", "127.1.2.3")}
+
+    assert len(seen) == 1 and "closed by law" in seen.pop()
+
+
+async def asked_from(splash: Any, source: str, host: str) -> tuple[str, str]:
+    """Head and body of the page that a client of this address gets."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port, local_addr=(source, 0))
+    writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    head, _, body = (await asyncio.wait_for(reader.read(), 10)).decode().partition("\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return head, body
+
+
 async def test_the_stop_page_is_not_to_be_had_by_asking(splash: Any, reasons: PlayedReasons) -> None:
     reasons.closings["hidden.test"] = Closing("csam", None, None)  # which control never says
 

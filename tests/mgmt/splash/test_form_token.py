@@ -15,6 +15,12 @@ def test_a_token_is_good_for_its_client_and_reason_for_an_hour_at_least_and_two_
     assert not tokens.is_ours(token, "192.0.2.7", "law", NOW)
 
 
+def test_the_token_of_the_law_is_the_same_for_everybody() -> None:
+    tokens = FormTokens()
+
+    assert tokens.make("192.0.2.7", "law", NOW) == tokens.make("192.0.2.8", "law", NOW)
+
+
 def test_a_token_of_another_process_or_of_no_one_is_not_ours() -> None:
     tokens = FormTokens()
 
