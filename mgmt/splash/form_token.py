@@ -12,6 +12,7 @@ import secrets
 from datetime import datetime
 
 from mgmt.control_protocol import LAW
+from rules.names.clients import Client
 
 HOUR_S = 3600
 
@@ -20,15 +21,15 @@ class FormTokens:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
-    def make(self, client: str, reason: str, now: datetime) -> str:
+    def make(self, client: Client, reason: str, now: datetime) -> str:
         return self._of(client, reason, _hour(now))
 
-    def is_ours(self, token: str, client: str, reason: str, now: datetime) -> bool:
+    def is_ours(self, token: str, client: Client, reason: str, now: datetime) -> bool:
         """Whether the token was made for this client and reason in this hour or the one before."""
         hours = (_hour(now), _hour(now) - 1)
         return any(hmac.compare_digest(token.encode(), self._of(client, reason, hour).encode()) for hour in hours)
 
-    def _of(self, client: str, reason: str, hour: int) -> str:
+    def _of(self, client: Client, reason: str, hour: int) -> str:
         whose = "" if reason == LAW else client
         return hmac.digest(self._key, f"{whose} {reason} {hour}".encode(), hashlib.sha256).hex()[:32]
 
