@@ -19,7 +19,8 @@ from docs.manual_page import EXIT_CODES, arguments_of, commands_of, manual_page,
 from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS, parser_for
-from filterd.config.schema import ALL, Config, Restart, Spec
+from filterd.config.schema import Config
+from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from filterd.config.schema import ALL, Config, Restart, Spec
+from filterd.config.schema import Config
+from filterd.config.spec import ALL, Restart, Spec
 
 Shape = TypeVar("Shape")
 

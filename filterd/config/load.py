@@ -14,7 +14,8 @@ import yaml
 
 from filterd.config.cross_checks import Unreadable, check_whole
 from filterd.config.kinds import Unfit, nearest, quoted
-from filterd.config.schema import Config, Spec
+from filterd.config.schema import Config
+from filterd.config.spec import Spec
 
 SIZE_OCTETS = 1 << 20  # 128 lists with long paths are 40 KiB
 DEPTH = 20  # the schema has four levels

@@ -1,6 +1,7 @@
 """The schema of the configuration: keys, meanings, defaults, limits, and what a change of each takes.
 
-Invariants: every default is here and nowhere else; an unknown key is a fault; a value of these types is valid.
+Invariants: every default is here, in `filterd.config.pages` or in `mgmt.settings`, once; an unknown key is a fault; a
+value of these types is valid.
 A field says what it may hold (`one`, `many`, `part`, `parts`), and which roles must be started again before a change of
 it is in force: its own `restart`, else that of the part it is in; LIVE: none, a reload is enough.  The text below a
 field is its meaning in docs/configuration.md.  `filterd.config.load` walks these fields and knows no key by name;
@@ -11,20 +12,20 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from dns.upstreams.endpoints import Endpoint, Upstream
 from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
-from filterd.config.kinds import Kind, MarkMask, Octets, Seconds
-from mgmt.settings import HELPLINES, LANGUAGES, Settings
+from filterd.config.kinds import MarkMask, Octets, Seconds
+from filterd.config.pages import MAX_COMPLAINTS, SETTINGS, Complaint, StopPage
+from filterd.config.spec import ALL, CONTROL, DNS, GATE, LIVE, METRICS, SPLASH, WEB, many, one, part, parts, several
+from mgmt.settings import HELPLINES, LANGUAGES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
 MAX_LISTS = int(Limit.LISTS) - len(OWN_LISTS)  # an image holds the two beside them
 LOG_LEVELS = ("debug", "info", "warning", "error")
-MAX_ITEMS = 1000  # of any other sequence: listeners, names, addresses
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
 # Who may ask where nothing else is said: this box, private and shared addresses (RFC 1918, 6598, 4193), the link.
 OWN_PREFIXES = (
@@ -46,54 +47,7 @@ FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_HELPLINES = 12  # more are no help on a telephone's screen
-MAX_COMPLAINTS = 4  # a page in few packets names them all
-SETTINGS = Settings()  # the pages' own defaults
-STOP_PAGE = SETTINGS.stop_page
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
-
-
-Restart = tuple[str, ...]  # the roles that must be started again
-LIVE: Restart = ()
-DNS: Restart = ("dns",)
-GATE: Restart = ("gate",)
-CONTROL: Restart = ("control",)
-WEB: Restart = ("web",)
-SPLASH: Restart = ("splash",)
-METRICS: Restart = ("metrics",)
-ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
-
-
-class Spec(NamedTuple):
-    """How a field is read: a scalar `kind` or a `shape` (a class of this file), once or as a sequence.
-
-    restart  what a change of it takes; None: what one of the part around it does"""
-
-    kind: Kind | None
-    shape: type | None
-    is_many: bool
-    at_least: int
-    at_most: int
-    restart: Restart | None = None
-
-
-def one(kind: Kind, restart: Restart | None = None, **default: Any) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(kind, None, False, 0, 1, restart)}, **default)
-
-
-def many(kind: Kind, at_least: int = 0, restart: Restart | None = None, **default: Any) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(kind, None, True, at_least, MAX_ITEMS, restart)}, **default)
-
-
-def several(kind: Kind, at_most: int, restart: Restart | None = None, **default: Any) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(kind, None, True, 0, at_most, restart)}, **default)
-
-
-def part(shape: type, restart: Restart | None = None) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(None, shape, False, 0, 1, restart)})
-
-
-def parts(shape: type, at_most: int, restart: Restart | None = None, default: tuple[Any, ...] = ()) -> Any:
-    return dataclasses.field(metadata={"spec": Spec(None, shape, True, 0, at_most, restart)}, default=default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,51 +186,6 @@ class Gate:
     """The bits of packet and connection marks that are filterd's; all others are left as they are."""
     ja4_classes: Path | None = one(kinds.path, default=None)
     """A file of JA4 fingerprints and classes of software: hellos are counted by them.   Left out: they are not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """Where a visitor complains about what an authority directs."""
-
-    to: str = one(kinds.page_address)
-    """As it is shown; it becomes a link."""
-    verified_on: date | None = one(kinds.past_day, default=None)
-    """When it last answered; none: `/v1/status` says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopPage:
-    """What the page of confidential lists names.   A key that is left out has the value of `mgmt/settings.py`."""
-
-    owner: str | None = one(kinds.text, default=None)
-    """Who made the list; none: not named."""
-    owner_ur: str | None = one(kinds.text, default=None)
-    """The same in Urdu."""
-    contact: str | None = one(kinds.page_address, default=None)
-    """Where the list's owner takes complaints; none: `/isp/contact`."""
-    reference: str = one(kinds.text, default=STOP_PAGE.reference)
-    """What a complaint quotes: the same for each visitor."""
-    law: str | None = one(kinds.text, default=STOP_PAGE.law)
-    """Of the offence, as the page cites it."""
-    law_ur: str | None = one(kinds.text, default=STOP_PAGE.law_ur)
-    """The same in Urdu."""
-    report_to: str | None = one(kinds.page_address, default=STOP_PAGE.report_to)
-    """Where an address is reported."""
-    report_way: str = one(kinds.text, default=STOP_PAGE.report_way)
-    """What follows that address: whose it is, and how else to report."""
-    report_way_ur: str | None = one(kinds.text, default=STOP_PAGE.report_way_ur)
-    """The same in Urdu."""
-    portal: str | None = one(kinds.page_address, default=None)
-    """Of the IWF, for reports without a name."""
-    take_down: str | None = one(kinds.page_address, default=STOP_PAGE.take_down)
-    """Helps to remove pictures."""
-    self_help: str | None = one(kinds.page_address, default=None)
-    """For those who worry about their own thoughts."""
-    log: str = one(kinds.one_of("counts-only", "recorded"), default=STOP_PAGE.log)
-    """counts-only: nothing of a visitor is recorded, and the page says so.   recorded: the operator records visitors by
-    other means, as a lawful order may direct; the page does not say that it records no one."""
-    verified_on: date | None = one(kinds.past_day, default=None)
-    """When all of this was last found to be right; none: `/v1/status` says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

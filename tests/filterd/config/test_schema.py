@@ -2,7 +2,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from filterd.config.schema import Config, Spec
+from filterd.config.schema import Config
+from filterd.config.spec import Spec
 
 
 def shapes(shape: type[Any]) -> Iterator[type[Any]]:
