@@ -12,7 +12,7 @@ CHECK_PACKAGES := mandoc prometheus systemd
 DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
 # lua-cqueues: kresd does not start without it; Debian only recommends it.
 TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) apache2-bin bind9 caddy dnsdist dnsmasq-base dnsperf gnupg gpgv haproxy knot knot-dnsutils minisign \
-	knot-resolver lighttpd lua-cqueues nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server sqlite3 tshark zsh
+	knot-resolver lighttpd lua-cqueues nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql sqlite3 tshark zsh
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
 # Ubuntu's chromium is no package; without it, the tests are skipped.
@@ -29,6 +29,8 @@ NOT_UNIT := services or kernel or people or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
+DB ?=# postgres: every test that opens a database opens PostgreSQL's; empty: SQLite, and those of mgmt and parental both
+export DB
 
 # `dns` must be ours wherever a command is started from.
 export PYTHONSAFEPATH := 1
@@ -76,7 +78,7 @@ check: build check-packages ## ruff, cython-lint, mypy (tests, too), stubtest an
 unit: build ## the tests that need no root and start no process: units, properties, corpus
 	$(BIN)/pytest -q $(CORES) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
 
-test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback
+test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback; all with PostgreSQL: DB=postgres
 	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
 
 kernel: build kernel-packages ## the tests in network namespaces; needs root

@@ -39,7 +39,8 @@ from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab
 from parental.database import opened, writing
-from parental.store import addresses, closed_intervals, pause, raise_revision, resume, subscribers
+from parental.schema.lines import addresses, closed_intervals, subscribers
+from parental.store import pause, raise_revision, resume
 
 ROUNDS = 15  # of what takes a few milliseconds
 STORMS = 3

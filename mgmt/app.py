@@ -19,7 +19,6 @@ from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
 from mgmt.problems import problems
 from mgmt.settings import Settings
-from parental.database import metadata, writing
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -58,11 +57,6 @@ async def _secure(request: web.Request, response: web.StreamResponse) -> None:
 
 
 async def _warm(app: web.Application) -> None:
-    """Make the tables, and read the public suffixes before the first order waits for them."""
-    await asyncio.to_thread(_make_tables, app[ENGINE])
+    """Read the public suffixes before the first order waits for them."""
+    del app
     await asyncio.to_thread(public_suffixes)
-
-
-def _make_tables(engine: Engine) -> None:
-    with writing(engine) as conn:
-        metadata.create_all(conn)

@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from mgmt.app_context import ENGINE
 from mgmt.problems import Endpoint, forbidden, unauthorised
-from mgmt.schema import tokens
 from parental.database import reading
+from parental.schema.access import tokens
 
 TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse
 MAX_HEADER_CHARACTERS = 200

@@ -18,17 +18,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from mgmt.schema import blocks, csam_counts, day_keys, orders, spool_positions
+from parental.database import upsert
+from parental.schema.orders import orders
+from parental.schema.records import blocks, csam_counts, day_keys, spool_positions
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"
 _IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
-_NEW_BLOCKS = upsert(blocks)
-_ADD_BLOCKS = _NEW_BLOCKS.on_conflict_do_update(
-    index_elements=_IDENTITY, set_={"count": blocks.c.count + _NEW_BLOCKS.excluded.count}
-)
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
@@ -90,14 +87,16 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
         counted[*astuple(record)[:-1], pseudonym] += 1
     if counted:
         rows = [{**dict(zip(_IDENTITY, values, strict=True)), "count": count} for values, count in counted.items()]
-        conn.execute(_ADD_BLOCKS, rows)
+        added = upsert(conn, blocks)
+        add = {"count": blocks.c.count + added.excluded.count}
+        conn.execute(added.on_conflict_do_update(index_elements=_IDENTITY, set_=add), rows)
     return counted.total()
 
 
 def add_csam_counts(conn: Connection, counts: Iterable[CsamCount]) -> None:
     """Add to the counts of CSAM blocks."""
     for found in counts:
-        row = upsert(csam_counts).values(
+        row = upsert(conn, csam_counts).values(
             hour_s=found.hour_s - found.hour_s % 3600,
             node=found.node,
             list=found.list,

@@ -1,39 +1,54 @@
-"""The database of a node: SQLite in WAL mode, opened alike by every role.
+"""The database: opened alike by every role, and used in transactions that read or write.
 
-Invariants: foreign keys are on; a writer takes the write lock when it begins, so that no transaction fails half way for
-having read first; a reader never waits for a writer.  `metadata` holds the tables of this room and of those above.
+Invariants: a database that is empty gets its tables when it is opened, unless this box has had one; one of another
+release is refused; what keeps a transaction from its work is a DatabaseFault (parental.errors), in words.
 """
 
-import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
-BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
-WAL_RETRY_S = 0.01
-WRITES = "filterd_writes"
+from parental.database_faults import named_faults
+from parental.engines import WRITES, Where, engine_of, shown
+from parental.errors import WrongRevision
+from parental.migrations.revisions import Found, State, find_revision, upgrade
 
-metadata = MetaData()
+_READER = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
 
-def open_database(path: Path) -> Engine:
-    """Open the database file, and create it and its tables if missing."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-    with writing(engine) as conn:
-        metadata.create_all(conn)
-    return engine
+def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> Engine:
+    """Open the database; an empty one gets its tables.
+
+    acts_as  as engine_of();   may_create  False: one without tables is refused.
+    Raises WrongRevision and every other DatabaseFault."""
+    if may_create and _revision_of(where).state is State.EMPTY:
+        upgrade(where)
+    found = _revision_of(where)
+    if found.state is not State.CURRENT:
+        raise WrongRevision(refusal(where, found))
+    return engine_of(where, acts_as)
+
+
+def refusal(where: Where, found: Found) -> str:
+    """Why a database is refused, and the one command that mends it."""
+    place = f"database {shown(where)}:"
+    if found.state is State.EMPTY:
+        return f"{place} it has no tables; not used; run: filterd db upgrade"
+    if found.state is State.OLDER:
+        return f"{place} it is of an older release (revision {found.revision}); not used; run: filterd db upgrade"
+    return (
+        f"{place} this release does not know its revision {found.revision or '(none)'}; not used; install the release "
+        "that wrote it, or run: filterd db restore FILE --force"
+    )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Engine]:
+def opened(where: Where) -> Iterator[Engine]:
     """open_database() for as long as a piece of work takes."""
-    engine = open_database(path)
+    engine = open_database(where)
     try:
         yield engine
     finally:
@@ -43,39 +58,27 @@ def opened(path: Path) -> Iterator[Engine]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that may write; committed at the end, rolled back by an exception."""
-    with engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():
+    with named_faults(engine), engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():
         yield conn
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: a snapshot, unaffected by writers."""
-    with engine.connect() as conn, conn.begin():
+    options = _READER.get(engine.dialect.name, {})
+    with named_faults(engine), engine.connect().execution_options(**options) as conn, conn.begin():
         yield conn
 
 
-def _set_pragmas(dbapi_connection: Any, _record: object) -> None:
-    # The driver's own BEGIN comes too late (before the first write); ours is sent by _begin.
-    dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    _use_wal(cursor)
-    cursor.close()
+def upsert(conn: Connection, table: Table) -> Any:
+    """An INSERT with on_conflict_do_update(), which SQL itself does not have."""
+    return (postgresql if conn.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """Switch to WAL, permanently; SQLite does not wait here, so roles that start together must retry."""
-    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(WAL_RETRY_S)
-
-
-def _begin(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get(WRITES) else "BEGIN")
+def _revision_of(where: Where) -> Found:
+    engine = engine_of(where)
+    try:
+        with reading(engine) as conn:
+            return find_revision(conn)
+    finally:
+        engine.dispose()

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, and_, delete, func, insert, select
 
 from fastpath.images.subscribers import device_address
 from parental.errors import BadSubscriber, NoSubscriber
-from parental.store import devices, release, subscribers, touch
+from parental.schema.lines import devices, subscribers
+from parental.store import release, touch
 
 MAX_DEVICES = 64  # of a line; a family has a dozen, a school gives its tablets one between them
 TOKEN_OCTETS = 16

@@ -6,6 +6,14 @@ ValueError
 └── BadProfile      a category or a time zone that is not known
 LookupError
 └── NoSubscriber    no subscriber has this id
+RuntimeError
+└── DatabaseFault   the database cannot be used; the message is for the operator
+    ├── DatabaseFull      no space for it is left
+    ├── DatabaseLocked    another process holds it for too long
+    ├── DatabaseDamaged   it is not what was written
+    ├── DatabaseAway      it cannot be reached
+    ├── DatabaseRefused   it refuses what this account may not do
+    └── WrongRevision     it is of another release, or lost
 """
 
 
@@ -23,3 +31,31 @@ class BadProfile(ValueError):
 
 class NoSubscriber(LookupError):
     """No subscriber has this id."""
+
+
+class DatabaseFault(RuntimeError):
+    """The database cannot be used, and not by a fault of ours; the message says which, why, and what to do."""
+
+
+class DatabaseFull(DatabaseFault):
+    """No space is left; nothing was written."""
+
+
+class DatabaseLocked(DatabaseFault):
+    """Another process holds its lock for too long; nothing was written."""
+
+
+class DatabaseDamaged(DatabaseFault):
+    """It is not what was written."""
+
+
+class DatabaseAway(DatabaseFault):
+    """It cannot be reached."""
+
+
+class DatabaseRefused(DatabaseFault):
+    """It refuses what this account may not do."""
+
+
+class WrongRevision(DatabaseFault):
+    """It is of another release, or what this box had there is gone."""

@@ -12,91 +12,25 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    Row,
-    String,
-    Table,
-    and_,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
-from parental.database import metadata
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
 from parental.schedule import Interval, Schedule
+from parental.schema.lines import (
+    addresses,
+    blocked_categories,
+    closed_intervals,
+    devices,
+    dns_wishes,
+    released_addresses,
+    revisions,
+    subscribers,
+)
 from parental.subscriber import Network, Subscriber
 
 REVISION = "parental"
 _BATCH = 500  # bound values of one statement; SQLite takes at least 999
-
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("name", String, primary_key=True),
-    Column("value", BigInteger, nullable=False),
-)
-subscribers = Table(
-    "subscribers",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("label", String, nullable=False),
-    Column("zone", String, nullable=False),
-    Column("paused_until_s", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False, index=True),
-)
-addresses = Table(
-    "addresses",
-    metadata,
-    Column("version", Integer, primary_key=True),
-    Column("first", LargeBinary, primary_key=True),  # network order, so that octets sort as numbers
-    Column("last", LargeBinary, nullable=False),
-    Column("prefix_length", Integer, nullable=False),
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, index=True),
-)
-released_addresses = Table(
-    "released_addresses",
-    metadata,
-    Column("prefix", String, primary_key=True),
-    Column("revision", BigInteger, nullable=False, index=True),
-)
-blocked_categories = Table(
-    "blocked_categories",
-    metadata,
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("category", String, primary_key=True),
-)
-dns_wishes = Table(  # of those who have any
-    "dns_wishes",
-    metadata,
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("safe_search", String, nullable=False),
-    Column("canaries", Boolean, nullable=False),
-)
-devices = Table(  # see parental.devices
-    "devices",
-    metadata,
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("address", String, nullable=False),
-)
-closed_intervals = Table(
-    "closed_intervals",
-    metadata,
-    Column("subscriber", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("weekday", Integer, primary_key=True),
-    Column("start_minute", Integer, primary_key=True),
-    Column("minutes", Integer, primary_key=True),
-)
 
 
 def raise_revision(conn: Connection, name: str) -> int:

@@ -1,17 +1,30 @@
 """Fixtures of every tier, and the rule that keeps `make unit` pure: a test that starts a process carries a marker."""
 
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from support.database.postgresql import PostgresqlServer, programs
 from support.images.opened import Images
+
+from parental.engines import Where
 
 DNS_HEADER_OCTETS = 12
 STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 STARTS_A_SERVER = frozenset({"daemon", "unbound"})  # fixtures
 TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "people", "long"})
+
+# `make test DB=postgres`: every test that opens a database opens PostgreSQL's; else those of the rooms that speak SQL
+# do it once with each.
+ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"
+WITH_BOTH = ("mgmt", "parental")
+NEEDS_SERVER = (
+    pytest.mark.services,
+    pytest.mark.skipif(programs() is None, reason="Debian's package postgresql is not installed"),
+)
 
 _pure_test = ""  # the node ID of the test that is running, where it may start no process
 
@@ -31,6 +44,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what uses a server that a fixture starts."""
     if STARTS_A_SERVER.intersection(getattr(item, "fixturenames", ())):
         item.add_marker("services")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with each kind of database that is due."""
+    if "database_kind" in metafunc.fixturenames:
+        room = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+        kinds = [pytest.param("postgresql", marks=NEEDS_SERVER)]
+        if not ONLY_POSTGRESQL:
+            kinds = [pytest.param("sqlite"), *(kinds if room in WITH_BOTH else ())]
+        metafunc.parametrize("database_kind", kinds)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -54,3 +77,34 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture
 def images(tmp_path: Path) -> Images:
     return Images(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A server for all tests of this process, with the roles of filterd."""
+    server = PostgresqlServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def empty_database(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Where]:
+    """Where a test finds a database of its own, which has no tables yet; see pytest_generate_tests."""
+    if database_kind == "sqlite":
+        yield tmp_path / "filterd.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    url = server.new_database()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def database(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Where]:
+    """The same, with its tables if it is PostgreSQL's: this process has one, emptied after each test."""
+    if database_kind == "sqlite":
+        yield tmp_path / "filterd.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    yield server.shared()
+    server.empty(server.shared())

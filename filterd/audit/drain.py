@@ -37,8 +37,8 @@ from mgmt.block_ledger import (
     read_position,
     write_position,
 )
-from mgmt.schema import confidential_totals
 from parental.database import reading, writing
+from parental.schema.records import confidential_totals
 from rules.category import category_name
 
 # Events of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.

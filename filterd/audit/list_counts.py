@@ -8,15 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, risen_since
 from filterd.lookup.explain import word
-from mgmt.schema import list_counts, list_totals
-from parental.database import reading, writing
+from parental.database import reading, upsert, writing
+from parental.schema.records import list_counts, list_totals
 from rules.category import category_number
 
 BYPASS = category_number("bypass")
@@ -61,7 +60,7 @@ def _counts(engine: Engine, list_ids: Iterable[str]) -> dict[str, dict[str, int]
 def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
     for (number, channel), by in risen.items():
         if number < len(lists) and _is_counted(lists[number]):
-            row = upsert(list_counts).values(list=lists[number].id, channel=word(Channel(channel)), count=by)
+            row = upsert(conn, list_counts).values(list=lists[number].id, channel=word(Channel(channel)), count=by)
             conn.execute(
                 row.on_conflict_do_update(index_elements=["list", "channel"], set_={"count": list_counts.c.count + by})
             )

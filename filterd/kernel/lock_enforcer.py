@@ -23,7 +23,8 @@ from filterd.kernel.ruleset import Rules
 from parental.database import reading
 from parental.locks import LockTable
 from parental.profile import lock_reason, next_lock_change
-from parental.store import current_revision, iter_subscribers, subscribers
+from parental.schema.lines import subscribers
+from parental.store import current_revision, iter_subscribers
 
 log = logging.getLogger("filterd.kernel.lock_enforcer")
 

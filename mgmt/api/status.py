@@ -16,8 +16,8 @@ from mgmt.auth import OPERATOR, Principal, Route
 from mgmt.control_protocol import ControlFailed
 from mgmt.fields import unfit
 from mgmt.problems import Problem
-from mgmt.schema import entries
 from mgmt.wrong_blocks import n_late
+from parental.schema.orders import entries
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
 from rules.names.prefixes import canonical_address

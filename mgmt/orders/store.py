@@ -26,7 +26,8 @@ from mgmt.orders.model import (
     Order,
     name_text,
 )
-from mgmt.schema import entries, orders
+from parental.column_types import is_octets
+from parental.schema.orders import entries, orders
 from parental.store import current_revision, raise_revision
 
 REVISION = "orders"
@@ -35,7 +36,7 @@ BY_CONTROL = "control: "  # begins the reason of an entry that control's rails h
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _BATCH = 500
-_IS_OCTETS = func.typeof(entries.c.wire) == "blob"  # SQLite keeps what it is given, whatever the column is declared as
+_IS_OCTETS = is_octets(entries.c.wire)
 
 
 class Waiting(NamedTuple):
@@ -78,7 +79,7 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
         {
             "order": number,
             "number": entry.number,
-            "value": entry.value,
+            "value": entry.value.replace("\0", "\ufffd"),  # PostgreSQL has no such text; `original` keeps it
             "wire": entry.wire,
             "mode": entry.mode,
             "status": entry.status,
@@ -104,6 +105,8 @@ def get_order(conn: Connection, order: int) -> Row[Any]:
 
 def find_order(conn: Connection, issuer: str, ref: str) -> Row[Any] | None:
     """The order that an issuer has given under a reference."""
+    if "\0" in issuer + ref:  # PostgreSQL has no such text, not even to look for
+        return None
     return conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
 
 
@@ -248,8 +251,8 @@ def refusals_since(
         entries.c.order, entries.c.number, _IS_OCTETS, type_coerce(entries.c.wire, NullType), entries.c.mode, is_refused
     ).where(entries.c.revision > revision, or_(entries.c.status.in_(IN_FORCE), is_refused))
     found = []
-    for order, number, is_octets, wire, mode, was_refused in conn.execute(chosen):
-        reason = refusal(Live(wire if is_octets else b"", mode, order))
+    for order, number, is_wire, wire, mode, was_refused in conn.execute(chosen):
+        reason = refusal(Live(wire if is_wire else b"", mode, order))
         if (reason is None) == bool(was_refused):
             found.append((order, number, reason))
     return found

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mgmt.auth import PARENT, digest, find_principal
-from mgmt.schema import sessions, tokens
+from parental.schema.access import sessions, tokens
 
 LIFE = timedelta(days=30)  # a phone at home: long enough not to be in the way, short enough for one that is sold
 

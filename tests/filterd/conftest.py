@@ -9,6 +9,7 @@ from support.control.box import SAID
 from support.system.daemon import Daemon
 
 from parental.database import opened
+from parental.engines import Where
 from rules.lists.acceptance import examine
 
 
@@ -40,7 +41,7 @@ def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(database: Where) -> Iterator[Engine]:
     """A database of its own."""
-    with opened(tmp_path / "db") as engine:
+    with opened(database) as engine:
         yield engine

@@ -1,7 +1,6 @@
 """A web role with a real database and real sockets; only the control role is played."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -13,6 +12,7 @@ from mgmt.auth import create_token
 from mgmt.settings import Settings, StopPage
 from parental import store
 from parental.database import open_database, writing
+from parental.engines import Where
 from parental.subscriber import Subscriber, parse_prefix
 
 
@@ -40,8 +40,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "filterd.db")
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database)
     with writing(engine) as conn:
         for number in (7, 8):
             prefixes = (parse_prefix(f"192.0.2.{number}"), parse_prefix(f"2001:db8:{number}::/48"))

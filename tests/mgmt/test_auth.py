@@ -7,9 +7,9 @@ from support.present import present
 
 from mgmt.app import ROUTES
 from mgmt.auth import ROLES, Principal, create_token, find_principal, revoke_token
-from mgmt.schema import tokens
 from parental import store
 from parental.database import reading, writing
+from parental.schema.access import tokens
 
 
 def path_of(route: Any) -> Any:
@@ -99,3 +99,12 @@ def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine: Eng
 def test_a_token_that_fits_no_role_is_not_made(engine: Engine, role: str, subscriber: int | None) -> None:
     with writing(engine) as conn, pytest.raises(ValueError, match="no token created"):
         create_token(conn, role, subscriber)
+
+
+def test_what_belongs_to_a_subscriber_goes_with_it_and_the_other_tokens_stay(engine: Engine) -> None:
+    with writing(engine) as conn:
+        create_token(conn, "parent", 7)
+        create_token(conn, "operator")
+        store.delete_subscriber(conn, 7)
+
+        assert conn.execute(select(tokens.c.role)).scalars().all() == ["operator"]

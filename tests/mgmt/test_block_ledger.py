@@ -6,8 +6,8 @@ from sqlalchemy import Engine, select
 
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord, CsamCount, Position
-from mgmt.schema import blocks, csam_counts, day_keys
 from parental.database import reading, writing
+from parental.schema.records import blocks, csam_counts, day_keys
 
 NOON = 1785758400
 KEY = bytes(range(32))

@@ -13,6 +13,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from parental import compile, store
 from parental.database import open_database, writing
+from parental.engines import Where
 from parental.profile import Profile, lock_reason
 from parental.schedule import Interval, Schedule
 from parental.subscriber import Subscriber, parse_prefix
@@ -22,8 +23,8 @@ SUBSCRIBERS, POLICY = 4, 5
 
 
 @pytest.fixture
-def conn(tmp_path: Path) -> Iterator[Connection]:
-    engine = open_database(tmp_path / "filterd.db")
+def conn(database: Where) -> Iterator[Connection]:
+    engine = open_database(database)
     with writing(engine) as conn:
         yield conn
     engine.dispose()

@@ -1,29 +1,27 @@
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from parental import store
 from parental.database import open_database, reading, writing
+from parental.engines import Where
+from parental.errors import WrongRevision
+from parental.schema.lines import blocked_categories, revisions
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "filterd.db")
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database)
     yield engine
     engine.dispose()
 
 
-def test_the_database_is_in_wal_mode_and_checks_foreign_keys(engine: Engine) -> None:
-    with reading(engine) as conn:
-        assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
-        assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
-
+def test_foreign_keys_are_checked(engine: Engine) -> None:
     with pytest.raises(IntegrityError), writing(engine) as conn:
-        conn.execute(insert(store.blocked_categories).values(subscriber=9, category="adult"))
+        conn.execute(insert(blocked_categories).values(subscriber=9, category="adult"))
 
 
 def test_an_exception_rolls_the_whole_transaction_back(engine: Engine) -> None:
@@ -59,35 +57,53 @@ def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine: En
         thread.join()
 
     with reading(engine) as conn:
-        assert conn.execute(select(store.revisions.c.value)).scalar_one() == 100
+        assert conn.execute(select(revisions.c.value)).scalar_one() == 100
 
 
-def test_opening_again_keeps_what_is_there(engine: Engine, tmp_path: Path) -> None:
+def test_opening_again_keeps_what_is_there(engine: Engine, database: Where) -> None:
     with writing(engine) as conn:
         store.raise_revision(conn, "x")
 
-    again = open_database(tmp_path / "filterd.db")
+    again = open_database(database)
 
     with reading(again) as conn:
         assert store.current_revision(conn, "x") == 1
     again.dispose()
 
 
-def test_roles_that_open_a_new_database_together_all_get_it(tmp_path: Path) -> None:
-    for attempt in range(20):
-        path, together = tmp_path / f"{attempt}.db", threading.Barrier(6)
-        opened: list[Engine] = []
+def test_roles_that_open_a_new_database_together_all_get_it(empty_database: Where) -> None:
+    together, got = threading.Barrier(6), list[Engine]()
 
-        def start(path: Path = path, together: threading.Barrier = together, opened: list[Engine] = opened) -> None:
-            together.wait()
-            engine = open_database(path)
-            opened.append(engine)
-            engine.dispose()
+    def start() -> None:
+        together.wait()
+        engine = open_database(empty_database)
+        got.append(engine)
+        engine.dispose()
 
-        threads = [threading.Thread(target=start) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-        assert len(opened) == 6
+    assert len(got) == 6
+
+
+def test_a_role_that_may_not_make_tables_says_which_command_does(empty_database: Where) -> None:
+    with pytest.raises(WrongRevision, match="it has no tables; not used; run: filterd db upgrade"):
+        open_database(empty_database, may_create=False)
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(empty_database: Where) -> None:
+    engine = open_database(empty_database)
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(
+        WrongRevision, match="does not know its revision 9999; not used; install the release that wrote"
+    ):
+        open_database(empty_database)
+
+    with reading(engine) as conn:
+        assert conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+    engine.dispose()

@@ -1,16 +1,17 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, select
 
 from parental import store
 from parental.database import open_database, reading, writing
+from parental.engines import Where
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.profile import UNTIL_RESUMED, Profile
 from parental.schedule import Interval, Schedule
+from parental.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, subscribers
 from parental.subscriber import Subscriber, parse_prefix
 
 CHILD = Subscriber(
@@ -28,8 +29,8 @@ CHILD = Subscriber(
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "filterd.db")
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database)
     yield engine
     engine.dispose()
 
@@ -128,9 +129,9 @@ def test_a_deleted_subscriber_leaves_no_row(engine: Engine) -> None:
         store.put_subscriber(conn, CHILD)
         store.delete_subscriber(conn, 7)
 
-        for table in (store.subscribers, store.addresses, store.blocked_categories, store.dns_wishes):
+        for table in (subscribers, addresses, blocked_categories, dns_wishes):
             assert conn.execute(select(table)).all() == []
-        assert conn.execute(select(store.closed_intervals)).all() == []
+        assert conn.execute(select(closed_intervals)).all() == []
         assert set(store.released_since(conn, 0)) == set(CHILD.prefixes)
 
 

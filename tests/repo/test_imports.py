@@ -14,7 +14,7 @@ WITHOUT_HTTP = (
     "mgmt.orders.judge",
     "mgmt.orders.store",
     "mgmt.block_ledger",
-    "mgmt.schema",
+    "parental.schema",
 )
 
 

@@ -12,6 +12,7 @@ from fastpath.wire.name import to_wire
 from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental.database import open_database, reading
+from parental.engines import Where
 
 TIME_S = 1_800_000_000
 SLOT_OCTETS = 128  # fastpath/report/spool.pxd
@@ -45,8 +46,8 @@ def drain_all(spool: Path, ledger: Ledger) -> None:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    engine = open_database(tmp_path / "db")
+def ledger(database: Where) -> Iterator[Ledger]:
+    engine = open_database(database)
     yield Ledger(engine, bytes(32), "node-1")
     engine.dispose()
 

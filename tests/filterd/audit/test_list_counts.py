@@ -12,6 +12,7 @@ from filterd.audit.drain import Ledger, drain_confidential
 from filterd.audit.list_counts import BYPASS, attempts, drain_counted, shadowed
 from mgmt.block_ledger import iter_csam_counts
 from parental.database import open_database, reading
+from parental.engines import Where
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)
@@ -21,8 +22,8 @@ COUNTED_AT = 1152  # fastpath/report/counters.pxd
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Any]:
-    engine = open_database(tmp_path / "db")
+def engine(database: Where) -> Iterator[Any]:
+    engine = open_database(database)
     yield engine
     engine.dispose()
 

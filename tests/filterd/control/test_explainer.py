@@ -8,8 +8,8 @@ from support.control.box import SAID, play, push
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
 from mgmt.orders.model import URL
-from mgmt.schema import list_counts
 from parental.database import writing
+from parental.schema.records import list_counts
 
 pytestmark = pytest.mark.services
 

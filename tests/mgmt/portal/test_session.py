@@ -6,8 +6,8 @@ from support.present import present
 
 from mgmt.auth import find_principal, revoke_token
 from mgmt.portal.session import begin_session, csrf_of, end_session, find_session, keep_receipt
-from mgmt.schema import sessions
 from parental.database import writing
+from parental.schema.access import sessions
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 

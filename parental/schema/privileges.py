@@ -1,0 +1,67 @@
+"""Who may do what with which table, as PostgreSQL holds it: web proposes, control decides, one role writes the ledger.
+
+A process connects by an account of its own or by one of all, and acts as one of three roles.  SQLite knows no roles:
+there the file's owner and group decide, see docs/roles.md.
+Invariants: what stands here is all that a role may do; nobody but the ledger reads the keys of the days, and what it
+has written none of the others changes; no role makes, changes or drops a table.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection
+
+WEB, CONTROL, LEDGER = "filterd_web", "filterd_control", "filterd_ledger"
+ROLES = (WEB, CONTROL, LEDGER)
+READ, ALL = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
+COUNT = "SELECT, INSERT, UPDATE"
+_PROPOSE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawn_ms, withdrawal_reason, withdrawal_receipt)"
+_PROPOSE_ENTRY = "SELECT, INSERT, UPDATE (status, reason, generation, enforced_ms, revision)"
+_DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
+_DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision)"
+
+# table → role → privileges
+PRIVILEGES: Mapping[str, Mapping[str, str]] = {
+    "alembic_version": {WEB: READ, CONTROL: READ, LEDGER: READ},
+    "revisions": {WEB: ALL, CONTROL: ALL},
+    "subscribers": {WEB: ALL, CONTROL: READ},
+    "addresses": {WEB: ALL, CONTROL: READ},
+    "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image
+    "blocked_categories": {WEB: ALL, CONTROL: READ},
+    "dns_wishes": {WEB: ALL, CONTROL: READ},
+    "devices": {WEB: ALL, CONTROL: READ},
+    "closed_intervals": {WEB: ALL, CONTROL: READ},
+    "tokens": {WEB: READ},  # made by `filterd token`, on the box
+    "sessions": {WEB: ALL},
+    "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
+    "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
+    "blocks": {WEB: READ, LEDGER: ALL},
+    "day_keys": {LEDGER: ALL},
+    "csam_counts": {WEB: READ, LEDGER: COUNT},
+    "spool_positions": {LEDGER: ALL},
+    "list_counts": {CONTROL: READ, LEDGER: ALL},
+    "confidential_totals": {LEDGER: ALL},
+    "list_totals": {LEDGER: ALL},
+}
+
+
+def grant(conn: Connection) -> None:
+    """Give each role what stands above, and nothing else; the roles are made where they are missing.
+
+    conn  of the tables' owner, in PostgreSQL, in a transaction.   Raises sqlalchemy's DBAPIError"""
+    for statement in statements():
+        conn.exec_driver_sql(statement)
+
+
+def statements() -> Iterator[str]:
+    """The SQL of grant(): who may not make roles can give it to somebody who may."""
+    for role in ROLES:
+        yield (
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
+            f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO CURRENT_USER; END IF; END $$"
+        )
+        yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
+        yield f"GRANT USAGE ON SCHEMA public TO {role}"
+        yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    for table, granted in PRIVILEGES.items():
+        for role, privileges in granted.items():
+            yield f"GRANT {privileges} ON {table} TO {role}"

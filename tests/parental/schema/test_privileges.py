@@ -1,0 +1,98 @@
+"""Each role of PostgreSQL is refused what it may not do: asked of a real server, statement by statement."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+from support.database.postgresql import PostgresqlServer, programs
+
+from parental.database import reading, writing
+from parental.engines import engine_of
+from parental.errors import DatabaseRefused
+from parental.schema import metadata
+from parental.schema.privileges import CONTROL, LEDGER, PRIVILEGES, ROLES, WEB
+
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.skipif(programs() is None, reason="Debian's package postgresql is not installed"),
+]
+ORDER = "INSERT INTO orders (issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) " + (
+    "VALUES ('PTA', '1', 'a law', 'exact', false, 0, '', '')"
+)
+REFUSED = (
+    (WEB, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
+    (WEB, "SELECT * FROM day_keys"),
+    (WEB, "DELETE FROM blocks"),
+    (WEB, "UPDATE csam_counts SET count = 0"),
+    (WEB, "INSERT INTO tokens (sha256, role, created_s) VALUES ('', 'operator', 0)"),
+    (WEB, "DELETE FROM orders"),
+    (WEB, "UPDATE orders SET original = ''"),
+    (WEB, "UPDATE orders SET issuer = 'other'"),
+    (WEB, "DELETE FROM entries"),
+    (WEB, "UPDATE entries SET wire = ''"),
+    (WEB, "UPDATE alembic_version SET version_num = '9999'"),
+    (CONTROL, "DELETE FROM blocks"),
+    (CONTROL, "SELECT * FROM day_keys"),
+    (CONTROL, "SELECT * FROM sessions"),
+    (CONTROL, "DELETE FROM subscribers"),
+    (CONTROL, "UPDATE orders SET withdrawn_ms = 1"),
+    (CONTROL, "INSERT INTO entries VALUES (1, 1, 'x', NULL, NULL, 'pending', NULL, NULL, NULL, 1)"),
+    (LEDGER, "SELECT * FROM tokens"),
+    (LEDGER, "SELECT * FROM subscribers"),
+    (LEDGER, "UPDATE orders SET receipt = ''"),
+    *((role, "CREATE TABLE more (name text)") for role in ROLES),
+    *((role, "DROP TABLE blocks") for role in ROLES),
+    *((role, "TRUNCATE orders CASCADE") for role in ROLES),
+)
+ALLOWED = (
+    (WEB, ORDER),
+    (WEB, "UPDATE orders SET withdrawn_ms = 1"),
+    (WEB, "SELECT * FROM blocks"),
+    (CONTROL, ORDER),
+    (CONTROL, "UPDATE entries SET status = 'enforced'"),
+    (LEDGER, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
+    (LEDGER, "DELETE FROM blocks"),
+)
+
+
+@pytest.fixture
+def url(postgresql: PostgresqlServer) -> Iterator[str]:
+    yield postgresql.shared()
+    postgresql.empty(postgresql.shared())
+
+
+@pytest.fixture
+def engine(url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    engine = engine_of(url, request.param)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("engine", "statement"), REFUSED, indirect=["engine"])
+def test_a_role_is_refused_what_it_may_not_do(engine: Engine, statement: str) -> None:
+    with pytest.raises(DatabaseRefused, match=r"refused \((permission denied|must be owner)"), writing(engine) as conn:
+        conn.execute(text(statement))
+
+
+@pytest.mark.parametrize(("engine", "statement"), ALLOWED, indirect=["engine"])
+def test_a_role_does_its_own_work(engine: Engine, statement: str) -> None:
+    with writing(engine) as conn:
+        conn.execute(text(statement))
+
+
+@pytest.mark.parametrize("engine", ROLES, indirect=True)
+def test_every_role_can_tell_the_revision(engine: Engine) -> None:
+    with reading(engine) as conn:
+        assert conn.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+
+
+def test_a_role_that_the_server_does_not_know_is_said(url: str) -> None:
+    engine = engine_of(url, "filterd_unknown")
+
+    with pytest.raises(DatabaseRefused, match='role "filterd_unknown" does not exist'), reading(engine):
+        pass
+    engine.dispose()
+
+
+def test_every_table_says_who_may_do_what_with_it() -> None:
+    assert set(PRIVILEGES) == {*metadata.tables, "alembic_version"}

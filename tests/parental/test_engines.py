@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from support.database.postgresql import PostgresqlServer
+
+from parental.database import open_database, reading, writing
+from parental.engines import Where, engine_of, shown
+from parental.errors import DatabaseAway, DatabaseFault, DatabaseLocked
+
+
+def value(engine: Engine, statement: str) -> object:
+    with reading(engine) as conn:
+        return conn.execute(text(statement)).scalar_one()
+
+
+def test_sqlite_is_in_wal_mode_synchronous_and_checks_foreign_keys(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "filterd.db")
+
+    assert value(engine, "PRAGMA journal_mode") == "wal"
+    assert value(engine, "PRAGMA foreign_keys") == 1
+    assert value(engine, "PRAGMA synchronous") == 2
+    engine.dispose()
+
+
+def test_a_writer_waits_for_the_one_before_and_says_so_when_that_takes_too_long(database: Where) -> None:
+    open_database(database).dispose()
+    first, second = engine_of(database), engine_of(database, patience_ms=100)
+
+    with (
+        writing(first),
+        pytest.raises(DatabaseLocked, match="has held its write lock"),
+        writing(second),
+    ):
+        pass
+
+    with writing(second):  # and it is free again
+        pass
+    first.dispose()
+    second.dispose()
+
+
+def test_a_reader_writes_nothing(database: Where) -> None:
+    open_database(database).dispose()
+    engine = engine_of(database)
+    if engine.dialect.name == "sqlite":
+        pytest.skip("a reader of SQLite becomes a writer when it writes")
+
+    with pytest.raises(DatabaseFault, match="read-only"), reading(engine) as conn:
+        conn.execute(text("INSERT INTO revisions VALUES ('x', 1)"))
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_no_password_is_in_what_is_said_of_a_database(postgresql: PostgresqlServer) -> None:
+    secret = "Tr0ub4dor"
+    url = postgresql.url("absent").replace("postgres@", f"postgres:{secret}@")
+    engine = engine_of(url)
+
+    with pytest.raises(DatabaseAway) as raised, reading(engine):
+        pass
+
+    assert 'database "absent" does not exist' in str(raised.value)
+    assert secret not in str(raised.value) + shown(url) + repr(engine)
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_a_server_that_was_restarted_is_found_again(postgresql: PostgresqlServer) -> None:
+    engine = engine_of(postgresql.url())
+    assert value(engine, "SELECT 1") == 1
+
+    postgresql.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'filterd'")
+
+    assert value(engine, "SELECT 1") == 1
+    engine.dispose()
+
+
+def test_a_server_that_is_not_there_is_said_with_what_to_look_at(tmp_path: Path) -> None:
+    engine = engine_of(f"postgresql:///filterd?host={tmp_path}")
+
+    with pytest.raises(DatabaseAway, match=r"cannot be reached \(.*\); see that it runs"), reading(engine):
+        pass
+    engine.dispose()
