@@ -15,6 +15,7 @@ from collections.abc import Container, Sequence
 import filterd
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.verbs import add_verb
+from parental.errors import DatabaseFault
 
 COMMANDS = {
     "run": "run the daemon",
@@ -30,6 +31,7 @@ COMMANDS = {
     "inspect": "show the decision for each name in a capture file",
     "dns": "run the DNS front only, without a configuration file",
     "gate": "run the packet gate only, on existing queues",
+    "db": "upgrade, check, copy and restore the database",
     "token": "create a token for the API, directly in the database",
     "orders": "manage the regulator's orders, over the API",
     "subscribers": "manage subscribers and their locks, over the API",
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser_for([given[0]] if given else []).parse_args(given)
     try:
         return int(args.run(args))
-    except Missing as reason:
+    except (Missing, DatabaseFault) as reason:
         print(f"filterd {args.command}: {reason}", file=sys.stderr)
         return 3
     except Refused as reason:

@@ -9,9 +9,10 @@ import secrets
 from pathlib import Path
 
 from fastpath.images import image_key
-from filterd.places import IMAGE_KEY, keys_folder
+from filterd.places import IMAGE_KEY, KEYS, keys_folder
 
 CREDENTIAL = "filterd.image.key"
+PSEUDONYM_KEY = "pseudonym.key"
 
 
 def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
@@ -65,6 +66,11 @@ def _credential() -> Path | None:
     return path if path.exists() else None
 
 
+def has_pseudonym_key(state_dir: Path) -> bool:
+    """Whether control has run on this box: it makes the key once it has its database."""
+    return (state_dir / KEYS / PSEUDONYM_KEY).exists()
+
+
 def pseudonym_key(state_dir: Path) -> bytes:
     """The node's half of the key that makes the pseudonyms of the records."""
-    return key_at(keys_folder(state_dir) / "pseudonym.key", 32)
+    return key_at(keys_folder(state_dir) / PSEUDONYM_KEY, 32)

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.control_protocol import Control
 from mgmt.settings import Helpline, Settings
-from parental.database import reading, writing
+from parental import database
+from parental.database import reading
 from rules.names.protected import Protected
 
 Clock = Callable[[], datetime]
@@ -44,14 +45,8 @@ async def read(request: web.Request, work: Callable[[Connection], T]) -> T:
 
 
 async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one writing transaction, in a thread."""
-    engine = request.app[ENGINE]
-
-    def run() -> T:
-        with writing(engine) as conn:
-            return work(conn)
-
-    return await asyncio.to_thread(run)
+    """Run `work` in one writing transaction, in a thread; on a full disk it may run twice."""
+    return await asyncio.to_thread(database.write, request.app[ENGINE], work)
 
 
 def json_response(body: Any, status: int = 200) -> web.Response:

@@ -3,7 +3,7 @@
 Invariants: every answer of 400 and above under /v1 is a problem; its title is the status in RFC 9110's words; a bug is
 logged and says nothing about itself; 401 and 403 have one body each, whatever the cause, so that an answer gives no
 hint; every problem can be sent, also one that quotes half a surrogate pair.
-Source: RFC 9457, RFC 7493 §2.1, RFC 9110 §15.
+Source: RFC 9457, RFC 7493 §2.1, RFC 9110 §15, RFC 4918 §11.5 (507).
 """
 
 import json
@@ -15,10 +15,14 @@ from aiohttp import web
 
 from mgmt.errors import BadRequest, NotInForce, NotJson
 from mgmt.fields import sendable
+from parental.errors import DatabaseFault, DatabaseFull, DatabaseLocked
 
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+BUSY_RETRY_S = 5  # the longest write is about a second
+AWAY_RETRY_S = 30  # a server that restarts
 
 # RFC 9110 §15; http.HTTPStatus has older words for 413 and 422 before Python 3.13.
 TITLES = {
@@ -33,6 +37,7 @@ TITLES = {
     422: "Unprocessable Content",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    507: "Insufficient Storage",
 }
 
 
@@ -80,6 +85,17 @@ def problem_of(error: BadRequest | NotInForce) -> Problem:
     return Problem(400 if isinstance(error, NotJson) else 422, error.detail, error.where)
 
 
+def _without_database(fault: DatabaseFault) -> web.Response:
+    """The answer where the database cannot be used; which one, and why, is in the log."""
+    if isinstance(fault, DatabaseFull):
+        return Problem(507, "no space is left on the disk; nothing done; tell the operator", "database").response()
+    is_locked = isinstance(fault, DatabaseLocked)
+    why = "is busy" if is_locked else "cannot be used; the operator finds the reason in the log"
+    answer = Problem(503, f"the database {why}; nothing done; send the same request again", "database").response()
+    answer.headers["Retry-After"] = str(BUSY_RETRY_S if is_locked else AWAY_RETRY_S)
+    return answer
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     """Turn everything that goes wrong into a problem, and nothing into a traceback on the wire."""
@@ -97,6 +113,9 @@ async def problems(request: web.Request, handler: Endpoint) -> web.StreamRespons
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
+    except DatabaseFault as fault:
+        log.error("%s %s: %s", request.method, request.match_info.route.resource, fault)
+        return _without_database(fault)
     except (ConnectionError, web.RequestPayloadError):  # the client is gone, or its body is no HTTP
         return Problem(400, "the body broke off; nothing done; send the request again", "body").response()
     except Exception:

@@ -4,17 +4,21 @@ Invariants: a database that is empty gets its tables when it is opened, unless t
 release is refused; what keeps a transaction from its work is a DatabaseFault (parental.errors), in words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from parental.database_faults import named_faults
 from parental.engines import WRITES, Where, engine_of, shown
-from parental.errors import WrongRevision
+from parental.errors import DatabaseFull, NoTables, WrongRevision
 from parental.migrations.revisions import Found, State, find_revision, upgrade
+from parental.reserve import Reserve
+
+T = TypeVar("T")
 
 _READER = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
@@ -28,7 +32,7 @@ def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> E
         upgrade(where)
     found = _revision_of(where)
     if found.state is not State.CURRENT:
-        raise WrongRevision(refusal(where, found))
+        raise (NoTables if found.state is State.EMPTY else WrongRevision)(refusal(where, found))
     return engine_of(where, acts_as)
 
 
@@ -53,6 +57,18 @@ def opened(where: Where) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def write(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one writing transaction; on a full disk once more, with what is in reserve given back."""
+    try:
+        with writing(engine) as conn:
+            return work(conn)
+    except DatabaseFull:
+        if engine.dialect.name != "sqlite" or not Reserve(Path(str(engine.url.database)).parent).give_back():
+            raise
+        with writing(engine) as conn:
+            return work(conn)
 
 
 @contextmanager

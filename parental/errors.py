@@ -14,6 +14,7 @@ RuntimeError
     ├── DatabaseAway      it cannot be reached
     ├── DatabaseRefused   it refuses what this account may not do
     └── WrongRevision     it is of another release, or lost
+        └── NoTables      it is empty
 """
 
 
@@ -59,3 +60,7 @@ class DatabaseRefused(DatabaseFault):
 
 class WrongRevision(DatabaseFault):
     """It is of another release, or what this box had there is gone."""
+
+
+class NoTables(WrongRevision):
+    """It is empty."""

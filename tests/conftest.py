@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from support.database.postgresql import PostgresqlServer, programs
+from support.database.postgresql import PostgresqlServer, programs, running_server
 from support.images.opened import Images
 
 from parental.engines import Where
@@ -20,7 +20,7 @@ TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "people", "long"})
 # `make test DB=postgres`: every test that opens a database opens PostgreSQL's; else those of the rooms that speak SQL
 # do it once with each.
 ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"
-WITH_BOTH = ("mgmt", "parental")
+WITH_BOTH = ("mgmt", "parental", "filterd/commands/test_db.py")
 NEEDS_SERVER = (
     pytest.mark.services,
     pytest.mark.skipif(programs() is None, reason="Debian's package postgresql is not installed"),
@@ -49,10 +49,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each kind of database that is due."""
     if "database_kind" in metafunc.fixturenames:
-        room = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+        place = str(metafunc.definition.path.relative_to(Path(__file__).parent))
         kinds = [pytest.param("postgresql", marks=NEEDS_SERVER)]
         if not ONLY_POSTGRESQL:
-            kinds = [pytest.param("sqlite"), *(kinds if room in WITH_BOTH else ())]
+            kinds = [pytest.param("sqlite"), *(kinds if place.startswith(WITH_BOTH) else ())]
         metafunc.parametrize("database_kind", kinds)
 
 
@@ -80,11 +80,9 @@ def images(tmp_path: Path) -> Images:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
+def postgresql() -> PostgresqlServer:
     """A server for all tests of this process, with the roles of filterd."""
-    server = PostgresqlServer()
-    yield server
-    server.stop()
+    return running_server()
 
 
 @pytest.fixture

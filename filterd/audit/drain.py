@@ -38,6 +38,8 @@ from mgmt.block_ledger import (
     write_position,
 )
 from parental.database import reading, writing
+from parental.errors import DatabaseFull
+from parental.reserve import Reserve
 from parental.schema.records import confidential_totals
 from rules.category import category_name
 
@@ -55,18 +57,26 @@ Found = dict[tuple[int, int], int]  # (number of a list in the names image, chan
 
 
 class Ledger(NamedTuple):
-    """Where drained events go.   node_key: of the pseudonyms; node: this box in the counts."""
+    """Where drained events go.
+
+    node_key  of the pseudonyms;   node  this box in the counts;   reserve  of the database's disk, if it is ours"""
 
     engine: Engine
     node_key: bytes
     node: str
+    reserve: Reserve | None = None
 
 
 def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     """Move new events of every worker into the ledger, at most BATCH of each; how many there were.
 
     So a worker with an hour of them holds up neither the others nor the end of this process.  Nor does a spool that
-    cannot be read: its OSError or ValueError is raised once the others are drained."""
+    cannot be read: its OSError or ValueError is raised once the others are drained.
+    Raises DatabaseFull, and writes nothing, where the disk has no more left than orders and taps may need."""
+    if ledger.reserve is not None and ledger.reserve.is_low():
+        raise DatabaseFull(
+            f"{ledger.reserve.path.parent}: its disk is full; block records wait in {spool_dir}; make room there"
+        )
     n, faults = 0, list[Exception]()
     for folder in sorted(spool_dir.glob("*/")):
         try:

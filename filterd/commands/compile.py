@@ -22,6 +22,7 @@ from rules.compiler.report import CompileReport, render_report, report_as_json
 from rules.errors import BadList, BadSource
 from rules.lists.source import parse_source
 
+CONNECTIONS = 3  # to the database: of what reads the orders, and of what numbers letters meanwhile
 EXAMPLE = "filterd compile pta.csv,tier=order adult.txt,category=adult -o images"
 
 KEY_OCTETS = 16
@@ -94,10 +95,16 @@ def _confine(state_dir: Path) -> None:
 
 
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
-    from filterd.images.compile import compile_config, compile_kept  # late: the database, which lists alone do without
+    # late: the database, which lists alone do without
+    from filterd.database.access import hold_connections, opened_for_control
+    from filterd.images.compile import compile_config, compile_kept
 
     keep_memory_private()
-    if is_confined:
-        _confine(config.state_dir)
-    with progress_bar() as progress:
-        return (compile_kept if is_kept else compile_config)(config, progress)
+    if not is_kept:
+        with progress_bar() as progress:
+            return compile_config(config, progress)
+    with opened_for_control(config) as engine, progress_bar() as progress:
+        if is_confined:
+            hold_connections(engine, CONNECTIONS)  # soon there is no network to make them over
+            _confine(config.state_dir)
+        return compile_kept(config, engine, progress)

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.database.access import opened_for_control
 from filterd.errors import Missing, WrongUse
-from filterd.places import database_file
 
 EXAMPLE = "filterd token parent --subscriber 7 --config /etc/filterd/filterd.yaml"
 
@@ -24,21 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sqlalchemy.exc import IntegrityError, OperationalError
+    from sqlalchemy.exc import IntegrityError
 
     from mgmt.auth import create_token
-    from parental.database import opened, writing
+    from parental.database import writing
+    from parental.errors import DatabaseFault
 
-    place = database_file(loaded(args.config).state_dir)
     try:
-        with opened(place) as engine, writing(engine) as conn:
+        with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             print(create_token(conn, args.role, args.subscriber))
     except IntegrityError as reason:
         raise WrongUse(
             f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"
         ) from reason
-    except OperationalError as reason:
-        raise Missing(f"{place}: {reason.orig}; no token created; run as the daemon's user") from reason
+    except DatabaseFault as reason:
+        raise Missing(f"{reason}; no token created; run as the daemon's user") from reason
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     return 0

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.text.links import target_of
@@ -21,6 +21,10 @@ from rules.category import NAMELESS, NUMBERS
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 IDENTITY_OCTETS = 64  # what fastpath.dns.special_names has room for
 LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
+# Of libpq; none of them holds a secret.
+DATABASE_KEYS = frozenset(
+    {"host", "port", "passfile", "service", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"}
+)
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/gate-127/worker.sock" needs 22
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -274,6 +278,20 @@ def url(value: str) -> str:
         is_web = False
     if not is_web:
         raise Unfit(f"{quoted(value)} is not the URL of a page", "write https://…")
+    return value
+
+
+def database_url(value: str) -> str:
+    """postgresql://[USER@][HOST[:PORT]]/NAME[?KEY=VALUE], a database"""
+    parts = urlsplit(value) if value.isascii() and value.isprintable() else urlsplit("")
+    keys = {key for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if parts.password is not None or any("password" in key for key in keys):
+        raise Unfit("a URL with a password in it", "remove it; name a file of passwords with ?passfile=FILE")
+    if parts.scheme != "postgresql" or len(parts.path) < 2 or "/" in parts.path[1:] or parts.fragment:
+        raise Unfit(f"{quoted(value)} is not the URL of a PostgreSQL database", "write postgresql://[USER@][HOST]/NAME")
+    if unknown := sorted(keys - DATABASE_KEYS):
+        wanted = f"write {nearest(unknown[0], sorted(DATABASE_KEYS))}"
+        raise Unfit(f"{quoted(unknown[0])} is not known in the URL of a database", wanted)
     return value
 
 

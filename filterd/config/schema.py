@@ -383,6 +383,15 @@ class Parental:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Orders, subscribers, tokens and records."""
+
+    url: str | None = one(kinds.database_url, default=None)
+    """PostgreSQL's, for several gateways.   Without a password: let PostgreSQL ask for the account of the socket
+    (peer), or name a file of passwords with ?passfile=.   Left out: SQLite, in `state_dir`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration of the daemon."""
 
@@ -395,6 +404,7 @@ class Config:
     their layout.   closed: queries are answered SERVFAIL, and the gate blocks what it would judge."""
     log_level: str = one(kinds.one_of(*LOG_LEVELS), LIVE, default="info")
     """The least that is logged; `filterd run --log-level` outranks it until it is changed."""
+    database: Database = part(Database, (*CONTROL, *WEB))
     isp: Isp = part(Isp, (*GATE, *WEB, *SPLASH))
     dns: Dns = part(Dns, DNS)
     gate: Gate = part(Gate, GATE)

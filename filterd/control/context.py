@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filterd.config import Config
+from parental.errors import DatabaseFault
 
 log = logging.getLogger("filterd.control.service")
 
@@ -35,6 +36,10 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()
+    except DatabaseFault as reason:
+        if faults.get(where) != str(reason):
+            log.error("%s: %s", where, reason)
+        faults[where] = str(reason)
     except Exception as reason:  # the edge: what is in force stays in force
         fault = f"{type(reason).__name__}: {reason}"
         if faults.get(where) != fault:  # logged once, however often it is tried

@@ -8,6 +8,8 @@ Invariants: a request that fails leaves what was in force, and its reply says wh
 """
 
 import asyncio
+import errno
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +42,7 @@ from filterd.control.messages import (
 )
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
+from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailed
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
@@ -99,9 +102,9 @@ class Control:
         """One request of control.sock."""
         match request:
             case OrdersChanged():
-                return await self.publisher.names_changed()
+                return await self._with_reserve(self.publisher.names_changed)
             case PolicyChanged():
-                return await self.locks.policy_changed()
+                return await self._with_reserve(self.locks.policy_changed)
             case Reload():
                 return await self.reload()
             case ListsRefresh() | ListsApprove() | ListsRollback():
@@ -135,6 +138,16 @@ class Control:
         with reading(self.context.engine) as conn:
             found = find_report(conn, reference)
         return found and replace(found, name=None)
+
+    async def _with_reserve(self, publish: Callable[[], Awaitable[Receipt]]) -> Receipt:
+        """Publish; where the disk has no room for it, once more with the reserve given back."""
+        try:
+            return await publish()
+        except OSError as reason:
+            reserve = reserve_of(self.config)
+            if reason.errno != errno.ENOSPC or reserve is None or not reserve.give_back():
+                raise
+            return await publish()
 
     def _explain(self, name: str | None, address: str | None, channel: str) -> Explanation | Failed:
         try:

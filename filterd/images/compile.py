@@ -21,15 +21,16 @@ from sqlalchemy import Engine
 from fastpath.images import image_key
 from fastpath.images.policy_writer import ListSpec
 from filterd.config import Config
+from filterd.database.access import opened_for_control
 from filterd.images.order_rails import OrderRails
 from filterd.keys import make_image_key
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, orders_source
 from filterd.lists.status import waiting
-from filterd.places import IMAGES, database_file
+from filterd.places import IMAGES
 from filterd.process.jobs import run_job
 from mgmt.orders.store import find_order, live_entries, number_letter, orders_revision
-from parental.database import opened, reading, writing
+from parental.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
 from rules.compiler.manifest import claimed_generation
@@ -99,17 +100,18 @@ async def compile_base(config: Config, config_file: Path, niceness: int) -> Comp
 def compile_config(config: Config, progress: Progress | None) -> CompileReport:
     """Take in what waits, and compile.   Raises BadList, BadReadBack."""
     take(config, waiting(config, time.time(), settle_s=0.0), time.time())
-    return compile_kept(config, progress)
+    with opened_for_control(config) as engine:
+        return compile_kept(config, engine, progress)
 
 
-def compile_kept(config: Config, progress: Progress | None) -> CompileReport:
-    """Compile the last good copies.   Raises BadList, BadReadBack."""
+def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> CompileReport:
+    """Compile the last good copies.   Raises BadList, BadReadBack, DatabaseFault."""
     images = config.state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     make_image_key(config.state_dir)
     sources, inputs = config_sources(config), inputs_of(config)
     # The generation is claimed: the control role writes deltas meanwhile.
-    with opened(database_file(config.state_dir)) as engine, claimed_generation(images, "names") as generation:
+    with claimed_generation(images, "names") as generation:
         protected = Protected(config.protected.names)
         orders = OrdersInForce(engine, OrderRails(orders_source(config), protected))
         report = compile_sources(

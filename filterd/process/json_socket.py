@@ -25,6 +25,7 @@ from filterd.process.codec import (
     encode_reply,
     encode_request,
 )
+from parental.errors import DatabaseFault
 
 LINE_OCTETS = 1 << 20  # a status with every counter of 128 lists is below 64 KiB; ten times that and a round number
 
@@ -101,6 +102,9 @@ async def reply_to(line: bytes, requests: Requests, answer: Answer) -> bytes:
         return encode_reply(Failed(str(reason)))
     try:
         return encode_reply(await answer(request))
+    except DatabaseFault as reason:
+        log.error("answering %s: %s", type(request).__name__, reason)
+        return encode_reply(Failed(str(reason)))
     except Exception as reason:  # the edge: one bad request must not end the service
         log.exception("answering %s", type(request).__name__)
         return encode_reply(Failed(f"{type(reason).__name__}: {reason}"))

@@ -9,10 +9,14 @@ from filterd.config import BadConfig
 from filterd.errors import Missing, WrongUse
 from filterd.images.compile import CompileFailed
 from filterd.lists.updater import ListsFailed
+from parental.errors import DatabaseFault
 from rules.errors import BadList
 
 # A plain RuntimeError is the kernel's refusal (filterd.kernel), in words.
-OF_THE_BOX = (BadCertificate, BadConfig, BadList, CompileFailed, ListsFailed, Missing, UpstreamIsOurselves, WrongUse)
+OF_THE_BOX = (
+    *(BadCertificate, BadConfig, BadList, CompileFailed, DatabaseFault, ListsFailed, Missing, UpstreamIsOurselves),
+    WrongUse,
+)
 
 
 def start_fault(reason: BaseException) -> str | None:

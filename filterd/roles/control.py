@@ -23,6 +23,7 @@ from filterd.control.notify_listener import watch_zones
 from filterd.control.retries import settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
+from filterd.database.access import open_for_control, reserve_of
 from filterd.kernel.firewall import Kernel, sysctl_faults
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
@@ -35,13 +36,14 @@ from filterd.places import (
     SPOOL,
     control_socket,
     counters_files,
-    database_file,
     keep_out_of_backups,
     splash_socket,
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
-from parental.database import open_database
+from parental.errors import DatabaseFull
+from parental.reserve import Reserve
+from parental.schema.privileges import LEDGER
 
 DRAIN_S = 0.5
 # A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.
@@ -59,7 +61,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Publish, lock and drain until SIGTERM."""
     del index
     stopping = stop_requested()
-    engine = open_database(database_file(config.state_dir))
+    engine = await asyncio.to_thread(open_for_control, config)
     rules = rules_of_config(config)
     await asyncio.to_thread(refuse_clash_of, config)
     keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
@@ -79,13 +81,16 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     place = control_socket(config.run_dir)
     server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
     splash_server = await _serve_splash(control)
-    ledger = Ledger(engine, pseudonym_key(config.state_dir), socket.gethostname())
+    records = await asyncio.to_thread(open_for_control, config, LEDGER)
+    ledger = Ledger(records, pseudonym_key(config.state_dir), socket.gethostname(), reserve_of(config))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers()]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
+    if (reserve := reserve_of(config)) is not None:
+        work.append(_hold_reserve(control, reserve))
     if rules.n_queues:
         work.append(_suspect(control))
     try:
@@ -102,6 +107,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
             splash_socket(config.run_dir).unlink(missing_ok=True)
         keeper.close()
         engine.dispose()
+        records.dispose()
     return 0
 
 
@@ -132,6 +138,20 @@ async def _compile(control: Control) -> None:
         await guarded(faults, "merge", publisher.merge)
         await guarded(faults, "images", publisher.mend)
         await guarded(faults, "orders", settle_now)
+
+
+async def _hold_reserve(control: Control, reserve: Reserve) -> None:
+    """Hold the reserve of the database's disk, and take it again once there is room."""
+
+    async def hold() -> None:
+        if not await asyncio.to_thread(reserve.hold):
+            raise DatabaseFull(
+                f"{reserve.path.parent}: little is left on its disk, and nothing in reserve; make room there"
+            )
+
+    while True:
+        await guarded(control.faults, "disk", hold)
+        await asyncio.sleep(MEND_S)
 
 
 async def _tend_lists(control: Control) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.web_settings import helplines_of, settings_of
 from filterd.control.client import ControlClient
-from filterd.places import database_file
+from filterd.database.access import open_for_web
 from filterd.process.api_certificate import follow_certificate, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.app import create_app
 from mgmt.app_context import serve_helplines
-from parental.database import open_database
 
 # A client may be a reverse proxy with everybody behind it.
 LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
@@ -23,7 +22,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Serve the API and the parent's page until SIGTERM."""
     del index
     stopping = stop_requested()
-    engine = open_database(database_file(config.state_dir))
+    engine = await open_for_web(config)
     tls = tls_of(config.api)
     app = create_app(settings_of(config), engine, ControlClient(config.run_dir))
     listener = HttpListener("api", app, LIMITS, tls)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from support.control.box import SAID
+from support.control.box import SAID, database_key
 from support.system.daemon import Daemon
 
 from parental.database import opened
@@ -23,9 +23,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, database: Where) -> Path:
     """The folder of a box whose control role is played (support.control.box)."""
-    (tmp_path / "f.yaml").write_text(SAID)
+    (tmp_path / "f.yaml").write_text(SAID + database_key(database))
     (tmp_path / "pta.txt").write_text("listed.test\n")
     (tmp_path / "stop.txt").write_text("worse.test\n")
     for folder in ("state", "run"):

@@ -12,7 +12,8 @@ from mgmt.auth import create_token
 from mgmt.settings import Settings, StopPage
 from parental import store
 from parental.database import open_database, writing
-from parental.engines import Where
+from parental.engines import Where, engine_of
+from parental.schema.privileges import WEB
 from parental.subscriber import Subscriber, parse_prefix
 
 
@@ -62,9 +63,14 @@ def token(engine: Engine) -> TokenOf:
 
 
 @pytest.fixture
-async def client(settings: Settings, engine: Engine, control: PlayedControl, clock: Clock) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(create_app(settings, engine, control, clock))) as client:
+async def client(
+    settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Clock
+) -> AsyncIterator[Client]:
+    del engine  # it has made the tables and the subscribers; the application acts as its role may
+    of_web = engine_of(database, WEB)
+    async with TestClient(TestServer(create_app(settings, of_web, control, clock))) as client:
         yield client
+    of_web.dispose()
 
 
 @pytest.fixture

@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Engine
+from support.mgmt.desk import Desk, PlayedControl, TokenOf
 
+from mgmt.app import create_app
 from mgmt.errors import BadRequest, NotInForce, NotJson
 from mgmt.problems import TITLES, Problem, problem_of, problems
+from mgmt.settings import Settings
+from parental.database import writing
+from parental.engines import Where, engine_of
+from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFull
+from parental.schema.privileges import WEB
 
 Client = TestClient[web.Request, web.Application]
 
@@ -120,3 +128,50 @@ def test_a_status_without_a_title_of_ours_keeps_the_frameworks() -> None:
     body = Problem(418, "x", "y").response("I'm a Teapot").body
 
     assert isinstance(body, bytes) and json.loads(body)["title"] == "I'm a Teapot"
+
+
+@pytest.fixture
+async def impatient(
+    settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Any
+) -> AsyncIterator[Any]:
+    """A client of a web role that waits for a lock of the database for a tenth of a second."""
+    of_web = engine_of(database, WEB, patience_ms=100)
+    async with TestClient(TestServer(create_app(settings, of_web, control, clock))) as client:
+        yield client
+    of_web.dispose()
+
+
+async def test_a_database_that_another_process_has_locked_is_busy_and_not_a_bug(
+    impatient: Any, engine: Engine, token: TokenOf
+) -> None:
+    operator = Desk(impatient, token("operator"))
+    with writing(engine):
+        status, head, body = await operator.raw("POST", "/v1/subscribers/7/pause", data=b"{}")
+
+    assert (status, head["Retry-After"]) == (503, "5")
+    assert json.loads(body)["detail"] == "the database is busy; nothing done; send the same request again"
+    assert (await operator.ask("POST", "/v1/subscribers/7/pause", json={}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "after", "said"),
+    [
+        (DatabaseFull, 507, None, "no space is left on the disk; nothing done; tell the operator"),
+        (DatabaseDamaged, 503, "30", "the operator finds the reason in the log"),
+        (DatabaseAway, 503, "30", "the operator finds the reason in the log"),
+    ],
+)
+async def test_what_keeps_the_database_from_its_work_is_a_sentence_without_its_place(
+    client: Any, token: TokenOf, monkeypatch: pytest.MonkeyPatch, fault: Any, status: int, after: Any, said: str
+) -> None:
+    operator = Desk(client, token("operator"))
+
+    def fail(*_: object) -> None:
+        raise fault("database /var/lib/filterd/database/filterd.db: …")
+
+    monkeypatch.setattr("parental.store.pause", fail)
+    got, head, body = await operator.raw("POST", "/v1/subscribers/7/pause", data=b"{}")
+
+    assert (got, head.get("Retry-After")) == (status, after)
+    assert said in json.loads(body)["detail"]
+    assert b"/var/lib" not in body

@@ -1,25 +1,28 @@
 from pathlib import Path
 
 import pytest
+from support.control.box import database_key
 
 from filterd.cli import main
-from filterd.places import database_file
+from filterd.config import load
+from filterd.database.access import database_of
 from mgmt.auth import find_principal
 from parental.database import open_database, reading
+from parental.engines import Where
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> str:
+def config(tmp_path: Path, database: Where) -> str:
     path = tmp_path / "f.yaml"
-    path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n" + database_key(database))
     return str(path)
 
 
-def test_a_token_opens_the_api_for_its_role(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_opens_the_api_for_its_role(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "regulator", "--config", config]) == 0
 
     token = capsys.readouterr().out.strip()
-    engine = open_database(database_file(tmp_path / "state"))
+    engine = open_database(database_of(load(Path(config))))
     with reading(engine) as conn:
         assert find_principal(conn, token).role == "regulator"
     engine.dispose()

@@ -8,11 +8,12 @@ from sqlalchemy import Engine
 
 from filterd.places import database_file
 from parental.database import open_database
+from parental.engines import Where
 
 
 @pytest.fixture
-def engine(place: Path) -> Iterator[Engine]:
+def engine(place: Path, database: Where) -> Iterator[Engine]:
     """Where the compile job looks for it, too."""
-    opened = open_database(database_file(place / "state"))
+    opened = open_database(database if isinstance(database, str) else database_file(place / "state"))
     yield opened
     opened.dispose()

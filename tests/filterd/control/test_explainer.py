@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from sqlalchemy import Engine, insert
-from support.control.box import SAID, play, push
+from support.control.box import play, push
 
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
@@ -95,7 +95,7 @@ def test_the_status_holds_lists_ages_and_generations(place: Path, engine: Engine
 
 def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place: Path, engine: Engine) -> None:
     new = "{id: new, file: new.txt, format: rpz, tier: order, action: shadow}"
-    (place / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{new}, "))
+    (place / "f.yaml").write_text((place / "f.yaml").read_text().replace("lists: [", f"lists: [{new}, "))
     (place / "new.txt").write_text("listed.test CNAME .\ntried.test CNAME .\n")
 
     async def work(control: Control) -> tuple[ControlStatus, list[Explanation]]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from support.control.box import SAID, done, play, reason
+from support.control.box import done, play, reason
 from support.lists.server import Shelved, serving
 
 from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRollback
@@ -81,7 +81,8 @@ def test_a_list_is_pulled_when_it_is_due_and_in_force(place: Path, engine: Engin
     async def work(control: Control) -> None:
         async with serving(server.answer) as url:
             lists = f'lists: [{{id: far, url: "{url}", format: plain, tier: order}}]\n'
-            (place / "f.yaml").write_text("\n".join([*SAID.splitlines()[:5], lists]))
+            kept = [line for line in (place / "f.yaml").read_text().splitlines() if not line.startswith("lists:")]
+            (place / "f.yaml").write_text("\n".join([*kept, lists]))
             await control.reload()
             assert "not pulled yet" in (await control.lists.faults())["list far"]
             await control.lists.pull_due()

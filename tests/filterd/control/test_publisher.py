@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from support.control.box import play, push, reason
 
 from filterd.config import load
@@ -17,7 +17,9 @@ from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use
 from mgmt.control_protocol import Receipt
 from mgmt.orders.store import withdraw_order
-from parental.database import opened, writing
+from parental.database import writing
+from parental.schema.lines import revisions
+from parental.schema.orders import entries, orders
 
 pytestmark = pytest.mark.services
 
@@ -169,9 +171,8 @@ def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(pl
 
     push(engine, "ordered.test")
     play(place, engine, nothing)
-    engine.dispose()
-    for file in (place / "state").glob("database/filterd.db*"):
-        file.unlink()
+    with writing(engine) as conn:
+        for table in (entries, orders, revisions):
+            conn.execute(delete(table))
 
-    with opened(place / "state/database/filterd.db") as empty:
-        assert play(place, empty, work) == "default"
+    assert play(place, engine, work) == "default"

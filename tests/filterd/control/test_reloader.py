@@ -18,7 +18,8 @@ pytestmark = pytest.mark.services  # control starts jobs
 
 
 def changed(place: Path, more: str, said: str = SAID) -> None:
-    (place / "f.yaml").write_text(said + more)
+    database = [line for line in (place / "f.yaml").read_text().splitlines() if line.startswith("database:")]
+    (place / "f.yaml").write_text("\n".join([said.rstrip(), *database, more]))
 
 
 def test_keys_are_in_force_or_named_with_the_role_that_needs_a_restart(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support.control.box import database_key
 from support.present import present
 from support.system.ports import free_port
 
@@ -19,12 +20,13 @@ from filterd.config.schema import OWN_LISTS
 from filterd.control.context import guarded
 from filterd.control.rpz_server import publish_zones, zone_server
 from filterd.control.service import Control
+from filterd.database.access import database_of
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
-from filterd.places import database_file
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
+from parental.engines import Where
 
 KEY_TEXT = """key "filterd-rpz" {
 \talgorithm hmac-sha256;
@@ -56,8 +58,8 @@ def port() -> Any:
 
 
 @pytest.fixture
-def place(tmp_path: Path, port: int) -> Any:
-    (tmp_path / "f.yaml").write_text(SAID.format(port=port))
+def place(tmp_path: Path, port: int, database: Where) -> Any:
+    (tmp_path / "f.yaml").write_text(SAID.format(port=port) + database_key(database))
     (tmp_path / "pta.txt").write_text("listed.test\nisp.test\nco.uk\nhelp.test\nworse.test\n")
     (tmp_path / "stop.txt").write_text("worse.test\nworst.test\n")
     (tmp_path / "adult.txt").write_text("adult.test\n")
@@ -80,7 +82,7 @@ def play(place: Path, port: int, work: Any) -> Any:
             await asyncio.sleep(0.02)
 
     async def run() -> Any:
-        engine = open_database(database_file(place / "state"))
+        engine = open_database(database_of(load(place / "f.yaml")))
         control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
         await control.start()
 
@@ -166,7 +168,7 @@ def test_a_key_that_cannot_be_read_is_said_with_its_file_and_without_its_secret(
 def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place: Path, port: int) -> None:
     text = (place / "f.yaml").read_text().replace(f"127.0.0.1:{port}", "192.0.2.1:5380")
     (place / "f.yaml").write_text(text)
-    engine = open_database(database_file(place / "state"))
+    engine = open_database(database_of(load(place / "f.yaml")))
     control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
     async def work() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support.control.box import SAID, done, make, play, push, reason
+from support.control.box import done, make, play, push, reason
 
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.control.service import Control
@@ -66,12 +66,13 @@ def test_a_reload_that_fails_leaves_what_is_in_force_and_is_told_until_it_is_men
         return dict((await control.explainer.status()).faults)
 
     async def work(control: Control) -> None:
+        before = (place / "f.yaml").read_text()
         (place / "f.yaml").write_text("nonsense: 1\n")
         refused = await control.reload()
         assert isinstance(refused, Failed) and "/nonsense" in refused.reason
         assert set(await faults_of(control)) == {"configuration"}
 
-        (place / "f.yaml").write_text(SAID)
+        (place / "f.yaml").write_text(before)
         (place / "pta.txt").write_text("<html>")
         lists = done(await control.reload())
         faults = await faults_of(control)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.control.box import database_key
 from support.present import present
 
 from fastpath.images.image import open_image
@@ -12,12 +13,13 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from filterd.config import load
+from filterd.database.access import database_of
 from filterd.images.compile import READING, CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
-from filterd.places import database_file
 from mgmt.orders.store import find_order
 from parental.database import open_database, reading
+from parental.engines import Where
 
 SAID = """
 state_dir: state
@@ -29,8 +31,8 @@ protected: {names: [isp.example]}
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Any:
-    (tmp_path / "f.yaml").write_text(SAID)
+def path(tmp_path: Path, database: Where) -> Any:
+    (tmp_path / "f.yaml").write_text(SAID + database_key(database))
     (tmp_path / "pta.csv").write_text("url,reference\nhttps://a.test/,PTA-1\nhttps://isp.example/,PTA-2\n")
     return tmp_path / "f.yaml"
 
@@ -58,7 +60,7 @@ def test_an_entry_knows_the_order_that_its_list_names_and_keeps_its_number(path:
     first = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
     again = tables(compile_config(load(path), None)).decide(to_wire(b"a.test"), None, 0).order
 
-    engine = open_database(database_file(tmp_path / "state"))
+    engine = open_database(database_of(load(path)))
     with reading(engine) as conn:
         assert present(find_order(conn, "PTA", "PTA-1")).id == first == again
     engine.dispose()
@@ -116,7 +118,7 @@ def test_a_compilation_that_fails_says_why(path: Path, tmp_path: Path) -> None:
 
 def test_a_list_without_a_good_version_stops_no_other(path: Path, tmp_path: Path) -> None:
     absent = "{id: x, file: x.txt, format: rpz, tier: csam}"
-    (tmp_path / "f.yaml").write_text(SAID.replace("lists: [", f"lists: [{absent}, "))
+    (tmp_path / "f.yaml").write_text(path.read_text().replace("lists: [", f"lists: [{absent}, "))
 
     found = tables(compile_config(load(path), None))
 

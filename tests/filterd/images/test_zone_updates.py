@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support.control.box import database_key
 from support.dns.played_primary import APEX, PlayedPrimary, rule
 from support.dns.primaries import HOST, KEY, SECRET, ZONE, primary, records
 from support.present import present
@@ -32,6 +33,7 @@ from filterd.places import database_file
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
+from parental.engines import Where
 
 pytestmark = pytest.mark.services
 
@@ -47,15 +49,16 @@ lists:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Any:
+def place(tmp_path: Path, database: Where) -> Any:
+    (tmp_path / "key").write_text(database_key(database))
     for folder in ("state", "run"):
         (tmp_path / folder).mkdir()
     return tmp_path
 
 
 @pytest.fixture
-def engine(place: Path) -> Iterator[Any]:
-    opened = open_database(database_file(place / "state"))
+def engine(place: Path, database: Where) -> Iterator[Any]:
+    opened = open_database(database if isinstance(database, str) else database_file(place / "state"))
     yield opened
     opened.dispose()
 
@@ -66,7 +69,7 @@ def play(place: Path, engine: Engine, work: Any) -> Any:
     async def run() -> Any:
         played = PlayedPrimary()
         async with played.listening() as port:
-            (place / "f.yaml").write_text(SAID.format(port=port))
+            (place / "f.yaml").write_text(SAID.format(port=port) + (place / "key").read_text())
             control = make(place, engine)
             await control.start()
             await control.lists.pull(["z"])

@@ -17,6 +17,7 @@ from filterd.process.codec import Failed
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import writing
+from parental.engines import Where
 
 SAID = """
 state_dir: state
@@ -27,6 +28,11 @@ lists: [{id: pta, file: pta.txt, format: plain, tier: order}, {id: stop, file: s
 """
 
 T = TypeVar("T")
+
+
+def database_key(where: Where) -> str:
+    """The line of a configuration that names a database; '' of SQLite's."""
+    return f'database: {{url: "{where}"}}\n' if isinstance(where, str) else ""
 
 
 def make(place: Path, engine: Engine) -> Control:

@@ -1,9 +1,11 @@
 """A PostgreSQL server of Debian's package, in a folder of its own, as an account without privileges."""
 
+import atexit
 import functools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -65,7 +67,7 @@ class PostgresqlServer:
         ]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, *settings],
+                ["setpriv", "--pdeathsig", "INT", bin_folder / "postgres", "-D", data, *settings],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -104,8 +106,7 @@ class PostgresqlServer:
             conn.execute(statement)
 
     def stop(self) -> None:
-        self.process.terminate()  # it waits for its clients
-        self.process.send_signal(2)  # and now does not: its fast shutdown
+        self.process.send_signal(signal.SIGINT)  # without waiting for its clients
         self.process.wait(PATIENCE_S)
         shutil.rmtree(self.folder)
 
@@ -119,6 +120,14 @@ class PostgresqlServer:
                 if time.monotonic() > give_up or self.process.poll() is not None:
                     raise AssertionError((self.folder / "log").read_text()) from None
                 time.sleep(0.05)
+
+
+@functools.cache
+def running_server() -> PostgresqlServer:
+    """The server of this process, until it ends."""
+    server = PostgresqlServer()
+    atexit.register(server.stop)
+    return server
 
 
 def name_of(url: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from support.database.postgresql import running_server
 from support.packets.shapes import question
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
@@ -18,6 +19,7 @@ from support.system.ports import free_port
 import filterd
 
 UPSTREAM_ADDRESS = bytes((198, 51, 100, 7))
+ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"  # `make test DB=postgres`
 DEADLINE_S = 120  # a machine with ten times the work it has cores for
 T = TypeVar("T")
 
@@ -123,6 +125,7 @@ class Daemon:
     def _said(self) -> dict[str, Any]:
         return {
             "state_dir": "state",
+            **({"database": {"url": running_server().new_database()}} if ONLY_POSTGRESQL else {}),
             "run_dir": "run",
             "dns": {
                 "listen": [f"127.0.0.1:{self.dns}"],

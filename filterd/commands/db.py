@@ -1,0 +1,135 @@
+"""`filterd db upgrade|check|backup|restore`: the database's revision, health and copies."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.config import Config
+from filterd.errors import Missing, WrongUse
+
+if TYPE_CHECKING:
+    from filterd.database.health import Health
+    from parental.engines import Where
+
+EXAMPLE = """filterd db check
+filterd db backup /root/filterd-2026-11-27.db
+filterd db upgrade"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in (
+        verbs.add_parser("upgrade", help="bring the database to this release's revision; make one where there is none"),
+        verbs.add_parser("check", help="revision, soundness, size, room on the disk; exit 1 where something is wrong"),
+        _with_file(verbs.add_parser("backup", help="copy the database into FILE, its digest into FILE.sha256")),
+        _with_file(verbs.add_parser("restore", help="put a copy back; filterd must be stopped")),
+    ):
+        verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+        verb.add_argument("--json", action="store_true", help="one object")
+    verbs.choices["restore"].add_argument("--force", action="store_true", help="replace the database that is there")
+
+
+def _with_file(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    verb.add_argument("file", type=Path, metavar="FILE", help="the copy")
+    return verb
+
+
+def run(args: argparse.Namespace) -> int:
+    from filterd.database.access import database_of  # late: the database is not needed for --help
+
+    config = loaded(args.config)
+    where = database_of(config)
+    match args.verb:
+        case "upgrade":
+            return _upgrade(where, args.json)
+        case "check":
+            return _check(where, args.json)
+        case "backup":
+            return _back_up(where, args.file, args.json)
+        case _:
+            return _restore(config, where, args)
+
+
+def _upgrade(where: "Where", is_json: bool) -> int:
+    from filterd.database.copies import give_to_owner_of
+    from parental.database import refusal
+    from parental.engines import shown
+    from parental.errors import WrongRevision
+    from parental.migrations.revisions import State, upgrade
+
+    before, after = upgrade(where)
+    if after.state is not State.CURRENT:
+        raise WrongRevision(refusal(where, after))
+    if isinstance(where, Path) and before.state is State.EMPTY:
+        give_to_owner_of(where.parent, where)
+    was = before.revision if before.state is not State.EMPTY else None
+    said = {"database": shown(where), "was": was, "revision": after.revision}
+    done = f"upgraded from revision {was}" if was else "made"
+    change = "already" if before == after else done
+    _print(said, f"database {shown(where)}: at revision {after.revision}, {change}", is_json)
+    return 0
+
+
+def _check(where: "Where", is_json: bool) -> int:
+    from filterd.database.health import health_of
+
+    found = health_of(where)
+    _print(msgspec.to_builtins(found) | {"ok": found.is_good}, "\n".join(_lines(found)), is_json)
+    return 0 if found.is_good else 1
+
+
+def _lines(found: "Health") -> list[str]:
+    room = "" if found.free_octets is None else f", {_mebibytes(found.free_octets)} left on its disk"
+    reserve = "" if found.has_reserve is not False else "; nothing is held in reserve"
+    revision = f"{found.revision or 'none'}, {found.state}"
+    if found.state != "current":
+        revision += f"; this release has {found.newest_revision}"
+    return [
+        f"database  {found.database}",
+        f"revision  {revision}",
+        *(f"damaged   {fault}" for fault in found.faults),
+        f"size      {_mebibytes(found.octets)}{room}{reserve}",
+        f"writable  {'yes' if found.why_not_writable is None else 'no: ' + found.why_not_writable}",
+    ]
+
+
+def _mebibytes(octets: int) -> str:
+    return f"{octets / (1 << 20):,.1f} MiB"
+
+
+def _back_up(where: "Where", file: Path, is_json: bool) -> int:
+    from filterd.database.copies import back_up, digest_file
+
+    digest = back_up(where, file)
+    _print(
+        {"file": str(file), "sha256": digest}, f"{file}: copied and read back; digest in {digest_file(file)}", is_json
+    )
+    return 0
+
+
+def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
+    from filterd.database.copies import restore
+    from filterd.process.instance import ALL, instances
+    from parental.engines import shown
+
+    for name, (told, is_running) in instances(config.run_dir).items():
+        if is_running and name.partition("-")[0] in ("control", "web", ALL):
+            raise WrongUse(f"{name} runs (pid {told.pid}) and uses the database; not restored; stop control and web")
+    if not args.file.exists():
+        raise Missing(f"{args.file}: not there; not restored; name a copy")
+    found = restore(args.file, where, args.force)
+    said = f"database {shown(where)}: restored, at revision {found.revision}"
+    _print({"database": shown(where), "revision": found.revision, "state": found.state.value}, said, args.json)
+    if found.state.value != "current":
+        print("next: filterd db upgrade", file=sys.stderr)
+    return 0
+
+
+def _print(said: Mapping[str, object], text: str, is_json: bool) -> None:
+    print(json.dumps(said) if is_json else text)

@@ -1,0 +1,52 @@
+"""A reserve on the disk of SQLite's database: space that is held while there is enough, and given back on a full disk.
+
+So a pause and an order still find room on a disk that something else has filled.  Records of blocks give way first:
+they are not written while the disk has less than the reserve left, and wait where they are.
+Invariants: the reserve is never larger than a sixteenth of the disk; giving it back costs one unlink.
+"""
+
+import os
+from pathlib import Path
+
+NAME = "reserve"
+LARGEST_OCTETS = 32 << 20  # some thousand taps, or one order of the largest size with its images
+SHARE_OF_DISK = 16
+
+
+class Reserve:
+    """The reserve in the folder of a database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+
+    @property
+    def octets(self) -> int:
+        """How large it is to be."""
+        disk = os.statvfs(self.path.parent)
+        return min(LARGEST_OCTETS, disk.f_blocks * disk.f_frsize // SHARE_OF_DISK)
+
+    def is_low(self) -> bool:
+        """Whether less is left on the disk than the reserve is large, or it has been given back."""
+        disk = os.statvfs(self.path.parent)
+        return disk.f_bavail * disk.f_frsize < self.octets or not self.path.exists()
+
+    def hold(self) -> bool:
+        """Take the space, if as much again is left beside it; whether it is held.   Raises OSError."""
+        disk = os.statvfs(self.path.parent)
+        if self.path.exists():
+            return True
+        if disk.f_bavail * disk.f_frsize < 2 * self.octets:
+            return False
+        part = self.path.with_suffix(".part")
+        with part.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self.octets)
+        part.rename(self.path)
+        return True
+
+    def give_back(self) -> bool:
+        """Leave the space to what must be written now; whether there was any."""
+        try:
+            self.path.unlink()
+        except OSError:  # another process was faster, or may and we may not: then there is none for us
+            return False
+        return True

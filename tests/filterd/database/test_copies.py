@@ -1,0 +1,60 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from filterd.database.copies import back_up, digest_file, give_to_owner_of, restore
+from filterd.errors import Missing
+from parental.database import open_database
+from parental.errors import DatabaseDamaged
+
+
+def test_a_copy_that_is_not_read_back_has_no_name(tmp_path: Path) -> None:
+    path, copy = tmp_path / "filterd.db", tmp_path / "copy"
+    open_database(path).dispose()
+    os.truncate(path, path.stat().st_size // 2)
+
+    with pytest.raises(DatabaseDamaged):
+        back_up(path, copy)
+
+    assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
+
+
+def test_a_digest_is_what_sha256sum_checks(tmp_path: Path) -> None:
+    path, copy = tmp_path / "filterd.db", tmp_path / "copy"
+    open_database(path).dispose()
+
+    digest = back_up(path, copy)
+
+    assert digest_file(copy).read_text() == f"{digest}  copy\n"
+
+
+def test_a_journal_of_the_database_before_is_never_taken_for_the_copys(tmp_path: Path) -> None:
+    path, copy = tmp_path / "filterd.db", tmp_path / "copy"
+    open_database(path).dispose()
+    back_up(path, copy)
+    (tmp_path / "filterd.db-wal").write_bytes(b"of another one" * 1000)
+
+    restore(copy, path, True)
+
+    assert not (tmp_path / "filterd.db-wal").exists()
+    open_database(path).dispose()
+
+
+def test_a_disk_without_room_for_a_copy_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "filterd.db"
+    open_database(path).dispose()
+
+    with pytest.raises(Missing, match="no copy made; name a place with room"):
+        back_up(path, tmp_path / "absent/copy")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_in_the_folder_of_an_account_is_that_accounts(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    file = tmp_path / "filterd.db"
+    file.touch()
+
+    give_to_owner_of(tmp_path, file)
+
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (12345, 12346, 0o660)

@@ -1,0 +1,49 @@
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from parental.reserve import Reserve
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A disk of 64 MiB, as statvfs tells it."""
+    disk = SimpleNamespace(f_frsize=1 << 20, f_blocks=64, f_bavail=40)
+    monkeypatch.setattr(os, "statvfs", lambda _path: disk)
+    return disk
+
+
+def test_the_reserve_is_a_sixteenth_of_a_small_disk_and_takes_its_space(tmp_path: Path, disk: SimpleNamespace) -> None:
+    reserve = Reserve(tmp_path)
+
+    assert reserve.hold()
+
+    assert reserve.path.stat().st_size == 4 << 20
+    assert reserve.path.stat().st_blocks * 512 >= 4 << 20
+    assert not reserve.is_low()
+    disk.f_blocks = 1 << 20
+    assert reserve.octets == 32 << 20
+
+
+def test_it_is_not_taken_from_a_disk_that_has_little_left(tmp_path: Path, disk: SimpleNamespace) -> None:
+    disk.f_bavail = 7
+    reserve = Reserve(tmp_path)
+
+    assert not reserve.hold()
+
+    assert not reserve.path.exists()
+    assert reserve.is_low()
+
+
+def test_once_given_back_records_wait_until_it_is_held_again(tmp_path: Path, disk: SimpleNamespace) -> None:
+    reserve = Reserve(tmp_path)
+    reserve.hold()
+
+    assert reserve.give_back()
+    assert reserve.is_low()
+    assert not reserve.give_back()
+
+    reserve.hold()
+    assert not reserve.is_low()
