@@ -25,7 +25,9 @@ filterd db upgrade"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in (
-        verbs.add_parser("upgrade", help="bring the database to this release's revision; make one where there is none"),
+        verbs.add_parser(
+            "upgrade", help="bring the database to this release's revision; make an empty one on a new box"
+        ),
         verbs.add_parser("check", help="revision, soundness, size, room on the disk; exit 1 where something is wrong"),
         _with_file(verbs.add_parser("backup", help="copy the database into FILE, its digest into FILE.sha256")),
         _with_file(verbs.add_parser("restore", help="put a copy back; filterd must be stopped")),
@@ -70,8 +72,12 @@ def _upgrade(where: "Where", is_json: bool) -> int:
         give_to_owner_of(where.parent, where)
     was = before.revision if before.state is not State.EMPTY else None
     said = {"database": shown(where), "was": was, "revision": after.revision}
-    done = f"upgraded from revision {was}" if was else "made"
-    change = "already" if before == after else done
+    if before == after:
+        change = "already"
+    elif was is None:
+        change = "made"
+    else:
+        change = "noted" if was == after.revision else f"upgraded from revision {was}"  # it was of before revisions
     _print(said, f"database {shown(where)}: at revision {after.revision}, {change}", is_json)
     return 0
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from dns.upstreams.endpoints import TlsEndpoint
@@ -205,3 +207,42 @@ def test_a_past_day_is_one_that_has_come() -> None:
 def test_anything_else_is_no_past_day(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.past_day(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql:///filterd",
+        "postgresql://filterd@db.example:5433/filterd?sslmode=verify-full&passfile=/etc/filterd/pgpass",
+        "postgresql:///filterd?host=/run/postgresql",
+    ],
+)
+def test_a_database_is_the_url_of_postgresql(written: str) -> None:
+    assert kinds.database_url(written) == written
+
+
+@pytest.mark.parametrize(
+    "written", ["postgresql://filterd:Tr0ub4dor@db.example/filterd", "postgresql:///filterd?password=Tr0ub4dor"]
+)
+def test_a_password_is_no_part_of_a_database_and_is_not_repeated(written: str) -> None:
+    with pytest.raises(kinds.Unfit, match="a URL with a password in it; remove it; name a file of passwords") as raised:
+        kinds.database_url(written)
+
+    assert "Tr0ub4dor" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("sqlite:///filterd.db", "is not the URL of a PostgreSQL database"),
+        ("postgresql://db.example", "is not the URL of a PostgreSQL database"),
+        ("postgresql:///a/b", "is not the URL of a PostgreSQL database"),
+        ("postgresql:///filterd?sslmod=require", "'sslmod' is not known in the URL of a database; write 'sslmode'"),
+        ("postgresql:///filterd?options=-csearch_path=x", "'options' is not known"),
+        ("filterd", "is not the URL of a PostgreSQL database"),
+        ("", "is not the URL of a PostgreSQL database"),
+    ],
+)
+def test_anything_else_is_no_database(written: str, said: str) -> None:
+    with pytest.raises(kinds.Unfit, match=re.escape(said)):
+        kinds.database_url(written)

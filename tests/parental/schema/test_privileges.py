@@ -1,6 +1,8 @@
 """Each role of PostgreSQL is refused what it may not do: asked of a real server, statement by statement."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -96,3 +98,16 @@ def test_a_role_that_the_server_does_not_know_is_said(url: str) -> None:
 
 def test_every_table_says_who_may_do_what_with_it() -> None:
     assert set(PRIVILEGES) == {*metadata.tables, "alembic_version"}
+
+
+def test_the_manual_says_the_same() -> None:
+    letters = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
+    manual = (Path(__file__).parents[3] / "docs/roles.md").read_text()
+    for table, granted in PRIVILEGES.items():
+        (row,) = re.findall(rf"^\| {table} \|(.*)\|$", manual, re.MULTILINE)
+        told = [set(re.sub(r"\([^)]*\)", "", cell)) - {" "} for cell in row.split("|")]
+        assert told == [{letters[verb] for verb in re.findall("[A-Z]+", granted.get(role, ""))} for role in ROLES], (
+            table
+        )
+        columns = [set(re.findall(r"[a-z_]{2,}", "".join(re.findall(r"\(.*?\)", cell)))) for cell in row.split("|")]
+        assert columns == [set(re.findall(r"[a-z_]+", granted.get(role, ""))) for role in ROLES], table
