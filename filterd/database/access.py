@@ -72,7 +72,9 @@ async def open_for_web(config: Config) -> Engine:
     while True:
         try:
             return await asyncio.to_thread(open_database, database_of(config), WEB, False)
-        except NoTables:
+        except NoTables as reason:
             if time.monotonic() > give_up:
-                raise
+                # Not what mends it: an empty database may be one that was lost, and control knows.
+                place = shown(database_of(config))
+                raise NoTables(f"database {place}: it is empty; not used; see what control says of it") from reason
             await asyncio.sleep(LOOK_AGAIN_S)

@@ -56,7 +56,7 @@ def test_web_makes_no_tables_itself(config: Config, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(access, "PATIENCE_S", 0.2)
     began = time.monotonic()
 
-    with pytest.raises(NoTables, match="it has no tables"):
+    with pytest.raises(NoTables, match="it is empty; not used; see what control says of it"):
         asyncio.run(open_for_web(config))
 
     assert time.monotonic() - began >= 0.2
