@@ -26,9 +26,9 @@ class Reserve:
         return min(LARGEST_OCTETS, disk.f_blocks * disk.f_frsize // SHARE_OF_DISK)
 
     def is_low(self) -> bool:
-        """Whether less is left on the disk than the reserve is large, or it has been given back."""
+        """Whether less is left on the disk, beside the reserve or after it was given back, than it is large."""
         disk = os.statvfs(self.path.parent)
-        return disk.f_bavail * disk.f_frsize < self.octets or not self.path.exists()
+        return disk.f_bavail * disk.f_frsize < self.octets
 
     def hold(self) -> bool:
         """Take the space, if as much again is left beside it; whether it is held.   Raises OSError."""

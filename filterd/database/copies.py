@@ -74,7 +74,7 @@ def _copy_sqlite(source: Path, target: Path) -> None:
     if not source.exists():
         raise Missing(f"database {source}: not there; no copy made")
     with (
-        contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
+        contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
         contextlib.closing(sqlite3.connect(target)) as new,
     ):
         try:

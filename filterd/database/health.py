@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from parental.database import reading, writing
 from parental.engines import Where, engine_of, shown
-from parental.errors import DatabaseFault
+from parental.errors import DatabaseAway, DatabaseFault
 from parental.migrations.revisions import State, find_revision, known_revisions
 from parental.reserve import Reserve
 
@@ -43,6 +43,8 @@ def health_of(where: Where) -> Health:
     """Look a database over.   Raises DatabaseFault.
 
     Cost: one read of the whole file of SQLite, about a second a gigabyte; PostgreSQL checks its pages itself."""
+    if isinstance(where, Path) and not where.exists():  # to open it is to make it, with the account that asks
+        raise DatabaseAway(f"database {where}: not there; nothing done; control makes it at its first start")
     engine = engine_of(where)
     try:
         with reading(engine) as conn:

@@ -57,8 +57,10 @@ def statements() -> Iterator[str]:
     for role in ROLES:
         yield (
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
-            f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO CURRENT_USER; END IF; END $$"
+            f"CREATE ROLE {role} NOLOGIN; END IF; END $$"
         )
+        # The owner may act as each, unless another account has made the roles and keeps them to itself.
+        yield f"DO $$ BEGIN GRANT {role} TO CURRENT_USER; EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
         yield f"GRANT USAGE ON SCHEMA public TO {role}"
         yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"

@@ -22,7 +22,6 @@ def test_the_reserve_is_a_sixteenth_of_a_small_disk_and_takes_its_space(tmp_path
 
     assert reserve.path.stat().st_size == 4 << 20
     assert reserve.path.stat().st_blocks * 512 >= 4 << 20
-    assert not reserve.is_low()
     disk.f_blocks = 1 << 20
     assert reserve.octets == 32 << 20
 
@@ -34,16 +33,20 @@ def test_it_is_not_taken_from_a_disk_that_has_little_left(tmp_path: Path, disk: 
     assert not reserve.hold()
 
     assert not reserve.path.exists()
-    assert reserve.is_low()
 
 
 def test_once_given_back_records_wait_until_it_is_held_again(tmp_path: Path, disk: SimpleNamespace) -> None:
     reserve = Reserve(tmp_path)
     reserve.hold()
+    assert not reserve.is_low()
+    disk.f_bavail = 0
 
     assert reserve.give_back()
+    disk.f_bavail = 3  # of the 4 that were given back
     assert reserve.is_low()
+    assert not reserve.hold()
     assert not reserve.give_back()
 
-    reserve.hold()
+    disk.f_bavail = 20
+    assert reserve.hold()
     assert not reserve.is_low()

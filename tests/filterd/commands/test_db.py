@@ -70,7 +70,21 @@ def test_a_good_database_is_said_to_be_one(db: Any) -> None:
     assert db("check")[0] == 0
 
 
-def test_a_database_without_tables_is_no_good_one(db: Any) -> None:
+def test_a_database_that_is_not_there_is_not_made_by_looking(db: Any, place: Where) -> None:
+    if not isinstance(place, Path):
+        pytest.skip("a server has databases before they are asked for")
+
+    code, _, err = db("check")
+
+    assert (code, "not there; nothing done; control makes it at its first start" in err) == (3, True)
+    assert not place.exists()
+
+
+def test_a_database_without_tables_is_no_good_one(db: Any, place: Where) -> None:
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True)
+        place.touch()
+
     code, out, _ = db("check")
 
     assert code == 1

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
-from support.database.postgresql import PostgresqlServer, programs
+from support.database.postgresql import USER, PostgresqlServer, name_of, programs
 
 from parental.database import reading, writing
 from parental.engines import engine_of
 from parental.errors import DatabaseRefused
+from parental.migrations.revisions import upgrade
 from parental.schema import metadata
 from parental.schema.privileges import CONTROL, LEDGER, PRIVILEGES, ROLES, WEB
 
@@ -94,6 +95,23 @@ def test_a_role_that_the_server_does_not_know_is_said(url: str) -> None:
     with pytest.raises(DatabaseRefused, match='role "filterd_unknown" does not exist'), reading(engine):
         pass
     engine.dispose()
+
+
+def test_an_owner_who_is_no_superuser_makes_the_tables_and_acts_as_each_role(postgresql: PostgresqlServer) -> None:
+    postgresql.execute("CREATE ROLE keeper LOGIN CREATEROLE")
+    url = postgresql.new_database()
+    postgresql.execute(f'ALTER DATABASE "{name_of(url)}" OWNER TO keeper')
+    as_keeper = url.replace(USER, "keeper", 1)
+
+    upgrade(as_keeper)
+
+    for role in ROLES:
+        engine = engine_of(as_keeper, role)
+        with reading(engine) as conn:
+            assert conn.execute(text("SELECT current_user")).scalar_one() == role
+        engine.dispose()
+    postgresql.drop(url)
+    postgresql.execute("DROP ROLE keeper")
 
 
 def test_every_table_says_who_may_do_what_with_it() -> None:
