@@ -13,24 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    Row,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mgmt.control_protocol import LAW, Report
-from parental.database import metadata
+from parental.schema.reports import wrong_blocks
 
 REASONS = (LAW, "category", "security")  # a family's own choice is no mistake of ours
 OUTCOMES = ("opened", "kept", "passed")
@@ -41,20 +27,6 @@ PAGE = 200
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no digit is taken for a letter
 LENGTH = 8  # 40 bits
 
-wrong_blocks = Table(
-    "wrong_blocks",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("reference", String, nullable=False, unique=True),
-    Column("reason", String, nullable=False),
-    Column("name", Text),
-    Column("reported_s", BigInteger, nullable=False),
-    Column("due", String, nullable=False),  # a day, local
-    Column("times", Integer, nullable=False),  # that it was reported before it was answered
-    Column("outcome", String),
-    Column("answered_s", BigInteger),
-    sqlite_autoincrement=True,
-)
 _waits = wrong_blocks.c.outcome.is_(None)
 
 

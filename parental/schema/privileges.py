@@ -34,6 +34,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "sessions": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
+    "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
     "blocks": {WEB: READ, LEDGER: ALL},
     "day_keys": {LEDGER: ALL},
     "csam_counts": {WEB: READ, LEDGER: COUNT},

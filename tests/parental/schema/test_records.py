@@ -7,7 +7,7 @@ import pytest
 from parental.schema import metadata
 from parental.schema.records import blocks, csam_counts
 
-MODULES = ("access", "base", "lines", "orders", "records")
+MODULES = ("access", "base", "lines", "orders", "records", "reports")
 
 
 def test_no_table_of_records_has_room_for_a_person_or_for_what_was_asked() -> None:
