@@ -12,6 +12,7 @@ import msgspec
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.errors import Missing, WrongUse
+from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
     from filterd.database.health import Health
@@ -23,23 +24,24 @@ filterd db upgrade"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = add_verbs(parser)
+    upgrade = "bring the database to this release's revision; on a new box, make it"
+    check = "tell revision, soundness, size and room on the disk; exit 1 where something is wrong"
+    copy = "copy the database into FILE, its digest into FILE.sha256"
+    back_up = add_verb(verbs, "backup", copy, "filterd db backup /root/filterd-2026-11-27.db")
+    put_back = "put a copy back; control and web must be stopped"
+    restore = add_verb(verbs, "restore", put_back, "filterd db restore /root/filterd-2026-11-27.db --force")
+    for verb in (back_up, restore):
+        verb.add_argument("file", type=Path, metavar="FILE", help="the copy")
+    restore.add_argument("--force", action="store_true", help="replace the database that is there")
     for verb in (
-        verbs.add_parser(
-            "upgrade", help="bring the database to this release's revision; make an empty one on a new box"
-        ),
-        verbs.add_parser("check", help="revision, soundness, size, room on the disk; exit 1 where something is wrong"),
-        _with_file(verbs.add_parser("backup", help="copy the database into FILE, its digest into FILE.sha256")),
-        _with_file(verbs.add_parser("restore", help="put a copy back; filterd must be stopped")),
+        add_verb(verbs, "upgrade", upgrade, "filterd db upgrade --config /etc/filterd/filterd.yaml"),
+        add_verb(verbs, "check", check, "filterd db check --json"),
+        back_up,
+        restore,
     ):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
         verb.add_argument("--json", action="store_true", help="one object")
-    verbs.choices["restore"].add_argument("--force", action="store_true", help="replace the database that is there")
-
-
-def _with_file(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    verb.add_argument("file", type=Path, metavar="FILE", help="the copy")
-    return verb
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ another, whenever the process that upgrades it is killed, and of two that upgrad
 """
 
 import enum
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +80,7 @@ def upgrade(where: Where, to: str = "head") -> tuple[Found, Found]:
 
 
 def _run_revisions(conn: Connection, to: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
     from alembic import command  # late: a tenth of a second that a database without changes does not cost
     from alembic.config import Config
 
