@@ -4,7 +4,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from sqlalchemy import Connection, and_, select
 
-from parental.store import addresses, get_subscriber
+from parental.schema.lines import addresses
+from parental.store import get_subscriber
 from parental.subscriber import Subscriber
 
 

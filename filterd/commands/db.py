@@ -128,7 +128,9 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
 
     for name, (told, is_running) in instances(config.run_dir).items():
         if is_running and name.partition("-")[0] in ("control", "web", ALL):
-            raise WrongUse(f"{name} runs (pid {told.pid}) and uses the database; not restored; stop control and web")
+            raise WrongUse(
+                f"{args.file}: {name} (pid {told.pid}) uses the database; not restored; stop control and web"
+            )
     if not args.file.exists():
         raise Missing(f"{args.file}: not there; not restored; name a copy")
     found = restore(args.file, where, args.force)

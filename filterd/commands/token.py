@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
             f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"
         ) from reason
     except DatabaseFault as reason:
-        raise Missing(f"{reason}; no token created; run as the daemon's user") from reason
+        raise Missing(f"token: {reason}; no token created; run as the daemon's user") from reason
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     return 0

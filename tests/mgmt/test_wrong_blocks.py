@@ -6,6 +6,7 @@ from support.present import present
 
 from mgmt import wrong_blocks as store
 from parental.database import reading, writing
+from parental.schema.reports import wrong_blocks
 
 NOW = datetime(2026, 8, 3, 20, tzinfo=UTC)  # Tuesday, 1 am in Karachi
 ZONE = "Asia/Karachi"
@@ -26,7 +27,7 @@ def test_a_report_has_a_reference_a_reason_a_name_and_a_local_day_and_no_person(
     assert found == report
     assert len(report.reference) == 8
     assert report.due == date(2026, 8, 6), "it is Tuesday there already"
-    assert {column.name for column in store.wrong_blocks.c} == {
+    assert {column.name for column in wrong_blocks.c} == {
         *("id", "reference", "reason", "name", "reported_s", "due", "times", "outcome", "answered_s")
     }
 

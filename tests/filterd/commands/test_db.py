@@ -242,4 +242,4 @@ def test_no_copy_is_put_back_under_a_running_control_role(db: Any, tmp_path: Pat
     code, _, err = db("restore", str(copy), "--force")
 
     assert code == 2
-    assert f"control-0 runs (pid {os.getpid()}) and uses the database; not restored" in err
+    assert f"control-0 (pid {os.getpid()}) uses the database; not restored; stop control and web" in err
