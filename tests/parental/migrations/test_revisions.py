@@ -14,11 +14,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from parental.database import open_database, reading, writing
+from parental.database import reading, writing
 from parental.engines import Where, engine_of
 from parental.errors import DatabaseDamaged
 from parental.migrations import revisions
-from parental.migrations.revisions import FOLDER, State, find_revision, known_revisions, upgrade
+from parental.migrations.revisions import FIRST, FOLDER, State, find_revision, known_revisions, upgrade
 from parental.schema import metadata
 
 HEAD = known_revisions()[-1]
@@ -145,10 +145,9 @@ def test_a_killed_upgrade_leaves_the_database_as_it_was(held: Any, empty_databas
 
 def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "filterd.db"
-    open_database(path).dispose()
+    upgrade(path, to=FIRST)
     conn = sqlite3.connect(path)
     conn.execute("INSERT INTO devices VALUES (7, 'phone', '2001:db8::7')")  # SQLite's own default checks no keys
-    conn.execute("DROP TABLE alembic_version")
     conn.commit()
     conn.close()
 
