@@ -18,7 +18,8 @@ from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
-    contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable)
+    contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable,
+    unless_forgotten)
 from fastpath.images.verdict cimport C_HTTP
 from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
@@ -133,6 +134,8 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
         taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:
+        if f.skipped > f.base + f.w.have:   # what follows the body would wait behind a gap
+            n = min(n, <size_t>(f.next - at))
         verdict = _put(g, t, at, data, n, taken)
         if verdict == GO_ON and taken[0] == 0 and at < f.next:
             taken[0] = min(n, <size_t>(f.next - at))
@@ -356,7 +359,7 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     cdef uint32_t n = f.w.have - start
     cdef size_t n_other
     if f.stage == OPENING:
-        verdict = _unless_ended(judge_head(g, t, head, CNT_GATE_MALFORMED))
+        verdict = _unless_ended(judge_head(g, t, head, unless_forgotten(g, t, CNT_GATE_MALFORMED)))
     if f.stage != LOST and head.has_method:
         f.body = IN_HEAD        # Waitress wants neither a version nor a path
     f.stage = LOST

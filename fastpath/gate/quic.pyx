@@ -11,7 +11,8 @@ An Initial that no key decrypts is dropped in either policy: no server takes it,
 decoys have hidden from the gate, or it continues a stream whose beginning is lost.  A server's own Initial is known by
 its keys, which open nothing that a client sends, and passes.
 A connection that left octets unjudged, and whose flow is gone, is in Gate.unfinished: it is blocked when it goes on,
-also after a restart.
+also after a restart.  One whose hellos were judged is there, too, for as long as a server waits for another hello: no
+packet passes that leaves a gap in its octets, as the server may have what is missing.
 A QUIC flow is never released: the kernel queues only its packets with a long header, a handful.
 Source: RFC 9000 §7.2, §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
 Cost: bench/gate.py.
@@ -25,7 +26,7 @@ from fastpath.gate.flow cimport (
 from fastpath.gate.marks cimport is_partial
 from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport begin_stream, put_octets
-from fastpath.gate.unfinished cimport KEPT, LOST, Recollection, forget, recall, remember
+from fastpath.gate.unfinished cimport KEPT, KEPT_S, LOST, Recollection, forget, recall, remember
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
@@ -41,6 +42,10 @@ from fastpath.wire.tls cimport ClientHello, parse_hello_messages
 cdef enum:
     # Live flows of one account among which a path is searched: more than a household uses in a round trip.
     N_LOOKED_AT = 128
+    SETTLED_S = 300         # servers give up a handshake after 10 to 60 s
+
+# Tells connections whose hellos were judged from unfinished ones; its low bits are 0, so both are in one cache line.
+cdef uint64_t SETTLED = 0x9e3779b900000000
 
 
 cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
@@ -87,22 +92,30 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     cdef Status status
     cdef Verdict verdict
     cdef bint was_unjudged
+    cdef bint is_settled = False
+    cdef int64_t judged
+    cdef uint64_t connection
     t.quic_version = q.version
     note_channel(g.trace, C_QUIC, 0, q.version)
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
     t.f = find_connection(&g.flows, q.dcid, q.dcid_n)
-    if t.f == NULL and _is_unfinished(g, q):
-        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-        return BLOCK
+    if t.f == NULL and g.unfinished.words != NULL:      # a tap has none: it holds nothing back
+        connection = connection_hash(&g.flows, q.dcid, q.dcid_n)
+        if _is_unfinished(g, connection):
+            count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+            return BLOCK
+        is_settled = recall(&g.unfinished, connection ^ SETTLED, g.now_ns // 1_000_000_000) == KEPT
     status = _decrypt(g, t, q, &n)
     if status != OK:
         return _judge_unread(g, t, q, status)
     count(g.shared.counters, CNT_GATE_INITIALS, 1)
     if t.f.spent:
         return _blocked_again(g, t.f)
+    t.f.is_doubted |= is_settled
     was_unjudged = is_unjudged(t.f)
+    judged = t.f.next
     status = _take_frames(g, t, g.scratch, n)
     if status == NOT_THIS:
         return over_budget(g, t)
@@ -111,28 +124,32 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     if status == TOO_BIG and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
         return BLOCK
     verdict = _read_crypto_hellos(g, t)
-    _keep_unfinished(g, t.f, verdict, was_unjudged)
+    if verdict == WAIT and t.f.is_doubted and t.f.w.high > t.f.w.have:
+        return DROP             # its client sends it again, and what is missing if its server does not have it
+    _keep_unfinished(g, t.f, verdict, was_unjudged, t.f.next > judged)
     return verdict
 
 
-cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unjudged) noexcept nogil:
-    """Remember a connection as long as octets of it are forwarded and not judged; one that is blocked stays so."""
+cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unjudged, bint is_judged) noexcept nogil:
+    """Remember a connection as long as octets of it are forwarded and not judged; one that is blocked stays so.
+
+    is_judged   a hello was: the server may ask for another one"""
     cdef uint64_t connection
-    if g.unfinished.words == NULL or verdict != WAIT and not was_unjudged:
+    cdef int64_t now_s = g.now_ns // 1_000_000_000
+    if g.unfinished.words == NULL or verdict != WAIT and not was_unjudged and not is_judged:
         return
     connection = connection_hash(&g.flows, connection_id(f), <uint8_t>f.key.cid_n)
-    if verdict == GO_ON:
-        forget(&g.unfinished, connection)
-    elif remember(&g.unfinished, connection, g.now_ns // 1_000_000_000):
+    if verdict != GO_ON and remember(&g.unfinished, connection, now_s):
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
+    if verdict == GO_ON and was_unjudged:
+        forget(&g.unfinished, connection)
+    if is_judged and verdict != BLOCK:
+        remember(&g.unfinished, connection ^ SETTLED, now_s + SETTLED_S - KEPT_S)
 
 
-cdef bint _is_unfinished(Gate* g, const QuicPacket* q) noexcept nogil:
+cdef bint _is_unfinished(Gate* g, uint64_t connection) noexcept nogil:
     """Whether a connection whose flow is gone left octets unjudged: its server may have them, and wait for the rest."""
-    cdef Recollection found
-    if g.unfinished.words == NULL:      # of a tap, which holds nothing back
-        return False
-    found = recall(&g.unfinished, connection_hash(&g.flows, q.dcid, q.dcid_n), g.now_ns // 1_000_000_000)
+    cdef Recollection found = recall(&g.unfinished, connection, g.now_ns // 1_000_000_000)
     if found == LOST:
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
     return found == KEPT
@@ -142,14 +159,20 @@ cdef Verdict _judge_unread(Gate* g, Turn* t, const QuicPacket* q, Status status)
     """The verdict on an Initial that no client's key opens.   status: of _decrypt()
 
     Where routing is asymmetric it may be that of a server whose client's packets take another path: the policy decides,
-    unless its connection is known or a part of a hello has passed at these ports."""
+    unless its ports are a client's, its connection is known, or a part of a hello has passed at these ports."""
     if _is_servers(g, t, q):
         return GO_ON
     count(g.shared.counters, CNT_GATE_UNREADABLE, 1)
     note_undecidable(g.trace, CNT_GATE_UNREADABLE)
-    if t.is_untracked and status == NOT_THIS and not g.closed and not is_partial(t.state):
+    if t.is_untracked and status == NOT_THIS and not g.closed and not is_partial(t.state) and not _is_to_server(g, t):
         return GO_ON
     return DROP
+
+
+cdef bint _is_to_server(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether a packet's ports say that its client has written it."""
+    return (g.port_kinds[t.p.dport] & ~PORT_BY_CONTENT == PORT_TLS
+            and g.port_kinds[t.p.sport] & ~PORT_BY_CONTENT != PORT_TLS)
 
 
 cdef Verdict _blocked_again(Gate* g, Flow* f) noexcept nogil:
@@ -197,7 +220,9 @@ cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept 
 
 
 cdef Status _decrypt_by_path(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept nogil:
-    """As _decrypt(), where the server has chosen another connection ID since."""
+    """As _decrypt(), where the server has chosen another connection ID since.
+
+    Where the server is not seen, those of this client with unjudged octets are tried on every path: it may move."""
     cdef Flow* f = newest_of(&g.flows, payer_of(&g.flows, &t.p))
     cdef uint64_t path = path_of(&g.flows, &t.p)
     cdef Status status = NOT_THIS
@@ -205,11 +230,12 @@ cdef Status _decrypt_by_path(Gate* g, Turn* t, const QuicPacket* q, size_t* n) n
     for _n in range(N_LOOKED_AT):
         if f == NULL:
             break
-        if f.quic.path == path:
+        if f.quic.path == path or t.is_untracked and is_unjudged(f):
             if _decrypt_with_stored(g, q, f, n):
                 _note_use(g, t, f)
                 return OK
-            status = MALFORMED
+            if f.quic.path == path:
+                status = MALFORMED
             if not _may_open(g, t):
                 break
         f = next_older(&g.flows, f)

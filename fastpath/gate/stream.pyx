@@ -98,7 +98,7 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     narrow(&t.memory, &f.w)
     charge_window(t, f, &before)
     f.need = 0
-    f.skipped = base
+    f.skipped = max(f.skipped, base)
 
 
 cdef bint asks_server(const Flow* f) noexcept nogil:
@@ -134,7 +134,7 @@ cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:
     if at > f.acked:
         f.acked = at
     at = min(f.acked, f.next)
-    if f.stage != OPENING and at - f.base > SMALL_OCTETS:
+    if f.stage != OPENING and (at - f.base > SMALL_OCTETS or f.skipped > f.base + f.w.have and at > f.base):
         slide_window(t, f, at)
 
 

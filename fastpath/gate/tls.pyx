@@ -17,7 +17,7 @@ from fastpath.gate.state cimport BLOCK, DROP, GO_ON, RELEASE, WAIT, Gate, Turn, 
 from fastpath.gate.stream cimport is_resumed_and_proven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, counter_of, is_apart, is_keep_alive, is_proven, is_spoken, judge_hello, judge_keep_alive,
-    over_budget, so_far, undecidable)
+    over_budget, so_far, undecidable, unless_forgotten)
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
 from fastpath.wire.tls cimport ClientHello, parse_client_hello
@@ -214,18 +214,13 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
             verdict = _judge_amid(g, t)
         else:
             if f.stage == OPENING or status != NOT_THIS:
-                verdict = judge_hello(g, t, &hello, C_SNI, _counter(g, t, status))
+                verdict = judge_hello(g, t, &hello, C_SNI, unless_forgotten(g, t, counter_of(status)))
             f.stage = PASSED
         if verdict == BLOCK:
             return BLOCK
         if verdict == WAIT:
             return GO_ON
     return GO_ON
-
-
-cdef int _counter(const Gate* g, const Turn* t, Status status) noexcept nogil:
-    """The counter for octets that are no hello: where gate and kernel know no beginning, both have forgotten one."""
-    return counter_of(status) if t.f.is_isn_known or t.is_untracked or g.shared.is_shadow else CNT_GATE_FORGOTTEN
 
 
 cdef bint _is_between_hellos(const Flow* f, const uint8_t* record, size_t n) noexcept nogil:

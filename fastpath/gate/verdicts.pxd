@@ -17,6 +17,7 @@ cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil
 cdef bint is_shut(const Gate* g) noexcept nogil
 cdef void report_block(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil
 cdef int counter_of(Status status) noexcept nogil
+cdef int unless_forgotten(const Gate* g, const Turn* t, int counter) noexcept nogil
 cdef Verdict contradicted(Gate* g) noexcept nogil
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil
 cdef bint is_spoken(const Turn* t) noexcept nogil

@@ -16,9 +16,9 @@ from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
     CATEGORY_BYPASS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
 from fastpath.report.counters cimport (
-    CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_MALFORMED, CNT_GATE_NOT_TLS,
-    CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG, CNT_GATE_UNPROVEN,
-    CNT_NO_TABLES, COUNTED_AT, count, count_by_list)
+    CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_FORGOTTEN, CNT_GATE_MALFORMED,
+    CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG,
+    CNT_GATE_UNPROVEN, CNT_NO_TABLES, COUNTED_AT, count, count_by_list)
 from fastpath.report.hello_classes cimport count_class
 from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
@@ -156,6 +156,11 @@ cdef int counter_of(Status status) noexcept nogil:
     if status == NOT_THIS:
         return CNT_GATE_NOT_TLS
     return CNT_GATE_MALFORMED if status == MALFORMED else CNT_GATE_TOO_BIG
+
+
+cdef int unless_forgotten(const Gate* g, const Turn* t, int counter) noexcept nogil:
+    """The counter of octets that cannot be read: where gate and kernel know no beginning, both have forgotten one."""
+    return counter if t.f.is_isn_known or t.is_untracked or g.shared.is_shadow else CNT_GATE_FORGOTTEN
 
 
 cdef Verdict contradicted(Gate* g) noexcept nogil:

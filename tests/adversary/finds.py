@@ -278,6 +278,25 @@ FINDS = (
         ),
         "as syn_again_restart: what a decoy's FIN ended counted as judged",
     ),
+    Find(
+        "acked_twice: two pieces of a body wait, their server acknowledges each, and the rest has another request",
+        Program(
+            (("POST that is longer", "POST", "GET with line feeds!"),),
+            (Syn(), Send(), Hold(), Send(begin=40660, end=60063), Judge(), Send(begin=60063)),
+            reader="http.server",
+        ),
+        "an acknowledgement took back how far a body was skipped, and what followed waited behind a gap forever",
+    ),
+    Find(
+        "forgotten_unread: half a head, minutes of silence, other connections, the other half",
+        Program(
+            (("POST", "GET of HTTP/1.0!"),),
+            (Syn(), Send(end=93), Wait(seconds=700), Others(n=60), Send(begin=93)),
+            reader="http.server",
+            is_closed=False,
+        ),
+        "what gate and kernel had both forgotten was counted as malformed, not as forgotten",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.

@@ -15,6 +15,27 @@ QUIC_FINDS = (
         QuicProgram(("long hello!",), (Initial(end=895), Restart(), Initial(begin=455))),
         "as quic_evict",
     ),
+    Find(
+        "quic_moved: a part of a hello, the rest to another port of the server, with a connection ID of the server's",
+        QuicProgram(
+            ("hello!",),
+            (Initial(end=87), Initial(dcid="server's", path=2)),
+            reader="any, last kept",
+            is_asymmetric=True,
+            is_closed=False,
+        ),
+        "where the server is not seen, an Initial that no connection on its path explains was taken for a server's",
+    ),
+    Find(
+        "quic_second_restart: a hello, the gate starts again, a second hello behind octets of the first",
+        QuicProgram(("two hellos!",), (Initial(end=475), Restart(), Initial(begin=433)), reader="any, last kept"),
+        "a connection whose hello was judged was forgotten, and its next octets waited for the first ones",
+    ),
+    Find(
+        "quic_second_evict: as quic_second_restart, with other connections",
+        QuicProgram(("two hellos!",), (Initial(end=475), Others(60), Initial(begin=433)), reader="any, last kept"),
+        "as quic_second_restart",
+    ),
 )
 QUIC_OPEN_FINDS: tuple[OpenFind, ...] = ()
 
