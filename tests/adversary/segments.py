@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 SYN, ACK, FIN, RST, PSH, URG = 0x02, 0x10, 0x01, 0x04, 0x08, 0x20
 WINDOW = 64000
+SEGMENT_OCTETS = 16000  # of the longest packet: what a network card has joined
 MODULUS = 1 << 32
 NOW_S = 1_795_000_000  # when a program begins
 SERVER = bytes([203, 0, 113, 1])

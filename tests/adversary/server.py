@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from adversary.readers import Reader
-from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SYN, Segment, is_before
+from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, Segment, is_before
 
 RECEIVE_WINDOW = 1 << 20  # what window scaling gives to a fast connection
 
@@ -70,7 +70,8 @@ class Server:
         answers, self.answers = self.answers, []
         for c, octets in answers:
             if self.connections.get(c.port) is c:
-                self._say(c, PSH | ACK, octets)
+                for at in range(0, len(octets), SEGMENT_OCTETS):
+                    self._say(c, PSH | ACK, octets[at : at + SEGMENT_OCTETS])
 
     def hang_up(self, port: int, is_reset: bool) -> None:
         """The server ends a connection from which it has received something, as after a time-out or garbage."""

@@ -29,7 +29,7 @@ from adversary.actions import (
 )
 from adversary.gateway import SUBSCRIBER, Gateway
 from adversary.readers import READERS, TLS_READERS, Reader
-from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SYN, URG, Segment
+from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, URG, Segment
 from adversary.server import Server
 from adversary.streams import HTTP, TLS, octets_of
 from fuzz import served
@@ -50,7 +50,6 @@ FLAGS = {
 }
 OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
 FAR = 1 << 23
-SEGMENT_OCTETS = 16000  # of the longest packet: what a network card has joined
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
 MOST_RETRANSMISSIONS = 16
 
