@@ -22,6 +22,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "web": ("filterd-web", "filterd"),
     "splash": ("filterd-splash", "filterd"),
     "metrics": ("filterd-metrics", "filterd"),
+    "reader": ("filterd-reader",),
 }
 # Socket → request → the roles that may ask it.
 RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -42,6 +43,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "report_mistake": ("splash",),
         "find_report": ("splash",),
     },
+    # systemd listens there, and starts a reader for each connection.
+    "reader": {"read": ("control",)},
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

@@ -5,7 +5,8 @@
                lists/      copies of lists: control alone                             NAME/     worker.sock
                images/     control writes, workers read                               dns/      the key of DNS cookies
                image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
-               spool/      NAME/, NAME-tcp/: the worker NAME writes, control empties
+               spool/      NAME/, NAME-tcp/: the worker NAME writes,                  reader.sock  readers of lists
+                           control empties
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
 """
@@ -52,6 +53,11 @@ def control_socket(run_dir: Path) -> Path:
 def splash_socket(run_dir: Path) -> Path:
     """Where control answers the splash: in a folder of its own, so that its account can be given this one alone."""
     return run_dir / CONTROL_FOR_SPLASH / "control.sock"
+
+
+def reader_socket(run_dir: Path) -> Path:
+    """Where systemd starts a reader of lists for whoever asks, under filterd-reader.socket; else nothing is there."""
+    return run_dir / "reader.sock"
 
 
 def keep_out_of_backups(folder: Path) -> None:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.list_reader import ReaderFailed, read_apart
+from filterd.lists.reader_client import ReaderFailed, read_apart
 from filterd.lists.signatures import NotSigned, signing_of
 from filterd.lists.sources import described, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
+from filterd.places import reader_socket
 from rules.errors import BadList
 from rules.lists.acceptance import Examined, Judgement, Limits, Verdict, judge
 from rules.lists.source import Source
@@ -71,7 +72,8 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     version = kept.waiting
     if version is None:
         return
-    found, judgement = _judged(entry, source, shelf.copy(version), kept.good)
+    door = reader_socket(config.run_dir)
+    found, judgement = _judged(entry, source, shelf.copy(version), kept.good, door)
     read = replace(version, n_rules=found.n_rules, n_skipped=found.n_skipped, sketch=found.sketch)
     shelf.change(partial(_step(judgement), version=read, now_s=now_s))
     log.info(
@@ -137,10 +139,12 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
             write(octets)
 
 
-def _judged(entry: ListEntry, source: Source, copy: Path, last: Version | None) -> tuple[Examined, Judgement]:
+def _judged(
+    entry: ListEntry, source: Source, copy: Path, last: Version | None, door: Path
+) -> tuple[Examined, Judgement]:
     limits = Limits(entry.shrink_percent, entry.grow_percent, entry.unreadable_percent, entry.first_rules)
     try:
-        found = read_apart(copy, source)
+        found = read_apart(copy, source, door)
     except BadList as reason:
         # The text of a list may stand in it.
         why = f"it is no list of format {source.format}" if source.confidential else str(reason)

@@ -1,38 +1,55 @@
-"""Reads one list in a process of its own that can do nothing else, and says what it holds.
+"""Reads one list in a process that can do nothing else, and says what it holds.
 
-    take ─ the source, how to read it → `python -m filterd.lists.list_reader` ─ counts, reasons, sketch (JSON) → take
+    reader_client ─ Read; of each file: Part, its octets; end → python -m filterd.lists.list_reader
+    reader_client ← Answer: counts, reasons, sketch ─────────   (lines of JSON: filterd.process.codec)
 
-What strangers wrote is parsed here and nowhere else before it is judged.  Run by root, the reader has the account
-`filterd-reader`, where there is one; else it has its parent's, and Landlock is what keeps other files from it.
-Invariants: the reader reads its list and Python's libraries, writes into a folder of its own, has no network, no
-capability and no more memory than MEMORY_OCTETS; its answer is data of a bounded length, checked like any other.
+Its standard input is the connection, whoever started it: systemd for filterd-reader.socket, with an account that owns
+nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else before it
+is judged.
+Invariants: the reader gets octets and no path; it reads Python's libraries, writes into its temporary folder, has no
+network, no capability and no more memory than MEMORY_OCTETS; it answers control alone.
 """
 
 import contextlib
 import os
-import pickle
-import pwd
-import shutil
-import subprocess
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, Final
 
 import msgspec
+from msgspec import Struct
 
+from filterd.accounts import may_ask, name_of, peer_of
+from filterd.process.codec import Failed, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
 from rules.errors import BadList
-from rules.lists.acceptance import SKETCH, Examined, examine
-from rules.lists.source import Source, describe_source
+from rules.lists.acceptance import examine
+from rules.lists.source import Source
 
-ACCOUNT = "filterd-reader"
-MEMORY_OCTETS = 2**30  # of address space; ten million lines take a tenth of it
-ANSWER_OCTETS = 2**20
-NO_MEMORY = "reading it takes more memory than there is"
+DOOR: Final = "reader"  # a key of filterd.accounts.RULES
+MEMORY_OCTETS: Final = 2**30  # of address space; ten million lines take a tenth of it
+LINE_OCTETS: Final = 2**20
+COPY_OCTETS: Final = 2**18
+NO_MEMORY: Final = "reading it takes more memory than there is"
 
 
-class Answer(msgspec.Struct, forbid_unknown_fields=True):
+class Read(Struct, frozen=True, tag_field="op", tag="read"):
+    """Read the files that follow as `source` says.   folder: they are the parts of one"""
+
+    source: Source
+    folder: bool = False
+
+
+class Part(Struct, frozen=True):
+    """A file, whose octets follow this line."""
+
+    name: str
+    octets: int
+
+
+class Answer(Struct, forbid_unknown_fields=True):
     """What the reader says.   bad: why it is no list;   failed: how the reader itself did not get to the end"""
 
     n_rules: int = 0
@@ -43,91 +60,22 @@ class Answer(msgspec.Struct, forbid_unknown_fields=True):
     missing: list[str] = []  # measures of the confinement that this system does not have
 
 
-class ReaderFailed(Exception):
-    """The reader did not get to the end of the list; the message says how it ended."""
-
-
-def read_apart(copy: Path, source: Source) -> Examined:
-    """What rules.lists.acceptance.examine() finds, in a process of its own.   Raises BadList, ReaderFailed.
-
-    Cost: a start of Python, 0.1 s of a core, beside the reading."""
-    answer = ask_reader(copy, source)
-    if answer.bad:
-        raise BadList(answer.bad)
-    if answer.failed:
-        raise ReaderFailed(answer.failed)
-    if answer.n_rules < 0 or len(answer.sketch) > SKETCH:
-        raise ReaderFailed("its reader gave no counts")
-    return Examined(answer.n_rules, answer.skipped, tuple(answer.sketch))
-
-
-def ask_reader(copy: Path, source: Source) -> Answer:
-    """Run the reader; its answer, or how it ended."""
-    with _own_folder(copy) as (folder, readable, account):
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "filterd.lists.list_reader"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=folder,
-            env={"TMPDIR": str(folder), "PYTHONSAFEPATH": "1", "PATH": os.defpath},
-            user=account,
-            group=account if account is None else pwd.getpwuid(account).pw_gid,
-            extra_groups=None if account is None else [],
-        )
-        assert process.stdin is not None and process.stdout is not None
-        with process:
-            try:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(pickle.dumps((readable, folder, source)))
-                    process.stdin.close()
-                said = process.stdout.read(ANSWER_OCTETS)
-            finally:
-                process.kill()  # it has answered, or says more than an answer can be
-        try:
-            return msgspec.json.decode(said, type=Answer)
-        except msgspec.DecodeError:
-            return Answer(failed=f"its reader ended without an answer ({process.returncode})")
-
-
-def measures_missing() -> list[str]:
-    """The measures of the readers' confinement that this system does not have."""
-    with tempfile.NamedTemporaryFile() as file:
-        return ask_reader(Path(file.name), describe_source("probe", None, {})).missing
-
-
-@contextlib.contextmanager
-def _own_folder(copy: Path) -> Iterator[tuple[Path, Path, int | None]]:
-    """A folder that the reader may write in, where the list is for it, and the account that it gets."""
-    with tempfile.TemporaryDirectory(prefix="filterd-reader-") as name:
-        folder, account = Path(name), _account()
-        if account is None:
-            yield folder, copy, None
-            return
-        own = folder / copy.name
-        shutil.copytree(copy, own) if copy.is_dir() else shutil.copyfile(copy, own)
-        for path in (folder, own, *(own.iterdir() if own.is_dir() else ())):
-            os.chown(path, account, -1)
-        yield folder, own, account
-
-
-def _account() -> int | None:
-    """The account of readers; None: there is none, or we may not give it."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(ACCOUNT).pw_uid
-    except KeyError:
-        return None
+# Another reply is Failed: nothing was read, and nothing is known of the list.
+READER_REQUESTS = Requests((Read,))
 
 
 def main() -> None:
-    """The reader: its parent's order from stdin, its answer to stdout."""
-    copy, folder, source = pickle.load(sys.stdin.buffer)
-    missing = confine([copy], [folder], memory_octets=MEMORY_OCTETS)
-    answer = answer_of(copy, source)
-    answer.missing = missing
-    sys.stdout.buffer.write(msgspec.json.encode(answer))
-    sys.stdout.buffer.flush()
+    """The reader."""
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, connection.makefile("rb") as stream:
+        uid, folder = peer_of(connection), Path(tempfile.gettempdir())
+        is_allowed = may_ask(DOOR, "read", uid)  # before the confinement, which hides the accounts
+        who = name_of(uid)
+        missing = confine([], [folder], memory_octets=MEMORY_OCTETS)
+        reply = _replied(stream, folder) if is_allowed else _refused(who)
+        if isinstance(reply, Answer):
+            reply.missing = missing
+        with contextlib.suppress(ConnectionError):  # whoever asked has gone
+            connection.sendall(encode_reply(reply))
 
 
 def answer_of(copy: Path, source: Source) -> Answer:
@@ -141,6 +89,40 @@ def answer_of(copy: Path, source: Source) -> Answer:
     except Exception as reason:  # the edge: whatever is wrong with a reader, its list is refused and no other
         return Answer(failed=f"its reader failed ({type(reason).__name__})")
     return Answer(found.n_rules, found.skipped, list(found.sketch))
+
+
+def _refused(who: str) -> Failed:
+    return Failed(f"reader of lists: account {who} may not ask read; nothing done; docs/roles.md says who may")
+
+
+def _replied(stream: BinaryIO, folder: Path) -> Answer | Failed:
+    try:
+        order: Read = READER_REQUESTS.decode(stream.readline(LINE_OCTETS))
+        copy = folder / "list"
+        copy.mkdir()
+        names = _received(stream, copy)
+    except ValueError as reason:
+        return Failed(str(reason))
+    except OSError as reason:
+        return Failed(f"no copy in {folder} ({reason.strerror})")
+    return answer_of(copy if order.folder else copy / names[0], order.source)
+
+
+def _received(stream: BinaryIO, folder: Path) -> list[str]:
+    """The names of the files that came, and now lie in `folder`.   Raises ValueError: not all came;  OSError."""
+    names = []
+    while line := stream.readline(LINE_OCTETS):
+        part = msgspec.convert(decode_message(line), Part)
+        names.append(Path(part.name).name)
+        with (folder / names[-1]).open("wb") as file:
+            left = part.octets
+            while left and (octets := stream.read(min(left, COPY_OCTETS))):
+                left -= file.write(octets)
+        if left:
+            raise ValueError("the connection ended in a file; not read; ask again")
+    if not names:
+        raise ValueError("no file came; nothing read; send one at least")
+    return names
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ async def ask(path: Path, role: str, request: Struct, kind: type[T], timeout_s: 
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_OCTETS)
             try:
-                _require(role, writer.get_extra_info("socket"))
+                require_role(role, writer.get_extra_info("socket"))
                 writer.write(encode_request(request))
                 return decode_reply(await reader.readline(), kind)
             finally:
@@ -86,7 +86,7 @@ def ask_blocking(path: Path, role: str, request: Struct | Message, timeout_s: fl
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(str(path))
-            _require(role, connection)
+            require_role(role, connection)
             connection.sendall(encode_request(request))
             with connection.makefile("rb") as file:
                 return decode_message(file.readline(LINE_OCTETS))
@@ -132,8 +132,8 @@ def _why_not(path: Path, what: str, uid: int) -> str:
     return why
 
 
-def _require(role: str, connection: socket.socket) -> None:
-    """Raise OSError where another account listens.   Root may ask whoever is there."""
+def require_role(role: str, connection: socket.socket) -> None:
+    """Raise PermissionError where another account listens.   Root may ask whoever is there."""
     uid = peer_of(connection)
     if os.geteuid() != 0 and uid not in trusted((role,)):
         raise PermissionError(

@@ -29,7 +29,7 @@ from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
-from filterd.lists.list_reader import measures_missing
+from filterd.lists.reader_client import measures_missing
 from filterd.places import (
     CONTROL,
     SPLASH,
@@ -37,6 +37,7 @@ from filterd.places import (
     control_socket,
     counters_files,
     keep_out_of_backups,
+    reader_socket,
     splash_socket,
 )
 from filterd.process.json_socket import serve
@@ -130,14 +131,24 @@ async def _compile(control: Control) -> None:
         await settle(control.context, publisher, datetime.now(UTC))
 
     await guarded(faults, "lists", control.lists.compile_if_changed)
-    if missing := await asyncio.to_thread(measures_missing):
-        control.context.note_fault("list readers", OSError(f"lists are read without {', '.join(missing)}"))
+    await _look_at_readers(control)
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(publisher.has_overgrown.wait(), MEND_S)
         await guarded(faults, "merge", publisher.merge)
         await guarded(faults, "images", publisher.mend)
         await guarded(faults, "orders", settle_now)
+
+
+async def _look_at_readers(control: Control) -> None:
+    """Say what the system lacks to keep the readers of lists from everything else."""
+    try:
+        missing = await asyncio.to_thread(measures_missing, reader_socket(control.config.run_dir))
+    except OSError as reason:
+        control.context.note_fault("list readers", reason)
+        return
+    if missing:
+        control.context.note_fault("list readers", OSError(f"lists are read without {', '.join(missing)}"))
 
 
 async def _hold_reserve(control: Control, reserve: Reserve) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from filterd import accounts
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
+from filterd.lists.list_reader import READER_REQUESTS
 from filterd.process.messages import WORKER_REQUESTS
 
 UIDS = {
@@ -29,7 +30,12 @@ def own_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
-    asked = {"control": CONTROL_REQUESTS.ops, "splash": SPLASH_REQUESTS.ops, "worker": WORKER_REQUESTS.ops}
+    asked = {
+        "control": CONTROL_REQUESTS.ops,
+        "splash": SPLASH_REQUESTS.ops,
+        "reader": READER_REQUESTS.ops,
+        "worker": WORKER_REQUESTS.ops,
+    }
 
     assert {door: sorted(rules) for door, rules in accounts.RULES.items()} == {
         door: sorted(ops) for door, ops in asked.items()
@@ -63,6 +69,8 @@ def test_the_manual_has_the_same_table() -> None:
         ("control", "status", "filterd-metrics", True),
         ("control", "explain", "filterd-metrics", False),
         ("worker", "status", "filterd-metrics", False),
+        ("reader", "read", "filterd-control", True),
+        ("reader", "read", "filterd-web", False),
         ("control", "no such request", "filterd-web", False),
     ],
 )

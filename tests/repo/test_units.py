@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from filterd.lists.updater import TAKE_S
+from filterd.places import reader_socket
 from filterd.process.supervisor import WATCHDOG_S
 
-PROGRAM = "/opt/filterd/bin/filterd"
+PROGRAMS = ("/opt/filterd/bin/filterd", "/opt/filterd/bin/python")
 # On in every service, or named in a comment "# off: NAME, NAME: what it would break".
 SANDBOX = """
     NoNewPrivileges=yes ProtectSystem=strict ProtectHome=yes PrivateTmp=yes PrivateDevices=yes ProtectProc=invisible
@@ -49,6 +51,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
         "filterd-metrics": [],
+        "filterd-reader@": [],
         "filterd-rules": ["CAP_NET_ADMIN"],
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],
         "filterd-web": [],
@@ -82,6 +85,20 @@ def test_what_strangers_reach_has_a_limit_of_memory_and_tasks_and_the_splash_not
     assert {"User=filterd-splash", "Group=filterd-splash", "SupplementaryGroups=filterd"} <= set(splash)
 
 
+def test_a_reader_of_lists_has_no_network_owns_nothing_and_ends_when_control_gives_up(root: Path) -> None:
+    reader = (root / "systemd/filterd-reader@.service").read_text().splitlines()
+    door = (root / "systemd/filterd-reader.socket").read_text().splitlines()
+
+    assert {"User=filterd-reader", "Group=filterd-reader", "PrivateNetwork=yes"} <= set(reader)
+    assert not any(line.startswith(("SupplementaryGroups=", "ReadWritePaths=", "StateDirectory=")) for line in reader)
+    assert any(line.startswith("MemoryMax=") for line in reader) and any(
+        line.startswith("TasksMax=") for line in reader
+    )
+    assert f"RuntimeMaxSec={TAKE_S:g}" in reader
+    assert f"ListenStream={reader_socket(Path('/run/filterd'))}" in door
+    assert {"SocketUser=filterd-control", "SocketMode=0600"} <= set(door)
+
+
 def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:
     told = {}
     for unit in root.glob("systemd/filterd-*.service"):
@@ -107,9 +124,9 @@ def test_every_account_of_a_unit_is_made(root: Path) -> None:
     lines = (root / "systemd/filterd.sysusers").read_text().splitlines()
     made = {line.split()[1] for line in lines if line[:1] in "ug"}
     wanted = set()
-    for unit in root.glob("systemd/*.service"):
+    for unit in (*root.glob("systemd/*.service"), *root.glob("systemd/*.socket")):
         for line in unit.read_text().splitlines():
-            if line.startswith(("User=", "Group=", "SupplementaryGroups=")):
+            if line.startswith(("User=", "Group=", "SupplementaryGroups=", "SocketUser=", "SocketGroup=")):
                 wanted |= set(line.partition("=")[2].split())
 
     assert wanted - made == set()
@@ -120,8 +137,11 @@ def units(root: Path, tmp_path: Path) -> list[Path]:
     """The units, as they would lie in /etc, with a program that is there."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd-analyze here")
-    for unit in sorted([*root.glob("systemd/*.service"), *root.glob("systemd/*.target")]):
-        (tmp_path / unit.name).write_text(unit.read_text().replace(PROGRAM, sys.executable))
+    for unit in sorted(each for kind in ("service", "socket", "target") for each in root.glob(f"systemd/*.{kind}")):
+        lines = unit.read_text()
+        for program in PROGRAMS:
+            lines = lines.replace(program, sys.executable)
+        (tmp_path / unit.name).write_text(lines)
     return sorted(tmp_path.iterdir())
 
 

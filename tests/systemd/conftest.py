@@ -70,7 +70,7 @@ SCRIPT
 chmod 755 /opt/filterd/bin/filterd
 cd /opt/filterd/source/systemd
 install -m 644 filterd.sysusers /usr/lib/sysusers.d/filterd.conf && systemd-sysusers
-install -m 644 filterd*.service filterd.target /etc/systemd/system/
+install -m 644 filterd*.service filterd*.socket filterd.target /etc/systemd/system/
 ln -sf /dev/null /etc/systemd/system/network-online.target
 rm -rf /etc/filterd && mkdir -p /etc/filterd/lists
 printf '%s' "$2" > /etc/filterd/filterd.yaml

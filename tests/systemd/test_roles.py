@@ -1,5 +1,6 @@
 """Every role as its own account, against every socket, folder and key: it finds what docs/roles.md allows, no more."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web", "splash", "metrics")
+ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "reader")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
@@ -37,6 +38,40 @@ for door, path, role, request in said["requests"]:
 print(json.dumps(found))
 """
 
+# In the place of the reader's program, with all that its unit gives and takes: what it can reach.
+REACH = """
+import os, pwd, socket
+from pathlib import Path
+found = {"account": pwd.getpwuid(os.getuid()).pw_name, "groups": os.getgroups()}
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+found["capabilities"] = int(status["CapBnd"], 16) | int(status["CapEff"], 16)
+found["links"] = [line.split(":")[0].strip() for line in open("/proc/self/net/dev").readlines()[2:]]
+for family in (socket.AF_INET, socket.AF_UNIX, socket.AF_NETLINK):
+    try:
+        socket.socket(family)
+        found[family.name] = "open"
+    except OSError:
+        found[family.name] = "closed"
+hidden = ("/etc/filterd", "/var/lib/filterd", "/run/filterd")
+found["seen"] = [place for place in hidden if os.access(place, os.R_OK | os.X_OK)]
+places = ("/etc", "/var/lib", "/run", "/opt/filterd", "/dev/shm")
+found["written"] = [place for place in places if os.access(place, os.W_OK)]
+print(found)
+"""
+ASK_REACH = """
+import socket
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect("/run/filterd/reader.sock")
+    print(asking.makefile().read().strip())
+"""
+INSTEAD = """
+mkdir /etc/systemd/system/filterd-reader@.service.d
+printf '%s' "$1" > /opt/filterd/reach.py
+printf '[Service]\\nExecStart=\\nExecStart=/opt/filterd/bin/python /opt/filterd/reach.py\\n' \
+    > /etc/systemd/system/filterd-reader@.service.d/reach.conf
+systemctl daemon-reload
+"""
+
 
 class Box(Protocol):
     def says(self, *argv: str) -> str: ...
@@ -52,7 +87,7 @@ def tables() -> Iterator[list[str]]:
 
 
 def requests_allowed() -> dict[tuple[str, str], set[str]]:
-    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "worker")]
+    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "reader", "worker")]
     return {(door, request): set(filter(None, re.split(r", *", roles))) for door, request, roles in rows}
 
 
@@ -75,8 +110,9 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]
     doors += [("splash", "/run/filterd/control-splash/control.sock", "control")]
+    doors += [("reader", "/run/filterd/reader.sock", "reader")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 13
+    assert len(paths) > 20 and len(requests) == 16
 
     wrong = []
     for role in ROLES:
@@ -103,8 +139,37 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     assert wrong == []
 
 
+def test_lists_are_read_by_the_readers_account_and_its_unit_reaches_nothing(box: Box) -> None:
+    box.says("bash", "-c", START)
+    box.until("192.0.2.2", "dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "www.blocked.example")
+    started = "journalctl -o cat | grep -c '^Started filterd-reader@'"
+    assert int(box.says("bash", "-c", started)) >= 1
+    box.until("compiling", "bash", "-c", "journalctl -u filterd-control | grep -m1 -o compiling")
+    box.says("bash", "-c", "sleep 5; ! journalctl -u filterd-control | grep -e 'lists are read without' -e 'no reader'")
+
+    box.says("bash", "-c", INSTEAD, "instead", REACH)
+    as_control = "setpriv --reuid=filterd-control --regid=filterd-desk --init-groups"
+    found = ast.literal_eval(box.says("bash", "-c", f"{as_control} /opt/filterd/bin/python -c '{ASK_REACH}'"))
+
+    own_group = int(box.says("id", "-g", "filterd-reader"))
+    assert found == {
+        "account": "filterd-reader",
+        "groups": [own_group],
+        "capabilities": 0,
+        "links": ["lo"],
+        "AF_INET": "closed",
+        "AF_UNIX": "closed",
+        "AF_NETLINK": "closed",
+        "seen": [],
+        "written": [],
+    }
+
+
 def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> None:
-    box.says("bash", "-c", START.replace("systemctl start filterd.target", "systemctl start filterd-dns@0 filterd-web"))
+    start = (
+        "systemctl start filterd-dns@0 && systemctl start --no-block filterd-web"  # which waits for control's database
+    )
+    box.says("bash", "-c", START.replace("systemctl start filterd.target", start))
 
     tries = """
     for place in /run/filterd/control /run/filterd/control-splash/control.sock /run/filterd/gate-0 \\
@@ -114,5 +179,12 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     done
     true
     """
-    for account in ("filterd-dns", "filterd-web", "filterd-gate", "filterd-splash", "filterd-metrics"):
+    for account in (
+        "filterd-dns",
+        "filterd-web",
+        "filterd-gate",
+        "filterd-splash",
+        "filterd-metrics",
+        "filterd-reader",
+    ):
         assert box.says("bash", "-c", tries, "try", account) == ""

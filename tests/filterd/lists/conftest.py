@@ -15,7 +15,7 @@ Pulled = Callable[..., Config]
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests take is read in this process; test_list_reader is about the other one."""
-    monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source: examine(copy, source))
+    monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source, door: examine(copy, source))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from support.present import present
 import filterd.lists.jobs as lists
 from filterd.config import Config, read_config
 from filterd.lists.jobs import take
-from filterd.lists.list_reader import ReaderFailed
+from filterd.lists.reader_client import ReaderFailed
 from filterd.lists.sources import config_sources, shelf_of
 from filterd.lists.status import faults_of, waiting
 from rules.lists.acceptance import examine
@@ -146,7 +146,7 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(
     )
     (tmp_path / "s").mkdir()
 
-    def fail_once(path: Path, source: Any) -> Any:
+    def fail_once(path: Path, source: Any, door: Path) -> Any:
         if source.id == "a":
             raise ReaderFailed("its reader failed (RuntimeError)")
         return examine(path, source)
@@ -157,6 +157,22 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(
     said = faults_of(config, NOW)
     assert said.keys() == {"a"} and "its reader failed (RuntimeError)" in said["a"]
     assert present(shelf_of(config, config.lists[1]).kept().good).n_rules == 1
+
+
+def test_a_list_waits_for_a_reader_that_is_not_there_for_the_moment(
+    dropped: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def be_away(path: Path, source: Any, door: Path) -> Any:
+        raise OSError(f"{door}: no reader")
+
+    with monkeypatch.context() as away:
+        away.setattr(lists, "read_apart", be_away)
+        take_in(dropped)
+    assert kept(dropped).good is None and kept(dropped).refused is None
+    assert "reader.sock: no reader" in caplog.text
+
+    take_in(dropped)
+    assert present(kept(dropped).good).n_rules == 100
 
 
 def test_a_confidential_list_is_told_of_without_its_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,145 @@
+"""Has one list read by a process that can do nothing else: a reader of filterd-reader.socket, or else a child of ours.
+
+    take → read_apart ─┬─ the socket is there: systemd starts a reader, with the account filterd-reader and no network
+                       └─ it is not: a child, with that account where we are root, else with ours
+
+Both are the same program and are asked the same: filterd.lists.list_reader.
+Invariants: an answer is data of a bounded length, checked like any other; where the socket is there and no one listens,
+the list waits, and no weaker reader takes its place.
+"""
+
+import contextlib
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
+from filterd.process.codec import Failed, decode_reply, encode_request
+from filterd.process.json_socket import require_role
+from rules.errors import BadList
+from rules.lists.acceptance import SKETCH, Examined
+from rules.lists.source import Source, describe_source
+
+ACCOUNT: Final = "filterd-reader"
+
+
+class ReaderFailed(Exception):
+    """The reader did not get to the end of the list; the message says how it ended."""
+
+
+def read_apart(copy: Path, source: Source, door: Path) -> Examined:
+    """What rules.lists.acceptance.examine() finds, in a process of its own.   door: filterd.places.reader_socket()
+
+    Raises BadList; ReaderFailed; OSError: none is there, or has not begun, and the list waits.
+    Cost: a start of Python, 0.1 s of a core, and a copy of the list, beside the reading."""
+    answer = ask_reader(copy, source, door)
+    if answer.bad:
+        raise BadList(answer.bad)
+    if answer.failed:
+        raise ReaderFailed(answer.failed)
+    if answer.n_rules < 0 or len(answer.sketch) > SKETCH:
+        raise ReaderFailed("its reader gave no counts")
+    return Examined(answer.n_rules, answer.skipped, tuple(answer.sketch))
+
+
+def measures_missing(door: Path) -> list[str]:
+    """The measures of the readers' confinement that this system does not have.   Raises OSError."""
+    with tempfile.NamedTemporaryFile() as file:
+        answer = ask_reader(Path(file.name), describe_source("probe", None, {}), door)
+    if answer.failed:
+        raise OSError(f"a reader was tried, and {answer.failed}")
+    return answer.missing
+
+
+def ask_reader(copy: Path, source: Source, door: Path) -> Answer:
+    """Have a reader read; its answer, or how it ended.   Raises OSError."""
+    if door.exists():
+        with _connected(door) as connection:
+            return _asked(connection, copy, source) or Answer(
+                failed="its reader ended without an answer; see journalctl -u 'filterd-reader@*'"
+            )
+    with _child() as (process, connection):
+        answer = _asked(connection, copy, source)
+    return answer or Answer(failed=f"its reader ended without an answer ({process.returncode})")
+
+
+def _connected(door: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(door))
+        require_role(DOOR, connection)
+    except OSError as reason:
+        connection.close()
+        raise OSError(
+            f"{door}: no reader ({reason.strerror or reason}); its version waits; look at filterd-reader.socket"
+        ) from reason
+    return connection
+
+
+@contextlib.contextmanager
+def _child() -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
+    """A reader of our own; ended with the block."""
+    ours, theirs = socket.socketpair()
+    with ours, tempfile.TemporaryDirectory(prefix="filterd-reader-") as folder:
+        account = _account()
+        if account is not None:
+            os.chown(folder, account, -1)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "filterd.lists.list_reader"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                cwd=folder,
+                env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath},
+                user=account,
+                group=account if account is None else pwd.getpwuid(account).pw_gid,
+                extra_groups=None if account is None else [],
+            )
+        with process:
+            try:
+                yield process, ours
+            finally:
+                process.kill()  # it has answered, or says more than an answer can be
+
+
+def _account() -> int | None:
+    """The account of readers; None: there is none, or we may not give it."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(ACCOUNT).pw_uid
+    except KeyError:
+        return None
+
+
+def _asked(connection: socket.socket, copy: Path, source: Source) -> Answer | None:
+    """The answer; None: none came.   Raises OSError: the reader has not begun."""
+    with contextlib.suppress(ConnectionError):  # it may have answered all the same
+        _send(connection, copy, source)
+    try:
+        with connection.makefile("rb") as stream:
+            reply = decode_reply(stream.readline(LINE_OCTETS), Answer)
+    except (ConnectionError, ValueError):
+        return None
+    if isinstance(reply, Failed):
+        raise OSError(f"its reader has read nothing ({reply.reason}); its version waits")
+    return reply
+
+
+def _send(connection: socket.socket, copy: Path, source: Source) -> None:
+    is_folder = copy.is_dir()
+    connection.sendall(encode_request(Read(replace(source, path=None), is_folder)))
+    for path in sorted(filter(Path.is_file, copy.iterdir())) if is_folder else [copy]:
+        with path.open("rb") as file:
+            octets = os.fstat(file.fileno()).st_size
+            connection.sendall(encode_request(Part(path.name, octets)))
+            if octets:
+                connection.sendfile(file, count=octets)
+    connection.shutdown(socket.SHUT_WR)
