@@ -14,7 +14,7 @@ Pulled = Callable[..., Config]
 
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these tests take is read in this process; test_list_reader is about the other one."""
+    """What these tests take is read in this process; test_reader_client is about the other one."""
     monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source, door: examine(copy, source))
 
 
