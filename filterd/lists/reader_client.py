@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
-from filterd.process.codec import Failed, decode_reply, encode_request
+from filterd.process.codec import ERROR_CHARACTERS, Failed, decode_reply, encode_request
 from filterd.process.json_socket import require_role
 from rules.errors import BadList
 from rules.lists.acceptance import SKETCH, Examined
@@ -44,7 +44,7 @@ def read_apart(copy: Path, source: Source, door: Path) -> Examined:
         raise BadList(answer.bad)
     if answer.failed:
         raise ReaderFailed(answer.failed)
-    if answer.n_rules < 0 or len(answer.sketch) > SKETCH:
+    if min((answer.n_rules, *answer.skipped.values())) < 0 or len(answer.sketch) > SKETCH:
         raise ReaderFailed("its reader gave no counts")
     return Examined(answer.n_rules, answer.skipped, tuple(answer.sketch))
 
@@ -129,7 +129,7 @@ def _asked(connection: socket.socket, copy: Path, source: Source) -> Answer | No
     except (ConnectionError, ValueError):
         return None
     if isinstance(reply, Failed):
-        raise OSError(f"its reader has read nothing ({reply.reason}); its version waits")
+        raise OSError(f"its reader has read nothing ({reply.reason:.{ERROR_CHARACTERS}}); its version waits")
     return reply
 
 

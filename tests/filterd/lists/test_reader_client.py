@@ -101,8 +101,13 @@ def test_a_reader_that_says_no_answer_fails_alone(tmp_path: Path, monkeypatch: p
             read_apart(tmp_path / "copy", source(), NO_DOOR)
 
 
-def test_an_answer_that_no_reader_gives_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_client, "ask_reader", lambda *_: Answer(n_rules=1, sketch=[1] * 10_000))
+@pytest.mark.parametrize(
+    "answer", [Answer(n_rules=1, sketch=[1] * 10_000), Answer(n_rules=-1), Answer(n_rules=1, skipped={"a reason": -5})]
+)
+def test_an_answer_that_no_reader_gives_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setattr(reader_client, "ask_reader", lambda *_: answer)
 
     with pytest.raises(ReaderFailed):
         read_apart(tmp_path, source(), NO_DOOR)
