@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +75,8 @@ systemctl daemon-reload
 
 
 class Box(Protocol):
+    def run(self, *argv: str) -> "subprocess.CompletedProcess[str]": ...
+
     def says(self, *argv: str) -> str: ...
 
     def until(self, wanted: str, *argv: str) -> None: ...
@@ -163,6 +166,24 @@ def test_lists_are_read_by_the_readers_account_and_its_unit_reaches_nothing(box:
         "seen": [],
         "written": [],
     }
+
+
+def test_a_list_waits_while_no_reader_can_be_had_and_no_other_process_reads_it(box: Box) -> None:
+    ask = ("dig", "+short", "+time=1", "+tries=1", "@127.0.0.1")
+    box.says("bash", "-c", START)
+    box.until("192.0.2.2", *ask, "www.blocked.example")
+    box.says("bash", "-c", "systemctl stop filterd-reader.socket && touch /run/filterd/reader.sock")
+    box.says("bash", "-c", "chmod 666 /run/filterd/reader.sock && echo later.example >> /etc/filterd/lists/today.txt")
+
+    said = (
+        "journalctl -u filterd-control | grep -m1 -o 'reader.sock: no reader (Connection refused); its version waits'"
+    )
+    box.until("reader.sock: no reader (Connection refused); its version waits", "bash", "-c", said)
+    assert box.says("bash", "-c", f"{' '.join(ask)} www.blocked.example") == "192.0.2.2"
+    assert "192.0.2.2" not in box.run(*ask, "later.example").stdout
+
+    box.says("bash", "-c", "rm /run/filterd/reader.sock && systemctl start filterd-reader.socket")
+    box.until("192.0.2.2", *ask, "later.example")
 
 
 def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> None:
