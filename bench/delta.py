@@ -23,6 +23,7 @@ from bench.appliance import Appliance
 from bench.corpus import names
 from fastpath.wire.name import to_wire
 from filterd.places import database_file
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.database import opened, writing
@@ -42,12 +43,12 @@ def push(engine: Engine, ref: str, n: int) -> int:
         name = f"n{number}.{ref}.ordered.test"
         judged.append(Entry(number, name, to_wire(name.encode()), "subtree", "pending", None))
     with writing(engine) as conn:
-        return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), judged, b"", at)
+        return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), judged, b"", at, CONTROL)
 
 
 def withdraw(engine: Engine, order: int) -> None:
     with writing(engine) as conn:
-        withdraw_order(conn, order, "", datetime.now(UTC))
+        withdraw_order(conn, order, "", datetime.now(UTC), CONTROL)
 
 
 def publish(appliance: Appliance) -> dict[str, float]:

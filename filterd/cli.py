@@ -37,7 +37,7 @@ COMMANDS = {
     "subscribers": "manage subscribers and their locks, over the API",
     "profiles": "manage what lines close for their devices, over the API",
     "devices": "manage tokens of subscribers' devices, over the API",
-    "audit": "export the records of blocks, over the API",
+    "audit": "pull records of blocks; export, verify and count the ledger; what is kept",
     "lab": "run the demo in a laboratory of network namespaces",
     "bench": "run the benchmarks on this box",
     "completion": "print a script that lets a shell complete filterd's command lines",

@@ -9,15 +9,17 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from mgmt.app_context import ENGINE
+from mgmt.app_context import ENGINE, utc_now
+from mgmt.ledger.event import STAFF, Actor, Event, Value
+from mgmt.ledger.store import append
 from mgmt.problems import Endpoint, forbidden, unauthorised
 from parental.database import reading
 from parental.schema.access import tokens
@@ -37,6 +39,11 @@ class Principal:
     role: str
     subscriber: int | None
 
+    @property
+    def actor(self) -> Actor:
+        """The holder, as events name it."""
+        return Actor("token", str(self.token), self.role)
+
 
 PrincipalEndpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 
@@ -50,7 +57,9 @@ class Route(NamedTuple):
     roles: frozenset[str]
 
 
-def create_token(conn: Connection, role: str, subscriber: int | None = None) -> str:
+def create_token(
+    conn: Connection, role: str, subscriber: int | None, by: Actor, clock: Callable[[], datetime] = utc_now
+) -> str:
     """Make a token; the text is returned once and stored nowhere.   Raises ValueError for an unknown role."""
     if role not in ROLES:
         raise ValueError(f"role: {role!r} is unknown; no token created; write one of {', '.join(ROLES)}")
@@ -58,16 +67,21 @@ def create_token(conn: Connection, role: str, subscriber: int | None = None) -> 
         raise ValueError(
             "token: a parent's token has a subscriber, the others have none; no token created; give one or the other"
         )
-    token = secrets.token_urlsafe(TOKEN_OCTETS)
-    conn.execute(
-        insert(tokens).values(sha256=digest(token), role=role, subscriber=subscriber, created_s=int(time.time()))
-    )
+    token, at = secrets.token_urlsafe(TOKEN_OCTETS), clock()
+    row = {"sha256": digest(token), "role": role, "subscriber": subscriber, "created_s": int(at.timestamp())}
+    stored = conn.execute(insert(tokens).values(**row))
+    assert stored.inserted_primary_key is not None
+    about: dict[str, Value] = {"token": int(stored.inserted_primary_key[0])}
+    if subscriber is not None:
+        about["line"] = subscriber
+    append(conn, Event(STAFF, "token made", by, about, {"role": role}), at)
     return token
 
 
-def revoke_token(conn: Connection, token: int) -> None:
+def revoke_token(conn: Connection, token: int, by: Actor, clock: Callable[[], datetime] = utc_now) -> None:
     """End a token and the sessions that began with it."""
-    conn.execute(delete(tokens).where(tokens.c.id == token))
+    if conn.execute(delete(tokens).where(tokens.c.id == token)).rowcount:
+        append(conn, Event(STAFF, "token revoked", by, {"token": token}), clock())
 
 
 def find_principal(conn: Connection, token: str) -> Principal | None:

@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from parental.database import upsert
 from parental.schema.orders import orders
@@ -25,6 +25,7 @@ from parental.schema.records import blocks, csam_counts, day_keys, spool_positio
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"
+HOUSEHOLD = ("pause", "schedule", "category")  # reasons of blocks that a household has chosen
 _IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
@@ -116,14 +117,18 @@ def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes) -> str:
     return hmac.digest(key, str(subscriber).encode(), hashlib.sha256)[:PSEUDONYM_OCTETS].hex()
 
 
-def page_of_blocks(conn: Connection, since_s: int, until_s: int, after: tuple[int, int]) -> list[Row[Any]]:
-    """At most 1,000 records of since_s <= time < until_s in order of time; after  (time_s, id) of the last one seen."""
+def page_of_blocks(
+    conn: Connection, since_s: int, until_s: int, after: tuple[int, int], without: tuple[str, ...] = ()
+) -> list[Row[Any]]:
+    """At most 1,000 records of since_s <= time < until_s in order of time.
+
+    after  (time_s, id) of the last one seen;   without  records of these reasons"""
     of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
     found = (
         select(blocks, orders.c.ref.label("order_ref"), orders.c.issuer.label("order_issuer"))
         .select_from(of_order)
         .where(blocks.c.time_s >= max(since_s, after[0]), blocks.c.time_s < until_s)
-        .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]))
+        .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]), blocks.c.reason.not_in(without))
         .order_by(blocks.c.time_s, blocks.c.id)
         .limit(_PAGE)
     )
@@ -139,10 +144,30 @@ def iter_csam_counts(conn: Connection, since_s: int, until_s: int) -> Iterator[C
         yield CsamCount(*row)
 
 
-def forget_before(conn: Connection, time_s: int) -> None:
-    """Drop the records before `time_s` (unix seconds) and the keys of the days that have ended by then."""
-    conn.execute(delete(blocks).where(blocks.c.time_s < time_s))
-    conn.execute(delete(day_keys).where(day_keys.c.day < datetime.fromtimestamp(time_s, UTC).date().isoformat()))
+def destroy_keys(conn: Connection, before_s: float) -> list[str]:
+    """Drop the keys of the days that have ended by `before_s` (unix seconds); which days."""
+    return _destroy(conn, day_keys.c.day < _day(before_s))
+
+
+def destroy_keys_after(conn: Connection, after_s: float) -> list[str]:
+    """Drop the keys of the days that begin later; which days."""
+    return _destroy(conn, day_keys.c.day > _day(after_s))
+
+
+def forget(conn: Connection, since_s: int, before_s: int | None, of_household: bool, limit: int) -> int:
+    """Drop at most `limit` records of since_s ≤ time < before_s, of households' choices or of all else; how many."""
+    is_theirs = blocks.c.reason.in_(HOUSEHOLD)
+    due = select(blocks.c.id).where(blocks.c.time_s >= since_s, is_theirs if of_household else ~is_theirs)
+    if before_s is not None:
+        due = due.where(blocks.c.time_s < before_s)
+    return conn.execute(delete(blocks).where(blocks.c.id.in_(due.limit(limit)))).rowcount
+
+
+def is_ahead(conn: Connection, after_s: float) -> bool:
+    """Whether there are records or keys of a later time."""
+    newest = conn.execute(select(func.max(blocks.c.time_s))).scalar_one()
+    last_day = conn.execute(select(func.max(day_keys.c.day))).scalar_one()
+    return (newest or 0) > after_s or (last_day or "") > _day(after_s)
 
 
 def read_position(conn: Connection, worker: str) -> Position | None:
@@ -155,6 +180,17 @@ def write_position(conn: Connection, worker: str, position: Position) -> None:
     """Remember how far a spool has been drained: in the transaction of the records, so that none counts twice."""
     conn.execute(delete(spool_positions).where(spool_positions.c.worker == worker))
     conn.execute(insert(spool_positions).values(worker=worker, segment=position.segment, offset=position.offset))
+
+
+def _destroy(conn: Connection, due: ColumnElement[bool]) -> list[str]:
+    days = list(conn.execute(select(day_keys.c.day).where(due).order_by(day_keys.c.day)).scalars())
+    if days:
+        conn.execute(delete(day_keys).where(due))
+    return days
+
+
+def _day(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).date().isoformat()
 
 
 def _day_key(conn: Connection, day: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
@@ -24,6 +24,7 @@ from parental.schema.lines import (
     devices,
     dns_wishes,
     released_addresses,
+    revision_times,
     revisions,
     subscribers,
 )
@@ -127,6 +128,19 @@ def released_since(conn: Connection, since_revision: int) -> list[Network]:
 def forget_released(conn: Connection, up_to_revision: int) -> None:
     """Drop releases that a base image written at `up_to_revision` already includes."""
     conn.execute(delete(released_addresses).where(released_addresses.c.revision <= up_to_revision))
+
+
+def mark_revision(conn: Connection, time_s: int, before_s: int) -> int:
+    """Note which revision there is at `time_s`; returns the one that there was at `before_s`, 0: not known."""
+    now = current_revision(conn)
+    if conn.execute(select(revision_times.c.revision).where(revision_times.c.revision == now)).first() is None:
+        conn.execute(insert(revision_times).values(revision=now, time_s=time_s))
+    due = revision_times.c.time_s <= before_s
+    found: int | None = conn.execute(select(func.max(revision_times.c.revision)).where(due)).scalar_one()
+    if found is None:
+        return 0
+    conn.execute(delete(revision_times).where(revision_times.c.revision < found))
+    return found
 
 
 def touch(conn: Connection, subscriber: int, **values: Any) -> int:

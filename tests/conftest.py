@@ -20,7 +20,13 @@ TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "people", "long"})
 # `make test DB=postgres`: every test that opens a database opens PostgreSQL's; else those of the rooms that speak SQL
 # do it once with each.
 ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"
-WITH_BOTH = ("mgmt", "parental", "filterd/commands/test_db.py")
+WITH_BOTH = (
+    "mgmt",
+    "parental",
+    "filterd/audit/test_retention.py",
+    "filterd/audit/test_seal.py",
+    "filterd/commands/test_db.py",
+)
 NEEDS_SERVER = (
     pytest.mark.services,
     pytest.mark.skipif(programs() is None, reason="Debian's package postgresql is not installed"),

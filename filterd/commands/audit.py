@@ -1,28 +1,162 @@
-"""`filterd audit pull`: export the records of blocks, over the API."""
+"""`filterd audit pull|export|verify|stats|redact|clock`: what an auditor takes over the API, and checks without it."""
 
 import argparse
+import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from filterd.lookup.api_client import add_api_arguments, open_answer
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.database.access import opened_for_control
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.lookup.api_client import add_api_arguments, call, open_answer
 from filterd.verbs import add_verb, add_verbs
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
+EXPORT = """filterd audit export > ledger.ndjson
+filterd audit export --event 4711 > one-event.ndjson"""
+VERIFY = """filterd audit verify ledger.ndjson
+filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
+STATS = "filterd audit stats --since 2026-11-01T00:00:00+05:00 --json"
+CLOCK = "filterd audit clock --confirm"
+REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     pull = add_verb(verbs, "pull", "records of blocks, streamed to stdout", EXAMPLE)
-    pull.add_argument("--since", metavar="ISO8601", help="default: from the first record")
-    pull.add_argument("--until", metavar="ISO8601", help="default: until now")
     pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default: ndjson")
-    add_api_arguments(pull)
+    export = add_verb(verbs, "export", "the ledger, as a bundle that can be verified, streamed to stdout", EXPORT)
+    export.add_argument("--event", type=int, metavar="NUMBER", help="this event alone, with its proof")
+    verify = add_verb(verbs, "verify", "check a bundle offline, and name the first event that is not as signed", VERIFY)
+    verify.add_argument("bundle", metavar="FILE", help="what export wrote; - for stdin")
+    verify.add_argument("--key", action="append", default=[], metavar="KEY", help="believe this verifier key alone")
+    verify.add_argument(
+        "--checkpoint", action="append", default=[], type=Path, metavar="FILE", help="one that you have kept"
+    )
+    stats = add_verb(verbs, "stats", "counts of events by month, kind, action and issuer", STATS)
+    for verb in (pull, export, stats):
+        verb.add_argument("--since", metavar="ISO8601", help="default: from the first record")
+        verb.add_argument("--until", metavar="ISO8601", help="default: until now")
+        add_api_arguments(verb)
+    for verb in (verify, stats):
+        verb.add_argument("--json", action="store_true", help="objects, one for each line")
+    redact = add_verb(verbs, "redact", "destroy the text of one event for good; an event says so", REDACT)
+    redact.add_argument("event", type=int, metavar="NUMBER")
+    redact.add_argument("--reason", required=True, help="by whose order, and why")
+    clock = add_verb(verbs, "clock", "whether the clock is believed when old records are destroyed", CLOCK)
+    clock.add_argument("--confirm", action="store_true", help="it is right: believe it as it is now; an event says so")
+    for verb in (redact, clock):
+        verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
 
 
 def run(args: argparse.Namespace) -> int:
-    asked = {"since": args.since, "until": args.until, "format": args.format}
-    query = urlencode({key: value for key, value in asked.items() if value is not None})
-    with open_answer(args, "GET", f"/v1/audit/blocks?{query}") as answer:
-        shutil.copyfileobj(answer, sys.stdout.buffer)
+    match args.verb:
+        case "pull":
+            _stream(args, "/v1/audit/blocks", format=args.format)
+        case "export" if args.event is not None:
+            _stream(args, f"/v1/audit/ledger/{args.event}")
+        case "export":
+            _stream(args, "/v1/audit/ledger")
+        case "verify":
+            return _verify(args)
+        case "stats":
+            _stats(args)
+        case "redact":
+            _redact(args)
+        case _:
+            return _clock(args)
     return 0
+
+
+def _stream(args: argparse.Namespace, path: str, **more: str) -> None:
+    with open_answer(args, "GET", path + _query(args, **more)) as answer:
+        shutil.copyfileobj(answer, sys.stdout.buffer)
+
+
+def _query(args: argparse.Namespace, **more: str) -> str:
+    asked = {"since": args.since, "until": args.until, **more}
+    said = urlencode({key: value for key, value in asked.items() if value is not None})
+    return f"?{said}" if said else ""
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from mgmt.ledger.verifier import Altered, lines_of, sentence, verify
+
+    try:
+        held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
+        with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
+            found = verify(lines_of(file), args.key, held)
+    except Altered as reason:
+        print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
+        return 1
+    except (OSError, UnicodeDecodeError) as reason:
+        raise WrongUse(f"{reason}; nothing verified; name a file of filterd audit export") from reason
+    if args.json:
+        print(json.dumps({"whole": True, **found._asdict(), "root": found.root.hex()}))
+    else:
+        print(f"{args.bundle}: {sentence(found)}")
+        if not args.key:
+            print(
+                "hint: the key is the bundle's own; compare it with the one that you have, or give --key",
+                file=sys.stderr,
+            )
+    return 0
+
+
+def _stats(args: argparse.Namespace) -> None:
+    for row in call(args, "GET", f"/v1/audit/stats{_query(args)}")["counts"]:
+        named = " ".join(filter(None, (row["month"], row["kind"], row["action"], row["issuer"])))
+        print(json.dumps(row) if args.json else f"{row['count']:>9}  {named}")
+
+
+def _redact(args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.ledger.store import redact
+
+    try:
+        with _database(args) as conn:
+            by = redact(conn, args.event, args.reason, account(), datetime.now(UTC))
+    except LookupError as reason:
+        raise Refused(str(reason)) from reason
+    except ValueError as reason:
+        raise WrongUse(str(reason)) from reason
+    print(f"event {args.event}: its text is destroyed; event {by} says so")
+
+
+def _clock(args: argparse.Namespace) -> int:
+    from mgmt.ledger.event import account
+    from mgmt.ledger.trusted_clock import ClockStepped, confirm, iso, look, read_clocks
+
+    clocks = read_clocks()
+    try:
+        with _database(args) as conn:
+            if args.confirm:
+                confirm(conn, clocks, account())
+            time_s, step_s = look(conn, clocks)
+    except ClockStepped as reason:
+        print(reason)
+        return 1
+    print(f"clock: {iso(clocks.wall_s)}; " + (f"not believed, {iso(time_s)} is" if step_s else "believed"))
+    return int(bool(step_s))
+
+
+@contextmanager
+def _database(args: argparse.Namespace) -> Iterator["Connection"]:
+    """A transaction of this box's database.   Raises Missing"""
+    from parental.database import writing
+    from parental.errors import DatabaseFault
+
+    try:
+        with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
+            yield conn
+    except DatabaseFault as reason:
+        raise Missing(f"{reason}; run as the daemon's user") from reason

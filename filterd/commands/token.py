@@ -27,12 +27,13 @@ def run(args: argparse.Namespace) -> int:
     from sqlalchemy.exc import IntegrityError
 
     from mgmt.auth import create_token
+    from mgmt.ledger.event import account
     from parental.database import writing
     from parental.errors import DatabaseFault
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
-            print(create_token(conn, args.role, args.subscriber))
+            print(create_token(conn, args.role, args.subscriber, account()))
     except IntegrityError as reason:
         raise WrongUse(
             f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"

@@ -47,6 +47,7 @@ FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_HELPLINES = 12  # more are no help on a telephone's screen
+MAX_KEPT_S = 3660 * 86400  # ten years
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 
 
@@ -392,6 +393,20 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long records are kept.   Then the keys of their pseudonyms are destroyed, and after the keys the records."""
+
+    blocks: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(1095 * 86400))
+    """Records of blocks by orders and security lists."""
+    household: Seconds = one(kinds.duration(0, MAX_KEPT_S), default=Seconds(30 * 86400))
+    """Records of blocks that a household has chosen: categories, schedules, pauses.   0s: until the next hour."""
+    day_keys: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(90 * 86400))
+    """The key of a day, by which its pseudonyms can be matched to subscribers; no longer than the records."""
+    released_addresses: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(7 * 86400))
+    """Addresses that a line has lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration of the daemon."""
 
@@ -420,3 +435,4 @@ class Config:
     )
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))
+    retention: Retention = part(Retention, LIVE)

@@ -7,11 +7,16 @@ succeeds, and is logged once however often it recurs.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import Config
+from mgmt.ledger.event import Event
+from mgmt.ledger.store import append
+from parental.database import writing
 from parental.errors import DatabaseFault
 
 log = logging.getLogger("filterd.control.service")
@@ -25,6 +30,15 @@ class Context:
     config_file: Path
     engine: Engine
     faults: dict[str, str] = field(default_factory=dict)
+
+    def note_event(self, event: Event) -> None:
+        """Write down, in the ledger, what was done outside of the database; where that fails, it is a fault."""
+        try:
+            with writing(self.engine) as conn:
+                append(conn, event, datetime.now(UTC))
+            self.faults.pop("ledger events", None)
+        except (DatabaseFault, SQLAlchemyError, ValueError) as reason:
+            self.note_fault("ledger events", ValueError(f"{event.action}: done, and not in the ledger: {reason}"))
 
     def note_fault(self, where: str, reason: Exception) -> None:
         """Note a fault that a client gets as its reply; it stands in the status, too."""

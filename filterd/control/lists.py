@@ -24,6 +24,7 @@ from filterd.lists.status import SETTLE_S
 from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
 from filterd.process.codec import Failed
 from filterd.process.jobs import together
+from mgmt.ledger.event import SETTINGS, Actor, Event
 from rules.names.canonical import canonical_wire
 
 log = logging.getLogger("filterd.control.service")
@@ -74,6 +75,8 @@ class Lists:
         """Do what a person asks of lists; it is in force when the reply comes."""
         try:
             changed = await self._decide(request)
+            if changed:
+                await asyncio.to_thread(self._note, request, changed)
             await self.compile_if_changed()
         except ListsRefused as reason:
             return Failed(str(reason))
@@ -92,6 +95,11 @@ class Lists:
         return await asyncio.to_thread(self._updater.faults, self._context.config)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _note(self, request: ListsRequest, changed: dict[str, str]) -> None:
+        """Write down, in the ledger, what a person decided of a list; `by` is who the command says runs it."""
+        action = "list approved" if isinstance(request, ListsApprove) else "list rolled back"
+        self._context.note_event(Event(SETTINGS, action, Actor("account", request.by), dict(changed)))
 
     async def _decide(self, request: ListsRequest) -> dict[str, str]:
         """What the reply names besides what is in force."""

@@ -27,7 +27,8 @@ from filterd.lists.sources import orders_source
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Receipt
 from mgmt.orders.store import orders_revision
-from parental.database import reading
+from parental.database import reading, writing
+from parental.store import mark_revision
 from rules.compiler.manifest import Kind
 from rules.names.protected import Protected
 
@@ -121,6 +122,11 @@ class Publisher:
         """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
         async with self._publishing:
             await self._publish(self._write_people_bases)
+
+    def forget_released(self, now_s: int, before_s: int) -> None:
+        """Drop addresses released before a time (unix seconds), as far as no image needs them."""
+        with writing(self._context.engine) as conn:
+            self._images.forget_released(conn, mark_revision(conn, now_s, before_s))
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import logging
 from datetime import UTC, datetime
 
 from filterd.config import BadConfig, Config, load
-from filterd.config.accepted import InForce, accept, copy_of, put_back
+from filterd.config.accepted import InForce, accept, copy_of, in_force, put_back
 from filterd.config.changes import as_far_as_live, changed
 from filterd.control.context import Context
 from filterd.kernel.lock_enforcer import LockKeeper
@@ -19,6 +19,7 @@ from filterd.kernel.ruleset import rules_of_config
 from filterd.logs import set_log_level
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import configure_all, workers_of
+from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
 
 log = logging.getLogger("filterd.control.service")
 
@@ -46,7 +47,13 @@ class Reloader:
         live = [key.path for key in changed(before, wanted) if not any(key.path in keys for keys in waiting.values())]
         self._accepted = accepted.config
         _say(live, waiting)
+        said: dict[str, Value] = {"live": live, **{f"restart of {role}": keys for role, keys in waiting.items()}}
+        await asyncio.to_thread(self._note, "configuration accepted", accepted.digest, said)
         return live, waiting
+
+    def note_start(self) -> None:
+        """Write down, in the ledger, with which configuration this process has begun."""
+        self._note("control started", in_force(self._context.config_file).digest, {})
 
     async def tell_workers(self) -> None:
         """Give workers that run longer than this process what was accepted at its start."""
@@ -78,6 +85,10 @@ class Reloader:
             await self._configure()
             raise NotTaken("; ".join(refusals))
         return accepted
+
+    def _note(self, action: str, digest: str, said: dict[str, Value]) -> None:
+        """An event of the configuration: its digest and the paths of keys, never a value."""
+        self._context.note_event(Event(SETTINGS, action, CONTROL, {"configuration": digest}, said))
 
     async def _configure(self) -> dict[str, str | None]:
         return await configure_all(self._accepted.run_dir, workers_of(self._accepted))

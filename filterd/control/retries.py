@@ -41,4 +41,4 @@ def _find_waiting(engine: Engine, before: datetime) -> tuple[Waiting, int]:
 def _keep(engine: Engine, waiting: Waiting, revision: int, receipt: Receipt, zone: str) -> None:
     with writing(engine) as conn:
         mark_enforced(conn, revision, receipt.generation, receipt.at)
-        keep_receipts(conn, waiting, receipt_json(receipt, zone))
+        keep_receipts(conn, waiting, receipt_json(receipt, zone), receipt.at)

@@ -9,6 +9,7 @@ Cost: some 3 µs an entry.
 """
 
 import logging
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
@@ -56,7 +57,7 @@ class OrderRails:
         if not changes:
             return
         with writing(engine) as conn:
-            keep_refusals(conn, changes)
+            keep_refusals(conn, changes, datetime.now(UTC))
         for order, number, reason in changes[:10]:
             log.warning("order %s, entry %s: %s", order, number, reason or "no rail refuses it any more")
 

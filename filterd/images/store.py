@@ -126,9 +126,9 @@ class ImageStore:
         publish(self.directory, pairs)
         self._people_revision, self._has_people_base = current_revision(conn), True
 
-    def forget_released(self, conn: Connection) -> None:
-        """Drop released addresses that only an older base still had.   conn: a transaction that may write."""
-        forget_released(conn, self._people_revision)
+    def forget_released(self, conn: Connection, up_to_revision: int) -> None:
+        """Drop addresses released up to a revision, where the base in force was made later.   conn: may write."""
+        forget_released(conn, min(up_to_revision, self._people_revision))
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -52,7 +52,10 @@ STEPS = (
     Step("At the scheduled minute the same happens without a request", steps_people.close_by_schedule),
     Step("kill -9 of control: filtering continues, control is restarted", steps_faults.kill_control),
     Step("A corrupted image is refused, and the old one stays in force", steps_faults.refuse_corrupted_image),
-    Step("The auditor pulls the records of exactly these blocks, and none of the allowed", steps_people.pull_records),
+    Step(
+        "The auditor pulls the records of exactly these blocks, none of a household's",
+        steps_people.pull_records,
+    ),
     Step("filterd stops on SIGTERM, and leaves no process", steps_faults.stop_filterd),
 )
 

@@ -12,10 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.list_counts import drain_counted
+from filterd.audit.retention import forget_due
+from filterd.audit.seal import Seal
 from filterd.config import Config
 from filterd.control.context import guarded
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
@@ -37,11 +41,14 @@ from filterd.places import (
     control_socket,
     counters_files,
     keep_out_of_backups,
+    keys_folder,
     reader_socket,
     splash_socket,
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from mgmt.ledger.trusted_clock import begin, read_clocks
+from parental.database import writing
 from parental.errors import DatabaseFull
 from parental.reserve import Reserve
 from parental.schema.privileges import LEDGER
@@ -53,6 +60,8 @@ LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
 RENEW_S = 86_400.0
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
+RETAIN_S = 3600.0  # between two looks at what is old
+SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control.service")
@@ -83,10 +92,12 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
     splash_server = await _serve_splash(control)
     records = await asyncio.to_thread(open_for_control, config, LEDGER)
+    await asyncio.to_thread(_note_time_and_start, control, records)
     ledger = Ledger(records, pseudonym_key(config.state_dir), socket.gethostname(), reserve_of(config))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
-    work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers()]
+    work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
+    work.append(_retain(control, records))
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -203,6 +214,39 @@ async def _publish_zones(control: Control) -> None:
     while control.config.rpz.zones:
         await guarded(control.faults, "rpz", publish)
         await asyncio.sleep(RPZ_RETRY_S)
+
+
+def _note_time_and_start(control: Control, records: Engine) -> None:
+    """The time first: what is written from now on may have that of a wrong clock."""
+    with writing(records) as conn:
+        begin(conn, read_clocks())
+    control.reloader.note_start()
+
+
+async def _retain(control: Control, records: Engine) -> None:
+    """Destroy records and keys that are old, each hour; sooner where the clock is not believed: it may get right."""
+
+    def forget() -> None:
+        kept = control.config.retention
+        forget_due(records, kept, read_clocks(), control.publisher.forget_released)
+
+    while True:
+        await guarded(control.faults, "retention", lambda: asyncio.to_thread(forget))
+        await asyncio.sleep(MEND_S if "retention" in control.faults else RETAIN_S)
+
+
+async def _seal(control: Control, engine: Engine) -> None:
+    """Sign the ledger; where it cannot be signed, all else goes on, and it is tried again."""
+    seals: list[Seal] = []
+
+    def seal() -> None:
+        if not seals:
+            seals.append(Seal(engine, keys_folder(control.config.state_dir), socket.gethostname()))
+        seals[0].seal(datetime.now(UTC))
+
+    while True:
+        await guarded(control.faults, "ledger", lambda: asyncio.to_thread(seal))
+        await asyncio.sleep(MEND_S if "ledger" in control.faults else SEAL_S)
 
 
 async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -30,7 +30,7 @@ ORDERS_PAGE = 100
 MAX_NUMBER_DIGITS = 10
 
 
-async def push_order(request: web.Request, _: Principal) -> web.Response:
+async def push_order(request: web.Request, principal: Principal) -> web.Response:
     """POST /v1/orders"""
     body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)
     order = await asyncio.to_thread(parse_order, body)
@@ -40,7 +40,7 @@ async def push_order(request: web.Request, _: Principal) -> web.Response:
     def store(conn: Connection) -> tuple[int, bool]:
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
-            return orders.put_order(conn, order, judged, body, request.app[CLOCK]()), True
+            return orders.put_order(conn, order, judged, body, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found)
         return found.id, found.receipt is None
@@ -76,7 +76,7 @@ async def show_order(request: web.Request, _: Principal) -> web.Response:
     return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
 
 
-async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
+async def withdraw_order(request: web.Request, principal: Principal) -> web.Response:
     """POST /v1/orders/{ref}/withdraw?issuer=, /v1/orders/id/{id}/withdraw"""
     body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)  # it may name every entry
     fields = await asyncio.to_thread(fields_of, body, "reason", "entries")
@@ -87,12 +87,12 @@ async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
             raise unfit(f"/entries/{at}", "not a text", "write an entry as it was pushed")
 
     def store(conn: Connection) -> tuple[int, int]:
-        order = _one(conn, request)
+        order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
         if values:
-            return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason)
+            return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
             return order.id, 0
-        return order.id, orders.withdraw_order(conn, order.id, reason, request.app[CLOCK]())
+        return order.id, orders.withdraw_order(conn, order.id, reason, at, by)
 
     number, n_withdrawn = await write(request, store)
     revision, published = await _publish(request)
@@ -101,7 +101,7 @@ async def withdraw_order(request: web.Request, _: Principal) -> web.Response:
     def keep(conn: Connection) -> dict[str, Any]:
         orders.mark_enforced(conn, revision, published.generation, published.at)
         if not values:
-            orders.keep_withdrawal_receipt(conn, number, receipt)
+            orders.keep_withdrawal_receipt(conn, number, receipt, published.at)
         return {
             **_shown(conn, number, 0),
             "withdrawn_now": n_withdrawn,
@@ -118,7 +118,7 @@ async def _enforce(request: web.Request, number: int) -> dict[str, Any]:
 
     def keep(conn: Connection) -> dict[str, Any]:
         orders.mark_enforced(conn, revision, receipt.generation, receipt.at)
-        orders.keep_receipt(conn, number, receipt_json(receipt, request.app[SETTINGS].zone))
+        orders.keep_receipt(conn, number, receipt_json(receipt, request.app[SETTINGS].zone), receipt.at)
         return _shown(conn, number, 0)
 
     return await write(request, keep)

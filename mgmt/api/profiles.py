@@ -15,13 +15,15 @@ from mgmt.api.subscribers import (
     line_number,
     live_receipt,
     page_of,
+    put_event,
     read_there,
     wishes_in,
     wishes_json,
 )
-from mgmt.app_context import json_response, read, write
+from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import OPERATOR, Principal, Route
 from mgmt.body import read_fields
+from mgmt.ledger.store import append
 from parental import store
 from parental.subscriber import Subscriber
 
@@ -37,7 +39,7 @@ async def get_profile(request: web.Request, _: Principal) -> web.Response:
     return json_response(profile_json(await read(request, lambda conn: read_there(conn, number))))
 
 
-async def change_profile(request: web.Request, _: Principal) -> web.Response:
+async def change_profile(request: web.Request, principal: Principal) -> web.Response:
     """PATCH /v1/profiles/{id} {"categories": […], "safe_search": …, "canaries": …, "closed": […], "zone": …}"""
     number = line_number(request)
     change = wishes_in(await read_fields(request, *WISHES))
@@ -46,6 +48,7 @@ async def change_profile(request: web.Request, _: Principal) -> web.Response:
         line = read_there(conn, number)
         changed = replace(line, profile=change(line.profile))
         fit("/", store.put_subscriber, conn, changed)
+        append(conn, put_event(line, changed, principal), request.app[CLOCK]())
         return changed
 
     changed = await write(request, store_it)

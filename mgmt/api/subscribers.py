@@ -20,6 +20,8 @@ from mgmt.body import read_fields
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import BadRequest
 from mgmt.fields import Fields, page_after
+from mgmt.ledger.event import PEOPLE, Event
+from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
 from parental import store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
@@ -43,7 +45,7 @@ async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
     )
 
 
-async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
+async def put_subscriber(request: web.Request, principal: Principal) -> web.Response:
     """PUT /v1/subscribers/{id}: all but the pause, which is the parent's.   Wishes that are not said stay."""
     number = line_number(request)
     fields = await read_fields(request, "label", "prefixes", *WISHES)
@@ -53,11 +55,13 @@ async def put_subscriber(request: web.Request, _: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> bool:
         try:
-            before: Profile | None = store.get_subscriber(conn, number).profile
+            before: Subscriber | None = store.get_subscriber(conn, number)
         except NoSubscriber:
             before = None
-        profile = change(before or Profile(schedule=Schedule((), request.app[SETTINGS].zone)))
-        fit("/prefixes", store.put_subscriber, conn, fit("/", Subscriber, number, label, prefixes, profile))
+        kept = before.profile if before else Profile(schedule=Schedule((), request.app[SETTINGS].zone))
+        after = fit("/", Subscriber, number, label, prefixes, change(kept))
+        fit("/prefixes", store.put_subscriber, conn, after)
+        append(conn, put_event(before, after, principal), request.app[CLOCK]())
         return before is None
 
     is_new = await write(request, store_it)
@@ -71,10 +75,15 @@ async def get_subscriber(request: web.Request, principal: Principal) -> web.Resp
     return json_response(subscriber_json(found, request.app[CLOCK]()))
 
 
-async def delete_subscriber(request: web.Request, _: Principal) -> web.Response:
+async def delete_subscriber(request: web.Request, principal: Principal) -> web.Response:
     """DELETE /v1/subscribers/{id}"""
     number = line_number(request)
-    await write(request, lambda conn: there(store.delete_subscriber, conn, number))
+
+    def delete(conn: Connection) -> None:
+        there(store.delete_subscriber, conn, number)
+        append(conn, Event(PEOPLE, "line removed", principal.actor, {"line": number}), request.app[CLOCK]())
+
+    await write(request, delete)
     return json_response({"id": number, "deleted": True, "receipt": await live_receipt(request)})
 
 
@@ -150,6 +159,15 @@ def page_of(
         return {key: [shown(found) for found in page], "next": page[-1].id if len(page) == PAGE else None}
 
     return load
+
+
+def put_event(before: Subscriber | None, after: Subscriber, principal: Principal) -> Event:
+    """What the ledger holds of a line: that it was put, and which of its parts are others; never what they say."""
+    if before is None:
+        return Event(PEOPLE, "line put", principal.actor, {"line": after.id})
+    parts = ("label", "prefixes", "profile")
+    changed = [part for part in parts if getattr(before, part) != getattr(after, part)]
+    return Event(PEOPLE, "line changed", principal.actor, {"line": after.id}, {"changed": changed})
 
 
 async def _live(request: web.Request, number: int, status: int = 200) -> web.Response:

@@ -1,9 +1,11 @@
 """Store of orders: what was directed, when, and what became of each entry.
 
 Invariants: nothing is ever deleted, an order ends by withdrawal; one reference of an issuer is one order; an entry is
-`enforced` only after the workers have said so; a name stays blocked as long as any order in force holds it.
+`enforced` only after the workers have said so; a name stays blocked as long as any order in force holds it; each change
+of an order is an event of the ledger, in the same transaction, with counts and digests and no entry.
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,8 +13,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, type_coerce, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import NullType
 
+from mgmt.fields import MAX_TEXT_CHARACTERS
+from mgmt.ledger.event import CONTROL, MAX_WHOLE, ORDERS, Actor, Event, Value
+from mgmt.ledger.store import append
 from mgmt.orders.model import (
     ENFORCED,
     ENFORCED_HTTP,
@@ -35,6 +41,7 @@ IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too:
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
+_MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
 _IS_OCTETS = is_octets(entries.c.wire)
 
@@ -57,7 +64,7 @@ class Live(NamedTuple):
     order: int
 
 
-def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original: bytes, at: datetime) -> int:
+def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original: bytes, at: datetime, by: Actor) -> int:
     """Store a new order; returns its number.   Raises sqlalchemy's IntegrityError where issuer and ref are taken."""
     revision = raise_revision(conn, REVISION)
     stored = conn.execute(
@@ -90,6 +97,7 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
     ]
     if rows:
         conn.execute(insert(entries), rows)
+    _note(conn, number, "pushed", at, by, **_pushed(order, rows))
     return number
 
 
@@ -142,19 +150,23 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> str:
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
     """Say that every pending entry stored up to a revision is in force; returns how many became so."""
     status = case((entries.c.mode.in_((URL, URL_PREFIX)), ENFORCED_HTTP), else_=ENFORCED)
-    return conn.execute(
-        update(entries)
-        .where(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
-        .values(status=status, generation=generation, enforced_ms=_ms(at))
-    ).rowcount
+    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
+    due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
+    changed = update(entries).where(is_due).values(status=status, generation=generation, enforced_ms=_ms(at))
+    n_enforced = conn.execute(changed).rowcount
+    for order, count in due:
+        _note(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
+    return n_enforced
 
 
-def keep_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
+def keep_receipt(conn: Connection, order: int, receipt: dict[str, Any], at: datetime) -> None:
     conn.execute(update(orders).where(orders.c.id == order).values(receipt=json.dumps(receipt)))
+    _note(conn, order, "confirmed", at, CONTROL, **_confirmed(receipt))
 
 
-def keep_withdrawal_receipt(conn: Connection, order: int, receipt: dict[str, Any]) -> None:
+def keep_withdrawal_receipt(conn: Connection, order: int, receipt: dict[str, Any], at: datetime) -> None:
     conn.execute(update(orders).where(orders.c.id == order).values(withdrawal_receipt=json.dumps(receipt)))
+    _note(conn, order, "withdrawal confirmed", at, CONTROL, **_confirmed(receipt))
 
 
 def waiting_orders(conn: Connection, before: datetime) -> Waiting:
@@ -169,31 +181,36 @@ def waiting_orders(conn: Connection, before: datetime) -> Waiting:
     return Waiting(tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
 
 
-def keep_receipts(conn: Connection, waiting: Waiting, receipt: dict[str, Any]) -> None:
+def keep_receipts(conn: Connection, waiting: Waiting, receipt: dict[str, Any], at: datetime) -> None:
     """Give orders the receipt that they wait for."""
     for order in waiting.pushed:
-        keep_receipt(conn, order, receipt)
+        keep_receipt(conn, order, receipt, at)
     for order in waiting.withdrawn:
-        keep_withdrawal_receipt(conn, order, receipt)
+        keep_withdrawal_receipt(conn, order, receipt, at)
 
 
-def withdraw_order(conn: Connection, order: int, reason: str, at: datetime) -> int:
+def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: Actor) -> int:
     """Withdraw what is left of an order; returns how many entries that were."""
     conn.execute(
         update(orders)
         .where(orders.c.id == order)
         .values(withdrawn_ms=_ms(at), withdrawal_reason=reason, withdrawal_receipt=None)
     )
-    return _withdraw(conn, and_(entries.c.order == order, entries.c.status.in_(IN_FORCE)), reason)
+    count = _withdraw(conn, and_(entries.c.order == order, entries.c.status.in_(IN_FORCE)), reason)
+    _note(conn, order, "withdrawn", at, by, entries=count, reason=reason)
+    return count
 
 
-def withdraw_entries(conn: Connection, order: int, numbers: Sequence[int], reason: str) -> int:
+def withdraw_entries(conn: Connection, order: int, numbers: Sequence[int], reason: str, at: datetime, by: Actor) -> int:
     """Withdraw some entries of an order; returns how many of them were in force."""
     in_force = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE))
-    return sum(
-        _withdraw(conn, and_(in_force, entries.c.number.in_(numbers[at : at + _BATCH])), reason)
-        for at in range(0, len(numbers), _BATCH)
+    count = sum(
+        _withdraw(conn, and_(in_force, entries.c.number.in_(numbers[first : first + _BATCH])), reason)
+        for first in range(0, len(numbers), _BATCH)
     )
+    shown = list(numbers[:_MAX_NUMBERS_NOTED])
+    _note(conn, order, "entries withdrawn", at, by, entries=count, numbers=shown, of=len(numbers), reason=reason)
+    return count
 
 
 def held_elsewhere(conn: Connection, order: int) -> list[dict[str, Any]]:
@@ -215,7 +232,8 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
     found = find_order(conn, issuer, ref)
     if found is not None:
         return int(found.id)
-    return put_order(conn, Order(issuer, ref, "as the list says", "subtree", None, False, ()), (), b"", at)
+    letter = Order(issuer, ref, "as the list says", "subtree", None, False, ())
+    return put_order(conn, letter, (), b"", at, CONTROL)
 
 
 def live_entries(conn: Connection) -> Iterator[Live]:
@@ -258,13 +276,16 @@ def refusals_since(
     return found
 
 
-def keep_refusals(conn: Connection, changes: Iterable[tuple[int, int, str | None]]) -> None:
+def keep_refusals(conn: Connection, changes: Sequence[tuple[int, int, str | None]], at: datetime) -> None:
     """Write down what refusals_since() has found."""
     revision = raise_revision(conn, REVISION)
     for order, number, reason in changes:
         said = {"status": PENDING, "reason": None} if reason is None else _refused(reason)
         which = and_(entries.c.order == order, entries.c.number == number)
         conn.execute(update(entries).where(which).values(revision=revision, **said))
+    counted = Counter((order, "entries refused" if reason else "entries let in") for order, _, reason in changes)
+    for (order, action), count in counted.items():
+        _note(conn, order, action, at, CONTROL, entries=count)
 
 
 def _refused(reason: str) -> dict[str, str]:
@@ -316,6 +337,39 @@ def entry_json(entry: Row[Any]) -> dict[str, Any]:
         "generation": entry.generation,
         "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms),
     }
+
+
+def _note(conn: Connection, order: int, action: str, at: datetime, by: Actor, **said: Value) -> None:
+    """Write an event of an order.   Control notes what it finds in rows that a stranger wrote: nothing is raised."""
+    about: dict[str, Value] = {"order": _told(order)}
+    with contextlib.suppress(OperationalError):  # SQLite: a text that is no UTF-8
+        found = find_order_by_id(conn, order)
+        if found is not None:
+            about |= {"issuer": _told(found.issuer), "ref": _told(found.ref)}
+    append(conn, Event(ORDERS, action, by, about, said), at)
+
+
+def _told(value: object) -> Value:
+    """What an event says of a value in a row, of whatever type SQLite has kept there."""
+    if isinstance(value, int) and abs(value) <= MAX_WHOLE:
+        return value
+    return (value if isinstance(value, str) else repr(value))[:MAX_TEXT_CHARACTERS]
+
+
+def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
+    counts = Counter(str(row["status"]) for row in rows)
+    return {
+        "ground": order.ground,
+        "scope": order.scope,
+        "emergency": order.is_emergency,
+        "deadline": None if order.deadline is None else _iso(_ms(order.deadline)),
+        "sha256": order.sha256.hex(),
+        **{f"entries {status}": n for status, n in counts.items()},
+    }
+
+
+def _confirmed(receipt: dict[str, Any]) -> dict[str, Value]:
+    return {"generation": receipt["generation"], "workers": len(receipt["workers"])}
 
 
 def _withdraw(conn: Connection, which: Any, reason: str) -> int:

@@ -43,6 +43,12 @@ released_addresses = Table(
     Column("prefix", String, primary_key=True),
     Column("revision", BigInteger, nullable=False, index=True),
 )
+revision_times = Table(  # which revision of the lines there was when: the ages of released addresses
+    "revision_times",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("time_s", BigInteger, nullable=False),
+)
 blocked_categories = Table(
     "blocked_categories",
     metadata,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 WEB, CONTROL, LEDGER = "filterd_web", "filterd_control", "filterd_ledger"
 ROLES = (WEB, CONTROL, LEDGER)
-READ, ALL = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
+READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 COUNT = "SELECT, INSERT, UPDATE"
 _PROPOSE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawn_ms, withdrawal_reason, withdrawal_receipt)"
 _PROPOSE_ENTRY = "SELECT, INSERT, UPDATE (status, reason, generation, enforced_ms, revision)"
@@ -26,6 +26,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "subscribers": {WEB: ALL, CONTROL: READ},
     "addresses": {WEB: ALL, CONTROL: READ},
     "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image
+    "revision_times": {CONTROL: "SELECT, INSERT, DELETE"},
     "blocked_categories": {WEB: ALL, CONTROL: READ},
     "dns_wishes": {WEB: ALL, CONTROL: READ},
     "devices": {WEB: ALL, CONTROL: READ},
@@ -35,6 +36,12 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
+    "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box
+    "ledger_salts": {WEB: APPEND, CONTROL: APPEND},
+    "ledger_redactions": {WEB: READ, CONTROL: READ},
+    "ledger_checkpoints": {WEB: READ, CONTROL: APPEND},  # control alone signs
+    "ledger_keys": {WEB: READ, CONTROL: APPEND},
+    "trusted_clock": {LEDGER: ALL},
     "blocks": {WEB: READ, LEDGER: ALL},
     "day_keys": {LEDGER: ALL},
     "csam_counts": {WEB: READ, LEDGER: COUNT},

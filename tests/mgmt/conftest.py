@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
-from support.mgmt.desk import Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
+from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
 
 from mgmt.app import create_app
 from mgmt.auth import create_token
+from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings, StopPage
 from parental import store
 from parental.database import open_database, writing
@@ -57,7 +58,7 @@ def token(engine: Engine) -> TokenOf:
 
     def make(role: str, subscriber: int | None = None) -> str:
         with writing(engine) as conn:
-            return create_token(conn, role, subscriber)
+            return create_token(conn, role, subscriber, CONTROL, lambda: NOW)
 
     return make
 

@@ -7,6 +7,7 @@ from support.present import present
 
 from mgmt.app import ROUTES
 from mgmt.auth import ROLES, Principal, create_token, find_principal, revoke_token
+from mgmt.ledger.event import CONTROL
 from parental import store
 from parental.database import reading, writing
 from parental.schema.access import tokens
@@ -49,8 +50,8 @@ async def test_wrong_missing_malformed_and_revoked_tokens_get_one_and_the_same_a
 ) -> None:
     good = token("operator")
     with writing(engine) as conn:
-        revoked = create_token(conn, "operator")
-        revoke_token(conn, present(find_principal(conn, revoked)).token)
+        revoked = create_token(conn, "operator", None, CONTROL)
+        revoke_token(conn, present(find_principal(conn, revoked)).token, CONTROL)
     said = [
         None,
         "",
@@ -98,13 +99,13 @@ def test_a_parents_token_is_bound_to_one_subscriber_and_dies_with_it(engine: Eng
 @pytest.mark.parametrize(("role", "subscriber"), [("parent", None), ("operator", 7), ("root", None)])
 def test_a_token_that_fits_no_role_is_not_made(engine: Engine, role: str, subscriber: int | None) -> None:
     with writing(engine) as conn, pytest.raises(ValueError, match="no token created"):
-        create_token(conn, role, subscriber)
+        create_token(conn, role, subscriber, CONTROL)
 
 
 def test_what_belongs_to_a_subscriber_goes_with_it_and_the_other_tokens_stay(engine: Engine) -> None:
     with writing(engine) as conn:
-        create_token(conn, "parent", 7)
-        create_token(conn, "operator")
+        create_token(conn, "parent", 7, CONTROL)
+        create_token(conn, "operator", None, CONTROL)
         store.delete_subscriber(conn, 7)
 
         assert conn.execute(select(tokens.c.role)).scalars().all() == ["operator"]

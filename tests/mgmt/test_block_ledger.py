@@ -110,14 +110,25 @@ def test_csam_counts_have_no_room_for_a_person_or_a_name(engine: Engine) -> None
         ]
 
 
-def test_what_is_forgotten_takes_its_key_along(engine: Engine) -> None:
+def test_the_keys_of_days_that_have_ended_are_destroyed(engine: Engine) -> None:
     append(engine, record(), record(time_s=NOON + 86400))
 
     with writing(engine) as conn:
-        block_ledger.forget_before(conn, NOON + 86400)
-
-        assert conn.execute(select(blocks.c.time_s)).scalars().all() == [NOON + 86400]
+        assert block_ledger.destroy_keys(conn, NOON + 3600) == []
+        assert block_ledger.destroy_keys(conn, NOON + 86400) == ["2026-08-03"]
         assert conn.execute(select(day_keys.c.day)).scalars().all() == ["2026-08-04"]
+        assert block_ledger.is_ahead(conn, NOON)
+        assert block_ledger.destroy_keys_after(conn, NOON) == ["2026-08-04"]
+
+
+def test_a_household_s_records_are_forgotten_apart_from_all_others(engine: Engine) -> None:
+    append(engine, record(), record(reason="pause"), record(reason="order"), record(time_s=NOON + 9))
+
+    with writing(engine) as conn:
+        assert block_ledger.forget(conn, 0, NOON + 9, True, 1) == 1
+        assert block_ledger.forget(conn, 0, NOON + 9, True, 9) == 1
+        assert block_ledger.forget(conn, 0, NOON + 9, False, 9) == 1
+        assert conn.execute(select(blocks.c.time_s)).scalars().all() == [NOON + 9]
 
 
 def test_a_spools_position_is_kept_with_its_records_or_not_at_all(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
 from mgmt.app import create_app
 from mgmt.auth import create_token
 from mgmt.control_protocol import Closing
+from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings, StopPage
 from mgmt.splash.app import create_splash
 from mgmt.splash.canned import REASON_GROUPS, canned_page
@@ -96,7 +97,7 @@ def served(folder: Path) -> Iterator[Served]:
         with writing(engine) as conn:
             store.put_subscriber(conn, Subscriber(7, "Ayesha", (parse_prefix("192.0.2.7"),)))
             store.set_schedule(conn, 7, Schedule((parse_interval("mon", "22:00", "06:30"),)))
-            token = create_token(conn, "parent", 7)
+            token = create_token(conn, "parent", 7, CONTROL)
         rules = {"family.isp.example": home, "*.gate.example": gate, "*": splash}
         yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token)
     engine.dispose()

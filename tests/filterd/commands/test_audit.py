@@ -1,5 +1,16 @@
+import json
+from pathlib import Path
+
 import pytest
-from support.system.daemon import Daemon
+from support.mgmt import ledgers
+from support.mgmt.ledgers import SIGNER
+from support.system.daemon import Daemon, eventually
+
+from filterd.cli import main
+from filterd.places import database_file
+from mgmt.ledger import store
+from mgmt.ledger.checkpoint import Signer
+from parental.database import open_database, reading
 
 
 @pytest.mark.services
@@ -17,3 +28,87 @@ def test_a_token_of_another_role_pulls_nothing(daemon: Daemon) -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "(403)" in done.stderr
+
+
+@pytest.mark.services
+def test_an_order_is_in_the_exported_ledger_within_seconds_and_the_bundle_verifies_offline(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    auditor, bundle = daemon.token("auditor"), tmp_path / "ledger.ndjson"
+    pushed = ("--issuer", "PTA", "--ref", "L-1", "--ground", "a law", "pushed.test")
+    assert daemon.run("orders", "push", *pushed, token=daemon.token("regulator")).returncode == 0
+
+    def exported() -> bool:
+        done = daemon.run("audit", "export", token=auditor)
+        bundle.write_text(done.stdout)
+        return done.returncode == 0 and '"action":"confirmed"' in done.stdout
+
+    eventually(exported, "the order's last state in a signed bundle")
+    done = daemon.run("audit", "verify", str(bundle))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "whole, in order, unaltered" in done.stdout
+    actions = [json.loads(line)["event"]["action"] for line in bundle.read_text().splitlines() if '"event":' in line]
+    assert {"control started", "token made", "pushed", "enforced", "confirmed"} <= set(actions)
+
+
+@pytest.mark.services
+def test_the_first_altered_event_is_named_and_the_exit_code_says_so(daemon: Daemon, tmp_path: Path) -> None:
+    bundle = tmp_path / "ledger.ndjson"
+    auditor = daemon.token("auditor")
+
+    def exported() -> bool:
+        bundle.write_text(daemon.run("audit", "export", token=auditor).stdout)
+        return '"control started"' in bundle.read_text()
+
+    eventually(exported, "the first signed events")
+    events = [json.loads(line)["event"] for line in bundle.read_text().splitlines() if '"event":' in line]
+    altered = next(each["number"] for each in events if each["action"] == "control started")
+    bundle.write_text(bundle.read_text().replace("control started", "control stopped"))
+
+    done = daemon.run("audit", "verify", str(bundle), "--json")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["fault"].startswith(f"event {altered}: altered")
+
+
+@pytest.mark.services
+def test_events_are_counted_by_month_kind_and_action(daemon: Daemon) -> None:
+    done = daemon.run("audit", "stats", "--json", token=daemon.token("auditor"))
+
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any((row["kind"], row["action"]) == ("staff", "token made") for row in rows)
+
+
+def test_a_file_that_cannot_be_read_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "verify", str(tmp_path / "none")]) == 2
+    assert "nothing verified; name a file of filterd audit export" in capsys.readouterr().err
+
+
+def test_a_bundle_is_held_against_a_key_and_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = open_database(tmp_path / "filterd.db")
+    ledgers.write(engine, 3)
+    with reading(engine) as conn:
+        (tmp_path / "kept").write_text(store.signed_at(conn, store.size(conn)) or "")
+    (tmp_path / "bundle").write_bytes(ledgers.bundle(engine))
+    engine.dispose()
+    file, other = str(tmp_path / "bundle"), Signer(bytes(32), "other")
+
+    assert main(["audit", "verify", file, "--key", SIGNER.vkey, "--checkpoint", str(tmp_path / "kept")]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["audit", "verify", file, "--key", other.vkey]) == 1
+
+
+def test_an_event_is_redacted_by_whom_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "f.yaml"
+    config.write_text('{state_dir: state, dns: {upstreams: ["192.0.2.53:53"]}}')
+    engine = open_database(database_file(tmp_path / "state"))
+    ledgers.write(engine, 3)
+
+    assert main(["audit", "redact", "1", "--reason", "a court", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == "event 1: its text is destroyed; event 4 says so\n"
+    assert main(["audit", "redact", "1", "--reason", "a court", "--config", str(config)]) == 1
+
+    ledgers.sign(engine)
+    assert ledgers.verified(ledgers.bundle(engine)).redacted == 1
+    engine.dispose()

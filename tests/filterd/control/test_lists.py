@@ -1,14 +1,17 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from support.control.box import done, play, reason
 from support.lists.server import Shelved, serving
 
 from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRollback
 from filterd.control.service import Control
 from filterd.process.codec import Failed
+from parental.database import reading
+from parental.schema.ledger import events
 
 pytestmark = pytest.mark.services
 
@@ -52,6 +55,11 @@ def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_wh
         assert reasons(control) == ["order", "order"]
 
     play(place, engine, work)
+
+    with reading(engine) as conn:
+        said = [json.loads(text) for text in conn.execute(select(events.c.text)).scalars()]
+    decided = [(each["action"], each["actor"]["name"], each["about"]["list"]) for each in said]
+    assert decided == [("list approved", "a person", "pta"), ("list rolled back", "a person", "pta")]
 
 
 @pytest.mark.parametrize(

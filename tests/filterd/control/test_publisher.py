@@ -16,6 +16,7 @@ from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use
 from mgmt.control_protocol import Receipt
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_order
 from parental.database import writing
 from parental.schema.lines import revisions
@@ -30,7 +31,7 @@ def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(p
         first = await control.publisher.names_changed()
         found = control.explainer.explain("www.ordered.test", None, "http")
         with writing(engine) as conn:
-            withdraw_order(conn, number, "a court", datetime.now(UTC))
+            withdraw_order(conn, number, "a court", datetime.now(UTC), CONTROL)
         second = await control.publisher.names_changed()
         return first, found, second, reason(control, "www.ordered.test")
 
@@ -113,7 +114,7 @@ def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_
         assert (publisher.generations["names"][0], publisher.has_overgrown.is_set()) == (1, True)
         assert orders(control) == [first, gone, None]
         with writing(engine) as conn:
-            withdraw_order(conn, gone, "a court", datetime.now(UTC))
+            withdraw_order(conn, gone, "a court", datetime.now(UTC), CONTROL)
         async with asyncio.TaskGroup() as group:
             group.create_task(publisher.merge())
             await compilation()

@@ -1,9 +1,10 @@
 import asyncio
+import json
 import logging
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, text
 from support.control.box import SAID, done, make, play
 
 from filterd.config.changes import digests
@@ -13,6 +14,8 @@ from filterd.process.codec import Failed
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configured
+from parental.database import reading, writing
+from parental.schema.ledger import events
 
 pytestmark = pytest.mark.services  # control starts jobs
 
@@ -39,6 +42,36 @@ def test_keys_are_in_force_or_named_with_the_role_that_needs_a_restart(
 
     assert "configuration: in force: /help_corridor/names" in caplog.text
     assert "configuration: restart web-0 to put in force: /api/listen" in caplog.text
+
+
+def test_a_configuration_that_is_accepted_is_an_event_with_its_digest_and_no_value(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> None:
+        control.reloader.note_start()
+        changed(place, "help_corridor: {names: [help.test]}\n")
+        done(await control.reload())
+        changed(place, "", "nonsense")
+        assert isinstance(await control.reload(), Failed)
+
+    play(place, engine, work)
+
+    with reading(engine) as conn:
+        said = [json.loads(each) for each in conn.execute(select(events.c.text)).scalars()]
+    assert [each["action"] for each in said] == ["control started", "configuration accepted"]
+    assert said[1]["said"] == {"live": ["/help_corridor/names"]}
+    assert said[0]["about"]["configuration"] != said[1]["about"]["configuration"]
+    assert "help.test" not in json.dumps(said)
+
+
+def test_a_reload_that_the_ledger_cannot_take_is_done_and_is_a_fault(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> None:
+        changed(place, "help_corridor: {names: [help.test]}\n")
+        with writing(engine) as conn:
+            full = "BEFORE INSERT ON ledger_events BEGIN SELECT RAISE(FAIL, 'full'); END"
+            conn.execute(text(f"CREATE TRIGGER disk {full}"))
+        assert done(await control.reload()).live == ["/help_corridor/names"]
+        assert "configuration accepted: done, and not in the ledger" in control.faults["ledger events"]
+
+    play(place, engine, work)
 
 
 def test_another_state_directory_is_no_change_that_a_running_box_can_take(place: Path, engine: Engine) -> None:

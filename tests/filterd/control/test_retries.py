@@ -14,6 +14,7 @@ from filterd.control.retries import SETTLE_AFTER, settle
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.control_protocol import Ack, Receipt
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
 from parental.database import reading, writing
@@ -73,7 +74,7 @@ def play(tmp_path: Path, engine: Engine) -> Play:
 def push(engine: Engine, at: datetime = LONG_AGO, ref: str = "T-1") -> int:
     entry = Entry(1, "ordered.test", to_wire(b"ordered.test"), "subtree", "pending", None)
     with writing(engine) as conn:
-        return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), [entry], b"", at)
+        return put_order(conn, Order("PTA", ref, "", "subtree", None, False, ()), [entry], b"", at, CONTROL)
 
 
 def seen(engine: Engine, order: int) -> tuple[dict[str, int], bool, bool]:
@@ -94,7 +95,7 @@ def test_an_order_that_waits_is_published_again_and_gets_its_receipt(play: Play,
 def test_a_withdrawal_that_waits_gets_its_receipt(play: Play, engine: Engine) -> None:
     order = push(engine)
     with writing(engine) as conn:
-        withdraw_order(conn, order, "a court", LONG_AGO)
+        withdraw_order(conn, order, "a court", LONG_AGO, CONTROL)
     play(Publishing())
 
     assert seen(engine, order) == ({"withdrawn": 1}, False, True)

@@ -23,6 +23,7 @@ from filterd.control.service import Control
 from filterd.database.access import database_of
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
@@ -105,7 +106,7 @@ def push(engine: Engine, name: str) -> Any:
     order = Order("PTA", "T-1", "a law", "subtree", None, False, ((name, "subtree"),))
     entry = Entry(1, name, to_wire(name.encode()), "subtree", "pending", None)
     with writing(engine) as conn:
-        return put_order(conn, order, [entry], b"", datetime.now(UTC))
+        return put_order(conn, order, [entry], b"", datetime.now(UTC), CONTROL)
 
 
 @pytest.mark.services

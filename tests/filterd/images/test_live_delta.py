@@ -20,6 +20,7 @@ from filterd.images.compile import Compiled, OrdersInForce
 from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.store import (
     Live,
@@ -102,11 +103,15 @@ class Place:
             for number, name in enumerate(names, 1)
         ]
         with writing(self.engine) as conn:
-            return put_order(conn, Order("PTA", str(self.n_orders), "", mode, None, False, ()), entries, b"", NOW)
+            return put_order(
+                conn, Order("PTA", str(self.n_orders), "", mode, None, False, ()), entries, b"", NOW, CONTROL
+            )
 
     def withdraw(self, order: Any, *numbers: Any) -> Any:
         with writing(self.engine) as conn:
-            return withdraw_entries(conn, order, numbers, "") if numbers else withdraw_order(conn, order, "", NOW)
+            if numbers:
+                return withdraw_entries(conn, order, numbers, "", NOW, CONTROL)
+            return withdraw_order(conn, order, "", NOW, CONTROL)
 
     def catch_up(self, delta: Any) -> None:
         with reading(self.engine) as conn:

@@ -17,6 +17,7 @@ from filterd.images.compile import Compiled, remember
 from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.database import reading, writing
@@ -66,7 +67,7 @@ def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
     order = Order("PTA", name, "a law", mode, None, False, ())
     wire = name.encode() if mode == URL else to_wire(name.encode())
     with writing(engine) as conn:
-        return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW)
+        return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW, CONTROL)
 
 
 def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
@@ -97,7 +98,7 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
     orders = beside(store, compiled, engine)
     store.publish_names(orders)
     with writing(engine) as conn:
-        withdraw_order(conn, number, "a court", NOW)
+        withdraw_order(conn, number, "a court", NOW, CONTROL)
         orders.catch_up(conn)
     store.publish_names(orders)
 

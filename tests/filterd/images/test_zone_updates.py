@@ -30,6 +30,7 @@ from filterd.lists.sources import shelf_of
 from filterd.lists.zone_copies import newest_of
 from filterd.lists.zone_journal import Journal
 from filterd.places import database_file
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import open_database, writing
@@ -118,7 +119,7 @@ def test_orders_and_a_zone_are_in_one_delta_and_leave_each_other_alone(place: Pa
     async def work(control: Control, played: Any) -> None:
         with writing(engine) as conn:
             entries = [Entry(1, "n0001.test", to_wire(b"n0001.test"), "subtree", "pending", None)]
-            put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time())
+            put_order(conn, Order("PTA", "1", "", "subtree", None, False, ()), entries, b"", control_time(), CONTROL)
         await control.publisher.names_changed()
         played.change([1, 2], [500])
         await control.lists.pull(["z"])

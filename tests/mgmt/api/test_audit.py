@@ -69,9 +69,20 @@ async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom
     }
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+async def test_what_a_household_has_chosen_is_in_no_pull(desk: DeskOf, note: Any, form: str) -> None:
+    note(*(record(reason=reason, category="adult", rule="theirs.example") for reason in block_ledger.HOUSEHOLD))
+    note(record())
+
+    _, _, body = await desk("auditor").raw("GET", f"/v1/audit/blocks?format={form}")
+
+    assert b"bad.example" in body
+    assert b"theirs.example" not in body and b"adult" not in body
+
+
 async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk: DeskOf, note: Any) -> None:
     await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
-    note(record(), record(reason="pause", list="", rule="", order=0, channel="lock", subscriber=None))
+    note(record(), record(reason="security", list="", rule="", order=0, channel="lock", subscriber=None))
 
     status, headers, body = await desk("auditor").raw("GET", "/v1/audit/blocks?format=csv")
 
@@ -79,7 +90,7 @@ async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk: DeskOf, note: A
     assert headers["Content-Type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     assert [row["order"] for row in rows] == ["'=PTA/1", ""]
-    assert [row["reason"] for row in rows] == ["order", "pause"]
+    assert [row["reason"] for row in rows] == ["order", "security"]
     assert rows[1]["subscriber"] == ""
 
 

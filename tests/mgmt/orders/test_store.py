@@ -1,15 +1,18 @@
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import IntegrityError
 
+from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import Order
 from parental.database import writing
+from parental.schema.ledger import events
 from rules.names.protected import Protected
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
@@ -24,7 +27,7 @@ def conn(engine: Engine) -> Iterator[Any]:
 
 def put(conn: Connection, ref: Any, *names: Any, issuer: str = "PTA") -> Any:
     order = Order(issuer, ref, "g", "subtree", None, False, tuple((f"{name}.example", "subtree") for name in names))
-    return orders.put_order(conn, order, judge_entries(order, Protected()), b"original", NOW)
+    return orders.put_order(conn, order, judge_entries(order, Protected()), b"original", NOW, CONTROL)
 
 
 def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn: Connection) -> None:
@@ -44,7 +47,7 @@ def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn: Connection) 
     first, second = put(conn, "1", "a"), put(conn, "2", "a")
 
     assert list(orders.live_entries(conn)) == [(A, "subtree", first)]
-    orders.withdraw_order(conn, first, "x", NOW)
+    orders.withdraw_order(conn, first, "x", NOW, CONTROL)
     assert list(orders.live_entries_of(conn, [A, B])) == [(A, "subtree", second)]
 
 
@@ -54,7 +57,7 @@ def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn: Connection
     assert orders.names_changed_since(conn, 0) == [A, B]
     assert orders.names_changed_since(conn, base) == []
 
-    orders.withdraw_entries(conn, number, [2], "x")
+    orders.withdraw_entries(conn, number, [2], "x", NOW, CONTROL)
     put(conn, "2", "c")
 
     assert orders.names_changed_since(conn, base) == [B, C]
@@ -89,3 +92,20 @@ def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn: Connection) -
 
 def test_the_original_is_kept_octet_for_octet(conn: Connection) -> None:
     assert orders.get_order(conn, put(conn, "1", "a")).original == b"original"
+
+
+@pytest.mark.parametrize("issuer", ["x'ff'", "CAST(x'ff' AS TEXT)", "12", "'an issuer'"])
+@pytest.mark.parametrize("order", ["1", "'one'", "x'00'", "9223372036854775807"])
+def test_what_control_refuses_is_noted_whatever_the_rows_hold(conn: Connection, issuer: str, order: str) -> None:
+    conn.execute(
+        text(
+            "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "
+            f"VALUES (1, {issuer}, 'r', 'g', 'subtree', 0, 0, x'', x'')"
+        )
+    )
+    number = conn.execute(text(f"SELECT {order}")).scalar_one()
+
+    orders.keep_refusals(conn, [(number, 1, "a rail")], NOW)
+
+    said = json.loads(conn.execute(select(events.c.text)).scalars().all()[-1])
+    assert (said["action"], said["said"]) == ("entries refused", {"entries": 1})

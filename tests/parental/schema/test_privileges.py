@@ -43,6 +43,16 @@ REFUSED = (
     (LEDGER, "SELECT * FROM tokens"),
     (LEDGER, "SELECT * FROM subscribers"),
     (LEDGER, "UPDATE orders SET receipt = ''"),
+    (WEB, "INSERT INTO ledger_checkpoints VALUES (1, 0, '')"),
+    (WEB, "INSERT INTO ledger_keys VALUES (0, '')"),
+    (WEB, "SELECT * FROM trusted_clock"),
+    (LEDGER, "INSERT INTO ledger_events VALUES (0, 0, 'orders', '', '')"),
+    (LEDGER, "SELECT * FROM ledger_salts"),
+    *((role, "UPDATE ledger_events SET text = NULL") for role in ROLES),
+    *((role, "DELETE FROM ledger_events") for role in ROLES),
+    *((role, "DELETE FROM ledger_salts") for role in ROLES),
+    *((role, "INSERT INTO ledger_redactions VALUES (0, 1)") for role in ROLES),
+    *((role, "ALTER TABLE ledger_events DISABLE TRIGGER ALL") for role in ROLES),
     *((role, "CREATE TABLE more (name text)") for role in ROLES),
     *((role, "DROP TABLE blocks") for role in ROLES),
     *((role, "TRUNCATE orders CASCADE") for role in ROLES),
@@ -55,6 +65,9 @@ ALLOWED = (
     (CONTROL, "UPDATE entries SET status = 'enforced'"),
     (LEDGER, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (LEDGER, "DELETE FROM blocks"),
+    (WEB, "INSERT INTO ledger_events VALUES (0, 0, 'orders', '', '')"),
+    (CONTROL, "INSERT INTO ledger_events VALUES (0, 0, 'orders', '', '')"),
+    (CONTROL, "INSERT INTO ledger_checkpoints VALUES (1, 0, '')"),
 )
 
 

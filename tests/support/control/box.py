@@ -14,6 +14,7 @@ from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lookup.explain import word
 from filterd.process.codec import Failed
+from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order
 from parental.database import writing
@@ -56,7 +57,7 @@ def push(engine: Engine, name: str, ref: str = "T-1", mode: str = "subtree") -> 
     entry = Entry(1, name, name.encode() if mode == URL else to_wire(name.encode()), mode, "pending", None)
     order = Order("PTA", ref, "a law", "subtree", None, False, ((name, "subtree"),))
     with writing(engine) as conn:
-        return put_order(conn, order, [entry], b"", datetime.now(UTC))
+        return put_order(conn, order, [entry], b"", datetime.now(UTC), CONTROL)
 
 
 def reason(control: Control, name: str) -> str:

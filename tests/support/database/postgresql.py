@@ -93,10 +93,10 @@ class PostgresqlServer:
         return url
 
     def empty(self, url: str) -> None:
-        """Delete every row; faster than another database by a factor of twenty."""
+        """Delete every row; faster than another database by a factor of twenty.   Triggers are off: some refuse it."""
         statements = [f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables)]
         reset = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
-        self.execute("; ".join([*statements, reset]), name_of(url))
+        self.execute("; ".join(["SET session_replication_role = replica", *statements, reset]), name_of(url))
 
     def drop(self, url: str) -> None:
         self.execute(f'DROP DATABASE IF EXISTS "{name_of(url)}" WITH (FORCE)')

@@ -1,0 +1,100 @@
+"""Retention: what is older than the configuration says is destroyed, keys first, then records.
+
+    day keys → block records (a household's sooner) → released addresses
+
+Without its day's key a pseudonym stands for no one, also in a copy that was made before.
+Invariants: what is old is decided by mgmt.ledger.trusted_clock and by nothing else; a key is gone from the database
+file and its journal when this returns; a write takes no longer than a batch, so other writers wait for some
+milliseconds.  Records of a time that has not come, which a wrong clock has made, are kept for as long as others are.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from filterd.config.schema import Retention
+from mgmt import block_ledger
+from mgmt.ledger import trusted_clock
+from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
+from parental.database import writing
+
+BATCH = 2000  # records of one transaction: some 10 ms
+DAY_S = 86_400
+
+log = logging.getLogger("filterd.audit.retention")
+
+
+def forget_due(engine: Engine, kept: Retention, clocks: Clocks, forget_released: Callable[[int, int], None]) -> None:
+    """Destroy what is due.   forget_released(now_s, before_s): of addresses released before
+
+    engine  of the role that keeps the records
+    Raises ClockStepped: where the time is not known, before anything was done; where it is known in spite of a step,
+    when all is done."""
+    with writing(engine) as conn:
+        now_s, step_s = trusted_clock.look(conn, clocks)
+    longest_s = max(kept.blocks, kept.household)
+    _destroy_keys(engine, now_s - min(kept.day_keys, longest_s))
+    for of_household, age_s in ((True, kept.household), (False, kept.blocks)):
+        due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "of_household": of_household}
+        _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
+    _forget_ahead(engine, clocks.node, now_s, longest_s)
+    forget_released(int(now_s), int(now_s - kept.released_addresses))
+    if step_s:
+        raise ClockStepped(
+            f"clock: stepped by {step_s:+.0f} s to {trusted_clock.iso(clocks.wall_s)}; what is old is decided by the "
+            f"time before, {trusted_clock.iso(now_s)}; {MEND}"
+        )
+
+
+def _destroy_keys(engine: Engine, before_s: float) -> None:
+    with writing(engine) as conn:
+        _overwrite_deleted(conn)
+        days = block_ledger.destroy_keys(conn, before_s)
+    if days:
+        _empty_journal(engine)
+        log.info("retention: the keys of %d days are destroyed, the last one of %s", len(days), days[-1])
+
+
+def _forget_ahead(engine: Engine, node: str, now_s: float, age_s: float) -> None:
+    """Records and keys of a time that has not come, once they have been there for `age_s`."""
+    after_s = int(now_s) + DAY_S
+    with writing(engine) as conn:
+        is_due = trusted_clock.ahead_for_s(conn, node, now_s, block_ledger.is_ahead(conn, after_s)) >= age_s > 0
+        if is_due:
+            _overwrite_deleted(conn)
+            block_ledger.destroy_keys_after(conn, after_s)
+    if is_due:
+        _empty_journal(engine)
+        for of_household in (True, False):
+            due: dict[str, Any] = {"since_s": after_s, "before_s": None, "of_household": of_household}
+            _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
+
+
+def _in_batches(engine: Engine, forget: Callable[[Connection], int]) -> None:
+    n = BATCH
+    while n == BATCH:
+        with writing(engine) as conn:
+            _overwrite_deleted(conn)
+            n = forget(conn)
+
+
+def _overwrite_deleted(conn: Connection) -> None:
+    """SQLite leaves deleted rows in free pages otherwise.   PostgreSQL keeps them until its vacuum."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def _empty_journal(engine: Engine) -> None:
+    """What was overwritten goes into the database file, and the journal, which has older pages, to nothing."""
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        raw.close()
+    if busy:
+        log.warning("retention: a reader holds the journal of the database; keys stay in it until its next use")

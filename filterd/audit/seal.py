@@ -1,0 +1,152 @@
+"""Signs the ledger: control alone has the key, and believes no row.
+
+    events appended by any role → text and leaf compared → tree → checkpoint kept in a file of control's → database
+
+Invariants: what was signed is never signed otherwise: the last checkpoint lies in a file that only control can write,
+and a database that does not begin with that tree is refused, not signed; so is an event whose leaf is not its text's.
+"""
+
+import logging
+import os
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, select
+
+from filterd.keys import key_at
+from mgmt.ledger import store
+from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
+from mgmt.ledger.event import CONTROL, ORDERS, SETTINGS, leaf_of
+from mgmt.ledger.tree import frontier_of
+from mgmt.ledger.verifier import Frontier, open_note
+from parental.database import reading, writing
+from parental.schema.ledger import events
+from rules.atomic_file import writing_whole
+
+KEY, LAST = "ledger.key", "ledger.checkpoint"
+AT_ONCE = (ORDERS, SETTINGS)  # an order's state is signed as it comes, and what is done to the ledger itself
+LONGEST_MS = 60_000  # what else is signed once a minute
+
+log = logging.getLogger("filterd.audit.seal")
+
+
+class LedgerDamaged(ValueError):
+    """The database does not hold what was signed; nothing is signed until someone has looked at it."""
+
+
+class _Waiting(NamedTuple):
+    """Events that are not signed: how many there are in all, whether one is urgent, and the time of the first."""
+
+    size: int
+    is_urgent: bool
+    first_ms: int
+
+
+class Seal:
+    """The tree as it was signed last, and the key."""
+
+    def __init__(self, engine: Engine, folder: Path, node: str) -> None:
+        """folder: of the keys;   node: this box.   Raises ValueError, OSError"""
+        self._engine, self._last = engine, folder / LAST
+        seed = key_at(folder / KEY, KEY_OCTETS)
+        self._signer = Signer(seed, f"{node}/filterd-ledger")
+        with reading(engine) as conn:
+            for vkey in store.known_keys(conn):
+                if self._signer.has_key_of(vkey):  # a key keeps its name when the box gets another one
+                    self._signer = Signer(seed, vkey.split("+", 1)[0])
+        self._tree: Frontier | None = None
+
+    @property
+    def vkey(self) -> str:
+        """What verifies it."""
+        return self._signer.vkey
+
+    def seal(self, at: datetime) -> bool:
+        """Sign what is due; whether there was anything.   Raises LedgerDamaged, OSError.
+
+        Cost: two queries where nothing is due; at the first call one read of all leaves."""
+        if self._tree is None:
+            self._begin(at)
+        with reading(self._engine) as conn:
+            waiting = self._waiting(conn)
+        if waiting is None or not (waiting.is_urgent or at.timestamp() * 1000 - waiting.first_ms >= LONGEST_MS):
+            return False
+        self.seal_all(at)
+        return True
+
+    def seal_all(self, at: datetime) -> None:
+        """Sign every event that is there now."""
+        tree = self._begin(at) if self._tree is None else self._tree
+        with reading(self._engine) as conn:
+            grown = self._grown(conn, tree)
+        note = self._signer.sign(grown.size, grown.root())
+        self._remember(note)
+        with writing(self._engine) as conn:
+            store.put_checkpoint(conn, grown.size, note, at)
+        self._tree = grown
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, at: datetime) -> Frontier:
+        """Find the signed tree again in the database.   Raises LedgerDamaged"""
+        with writing(self._engine) as conn:
+            store.put_key(conn, self._signer.vkey, at, CONTROL)
+        with reading(self._engine) as conn:
+            note = self._remembered()
+            size, root = (0, None) if note is None else open_note(note, [self._signer.vkey])[1:]
+            has = store.size(conn)
+            tree = frontier_of(partial(store.iter_leaves, conn), min(size, has))
+            if root is not None and (tree.size, tree.root()) != (size, root):
+                raise LedgerDamaged(self._lost(size, has))
+            kept = note is None or store.signed_at(conn, size) is not None
+        if note is not None and not kept:  # the last run ended between the file and the database
+            with writing(self._engine) as conn:
+                store.put_checkpoint(conn, size, note, at)
+        self._tree = tree
+        return tree
+
+    def _lost(self, signed: int, has: int) -> str:
+        found = f"{has} events are left of {signed}" if has < signed else f"the first {signed} events are other ones"
+        return (
+            f"ledger: {found} that were signed; not signed any more, and all else goes on; export it as evidence, then "
+            f"put the database back, or let a new key begin: move {self._last} and {self._last.with_name(KEY)} away"
+        )
+
+    def _waiting(self, conn: Connection) -> _Waiting | None:
+        assert self._tree is not None
+        signed = self._tree.size
+        unsigned = select(events.c.number, events.c.kind, events.c.time_ms).where(events.c.number >= signed)
+        first = conn.execute(unsigned.order_by(events.c.number).limit(1)).first()
+        if first is None:
+            return None
+        urgent = conn.execute(unsigned.where(events.c.kind.in_(AT_ONCE)).limit(1)).first()
+        return _Waiting(store.size(conn), urgent is not None, first.time_ms)
+
+    def _grown(self, conn: Connection, tree: Frontier) -> Frontier:
+        """The tree with the events that have come since.   Raises LedgerDamaged"""
+        grown, until = tree.copy(), store.size(conn)
+        while grown.size < until:
+            for row in store.read_events(conn, grown.size, until):
+                is_redacted = row.text is None and row.by_number is not None
+                if row.number != grown.size or not (
+                    is_redacted or (row.text and row.salt and leaf_of(row.salt, row.text.encode()) == row.leaf)
+                ):
+                    raise LedgerDamaged(
+                        f"ledger: event {grown.size} is not what its leaf was made of; neither it nor what follows is "
+                        f"signed; find out who wrote it, then take its text out: filterd audit redact {grown.size}"
+                    )
+                grown.add(row.leaf)
+        return grown
+
+    def _remember(self, note: str) -> None:
+        with writing_whole(self._last) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(note.encode())
+
+    def _remembered(self) -> str | None:
+        try:
+            return self._last.read_text()
+        except FileNotFoundError:
+            return None

@@ -1,0 +1,201 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete, select
+
+from filterd.audit.retention import DAY_S, forget_due
+from filterd.config.schema import Retention
+from mgmt import block_ledger
+from mgmt.block_ledger import BlockRecord
+from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from parental import store
+from parental.database import open_database, reading, writing
+from parental.engines import Where, engine_of
+from parental.schema.ledger import clock_marks
+from parental.schema.privileges import LEDGER
+from parental.schema.records import blocks, day_keys
+from parental.subscriber import Subscriber, parse_prefix
+
+NOON = 1785758400
+KEPT = Retention()
+YEAR_S = 365 * DAY_S
+
+
+@pytest.fixture
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database, LEDGER)
+    forget(engine, NOON)
+    yield engine
+    engine.dispose()
+
+
+def forget(engine: Engine, at_s: int, step_s: int = 0, kept: Retention = KEPT) -> tuple[int, int]:
+    """An hour's job, on a machine that has run since NOON.   What time it is, and before which released addresses go"""
+    released: list[tuple[int, int]] = []
+    clocks = Clocks("gw", at_s + step_s, float(at_s - NOON), "one")
+    forget_due(engine, kept, clocks, lambda now_s, before_s: released.append((now_s, before_s)))
+    return released[0]
+
+
+def put(engine: Engine, day: int, *reasons: str, step_s: int = 0) -> None:
+    at = NOON + day * DAY_S + step_s
+    records = [BlockRecord(at, "dns", "splash", "l", "r", 0, "", reason, 1, 7) for reason in reasons]
+    with writing(engine) as conn:
+        block_ledger.append_blocks(conn, records, bytes(32))
+
+
+def left(engine: Engine) -> tuple[list[str], list[str]]:
+    """Reasons of the records, days of the keys."""
+    with reading(engine) as conn:
+        reasons = conn.execute(select(blocks.c.reason).order_by(blocks.c.id)).scalars().all()
+        return list(reasons), list(conn.execute(select(day_keys.c.day).order_by(day_keys.c.day)).scalars())
+
+
+def test_each_kind_of_record_goes_at_its_age_and_the_keys_at_theirs(engine: Engine) -> None:
+    put(engine, 0, "order", "category", "pause", "security")
+
+    for day, reasons, keys in (
+        (30, ["order", "category", "pause", "security"], ["2026-08-03"]),
+        (31, ["order", "security"], ["2026-08-03"]),
+        (90, ["order", "security"], ["2026-08-03"]),
+        (91, ["order", "security"], []),
+        (1095, ["order", "security"], []),
+        (1096, [], []),
+    ):
+        forget(engine, NOON + day * DAY_S)
+        assert left(engine) == (reasons, keys), day
+
+
+def test_keys_go_no_later_than_the_records_that_they_are_for(engine: Engine) -> None:
+    put(engine, 0, "order")
+    short = Retention(blocks=type(KEPT.blocks)(10 * DAY_S), household=type(KEPT.blocks)(0))
+
+    forget(engine, NOON + 11 * DAY_S, kept=short)
+
+    assert left(engine) == ([], [])
+
+
+def test_a_household_that_keeps_nothing_has_nothing_after_the_next_hour(engine: Engine) -> None:
+    put(engine, 0, "pause", "order")
+
+    forget(engine, NOON + 3600, kept=Retention(household=type(KEPT.blocks)(0)))
+
+    assert left(engine) == (["order"], ["2026-08-03"])
+
+
+def test_keys_are_destroyed_before_the_records_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(engine, 0, "order")
+    monkeypatch.setattr(block_ledger, "forget", lambda *_, **__: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        forget(engine, NOON + 2000 * DAY_S)
+
+    assert left(engine) == (["order"], [])
+
+
+def test_a_step_of_a_year_forward_destroys_nothing_and_is_said(engine: Engine) -> None:
+    put(engine, 0, "order", "pause")
+
+    for hour in range(1, 4):
+        with pytest.raises(ClockStepped, match=r"stepped by \+31536000 s to 2027-08-03.*the time before, 2026-08-03"):
+            forget(engine, NOON + hour * 3600, YEAR_S)
+
+    assert left(engine) == (["order", "pause"], ["2026-08-03"])
+
+
+def test_a_step_of_a_year_back_keeps_nothing_longer(engine: Engine) -> None:
+    put(engine, 0, "order", "pause")
+
+    with pytest.raises(ClockStepped, match="stepped by -31536000 s"):
+        forget(engine, NOON + 91 * DAY_S, -YEAR_S)
+
+    assert left(engine) == (["order"], [])
+
+
+def test_records_of_a_time_that_a_wrong_clock_made_are_not_kept_until_that_time(engine: Engine) -> None:
+    put(engine, 0, "order", step_s=70 * YEAR_S)
+    short = Retention(blocks=type(KEPT.blocks)(10 * DAY_S))
+
+    forget(engine, NOON + DAY_S, kept=short)
+    forget(engine, NOON + 30 * DAY_S, kept=short)
+    assert left(engine) == (["order"], ["2096-07-16"])
+    forget(engine, NOON + 32 * DAY_S, kept=short)  # the household's age is the longer one
+
+    assert left(engine) == ([], [])
+
+
+def test_after_another_start_with_a_wrong_clock_nothing_is_touched(engine: Engine) -> None:
+    put(engine, 0, "order", "pause")
+
+    with pytest.raises(ClockStepped, match="nothing is forgotten"):
+        forget_due(engine, KEPT, Clocks("gw", NOON + YEAR_S, 1.0, "two"), lambda *_: None)
+
+    assert left(engine) == (["order", "pause"], ["2026-08-03"])
+
+
+def test_a_destroyed_key_is_in_no_file_of_the_database(engine: Engine, tmp_path: Path) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps what was deleted until its vacuum")
+    put(engine, 0, "order")
+    with reading(engine) as conn:
+        [key] = conn.execute(select(day_keys.c.key)).scalars()
+
+    def octets() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.glob("filterd.db*"))
+
+    assert key in octets()
+    forget(engine, NOON + 91 * DAY_S)
+    assert key not in octets()
+
+
+def test_without_secure_deletion_the_key_would_be_there(engine: Engine, tmp_path: Path) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps what was deleted until its vacuum")
+    put(engine, 0, "order")
+    with writing(engine) as conn:
+        conn.exec_driver_sql("PRAGMA secure_delete=OFF")
+        [key] = conn.execute(select(day_keys.c.key)).scalars()
+        conn.execute(delete(day_keys))
+
+    assert key in b"".join(path.read_bytes() for path in tmp_path.glob("filterd.db*"))
+
+
+def test_released_addresses_are_kept_for_their_age(engine: Engine, database: Where) -> None:
+    of_lines = engine_of(database)
+
+    def move(prefix: str) -> int:
+        with writing(of_lines) as conn:
+            store.put_subscriber(conn, Subscriber(7, "x", (parse_prefix(prefix),)))
+            return store.current_revision(conn)
+
+    def due(day: int) -> int:
+        span = forget(engine, NOON + day * DAY_S)
+        with writing(of_lines) as conn:
+            return store.mark_revision(conn, *span)
+
+    move("192.0.2.1")
+    released = move("192.0.2.2")
+    assert due(1) == 0
+    move("192.0.2.3")
+
+    assert [due(7), due(8)] == [0, released]
+    of_lines.dispose()
+
+
+def test_more_records_than_a_batch_all_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.audit.retention.BATCH", 2)
+    for second in range(7):
+        put(engine, 0, "order", step_s=second)
+
+    forget(engine, NOON + 1096 * DAY_S)
+
+    assert left(engine) == ([], [])
+
+
+def test_the_clock_keeps_one_row(engine: Engine) -> None:
+    for hour in range(5):
+        forget(engine, NOON + hour * 3600)
+
+    with reading(engine) as conn:
+        assert len(conn.execute(select(clock_marks)).all()) == 1
