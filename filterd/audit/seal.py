@@ -50,12 +50,9 @@ class Seal:
     def __init__(self, engine: Engine, folder: Path, node: str) -> None:
         """folder: of the keys;   node: this box.   Raises ValueError, OSError"""
         self._engine, self._last = engine, folder / LAST
-        seed = key_at(folder / KEY, KEY_OCTETS)
-        self._signer = Signer(seed, f"{node}/filterd-ledger")
+        self._seed, self._node = key_at(folder / KEY, KEY_OCTETS), node
         with reading(engine) as conn:
-            for vkey in store.known_keys(conn):
-                if self._signer.has_key_of(vkey):  # a key keeps its name when the box gets another one
-                    self._signer = Signer(seed, vkey.split("+", 1)[0])
+            self._signer = self._named(conn)
         self._tree: Frontier | None = None
 
     @property
@@ -92,10 +89,11 @@ class Seal:
     def _begin(self, at: datetime) -> Frontier:
         """Find the signed tree again in the database.   Raises LedgerDamaged"""
         with writing(self._engine) as conn:
+            self._signer = self._named(conn)
             store.put_key(conn, self._signer.vkey, at, CONTROL)
         with reading(self._engine) as conn:
             note = self._remembered()
-            size, root = (0, None) if note is None else open_note(note, [self._signer.vkey])[1:]
+            size, root = (0, None) if note is None else open_note(note, [self._vkey_of(note)])[1:]
             has = store.size(conn)
             tree = frontier_of(partial(store.iter_leaves, conn), min(size, has))
             if root is not None and (tree.size, tree.root()) != (size, root):
@@ -106,6 +104,15 @@ class Seal:
                 store.put_checkpoint(conn, size, note, at)
         self._tree = tree
         return tree
+
+    def _named(self, conn: Connection) -> Signer:
+        """A ledger has one name, its first key's: a box that is renamed, and each gateway that shares it, keep it."""
+        known = store.known_keys(conn)
+        return Signer(self._seed, known[0].partition("+")[0] if known else f"{self._node}/filterd-ledger")
+
+    def _vkey_of(self, note: str) -> str:
+        """What verifies a checkpoint of this key, of whichever ledger."""
+        return Signer(self._seed, note.partition("\n")[0]).vkey
 
     def _lost(self, signed: int, has: int) -> str:
         found = f"{has} events are left of {signed}" if has < signed else f"the first {signed} events are other ones"

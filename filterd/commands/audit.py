@@ -99,7 +99,7 @@ def _verify(args: argparse.Namespace) -> int:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
     except (OSError, UnicodeDecodeError) as reason:
-        raise WrongUse(f"{reason}; nothing verified; name a file of filterd audit export") from reason
+        raise WrongUse(f"{args.bundle}: {reason}; nothing verified; name a file of filterd audit export") from reason
     if args.json:
         print(json.dumps({"whole": True, **found._asdict(), "root": found.root.hex()}))
     else:
@@ -159,4 +159,4 @@ def _database(args: argparse.Namespace) -> Iterator["Connection"]:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             yield conn
     except DatabaseFault as reason:
-        raise Missing(f"{reason}; run as the daemon's user") from reason
+        raise Missing(f"ledger: {reason}; nothing changed; run as the daemon's user") from reason

@@ -27,10 +27,6 @@ class Signer:
         """The verifier key: name, id and public key, as signed-note spells it."""
         return f"{self.name}+{self._id.hex()}+{base64.b64encode(ED25519 + self._public).decode()}"
 
-    def has_key_of(self, vkey: str) -> bool:
-        """Whether a verifier key, of whatever name, is that of this key."""
-        return vkey.rsplit("+", 1)[-1] == self.vkey.rsplit("+", 1)[-1]
-
     def sign(self, size: int, root: bytes) -> str:
         """The checkpoint of a tree."""
         text = f"{self.name}\n{size}\n{base64.b64encode(root).decode()}\n"

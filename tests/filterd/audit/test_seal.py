@@ -119,6 +119,22 @@ def test_a_checkpoint_that_did_not_reach_the_database_is_put_there_at_the_next_s
     assert signed(engine) == 2
 
 
+def test_two_gateways_sign_one_ledger_each_with_its_key(engine: Engine, keys: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    one, other = Seal(engine, keys, "gw1"), Seal(engine, tmp_path / "other", "gw2")
+    for hour in range(3):
+        put(engine, hours=hour)
+        for seal in (one, other, other, one)[hour:]:
+            seal.seal(NOON + timedelta(hours=hour, minutes=1))
+
+    bundle = ledgers.bundle(engine)
+    assert ledgers.verified(bundle, vkeys=[one.vkey, other.vkey]).until == signed(engine) == 5
+    assert ledgers.verified(bundle).until == 5
+    again = Seal(engine, tmp_path / "other", "gw2")
+    assert not again.seal(NOON + timedelta(hours=3))
+    assert again.vkey == other.vkey
+
+
 def test_a_database_with_fewer_events_than_were_signed_is_not_signed(engine: Engine, keys: Path) -> None:
     put(engine)
     Seal(engine, keys, "gw").seal_all(NOON)

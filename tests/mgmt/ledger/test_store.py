@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,19 @@ def test_events_of_one_transaction_follow_each_other(engine: Engine) -> None:
         assert store.append_all(conn, [], NOON) == 3
 
     assert [each["number"] for each in texts(engine)] == [0, 1, 2]
+
+
+def test_writers_at_the_same_moment_give_no_number_twice_and_leave_none_out(engine: Engine) -> None:
+    def put(line: int) -> None:
+        for _ in range(10):
+            with writing(engine) as conn:
+                store.append_all(conn, [line_put(line), line_put(line)], NOON)
+
+    with ThreadPoolExecutor(4) as writers:
+        for done in [writers.submit(put, line) for line in range(4)]:
+            done.result()
+
+    assert [each["number"] for each in texts(engine)] == list(range(80))
 
 
 def test_one_unfit_event_keeps_all_of_them_out(engine: Engine) -> None:

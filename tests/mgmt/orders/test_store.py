@@ -97,6 +97,8 @@ def test_the_original_is_kept_octet_for_octet(conn: Connection) -> None:
 @pytest.mark.parametrize("issuer", ["x'ff'", "CAST(x'ff' AS TEXT)", "12", "'an issuer'"])
 @pytest.mark.parametrize("order", ["1", "'one'", "x'00'", "9223372036854775807"])
 def test_what_control_refuses_is_noted_whatever_the_rows_hold(conn: Connection, issuer: str, order: str) -> None:
+    if conn.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps nothing of another type")
     conn.execute(
         text(
             "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "
