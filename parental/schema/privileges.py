@@ -1,9 +1,10 @@
-"""Who may do what with which table, as PostgreSQL holds it: web proposes, control decides, one role writes the ledger.
+"""Who may do what with which table, as PostgreSQL holds it: web proposes, control decides, one role writes records.
 
 A process connects by an account of its own or by one of all, and acts as one of three roles.  SQLite knows no roles:
 there the file's owner and group decide, see docs/roles.md.
-Invariants: what stands here is all that a role may do; nobody but the ledger reads the keys of the days, and what it
-has written none of the others changes; no role makes, changes or drops a table.
+Invariants: what stands here is all that a role may do; nobody but filterd_ledger, the role of block records, reads the
+keys of the days, and what it has written none of the others changes; web and control append to the ledger of events
+(parental.schema.ledger), control alone signs it, and no role changes it; no role makes, changes or drops a table.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "blocks": {WEB: READ, LEDGER: ALL},
     "day_keys": {LEDGER: ALL},
     "csam_counts": {WEB: READ, LEDGER: COUNT},
-    "spool_positions": {LEDGER: ALL},
+    "spool_positions": {CONTROL: READ, LEDGER: ALL},
     "list_counts": {CONTROL: READ, LEDGER: ALL},
     "confidential_totals": {LEDGER: ALL},
     "list_totals": {LEDGER: ALL},
