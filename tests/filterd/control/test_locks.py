@@ -42,7 +42,7 @@ def test_addresses_of_lists_are_suspected_when_the_names_change_and_at_no_other_
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = ", {id: vpns, file: vpns.txt, format: addresses, tier: category, category: bypass}]"
-    (place / "f.yaml").write_text((place / "f.yaml").read_text().rstrip().removesuffix("]") + more)
+    (place / "f.yaml").write_text((place / "f.yaml").read_text().replace("}]\n", "}" + more + "\n"))
     (place / "vpns.txt").write_text("203.0.113.0/24\n2001:db8:bad::1\n")
     given: list[Set[Network]] = []
     monkeypatch.setattr(LockKeeper, "suspect", lambda _self, suspects: given.append(suspects))

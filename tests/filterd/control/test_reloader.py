@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select
 from support.control.box import SAID, done, make, play
 
 from filterd.config.changes import digests
@@ -14,7 +14,8 @@ from filterd.process.codec import Failed
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configured
-from parental.database import reading, writing
+from parental.database import reading
+from parental.errors import DatabaseFull
 from parental.schema.ledger import events
 
 pytestmark = pytest.mark.services  # control starts jobs
@@ -62,12 +63,15 @@ def test_a_configuration_that_is_accepted_is_an_event_with_its_digest_and_no_val
     assert "help.test" not in json.dumps(said)
 
 
-def test_a_reload_that_the_ledger_cannot_take_is_done_and_is_a_fault(place: Path, engine: Engine) -> None:
+def test_a_reload_that_the_ledger_cannot_take_is_done_and_is_a_fault(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DatabaseFull("database x: no space is left on its disk; nothing written; make room there")
+
     async def work(control: Control) -> None:
         changed(place, "help_corridor: {names: [help.test]}\n")
-        with writing(engine) as conn:
-            full = "BEFORE INSERT ON ledger_events BEGIN SELECT RAISE(FAIL, 'full'); END"
-            conn.execute(text(f"CREATE TRIGGER disk {full}"))
+        monkeypatch.setattr("filterd.control.context.append", refuse)
         assert done(await control.reload()).live == ["/help_corridor/names"]
         assert "configuration accepted: done, and not in the ledger" in control.faults["ledger events"]
 
