@@ -43,11 +43,12 @@ class Skipped(NamedTuple):
     text: str  # the line, printable, cut to SAMPLE_CHARACTERS
     reason: str  # a fixed phrase, so that reports can count by it
     part: str = ""
+    order_ref: str | None = None  # as of a Rule, where it can be read
 
 
-def skipped(line_number: int, column: int, line: bytes, reason: str) -> Skipped:
+def skipped(line_number: int, column: int, line: bytes, reason: str, order_ref: str | None = None) -> Skipped:
     """Report `line` as not enforced.   line  as read, any octets."""
-    return Skipped(line_number, column, printable(line), reason)
+    return Skipped(line_number, column, printable(line), reason, "", order_ref)
 
 
 def printable(octets: bytes) -> str:

@@ -106,6 +106,11 @@ def _confirmation(order: dict[str, Any]) -> str:
     if receipt:
         workers = ", ".join(each["worker"] for each in receipt["workers"])
         served = f"served by {workers} since {receipt['at']}, generation {receipt['generation']}"
+    elif order["lists"]:
+        served = "; ".join(
+            f"list {each['list']} served by every worker since {each['since']}, generation {each['generation']}"
+            for each in order["lists"]
+        )
     return "\n".join(
         (
             f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']}, "

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action
+from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
@@ -26,8 +28,10 @@ from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.sources import orders_source
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Receipt
+from mgmt.orders.letters import keep_letters
 from mgmt.orders.store import orders_revision
 from parental.database import reading, writing
+from parental.errors import DatabaseFault
 from parental.store import mark_revision
 from rules.compiler.manifest import Kind
 from rules.names.protected import Protected
@@ -51,6 +55,7 @@ class Publisher:
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
         self._context = context
         self._images = ImageStore(context.config.state_dir)
+        self._told_generation = 0  # of the base whose letters are in the database
         self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -118,6 +123,11 @@ class Publisher:
             acks = await self._publish(*first, self._write_people)
         return self._receipt("policy", began, acks)
 
+    @property
+    def has_untold_letters(self) -> bool:
+        """Whether the database does not know yet what the base in force holds of each letter that lists name."""
+        return self.live is not None and self.live.compiled.generation != self._told_generation
+
     async def renew_people(self) -> None:
         """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
         async with self._publishing:
@@ -162,7 +172,37 @@ class Publisher:
         for worker, refusal in replies.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)
+        if self.has_untold_letters and not any(replies.values()):
+            await self._tell_letters()
         return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
+
+    async def _tell_letters(self) -> None:
+        """Write down what the base holds of each letter, now that every worker serves it; a fault is tried again."""
+        assert self.live is not None
+        compiled = self.live.compiled
+        try:
+            await asyncio.to_thread(self._keep_letters, compiled)
+        except DatabaseFault as reason:
+            self._context.note_fault("letters", reason)
+            return
+        self._told_generation = compiled.generation
+        self._context.faults.pop("letters", None)
+
+    def _keep_letters(self, compiled: Compiled) -> None:
+        enforcing = {spec.id for spec in compiled.lists if spec.action != Action.SHADOW}
+        lists = {
+            each["list"]: each.get("letters", {}) for each in compiled.report["lists"] if each["list"] in enforcing
+        }
+        box = settings_of(self._context.config)
+        with writing(self._context.engine) as conn:
+            keep_letters(
+                conn,
+                lists,
+                compiled.generation,
+                datetime.now(UTC),
+                has_gate=box.has_gate,
+                stops_names=box.stops_names,
+            )
 
     def _receipt(self, kind: Kind, began: float, acks: list[tuple[str, str | None, float]]) -> Receipt:
         generation = max(self.tables.generations[kind])

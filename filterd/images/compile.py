@@ -40,7 +40,7 @@ from rules.names.protected import Protected
 from rules.rule import Rule, UrlRule
 
 REMEMBERED = "compiled.json"
-READING = 2  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
+READING = 3  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
 
 
 class CompileFailed(RuntimeError):

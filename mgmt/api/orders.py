@@ -19,7 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
 from mgmt.body import MAX_ORDER_OCTETS, ORDER_S, read_body
-from mgmt.control_protocol import Receipt, receipt_json, receive
+from mgmt.control_protocol import ControlFailed, Receipt, receipt_json, receive
+from mgmt.errors import NotInForce
 from mgmt.fields import fields_of, page_after, unfit
 from mgmt.orders import store as orders
 from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
@@ -88,6 +89,8 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
 
     def store(conn: Connection) -> tuple[int, int]:
         order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
+        if orders.is_of_lists(conn, order.id):
+            raise _of_lists(conn, order)
         if values:
             return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
@@ -98,18 +101,38 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     revision, published = await _publish(request)
     receipt = receipt_json(published, request.app[SETTINGS].zone)
 
-    def keep(conn: Connection) -> dict[str, Any]:
+    def keep(conn: Connection) -> tuple[list[str], dict[str, Any]]:
         orders.mark_enforced(conn, revision, published.generation, published.at)
         if not values:
             orders.keep_withdrawal_receipt(conn, number, receipt, published.at)
-        return {
+        return orders.withdrawn_names(conn, number), {
             **_shown(conn, number, 0),
             "withdrawn_now": n_withdrawn,
             "withdrawal_receipt": receipt,
             "still_blocked": orders.held_elsewhere(conn, number),
         }
 
-    return json_response(await write(request, keep))
+    names, answer = await write(request, keep)
+    answer["still_blocked"] += await _held_by_lists(request, names, {each["name"] for each in answer["still_blocked"]})
+    return json_response(answer)
+
+
+async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[dict[str, Any]]:
+    """What, of names that were withdrawn, a list or a wider entry blocks for all clients, as the workers have it now.
+
+    Raises NotInForce where control does not say: nobody then knows that they are open."""
+    found = []
+    for name in names:
+        if name in known:
+            continue
+        try:
+            said = await request.app[CONTROL].explain(name, None, "http")
+        except (ControlFailed, OSError, TimeoutError) as exc:
+            raise NotInForce(f"control: {str(exc) or 'no answer'}; what still blocks the names is not known") from exc
+        if said["reason"] in ("order", "security"):
+            by = {key: said[key] for key in ("list", "order", "issuer") if said.get(key) is not None}
+            found.append({"name": name, **by} | ({"ref": said["order_ref"]} if said.get("order_ref") else {}))
+    return found
 
 
 async def _enforce(request: web.Request, number: int) -> dict[str, Any]:
@@ -146,6 +169,18 @@ def _taken(conn: Connection, found: Row[Any]) -> Problem:
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
     return Problem(409, detail, "/ref", order=json.loads(json.dumps(there)))
+
+
+def _of_lists(conn: Connection, order: Row[Any]) -> Problem:
+    """Why an order whose entries a list file brings is not withdrawn here, and who can."""
+    there = orders.order_json(conn, order)
+    lists = [each["list"] for each in there["lists"]]
+    said = f"list {', '.join(lists)} holds entries of it" if lists else "it came with a list file, not by a push"
+    detail = (
+        f"{order.issuer} {order.ref}: {said}; nothing withdrawn; "
+        "who keeps the list takes the letter's rows out of its file, and the names open with the next version"
+    )
+    return Problem(409, detail, "order", order=json.loads(json.dumps(there)))
 
 
 def _one(conn: Connection, request: web.Request) -> Row[Any]:

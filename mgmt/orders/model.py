@@ -12,6 +12,7 @@ SCOPES = ("subtree", "exact")
 URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
 PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
+EXPIRED = "expired"  # by the list that held it
 REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
 STATUSES = (
     PENDING,
@@ -23,6 +24,7 @@ STATUSES = (
     NOT_ENFORCEABLE,
     PENDING_REVIEW,
     WITHDRAWN,
+    EXPIRED,
 )
 
 

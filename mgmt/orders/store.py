@@ -19,9 +19,12 @@ from sqlalchemy.types import NullType
 from mgmt.fields import MAX_TEXT_CHARACTERS
 from mgmt.ledger.event import CONTROL, MAX_WHOLE, ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
+from mgmt.orders.letters import letter_counts, letters_of
 from mgmt.orders.model import (
+    DUPLICATE,
     ENFORCED,
     ENFORCED_HTTP,
+    EXPIRED,
     PENDING,
     REFUSED_PROTECTED,
     STATUSES,
@@ -37,6 +40,8 @@ from parental.schema.orders import entries, orders
 from parental.store import current_revision, raise_revision
 
 REVISION = "orders"
+PARTLY_ENFORCED, NOTHING_ENFORCED = "partly_enforced", "nothing_enforced"  # states of orders, beside statuses
+_AS_DIRECTED = frozenset({ENFORCED, ENFORCED_HTTP, DUPLICATE, WITHDRAWN, EXPIRED})
 IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too: that is how they come into force
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 _MAX_HELD_SHOWN = 100
@@ -44,6 +49,7 @@ _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
 _IS_OCTETS = is_octets(entries.c.wire)
+_IS_REFUSED_BY_CONTROL = and_(entries.c.status == REFUSED_PROTECTED, entries.c.reason.startswith(BY_CONTROL))
 
 
 class Waiting(NamedTuple):
@@ -130,21 +136,24 @@ def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Seq
 
 
 def counts_of(conn: Connection, order: int) -> dict[str, int]:
-    """How many entries have which status; statuses that none has are left out."""
+    """How many entries, pushed or held by a list, have which status; statuses that none has are left out."""
     found = conn.execute(
         select(entries.c.status, func.count()).where(entries.c.order == order).group_by(entries.c.status)
     ).all()
     counted = Counter({status: n for status, n in found})
+    counted.update(letter_counts(conn, order))
     return {status: counted[status] for status in STATUSES if counted[status]}
 
 
 def state_of(order: Row[Any], counts: dict[str, int]) -> str:
-    """The order in one word."""
-    if order.withdrawn_ms is not None:
-        return WITHDRAWN if order.withdrawal_receipt is not None else "withdrawal_pending"
+    """The order in one word, by its entries: what a list still enforces is not called withdrawn."""
     if PENDING in counts:
         return PENDING
-    return ENFORCED if ENFORCED in counts or ENFORCED_HTTP in counts else "nothing_enforced"
+    if ENFORCED in counts or ENFORCED_HTTP in counts:
+        return ENFORCED if counts.keys() <= _AS_DIRECTED else PARTLY_ENFORCED
+    if order.withdrawn_ms is not None:
+        return WITHDRAWN if order.withdrawal_receipt is not None else "withdrawal_pending"
+    return NOTHING_ENFORCED
 
 
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
@@ -196,7 +205,9 @@ def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: 
         .where(orders.c.id == order)
         .values(withdrawn_ms=_ms(at), withdrawal_reason=reason, withdrawal_receipt=None)
     )
-    count = _withdraw(conn, and_(entries.c.order == order, entries.c.status.in_(IN_FORCE)), reason)
+    # What control has refused would come back with the next change of the rails.
+    may_come = or_(entries.c.status.in_(IN_FORCE), _IS_REFUSED_BY_CONTROL)
+    count = _withdraw(conn, and_(entries.c.order == order, may_come), reason)
     _note(conn, order, "withdrawn", at, by, entries=count, reason=reason)
     return count
 
@@ -225,6 +236,20 @@ def held_elsewhere(conn: Connection, order: int) -> list[dict[str, Any]]:
         .limit(_MAX_HELD_SHOWN)
     )
     return [{"name": name_text(row.wire), "order": row.order, "issuer": row.issuer, "ref": row.ref} for row in found]
+
+
+def withdrawn_names(conn: Connection, order: int) -> list[str]:
+    """Names and URLs that an order has withdrawn; at most 100."""
+    chosen = select(entries.c.wire).where(entries.c.order == order, entries.c.status == WITHDRAWN, _IS_OCTETS)
+    return [
+        name_text(wire) for wire in conn.execute(chosen.order_by(entries.c.number).limit(_MAX_HELD_SHOWN)).scalars()
+    ]
+
+
+def is_of_lists(conn: Connection, order: int) -> bool:
+    """Whether entries of an order come from list files: now, or ever, since nothing was pushed."""
+    pushed = conn.execute(select(entries.c.number).where(entries.c.order == order).limit(1)).first()
+    return pushed is None or bool(letters_of(conn, order))
 
 
 def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
@@ -264,7 +289,7 @@ def refusals_since(
 ) -> list[tuple[int, int, str | None]]:
     """What has to be written of the entries changed after `revision`: (order, entry, why control refuses it; None: no
     more), in any state of their rows.   refusal  of control's rails"""
-    is_refused = and_(entries.c.status == REFUSED_PROTECTED, entries.c.reason.startswith(BY_CONTROL))
+    is_refused = _IS_REFUSED_BY_CONTROL
     chosen = select(
         entries.c.order, entries.c.number, _IS_OCTETS, type_coerce(entries.c.wire, NullType), entries.c.mode, is_refused
     ).where(entries.c.revision > revision, or_(entries.c.status.in_(IN_FORCE), is_refused))
@@ -318,6 +343,10 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
         "sha256": order.sha256.hex(),
         "state": state_of(order, counts),
         "counts": counts,
+        "lists": [
+            {"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)}
+            for each in letters_of(conn, order.id)
+        ],
         "receipt": None if order.receipt is None else json.loads(order.receipt),
         "withdrawn": None if order.withdrawn_ms is None else _iso(order.withdrawn_ms),
         "withdrawal_reason": order.withdrawal_reason,

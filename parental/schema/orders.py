@@ -1,5 +1,9 @@
 """Orders and their entries.
 
+    orders    letters, pushed over the API or named by a list file
+    entries   what an order that was pushed directs
+    letters   what list files hold of an order, counted; each base that all workers serve replaces all of them
+
 Invariants: nothing is deleted; the number of an order stands in records and is never given twice.
 """
 
@@ -38,6 +42,16 @@ orders = Table(
     Column("withdrawal_receipt", Text),
     UniqueConstraint("issuer", "ref"),
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice
+)
+letters = Table(
+    "letters",
+    metadata,
+    Column("order", Number, ForeignKey("orders.id"), primary_key=True),
+    Column("list", String, primary_key=True),
+    Column("status", String, primary_key=True),  # of so many of its entries
+    Column("n", Integer, nullable=False),
+    Column("generation", BigInteger, nullable=False),  # the base that was counted
+    Column("served_ms", BigInteger, nullable=False),
 )
 entries = Table(
     "entries",

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 
 from fastpath.images.policy_writer import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
+from fastpath.images.verdict import Action
 from fastpath.wire.address import rule_text
 from rules.compiler.canary import CANARY_EVERY, Canaries
+from rules.compiler.enforceability import Enforceability, enforceability_of
 from rules.compiler.guards import Rails
 from rules.compiler.report import SourceReport
 from rules.rule import Rule, Skipped, UrlRule
 
+_NAME, _URL = Enforceability.ENFORCED.value, Enforceability.ENFORCED_HTTP_ONLY.value
 OrderNumber = Callable[[str], int]  # the number of the order that a list names by its letter
 
 
@@ -33,14 +36,17 @@ class Intake:
         report: SourceReport,
     ) -> None:
         """Give the items of list `number` to the builders.   Raises what reading them raises."""
-        add, refusal = self.names.add, rails.refusal
+        add, refusal, passthru = self.names.add, rails.refusal, Action.PASSTHRU
+        enforced: dict[int, int] = {}  # order's number: names
         part, part_number = "", 0
         n_rules = 0
         for item in items:
             if type(item) is Rule:
                 wire, mode, action, line, order_ref, data, item_part = item
+                order = 0 if order_ref is None else order_number(order_ref)
                 reason = refusal(wire, mode, action)
                 if reason is not None:
+                    report.note_letter(order, enforceability_of(reason).value)
                     report.note(Skipped(line, 1, rule_text(wire), reason, item_part))
                     continue
                 if item_part != part:
@@ -50,24 +56,32 @@ class Intake:
                     number,
                     mode,
                     action,
-                    0 if order_ref is None else order_number(order_ref),
+                    order,
                     data,
                     line,
                     part_number,
                 )
                 if n_rules % CANARY_EVERY == 0:
                     self.canaries.note(number, wire, mode)
+                if order and action is not passthru:  # an exception enforces nothing
+                    enforced[order] = enforced.get(order, 0) + 1
                 n_rules += 1
             elif type(item) is UrlRule:
                 self._take_url(number, item, order_number, report)
             elif type(item) is Skipped:
+                if item.order_ref is not None:
+                    report.note_letter(order_number(item.order_ref), enforceability_of(item.reason).value)
                 report.note(item)
         report.n_name_rules = n_rules
+        for order, n in enforced.items():
+            report.note_letter(order, _NAME, n)
 
     def _take_url(self, number: int, item: UrlRule, order_number: OrderNumber, report: SourceReport) -> None:
         order = 0 if item.order_ref is None else order_number(item.order_ref)
         part_number = report.part_number(item.part)
         self.urls.add(item.url, number, item.mode, item.action, order, item.line, part_number)
+        if item.action is not Action.PASSTHRU:
+            report.note_letter(order, _URL)
         if report.n_url_rules % CANARY_EVERY == 0:
             self.canaries.note_url(number, item.url)
         report.n_url_rules += 1

@@ -42,6 +42,7 @@ class SourceReport:
     skipped: dict[str, int] = field(default_factory=dict)  # reason: entries
     samples: dict[str, list[Skipped]] = field(default_factory=dict)  # reason: the first ones
     parts: dict[str, int] = field(default_factory=dict)  # of a list in several parts: number, from 1
+    letters: dict[int, dict[str, int]] = field(default_factory=dict)  # order's number: entries by enforceability
 
     def note(self, item: Skipped) -> None:
         """Count one entry that is not enforced."""
@@ -51,7 +52,15 @@ class SourceReport:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
         kept = self.samples.setdefault(reason, [])
         if len(kept) < SAMPLES:
-            kept.append(item._replace(text="" if self.confidential else item.text[:MAX_SAMPLE_CHARACTERS]))
+            kept.append(
+                item._replace(text="" if self.confidential else item.text[:MAX_SAMPLE_CHARACTERS], order_ref=None)
+            )
+
+    def note_letter(self, order: int, state: str, n: int = 1) -> None:
+        """Count entries for the order that its list names; 0: for none.   A repeated entry counts as the first."""
+        if order and self.path is not None:  # what was pushed over the API has its counts in rows
+            counts = self.letters.setdefault(order, {})
+            counts[state] = counts.get(state, 0) + n
 
     def part_number(self, part: str) -> int:
         """The number of a part of the list in an image; 0 where it has none.   Raises BadList for too many."""
@@ -181,11 +190,16 @@ def _source_as_json(source: SourceReport) -> dict[str, Any]:
         "held": source.n_held,
         "enforceability": source.enforceability,
         "skipped": source.skipped,
-        "samples": [item._asdict() for items in source.samples.values() for item in items],
+        "samples": [_sample_as_json(item) for items in source.samples.values() for item in items],
         "parts": list(source.parts),
+        "letters": {str(order): counts for order, counts in source.letters.items()},
         "seconds": round(source.seconds, 3),
         "lines_per_s": _lines_per_s(source),
     }
+
+
+def _sample_as_json(item: Skipped) -> dict[str, Any]:
+    return {"line": item.line, "column": item.column, "text": item.text, "reason": item.reason, "part": item.part}
 
 
 def _sums(counts: Iterable[Mapping[Word, int]]) -> dict[Word, int]:

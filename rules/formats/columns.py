@@ -310,7 +310,7 @@ def _read_address(
             return Fault(at if remark.is_unblock else column, ASKS_TO_UNBLOCK if remark.is_unblock else FORMULA)
         url_mode = Mode.SUBTREE if remark.is_prefix else url_mode
         mode = mode if remark.mode is None else remark.mode
-    order = cells[columns.order] if columns.order is not None and columns.order < len(cells) else ""
+    order = _order_cell(cells, columns)
     if is_formula(order):
         return Fault(columns.order, FORMULA)
     try:
@@ -321,6 +321,16 @@ def _read_address(
     except BadName as exc:
         is_of_type = exc.reason == UNKNOWN_TYPE and columns.type is not None and columns.type < len(cells)
         return Fault(columns.type if is_of_type else at, exc.reason)
+
+
+def letter_of(cells: Sequence[str], columns: Columns) -> str | None:
+    """The letter that a row names, whatever else is wrong with the row."""
+    order = _order_cell(cells, columns)
+    return None if is_formula(order) else order_of(order)
+
+
+def _order_cell(cells: Sequence[str], columns: Columns) -> str:
+    return cells[columns.order] if columns.order is not None and columns.order < len(cells) else ""
 
 
 # Sheets repeat themselves: one letter orders thousands of rows, and nearly all of them say "Block".

@@ -110,7 +110,9 @@ def _read_entry(entry: Any, place: Place, order_ref: str | None, now: datetime) 
             return _rules_of_addresses(entry, place, order_ref)
         return [_rule_of(entry, kind, place, order_ref)]
     except BadName as exc:
-        return [skipped_at(place, entry["value"], exc.reason)]
+        ref = entry.get("order_ref", order_ref)
+        item = skipped_at(place, entry["value"], exc.reason)
+        return [item._replace(order_ref=ref if isinstance(ref, str) else None)]
 
 
 def _rules_of_addresses(entry: dict[str, Any], place: Place, order_ref: str | None) -> list[Rule]:

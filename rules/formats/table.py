@@ -21,6 +21,7 @@ from rules.formats.columns import (
     Columns,
     Fault,
     columns_of,
+    letter_of,
     order_of,
     read_row,
     remark_of,
@@ -158,7 +159,8 @@ def _read_row(
         return
     for rule in read_row(number, cells, columns, mode):
         if isinstance(rule, Fault):
-            yield skipped(number, 1 if rule.cell is None else _column_of(line, cells[rule.cell]), line, rule.reason)
+            column = 1 if rule.cell is None else _column_of(line, cells[rule.cell])
+            yield skipped(number, column, line, rule.reason, letter_of(cells, columns))
         else:
             yield rule
 

@@ -20,6 +20,7 @@ from rules.formats.columns import (
     Columns,
     Fault,
     columns_of,
+    letter_of,
     read_row,
     repeats_headings,
 )
@@ -71,7 +72,9 @@ def _read(row: Row, columns: Columns, mode: Mode) -> Iterator[Rule | UrlRule | S
     too_long = next((i for i, cell in enumerate(row.cells) if len(cell) > MAX_CELL_CHARACTERS), None)
     found = [Fault(too_long, CELL_TOO_LONG)] if too_long is not None else read_row(row.number, row.cells, columns, mode)
     for rule in found:
-        yield _skipped(row, rule) if isinstance(rule, Fault) else rule
+        yield (
+            _skipped(row, rule)._replace(order_ref=letter_of(row.cells, columns)) if isinstance(rule, Fault) else rule
+        )
 
 
 def _skipped(row: Row, fault: Fault) -> Skipped:

@@ -15,14 +15,14 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
     pushed = daemon.run(
         "orders", "push", "one.test", "x..y", "--issuer", "PTA", "--ref", "T-7", "--ground", "a law", token=regulator
     )
-    assert "order" in pushed.stdout and "T-7: enforced" in pushed.stdout
+    assert "order" in pushed.stdout and "T-7: partly_enforced (1 enforced, 1 invalid)" in pushed.stdout
     assert "x..y: invalid" in pushed.stdout
     assert pushed.returncode == 1
     assert daemon.ask("www.one.test")[1] == bytes((192, 0, 2, 1))
 
     shown = daemon.run("orders", "show", "--issuer", "PTA", "T-7", "--json", token=regulator)
     assert json.loads(shown.stdout)["counts"] == {"enforced": 1, "invalid": 1}
-    assert "PTA T-7: enforced" in daemon.run("orders", "list", token=regulator).stdout
+    assert "PTA T-7: partly_enforced" in daemon.run("orders", "list", token=regulator).stdout
 
     withdrawn = daemon.run("orders", "withdraw", "--issuer", "PTA", "T-7", "--reason", "a court", token=regulator)
     assert "T-7: withdrawn" in withdrawn.stdout
@@ -61,6 +61,21 @@ def test_a_confirmation_has_the_entries_of_all_pages(daemon: Daemon, regulator: 
 
     values = [entry["value"] for entry in json.loads(confirmed.stdout)["entries"]]
     assert values == [f"n{at}.pages.test" for at in range(2100)]
+
+
+@pytest.mark.services
+def test_a_letter_that_a_list_file_names_is_shown_in_force_confirmed_and_not_withdrawn(
+    daemon: Daemon, regulator: str
+) -> None:
+    shown = daemon.run("orders", "show", "--issuer", "PTA", "PTA-1", token=regulator)
+    assert "PTA-1: enforced (1 enforced)" in shown.stdout
+    confirmed = daemon.run("orders", "confirm", "--issuer", "PTA", "PTA-1", token=regulator)
+    assert (confirmed.returncode, "served by every worker since 20" in confirmed.stdout) == (0, True)
+
+    withdrawn = daemon.run("orders", "withdraw", "--issuer", "PTA", "PTA-1", "--reason", "x", token=regulator)
+
+    assert withdrawn.returncode == 1
+    assert "nothing withdrawn; who keeps the list takes the letter's rows out of its file" in withdrawn.stderr
 
 
 @pytest.mark.services

@@ -14,11 +14,11 @@ from filterd.control.service import Control
 from filterd.images.compile import CompileFailed, compile_config
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
-from filterd.process.messages import WORKER_REQUESTS, Status, Use
+from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.control_protocol import Receipt
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.store import withdraw_order
-from parental.database import writing
+from mgmt.orders.store import find_order, order_json, withdraw_order
+from parental.database import reading, writing
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, orders
 
@@ -73,6 +73,40 @@ def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engi
     (ack,) = receipt.acks
 
     assert (ack.worker, ack.generation, ack.refused) == ("dns-0", receipt.generation, "checksum differs")
+
+
+@pytest.mark.parametrize("refusal", [None, "checksum differs"])
+def test_a_letter_of_a_list_has_its_counts_once_every_worker_serves_the_base(
+    place: Path, engine: Engine, refusal: str | None
+) -> None:
+    source = "{id: pta, file: pta.csv, format: csv, tier: order, issuer: PTA}"
+    said = (place / "f.yaml").read_text().replace("{id: pta, file: pta.txt, format: plain, tier: order}", source)
+    (place / "f.yaml").write_text(said)
+    (place / "pta.csv").write_text("url,reference\na.test,WA/1\ncom.pk,WA/1\nno name,WA/1\nb.test,WA/2\n")
+
+    async def answer(_request: Status | Use) -> Failed | WorkerStatus:
+        if refusal is not None:
+            return Failed(refused=refusal)
+        return WorkerStatus(name="dns-0", generations={}, refused=None, counters={})
+
+    async def work(control: Control) -> bool:
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, answer)
+        await control.lists.take(settle_s=0.0)
+        await control.publisher.compile_if_changed()
+        await control.publisher.names_changed()
+        server.close()
+        return control.publisher.has_untold_letters
+
+    is_untold = play(place, engine, work)
+    with reading(engine) as conn:
+        found = {ref: find_order(conn, "PTA", ref) for ref in ("WA/1", "WA/2")}
+        told = {ref: order_json(conn, order) for ref, order in found.items() if order is not None}
+
+    assert is_untold == (refusal is not None)
+    assert told["WA/1"]["counts"] == ({} if refusal else {"enforced": 1, "invalid": 1, "refused_protected": 1})
+    assert [each["state"] for each in told.values()] == (
+        ["nothing_enforced"] * 2 if refusal else ["partly_enforced", "enforced"]
+    )
 
 
 def test_a_restart_compiles_nothing_that_is_there_already(place: Path, engine: Engine) -> None:

@@ -29,11 +29,16 @@ class Publishing(Publisher):
 
     def __init__(self, refusal: str | None = None) -> None:
         self.refusal, self.n_published = refusal, 0
+        self.is_untold = False
         self.meanwhile: Callable[[], object] = lambda: None
 
     @property
     def generations(self) -> Generations:
         return IN_FORCE
+
+    @property
+    def has_untold_letters(self) -> bool:
+        return self.is_untold
 
     async def names_changed(self, *first: Writer) -> Receipt:
         assert not first
@@ -129,6 +134,16 @@ def test_where_all_serve_what_is_in_force_nothing_is_done(play: Play, engine: En
         number_letter(conn, "PTA", "a letter that a list names", LONG_AGO)
 
     assert play(Publishing()) == 0
+
+
+def test_where_the_letters_of_a_base_are_not_written_down_yet_it_is_published_once_all_workers_are_there(
+    play: Play,
+) -> None:
+    publisher = Publishing()
+    publisher.is_untold = True
+
+    assert play(publisher, served=None) == 0
+    assert play(publisher) == 1
 
 
 def test_an_order_that_comes_after_the_look_is_not_enforced_by_it(play: Play, engine: Engine) -> None:

@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import DeskOf, PlayedControl
+from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
 from mgmt.orders import store as orders
-from parental.database import reading
+from mgmt.orders.letters import keep_letters
+from parental.database import reading, writing
 
 ORDER = {
     "issuer": "PTA",
@@ -237,6 +238,82 @@ async def test_a_name_of_two_orders_stays_blocked_and_the_answer_says_by_which(d
 
     assert body["still_blocked"] == [{"name": "bad.example", "order": 2, "issuer": "PTA", "ref": "second"}]
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 2)}
+
+
+async def test_a_name_that_a_list_or_a_wider_entry_still_blocks_is_named_with_what_blocks_it(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("operator")
+    await api.ask("POST", "/v1/orders", json=ORDER)
+    control.decisions["bad.example"] = {"reason": "order", "action": "nxdomain", "list": "pta", "rule": "example"}
+
+    _, body = await api.ask("POST", WITHDRAW, json={"reason": "x"})
+
+    assert body["still_blocked"] == [{"name": "bad.example", "list": "pta"}]
+
+
+def letter(engine: Engine, **counts: int) -> int:
+    with writing(engine) as conn:
+        number = orders.number_letter(conn, "PTA", "WA/9", NOW)
+        keep_letters(conn, {"pta": {str(number): counts}} if counts else {}, 3, NOW)
+        return number
+
+
+async def test_a_letter_that_a_list_names_is_not_withdrawn_here_and_the_answer_says_who_can(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
+    number = letter(engine, enforced=7)
+    api = desk("operator")
+
+    status, body = await api.ask("POST", f"/v1/orders/id/{number}/withdraw", json={"reason": "a court"})
+
+    assert status == 409
+    assert "PTA WA/9: list pta holds entries of it; nothing withdrawn; who keeps the list" in body["detail"]
+    assert control.asked == []
+    shown = (await api.ask("GET", f"/v1/orders/id/{number}"))[1]
+    assert (shown["state"], shown["withdrawn"], shown["counts"]) == ("enforced", None, {"enforced": 7})
+    assert shown["lists"] == [{"list": "pta", "generation": 3, "since": "2026-08-03T16:00:03.000+00:00"}]
+
+
+async def test_a_pushed_order_that_a_list_names_too_is_not_withdrawn_before_the_list_lets_it_go(
+    desk: DeskOf, engine: Engine
+) -> None:
+    api = desk("operator")
+    await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "WA/9"})
+    letter(engine, enforced=1)
+
+    assert (await api.ask("POST", "/v1/orders/WA%2F9/withdraw?issuer=PTA", json={"reason": "x"}))[0] == 409
+    assert len(live(engine)) == 2
+    letter(engine)
+    assert (await api.ask("POST", "/v1/orders/WA%2F9/withdraw?issuer=PTA", json={"reason": "x"}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        ({}, "nothing_enforced"),
+        ({"invalid": 1}, "nothing_enforced"),
+        ({"enforced": 4, "refused_protected": 3}, "partly_enforced"),
+        ({"enforced": 4, "enforced_http_only": 3, "expired": 1}, "enforced"),
+    ],
+)
+async def test_the_state_of_a_lists_letter_comes_from_what_the_compilation_counted(
+    desk: DeskOf, engine: Engine, counts: dict[str, int], state: str
+) -> None:
+    number = letter(engine, **counts)
+
+    shown = (await desk("operator").ask("GET", f"/v1/orders/id/{number}"))[1]
+
+    assert (shown["state"], shown["counts"]) == (state, counts)
+
+
+async def test_an_order_of_which_some_entries_are_not_enforced_is_partly_enforced(desk: DeskOf) -> None:
+    api = desk("regulator")
+
+    _, partly = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["a.example", "com.pk"]})
+    _, wholly = await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "2", "entries": ["b.example", "B.example"]})
+
+    assert (partly["state"], wholly["state"]) == ("partly_enforced", "enforced")
 
 
 async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:

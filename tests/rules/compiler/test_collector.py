@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterable
+from pathlib import Path
 
 from fastpath.images.list_stats import tally
 from fastpath.images.policy_writer import NamesBuilder
@@ -67,3 +68,17 @@ def test_a_rule_of_a_part_is_counted_under_its_number() -> None:
     )
 
     assert report.parts == {"domains": 1, "urls": 2}
+
+
+def test_entries_of_a_letter_are_counted_by_what_became_of_them() -> None:
+    rule = Rule(canonical_wire("a.example"), Mode.SUBTREE, OWN, 1, "L-1")
+    suffix = Rule(canonical_wire("com.pk"), Mode.SUBTREE, OWN, 2, "L-1")
+    opened = Rule(canonical_wire("b.example"), Mode.SUBTREE, Action.PASSTHRU, 3, "L-1")
+    url = UrlRule(b"a.example/x", Mode.EXACT, OWN, 4, "L-1")
+    bad = Skipped(5, 1, "?", "no letter or digit", order_ref="L-1")
+    report = SourceReport("x", Path("x.csv"))
+    Intake(NamesBuilder(bytes(16), list_specs([SOURCE])), UrlsBuilder(bytes(16), list_specs([SOURCE]))).take(
+        0, [rule, rule._replace(order_ref=None), suffix, opened, url, bad], Rails(SOURCE, Protected()), len, report
+    )
+
+    assert report.letters == {3: {"enforced": 1, "refused_protected": 1, "enforced_http_only": 1, "invalid": 1}}

@@ -1,0 +1,75 @@
+"""Letters that list files name: what the lists hold of each, counted, as the workers serve it.
+
+An order that a list names has its entries in that file, and a million of them never become rows; their statuses come
+from the report of the compilation.
+Invariants: what stands here was served by every worker; it is replaced whole, so a letter that no list names any more
+has nothing here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from mgmt.orders.model import ENFORCED, ENFORCED_HTTP, NOT_ENFORCEABLE
+from parental.schema.orders import letters, orders
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter in a list.   generation  of the base that holds it;   served_ms  since the epoch"""
+
+    list: str
+    generation: int
+    served_ms: int
+
+
+def keep_letters(
+    conn: Connection,
+    lists: Mapping[str, Mapping[str, Mapping[str, int]]],
+    generation: int,
+    at: datetime,
+    *,
+    has_gate: bool = True,
+    stops_names: bool = True,
+) -> None:
+    """Replace what is known of all letters.
+
+    lists     id → number of an order → status → entries: of lists that enforce, of the base that every worker serves
+    at        since when (aware);   has_gate, stops_names  see Settings"""
+    conn.execute(delete(letters))
+    served_ms = int(at.timestamp() * 1000)
+    not_here = {ENFORCED_HTTP} if not has_gate else set()
+    not_here |= {ENFORCED, ENFORCED_HTTP} if not stops_names else set()
+    known = set(conn.execute(select(orders.c.id)).scalars())  # a database put back from a copy may lack some
+    rows = [
+        {"order": int(order), "list": each, "status": status, "n": n, "generation": generation, "served_ms": served_ms}
+        for each, held in lists.items()
+        for order, counts in held.items()
+        if int(order) in known
+        for status, n in _moved(counts, not_here).items()
+    ]
+    if rows:
+        conn.execute(insert(letters), rows)
+
+
+def letter_counts(conn: Connection, order: int) -> dict[str, int]:
+    """How many entries of an order that lists hold have which status."""
+    chosen = select(letters.c.status, func.sum(letters.c.n)).where(letters.c.order == order)
+    return {status: int(n) for status, n in conn.execute(chosen.group_by(letters.c.status))}
+
+
+def letters_of(conn: Connection, order: int) -> list[Letter]:
+    """The lists that hold entries of an order, enforced or not."""
+    chosen = select(letters.c.list, letters.c.generation, letters.c.served_ms).where(letters.c.order == order)
+    return [Letter(*row) for row in conn.execute(chosen.distinct().order_by(letters.c.list))]
+
+
+def _moved(counts: Mapping[str, int], not_here: Iterable[str]) -> dict[str, int]:
+    """The counts of a box that cannot enforce some statuses."""
+    moved: dict[str, int] = {}
+    for status, n in counts.items():
+        word = NOT_ENFORCEABLE if status in not_here else status
+        moved[word] = moved.get(word, 0) + n
+    return moved
