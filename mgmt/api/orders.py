@@ -23,7 +23,7 @@ from mgmt.control_protocol import ControlFailed, Receipt, receipt_json, receive
 from mgmt.errors import NotInForce
 from mgmt.fields import fields_of, page_after, unfit
 from mgmt.orders import store as orders
-from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, judge_entries, parse_order, wire_of
+from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, check_deadline, judge_entries, parse_order, wire_of
 from mgmt.problems import Problem
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
@@ -41,6 +41,7 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     def store(conn: Connection) -> tuple[int, bool]:
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
+            check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
             return orders.put_order(conn, order, judged, body, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found)

@@ -7,6 +7,7 @@ Source: semantics §2, §6.3 (the statuses).
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from mgmt.fields import Fields, fields_of, sendable, unfit
@@ -32,6 +33,7 @@ from rules.rule import Rule, UrlRule
 
 # A letter holds tens to hundreds of entries; full lists, of a million, are files.
 MAX_ENTRIES = 100_000
+LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
 MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
 
 _TWICE = "stands in this order already"
@@ -56,6 +58,16 @@ def parse_order(body: bytes) -> Order:
         fields.truth("emergency"),
         tuple(_entry_of(number, item, scope) for number, item in enumerate(said)),
     )
+
+
+def check_deadline(order: Order, now: datetime) -> None:
+    """Refuse a deadline that is no instruction.   now  aware.   Raises BadRequest"""
+    if order.deadline is None:
+        return
+    if order.deadline <= now:
+        raise unfit("/deadline", f"is past: now is {now.isoformat(timespec='seconds')}", "write one to come, or none")
+    if order.deadline - now > LATEST_DEADLINE:
+        raise unfit("/deadline", f"more than {LATEST_DEADLINE.days} days ahead", "look at the year, or write none")
 
 
 def judge_entries(

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import NOW, DeskOf, PlayedControl
+from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 
 from mgmt.orders import store as orders
 from mgmt.orders.letters import keep_letters
@@ -316,6 +316,14 @@ async def test_an_order_of_which_some_entries_are_not_enforced_is_partly_enforce
     assert (partly["state"], wholly["state"]) == ("partly_enforced", "enforced")
 
 
+async def test_an_order_may_be_sent_again_after_its_deadline(desk: DeskOf, clock: Clock) -> None:
+    api = desk("regulator")
+    _, first = await api.ask("POST", "/v1/orders", json=ORDER)
+    clock.forward(days=30)
+
+    assert await api.ask("POST", "/v1/orders", json=ORDER) == (200, first)
+
+
 async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
 
@@ -347,6 +355,11 @@ async def test_entries_come_in_pages(desk: DeskOf) -> None:
         ({"scope": "below"}, "/scope"),
         ({"deadline": "2026-08-05T10:00:00"}, "/deadline"),
         ({"deadline": "soon"}, "/deadline"),
+        ({"deadline": "2020-01-01T00:00:00+05:00"}, "/deadline"),
+        ({"deadline": "2026-08-03T21:00:03+05:00"}, "/deadline"),
+        ({"deadline": "2028-08-05T10:00:00+05:00"}, "/deadline"),
+        ({"deadline": "9999-12-31T23:59:59-14:00"}, "/deadline"),
+        ({"deadline": "0001-01-01T00:00:00+14:00"}, "/deadline"),
         ({"emergency": "yes"}, "/emergency"),
         ({"entries": []}, "/entries"),
         ({"entries": "bad.example"}, "/entries"),
