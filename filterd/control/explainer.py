@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
@@ -112,13 +113,13 @@ class Explainer:
             found = find_order_by_id(conn, order)
         if found is None:
             return {}
-        received = datetime.fromtimestamp(found.received_ms / 1000, UTC)
-        return {
+        received = datetime.fromtimestamp(found.received_ms / 1000, ZoneInfo(self._context.config.parental.timezone))
+        words = {
             "issuer": found.issuer,
             "order_ref": found.ref,
             "order_date": received.date().isoformat(),
-            "ground": found.ground,
         }
+        return words | ({"ground": found.ground} if found.ground else {})
 
 
 def _age_s(images: Path, kind: str) -> float:

@@ -257,8 +257,7 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
     found = find_order(conn, issuer, ref)
     if found is not None:
         return int(found.id)
-    letter = Order(issuer, ref, "as the list says", "subtree", None, False, ())
-    return put_order(conn, letter, (), b"", at, CONTROL)
+    return put_order(conn, Order(issuer, ref, "", "subtree", None, False, ()), (), b"", at, CONTROL)
 
 
 def live_entries(conn: Connection) -> Iterator[Live]:
@@ -335,7 +334,7 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
         "id": order.id,
         "issuer": order.issuer,
         "ref": order.ref,
-        "ground": order.ground,
+        "ground": order.ground or None,  # a list's letter has none
         "scope": order.scope,
         "deadline": None if order.deadline_s is None else _iso(order.deadline_s * 1000),
         "emergency": order.is_emergency,

@@ -1,14 +1,16 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from msgspec import structs
-from sqlalchemy import Engine, insert
+from msgspec import UNSET, structs
+from sqlalchemy import Engine, insert, update
 from support.control.box import play, push
 
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
 from mgmt.orders.model import URL
 from parental.database import writing
+from parental.schema.orders import orders
 from parental.schema.records import list_counts
 
 pytestmark = pytest.mark.services
@@ -63,6 +65,28 @@ def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place: Path, engine:
     assert (by_http.reason, by_http.name, by_http.order_ref) == ("order", "shared.test/page", "T-1")
     assert by_http.enforceability == "enforced_http_only"
     assert by_sni.action == "passthru"
+
+
+def test_an_order_of_the_evening_in_utc_has_the_date_of_the_next_day_here(place: Path, engine: Engine) -> None:
+    number = push(engine, "ordered.test")
+    with writing(engine) as conn:
+        received = int(datetime(2026, 8, 3, 21, tzinfo=UTC).timestamp() * 1000)  # two in the morning in Karachi
+        conn.execute(update(orders).where(orders.c.id == number).values(received_ms=received))
+
+    found = explained(place, engine, "ordered.test")
+
+    assert (found.order_date, found.ground) == ("2026-08-04", "a law")
+
+
+def test_a_letter_of_a_list_has_no_ground_that_was_made_up(place: Path, engine: Engine) -> None:
+    source = "{id: pta, file: pta.csv, format: csv, tier: order, issuer: PTA}"
+    said = (place / "f.yaml").read_text().replace("{id: pta, file: pta.txt, format: plain, tier: order}", source)
+    (place / "f.yaml").write_text(said)
+    (place / "pta.csv").write_text("url,reference\nletter.test,WA/1\n")
+
+    found = explained(place, engine, "letter.test")
+
+    assert (found.issuer, found.order_ref, found.ground) == ("PTA", "WA/1", UNSET)
 
 
 @pytest.mark.parametrize(
