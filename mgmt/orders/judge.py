@@ -23,6 +23,7 @@ from mgmt.orders.model import (
     Entry,
     Order,
 )
+from mgmt.orders.sealed import CATEGORIES, ORDINARY, refuse_sealed
 from rules.compiler.enforceability import enforceability_of
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_cell
@@ -44,7 +45,9 @@ _MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOP
 
 def parse_order(body: bytes) -> Order:
     """Read a pushed order.   Raises NotJson, BadRequest with the path of the field."""
-    fields = fields_of(body, "issuer", "ref", "ground", "scope", "deadline", "emergency", "entries")
+    fields = fields_of(body, "issuer", "ref", "ground", "scope", "deadline", "emergency", "category", "entries")
+    category = fields.one_of("category", CATEGORIES, ORDINARY)
+    refuse_sealed(category, ground=fields.text("ground"), ref=fields.text("ref"))
     scope = fields.one_of("scope", SCOPES, "subtree")
     said = fields.sequence("entries", MAX_ENTRIES)
     if not said:

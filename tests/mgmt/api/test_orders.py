@@ -324,6 +324,21 @@ async def test_an_order_may_be_sent_again_after_its_deadline(desk: DeskOf, clock
     assert await api.ask("POST", "/v1/orders", json=ORDER) == (200, first)
 
 
+@pytest.mark.parametrize("change", [{"category": "child-abuse"}, {"ground": "PECA 2016, section 22"}])
+async def test_an_order_of_child_abuse_material_is_refused_and_nothing_of_it_is_kept_or_said(
+    desk: DeskOf, engine: Engine, control: PlayedControl, caplog: pytest.LogCaptureFixture, change: dict[str, str]
+) -> None:
+    api = desk("regulator")
+
+    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change, "entries": ["sealed.example", 7]})
+
+    assert (status, body["where"]) == (422, f"/{next(iter(change))}")
+    assert "nothing of it stored; give its entries as a list of tier csam" in body["detail"]
+    assert "sealed.example" not in str(body) + caplog.text
+    assert (live(engine), control.asked) == (set(), [])
+    assert (await api.ask("GET", "/v1/orders"))[1]["orders"] == []
+
+
 async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
 
@@ -370,6 +385,7 @@ async def test_entries_come_in_pages(desk: DeskOf) -> None:
         ({"entries": [{"value": "a.example", "mode": "exact"}]}, "/entries/0/mode"),
         ({"entries": ["a.example"] * 100_001}, "/entries"),
         ({"isuer": "PTA"}, "/isuer"),
+        ({"category": "other"}, "/category"),
     ],
 )
 async def test_a_field_that_cannot_be_taken_is_named_and_nothing_is_stored(
