@@ -1,7 +1,7 @@
 """Authentication by bearer token, and the roles that a route admits.
 
 Invariants: a token is 256 random bits and is stored as SHA-256 only; it is compared in constant time; a parent's token
-is bound to one subscriber and dies with it; 401 and 403 do not say why.
+is bound to one subscriber and dies with it, a regulator's to one issuer; 401 and 403 do not say why.
 Source: RFC 6750.
 """
 
@@ -33,11 +33,16 @@ ROLES = (OPERATOR, REGULATOR, PARENT, AUDITOR)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a token.   subscriber  of a parent, else None"""
+    """The holder of a token.   subscriber  of a parent, else None;   issuer  of a regulator, else None"""
 
     token: int
     role: str
     subscriber: int | None
+    issuer: str | None = None
+
+    def may_order_for(self, issuer: str) -> bool:
+        """Whether the holder pushes and withdraws orders of an issuer: a clerk of the operator those of all."""
+        return self.role == OPERATOR or (self.role == REGULATOR and self.issuer == issuer)
 
     @property
     def actor(self) -> Actor:
@@ -58,23 +63,36 @@ class Route(NamedTuple):
 
 
 def create_token(
-    conn: Connection, role: str, subscriber: int | None, by: Actor, clock: Callable[[], datetime] = utc_now
+    conn: Connection,
+    role: str,
+    subscriber: int | None,
+    by: Actor,
+    clock: Callable[[], datetime] = utc_now,
+    *,
+    issuer: str | None = None,
 ) -> str:
-    """Make a token; the text is returned once and stored nowhere.   Raises ValueError for an unknown role."""
+    """Make a token; the text is returned once and stored nowhere.
+
+    subscriber  of a parent;   issuer  of a regulator, as its orders name it.
+    Raises ValueError for an unknown role, and for one without what belongs to it"""
     if role not in ROLES:
         raise ValueError(f"role: {role!r} is unknown; no token created; write one of {', '.join(ROLES)}")
     if (role == PARENT) != (subscriber is not None):
         raise ValueError(
             "token: a parent's token has a subscriber, the others have none; no token created; give one or the other"
         )
+    if (role == REGULATOR) != bool(issuer):
+        raise ValueError(
+            "token: a regulator's token has an issuer, the others have none; no token created; give one or the other"
+        )
     token, at = secrets.token_urlsafe(TOKEN_OCTETS), clock()
     row = {"sha256": digest(token), "role": role, "subscriber": subscriber, "created_s": int(at.timestamp())}
-    stored = conn.execute(insert(tokens).values(**row))
+    stored = conn.execute(insert(tokens).values(**row, issuer=issuer))
     assert stored.inserted_primary_key is not None
     about: dict[str, Value] = {"token": int(stored.inserted_primary_key[0])}
     if subscriber is not None:
         about["line"] = subscriber
-    append(conn, Event(STAFF, "token made", by, about, {"role": role}), at)
+    append(conn, Event(STAFF, "token made", by, about, {"role": role} | ({"issuer": issuer} if issuer else {})), at)
     return token
 
 
@@ -92,7 +110,7 @@ def find_principal(conn: Connection, token: str) -> Principal | None:
     row = conn.execute(select(tokens).where(tokens.c.sha256 == wanted)).one_or_none()
     if not hmac.compare_digest(wanted, row.sha256 if row is not None else bytes(len(wanted))) or row is None:
         return None
-    return Principal(row.id, row.role, row.subscriber)
+    return Principal(row.id, row.role, row.subscriber, row.issuer)
 
 
 def digest(secret: str) -> bytes:

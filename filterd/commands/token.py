@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subscriber", type=int, metavar="ID", help="the parent's subscriber; for the role parent only"
     )
+    parser.add_argument(
+        "--issuer",
+        metavar="NAME",
+        help="whose orders the regulator pushes, as they name it; for the role regulator only",
+    )
     parser.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
 
 
@@ -33,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
-            print(create_token(conn, args.role, args.subscriber, account()))
+            print(create_token(conn, args.role, args.subscriber, account(), issuer=args.issuer))
     except IntegrityError as reason:
         raise WrongUse(
             f"subscriber {args.subscriber}: does not exist; no token created; create the subscriber first"

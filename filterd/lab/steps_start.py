@@ -53,7 +53,8 @@ def start_filterd(stage: Stage) -> str:
 def make_people(stage: Stage) -> str:
     """Subscribers by the operator; then one token of each role, the parent's for the child's line."""
     at, gateway = stage.place.addresses, stage.gateway
-    tokens = {role: gateway.make_token(role) for role in ("operator", "regulator", "auditor")}
+    tokens = {role: gateway.make_token(role) for role in ("operator", "auditor")}
+    tokens["regulator"] = gateway.make_token("regulator", "--issuer", "PTA")
     operator = stage.desks["operator"] = Desk(stage.place, tokens["operator"])
 
     def is_up() -> bool:

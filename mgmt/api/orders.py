@@ -35,6 +35,8 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     """POST /v1/orders"""
     body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)
     order = await asyncio.to_thread(parse_order, body)
+    if not principal.may_order_for(order.issuer):
+        raise _of_another(principal, order.issuer)
     does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
 
@@ -90,6 +92,8 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
 
     def store(conn: Connection) -> tuple[int, int]:
         order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
+        if not principal.may_order_for(order.issuer):
+            raise _of_another(principal, order.issuer)
         if orders.is_of_lists(conn, order.id):
             raise _of_lists(conn, order)
         if values:
@@ -170,6 +174,16 @@ def _taken(conn: Connection, found: Row[Any]) -> Problem:
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
     return Problem(409, detail, "/ref", order=json.loads(json.dumps(there)))
+
+
+def _of_another(principal: Principal, issuer: str) -> Problem:
+    """Why a regulator's token neither pushes nor withdraws an order of this issuer."""
+    whose = "no issuer" if principal.issuer is None else principal.issuer
+    detail = (
+        f"this token speaks for {whose}, and the order is of {issuer[:80]}; nothing done; "
+        "ask the operator for a token of that issuer (filterd token regulator --issuer)"
+    )
+    return Problem(403, detail, "/issuer")
 
 
 def _of_lists(conn: Connection, order: Row[Any]) -> Problem:

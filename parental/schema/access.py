@@ -23,6 +23,7 @@ tokens = Table(
     Column("role", String, nullable=False),
     Column("subscriber", Number, ForeignKey("subscribers.id", ondelete="CASCADE")),  # of a parent's token
     Column("created_s", BigInteger, nullable=False),
+    Column("issuer", String),  # for whom a regulator's token speaks; of one that has none: for no one
 )
 sessions = Table(
     "sessions",

@@ -58,7 +58,8 @@ def token(engine: Engine) -> TokenOf:
 
     def make(role: str, subscriber: int | None = None) -> str:
         with writing(engine) as conn:
-            return create_token(conn, role, subscriber, CONTROL, lambda: NOW)
+            issuer = "PTA" if role == "regulator" else None
+            return create_token(conn, role, subscriber, CONTROL, lambda: NOW, issuer=issuer)
 
     return make
 

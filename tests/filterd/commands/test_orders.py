@@ -116,7 +116,8 @@ def test_an_order_without_a_name_is_wrong_use(daemon: Daemon, regulator: str) ->
 
 
 @pytest.mark.services
-def test_a_reference_without_its_issuer_is_wrong_use_and_a_number_is_a_number(daemon: Daemon, regulator: str) -> None:
+def test_a_reference_without_its_issuer_is_wrong_use_and_a_number_is_a_number(daemon: Daemon) -> None:
+    regulator = daemon.token("regulator", "--issuer", "IHC")
     for ref in ("T-10", "1"):
         daemon.run("orders", "push", f"r{ref}.test", "--issuer", "IHC", "--ref", ref, "--ground", "x", token=regulator)
     listed = daemon.run("orders", "list", "--json", token=regulator).stdout.splitlines()

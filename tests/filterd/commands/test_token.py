@@ -6,7 +6,7 @@ from support.control.box import database_key
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
-from mgmt.auth import find_principal
+from mgmt.auth import Principal, find_principal
 from parental.database import open_database, reading
 from parental.engines import Where
 
@@ -19,16 +19,25 @@ def config(tmp_path: Path, database: Where) -> str:
 
 
 def test_a_token_opens_the_api_for_its_role(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["token", "regulator", "--config", config]) == 0
+    assert main(["token", "regulator", "--issuer", "PTA", "--config", config]) == 0
 
     token = capsys.readouterr().out.strip()
     engine = open_database(database_of(load(Path(config))))
     with reading(engine) as conn:
-        assert find_principal(conn, token).role == "regulator"
+        assert find_principal(conn, token) == Principal(1, "regulator", None, "PTA")
     engine.dispose()
 
 
-@pytest.mark.parametrize("wrong", [["parent"], ["parent", "--subscriber", "7"], ["operator", "--subscriber", "7"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["regulator"],
+        ["operator", "--issuer", "PTA"],
+        ["parent"],
+        ["parent", "--subscriber", "7"],
+        ["operator", "--subscriber", "7"],
+    ],
+)
 def test_a_token_that_cannot_be_is_not_made(wrong: list[str], config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", *wrong, "--config", config]) == 2
 

@@ -4,12 +4,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 
 from mgmt.orders import store as orders
 from mgmt.orders.letters import keep_letters
 from parental.database import reading, writing
+from parental.schema.access import tokens
 
 ORDER = {
     "issuer": "PTA",
@@ -124,7 +125,7 @@ async def test_two_issuers_may_use_one_reference_and_each_has_its_own_order(desk
 
 
 async def test_a_reference_that_looks_like_a_number_is_never_that_order(desk: DeskOf, engine: Engine) -> None:
-    api = desk("regulator")
+    api = desk("operator")
     await api.ask("POST", "/v1/orders", json=ORDER)
     _, other = await api.ask(
         "POST", "/v1/orders", json={**ORDER, "issuer": "IHC", "ref": "1", "entries": ["b.example"]}
@@ -337,6 +338,41 @@ async def test_an_order_of_child_abuse_material_is_refused_and_nothing_of_it_is_
     assert "sealed.example" not in str(body) + caplog.text
     assert (live(engine), control.asked) == (set(), [])
     assert (await api.ask("GET", "/v1/orders"))[1]["orders"] == []
+
+
+async def test_a_regulators_token_neither_pushes_nor_withdraws_for_another_issuer(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
+    court = {**ORDER, "issuer": "Islamabad High Court"}
+    await desk("operator").ask("POST", "/v1/orders", json=court)
+    before = live(engine)
+    control.asked.clear()
+    api = desk("regulator")
+
+    refused = [
+        await api.ask("POST", "/v1/orders", json={**court, "ref": "2"}),
+        await api.ask("POST", "/v1/orders", json=court),
+        await api.ask("POST", WITHDRAW.replace("=PTA", "=Islamabad%20High%20Court"), json={"reason": "x"}),
+        await api.ask("POST", "/v1/orders/id/1/withdraw", json={"reason": "x", "entries": ["bad.example"]}),
+    ]
+
+    assert [(status, body["where"]) for status, body in refused] == [(403, "/issuer")] * 4
+    assert (
+        "this token speaks for PTA, and the order is of Islamabad High Court; nothing done" in refused[0][1]["detail"]
+    )
+    assert (live(engine), control.asked) == (before, [])
+    assert (await api.ask("GET", "/v1/orders"))[1]["orders"][0]["state"] == "enforced"
+
+
+async def test_a_regulators_token_of_an_older_release_speaks_for_no_issuer(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+    with writing(engine) as conn:
+        conn.execute(update(tokens).values(issuer=None))
+
+    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+
+    assert (status, "this token speaks for no issuer" in body["detail"]) == (403, True)
+    assert live(engine) == set()
 
 
 async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:

@@ -108,6 +108,8 @@ class Daemon:
         )
 
     def token(self, role: str, *options: str) -> str:
+        if role == "regulator" and not options:
+            options = ("--issuer", "PTA")
         done = self.run("token", role, *options, "--config", str(self.config))
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
