@@ -92,8 +92,8 @@ def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn: Connection) -
 
 def test_what_control_has_refused_of_a_withdrawn_order_never_comes_back(conn: Connection) -> None:
     number = put(conn, "1", "a", "b")
-    orders.keep_refusals(conn, [(number, 1, "is protected")])
-    orders.withdraw_order(conn, number, "x", NOW)
+    orders.keep_refusals(conn, [(number, 1, "is protected")], NOW)
+    orders.withdraw_order(conn, number, "x", NOW, CONTROL)
 
     assert orders.counts_of(conn, number) == {"withdrawn": 2}
     assert orders.refusals_since(conn, 0, lambda _live: None) == []
