@@ -297,6 +297,16 @@ FINDS = (
         ),
         "what gate and kernel had both forgotten was counted as malformed, not as forgotten",
     ),
+    Find(
+        "syn_moved: a SYN, the gate starts again, another SYN one octet further, the hello",
+        Program(
+            (("hello on P-384!",),),
+            (Syn(), Restart(), Control(flags="S"), Send()),
+            is_asymmetric=True,
+            is_closed=False,
+        ),
+        "what stood before the beginning that the second SYN gave was not read, and the rest was no TLS",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.
