@@ -308,7 +308,21 @@ FINDS = (
         "what stood before the beginning that the second SYN gave was not read, and the rest was no TLS",
     ),
 )
-OPEN_FINDS: tuple[OpenFind, ...] = ()
+OPEN_FINDS: tuple[OpenFind, ...] = (
+    OpenFind(
+        "syn_again_body: a part of a body, other connections, the SYN once more, the rest and a request",
+        Program(
+            (("POST that is long", "GET of HTTP/1.0!"),),
+            (Syn(isn=1), Send(end=6002), Others(), Syn(isn=1), Send(begin=6002)),
+            reader="h11",
+            is_asymmetric=True,
+            is_closed=False,
+        ),
+        "A o",
+        "a SYN that comes again begins its stream at the beginning, and what follows waits behind a gap, forwarded",
+        lambda p: p.is_asymmetric and not p.is_closed and sum(isinstance(each, Syn) for each in p.actions) > 1,
+    ),
+)
 # Programs on which the gate did not end.  They are played in a process of their own.
 HANGS = (
     Find(
