@@ -42,13 +42,13 @@ class Skipped(NamedTuple):
     column: int  # from 1, in octets
     text: str  # the line, printable, cut to SAMPLE_CHARACTERS
     reason: str  # a fixed phrase, so that reports can count by it
-    part: str = ""
     order_ref: str | None = None  # as of a Rule, where it can be read
+    part: str = ""  # the last field, as of a Rule
 
 
 def skipped(line_number: int, column: int, line: bytes, reason: str, order_ref: str | None = None) -> Skipped:
     """Report `line` as not enforced.   line  as read, any octets."""
-    return Skipped(line_number, column, printable(line), reason, "", order_ref)
+    return Skipped(line_number, column, printable(line), reason, order_ref)
 
 
 def printable(octets: bytes) -> str:

@@ -47,7 +47,7 @@ class Intake:
                 reason = refusal(wire, mode, action)
                 if reason is not None:
                     report.note_letter(order, enforceability_of(reason).value)
-                    report.note(Skipped(line, 1, rule_text(wire), reason, item_part))
+                    report.note(Skipped(line, 1, rule_text(wire), reason, part=item_part))
                     continue
                 if item_part != part:
                     part, part_number = item_part, report.part_number(item_part)

@@ -44,7 +44,7 @@ def iter_rules(
     for sheet in workbook.sheets:
         part = printable(sheet.name.encode("utf-8", "surrogatepass"))
         if sheet.is_hidden:
-            yield Skipped(1, 1, "", IS_HIDDEN, part)
+            yield Skipped(1, 1, "", IS_HIDDEN, part=part)
             continue
         for item in _read_sheet(workbook.rows(sheet), part, default_mode, column_map):
             n_rows += 1

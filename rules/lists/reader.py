@@ -68,7 +68,7 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
             raise BadList(f"{part}: {exc}") from exc
         before += (where / part).stat().st_size
     if (where / UT1_EXPRESSIONS).exists() and source.format == "ut1":
-        yield Skipped(1, 1, "", NO_EXPRESSIONS, UT1_EXPRESSIONS)
+        yield Skipped(1, 1, "", NO_EXPRESSIONS, part=UT1_EXPRESSIONS)
 
 
 def iter_source(lines: Iterable[bytes], source: Source) -> Iterator[Item]:

@@ -49,7 +49,7 @@ def full() -> CompileReport:
     told.sources[0].n_url_rules, told.sources[0].names, told.sources[0].urls = 8, NAMES, URLS
     told.sources[0].seconds, told.n_urls, told.urls_bytes = 0.5, 7, 4096
     for reason in (BAD_LABEL, PROTECTED):
-        told.sources[0].note(Skipped(3, 1, "x", reason, "sheet two"))
+        told.sources[0].note(Skipped(3, 1, "x", reason, part="sheet two"))
     return told
 
 
