@@ -94,19 +94,15 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     cdef bint was_unjudged
     cdef bint is_settled = False
     cdef int64_t judged
-    cdef uint64_t connection
     t.quic_version = q.version
     note_channel(g.trace, C_QUIC, 0, q.version)
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
     t.f = find_connection(&g.flows, q.dcid, q.dcid_n)
-    if t.f == NULL and g.unfinished.words != NULL:      # a tap has none: it holds nothing back
-        connection = connection_hash(&g.flows, q.dcid, q.dcid_n)
-        if _is_unfinished(g, connection):
-            count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-            return BLOCK
-        is_settled = recall(&g.unfinished, connection ^ SETTLED, g.now_ns // 1_000_000_000) == KEPT
+    if t.f == NULL and _is_unfinished(g, q, &is_settled):
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        return BLOCK
     status = _decrypt(g, t, q, &n)
     if status != OK:
         return _judge_unread(g, t, q, status)
@@ -136,22 +132,34 @@ cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unj
     is_judged   a hello was: the server may ask for another one"""
     cdef uint64_t connection
     cdef int64_t now_s = g.now_ns // 1_000_000_000
+    cdef bint has_lost = False
     if g.unfinished.words == NULL or verdict != WAIT and not was_unjudged and not is_judged:
         return
     connection = connection_hash(&g.flows, connection_id(f), <uint8_t>f.key.cid_n)
-    if verdict != GO_ON and remember(&g.unfinished, connection, now_s):
-        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
-    if verdict == GO_ON and was_unjudged:
+    if verdict != GO_ON:
+        has_lost = remember(&g.unfinished, connection, now_s)
+    elif was_unjudged:
         forget(&g.unfinished, connection)
     if is_judged and verdict != BLOCK:
-        remember(&g.unfinished, connection ^ SETTLED, now_s + SETTLED_S - KEPT_S)
+        has_lost |= remember(&g.unfinished, connection ^ SETTLED, now_s + SETTLED_S - KEPT_S)
+    if has_lost:
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
 
 
-cdef bint _is_unfinished(Gate* g, uint64_t connection) noexcept nogil:
-    """Whether a connection whose flow is gone left octets unjudged: its server may have them, and wait for the rest."""
-    cdef Recollection found = recall(&g.unfinished, connection, g.now_ns // 1_000_000_000)
+cdef bint _is_unfinished(Gate* g, const QuicPacket* q, bint* is_settled) noexcept nogil:
+    """Whether a connection whose flow is gone left octets unjudged: its server may have them, and wait for the rest.
+
+    is_settled   out: a hello of it was judged"""
+    cdef int64_t now_s = g.now_ns // 1_000_000_000
+    cdef uint64_t connection
+    cdef Recollection found
+    if g.unfinished.words == NULL:      # of a tap, which holds nothing back
+        return False
+    connection = connection_hash(&g.flows, q.dcid, q.dcid_n)
+    found = recall(&g.unfinished, connection, now_s)
     if found == LOST:
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
+    is_settled[0] = recall(&g.unfinished, connection ^ SETTLED, now_s) == KEPT
     return found == KEPT
 
 

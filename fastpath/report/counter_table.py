@@ -459,8 +459,9 @@ COUNTERS = (
     ),
     Counter(
         "gate_unfinished_lost",
-        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember.",
-        "Their rest may pass where routing is asymmetric. Many: raise `/gate/flows`.",
+        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember; "
+        "and those over QUIC that it had no room to remember for five minutes after their hello.",
+        "Their rest, or over QUIC a second hello, may pass. Many: raise `/gate/flows`.",
     ),
     *(
         Counter(f"dns_rcode_{rcode}", f"Answers to clients with RCODE {rcode.upper()}, over any transport.", rise)

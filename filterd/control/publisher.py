@@ -55,7 +55,7 @@ class Publisher:
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
         self._context = context
         self._images = ImageStore(context.config.state_dir)
-        self._told_generation = 0  # of the base whose letters are in the database
+        self._letters_generation = 0  # of the base whose letters are in the database
         self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -124,9 +124,9 @@ class Publisher:
         return self._receipt("policy", began, acks)
 
     @property
-    def has_untold_letters(self) -> bool:
+    def has_unwritten_letters(self) -> bool:
         """Whether the database does not know yet what the base in force holds of each letter that lists name."""
-        return self.live is not None and self.live.compiled.generation != self._told_generation
+        return self.live is not None and self.live.compiled.generation != self._letters_generation
 
     async def renew_people(self) -> None:
         """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
@@ -172,11 +172,11 @@ class Publisher:
         for worker, refusal in replies.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)
-        if self.has_untold_letters and not any(replies.values()):
-            await self._tell_letters()
+        if self.has_unwritten_letters and not any(replies.values()):
+            await self._write_letters()
         return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
 
-    async def _tell_letters(self) -> None:
+    async def _write_letters(self) -> None:
         """Write down what the base holds of each letter, now that every worker serves it; a fault is tried again."""
         assert self.live is not None
         compiled = self.live.compiled
@@ -185,7 +185,7 @@ class Publisher:
         except DatabaseFault as reason:
             self._context.note_fault("letters", reason)
             return
-        self._told_generation = compiled.generation
+        self._letters_generation = compiled.generation
         self._context.faults.pop("letters", None)
 
     def _keep_letters(self, compiled: Compiled) -> None:

@@ -27,8 +27,8 @@ async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
     waiting, revision = await asyncio.to_thread(_find_waiting, engine, at - SETTLE_AFTER)
     served = [status.generations for status in await ask_status(config.run_dir, workers_of(config))]
     is_one_behind = any(generations and generations != publisher.generations for generations in served)
-    is_untold = bool(waiting) or publisher.has_untold_letters
-    if is_one_behind or (is_untold and all(served)):
+    is_unwritten = bool(waiting) or publisher.has_unwritten_letters
+    if is_one_behind or (is_unwritten and all(served)):
         receipt = await publisher.names_changed()
         if all(ack.refused is None for ack in receipt.acks):
             await asyncio.to_thread(_keep, engine, waiting, revision, receipt, config.parental.timezone)

@@ -1,1 +1,1 @@
-"""What Prometheus and health checks are told: no person, no name that was asked for, nothing of a confidential list."""
+"""What Prometheus and health checks see: no person, no name that was asked for, nothing of a confidential list."""

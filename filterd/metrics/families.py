@@ -13,8 +13,8 @@ from fastpath.report.counter_table import COUNTERS, TOOK, TOOK_US
 
 PREFIX = "filterd_"
 RCODE = "dns_rcode_"
-# Not told: blocks of confidential lists leave no record, so that beside dns_blocked it would tell which they are.
-UNTOLD = frozenset({"events"})
+# Withheld: blocks of confidential lists leave no record, so that beside dns_blocked it would tell which they are.
+WITHHELD = frozenset({"events"})
 ANSWERS = PREFIX + "dns_answers"
 UPSTREAM_SECONDS = PREFIX + "dns_upstream_seconds"
 
@@ -37,7 +37,7 @@ def _counter(name: str, labels: str, text: str) -> Family:
 
 
 GAUGES = (
-    _gauge("build_info", "version", "Always 1; the version of filterd that tells this."),
+    _gauge("build_info", "version", "Always 1; the version of filterd that answers."),
     _gauge("ready", "", "Whether the data plane can serve: 1 or 0.  Left out while control does not answer."),
     _gauge("control_up", "", "Whether control answers: 1 or 0.  Without it, what control alone knows is left out."),
     _gauge("role_up", "role", "Whether a role's process runs and does its work: 1 or 0."),
@@ -76,12 +76,12 @@ DERIVED = (
 def counter_families() -> Iterator[tuple[str, Family]]:
     """Counter of a worker → its metric, for those that have one of their own."""
     for counter in COUNTERS:
-        if counter.name not in {*UNTOLD, *TOOK, TOOK_US} and not counter.name.startswith(RCODE):
+        if counter.name not in {*WITHHELD, *TOOK, TOOK_US} and not counter.name.startswith(RCODE):
             yield counter.name, _counter(counter.name, "worker", counter.counts)
 
 
 def families() -> Iterator[Family]:
-    """Every metric, in the order in which it is told."""
+    """Every metric, in the order in which it is shown."""
     yield from GAUGES
     yield from DERIVED
     yield from (family for _, family in counter_families())

@@ -105,9 +105,10 @@ def _of_counters(counters: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         if _counts(worker, counter)
     ]
     yield from _filled(families.values(), samples)
-    told = {family.name: family for family in DERIVED}
-    by_rcode = CounterMetricFamily(ANSWERS, told[ANSWERS].help, labels=told[ANSWERS].labels)
-    took = HistogramMetricFamily(UPSTREAM_SECONDS, told[UPSTREAM_SECONDS].help, labels=told[UPSTREAM_SECONDS].labels)
+    declared = {family.name: family for family in DERIVED}
+    by_rcode = CounterMetricFamily(ANSWERS, declared[ANSWERS].help, labels=declared[ANSWERS].labels)
+    upstreams = declared[UPSTREAM_SECONDS]
+    took = HistogramMetricFamily(UPSTREAM_SECONDS, upstreams.help, labels=upstreams.labels)
     for worker, values in counters.items():
         if not _counts(worker, RCODE):
             continue
@@ -128,7 +129,5 @@ def _histogram(values: Mapping[str, int]) -> tuple[list[tuple[str, float]], floa
 
 def _counts(worker: str, counter: str) -> bool:
     """Whether a worker counts this: dns_… is of DNS, gate_… and tap_… of the gate, the others of both."""
-    first = counter.partition("_")[0]
-    return {"dns": "dns", "gate": "gate", "tap": "gate"}.get(first, worker.partition("-")[0]) == worker.partition("-")[
-        0
-    ]
+    role = worker.partition("-")[0]
+    return {"dns": "dns", "gate": "gate", "tap": "gate"}.get(counter.partition("_")[0], role) == role

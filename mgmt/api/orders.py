@@ -9,7 +9,6 @@ and one that looks like a number is still a reference.
 
 import asyncio
 import hmac
-import json
 from typing import Any
 
 from aiohttp import web
@@ -173,7 +172,7 @@ def _taken(conn: Connection, found: Row[Any]) -> Problem:
     there = orders.order_json(conn, found)
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
-    return Problem(409, detail, "/ref", order=json.loads(json.dumps(there)))
+    return Problem(409, detail, "/ref", order=there)
 
 
 def _of_another(principal: Principal, issuer: str) -> Problem:
@@ -195,7 +194,7 @@ def _of_lists(conn: Connection, order: Row[Any]) -> Problem:
         f"{order.issuer} {order.ref}: {said}; nothing withdrawn; "
         "who keeps the list takes the letter's rows out of its file, and the names open with the next version"
     )
-    return Problem(409, detail, "order", order=json.loads(json.dumps(there)))
+    return Problem(409, detail, "order", order=there)
 
 
 def _one(conn: Connection, request: web.Request) -> Row[Any]:

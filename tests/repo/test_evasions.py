@@ -9,13 +9,8 @@ from support.evasion.page import cases
 ROW = re.compile(r"^\| (E\d\d) \|.*", re.MULTILINE)
 TEST = re.compile(r"`(test_\w+)`")
 N_OF_CATALOGUE = 70
-ABOVE_PACKETS = {
-    "E33",
-    "E56",
-    "E67",
-    "E69",
-    "E70",
-}  # no forms of a hello or request: what the answer says is played elsewhere
+# No forms of a hello or request: what the answer says is played elsewhere.
+ABOVE_PACKETS = {"E33", "E56", "E67", "E69", "E70"}
 
 
 def table(root: Path) -> dict[str, str]:

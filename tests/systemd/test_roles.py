@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from support.system.units import ROLE_UNITS
 
 pytestmark = pytest.mark.kernel
 
@@ -101,14 +102,7 @@ def paths_allowed() -> dict[str, dict[str, str]]:
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
     box.says("bash", "-c", START)
-    for unit in (
-        "filterd-dns@0",
-        "filterd-gate@0",
-        "filterd-control",
-        "filterd-web",
-        "filterd-splash",
-        "filterd-metrics",
-    ):
+    for unit in ROLE_UNITS:
         box.until("active", "systemctl", "is-active", unit)
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]

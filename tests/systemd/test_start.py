@@ -4,6 +4,7 @@ import subprocess
 from typing import Protocol
 
 import pytest
+from support.system.units import ROLE_UNITS
 
 pytestmark = pytest.mark.kernel
 
@@ -72,14 +73,7 @@ def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -
 
     box.until(SPLASH, *BLOCKED)
 
-    for unit in (
-        "filterd-dns@0",
-        "filterd-gate@0",
-        "filterd-control",
-        "filterd-web",
-        "filterd-splash",
-        "filterd-metrics",
-    ):
+    for unit in ROLE_UNITS:
         box.until("active", "systemctl", "is-active", unit)
         assert box.says("systemctl", "show", "-P", "NRestarts", unit) == "0"
     box.until("yes", "/opt/filterd/bin/python", "-c", SCRAPE)

@@ -95,7 +95,7 @@ def test_a_letter_of_a_list_has_its_counts_once_every_worker_serves_the_base(
         await control.publisher.compile_if_changed()
         await control.publisher.names_changed()
         server.close()
-        return control.publisher.has_untold_letters
+        return control.publisher.has_unwritten_letters
 
     is_untold = play(place, engine, work)
     with reading(engine) as conn:

@@ -37,7 +37,7 @@ class Publishing(Publisher):
         return IN_FORCE
 
     @property
-    def has_untold_letters(self) -> bool:
+    def has_unwritten_letters(self) -> bool:
         return self.is_untold
 
     async def names_changed(self, *first: Writer) -> Receipt:
