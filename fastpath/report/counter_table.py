@@ -459,8 +459,8 @@ COUNTERS = (
     ),
     Counter(
         "gate_unfinished_lost",
-        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember; "
-        "and those over QUIC that it had no room to remember for five minutes after their hello.",
+        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember. "
+        "Over QUIC, those that it had no room to remember for five minutes after their hello.",
         "Their rest, or over QUIC a second hello, may pass. Many: raise `/gate/flows`.",
     ),
     *(
