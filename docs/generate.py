@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
+from mgmt.app import ROUTES
+from mgmt.frame.openapi import document, summary_of
+from mgmt.problems import MEANINGS, TYPE
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
@@ -91,6 +95,28 @@ left out: blocks of confidential lists leave no record, so that on a quiet box i
 | metric | counter |
 |---|---|
 {{counted}}"""
+API = f"""\
+# The API
+
+{MADE}
+
+JSON over HTTP, with a token from `filterd token` in `Authorization: Bearer TOKEN`. [openapi.json](openapi.json) is the
+whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.json`.
+
+- A body is JSON in UTF-8. A key or a parameter that a route does not have is refused, and the answer names the nearest.
+- A list comes in pages: `next` is the `after` of the next page, and null on the last one.
+- An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
+  what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
+  part of filterd.
+
+| request | who may | what it does |
+|---|---|---|
+{{routes}}
+## Problems
+
+| `type` | meaning |
+|---|---|
+{{problems}}"""
 COMMANDS_HEAD = f"""\
 {EXIT_CODES}
 
@@ -105,6 +131,7 @@ CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of 
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
     return {
+        "api.md": api_page(),
         "commands.md": commands_page(),
         "configuration.md": configuration_page(),
         "counters.md": counters_page(),
@@ -112,7 +139,17 @@ def pages() -> dict[str, str]:
         "filterd.1": manual_page(),
         "marks.md": marks_page(),
         "metrics.md": metrics_page(),
+        "openapi.json": json.dumps(document(ROUTES), indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def api_page() -> str:
+    routes = [
+        f"| `{route.method} {route.path}` | {', '.join(sorted(route.roles))} | {summary_of(route)} |\n"
+        for route in ROUTES
+    ]
+    problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
+    return API.format(routes="".join(routes), problems="".join(problems))
 
 
 def evasions_page() -> str:

@@ -14,6 +14,8 @@ from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock,
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control_protocol import Control
+from mgmt.frame.openapi import add_document
+from mgmt.frame.requests import framed
 from mgmt.portal.captive import add_captive
 from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
@@ -42,7 +44,8 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED] = Protected(settings.protected_names)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, guarded(route))
+        app.router.add_route(route.method, route.path, guarded(route._replace(endpoint=framed(route))))
+    add_document(app, ROUTES)
     add_portal(app)
     add_captive(app, PORTAL)
     app.on_startup.append(_warm)

@@ -1,14 +1,18 @@
 """What the application carries to its endpoints, and the two ways an endpoint reaches the database."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import msgspec
 from aiohttp import web
+from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
 from mgmt.control_protocol import Control
+from mgmt.fields import sendable
 from mgmt.settings import Helpline, Settings
 from parental import database
 from parental.database import reading
@@ -49,6 +53,16 @@ async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
     return await asyncio.to_thread(database.write, request.app[ENGINE], work)
 
 
-def json_response(body: Any, status: int = 200) -> web.Response:
+def json_response(body: Struct, status: int = 200) -> web.Response:
     """A JSON answer that no cache stores."""
-    return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
+    return web.Response(
+        body=json_octets(body), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def json_octets(body: Struct) -> bytes:
+    """A Struct as JSON."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # control names a file whose name is no UTF-8
+        return sendable(json.dumps(msgspec.to_builtins(body), ensure_ascii=False)).encode()

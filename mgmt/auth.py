@@ -18,6 +18,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from mgmt.app_context import ENGINE, utc_now
+from mgmt.frame.contract import Contract
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.problems import Endpoint, forbidden, unauthorised
@@ -54,12 +55,15 @@ PrincipalEndpoint = Callable[[web.Request, Principal], Awaitable[web.StreamRespo
 
 
 class Route(NamedTuple):
-    """One line of the API's table.   roles  who may; the endpoint may be narrower (a parent: only the own line)."""
+    """One line of the API's table.   roles  who may; the endpoint may be narrower (a parent: only the own line).
+
+    The first line of the endpoint's docstring is what the API's document says of the route."""
 
     method: str
     path: str
     endpoint: PrincipalEndpoint
     roles: frozenset[str]
+    contract: Contract = Contract()
 
 
 def create_token(

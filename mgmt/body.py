@@ -11,21 +11,12 @@ from typing import Any
 
 from aiohttp import web
 
-from mgmt.fields import Fields, fields_of
-
 MAX_FORM_OCTETS = 4 * 2**10  # of the parent's page, before and after the sign-in: a token of 43 characters
 MAX_BODY_OCTETS = 64 * 2**10  # a subscriber with every prefix and schedule is a tenth of it
 # An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB.
 MAX_ORDER_OCTETS = 16 * 2**20
 BODY_S = 10.0
 ORDER_S = 60.0  # 16 MiB over 2.2 Mbit/s
-
-
-async def read_fields(request: web.Request, *known: str) -> Fields:
-    """The request's body as an object with no other keys than `known`.
-
-    Raises NotJson, BadRequest, and what read_body() raises."""
-    return fields_of(await read_body(request, MAX_BODY_OCTETS, BODY_S), *known)
 
 
 async def read_body(request: web.Request, at_most: int, within_s: float) -> bytes:

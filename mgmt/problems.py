@@ -1,4 +1,4 @@
-"""Problem details: application/problem+json with title, detail and where.
+"""Problem details: application/problem+json with type, title, detail and where.
 
 Invariants: every answer of 400 and above under /v1 is a problem; its title is the status in RFC 9110's words; a bug is
 logged and says nothing about itself; 401 and 403 have one body each, whatever the cause, so that an answer gives no
@@ -39,18 +39,54 @@ TITLES = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
+# What a problem is where nothing else is said: the last part of its type.
+KINDS = {
+    400: "not-readable",
+    401: "no-token",
+    403: "not-allowed",
+    404: "not-found",
+    405: "no-such-method",
+    408: "too-slow",
+    409: "conflict",
+    413: "too-large",
+    422: "not-taken",
+    500: "fault",
+    503: "not-in-force",
+    507: "disk-full",
+}
+DATABASE_AWAY, NOT_SIGNED = "database-away", "not-signed"
+TYPE = "/v1/problems/"  # and the kind: a page of the API itself, since a box has no name that we know
+MEANINGS = {
+    "not-readable": "The request, or its body, cannot be read at all: it is no HTTP, or no JSON in UTF-8.",
+    "no-token": "There is no token, or none that counts.",
+    "not-allowed": "The token may not do that: not here, or not for this line or issuer.",
+    "not-found": "There is no such thing, or no such path.",
+    "no-such-method": "The path is known, and the method is not; `Allow` has those that are.",
+    "too-slow": "The body has not come in the time that it has.",
+    "conflict": "What is there does not allow it; `order` is what is there, where it is an order.",
+    "too-large": "The body is larger than the route takes.",
+    "not-taken": "A field or a parameter cannot be taken; `where` names it, `detail` says what to write.",
+    "fault": "A fault of filterd; it is in the log.",
+    "not-in-force": "Control or a worker has not taken it, or gives no answer. A change is stored; send it again.",
+    "disk-full": "No space is left; nothing was done.",
+    DATABASE_AWAY: "The database is busy or away; nothing was done. `Retry-After` says when to ask again.",
+    NOT_SIGNED: "What is asked for is not signed yet; it is within a minute.",
+    "other": "A status that nothing of the API has; its title says which.",
+}
 
 
 class Problem(Exception):
-    """An answer of 400 and above.   more  further keys of the body."""
+    """An answer of 400 and above.   kind  one of MEANINGS, where its status has several;   more  further keys."""
 
-    def __init__(self, status: int, detail: str, where: str, **more: Any) -> None:
+    def __init__(self, status: int, detail: str, where: str, kind: str | None = None, **more: Any) -> None:
         super().__init__(f"{where}: {detail}")
         self.status, self.detail, self.where, self.more = status, detail, where, more
+        self.kind = kind or KINDS.get(status, "other")
 
     def response(self, title: str = "") -> web.Response:
         """The answer.   title  of a status that has none in TITLES"""
         body = {
+            "type": TYPE + self.kind,
             "title": TITLES.get(self.status, title),
             "status": self.status,
             "detail": self.detail,
@@ -91,7 +127,8 @@ def _without_database(fault: DatabaseFault) -> web.Response:
         return Problem(507, "no space is left on the disk; nothing done; tell the operator", "database").response()
     is_locked = isinstance(fault, DatabaseLocked)
     why = "is busy" if is_locked else "cannot be used; the operator finds the reason in the log"
-    answer = Problem(503, f"the database {why}; nothing done; send the same request again", "database").response()
+    detail = f"the database {why}; nothing done; send the same request again"
+    answer = Problem(503, detail, "database", DATABASE_AWAY).response()
     answer.headers["Retry-After"] = str(BUSY_RETRY_S if is_locked else AWAY_RETRY_S)
     return answer
 

@@ -9,18 +9,23 @@ import csv
 import io
 import json
 import logging
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
+from msgspec import Struct
 from sqlalchemy import Row
 
 from mgmt import block_ledger
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import AUDITOR, Principal, Route
-from mgmt.fields import parse_instant, unfit
+from mgmt.fields import unfit
+from mgmt.frame.contract import Contract, Text
+from mgmt.frame.requests import query_of
+from mgmt.frame.shapes import Instant
 from mgmt.ledger.event import PULLS, Event, Value
 from mgmt.ledger.store import append
 
@@ -44,12 +49,39 @@ FIELDS = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+class Span(Struct, forbid_unknown_fields=True):
+    """since <= time < until; from the first record until now."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+class Pull(Span, forbid_unknown_fields=True):
+    """What is pulled, and as what."""
+
+    format: Literal["ndjson", "csv"] = "ndjson"
+
+
+class CsamCount(Struct):
+    """So many blocks of an hour."""
+
+    hour: str
+    node: str
+    list: str
+    channel: str
+    count: int
+
+
+class CsamCounts(Struct):
+    """What confidential lists have blocked; there is no record of it."""
+
+    counts: list[CsamCount]
+
+
 async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """GET /v1/audit/blocks?since=&until=&format=ndjson|csv"""
-    since_s, until_s = span_of(request)
-    form = request.query.get("format", "ndjson")
-    if form not in _WRITERS:
-        raise unfit("?format", f"{form[:20]!r} is unknown", f"write one of {', '.join(_WRITERS)}")
+    """Pull the records of what was blocked, as a stream."""
+    said = query_of(request, Pull)
+    (since_s, until_s), form = span_of(request, said), said.format
     content_type, head, write_page = _WRITERS[form]
     asked: dict[str, Value] = {"since": _iso(since_s), "until": _iso(until_s), "format": form}
     await note_pull(request, principal, "blocks pulled", asked)
@@ -68,17 +100,12 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
 
 
 async def csam_counts(request: web.Request, principal: Principal) -> web.Response:
-    """GET /v1/audit/csam-counts?since=&until="""
-    since_s, until_s = span_of(request)
+    """Count what confidential lists have blocked, by hour, node, list and channel."""
+    since_s, until_s = span_of(request, query_of(request, Span))
     await note_pull(request, principal, "csam counts pulled", {"since": _iso(since_s), "until": _iso(until_s)})
     found = await read(request, lambda conn: list(block_ledger.iter_csam_counts(conn, since_s, until_s)))
     return json_response(
-        {
-            "counts": [
-                {"hour": _iso(c.hour_s), "node": c.node, "list": c.list, "channel": c.channel, "count": c.count}
-                for c in found
-            ]
-        }
+        CsamCounts([CsamCount(_iso(each.hour_s), each.node, each.list, each.channel, each.count) for each in found])
     )
 
 
@@ -106,13 +133,19 @@ async def note_pull(request: web.Request, principal: Principal, action: str, ask
     await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
 
 
-def span_of(request: web.Request) -> tuple[int, int]:
+def span_of(request: web.Request, said: Span) -> tuple[int, int]:
     """since <= time < until in unix seconds; from the beginning until now where they are absent."""
-    query = request.query
-    since = parse_instant("?since", query["since"]) if "since" in query else datetime.fromtimestamp(0, UTC)
-    until = parse_instant("?until", query["until"]) if "until" in query else request.app[CLOCK]()
-    # rounded up: a record of this very second belongs to "until now"
-    return int(since.timestamp()), -int(-until.timestamp() // 1) + ("until" not in query)
+    since_s = 0 if said.since is None else _seconds("?since", said.since, math.floor)
+    if said.until is not None:
+        return since_s, _seconds("?until", said.until, math.ceil)
+    return since_s, int(request.app[CLOCK]().timestamp()) + 1  # a record of this very second belongs to "until now"
+
+
+def _seconds(where: str, at: datetime, rounded: Callable[[float], int]) -> int:
+    try:
+        return int(datetime.fromtimestamp(rounded(at.timestamp()), UTC).timestamp())
+    except (OverflowError, ValueError) as reason:  # a year that UTC does not have: 0001-01-01T00:00:00+14:00
+        raise unfit(where, "a time before the year 1 or after 9999", "write 2026-08-04T10:00:00+05:00") from reason
 
 
 def _ndjson(records: list[dict[str, Any]]) -> bytes:
@@ -139,8 +172,9 @@ _WRITERS: dict[str, tuple[str, bytes, _Writer]] = {
     "ndjson": ("application/x-ndjson; charset=utf-8", b"", _ndjson),
     "csv": ("text/csv; charset=utf-8; header=present", (",".join(FIELDS) + "\r\n").encode(), _csv),
 }
+_RECORDS = Text(("application/x-ndjson", "text/csv"))
 _AUDITOR = frozenset({AUDITOR})
 ROUTES = (
-    Route("GET", "/v1/audit/blocks", pull_blocks, _AUDITOR),
-    Route("GET", "/v1/audit/csam-counts", csam_counts, _AUDITOR),
+    Route("GET", "/v1/audit/blocks", pull_blocks, _AUDITOR, Contract({200: _RECORDS}, query=Pull)),
+    Route("GET", "/v1/audit/csam-counts", csam_counts, _AUDITOR, Contract({200: CsamCounts}, query=Span)),
 )

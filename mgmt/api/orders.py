@@ -11,18 +11,33 @@ import asyncio
 import hmac
 from typing import Any
 
+import msgspec
 from aiohttp import web
+from msgspec import Struct
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from mgmt.api.order_shapes import (
+    Order,
+    OrderNamed,
+    OrderPage,
+    OrderPart,
+    OrderWithEntries,
+    StillBlocked,
+    WithdrawnOrder,
+)
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
-from mgmt.body import MAX_ORDER_OCTETS, ORDER_S, read_body
+from mgmt.body import MAX_ORDER_OCTETS, ORDER_S
 from mgmt.control_protocol import ControlFailed, Receipt, receipt_json, receive
 from mgmt.errors import NotInForce
-from mgmt.fields import fields_of, page_after, unfit
+from mgmt.fields import unfit
+from mgmt.frame.contract import Contract, NoQuery
+from mgmt.frame.requests import body_of, octets_of, query_of, shown
+from mgmt.frame.shapes import After
 from mgmt.orders import store as orders
-from mgmt.orders.judge import MAX_ENTRIES, MAX_VALUE_CHARACTERS, check_deadline, judge_entries, parse_order, wire_of
+from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
+from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.problems import Problem
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
@@ -31,9 +46,9 @@ MAX_NUMBER_DIGITS = 10
 
 
 async def push_order(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/orders"""
-    body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)
-    order = await asyncio.to_thread(parse_order, body)
+    """Push an order."""
+    order = order_of(await body_of(request, PushedOrder))
+    original = await octets_of(request)
     if not principal.may_order_for(order.issuer):
         raise _of_another(principal, order.issuer)
     does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
@@ -43,7 +58,7 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
             check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
-            return orders.put_order(conn, order, judged, body, request.app[CLOCK](), principal.actor), True
+            return orders.put_order(conn, order, judged, original, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found)
         return found.id, found.receipt is None
@@ -60,34 +75,29 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
 
 
 async def list_orders(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/orders?after="""
-    after = page_after(request.query.get("after", "0"))
+    """List orders by rising number."""
+    after = query_of(request, After).after
 
-    def load(conn: Connection) -> dict[str, Any]:
+    def load(conn: Connection) -> OrderPage:
         found = orders.page_of_orders(conn, after, ORDERS_PAGE)
-        return {
-            "orders": [orders.order_json(conn, order) for order in found],
-            "next": found[-1].id if len(found) == ORDERS_PAGE else None,
-        }
+        return OrderPage(
+            [shown(orders.order_json(conn, order), Order) for order in found],
+            found[-1].id if len(found) == ORDERS_PAGE else None,
+        )
 
     return json_response(await read(request, load))
 
 
 async def show_order(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/orders/{ref}?issuer=&after=ENTRY, /v1/orders/id/{id}?after=ENTRY"""
-    after = page_after(request.query.get("after", "0"))
+    """Show an order with a page of its entries."""
+    after = (query_of(request, After) if "id" in request.match_info else query_of(request, OrderPart)).after
     return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
 
 
 async def withdraw_order(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/orders/{ref}/withdraw?issuer=, /v1/orders/id/{id}/withdraw"""
-    body = await read_body(request, MAX_ORDER_OCTETS, ORDER_S)  # it may name every entry
-    fields = await asyncio.to_thread(fields_of, body, "reason", "entries")
-    reason = fields.text("reason")
-    values = fields.sequence("entries", MAX_ENTRIES)
-    for at, value in enumerate(values):
-        if not isinstance(value, str) or len(value) > MAX_VALUE_CHARACTERS:
-            raise unfit(f"/entries/{at}", "not a text", "write an entry as it was pushed")
+    """Withdraw an order, or some of its entries."""
+    said = await body_of(request, Withdrawal)
+    reason, values = said.reason, said.entries
 
     def store(conn: Connection) -> tuple[int, int]:
         order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
@@ -105,23 +115,24 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     revision, published = await _publish(request)
     receipt = receipt_json(published, request.app[SETTINGS].zone)
 
-    def keep(conn: Connection) -> tuple[list[str], dict[str, Any]]:
+    def keep(conn: Connection) -> tuple[list[str], WithdrawnOrder]:
         orders.mark_enforced(conn, revision, published.generation, published.at)
         if not values:
             orders.keep_withdrawal_receipt(conn, number, receipt, published.at)
-        return orders.withdrawn_names(conn, number), {
-            **_shown(conn, number, 0),
+        found = {
+            **msgspec.to_builtins(_shown(conn, number, 0)),
             "withdrawn_now": n_withdrawn,
             "withdrawal_receipt": receipt,
             "still_blocked": orders.held_elsewhere(conn, number),
         }
+        return orders.withdrawn_names(conn, number), shown(found, WithdrawnOrder)
 
     names, answer = await write(request, keep)
-    answer["still_blocked"] += await _held_by_lists(request, names, {each["name"] for each in answer["still_blocked"]})
+    answer.still_blocked += await _held_by_lists(request, names, {each.name for each in answer.still_blocked})
     return json_response(answer)
 
 
-async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[dict[str, Any]]:
+async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[StillBlocked]:
     """What, of names that were withdrawn, a list or a wider entry blocks for all clients, as the workers have it now.
 
     Raises NotInForce where control does not say: nobody then knows that they are open."""
@@ -134,16 +145,16 @@ async def _held_by_lists(request: web.Request, names: list[str], known: set[str]
         except (ControlFailed, OSError, TimeoutError) as exc:
             raise NotInForce(f"control: {str(exc) or 'no answer'}; what still blocks the names is not known") from exc
         if said["reason"] in ("order", "security"):
-            by = {key: said[key] for key in ("list", "order", "issuer") if said.get(key) is not None}
-            found.append({"name": name, **by} | ({"ref": said["order_ref"]} if said.get("order_ref") else {}))
+            by = (said.get(key) for key in ("list", "order", "issuer", "order_ref"))
+            found.append(StillBlocked(name, *by))
     return found
 
 
-async def _enforce(request: web.Request, number: int) -> dict[str, Any]:
+async def _enforce(request: web.Request, number: int) -> OrderWithEntries:
     """Have what is pending published, and write down that it is in force."""
     revision, receipt = await _publish(request)
 
-    def keep(conn: Connection) -> dict[str, Any]:
+    def keep(conn: Connection) -> OrderWithEntries:
         orders.mark_enforced(conn, revision, receipt.generation, receipt.at)
         orders.keep_receipt(conn, number, receipt_json(receipt, request.app[SETTINGS].zone), receipt.at)
         return _shown(conn, number, 0)
@@ -157,15 +168,15 @@ async def _publish(request: web.Request) -> tuple[int, Receipt]:
     return revision, await receive(request.app[CONTROL].orders_changed())
 
 
-def _shown(conn: Connection, number: int, after: int) -> dict[str, Any]:
+def _shown(conn: Connection, number: int, after: int) -> OrderWithEntries:
     """An order with a page of its entries."""
-    order = orders.get_order(conn, number)
     page = orders.page_of_entries(conn, number, after, PAGE)
-    return {
-        **orders.order_json(conn, order),
+    found = {
+        **orders.order_json(conn, orders.get_order(conn, number)),
         "entries": [orders.entry_json(entry) for entry in page],
         "next": page[-1].number if len(page) == PAGE else None,
     }
+    return shown(found, OrderWithEntries)
 
 
 def _taken(conn: Connection, found: Row[Any]) -> Problem:
@@ -205,9 +216,7 @@ def _one(conn: Connection, request: web.Request) -> Row[Any]:
         is_number = number.isascii() and number.isdigit() and len(number) < MAX_NUMBER_DIGITS
         found = orders.find_order_by_id(conn, int(number)) if is_number else None
     else:
-        ref, issuer = request.match_info["ref"], request.query.get("issuer")
-        if not issuer:
-            raise unfit("?issuer", "missing", "write the issuer with the reference, or the number as /v1/orders/id/N")
+        ref, issuer = request.match_info["ref"], request.query["issuer"]
         said = f"{issuer[:80]} {ref[:80]}"
         found = orders.find_order(conn, issuer, ref)
     if found is None:
@@ -235,11 +244,32 @@ def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
 
 
 _WRITERS = frozenset({REGULATOR, OPERATOR})
+_PUSH = Contract(
+    {200: OrderWithEntries, 201: OrderWithEntries},
+    body=PushedOrder,
+    refusals=(409,),
+    at_most=MAX_ORDER_OCTETS,
+    within_s=ORDER_S,
+)
+
+
+def _withdrawal(query: type[Struct]) -> Contract:
+    """It may name every entry."""
+    return Contract(
+        {200: WithdrawnOrder},
+        query=query,
+        body=Withdrawal,
+        refusals=(409,),
+        at_most=MAX_ORDER_OCTETS,
+        within_s=ORDER_S,
+    )
+
+
 ROUTES = (
-    Route("POST", "/v1/orders", push_order, _WRITERS),
-    Route("GET", "/v1/orders", list_orders, _WRITERS),
-    Route("GET", "/v1/orders/{ref}", show_order, _WRITERS),
-    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, _WRITERS),
-    Route("GET", "/v1/orders/id/{id}", show_order, _WRITERS),
-    Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, _WRITERS),
+    Route("POST", "/v1/orders", push_order, _WRITERS, _PUSH),
+    Route("GET", "/v1/orders", list_orders, _WRITERS, Contract({200: OrderPage}, query=After)),
+    Route("GET", "/v1/orders/{ref}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=OrderPart)),
+    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, _WRITERS, _withdrawal(OrderNamed)),
+    Route("GET", "/v1/orders/id/{id}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=After)),
+    Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, _WRITERS, _withdrawal(NoQuery)),
 )

@@ -4,45 +4,39 @@ A profile has the number of its line.  A change says only what it changes; what 
 """
 
 from dataclasses import replace
-from typing import Any
 
+import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.subscribers import (
-    WISHES,
-    fit,
-    line_number,
-    live_receipt,
-    page_of,
-    put_event,
-    read_there,
-    wishes_in,
-    wishes_json,
-)
+from mgmt.api.line_shapes import ChangedProfile, Profile, ProfilePage, Wishes
+from mgmt.api.subscribers import fit, line_number, live_receipt, page_of, put_event, read_there, wishes_in, wishes_shown
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import OPERATOR, Principal, Route
-from mgmt.body import read_fields
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of
+from mgmt.frame.shapes import After
 from mgmt.ledger.store import append
 from parental import store
 from parental.subscriber import Subscriber
 
 
 async def list_profiles(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/profiles?after="""
-    return json_response(await read(request, page_of(request, "profiles", profile_json)))
+    """List profiles by the rising number of their lines."""
+    found, following = await read(request, page_of(request))
+    return json_response(ProfilePage([profile_shown(line) for line in found], following))
 
 
 async def get_profile(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/profiles/{id}"""
+    """Show a profile."""
     number = line_number(request)
-    return json_response(profile_json(await read(request, lambda conn: read_there(conn, number))))
+    return json_response(profile_shown(await read(request, lambda conn: read_there(conn, number))))
 
 
 async def change_profile(request: web.Request, principal: Principal) -> web.Response:
-    """PATCH /v1/profiles/{id} {"categories": […], "safe_search": …, "canaries": …, "closed": […], "zone": …}"""
+    """Change a profile; what is not said stays as it is."""
     number = line_number(request)
-    change = wishes_in(await read_fields(request, *WISHES))
+    change = wishes_in(await body_of(request, Wishes))
 
     def store_it(conn: Connection) -> Subscriber:
         line = read_there(conn, number)
@@ -52,17 +46,24 @@ async def change_profile(request: web.Request, principal: Principal) -> web.Resp
         return changed
 
     changed = await write(request, store_it)
-    return json_response({**profile_json(changed), "receipt": await live_receipt(request)})
+    receipt = await live_receipt(request)
+    return json_response(ChangedProfile(**msgspec.structs.asdict(profile_shown(changed)), receipt=receipt))
 
 
-def profile_json(line: Subscriber) -> dict[str, Any]:
+def profile_shown(line: Subscriber) -> Profile:
     """A profile as the API gives it."""
-    return {"id": line.id, "label": line.label, **wishes_json(line.profile)}
+    return Profile(id=line.id, label=line.label, **wishes_shown(line.profile))
 
 
 _OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/profiles", list_profiles, _OPERATOR),
-    Route("GET", "/v1/profiles/{id}", get_profile, _OPERATOR),
-    Route("PATCH", "/v1/profiles/{id}", change_profile, _OPERATOR),
+    Route("GET", "/v1/profiles", list_profiles, _OPERATOR, Contract({200: ProfilePage}, query=After)),
+    Route("GET", "/v1/profiles/{id}", get_profile, _OPERATOR, Contract({200: Profile})),
+    Route(
+        "PATCH",
+        "/v1/profiles/{id}",
+        change_profile,
+        _OPERATOR,
+        Contract({200: ChangedProfile}, body=Wishes),
+    ),
 )

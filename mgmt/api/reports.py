@@ -1,64 +1,101 @@
 """/v1/reports: what visitors say is blocked by mistake, for the desk to answer by the day that was promised."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
+from msgspec import Meta, Struct
 
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, Principal, Route
-from mgmt.body import read_fields
 from mgmt.control_protocol import Report
-from mgmt.fields import page_after, unfit
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of, query_of
+from mgmt.frame.shapes import After, Next
 from mgmt.problems import Problem
-from mgmt.wrong_blocks import OUTCOMES, PAGE, answer_report, iter_reports
+from mgmt.wrong_blocks import PAGE, answer_report, iter_reports
+
+Outcome = Literal["opened", "kept", "passed"]
+
+
+class ReportAnswer(Struct, forbid_unknown_fields=True):
+    """What the desk has decided."""
+
+    outcome: Outcome
+
+
+class MistakeReport(Struct, kw_only=True):
+    """A report, without a word of who it is from."""
+
+    reference: str
+    reason: str
+    name: Annotated[str | None, Meta(description="null: the reason is the law, and names of it are not kept.")]
+    reported: str
+    due: Annotated[str, Meta(description="The day by which an answer is promised.")]
+    outcome: Annotated[str | None, Meta(description="null: not answered.")]
+    answered: str | None
+
+
+class CountedReport(MistakeReport, kw_only=True):
+    """A report, and how often it came."""
+
+    times: int
+
+
+class ReportPage(Struct):
+    """Reports, the oldest first."""
+
+    reports: list[CountedReport]
+    next: Next
 
 
 async def list_reports(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/reports?after=   the oldest first"""
-    after = page_after(request.query.get("after", "0"))
+    """List reports, the oldest first."""
+    after = query_of(request, After).after
     found = await read(request, lambda conn: list(iter_reports(conn, after)))
-    return json_response(
-        {
-            "reports": [{**_json(request, report), "times": times} for _, times, report in found],
-            "next": found[-1][0] if len(found) == PAGE else None,
-        }
-    )
+    reports = [
+        CountedReport(**msgspec.structs.asdict(_shown(request, report)), times=times) for _, times, report in found
+    ]
+    return json_response(ReportPage(reports, found[-1][0] if len(found) == PAGE else None))
 
 
 async def answer(request: web.Request, _: Principal) -> web.Response:
-    """POST /v1/reports/{reference}/answer   {"outcome": "opened" | "kept" | "passed"}"""
-    fields = await read_fields(request, "outcome")
-    outcome, reference = fields.text("outcome"), request.match_info["reference"]
-    if outcome not in OUTCOMES:
-        raise unfit("/outcome", f"{outcome!r:.40} is unknown", f"write one of {', '.join(OUTCOMES)}")
+    """Answer a report."""
+    outcome, reference = (await body_of(request, ReportAnswer)).outcome, request.match_info["reference"]
     now = request.app[CLOCK]()
     found = await write(request, lambda conn: answer_report(conn, reference, outcome, now))
     if found is None:
         raise Problem(404, f"no report {reference[:20]!r}; nothing noted; ask GET /v1/reports", "reference")
-    return json_response(_json(request, found))
+    return json_response(_shown(request, found))
 
 
-def _json(request: web.Request, report: Report) -> dict[str, Any]:
+def _shown(request: web.Request, report: Report) -> MistakeReport:
     zone = ZoneInfo(request.app[SETTINGS].zone)
 
-    def local(at: datetime | None) -> str | None:
-        return None if at is None else at.astimezone(zone).isoformat()
+    def local(at: datetime) -> str:
+        return at.astimezone(zone).isoformat()
 
-    return {
-        "reference": report.reference,
-        "reason": report.reason,
-        "name": report.name,
-        "reported": local(report.reported),
-        "due": report.due.isoformat(),
-        "outcome": report.outcome,
-        "answered": local(report.answered),
-    }
+    return MistakeReport(
+        reference=report.reference,
+        reason=report.reason,
+        name=report.name,
+        reported=local(report.reported),
+        due=report.due.isoformat(),
+        outcome=report.outcome,
+        answered=None if report.answered is None else local(report.answered),
+    )
 
 
 _OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/reports", list_reports, _OPERATOR),
-    Route("POST", "/v1/reports/{reference}/answer", answer, _OPERATOR),
+    Route("GET", "/v1/reports", list_reports, _OPERATOR, Contract({200: ReportPage}, query=After)),
+    Route(
+        "POST",
+        "/v1/reports/{reference}/answer",
+        answer,
+        _OPERATOR,
+        Contract({200: MistakeReport}, body=ReportAnswer),
+    ),
 )

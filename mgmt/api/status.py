@@ -5,16 +5,19 @@ name that nothing decides: what a lock says of the address alone, or that there 
 """
 
 import ipaddress
-from typing import Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from msgspec import Meta, Struct
 from sqlalchemy import func, select
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read
 from mgmt.auth import OPERATOR, Principal, Route
 from mgmt.control_protocol import ControlFailed
 from mgmt.fields import unfit
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import query_of
 from mgmt.problems import Problem
 from mgmt.wrong_blocks import n_late
 from parental.schema.orders import entries
@@ -22,14 +25,41 @@ from rules.errors import BadName
 from rules.names.canonical import canonical_name
 from rules.names.prefixes import canonical_address
 
-CHANNELS = ("dns", "sni", "http", "quic", "address")
+Channel = Literal["dns", "sni", "http", "quic", "address"]
 # What an answer may hold; anything else that control says stays inside.
 SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
 SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
 
 
+class BoxStatus(Struct):
+    """How this box is."""
+
+    control: Annotated[dict[str, Any], Meta(description="`ok`, and what `filterd status --json` says.")]
+    entries: Annotated[dict[str, int], Meta(description="Of orders: status → so many.")]
+    notices: Annotated[list[str], Meta(description="What is to be done.")]
+
+
+class Question(Struct, forbid_unknown_fields=True):
+    """What may be blocked, and for whom."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=2048, description="Of a host, or an address.")]
+    address: Annotated[str, Meta(max_length=60, description="Of the client.")] | None = None
+    channel: Channel = "dns"
+
+
+class Explanation(Struct):
+    """What is decided."""
+
+    name: str
+    address: str | None
+    channel: Channel
+    decision: Annotated[dict[str, Any] | None, Meta(description="null: no rule that this role may see decides.")]
+    shadow: Annotated[str | None, Meta(description="The list on trial that would block it.")]
+    detail: str
+
+
 async def status(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/status"""
+    """Say how this box is: what control says, entries by status, and what is to be done."""
     counts = await read(
         request, lambda conn: conn.execute(select(entries.c.status, func.count()).group_by(entries.c.status)).all()
     )
@@ -44,22 +74,13 @@ async def status(request: web.Request, _: Principal) -> web.Response:
     today = request.app[CLOCK]().astimezone(ZoneInfo(settings.zone)).date()
     late = await read(request, lambda conn: n_late(conn, today))
     late_words = [f"reports: {late} wait for an answer past its day; see GET /v1/reports"] if late else []
-    return json_response(
-        {
-            "control": control,
-            "entries": {status: n for status, n in counts},
-            "notices": [*late_words, *settings.unverified()],
-        }
-    )
+    return json_response(BoxStatus(control, {status: n for status, n in counts}, [*late_words, *settings.unverified()]))
 
 
 async def explain(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/explain?name=&address=&channel=   name: of a host, or an address that an answer leads to"""
-    query = request.query
-    channel = query.get("channel", "dns")
-    if channel not in CHANNELS:
-        raise unfit("?channel", f"{channel[:20]!r} is unknown", f"write one of {', '.join(CHANNELS)}")
-    name, address = _name(query.get("name", "")), _address(query.get("address"))
+    """Say what is decided for a name, or for an address that an answer leads to, and by which rule."""
+    said = query_of(request, Question)
+    channel, name, address = said.channel, _name(said.name), _address(said.address)
     control = request.app[CONTROL]
     try:
         found = await control.explain(name, address, channel)
@@ -71,20 +92,20 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
         raise Problem(503, detail, "control") from exc
     is_seen = found.get("reason", "default") not in SILENT
     return json_response(
-        {
-            "name": name,
-            "address": address,
-            "channel": channel,
-            "decision": {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
-            "shadow": shadow,
-            "detail": "decided as shown" if is_seen else "no rule that this role may see decides this",
-        }
+        Explanation(
+            name,
+            address,
+            channel,
+            {key: found[key] for key in SHOWN if found.get(key) is not None} if is_seen else None,
+            shadow,
+            "decided as shown" if is_seen else "no rule that this role may see decides this",
+        )
     )
 
 
 def _name(said: str) -> str:
     try:
-        return canonical_address(said) or canonical_name(said[:2048])
+        return canonical_address(said) or canonical_name(said)
     except BadName as exc:
         raise unfit("?name", f"{said[:80]!r} {exc.reason}", "write a host name, or an address") from exc
 
@@ -98,6 +119,6 @@ def _address(said: str | None) -> str | None:
 
 _OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/status", status, _OPERATOR),
-    Route("GET", "/v1/explain", explain, _OPERATOR),
+    Route("GET", "/v1/status", status, _OPERATOR, Contract({200: BoxStatus})),
+    Route("GET", "/v1/explain", explain, _OPERATOR, Contract({200: Explanation}, query=Question)),
 )

@@ -8,58 +8,69 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from mgmt.api.line_shapes import (
+    ChangedLine,
+    Day,
+    DeletedLine,
+    Hours,
+    LinePage,
+    NewLine,
+    Pause,
+    Schedule,
+    SubscriberLine,
+    Wishes,
+)
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.auth import OPERATOR, PARENT, Principal, Route
-from mgmt.body import read_fields
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import BadRequest
-from mgmt.fields import Fields, page_after
+from mgmt.fields import unfit
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of, query_of, shown
+from mgmt.frame.shapes import After, Receipt
 from mgmt.ledger.event import PEOPLE, Event
 from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
-from parental import store
+from parental import schedule, store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
-from parental.profile import NOT_PAUSED, SAFE_SEARCH, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
-from parental.schedule import DAYS, MAX_INTERVALS, Interval, Schedule, end_text, minute_text, parse_interval, sentence
-from parental.subscriber import MAX_ID, MAX_PREFIXES, Subscriber, parse_prefix
+from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
+from parental.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
+from parental.subscriber import MAX_ID, Subscriber, parse_prefix
 
-MAX_PAUSE_MINUTES = 366 * 1440  # a year; longer is "until resumed"
-MAX_CATEGORIES = 127  # as many as there can be
+DAY_MINUTES = 1440
 PAGE = 200
-WISHES = ("categories", "closed", "zone", "safe_search", "canaries")  # what a profile has, by the names of the API
 
 T = TypeVar("T")
 
 
 async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/subscribers?after="""
+    """List lines by rising number."""
     now = request.app[CLOCK]()
-    return json_response(
-        await read(request, page_of(request, "subscribers", lambda found: subscriber_json(found, now)))
-    )
+    found, following = await read(request, page_of(request))
+    return json_response(LinePage([line_shown(line, now) for line in found], following))
 
 
 async def put_subscriber(request: web.Request, principal: Principal) -> web.Response:
-    """PUT /v1/subscribers/{id}: all but the pause, which is the parent's.   Wishes that are not said stay."""
+    """Put a line; its pause, and what is not said, stays as it is."""
     number = line_number(request)
-    fields = await read_fields(request, "label", "prefixes", *WISHES)
-    label = fields.text("label")
-    prefixes = tuple(fit("/prefixes", parse_prefix, text) for text in fields.texts("prefixes", MAX_PREFIXES))
-    change = wishes_in(fields)
+    said = await body_of(request, NewLine)
+    prefixes = tuple(fit("/prefixes", parse_prefix, text) for text in said.prefixes)
+    change = wishes_in(said)
 
     def store_it(conn: Connection) -> bool:
         try:
             before: Subscriber | None = store.get_subscriber(conn, number)
         except NoSubscriber:
             before = None
-        kept = before.profile if before else Profile(schedule=Schedule((), request.app[SETTINGS].zone))
-        after = fit("/", Subscriber, number, label, prefixes, change(kept))
+        kept = before.profile if before else Profile(schedule=schedule.Schedule((), request.app[SETTINGS].zone))
+        after = fit("/", Subscriber, number, said.label, prefixes, change(kept))
         fit("/prefixes", store.put_subscriber, conn, after)
         append(conn, put_event(before, after, principal), request.app[CLOCK]())
         return before is None
@@ -69,14 +80,14 @@ async def put_subscriber(request: web.Request, principal: Principal) -> web.Resp
 
 
 async def get_subscriber(request: web.Request, principal: Principal) -> web.Response:
-    """GET /v1/subscribers/{id}"""
+    """Show a line."""
     number = own_number(request, principal)
     found = await read(request, lambda conn: read_there(conn, number))
-    return json_response(subscriber_json(found, request.app[CLOCK]()))
+    return json_response(line_shown(found, request.app[CLOCK]()))
 
 
 async def delete_subscriber(request: web.Request, principal: Principal) -> web.Response:
-    """DELETE /v1/subscribers/{id}"""
+    """Delete a line."""
     number = line_number(request)
 
     def delete(conn: Connection) -> None:
@@ -84,32 +95,29 @@ async def delete_subscriber(request: web.Request, principal: Principal) -> web.R
         append(conn, Event(PEOPLE, "line removed", principal.actor, {"line": number}), request.app[CLOCK]())
 
     await write(request, delete)
-    return json_response({"id": number, "deleted": True, "receipt": await live_receipt(request)})
+    return json_response(DeletedLine(number, True, await live_receipt(request)))
 
 
 async def pause(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/subscribers/{id}/pause {"minutes": 30 | null}"""
+    """Close a line now."""
     number = own_number(request, principal)
-    fields = await read_fields(request, "minutes")
-    minutes = fields.whole_number("minutes", 1, MAX_PAUSE_MINUTES) if fields.has("minutes") else None
+    minutes = (await body_of(request, Pause)).minutes
     until = None if minutes is None else request.app[CLOCK]() + timedelta(minutes=minutes)
     await write(request, lambda conn: there(store.pause, conn, number, until))
     return await _live(request, number)
 
 
 async def resume(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/subscribers/{id}/resume"""
+    """End a pause; the schedule still holds."""
     number = own_number(request, principal)
     await write(request, lambda conn: there(store.resume, conn, number))
     return await _live(request, number)
 
 
 async def put_schedule(request: web.Request, principal: Principal) -> web.Response:
-    """PUT /v1/subscribers/{id}/schedule {"closed": [{"day": "fri", "from": "21:30", "to": "06:30"}], "zone": …}
-
-    What is not said stays as it is."""
+    """Say when a line is closed; what is not said stays as it is."""
     number = own_number(request, principal)
-    change = wishes_in(await read_fields(request, "closed", "zone"))
+    change = wishes_in(await body_of(request, Schedule))
 
     def store_it(conn: Connection) -> None:
         there(store.set_schedule, conn, number, change(read_there(conn, number).profile).schedule)
@@ -118,45 +126,43 @@ async def put_schedule(request: web.Request, principal: Principal) -> web.Respon
     return await _live(request, number)
 
 
-def subscriber_json(subscriber: Subscriber, now: datetime) -> dict[str, Any]:
-    """A subscriber as the API gives it, with its state at `now`."""
+def line_shown(subscriber: Subscriber, now: datetime) -> SubscriberLine:
+    """A line as the API gives it, with its state at `now`."""
     profile = subscriber.profile
     change = next_lock_change(profile, now)
     zone = ZoneInfo(profile.schedule.zone)
     reason = lock_reason(profile, now).name.lower()
-    return {
-        "id": subscriber.id,
-        "label": subscriber.label,
-        "prefixes": [str(prefix) for prefix in subscriber.prefixes],
-        **wishes_json(profile),
-        "paused_until": _pause_json(profile.paused_until_s, now),
-        "state": "open" if reason == "default" else "closed",
-        "reason": None if reason == "default" else reason,
-        "changes_at": None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
-    }
+    return SubscriberLine(
+        id=subscriber.id,
+        label=subscriber.label,
+        prefixes=[str(prefix) for prefix in subscriber.prefixes],
+        **wishes_shown(profile),
+        paused_until=_pause_shown(profile.paused_until_s, now),
+        state="open" if reason == "default" else "closed",
+        reason=None if reason == "default" else reason,
+        changes_at=None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
+    )
 
 
-def wishes_json(profile: Profile) -> dict[str, Any]:
-    """What a profile has, as the API gives and takes it, and its schedule as a sentence."""
+def wishes_shown(profile: Profile) -> dict[str, Any]:
+    """What a profile has, by the names of the API, and its schedule as a sentence."""
     return {
         "categories": sorted(profile.blocked_categories),
         "safe_search": profile.safe_search,
         "canaries": profile.canaries,
         "zone": profile.schedule.zone,
-        "closed": [_interval_json(interval) for interval in profile.schedule.intervals],
+        "closed": [_hours_shown(interval) for interval in profile.schedule.intervals],
         "sentence": sentence(profile.schedule.intervals),
     }
 
 
-def page_of(
-    request: web.Request, key: str, shown: Callable[[Subscriber], dict[str, Any]]
-) -> Callable[[Connection], dict[str, Any]]:
-    """Reads the lines after `?after=` under `key`, and in `next` what to ask for then.   Raises BadRequest"""
-    after = page_after(request.query.get("after", "0"))
+def page_of(request: web.Request) -> Callable[[Connection], tuple[list[Subscriber], int | None]]:
+    """Reads the lines after `?after=`, and what to ask for then."""
+    after = query_of(request, After).after
 
-    def load(conn: Connection) -> dict[str, Any]:
+    def load(conn: Connection) -> tuple[list[Subscriber], int | None]:
         page = list(islice(store.iter_subscribers(conn, after=after), PAGE))
-        return {key: [shown(found) for found in page], "next": page[-1].id if len(page) == PAGE else None}
+        return page, page[-1].id if len(page) == PAGE else None
 
     return load
 
@@ -174,56 +180,57 @@ async def _live(request: web.Request, number: int, status: int = 200) -> web.Res
     """Have the change published and answer with the subscriber and the receipt."""
     receipt = await live_receipt(request)
     found = await read(request, lambda conn: read_there(conn, number))
-    return json_response({**subscriber_json(found, request.app[CLOCK]()), "receipt": receipt}, status)
+    line = line_shown(found, request.app[CLOCK]())
+    return json_response(ChangedLine(**msgspec.structs.asdict(line), receipt=receipt), status)
 
 
-async def live_receipt(request: web.Request) -> dict[str, Any]:
+async def live_receipt(request: web.Request) -> Receipt:
     """Have a change published; its receipt."""
-    return receipt_json(await receive(request.app[CONTROL].policy_changed()), request.app[SETTINGS].zone)
+    published = await receive(request.app[CONTROL].policy_changed())
+    return shown(receipt_json(published, request.app[SETTINGS].zone), Receipt)
 
 
-def wishes_in(fields: Fields) -> Callable[[Profile], Profile]:
-    """What a request with fields of WISHES makes of a profile; what it does not say stays.   Raises BadRequest"""
-    said: dict[str, Any] = {}
-    if fields.has("categories"):
-        said["blocked_categories"] = frozenset(fields.texts("categories", MAX_CATEGORIES))
-    if fields.has("safe_search"):
-        said["safe_search"] = fields.one_of("safe_search", SAFE_SEARCH, "")
-    if fields.has("canaries"):
-        said["canaries"] = fields.truth("canaries")
+def wishes_in(said: Schedule | Wishes) -> Callable[[Profile], Profile]:
+    """What a request makes of a profile; what it does not say stays.   Raises BadRequest"""
     hours: dict[str, Any] = {}
-    if fields.has("closed"):
-        closed = enumerate(fields.sequence("closed", MAX_INTERVALS))
-        hours["intervals"] = tuple(sorted({_interval(f"/closed/{at}", each) for at, each in closed}))
-    if fields.has("zone"):
-        hours["zone"] = fields.text("zone")
+    if said.closed is not None:
+        hours["intervals"] = tuple(sorted({_interval(f"/closed/{at}", each) for at, each in enumerate(said.closed)}))
+    if said.zone is not None:
+        hours["zone"] = said.zone
+    others = _wishes_beside(said) if isinstance(said, Wishes) else {}
 
     def change(before: Profile) -> Profile:
         schedule = fit("/zone", partial(replace, **hours), before.schedule)
-        changed: Profile = fit("/categories", partial(replace, schedule=schedule, **said), before)
+        changed: Profile = fit("/categories", partial(replace, schedule=schedule, **others), before)
         return changed
 
     return change
 
 
-def _interval(where: str, said: object) -> Interval:
-    """{"day", "from", "to"}, or "minutes" instead of "to" where an interval is longer than a day."""
-    fields = Fields(where, said, ("day", "from", "to", "minutes"))
-    day = fields.one_of("day", DAYS, "")
-    if not fields.has("minutes"):
-        return fit(where, parse_interval, day, fields.text("from"), fields.text("to"))
-    start = fit(where, parse_interval, day, fields.text("from"), "24:00")
-    return fit(where, Interval, start.weekday, start.start_minute, fields.whole_number("minutes", 1, 10080))
+def _wishes_beside(said: Wishes) -> dict[str, Any]:
+    """Those that are no hours."""
+    categories = None if said.categories is None else frozenset(said.categories)
+    wished = {"blocked_categories": categories, "safe_search": said.safe_search, "canaries": said.canaries}
+    return {key: value for key, value in wished.items() if value is not None}
 
 
-def _interval_json(interval: Interval) -> dict[str, Any]:
-    found: dict[str, Any] = {"day": DAYS[interval.weekday], "from": minute_text(interval.start_minute)}
-    if interval.minutes > 1440 or (interval.minutes == 1440 and interval.start_minute):
-        return {**found, "minutes": interval.minutes}
-    return {**found, "to": end_text(interval)}
+def _interval(where: str, said: Hours) -> Interval:
+    if said.minutes is not None:
+        start = fit(where, parse_interval, said.day, said.from_, "24:00")
+        return fit(where, Interval, start.weekday, start.start_minute, said.minutes)
+    if said.to is None:
+        raise unfit(f"{where}/to", "missing", "write when the hours end, or minutes")
+    return fit(where, parse_interval, said.day, said.from_, said.to)
 
 
-def _pause_json(paused_until_s: int, now: datetime) -> str | None:
+def _hours_shown(interval: Interval) -> Hours:
+    day, start = cast(Day, DAYS[interval.weekday]), minute_text(interval.start_minute)
+    if interval.minutes > DAY_MINUTES or (interval.minutes == DAY_MINUTES and interval.start_minute):
+        return Hours(day, start, minutes=interval.minutes)
+    return Hours(day, start, end_text(interval))
+
+
+def _pause_shown(paused_until_s: int, now: datetime) -> str | None:
     if paused_until_s == UNTIL_RESUMED:
         return "resumed"
     if paused_until_s == NOT_PAUSED or paused_until_s <= now.timestamp():
@@ -270,12 +277,19 @@ def own_number(request: web.Request, principal: Principal) -> int:
 
 _OPERATOR = frozenset({OPERATOR})
 HOME = frozenset({OPERATOR, PARENT})
+_CHANGED = {200: ChangedLine}
 ROUTES = (
-    Route("GET", "/v1/subscribers", list_subscribers, _OPERATOR),
-    Route("PUT", "/v1/subscribers/{id}", put_subscriber, _OPERATOR),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, HOME),
-    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR),
-    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME),
-    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME),
-    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, HOME),
+    Route("GET", "/v1/subscribers", list_subscribers, _OPERATOR, Contract({200: LinePage}, query=After)),
+    Route(
+        "PUT",
+        "/v1/subscribers/{id}",
+        put_subscriber,
+        _OPERATOR,
+        Contract({**_CHANGED, 201: ChangedLine}, body=NewLine),
+    ),
+    Route("GET", "/v1/subscribers/{id}", get_subscriber, HOME, Contract({200: SubscriberLine})),
+    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR, Contract({200: DeletedLine})),
+    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME, Contract(_CHANGED, body=Pause)),
+    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME, Contract(_CHANGED)),
+    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, HOME, Contract(_CHANGED, body=Schedule)),
 )

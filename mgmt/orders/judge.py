@@ -8,9 +8,9 @@ Source: semantics §2, §6.3 (the statuses).
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from mgmt.fields import Fields, fields_of, sendable, unfit
+from mgmt.fields import unfit
+from mgmt.frame.decoder import decode
 from mgmt.orders.model import (
     DUPLICATE,
     NOT_ENFORCEABLE,
@@ -23,7 +23,8 @@ from mgmt.orders.model import (
     Entry,
     Order,
 )
-from mgmt.orders.sealed import CATEGORIES, ORDINARY, refuse_sealed
+from mgmt.orders.pushed import PushedOrder
+from mgmt.orders.sealed import ORDINARY, refuse_sealed
 from rules.compiler.enforceability import enforceability_of
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_cell
@@ -32,10 +33,7 @@ from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
 from rules.rule import Rule, UrlRule
 
-# A letter holds tens to hundreds of entries; full lists, of a million, are files.
-MAX_ENTRIES = 100_000
 LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
-MAX_VALUE_CHARACTERS = 2048  # the longest URL that every browser takes
 
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"
@@ -45,22 +43,15 @@ _MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOP
 
 def parse_order(body: bytes) -> Order:
     """Read a pushed order.   Raises NotJson, BadRequest with the path of the field."""
-    fields = fields_of(body, "issuer", "ref", "ground", "scope", "deadline", "emergency", "category", "entries")
-    category = fields.one_of("category", CATEGORIES, ORDINARY)
-    refuse_sealed(category, ground=fields.text("ground"), ref=fields.text("ref"))
-    scope = fields.one_of("scope", SCOPES, "subtree")
-    said = fields.sequence("entries", MAX_ENTRIES)
-    if not said:
-        raise unfit("/entries", "no entry", "write at least one name")
-    return Order(
-        fields.text("issuer"),
-        fields.text("ref"),
-        fields.text("ground"),
-        scope,
-        fields.instant("deadline") if fields.has("deadline") else None,
-        fields.truth("emergency"),
-        tuple(_entry_of(number, item, scope) for number, item in enumerate(said)),
-    )
+    return order_of(decode(body, PushedOrder))
+
+
+def order_of(said: PushedOrder) -> Order:
+    """An order as it was pushed.   Raises BadRequest where it may not be stored."""
+    refuse_sealed(said.category or ORDINARY, ground=said.ground, ref=said.ref)
+    scope = said.scope or "subtree"
+    entries = ((each, scope) if isinstance(each, str) else (each.value, each.scope or scope) for each in said.entries)
+    return Order(said.issuer, said.ref, said.ground, scope, said.deadline, said.emergency or False, tuple(entries))
 
 
 def check_deadline(order: Order, now: datetime) -> None:
@@ -98,17 +89,6 @@ def wire_of(value: str, scope: str) -> bytes | None:
     if isinstance(rule, str):
         return None
     return rule.wire if isinstance(rule, Rule) else rule.url
-
-
-def _entry_of(number: int, said: Any, scope: str) -> tuple[str, str]:
-    where = f"/entries/{number}"
-    value = said
-    if isinstance(said, dict):
-        fields = Fields(where, said, ("value", "scope"))
-        value, scope = said.get("value"), fields.one_of("scope", SCOPES, scope)
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE_CHARACTERS:
-        raise unfit(where, "not a text", f"write a name of 1 to {MAX_VALUE_CHARACTERS} characters")
-    return sendable(value), scope
 
 
 def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:

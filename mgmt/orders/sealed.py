@@ -12,7 +12,6 @@ import re
 from mgmt.errors import BadRequest
 
 ORDINARY, CHILD_ABUSE = "ordinary", "child-abuse"
-CATEGORIES = (ORDINARY, CHILD_ABUSE)
 REFUSAL = (
     "an order of child abuse material may stand nowhere in clear, and orders over the API do; not taken, nothing of it "
     "stored; give its entries as a list of tier csam"

@@ -4,32 +4,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from aiohttp.test_utils import TestClient, TestServer
 
 from mgmt import body
-from mgmt.body import MAX_FORM_OCTETS, read_body, read_fields, read_form
-from mgmt.errors import NotJson
+from mgmt.body import MAX_FORM_OCTETS, read_body, read_form
 from mgmt.problems import problems
 
 Raw = Callable[[bytes], Awaitable[bytes]]
-
-
-def request_with(octets: bytes) -> web.Request:
-    payload: Any = _Payload(octets)
-    return make_mocked_request("POST", "/v1/orders", payload=payload)
-
-
-class _Payload:
-    """A body that is there already."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._rest = [octets, b""]
-
-    def set_read_chunk_size(self, size: int) -> None:
-        del size
-
-    async def readany(self) -> bytes:
-        return self._rest.pop(0)
 
 
 @pytest.fixture
@@ -59,17 +40,6 @@ async def answered(server: Any, octets: bytes, *, leave: bool = False) -> bytes:
     text = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
     writer.close()
     return text
-
-
-async def test_the_body_of_a_request_is_read_as_fields() -> None:
-    fields = await read_fields(request_with(b'{"reason": "a court"}'), "reason")
-
-    assert fields.text("reason") == "a court"
-
-
-async def test_a_body_that_is_not_json_is_refused() -> None:
-    with pytest.raises(NotJson, match="body: not JSON"):
-        await read_fields(request_with(b"{"), "reason")
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 1001", b"Transfer-Encoding: chunked"])

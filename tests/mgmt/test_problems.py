@@ -11,7 +11,7 @@ from support.mgmt.desk import Desk, PlayedControl, TokenOf
 
 from mgmt.app import create_app
 from mgmt.errors import BadRequest, NotInForce, NotJson
-from mgmt.problems import TITLES, Problem, problem_of, problems
+from mgmt.problems import NOT_SIGNED, TITLES, Problem, problem_of, problems
 from mgmt.settings import Settings
 from parental.database import writing
 from parental.engines import Where, engine_of
@@ -63,6 +63,7 @@ async def test_a_problem_has_title_detail_and_where(faulty: Client) -> None:
     async with faulty.get("/no") as response:
         assert response.status == 409
         assert await body_of(response) == {
+            "type": "/v1/problems/conflict",
             "title": "Conflict",
             "status": 409,
             "detail": "x: found; not taken; write y",
@@ -118,6 +119,11 @@ def test_each_error_has_one_status(error: BadRequest | NotInForce, status: int, 
     assert (problem.status, problem.where, problem.detail) == (status, where, error.detail)
 
 
+def test_a_status_with_several_kinds_of_problem_says_which() -> None:
+    assert [Problem(503, "x", "y").kind, Problem(503, "x", "y", NOT_SIGNED).kind] == ["not-in-force", "not-signed"]
+    assert Problem(418, "x", "y").kind == "other"
+
+
 def test_titles_are_the_phrases_of_rfc_9110() -> None:
     renamed = {413: "Content Too Large", 422: "Unprocessable Content"}  # in RFC 9110; older Pythons have other phrases
 
@@ -149,6 +155,7 @@ async def test_a_database_that_another_process_has_locked_is_busy_and_not_a_bug(
         status, head, body = await operator.raw("POST", "/v1/subscribers/7/pause", data=b"{}")
 
     assert (status, head["Retry-After"]) == (503, "5")
+    assert json.loads(body)["type"] == "/v1/problems/database-away"
     assert json.loads(body)["detail"] == "the database is busy; nothing done; send the same request again"
     assert (await operator.ask("POST", "/v1/subscribers/7/pause", json={}))[0] == 200
 

@@ -1,7 +1,7 @@
 import pytest
 from support.mgmt.desk import DeskOf, PlayedControl
 
-from mgmt.api.devices import token_json
+from mgmt.api.devices import ways_of
 from mgmt.settings import Settings
 
 PATH = "/v1/subscribers/7/devices"
@@ -41,9 +41,8 @@ async def test_what_is_not_there_or_no_name_is_told(desk: DeskOf, method: str, p
 
 
 def test_a_token_comes_with_what_to_write_into_the_device() -> None:
-    assert token_json("t", Settings(dns_name="dns.isp.example")) == {
-        "token": "t",
+    assert ways_of("t", Settings(dns_name="dns.isp.example")) == {
         "tls": "t.dns.isp.example",
         "https": "https://dns.isp.example/dns-query/t",
     }
-    assert token_json("t", Settings()) == {"token": "t", "tls": None, "https": None}
+    assert ways_of("t", Settings()) == {"tls": None, "https": None}

@@ -331,7 +331,7 @@ async def test_an_order_of_child_abuse_material_is_refused_and_nothing_of_it_is_
 ) -> None:
     api = desk("regulator")
 
-    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change, "entries": ["sealed.example", 7]})
+    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change, "entries": ["sealed.example"]})
 
     assert (status, body["where"]) == (422, f"/{next(iter(change))}")
     assert "nothing of it stored; give its entries as a list of tier csam" in body["detail"]
@@ -453,26 +453,16 @@ async def test_an_order_that_is_not_there_is_said_so(desk: DeskOf, path: str) ->
     assert (status, body["where"]) == (404, "order")
 
 
-async def test_a_lone_surrogate_in_an_entry_is_invalid_and_not_a_fault_of_ours(desk: DeskOf) -> None:
-    body = b'{"issuer":"PTA","ref":"r","ground":"g","entries":["\\ud800.example","ok.example"]}'
-
-    status, answer = await desk("regulator").ask("POST", "/v1/orders", data=body)
-
-    assert status == 201
-    assert [e["status"] for e in answer["entries"]] == ["invalid", "enforced"]
-
-
 @pytest.mark.parametrize(
     ("body", "where"),
     [
         (b'{"\\ud800":1}', "body"),
         ('{"issuer":"PTA","entries\udc00":[]}'.encode("utf-16-le", "surrogatepass"), "body"),
-        (b'{"issuer":"PTA","ref":"r","ground":"g","entries":[{"\\udfff":1}]}', "/entries/0"),
+        (b'{"issuer":"PTA","ref":"r","ground":"g","entries":[{"\\udfff":1}]}', "body"),
+        (b'{"issuer":"PTA","ref":"r","ground":"g","entries":["\\ud800.example","ok.example"]}', "body"),
     ],
 )
-async def test_half_a_surrogate_pair_in_a_key_is_refused_and_not_a_fault_of_ours(
-    desk: DeskOf, body: Any, where: str
-) -> None:
+async def test_half_a_surrogate_pair_is_refused_and_not_a_fault_of_ours(desk: DeskOf, body: Any, where: str) -> None:
     status, headers, answer = await desk("regulator").raw("POST", "/v1/orders", data=body)
 
     assert (status, headers["Content-Type"]) == (400, "application/problem+json")

@@ -1,0 +1,96 @@
+"""Orders as the API gives them."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from mgmt.frame.shapes import Cursor, Next, Receipt
+from mgmt.orders.pushed import Scope
+
+Issuer = Annotated[str, Meta(description="Whose reference it is.")]
+
+
+class OrderNamed(Struct, forbid_unknown_fields=True):
+    """An order by the reference that its issuer gave."""
+
+    issuer: Issuer
+
+
+class OrderPart(Struct, forbid_unknown_fields=True):
+    """The same, and where the page of entries begins."""
+
+    issuer: Issuer
+    after: Cursor = 0
+
+
+class HeldByList(Struct):
+    """A list file that holds entries of an order."""
+
+    list: str
+    generation: int
+    since: str
+
+
+class Order(Struct, kw_only=True):
+    """An order without its entries."""
+
+    id: int
+    issuer: str
+    ref: str
+    ground: Annotated[str | None, Meta(description="null: a list names the letter, and says none.")]
+    scope: Scope
+    deadline: str | None
+    emergency: bool
+    received: str
+    sha256: Annotated[str, Meta(description="Of what the order says, however it was spaced.")]
+    state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
+    counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
+    lists: list[HeldByList]
+    receipt: Annotated[Receipt | None, Meta(description="null: not every worker has confirmed it yet.")]
+    withdrawn: str | None
+    withdrawal_reason: str | None
+    withdrawal_receipt: Receipt | None
+
+
+class Entry(Struct):
+    """An entry, and what has become of it."""
+
+    number: int
+    value: Annotated[str, Meta(description="As pushed.")]
+    name: Annotated[str | None, Meta(description="Canonical; null: the value is neither a name nor a URL.")]
+    scope: Literal["subtree", "exact", "prefix"] | None
+    status: str
+    reason: Annotated[str | None, Meta(description="Why it is not enforced as directed.")]
+    generation: int | None
+    enforced: str | None
+
+
+class OrderWithEntries(Order, kw_only=True):
+    """An order with a page of its entries."""
+
+    entries: list[Entry]
+    next: Next
+
+
+class OrderPage(Struct):
+    """Orders by rising number."""
+
+    orders: list[Order]
+    next: Next
+
+
+class StillBlocked(Struct, omit_defaults=True):
+    """A name that was withdrawn, and what blocks it still."""
+
+    name: str
+    list: str | None = None
+    order: int | None = None
+    issuer: str | None = None
+    ref: str | None = None
+
+
+class WithdrawnOrder(OrderWithEntries, kw_only=True):
+    """An order after a withdrawal."""
+
+    withdrawn_now: Annotated[int, Meta(description="Entries that were in force until now.")]
+    still_blocked: list[StillBlocked]

@@ -1,0 +1,44 @@
+"""The contract of a route: what it takes and what it gives, as types.
+
+Requests are decoded by it, and the OpenAPI document is made of it: neither can say what the other does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
+
+from mgmt.body import BODY_S, MAX_BODY_OCTETS
+
+
+class NoQuery(Struct, forbid_unknown_fields=True):
+    """No parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON.   media_types  that it may have;   or_shape  what it is where it is JSON after all"""
+
+    media_types: tuple[str, ...]
+    or_shape: type[Struct] | None = None
+
+
+Answer = type[Struct] | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a route takes and gives.
+
+    answers    status → what it holds, for the statuses below 300
+    query      a Struct of the parameters;   body  a Struct; None: no body is read
+    refusals   statuses that it has beside those that its parts bring along: see mgmt.frame.openapi
+    at_most    octets of the body, which must come within within_s"""
+
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+    query: type[Any] = NoQuery
+    body: type[Any] | None = None
+    refusals: tuple[int, ...] = ()
+    at_most: int = MAX_BODY_OCTETS
+    within_s: float = BODY_S
