@@ -93,7 +93,7 @@ async def show_checkpoint(request: web.Request, _: Principal) -> web.Response:
         )
     note = await read(request, lambda conn: store.signed_at(conn, store.signed_up_to(conn, store.size(conn))))
     if note is None:
-        raise Problem(503, "no event is signed yet; nothing to show; try again in a minute", "checkpoint", NOT_SIGNED)
+        raise Problem(404, "no event is signed yet; nothing to show; try again in a minute", "checkpoint", NOT_SIGNED)
     return web.Response(text=note, headers={"Cache-Control": "no-store"})
 
 
@@ -123,7 +123,7 @@ async def _planned(request: web.Request, work: Any) -> Any:
     try:
         return await read(request, work)
     except bundle.NotSigned as reason:
-        raise Problem(503, str(reason), "ledger", NOT_SIGNED) from reason
+        raise Problem(404, str(reason), "ledger", NOT_SIGNED) from reason
     except LookupError as reason:
         raise Problem(404, str(reason), "ledger") from reason
 

@@ -4,10 +4,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from mgmt.frame.shapes import Cursor, Next, Receipt
-from mgmt.orders.pushed import Scope
+from mgmt.frame.shapes import Next, Receipt
+from mgmt.orders.pushed import MAX_ENTRIES, Scope
 
 Issuer = Annotated[str, Meta(description="Whose reference it is.")]
+
+
+EntryCursor = Annotated[int, Meta(ge=0, le=MAX_ENTRIES, description="The number of the last entry before the page.")]
+
+
+class AfterEntry(Struct, forbid_unknown_fields=True):
+    """Where the page of entries begins."""
+
+    after: EntryCursor = 0
 
 
 class OrderNamed(Struct, forbid_unknown_fields=True):
@@ -20,7 +29,7 @@ class OrderPart(Struct, forbid_unknown_fields=True):
     """The same, and where the page of entries begins."""
 
     issuer: Issuer
-    after: Cursor = 0
+    after: EntryCursor = 0
 
 
 class HeldByList(Struct):

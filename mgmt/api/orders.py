@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.api.order_shapes import (
+    AfterEntry,
     Order,
     OrderNamed,
     OrderPage,
@@ -90,7 +91,7 @@ async def list_orders(request: web.Request, _: Principal) -> web.Response:
 
 async def show_order(request: web.Request, _: Principal) -> web.Response:
     """Show an order with a page of its entries."""
-    after = (query_of(request, After) if "id" in request.match_info else query_of(request, OrderPart)).after
+    after = (query_of(request, AfterEntry) if "id" in request.match_info else query_of(request, OrderPart)).after
     return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
 
 
@@ -270,6 +271,6 @@ ROUTES = (
     Route("GET", "/v1/orders", list_orders, _WRITERS, Contract({200: OrderPage}, query=After)),
     Route("GET", "/v1/orders/{ref}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=OrderPart)),
     Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, _WRITERS, _withdrawal(OrderNamed)),
-    Route("GET", "/v1/orders/id/{id}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=After)),
+    Route("GET", "/v1/orders/id/{id}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=AfterEntry)),
     Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, _WRITERS, _withdrawal(NoQuery)),
 )

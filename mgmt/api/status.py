@@ -42,7 +42,7 @@ class BoxStatus(Struct):
 class Question(Struct, forbid_unknown_fields=True):
     """What may be blocked, and for whom."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=2048, description="Of a host, or an address.")]
+    name: Annotated[str, Meta(min_length=1, max_length=500, description="Of a host, or an address.")]
     address: Annotated[str, Meta(max_length=60, description="Of the client.")] | None = None
     channel: Channel = "dns"
 
