@@ -21,6 +21,13 @@ class Desk:
     place: Place
     token: str = field(repr=False)
 
+    def is_up(self) -> bool:
+        """Whether the API answers, and control behind it."""
+        try:
+            return bool(self.get("/v1/status")["control"]["ok"])
+        except Refused:
+            return False
+
     def get(self, path: str) -> Any:
         return json.loads(self.ask("GET", path))
 

@@ -1,43 +1,78 @@
 """`filterd lab up|run|down`: create the laboratory, run the demo, remove both."""
 
 import argparse
+import dataclasses
 import shutil
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from filterd.lab.addresses import LAB
+from filterd.config import load
+from filterd.errors import WrongUse
+from filterd.lab.addresses import ADULT_PREFIX6, CHILD_PREFIX6, LAB
+from filterd.lab.api_desk import Desk
 from filterd.lab.demo import run_demo
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
+from filterd.lab.processes import wait_until
+from filterd.lab.seed.families import FAMILIES
+from filterd.lab.seed.life import SEED, fill
 from filterd.lab.servers import start_servers
 from filterd.lab.topology import STANDING, build_lab, remove, remove_orphans
 
-EXAMPLE = "filterd lab up\nip netns exec fd-up-child dig allowed.test @192.0.2.53\nfilterd lab down"
+EXAMPLE = "filterd lab up --seed\nip netns exec fd-up-child dig allowed.test @192.0.2.53\nfilterd lab down"
 DIRECTORY = Path("/run/filterd-lab")
+N_LISTED = 3_000  # names of the list of a laboratory that only stands
+LIVE_S = 60.0  # until filterd serves them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     does = "up: create it and keep it · run: run the demo · down: remove it, with what interrupted runs left"
     parser.add_argument("what", choices=("up", "run", "down"), help=does)
+    seed = f"of up: start a filterd in it that has had a month of life; one NUMBER, one month; default {SEED}"
+    parser.add_argument("--seed", nargs="?", const=SEED, type=int, metavar="NUMBER", help=seed)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code.   Raises Missing."""
-    return {"up": _up, "run": _run, "down": _down}[args.what]()
+    """Run the command; returns the exit code.   Raises Missing, WrongUse."""
+    if args.what == "up":
+        return _up(args.seed)
+    if args.seed is not None:
+        raise WrongUse(f"lab {args.what} --seed: there is nothing to fill; nothing done; write lab up --seed")
+    return _run() if args.what == "run" else _down()
 
 
-def _up() -> int:
+def _up(seed: int | None) -> int:
     """Create the laboratory; an existing one is replaced."""
     place = build_lab(STANDING, DIRECTORY)
+    shutil.rmtree(DIRECTORY, ignore_errors=True)  # of the one before, whose programs have ended by now
     internet = start_servers(place)
     print(f"standing: {', '.join(place.namespace(node) for node in ('child', 'adult', 'gateway', 'desk', 'internet'))}")
     print(f"enter:    ip netns exec {place.namespace('child')} bash")
     print(f"ask:      ip netns exec {place.namespace('child')} dig allowed.test @{LAB.resolver4}")
     fetch = f"curl --cacert {internet.authority} --connect-to ::{LAB.web4}: https://allowed.test/"
     print(f"fetch:    ip netns exec {place.namespace('child')} {fetch}")
-    print(f"filter:   ip netns exec {place.namespace('gateway')} filterd run --config FILE")
+    if seed is None:
+        print(f"filter:   ip netns exec {place.namespace('gateway')} filterd run --config FILE")
+    else:
+        start_seeded(Gateway(place, Folder(DIRECTORY)), seed)
     print("remove:   filterd lab down")
     return 0
+
+
+def start_seeded(gateway: Gateway, seed: int) -> None:
+    """Start a filterd whose database holds a month; the first two families live in the nodes child and adult."""
+    write_orders(gateway.folder.orders, N_LISTED)
+    write_configuration(gateway, 1)
+    homes = ((LAB.child4, CHILD_PREFIX6), (LAB.adult4, ADULT_PREFIX6), FAMILIES[2].prefixes)
+    families = [dataclasses.replace(each, prefixes=held) for each, held in zip(FAMILIES, homes, strict=True)]
+    filled = fill(load(gateway.folder.configuration), datetime.now(UTC), seed, families)
+    gateway.start()
+    wait_until(Desk(gateway.place, filled.tokens["engineer"]).is_up, "the API", LIVE_S)
+    print(f"API:      ip netns exec {STANDING}-desk curl -H 'Authorization: Bearer TOKEN' {LAB.api}/v1/orders")
+    for who, token in filled.tokens.items():
+        print(f"token:    {who:11} {token}")
 
 
 def _run() -> int:

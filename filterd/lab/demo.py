@@ -34,8 +34,10 @@ class Step(NamedTuple):
 STEPS = (
     Step("A list of 1,100,000 names is written, as the regulator's spreadsheet holds it", steps_start.write_list),
     Step("It is compiled", steps_start.compile_list),
+    Step("A month of orders, families, blocks and reports is filled in", steps_start.fill_month),
     Step("filterd starts on it, and its last name is blocked", steps_start.start_filterd),
     Step("The operator puts a child and an adult; everyone gets a token", steps_start.make_people),
+    Step("The desk and the auditor look back on the month", steps_start.look_back),
     Step("A wrong token and another subscriber's line are refused", steps_start.refuse_wrong_token),
     Step("dig: listed names get the splash and EDE 16, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_listed),
     Step("dig: an allowed name gets its own address, over UDP and TCP, IPv4 and IPv6", steps_filter.dig_allowed),

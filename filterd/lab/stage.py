@@ -13,6 +13,7 @@ from filterd.lab.api_desk import Desk
 from filterd.lab.clients import Answer, Download, Fetched, Transport, dig, fetch
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import Place
+from filterd.lab.seed.life import Filled
 from filterd.lab.step_printer import Teller
 
 CHILD, ADULT = 7, 8  # subscriber numbers
@@ -40,6 +41,7 @@ class Stage:
     desks: dict[str, Desk] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
     """(channel, reason, rule); the rule of a lock is ''."""
+    filled: Filled = field(default_factory=Filled)
     began_s: float = field(default_factory=time.time)
 
     def ask(

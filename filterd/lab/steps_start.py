@@ -1,12 +1,21 @@
 """The demo's first steps: a list, a daemon that has it in force, people and their tokens."""
 
+import json
 import subprocess
 import sys
 import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
+from filterd.config import load
 from filterd.lab.addresses import ADULT_PREFIX6, CHILD_PREFIX6
 from filterd.lab.api_desk import Desk, Refused
 from filterd.lab.gateway import filterd_command, write_configuration, write_orders
+from filterd.lab.seed.families import FAMILIES
+from filterd.lab.seed.life import fill
+from filterd.lab.seed.month import N_DAYS
+from filterd.lab.seed.orders import LIST_LETTERS
+from filterd.lab.seed.staff import DESK, ISSUERS
 from filterd.lab.stage import ADULT, CHILD, Stage, must, must_become
 
 LIVE_S = 180.0  # 1.1 million names from nothing to in force: some 15 s, and more where the box has other things to do
@@ -33,6 +42,15 @@ def compile_list(stage: Stage) -> str:
     return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(" " * 6))
 
 
+def fill_month(stage: Stage) -> str:
+    """Before filterd starts, so that it starts from life; nobody else has the database yet."""
+    stage.filled = fill(load(stage.gateway.folder.configuration), datetime.now(UTC))
+    told = (
+        f"{stage.filled.n_letters} letters of {' and '.join(ISSUERS)}, {len(FAMILIES)} families, {len(DESK)} of staff"
+    )
+    return f"{told}: {stage.filled.n_changes} changes of {N_DAYS} days"
+
+
 def start_filterd(stage: Stage) -> str:
     began = time.monotonic()
     stage.gateway.start()
@@ -56,14 +74,7 @@ def make_people(stage: Stage) -> str:
     tokens = {role: gateway.make_token(role) for role in ("operator", "auditor")}
     tokens["regulator"] = gateway.make_token("regulator", "--issuer", "PTA")
     operator = stage.desks["operator"] = Desk(stage.place, tokens["operator"])
-
-    def is_up() -> bool:
-        try:
-            return bool(operator.get("/v1/status")["control"]["ok"])
-        except Refused:
-            return False
-
-    must_become(is_up, "the API to answer", time.monotonic(), 15.0)
+    must_become(operator.is_up, "the API to answer", time.monotonic(), 15.0)
     six = {CHILD: [CHILD_PREFIX6], ADULT: [ADULT_PREFIX6]} if stage.has_packets else {CHILD: [], ADULT: []}
     child = {"label": "child", "prefixes": [at.child4, *six[CHILD]], "categories": ["adult"]}
     receipt = operator.put(f"/v1/subscribers/{CHILD}", child)["receipt"]
@@ -73,6 +84,24 @@ def make_people(stage: Stage) -> str:
         stage.desks[role] = Desk(stage.place, token)
         stage.teller.say(f"token {role:9} {token}")
     return f"API at {at.api}; a subscriber was in force {receipt['ms']} ms after the request"
+
+
+def look_back(stage: Stage) -> str:
+    """What the month's own people see of it over the API."""
+    engineer, auditor = (Desk(stage.place, stage.filled.tokens[who]) for who in ("engineer", "auditor"))
+    pushed = [order for order in engineer.get("/v1/orders")["orders"] if order["ref"] not in LIST_LETTERS]
+    states = Counter(order["state"] for order in pushed[: stage.filled.n_letters])
+    must(
+        {"enforced", "partly_enforced", "withdrawn"} == states.keys(), "orders in force, partly, and withdrawn", states
+    )
+    reports = engineer.get("/v1/reports")["reports"]
+    must(any(report["outcome"] is None for report in reports), "a report that waits", reports)
+    since = (datetime.now(UTC) - timedelta(days=N_DAYS + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    records = [json.loads(line) for line in auditor.ask("GET", f"/v1/audit/blocks?since={since}").splitlines()]
+    n_blocks = sum(int(record["count"]) for record in records)
+    n_days = len({record["time"][:10] for record in records})
+    must(n_days >= N_DAYS - 3, "blocks of every day", n_days)
+    return f"orders {dict(states)}, {len(reports)} reports of wrong blocks, {n_blocks} blocks of {n_days} days"
 
 
 def refuse_wrong_token(stage: Stage) -> str:

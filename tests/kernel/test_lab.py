@@ -2,14 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from filterd.lab import topology
+from filterd.lab import cli, topology
+from filterd.lab.api_desk import Desk
 from filterd.lab.clients import Download, Transport, dig, fetch
+from filterd.lab.gateway import Folder, Gateway
+from filterd.lab.seed import families
+from filterd.lab.seed.staff import ISSUERS
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
@@ -112,3 +117,25 @@ def _in_own_process(folder: Path, code: str) -> subprocess.Popen[bytes]:
 def _namespaces(pid: int) -> list[str]:
     names = [path.name for base in (topology.MOUNTS, topology.NETNS_FILES) if base.is_dir() for path in base.iterdir()]
     return [name for name in names if name.startswith(f"fd-{pid}-")]
+
+
+def test_a_seeded_laboratory_has_a_month_behind_it_and_its_first_family_in_the_node_child(
+    lab: Lab, internet: Internet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = Gateway(lab, Folder(tmp_path))
+    try:
+        cli.start_seeded(gateway, 7)
+        tokens = dict(re.findall(r"^token: +(\w.*?) +(\S+)$", capsys.readouterr().out, re.MULTILINE))
+        engineer = Desk(lab, tokens["engineer"])
+
+        orders = engineer.get("/v1/orders")["orders"]
+        line = engineer.get(f"/v1/subscribers/{families.FAMILIES[0].line}")
+        assert {order["issuer"] for order in orders} == {*ISSUERS}
+        assert {order["state"] for order in orders} >= {"enforced", "withdrawn"}
+        assert lab.addresses.child4 in str(line["prefixes"])
+        in_force = next(order for order in orders if order["state"] == "enforced" and order["receipt"] is not None)
+        name = engineer.get(f"/v1/orders/id/{in_force['id']}")["entries"][0]["value"]
+        assert dig(lab, "child", name).data == (lab.addresses.gateway4,)
+    finally:
+        gateway.stop()
+        lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])

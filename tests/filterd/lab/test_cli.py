@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from filterd.errors import WrongUse
 from filterd.lab import cli
+from filterd.lab.seed.life import SEED
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -53,3 +55,13 @@ def test_a_signal_ends_it_like_an_exception_so_that_the_lab_is_taken_down() -> N
         cli._end(15, None)
 
     assert ended.value.code == 143
+
+
+@pytest.mark.parametrize("what", ["run", "down"])
+def test_only_a_laboratory_that_comes_up_is_filled(what: str) -> None:
+    with pytest.raises(WrongUse, match=f"lab {what} --seed: there is nothing to fill"):
+        cli.main(parse(what, "--seed"))
+
+
+def test_a_seed_without_a_number_is_always_the_same_one() -> None:
+    assert (parse("up", "--seed").seed, parse("up", "--seed", "7").seed, parse("up").seed) == (SEED, 7, None)

@@ -1,0 +1,47 @@
+from datetime import datetime
+
+from sqlalchemy import select
+from support.system.seeded import END, Life
+
+from fastpath.images.verdict import Reason
+from filterd.lab.seed.families import FAMILIES
+from filterd.lab.seed.month import N_DAYS, Month
+from mgmt.block_ledger import iter_csam_counts, pseudonym_of
+from mgmt.orders.store import get_order
+from parental.profile import lock_reason
+from parental.schema.records import blocks, day_keys
+
+
+def test_every_day_has_blocks_and_none_is_later_than_now(life: Life, month: Month) -> None:
+    times = life.conn.execute(select(blocks.c.time_s)).scalars().all()
+    days = {datetime.fromtimestamp(time_s, month.zone).date() for time_s in times}
+
+    assert max(times) <= END.timestamp()
+    assert days == {month.day(number) for number in range(2, N_DAYS + 1)}
+
+
+def test_a_block_by_an_order_lies_between_its_push_and_its_withdrawal(life: Life) -> None:
+    rows = life.conn.execute(select(blocks).where(blocks.c.reason == "order")).all()
+
+    assert rows
+    for row in rows:
+        order = get_order(life.conn, row.order)
+        ended_ms = order.withdrawn_ms or END.timestamp() * 1000
+        assert order.received_ms <= (row.time_s + 1) * 1000 <= ended_ms + 1000
+
+
+def test_a_schedules_block_is_the_familys_own_and_lies_in_its_nights(life: Life, month: Month) -> None:
+    rows = life.conn.execute(select(blocks).where(blocks.c.reason == "schedule")).all()
+    node_key = (life.config.state_dir / "keys/pseudonym.key").read_bytes()
+    keys = {row.day: bytes(row.key) for row in life.conn.execute(select(day_keys))}
+
+    assert rows
+    for row in rows:
+        of = {pseudonym_of(family.line, key, node_key): family for family in FAMILIES for key in keys.values()}
+        closed = lock_reason(of[row.pseudonym].profile, datetime.fromtimestamp(row.time_s, month.zone))
+        assert closed is Reason.SCHEDULE
+
+
+def test_confidential_blocks_are_counts(life: Life) -> None:
+    assert sum(found.count for found in iter_csam_counts(life.conn, 0, int(END.timestamp()) + 1)) > 0
+    assert not life.conn.execute(select(blocks.c.id).where(blocks.c.reason == "csam")).all()
