@@ -13,6 +13,7 @@ QR: Final = 0x8000
 AA: Final = 0x0400
 TC: Final = 0x0200
 RD: Final = 0x0100
+RA: Final = 0x0080
 OPCODE_MASK: Final = 0x7800
 OPCODE_SHIFT: Final = 11
 RCODE_MASK: Final = 0x000F

@@ -343,9 +343,10 @@ class HelpCorridor:
     """Names that stay open during every lock and are never logged."""
 
     names: tuple[str, ...] = many(kinds.host, default=())
-    """Each with everything below it."""
+    """Each with everything below it.   Under a lock, the web sites of a name and of `www.` below it are reached, at the
+    addresses that this box's own resolver gives.   A site further below is to be written by itself."""
     addresses: tuple[str, ...] = many(kinds.prefix, default=())
-    """Under a lock, packets pass to these alone."""
+    """Under a lock, all packets pass to these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Reloader:
         self._context, self._keeper = context, keeper
         self._accepted = context.config
         self.rpz_changed, self.notify_changed = asyncio.Event(), asyncio.Event()
+        self.corridor_changed = asyncio.Event()
 
     async def take(self) -> tuple[list[str], dict[str, list[str]]]:
         """Take the file in: (keys that changed and are in force, role → keys that need its restart).
@@ -104,6 +105,8 @@ class Reloader:
             self.rpz_changed.set()
         if wanted.transfers != running.transfers:
             self.notify_changed.set()
+        if (wanted.help_corridor, wanted.dns) != (running.help_corridor, running.dns):
+            self.corridor_changed.set()
 
 
 def _say(live: list[str], waiting: dict[str, list[str]]) -> None:

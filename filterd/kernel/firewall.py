@@ -16,7 +16,7 @@ from filterd.errors import Missing
 from filterd.kernel.conntrack import forget, forget_redirected
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
-from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import CORRIDOR, LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
 from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
 
 Run = Callable[[Sequence[str], str], "Done"]
@@ -100,6 +100,14 @@ class Kernel:
     def change_suspects(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
         """Add and remove such destinations; raises as change_locked()."""
         self._sets.change(SUSPECTS, added, removed)
+
+    def set_corridor(self, prefixes: Iterable[Network]) -> None:
+        """Replace the addresses whose web sites no lock closes, of the help corridor; raises as set_locked()."""
+        self._sets.replace(CORRIDOR, prefixes)
+
+    def change_corridor(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
+        """Add and remove such addresses; raises as change_locked()."""
+        self._sets.change(CORRIDOR, added, removed)
 
     def cut(self, prefixes: Iterable[Network]) -> int:
         """Delete the conntrack entries of connections from and to these prefixes; returns how many."""

@@ -1,4 +1,4 @@
-"""Lock enforcement: keeps the kernel's sets of locked lines, redirected subscribers and suspects up to date.
+"""Lock enforcement: keeps the kernel's sets of locked lines, redirected subscribers, suspects and the help corridor.
 
 Invariants: the kernel's sets hold what parental.locks says of one instant, and nothing else.  Where another program has
 changed rules, the sets are replaced; where they are gone, all rules are applied again.
@@ -56,6 +56,8 @@ class LockKeeper:
         self._uncut: set[Network] = set()
         self._suspects: Set[Network] = frozenset()
         self._sent_suspects: Set[Network] = frozenset()
+        self._corridor: Set[Network] = frozenset()
+        self._sent_corridor: Set[Network] = self._corridor
         self._is_installed = False
         self._refreshing = threading.Lock()  # an order from the API and the clock may come at once
 
@@ -81,6 +83,13 @@ class LockKeeper:
         destinations   must not change later; the same object again is no change.   Cost: 2 µs each"""
         with self._refreshing:
             self._suspects = destinations
+            if self._is_installed:
+                self._enforce()
+
+    def open_corridor(self, destinations: Set[Network]) -> None:
+        """Let locked lines reach the web sites at these addresses; as suspect().   Blocking."""
+        with self._refreshing:
+            self._corridor = destinations
             if self._is_installed:
                 self._enforce()
 
@@ -119,6 +128,8 @@ class LockKeeper:
                 self._kernel.change_subscribers(more, less)
             if self._suspects is not self._sent_suspects and self._rules.n_queues:
                 self._kernel.change_suspects(self._suspects - self._sent_suspects, self._sent_suspects - self._suspects)
+            if self._corridor is not self._sent_corridor:
+                self._kernel.change_corridor(self._corridor - self._sent_corridor, self._sent_corridor - self._corridor)
         self._note_sent()
 
     def _send_all(self) -> None:
@@ -128,7 +139,7 @@ class LockKeeper:
         try:
             self._kernel.set_locked(_united(self._table.locked))
             self._kernel.set_subscribers(self._everybody())
-            self._set_suspects()
+            self._set_destinations()
         except SetsGone as reason:
             log.warning("%s; the rules are applied again now", reason)
             self._apply()
@@ -139,7 +150,7 @@ class LockKeeper:
         locked = _united(self._table.locked)
         if self._kernel is not None:
             self._kernel.apply(replace(self._rules, subscribers=tuple(sorted(self._everybody(), key=str))), locked)
-            self._set_suspects()
+            self._set_destinations()
         self._uncut |= locked
         self._changed |= self._table.people.keys()
         self._note_sent()
@@ -148,12 +159,14 @@ class LockKeeper:
         """Whose DNS is redirected: those whom the rules name, and every line."""
         return {*self._rules.subscribers, *_united(self._prefixes(self._table.people))}
 
-    def _set_suspects(self) -> None:
+    def _set_destinations(self) -> None:
         if self._kernel is not None and self._rules.n_queues:
             self._kernel.set_suspects(self._suspects)
+        if self._kernel is not None:
+            self._kernel.set_corridor(self._corridor)
 
     def _note_sent(self) -> None:
-        self._sent_suspects = self._suspects
+        self._sent_suspects, self._sent_corridor = self._suspects, self._corridor
         for number in self._changed:
             _put(self._sent_locked, number, self._table.locked.get(number))
             _put(self._sent_all, number, self._prefixes([number]).get(number))

@@ -120,6 +120,7 @@ SUSPECTS = Group(
     {(4, 32): NftSet(TABLE, "suspects4_32", 4), (6, 128): NftSet(TABLE, "suspects6_128", 16)},
     {4: NftSet(TABLE, "suspects4", 4), 6: NftSet(TABLE, "suspects6", 16)},
 )
+CORRIDOR = Group({}, {4: NftSet(TABLE, "corridor4", 4), 6: NftSet(TABLE, "corridor6", 16)})
 
 
 class PrefixSets:

@@ -23,6 +23,9 @@ table inet filterd {
   set suspects6 { type ipv6_addr; flags interval; auto-merge; }
   set suspects4_32 { type ipv4_addr; }
   set suspects6_128 { type ipv6_addr; }
+  set corridor4 { type ipv4_addr; flags interval; auto-merge; comment "what names of the help corridor lead to"; }
+  set corridor6 { type ipv6_addr; flags interval; auto-merge; }
+  set corridor_services { type inet_proto . inet_service; flags constant; %(corridor_services)s }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
   counter n_queued { comment "packets for the gate"; }
@@ -38,11 +41,15 @@ table inet filterd {
     reject with icmpx port-unreachable
   }
   chain locked_from {
+    ip daddr @corridor4 meta l4proto . th dport @corridor_services return comment "goes on to the gate"
+    ip6 daddr @corridor6 meta l4proto . th dport @corridor_services return
     meta l4proto tcp reject with tcp reset
     jump short
     reject with icmpx admin-prohibited
   }
   chain locked_to {
+    ip saddr @corridor4 meta l4proto . th sport @corridor_services return
+    ip6 saddr @corridor6 meta l4proto . th sport @corridor_services return
     meta l4proto tcp reject with tcp reset comment "else the server's connection stays open"
     drop
   }

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from dns.errors import UpstreamFailed
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
@@ -22,6 +23,7 @@ from filterd.audit.retention import forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
 from filterd.control.context import guarded
+from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.retries import settle
@@ -101,6 +103,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
+    if has_work(rules):
+        work.append(_anew(reloader.corridor_changed, lambda: _open_corridor(control)))
     if (reserve := reserve_of(config)) is not None:
         work.append(_hold_reserve(control, reserve))
     if rules.n_queues:
@@ -195,6 +199,21 @@ async def _suspect(control: Control) -> None:
     while True:
         await control.publisher.has_new_names.wait()
         await guarded(control.faults, "suspects", control.locks.suspect)
+
+
+async def _open_corridor(control: Control) -> None:
+    """Keep the addresses of the help corridor's names open in the kernel, as long as there are names."""
+    where, faults = "help corridor", control.faults
+    while has_corridor(control.config):
+        wait_s = LEAST_WAIT_S
+        try:
+            wait_s = await control.locks.open_corridor(control.config)
+            faults.pop(where, None)
+        except (UpstreamFailed, RuntimeError) as reason:
+            told = OSError(f"{reason}; its sites may be shut to locked lines; if it refuses us, add us to /dns/clients")
+            if faults.get(where) != str(told):
+                control.context.note_fault(where, told)
+        await asyncio.sleep(wait_s)
 
 
 async def _publish_zones(control: Control) -> None:

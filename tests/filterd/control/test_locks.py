@@ -1,12 +1,17 @@
 from collections.abc import Set
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from support.control.box import play, push
 
+from dns.address_query import Addresses
+from dns.errors import UpstreamFailed
+from dns.upstreams.endpoints import Endpoint
+from dns.wire_format import A
+from filterd.control.corridor import Corridor
 from filterd.control.messages import Explanation
 from filterd.control.service import Control
 from filterd.kernel.intervals import Network
@@ -36,6 +41,28 @@ def test_a_pause_locks_and_says_until_when(place: Path, engine: Engine) -> None:
 
     assert (mine.reason, mine.until, mine.subscriber) == ("pause", "2100-01-01T00:00:00+00:00", 7)
     assert other.reason == "default"
+
+
+def test_what_the_corridor_has_found_is_open_even_where_a_name_could_not_be_asked(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Set[Network]] = []
+    monkeypatch.setattr(LockKeeper, "open_corridor", lambda _self, networks: given.append(networks))
+    (place / "f.yaml").write_text((place / "f.yaml").read_text() + "help_corridor: {names: [help.test]}\n")
+
+    async def ask(_resolver: Endpoint, wire: bytes, qtype: int) -> Addresses:
+        if wire.startswith(b"\x03www"):
+            raise UpstreamFailed("resolver: SERVFAIL")
+        return ((ip_address("192.0.2.40"), 60),) if qtype == A else ()
+
+    async def work(control: Control) -> None:
+        monkeypatch.setattr(control.locks, "_corridor", Corridor(ask))
+        with pytest.raises(UpstreamFailed):
+            await control.locks.open_corridor(control.config)
+
+    play(place, engine, work)
+
+    assert given == [{IPv4Network("192.0.2.40/32")}]
 
 
 def test_addresses_of_lists_are_suspected_when_the_names_change_and_at_no_other_time(

@@ -158,6 +158,7 @@ def test_zones_and_listeners_for_notify_begin_anew_only_where_they_have_changed(
         changed(place, "help_corridor: {names: [help.test]}\n")
         await control.reloader.take()
         assert not control.reloader.rpz_changed.is_set() and not control.reloader.notify_changed.is_set()
+        assert control.reloader.corridor_changed.is_set()
         changed(place, "transfers: {notify: ['127.0.0.1:5399']}\nsplash: {address4: 192.0.2.1}\n")
         await control.reloader.take()
         return control.reloader.rpz_changed.is_set(), control.reloader.notify_changed.is_set()

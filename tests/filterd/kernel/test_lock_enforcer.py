@@ -34,6 +34,7 @@ class KernelLog:
         self.locked: set[Network] = set()
         self.subscribers: set[Network] = set()
         self.suspects: set[Network] = set()
+        self.corridor: set[Network] = set()
 
     def note(self, what: str, *told: set[Network]) -> None:
         self.said.append((what, *told))
@@ -64,6 +65,13 @@ class KernelLog:
     def set_suspects(self, prefixes: Iterable[Network]) -> None:
         self.note("all suspects", set(prefixes))
         self.suspects = set(prefixes)
+
+    def set_corridor(self, prefixes: Iterable[Network]) -> None:
+        self.corridor = set(prefixes)
+
+    def change_corridor(self, added: set[Network], removed: set[Network]) -> None:
+        self.note("corridor", set(added), set(removed))
+        self.corridor = self.corridor - removed | added
 
     def change_suspects(self, added: set[Network], removed: set[Network]) -> None:
         self.note("suspects", set(added), set(removed))
@@ -393,3 +401,34 @@ def test_what_passed_unjudged_is_known_where_there_is_a_gate(keeper: LockKeeper,
     keeper.install(rules, NOW)
 
     assert keeper.n_unjudged() == n
+
+
+HELP, SHELTER = IPv4Network("192.0.2.40/32"), IPv6Network("2001:db8::40/128")
+
+
+def test_the_corridor_that_comes_before_the_rules_comes_with_them_and_a_later_one_as_a_change(
+    kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    keeper.open_corridor(frozenset({HELP}))
+    assert kernel.said == []
+    keeper.install(Rules(), NOW)
+    assert kernel.corridor == {HELP}
+
+    keeper.open_corridor(frozenset({SHELTER}))
+
+    assert kernel.said[-1] == ("corridor", {SHELTER}, {HELP})
+    keeper.refresh(NOW)
+    assert kernel.said[-1] == ("corridor", {SHELTER}, {HELP})
+
+
+def test_the_corridor_is_put_back_where_somebody_else_has_changed_the_rules(
+    kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    keeper.install(Rules(), NOW)
+    keeper.open_corridor(frozenset({HELP}))
+    kernel.corridor = set()
+    kernel.faults = {"locked": [OutOfStep("changed")]}
+
+    keeper.refresh(NOW)
+
+    assert kernel.corridor == {HELP}

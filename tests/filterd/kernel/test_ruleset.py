@@ -126,6 +126,25 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
     assert "chain locking { meta nfproto ipv4 goto locks4_wide; meta nfproto ipv6 goto locks6_wide; }" in text
 
 
+@pytest.mark.parametrize(
+    ("rules", "services"),
+    [
+        (Rules(ports=(80, 8443), quic_ports=(8443,), n_queues=1), "tcp . 80, tcp . 8443, udp . 8443"),
+        (Rules(ports=(443,), n_queues=1), "tcp . 443"),
+        (Rules(dns_port=5300), "tcp . 80, tcp . 443, udp . 443"),
+    ],
+    ids=["a gate", "a gate that reads no QUIC", "no gate"],
+)
+def test_the_help_corridor_is_open_where_a_gate_reads_names_and_else_for_the_web(rules: Rules, services: str) -> None:
+    text = ruleset(rules)
+
+    assert f"inet_service; flags constant; elements = {{ {services} }}; }}" in text
+    for chain, end in (("locked_from", "d"), ("locked_to", "s")):
+        first, second = text.partition(f"chain {chain} {{\n")[2].splitlines()[:2]
+        assert f"ip {end}addr @corridor4 meta l4proto . th {end}port @corridor_services return" in first
+        assert f"ip6 {end}addr @corridor6 meta l4proto . th {end}port @corridor_services return" in second
+
+
 def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:
     assert "chain locking { }" in ruleset(FULL)
     assert "chain locking { meta nfproto ipv6 goto locks6_wide; }" in ruleset(FULL, [CHILD6, CHILD6])

@@ -1,0 +1,62 @@
+"""One question for the addresses of a name, over UDP, to one resolver that is trusted.
+
+Invariants: only the resolver that was asked can answer: the socket is connected, its port and the id are random, and
+an answer has to repeat the question; what is no such answer is passed over until time is up.
+Source: RFC 1035 §4.1, RFC 5452 §9.   Cost: one datagram each way.
+"""
+
+import asyncio
+import secrets
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from dns.errors import UpstreamFailed
+from dns.upstreams.endpoints import Endpoint
+from dns.wire_format import AAAA, IN, NOERROR, NXDOMAIN, QR, RD, A, rcode_text
+from dns.zones.message import BadMessage, Message, Question, read_message, write_message
+
+PATIENCE_S = 3.0
+MAX_DATAGRAM_OCTETS = 65_535
+
+Address = IPv4Address | IPv6Address
+Addresses = tuple[tuple[Address, int], ...]  # each with the seconds for which it is good
+
+
+async def ask_addresses(resolver: Endpoint, wire: bytes, qtype: int, patience_s: float = PATIENCE_S) -> Addresses:
+    """The A or AAAA records of a wire name, aliases followed.   Raises UpstreamFailed."""
+    question, identity = Question(wire, qtype), secrets.randbelow(1 << 16)
+    family = socket.AF_INET6 if ":" in resolver.host else socket.AF_INET
+    loop = asyncio.get_running_loop()
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.setblocking(False)
+            asking.connect(resolver)
+            await loop.sock_sendall(asking, write_message(identity, RD, [question]))
+            async with asyncio.timeout(patience_s):
+                while True:
+                    answer = _answer_in(await loop.sock_recv(asking, MAX_DATAGRAM_OCTETS), identity, question)
+                    if answer is not None:
+                        return _addresses_of(answer, qtype)
+    except (OSError, BadMessage) as reason:
+        said = str(reason) or type(reason).__name__
+        raise UpstreamFailed(f"resolver {resolver}: {said}; no address is known; is it running") from reason
+
+
+def _answer_in(datagram: bytes, identity: int, question: Question) -> Message | None:
+    """The answer to our question; None for anything else."""
+    try:
+        found = read_message(datagram)
+    except BadMessage:
+        return None
+    is_ours = found.id == identity and found.flags & QR and found.questions == [question]
+    return found if is_ours else None
+
+
+def _addresses_of(answer: Message, qtype: int) -> Addresses:
+    if answer.rcode not in (NOERROR, NXDOMAIN):
+        raise BadMessage(rcode_text(answer.rcode))
+    octets = {A: 4, AAAA: 16}[qtype]
+    good_s = min((record.ttl_s for record in answer.answers), default=0)  # an alias may end before its target
+    wanted = (qtype, IN, octets)
+    found = (record.rdata for record in answer.answers if (record.rtype, record.rclass, len(record.rdata)) == wanted)
+    return tuple((ip_address(rdata), good_s) for rdata in found)
