@@ -19,11 +19,12 @@ from filterd.places import database_file
 from parental.database import writing
 from parental.engines import engine_of
 from parental.migrations.revisions import FIRST, upgrade
-from parental.schema.lines import addresses, blocked_categories, closed_intervals, subscribers
+from parental.migrations.versions import r0001_before_revisions
 
 N_LINES = 1_000_000
 BATCH = 50_000
 FIRST_ADDRESS = 10 << 24
+BEFORE = r0001_before_revisions.metadata.tables
 CONFIG = {"state_dir": "state", "run_dir": "run", "dns": {"upstreams": ["192.0.2.53:53"]}}
 
 
@@ -35,14 +36,16 @@ def fill(path: Path) -> None:
         ids = range(begin, begin + BATCH)
         with writing(engine) as conn:
             line = {"zone": "Asia/Karachi", "paused_until_s": 0, "revision": 1}
-            conn.execute(insert(subscribers), [{"id": n, "label": f"Line {n}", **line} for n in ids])
+            conn.execute(insert(BEFORE["subscribers"]), [{"id": n, "label": f"Line {n}", **line} for n in ids])
             octets = [(n, (FIRST_ADDRESS + n).to_bytes(4, "big")) for n in ids]
             held = {"version": 4, "prefix_length": 32}
-            conn.execute(insert(addresses), [{"first": at, "last": at, "subscriber": n, **held} for n, at in octets])
+            conn.execute(
+                insert(BEFORE["addresses"]), [{"first": at, "last": at, "subscriber": n, **held} for n, at in octets]
+            )
             closed = {"weekday": 0, "start_minute": 1260, "minutes": 600}
-            conn.execute(insert(closed_intervals), [{"subscriber": n, **closed} for n in ids])
+            conn.execute(insert(BEFORE["closed_intervals"]), [{"subscriber": n, **closed} for n in ids])
             wanted = [{"subscriber": n, "category": name} for n in ids for name in ("adult", "gambling")]
-            conn.execute(insert(blocked_categories), wanted)
+            conn.execute(insert(BEFORE["blocked_categories"]), wanted)
     with writing(engine) as conn:
         conn.execute(text("DROP TABLE alembic_version"))
     engine.dispose()

@@ -39,8 +39,11 @@ from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab
 from parental.database import opened, writing
-from parental.schema.lines import addresses, closed_intervals, subscribers
-from parental.store import pause, raise_revision, resume
+from parental.revision import raise_revision
+from parental.schema.lines import addresses, closed_intervals, profiles
+from parental.schema.lines import lines as rows
+from parental.schema.people import accounts
+from parental.store import pause, resume
 
 ROUNDS = 15  # of what takes a few milliseconds
 STORMS = 3
@@ -180,13 +183,15 @@ def put_many(engine: Engine, n: int) -> None:
     with writing(engine) as conn:
         revision = raise_revision(conn, "parental")
         numbers = range(1, n + 1)
-        line = {"label": "line", "zone": "UTC", "paused_until_s": 0, "revision": revision}
-        conn.execute(insert(subscribers), [{"id": number} | line for number in numbers])
+        open_now = {"zone": "UTC", "paused_until_s": 0, "revision": revision}
+        conn.execute(insert(accounts), [{"id": n} for n in numbers])
+        conn.execute(insert(profiles), [{"id": n, "account": n} | open_now for n in numbers])
+        conn.execute(insert(rows), [{"id": n, "label": "line", "account": n, "profile": n} for n in numbers])
         held = ((number, prefix.network_address.packed) for number, prefix in zip(numbers, lines(n), strict=True))
         fixed = {"version": 4, "prefix_length": 32}
-        conn.execute(insert(addresses), [fixed | {"subscriber": each, "first": at, "last": at} for each, at in held])
+        conn.execute(insert(addresses), [fixed | {"line": each, "first": at, "last": at} for each, at in held])
         closing = {"weekday": NOON.weekday(), "start_minute": 12 * 60 + 1, "minutes": 60}
-        conn.execute(insert(closed_intervals), [{"subscriber": number} | closing for number in numbers])
+        conn.execute(insert(closed_intervals), [{"profile": number} | closing for number in numbers])
 
 
 def measure_keeper(engine: Engine, kernel: Kernel) -> dict[str, float]:

@@ -1,20 +1,22 @@
-"""Which subscriber an address belongs to, from the database: for the few who ask a page, never for packets."""
+"""Which line an address belongs to, from the database: for the few who ask a page, never for packets."""
 
-from ipaddress import IPv4Address, IPv6Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection
 
-from parental.schema.lines import addresses
+from parental.addresses import holder_of
+from parental.profiles import get_profile
 from parental.store import get_subscriber
 from parental.subscriber import Subscriber
 
 
 def find_subscriber(conn: Connection, address: IPv4Address | IPv6Address) -> Subscriber | None:
-    """The subscriber that holds the address.   Cost: one index look-up, since held prefixes never overlap."""
-    row = conn.execute(
-        select(addresses)
-        .where(and_(addresses.c.version == address.version, addresses.c.first <= address.packed))
-        .order_by(addresses.c.first.desc())
-        .limit(1)
-    ).one_or_none()
-    return get_subscriber(conn, row.subscriber) if row is not None and row.last >= address.packed else None
+    """The line that holds the address, with the profile that holds for this address: a device may have another.
+
+    Cost: one index look-up, since held prefixes never overlap."""
+    row = holder_of(conn, ip_network(address))
+    if row is None:
+        return None
+    line = get_subscriber(conn, row.line)
+    return line if row.profile is None else replace(line, profile=get_profile(conn, row.profile))

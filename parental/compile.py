@@ -1,4 +1,4 @@
-"""Compiles subscribers into the `subscribers` and `policy` images, each a base or a delta.
+"""Compiles profiles and who holds which address into the `subscribers` and `policy` images, each a base or a delta.
 
 A delta is cumulative: it holds everything that changed after the revision its base was written at.  Write both images
 of a moment from one read transaction.
@@ -13,10 +13,11 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
-from parental import devices, store
+from parental import addresses, devices, profiles
+from parental.holder import Holder
 from parental.profile import SAFE_SEARCH, Profile
 from parental.schedule import closed_minutes, next_turn, utc_offset_s
-from parental.subscriber import Network, Subscriber
+from parental.subscriber import Network
 from rules.category import category_number
 
 NEVER_S = 2**62
@@ -24,7 +25,7 @@ NEVER_S = 2**62
 
 def write_subscribers_base(conn: Connection, out: BinaryIO, generation: int) -> int:
     """Write who holds which address, devices among them; returns the image's octets."""
-    rows = [(str(prefix), found.id) for found in store.iter_subscribers(conn) for prefix in found.prefixes]
+    rows = [(str(prefix), found.id) for found in profiles.iter_holders(conn) for prefix in found.prefixes]
     rows += devices.iter_addresses(conn)
     return pack_subscribers(out, generation, 0, rows)
 
@@ -33,24 +34,26 @@ def write_subscribers_delta(
     conn: Connection, out: BinaryIO, generation: int, base_generation: int, since_revision: int
 ) -> int:
     """Write what changed since the base: taken and released addresses; returns the image's octets."""
-    changed = list(store.iter_subscribers(conn, since_revision=since_revision))
+    changed = list(profiles.iter_holders(conn, since_revision=since_revision))
     rows: list[tuple[str, int | None]] = [(str(prefix), found.id) for found in changed for prefix in found.prefixes]
     rows += devices.iter_addresses(conn, since_revision)
     taken = {prefix for found in changed for prefix in found.prefixes}
-    rows += [(str(prefix), None) for prefix in store.released_since(conn, since_revision) if not _is_in(prefix, taken)]
+    rows += [
+        (str(prefix), None) for prefix in addresses.released_since(conn, since_revision) if not _is_in(prefix, taken)
+    ]
     return pack_subscribers(out, generation, base_generation, rows)
 
 
 def write_policy_base(conn: Connection, out: BinaryIO, generation: int, at: datetime) -> int:
-    """Write every subscriber's profile as of the instant `at`; returns the image's octets."""
-    return _write_policy(out, generation, 0, store.iter_subscribers(conn), at)
+    """Write every profile as of the instant `at`; returns the image's octets."""
+    return _write_policy(out, generation, 0, profiles.iter_holders(conn), at)
 
 
 def write_policy_delta(
     conn: Connection, out: BinaryIO, generation: int, base_generation: int, since_revision: int, at: datetime
 ) -> int:
-    """Write the profiles of subscribers changed since the base; returns the image's octets."""
-    changed = store.iter_subscribers(conn, since_revision=since_revision)
+    """Write the profiles changed since the base; returns the image's octets."""
+    changed = profiles.iter_holders(conn, since_revision=since_revision)
     return _write_policy(out, generation, base_generation, changed, at)
 
 
@@ -73,11 +76,9 @@ def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
     )
 
 
-def _write_policy(
-    out: BinaryIO, generation: int, base_generation: int, subscribers: Iterable[Subscriber], at: datetime
-) -> int:
+def _write_policy(out: BinaryIO, generation: int, base_generation: int, holders: Iterable[Holder], at: datetime) -> int:
     index_of: dict[ProfileSpec, int] = {}
-    rows = [(found.id, index_of.setdefault(profile_spec(found.profile, at), len(index_of))) for found in subscribers]
+    rows = [(found.id, index_of.setdefault(profile_spec(found.profile, at), len(index_of))) for found in holders]
     return pack_policy(out, generation, base_generation, list(index_of), rows)
 
 

@@ -2,10 +2,12 @@
 
 ValueError
 ├── BadSubscriber   an id, a label or a prefix that is not valid
+├── BadPerson       an account, a child or a caregiver that is not valid
 ├── BadSchedule     a time, a day or a length that is not valid
 └── BadProfile      a category or a time zone that is not known
 LookupError
-└── NoSubscriber    no subscriber has this id
+├── NoSubscriber    no subscriber has this id
+└── NoPerson        no account, child or caregiver has it there
 RuntimeError
 └── DatabaseFault   the database cannot be used; the message is for the operator
     ├── DatabaseFull      no space for it is left
@@ -22,6 +24,10 @@ class BadSubscriber(ValueError):
     """A subscriber is described wrongly; the message says where, what was found, and what to do."""
 
 
+class BadPerson(ValueError):
+    """An account, a child or a caregiver is described wrongly, or may not change so; the message says what to do."""
+
+
 class BadSchedule(ValueError):
     """A closed interval is described wrongly; the message says where, what was found, and what to do."""
 
@@ -32,6 +38,10 @@ class BadProfile(ValueError):
 
 class NoSubscriber(LookupError):
     """No subscriber has this id."""
+
+
+class NoPerson(LookupError):
+    """No account, child or caregiver has this number, or not there."""
 
 
 class DatabaseFault(RuntimeError):

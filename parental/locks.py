@@ -1,6 +1,6 @@
-"""Lock table: which subscribers are locked, and when that changes next, for the kernel's sets.
+"""Lock table: which profiles are locked, and when that changes next, for the kernel's sets.
 
-Invariants: no clock and no database; agrees with `decide()` at every second, as both read one schedule; a subscriber is
+Invariants: no clock and no database; agrees with `decide()` at every second, as both read one schedule; a holder is
 looked at when it is put, when its own lock changes, and when the clock goes back.
 """
 
@@ -9,32 +9,33 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from fastpath.images.verdict import Reason
+from parental.holder import Holder
 from parental.profile import lock_reason, next_lock_change
 from parental.schedule import Schedule
-from parental.subscriber import Network, Subscriber
+from parental.subscriber import Network
 
 _Times = tuple[Schedule, int]  # all of a profile that locks
 _Found = tuple[bool, datetime | None]  # whether it is locked, and until when that holds
 
 
 class LockTable:
-    """Subscribers by number, and which of them are locked at one instant.   Memory: 0.2 KB more for each."""
+    """Holders by number, and which of them are locked at one instant.   Memory: 0.2 KB more for each."""
 
     def __init__(self) -> None:
-        self.people: dict[int, Subscriber] = {}
+        self.people: dict[int, Holder] = {}
         self.locked: dict[int, tuple[Network, ...]] = {}
         self._fresh: set[int] = set()
         self._due: dict[int, datetime] = {}
         self._clock: list[tuple[datetime, int]] = []  # a heap; what is not in _due any more is passed over
         self._at = datetime.min.replace(tzinfo=UTC)
 
-    def put(self, subscriber: Subscriber) -> None:
-        """Add a new or changed subscriber, effective from the next advance()."""
-        self.people[subscriber.id] = subscriber
-        self._fresh.add(subscriber.id)
+    def put(self, holder: Holder) -> None:
+        """Add a new or changed holder, effective from the next advance()."""
+        self.people[holder.id] = holder
+        self._fresh.add(holder.id)
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Drop all other subscribers, effective from the next advance()."""
+        """Drop all other holders, effective from the next advance()."""
         for number in self.people.keys() - numbers:
             del self.people[number]
             self._fresh.add(number)
@@ -68,16 +69,16 @@ class LockTable:
     def _look_at(self, number: int, at: datetime, found: dict[_Times, _Found]) -> None:
         self.locked.pop(number, None)
         self._due.pop(number, None)
-        subscriber = self.people.get(number)
-        if subscriber is None:
+        holder = self.people.get(number)
+        if holder is None:
             return
-        profile = subscriber.profile
+        profile = holder.profile
         times = profile.schedule, profile.paused_until_s
         if times not in found:
             found[times] = lock_reason(profile, at) != Reason.DEFAULT, next_lock_change(profile, at)
         is_locked, change = found[times]
         if is_locked:
-            self.locked[number] = subscriber.prefixes
+            self.locked[number] = holder.prefixes
         if change is not None:
             self._due[number] = change
             heapq.heappush(self._clock, (change, number))

@@ -1,242 +1,149 @@
-"""Stores subscribers and their profiles in the database.
+"""Subscribers in the database: a subscriber is a line with the profile that it answers to, in an account.
 
-Every change raises the room's revision and stamps what it touched, so that a delta image can be written from "what has
-changed since revision R" without keeping anything in memory.
+A new one gets an account and a profile of its own number.  Its profile may be a child's, whose number is another; what
+is changed then is what the child has, on every line and device.
 
-Invariants: a subscriber has exactly one profile; no address belongs to two subscribers, checked inside the transaction;
-an address that a subscriber lost is remembered as released until the next base image is written.
+Invariants: no address belongs to two lines; what is not said of a line stays; a line's devices go with it, and an
+account with its last line.
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from parental.errors import BadProfile, BadSubscriber, NoSubscriber
-from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
-from parental.schedule import Interval, Schedule
-from parental.schema.lines import (
-    addresses,
-    blocked_categories,
-    closed_intervals,
-    devices,
-    dns_wishes,
-    released_addresses,
-    revision_times,
-    revisions,
-    subscribers,
-)
+from parental import profiles as rules
+from parental.addresses import hold_only, network_of, release
+from parental.errors import BadSubscriber, NoSubscriber
+from parental.profiles import BATCH, create_profile, load_profiles, put_profile, touch_all
+from parental.revision import REVISION, raise_revision
+from parental.schedule import Schedule
+from parental.schema.lines import addresses, devices, lines, profiles
+from parental.schema.people import accounts
 from parental.subscriber import Network, Subscriber
 
-REVISION = "parental"
-_BATCH = 500  # bound values of one statement; SQLite takes at least 999
 
+def put_subscriber(conn: Connection, subscriber: Subscriber, at: datetime | None = None) -> None:
+    """Create or replace a line with its prefixes, and what its profile says.
 
-def raise_revision(conn: Connection, name: str) -> int:
-    """Count a change of `name` and return its number; unique, since a writer is alone."""
-    value = current_revision(conn, name) + 1
-    conn.execute(delete(revisions).where(revisions.c.name == name))
-    conn.execute(insert(revisions).values(name=name, value=value))
-    return value
-
-
-def current_revision(conn: Connection, name: str = REVISION) -> int:
-    """The number of the last change of `name`; 0: none yet."""
-    return conn.execute(select(revisions.c.value).where(revisions.c.name == name)).scalar_one_or_none() or 0
-
-
-def put_subscriber(conn: Connection, subscriber: Subscriber) -> None:
-    """Create or replace a subscriber with addresses and profile.
-
+    at  as put_line()
     Raises BadSubscriber where an address belongs to another line; nothing is changed then if the transaction ends."""
+    if not put_line(conn, subscriber, at):
+        put_profile(conn, profile_of(conn, subscriber.id), subscriber.profile)
+
+
+def put_line(conn: Connection, line: Subscriber, at: datetime | None = None) -> bool:
+    """Create a line, or give it another label and other prefixes; whether it is new.   A profile that there is stays.
+
+    at  when a new account begins; None: now
+    Raises BadSubscriber where an address belongs to another line"""
     revision = raise_revision(conn, REVISION)
-    _release(conn, subscriber.id, set(subscriber.prefixes), revision)
-    row = {
-        "label": subscriber.label,
-        "zone": subscriber.profile.schedule.zone,
-        "paused_until_s": subscriber.profile.paused_until_s,
-        "revision": revision,
-    }
-    changed = conn.execute(update(subscribers).where(subscribers.c.id == subscriber.id).values(**row))
-    if changed.rowcount == 0:
-        conn.execute(insert(subscribers).values(id=subscriber.id, **row))
-    for prefix in subscriber.prefixes:
-        _claim(conn, prefix, subscriber.id)
-    _set_categories(conn, subscriber.id, subscriber.profile.blocked_categories)
-    _set_wishes(conn, subscriber.id, subscriber.profile)
-    _set_intervals(conn, subscriber.id, subscriber.profile.schedule.intervals)
+    changed = conn.execute(update(lines).where(lines.c.id == line.id).values(label=line.label))
+    is_new = changed.rowcount == 0
+    if is_new:
+        _create(conn, line, revision, at or datetime.now(UTC))
+    touched = hold_only(conn, line.id, line.prefixes, revision)
+    touch_all(conn, touched | {profile_of(conn, line.id)}, revision)
+    return is_new
 
 
 def get_subscriber(conn: Connection, subscriber: int) -> Subscriber:
-    """One subscriber.   Raises NoSubscriber."""
+    """One line with its profile.   Raises NoSubscriber."""
     found = list(_load(conn, [subscriber]))
     if not found:
-        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
+        raise _nobody(subscriber)
     return found[0]
 
 
-def iter_subscribers(conn: Connection, after: int = 0, since_revision: int = 0) -> Iterator[Subscriber]:
-    """Subscribers by rising id, above `after`, changed after `since_revision`.   Memory: 500 of them at a time."""
-    chosen = select(subscribers.c.id).where(subscribers.c.revision > since_revision).order_by(subscribers.c.id)
-    while ids := list(conn.execute(chosen.where(subscribers.c.id > after).limit(_BATCH)).scalars()):
+def iter_subscribers(conn: Connection, after: int = 0) -> Iterator[Subscriber]:
+    """Lines by rising number, above `after`.   Memory: BATCH of them at a time."""
+    chosen = select(lines.c.id).order_by(lines.c.id)
+    while ids := list(conn.execute(chosen.where(lines.c.id > after).limit(BATCH)).scalars()):
         yield from _load(conn, ids)
         after = ids[-1]
 
 
 def delete_subscriber(conn: Connection, subscriber: int) -> None:
-    """Delete a subscriber with its addresses and devices.   Raises NoSubscriber."""
+    """Delete a line with its addresses, devices and own profile, and the account with its last line.
+
+    Raises NoSubscriber."""
     revision = raise_revision(conn, REVISION)
-    _release(conn, subscriber, set(), revision)
-    held = conn.execute(select(devices.c.address).where(devices.c.subscriber == subscriber)).scalars()
-    release(conn, map(ipaddress.ip_network, held.all()), revision)
-    if conn.execute(delete(subscribers).where(subscribers.c.id == subscriber)).rowcount == 0:
-        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
+    touched = {profile_of(conn, subscriber), *hold_only(conn, subscriber, (), revision)}
+    held = conn.execute(select(devices).where(devices.c.line == subscriber)).all()
+    release(conn, [ipaddress.ip_network(device.address) for device in held], revision)
+    touched |= {device.profile for device in held} - {None}
+    leave_profile(conn, subscriber, revision)
+    account = conn.execute(delete(lines).where(lines.c.id == subscriber).returning(lines.c.account)).scalar_one()
+    conn.execute(delete(profiles).where(profiles.c.id == subscriber))
+    touch_all(conn, touched, revision)
+    delete_empty(conn, account)
+
+
+def profile_of(conn: Connection, line: int) -> int:
+    """The number of the profile that a line answers to.   Raises NoSubscriber"""
+    found = conn.execute(select(lines.c.profile).where(lines.c.id == line)).scalar_one_or_none()
+    if found is None:
+        raise _nobody(line)
+    return int(found)
+
+
+def leave_profile(conn: Connection, profile: int, revision: int) -> None:
+    """Have the lines and devices that answer to a profile which ends answer to what they had without it: a line to its
+    own, a device to its line's."""
+    leaving = lines.c.profile == profile, lines.c.id != profile
+    back = list(conn.execute(select(lines.c.id).where(*leaving)).scalars())
+    conn.execute(update(lines).where(*leaving).values(profile=lines.c.id))
+    for table in (addresses, devices):
+        of_device = table.c.profile == profile
+        ids = select(table.c.line).where(of_device)
+        back += conn.execute(select(lines.c.profile).where(lines.c.id.in_(ids))).scalars()
+        conn.execute(update(table).where(of_device).values(profile=None))
+    touch_all(conn, back, revision)
+
+
+def delete_empty(conn: Connection, account: int) -> None:
+    """Delete an account, with all that is in it, where it has no line any more."""
+    if conn.execute(select(lines.c.id).where(lines.c.account == account).limit(1)).first() is None:
+        conn.execute(delete(accounts).where(accounts.c.id == account))
 
 
 def set_schedule(conn: Connection, subscriber: int, schedule: Schedule) -> None:
     """Replace the closed intervals and their zone.   Raises NoSubscriber, BadProfile for too many intervals."""
-    Profile(schedule=schedule)
-    touch(conn, subscriber, zone=schedule.zone)
-    _set_intervals(conn, subscriber, schedule.intervals)
+    rules.set_schedule(conn, profile_of(conn, subscriber), schedule)
 
 
 def pause(conn: Connection, subscriber: int, until: datetime | None) -> None:
-    """Lock a subscriber now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
-    if until is not None and until.tzinfo is None:
-        raise BadProfile("pause: the instant has no zone; not paused; give it one")
-    # rounded up: the pause never ends before the promised instant
-    touch(conn, subscriber, paused_until_s=UNTIL_RESUMED if until is None else -int(-until.timestamp() // 1))
+    """Lock a line now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
+    rules.pause(conn, profile_of(conn, subscriber), until)
 
 
 def resume(conn: Connection, subscriber: int) -> None:
     """End a pause; a schedule still applies.   Raises NoSubscriber."""
-    touch(conn, subscriber, paused_until_s=NOT_PAUSED)
+    rules.resume(conn, profile_of(conn, subscriber))
 
 
-def released_since(conn: Connection, since_revision: int) -> list[Network]:
-    """Prefixes released after `since_revision`; others may hold them, or parts of them, by now."""
-    found = conn.execute(
-        select(released_addresses.c.prefix)
-        .where(released_addresses.c.revision > since_revision)
-        .order_by(released_addresses.c.prefix)
-    )
-    return [ipaddress.ip_network(text) for text in found.scalars()]
+def _create(conn: Connection, line: Subscriber, revision: int, at: datetime) -> None:
+    """A line with a profile of its number, in the account of its number."""
+    if conn.execute(select(profiles.c.id).where(profiles.c.id == line.id)).first() is not None:
+        raise BadSubscriber(f"id: {line.id} is the number of a child's profile; not accepted; give the line another")
+    if conn.execute(select(accounts.c.id).where(accounts.c.id == line.id)).first() is None:
+        conn.execute(insert(accounts).values(id=line.id, created_s=int(at.timestamp())))
+    create_profile(conn, line.id, line.id, line.profile, revision)
+    conn.execute(insert(lines).values(id=line.id, label=line.label, account=line.id, profile=line.id))
 
 
-def forget_released(conn: Connection, up_to_revision: int) -> None:
-    """Drop releases that a base image written at `up_to_revision` already includes."""
-    conn.execute(delete(released_addresses).where(released_addresses.c.revision <= up_to_revision))
-
-
-def mark_revision(conn: Connection, time_s: int, before_s: int) -> int:
-    """Note which revision there is at `time_s`; returns the one that there was at `before_s`, 0: not known."""
-    now = current_revision(conn)
-    if conn.execute(select(revision_times.c.revision).where(revision_times.c.revision == now)).first() is None:
-        conn.execute(insert(revision_times).values(revision=now, time_s=time_s))
-    due = revision_times.c.time_s <= before_s
-    found: int | None = conn.execute(select(func.max(revision_times.c.revision)).where(due)).scalar_one()
-    if found is None:
-        return 0
-    conn.execute(delete(revision_times).where(revision_times.c.revision < found))
-    return found
-
-
-def touch(conn: Connection, subscriber: int, **values: Any) -> int:
-    """Stamp a subscriber as changed, with new values or without; the revision of it.   Raises NoSubscriber."""
-    revision = raise_revision(conn, REVISION)
-    changed = conn.execute(
-        update(subscribers).where(subscribers.c.id == subscriber).values(revision=revision, **values)
-    )
-    if changed.rowcount == 0:
-        raise NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
-    return revision
-
-
-def release(conn: Connection, prefixes: Iterable[Network], revision: int) -> None:
-    """Record these prefixes as released."""
-    for prefix in prefixes:
-        conn.execute(delete(released_addresses).where(released_addresses.c.prefix == str(prefix)))
-        conn.execute(insert(released_addresses).values(prefix=str(prefix), revision=revision))
-
-
-def _release(conn: Connection, subscriber: int, kept: set[Network], revision: int) -> None:
-    """Take the subscriber's addresses away; remember those it does not keep."""
-    held = conn.execute(select(addresses).where(addresses.c.subscriber == subscriber)).all()
-    release(conn, {_network(row) for row in held} - kept, revision)
-    conn.execute(delete(addresses).where(addresses.c.subscriber == subscriber))
-
-
-def _claim(conn: Connection, prefix: Network, subscriber: int) -> None:
-    """Give a prefix to a subscriber.   Cost: one index lookup, since held prefixes never overlap."""
-    first, last = prefix.network_address.packed, prefix.broadcast_address.packed
-    before = conn.execute(
-        select(addresses)
-        .where(and_(addresses.c.version == prefix.version, addresses.c.first <= last))
-        .order_by(addresses.c.first.desc())
-        .limit(1)
-    ).one_or_none()
-    if before is not None and before.last >= first:
-        raise BadSubscriber(
-            f"prefix: {prefix} shares addresses with {_network(before)} of subscriber {before.subscriber}; "
-            "not accepted; release it there first"
-        )
-    conn.execute(
-        insert(addresses).values(
-            version=prefix.version, first=first, last=last, prefix_length=prefix.prefixlen, subscriber=subscriber
-        )
-    )
-
-
-def _set_categories(conn: Connection, subscriber: int, categories: Iterable[str]) -> None:
-    conn.execute(delete(blocked_categories).where(blocked_categories.c.subscriber == subscriber))
-    for category in sorted(categories):
-        conn.execute(insert(blocked_categories).values(subscriber=subscriber, category=category))
-
-
-def _set_wishes(conn: Connection, subscriber: int, profile: Profile) -> None:
-    conn.execute(delete(dns_wishes).where(dns_wishes.c.subscriber == subscriber))
-    if profile.safe_search != NO_SAFE_SEARCH or profile.canaries:
-        wishes = {"safe_search": profile.safe_search, "canaries": profile.canaries}
-        conn.execute(insert(dns_wishes).values(subscriber=subscriber, **wishes))
-
-
-def _set_intervals(conn: Connection, subscriber: int, intervals: Iterable[Interval]) -> None:
-    conn.execute(delete(closed_intervals).where(closed_intervals.c.subscriber == subscriber))
-    for interval in sorted(set(intervals)):
-        conn.execute(
-            insert(closed_intervals).values(
-                subscriber=subscriber,
-                weekday=interval.weekday,
-                start_minute=interval.start_minute,
-                minutes=interval.minutes,
-            )
-        )
-
-
-def _network(row: Row[Any]) -> Network:
-    return ipaddress.ip_network((row.first, row.prefix_length))
+def _nobody(subscriber: int) -> NoSubscriber:
+    return NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
 
 
 def _load(conn: Connection, ids: list[int]) -> Iterator[Subscriber]:
-    """The subscribers of at most _BATCH ids, by rising id."""
+    """The lines of at most BATCH ids, by rising id."""
     prefixes: dict[int, list[Network]] = {}
-    categories: dict[int, set[str]] = {}
-    intervals: dict[int, list[Interval]] = {}
-    wishes: dict[int, tuple[str, bool]] = {}
-    for row in conn.execute(
-        select(addresses).where(addresses.c.subscriber.in_(ids)).order_by(addresses.c.version, addresses.c.first)
-    ):
-        prefixes.setdefault(row.subscriber, []).append(_network(row))
-    for row in conn.execute(select(blocked_categories).where(blocked_categories.c.subscriber.in_(ids))):
-        categories.setdefault(row.subscriber, set()).add(row.category)
-    for row in conn.execute(select(dns_wishes).where(dns_wishes.c.subscriber.in_(ids))):
-        wishes[row.subscriber] = (row.safe_search, row.canaries)
-    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.subscriber.in_(ids))):
-        intervals.setdefault(row.subscriber, []).append(Interval(row.weekday, row.start_minute, row.minutes))
-    for row in conn.execute(select(subscribers).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id)):
-        schedule = Schedule(tuple(sorted(intervals.get(row.id, ()))), row.zone)
-        wished = wishes.get(row.id, (NO_SAFE_SEARCH, False))
-        profile = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s, *wished)
-        yield Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), profile)
+    held = select(addresses).where(addresses.c.line.in_(ids)).order_by(addresses.c.version, addresses.c.first)
+    for row in conn.execute(held):
+        prefixes.setdefault(row.line, []).append(network_of(row))
+    rows = conn.execute(select(lines).where(lines.c.id.in_(ids)).order_by(lines.c.id)).all()
+    known = load_profiles(conn, [row.profile for row in rows])
+    for row in rows:
+        yield Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), known[row.profile])

@@ -32,7 +32,7 @@ from mgmt.orders.letters import keep_letters
 from mgmt.orders.store import orders_revision
 from parental.database import reading, writing
 from parental.errors import DatabaseFault
-from parental.store import mark_revision
+from parental.revision import mark_revision
 from rules.compiler.manifest import Kind
 from rules.names.protected import Protected
 

@@ -23,8 +23,9 @@ from filterd.images.compile import Compiled, remembered
 from filterd.images.live_delta import LiveDelta
 from filterd.keys import make_image_key
 from filterd.places import IMAGES
+from parental.addresses import forget_released
 from parental.compile import write_policy_base, write_policy_delta, write_subscribers_base, write_subscribers_delta
-from parental.store import current_revision, forget_released
+from parental.revision import current_revision
 from rules.atomic_file import writing_whole
 from rules.compiler.manifest import (
     MANIFEST,

@@ -23,12 +23,13 @@ from filterd.kernel.ruleset import Rules
 from parental.database import reading
 from parental.locks import LockTable
 from parental.profile import lock_reason, next_lock_change
-from parental.schema.lines import subscribers
-from parental.store import current_revision, iter_subscribers
+from parental.profiles import iter_holders
+from parental.revision import current_revision
+from parental.schema.lines import profiles
 
 log = logging.getLogger("filterd.kernel.lock_enforcer")
 
-Prefixes = dict[int, tuple[Network, ...]]  # by the number of the subscriber
+Prefixes = dict[int, tuple[Network, ...]]  # by the number of the profile
 
 
 class Refreshed(NamedTuple):
@@ -200,11 +201,11 @@ class LockKeeper:
         revision = current_revision(conn)
         if revision == self._revision:
             return
-        for subscriber in iter_subscribers(conn, since_revision=self._revision):
-            self._table.put(subscriber)
-        # every subscriber of the database is in the table, so only a deletion makes the counts differ
-        if conn.execute(select(func.count()).select_from(subscribers)).scalar_one() != len(self._table.people):
-            self._table.keep_only(set(conn.execute(select(subscribers.c.id)).scalars()))
+        for holder in iter_holders(conn, since_revision=self._revision):
+            self._table.put(holder)
+        # every profile of the database is in the table, so only a deletion makes the counts differ
+        if conn.execute(select(func.count()).select_from(profiles)).scalar_one() != len(self._table.people):
+            self._table.keep_only(set(conn.execute(select(profiles.c.id)).scalars()))
         self._revision = revision
 
 

@@ -36,8 +36,8 @@ from mgmt.orders.model import (
     name_text,
 )
 from parental.column_types import is_octets
+from parental.revision import current_revision, raise_revision
 from parental.schema.orders import entries, orders
-from parental.store import current_revision, raise_revision
 
 REVISION = "orders"
 PARTLY_ENFORCED, NOTHING_ENFORCED = "partly_enforced", "nothing_enforced"  # states of orders, beside statuses

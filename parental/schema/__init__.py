@@ -1,6 +1,7 @@
 """Every table of the database, in one MetaData whichever module is imported first.
 
-lines    subscribers with their addresses, profiles and devices
+people   accounts, caregivers, children, and what was done in a household
+lines    lines with their addresses and devices, and profiles
 access   who may do what over the API and the family page
 orders   what a regulator or a court directs, and what became of it
 ledger   what was done, signed, and the time by which records grow old
@@ -10,7 +11,7 @@ reports  what visitors report as blocked by mistake
 A table that changes here needs a revision in parental.migrations.versions; a test compares the two.
 """
 
-from parental.schema import access, ledger, lines, orders, records, reports
+from parental.schema import access, ledger, lines, orders, people, records, reports
 from parental.schema.base import metadata
 
-__all__ = ["access", "ledger", "lines", "metadata", "orders", "records", "reports"]
+__all__ = ["access", "ledger", "lines", "metadata", "orders", "people", "records", "reports"]

@@ -21,7 +21,7 @@ tokens = Table(
     Column("id", Number, primary_key=True),
     Column("sha256", LargeBinary, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("subscriber", Number, ForeignKey("subscribers.id", ondelete="CASCADE")),  # of a parent's token
+    Column("subscriber", Number, ForeignKey("lines.id", ondelete="CASCADE")),  # of a parent's token
     Column("created_s", BigInteger, nullable=False),
     Column("issuer", String),  # for whom a regulator's token speaks; of one that has none: for no one
 )

@@ -24,7 +24,12 @@ _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revisi
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "alembic_version": {WEB: READ, CONTROL: READ, LEDGER: READ},
     "revisions": {WEB: ALL, CONTROL: ALL},
-    "subscribers": {WEB: ALL, CONTROL: READ},
+    "accounts": {WEB: ALL, CONTROL: READ},
+    "caregivers": {WEB: ALL},
+    "children": {WEB: ALL, CONTROL: READ},
+    "household_events": {WEB: APPEND, LEDGER: "SELECT, DELETE"},  # nobody changes one; they go with their age
+    "profiles": {WEB: ALL, CONTROL: READ},
+    "lines": {WEB: ALL, CONTROL: READ},
     "addresses": {WEB: ALL, CONTROL: READ},
     "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image
     "revision_times": {CONTROL: "SELECT, INSERT, DELETE"},

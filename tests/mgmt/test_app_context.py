@@ -9,7 +9,7 @@ from support.present import present
 
 from mgmt.app_context import ENGINE, json_response, read, utc_now, write
 from mgmt.frame.shapes import After
-from parental import store
+from parental import revision
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ async def test_the_database_is_asked_in_another_thread(request_of: Any) -> None:
 
 async def test_what_fails_in_a_writing_transaction_is_not_written(request_of: Any) -> None:
     def fail(conn: Connection) -> None:
-        store.raise_revision(conn, "x")
+        revision.raise_revision(conn, "x")
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await write(request_of, fail)
 
-    assert await read(request_of, lambda conn: store.current_revision(conn, "x")) == 0
+    assert await read(request_of, lambda conn: revision.current_revision(conn, "x")) == 0
 
 
 def test_nobody_caches_an_answer_and_the_clock_has_its_zone() -> None:

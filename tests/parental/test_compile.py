@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from fastpath.images.image import Image, open_image
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
-from parental import compile, store
+from parental import compile, revision, store
 from parental.database import open_database, writing
 from parental.engines import Where
 from parental.profile import Profile, lock_reason
@@ -39,7 +39,7 @@ class Images:
 
     def __init__(self, conn: Connection, folder: Path) -> None:
         self.conn, self.folder = conn, folder
-        self.base_revision = store.current_revision(conn)
+        self.base_revision = revision.current_revision(conn)
         self.subscribers = self._write("s1", SUBSCRIBERS, lambda out: compile.write_subscribers_base(conn, out, 1))
         self.policy = self._write("p1", POLICY, lambda out: compile.write_policy_base(conn, out, 1, NOON))
 

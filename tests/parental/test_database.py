@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from parental import store
+from parental import revision
 from parental.database import open_database, reading, writing
 from parental.engines import Where
 from parental.errors import WrongRevision
@@ -21,34 +21,34 @@ def engine(database: Where) -> Iterator[Engine]:
 
 def test_foreign_keys_are_checked(engine: Engine) -> None:
     with pytest.raises(IntegrityError), writing(engine) as conn:
-        conn.execute(insert(blocked_categories).values(subscriber=9, category="adult"))
+        conn.execute(insert(blocked_categories).values(profile=9, category="adult"))
 
 
 def test_an_exception_rolls_the_whole_transaction_back(engine: Engine) -> None:
     with pytest.raises(RuntimeError), writing(engine) as conn:
-        store.raise_revision(conn, "x")
+        revision.raise_revision(conn, "x")
         raise RuntimeError
 
     with reading(engine) as conn:
-        assert store.current_revision(conn, "x") == 0
+        assert revision.current_revision(conn, "x") == 0
 
 
 def test_a_reader_keeps_its_moment_while_a_writer_commits(engine: Engine) -> None:
     with reading(engine) as conn:
-        assert store.current_revision(conn, "x") == 0
+        assert revision.current_revision(conn, "x") == 0
         with writing(engine) as other:
-            store.raise_revision(other, "x")
+            revision.raise_revision(other, "x")
 
-        assert store.current_revision(conn, "x") == 0
+        assert revision.current_revision(conn, "x") == 0
     with reading(engine) as conn:
-        assert store.current_revision(conn, "x") == 1
+        assert revision.current_revision(conn, "x") == 1
 
 
 def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine: Engine) -> None:
     def count() -> None:
         for _ in range(25):
             with writing(engine) as conn:
-                store.raise_revision(conn, "x")
+                revision.raise_revision(conn, "x")
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -62,12 +62,12 @@ def test_writers_that_read_first_wait_for_each_other_and_lose_nothing(engine: En
 
 def test_opening_again_keeps_what_is_there(engine: Engine, database: Where) -> None:
     with writing(engine) as conn:
-        store.raise_revision(conn, "x")
+        revision.raise_revision(conn, "x")
 
     again = open_database(database)
 
     with reading(again) as conn:
-        assert store.current_revision(conn, "x") == 1
+        assert revision.current_revision(conn, "x") == 1
     again.dispose()
 
 

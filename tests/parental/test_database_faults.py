@@ -7,8 +7,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of
 from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFull
+from parental.revision import raise_revision
 from parental.schema.lines import revisions
-from parental.store import raise_revision
 
 
 @pytest.fixture

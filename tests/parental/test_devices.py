@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from fastpath.images.image import Image, open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import compile, devices, store
+from parental import compile, devices, revision, store
 from parental.database import open_database, writing
 from parental.engines import Where
 from parental.errors import BadSubscriber, NoSubscriber
@@ -35,7 +35,7 @@ class Images:
 
     def __init__(self, conn: Connection, folder: Path) -> None:
         self.conn, self.folder = conn, folder
-        self.since = store.current_revision(conn)
+        self.since = revision.current_revision(conn)
         self.base = self._write("base", lambda out: compile.write_subscribers_base(conn, out, 1))
 
     def subscriber_of(self, token: str) -> int | None:
@@ -63,7 +63,7 @@ def test_a_token_is_a_label_that_is_stored_nowhere(conn: Connection) -> None:
     token = devices.put_device(conn, 1, "ali-phone")
 
     assert re.fullmatch("[a-z2-7]{26}", token)
-    assert list(conn.execute(rows.select())) == [(1, "ali-phone", device_address(token))]
+    assert list(conn.execute(rows.select())) == [(1, "ali-phone", device_address(token), None)]
 
 
 def test_a_new_token_ends_the_one_before(conn: Connection, tmp_path: Path) -> None:

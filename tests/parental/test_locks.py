@@ -5,22 +5,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastpath.images.verdict import Reason
+from parental.holder import Holder
 from parental.locks import LockTable
 from parental.profile import UNTIL_RESUMED, Profile, lock_reason
 from parental.schedule import Interval, Schedule
-from parental.subscriber import Subscriber
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def line(number: int, profile: Profile) -> Subscriber:
-    return Subscriber(
-        number, f"line {number}", (ip_network(f"192.0.2.{number}"), ip_network(f"2001:db8:{number}::/48")), profile
-    )
+def line(number: int, profile: Profile) -> Holder:
+    return Holder(number, (ip_network(f"192.0.2.{number}"), ip_network(f"2001:db8:{number}::/48")), profile)
 
 
-def table_of(*lines: Subscriber) -> LockTable:
+def table_of(*lines: Holder) -> LockTable:
     table = LockTable()
     for each in lines:
         table.put(each)

@@ -9,7 +9,7 @@ from filterd.config.schema import Retention
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
-from parental import store
+from parental import revision, store
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of
 from parental.schema.ledger import clock_marks
@@ -167,12 +167,12 @@ def test_released_addresses_are_kept_for_their_age(engine: Engine, database: Whe
     def move(prefix: str) -> int:
         with writing(of_lines) as conn:
             store.put_subscriber(conn, Subscriber(7, "x", (parse_prefix(prefix),)))
-            return store.current_revision(conn)
+            return revision.current_revision(conn)
 
     def due(day: int) -> int:
         span = forget(engine, NOON + day * DAY_S)
         with writing(of_lines) as conn:
-            return store.mark_revision(conn, *span)
+            return revision.mark_revision(conn, *span)
 
     move("192.0.2.1")
     released = move("192.0.2.2")

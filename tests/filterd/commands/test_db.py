@@ -221,14 +221,15 @@ def test_an_index_that_lacks_a_row_is_found(db: Any, place: Where) -> None:
         pytest.skip("PostgreSQL's files are its own")
     db("upgrade")
     conn = sqlite3.connect(place)
-    conn.execute("INSERT INTO devices VALUES (7, 'phone', '2001:db8::7')")  # SQLite's own default checks no keys
+    # SQLite's own default checks no keys
+    conn.execute("INSERT INTO devices (line, name, address) VALUES (7, 'phone', '2001:db8::7')")
     conn.commit()
     conn.close()
 
     code, out, _ = db("check")
 
     assert code == 1
-    assert "damaged   row 1 of devices refers to none of subscribers" in out
+    assert "damaged   row 1 of devices refers to none of lines" in out
 
 
 def test_no_copy_is_put_back_under_a_running_control_role(db: Any, tmp_path: Path) -> None:

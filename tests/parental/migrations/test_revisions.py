@@ -151,5 +151,5 @@ def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(tmp_path
     conn.commit()
     conn.close()
 
-    with pytest.raises(DatabaseDamaged, match="a row of devices refers to none of subscribers; not upgraded"):
+    with pytest.raises(DatabaseDamaged, match="a row of devices refers to none of lines; not upgraded"):
         upgrade(path)

@@ -14,7 +14,17 @@ from parental.schema import metadata
 from parental.store import get_subscriber
 
 WRITTEN = Path(__file__).parents[1] / "data/before_revisions.sql"
-N_ROWS = {"subscribers": 2, "devices": 1, "orders": 3, "entries": 6, "tokens": 4, "blocks": 3, "day_keys": 2}
+N_ROWS = {
+    "accounts": 2,
+    "lines": 2,
+    "profiles": 2,
+    "devices": 1,
+    "orders": 3,
+    "entries": 6,
+    "tokens": 4,
+    "blocks": 3,
+    "day_keys": 2,
+}
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""What was done in a household, and by whom: its own record, which every caregiver sees and nobody changes.
+
+It is no part of the audit ledger: auditors never see it, and it goes with its age (filterd.audit.retention).
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from parental.schema.people import household_events
+
+PAGE = 100
+
+
+class By(NamedTuple):
+    """Who did something.   kind  caregiver, token, …;   name  which one;   role  that it had"""
+
+    kind: str
+    name: str
+    role: str = ""
+
+
+def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str, Any], at: datetime) -> None:
+    """Write down what was done.   conn: the transaction of the change;   about  numbers, and names of devices"""
+    row = {"by_kind": by.kind, "by_name": by.name, "by_role": by.role}
+    said = json.dumps(dict(about), sort_keys=True)
+    conn.execute(
+        insert(household_events).values(account=account, time_s=int(at.timestamp()), action=action, about=said, **row)
+    )
+
+
+def history(conn: Connection, account: int, before: int | None = None) -> list[Row[Any]]:
+    """The newest PAGE events of a household, of numbers below `before`, the newest first."""
+    chosen = select(household_events).where(household_events.c.account == account)
+    if before is not None:
+        chosen = chosen.where(household_events.c.id < before)
+    return list(conn.execute(chosen.order_by(household_events.c.id.desc()).limit(PAGE)))
+
+
+def forget(conn: Connection, before_s: int, limit: int) -> int:
+    """Delete at most `limit` events of before a time; how many."""
+    old = select(household_events.c.id).where(household_events.c.time_s < before_s).limit(limit)
+    return conn.execute(delete(household_events).where(household_events.c.id.in_(old))).rowcount

@@ -1,0 +1,93 @@
+"""Levels: what of a line the network tells apart, and what can be offered there; derived from rows, never claimed.
+
+    H  the home: every device answers to one profile
+    K  a child's network: the line is the child's (a second SSID with an address of its own)
+    D  devices: the router names them, or they have prefixes of their own
+    S  a school
+
+Invariants: what cannot be enforced is not offered: a lock needs addresses that packets come from, and neither a device
+that is known by its token, nor one that only its router names, has one.
+"""
+
+import enum
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from fastpath.dns.device_option import is_device
+from parental.addresses import network_of
+from parental.caregivers import ACTIVE, SCHOOL
+from parental.profiles import prefixes_of
+from parental.schema.lines import addresses, devices, lines
+from parental.schema.people import caregivers, children
+from parental.subscriber import Network
+
+NAMES = ("categories", "safe_search", "canaries")  # what the resolver alone enforces
+LOCKS = ("pause", "schedule")  # what closes everything
+
+
+class Level(enum.Enum):
+    """What a line is."""
+
+    HOME = "H"
+    KIDS = "K"
+    DEVICES = "D"
+    SCHOOL = "S"
+
+
+class Offer(NamedTuple):
+    """What a line can be used for.
+
+    rules  that hold for all of it, of NAMES and LOCKS;   children  what can be given to a child: "line", "device" """
+
+    level: Level
+    rules: tuple[str, ...]
+    children: tuple[str, ...]
+
+
+def offers(conn: Connection, line: int) -> Offer:
+    """What a line can be offered.   Cost: five index look-ups"""
+    row = conn.execute(select(lines).where(lines.c.id == line)).one()
+    held = conn.execute(select(addresses).where(addresses.c.line == line)).all()
+    has_tokens = conn.execute(select(devices.c.name).where(devices.c.line == line).limit(1)).first() is not None
+    named = [each for each in held if _is_named(network_of(each))]
+    apart = bool(named) or any(each.profile is not None for each in held)
+    level = _level(conn, row.account, row.profile, apart)
+    rules = _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
+    given = [*(["line"] if held else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
+    return Offer(level, rules, tuple(given))
+
+
+def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
+    """What can be enforced of a profile, of NAMES and LOCKS; empty: nothing answers to it yet."""
+    found = _rules(prefixes_of(conn, [profile]).get(profile, ()))
+    if found:
+        return found
+    own = conn.execute(select(devices.c.name).where(devices.c.profile == profile).limit(1)).first()
+    of_line = select(devices.c.name).join(lines, lines.c.id == devices.c.line)
+    of_line = of_line.where(lines.c.profile == profile, devices.c.profile.is_(None)).limit(1)
+    return NAMES if own is not None or conn.execute(of_line).first() is not None else ()
+
+
+def _level(conn: Connection, account: int, profile: int, apart: bool) -> Level:
+    of_school = caregivers.c.account == account, caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
+    if conn.execute(select(caregivers.c.id).where(*of_school).limit(1)).first() is not None:
+        return Level.SCHOOL
+    if apart:
+        return Level.DEVICES
+    is_childs = conn.execute(select(children.c.id).where(children.c.profile == profile)).first() is not None
+    return Level.KIDS if is_childs else Level.HOME
+
+
+def _rules(prefixes: Iterable[Network]) -> tuple[str, ...]:
+    """All where a packet can come from one of the prefixes; names where there are only devices that a router names."""
+    kinds = {_is_named(prefix) for prefix in prefixes}
+    if not kinds:
+        return ()
+    return NAMES if kinds == {True} else (*NAMES, *LOCKS)
+
+
+def _is_named(prefix: Network) -> bool:
+    """Whether a prefix is what images have for a device that its router names: no packet comes from there."""
+    return is_device(prefix.network_address.packed, prefix.prefixlen)

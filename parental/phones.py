@@ -1,0 +1,55 @@
+"""Telephone numbers: sealed for whoever sends a message, and found again by a keyed digest.
+
+Invariants: a number is in no row, message or log in clear; without the key neither number nor digest can be guessed,
+and there are few enough numbers to try them all otherwise; equal numbers are sealed to different octets.
+Source: ITU-T E.164 (what a number is); NIST SP 800-38D (AES-GCM); RFC 2104 (HMAC).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from parental.errors import BadPerson
+
+KEY_OCTETS = 32
+NONCE_OCTETS = 12
+NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
+FILLERS = str.maketrans("", "", " -()")
+
+
+class SealedPhone(NamedTuple):
+    """A number as rows have it."""
+
+    octets: bytes
+    digest: bytes
+
+
+class Phones:
+    """Seals and opens numbers.   key  of KEY_OCTETS"""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_OCTETS:
+            raise ValueError(f"phones: a key of {len(key)} octets, {KEY_OCTETS} were expected; not used")
+        self._seal = AESGCM(hmac.digest(key, b"seal", hashlib.sha256))
+        self._digest_key = hmac.digest(key, b"digest", hashlib.sha256)
+
+    def seal(self, number: str) -> SealedPhone:
+        """'+92 300 1234567' as rows have it.   Raises BadPerson, which does not repeat the number"""
+        plain = number.translate(FILLERS)
+        if not NUMBER.fullmatch(plain):
+            raise BadPerson("phone: not a number with its country; not accepted; write +923001234567")
+        nonce = secrets.token_bytes(NONCE_OCTETS)
+        octets = nonce + self._seal.encrypt(nonce, plain.encode("ascii"), None)
+        return SealedPhone(octets, hmac.digest(self._digest_key, plain.encode("ascii"), hashlib.sha256))
+
+    def open(self, octets: bytes) -> str:
+        """The number.   Raises ValueError where another key has sealed it"""
+        try:
+            return self._seal.decrypt(octets[:NONCE_OCTETS], octets[NONCE_OCTETS:], None).decode("ascii")
+        except InvalidTag:
+            raise ValueError("phones: sealed by another key; not opened; restore the key of people") from None

@@ -1,0 +1,162 @@
+"""Profiles in the database: the rules under a number, and the prefixes that answer to them.
+
+Every change raises the room's revision and stamps the profile with it, so that a delta image can be written from "what
+has changed since revision R" without keeping anything in memory.
+
+Invariants: a number is given to a profile once: a child's are FIRST_GIVEN and above, a line's own is the line's; a
+profile that loses or gets a prefix is stamped, too.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, union_all, update
+
+from parental.addresses import network_of
+from parental.errors import BadProfile, BadSubscriber, NoSubscriber
+from parental.holder import Holder
+from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
+from parental.revision import REVISION, raise_revision
+from parental.schedule import Interval, Schedule
+from parental.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, lines, profiles
+from parental.subscriber import MAX_ID, Network
+
+FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
+GIVEN = "profiles"  # the revision that counts given numbers
+BATCH = 500  # bound values of one statement; SQLite takes at least 999
+
+
+def new_number(conn: Connection) -> int:
+    """A number for a profile that is no line's own.   Raises BadSubscriber where none is left"""
+    while (number := FIRST_GIVEN + raise_revision(conn, GIVEN) - 1) <= MAX_ID:
+        taken = [conn.execute(select(table.c.id).where(table.c.id == number)).first() for table in (profiles, lines)]
+        if not any(taken):
+            return number
+    raise BadSubscriber(f"profile: every number up to {MAX_ID} was given; not made; tell the makers of filterd")
+
+
+def create_profile(conn: Connection, number: int, account: int, profile: Profile, revision: int) -> None:
+    """Make a profile under a number that is free."""
+    row = {"zone": profile.schedule.zone, "paused_until_s": profile.paused_until_s, "revision": revision}
+    conn.execute(insert(profiles).values(id=number, account=account, **row))
+    _add_rules(conn, number, profile)
+
+
+def put_profile(conn: Connection, number: int, profile: Profile) -> None:
+    """Replace everything that a profile says.   Raises NoSubscriber"""
+    touch(conn, number, zone=profile.schedule.zone, paused_until_s=profile.paused_until_s)
+    for table in (blocked_categories, dns_wishes, closed_intervals):
+        conn.execute(delete(table).where(table.c.profile == number))
+    _add_rules(conn, number, profile)
+
+
+def get_profile(conn: Connection, number: int) -> Profile:
+    """What a profile says.   Raises NoSubscriber"""
+    found = load_profiles(conn, [number])
+    if not found:
+        raise _nobody(number)
+    return found[number]
+
+
+def load_profiles(conn: Connection, numbers: Sequence[int]) -> dict[int, Profile]:
+    """The profiles of at most BATCH numbers, by rising number."""
+    categories: dict[int, set[str]] = {}
+    intervals: dict[int, list[Interval]] = {}
+    wishes: dict[int, tuple[str, bool]] = {}
+    for row in conn.execute(select(blocked_categories).where(blocked_categories.c.profile.in_(numbers))):
+        categories.setdefault(row.profile, set()).add(row.category)
+    for row in conn.execute(select(dns_wishes).where(dns_wishes.c.profile.in_(numbers))):
+        wishes[row.profile] = (row.safe_search, row.canaries)
+    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.profile.in_(numbers))):
+        intervals.setdefault(row.profile, []).append(Interval(row.weekday, row.start_minute, row.minutes))
+    found = {}
+    for row in conn.execute(select(profiles).where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)):
+        schedule = Schedule(tuple(sorted(intervals.get(row.id, ()))), row.zone)
+        wished = wishes.get(row.id, (NO_SAFE_SEARCH, False))
+        found[row.id] = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s, *wished)
+    return found
+
+
+def iter_holders(conn: Connection, since_revision: int = 0) -> Iterator[Holder]:
+    """Profiles by rising number, changed after `since_revision`.   Memory: BATCH of them at a time"""
+    after, chosen = 0, select(profiles.c.id).where(profiles.c.revision > since_revision).order_by(profiles.c.id)
+    while numbers := list(conn.execute(chosen.where(profiles.c.id > after).limit(BATCH)).scalars()):
+        held = prefixes_of(conn, numbers)
+        for number, profile in load_profiles(conn, numbers).items():
+            yield Holder(number, tuple(held.get(number, ())), profile)
+        after = numbers[-1]
+
+
+def prefixes_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Network]]:
+    """What answers to each of at most BATCH profiles: of lines all that is no device's, and of devices."""
+    columns = (addresses.c.version, addresses.c.first, addresses.c.prefix_length)
+    of_lines = select(*columns, lines.c.profile).join(lines, lines.c.id == addresses.c.line)
+    of_lines = of_lines.where(lines.c.profile.in_(numbers), addresses.c.profile.is_(None))
+    of_devices = select(*columns, addresses.c.profile).where(addresses.c.profile.in_(numbers))
+    held: dict[int, list[Network]] = {}
+    for row in conn.execute(union_all(of_lines, of_devices).order_by("version", "first")):
+        held.setdefault(row.profile, []).append(network_of(row))
+    return held
+
+
+def set_schedule(conn: Connection, number: int, schedule: Schedule) -> None:
+    """Replace the closed intervals and their zone.   Raises NoSubscriber, BadProfile for too many intervals."""
+    Profile(schedule=schedule)
+    touch(conn, number, zone=schedule.zone)
+    conn.execute(delete(closed_intervals).where(closed_intervals.c.profile == number))
+    _add_intervals(conn, number, schedule.intervals)
+
+
+def pause(conn: Connection, number: int, until: datetime | None) -> None:
+    """Lock a profile now, until an instant (aware) or, with None, until resumed.   Raises NoSubscriber."""
+    if until is not None and until.tzinfo is None:
+        raise BadProfile("pause: the instant has no zone; not paused; give it one")
+    # rounded up: the pause never ends before the promised instant
+    touch(conn, number, paused_until_s=UNTIL_RESUMED if until is None else -int(-until.timestamp() // 1))
+
+
+def resume(conn: Connection, number: int) -> None:
+    """End a pause; a schedule still applies.   Raises NoSubscriber."""
+    touch(conn, number, paused_until_s=NOT_PAUSED)
+
+
+def touch(conn: Connection, number: int, **values: Any) -> int:
+    """Stamp a profile as changed, with new values or without; the revision of it.   Raises NoSubscriber."""
+    revision = raise_revision(conn, REVISION)
+    if not _stamp(conn, [number], revision, **values):
+        raise _nobody(number)
+    return revision
+
+
+def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
+    """Stamp profiles that lost or got a prefix with a revision that was just given."""
+    _stamp(conn, list(numbers), revision)
+
+
+def _stamp(conn: Connection, numbers: list[int], revision: int, **values: Any) -> int:
+    changed = update(profiles).where(profiles.c.id.in_(numbers)).values(revision=revision, **values)
+    return conn.execute(changed).rowcount
+
+
+def _add_rules(conn: Connection, number: int, profile: Profile) -> None:
+    blocked = [{"profile": number, "category": name} for name in sorted(profile.blocked_categories)]
+    if blocked:
+        conn.execute(insert(blocked_categories), blocked)
+    if profile.safe_search != NO_SAFE_SEARCH or profile.canaries:
+        wishes = {"safe_search": profile.safe_search, "canaries": profile.canaries}
+        conn.execute(insert(dns_wishes).values(profile=number, **wishes))
+    _add_intervals(conn, number, profile.schedule.intervals)
+
+
+def _add_intervals(conn: Connection, number: int, intervals: Iterable[Interval]) -> None:
+    rows = [
+        {"profile": number, "weekday": each.weekday, "start_minute": each.start_minute, "minutes": each.minutes}
+        for each in sorted(set(intervals))
+    ]
+    if rows:
+        conn.execute(insert(closed_intervals), rows)
+
+
+def _nobody(number: int) -> NoSubscriber:
+    return NoSubscriber(f"profile {number}: does not exist; nothing done; see the list of profiles")

@@ -1,0 +1,76 @@
+"""People: accounts, who cares in them for whom, and what was done there.
+
+    accounts          a household or a school, with one or more lines
+    caregivers        people who may do something there
+    children          each with a profile
+    household_events  what was done in the account, by whom: the household's own record
+
+Invariants: a telephone number is stored sealed, and as a keyed digest by which it is found (parental.phones); an
+invitation is stored as SHA-256; who has done what is never changed, and goes with its account or with its age.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from parental.schema.base import Number, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("name", String),
+    Column("language", String),  # absent: the first of the configuration
+    Column("created_s", BigInteger),  # absent: before there were accounts
+)
+caregivers = Table(
+    "caregivers",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("account", Number, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("nickname", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("phone", LargeBinary),
+    Column("phone_digest", LargeBinary, index=True),
+    Column("invited_by", Number, ForeignKey("caregivers.id", ondelete="SET NULL")),  # absent: the operator
+    Column("invited_s", BigInteger, nullable=False),
+    Column("invitation", LargeBinary, unique=True),
+    Column("invitation_ends_s", BigInteger),
+    UniqueConstraint("account", "phone_digest"),
+    sqlite_autoincrement=True,  # the number stands in what was done: it is never given twice
+)
+children = Table(
+    "children",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("account", Number, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("nickname", String, nullable=False),
+    Column("birth_year", Integer),
+    Column("drawing", String),  # the name of one of the portal's
+    Column("profile", Number, ForeignKey("profiles.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+household_events = Table(
+    "household_events",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("account", Number, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("time_s", BigInteger, nullable=False, index=True),
+    Column("by_kind", String, nullable=False),  # caregiver, token, account of the box …
+    Column("by_name", String, nullable=False),
+    Column("by_role", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("about", Text, nullable=False),  # JSON: numbers of children, lines, caregivers; names of devices
+    Index("household_events_by_account", "account", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from parental import caregivers
+from parental.caregivers import ACTIVE, INVITATION, INVITED, MAX_CAREGIVERS
+from parental.errors import BadPerson, NoPerson
+from parental.phones import Phones
+from parental.schema.people import caregivers as rows
+
+NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
+PHONES = Phones(bytes(32))
+
+
+def active(conn: Connection, role: str = "owner", account: int = 7) -> int:
+    _, code = caregivers.invite(conn, account, "Sana", role, NOON)
+    return caregivers.accept(conn, code, NOON).id
+
+
+def test_who_is_invited_accepts_once_with_the_code(household: Connection) -> None:
+    invited, code = caregivers.invite(household, 7, "Sana", "parent", NOON, phone=PHONES.seal("+923001234567"))
+    assert (invited.state, invited.role, invited.has_phone) == (INVITED, "parent", True)
+
+    accepted = caregivers.accept(household, f" {code.upper()} ", NOON)
+    assert (accepted.id, accepted.state) == (invited.id, ACTIVE)
+    with pytest.raises(NoPerson, match="unknown, used or too old"):
+        caregivers.accept(household, code, NOON)
+
+
+def test_a_code_is_stored_nowhere_and_ends(household: Connection) -> None:
+    _, code = caregivers.invite(household, 7, "Sana", "parent", NOON)
+
+    assert code.encode() not in repr(household.execute(select(rows)).all()).encode()
+    with pytest.raises(NoPerson, match="ask for a new invitation"):
+        caregivers.accept(household, code, NOON + INVITATION)
+    assert caregivers.accept(household, code, NOON + INVITATION - timedelta(seconds=1)).state == ACTIVE
+
+
+def test_the_same_number_again_is_the_same_caregiver_with_a_new_code(household: Connection) -> None:
+    first, old = caregivers.invite(household, 7, "Sana", "parent", NOON, phone=PHONES.seal("+923001234567"))
+    again, code = caregivers.invite(household, 7, "Sana", "helper", NOON, phone=PHONES.seal("+92 300 1234567"))
+
+    assert (again.id, again.role) == (first.id, "helper")
+    with pytest.raises(NoPerson):
+        caregivers.accept(household, old, NOON)
+    caregivers.accept(household, code, NOON)
+    with pytest.raises(BadPerson, match=f"caregiver {first.id} of this account has it; not invited"):
+        caregivers.invite(household, 7, "Sana", "owner", NOON, phone=PHONES.seal("+923001234567"))
+    other, _ = caregivers.invite(household, 8, "Sana", "owner", NOON, phone=PHONES.seal("+923001234567"))
+    assert other.id != first.id
+
+
+def test_the_last_owner_neither_goes_nor_becomes_anything_else(household: Connection) -> None:
+    owner = active(household)
+    caregivers.invite(household, 7, "Not yet", "owner", NOON)
+    with pytest.raises(BadPerson, match="the last owner of account 7; not removed; make another first"):
+        caregivers.remove_caregiver(household, 7, owner)
+    with pytest.raises(BadPerson, match="its role is not changed"):
+        caregivers.change_role(household, 7, owner, "parent")
+    assert caregivers.change_role(household, 7, owner, "owner").role == "owner"
+
+    second = active(household)
+    assert caregivers.change_role(household, 7, owner, "helper").role == "helper"
+    caregivers.remove_caregiver(household, 7, owner)
+    with pytest.raises(BadPerson, match="the last owner"):
+        caregivers.remove_caregiver(household, 7, second)
+
+
+def test_who_is_removed_keeps_a_nickname_alone_and_is_nobody(household: Connection) -> None:
+    active(household)
+    helper, code = caregivers.invite(household, 7, "Aunt", "helper", NOON, phone=PHONES.seal("+923001234567"))
+
+    caregivers.remove_caregiver(household, 7, helper.id)
+
+    row = household.execute(select(rows).where(rows.c.id == helper.id)).one()
+    assert (row.nickname, row.phone, row.phone_digest, row.invitation) == ("Aunt", None, None, None)
+    assert len(caregivers.caregivers_of(household, 7)) == 1
+    for refused in (
+        lambda: caregivers.accept(household, code, NOON),
+        lambda: caregivers.get_caregiver(household, 7, helper.id),
+        lambda: caregivers.change_role(household, 7, helper.id, "owner"),
+        lambda: caregivers.remove_caregiver(household, 7, helper.id),
+    ):
+        with pytest.raises(NoPerson):
+            refused()
+
+
+def test_nobody_of_another_account_is_found(household: Connection) -> None:
+    owner = active(household)
+
+    with pytest.raises(NoPerson, match=f"caregiver {owner}: not one of account 8"):
+        caregivers.change_role(household, 8, owner, "helper")
+    with pytest.raises(NoPerson, match="account 9: does not exist"):
+        caregivers.invite(household, 9, "x", "owner", NOON)
+
+
+def test_unknown_roles_empty_names_and_one_too_many_are_refused(household: Connection) -> None:
+    for nickname, role in (("Sana", "king"), ("", "owner"), ("a\nb", "owner")):
+        with pytest.raises(BadPerson, match="not accepted"):
+            caregivers.invite(household, 7, nickname, role, NOON)
+    for _ in range(MAX_CAREGIVERS):
+        caregivers.invite(household, 7, "Teacher", "helper", NOON)
+    with pytest.raises(BadPerson, match="one too many; not invited"):
+        caregivers.invite(household, 7, "Teacher", "helper", NOON)

@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Connection
+
+from parental import accounts, caregivers, children, devices, store
+from parental.children import Child
+from parental.levels import LOCKS, NAMES, Level, Offer, offers, rules_of
+from parental.profile import Profile
+from parental.subscriber import Subscriber, parse_prefix
+
+NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
+ALL = (*NAMES, *LOCKS)
+MAC = parse_prefix("mac:02:00:00:00:00:07")
+
+
+@pytest.fixture
+def ali(household: Connection) -> Child:
+    return children.add_child(household, 7, {"nickname": "Ali"}, Profile())
+
+
+def test_a_line_with_one_address_is_a_home_which_a_child_can_have_as_a_whole(household: Connection) -> None:
+    assert offers(household, 8) == Offer(Level.HOME, ALL, ("line",))
+
+
+def test_a_line_that_is_a_childs_is_a_childs_network(household: Connection, ali: Child) -> None:
+    accounts.move_line(household, 8, 7)
+    children.assign_line(household, 7, 8, ali)
+
+    assert offers(household, 8).level is Level.KIDS
+    assert rules_of(household, ali.profile) == ALL
+
+
+def test_a_line_whose_router_names_devices_tells_them_apart(household: Connection) -> None:
+    assert offers(household, 7) == Offer(Level.DEVICES, ALL, ("line", "device"))
+
+
+def test_a_device_that_only_its_router_names_is_offered_no_lock(household: Connection, ali: Child) -> None:
+    children.assign_prefix(household, 7, 7, MAC, ali)
+    assert rules_of(household, ali.profile) == NAMES
+
+    children.assign_prefix(household, 7, 7, parse_prefix("2001:db8:7::/48"), ali)
+    assert rules_of(household, ali.profile) == ALL
+
+
+def test_a_device_with_a_token_is_offered_names_alone(household: Connection, ali: Child) -> None:
+    devices.put_device(household, 8, "phone")
+    assert offers(household, 8) == Offer(Level.HOME, ALL, ("line", "device"))
+
+    devices.put_device(household, 7, "phone")
+    children.assign_device(household, 7, 7, "phone", ali)
+    assert rules_of(household, ali.profile) == NAMES
+
+
+def test_a_line_without_addresses_is_offered_what_its_tokens_carry(household: Connection) -> None:
+    store.put_subscriber(household, Subscriber(9, "Not yet connected", ()))
+    assert offers(household, 9) == Offer(Level.HOME, (), ())
+
+    devices.put_device(household, 9, "phone")
+    assert offers(household, 9) == Offer(Level.HOME, NAMES, ("device",))
+    assert rules_of(household, 9) == NAMES
+
+
+def test_a_child_to_whom_nothing_answers_is_offered_nothing(household: Connection, ali: Child) -> None:
+    assert rules_of(household, ali.profile) == ()
+
+
+def test_a_school_is_one_once_its_contact_has_accepted(household: Connection) -> None:
+    _, code = caregivers.invite(household, 8, "Safeguarding", "school", NOON)
+    assert offers(household, 8).level is Level.HOME
+
+    caregivers.accept(household, code, NOON)
+    assert offers(household, 8).level is Level.SCHOOL

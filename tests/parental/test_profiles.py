@@ -1,0 +1,80 @@
+from ipaddress import ip_network
+
+import pytest
+from sqlalchemy import Connection, update
+
+from parental import profiles, store
+from parental.addresses import is_of, released_since
+from parental.errors import BadSubscriber, NoSubscriber
+from parental.holder import Holder
+from parental.profile import Profile
+from parental.profiles import FIRST_GIVEN
+from parental.revision import current_revision, raise_revision
+from parental.schedule import Interval, Schedule
+from parental.schema.lines import addresses, revisions
+from parental.subscriber import MAX_ID, Subscriber, parse_prefix
+
+MAC = parse_prefix("mac:02:00:00:00:00:07")
+RULES = Profile(frozenset({"adult"}), Schedule((Interval(0, 60, 5),), "UTC"), 9, "strict", canaries=True)
+
+
+def given(conn: Connection, account: int = 7, profile: Profile = RULES) -> int:
+    number = profiles.new_number(conn)
+    profiles.create_profile(conn, number, account, profile, raise_revision(conn, "parental"))
+    return number
+
+
+def test_a_profile_comes_back_as_it_was_made_and_as_it_was_put(household: Connection) -> None:
+    number = given(household)
+    assert profiles.get_profile(household, number) == RULES
+
+    profiles.put_profile(household, number, Profile())
+    assert profiles.get_profile(household, number) == Profile()
+
+
+def test_numbers_that_are_given_are_above_the_operators_and_never_the_same(household: Connection) -> None:
+    store.put_subscriber(household, Subscriber(FIRST_GIVEN + 1, "of a large number", ()))
+
+    assert [profiles.new_number(household) for _ in range(3)] == [FIRST_GIVEN, FIRST_GIVEN + 2, FIRST_GIVEN + 3]
+
+
+def test_no_number_is_given_twice_where_all_were(household: Connection) -> None:
+    profiles.new_number(household)
+    household.execute(update(revisions).where(revisions.c.name == "profiles").values(value=MAX_ID - FIRST_GIVEN + 1))
+
+    with pytest.raises(BadSubscriber, match="every number up to"):
+        profiles.new_number(household)
+
+
+def test_a_holder_has_the_prefixes_of_its_lines_but_for_devices_of_other_profiles(household: Connection) -> None:
+    number = given(household)
+    household.execute(update(addresses).where(is_of(MAC)).values(profile=number))
+
+    assert list(profiles.iter_holders(household)) == [
+        Holder(7, (ip_network("192.0.2.7"), ip_network("2001:db8:7::/48")), Profile()),
+        Holder(8, (ip_network("192.0.2.8"),), Profile()),
+        Holder(number, (MAC,), RULES),
+    ]
+
+
+def test_only_what_changed_since_a_revision_is_told(household: Connection) -> None:
+    base = current_revision(household)
+    profiles.pause(household, 8, None)
+    assert [found.id for found in profiles.iter_holders(household, base)] == [8]
+
+    store.put_line(household, Subscriber(7, "Home", (parse_prefix("192.0.2.9"),)))
+    assert [found.id for found in profiles.iter_holders(household, base)] == [7, 8]
+    assert ip_network("192.0.2.7") in released_since(household, base)
+
+
+def test_more_profiles_than_a_batch_come_once_each_and_in_order(household: Connection) -> None:
+    for number in range(1000, 1600):
+        profiles.create_profile(household, number, 7, Profile(), 50)
+
+    assert [found.id for found in profiles.iter_holders(household, 49)] == list(range(1000, 1600))
+
+
+def test_nobody_is_told_apart_from_somebody(household: Connection) -> None:
+    for change in (profiles.resume, profiles.touch, profiles.get_profile):
+        with pytest.raises(NoSubscriber, match="profile 9: does not exist"):
+            change(household, 9)
