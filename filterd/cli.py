@@ -34,6 +34,7 @@ COMMANDS = {
     "db": "upgrade, check, copy and restore the database",
     "token": "create a token for the API, directly in the database",
     "orders": "manage the regulator's orders, over the API",
+    "accounts": "manage households: lines, children and caregivers, over the API",
     "subscribers": "manage subscribers and their locks, over the API",
     "profiles": "manage what lines close for their devices, over the API",
     "devices": "manage tokens of subscribers' devices, over the API",

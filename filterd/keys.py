@@ -9,7 +9,8 @@ import secrets
 from pathlib import Path
 
 from fastpath.images import image_key
-from filterd.places import IMAGE_KEY, KEYS, keys_folder
+from filterd.places import IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
+from parental.phones import KEY_OCTETS
 
 CREDENTIAL = "filterd.image.key"
 PSEUDONYM_KEY = "pseudonym.key"
@@ -74,3 +75,10 @@ def has_pseudonym_key(state_dir: Path) -> bool:
 def pseudonym_key(state_dir: Path) -> bytes:
     """The node's half of the key that makes the pseudonyms of the records."""
     return key_at(keys_folder(state_dir) / PSEUDONYM_KEY, 32)
+
+
+def people_key(state_dir: Path) -> bytes:
+    """The key of telephone numbers; gateways that share a database need the same one.   Raises ValueError, OSError"""
+    folder = state_dir / PEOPLE_KEY
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return key_at(folder / "key", KEY_OCTETS)

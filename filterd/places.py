@@ -5,6 +5,7 @@
                lists/      copies of lists: control alone                             NAME/     worker.sock
                images/     control writes, workers read                               dns/      the key of DNS cookies
                image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
+               people-key/ of telephone numbers: web alone
                spool/      NAME/, NAME-tcp/: the worker NAME writes,                  reader.sock  readers of lists
                            control empties
 
@@ -18,6 +19,7 @@ from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
+PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
 CONTROL, DNS, SPLASH = "control", "dns", "splash"  # folders of what runs; a worker's has its name
 CONTROL_FOR_SPLASH = "control-splash"

@@ -9,7 +9,19 @@ import asyncio
 from aiohttp import web
 from sqlalchemy import Engine
 
-from mgmt.api import audit, devices, ledger, orders, profiles, reports, status, subscribers
+from mgmt.api import (
+    accounts,
+    audit,
+    caregivers,
+    children,
+    devices,
+    ledger,
+    orders,
+    profiles,
+    reports,
+    status,
+    subscribers,
+)
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
@@ -31,6 +43,9 @@ ROUTES = (
     *subscribers.ROUTES,
     *profiles.ROUTES,
     *devices.ROUTES,
+    *accounts.ROUTES,
+    *children.ROUTES,
+    *caregivers.ROUTES,
     *reports.ROUTES,
     *audit.ROUTES,
     *ledger.ROUTES,

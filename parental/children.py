@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from parental.accounts import get_account, one_line
-from parental.addresses import is_of
+from parental.addresses import is_of, network_of
 from parental.devices import find_device
 from parental.errors import BadPerson, NoPerson
 from parental.profile import Profile
@@ -87,6 +87,18 @@ def children_of(conn: Connection, account: int) -> list[Child]:
     """The children of an account, in the order in which they were added."""
     found = conn.execute(select(children).where(children.c.account == account).order_by(children.c.id))
     return [Child(**row._mapping) for row in found]
+
+
+def belongings(conn: Connection, child: Child) -> list[dict[str, Any]]:
+    """What answers to a child: {"line"} for whole lines, with "device" or "prefix" for parts of one."""
+    whole = conn.execute(select(lines.c.id).where(lines.c.profile == child.profile).order_by(lines.c.id)).scalars()
+    found: list[dict[str, Any]] = [{"line": line} for line in whole]
+    named = select(devices).where(devices.c.profile == child.profile).order_by(devices.c.line, devices.c.name)
+    found += [{"line": row.line, "device": row.name} for row in conn.execute(named)]
+    held = (
+        select(addresses).where(addresses.c.profile == child.profile).order_by(addresses.c.version, addresses.c.first)
+    )
+    return found + [{"line": row.line, "prefix": str(network_of(row))} for row in conn.execute(held)]
 
 
 def assign_line(conn: Connection, account: int, line: int, child: Child | None) -> None:

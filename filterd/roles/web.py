@@ -1,12 +1,14 @@
 """The web role: API and parent's page."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.web_settings import helplines_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
+from filterd.keys import people_key
 from filterd.process.api_certificate import follow_certificate, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
@@ -24,7 +26,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     stopping = stop_requested()
     engine = await open_for_web(config)
     tls = tls_of(config.api)
-    app = create_app(settings_of(config), engine, ControlClient(config.run_dir))
+    settings = replace(settings_of(config), phone_key=people_key(config.state_dir))
+    app = create_app(settings, engine, ControlClient(config.run_dir))
     listener = HttpListener("api", app, LIMITS, tls)
     await listener.bind(config.api.listen)
     async with asyncio.TaskGroup() as group:

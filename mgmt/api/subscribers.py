@@ -35,6 +35,7 @@ from mgmt.fields import unfit
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of, shown
 from mgmt.frame.shapes import After, Receipt
+from mgmt.households import note_choice_of_line
 from mgmt.ledger.event import PEOPLE, Event
 from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
@@ -103,14 +104,14 @@ async def pause(request: web.Request, principal: Principal) -> web.Response:
     number = own_number(request, principal)
     minutes = (await body_of(request, Pause)).minutes
     until = None if minutes is None else request.app[CLOCK]() + timedelta(minutes=minutes)
-    await write(request, lambda conn: there(store.pause, conn, number, until))
+    await _choose(request, principal, number, "paused", lambda conn: there(store.pause, conn, number, until))
     return await _live(request, number)
 
 
 async def resume(request: web.Request, principal: Principal) -> web.Response:
     """End a pause; the schedule still holds."""
     number = own_number(request, principal)
-    await write(request, lambda conn: there(store.resume, conn, number))
+    await _choose(request, principal, number, "resumed", lambda conn: there(store.resume, conn, number))
     return await _live(request, number)
 
 
@@ -122,7 +123,7 @@ async def put_schedule(request: web.Request, principal: Principal) -> web.Respon
     def store_it(conn: Connection) -> None:
         there(store.set_schedule, conn, number, change(read_there(conn, number).profile).schedule)
 
-    await write(request, store_it)
+    await _choose(request, principal, number, "schedule changed", store_it)
     return await _live(request, number)
 
 
@@ -174,6 +175,18 @@ def put_event(before: Subscriber | None, after: Subscriber, principal: Principal
     parts = ("label", "prefixes", "profile")
     changed = [part for part in parts if getattr(before, part) != getattr(after, part)]
     return Event(PEOPLE, "line changed", principal.actor, {"line": after.id}, {"changed": changed})
+
+
+async def _choose(
+    request: web.Request, principal: Principal, number: int, action: str, change: Callable[[Connection], None]
+) -> None:
+    """Make a change that is the household's, and write it into the household's own record."""
+
+    def store_it(conn: Connection) -> None:
+        change(conn)
+        note_choice_of_line(conn, number, principal.actor, action, request.app[CLOCK]())
+
+    await write(request, store_it)
 
 
 async def _live(request: web.Request, number: int, status: int = 200) -> web.Response:

@@ -15,9 +15,12 @@ from aiohttp.web_request import FileField
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
+from mgmt.auth import PARENT
 from mgmt.body import read_form
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import NotInForce
+from mgmt.households import note_choice_of_line
+from mgmt.ledger.event import Actor
 from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
 from mgmt.portal.state import receipt_words, state_of
 from mgmt.settings import LANGUAGES
@@ -106,7 +109,13 @@ async def _tap(request: web.Request, did: str, change: Any) -> web.Response:
     session = await _allowed(request)
     if session is None:
         return _login_page(request, 403)
-    await write(request, lambda conn: change(conn, session.subscriber))
+
+    def store_it(conn: Connection) -> None:
+        change(conn, session.subscriber)
+        actor = Actor("token", str(session.token), PARENT)
+        note_choice_of_line(conn, session.subscriber, actor, f"{did}d", request.app[CLOCK]())
+
+    await write(request, store_it)
     try:
         receipt = await receive(request.app[CONTROL].policy_changed())
     except NotInForce:

@@ -23,8 +23,9 @@ LIFE = timedelta(days=30)  # a phone at home: long enough not to be in the way, 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is signed in.   receipt  of the last tap;   csrf  what every form must send back."""
+    """Who is signed in.   token  its number;   receipt  of the last tap;   csrf  what every form must send back."""
 
+    token: int
     subscriber: int
     receipt: dict[str, Any] | None
     csrf: str
@@ -46,13 +47,14 @@ def begin_session(conn: Connection, token: str, now: datetime) -> str | None:
 def find_session(conn: Connection, secret: str, now: datetime) -> Session | None:
     """The session of a cookie's value, if it still holds."""
     row = conn.execute(
-        select(tokens.c.subscriber, sessions.c.receipt)
+        select(tokens.c.id, tokens.c.subscriber, sessions.c.receipt)
         .join(tokens, tokens.c.id == sessions.c.token)
         .where(sessions.c.sha256 == digest(secret), sessions.c.expires_s > int(now.timestamp()))
     ).one_or_none()
     if row is None or row.subscriber is None:
         return None
-    return Session(row.subscriber, None if row.receipt is None else json.loads(row.receipt), csrf_of(secret))
+    receipt = None if row.receipt is None else json.loads(row.receipt)
+    return Session(row.id, row.subscriber, receipt, csrf_of(secret))
 
 
 def keep_receipt(conn: Connection, secret: str, receipt: dict[str, Any]) -> None:

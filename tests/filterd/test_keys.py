@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fastpath.images import image_key
-from filterd.keys import CREDENTIAL, hold_image_key, key_at, make_image_key, pseudonym_key
+from filterd.keys import CREDENTIAL, hold_image_key, key_at, make_image_key, people_key, pseudonym_key
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -66,3 +66,11 @@ def test_a_key_of_another_length_is_not_used(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="5 octets, a key of 16 was expected"):
         key_at(tmp_path / "k", 16)
+
+
+def test_the_key_of_telephone_numbers_is_its_owners_alone_and_stays_the_same(tmp_path: Path) -> None:
+    key = people_key(tmp_path)
+
+    assert len(key) == 32 and people_key(tmp_path) == key
+    assert stat.S_IMODE((tmp_path / "people-key/key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "people-key").stat().st_mode) == 0o700

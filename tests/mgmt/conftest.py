@@ -28,6 +28,7 @@ def settings() -> Settings:
         stop_page=StopPage(owner="The list's owner", owner_ur="فہرست کا مالک", contact="owner@list.example"),
         why_host="why.isp.example",
         help_host="help.isp.example",
+        phone_key=bytes(32),
     )
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from parental import revision, store
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of
+from parental.household import By, history, note
 from parental.schema.ledger import clock_marks
 from parental.schema.privileges import LEDGER
 from parental.schema.records import blocks, day_keys
@@ -159,6 +161,21 @@ def test_without_secure_deletion_the_key_would_be_there(engine: Engine, tmp_path
         conn.execute(delete(day_keys))
 
     assert key in b"".join(path.read_bytes() for path in tmp_path.glob("filterd.db*"))
+
+
+def test_what_a_household_did_goes_at_the_age_of_its_records(engine: Engine, database: Where) -> None:
+    of_lines = engine_of(database)
+    with writing(of_lines) as conn:
+        store.put_subscriber(conn, Subscriber(7, "x", ()))
+        note(conn, 7, By("token", "1", "parent"), "paused", {"line": 7}, datetime.fromtimestamp(NOON, UTC))
+
+    def kept_at(day: int) -> int:
+        forget(engine, NOON + day * DAY_S)
+        with reading(of_lines) as conn:
+            return len(history(conn, 7))
+
+    assert [kept_at(29), kept_at(31)] == [1, 0]
+    of_lines.dispose()
 
 
 def test_released_addresses_are_kept_for_their_age(engine: Engine, database: Where) -> None:

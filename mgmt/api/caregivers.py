@@ -1,0 +1,104 @@
+"""/v1/accounts/{id}/caregivers: who may do something in an account.
+
+A parent's token acts as an owner of its account; the role `school` is the operator's to give.
+Invariants: a code is shown once, to whoever invites; a telephone number is taken and never shown.
+"""
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from mgmt.api.accounts import HOME, account_json, caregiver_json, number_in, own_account, tried
+from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
+from mgmt.auth import PARENT, Principal, Route
+from mgmt.body import read_fields
+from mgmt.households import record
+from mgmt.problems import Problem, forbidden
+from parental import caregivers
+from parental.caregivers import ROLES, SCHOOL, Caregiver
+from parental.phones import Phones, SealedPhone
+
+
+async def invite(request: web.Request, principal: Principal) -> web.Response:
+    """POST /v1/accounts/{id}/caregivers {"nickname": …, "role": …, "phone": "+92…"}"""
+    fields = await read_fields(request, "nickname", "role", "phone")
+    nickname, role = fields.text("nickname"), _role(principal, fields.one_of("role", ROLES, ""))
+    phone = _sealed(request, fields.text("phone")) if fields.has("phone") else None
+    now = request.app[CLOCK]()
+
+    def store_it(conn: Connection) -> tuple[Caregiver, str]:
+        account = own_account(conn, request, principal)
+        invited = tried(lambda: caregivers.invite(conn, account, nickname, role, now, phone=phone))
+        _record(conn, request, principal, invited[0], "caregiver invited")
+        return invited
+
+    invited, code = await write(request, store_it)
+    return json_response({**caregiver_json(invited), "code": code}, 201)
+
+
+async def accept(request: web.Request, principal: Principal) -> web.Response:
+    """POST /v1/accounts/{id}/caregivers/accept {"code": …}: for somebody who has no phone at hand."""
+    code = (await read_fields(request, "code")).text("code")
+
+    def store_it(conn: Connection) -> Caregiver:
+        account = own_account(conn, request, principal)
+        accepted: Caregiver = tried(caregivers.accept, conn, code, request.app[CLOCK]())
+        if accepted.account != account:
+            raise Problem(404, "code: not one of this account; nothing done; see whose it is", "code")
+        _record(conn, request, principal, accepted, "caregiver accepted")
+        return accepted
+
+    return json_response(caregiver_json(await write(request, store_it)))
+
+
+async def change_role(request: web.Request, principal: Principal) -> web.Response:
+    """PATCH /v1/accounts/{id}/caregivers/{caregiver} {"role": …}"""
+    role = _role(principal, (await read_fields(request, "role")).one_of("role", ROLES, ""))
+
+    def store_it(conn: Connection) -> Caregiver:
+        account, number = own_account(conn, request, principal), number_in(request, "caregiver")
+        changed: Caregiver = tried(caregivers.change_role, conn, account, number, role)
+        _record(conn, request, principal, changed, "caregiver changed")
+        return changed
+
+    return json_response(caregiver_json(await write(request, store_it)))
+
+
+async def remove(request: web.Request, principal: Principal) -> web.Response:
+    """DELETE /v1/accounts/{id}/caregivers/{caregiver}"""
+
+    def store_it(conn: Connection) -> int:
+        account, number = own_account(conn, request, principal), number_in(request, "caregiver")
+        removed: Caregiver = tried(caregivers.remove_caregiver, conn, account, number)
+        _record(conn, request, principal, removed, "caregiver removed")
+        return account
+
+    account = await write(request, store_it)
+    return json_response(await read(request, lambda conn: account_json(conn, account)))
+
+
+def _role(principal: Principal, role: str) -> str:
+    if role == SCHOOL and principal.role == PARENT:
+        raise forbidden()
+    return role
+
+
+def _sealed(request: web.Request, number: str) -> SealedPhone:
+    key = request.app[SETTINGS].phone_key
+    if key is None:
+        raise Problem(
+            409, "phone: this box has no key for telephone numbers; nothing done; leave it out, or see docs", "/phone"
+        )
+    sealed: SealedPhone = tried(Phones(key).seal, number)
+    return sealed
+
+
+def _record(conn: Connection, request: web.Request, principal: Principal, found: Caregiver, action: str) -> None:
+    record(conn, found.account, principal.actor, action, {"caregiver": found.id}, request.app[CLOCK]())
+
+
+ROUTES = (
+    Route("POST", "/v1/accounts/{id}/caregivers", invite, HOME),
+    Route("POST", "/v1/accounts/{id}/caregivers/accept", accept, HOME),
+    Route("PATCH", "/v1/accounts/{id}/caregivers/{caregiver}", change_role, HOME),
+    Route("DELETE", "/v1/accounts/{id}/caregivers/{caregiver}", remove, HOME),
+)

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from sqlalchemy import Engine, select
+from support.mgmt.desk import Desk, DeskOf
+
+from parental.database import reading
+from parental.phones import Phones
+from parental.schema.people import caregivers
+
+PATH = "/v1/accounts/7/caregivers"
+PHONE = "+923339876543"
+
+
+async def owner(api: Desk) -> int:
+    _, invited = await api.ask("POST", PATH, json={"nickname": "Sana", "role": "owner"})
+    return int((await api.ask("POST", f"{PATH}/accept", json={"code": invited["code"]}))[1]["id"])
+
+
+async def test_a_caregiver_is_invited_accepts_gets_another_role_and_is_removed(desk: DeskOf) -> None:
+    api = desk("parent", 7)
+    await owner(api)
+    status, invited = await api.ask("POST", PATH, json={"nickname": "Aunt", "role": "helper", "phone": PHONE})
+    assert (status, invited["state"], invited["has_phone"]) == (201, "invited", True)
+
+    status, accepted = await api.ask("POST", f"{PATH}/accept", json={"code": invited["code"]})
+    assert (status, accepted["state"], "code" in accepted) == (200, "active", False)
+    one = f"{PATH}/{accepted['id']}"
+    assert (await api.ask("PATCH", one, json={"role": "parent"}))[1]["role"] == "parent"
+    assert len((await api.ask("DELETE", one))[1]["caregivers"]) == 1
+    assert (await api.ask("DELETE", one))[0] == 404
+
+
+async def test_the_last_owner_stays_with_the_reason(desk: DeskOf) -> None:
+    api = desk("parent", 7)
+    one = f"{PATH}/{await owner(api)}"
+
+    for refused in (await api.ask("DELETE", one), await api.ask("PATCH", one, json={"role": "helper"})):
+        assert (refused[0], "the last owner of account 7" in refused[1]["detail"]) == (422, True)
+
+
+async def test_a_telephone_number_is_sealed_and_stands_in_no_answer_and_no_record(desk: DeskOf, engine: Engine) -> None:
+    api = desk("operator")
+    answers = [await api.ask("POST", PATH, json={"nickname": "Sana", "role": "owner", "phone": PHONE})]
+    answers.append(await api.ask("GET", "/v1/accounts/7"))
+    answers.append(await api.ask("POST", PATH, json={"nickname": "Sana", "role": "owner", "phone": PHONE + "x"}))
+
+    assert [status for status, _ in answers] == [201, 200, 422]
+    assert PHONE[4:] not in json.dumps([body for _, body in answers])
+    with reading(engine) as conn:
+        row = conn.execute(select(caregivers)).one()
+        told = "".join(conn.exec_driver_sql("SELECT text FROM ledger_events").scalars())
+    assert Phones(bytes(32)).open(row.phone) == PHONE
+    assert PHONE[1:].encode() not in row.phone + row.phone_digest
+    assert "caregiver invited" in told and not {"Sana", PHONE[4:]} & set(told.split('"'))
+
+
+async def test_a_code_of_another_account_changes_nothing(desk: DeskOf) -> None:
+    _, invited = await desk("operator").ask("POST", PATH, json={"nickname": "Sana", "role": "owner"})
+
+    status, _ = await desk("parent", 8).ask("POST", "/v1/accounts/8/caregivers/accept", json={"code": invited["code"]})
+
+    assert status == 404
+    (found,) = (await desk("parent", 7).ask("GET", "/v1/accounts/7"))[1]["caregivers"]
+    assert found["state"] == "invited"
+
+
+async def test_a_school_contact_is_the_operators_to_name(desk: DeskOf) -> None:
+    said = {"nickname": "Safeguarding", "role": "school"}
+
+    assert (await desk("parent", 7).ask("POST", PATH, json=said))[0] == 403
+    assert (await desk("operator").ask("POST", PATH, json=said))[0] == 201
+
+
+@pytest.mark.parametrize("said", [{"role": "owner"}, {"nickname": "Sana"}, {"nickname": "Sana", "role": "king"}])
+async def test_what_is_no_caregiver_is_refused(desk: DeskOf, said: dict[str, str]) -> None:
+    assert (await desk("operator").ask("POST", PATH, json=said))[0] == 422
