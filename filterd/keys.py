@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastpath.images import image_key
 from filterd.places import IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
-from parental.phones import KEY_OCTETS
+from parental.people.phones import KEY_OCTETS
 
 CREDENTIAL = "filterd.image.key"
 PSEUDONYM_KEY = "pseudonym.key"

@@ -1,7 +1,7 @@
 """What is done to an account's people, written down twice in the transaction of the change.
 
     people   the ledger of events, which auditors read: numbers alone
-    all      the household's own record (parental.household), which its caregivers read, and nobody else
+    all      the household's own record (parental.people.household), which its caregivers read, and nobody else
 
 Invariants: a household's choice, such as a pause, stands in its own record alone.
 """
@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from mgmt.ledger.event import PEOPLE, Actor, Event, Value
 from mgmt.ledger.store import append
-from parental.accounts import account_of
-from parental.household import By, note
+from parental.people.accounts import account_of
+from parental.people.household import By, note
 
 
 def record(conn: Connection, account: int, actor: Actor, action: str, about: Mapping[str, int], at: datetime) -> None:

@@ -83,7 +83,7 @@ class Settings:
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page; changed in place by serve_helplines()
-    phone_key       of parental.phones; None: no telephone number is taken
+    phone_key       of parental.people.phones; None: no telephone number is taken
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
     isp_name: str = "Your internet provider"

@@ -11,9 +11,9 @@ from parental.schema.lines import revision_times, revisions
 REVISION = "parental"
 
 
-def raise_revision(conn: Connection, name: str) -> int:
-    """Count a change of `name` and return its number; unique, since a writer is alone."""
-    value = current_revision(conn, name) + 1
+def raise_revision(conn: Connection, name: str, by: int = 1) -> int:
+    """Count changes of `name` and return the number of the last; unique, since a writer is alone."""
+    value = current_revision(conn, name) + by
     conn.execute(delete(revisions).where(revisions.c.name == name))
     conn.execute(insert(revisions).values(name=name, value=value))
     return value

@@ -19,8 +19,8 @@ from filterd.config.schema import Retention
 from mgmt import block_ledger
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
-from parental import household
 from parental.database import writing
+from parental.people import household
 
 BATCH = 2000  # records of one transaction: some 10 ms
 DAY_S = 86_400

@@ -63,7 +63,7 @@ VERBS = {
     "take": ("have a line, a device or a prefix follow a child's rules", "take 7 1 --line 9"),
     "give-back": ("have it follow its line's own rules again", "give-back 7 1 --line 9"),
     "invite": ("invite a caregiver; prints the code that accepts, once", "invite 7 --nickname Sana --role owner"),
-    "accept": ("accept an invitation for somebody who reads the code out", "accept 7 mfrggzdfmztwq2lk"),
+    "accept": ("accept an invitation for a person who reads the code out", "accept 7 mfrggzdfmztwq2lk"),
     "role": ("give a caregiver another role", "role 7 3 --role helper"),
     "remove-caregiver": ("remove a caregiver; the last owner stays", "remove-caregiver 7 3"),
 }

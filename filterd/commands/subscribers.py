@@ -1,10 +1,12 @@
-"""`filterd subscribers put|list|show|pause|resume|delete`: manage subscribers and their locks, over the API."""
+"""`filterd subscribers put|import|list|show|pause|resume|delete`: manage subscribers and their locks, over the API."""
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from filterd.lookup.api_client import add_api_arguments, call
+from filterd.lookup.line_import import import_lines
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --prefix 2001:db8:7::/56 --category adult
@@ -31,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     put.add_argument("--safe-search", choices=("off", "moderate", "strict"), help="unchanged if omitted")
     put.add_argument("--canaries", choices=("off", "on"), help="keep devices on this resolver; unchanged if omitted")
+    bulk = add_verb(
+        verbs,
+        "import",
+        "create and change lines from a file; what parents wish stays, and bad rows are told by number",
+        "filterd subscribers import lines.csv",
+    )
+    columns = "id,label,prefixes[,province,account], as CSV or NDJSON; - for stdin"
+    bulk.add_argument("file", type=Path, metavar="FILE", help=columns)
+    bulk.add_argument("--format", choices=("csv", "ndjson"), help="default: by the file's name")
     listed = add_verb(verbs, "list", "list all lines", "filterd subscribers list --json")
     others = {
         "show": add_verb(verbs, "show", "show one line", "filterd subscribers show 7"),
@@ -43,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in others.values():
         verb.add_argument("id", type=int, metavar="ID")
     others["pause"].add_argument("--minutes", type=int, metavar="N", help="default: until resumed")
-    for verb in (put, listed, *others.values()):
+    for verb in (put, bulk, listed, *others.values()):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
@@ -52,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "list":
         _list(args)
         return 0
+    if args.verb == "import":
+        return import_lines(args)
     path = f"/v1/subscribers/{args.id}"
     match args.verb:
         case "put":

@@ -20,12 +20,12 @@ from mgmt.errors import BadRequest
 from mgmt.fields import page_after
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
-from parental import accounts, household
-from parental.accounts import Account
-from parental.caregivers import Caregiver, caregivers_of
-from parental.children import Child, belongings, children_of
 from parental.errors import BadPerson, BadSubscriber, NoPerson, NoSubscriber
-from parental.levels import offers, rules_of
+from parental.people import accounts, household
+from parental.people.accounts import Account
+from parental.people.caregivers import Caregiver, caregivers_of
+from parental.people.children import Child, belongings, children_of
+from parental.people.levels import offers, rules_of
 from parental.subscriber import MAX_ID
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from mgmt.auth import PARENT, Principal, Route
 from mgmt.body import read_fields
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
-from parental import caregivers
-from parental.caregivers import ROLES, SCHOOL, Caregiver
-from parental.phones import Phones, SealedPhone
+from parental.people import caregivers
+from parental.people.caregivers import ROLES, SCHOOL, Caregiver
+from parental.people.phones import Phones, SealedPhone
 
 
 async def invite(request: web.Request, principal: Principal) -> web.Response:
@@ -36,7 +36,7 @@ async def invite(request: web.Request, principal: Principal) -> web.Response:
 
 
 async def accept(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/caregivers/accept {"code": …}: for somebody who has no phone at hand."""
+    """POST /v1/accounts/{id}/caregivers/accept {"code": …}: for who has no phone at hand."""
     code = (await read_fields(request, "code")).text("code")
 
     def store_it(conn: Connection) -> Caregiver:

@@ -18,9 +18,10 @@ from mgmt.body import read_fields
 from mgmt.fields import Fields
 from mgmt.households import note_choice, record
 from mgmt.problems import Problem
-from parental import children, profiles
-from parental.children import YEARS, Child
-from parental.levels import LOCKS, rules_of
+from parental import profiles
+from parental.people import children
+from parental.people.children import YEARS, Child
+from parental.people.levels import LOCKS, rules_of
 from parental.profile import Profile
 from parental.schedule import Schedule
 from parental.subscriber import parse_prefix

@@ -5,7 +5,7 @@
     children          each with a profile
     household_events  what was done in the account, by whom: the household's own record
 
-Invariants: a telephone number is stored sealed, and as a keyed digest by which it is found (parental.phones); an
+Invariants: a telephone number is stored sealed, and as a keyed digest by which it is found (parental.people.phones); an
 invitation is stored as SHA-256; who has done what is never changed, and goes with its account or with its age.
 """
 

@@ -10,7 +10,7 @@ from mgmt.households import note_choice_of_line, record
 from mgmt.ledger import store as ledger
 from mgmt.ledger.event import Actor
 from parental.database import writing
-from parental.household import history
+from parental.people.household import history
 
 SANA = Actor("caregiver", "3", "owner")
 

@@ -13,7 +13,7 @@ from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from parental import revision, store
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of
-from parental.household import By, history, note
+from parental.people.household import By, history, note
 from parental.schema.ledger import clock_marks
 from parental.schema.privileges import LEDGER
 from parental.schema.records import blocks, day_keys

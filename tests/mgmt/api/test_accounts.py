@@ -2,8 +2,8 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf, PlayedControl
 
-from parental import accounts
 from parental.database import reading, writing
+from parental.people import accounts
 
 REFUSED = (403, {"detail": "this token may not do that; nothing done; ask the operator for one that may"})
 

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, select
 from support.mgmt.desk import Desk, DeskOf
 
 from parental.database import reading
-from parental.phones import Phones
+from parental.people.phones import Phones
 from parental.schema.people import caregivers
 
 PATH = "/v1/accounts/7/caregivers"

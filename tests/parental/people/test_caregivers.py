@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from parental import caregivers
-from parental.caregivers import ACTIVE, INVITATION, INVITED, MAX_CAREGIVERS
 from parental.errors import BadPerson, NoPerson
-from parental.phones import Phones
+from parental.people import caregivers
+from parental.people.caregivers import ACTIVE, INVITATION, INVITED, MAX_CAREGIVERS
+from parental.people.phones import Phones
 from parental.schema.people import caregivers as rows
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

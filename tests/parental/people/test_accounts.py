@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental import accounts, caregivers, children, store
-from parental.accounts import Account
+from parental import store
 from parental.errors import BadPerson, NoPerson, NoSubscriber
+from parental.people import accounts, caregivers, children
+from parental.people.accounts import Account
 from parental.profile import Profile
 from parental.profiles import iter_holders
 from parental.revision import current_revision

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from parental import household as records
-from parental.household import By
+from parental.people import household as records
+from parental.people.household import By
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 SANA = By("caregiver", "3", "owner")

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from fastpath.dns.device_option import is_device
 from parental.addresses import network_of
-from parental.caregivers import ACTIVE, SCHOOL
+from parental.people.caregivers import ACTIVE, SCHOOL
 from parental.profiles import prefixes_of
 from parental.schema.lines import addresses, devices, lines
 from parental.schema.people import caregivers, children

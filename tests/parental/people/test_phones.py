@@ -1,7 +1,7 @@
 import pytest
 
 from parental.errors import BadPerson
-from parental.phones import Phones
+from parental.people.phones import Phones
 
 PHONES = Phones(bytes(32))
 

@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental import accounts, caregivers, children, devices, store
-from parental.children import Child
-from parental.levels import LOCKS, NAMES, Level, Offer, offers, rules_of
+from parental import devices, store
+from parental.people import accounts, caregivers, children
+from parental.people.children import Child
+from parental.people.levels import LOCKS, NAMES, Level, Offer, offers, rules_of
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
 

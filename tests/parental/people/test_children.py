@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import accounts, children, compile, devices, store
-from parental.children import Child
+from parental import compile, devices, store
 from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.locks import LockTable
+from parental.people import accounts, children
+from parental.people.children import Child
 from parental.profile import Profile
 from parental.profiles import iter_holders, pause, prefixes_of
 from parental.revision import current_revision

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from parental.accounts import get_account, one_line
 from parental.errors import BadPerson, NoPerson
-from parental.phones import SealedPhone
+from parental.people.accounts import get_account, one_line
+from parental.people.phones import SealedPhone
 from parental.schema.people import caregivers
 
 OWNER, PARENT, HELPER, SCHOOL = ROLES = ("owner", "parent", "helper", "school")

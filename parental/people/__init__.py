@@ -1,0 +1,1 @@
+"""People of accounts: households and schools, their children and caregivers, and lines in bulk."""

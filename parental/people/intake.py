@@ -1,0 +1,179 @@
+"""Provisioning: many lines at once, as an operator's own systems know them: label, prefixes, province, account.
+
+Invariants: what parents wish is neither read nor written: a line that there is keeps profile, children and devices; a
+row that cannot be taken changes nothing and keeps no other from being taken; the same rows again change nothing.
+"""
+
+import bisect
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from parental.addresses import holder_of, network_of
+from parental.errors import BadPerson, BadSubscriber, NoPerson
+from parental.people.accounts import PROVINCE, move_line
+from parental.profiles import BATCH
+from parental.revision import REVISION, raise_revision
+from parental.schema.lines import addresses, lines, profiles
+from parental.schema.people import accounts
+from parental.store import put_line
+from parental.subscriber import Network, Subscriber
+
+Span = tuple[int, bytes, bytes]  # version, first and last address
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A line as it shall be.   line: its profile is what a new one begins with;   account, province  None: not said"""
+
+    line: Subscriber
+    province: str | None = None
+    account: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.province is not None and not PROVINCE.fullmatch(self.province):
+            raise BadPerson(f"province: {self.province[:20]!r} is none; not taken; write its ISO 3166-2 code: PK-PB")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of rows: numbers of lines, and of what was refused the place among the rows and why."""
+
+    new: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+    same: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+def provision(conn: Connection, rows: Sequence[tuple[int, Wanted]], at: datetime) -> Outcome:
+    """Take rows, each with its place.   at  when new accounts begin
+
+    Cost: some 0.2 ms for a new line, 2 ms for one that changes, 0.05 ms for one that is as it shall be."""
+    found = Outcome()
+    there, beginning = _known(conn, [wanted.line.id for _, wanted in rows]), []
+    for place, wanted in rows:
+        before = there.get(wanted.line.id)
+        if before is None:
+            beginning.append((place, wanted))
+        elif _is_as(wanted, before):
+            found.same += 1
+        else:
+            _tried(conn, place, wanted, found)
+    _begin(conn, beginning, found, at)
+    return found
+
+
+def _known(conn: Connection, numbers: Sequence[int]) -> dict[int, Wanted]:
+    """The lines of these numbers that there are, as they are."""
+    found: dict[int, Wanted] = {}
+    for begin in range(0, len(numbers), BATCH):
+        chosen = numbers[begin : begin + BATCH]
+        held: dict[int, list[Network]] = {}
+        for row in conn.execute(select(addresses).where(addresses.c.line.in_(chosen))):
+            held.setdefault(row.line, []).append(network_of(row))
+        for row in conn.execute(select(lines).where(lines.c.id.in_(chosen))):
+            line = Subscriber(row.id, row.label, tuple(held.get(row.id, ())))
+            found[row.id] = Wanted(line, row.province, row.account)
+    return found
+
+
+def _is_as(wanted: Wanted, before: Wanted) -> bool:
+    is_placed = wanted.account in (None, before.account) and wanted.province in (None, before.province)
+    is_held = set(wanted.line.prefixes) == set(before.line.prefixes)
+    return is_placed and is_held and wanted.line.label == before.line.label
+
+
+def _tried(conn: Connection, place: int, wanted: Wanted, found: Outcome) -> None:
+    """Change one line, or refuse the whole row."""
+    try:
+        with conn.begin_nested():
+            put_line(conn, wanted.line)
+            _place(conn, wanted)
+    except (BadSubscriber, BadPerson, NoPerson) as reason:
+        found.refused.append((place, str(reason)))
+    else:
+        found.changed.append(wanted.line.id)
+
+
+def _place(conn: Connection, wanted: Wanted) -> None:
+    if wanted.account is not None:
+        move_line(conn, wanted.line.id, wanted.account)
+    if wanted.province is not None:
+        conn.execute(update(lines).where(lines.c.id == wanted.line.id).values(province=wanted.province))
+
+
+def _begin(conn: Connection, rows: Iterable[tuple[int, Wanted]], found: Outcome, at: datetime) -> None:
+    """Make new lines: one statement a table for all of them."""
+    taken: list[Span] = []
+    good: dict[int, Wanted] = {}
+    for place, wanted in rows:
+        reason = _why_not(conn, wanted, taken, good)
+        if reason:
+            found.refused.append((place, reason))
+            continue
+        good[wanted.line.id] = wanted
+        found.new.append(wanted.line.id)
+        for prefix in wanted.line.prefixes:
+            bisect.insort(taken, _span(prefix))
+    if good:
+        _insert(conn, list(good.values()), raise_revision(conn, REVISION, by=len(good)), int(at.timestamp()))
+
+
+def _why_not(conn: Connection, wanted: Wanted, taken: list[Span], begun: Container[int]) -> str:
+    """Why a new line cannot be made; '': it can."""
+    line = wanted.line
+    if line.id in begun:
+        return f"id: {line.id} stands in a row before; not taken; write one row for a line"
+    if conn.execute(select(profiles.c.id).where(profiles.c.id == line.id)).first() is not None:
+        return f"id: {line.id} is the number of a child's profile; not taken; give the line another"
+    if wanted.account not in (None, line.id) and _lacks_account(conn, wanted.account):
+        return f"account: {wanted.account} does not exist; not taken; make it first: filterd accounts put"
+    for prefix in line.prefixes:
+        holder = holder_of(conn, prefix)
+        if holder is not None:
+            return (
+                f"prefix: {prefix} shares addresses with {network_of(holder)} of subscriber {holder.line}; not taken; "
+                "release it there first"
+            )
+        if _meets(_span(prefix), taken):
+            return f"prefix: {prefix} shares addresses with a row before; not taken; give it to one line"
+    return ""
+
+
+def _lacks_account(conn: Connection, account: int | None) -> bool:
+    return conn.execute(select(accounts.c.id).where(accounts.c.id == account)).first() is None
+
+
+def _insert(conn: Connection, good: Sequence[Wanted], revision: int, at_s: int) -> None:
+    account_of = {each.line.id: each.account or each.line.id for each in good}
+    own = [number for number, account in account_of.items() if number == account]
+    there = set(conn.execute(select(accounts.c.id).where(accounts.c.id.in_(own))).scalars())
+    _many(conn, accounts, [{"id": number, "created_s": at_s} for number in own if number not in there])
+    rules = {"paused_until_s": 0, "revision": revision}
+    zones = [(each.line.id, each.line.profile.schedule.zone) for each in good]
+    _many(conn, profiles, [{"id": n, "account": account_of[n], "zone": zone, **rules} for n, zone in zones])
+    rows = [{"label": each.line.label, "province": each.province} for each in good]
+    numbered = zip(account_of.items(), rows, strict=True)
+    _many(conn, lines, [{"id": n, "account": account, "profile": n, **row} for (n, account), row in numbered])
+    held = [(each.line.id, prefix, _span(prefix)) for each in good for prefix in each.line.prefixes]
+    fields = ("line", "prefix_length", "version", "first", "last")
+    _many(conn, addresses, [dict(zip(fields, (n, p.prefixlen, *span), strict=True)) for n, p, span in held])
+
+
+def _many(conn: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        conn.execute(insert(table), rows)
+
+
+def _span(prefix: Network) -> Span:
+    return prefix.version, prefix.network_address.packed, prefix.broadcast_address.packed
+
+
+def _meets(span: Span, taken: list[Span]) -> bool:
+    """Whether a span shares addresses with one of `taken`, which is sorted and whose members share none."""
+    after = bisect.bisect_right(taken, (span[0], span[2], b"\xff" * 16))
+    before = taken[after - 1] if after else None
+    return before is not None and before[0] == span[0] and before[2] >= span[1]
