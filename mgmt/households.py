@@ -3,7 +3,7 @@
     people   the ledger of events, which auditors read: numbers alone
     all      the household's own record (parental.people.household), which its caregivers read, and nobody else
 
-Invariants: a household's choice, such as a pause, stands in its own record alone.
+Invariants: a household's choice, such as a child, its rules or a pause, stands in its own record alone.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from parental.people.household import By, note
 
 
 def record(conn: Connection, account: int, actor: Actor, action: str, about: Mapping[str, int], at: datetime) -> None:
-    """Write down a change of an account's people.   about  numbers of lines, children, profiles and caregivers"""
+    """Write down a change of an account's people.   about  numbers of lines and caregivers"""
     told: dict[str, Value] = {"account": account, **about}
     append(conn, Event(PEOPLE, action, actor, told), at)
     note(conn, account, By(actor.kind, actor.name, actor.role), action, about, at)

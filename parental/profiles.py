@@ -24,7 +24,7 @@ from parental.subscriber import MAX_ID, Network
 
 FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
 GIVEN = "profiles"  # the revision that counts given numbers
-BATCH = 500  # bound values of one statement; SQLite takes at least 999
+BATCH = 450  # numbers of one statement, which may name them twice; SQLite takes at least 999 values
 
 
 def new_number(conn: Connection) -> int:

@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", type=Path, metavar="DIR", help=f"judge by the images in DIR (default without --list: {IMAGES_DIR})"
     )
     parser.add_argument(
-        "--subscriber", metavar="ID|ADDRESS", help="subscriber whose policy applies; default: no subscriber's"
+        "--subscriber",
+        metavar="ID|ADDRESS",
+        help="whose policy applies: the number of a profile, a line's or a child's; default: no one's",
     )
     parser.add_argument("--at", metavar="ISO8601", help="the time to judge for; default: now")
     parser.add_argument("--channel", choices=CHANNELS, help="default: dns for a name, http for a URL")

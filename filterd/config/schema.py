@@ -400,7 +400,7 @@ class Retention:
     blocks: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(1095 * 86400))
     """Records of blocks by orders and security lists."""
     household: Seconds = one(kinds.duration(0, MAX_KEPT_S), default=Seconds(30 * 86400))
-    """Records of blocks that a household has chosen: categories, schedules, pauses.   0s: until the next hour."""
+    """Records of blocks that a household has chosen, and of what was done there.   0s: until the next hour."""
     day_keys: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(90 * 86400))
     """The key of a day, by which its pseudonyms can be matched to subscribers; no longer than the records."""
     released_addresses: Seconds = one(kinds.duration(86400, MAX_KEPT_S), default=Seconds(7 * 86400))

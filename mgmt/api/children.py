@@ -16,7 +16,7 @@ from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.body import read_fields
 from mgmt.fields import Fields
-from mgmt.households import note_choice, record
+from mgmt.households import note_choice
 from mgmt.problems import Problem
 from parental import profiles
 from parental.people import children
@@ -37,7 +37,7 @@ async def add_child(request: web.Request, principal: Principal) -> web.Response:
     def store_it(conn: Connection) -> Child:
         account = own_account(conn, request, principal)
         child: Child = tried(children.add_child, conn, account, said, first)
-        _record(conn, request, principal, child, "child added")
+        _note(conn, request, principal, child, "child added")
         return child
 
     child = await write(request, store_it)
@@ -50,7 +50,7 @@ async def change_child(request: web.Request, principal: Principal) -> web.Respon
 
     def change(conn: Connection, child: Child) -> None:
         tried(children.change_child, conn, child.account, child.id, said)
-        _record(conn, request, principal, child, "child changed")
+        _note(conn, request, principal, child, "child changed")
 
     return await _changed(request, principal, change)
 
@@ -60,7 +60,7 @@ async def remove_child(request: web.Request, principal: Principal) -> web.Respon
 
     def change(conn: Connection, child: Child) -> None:
         tried(children.remove_child, conn, child.account, child.id)
-        _record(conn, request, principal, child, "child removed")
+        _note(conn, request, principal, child, "child removed")
 
     return await _changed(request, principal, change)
 
@@ -71,7 +71,7 @@ async def take(request: web.Request, principal: Principal) -> web.Response:
 
     def change(conn: Connection, child: Child) -> None:
         what.assign(conn, child.account, child)
-        _record(conn, request, principal, child, f"{what.kind} given to child", line=what.line)
+        _note(conn, request, principal, child, f"{what.kind} given to child", line=what.line)
 
     return await _changed(request, principal, change)
 
@@ -82,7 +82,7 @@ async def give_back(request: web.Request, principal: Principal) -> web.Response:
 
     def change(conn: Connection, child: Child) -> None:
         what.assign(conn, child.account, None)
-        _record(conn, request, principal, child, f"{what.kind} taken from child", line=what.line)
+        _note(conn, request, principal, child, f"{what.kind} taken from child", line=what.line)
 
     return await _changed(request, principal, change)
 
@@ -195,15 +195,9 @@ def _refuse_unlockable(conn: Connection, child: Child, what: str) -> None:
         )
 
 
-def _record(
-    conn: Connection, request: web.Request, principal: Principal, child: Child, action: str, **more: int
-) -> None:
-    about = {"child": child.id, "profile": child.profile, **more}
-    record(conn, child.account, principal.actor, action, about, request.app[CLOCK]())
-
-
-def _note(conn: Connection, request: web.Request, principal: Principal, child: Child, action: str) -> None:
-    note_choice(conn, child.account, principal.actor, action, {"child": child.id}, request.app[CLOCK]())
+def _note(conn: Connection, request: web.Request, principal: Principal, child: Child, action: str, **more: int) -> None:
+    about = {"child": child.id, **more}
+    note_choice(conn, child.account, principal.actor, action, about, request.app[CLOCK]())
 
 
 _ONE = "/v1/accounts/{id}/children/{child}"

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from parental.errors import BadPerson, NoPerson
-from parental.profiles import touch_all
+from parental.profiles import BATCH, touch_all
 from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts, caregivers, children
@@ -59,9 +59,11 @@ def get_account(conn: Connection, number: int) -> Account:
 
 
 def iter_accounts(conn: Connection, after: int = 0) -> Iterator[Account]:
-    """Accounts by rising number, above `after`."""
-    for row in conn.execute(select(accounts).where(accounts.c.id > after).order_by(accounts.c.id)):
-        yield Account(**row._mapping)
+    """Accounts by rising number, above `after`.   Memory: BATCH of them at a time."""
+    chosen = select(accounts).order_by(accounts.c.id).limit(BATCH)
+    while rows := conn.execute(chosen.where(accounts.c.id > after)).all():
+        yield from (Account(**row._mapping) for row in rows)
+        after = rows[-1].id
 
 
 def account_of(conn: Connection, line: int) -> int | None:

@@ -26,13 +26,13 @@ def events(conn: Connection) -> list[dict[str, Any]]:
 
 
 def test_a_change_of_people_stands_in_the_ledger_and_in_the_households_own_record(conn: Connection) -> None:
-    record(conn, 7, SANA, "child added", {"child": 1, "profile": 3_000_000_000}, NOW)
+    record(conn, 7, SANA, "caregiver removed", {"caregiver": 4}, NOW)
 
     (event,) = events(conn)
-    assert (event["kind"], event["action"]) == ("people", "child added")
-    assert event["about"] == {"account": 7, "child": 1, "profile": 3_000_000_000}
+    assert (event["kind"], event["action"]) == ("people", "caregiver removed")
+    assert event["about"] == {"account": 7, "caregiver": 4}
     assert event["actor"] == {"kind": "caregiver", "name": "3", "role": "owner"}
-    assert [(row.action, row.by_name) for row in history(conn, 7)] == [("child added", "3")]
+    assert [(row.action, row.by_name) for row in history(conn, 7)] == [("caregiver removed", "3")]
 
 
 def test_a_choice_of_a_household_stands_in_its_own_record_alone(conn: Connection) -> None:

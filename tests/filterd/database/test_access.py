@@ -23,7 +23,7 @@ def config(tmp_path: Path) -> Config:
 
 def test_a_new_box_makes_its_database_by_itself(config: Config) -> None:
     with opened_for_control(config) as engine, reading(engine) as conn:
-        assert conn.execute(text("SELECT count(*) FROM subscribers")).scalar_one() == 0
+        assert conn.execute(text("SELECT count(*) FROM lines")).scalar_one() == 0
 
 
 def test_a_box_that_has_lost_its_database_says_so_and_does_not_begin_again(config: Config) -> None:
@@ -47,7 +47,7 @@ def test_web_waits_for_control_to_make_the_tables(config: Config) -> None:
     engine = asyncio.run(open_for_web(config))
 
     with reading(engine) as conn:
-        assert conn.execute(text("SELECT count(*) FROM subscribers")).scalar_one() == 0
+        assert conn.execute(text("SELECT count(*) FROM lines")).scalar_one() == 0
     engine.dispose()
     later.join()
 
