@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bulk = add_verb(
         verbs,
         "import",
-        "create and change lines from a file; what parents wish stays, and bad rows are told by number",
+        "create and change lines from a file; what parents wish stays, and bad rows are listed by number",
         "filterd subscribers import lines.csv",
     )
     columns = "id,label,prefixes[,province,account], as CSV or NDJSON; - for stdin"

@@ -95,7 +95,7 @@ def test_a_province_is_said_by_its_code_and_can_be_taken_back(household: Connect
     accounts.set_province(household, 7, None)
     assert accounts.lines_of(household, 7)[0].province is None
 
-    with pytest.raises(BadPerson, match="'Punjab' is none; not accepted"):
+    with pytest.raises(BadPerson, match="'Punjab' is not a code; not accepted"):
         accounts.set_province(household, 7, "Punjab")
     with pytest.raises(NoSubscriber):
         accounts.set_province(household, 9, "PK-PB")

@@ -112,5 +112,5 @@ def test_more_rows_than_a_batch_are_compared_each_with_its_own(household: Connec
 
 
 def test_a_province_that_is_none_is_refused() -> None:
-    with pytest.raises(BadPerson, match="'Punjab' is none; not taken"):
+    with pytest.raises(BadPerson, match="'Punjab' is not a code; not taken"):
         wanted(7, province="Punjab")
