@@ -32,7 +32,7 @@ COMMANDS = {
     "dns": "run the DNS front only, without a configuration file",
     "gate": "run the packet gate only, on existing queues",
     "db": "upgrade, check, copy and restore the database",
-    "token": "create a token for the API, directly in the database",
+    "token": "list, create and revoke tokens of the API, directly in the database",
     "orders": "manage the regulator's orders, over the API",
     "subscribers": "manage subscribers and their locks, over the API",
     "profiles": "manage what lines close for their devices, over the API",

@@ -1,7 +1,7 @@
 """The web role's application: the API and the parent's page.  (The splash is an application of its own.)
 
-Invariants: every /v1 route stands in a table with its roles and passes the same guard; nothing here touches a packet or
-a worker, only the database and `Control`.
+Invariants: every /v1 route stands in a table with its permission and passes the same guard; nothing here touches a
+packet or a worker, only the database and `Control`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import asyncio
 from aiohttp import web
 from sqlalchemy import Engine
 
-from mgmt.api import audit, devices, ledger, orders, profiles, reports, status, subscribers
+from mgmt.api import audit, devices, ledger, orders, profiles, reports, status, subscribers, tokens
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
@@ -35,6 +35,7 @@ ROUTES = (
     *audit.ROUTES,
     *ledger.ROUTES,
     *status.ROUTES,
+    *tokens.ROUTES,
 )
 
 
