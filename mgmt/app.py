@@ -21,6 +21,8 @@ from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
 from mgmt.problems import problems
 from mgmt.settings import Settings
+from mgmt.staff.ceremonies import add_ceremonies
+from mgmt.staff.pages import add_desk
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -39,8 +41,12 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now) -> web.Application:
-    """The application over an engine of parental.database.open_database."""
+def create_app(
+    settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now, *, desk_key: bytes | None = None
+) -> web.Application:
+    """The application over an engine of parental.database.open_database.
+
+    desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_OCTETS)
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED] = Protected(settings.protected_names)
@@ -49,6 +55,9 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
     add_document(app, ROUTES)
     add_portal(app)
     add_captive(app, PORTAL)
+    if desk_key is not None:
+        add_desk(app, desk_key)
+        add_ceremonies(app)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app

@@ -42,8 +42,6 @@ staff_passwords = Table(
     Column("hash", String, nullable=False),
     Column("totp", LargeBinary, nullable=False),  # sealed
     Column("totp_step", BigInteger, nullable=False),  # the last that was used: no code counts twice
-    Column("wrong_codes", BigInteger, nullable=False),  # since the last right one, each after the right password
-    Column("wrong_code_s", BigInteger, nullable=False),  # when the last of them was
     Column("set_s", BigInteger, nullable=False),
 )
 passkeys = Table(

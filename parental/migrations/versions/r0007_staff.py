@@ -86,8 +86,6 @@ def _make_staff() -> None:
         Column("hash", String, nullable=False),
         Column("totp", LargeBinary, nullable=False),
         Column("totp_step", BigInteger, nullable=False),
-        Column("wrong_codes", BigInteger, nullable=False),
-        Column("wrong_code_s", BigInteger, nullable=False),
         Column("set_s", BigInteger, nullable=False),
     )
     op.create_table(
