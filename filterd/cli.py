@@ -33,6 +33,7 @@ COMMANDS = {
     "gate": "run the packet gate only, on existing queues",
     "db": "upgrade, check, copy and restore the database",
     "token": "list, create and revoke tokens of the API, directly in the database",
+    "staff": "people of the desk, issuers of orders, and the access review",
     "orders": "manage the regulator's orders, over the API",
     "subscribers": "manage subscribers and their locks, over the API",
     "profiles": "manage what lines close for their devices, over the API",

@@ -39,7 +39,10 @@ from mgmt.frame.shapes import After
 from mgmt.orders import store as orders
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.pushed import PushedOrder, Withdrawal
+from mgmt.orders.model import Order as JudgedOrder
+from mgmt.orders.sealed import ORDINARY
 from mgmt.problems import Problem
+from mgmt.staff.issuers import find_issuer
 from mgmt.staff.permissions import Reach
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
@@ -59,6 +62,7 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     def store(conn: Connection) -> tuple[int, bool]:
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
+            _check_issuer(conn, order)
             check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
             return orders.put_order(conn, order, judged, original, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
@@ -197,6 +201,18 @@ def _of_another(principal: Principal, issuer: str) -> Problem:
         "ask the operator for a token of that issuer (filterd token regulator --issuer)"
     )
     return Problem(403, detail, "/issuer")
+
+
+def _check_issuer(conn: Connection, order: JudgedOrder) -> None:
+    """Whether what is known of the issuer admits a new order of it.   Raises Problem."""
+    issuer = find_issuer(conn, order.issuer)
+    if issuer is None:
+        return
+    beyond = [] if issuer.is_active else ["anything: it is disabled"]
+    beyond += issuer.beyond(ORDINARY, {order.scope, *(scope for _, scope in order.entries)})
+    if beyond:
+        detail = f"{order.issuer} may not order {', '.join(beyond)}; not taken; see: filterd staff issuer"
+        raise Problem(403, detail, "/issuer")
 
 
 def _of_lists(conn: Connection, order: Row[Any]) -> Problem:

@@ -3,7 +3,7 @@
 Invariants: an issuer is never removed and keeps its name, which its orders have; a key belongs to one issuer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -30,11 +30,11 @@ class Issuer(NamedTuple):
     contact: str = ""
     is_active: bool = True
 
-    def admits(self, category: str, scope: str) -> bool:
-        """Whether an order of the issuer may have this category and scope."""
-        return (self.categories is None or category in self.categories) and (
-            self.scopes is None or scope in self.scopes
-        )
+    def beyond(self, category: str, scopes: Iterable[str]) -> list[str]:
+        """What the issuer may not order, of an order's category and the scopes of its entries."""
+        found = [] if self.categories is None or category in self.categories else [f"category {category}"]
+        wide = [] if self.scopes is None else sorted(set(scopes) - self.scopes)
+        return found + [f"scope {scope}" for scope in wide]
 
 
 class IssuerKey(NamedTuple):
@@ -80,14 +80,6 @@ def list_issuers(conn: Connection) -> list[Issuer]:
     return [_issuer_of(row) for row in conn.execute(select(issuers).order_by(issuers.c.name))]
 
 
-def set_active(conn: Connection, name: str, is_active: bool, by: Actor, at: datetime) -> None:
-    """Refuse an issuer's tokens from now on, or take them again.   Raises LookupError."""
-    changed = conn.execute(update(issuers).where(issuers.c.name == name).values(is_active=is_active))
-    if not changed.rowcount:
-        raise LookupError(f"issuer {name[:40]!r}: not known; nothing done; see: filterd issuers list")
-    append(conn, Event(STAFF, "issuer enabled" if is_active else "issuer disabled", by, {"issuer": name}), at)
-
-
 def put_key(conn: Connection, key: IssuerKey, by: Actor, at: datetime) -> None:
     """Know a key of an issuer.   Raises ValueError, LookupError: the issuer is unknown."""
     if len(key.public_key) != KEY_OCTETS or key.until <= key.since:
@@ -95,7 +87,7 @@ def put_key(conn: Connection, key: IssuerKey, by: Actor, at: datetime) -> None:
             f"issuer {key.issuer}: no key of {KEY_OCTETS} octets with an end after its beginning; not put; look at it"
         )
     if find_issuer(conn, key.issuer) is None:
-        raise LookupError(f"issuer {key.issuer[:40]!r}: not known; no key put; see: filterd issuers list")
+        raise LookupError(f"issuer {key.issuer[:40]!r}: not known; no key put; see: filterd staff review")
     if conn.execute(select(issuer_keys.c.issuer).where(issuer_keys.c.public_key == key.public_key)).first():
         raise ValueError(f"issuer {key.issuer}: the key is known already; not put; have a new one made")
     span = {"from_s": int(key.since.timestamp()), "until_s": int(key.until.timestamp())}
@@ -111,7 +103,7 @@ def end_key(conn: Connection, public_key: bytes, by: Actor, at: datetime) -> Non
     found = conn.execute(update(issuer_keys).where(*chosen).values(until_s=now_s).returning(issuer_keys.c.issuer))
     issuer = found.scalar_one_or_none()
     if issuer is None:
-        raise LookupError("issuer key: not known, or ended already; nothing done; see: filterd issuers list")
+        raise LookupError("issuer key: not known, or ended already; nothing done; see: filterd staff review")
     append(conn, Event(STAFF, "issuer key ended", by, {"issuer": issuer}, {"key": public_key.hex()}), at)
 
 

@@ -15,7 +15,7 @@ from mgmt.auth import Principal, Route, find_principal, guarded
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.judge import judge_entries, parse_order
-from mgmt.staff.issuers import set_active
+from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import Wanted, make_token, revoke_token
 from mgmt.wrong_blocks import report_mistake
@@ -151,11 +151,11 @@ async def test_a_token_that_has_ended_is_as_good_as_none(engine: Engine, client:
 async def test_a_regulators_token_sleeps_while_its_issuer_is_disabled(engine: Engine, desk: DeskOf) -> None:
     asking = desk("regulator")
     with writing(engine) as conn:
-        set_active(conn, "PTA", False, CONTROL, NOW)
+        put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
     assert (await asking.ask("GET", "/v1/orders"))[0] == 401
 
     with writing(engine) as conn:
-        set_active(conn, "PTA", True, CONTROL, NOW)
+        put_issuer(conn, Issuer("PTA"), CONTROL, NOW)
     assert (await asking.ask("GET", "/v1/orders"))[0] == 200
 
 

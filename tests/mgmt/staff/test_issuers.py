@@ -16,7 +16,6 @@ from mgmt.staff.issuers import (
     list_keys,
     put_issuer,
     put_key,
-    set_active,
 )
 from parental.database import writing
 
@@ -52,20 +51,9 @@ def test_a_name_that_is_none_is_refused(engine: Engine, name: str) -> None:
         put_issuer(conn, Issuer(name), CONTROL, NOW)
 
 
-def test_an_issuer_admits_its_categories_and_scopes() -> None:
-    assert PTA.admits("ordinary", "exact") and Issuer("any").admits("child-abuse", "subtree")
-    assert not PTA.admits("child-abuse", "exact") and not PTA.admits("ordinary", "subtree")
-
-
-def test_an_issuer_is_disabled_and_enabled_and_an_unknown_one_is_said(engine: Engine) -> None:
-    with writing(engine) as conn:
-        put_issuer(conn, PTA, CONTROL, NOW)
-        set_active(conn, "PTA", False, CONTROL, NOW)
-        assert find_issuer(conn, "PTA") == PTA._replace(is_active=False)
-        with pytest.raises(LookupError, match="not known; nothing done"):
-            set_active(conn, "other", False, CONTROL, NOW)
-
-        assert [event["action"] for event in events_of(conn, "staff")] == ["issuer put", "issuer disabled"]
+def test_what_an_issuer_may_not_order_is_named() -> None:
+    assert PTA.beyond("ordinary", {"exact"}) == Issuer("any").beyond("child-abuse", {"subtree"}) == []
+    assert PTA.beyond("child-abuse", {"exact", "subtree"}) == ["category child-abuse", "scope subtree"]
 
 
 def test_a_key_is_of_one_issuer_for_a_time_and_can_be_ended(engine: Engine) -> None:
