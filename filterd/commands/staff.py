@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     _add_people(verbs)
     _add_issuers(verbs)
-    what = "who may do what: people, tokens, issuers, and what somebody should look at; an event says who has read it"
+    what = "who may do what: people, tokens, issuers, and what needs a look; an event says who has read it"
     review = add_verb(verbs, "review", what, "filterd staff review --format json > review-2026-11.json")
     review.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     for verb in verbs.choices.values():
@@ -58,7 +58,7 @@ def _add_issuers(verbs: "Parsers") -> None:
     example = "filterd staff issuer PTA --contact desk@pta.example --scope exact --scope subtree"
     put = add_verb(verbs, "issuer", "put an issuer of orders, or change it; what is not said stays, or is any", example)
     put.add_argument("name", metavar="NAME", help="as its orders have it")
-    put.add_argument("--contact", metavar="TEXT", help="where somebody of it is reached")
+    put.add_argument("--contact", metavar="TEXT", help="where it is reached")
     put.add_argument("--category", action="append", metavar="NAME", help="that its orders may have; may be repeated")
     put.add_argument("--scope", action="append", metavar="NAME", help="that its orders may have; may be repeated")
     whether = put.add_mutually_exclusive_group()

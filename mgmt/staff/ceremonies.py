@@ -69,7 +69,7 @@ async def log_in(request: web.Request) -> web.Response:
 
     secret = await write(request, work)
     if secret is None:
-        raise _refused("this passkey does not open the desk; nobody is signed in; use another one")
+        raise _refused("this passkey does not open the desk; not signed in; use another one")
     return signed_in(request, _json({"location": PATH}), secret)
 
 
@@ -89,7 +89,7 @@ async def make(request: web.Request) -> web.Response:
 
     def work(conn: Connection) -> None:
         if asked.code and person_of_code(conn, asked.code, now) is None:
-            raise Unfit("code: somebody has used it meanwhile; nothing set; ask who it was")
+            raise Unfit("code: it was used meanwhile; nothing set; ask who it was")
         put_passkey(conn, party, person, asked.response, challenge, asked.label, now)
         end_code(conn, person.number)
 
@@ -121,7 +121,7 @@ async def _who(request: web.Request, asked: Asked) -> Person:
         session = await allowed(request, asked.csrf)
         person = session.person if session is not None and session.is_fresh(now) else None
     if person is None:
-        raise _refused("no code that counts, and nobody who has signed in just now; nothing done; sign in again")
+        raise _refused("no code that counts, and no sign-in of just now; nothing done; sign in again")
     return person
 
 

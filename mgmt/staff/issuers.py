@@ -22,7 +22,7 @@ class Issuer(NamedTuple):
     """An issuer.
 
     categories, scopes  that its orders may have; None: any
-    contact             where somebody of it is reached;   is_active  False: its tokens are refused"""
+    contact             where it is reached;   is_active  False: its tokens are refused"""
 
     name: str
     categories: frozenset[str] | None = None

@@ -174,7 +174,7 @@ async def enrol(login: Login, code: str, password: str, typed: str, now: datetim
 
     def store(conn: Connection) -> None:
         if person_of_code(conn, code, now) is None:
-            raise Unfit("code: somebody has used it meanwhile; nothing set; ask who it was")
+            raise Unfit("code: it was used meanwhile; nothing set; ask who it was")
         put = upsert(conn, staff_passwords).values(staff=person.number, set_s=row_s, **row)
         conn.execute(put.on_conflict_do_update(index_elements=["staff"], set_={**row, "set_s": row_s}))
         end_code(conn, person.number)

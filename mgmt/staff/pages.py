@@ -115,7 +115,7 @@ async def log_in(request: web.Request) -> web.Response:
     except Wait as wait:
         return _later(request, "login.html", wait)
     if secret is None:
-        alert = "E-mail address, password and code do not belong together, or the code was used. Nobody is signed in."
+        alert = "E-mail address, password and code do not belong together, or the code was used. You are not signed in."
         return page(request, "login.html", 403, alert=alert, mail=tried.mail)
     return signed_in(request, _to(""), secret)
 
@@ -153,7 +153,7 @@ async def enrol_password(request: web.Request) -> web.Response:
         return await _choice(request, code, str(reason))
     except Wait as wait:
         return _later(request, "enrol.html", wait)
-    return page(request, "login.html", told="Password and codes are set. Sign in with them.")
+    return page(request, "login.html", done="Password and codes are set. Sign in with them.")
 
 
 async def _choice(request: web.Request, code: str, alert: str = "") -> web.Response:
@@ -210,8 +210,8 @@ def cookie_name(request: web.Request) -> str:
 
 
 def page(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
-    """A page of the desk.   alert  what went wrong;   told  what went well"""
-    said = {"alert": "", "told": "", "mail": "", **values}
+    """A page of the desk.   alert  what went wrong;   done  what went well"""
+    said = {"alert": "", "done": "", "mail": "", **values}
     has_passkeys = request.app[DESK].party is not None
     text = _templates.get_template(template).render(
         settings=request.app[SETTINGS], path=PATH, has_passkeys=has_passkeys, **said

@@ -42,7 +42,7 @@ def is_right(password: str, hashed: str | None) -> bool:
 
 @functools.cache
 def _nobodys() -> str:
-    return HASHER.hash("the password of nobody")
+    return HASHER.hash("a password that is not known")
 
 
 def totp_address(secret: bytes, mail: str, issuer: str) -> str:

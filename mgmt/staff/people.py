@@ -62,10 +62,10 @@ def add_person(
     """A new person and the code that lets one enrol, which is stored nowhere.   Raises Unfit."""
     mail = plain_mail(mail)
     if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise Unfit(f"name: {name!r:.40} is none; nobody added; write 1 to {MAX_NAME_CHARACTERS} characters")
+        raise Unfit(f"name: {name!r:.40} is not a name; not added; write 1 to {MAX_NAME_CHARACTERS} characters")
     group = _fit_group(role, group)
     if _row(conn, mail) is not None:
-        raise Unfit(f"{mail}: is of the desk already; nobody added; see: filterd staff list")
+        raise Unfit(f"{mail}: is of the desk already; not added; see: filterd staff list")
     row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE}
     stored = conn.execute(insert(staff).values(**row, created_s=int(at.timestamp())))
     assert stored.inserted_primary_key is not None
@@ -115,7 +115,7 @@ def find_person(conn: Connection, mail: str) -> Person:
     """Raises LookupError."""
     row = _row(conn, mail.strip().lower())
     if row is None:
-        raise LookupError(f"{mail[:40]!r}: nobody of the desk has it; nothing done; see: filterd staff list")
+        raise LookupError(f"{mail[:40]!r}: no person of the desk has it; nothing done; see: filterd staff list")
     return _person(row)
 
 
@@ -128,7 +128,7 @@ def plain_mail(written: str) -> str:
     """An address as it is stored.   Raises Unfit."""
     mail = written.strip().lower()
     if not MAIL.fullmatch(mail) or not mail.isprintable() or len(mail) > MAX_MAIL_CHARACTERS:
-        raise Unfit(f"mail: {written!r:.40} is no address; nobody added; write one such as amna@isp.example")
+        raise Unfit(f"mail: {written!r:.40} is no address; not added; write one such as amna@isp.example")
     return mail
 
 
@@ -168,10 +168,10 @@ def _end_sessions(conn: Connection, number: int) -> None:
 
 def _fit_group(role: str, group: str | None) -> str:
     if role not in DESK_ROLES:
-        raise Unfit(f"role: {role!r:.40} is none of the desk; nothing done; write one of {', '.join(DESK_ROLES)}")
+        raise Unfit(f"role: {role!r:.40} is not of the desk; nothing done; write one of {', '.join(DESK_ROLES)}")
     group = GROUPS[role] if group is None else group
     if not 0 < len(group) <= MAX_NAME_CHARACTERS or not group.isprintable():
-        raise Unfit(f"group: {group!r:.40} is none; nothing done; write 1 to {MAX_NAME_CHARACTERS} characters")
+        raise Unfit(f"group: {group!r:.40} is not a group; nothing done; write 1 to {MAX_NAME_CHARACTERS} characters")
     return group
 
 

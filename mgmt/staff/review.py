@@ -1,4 +1,4 @@
-"""The access review: everybody and every token with what they may do, and what somebody should look at.
+"""The access review: everybody and every token with what they may do, and what needs a look.
 
 Source: the yearly review that auditors ask for; ISO/IEC 27001:2022, control 5.18.
 """
@@ -21,7 +21,7 @@ SOON = timedelta(days=30)
 
 
 class Member(msgspec.Struct):
-    """One of the desk.   credentials  kinds of what one signs in with;   notes  what somebody should look at"""
+    """One of the desk.   credentials  kinds of what one signs in with;   notes  what needs a look"""
 
     id: int
     name: str

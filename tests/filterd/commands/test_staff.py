@@ -86,7 +86,7 @@ def test_an_unknown_person_is_said_and_nothing_is_done(
 
     assert run(config, *verb, "nobody@isp.example", *more) == 1
 
-    assert "nobody of the desk has it; nothing done; see: filterd staff list" in capsys.readouterr().err
+    assert "no person of the desk has it; nothing done; see: filterd staff list" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_who_cannot_be_is_not_added(engine: Engine, wrong: dict[str, str]) -> No
 
 def test_an_address_is_of_one_person_however_it_is_written(engine: Engine, add: AddPerson) -> None:
     add()
-    with writing(engine) as conn, pytest.raises(Unfit, match="is of the desk already; nobody added"):
+    with writing(engine) as conn, pytest.raises(Unfit, match="is of the desk already; not added"):
         add_person(conn, "Amna", " AMNA@isp.EXAMPLE ", "engineer", None, BY, NOW)
 
 
@@ -128,5 +128,5 @@ def test_an_unknown_person_is_said(engine: Engine) -> None:
             lambda: set_state(conn, MAIL, DISABLED, BY, NOW),
             lambda: set_role(conn, MAIL, "auditor", None, BY, NOW),
         ):
-            with pytest.raises(LookupError, match="nobody of the desk has it; nothing done"):
+            with pytest.raises(LookupError, match="no person of the desk has it; nothing done"):
                 change()
