@@ -21,6 +21,7 @@ from mgmt.staff.passkeys import (
     Party,
     challenge_in,
     creation_options,
+    is_known,
     put_passkey,
     request_options,
     use_passkey,
@@ -67,7 +68,9 @@ async def log_in(request: web.Request) -> web.Response:
             return None
         return begin(conn, used.person, PASSKEY, before, now)
 
-    secret = await write(request, work)
+    # Read first: a stranger's key costs no writer's turn.
+    is_ours = await read(request, lambda conn: is_known(conn, asked.response))
+    secret = await write(request, work) if is_ours else None
     if secret is None:
         raise _refused("this passkey does not open the desk; not signed in; use another one")
     return signed_in(request, _json({"location": PATH}), secret)

@@ -144,27 +144,34 @@ def begin(conn: Connection, person: Person, method: str, before: str, now: datet
 # -- enrolment ---------------------------------------------------------------------------------------------------------
 
 
-def secret_of_code(conn: Connection, box: SecretBox, person: Person) -> bytes:
-    """The secret that a person who enrols is shown, the same until the code ends."""
+def owner_of_code(conn: Connection, box: SecretBox, code: str, now: datetime) -> tuple[Person, bytes]:
+    """Who enrols, and the secret of one-time codes that is shown, the same until the code ends.   Raises Unfit."""
+    person = _owner(conn, code, now)
     chosen = enrolment_codes.c.staff == person.number
     sealed = conn.execute(select(enrolment_codes.c.totp).where(chosen)).scalar_one()
     if sealed is not None and (known := box.open(sealed, person.number)) is not None:
-        return known
+        return person, known
     secret = os.urandom(TOTP_OCTETS)
     conn.execute(update(enrolment_codes).where(chosen).values(totp=box.seal(secret, person.number)))
-    return secret
+    return person, secret
+
+
+def _owner(conn: Connection, code: str, now: datetime) -> Person:
+    person = person_of_code(conn, code, now)
+    if person is None:
+        raise Unfit("code: it does not count, or no longer; nothing set; ask for a new one")
+    return person
 
 
 async def enrol(login: Login, code: str, password: str, typed: str, now: datetime) -> None:
     """Set password and one-time codes, and end the code.   Raises Unfit, Wait."""
 
-    def look_up(conn: Connection) -> tuple[Person, bytes]:
-        person = person_of_code(conn, code, now)
-        if person is None:
-            raise Unfit("code: it does not count, or no longer; nothing set; ask for a new one")
-        return person, secret_of_code(conn, login.box, person)
+    def look_up() -> tuple[Person, bytes]:
+        with reading(login.engine) as conn:  # first: a stranger's code costs no writer's turn
+            _owner(conn, code, now)
+        return database.write(login.engine, lambda conn: owner_of_code(conn, login.box, code, now))
 
-    person, secret = await asyncio.to_thread(database.write, login.engine, look_up)
+    person, secret = await asyncio.to_thread(look_up)
     step = step_of(secret, typed, now)
     if step is None:
         raise Unfit("one-time code: it is not the one of now; nothing set; look at the clock of the phone")
@@ -173,8 +180,7 @@ async def enrol(login: Login, code: str, password: str, typed: str, now: datetim
     row_s = int(now.timestamp())
 
     def store(conn: Connection) -> None:
-        if person_of_code(conn, code, now) is None:
-            raise Unfit("code: it was used meanwhile; nothing set; ask who it was")
+        _owner(conn, code, now)  # it may have been used meanwhile
         put = upsert(conn, staff_passwords).values(staff=person.number, set_s=row_s, **row)
         conn.execute(put.on_conflict_do_update(index_elements=["staff"], set_={**row, "set_s": row_s}))
         end_code(conn, person.number)

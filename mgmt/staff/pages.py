@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from mgmt.app_context import CLOCK, ENGINE, SETTINGS, read, write
 from mgmt.forms import form_of, is_from_here
 from mgmt.staff.challenges import Challenges
-from mgmt.staff.login import Login, Tried, Wait, enrol, secret_of_code
+from mgmt.staff.login import Login, Tried, Wait, enrol, owner_of_code
 from mgmt.staff.passkeys import Party
 from mgmt.staff.passwords import MIN_CHARACTERS, totp_address, totp_text
 from mgmt.staff.people import Person, Unfit, person_of_code
@@ -159,15 +159,15 @@ async def enrol_password(request: web.Request) -> web.Response:
 async def _choice(request: web.Request, code: str, alert: str = "") -> web.Response:
     desk, now = request.app[DESK], request.app[CLOCK]()
 
-    def look_up(conn: Connection) -> tuple[Person, bytes] | None:
-        person = person_of_code(conn, code, now)
-        return None if person is None else (person, secret_of_code(conn, desk.login.box, person))
+    def look_up(conn: Connection) -> tuple[Person, bytes]:
+        return owner_of_code(conn, desk.login.box, code, now)
 
-    found = await write(request, look_up) if is_from_here(request) and code else None
-    if found is None:
+    is_asked = is_from_here(request) and code
+    # Read first: a stranger's code costs no writer's turn.
+    if not is_asked or await read(request, lambda conn: person_of_code(conn, code, now)) is None:
         alert = "This code does not count, or no longer. Nothing was set. Ask for a new one."
         return page(request, "enrol.html", 403, alert=alert)
-    person, secret = found
+    person, secret = await write(request, look_up)
     values = {
         "person": person,
         "code": code,

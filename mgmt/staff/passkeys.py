@@ -124,6 +124,15 @@ def put_passkey(
     append(conn, Event(STAFF, "passkey set", person.actor, {"staff": person.number}, {"label": label}), at)
 
 
+def is_known(conn: Connection, response: str) -> bool:
+    """Whether the passkey is kept that a response names; what is no response names none."""
+    try:
+        with _as_bad_response():
+            return _row(conn, base64url_to_bytes(_read(response)["rawId"])) is not None
+    except BadResponse:
+        return False
+
+
 def use_passkey(conn: Connection, party: Party, response: str, challenge: bytes, at: datetime) -> Use:
     """Whose passkey has answered our challenge.   conn: of a transaction that a refusal must not undo"""
     try:

@@ -75,8 +75,11 @@ def add_person(
 
 
 def reset_person(conn: Connection, mail: str, by: Actor, at: datetime) -> str:
-    """Forget what a person signs in with, end the sessions, and give a new code.   Raises LookupError."""
-    number = find_person(conn, mail).number
+    """Forget what a person signs in with, end the sessions, and give a new code.   Raises LookupError, Unfit."""
+    person = find_person(conn, mail)
+    if person.state != ACTIVE:
+        raise Unfit(f"{person.mail}: is disabled; nothing done; run: filterd staff enable {person.mail}")
+    number = person.number
     conn.execute(delete(staff_passwords).where(staff_passwords.c.staff == number))
     conn.execute(delete(passkeys).where(passkeys.c.staff == number))
     _end_sessions(conn, number)

@@ -205,3 +205,16 @@ async def test_no_answer_of_an_authenticator_is_a_fault_of_ours(
     for path in ("/new", "/login"):
         status, _ = await browser.ask(path, code=code, label="a key", response=json.dumps(said))
         assert status in (403, 422)
+
+
+async def test_a_stranger_costs_no_writers_turn(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a writer's turn")
+
+    monkeypatch.setattr("parental.database.write", refuse)
+
+    assert (await browser.use_passkey(Authenticator(ORIGIN)))[0] == 403
+    said = {"code": "AAAAAA-AAAAAA", "password": "x" * 12, "again": "x" * 12, "typed": "000000"}
+    assert (await browser.send("/enrol", **said))[0] == 403
+    assert (await browser.send("/enrol/password", **said))[0] == 403
+    assert (await browser.send("/login", mail="nobody@isp.example", password="x" * 12, code="000000"))[0] == 403

@@ -8,7 +8,7 @@ from support.mgmt.events import events_of
 from support.mgmt.staff_desk import PASSWORD, AddPerson, code_at
 
 from mgmt.staff.attempts import CODES_WINDOW_S, FREE, SLOW_AFTER, WRONG_CODES
-from mgmt.staff.login import MAX_WAITING, Login, Tried, Wait, enrol, secret_of_code
+from mgmt.staff.login import MAX_WAITING, Login, Tried, Wait, enrol, owner_of_code
 from mgmt.staff.passwords import totp_text
 from mgmt.staff.secret_box import SecretBox
 from parental.database import reading, writing
@@ -39,9 +39,9 @@ async def login(engine: Engine, monotonic: Monotonic) -> AsyncIterator[Login]:
 @pytest.fixture
 async def secret(login: Login, engine: Engine, add: AddPerson) -> str:
     """The secret of the codes of somebody who has enrolled."""
-    person, code = add()
+    _, code = add()
     with writing(engine) as conn:
-        secret = totp_text(secret_of_code(conn, login.box, person))
+        secret = totp_text(owner_of_code(conn, login.box, code, NOW)[1])
     await enrol(login, code, PASSWORD, code_at(secret, NOW), NOW)
     return secret
 

@@ -99,6 +99,8 @@ def test_disabling_ends_the_code_and_is_written_once(engine: Engine, add: AddPer
         for _ in range(2):
             set_state(conn, MAIL, DISABLED, BY, NOW)
         assert find_person(conn, MAIL).state == DISABLED
+        with pytest.raises(Unfit, match="is disabled; nothing done"):
+            reset_person(conn, MAIL, BY, NOW)
         set_state(conn, MAIL, ACTIVE, BY, NOW)
 
         assert person_of_code(conn, code, NOW) is None
