@@ -144,10 +144,7 @@ def pages() -> dict[str, str]:
 
 
 def api_page() -> str:
-    routes = [
-        f"| `{route.method} {route.path}` | {', '.join(sorted(route.roles))} | {summary_of(route)} |\n"
-        for route in ROUTES
-    ]
+    routes = [f"| `{route.method} {route.path}` | {route.permission} | {summary_of(route)} |\n" for route in ROUTES]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
     return API.format(routes="".join(routes), problems="".join(problems))
 

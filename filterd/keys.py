@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from fastpath.images import image_key
-from filterd.places import IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
+from filterd.places import DESK, IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
 from parental.people.phones import KEY_OCTETS
 
 CREDENTIAL = "filterd.image.key"
@@ -70,6 +70,15 @@ def _credential() -> Path | None:
 def has_pseudonym_key(state_dir: Path) -> bool:
     """Whether control has run on this box: it makes the key once it has its database."""
     return (state_dir / KEYS / PSEUDONYM_KEY).exists()
+
+
+def desk_key(state_dir: Path) -> bytes:
+    """The key that seals what the desk's people share with filterd: the secrets of their one-time codes.
+
+    Boxes with one database need one key."""
+    folder = state_dir / DESK
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return key_at(folder / "key", 32)
 
 
 def pseudonym_key(state_dir: Path) -> bytes:

@@ -4,6 +4,7 @@
                keys/       of pseudonyms: control alone                               control-splash/  control.sock
                lists/      copies of lists: control alone                             NAME/     worker.sock
                images/     control writes, workers read                               dns/      the key of DNS cookies
+               desk/       of the desk's secrets: web alone
                image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
                people-key/ of telephone numbers: web alone
                spool/      NAME/, NAME-tcp/: the worker NAME writes,                  reader.sock  readers of lists
@@ -18,6 +19,7 @@ from pathlib import Path
 from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
+DESK = "desk"  # what web alone reads: the key of the desk's secrets
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished

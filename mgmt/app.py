@@ -1,7 +1,7 @@
 """The web role's application: the API and the parent's page.  (The splash is an application of its own.)
 
-Invariants: every /v1 route stands in a table with its roles and passes the same guard; nothing here touches a packet or
-a worker, only the database and `Control`.
+Invariants: every /v1 route stands in a table with its permission and passes the same guard; nothing here touches a
+packet or a worker, only the database and `Control`.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from mgmt.api import (
     reports,
     status,
     subscribers,
+    tokens,
 )
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
@@ -34,6 +35,8 @@ from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
 from mgmt.problems import problems
 from mgmt.settings import Settings
+from mgmt.staff.ceremonies import add_ceremonies
+from mgmt.staff.pages import add_desk
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -52,11 +55,16 @@ ROUTES = (
     *audit.ROUTES,
     *ledger.ROUTES,
     *status.ROUTES,
+    *tokens.ROUTES,
 )
 
 
-def create_app(settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now) -> web.Application:
-    """The application over an engine of parental.database.open_database."""
+def create_app(
+    settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now, *, desk_key: bytes | None = None
+) -> web.Application:
+    """The application over an engine of parental.database.open_database.
+
+    desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_OCTETS)
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED] = Protected(settings.protected_names)
@@ -65,6 +73,9 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
     add_document(app, ROUTES)
     add_portal(app)
     add_captive(app, PORTAL)
+    if desk_key is not None:
+        add_desk(app, desk_key)
+        add_ceremonies(app)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app

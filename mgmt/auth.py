@@ -1,146 +1,146 @@
-"""Authentication by bearer token, and the roles that a route admits.
+"""Authentication by bearer token, and the permission that a route asks for.
 
-Invariants: a token is 256 random bits and is stored as SHA-256 only; it is compared in constant time; a parent's token
-is bound to one subscriber and dies with it, a regulator's to one issuer; 401 and 403 do not say why.
+Invariants: a token is compared in constant time; a household's is bound to one subscriber and dies with it, a
+regulator's to one issuer and sleeps with it; 401 and 403 do not say why.
 Source: RFC 6750.
 """
 
 import asyncio
-import hashlib
 import hmac
-import secrets
+import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aiohttp import web
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, select, update
 
-from mgmt.app_context import ENGINE, utc_now
+from mgmt.app_context import CLOCK, ENGINE
 from mgmt.frame.contract import Contract
-from mgmt.ledger.event import STAFF, Actor, Event, Value
-from mgmt.ledger.store import append
+from mgmt.ledger.event import Actor
 from mgmt.problems import Endpoint, forbidden, unauthorised
-from parental.database import reading
-from parental.schema.access import tokens
+from mgmt.staff.issuers import parted
+from mgmt.staff.permissions import PERMISSIONS, Reach, permissions_of
+from mgmt.staff.tokens import digest, within
+from parental.database import reading, writing
+from parental.errors import DatabaseFault
+from parental.schema.access import issuers, tokens
 
-TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse
+log = logging.getLogger(__name__)
+
 MAX_HEADER_CHARACTERS = 200
-
-OPERATOR, REGULATOR, PARENT, AUDITOR = "operator", "regulator", "parent", "auditor"
-ROLES = (OPERATOR, REGULATOR, PARENT, AUDITOR)
+LAST_USE = timedelta(hours=1)  # how exactly the last use is noted: one write an hour for each token, not one a request
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a token.   subscriber  of a parent, else None;   issuer  of a regulator, else None"""
+    """The holder of a token.
+
+    subscriber  of a household's, else None;   issuer  of a regulator's, else None
+    scopes      the only permissions that it has of its roles'; None: all of them
+    reach       how far it has the permission that the route asks for"""
 
     token: int
-    role: str
+    roles: frozenset[str]
     subscriber: int | None
     issuer: str | None = None
+    scopes: frozenset[str] | None = None
+    reach: Reach = Reach.OWN
 
     def may_order_for(self, issuer: str) -> bool:
-        """Whether the holder pushes and withdraws orders of an issuer: a clerk of the operator those of all."""
-        return self.role == OPERATOR or (self.role == REGULATOR and self.issuer == issuer)
+        """Whether the holder reaches the orders of an issuer."""
+        return self.reach is Reach.ALL or self.issuer == issuer
+
+    def may_touch_line(self, number: str) -> bool:
+        """Whether the holder reaches a line, by its number as a path has it."""
+        return self.reach is Reach.ALL or number == str(self.subscriber)
+
+    def permissions(self) -> dict[str, Reach]:
+        """Every permission that the holder has."""
+        return within(permissions_of(self.roles), self.scopes)
 
     @property
     def actor(self) -> Actor:
         """The holder, as events name it."""
-        return Actor("token", str(self.token), self.role)
+        return Actor("token", str(self.token), " ".join(sorted(self.roles)))
 
 
 PrincipalEndpoint = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """One line of the API's table.   roles  who may; the endpoint may be narrower (a parent: only the own line).
+    """One line of the API's table.   permission  of mgmt.staff.permissions; how far it reaches, the endpoint asks.
 
     The first line of the endpoint's docstring is what the API's document says of the route."""
 
     method: str
     path: str
     endpoint: PrincipalEndpoint
-    roles: frozenset[str]
+    permission: str
     contract: Contract = Contract()
 
 
-def create_token(
-    conn: Connection,
-    role: str,
-    subscriber: int | None,
-    by: Actor,
-    clock: Callable[[], datetime] = utc_now,
-    *,
-    issuer: str | None = None,
-) -> str:
-    """Make a token; the text is returned once and stored nowhere.
+class Found(NamedTuple):
+    """A token that holds.   last_used_s  as it is noted; None: never"""
 
-    subscriber  of a parent;   issuer  of a regulator, as its orders name it.
-    Raises ValueError for an unknown role, and for one without what belongs to it"""
-    if role not in ROLES:
-        raise ValueError(f"role: {role!r} is unknown; no token created; write one of {', '.join(ROLES)}")
-    if (role == PARENT) != (subscriber is not None):
-        raise ValueError(
-            "token: a parent's token has a subscriber, the others have none; no token created; give one or the other"
-        )
-    if (role == REGULATOR) != bool(issuer):
-        raise ValueError(
-            "token: a regulator's token has an issuer, the others have none; no token created; give one or the other"
-        )
-    token, at = secrets.token_urlsafe(TOKEN_OCTETS), clock()
-    row = {"sha256": digest(token), "role": role, "subscriber": subscriber, "created_s": int(at.timestamp())}
-    stored = conn.execute(insert(tokens).values(**row, issuer=issuer))
-    assert stored.inserted_primary_key is not None
-    about: dict[str, Value] = {"token": int(stored.inserted_primary_key[0])}
-    if subscriber is not None:
-        about["line"] = subscriber
-    append(conn, Event(STAFF, "token made", by, about, {"role": role} | ({"issuer": issuer} if issuer else {})), at)
-    return token
+    principal: Principal
+    last_used_s: int | None
 
 
-def revoke_token(conn: Connection, token: int, by: Actor, clock: Callable[[], datetime] = utc_now) -> None:
-    """End a token and the sessions that began with it."""
-    if conn.execute(delete(tokens).where(tokens.c.id == token)).rowcount:
-        append(conn, Event(STAFF, "token revoked", by, {"token": token}), clock())
+def find_principal(conn: Connection, token: str, now: datetime) -> Principal | None:
+    """The principal of a token that has not ended.   now: aware"""
+    found = _find(conn, token, now)
+    return None if found is None else found.principal
 
 
-def find_principal(conn: Connection, token: str) -> Principal | None:
-    """The principal of a token.
-
-    Cost: one index look-up, whether there is such a token or not."""
+def _find(conn: Connection, token: str, now: datetime) -> Found | None:
+    """Cost: one index look-up, whether there is such a token or not."""
     wanted = digest(token)
-    row = conn.execute(select(tokens).where(tokens.c.sha256 == wanted)).one_or_none()
+    chosen = select(tokens, issuers.c.is_active).outerjoin(issuers, issuers.c.name == tokens.c.issuer)
+    row = conn.execute(chosen.where(tokens.c.sha256 == wanted)).one_or_none()
     if not hmac.compare_digest(wanted, row.sha256 if row is not None else bytes(len(wanted))) or row is None:
         return None
-    return Principal(row.id, row.role, row.subscriber, row.issuer)
-
-
-def digest(secret: str) -> bytes:
-    """What is stored of a secret."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+    if row.expires_s <= now.timestamp() or row.is_active is False:
+        return None
+    roles = frozenset(row.roles.split())
+    return Found(Principal(row.id, roles, row.subscriber, row.issuer, parted(row.scopes)), row.last_used_s)
 
 
 def guarded(route: Route) -> Endpoint:
-    """The route's endpoint, for tokens of its roles only."""
+    """The route's endpoint, for tokens with its permission only.   Raises KeyError for an unknown one."""
+    PERMISSIONS[route.permission]
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
-        principal = await asyncio.to_thread(
-            _principal_of, request.app[ENGINE], request.headers.get("Authorization", "")
-        )
+        header, now = request.headers.get("Authorization", ""), request.app[CLOCK]()
+        principal = await asyncio.to_thread(_principal_of, request.app[ENGINE], header, now)
         if principal is None:
             raise unauthorised()
-        if principal.role not in route.roles:
+        reach = principal.permissions().get(route.permission)
+        if reach is None:
             raise forbidden()
-        return await route.endpoint(request, principal)
+        return await route.endpoint(request, replace(principal, reach=reach))
 
     return endpoint
 
 
-def _principal_of(engine: Engine, header: str) -> Principal | None:
+def _principal_of(engine: Engine, header: str, now: datetime) -> Principal | None:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or len(header) > MAX_HEADER_CHARACTERS:
         return None
     with reading(engine) as conn:
-        return find_principal(conn, token.strip())
+        found = _find(conn, token.strip(), now)
+    if found is None:
+        return None
+    if found.last_used_s is None or now.timestamp() - found.last_used_s >= LAST_USE.total_seconds():
+        _note_use(engine, found.principal.token, int(now.timestamp()))
+    return found.principal
+
+
+def _note_use(engine: Engine, token: int, now_s: int) -> None:
+    """Note that a token was used; a database that cannot be written does not keep anybody from reading."""
+    try:
+        with writing(engine) as conn:
+            conn.execute(update(tokens).where(tokens.c.id == token).values(last_used_s=now_s))
+    except DatabaseFault as fault:
+        log.warning("token %d: its last use is not noted: %s", token, fault)

@@ -84,6 +84,7 @@ class Settings:
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page; changed in place by serve_helplines()
     phone_key       of parental.people.phones; None: no telephone number is taken
+    desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
     isp_name: str = "Your internet provider"
@@ -105,6 +106,7 @@ class Settings:
     stop_page: StopPage = StopPage()
     why_host: str | None = None
     help_host: str | None = None
+    desk_origin: str | None = None
 
     def unverified(self) -> Iterator[str]:
         """What pages name and nobody has noted to be right: one sentence each."""

@@ -309,6 +309,26 @@ def page_address(value: str) -> str:
     return value
 
 
+def origin(value: str) -> str:
+    """origin of a web site: scheme, host and port"""
+    wanted = "write https://desk.isp.example, without a path; http only for localhost"
+    try:
+        parts = urlsplit(text(value))
+        port_number = parts.port
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} is no origin", wanted) from reason
+    is_plain = parts.scheme == "http" and parts.hostname == "localhost"
+    is_default = port_number == {"http": 80, "https": 443}.get(parts.scheme)  # which browsers leave out
+    is_bare = value == f"{parts.scheme}://{parts.netloc}" == value.lower() and "@" not in parts.netloc
+    if not (is_plain or parts.scheme == "https") or not is_bare or is_default or not parts.hostname:
+        raise Unfit(f"{quoted(value)} is no origin", wanted)
+    try:
+        ip_address(parts.hostname)
+    except ValueError:
+        return value
+    raise Unfit(f"{quoted(value)} is an address, for which no browser makes a passkey", wanted)
+
+
 def list_url(value: str) -> str:
     """URL, https; http to this box alone"""
     wanted = "write https://…; http only to this box itself"

@@ -225,6 +225,9 @@ class Api:
     cleartext: bool = one(kinds.truth, default=False)
     """Without a certificate, listen on other addresses than the loopback, too: tokens then cross that network readable.
     For a network of its own, or behind a proxy that speaks TLS."""
+    desk_origin: str | None = one(kinds.origin, default=None)
+    """Where browsers reach the desk (/desk), such as https://desk.isp.example: passkeys are bound to this host name, so
+    it should never change.   Left out: the desk has passwords with one-time codes, and no passkeys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ def settings_of(config: Config) -> Settings:
         stop_page=StopPage(**dataclasses.asdict(config.splash.stop_page)),
         why_host=config.splash.host,
         help_host=config.splash.help_host,
+        desk_origin=config.api.desk_origin,
     )
 
 

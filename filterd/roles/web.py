@@ -1,4 +1,4 @@
-"""The web role: API and parent's page."""
+"""The web role: API, parent's page and desk."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ from filterd.config import Config
 from filterd.config.web_settings import helplines_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
-from filterd.keys import people_key
+from filterd.keys import desk_key, people_key
 from filterd.process.api_certificate import follow_certificate, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
@@ -21,13 +21,14 @@ LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
-    """Serve the API and the parent's page until SIGTERM."""
+    """Serve the API, the parent's page and the desk until SIGTERM."""
     del index
     stopping = stop_requested()
     engine = await open_for_web(config)
     tls = tls_of(config.api)
     settings = replace(settings_of(config), phone_key=people_key(config.state_dir))
-    app = create_app(settings, engine, ControlClient(config.run_dir))
+    key = desk_key(config.state_dir)
+    app = create_app(settings, engine, ControlClient(config.run_dir), desk_key=key)
     listener = HttpListener("api", app, LIMITS, tls)
     await listener.bind(config.api.listen)
     async with asyncio.TaskGroup() as group:

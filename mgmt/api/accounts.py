@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row
 
 from mgmt.api.subscribers import PAGE, live_receipt
 from mgmt.app_context import CLOCK, json_response, read, write
-from mgmt.auth import OPERATOR, PARENT, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.body import read_fields
 from mgmt.errors import BadRequest
 from mgmt.fields import page_after
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
+from mgmt.staff.permissions import Reach
 from parental.errors import BadPerson, BadSubscriber, NoPerson, NoSubscriber
 from parental.people import accounts, household
 from parental.people.accounts import Account
@@ -149,7 +150,7 @@ def caregiver_json(caregiver: Caregiver) -> dict[str, Any]:
 
 def own_account(conn: Connection, request: web.Request, principal: Principal) -> int:
     """The account of the path, where the token may touch it."""
-    if principal.role == PARENT:
+    if principal.reach is Reach.OWN:
         own = None if principal.subscriber is None else accounts.account_of(conn, principal.subscriber)
         if own is None or request.match_info["id"] != str(own):
             raise forbidden()
@@ -195,12 +196,10 @@ def _event_json(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-_OPERATOR, _PARENT = frozenset({OPERATOR}), frozenset({PARENT})
-HOME = _OPERATOR | _PARENT
 ROUTES = (
-    Route("GET", "/v1/accounts", list_accounts, _OPERATOR),
-    Route("PUT", "/v1/accounts/{id}", put_account, _OPERATOR),
-    Route("GET", "/v1/accounts/{id}", get_account, HOME),
-    Route("PUT", "/v1/accounts/{id}/lines/{line}", put_line, _OPERATOR),
-    Route("GET", "/v1/accounts/{id}/history", get_history, _PARENT),
+    Route("GET", "/v1/accounts", list_accounts, "accounts.list"),
+    Route("PUT", "/v1/accounts/{id}", put_account, "lines.provision"),
+    Route("GET", "/v1/accounts/{id}", get_account, "account.read"),
+    Route("PUT", "/v1/accounts/{id}/lines/{line}", put_line, "lines.provision"),
+    Route("GET", "/v1/accounts/{id}/history", get_history, "account.history"),
 )

@@ -21,7 +21,7 @@ from sqlalchemy import Row
 
 from mgmt import block_ledger
 from mgmt.app_context import CLOCK, json_response, read, write
-from mgmt.auth import AUDITOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
@@ -173,8 +173,7 @@ _WRITERS: dict[str, tuple[str, bytes, _Writer]] = {
     "csv": ("text/csv; charset=utf-8; header=present", (",".join(FIELDS) + "\r\n").encode(), _csv),
 }
 _RECORDS = Text(("application/x-ndjson", "text/csv"))
-_AUDITOR = frozenset({AUDITOR})
 ROUTES = (
-    Route("GET", "/v1/audit/blocks", pull_blocks, _AUDITOR, Contract({200: _RECORDS}, query=Pull)),
-    Route("GET", "/v1/audit/csam-counts", csam_counts, _AUDITOR, Contract({200: CsamCounts}, query=Span)),
+    Route("GET", "/v1/audit/blocks", pull_blocks, "audit.blocks", Contract({200: _RECORDS}, query=Pull)),
+    Route("GET", "/v1/audit/csam-counts", csam_counts, "audit.counts", Contract({200: CsamCounts}, query=Span)),
 )

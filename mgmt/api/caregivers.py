@@ -7,12 +7,13 @@ Invariants: a code is shown once, to whoever invites; a telephone number is take
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.accounts import HOME, account_json, caregiver_json, number_in, own_account, tried
+from mgmt.api.accounts import account_json, caregiver_json, number_in, own_account, tried
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
-from mgmt.auth import PARENT, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.body import read_fields
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
+from mgmt.staff.permissions import Reach
 from parental.people import caregivers
 from parental.people.caregivers import ROLES, SCHOOL, Caregiver
 from parental.people.phones import Phones, SealedPhone
@@ -77,7 +78,7 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
 
 
 def _role(principal: Principal, role: str) -> str:
-    if role == SCHOOL and principal.role == PARENT:
+    if role == SCHOOL and principal.reach is Reach.OWN:
         raise forbidden()
     return role
 
@@ -97,8 +98,8 @@ def _record(conn: Connection, request: web.Request, principal: Principal, found:
 
 
 ROUTES = (
-    Route("POST", "/v1/accounts/{id}/caregivers", invite, HOME),
-    Route("POST", "/v1/accounts/{id}/caregivers/accept", accept, HOME),
-    Route("PATCH", "/v1/accounts/{id}/caregivers/{caregiver}", change_role, HOME),
-    Route("DELETE", "/v1/accounts/{id}/caregivers/{caregiver}", remove, HOME),
+    Route("POST", "/v1/accounts/{id}/caregivers", invite, "account.caregivers"),
+    Route("POST", "/v1/accounts/{id}/caregivers/accept", accept, "account.caregivers"),
+    Route("PATCH", "/v1/accounts/{id}/caregivers/{caregiver}", change_role, "account.caregivers"),
+    Route("DELETE", "/v1/accounts/{id}/caregivers/{caregiver}", remove, "account.caregivers"),
 )

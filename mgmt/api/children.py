@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.accounts import HOME, live_account, number_in, own_account, tried
+from mgmt.api.accounts import live_account, number_in, own_account, tried
 from mgmt.api.subscribers import MAX_PAUSE_MINUTES, WISHES, fit, wishes_in, wishes_json
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
@@ -202,13 +202,13 @@ def _note(conn: Connection, request: web.Request, principal: Principal, child: C
 
 _ONE = "/v1/accounts/{id}/children/{child}"
 ROUTES = (
-    Route("POST", "/v1/accounts/{id}/children", add_child, HOME),
-    Route("PATCH", _ONE, change_child, HOME),
-    Route("DELETE", _ONE, remove_child, HOME),
-    Route("POST", f"{_ONE}/take", take, HOME),
-    Route("POST", f"{_ONE}/give-back", give_back, HOME),
-    Route("GET", f"{_ONE}/profile", get_rules, HOME),
-    Route("PATCH", f"{_ONE}/profile", change_rules, HOME),
-    Route("POST", f"{_ONE}/pause", pause, HOME),
-    Route("POST", f"{_ONE}/resume", resume, HOME),
+    Route("POST", "/v1/accounts/{id}/children", add_child, "account.children"),
+    Route("PATCH", _ONE, change_child, "account.children"),
+    Route("DELETE", _ONE, remove_child, "account.children"),
+    Route("POST", f"{_ONE}/take", take, "account.children"),
+    Route("POST", f"{_ONE}/give-back", give_back, "account.children"),
+    Route("GET", f"{_ONE}/profile", get_rules, "account.children"),
+    Route("PATCH", f"{_ONE}/profile", change_rules, "account.children"),
+    Route("POST", f"{_ONE}/pause", pause, "account.pause"),
+    Route("POST", f"{_ONE}/resume", resume, "account.pause"),
 )

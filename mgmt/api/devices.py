@@ -6,7 +6,7 @@ A parent's token reaches the own line's devices alone, as in mgmt.api.subscriber
 from aiohttp import web
 
 from mgmt.api.line_shapes import DeletedDevice, Devices, DeviceToken
-from mgmt.api.subscribers import HOME, live_receipt, own_number, read_there, there
+from mgmt.api.subscribers import live_receipt, own_number, read_there, there
 from mgmt.app_context import SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
@@ -48,7 +48,7 @@ def ways_of(token: str, settings: Settings) -> dict[str, str | None]:
 
 _DEVICE = "/v1/subscribers/{id}/devices/{name}"
 ROUTES = (
-    Route("GET", "/v1/subscribers/{id}/devices", list_devices, HOME, Contract({200: Devices})),
-    Route("PUT", _DEVICE, put_device, HOME, Contract({201: DeviceToken})),
-    Route("DELETE", _DEVICE, delete_device, HOME, Contract({200: DeletedDevice})),
+    Route("GET", "/v1/subscribers/{id}/devices", list_devices, "line.devices", Contract({200: Devices})),
+    Route("PUT", _DEVICE, put_device, "line.devices", Contract({201: DeviceToken})),
+    Route("DELETE", _DEVICE, delete_device, "line.devices", Contract({200: DeletedDevice})),
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mgmt.api.subscribers import WISHES, fit, live_receipt
 from mgmt.app_context import CLOCK, SETTINGS, json_response, write
-from mgmt.auth import OPERATOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.body import BODY_S, read_body
 from mgmt.errors import BadRequest
 from mgmt.fields import Fields, fields_of
@@ -74,4 +74,4 @@ def _wanted(said: object, first: Profile) -> Wanted:
         raise BadRequest("", str(reason)) from reason
 
 
-ROUTES = (Route("POST", "/v1/provisioning", put_lines, frozenset({OPERATOR})),)
+ROUTES = (Route("POST", "/v1/provisioning", put_lines, "lines.provision"),)

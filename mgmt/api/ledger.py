@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from mgmt.api.audit import Span, note_pull, span_of
 from mgmt.app_context import json_response, read
-from mgmt.auth import AUDITOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of, shown
@@ -140,12 +140,11 @@ def _number(said: str) -> int:
     return int(said)
 
 
-_AUDITOR = frozenset({AUDITOR})
 _LINES = Text(("application/x-ndjson",))
 _NEWEST = Contract({200: Text(("text/plain",), Consistency)}, query=Checkpoint, refusals=(404,))
 ROUTES = (
-    Route("GET", "/v1/audit/ledger", export, _AUDITOR, Contract({200: _LINES}, query=Span, refusals=(404,))),
-    Route("GET", "/v1/audit/ledger/{id}", export_event, _AUDITOR, Contract({200: _LINES})),
-    Route("GET", "/v1/audit/checkpoint", show_checkpoint, _AUDITOR, _NEWEST),
-    Route("GET", "/v1/audit/stats", stats, _AUDITOR, Contract({200: EventCounts}, query=Span)),
+    Route("GET", "/v1/audit/ledger", export, "audit.ledger", Contract({200: _LINES}, query=Span, refusals=(404,))),
+    Route("GET", "/v1/audit/ledger/{id}", export_event, "audit.ledger", Contract({200: _LINES})),
+    Route("GET", "/v1/audit/checkpoint", show_checkpoint, "audit.ledger", _NEWEST),
+    Route("GET", "/v1/audit/stats", stats, "audit.ledger", Contract({200: EventCounts}, query=Span)),
 )

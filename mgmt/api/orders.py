@@ -28,7 +28,7 @@ from mgmt.api.order_shapes import (
     WithdrawnOrder,
 )
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
-from mgmt.auth import OPERATOR, REGULATOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.body import MAX_ORDER_OCTETS, ORDER_S
 from mgmt.control_protocol import ControlFailed, Receipt, receipt_json, receive
 from mgmt.errors import NotInForce
@@ -38,8 +38,12 @@ from mgmt.frame.requests import body_of, octets_of, query_of, shown
 from mgmt.frame.shapes import After
 from mgmt.orders import store as orders
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
+from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.pushed import PushedOrder, Withdrawal
+from mgmt.orders.sealed import ORDINARY
 from mgmt.problems import Problem
+from mgmt.staff.issuers import find_issuer
+from mgmt.staff.permissions import Reach
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
 ORDERS_PAGE = 100
@@ -58,6 +62,7 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     def store(conn: Connection) -> tuple[int, bool]:
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
+            _check_issuer(conn, order)
             check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
             return orders.put_order(conn, order, judged, original, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
@@ -75,12 +80,13 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     return json_response(await _enforce(request, number), status=201)
 
 
-async def list_orders(request: web.Request, _: Principal) -> web.Response:
-    """List orders by rising number."""
+async def list_orders(request: web.Request, principal: Principal) -> web.Response:
+    """List orders by rising number; a regulator's token lists those of its issuer."""
     after = query_of(request, After).after
+    issuer = None if principal.reach is Reach.ALL else principal.issuer or ""
 
     def load(conn: Connection) -> OrderPage:
-        found = orders.page_of_orders(conn, after, ORDERS_PAGE)
+        found = orders.page_of_orders(conn, after, ORDERS_PAGE, issuer)
         return OrderPage(
             [shown(orders.order_json(conn, order), Order) for order in found],
             found[-1].id if len(found) == ORDERS_PAGE else None,
@@ -89,10 +95,10 @@ async def list_orders(request: web.Request, _: Principal) -> web.Response:
     return json_response(await read(request, load))
 
 
-async def show_order(request: web.Request, _: Principal) -> web.Response:
+async def show_order(request: web.Request, principal: Principal) -> web.Response:
     """Show an order with a page of its entries."""
     after = (query_of(request, AfterEntry) if "id" in request.match_info else query_of(request, OrderPart)).after
-    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request).id, after)))
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request, principal).id, after)))
 
 
 async def withdraw_order(request: web.Request, principal: Principal) -> web.Response:
@@ -197,6 +203,18 @@ def _of_another(principal: Principal, issuer: str) -> Problem:
     return Problem(403, detail, "/issuer")
 
 
+def _check_issuer(conn: Connection, order: JudgedOrder) -> None:
+    """Whether what is known of the issuer admits a new order of it.   Raises Problem."""
+    issuer = find_issuer(conn, order.issuer)
+    if issuer is None:
+        return
+    beyond = [] if issuer.is_active else ["anything: it is disabled"]
+    beyond += issuer.beyond(ORDINARY, {order.scope, *(scope for _, scope in order.entries)})
+    if beyond:
+        detail = f"{order.issuer} may not order {', '.join(beyond)}; not taken; see: filterd staff issuer"
+        raise Problem(403, detail, "/issuer")
+
+
 def _of_lists(conn: Connection, order: Row[Any]) -> Problem:
     """Why an order whose entries a list file brings is not withdrawn here, and who can."""
     there = orders.order_json(conn, order)
@@ -209,8 +227,10 @@ def _of_lists(conn: Connection, order: Row[Any]) -> Problem:
     return Problem(409, detail, "order", order=there)
 
 
-def _one(conn: Connection, request: web.Request) -> Row[Any]:
-    """The order that path and query name.   Raises BadRequest, Problem 404."""
+def _one(conn: Connection, request: web.Request, reader: Principal | None = None) -> Row[Any]:
+    """The order that path and query name.   Raises BadRequest, Problem 404.
+
+    reader  for whom an order of another issuer does not exist; None: the caller asks"""
     if "id" in request.match_info:
         number = request.match_info["id"]
         said = f"number {number[:80]}"
@@ -220,7 +240,7 @@ def _one(conn: Connection, request: web.Request) -> Row[Any]:
         ref, issuer = request.match_info["ref"], request.query["issuer"]
         said = f"{issuer[:80]} {ref[:80]}"
         found = orders.find_order(conn, issuer, ref)
-    if found is None:
+    if found is None or (reader is not None and not reader.may_order_for(found.issuer)):
         raise Problem(404, f"order {said}: not found; nothing done; look at GET /v1/orders", "order")
     return found
 
@@ -244,7 +264,6 @@ def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
     return sorted(numbers)
 
 
-_WRITERS = frozenset({REGULATOR, OPERATOR})
 _PUSH = Contract(
     {200: OrderWithEntries, 201: OrderWithEntries},
     body=PushedOrder,
@@ -267,10 +286,10 @@ def _withdrawal(query: type[Struct]) -> Contract:
 
 
 ROUTES = (
-    Route("POST", "/v1/orders", push_order, _WRITERS, _PUSH),
-    Route("GET", "/v1/orders", list_orders, _WRITERS, Contract({200: OrderPage}, query=After)),
-    Route("GET", "/v1/orders/{ref}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=OrderPart)),
-    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, _WRITERS, _withdrawal(OrderNamed)),
-    Route("GET", "/v1/orders/id/{id}", show_order, _WRITERS, Contract({200: OrderWithEntries}, query=AfterEntry)),
-    Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, _WRITERS, _withdrawal(NoQuery)),
+    Route("POST", "/v1/orders", push_order, "orders.push", _PUSH),
+    Route("GET", "/v1/orders", list_orders, "orders.read", Contract({200: OrderPage}, query=After)),
+    Route("GET", "/v1/orders/{ref}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=OrderPart)),
+    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(OrderNamed)),
+    Route("GET", "/v1/orders/id/{id}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=AfterEntry)),
+    Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(NoQuery)),
 )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mgmt.api.line_shapes import ChangedProfile, Profile, ProfilePage, Wishes
 from mgmt.api.subscribers import fit, line_number, live_receipt, page_of, put_event, read_there, wishes_in, wishes_shown
 from mgmt.app_context import CLOCK, json_response, read, write
-from mgmt.auth import OPERATOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
 from mgmt.frame.shapes import After
@@ -55,15 +55,14 @@ def profile_shown(line: Subscriber) -> Profile:
     return Profile(id=line.id, label=line.label, **wishes_shown(line.profile))
 
 
-_OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/profiles", list_profiles, _OPERATOR, Contract({200: ProfilePage}, query=After)),
-    Route("GET", "/v1/profiles/{id}", get_profile, _OPERATOR, Contract({200: Profile})),
+    Route("GET", "/v1/profiles", list_profiles, "profiles.read", Contract({200: ProfilePage}, query=After)),
+    Route("GET", "/v1/profiles/{id}", get_profile, "profiles.read", Contract({200: Profile})),
     Route(
         "PATCH",
         "/v1/profiles/{id}",
         change_profile,
-        _OPERATOR,
+        "profiles.change",
         Contract({200: ChangedProfile}, body=Wishes),
     ),
 )

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
-from mgmt.auth import OPERATOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.control_protocol import Report
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of
@@ -88,14 +88,13 @@ def _shown(request: web.Request, report: Report) -> MistakeReport:
     )
 
 
-_OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/reports", list_reports, _OPERATOR, Contract({200: ReportPage}, query=After)),
+    Route("GET", "/v1/reports", list_reports, "reports.read", Contract({200: ReportPage}, query=After)),
     Route(
         "POST",
         "/v1/reports/{reference}/answer",
         answer,
-        _OPERATOR,
+        "reports.answer",
         Contract({200: MistakeReport}, body=ReportAnswer),
     ),
 )

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read
-from mgmt.auth import OPERATOR, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.control_protocol import ControlFailed
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract
@@ -117,8 +117,7 @@ def _address(said: str | None) -> str | None:
         raise unfit("?address", f"{said!r:.60} is not an address", "write 192.0.2.7 or 2001:db8::7") from exc
 
 
-_OPERATOR = frozenset({OPERATOR})
 ROUTES = (
-    Route("GET", "/v1/status", status, _OPERATOR, Contract({200: BoxStatus})),
-    Route("GET", "/v1/explain", explain, _OPERATOR, Contract({200: Explanation}, query=Question)),
+    Route("GET", "/v1/status", status, "status.read", Contract({200: BoxStatus})),
+    Route("GET", "/v1/explain", explain, "decision.explain", Contract({200: Explanation}, query=Question)),
 )

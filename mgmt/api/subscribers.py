@@ -28,7 +28,7 @@ from mgmt.api.line_shapes import (
     Wishes,
 )
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
-from mgmt.auth import OPERATOR, PARENT, Principal, Route
+from mgmt.auth import Principal, Route
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import BadRequest
 from mgmt.fields import unfit
@@ -283,26 +283,24 @@ def line_number(request: web.Request) -> int:
 
 def own_number(request: web.Request, principal: Principal) -> int:
     """The subscriber of the path, where the token may touch it."""
-    if principal.role == PARENT and request.match_info["id"] != str(principal.subscriber):
+    if not principal.may_touch_line(request.match_info["id"]):
         raise forbidden()
     return line_number(request)
 
 
-_OPERATOR = frozenset({OPERATOR})
-HOME = frozenset({OPERATOR, PARENT})
 _CHANGED = {200: ChangedLine}
 ROUTES = (
-    Route("GET", "/v1/subscribers", list_subscribers, _OPERATOR, Contract({200: LinePage}, query=After)),
+    Route("GET", "/v1/subscribers", list_subscribers, "lines.list", Contract({200: LinePage}, query=After)),
     Route(
         "PUT",
         "/v1/subscribers/{id}",
         put_subscriber,
-        _OPERATOR,
+        "lines.provision",
         Contract({**_CHANGED, 201: ChangedLine}, body=NewLine),
     ),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, HOME, Contract({200: SubscriberLine})),
-    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR, Contract({200: DeletedLine})),
-    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME, Contract(_CHANGED, body=Pause)),
-    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME, Contract(_CHANGED)),
-    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, HOME, Contract(_CHANGED, body=Schedule)),
+    Route("GET", "/v1/subscribers/{id}", get_subscriber, "line.read", Contract({200: SubscriberLine})),
+    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, "lines.provision", Contract({200: DeletedLine})),
+    Route("POST", "/v1/subscribers/{id}/pause", pause, "line.pause", Contract(_CHANGED, body=Pause)),
+    Route("POST", "/v1/subscribers/{id}/resume", resume, "line.pause", Contract(_CHANGED)),
+    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, "line.schedule", Contract(_CHANGED, body=Schedule)),
 )

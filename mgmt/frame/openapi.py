@@ -16,6 +16,7 @@ from mgmt.auth import Route
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.shapes import ProblemDetails
 from mgmt.problems import MEANINGS, TITLES, TYPE
+from mgmt.staff.permissions import PERMISSIONS
 
 PATH = "/v1/openapi.json"
 OF_EVERY_ROUTE = (400, 401, 403, 422, 500, 503, 507)
@@ -97,7 +98,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": re.sub(r"\W+", "_", f"{route.method.lower()} {route.path}").strip("_"),
         "summary": summary_of(route),
         "tags": [route.path.split("/")[2]],
-        "x-roles": sorted(route.roles),
+        "x-permission": route.permission,
+        "x-roles": sorted(PERMISSIONS[route.permission]),
         "parameters": [*_path_parameters(route.path), *_query_parameters(contract.query)],
         "responses": {str(status): _answer(answer) for status, answer in contract.answers.items()},
     }

@@ -124,9 +124,12 @@ def find_order(conn: Connection, issuer: str, ref: str) -> Row[Any] | None:
     return conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
 
 
-def page_of_orders(conn: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
-    """Orders by rising number, above `after`."""
-    return conn.execute(select(orders).where(orders.c.id > after).order_by(orders.c.id).limit(limit)).all()
+def page_of_orders(conn: Connection, after: int, limit: int, issuer: str | None = None) -> Sequence[Row[Any]]:
+    """Orders by rising number, above `after`.   issuer  whose; None: of all"""
+    chosen = select(orders).where(orders.c.id > after)
+    if issuer is not None:
+        chosen = chosen.where(orders.c.issuer == issuer)
+    return conn.execute(chosen.order_by(orders.c.id).limit(limit)).all()
 
 
 def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Sequence[Row[Any]]:

@@ -8,22 +8,20 @@ Source: semantics §9; OWASP ASVS 4.2.2 (CSRF).
 import hmac
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
-from mgmt.auth import PARENT
-from mgmt.body import read_form
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import NotInForce
+from mgmt.forms import form_of, is_from_here
 from mgmt.households import note_choice_of_line
 from mgmt.ledger.event import Actor
 from mgmt.portal.session import Session, begin_session, end_session, find_session, keep_receipt
 from mgmt.portal.state import receipt_words, state_of
 from mgmt.settings import LANGUAGES
+from mgmt.staff.permissions import PARENT
 from mgmt.text.accept import preferred_language
 from mgmt.text.environment import environment
 from mgmt.text.language import Language, language, languages
@@ -62,9 +60,9 @@ async def show(request: web.Request) -> web.Response:
 
 async def login(request: web.Request) -> web.Response:
     """POST /family/login"""
-    if not _is_from_here(request):
+    if not is_from_here(request):
         return _login_page(request, 403)
-    token = await _field(request, "token")
+    token = (await form_of(request)).get("token", "")
     now = request.app[CLOCK]()
     secret = await write(request, lambda conn: begin_session(conn, token[:MAX_TOKEN_CHARACTERS].strip(), now))
     if secret is None:
@@ -129,9 +127,9 @@ async def _tap(request: web.Request, did: str, change: Any) -> web.Response:
 async def _allowed(request: web.Request) -> Session | None:
     """The session of a form that was really sent from our page; None for anything else."""
     session = await _session(request)
-    if session is None or not _is_from_here(request):
+    if session is None or not is_from_here(request):
         return None
-    said = await _field(request, "csrf")
+    said = (await form_of(request)).get("csrf", "")
     return session if hmac.compare_digest(said.encode(), session.csrf.encode()) else None
 
 
@@ -139,20 +137,6 @@ async def _session(request: web.Request) -> Session | None:
     secret = request.cookies.get(_cookie(request), "")
     now = request.app[CLOCK]()
     return await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
-
-
-def _is_from_here(request: web.Request) -> bool:
-    """Whether the browser says that our own page sent the form; old ones that say nothing have the form token only."""
-    origin = request.headers.get("Origin")
-    if origin is not None:
-        return urlsplit(origin).netloc.lower() == request.host.lower()
-    return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-
-
-async def _field(request: web.Request, key: str) -> str:
-    """A text field of the form; '' where it is absent or a file."""
-    found: str | bytearray | bytes | FileField = (await read_form(request)).get(key, "")
-    return found if isinstance(found, str) else ""
 
 
 def _cookie(request: web.Request) -> str:

@@ -1,6 +1,6 @@
 """A parent's session: a cookie with a secret, stored as SHA-256.
 
-Invariants: only a parent's token begins a session; the session ends with the token, by itself after 30 days, or at
+Invariants: only a household's token begins a session; the session ends with the token, by itself after 30 days, or at
 logging out; the secret is new at every login.
 Source: RFC 6265bis (cookie prefixes), OWASP ASVS 3.
 """
@@ -15,10 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mgmt.auth import PARENT, digest, find_principal
+from mgmt.auth import find_principal
+from mgmt.staff.tokens import digest
 from parental.schema.access import sessions, tokens
 
 LIFE = timedelta(days=30)  # a phone at home: long enough not to be in the way, short enough for one that is sold
+
+NEEDED = frozenset({"line.read", "line.pause"})  # what the page shows and does
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,9 @@ class Session:
 
 
 def begin_session(conn: Connection, token: str, now: datetime) -> str | None:
-    """Sign in with a parent's token; the cookie's value, or None where the token is unknown."""
-    principal = find_principal(conn, token)
-    if principal is None or principal.role != PARENT:
+    """Sign in with a household's token; the cookie's value, or None where it is unknown, or may not do what taps do."""
+    principal = find_principal(conn, token, now)
+    if principal is None or principal.subscriber is None or not NEEDED.issubset(principal.permissions()):
         return None
     secret = secrets.token_urlsafe(32)
     conn.execute(delete(sessions).where(sessions.c.expires_s <= int(now.timestamp())))
@@ -50,6 +53,7 @@ def find_session(conn: Connection, secret: str, now: datetime) -> Session | None
         select(tokens.c.id, tokens.c.subscriber, sessions.c.receipt)
         .join(tokens, tokens.c.id == sessions.c.token)
         .where(sessions.c.sha256 == digest(secret), sessions.c.expires_s > int(now.timestamp()))
+        .where(tokens.c.expires_s > int(now.timestamp()))
     ).one_or_none()
     if row is None or row.subscriber is None:
         return None

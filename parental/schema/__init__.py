@@ -3,6 +3,7 @@
 people   accounts, caregivers, children, and what was done in a household
 lines    lines with their addresses and devices, and profiles
 access   who may do what over the API and the family page
+staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
 ledger   what was done, signed, and the time by which records grow old
 records  what was blocked, and how far spools and counters have been drained
@@ -11,7 +12,7 @@ reports  what visitors report as blocked by mistake
 A table that changes here needs a revision in parental.migrations.versions; a test compares the two.
 """
 
-from parental.schema import access, ledger, lines, orders, people, records, reports
+from parental.schema import access, ledger, lines, orders, people, records, reports, staff
 from parental.schema.base import metadata
 
-__all__ = ["access", "ledger", "lines", "metadata", "orders", "people", "records", "reports"]
+__all__ = ["access", "ledger", "lines", "metadata", "orders", "people", "records", "reports", "staff"]

@@ -1,10 +1,12 @@
-"""Tokens of the API and sessions of the family page.
+"""Tokens of the API, sessions of the family page, and the issuers for whom regulators' tokens speak.
 
-Invariants: both are stored as SHA-256 only.
+Invariants: tokens and sessions are stored as SHA-256 only; the number of a token stands in the ledger and is never
+given twice; an issuer is named by the name that its orders have, which never changes.
 """
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     LargeBinary,
@@ -15,15 +17,39 @@ from sqlalchemy import (
 
 from parental.schema.base import Number, metadata
 
+issuers = Table(
+    "issuers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("categories", Text),  # that its orders may have, with spaces between them; absent: any
+    Column("scopes", Text),  # likewise
+    Column("contact", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_s", BigInteger, nullable=False),
+)
+issuer_keys = Table(
+    "issuer_keys",
+    metadata,
+    Column("public_key", LargeBinary, primary_key=True),  # Ed25519, 32 octets
+    Column("issuer", String, ForeignKey("issuers.name"), nullable=False, index=True),
+    Column("from_s", BigInteger, nullable=False),
+    Column("until_s", BigInteger, nullable=False),
+)
 tokens = Table(
     "tokens",
     metadata,
     Column("id", Number, primary_key=True),
     Column("sha256", LargeBinary, nullable=False, unique=True),
-    Column("role", String, nullable=False),
-    Column("subscriber", Number, ForeignKey("lines.id", ondelete="CASCADE")),  # of a parent's token
+    Column("roles", String, nullable=False),  # sorted, with spaces between them
+    Column("scopes", Text),  # the only permissions of these roles that it has, likewise; absent: all of them
+    Column("subscriber", Number, ForeignKey("lines.id", ondelete="CASCADE")),  # of a household's token
+    Column("issuer", String, ForeignKey("issuers.name")),  # for whom a regulator's speaks; of one without: for no one
+    Column("label", String, nullable=False),
     Column("created_s", BigInteger, nullable=False),
-    Column("issuer", String),  # for whom a regulator's token speaks; of one that has none: for no one
+    Column("expires_s", BigInteger, nullable=False),
+    Column("last_used_s", BigInteger),  # to the hour
+    Column("made_by", String, nullable=False),
+    sqlite_autoincrement=True,
 )
 sessions = Table(
     "sessions",

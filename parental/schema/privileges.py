@@ -19,6 +19,7 @@ _PROPOSE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawn_ms, withdrawal_reas
 _PROPOSE_ENTRY = "SELECT, INSERT, UPDATE (status, reason, generation, enforced_ms, revision)"
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
 _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision)"
+_USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 
 # table → role → privileges
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
@@ -37,7 +38,14 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "dns_wishes": {WEB: ALL, CONTROL: READ},
     "devices": {WEB: ALL, CONTROL: READ},
     "closed_intervals": {WEB: ALL, CONTROL: READ},
-    "tokens": {WEB: READ},  # made by `filterd token`, on the box
+    "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},
+    "issuers": {WEB: READ, CONTROL: READ},  # put and disabled by commands, on the box
+    "issuer_keys": {WEB: READ, CONTROL: READ},
+    "staff": {WEB: "SELECT, UPDATE (last_login_s)", CONTROL: READ},  # put and disabled by `filterd staff`, on the box
+    "staff_passwords": {WEB: COUNT},
+    "passkeys": {WEB: _USE_PASSKEY + ", INSERT", CONTROL: _USE_PASSKEY},  # control checks approvals itself
+    "enrolment_codes": {WEB: "SELECT, DELETE, UPDATE (totp)"},
+    "staff_sessions": {WEB: ALL},
     "sessions": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fastpath.images import image_key
-from filterd.keys import CREDENTIAL, hold_image_key, key_at, make_image_key, people_key, pseudonym_key
+from filterd.keys import CREDENTIAL, desk_key, hold_image_key, key_at, make_image_key, people_key, pseudonym_key
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -28,6 +28,14 @@ def test_the_two_keys_of_a_box_are_not_the_same(tmp_path: Path) -> None:
     make_image_key(tmp_path)
 
     assert (tmp_path / "image-key/key").read_bytes() != pseudonym_key(tmp_path)
+
+
+def test_the_key_of_the_desk_lies_in_a_folder_that_its_owner_alone_may_enter(tmp_path: Path) -> None:
+    key = desk_key(tmp_path)
+
+    assert desk_key(tmp_path) == key and len(key) == 32
+    assert stat.S_IMODE((tmp_path / "desk").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "desk/key").stat().st_mode) == 0o600
 
 
 def test_the_key_of_the_images_lies_apart_for_workers_to_read(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
 
 from mgmt.app import create_app
-from mgmt.auth import create_token
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings, StopPage
+from mgmt.staff.tokens import create_token
 from parental import store
 from parental.database import open_database, writing
 from parental.engines import Where, engine_of

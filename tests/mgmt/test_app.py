@@ -17,7 +17,7 @@ def test_every_route_stands_once_and_under_v1() -> None:
     pairs = [(route.method, route.path) for route in ROUTES]
 
     assert len(set(pairs)) == len(pairs)
-    assert all(path.startswith("/v1/") and route.roles for route, (_, path) in zip(ROUTES, pairs, strict=True))
+    assert all(path.startswith("/v1/") and route.permission for route, (_, path) in zip(ROUTES, pairs, strict=True))
 
 
 async def test_a_body_above_the_limit_is_refused(desk: DeskOf) -> None:

@@ -14,12 +14,12 @@ from aiohttp.test_utils import TestServer
 from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
 
 from mgmt.app import create_app
-from mgmt.auth import create_token
 from mgmt.control_protocol import Closing
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings, StopPage
 from mgmt.splash.app import create_splash
 from mgmt.splash.canned import REASON_GROUPS, canned_page
+from mgmt.staff.tokens import create_token
 from parental import store
 from parental.database import open_database, writing
 from parental.schedule import Schedule, parse_interval

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from filterd.lab.seed.month import Change, Month
 from filterd.lab.seed.staff import BY
-from mgmt.auth import PARENT, create_token
+from mgmt.staff.permissions import PARENT
+from mgmt.staff.tokens import create_token
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
 from parental.store import pause, put_subscriber, resume

@@ -53,7 +53,8 @@ def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family])
             raise ValueError("laboratory: its database holds something already; not filled; begin with a new folder")
         tokens = put_staff(conn, month.begin)
         found = {
-            issuer: find_principal(conn, tokens[who]) for issuer, who in zip(ISSUERS, ("PTA", "court"), strict=True)
+            issuer: find_principal(conn, tokens[who], month.begin)
+            for issuer, who in zip(ISSUERS, ("PTA", "court"), strict=True)
         }
     clerks = {issuer: principal.actor for issuer, principal in found.items() if principal is not None}
     letters = orders.letters_of(month)

@@ -4,14 +4,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from mgmt.auth import AUDITOR, OPERATOR, REGULATOR, create_token
 from mgmt.ledger.event import Actor
+from mgmt.staff.permissions import AUDITOR, COMPLIANCE, ENGINEER, REGULATOR
+from mgmt.staff.tokens import create_token
 
 ISSUERS = ("PTA", "Islamabad High Court")
 # Who it is, as the laboratory names them → role, issuer.
 DESK: dict[str, tuple[str, str | None]] = {
-    "engineer": (OPERATOR, None),
-    "compliance": (OPERATOR, None),
+    "engineer": (ENGINEER, None),
+    "compliance": (COMPLIANCE, None),
     "PTA": (REGULATOR, ISSUERS[0]),
     "court": (REGULATOR, ISSUERS[1]),
     "auditor": (AUDITOR, None),

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

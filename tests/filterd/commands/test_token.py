@@ -1,3 +1,5 @@
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ def test_a_token_opens_the_api_for_its_role(config: str, capsys: pytest.CaptureF
     token = capsys.readouterr().out.strip()
     engine = open_database(database_of(load(Path(config))))
     with reading(engine) as conn:
-        assert find_principal(conn, token) == Principal(1, "regulator", None, "PTA")
+        assert find_principal(conn, token, datetime.now(UTC)) == Principal(1, frozenset({"regulator"}), None, "PTA")
     engine.dispose()
 
 
@@ -36,6 +38,12 @@ def test_a_token_opens_the_api_for_its_role(config: str, capsys: pytest.CaptureF
         ["parent"],
         ["parent", "--subscriber", "7"],
         ["operator", "--subscriber", "7"],
+        ["create", "root"],
+        ["create", "engineer", "--scope", "orders.push"],
+        ["create", "engineer", "--days", "0"],
+        ["create", "engineer", "--days", "731"],
+        ["create", "engineer", "--days", "99999999999999"],
+        ["create", "engineer", "--label", "two\nlines"],
     ],
 )
 def test_a_token_that_cannot_be_is_not_made(wrong: list[str], config: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +51,25 @@ def test_a_token_that_cannot_be_is_not_made(wrong: list[str], config: str, capsy
 
     out, err = capsys.readouterr()
     assert (out, "no token created" in err) == ("", True)
+
+
+def test_a_token_is_listed_without_its_text_and_ends_when_it_is_revoked(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope = ["--scope", "lines.list", "--label", "billing sync", "--days", "90"]
+    assert main(["token", "create", "engineer", *scope, "--config", config]) == 0
+    text = capsys.readouterr().out.strip()
+
+    assert main(["token", "list", "--json", "--config", config]) == 0
+    listed = capsys.readouterr().out
+    (shown,) = (json.loads(line) for line in listed.splitlines())
+    assert (shown["roles"], shown["scopes"], shown["label"]) == (["engineer"], ["lines.list"], "billing sync")
+    assert text not in listed
+    assert main(["token", "list", "--config", config]) == 0
+    assert "engineer, only lines.list  ends " in capsys.readouterr().out
+
+    assert main(["token", "revoke", "1", "--config", config]) == 0
+    assert main(["token", "revoke", "1", "--config", config]) == 1
+    assert "token 1: not there; nothing revoked" in capsys.readouterr().err
+    assert main(["token", "list", "--config", config]) == 0
+    assert capsys.readouterr().out == ""

@@ -246,3 +246,30 @@ def test_a_password_is_no_part_of_a_database_and_is_not_repeated(written: str) -
 def test_anything_else_is_no_database(written: str, said: str) -> None:
     with pytest.raises(kinds.Unfit, match=re.escape(said)):
         kinds.database_url(written)
+
+
+@pytest.mark.parametrize("written", ["https://desk.isp.example", "https://desk.isp.example:8443", "http://localhost"])
+def test_an_origin_is_what_a_browser_calls_it(written: str) -> None:
+    assert kinds.origin(written) == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "desk.isp.example",
+        "http://desk.isp.example",
+        "https://desk.isp.example/",
+        "https://desk.isp.example/desk",
+        "https://desk.isp.example:443",
+        "https://Desk.isp.example",
+        "https://u@desk.isp.example",
+        "https://192.0.2.1",
+        "https://[2001:db8::1]",
+        "https://",
+        "https://a:99999",
+        "https://[::1",
+    ],
+)
+def test_anything_else_is_no_origin(written: str) -> None:
+    with pytest.raises(kinds.Unfit):
+        kinds.origin(written)

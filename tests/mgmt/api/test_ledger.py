@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from support.mgmt import ledgers
 from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
+from mgmt.staff.tokens import LIFE
 from parental.database import reading
 from parental.schema.ledger import events
 
@@ -133,9 +134,10 @@ async def test_a_token_that_is_made_is_an_event_with_its_number_and_never_its_te
 
     found = written(engine, "staff")
 
+    in_a_year = int((NOW + LIFE).timestamp())
     assert [(each["about"], each["said"]) for each in found] == [
-        ({"token": 1}, {"role": "auditor"}),
-        ({"line": 7, "token": 2}, {"role": "parent"}),
+        ({"token": 1}, {"role": "auditor", "expires_s": in_a_year}),
+        ({"line": 7, "token": 2}, {"role": "parent", "expires_s": in_a_year}),
     ]
     assert not any(each in json.dumps(found) for each in texts)
 

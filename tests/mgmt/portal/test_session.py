@@ -4,9 +4,10 @@ from sqlalchemy import Engine, select
 from support.mgmt.desk import TokenOf
 from support.present import present
 
-from mgmt.auth import find_principal, revoke_token
+from mgmt.auth import find_principal
 from mgmt.ledger.event import CONTROL
 from mgmt.portal.session import begin_session, csrf_of, end_session, find_session, keep_receipt
+from mgmt.staff.tokens import revoke_token
 from parental.database import writing
 from parental.schema.access import sessions
 
@@ -27,7 +28,7 @@ def test_a_session_ends_with_its_token_with_its_time_and_by_hand(engine: Engine,
     texts = [token("parent", 7) for _ in range(3)]
     with writing(engine) as conn:
         secrets = [present(begin_session(conn, text, NOW)) for text in texts]
-        revoke_token(conn, present(find_principal(conn, texts[0])).token, CONTROL)
+        revoke_token(conn, present(find_principal(conn, texts[0], NOW)).token, CONTROL)
         end_session(conn, secrets[1])
 
         assert [find_session(conn, secret, NOW) is None for secret in secrets] == [True, True, False]

@@ -23,9 +23,10 @@ from sqlalchemy import select, text
 from support.mgmt import ledgers
 
 from filterd.audit.seal import Seal
-from mgmt.auth import create_token, find_principal, revoke_token
+from mgmt.auth import find_principal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
+from mgmt.staff.tokens import create_token, revoke_token
 from parental.database import open_database, reading, writing
 from parental.errors import DatabaseLocked
 from parental.schema.access import tokens
@@ -41,7 +42,7 @@ def write(folder: Path, said: int) -> None:
     def make() -> None:
         while True:
             with contextlib.suppress(DatabaseLocked), writing(engine) as conn:
-                principal = find_principal(conn, create_token(conn, "auditor", None, CONTROL))
+                principal = find_principal(conn, create_token(conn, "auditor", None, CONTROL), datetime.now(UTC))
                 assert principal is not None
                 number = store.size(conn) - 1
                 if principal.token % 3 == 0:  # gone again, in the same transaction, with an event of its own

@@ -20,9 +20,9 @@ def test_three_families_have_the_rules_that_they_chose_and_no_pause_goes_on(life
 
 def test_a_parents_token_is_of_the_own_line(life: Life) -> None:
     for family in FAMILIES:
-        found = find_principal(life.conn, life.filled.tokens[f"parent {family.line}"])
+        found = find_principal(life.conn, life.filled.tokens[f"parent {family.line}"], datetime.now(UTC))
         assert found is not None
-        assert (found.role, found.subscriber) == ("parent", family.line)
+        assert (found.roles, found.subscriber) == ({"parent"}, family.line)
 
 
 def test_a_pause_begins_after_the_family_has_come_and_its_end_follows(month: Month) -> None:

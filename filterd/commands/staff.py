@@ -1,0 +1,221 @@
+"""`filterd staff …`: people of the desk and issuers of orders, directly in the database; the access review."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.database.access import opened_for_control
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.verbs import add_verb, add_verbs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from filterd.verbs import Parsers
+    from mgmt.staff.review import Review
+
+EXAMPLE = """filterd staff add 'Amna Khan' --mail amna@isp.example --role compliance
+filterd staff review --format json"""
+ROLES = "regulator, compliance, approver, engineer, support or auditor"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = add_verbs(parser)
+    _add_people(verbs)
+    _add_issuers(verbs)
+    what = "who may do what: people, tokens, issuers, and what needs a look; an event says who has read it"
+    review = add_verb(verbs, "review", what, "filterd staff review --format json > review-2026-11.json")
+    review.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    for verb in verbs.choices.values():
+        verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+
+
+def _add_people(verbs: "Parsers") -> None:
+    what = "add a person; the code to enrol with, at /desk/enrol, is printed once and counts for three days"
+    add = add_verb(verbs, "add", what, "filterd staff add 'Amna Khan' --mail amna@isp.example --role compliance")
+    add.add_argument("name", metavar="NAME", help="as colleagues know the person")
+    add.add_argument("--mail", required=True, metavar="ADDRESS", help="what the person signs in with")
+    add.add_argument("--role", required=True, metavar="ROLE", help=ROLES)
+    listed = add_verb(verbs, "list", "list all people of the desk", "filterd staff list --json")
+    listed.add_argument("--json", action="store_true", help="objects, one for each line")
+    role = add_verb(verbs, "role", "give a person another role", "filterd staff role amna@isp.example approver")
+    disable = add_verb(verbs, "disable", "end a person's access at once", "filterd staff disable amna@isp.example")
+    enable = add_verb(verbs, "enable", "give it back", "filterd staff enable amna@isp.example")
+    forget = "forget what a person signs in with, and print a new code to enrol"
+    reset = add_verb(verbs, "reset", forget, "filterd staff reset amna@isp.example")
+    for verb in (role, disable, enable, reset):
+        verb.add_argument("mail", metavar="ADDRESS", help="of the person")
+    role.add_argument("role", metavar="ROLE", help=ROLES)
+    for verb in (add, role):
+        verb.add_argument("--group", metavar="NAME", help="two who agree on an order have two; default: the role's")
+
+
+def _add_issuers(verbs: "Parsers") -> None:
+    example = "filterd staff issuer PTA --contact desk@pta.example --scope exact --scope subtree"
+    put = add_verb(verbs, "issuer", "put an issuer of orders, or change it; what is not said stays, or is any", example)
+    put.add_argument("name", metavar="NAME", help="as its orders have it")
+    put.add_argument("--contact", metavar="TEXT", help="where it is reached")
+    put.add_argument("--category", action="append", metavar="NAME", help="that its orders may have; may be repeated")
+    put.add_argument("--scope", action="append", metavar="NAME", help="that its orders may have; may be repeated")
+    whether = put.add_mutually_exclusive_group()
+    whether.add_argument("--disable", action="store_true", help="refuse its tokens from now on")
+    whether.add_argument("--enable", action="store_true", help="take them again")
+    key = "filterd staff issuer-key PTA --hex d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    known = add_verb(verbs, "issuer-key", "know a key of an issuer (Ed25519), or end one", key)
+    known.add_argument("name", metavar="NAME")
+    known.add_argument("--hex", required=True, metavar="KEY", help="the public key, 32 octets")
+    known.add_argument("--days", type=int, default=365, metavar="N", help="from now; 0 ends it; default 365")
+
+
+def run(args: argparse.Namespace) -> int:
+    from mgmt.staff.people import Unfit
+    from parental.database import reading, writing
+    from parental.errors import DatabaseFault
+
+    work = _WORK[args.verb]
+    transaction = reading if args.verb == "list" else writing
+    try:
+        with opened_for_control(loaded(args.config), acts_as="") as engine, transaction(engine) as conn:
+            work(conn, args)
+    except DatabaseFault as reason:
+        raise Missing(f"staff: {reason}; nothing done; run as the daemon's user") from reason
+    except LookupError as reason:
+        raise Refused(str(reason)) from reason
+    except (Unfit, ValueError) as reason:
+        raise WrongUse(str(reason)) from reason
+    return 0
+
+
+def _add(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.people import add_person
+
+    _, code = add_person(conn, args.name, args.mail, args.role, args.group, account(), datetime.now(UTC))
+    _print_code(args.mail, code)
+
+
+def _reset(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.people import reset_person
+
+    _print_code(args.mail, reset_person(conn, args.mail, account(), datetime.now(UTC)))
+
+
+def _print_code(mail: str, code: str) -> None:
+    print(code)
+    print(f"{mail}: the code counts once, for three days, at /desk/enrol; for this person alone", file=sys.stderr)
+
+
+def _set_role(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.people import set_role
+
+    set_role(conn, args.mail, args.role, args.group, account(), datetime.now(UTC))
+    print(f"{args.mail}: role {args.role}")
+
+
+def _set_state(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.people import ACTIVE, DISABLED, set_state
+
+    state = DISABLED if args.verb == "disable" else ACTIVE
+    set_state(conn, args.mail, state, account(), datetime.now(UTC))
+    print(f"{args.mail}: {state}")
+
+
+def _list(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.staff.people import list_people
+
+    for each in list_people(conn):
+        last = None if each.last_login is None else each.last_login.isoformat()
+        if args.json:
+            told = {"id": each.number, "name": each.name, "mail": each.mail, "role": each.role, "group": each.group}
+            print(json.dumps({**told, "state": each.state, "last_login": last}, ensure_ascii=False))
+        else:
+            seen = f"last signed in {last[:10]}" if last else "never signed in"
+            print(f"{each.number:>5}  {each.mail}  {each.name}  {each.role} ({each.group}), {each.state}, {seen}")
+
+
+def _issuer(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.issuers import Issuer, find_issuer, put_issuer
+
+    before = find_issuer(conn, args.name) or Issuer(args.name)
+    issuer = Issuer(
+        args.name,
+        before.categories if args.category is None else frozenset(args.category),
+        before.scopes if args.scope is None else frozenset(args.scope),
+        before.contact if args.contact is None else args.contact,
+        args.enable or (before.is_active and not args.disable),
+    )
+    put_issuer(conn, issuer, account(), datetime.now(UTC))
+    print(f"issuer {args.name}: {'put' if issuer.is_active else 'its tokens are refused'}")
+
+
+def _issuer_key(conn: "Connection", args: argparse.Namespace) -> None:
+    from datetime import timedelta
+
+    from mgmt.ledger.event import account
+    from mgmt.staff.issuers import IssuerKey, end_key, put_key
+
+    now, public_key = datetime.now(UTC), bytes.fromhex(args.hex)
+    if args.days == 0:
+        end_key(conn, public_key, account(), now)
+    else:
+        until = now + timedelta(days=min(args.days, 10 * 365))
+        put_key(conn, IssuerKey(public_key, args.name, now, until), account(), now)
+    print(f"issuer {args.name}: the key {'has ended' if args.days == 0 else 'is known'}")
+
+
+def _review(conn: "Connection", args: argparse.Namespace) -> None:
+    import msgspec
+
+    from mgmt.ledger.event import account
+    from mgmt.staff.review import note_review, review_of
+
+    now = datetime.now(UTC)
+    review = review_of(conn, now)
+    note_review(conn, review, account(), now)
+    if args.format == "json":
+        print(json.dumps(msgspec.to_builtins(review), ensure_ascii=False))
+    else:
+        print("\n".join(_lines(review)))
+
+
+def _lines(review: "Review") -> list[str]:
+    lines = [f"Access at {review.at}", "", "People"]
+    for each in review.people:
+        with_what = ", ".join(each.credentials) or "nothing"
+        lines.append(f"  {each.mail}  {each.name}: {each.role} ({each.group}), {each.state}")
+        lines.append(f"      signs in with {with_what}; last on {(each.last_login or 'never')[:10]}")
+        lines += [f"      ! {note}" for note in each.notes]
+    lines += ["", "Tokens"]
+    for token in review.tokens:
+        whose = token["issuer"] or (f"line {token['subscriber']}" if token["subscriber"] is not None else "")
+        scopes = "" if token["scopes"] is None else ", only " + " ".join(token["scopes"])
+        lines.append(f"  {token['id']}  {' '.join(token['roles'])} {whose}".rstrip() + f"{scopes}  {token['label']}")
+        lines.append(f"      ends {token['expires'][:10]}; last used {(token['last_used'] or 'never')[:13]}")
+        lines += [f"      ! {note}" for note in token["notes"]]
+    lines += ["", "Issuers"]
+    for issuer in review.issuers:
+        lines.append(f"  {issuer['name']}: {'active' if issuer['is_active'] else 'disabled'}  {issuer['contact']}")
+        lines += [f"      key {key['key']} until {key['until'][:10]}" for key in issuer["keys"]]
+        lines += [f"      ! {note}" for note in issuer["notes"]]
+    return lines
+
+
+_WORK = {
+    "add": _add,
+    "list": _list,
+    "role": _set_role,
+    "disable": _set_state,
+    "enable": _set_state,
+    "reset": _reset,
+    "issuer": _issuer,
+    "issuer-key": _issuer_key,
+    "review": _review,
+}

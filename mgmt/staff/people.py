@@ -1,0 +1,187 @@
+"""People of the desk: added, disabled, given a role, and a code by which they set what they sign in with.
+
+Invariants: every change is an event of the ledger; a person is never removed; who is disabled, or has got another role,
+is signed in nowhere; a code counts once, for a few days, and a new one ends the one before.
+"""
+
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from mgmt.ledger.event import STAFF, Actor, Event, Value
+from mgmt.ledger.store import append
+from mgmt.staff.permissions import APPROVER, AUDITOR, COMPLIANCE, DESK_ROLES, ENGINEER, REGULATOR, SUPPORT
+from mgmt.staff.tokens import digest
+from parental.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
+
+ACTIVE, DISABLED = "active", "disabled"
+# Where nobody says another one.  Of two who must agree on a thing, no two are of one group.
+GROUPS = {
+    REGULATOR: "authority",
+    COMPLIANCE: "legal",
+    APPROVER: "approval",
+    ENGINEER: "network",
+    SUPPORT: "customers",
+    AUDITOR: "audit",
+}
+CODE_LIFE = timedelta(days=3)  # over a weekend
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no digit is taken for a letter
+CODE_LENGTH = 24  # 120 bits: nobody guesses one
+MAX_NAME_CHARACTERS = 80
+MAX_MAIL_CHARACTERS = 254  # RFC 5321 §4.5.3.1.3, without its brackets
+MAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
+
+
+class Person(NamedTuple):
+    """One of the desk.   mail  in small letters: what a person signs in with"""
+
+    number: int
+    name: str
+    mail: str
+    role: str
+    group: str
+    state: str
+    last_login: datetime | None
+
+    @property
+    def actor(self) -> Actor:
+        """The person, as events name one."""
+        return Actor("staff", str(self.number), self.role)
+
+
+class Unfit(ValueError):
+    """What nobody of the desk can be."""
+
+
+def add_person(
+    conn: Connection, name: str, mail: str, role: str, group: str | None, by: Actor, at: datetime
+) -> tuple[Person, str]:
+    """A new person and the code that lets one enrol, which is stored nowhere.   Raises Unfit."""
+    mail = plain_mail(mail)
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise Unfit(f"name: {name!r:.40} is not a name; not added; write 1 to {MAX_NAME_CHARACTERS} characters")
+    group = _fit_group(role, group)
+    if _row(conn, mail) is not None:
+        raise Unfit(f"{mail}: is of the desk already; not added; see: filterd staff list")
+    row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE}
+    stored = conn.execute(insert(staff).values(**row, created_s=int(at.timestamp())))
+    assert stored.inserted_primary_key is not None
+    number = int(stored.inserted_primary_key[0])
+    append(conn, Event(STAFF, "person added", by, {"staff": number}, {"role": role, "group": group}), at)
+    return get_person(conn, number), _new_code(conn, number, at)
+
+
+def reset_person(conn: Connection, mail: str, by: Actor, at: datetime) -> str:
+    """Forget what a person signs in with, end the sessions, and give a new code.   Raises LookupError, Unfit."""
+    person = find_person(conn, mail)
+    if person.state != ACTIVE:
+        raise Unfit(f"{person.mail}: is disabled; nothing done; run: filterd staff enable {person.mail}")
+    number = person.number
+    conn.execute(delete(staff_passwords).where(staff_passwords.c.staff == number))
+    conn.execute(delete(passkeys).where(passkeys.c.staff == number))
+    _end_sessions(conn, number)
+    append(conn, Event(STAFF, "person reset", by, {"staff": number}), at)
+    return _new_code(conn, number, at)
+
+
+def set_state(conn: Connection, mail: str, state: str, by: Actor, at: datetime) -> None:
+    """Disable a person, at once, or enable one again.   Raises LookupError."""
+    person = find_person(conn, mail)
+    if person.state == state:
+        return
+    disabled_s = int(at.timestamp()) if state == DISABLED else None
+    conn.execute(update(staff).where(staff.c.id == person.number).values(state=state, disabled_s=disabled_s))
+    _end_sessions(conn, person.number)
+    conn.execute(delete(enrolment_codes).where(enrolment_codes.c.staff == person.number))
+    did = "person disabled" if state == DISABLED else "person enabled"
+    append(conn, Event(STAFF, did, by, {"staff": person.number}), at)
+
+
+def set_role(conn: Connection, mail: str, role: str, group: str | None, by: Actor, at: datetime) -> None:
+    """Give a person another role; the sessions with the one before end.   Raises LookupError, Unfit."""
+    person, group = find_person(conn, mail), _fit_group(role, group)
+    conn.execute(update(staff).where(staff.c.id == person.number).values({"role": role, "group": group}))
+    _end_sessions(conn, person.number)
+    said: dict[str, Value] = {"role": role, "group": group, "was": person.role, "was_group": person.group}
+    append(conn, Event(STAFF, "role given", by, {"staff": person.number}, said), at)
+
+
+def list_people(conn: Connection) -> list[Person]:
+    """All people, also those who are disabled, by number."""
+    return [_person(row) for row in conn.execute(select(staff).order_by(staff.c.id))]
+
+
+def find_person(conn: Connection, mail: str) -> Person:
+    """Raises LookupError."""
+    row = _row(conn, mail.strip().lower())
+    if row is None:
+        raise LookupError(f"{mail[:40]!r}: no person of the desk has it; nothing done; see: filterd staff list")
+    return _person(row)
+
+
+def get_person(conn: Connection, number: int) -> Person:
+    """The person of a number that the database holds."""
+    return _person(conn.execute(select(staff).where(staff.c.id == number)).one())
+
+
+def plain_mail(written: str) -> str:
+    """An address as it is stored.   Raises Unfit."""
+    mail = written.strip().lower()
+    if not MAIL.fullmatch(mail) or not mail.isprintable() or len(mail) > MAX_MAIL_CHARACTERS:
+        raise Unfit(f"mail: {written!r:.40} is no address; not added; write one such as amna@isp.example")
+    return mail
+
+
+# -- codes to enrol ----------------------------------------------------------------------------------------------------
+
+
+def person_of_code(conn: Connection, code: str, now: datetime) -> Person | None:
+    """Whose code it is; None: nobody's, or it has ended."""
+    row = conn.execute(select(enrolment_codes).where(enrolment_codes.c.sha256 == code_digest(code))).one_or_none()
+    if row is None or row.expires_s <= now.timestamp():
+        return None
+    person = get_person(conn, row.staff)
+    return person if person.state == ACTIVE else None
+
+
+def end_code(conn: Connection, number: int) -> None:
+    """A person has enrolled."""
+    conn.execute(delete(enrolment_codes).where(enrolment_codes.c.staff == number))
+
+
+def code_digest(code: str) -> bytes:
+    """What is stored of a code, however it is written."""
+    return digest("".join(c for c in code.upper()[:100] if c.isalnum()))
+
+
+def _new_code(conn: Connection, number: int, at: datetime) -> str:
+    end_code(conn, number)
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+    expires_s = int((at + CODE_LIFE).timestamp())
+    conn.execute(insert(enrolment_codes).values(sha256=code_digest(letters), staff=number, expires_s=expires_s))
+    return "-".join(letters[i : i + 6] for i in range(0, CODE_LENGTH, 6))
+
+
+def _end_sessions(conn: Connection, number: int) -> None:
+    conn.execute(delete(staff_sessions).where(staff_sessions.c.staff == number))
+
+
+def _fit_group(role: str, group: str | None) -> str:
+    if role not in DESK_ROLES:
+        raise Unfit(f"role: {role!r:.40} is not of the desk; nothing done; write one of {', '.join(DESK_ROLES)}")
+    group = GROUPS[role] if group is None else group
+    if not 0 < len(group) <= MAX_NAME_CHARACTERS or not group.isprintable():
+        raise Unfit(f"group: {group!r:.40} is not a group; nothing done; write 1 to {MAX_NAME_CHARACTERS} characters")
+    return group
+
+
+def _row(conn: Connection, mail: str) -> Row[Any] | None:
+    return conn.execute(select(staff).where(staff.c.mail == mail)).one_or_none()
+
+
+def _person(row: Row[Any]) -> Person:
+    last = None if row.last_login_s is None else datetime.fromtimestamp(row.last_login_s, UTC)
+    return Person(row.id, row.name, row.mail, row.role, row.group, row.state, last)

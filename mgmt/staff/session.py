@@ -1,0 +1,71 @@
+"""Who is signed in at the desk: a cookie with a secret, stored as SHA-256.
+
+Invariants: the secret is new at every sign-in, and the session that the browser had before ends; a session ends after
+half a day, after half an hour in which nobody uses it, at signing out, and with what its person is.
+Source: RFC 6265bis (cookie prefixes), OWASP ASVS 5.0 §7.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from mgmt.portal.session import csrf_of
+from mgmt.staff.people import ACTIVE, Person, get_person
+from mgmt.staff.tokens import digest
+from parental.schema.staff import staff_sessions
+
+LIFE = timedelta(hours=12)  # a working day
+IDLE = timedelta(minutes=30)
+SEEN = timedelta(minutes=1)  # how exactly the last use is noted
+FRESH = timedelta(minutes=10)  # for what a stolen session must not do: a passkey more
+
+
+class Session(NamedTuple):
+    """csrf  what every form must send back;   is_seen  whether the last use is noted closely enough"""
+
+    person: Person
+    began: datetime
+    csrf: str
+    is_seen: bool
+
+    def is_fresh(self, now: datetime) -> bool:
+        return now - self.began < FRESH
+
+
+def begin_session(conn: Connection, person: int, method: str, before: str, now: datetime) -> str:
+    """The new cookie's value.   before: the one that the browser has shown, or ''"""
+    secret, now_s = secrets.token_urlsafe(32), int(now.timestamp())
+    ended = or_(
+        staff_sessions.c.sha256 == digest(before),
+        staff_sessions.c.created_s <= now_s - LIFE.total_seconds(),
+        staff_sessions.c.seen_s <= now_s - IDLE.total_seconds(),
+    )
+    conn.execute(delete(staff_sessions).where(ended))
+    row = {"sha256": digest(secret), "staff": person, "method": method, "created_s": now_s, "seen_s": now_s}
+    conn.execute(insert(staff_sessions).values(row))
+    return secret
+
+
+def find_session(conn: Connection, secret: str, now: datetime) -> Session | None:
+    """The session of a cookie's value, if it still holds."""
+    row = conn.execute(select(staff_sessions).where(staff_sessions.c.sha256 == digest(secret))).one_or_none()
+    now_s = now.timestamp()
+    if row is None or row.created_s <= now_s - LIFE.total_seconds() or row.seen_s <= now_s - IDLE.total_seconds():
+        return None
+    person = get_person(conn, row.staff)
+    if person.state != ACTIVE:
+        return None
+    is_seen = now_s - row.seen_s < SEEN.total_seconds()
+    return Session(person, datetime.fromtimestamp(row.created_s, UTC), csrf_of(secret), is_seen)
+
+
+def note_use(conn: Connection, secret: str, now: datetime) -> None:
+    """Somebody uses the session now."""
+    chosen = staff_sessions.c.sha256 == digest(secret)
+    conn.execute(update(staff_sessions).where(chosen).values(seen_s=int(now.timestamp())))
+
+
+def end_session(conn: Connection, secret: str) -> None:
+    conn.execute(delete(staff_sessions).where(staff_sessions.c.sha256 == digest(secret)))

@@ -1,0 +1,137 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import database_key
+from support.mgmt.events import events_of
+
+from filterd.cli import main
+from filterd.config import load
+from filterd.database.access import database_of
+from mgmt.staff.issuers import Issuer, find_issuer
+from mgmt.staff.people import person_of_code
+from parental.database import open_database, reading
+from parental.engines import Where
+
+MAIL = "amna@isp.example"
+KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032 §7.1
+
+
+@pytest.fixture
+def config(tmp_path: Path, database: Where) -> str:
+    path = tmp_path / "f.yaml"
+    path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n" + database_key(database))
+    return str(path)
+
+
+@pytest.fixture
+def engine(config: str) -> Iterator[Engine]:
+    engine = open_database(database_of(load(Path(config))))
+    yield engine
+    engine.dispose()
+
+
+def run(config: str, *argv: str) -> int:
+    return main(["staff", *argv, "--config", config])
+
+
+def test_a_person_is_added_with_a_code_that_is_printed_once(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config, "add", "Amna Khan", "--mail", MAIL, "--role", "compliance") == 0
+
+    code, said = capsys.readouterr()
+    with reading(engine) as conn:
+        person = person_of_code(conn, code.strip(), datetime.now(UTC))
+        event = events_of(conn, "staff")[0]
+    assert person is not None and (person.name, person.group) == ("Amna Khan", "legal")
+    assert "counts once, for three days" in said
+    assert event["actor"]["kind"] == "account" and code.strip() not in str(event)
+    assert run(config, "list", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {
+        "id": 1,
+        "name": "Amna Khan",
+        "mail": MAIL,
+        "role": "compliance",
+        "group": "legal",
+        "state": "active",
+        "last_login": None,
+    }
+
+
+def test_a_person_gets_a_role_is_disabled_enabled_and_reset(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(config, "add", "Amna Khan", "--mail", MAIL, "--role", "compliance")
+    codes = [capsys.readouterr().out]
+
+    assert run(config, "role", MAIL, "approver", "--group", "board") == 0
+    assert run(config, "disable", MAIL) == 0
+    run(config, "list")
+    assert "approver (board), disabled, never signed in" in capsys.readouterr().out
+    assert run(config, "enable", MAIL) == 0
+    capsys.readouterr()
+    assert run(config, "reset", MAIL) == 0
+    codes.append(capsys.readouterr().out)
+    assert codes[0] != codes[1]
+
+
+@pytest.mark.parametrize("verb", [["disable"], ["enable"], ["reset"], ["role"]])
+def test_an_unknown_person_is_said_and_nothing_is_done(
+    config: str, verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["auditor"] if verb == ["role"] else []
+
+    assert run(config, *verb, "nobody@isp.example", *more) == 1
+
+    assert "no person of the desk has it; nothing done; see: filterd staff list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--mail", "amna", "--role", "engineer"], ["--mail", MAIL, "--role", "parent"]], ids=str
+)
+def test_who_cannot_be_is_not_added(config: str, wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(config, "add", "Amna", *wrong) == 2
+
+    assert capsys.readouterr().out == ""
+
+
+def test_an_issuer_keeps_what_is_not_said(config: str, engine: Engine) -> None:
+    assert run(config, "issuer", "PTA", "--contact", "desk@pta.example", "--scope", "exact") == 0
+    assert run(config, "issuer", "PTA", "--disable") == 0
+
+    with reading(engine) as conn:
+        assert find_issuer(conn, "PTA") == Issuer("PTA", None, frozenset({"exact"}), "desk@pta.example", False)
+    assert run(config, "issuer", "PTA", "--enable") == 0
+    with reading(engine) as conn:
+        assert find_issuer(conn, "PTA") == Issuer("PTA", None, frozenset({"exact"}), "desk@pta.example", True)
+
+
+def test_a_key_of_an_issuer_is_known_and_ends(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(config, "issuer", "PTA")
+
+    assert run(config, "issuer-key", "PTA", "--hex", KEY) == 0
+    assert run(config, "issuer-key", "PTA", "--hex", KEY) == 2
+    assert run(config, "issuer-key", "PTA", "--hex", KEY, "--days", "0") == 0
+    assert run(config, "issuer-key", "other", "--hex", KEY[::-1]) == 1
+    assert run(config, "issuer-key", "PTA", "--hex", "no key") == 2
+
+
+def test_the_review_is_printed_and_is_an_event(config: str, engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    run(config, "add", "Amna Khan", "--mail", MAIL, "--role", "compliance")
+    run(config, "issuer", "PTA")
+    main(["token", "create", "auditor", "--config", config])
+    capsys.readouterr()
+
+    assert run(config, "review") == 0
+    text = capsys.readouterr().out
+    assert run(config, "review", "--format", "json") == 0
+    said = json.loads(capsys.readouterr().out)
+
+    assert f"  {MAIL}  Amna Khan: compliance (legal), active\n      signs in with nothing; last on never" in text
+    assert "      ! has not enrolled: no second factor" in text and "  1  auditor" in text and "  PTA: active" in text
+    assert (len(said["people"]), len(said["tokens"]), len(said["issuers"])) == (1, 1, 1)
+    with reading(engine) as conn:
+        assert [each["action"] for each in events_of(conn, "staff")][-2:] == ["access reviewed", "access reviewed"]

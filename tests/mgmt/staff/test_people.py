@@ -1,0 +1,134 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from support.mgmt.desk import NOW
+from support.mgmt.events import events_of
+from support.mgmt.staff_desk import AddPerson
+
+from mgmt.ledger.event import Actor
+from mgmt.staff.people import (
+    ACTIVE,
+    CODE_LIFE,
+    DISABLED,
+    GROUPS,
+    Unfit,
+    add_person,
+    find_person,
+    list_people,
+    person_of_code,
+    reset_person,
+    set_role,
+    set_state,
+)
+from mgmt.staff.permissions import DESK_ROLES
+from parental.database import reading, writing
+from parental.schema.staff import enrolment_codes
+
+BY = Actor("account", "root")
+MAIL = "amna@isp.example"
+
+
+def test_every_role_of_the_desk_has_a_group_of_its_own() -> None:
+    assert set(GROUPS) == set(DESK_ROLES) and len(set(GROUPS.values())) == len(GROUPS)
+
+
+def test_a_person_is_added_and_the_code_is_stored_nowhere(engine: Engine, add: AddPerson) -> None:
+    person, code = add()
+
+    assert (person.number, person.mail, person.role, person.group, person.state) == (
+        1,
+        MAIL,
+        "compliance",
+        "legal",
+        ACTIVE,
+    )
+    letters = code.replace("-", "")
+    with reading(engine) as conn:
+        row = conn.execute(select(enrolment_codes)).one()
+        assert letters not in str(row) and person_of_code(conn, code, NOW) == person
+    assert len(letters) == 24
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"name": "x" * 81},
+        {"name": "two\nlines"},
+        {"mail": "amna"},
+        {"mail": "a b@isp.example"},
+        {"mail": "<a@isp.example>"},
+        {"mail": "x" * 250 + "@a.example"},
+        {"role": "parent"},
+        {"role": "root"},
+        {"group": ""},
+        {"group": "x" * 81},
+    ],
+    ids=str,
+)
+def test_who_cannot_be_is_not_added(engine: Engine, wrong: dict[str, str]) -> None:
+    said = {"name": "Amna", "mail": MAIL, "role": "engineer", "group": None, **wrong}
+    with writing(engine) as conn:
+        with pytest.raises(Unfit):
+            add_person(conn, **said, by=BY, at=NOW)  # type: ignore[arg-type]
+
+        assert list_people(conn) == [] and events_of(conn, "staff") == []
+
+
+def test_an_address_is_of_one_person_however_it_is_written(engine: Engine, add: AddPerson) -> None:
+    add()
+    with writing(engine) as conn, pytest.raises(Unfit, match="is of the desk already; not added"):
+        add_person(conn, "Amna", " AMNA@isp.EXAMPLE ", "engineer", None, BY, NOW)
+
+
+def test_a_new_code_ends_the_one_before_and_each_ends_by_itself(engine: Engine, add: AddPerson) -> None:
+    _, first = add()
+    with writing(engine) as conn:
+        second = reset_person(conn, MAIL, BY, NOW)
+
+        assert person_of_code(conn, first, NOW) is None
+        assert person_of_code(conn, second, NOW + CODE_LIFE - timedelta(seconds=2)) is not None
+        assert person_of_code(conn, second, NOW + CODE_LIFE) is None
+        assert person_of_code(conn, "", NOW) is None
+
+
+def test_disabling_ends_the_code_and_is_written_once(engine: Engine, add: AddPerson) -> None:
+    _, code = add()
+    with writing(engine) as conn:
+        for _ in range(2):
+            set_state(conn, MAIL, DISABLED, BY, NOW)
+        assert find_person(conn, MAIL).state == DISABLED
+        with pytest.raises(Unfit, match="is disabled; nothing done"):
+            reset_person(conn, MAIL, BY, NOW)
+        set_state(conn, MAIL, ACTIVE, BY, NOW)
+
+        assert person_of_code(conn, code, NOW) is None
+        assert [each["action"] for each in events_of(conn, "staff")] == [
+            "person added",
+            "person disabled",
+            "person enabled",
+        ]
+
+
+def test_a_role_is_given_and_both_are_written(engine: Engine, add: AddPerson) -> None:
+    add()
+    with writing(engine) as conn:
+        set_role(conn, MAIL, "approver", "board", BY, NOW)
+
+        person = find_person(conn, MAIL)
+        assert (person.role, person.group) == ("approver", "board")
+        last = events_of(conn, "staff")[-1]
+        assert last["said"] == {"role": "approver", "group": "board", "was": "compliance", "was_group": "legal"}
+        assert MAIL not in str(events_of(conn, "staff"))
+
+
+def test_an_unknown_person_is_said(engine: Engine) -> None:
+    with writing(engine) as conn:
+        for change in (
+            lambda: reset_person(conn, MAIL, BY, NOW),
+            lambda: set_state(conn, MAIL, DISABLED, BY, NOW),
+            lambda: set_role(conn, MAIL, "auditor", None, BY, NOW),
+        ):
+            with pytest.raises(LookupError, match="no person of the desk has it; nothing done"):
+                change()

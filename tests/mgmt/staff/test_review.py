@@ -1,0 +1,82 @@
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import Engine, update
+from support.mgmt.authenticator import Authenticator
+from support.mgmt.desk import NOW
+from support.mgmt.events import events_of
+from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
+
+from mgmt.ledger.event import CONTROL, Actor
+from mgmt.staff.issuers import Issuer, IssuerKey, put_issuer, put_key
+from mgmt.staff.people import DISABLED, set_state
+from mgmt.staff.review import UNUSED, note_review, review_of
+from mgmt.staff.tokens import Wanted, make_token
+from parental.database import reading, writing
+from parental.schema.access import tokens
+
+
+async def test_everybody_stands_in_it_with_what_they_sign_in_with(
+    browser: Browser, add: AddPerson, engine: Engine
+) -> None:
+    await browser.sign_in(await browser.enrol(add("amna", "compliance")[1]))
+    await browser.make_passkey(add("bilal", "approver")[1], Authenticator(ORIGIN))
+    add("chand", "support")
+    with writing(engine) as conn:
+        set_state(conn, "chand@isp.example", DISABLED, CONTROL, NOW)
+        add_later = review_of(conn, NOW + UNUSED)
+
+    with reading(engine) as conn:
+        people = review_of(conn, NOW).people
+    assert [(each.mail, each.role, each.state, each.credentials) for each in people] == [
+        ("amna@isp.example", "compliance", "active", ["password and one-time codes"]),
+        ("bilal@isp.example", "approver", "active", ["passkey: a key"]),
+        ("chand@isp.example", "support", "disabled", []),
+    ]
+    assert people[0].last_login is not None and people[1].last_login is None
+    assert [each.notes for each in people] == [[], [], []]
+    assert [each.notes for each in add_later.people] == [[], ["has not signed in for 90 days"], []]
+
+
+def test_who_has_no_second_factor_is_noted(engine: Engine, add: AddPerson) -> None:
+    add()
+    with reading(engine) as conn:
+        (amna,) = review_of(conn, NOW).people
+
+    assert amna.notes == ["has not enrolled: no second factor"]
+
+
+def test_a_token_stands_in_it_with_scopes_and_end_and_what_is_wrong_with_it(engine: Engine) -> None:
+    scopes = frozenset({"status.read"})
+    with writing(engine) as conn:
+        make_token(conn, Wanted(("engineer",), scopes=scopes, label="monitor"), CONTROL, NOW)
+        make_token(conn, Wanted(("auditor",), life=timedelta(days=20)), CONTROL, NOW)
+        conn.execute(update(tokens).where(tokens.c.id == 1).values(last_used_s=int(NOW.timestamp())))
+
+        now, later = (review_of(conn, at).tokens for at in (NOW, NOW + UNUSED + timedelta(seconds=1)))
+
+    assert (now[0]["scopes"], now[0]["notes"]) == (["status.read"], [])
+    assert now[1]["notes"] == ["ends within 30 days", "has no label"]
+    assert [token["notes"] for token in later] == [["was not used for 90 days"], ["has ended"]]
+
+
+def test_issuers_stand_in_it_with_their_keys(engine: Engine) -> None:
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA"), CONTROL, NOW)
+        put_key(conn, IssuerKey(bytes(32), "PTA", NOW, NOW + timedelta(days=20)), CONTROL, NOW)
+        (issuer,) = review_of(conn, NOW).issuers
+
+    assert issuer["keys"][0]["key"] == "00" * 32
+    assert issuer["notes"] == ["has no contact", "a key ends within 30 days"]
+
+
+def test_that_somebody_has_read_it_is_an_event_without_names(engine: Engine, add: AddPerson) -> None:
+    add()
+    with writing(engine) as conn:
+        review = review_of(conn, NOW)
+        note_review(conn, review, Actor("account", "sana"), NOW)
+        last = events_of(conn, "staff")[-1]
+
+    assert (last["action"], last["actor"]["name"]) == ("access reviewed", "sana")
+    assert last["said"] == {"people": 1, "tokens": 0, "issuers": 0, "notes": 1}
+    assert msgspec.json.decode(msgspec.json.encode(review))["people"][0]["mail"] == "amna@isp.example"

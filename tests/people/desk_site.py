@@ -1,0 +1,86 @@
+"""The desk as a browser meets it: http://localhost, which browsers hold for secure, led to a port of this machine."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from people.served import _running
+from sqlalchemy import Engine
+from support.mgmt.desk import PlayedControl
+from support.mgmt.events import events_of
+
+from mgmt.app import create_app
+from mgmt.ledger.event import CONTROL
+from mgmt.settings import Settings
+from mgmt.staff.people import add_person
+from parental.database import open_database, reading, writing
+
+ORIGIN = "http://localhost"
+FOREIGN = "http://other.localhost"  # the same desk under a name that no passkey of it is for
+
+
+@dataclass
+class DeskSite:
+    """rules  for the browser: which name is where;   now  what the desk takes for the time"""
+
+    rules: str
+    engine: Engine
+    now: datetime
+
+    def add(self, name: str) -> str:
+        """A new person's code to enrol."""
+        with writing(self.engine) as conn:
+            return add_person(conn, name.title(), f"{name}@isp.example", "approver", None, CONTROL, self.now)[1]
+
+    def wait(self) -> None:
+        """Until the next one-time code."""
+        self.now += timedelta(seconds=30)
+
+    def said(self) -> list[str]:
+        """What the ledger says of staff."""
+        with reading(self.engine) as conn:
+            return [event["action"] for event in events_of(conn, "staff")]
+
+
+@contextlib.contextmanager
+def desk_site(folder: Path) -> Iterator[DeskSite]:
+    """Serve the desk until the end of the block."""
+    engine = open_database(folder / "filterd.db")
+    site = DeskSite("", engine, datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC))
+    settings = Settings(isp_name="Example ISP", desk_origin=ORIGIN)
+    app = create_app(settings, engine, PlayedControl(), lambda: site.now, desk_key=bytes(32))
+    with _running(app) as ports:
+        site.rules = f"MAP localhost 127.0.0.1:{ports[0]}, MAP other.localhost 127.0.0.1:{ports[0]}"
+        yield site
+    engine.dispose()
+
+
+class VirtualKey:
+    """Chromium's virtual authenticator of one page, with a person who is always verified."""
+
+    def __init__(self, page: Any) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "usb",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }
+        made = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self._id = {"authenticatorId": made["authenticatorId"]}
+
+    def credential(self) -> dict[str, Any]:
+        """The one that it holds, with its private key and its counter."""
+        (found,) = self._session.send("WebAuthn.getCredentials", self._id)["credentials"]
+        return dict(found)
+
+    def become(self, credential: dict[str, Any]) -> None:
+        """Hold this one instead."""
+        self._session.send("WebAuthn.clearCredentials", self._id)
+        self._session.send("WebAuthn.addCredential", {**self._id, "credential": credential})

@@ -1,0 +1,176 @@
+"""The desk in a browser: passkeys with Chromium's virtual authenticator, and passwords without a script."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyotp
+import pytest
+from people.conftest import CHROMIUM, PHONE
+from people.desk_site import FOREIGN, ORIGIN, DeskSite, VirtualKey, desk_site
+from people.looks import TAP, check_axe, shoot, shown
+
+pytestmark = pytest.mark.people
+MAX_OCTETS = 60_000
+PASSWORD = "correct horse battery"
+SIGNED_IN = "You are signed in as"
+
+OpenDesk = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskSite]:
+    with desk_site(tmp_path_factory.mktemp("desk")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(site: DeskSite) -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make people` installs it")
+    if CHROMIUM is None:
+        pytest.skip("no chromium here: make people installs Debian's")
+    options = ["--no-sandbox", f"--host-resolver-rules={site.rules}"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_desk(browser: Any) -> Iterator[OpenDesk]:
+    """open_desk(has_script=False) is an empty page of a browser that nobody has used."""
+    opened = []
+
+    def make(scheme: str = "light", *, has_script: bool = True) -> Any:
+        context = browser.new_context(viewport=PHONE, color_scheme=scheme, java_script_enabled=has_script)
+        context.set_default_timeout(30_000)
+        opened.append(context)
+        return context.new_page()
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+def look(page: Any, axe: str | None, name: str) -> None:
+    assert len(page.content().encode()) <= MAX_OCTETS
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] if axe else True
+    shoot(page, f"desk-{name}")
+    for each in shown(page, "button"):
+        assert each.bounding_box()["height"] >= TAP
+    if axe is not None:
+        check_axe(page, axe)
+
+
+def enrol(page: Any, site: DeskSite, name: str) -> VirtualKey:
+    """Enrol with a passkey."""
+    key = VirtualKey(page)
+    page.goto(f"{ORIGIN}/desk/enrol")
+    page.fill("input[name=code]", site.add(name))
+    page.click("main button")
+    page.click("text=Make a passkey")
+    page.wait_for_url(f"{ORIGIN}/desk/login")
+    return key
+
+
+def sign_in(page: Any) -> None:
+    page.goto(f"{ORIGIN}/desk/login")
+    page.click("text=Sign in with a passkey")
+    page.wait_for_selector(f"text={SIGNED_IN}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_person_enrols_a_passkey_signs_in_with_it_and_out(
+    open_desk: OpenDesk, axe: str, site: DeskSite, scheme: str
+) -> None:
+    page, name = open_desk(scheme), f"amna-{scheme}"
+    VirtualKey(page)
+    page.goto(f"{ORIGIN}/desk/enrol")
+    look(page, axe, f"enrol.{scheme}")
+    page.fill("input[name=code]", site.add(name))
+    page.click("main button")
+    look(page, axe, f"choice.{scheme}")
+    page.click("text=Make a passkey")
+    page.wait_for_url(f"{ORIGIN}/desk/login")
+    look(page, axe, f"login.{scheme}")
+
+    sign_in(page)
+
+    look(page, axe, f"home.{scheme}")
+    assert f"{name}@isp.example" in page.inner_text("main") and "My passkey" in page.inner_text("main")
+    assert site.said()[-2:] == ["passkey set", "signed in"]
+    page.click("text=Sign out")
+    assert page.is_visible("input[name=password]")
+
+
+def test_one_passkey_more_is_added_by_whoever_has_just_signed_in(open_desk: OpenDesk, site: DeskSite) -> None:
+    page = open_desk()
+    enrol(page, site, "bilal")
+    sign_in(page)
+    VirtualKey(page)
+    page.fill("#label", "The other key")
+
+    page.click("text=Add a passkey")
+
+    page.wait_for_selector("text=The other key")
+
+
+def test_a_copy_of_a_passkey_is_refused_and_written_down(open_desk: OpenDesk, site: DeskSite) -> None:
+    page = open_desk()
+    key = enrol(page, site, "chand")
+    copied = key.credential()
+    for _ in range(2):
+        sign_in(page)
+        page.click("text=Sign out")
+    key.become(copied)
+
+    page.click("text=Sign in with a passkey")
+
+    page.wait_for_selector("text=does not open the desk")
+    assert site.said()[-1] == "passkey refused as a copy"
+    assert page.is_visible("input[name=password]")
+
+
+def test_the_desk_under_another_name_signs_nobody_in(open_desk: OpenDesk, site: DeskSite) -> None:
+    page = open_desk()
+    enrol(page, site, "daud")
+    before = site.said()
+    page.goto(f"{FOREIGN}/desk/login")
+
+    page.click("text=Sign in with a passkey")
+
+    page.wait_for_selector("[data-passkey] [role=alert]:not([hidden])")
+    assert site.said() == before
+    page.goto(f"{FOREIGN}/desk")
+    assert page.is_visible("input[name=password]")
+
+
+def test_a_password_and_codes_work_without_a_script(open_desk: OpenDesk, site: DeskSite) -> None:
+    page = open_desk(has_script=False)
+    page.goto(f"{ORIGIN}/desk/enrol")
+    page.fill("input[name=code]", site.add("esha"))
+    page.click("main button")
+    assert not page.is_visible("text=Make a passkey")
+    secret = page.inner_text("p:has(a[href^=otpauth]) bdi")
+    for field in ("password", "again"):
+        page.fill(f"input[name={field}]", PASSWORD)
+    page.fill("input[name=typed]", pyotp.TOTP(secret).at(site.now))
+    page.click("text=Set both")
+    look(page, None, "login.no-script")
+    site.wait()
+
+    page.fill("input[name=mail]", "esha@isp.example")
+    page.fill("input[name=password]", PASSWORD)
+    page.fill("input[name=code]", pyotp.TOTP(secret).at(site.now))
+    page.click("main button:visible")
+
+    assert SIGNED_IN in page.inner_text("main")
+
+
+def test_no_page_of_the_desk_breaks_its_own_policy(open_desk: OpenDesk) -> None:
+    page, said = open_desk(), []
+    page.on("console", lambda message: said.append(message.text))
+    for path in ("/desk/login", "/desk/enrol"):
+        page.goto(ORIGIN + path)
+        page.wait_for_load_state("networkidle")
+
+    assert said == []
