@@ -25,6 +25,7 @@ from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
+from mgmt.api.order_shapes import MAX_WAIT_S
 from mgmt.app import ROUTES
 from mgmt.frame.openapi import document, summary_of
 from mgmt.problems import MEANINGS, TYPE
@@ -105,6 +106,8 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 
 - A body is JSON in UTF-8. A key or a parameter that a route does not have is refused, and the answer names the nearest.
 - A list comes in pages: `next` is the `after` of the next page, and null on the last one.
+- `POST /v1/orders` is a proposal: 202 says that the order is stored, and `Location` shows what becomes of it. With
+  `?wait=SECONDS`, at most {{wait_s}}, the answer is 201 once every worker serves the order, and 202 where that takes longer.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
@@ -149,7 +152,7 @@ def api_page() -> str:
         for route in ROUTES
     ]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
-    return API.format(routes="".join(routes), problems="".join(problems))
+    return API.format(wait_s=MAX_WAIT_S, routes="".join(routes), problems="".join(problems))
 
 
 def evasions_page() -> str:

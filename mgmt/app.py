@@ -10,6 +10,7 @@ from aiohttp import web
 from sqlalchemy import Engine
 
 from mgmt.api import audit, devices, ledger, orders, profiles, reports, status, subscribers
+from mgmt.api.publications import add_publications
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
 from mgmt.auth import guarded
 from mgmt.body import MAX_BODY_OCTETS
@@ -45,6 +46,7 @@ def create_app(settings: Settings, engine: Engine, control: Control, clock: Cloc
     app[PROTECTED] = Protected(settings.protected_names)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(route._replace(endpoint=framed(route))))
+    add_publications(app)
     add_document(app, ROUTES)
     add_portal(app)
     add_captive(app, PORTAL)

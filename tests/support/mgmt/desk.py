@@ -26,11 +26,19 @@ class PlayedControl:
         self.fails: str | None = None
         self.refuses: str | None = None
         self.hangs = False
+        self.released = asyncio.Event()
         self.decisions: dict[str | None, dict[str, Any]] = {}
         self.asked: list[Any] = []
 
     async def orders_changed(self) -> Receipt:
+        if self.hangs:
+            await self.released.wait()
         return self._receipt("orders_changed")
+
+    def release(self) -> None:
+        """Answer what hangs."""
+        self.hangs = False
+        self.released.set()
 
     async def policy_changed(self) -> Receipt:
         return self._receipt("policy_changed")
