@@ -107,7 +107,11 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - A body is JSON in UTF-8. A key or a parameter that a route does not have is refused, and the answer names the nearest.
 - A list comes in pages: `next` is the `after` of the next page, and null on the last one.
 - `POST /v1/orders` is a proposal: 202 says that the order is stored, and `Location` shows what becomes of it. With
-  `?wait=SECONDS`, at most {{wait_s}}, the answer is 201 once every worker serves the order, and 202 where that takes longer.
+  `?wait=SECONDS`, at most {{wait_s}}, the answer is 201 once every worker serves the order, and 202 if that takes
+  longer.
+- What a person edits (lines, profiles, schedules, devices) has an `ETag`. With `If-Match`, a change of what another
+  client has changed meanwhile is refused with 412; `If-None-Match: *` only creates. On GET, `If-None-Match` answers
+  304.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.

@@ -33,6 +33,7 @@ TITLES = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
     500: "Internal Server Error",
@@ -48,13 +49,14 @@ KINDS = {
     405: "no-such-method",
     408: "too-slow",
     409: "conflict",
+    412: "changed-meanwhile",
     413: "too-large",
     422: "not-taken",
     500: "fault",
     503: "not-in-force",
     507: "disk-full",
 }
-DATABASE_AWAY, NOT_SIGNED = "database-away", "not-signed"
+CHANGED, DATABASE_AWAY, NOT_SIGNED = "changed-meanwhile", "database-away", "not-signed"
 TYPE = "/v1/problems/"  # and the kind: a page of the API itself, since a box has no name that we know
 MEANINGS = {
     "not-readable": "The request, or its body, cannot be read at all: it is no HTTP, or no JSON in UTF-8.",
@@ -64,6 +66,7 @@ MEANINGS = {
     "no-such-method": "The path is known, and the method is not; `Allow` has those that are.",
     "too-slow": "The body has not come in the time that it has.",
     "conflict": "What is there does not allow it; `order` is what is there, where it is an order.",
+    CHANGED: "What the change is of is another one by now, or is there already; nothing was changed.",
     "too-large": "The body is larger than the route takes.",
     "not-taken": "A field or a parameter cannot be taken; `where` names it, `detail` says what to write.",
     "fault": "A fault of filterd; it is in the log.",

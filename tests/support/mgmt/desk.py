@@ -125,7 +125,8 @@ class Desk:
 
     async def raw(self, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, octets)."""
-        async with self._client.request(method, path, headers=self._headers, **more) as response:
+        headers = {**self._headers, **more.pop("headers", {})}
+        async with self._client.request(method, path, headers=headers, **more) as response:
             return response.status, response.headers, await response.read()
 
 
