@@ -12,6 +12,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
 from mgmt.api.order_shapes import MAX_WAIT_S
 from mgmt.app import ROUTES
+from mgmt.frame.idempotency import KEPT
 from mgmt.frame.openapi import document, summary_of
 from mgmt.problems import MEANINGS, TYPE
 
@@ -112,6 +114,9 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - What a person edits (lines, profiles, schedules, devices) has an `ETag`. With `If-Match`, a change of what another
   client has changed meanwhile is refused with 412; `If-None-Match: *` only creates. On GET, `If-None-Match` answers
   304.
+- `Idempotency-Key: "a new UUID"` on a push, a withdrawal or an answer to a report: the same request under it does
+  nothing twice and gets the same answer, for {{kept_h}} hours; another one is refused with 422, and one that still
+  runs with 409.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
@@ -156,7 +161,9 @@ def api_page() -> str:
         for route in ROUTES
     ]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
-    return API.format(wait_s=MAX_WAIT_S, routes="".join(routes), problems="".join(problems))
+    return API.format(
+        wait_s=MAX_WAIT_S, kept_h=KEPT // timedelta(hours=1), routes="".join(routes), problems="".join(problems)
+    )
 
 
 def evasions_page() -> str:

@@ -96,6 +96,6 @@ ROUTES = (
         "/v1/reports/{reference}/answer",
         answer,
         _OPERATOR,
-        Contract({200: MistakeReport}, body=ReportAnswer),
+        Contract({200: MistakeReport}, body=ReportAnswer, is_keyed=True),
     ),
 )

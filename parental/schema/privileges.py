@@ -34,6 +34,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "closed_intervals": {WEB: ALL, CONTROL: READ},
     "tokens": {WEB: READ},  # made by `filterd token`, on the box
     "sessions": {WEB: ALL},
+    "idempotency_keys": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it

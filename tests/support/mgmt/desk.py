@@ -26,12 +26,14 @@ class PlayedControl:
         self.fails: str | None = None
         self.refuses: str | None = None
         self.hangs = False
+        self.waits = asyncio.Event()
         self.released = asyncio.Event()
         self.decisions: dict[str | None, dict[str, Any]] = {}
         self.asked: list[Any] = []
 
     async def orders_changed(self) -> Receipt:
         if self.hangs:
+            self.waits.set()
             await self.released.wait()
         return self._receipt("orders_changed")
 
