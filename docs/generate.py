@@ -12,6 +12,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,9 @@ from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
+from mgmt.api.order_shapes import MAX_WAIT_S
 from mgmt.app import ROUTES
+from mgmt.frame.idempotency import KEPT
 from mgmt.frame.openapi import document, summary_of
 from mgmt.problems import MEANINGS, TYPE
 
@@ -105,6 +108,15 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 
 - A body is JSON in UTF-8. A key or a parameter that a route does not have is refused, and the answer names the nearest.
 - A list comes in pages: `next` is the `after` of the next page, and null on the last one.
+- `POST /v1/orders` is a proposal: 202 says that the order is stored, and `Location` shows what becomes of it. With
+  `?wait=SECONDS`, at most {{wait_s}}, the answer is 201 once every worker serves the order, and 202 if that takes
+  longer.
+- What a person edits (lines, profiles, schedules, devices) has an `ETag`. With `If-Match`, a change of what another
+  client has changed meanwhile is refused with 412; `If-None-Match: *` only creates. On GET, `If-None-Match` answers
+  304.
+- `Idempotency-Key: "a new UUID"` on a push, a withdrawal or an answer to a report: the same request under it does
+  nothing twice and gets the same answer, for {{kept_h}} hours; another one is refused with 422, and one that still
+  runs with 409.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
@@ -146,7 +158,9 @@ def pages() -> dict[str, str]:
 def api_page() -> str:
     routes = [f"| `{route.method} {route.path}` | {route.permission} | {summary_of(route)} |\n" for route in ROUTES]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
-    return API.format(routes="".join(routes), problems="".join(problems))
+    return API.format(
+        wait_s=MAX_WAIT_S, kept_h=KEPT // timedelta(hours=1), routes="".join(routes), problems="".join(problems)
+    )
 
 
 def evasions_page() -> str:

@@ -24,16 +24,18 @@ from mgmt.api import (
     subscribers,
     tokens,
 )
+from mgmt.api.publications import add_publications
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
-from mgmt.auth import guarded
+from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control_protocol import Control
+from mgmt.frame.idempotency import keyed
 from mgmt.frame.openapi import add_document
 from mgmt.frame.requests import framed
 from mgmt.portal.captive import add_captive
 from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
-from mgmt.problems import problems
+from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
 from mgmt.staff.ceremonies import add_ceremonies
 from mgmt.staff.pages import add_desk
@@ -69,7 +71,8 @@ def create_app(
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED] = Protected(settings.protected_names)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, guarded(route._replace(endpoint=framed(route))))
+        app.router.add_route(route.method, route.path, _endpoint(route))
+    add_publications(app)
     add_document(app, ROUTES)
     add_portal(app)
     add_captive(app, PORTAL)
@@ -79,6 +82,12 @@ def create_app(
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app
+
+
+def _endpoint(route: Route) -> Endpoint:
+    """The token first, then what the contract asks for, then the endpoint itself."""
+    once = route._replace(endpoint=keyed(route.endpoint)) if route.contract.is_keyed else route
+    return guarded(route._replace(endpoint=framed(once)))
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -39,7 +39,16 @@ def serve_helplines(app: web.Application, helplines: Iterable[Helpline]) -> None
 
 async def read(request: web.Request, work: Callable[[Connection], T]) -> T:
     """Run `work` on one moment of the database, in a thread: the loop goes on meanwhile."""
-    engine = request.app[ENGINE]
+    return await read_in(request.app[ENGINE], work)
+
+
+async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one writing transaction, in a thread; on a full disk it may run twice."""
+    return await write_in(request.app[ENGINE], work)
+
+
+async def read_in(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """read(), where there is no request."""
 
     def run() -> T:
         with reading(engine) as conn:
@@ -48,16 +57,15 @@ async def read(request: web.Request, work: Callable[[Connection], T]) -> T:
     return await asyncio.to_thread(run)
 
 
-async def write(request: web.Request, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one writing transaction, in a thread; on a full disk it may run twice."""
-    return await asyncio.to_thread(database.write, request.app[ENGINE], work)
+async def write_in(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """write(), where there is no request."""
+    return await asyncio.to_thread(database.write, engine, work)
 
 
-def json_response(body: Struct, status: int = 200) -> web.Response:
+def json_response(body: Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer that no cache stores."""
-    return web.Response(
-        body=json_octets(body), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    said = {"Cache-Control": "no-store", **(headers or {})}
+    return web.Response(body=json_octets(body), status=status, content_type="application/json", headers=said)
 
 
 def json_octets(body: Struct) -> bytes:

@@ -33,8 +33,10 @@ TITLES = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
     507: "Insufficient Storage",
@@ -48,13 +50,16 @@ KINDS = {
     405: "no-such-method",
     408: "too-slow",
     409: "conflict",
+    412: "changed-meanwhile",
     413: "too-large",
     422: "not-taken",
+    429: "too-many",
     500: "fault",
     503: "not-in-force",
     507: "disk-full",
 }
-DATABASE_AWAY, NOT_SIGNED = "database-away", "not-signed"
+CHANGED, DATABASE_AWAY, NOT_SIGNED = "changed-meanwhile", "database-away", "not-signed"
+KEY_REUSED, KEY_RUNS = "key-reused", "key-runs"
 TYPE = "/v1/problems/"  # and the kind: a page of the API itself, since a box has no name that we know
 MEANINGS = {
     "not-readable": "The request, or its body, cannot be read at all: it is no HTTP, or no JSON in UTF-8.",
@@ -64,8 +69,12 @@ MEANINGS = {
     "no-such-method": "The path is known, and the method is not; `Allow` has those that are.",
     "too-slow": "The body has not come in the time that it has.",
     "conflict": "What is there does not allow it; `order` is what is there, where it is an order.",
+    CHANGED: "What the change is of is another one by now, or is there already; nothing was changed.",
     "too-large": "The body is larger than the route takes.",
     "not-taken": "A field or a parameter cannot be taken; `where` names it, `detail` says what to write.",
+    KEY_REUSED: "The Idempotency-Key is that of another request; nothing was done.",
+    KEY_RUNS: "A request with this Idempotency-Key still runs; its answer comes to the same request in some seconds.",
+    "too-many": "More requests than one client has; nothing was done. `Retry-After` says when to ask again.",
     "fault": "A fault of filterd; it is in the log.",
     "not-in-force": "Control or a worker has not taken it, or gives no answer. A change is stored; send it again.",
     "disk-full": "No space is left; nothing was done.",

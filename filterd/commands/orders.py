@@ -10,6 +10,7 @@ from urllib.parse import quote
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call
 from filterd.verbs import add_verb, add_verbs
+from mgmt.api.order_shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push = add_verb(
         verbs,
         "push",
-        "put an order in force; waits until every worker enforces it; exit 1 where an entry is not enforced",
+        f"put an order in force; waits {MAX_WAIT_S} s for every worker; exit 1 where an entry is not enforced yet",
         PUSH,
     )
     push.add_argument("names", nargs="*", metavar="NAME")
@@ -65,8 +66,10 @@ def run(args: argparse.Namespace) -> int:
                 "scope": args.scope,
                 "entries": names,
             }
-            order = call(args, "POST", "/v1/orders", said)
+            order = call(args, "POST", f"/v1/orders?wait={MAX_WAIT_S}", said)
             _show(args, order)
+            if "detail" in order:
+                print(f"push: {order['detail']}", file=sys.stderr)
             return 0 if _is_whole(order) else 1
         case "list":
             _list(args)

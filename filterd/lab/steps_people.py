@@ -89,7 +89,7 @@ def push_name(stage: Stage, name: str, ref: str) -> str:
     """The regulator orders a name; measured from the request to what clients meet."""
     order = {"issuer": "PTA", "ref": ref, "ground": "section 37", "entries": [{"value": name, "scope": "subtree"}]}
     began = time.monotonic()
-    receipt = stage.desks["regulator"].post("/v1/orders", order)["receipt"]
+    receipt = stage.desks["regulator"].post("/v1/orders?wait=15", order)["receipt"]
     in_dns_s = must_become(lambda: stage.is_blocked_in_dns(name), f"{name} blocked in DNS", began)
     stage.note("dns", "order", name)
     told = f"in DNS {in_dns_s:.2f} s after the push"

@@ -4,11 +4,13 @@ A parent's token reaches the own line's devices alone, as in mgmt.api.subscriber
 """
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from mgmt.api.line_shapes import DeletedDevice, Devices, DeviceToken
 from mgmt.api.subscribers import live_receipt, own_number, read_there, there
 from mgmt.app_context import SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
+from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
 from mgmt.settings import Settings
 from parental import devices
@@ -19,13 +21,18 @@ async def list_devices(request: web.Request, principal: Principal) -> web.Respon
     number = own_number(request, principal)
     await read(request, lambda conn: read_there(conn, number))
     names = await read(request, lambda conn: devices.device_names(conn, number))
-    return json_response(Devices(number, names))
+    return tagged_response(request, Devices(number, names))
 
 
 async def put_device(request: web.Request, principal: Principal) -> web.Response:
     """Give a device a new token; the one before is no longer known."""
     number, name = own_number(request, principal), request.match_info["name"]
-    token = await write(request, lambda conn: there(devices.put_device, conn, number, name))
+
+    def put(conn: Connection) -> str:
+        _require_unchanged(request, conn, number, name)
+        return there(devices.put_device, conn, number, name)
+
+    token = await write(request, put)
     ways, receipt = ways_of(token, request.app[SETTINGS]), await live_receipt(request)
     return json_response(DeviceToken(id=number, device=name, token=token, **ways, receipt=receipt), 201)
 
@@ -33,8 +40,19 @@ async def put_device(request: web.Request, principal: Principal) -> web.Response
 async def delete_device(request: web.Request, principal: Principal) -> web.Response:
     """End a device's token."""
     number, name = own_number(request, principal), request.match_info["name"]
-    await write(request, lambda conn: there(devices.delete_device, conn, number, name))
+
+    def delete(conn: Connection) -> None:
+        _require_unchanged(request, conn, number, name)
+        there(devices.delete_device, conn, number, name)
+
+    await write(request, delete)
     return json_response(DeletedDevice(number, name, True, await live_receipt(request)))
+
+
+def _require_unchanged(request: web.Request, conn: Connection, number: int, name: str) -> None:
+    """A device has the tag of the list that it is in.   Raises Problem 412."""
+    names = devices.device_names(conn, number)
+    require_unchanged(request, Devices(number, names) if name in names else None)
 
 
 def ways_of(token: str, settings: Settings) -> dict[str, str | None]:
@@ -48,7 +66,9 @@ def ways_of(token: str, settings: Settings) -> dict[str, str | None]:
 
 _DEVICE = "/v1/subscribers/{id}/devices/{name}"
 ROUTES = (
-    Route("GET", "/v1/subscribers/{id}/devices", list_devices, "line.devices", Contract({200: Devices})),
-    Route("PUT", _DEVICE, put_device, "line.devices", Contract({201: DeviceToken})),
-    Route("DELETE", _DEVICE, delete_device, "line.devices", Contract({200: DeletedDevice})),
+    Route(
+        "GET", "/v1/subscribers/{id}/devices", list_devices, "line.devices", Contract({200: Devices}, is_tagged=True)
+    ),
+    Route("PUT", _DEVICE, put_device, "line.devices", Contract({201: DeviceToken}, is_tagged=True)),
+    Route("DELETE", _DEVICE, delete_device, "line.devices", Contract({200: DeletedDevice}, is_tagged=True)),
 )

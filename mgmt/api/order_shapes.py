@@ -1,11 +1,14 @@
 """Orders as the API gives them."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from mgmt.control_protocol import CONTROL_TIMEOUT_S
 from mgmt.frame.shapes import Next, Receipt
 from mgmt.orders.pushed import MAX_ENTRIES, Scope
+
+MAX_WAIT_S = CONTROL_TIMEOUT_S  # for control: by then it has answered, or does not
 
 Issuer = Annotated[str, Meta(description="Whose reference it is.")]
 
@@ -67,7 +70,7 @@ class Entry(Struct):
     number: int
     value: Annotated[str, Meta(description="As pushed.")]
     name: Annotated[str | None, Meta(description="Canonical; null: the value is neither a name nor a URL.")]
-    scope: Literal["subtree", "exact", "prefix"] | None
+    scope: Annotated[str | None, Meta(description="subtree, exact or, of a URL, prefix.")]
     status: str
     reason: Annotated[str | None, Meta(description="Why it is not enforced as directed.")]
     generation: int | None
@@ -79,6 +82,18 @@ class OrderWithEntries(Order, kw_only=True):
 
     entries: list[Entry]
     next: Next
+
+
+class Wait(Struct, forbid_unknown_fields=True):
+    """Whether the answer is to wait."""
+
+    wait: Annotated[int, Meta(ge=0, le=MAX_WAIT_S, description="Seconds, for the order to be in force.")] = 0
+
+
+class Proposal(OrderWithEntries, kw_only=True):
+    """An order that is stored and not in force yet; `Location` shows what becomes of it."""
+
+    detail: Annotated[str, Meta(description="What it waits for.")]
 
 
 class OrderPage(Struct):

@@ -1,8 +1,8 @@
 """/v1/orders: a regulator pushes orders and withdraws them.
 
-A push answers 201 only after every worker serves the order; until then it is stored and `pending`, and the answer is
-503.  Sending the same order again is always safe: equal content gives the equal answer, other content under the same
-reference is refused with what is there.
+A push is a proposal: it is stored, and the answer is 202 with its state.  With ?wait= it is 201 once every worker
+serves the order, and still 202 where that takes longer.  Sending the same order again is always safe: equal content
+gives the equal answer, other content under the same reference is refused with what is there.
 An order is named by its issuer and its reference, or by its number under a path of its own: issuers choose references,
 and one that looks like a number is still a reference.
 """
@@ -24,9 +24,12 @@ from mgmt.api.order_shapes import (
     OrderPage,
     OrderPart,
     OrderWithEntries,
+    Proposal,
     StillBlocked,
+    Wait,
     WithdrawnOrder,
 )
+from mgmt.api.publications import PUBLICATIONS
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.body import MAX_ORDER_OCTETS, ORDER_S
@@ -67,17 +70,35 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
             return orders.put_order(conn, order, judged, original, request.app[CLOCK](), principal.actor), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found)
-        return found.id, found.receipt is None
+        return found.id, False
 
     try:
-        number, is_open = await write(request, store)
+        number, is_new = await write(request, store)
     except IntegrityError as exc:
         raise Problem(
             409, f"{order.issuer} {order.ref}: pushed at the same moment; not taken; look at it", "/ref"
         ) from exc
-    if not is_open:
-        return json_response(await read(request, lambda conn: _shown(conn, number, 0)))
-    return json_response(await _enforce(request, number), status=201)
+    return await _answered(request, number, is_new=is_new)
+
+
+async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.Response:
+    """201 or 200 where an order is in force within the time that the client waits; else 202."""
+    headers = {"Location": f"/v1/orders/id/{number}"}
+    found, reason = await read(request, lambda conn: _shown(conn, number, 0)), ""
+    if found.receipt is None:
+        reason = await _published(request, query_of(request, Wait).wait)
+        found = await read(request, lambda conn: _shown(conn, number, 0))
+    if found.receipt is None:
+        return json_response(Proposal(**msgspec.structs.asdict(found), detail=reason), 202, headers)
+    return json_response(found, 201 if is_new else 200, headers)
+
+
+async def _published(request: web.Request, wait_s: int) -> str:
+    """Have orders published; what to say of those that are not in force after wait_s."""
+    asked = request.app[PUBLICATIONS].ask()
+    done, _ = await asyncio.wait([asked], timeout=wait_s)
+    reason = asked.result() if done else None
+    return reason or "the order is stored; control puts it in force; look at Location, or push it again with ?wait="
 
 
 async def list_orders(request: web.Request, principal: Principal) -> web.Response:
@@ -155,18 +176,6 @@ async def _held_by_lists(request: web.Request, names: list[str], known: set[str]
             by = (said.get(key) for key in ("list", "order", "issuer", "order_ref"))
             found.append(StillBlocked(name, *by))
     return found
-
-
-async def _enforce(request: web.Request, number: int) -> OrderWithEntries:
-    """Have what is pending published, and write down that it is in force."""
-    revision, receipt = await _publish(request)
-
-    def keep(conn: Connection) -> OrderWithEntries:
-        orders.mark_enforced(conn, revision, receipt.generation, receipt.at)
-        orders.keep_receipt(conn, number, receipt_json(receipt, request.app[SETTINGS].zone), receipt.at)
-        return _shown(conn, number, 0)
-
-    return await write(request, keep)
 
 
 async def _publish(request: web.Request) -> tuple[int, Receipt]:
@@ -265,8 +274,10 @@ def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
 
 
 _PUSH = Contract(
-    {200: OrderWithEntries, 201: OrderWithEntries},
+    {200: OrderWithEntries, 201: OrderWithEntries, 202: Proposal},
+    query=Wait,
     body=PushedOrder,
+    is_keyed=True,
     refusals=(409,),
     at_most=MAX_ORDER_OCTETS,
     within_s=ORDER_S,
@@ -279,6 +290,7 @@ def _withdrawal(query: type[Struct]) -> Contract:
         {200: WithdrawnOrder},
         query=query,
         body=Withdrawal,
+        is_keyed=True,
         refusals=(409,),
         at_most=MAX_ORDER_OCTETS,
         within_s=ORDER_S,

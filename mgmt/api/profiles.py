@@ -13,6 +13,7 @@ from mgmt.api.line_shapes import ChangedProfile, Profile, ProfilePage, Wishes
 from mgmt.api.subscribers import fit, line_number, live_receipt, page_of, put_event, read_there, wishes_in, wishes_shown
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal, Route
+from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
 from mgmt.frame.shapes import After
@@ -30,7 +31,7 @@ async def list_profiles(request: web.Request, _: Principal) -> web.Response:
 async def get_profile(request: web.Request, _: Principal) -> web.Response:
     """Show a profile."""
     number = line_number(request)
-    return json_response(profile_shown(await read(request, lambda conn: read_there(conn, number))))
+    return tagged_response(request, profile_shown(await read(request, lambda conn: read_there(conn, number))))
 
 
 async def change_profile(request: web.Request, principal: Principal) -> web.Response:
@@ -40,6 +41,7 @@ async def change_profile(request: web.Request, principal: Principal) -> web.Resp
 
     def store_it(conn: Connection) -> Subscriber:
         line = read_there(conn, number)
+        require_unchanged(request, profile_shown(line))
         changed = replace(line, profile=change(line.profile))
         fit("/", store.put_subscriber, conn, changed)
         append(conn, put_event(line, changed, principal), request.app[CLOCK]())
@@ -57,12 +59,12 @@ def profile_shown(line: Subscriber) -> Profile:
 
 ROUTES = (
     Route("GET", "/v1/profiles", list_profiles, "profiles.read", Contract({200: ProfilePage}, query=After)),
-    Route("GET", "/v1/profiles/{id}", get_profile, "profiles.read", Contract({200: Profile})),
+    Route("GET", "/v1/profiles/{id}", get_profile, "profiles.read", Contract({200: Profile}, is_tagged=True)),
     Route(
         "PATCH",
         "/v1/profiles/{id}",
         change_profile,
         "profiles.change",
-        Contract({200: ChangedProfile}, body=Wishes),
+        Contract({200: ChangedProfile}, body=Wishes, is_tagged=True),
     ),
 )

@@ -32,6 +32,7 @@ from mgmt.auth import Principal, Route
 from mgmt.control_protocol import receipt_json, receive
 from mgmt.errors import BadRequest
 from mgmt.fields import unfit
+from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of, shown
 from mgmt.frame.shapes import After, Receipt
@@ -71,6 +72,7 @@ async def put_subscriber(request: web.Request, principal: Principal) -> web.Resp
         except NoSubscriber:
             before = None
         kept = before.profile if before else Profile(schedule=schedule.Schedule((), request.app[SETTINGS].zone))
+        require_unchanged(request, None if before is None else line_shown(before, request.app[CLOCK]()))
         after = fit("/", Subscriber, number, said.label, prefixes, change(kept))
         fit("/prefixes", store.put_subscriber, conn, after)
         append(conn, put_event(before, after, principal), request.app[CLOCK]())
@@ -84,7 +86,7 @@ async def get_subscriber(request: web.Request, principal: Principal) -> web.Resp
     """Show a line."""
     number = own_number(request, principal)
     found = await read(request, lambda conn: read_there(conn, number))
-    return json_response(line_shown(found, request.app[CLOCK]()))
+    return tagged_response(request, line_shown(found, request.app[CLOCK]()))
 
 
 async def delete_subscriber(request: web.Request, principal: Principal) -> web.Response:
@@ -92,6 +94,7 @@ async def delete_subscriber(request: web.Request, principal: Principal) -> web.R
     number = line_number(request)
 
     def delete(conn: Connection) -> None:
+        _require_unchanged(request, conn, number)
         there(store.delete_subscriber, conn, number)
         append(conn, Event(PEOPLE, "line removed", principal.actor, {"line": number}), request.app[CLOCK]())
 
@@ -121,7 +124,8 @@ async def put_schedule(request: web.Request, principal: Principal) -> web.Respon
     change = wishes_in(await body_of(request, Schedule))
 
     def store_it(conn: Connection) -> None:
-        there(store.set_schedule, conn, number, change(read_there(conn, number).profile).schedule)
+        before = _require_unchanged(request, conn, number)
+        there(store.set_schedule, conn, number, change(before.profile).schedule)
 
     await _choose(request, principal, number, "schedule changed", store_it)
     return await _live(request, number)
@@ -187,6 +191,13 @@ async def _choose(
         note_choice_of_line(conn, number, principal.actor, action, request.app[CLOCK]())
 
     await write(request, store_it)
+
+
+def _require_unchanged(request: web.Request, conn: Connection, number: int) -> Subscriber:
+    """The line, where the conditions of the request hold.   Raises Problem 404, 412."""
+    found = read_there(conn, number)
+    require_unchanged(request, line_shown(found, request.app[CLOCK]()))
+    return found
 
 
 async def _live(request: web.Request, number: int, status: int = 200) -> web.Response:
@@ -296,11 +307,23 @@ ROUTES = (
         "/v1/subscribers/{id}",
         put_subscriber,
         "lines.provision",
-        Contract({**_CHANGED, 201: ChangedLine}, body=NewLine),
+        Contract({**_CHANGED, 201: ChangedLine}, body=NewLine, is_tagged=True),
     ),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, "line.read", Contract({200: SubscriberLine})),
-    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, "lines.provision", Contract({200: DeletedLine})),
+    Route("GET", "/v1/subscribers/{id}", get_subscriber, "line.read", Contract({200: SubscriberLine}, is_tagged=True)),
+    Route(
+        "DELETE",
+        "/v1/subscribers/{id}",
+        delete_subscriber,
+        "lines.provision",
+        Contract({200: DeletedLine}, is_tagged=True),
+    ),
     Route("POST", "/v1/subscribers/{id}/pause", pause, "line.pause", Contract(_CHANGED, body=Pause)),
     Route("POST", "/v1/subscribers/{id}/resume", resume, "line.pause", Contract(_CHANGED)),
-    Route("PUT", "/v1/subscribers/{id}/schedule", put_schedule, "line.schedule", Contract(_CHANGED, body=Schedule)),
+    Route(
+        "PUT",
+        "/v1/subscribers/{id}/schedule",
+        put_schedule,
+        "line.schedule",
+        Contract(_CHANGED, body=Schedule, is_tagged=True),
+    ),
 )

@@ -33,12 +33,16 @@ class Contract:
 
     answers    status → what it holds, for the statuses below 300
     query      a Struct of the parameters;   body  a Struct; None: no body is read
+    is_tagged  whether what it shows or changes has an entity tag: see mgmt.frame.conditions
+    is_keyed   whether a request may have an Idempotency-Key: see mgmt.frame.idempotency
     refusals   statuses that it has beside those that its parts bring along: see mgmt.frame.openapi
     at_most    octets of the body, which must come within within_s"""
 
     answers: Mapping[int, Answer] = field(default_factory=dict)
     query: type[Any] = NoQuery
     body: type[Any] | None = None
+    is_tagged: bool = False
+    is_keyed: bool = False
     refusals: tuple[int, ...] = ()
     at_most: int = MAX_BODY_OCTETS
     within_s: float = BODY_S

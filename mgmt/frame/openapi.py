@@ -22,6 +22,9 @@ PATH = "/v1/openapi.json"
 OF_EVERY_ROUTE = (400, 401, 403, 422, 500, 503, 507)
 OF_A_PATH = (404,)  # with a name or a number in it
 OF_A_BODY = (408, 413)
+OF_A_KEY = (409, 429)
+OF_A_TAG = (412,)  # of what changes something that has one
+TAG = {"schema": {"type": "string"}, "description": "Of what is shown, for If-Match and If-None-Match."}
 HEAD = {
     "openapi": "3.1.1",
     "info": {
@@ -100,11 +103,17 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [route.path.split("/")[2]],
         "x-permission": route.permission,
         "x-roles": sorted(PERMISSIONS[route.permission]),
-        "parameters": [*_path_parameters(route.path), *_query_parameters(contract.query)],
+        "parameters": [*_path_parameters(route.path), *_query_parameters(contract.query), *_header_parameters(route)],
         "responses": {str(status): _answer(answer) for status, answer in contract.answers.items()},
     }
     if contract.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(contract.body)}
+    if contract.is_tagged and route.method == "GET":
+        operation["responses"]["200"]["headers"] = {"ETag": TAG}
+        operation["responses"]["304"] = {
+            "description": "It is the one that If-None-Match names.",
+            "headers": {"ETag": TAG},
+        }
     operation["responses"] |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals(route)}
     return operation
 
@@ -112,6 +121,8 @@ def _operation(route: Route) -> dict[str, Any]:
 def _refusals(route: Route) -> list[int]:
     found = {*OF_EVERY_ROUTE, *route.contract.refusals}
     found |= {*OF_A_PATH} if "{" in route.path else set()
+    found |= {*OF_A_KEY} if route.contract.is_keyed else set()
+    found |= {*OF_A_TAG} if route.contract.is_tagged and route.method != "GET" else set()
     return sorted(found | ({*OF_A_BODY} if route.contract.body is not None else set()))
 
 
@@ -144,6 +155,16 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", path):
         meaning, schema = IN_PATHS[name]
         yield {"name": name, "in": "path", "required": True, "description": meaning, "schema": schema}
+
+
+def _header_parameters(route: Route) -> Iterator[dict[str, Any]]:
+    if route.contract.is_tagged:
+        for name in ("If-None-Match",) if route.method == "GET" else ("If-Match", "If-None-Match"):
+            yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+    if route.contract.is_keyed:
+        said = "A string in quotes, new for each request; the same request under it does nothing twice, for a day."
+        schema = {"type": "string", "maxLength": 257}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": said, "schema": schema}
 
 
 def _query_parameters(shape: type[Any]) -> Iterator[dict[str, Any]]:

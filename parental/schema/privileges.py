@@ -47,6 +47,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "enrolment_codes": {WEB: "SELECT, DELETE, UPDATE (totp)"},
     "staff_sessions": {WEB: ALL},
     "sessions": {WEB: ALL},
+    "idempotency_keys": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it

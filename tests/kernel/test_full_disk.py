@@ -70,20 +70,20 @@ def test_pauses_and_orders_live_on_the_reserve_and_without_one_they_are_told_why
 
     filled = fill(state)
     paused = ask(daemon, token, "/v1/subscribers/7/pause")
-    pushed = ask(daemon, token, "/v1/orders", order("FULL-1", 500))
+    pushed = ask(daemon, token, "/v1/orders?wait=15", order("FULL-1", 500))
 
     assert (paused[0], pushed[0]) == (200, 201), (paused, pushed, daemon.log()[-2000:])
     assert not (state / "database/reserve").exists()
 
     fill(state)
-    for path, body in (("/v1/subscribers/7/resume", None), ("/v1/orders", order("FULL-2", 2000))):
+    for path, body in (("/v1/subscribers/7/resume", None), ("/v1/orders?wait=15", order("FULL-2", 2000))):
         status, said = ask(daemon, token, path, body)
         assert status in (503, 507), (path, status, said)
         assert "no space" in said["detail"].lower()
 
     filled.unlink()
     assert ask(daemon, token, "/v1/subscribers/7/resume")[0] == 200
-    assert ask(daemon, token, "/v1/orders", order("FULL-2", 2000))[0] == 201
+    assert ask(daemon, token, "/v1/orders?wait=15", order("FULL-2", 2000))[0] == 201
     assert "Traceback" not in daemon.log()
 
 

@@ -21,7 +21,9 @@ def test_every_route_stands_once_and_under_v1() -> None:
 
 
 async def test_a_body_above_the_limit_is_refused(desk: DeskOf) -> None:
-    status, body = await desk("regulator").ask("POST", "/v1/orders", data=io.BytesIO(b"x" * (MAX_ORDER_OCTETS + 1)))
+    status, body = await desk("regulator").ask(
+        "POST", "/v1/orders?wait=9", data=io.BytesIO(b"x" * (MAX_ORDER_OCTETS + 1))
+    )
     other, _ = await desk("operator").ask("PUT", "/v1/subscribers/7", data=io.BytesIO(b"x" * (MAX_BODY_OCTETS + 1)))
 
     assert (status, other) == (413, 413)
@@ -60,7 +62,9 @@ async def test_an_order_of_many_names_does_not_hold_up_others(desk: DeskOf) -> N
     regulator, operator = desk("regulator"), desk("operator")
 
     async with asyncio.TaskGroup() as tasks:
-        pushing = tasks.create_task(regulator.ask("POST", "/v1/orders", data=io.BytesIO(json.dumps(order).encode())))
+        pushing = tasks.create_task(
+            regulator.ask("POST", "/v1/orders?wait=9", data=io.BytesIO(json.dumps(order).encode()))
+        )
         n_answers = 0
         while not pushing.done():
             assert (await operator.ask("GET", "/v1/status"))[0] == 200

@@ -47,7 +47,7 @@ async def pulled(desk: Desk, query: str = "") -> list[dict[str, Any]]:
 
 
 async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom(desk: DeskOf, note: Any) -> None:
-    await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
+    await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER)
     note(record(), record())
 
     [found] = await pulled(desk("auditor"))
@@ -81,7 +81,7 @@ async def test_what_a_household_has_chosen_is_in_no_pull(desk: DeskOf, note: Any
 
 
 async def test_csv_holds_the_same_and_no_cell_is_a_formula(desk: DeskOf, note: Any) -> None:
-    await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
+    await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER)
     note(record(), record(reason="security", list="", rule="", order=0, channel="lock", subscriber=None))
 
     status, headers, body = await desk("auditor").raw("GET", "/v1/audit/blocks?format=csv")

@@ -35,7 +35,7 @@ def live(engine: Engine) -> Any:
 async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it(
     desk: DeskOf, control: PlayedControl, engine: Engine
 ) -> None:
-    status, body = await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
+    status, body = await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     assert status == 201
     assert body["state"] == "enforced"
@@ -74,7 +74,7 @@ async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -
     ]
 
     status, body = await desk("operator").ask(
-        "POST", "/v1/orders", json={**ORDER, "entries": [v for v, s in values if s]}
+        "POST", "/v1/orders?wait=9", json={**ORDER, "entries": [v for v, s in values if s]}
     )
 
     assert status == 201
@@ -93,9 +93,9 @@ async def test_the_same_order_again_gives_the_same_answer_and_changes_nothing(
     desk: DeskOf, control: PlayedControl
 ) -> None:
     api = desk("regulator")
-    first = await api.ask("POST", "/v1/orders", json=ORDER)
+    first = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
-    again = await api.ask("POST", "/v1/orders", data=str(ORDER).replace("'", '"').replace("False", "false"))
+    again = await api.ask("POST", "/v1/orders?wait=9", data=str(ORDER).replace("'", '"').replace("False", "false"))
 
     assert again == (200, first[1])
     assert control.asked == ["orders_changed"]
@@ -105,9 +105,9 @@ async def test_other_content_under_the_same_reference_is_refused_with_what_is_th
     desk: DeskOf, engine: Engine
 ) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
-    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["other.example"]})
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "entries": ["other.example"]})
 
     assert status == 409
     assert body["where"] == "/ref"
@@ -118,8 +118,8 @@ async def test_other_content_under_the_same_reference_is_refused_with_what_is_th
 
 async def test_two_issuers_may_use_one_reference_and_each_has_its_own_order(desk: DeskOf) -> None:
     api = desk("operator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
-    await api.ask("POST", "/v1/orders", json={**ORDER, "issuer": "IHC"})
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "issuer": "IHC"})
 
     assert (await api.ask("GET", PATH))[1]["id"] == 1
     assert (await api.ask("GET", PATH.replace("=PTA", "=IHC")))[1]["id"] == 2
@@ -128,9 +128,9 @@ async def test_two_issuers_may_use_one_reference_and_each_has_its_own_order(desk
 
 async def test_a_reference_that_looks_like_a_number_is_never_that_order(desk: DeskOf, engine: Engine) -> None:
     api = desk("operator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     _, other = await api.ask(
-        "POST", "/v1/orders", json={**ORDER, "issuer": "IHC", "ref": "1", "entries": ["b.example"]}
+        "POST", "/v1/orders?wait=9", json={**ORDER, "issuer": "IHC", "ref": "1", "entries": ["b.example"]}
     )
     assert other["id"] == 2
 
@@ -150,23 +150,59 @@ async def test_nothing_is_called_enforced_while_control_is_away_and_a_second_pus
     api = desk("regulator")
     control.fails = "connection refused"
 
-    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
-    assert (status, body["title"]) == (503, "Service Unavailable")
+    assert (status, body["state"], body["receipt"]) == (202, "pending", None)
+    assert body["detail"] == "control: connection refused; the change is stored; send the same request again"
     assert (await api.ask("GET", PATH))[1]["counts"] == {"pending": 2}
 
     control.fails = None
-    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
-    assert (status, body["state"]) == (201, "enforced")
+    assert (status, body["state"]) == (200, "enforced")
+
+
+async def test_a_push_that_does_not_wait_is_a_proposal_and_its_place_says_what_becomes_of_it(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("regulator")
+    control.hangs = True
+
+    status, headers, octets = await api.raw("POST", "/v1/orders", data=json.dumps(ORDER).encode())
+
+    assert (status, headers["Location"], json.loads(octets)["state"]) == (202, "/v1/orders/id/1", "pending")
+    assert "push it again with ?wait=" in json.loads(octets)["detail"]
+    control.release()
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
+    assert (status, body["state"]) == (200, "enforced")
+
+
+async def test_a_push_waits_no_longer_than_it_says(desk: DeskOf, control: PlayedControl) -> None:
+    control.hangs = True
+
+    assert (await desk("regulator").ask("POST", "/v1/orders?wait=1", json=ORDER))[0] == 202
+    for wait in ("-1", "16", "x"):
+        status, body = await desk("regulator").ask("POST", f"/v1/orders?wait={wait}", json=ORDER)
+        assert (status, body["where"]) == (422, "?wait")
+    control.release()
+
+
+async def test_many_pushes_at_once_are_a_few_publications(desk: DeskOf, control: PlayedControl) -> None:
+    api = desk("regulator")
+    pushes = (api.ask("POST", "/v1/orders?wait=15", json={**ORDER, "ref": str(number)}) for number in range(40))
+
+    answers = await asyncio.gather(*pushes)
+
+    assert {status for status, _ in answers} == {201}
+    assert 1 <= control.asked.count("orders_changed") < 30
 
 
 async def test_one_worker_that_refuses_means_not_in_force(desk: DeskOf, control: PlayedControl) -> None:
     control.refuses = "names image 42: checksum differs; still serving 41"
 
-    status, body = await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
+    status, body = await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER)
 
-    assert status == 503
+    assert (status, body["state"]) == (202, "pending")
     assert "gate-0: names image 42: checksum differs" in body["detail"]
 
 
@@ -174,7 +210,7 @@ async def test_a_withdrawn_order_opens_its_names_again_after_an_acknowledgement(
     desk: DeskOf, control: PlayedControl, engine: Engine
 ) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     status, body = await api.ask("POST", WITHDRAW, json={"reason": "PTA/WA/130/2026"})
 
@@ -190,7 +226,7 @@ async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(
     desk: DeskOf, control: PlayedControl
 ) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     control.fails = "connection refused"
 
     assert (await api.ask("POST", WITHDRAW, json={"reason": "x"}))[0] == 503
@@ -202,10 +238,10 @@ async def test_a_withdrawal_while_control_is_away_says_so_and_can_be_sent_again(
 
 async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk: DeskOf) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     await api.ask("POST", WITHDRAW, json={"reason": "x"})
 
-    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     assert status == 409
     assert "an order withdrawn has this reference" in body["detail"]
@@ -213,7 +249,7 @@ async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk: DeskOf
 
 async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["Bad.Example.", "b.example", "c.example"]})
+    await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "entries": ["Bad.Example.", "b.example", "c.example"]})
 
     status, body = await api.ask("POST", WITHDRAW, json={"reason": "x", "entries": ["bad.example", "b.example"]})
 
@@ -224,7 +260,7 @@ async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(d
 
 async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     status, body = await api.ask("POST", WITHDRAW, json={"reason": "x", "entries": ["bad.example", "other.example"]})
 
@@ -234,8 +270,8 @@ async def test_withdrawing_what_is_not_in_the_order_changes_nothing(desk: DeskOf
 
 async def test_a_name_of_two_orders_stays_blocked_and_the_answer_says_by_which(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
-    await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "second", "entries": ["bad.example"]})
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "ref": "second", "entries": ["bad.example"]})
 
     _, body = await api.ask("POST", WITHDRAW, json={"reason": "x"})
 
@@ -247,7 +283,7 @@ async def test_a_name_that_a_list_or_a_wider_entry_still_blocks_is_named_with_wh
     desk: DeskOf, control: PlayedControl
 ) -> None:
     api = desk("operator")
-    await api.ask("POST", "/v1/orders", json=ORDER)
+    await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     control.decisions["bad.example"] = {"reason": "order", "action": "nxdomain", "list": "pta", "rule": "example"}
 
     _, body = await api.ask("POST", WITHDRAW, json={"reason": "x"})
@@ -282,7 +318,7 @@ async def test_a_pushed_order_that_a_list_names_too_is_not_withdrawn_before_the_
     desk: DeskOf, engine: Engine
 ) -> None:
     api = desk("operator")
-    await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "WA/9"})
+    await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "ref": "WA/9"})
     letter(engine, enforced=1)
 
     assert (await api.ask("POST", "/v1/orders/WA%2F9/withdraw?issuer=PTA", json={"reason": "x"}))[0] == 409
@@ -313,18 +349,20 @@ async def test_the_state_of_a_lists_letter_comes_from_what_the_compilation_count
 async def test_an_order_of_which_some_entries_are_not_enforced_is_partly_enforced(desk: DeskOf) -> None:
     api = desk("regulator")
 
-    _, partly = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": ["a.example", "com.pk"]})
-    _, wholly = await api.ask("POST", "/v1/orders", json={**ORDER, "ref": "2", "entries": ["b.example", "B.example"]})
+    _, partly = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "entries": ["a.example", "com.pk"]})
+    _, wholly = await api.ask(
+        "POST", "/v1/orders?wait=9", json={**ORDER, "ref": "2", "entries": ["b.example", "B.example"]}
+    )
 
     assert (partly["state"], wholly["state"]) == ("partly_enforced", "enforced")
 
 
 async def test_an_order_may_be_sent_again_after_its_deadline(desk: DeskOf, clock: Clock) -> None:
     api = desk("regulator")
-    _, first = await api.ask("POST", "/v1/orders", json=ORDER)
+    _, first = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     clock.forward(days=30)
 
-    assert await api.ask("POST", "/v1/orders", json=ORDER) == (200, first)
+    assert await api.ask("POST", "/v1/orders?wait=9", json=ORDER) == (200, first)
 
 
 @pytest.mark.parametrize("change", [{"category": "child-abuse"}, {"ground": "PECA 2016, section 22"}])
@@ -333,7 +371,7 @@ async def test_an_order_of_child_abuse_material_is_refused_and_nothing_of_it_is_
 ) -> None:
     api = desk("regulator")
 
-    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change, "entries": ["sealed.example"]})
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, **change, "entries": ["sealed.example"]})
 
     assert (status, body["where"]) == (422, f"/{next(iter(change))}")
     assert "nothing of it stored; give its entries as a list of tier csam" in body["detail"]
@@ -346,14 +384,14 @@ async def test_a_regulators_token_neither_pushes_nor_withdraws_for_another_issue
     desk: DeskOf, control: PlayedControl, engine: Engine
 ) -> None:
     court = {**ORDER, "issuer": "Islamabad High Court"}
-    await desk("operator").ask("POST", "/v1/orders", json=court)
+    await desk("operator").ask("POST", "/v1/orders?wait=9", json=court)
     before = live(engine)
     control.asked.clear()
     api = desk("regulator")
 
     refused = [
-        await api.ask("POST", "/v1/orders", json={**court, "ref": "2"}),
-        await api.ask("POST", "/v1/orders", json=court),
+        await api.ask("POST", "/v1/orders?wait=9", json={**court, "ref": "2"}),
+        await api.ask("POST", "/v1/orders?wait=9", json=court),
         await api.ask("POST", WITHDRAW.replace("=PTA", "=Islamabad%20High%20Court"), json={"reason": "x"}),
         await api.ask("POST", "/v1/orders/id/1/withdraw", json={"reason": "x", "entries": ["bad.example"]}),
     ]
@@ -371,7 +409,7 @@ async def test_a_regulators_token_of_an_older_release_speaks_for_no_issuer(desk:
     with writing(engine) as conn:
         conn.execute(update(tokens).values(issuer=None))
 
-    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     assert (status, "this token speaks for no issuer" in body["detail"]) == (403, True)
     assert live(engine) == set()
@@ -380,9 +418,9 @@ async def test_a_regulators_token_of_an_older_release_speaks_for_no_issuer(desk:
 async def test_the_same_order_pushed_many_times_at_once_is_stored_once(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
 
-    answers = await asyncio.gather(*(api.ask("POST", "/v1/orders", json=ORDER) for _ in range(8)))
+    answers = await asyncio.gather(*(api.ask("POST", "/v1/orders?wait=9", json=ORDER) for _ in range(8)))
 
-    assert {status for status, _ in answers} <= {200, 201}
+    assert {status for status, _ in answers} == {200, 201}
     assert len((await api.ask("GET", "/v1/orders"))[1]["orders"]) == 1
     assert len(live(engine)) == 2
 
@@ -391,7 +429,7 @@ async def test_entries_come_in_pages(desk: DeskOf) -> None:
     api = desk("operator")
     entries = [f"n{i}.example" for i in range(1500)]
 
-    _, first = await api.ask("POST", "/v1/orders", json={**ORDER, "entries": entries})
+    _, first = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, "entries": entries})
     _, second = await api.ask("GET", f"{PATH}&after={first['next']}")
 
     assert [e["value"] for e in first["entries"] + second["entries"]] == entries
@@ -431,7 +469,7 @@ async def test_a_field_that_cannot_be_taken_is_named_and_nothing_is_stored(
 ) -> None:
     api = desk("regulator")
 
-    status, body = await api.ask("POST", "/v1/orders", json={**ORDER, **change})
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, **change})
 
     assert (status, body["where"]) == (422, where)
     assert body["detail"].startswith(f"{where}: ") and "; not taken; " in body["detail"]
@@ -440,7 +478,7 @@ async def test_a_field_that_cannot_be_taken_is_named_and_nothing_is_stored(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"issuer": NaN}'])
 async def test_a_body_that_is_no_object_is_refused_and_not_a_fault_of_ours(desk: DeskOf, body: bytes) -> None:
-    status, answer = await desk("regulator").ask("POST", "/v1/orders", data=body)
+    status, answer = await desk("regulator").ask("POST", "/v1/orders?wait=9", data=body)
 
     assert status in (400, 422)
     assert set(answer) >= {"title", "detail", "where"}
@@ -465,7 +503,7 @@ async def test_an_order_that_is_not_there_is_said_so(desk: DeskOf, path: str) ->
     ],
 )
 async def test_half_a_surrogate_pair_is_refused_and_not_a_fault_of_ours(desk: DeskOf, body: Any, where: str) -> None:
-    status, headers, answer = await desk("regulator").raw("POST", "/v1/orders", data=body)
+    status, headers, answer = await desk("regulator").raw("POST", "/v1/orders?wait=9", data=body)
 
     assert (status, headers["Content-Type"]) == (400, "application/problem+json")
     assert json.loads(answer)["where"] == where

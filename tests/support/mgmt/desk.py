@@ -26,11 +26,21 @@ class PlayedControl:
         self.fails: str | None = None
         self.refuses: str | None = None
         self.hangs = False
+        self.waits = asyncio.Event()
+        self.released = asyncio.Event()
         self.decisions: dict[str | None, dict[str, Any]] = {}
         self.asked: list[Any] = []
 
     async def orders_changed(self) -> Receipt:
+        if self.hangs:
+            self.waits.set()
+            await self.released.wait()
         return self._receipt("orders_changed")
+
+    def release(self) -> None:
+        """Answer what hangs."""
+        self.hangs = False
+        self.released.set()
 
     async def policy_changed(self) -> Receipt:
         return self._receipt("policy_changed")
@@ -117,7 +127,8 @@ class Desk:
 
     async def raw(self, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, octets)."""
-        async with self._client.request(method, path, headers=self._headers, **more) as response:
+        headers = {**self._headers, **more.pop("headers", {})}
+        async with self._client.request(method, path, headers=headers, **more) as response:
             return response.status, response.headers, await response.read()
 
 

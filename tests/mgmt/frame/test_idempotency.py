@@ -1,0 +1,126 @@
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from support.mgmt.desk import Clock, Desk, DeskOf, PlayedControl
+
+from mgmt.frame import idempotency
+from parental.database import reading
+from parental.schema.idempotency import idempotency_keys
+
+ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
+KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'
+
+
+async def pushed(api: Desk, order: Any = ORDER, key: str = KEY, wait: int = 9) -> tuple[int, Any, Any]:
+    head = {"Idempotency-Key": key}
+    status, headers, octets = await api.raw(
+        "POST", f"/v1/orders?wait={wait}", headers=head, data=json.dumps(order).encode()
+    )
+    return status, headers, json.loads(octets)
+
+
+def kept(engine: Engine) -> list[Any]:
+    with reading(engine) as conn:
+        return [row.status for row in conn.execute(select(idempotency_keys))]
+
+
+async def test_the_same_request_under_one_key_is_done_once_and_answered_twice_the_same(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
+    api = desk("regulator")
+
+    first, again = await pushed(api), await pushed(api)
+
+    assert (first[0], again[0], first[2]) == (201, 201, again[2])
+    assert again[1]["Location"] == "/v1/orders/id/1"
+    assert control.asked == ["orders_changed"]
+    assert kept(engine) == [201]
+
+
+async def test_a_withdrawal_that_is_sent_twice_says_twice_what_it_has_done(desk: DeskOf) -> None:
+    api = desk("regulator")
+    await pushed(api)
+    said = {"headers": {"Idempotency-Key": "w1"}, "data": b'{"reason": "a court"}'}
+
+    answers = [await api.raw("POST", "/v1/orders/id/1/withdraw", **said) for _ in range(2)]
+
+    assert [(status, json.loads(octets)["withdrawn_now"]) for status, _, octets in answers] == [(200, 1), (200, 1)]
+
+
+@pytest.mark.parametrize(("change", "wait"), [({"entries": ["other.example"]}, 9), ({}, 8)])
+async def test_another_request_under_a_key_is_refused_and_does_nothing(
+    desk: DeskOf, control: PlayedControl, change: Any, wait: int
+) -> None:
+    api = desk("regulator")
+    await pushed(api)
+
+    status, _, body = await pushed(api, {**ORDER, **change}, wait=wait)
+
+    assert (status, body["type"], body["where"]) == (422, "/v1/problems/key-reused", "Idempotency-Key")
+    assert control.asked == ["orders_changed"]
+
+
+async def test_a_request_whose_first_still_runs_is_told_to_come_again(desk: DeskOf, control: PlayedControl) -> None:
+    api = desk("regulator")
+    control.hangs = True
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(pushed(api))
+        await asyncio.wait_for(control.waits.wait(), 60)
+        second = await pushed(api)
+        control.release()
+
+    assert (second[0], second[2]["type"]) == (409, "/v1/problems/key-runs")
+    assert first.result()[0] == 201
+    assert (await pushed(api))[0] == 201
+
+
+async def test_what_was_refused_keeps_no_key_and_may_be_sent_again_mended(desk: DeskOf, engine: Engine) -> None:
+    api = desk("regulator")
+
+    assert (await pushed(api, {**ORDER, "entries": []}))[0] == 422
+    assert kept(engine) == []
+    assert (await pushed(api))[0] == 201
+
+
+async def test_a_key_belongs_to_its_token_and_ends_after_a_day(desk: DeskOf, engine: Engine, clock: Clock) -> None:
+    await pushed(desk("regulator"))
+    assert (await pushed(desk("operator")))[0] == 200  # the order is known; the key is another one
+    assert kept(engine) == [201, 200] or kept(engine) == [200, 201]
+
+    clock.forward(hours=25)
+    await pushed(desk("operator"), {**ORDER, "ref": "2"})
+
+    assert kept(engine) == [201]
+
+
+async def test_a_key_whose_request_has_died_is_free_after_some_minutes(
+    desk: DeskOf, engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = desk("regulator")
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_end", lambda *_: None)
+        await pushed(api)
+    assert kept(engine) == [None]
+
+    assert (await pushed(api))[0] == 409
+    clock.forward(minutes=4)
+    assert (await pushed(api))[0] == 200
+
+
+@pytest.mark.parametrize("key", ["", '""', '"a', "a b", '"' + "x" * 256 + '"', "x" * 256, "schlüssel"])
+async def test_what_is_no_key_is_refused(desk: DeskOf, key: str) -> None:
+    status, _, body = await pushed(desk("regulator"), key=key)
+
+    assert (status, body["where"]) == (400, "Idempotency-Key")
+
+
+async def test_a_token_has_so_many_keys_at_once(desk: DeskOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "MAX_OF_HOLDER", 2)
+    api = desk("regulator")
+
+    answers = [(await pushed(api, {**ORDER, "ref": key}, key))[0] for key in ("a", "b", "c")]
+
+    assert answers == [201, 201, 429]
