@@ -102,7 +102,8 @@ def test_a_wildcard_is_a_subtree_also_in_an_exact_order() -> None:
 def test_a_value_has_one_wire_name_however_it_is_written() -> None:
     assert wire_of("HXXP://Bad[.]Example./", "exact") == wire_of("bad.example", "subtree") == b"\3bad\7example\0"
     assert wire_of("HXXPS://Bad.Example:443/./path", "exact") == wire_of("bad.example/path", "subtree")
-    assert wire_of("192.0.2.1", "exact") is None
+    assert wire_of("[2001:DB8::9]", "exact") == b"2001:db8::9"
+    assert wire_of("not a name", "exact") is None
 
 
 def test_an_international_name_is_its_a_label() -> None:
