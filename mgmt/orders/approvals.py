@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.events import note_agreed
 from mgmt.orders.live import REVISION
+from mgmt.orders.model import IN_FORCE
 from mgmt.orders.sealed import refuse_sealed
-from parental.schema.orders import approvals, entries
+from parental.schema.orders import approvals, entries, entry_parts
 from parental.store import raise_revision
 
 BROADER, HELD, EMERGENCY = KINDS = ("broader", "held", "emergency")
@@ -172,6 +173,25 @@ def is_confirmed(conn: Connection, order: int) -> bool:
         approvals.c.lapsed_ms.is_(None),
     )
     return conn.execute(chosen.limit(1)).first() is not None
+
+
+def broader_by(conn: Connection, order: int, host: bytes) -> Row[Any] | None:
+    """The approval by which an order blocks a host whole; None: it does not, or it names the host itself.
+
+    host  on the wire"""
+    of_order = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE))
+    own = select(entries.c.number).where(of_order, entries.c.wire == host)
+    if conn.execute(own.limit(1)).first() is not None:
+        return None
+    is_part = and_(entry_parts.c.order == entries.c.order, entry_parts.c.number == entries.c.number)
+    found = (
+        select(approvals)
+        .join(entries, entries.c.approval == approvals.c.id)
+        .join(entry_parts, is_part)
+        .where(of_order, entry_parts.c.wire == host)
+        .where(approvals.c.kind == BROADER)
+    )
+    return conn.execute(found.order_by(approvals.c.id).limit(1)).first()
 
 
 def approvals_of(conn: Connection, order: int | None) -> Sequence[Row[Any]]:

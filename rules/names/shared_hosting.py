@@ -99,7 +99,7 @@ def _of_json(text: str) -> HostingList:
 
 
 def _of_text(text: str) -> HostingList:
-    head, *lines = text.splitlines()
+    head, *lines = text.splitlines() or [""]
     name, _, day = head.removeprefix("#").strip().rpartition(",")
     if not head.startswith("#") or not name.strip():
         raise ValueError("the first line has no name and day")

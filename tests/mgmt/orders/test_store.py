@@ -1,21 +1,18 @@
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.decisions import mark_enforced, settle
-from mgmt.orders.events import note_order
 from mgmt.orders.judge import judge_entries
-from mgmt.orders.live import Live, live_entries, live_entries_of, names_changed_since, orders_revision
+from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
 from parental.database import writing
-from parental.schema.ledger import events
 from rules.names.protected import Protected
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
@@ -61,29 +58,6 @@ def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforc
     assert orders.counts_of(conn, later) == {"pending": 1}
 
 
-def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn: Connection) -> None:
-    first, second = put(conn, "1", "a"), put(conn, "2", "a")
-
-    assert list(live_entries(conn)) == [Live(A, "subtree", first)]
-    orders.withdraw_order(conn, first, "x", NOW, CONTROL)
-    settle(conn, PlayedRails(), 0, NOW)
-    assert list(live_entries_of(conn, [A, B])) == [Live(A, "subtree", second)]
-
-
-def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn: Connection) -> None:
-    number = put(conn, "1", "a", "b")
-    base = orders_revision(conn)
-    assert names_changed_since(conn, 0) == [A, B]
-    assert names_changed_since(conn, base) == []
-
-    orders.withdraw_entries(conn, number, [2], "x", NOW, CONTROL)
-    settle(conn, PlayedRails(), 0, NOW)
-    put(conn, "2", "c")
-
-    assert names_changed_since(conn, base) == [B, C]
-    assert list(live_entries_of(conn, [B])) == []
-
-
 def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn: Connection) -> None:
     assert put(conn, "1", "a") == 1
     assert put(conn, "1", "a", issuer="IHC") == 2
@@ -123,22 +97,3 @@ def test_what_control_has_refused_of_a_withdrawn_order_never_comes_back(conn: Co
 
 def test_the_original_is_kept_octet_for_octet(conn: Connection) -> None:
     assert orders.get_order(conn, put(conn, "1", "a")).original == b"original"
-
-
-@pytest.mark.parametrize("issuer", ["x'ff'", "CAST(x'ff' AS TEXT)", "12", "'an issuer'"])
-@pytest.mark.parametrize("order", ["1", "'one'", "x'00'", "9223372036854775807"])
-def test_what_control_refuses_is_noted_whatever_the_rows_hold(conn: Connection, issuer: str, order: str) -> None:
-    if conn.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps nothing of another type")
-    conn.execute(
-        text(
-            "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "
-            f"VALUES (1, {issuer}, 'r', 'g', 'subtree', 0, 0, x'', x'')"
-        )
-    )
-    number = conn.execute(text(f"SELECT {order}")).scalar_one()
-
-    note_order(conn, number, "entries refused", NOW, CONTROL, entries=1)
-
-    said = json.loads(conn.execute(select(events.c.text)).scalars().all()[-1])
-    assert (said["action"], said["said"]) == ("entries refused", {"entries": 1})
