@@ -31,6 +31,7 @@ from mgmt.orders.model import (
     ENFORCED_HTTP,
     EXPIRED,
     IN_FORCE,
+    NOT_ENFORCEABLE,
     PENDING,
     PENDING_REVIEW,
     REFUSED_PROTECTED,
@@ -91,10 +92,13 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
     now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
     believed, ended = _look_at_approvals(conn, now_s, at)
+    confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
     rulings = []
-    for row in _candidates(conn, since, now_s, ended):
+    for row in _candidates(conn, since, now_s, ended, confirmed):
         ruling = _rule_on(conn, row, rails, believed, now_s)
-        if (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
+        # A pending one that says it is old gets a new revision: else it would be called enforced, and be in no image.
+        is_old = row.status == PENDING and not (isinstance(row.revision, int) and row.revision > since)
+        if is_old or (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
             rulings.append(ruling)
     _write(conn, rulings, at)
     return rulings
@@ -110,7 +114,10 @@ def has_due(conn: Connection, since: int, at: datetime) -> bool:
         orders.c.confirm_by_s <= now_s,
         exists().where(entries.c.order == orders.c.id, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW))),
         ~exists().where(
-            approvals.c.order == orders.c.id, approvals.c.kind == EMERGENCY, approvals.c.lapsed_ms.is_(None)
+            approvals.c.order == orders.c.id,
+            approvals.c.kind == EMERGENCY,
+            approvals.c.approved_s.is_not(None),
+            approvals.c.lapsed_ms.is_(None),
         ),
     )
     return orders_revision(conn) > since or any(
@@ -195,14 +202,18 @@ def _look_at_approvals(
     return believed, ended
 
 
-def _candidates(conn: Connection, since: int, now_s: int, ended: Sequence[int]) -> Iterator[Any]:
+def _candidates(
+    conn: Connection, since: int, now_s: int, ended: Sequence[int], confirmed: Sequence[int]
+) -> Iterator[Any]:
     """Entries whose status may change, in any state of their rows."""
     is_approved = exists().where(
         approvals.c.order == entries.c.order, approvals.c.number == entries.c.number, approvals.c.lapsed_ms.is_(None)
     )
     may_come = or_(MAY_COME, IS_REFUSED_BY_CONTROL)
     has_ended = entries.c.approval.in_(ended)
-    lapses = and_(orders.c.confirm_by_s <= now_s, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)))
+    may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
+    lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
+    is_pending = entries.c.status == PENDING
     is_in_force = entries.c.status.in_(IN_FORCE)
     is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, entries.c.withdrawn_ms.is_not(None), is_approved)
     chosen = (
@@ -210,10 +221,10 @@ def _candidates(conn: Connection, since: int, now_s: int, ended: Sequence[int]) 
             entries.c.order, entries.c.number, entries.c.value, entries.c.mode, entries.c.status, entries.c.reason,
             entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
             is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
-            orders.c.scope, orders.c.confirm_by_s, orders.c.is_emergency,
+            entries.c.revision, orders.c.scope, orders.c.confirm_by_s,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
-        .where(or_(and_(entries.c.revision > since, may_come, is_open), has_ended, lapses))
+        .where(or_(and_(entries.c.revision > since, may_come, is_open), is_pending, has_ended, lapses))
     )  # fmt: skip
     yield from conn.execute(chosen).all()
 
@@ -223,7 +234,7 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     order, number = row.order, row.number
     if row.withdrawn_ms is not None:
         return Ruling(order, number, WITHDRAWN, row.withdrawal_reason, None, "")
-    is_late = row.confirm_by_s is not None and row.confirm_by_s <= now_s
+    is_late = isinstance(row.confirm_by_s, int) and row.confirm_by_s <= now_s
     if is_late and (order, None, EMERGENCY) not in believed:
         return Ruling(order, number, EXPIRED, LAPSED, None, "entries lapsed")
     broader = believed.get((order, number, BROADER))
@@ -240,7 +251,9 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     if row.mode in (*_URL_MODES, ADDRESS) and not rails.has_gate:
         base = _read_again(row, rails.has_gate)
         return Ruling(order, number, base.status, base.reason, None, "entries fell back")
-    if row.mode == ADDRESS:
+    if row.status == NOT_ENFORCEABLE and row.mode in SCOPES:  # nothing on this box stops names
+        return Ruling(order, number, row.status, row.reason, None, "")
+    if row.mode == ADDRESS and row.generation is None:  # what was in force has them
         _put_parts(conn, row, is_host=False)
     return _in_force(row, None if held is None else held.id, None)
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
-from support.mgmt.orders import NOW, publish, push, rails, said, statuses
+from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 
 from fastpath.wire.address import wire_of_address
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import Person, Proposal, propose
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.store import get_order, order_json, withdraw_order
@@ -63,6 +64,18 @@ def test_a_row_that_blocks_another_name_than_it_shows_is_refused(conn: Connectio
 
     assert statuses(conn, order) == [("refused_protected", f"control: {MISWRITTEN}")]
     assert wires(conn) == []
+
+
+def test_a_row_that_says_it_is_old_is_decided_on_all_the_same(conn: Connection) -> None:
+    publish(conn)
+    since = orders_revision(conn)
+    order = push(conn, "www.bank.test", "a.test")
+    conn.execute(update(entries).values(revision=0))
+    settle(conn, rails(), since + 1, NOW)
+    confirm(conn, taken(conn), RECEIPT, NOW)
+
+    assert [status for status, _ in statuses(conn, order)] == ["refused_protected", "enforced"]
+    assert names_changed_since(conn, since + 1) == [b"\1a\4test\0", b"\3www\4bank\4test\0"]
 
 
 def test_a_withdrawal_is_asked_for_by_one_role_and_done_by_the_other(conn: Connection) -> None:
@@ -169,6 +182,18 @@ def test_a_clock_that_is_set_back_keeps_no_emergency_order_alive(conn: Connectio
     publish(conn, NOW + timedelta(hours=1))
 
     assert wires(conn) == [b"\1b\4test\0"]
+
+
+def test_a_proposal_alone_keeps_no_emergency_order_alive(conn: Connection) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    words = Proposal(kind="emergency", number=None, reason="r", reference="WA/9", collateral="none")
+    propose(conn, get_order(conn, order), words, Person("A. Khan", "compliance", "root"), NOW)
+    later = NOW + timedelta(hours=4)
+
+    assert has_due(conn, orders_revision(conn), later)
+    publish(conn, later)
+    assert statuses(conn, order) == [("expired", LAPSED)]
 
 
 def test_an_order_that_is_no_emergency_does_not_lapse(conn: Connection) -> None:
