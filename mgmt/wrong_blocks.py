@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mgmt.control_protocol import LAW, Report
+from mgmt.ledger.event import ORDERS, Actor, Event, Value
+from mgmt.ledger.store import append
 from parental.schema.reports import wrong_blocks
 
 REASONS = (LAW, "category", "security")  # a family's own choice is no mistake of ours
@@ -53,15 +55,21 @@ def find_report(conn: Connection, reference: str) -> Report | None:
     return None if row is None else _report(row)
 
 
-def answer_report(conn: Connection, reference: str, outcome: str, now: datetime) -> Report | None:
-    """Note the desk's answer, and forget answers of a year ago; None for an unknown reference."""
+def answer_report(conn: Connection, reference: str, outcome: str, now: datetime, by: Actor) -> Report | None:
+    """Note the desk's answer, with an event that names no visitor and no name, and forget answers of a year ago; None
+    for an unknown reference."""
     before = int((now - KEPT).timestamp())
     conn.execute(delete(wrong_blocks).where(wrong_blocks.c.answered_s < before))
+    row = conn.execute(select(wrong_blocks).where(wrong_blocks.c.reference == reference)).one_or_none()
+    if row is None:
+        return None
     conn.execute(
-        update(wrong_blocks)
-        .where(wrong_blocks.c.reference == reference)
-        .values(outcome=outcome, answered_s=int(now.timestamp()))
+        update(wrong_blocks).where(wrong_blocks.c.id == row.id).values(outcome=outcome, answered_s=int(now.timestamp()))
     )
+    said: dict[str, Value] = {"outcome": outcome, "reason": row.reason, "times": row.times, "due": row.due}
+    if row.outcome is not None:
+        said["outcome before"] = row.outcome
+    append(conn, Event(ORDERS, "wrong block answered", by, {"report": row.id}, said), now)
     return find_report(conn, reference)
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from filterd.database.health import Health
     from parental.engines import Where
 
+LEDGER_SINCE = "0003"  # the revision that made the ledger
 EXAMPLE = """filterd db check
 filterd db backup /root/filterd-2026-11-27.db
 filterd db upgrade"""
@@ -134,11 +136,35 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
     if not args.file.exists():
         raise Missing(f"{args.file}: not there; not restored; name a copy")
     found = restore(args.file, where, args.force)
+    noted = _note_restore(where, args.file, found.revision)
     said = f"database {shown(where)}: restored, at revision {found.revision}"
     _print({"database": shown(where), "revision": found.revision, "state": found.state.value}, said, args.json)
+    if not noted:
+        print("restored, and not in the ledger: the copy is of before there was one", file=sys.stderr)
     if found.state.value != "current":
         print("next: filterd db upgrade", file=sys.stderr)
     return 0
+
+
+def _note_restore(where: "Where", file: Path, revision: str) -> bool:
+    """Write down, in the ledger that came back, that it did, and how many events it has; False: it has none."""
+    from filterd.database.copies import digest_file
+    from mgmt.ledger.event import SETTINGS, Event, Value, account
+    from mgmt.ledger.store import append, size
+    from parental.database import writing
+    from parental.engines import engine_of
+
+    if revision < LEDGER_SINCE:
+        return False
+    digest = digest_file(file).read_text().split(maxsplit=1)[0]
+    engine = engine_of(where)
+    try:
+        with writing(engine) as conn:
+            said: dict[str, Value] = {"revision": revision, "events": size(conn)}
+            append(conn, Event(SETTINGS, "database restored", account(), {"copy": digest}, said), datetime.now(UTC))
+    finally:
+        engine.dispose()
+    return True
 
 
 def _print(said: Mapping[str, object], text: str, is_json: bool) -> None:

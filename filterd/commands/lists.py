@@ -21,6 +21,7 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lists.jobs import pull_list, take
+from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, shelf_of, source_of
 from filterd.lists.status import instant, list_faults, max_age_s
 from filterd.lists.zone_copies import newest_of, zone_timers
@@ -37,7 +38,7 @@ from rules.lists.diff import Change, iter_changes
 from rules.lists.reader import read_source
 from rules.lists.versions import Kept, Version
 from rules.lists.zone_copy import ZoneTimers
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import public_suffixes
 from rules.rule import Rule
 
@@ -270,7 +271,7 @@ class _Found:
     """The changes between two versions, those that need review first."""
 
     def __init__(self, config: Config, entry: ListEntry, changes: Iterator[Change]) -> None:
-        self._protected = Protected(config.protected.names)
+        self._protected = protected_of(config)
         self._may_cover = entry.allow_public_suffix
         self.changes = sorted(changes, key=lambda change: self.why(change) is None)
         self.n_added = sum(change.is_added for change in self.changes)

@@ -1,4 +1,4 @@
-"""`filterd orders push|list|show|withdraw|confirm`: manage the regulator's orders, over the API."""
+"""`filterd orders`: manage the regulator's orders, over the API; approve entries of them, on the box."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from filterd.commands.order_approvals import add_approve, run_approve
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call
 from filterd.verbs import add_verb, add_verbs
@@ -14,7 +15,7 @@ from mgmt.api.order_shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
-ENFORCED = ("enforced", "enforced_http_only")
+ENFORCED = ("enforced", "enforced_http_only", "enforced_broader")
 EXAMPLE = f"{PUSH}\n{WITHDRAW}"
 
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--ref", required=True, help="the order's reference; pushing it again is safe")
     push.add_argument("--ground", required=True, help="the legal ground")
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
+    push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
     withdraw = add_verb(verbs, "withdraw", "end an order, or some of its entries", WITHDRAW)
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "ref", metavar="REF|NUMBER", help="the reference that --issuer gave; without --issuer its number"
         )
         verb.add_argument("--issuer", help="who gave the order")
+    add_approve(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
     for verb in (push, listed, show, withdraw, confirm):
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 "ground": args.ground,
                 "scope": args.scope,
                 "entries": names,
-            }
+            } | ({"emergency": True} if args.emergency else {})
             order = call(args, "POST", f"/v1/orders?wait={MAX_WAIT_S}", said)
             _show(args, order)
             if "detail" in order:
@@ -73,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
             return 0 if _is_whole(order) else 1
         case "list":
             _list(args)
+        case "approve":
+            return run_approve(args)
         case "show":
             _show(args, call(args, "GET", _path(args)))
         case "confirm":
@@ -166,9 +171,12 @@ def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:
 
 def _entry_line(entry: dict[str, Any]) -> str:
     since = f" since {entry['enforced']}" if entry["status"] in ENFORCED else ""
-    return f"  {entry['value']}: {entry['status']}{since}" + (f", {entry['reason']}" if entry["reason"] else "")
+    agreed = entry.get("approval")
+    by = f", approved until {agreed['until']} by {agreed['reference']}, closes {agreed['collateral']}" if agreed else ""
+    return f"  {entry['value']}: {entry['status']}{since}{by}" + (f", {entry['reason']}" if entry["reason"] else "")
 
 
 def _line(order: dict[str, Any]) -> str:
     counts = ", ".join(f"{n} {status}" for status, n in order["counts"].items()) or "no entries"
-    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts})"
+    lapses = f"; lapses {order['lapses']} unless two persons approve it" if order.get("lapses") else ""
+    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}"

@@ -354,10 +354,15 @@ class HelpCorridor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protected:
-    """Names that no list may block."""
+    """What no list and no order may block."""
 
     names: tuple[str, ...] = many(kinds.host, default=())
     """Each with everything below it."""
+    prefixes: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
+    """Addresses; the splash, `/dns/listen`, `/dns/upstreams` and the primaries of zones are protected without it."""
+    shared_hosting: tuple[Path, ...] = many(kinds.path, restart=LIVE, default=())
+    """Files of prefixes behind which many sites are: an order for an address in one waits for two persons.   A list of
+    MISP of type cidr, or a text that begins with `# NAME, 2026-11-27`.   none: every address waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

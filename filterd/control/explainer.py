@@ -26,6 +26,8 @@ from filterd.places import IMAGES, SPOOL
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.control_protocol import LAW, Closing
+from mgmt.orders.approvals import broader_by
+from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
 from parental.database import reading
 from rules.category import category_name
@@ -56,13 +58,14 @@ class Explainer:
             found = explain_url(tables, url, address, at_s, channel, attribution)
             decision = decide_on_url(tables, url, address, at_s, channel)
         until = self._keeper.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
+        words = self._order_words(decision.order, wire)
         return Explanation(
-            **found,
+            **(found | ({"enforceability": ENFORCED_BROADER} if "approved_until" in words else {})),
             name=url.decode("ascii") if url else rule_text(wire) if wire else None,
             category=category_name(decision.category) if decision.category else None,
             order=decision.order or None,
             until=until.isoformat() if until else None,
-            **self._order_words(decision.order),
+            **words,
         )
 
     def why_closed(self, name: str | None, address: str | None) -> Closing:
@@ -105,12 +108,13 @@ class Explainer:
             records_late_since_s=await asyncio.to_thread(late_since_s, config.state_dir / SPOOL, engine, time.time()),
         )
 
-    def _order_words(self, order: int) -> dict[str, Any]:
-        """What the splash page says of an order."""
+    def _order_words(self, order: int, host: bytes | None) -> dict[str, Any]:
+        """What an order is, and by what approval it closes a host, if it is by one."""
         if not order:
             return {}
         with reading(self._context.engine) as conn:
             found = find_order_by_id(conn, order)
+            broader = None if host is None else broader_by(conn, order, host)
         if found is None:
             return {}
         received = datetime.fromtimestamp(found.received_ms / 1000, ZoneInfo(self._context.config.parental.timezone))
@@ -119,6 +123,9 @@ class Explainer:
             "order_ref": found.ref,
             "order_date": received.date().isoformat(),
         }
+        if broader is not None:
+            until = datetime.fromtimestamp(broader.expires_s, UTC)
+            words |= {"approved_until": until.isoformat(), "collateral": broader.collateral}
         return words | ({"ground": found.ground} if found.ground else {})
 
 

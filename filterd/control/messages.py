@@ -120,7 +120,8 @@ class InForce(Struct, frozen=True, kw_only=True):
 class Explanation(Struct, frozen=True, kw_only=True):
     """A decision, as filterd.lookup.explain describes it, with the order and the end of the lock behind it.
 
-    The fields from `issuer` on are there where an order decides."""
+    The fields from `issuer` on are there where an order decides; the last two where it closes a whole host for one URL,
+    as two persons have approved: `enforceability` then is enforced_broader."""
 
     action: str
     reason: str
@@ -141,6 +142,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     order_ref: str | UnsetType = UNSET
     order_date: str | UnsetType = UNSET
     ground: str | UnsetType = UNSET
+    approved_until: str | UnsetType = UNSET
+    collateral: str | UnsetType = UNSET
 
 
 class ListRules(Struct, frozen=True):

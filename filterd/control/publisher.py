@@ -5,7 +5,8 @@
     subscribers ─delta──┘
 
 Invariants: one publication and one compilation at a time; the manifest is written before the workers are asked to use
-it, so a worker that starts meanwhile is right, too; a failure leaves what was in force.
+it, so a worker that starts meanwhile is right, too; a failure leaves what was in force; an order is called enforced,
+and gets its receipt, here alone, and once no worker refuses what holds it.
 """
 
 import asyncio
@@ -22,19 +23,18 @@ from filterd.control.context import Context
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
 from filterd.images.live_delta import LiveDelta
-from filterd.images.order_rails import OrderRails
 from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
-from filterd.lists.sources import orders_source
+from filterd.lists.rails import order_rails_of
 from filterd.process.worker_clients import tell_all, workers_of
-from mgmt.control_protocol import Ack, Receipt
+from mgmt.control_protocol import Ack, Receipt, receipt_json
+from mgmt.orders.decisions import Taken, confirm, taken
 from mgmt.orders.letters import keep_letters
-from mgmt.orders.store import orders_revision
+from mgmt.orders.live import orders_revision
 from parental.database import reading, writing
 from parental.errors import DatabaseFault
 from parental.revision import mark_revision
 from rules.compiler.manifest import Kind
-from rules.names.protected import Protected
 
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
 
@@ -56,6 +56,7 @@ class Publisher:
         self._context = context
         self._images = ImageStore(context.config.state_dir)
         self._letters_generation = 0  # of the base whose letters are in the database
+        self._unconfirmed: Taken | None = None  # the orders in the newest names, until every worker serves them
         self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -128,6 +129,11 @@ class Publisher:
         """Whether the database does not know yet what the base in force holds of each letter that lists name."""
         return self.live is not None and self.live.compiled.generation != self._letters_generation
 
+    @property
+    def orders_revision(self) -> int:
+        """Up to which change the orders are in the images."""
+        return 0 if self.live is None else self.live.orders_revision
+
     async def renew_people(self) -> None:
         """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
         async with self._publishing:
@@ -158,6 +164,7 @@ class Publisher:
 
     async def _publish(self, *writers: Writer) -> list[tuple[str, str | None, float]]:
         """Write images, then have the workers use them: (worker, why it refused, ms).   The caller has the lock."""
+        asked = time.monotonic()
         for write in writers:
             await asyncio.to_thread(write)
         known = [*self.tables.images, *(self.live.base.images if self.live else ())]
@@ -172,9 +179,29 @@ class Publisher:
         for worker, refusal in replies.items():
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)
-        if self.has_unwritten_letters and not any(replies.values()):
-            await self._write_letters()
-        return [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
+        acks = [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
+        if not any(replies.values()):
+            if self.has_unwritten_letters:
+                await self._write_letters()
+            if self._unconfirmed is not None:
+                await self._confirm(self._unconfirmed, self._receipt("names", asked, acks))
+        return acks
+
+    async def _confirm(self, held: Taken, receipt: Receipt) -> None:
+        """Say which orders are in force, now that every worker serves them; a fault is tried again."""
+        said = receipt_json(receipt, self._context.config.parental.timezone)
+
+        def write() -> None:
+            with writing(self._context.engine) as conn:
+                confirm(conn, held, said, receipt.at)
+
+        try:
+            await asyncio.to_thread(write)
+        except DatabaseFault as reason:
+            self._context.note_fault("orders in force", reason)
+            return
+        self._unconfirmed = None
+        self._context.faults.pop("orders in force", None)
 
     async def _write_letters(self) -> None:
         """Write down what the base holds of each letter, now that every worker serves it; a fault is tried again."""
@@ -216,22 +243,20 @@ class Publisher:
 
     def _beside(self, compiled: Compiled) -> LiveDelta:
         """What orders have changed since a base was compiled."""
-        base, rails = self._images.open_base(compiled), self._order_rails()
-        rails.settle(self._context.engine, since=0)
+        base, rails = self._images.open_base(compiled), order_rails_of(self._context.config)
+        rails.settle_all(self._context.engine)
         with reading(self._context.engine) as conn:
             return LiveDelta(base, compiled, conn, rails)
 
-    def _order_rails(self) -> OrderRails:
-        config = self._context.config
-        return OrderRails(orders_source(config), Protected(config.protected.names))
-
     def _write(self, live: LiveDelta) -> None:
-        live.rails = self._order_rails()
-        live.rails.settle(self._context.engine, live.orders_revision)
-        with reading(self._context.engine) as conn:
+        live.rails = order_rails_of(self._context.config)
+        with writing(self._context.engine) as conn:  # no order comes in between, undecided
+            live.rails.settle(conn, live.orders_revision)
             live.catch_up(conn)
+            held = taken(conn)
         catch_up_zones(self._context.config, live)
         self._images.publish_names(live)
+        self._unconfirmed = held
         if live is not self.live:
             self.live, self.attribution = live, self._images.open_attribution(live.compiled)
 

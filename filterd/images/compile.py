@@ -25,18 +25,19 @@ from filterd.database.access import opened_for_control
 from filterd.images.order_rails import OrderRails
 from filterd.keys import make_image_key
 from filterd.lists.jobs import take
-from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, orders_source
+from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
+from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
 from filterd.lists.status import waiting
 from filterd.places import IMAGES
 from filterd.process.jobs import run_job
-from mgmt.orders.store import find_order, live_entries, number_letter, orders_revision
+from mgmt.orders.live import live_entries, orders_revision
+from mgmt.orders.store import find_order, number_letter
 from parental.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
 from rules.compiler.manifest import claimed_generation
 from rules.compiler.report import CompileReport, report_as_json
 from rules.lists.source import Source
-from rules.names.protected import Protected
 from rules.rule import Rule, UrlRule
 
 REMEMBERED = "compiled.json"
@@ -62,7 +63,8 @@ def inputs_of(config: Config) -> list[Any]:
     """What the base is made of, to be compared: lists, their last good copies, names held open or protected, and how
     lines are read."""
     listed = [str(source) for source in config_sources(config)]  # a copy's path holds its digest
-    return [listed, [rule.wire.hex() for rule in help_rules(config)], list(config.protected.names), READING]
+    protected = [*config.protected.names, *protected_prefixes(config)]
+    return [listed, [rule.wire.hex() for rule in help_rules(config)], protected, READING]
 
 
 def remembered(images_dir: Path) -> Compiled | None:
@@ -112,15 +114,14 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> C
     sources, inputs = config_sources(config), inputs_of(config)
     # The generation is claimed: the control role writes deltas meanwhile.
     with claimed_generation(images, "names") as generation:
-        protected = Protected(config.protected.names)
-        orders = OrdersInForce(engine, OrderRails(orders_source(config), protected))
+        orders = OrdersInForce(engine, order_rails_of(config))
         report = compile_sources(
             sources,
             images,
             image_key.new_key(),
             generation,
             progress,
-            protected=protected,
+            protected=protected_of(config),
             live={HELP_LIST: help_rules(config), ORDERS_LIST: orders},
             number_order=lambda source, ref: _number_of(engine, source, ref),
         )

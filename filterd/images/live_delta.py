@@ -20,8 +20,8 @@ from fastpath.images.tables import TableSet
 from filterd.images.compile import Compiled
 from filterd.images.order_rails import OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.orders.live import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import is_url
-from mgmt.orders.store import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 
 # Every delta is written whole and checked by each worker: 10,000 names take 50 ms, half of what an order may take.

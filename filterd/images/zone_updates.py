@@ -23,6 +23,7 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
+from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, shelf_of
 from filterd.lists.zone_copies import Newest, confirmed, newest_of
 from filterd.lists.zone_journal import Journal
@@ -31,7 +32,6 @@ from rules.lists.acceptance import FEW_RULES, MANY_RULES
 from rules.lists.versions import Version
 from rules.lists.zone_copy import Difference, timers_of
 from rules.names.canonical import canonical_wire
-from rules.names.protected import Protected
 
 MAX_OCTETS: Final = 1 << 20
 MAX_RECORDS: Final = 2500  # of a journal: a delta of 10,000 names takes 50 ms in each worker, and there are others
@@ -81,7 +81,7 @@ def catch_up_zones(config: Config, live: LiveDelta) -> None:
             continue
         since = Journal(shelf_of(config, entry).directory).since(serial)
         if since:
-            take_differences(live, described(config, entry), Protected(config.protected.names), since)
+            take_differences(live, described(config, entry), protected_of(config), since)
         live.zone_serials[entry.id] = since[-1].serial if since else serial
 
 

@@ -53,6 +53,7 @@ class Order(Struct, kw_only=True):
     scope: Scope
     deadline: str | None
     emergency: bool
+    lapses: Annotated[str | None, Meta(description="When an emergency ends that two persons have not confirmed.")]
     received: str
     sha256: Annotated[str, Meta(description="Of what the order says, however it was spaced.")]
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
@@ -64,17 +65,31 @@ class Order(Struct, kw_only=True):
     withdrawal_receipt: Receipt | None
 
 
+class EntryApproval(Struct):
+    """By what two persons have agreed to."""
+
+    id: int
+    kind: Annotated[str, Meta(description="broader: by the whole host; held: in spite of a rail that holds it.")]
+    reference: str
+    collateral: Annotated[str, Meta(description="What else is closed.")]
+    until: str | None
+
+
 class Entry(Struct):
     """An entry, and what has become of it."""
 
     number: int
     value: Annotated[str, Meta(description="As pushed.")]
     name: Annotated[str | None, Meta(description="Canonical; null: the value is neither a name nor a URL.")]
-    scope: Annotated[str | None, Meta(description="subtree, exact or, of a URL, prefix.")]
+    scope: Annotated[
+        Literal["subtree", "exact", "prefix", "address"] | None,
+        Meta(description="subtree, exact or, of a URL, prefix; address: it is one, or a prefix."),
+    ]
     status: str
-    reason: Annotated[str | None, Meta(description="Why it is not enforced as directed.")]
+    reason: Annotated[str | None, Meta(description="Why it is not enforced as directed, or by its host.")]
     generation: int | None
     enforced: str | None
+    approval: EntryApproval | None
 
 
 class OrderWithEntries(Order, kw_only=True):

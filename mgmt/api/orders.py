@@ -33,7 +33,7 @@ from mgmt.api.publications import PUBLICATIONS
 from mgmt.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.body import MAX_ORDER_OCTETS, ORDER_S
-from mgmt.control_protocol import ControlFailed, Receipt, receipt_json, receive
+from mgmt.control_protocol import ControlFailed, receipt_json, receive
 from mgmt.errors import NotInForce
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, NoQuery
@@ -140,13 +140,10 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
         return order.id, orders.withdraw_order(conn, order.id, reason, at, by)
 
     number, n_withdrawn = await write(request, store)
-    revision, published = await _publish(request)
-    receipt = receipt_json(published, request.app[SETTINGS].zone)
+    receipt = receipt_json(await receive(request.app[CONTROL].orders_changed()), request.app[SETTINGS].zone)
 
-    def keep(conn: Connection) -> tuple[list[str], WithdrawnOrder]:
-        orders.mark_enforced(conn, revision, published.generation, published.at)
-        if not values:
-            orders.keep_withdrawal_receipt(conn, number, receipt, published.at)
+    def look(conn: Connection) -> tuple[list[str], WithdrawnOrder]:
+        _refuse_unconfirmed(conn, number)
         found = {
             **msgspec.to_builtins(_shown(conn, number, 0)),
             "withdrawn_now": n_withdrawn,
@@ -155,7 +152,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
         }
         return orders.withdrawn_names(conn, number), shown(found, WithdrawnOrder)
 
-    names, answer = await write(request, keep)
+    names, answer = await read(request, look)
     answer.still_blocked += await _held_by_lists(request, names, {each.name for each in answer.still_blocked})
     return json_response(answer)
 
@@ -178,10 +175,11 @@ async def _held_by_lists(request: web.Request, names: list[str], known: set[str]
     return found
 
 
-async def _publish(request: web.Request) -> tuple[int, Receipt]:
-    """The receipt, and the revision that it covers at least.   Raises NotInForce."""
-    revision = await read(request, orders.orders_revision)
-    return revision, await receive(request.app[CONTROL].orders_changed())
+def _refuse_unconfirmed(conn: Connection, number: int) -> None:
+    """What control has not written down is not in force, whatever it has answered.   Raises NotInForce."""
+    order = orders.get_order(conn, number)
+    if (order.receipt if order.withdrawn_ms is None else order.withdrawal_receipt) is None:
+        raise NotInForce(f"order {number}: published, and control has not confirmed it; it does within a minute")
 
 
 def _shown(conn: Connection, number: int, after: int) -> OrderWithEntries:

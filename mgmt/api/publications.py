@@ -1,21 +1,18 @@
 """Has orders put in force in the background: a push is a proposal, and only who wants to wait for what becomes of it.
 
 Invariants: one publication at a time, and one more for all that was asked meanwhile, so that a hundred pushes at once
-are two publications; what fails is tried again by control (filterd.control.retries).
+are two publications; control writes down what is in force, and tries again what fails (filterd.control.retries).
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from aiohttp import web
-from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, CONTROL, ENGINE, SETTINGS, read_in, write_in
-from mgmt.control_protocol import Receipt, receipt_json, receive
+from mgmt.app_context import CONTROL
+from mgmt.control_protocol import receive
 from mgmt.errors import NotInForce
-from mgmt.orders import store as orders
 from parental.errors import DatabaseFault
 
 CLOSE_S = 1.0
@@ -72,27 +69,10 @@ def add_publications(app: web.Application) -> None:
     """Publish for this application until it ends."""
 
     async def publish() -> None:
-        await _put_in_force(app)
+        await receive(app[CONTROL].orders_changed())
 
     async def close(_: web.Application) -> None:
         await app[PUBLICATIONS].close()
 
     app[PUBLICATIONS] = Publications(publish)
     app.on_cleanup.append(close)
-
-
-async def _put_in_force(app: web.Application) -> None:
-    """Have what is pending published, and write down that it is in force."""
-    engine, now = app[ENGINE], app[CLOCK]() + timedelta(milliseconds=1)
-
-    def look(conn: Connection) -> tuple[orders.Waiting, int]:
-        return orders.waiting_orders(conn, now), orders.orders_revision(conn)
-
-    waiting, revision = await read_in(engine, look)
-    receipt: Receipt = await receive(app[CONTROL].orders_changed())
-
-    def keep(conn: Connection) -> None:
-        orders.mark_enforced(conn, revision, receipt.generation, receipt.at)
-        orders.keep_receipts(conn, waiting, receipt_json(receipt, app[SETTINGS].zone), receipt.at)
-
-    await write_in(engine, keep)

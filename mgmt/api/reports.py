@@ -61,11 +61,11 @@ async def list_reports(request: web.Request, _: Principal) -> web.Response:
     return json_response(ReportPage(reports, found[-1][0] if len(found) == PAGE else None))
 
 
-async def answer(request: web.Request, _: Principal) -> web.Response:
+async def answer(request: web.Request, principal: Principal) -> web.Response:
     """Answer a report."""
     outcome, reference = (await body_of(request, ReportAnswer)).outcome, request.match_info["reference"]
     now = request.app[CLOCK]()
-    found = await write(request, lambda conn: answer_report(conn, reference, outcome, now))
+    found = await write(request, lambda conn: answer_report(conn, reference, outcome, now, principal.actor))
     if found is None:
         raise Problem(404, f"no report {reference[:20]!r}; nothing noted; ask GET /v1/reports", "reference")
     return json_response(_shown(request, found))

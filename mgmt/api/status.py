@@ -27,7 +27,10 @@ from rules.names.prefixes import canonical_address
 
 Channel = Literal["dns", "sni", "http", "quic", "address"]
 # What an answer may hold; anything else that control says stays inside.
-SHOWN = ("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations")
+SHOWN = (
+    *("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations"),
+    *("enforceability", "approved_until", "collateral"),
+)
 SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
 
 

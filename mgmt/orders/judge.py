@@ -5,6 +5,7 @@ what is done with it (a URL is enforced where paths are seen, which is HTTP only
 Source: semantics §2, §6.3 (the statuses).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from mgmt.fields import unfit
 from mgmt.frame.decoder import decode
 from mgmt.orders.model import (
+    ADDRESS,
     DUPLICATE,
     NOT_ENFORCEABLE,
     PENDING,
@@ -27,17 +29,25 @@ from mgmt.orders.pushed import PushedOrder
 from mgmt.orders.sealed import ORDINARY, refuse_sealed
 from rules.compiler.enforceability import enforceability_of
 from rules.errors import BadName
-from rules.formats.addresses import rule_of_cell
+from rules.formats.addresses import clean, rule_of_cell
 from rules.lists.source import Source
+from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
+from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
 
 LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
 
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"
+_NO_GATE_FOR_ADDRESSES = "is an address, and this box has no gate that closes addresses"
 _NO_FILTER = "this box has neither a DNS front nor a gate in the way of traffic"
+# An address or a prefix, and no URL: `192.0.2.7/24` is one with bits set after its length.
+_ADDRESS = re.compile(
+    r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,3})?|\[?[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*\]?(?:/[0-9]{1,3})?",
+    re.IGNORECASE,
+)
 _MODES = {scope: Source("orders", None, match=scope).bare_mode for scope in SCOPES}
 
 
@@ -72,7 +82,7 @@ def judge_entries(
     Cost: 30 µs each."""
     seen: set[tuple[bytes, str]] = set()
     for number, (value, scope) in enumerate(order.entries, 1):
-        entry = _judge(number, value, scope, protected, has_gate)
+        entry = judge_entry(number, value, scope, protected, has_gate)
         if entry.status == PENDING and not stops_names:
             entry = replace(entry, status=NOT_ENFORCEABLE, reason=_NO_FILTER)
         if entry.status == PENDING and entry.wire is not None and entry.mode is not None:
@@ -85,27 +95,73 @@ def judge_entries(
 
 def wire_of(value: str, scope: str) -> bytes | None:
     """What an entry of this value holds in `wire`."""
-    rule = _rule_of(value, scope)
-    if isinstance(rule, str):
+    return _read(0, value, scope, True).wire
+
+
+def network_of_entry(value: str) -> Network | None:
+    """The address or prefix that an entry means; None: it means something else."""
+    try:
+        return _network_of(value)
+    except BadName:
         return None
-    return rule.wire if isinstance(rule, Rule) else rule.url
 
 
-def _judge(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:
+def host_of_entry(value: str) -> bytes | None:
+    """The host, on the wire, of an entry that is a URL; None: it has none that is a name."""
+    try:
+        return read_url(clean(value).encode("utf-8", "surrogatepass")).wire
+    except BadName:
+        return None
+
+
+def judge_entry(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:
+    """What is to be done with one entry, by itself.   has_gate  as judge_entries()"""
+    entry = _read(number, value, scope, has_gate)
+    if entry.status != PENDING or entry.wire is None or entry.mode not in SCOPES:
+        return entry
+    mode = _MODES[entry.mode]
+    if protected.is_hit(entry.wire, mode):
+        return replace(entry, status=REFUSED_PROTECTED, reason=PROTECTED)
+    reason = public_suffixes().refusal(entry.wire) if entry.mode != "exact" else None
+    status = {ICANN_SUFFIX: REFUSED_PROTECTED, PRIVATE_SUFFIX: PENDING_REVIEW}.get(reason or "", PENDING)
+    return replace(entry, status=status, reason=reason)
+
+
+def _read(number: int, value: str, scope: str, has_gate: bool) -> Entry:
+    """An entry as it is read, before any rail of names."""
+    try:
+        network = _network_of(value)
+    except BadName as exc:
+        return Entry(number, value, None, None, enforceability_of(exc.reason).value, exc.reason)
+    if network is not None:
+        status, reason = (PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE_FOR_ADDRESSES)
+        if not is_public_network(network):
+            status, reason = REFUSED_PROTECTED, NOT_PUBLIC
+        return Entry(number, value, text_of_network(network), ADDRESS, status, reason)
     rule = _rule_of(value, scope)
     if isinstance(rule, str):
         return Entry(number, value, None, None, enforceability_of(rule).value, rule)
     if isinstance(rule, UrlRule):
         mode = URL if rule.mode is _MODES["exact"] else URL_PREFIX
         return Entry(number, value, rule.url, mode, *((PENDING, None) if has_gate else (NOT_ENFORCEABLE, _NO_GATE)))
-    mode = rule.mode.name.lower()
-    status, reason = PENDING, None
-    if protected.is_hit(rule.wire, rule.mode):
-        status, reason = REFUSED_PROTECTED, PROTECTED
-    elif mode != "exact":
-        reason = public_suffixes().refusal(rule.wire)
-        status = {ICANN_SUFFIX: REFUSED_PROTECTED, PRIVATE_SUFFIX: PENDING_REVIEW}.get(reason or "", PENDING)
-    return Entry(number, value, rule.wire, mode, status, reason)
+    return Entry(number, value, rule.wire, rule.mode.name.lower(), PENDING, None)
+
+
+def text_of_network(network: Network) -> bytes:
+    """What `wire` holds of an address or a prefix: its one text."""
+    is_one = network.prefixlen == network.max_prefixlen
+    return (str(network.network_address) if is_one else str(network)).encode()
+
+
+def _network_of(value: str) -> Network | None:
+    """Raises BadName for what is meant as an address and is none."""
+    if not value.isprintable():
+        return None
+    text = clean(value)
+    if not _ADDRESS.fullmatch(text):
+        return None
+    (network,) = read_prefixes(text.replace("[", "").replace("]", ""))
+    return network
 
 
 def _rule_of(value: str, scope: str) -> Rule | UrlRule | str:

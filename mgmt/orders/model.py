@@ -10,14 +10,18 @@ from datetime import datetime
 
 SCOPES = ("subtree", "exact")
 URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
+ADDRESS = "address"  # mode of an address or a prefix: `wire` is its text, and its rules stand in entry_parts
 PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
+ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
 EXPIRED = "expired"  # by the list that held it
 REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
+IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)  # compiled; that is how pending ones come into force
 STATUSES = (
     PENDING,
     ENFORCED,
     ENFORCED_HTTP,
+    ENFORCED_BROADER,
     INVALID,
     DUPLICATE,
     REFUSED_PROTECTED,
@@ -70,12 +74,14 @@ class Entry:
 
 
 def is_url(wire: bytes) -> bool:
-    """Whether the `wire` of an entry is a URL: the text of one holds no NUL, and a name on the wire ends in one."""
+    """Whether the `wire` of an entry is a text, of a URL or a prefix: it holds no NUL, and a name on the wire ends in
+    one."""
     return wire[-1] != 0
 
 
 def name_text(wire: bytes) -> str:
-    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL as it stands."""
+    """A canonical wire name for people: letters, digits, '-', '_' and dots only; a URL or a
+    prefix as it stands."""
     if is_url(wire):
         return wire.decode("ascii")
     labels, at = [], 0

@@ -5,27 +5,29 @@ Invariants: nothing is ever deleted, an order ends by withdrawal; one reference 
 of an order is an event of the ledger, in the same transaction, with counts and digests and no entry.
 """
 
-import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, type_coerce, update
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import NullType
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
-from mgmt.fields import MAX_TEXT_CHARACTERS
-from mgmt.ledger.event import CONTROL, MAX_WHOLE, ORDERS, Actor, Event, Value
-from mgmt.ledger.store import append
+from mgmt.ledger.event import CONTROL, Actor, Value
+from mgmt.orders.approvals import is_confirmed
+from mgmt.orders.events import note_order
 from mgmt.orders.letters import letter_counts, letters_of
+from mgmt.orders.live import REVISION
 from mgmt.orders.model import (
     DUPLICATE,
     ENFORCED,
+    ENFORCED_BROADER,
     ENFORCED_HTTP,
     EXPIRED,
+    IN_FORCE,
+    NOT_ENFORCEABLE,
     PENDING,
+    PENDING_REVIEW,
     REFUSED_PROTECTED,
     STATUSES,
     URL,
@@ -36,38 +38,25 @@ from mgmt.orders.model import (
     name_text,
 )
 from parental.column_types import is_octets
-from parental.revision import current_revision, raise_revision
-from parental.schema.orders import entries, orders
+from parental.revision import raise_revision
+from parental.schema.orders import approvals, entries, orders
 
-REVISION = "orders"
-PARTLY_ENFORCED, NOTHING_ENFORCED = "partly_enforced", "nothing_enforced"  # states of orders, beside statuses
-_AS_DIRECTED = frozenset({ENFORCED, ENFORCED_HTTP, DUPLICATE, WITHDRAWN, EXPIRED})
-IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP)  # pending ones are compiled, too: that is how they come into force
+# States of orders, beside statuses.
+PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
+EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
+_ENFORCED = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)
+_AS_DIRECTED = frozenset({ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER, DUPLICATE, WITHDRAWN, EXPIRED})
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
 _IS_OCTETS = is_octets(entries.c.wire)
-_IS_REFUSED_BY_CONTROL = and_(entries.c.status == REFUSED_PROTECTED, entries.c.reason.startswith(BY_CONTROL))
-
-
-class Waiting(NamedTuple):
-    """Orders that are stored and have no receipt: of their push, of their withdrawal."""
-
-    pushed: tuple[int, ...]
-    withdrawn: tuple[int, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.pushed or self.withdrawn)
-
-
-class Live(NamedTuple):
-    """An entry that is, or is about to be, in force: what the compiler needs of it."""
-
-    wire: bytes  # or a URL, see mgmt.orders.model.Entry
-    mode: str
-    order: int
+# What may be in force, or come to be: held and refused entries would come back with a change of the rails.
+IS_REFUSED_BY_CONTROL = and_(
+    entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
+)
+MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
 
 
 def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original: bytes, at: datetime, by: Actor) -> int:
@@ -84,6 +73,7 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
             received_ms=_ms(at),
             sha256=order.sha256,
             original=original,
+            confirm_by_s=int((at + EMERGENCY_LAPSE).timestamp()) if order.is_emergency else None,
         )
     )
     assert stored.inserted_primary_key is not None
@@ -103,7 +93,7 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
     ]
     if rows:
         conn.execute(insert(entries), rows)
-    _note(conn, number, "pushed", at, by, **_pushed(order, rows))
+    note_order(conn, number, "pushed", at, by, **_pushed(order, rows))
     return number
 
 
@@ -134,7 +124,9 @@ def page_of_orders(conn: Connection, after: int, limit: int, issuer: str | None 
 
 def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Sequence[Row[Any]]:
     """Entries of an order by rising number, above `after`."""
-    chosen = select(entries).where(entries.c.order == order, entries.c.number > after)
+    agreed = [approvals.c[name].label(name) for name in ("kind", "reference", "collateral", "expires_s")]
+    chosen = select(entries, *agreed).outerjoin(approvals, approvals.c.id == entries.c.approval)
+    chosen = chosen.where(entries.c.order == order, entries.c.number > after)
     return conn.execute(chosen.order_by(entries.c.number).limit(limit)).all()
 
 
@@ -149,81 +141,36 @@ def counts_of(conn: Connection, order: int) -> dict[str, int]:
 
 
 def state_of(order: Row[Any], counts: dict[str, int]) -> str:
-    """The order in one word, by its entries: what a list still enforces is not called withdrawn."""
+    """The order in one word, by its entries: what a list or a worker still enforces is not called withdrawn."""
+    is_asked_back = order.withdrawn_ms is not None and order.withdrawal_receipt is None
+    if is_asked_back and order.original:  # a letter that only a list names has none
+        return WITHDRAWAL_PENDING
     if PENDING in counts:
         return PENDING
-    if ENFORCED in counts or ENFORCED_HTTP in counts:
+    if not counts.keys().isdisjoint(_ENFORCED):
         return ENFORCED if counts.keys() <= _AS_DIRECTED else PARTLY_ENFORCED
     if order.withdrawn_ms is not None:
-        return WITHDRAWN if order.withdrawal_receipt is not None else "withdrawal_pending"
-    return NOTHING_ENFORCED
-
-
-def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
-    """Say that every pending entry stored up to a revision is in force; returns how many became so."""
-    status = case((entries.c.mode.in_((URL, URL_PREFIX)), ENFORCED_HTTP), else_=ENFORCED)
-    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
-    due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
-    changed = update(entries).where(is_due).values(status=status, generation=generation, enforced_ms=_ms(at))
-    n_enforced = conn.execute(changed).rowcount
-    for order, count in due:
-        _note(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
-    return n_enforced
-
-
-def keep_receipt(conn: Connection, order: int, receipt: dict[str, Any], at: datetime) -> None:
-    conn.execute(update(orders).where(orders.c.id == order).values(receipt=json.dumps(receipt)))
-    _note(conn, order, "confirmed", at, CONTROL, **_confirmed(receipt))
-
-
-def keep_withdrawal_receipt(conn: Connection, order: int, receipt: dict[str, Any], at: datetime) -> None:
-    conn.execute(update(orders).where(orders.c.id == order).values(withdrawal_receipt=json.dumps(receipt)))
-    _note(conn, order, "withdrawal confirmed", at, CONTROL, **_confirmed(receipt))
-
-
-def waiting_orders(conn: Connection, before: datetime) -> Waiting:
-    """Orders without the receipt of what was asked before an instant (aware)."""
-    has_entries = select(entries.c.order).where(entries.c.order == orders.c.id).exists()  # a list's letter has none
-    pushed = select(orders.c.id).where(
-        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), orders.c.received_ms < _ms(before), has_entries
-    )
-    withdrawn = select(orders.c.id).where(
-        orders.c.withdrawn_ms < _ms(before), orders.c.withdrawal_receipt.is_(None), has_entries
-    )
-    return Waiting(tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
-
-
-def keep_receipts(conn: Connection, waiting: Waiting, receipt: dict[str, Any], at: datetime) -> None:
-    """Give orders the receipt that they wait for."""
-    for order in waiting.pushed:
-        keep_receipt(conn, order, receipt, at)
-    for order in waiting.withdrawn:
-        keep_withdrawal_receipt(conn, order, receipt, at)
+        return WITHDRAWAL_PENDING if is_asked_back else WITHDRAWN
+    return EXPIRED if EXPIRED in counts and counts.keys() <= _AS_DIRECTED else NOTHING_ENFORCED
 
 
 def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: Actor) -> int:
-    """Withdraw what is left of an order; returns how many entries that were."""
-    conn.execute(
-        update(orders)
-        .where(orders.c.id == order)
-        .values(withdrawn_ms=_ms(at), withdrawal_reason=reason, withdrawal_receipt=None)
-    )
-    # What control has refused would come back with the next change of the rails.
-    may_come = or_(entries.c.status.in_(IN_FORCE), _IS_REFUSED_BY_CONTROL)
-    count = _withdraw(conn, and_(entries.c.order == order, may_come), reason)
-    _note(conn, order, "withdrawn", at, by, entries=count, reason=reason)
+    """Ask back what is left of an order; returns how many entries that were.   It is withdrawn once control says so."""
+    conn.execute(update(orders).where(orders.c.id == order).values(withdrawn_ms=_ms(at), withdrawal_reason=reason))
+    count = _ask_back(conn, entries.c.order == order, reason, at)
+    note_order(conn, order, "withdrawn", at, by, entries=count, reason=reason)
     return count
 
 
 def withdraw_entries(conn: Connection, order: int, numbers: Sequence[int], reason: str, at: datetime, by: Actor) -> int:
-    """Withdraw some entries of an order; returns how many of them were in force."""
-    in_force = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE))
+    """Ask back some entries of an order; returns how many of them were, or might have come, in force."""
+    of_order = entries.c.order == order
     count = sum(
-        _withdraw(conn, and_(in_force, entries.c.number.in_(numbers[first : first + _BATCH])), reason)
+        _ask_back(conn, and_(of_order, entries.c.number.in_(numbers[first : first + _BATCH])), reason, at)
         for first in range(0, len(numbers), _BATCH)
     )
     shown = list(numbers[:_MAX_NUMBERS_NOTED])
-    _note(conn, order, "entries withdrawn", at, by, entries=count, numbers=shown, of=len(numbers), reason=reason)
+    note_order(conn, order, "entries withdrawn", at, by, entries=count, numbers=shown, of=len(numbers), reason=reason)
     return count
 
 
@@ -263,73 +210,6 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
     return put_order(conn, Order(issuer, ref, "", "subtree", None, False, ()), (), b"", at, CONTROL)
 
 
-def live_entries(conn: Connection) -> Iterator[Live]:
-    """Everything that is to be in force; of equal entries the one of the oldest order."""
-    chosen = (
-        select(entries.c.wire, entries.c.mode, func.min(entries.c.order))
-        .where(entries.c.status.in_(IN_FORCE), _IS_OCTETS)
-        .group_by(entries.c.wire, entries.c.mode)
-    )
-    for row in conn.execute(chosen):
-        yield Live(*row)
-
-
-def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
-    """What is to be in force for just these names."""
-    for at in range(0, len(wires), _BATCH):
-        chosen = (
-            select(entries.c.wire, entries.c.mode, func.min(entries.c.order))
-            .where(entries.c.wire.in_(wires[at : at + _BATCH]), entries.c.status.in_(IN_FORCE))
-            .group_by(entries.c.wire, entries.c.mode)
-        )
-        for row in conn.execute(chosen):
-            yield Live(*row)
-
-
-def refusals_since(
-    conn: Connection, revision: int, refusal: Callable[[Live], str | None]
-) -> list[tuple[int, int, str | None]]:
-    """What has to be written of the entries changed after `revision`: (order, entry, why control refuses it; None: no
-    more), in any state of their rows.   refusal  of control's rails"""
-    is_refused = _IS_REFUSED_BY_CONTROL
-    chosen = select(
-        entries.c.order, entries.c.number, _IS_OCTETS, type_coerce(entries.c.wire, NullType), entries.c.mode, is_refused
-    ).where(entries.c.revision > revision, or_(entries.c.status.in_(IN_FORCE), is_refused))
-    found = []
-    for order, number, is_wire, wire, mode, was_refused in conn.execute(chosen):
-        reason = refusal(Live(wire if is_wire else b"", mode, order))
-        if (reason is None) == bool(was_refused):
-            found.append((order, number, reason))
-    return found
-
-
-def keep_refusals(conn: Connection, changes: Sequence[tuple[int, int, str | None]], at: datetime) -> None:
-    """Write down what refusals_since() has found."""
-    revision = raise_revision(conn, REVISION)
-    for order, number, reason in changes:
-        said = {"status": PENDING, "reason": None} if reason is None else _refused(reason)
-        which = and_(entries.c.order == order, entries.c.number == number)
-        conn.execute(update(entries).where(which).values(revision=revision, **said))
-    counted = Counter((order, "entries refused" if reason else "entries let in") for order, _, reason in changes)
-    for (order, action), count in counted.items():
-        _note(conn, order, action, at, CONTROL, entries=count)
-
-
-def _refused(reason: str) -> dict[str, str]:
-    return {"status": REFUSED_PROTECTED, "reason": BY_CONTROL + reason}
-
-
-def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
-    """Wire names and URLs that an order has touched, by push or withdrawal, after `revision`."""
-    chosen = select(entries.c.wire).distinct().where(entries.c.revision > revision, _IS_OCTETS)
-    return list(conn.execute(chosen.order_by(entries.c.wire)).scalars())
-
-
-def orders_revision(conn: Connection) -> int:
-    """The number of the last change of any order."""
-    return current_revision(conn, REVISION)
-
-
 def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     """An order without its entries, as the API gives it."""
     counts = counts_of(conn, order.id)
@@ -341,6 +221,7 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
         "scope": order.scope,
         "deadline": None if order.deadline_s is None else _iso(order.deadline_s * 1000),
         "emergency": order.is_emergency,
+        "lapses": _lapses(conn, order, counts),
         "received": _iso(order.received_ms),
         "sha256": order.sha256.hex(),
         "state": state_of(order, counts),
@@ -356,6 +237,13 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     }
 
 
+def _lapses(conn: Connection, order: Row[Any], counts: dict[str, int]) -> str | None:
+    """When an emergency order ends by itself; None: it does not, or two persons have agreed to it."""
+    if order.confirm_by_s is None or counts.keys().isdisjoint(IN_FORCE) or is_confirmed(conn, order.id):
+        return None
+    return _iso(order.confirm_by_s * 1000)
+
+
 def entry_json(entry: Row[Any]) -> dict[str, Any]:
     """An entry as the API gives it."""
     return {
@@ -367,24 +255,19 @@ def entry_json(entry: Row[Any]) -> dict[str, Any]:
         "reason": entry.reason,
         "generation": entry.generation,
         "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms),
+        "approval": None if entry.kind is None else _agreed(entry),
     }
 
 
-def _note(conn: Connection, order: int, action: str, at: datetime, by: Actor, **said: Value) -> None:
-    """Write an event of an order.   Control notes what it finds in rows that a stranger wrote: nothing is raised."""
-    about: dict[str, Value] = {"order": _told(order)}
-    with contextlib.suppress(OperationalError):  # SQLite: a text that is no UTF-8
-        found = find_order_by_id(conn, order)
-        if found is not None:
-            about |= {"issuer": _told(found.issuer), "ref": _told(found.ref)}
-    append(conn, Event(ORDERS, action, by, about, said), at)
-
-
-def _told(value: object) -> Value:
-    """What an event says of a value in a row, of whatever type SQLite has kept there."""
-    if isinstance(value, int) and abs(value) <= MAX_WHOLE:
-        return value
-    return (value if isinstance(value, str) else repr(value))[:MAX_TEXT_CHARACTERS]
+def _agreed(entry: Row[Any]) -> dict[str, Any]:
+    """By what two persons' approval an entry is in force."""
+    return {
+        "id": entry.approval,
+        "kind": entry.kind,
+        "reference": entry.reference,
+        "collateral": entry.collateral,
+        "until": None if entry.expires_s is None else _iso(entry.expires_s * 1000),
+    }
 
 
 def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
@@ -399,14 +282,10 @@ def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
     }
 
 
-def _confirmed(receipt: dict[str, Any]) -> dict[str, Value]:
-    return {"generation": receipt["generation"], "workers": len(receipt["workers"])}
-
-
-def _withdraw(conn: Connection, which: Any, reason: str) -> int:
+def _ask_back(conn: Connection, which: Any, reason: str, at: datetime) -> int:
     revision = raise_revision(conn, REVISION)
-    changed = update(entries).where(which).values(status=WITHDRAWN, reason=reason, revision=revision)
-    return conn.execute(changed).rowcount
+    asked = update(entries).where(which, MAY_COME, entries.c.withdrawn_ms.is_(None))
+    return conn.execute(asked.values(withdrawn_ms=_ms(at), withdrawal_reason=reason, revision=revision)).rowcount
 
 
 def _ms(at: datetime) -> int:

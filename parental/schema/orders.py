@@ -1,17 +1,22 @@
 """Orders and their entries.
 
-    orders    letters, pushed over the API or named by a list file
-    entries   what an order that was pushed directs
-    letters   what list files hold of an order, counted; each base that all workers serve replaces all of them
+    orders        letters, pushed over the API or named by a list file
+    entries       what an order that was pushed directs
+    entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
+    approvals     what two persons agree to: of one entry, or of an emergency order as a whole
+    letters       what list files hold of an order, counted; each base that all workers serve replaces all of them
 
-Invariants: nothing is deleted; the number of an order stands in records and is never given twice.
+Invariants: nothing is deleted; the number of an order stands in records and is never given twice; a new entry is never
+in force, which a trigger holds (revision 0009); the two persons of an approval differ, and so do their groups.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -40,6 +45,7 @@ orders = Table(
     Column("withdrawn_ms", BigInteger),
     Column("withdrawal_reason", Text),
     Column("withdrawal_receipt", Text),
+    Column("confirm_by_s", BigInteger),  # of an emergency order: it lapses then, unless two persons have agreed
     UniqueConstraint("issuer", "ref"),
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice
 )
@@ -60,11 +66,60 @@ entries = Table(
     Column("number", Integer, primary_key=True),  # from 1, in the order pushed
     Column("value", Text, nullable=False),  # as pushed
     Column("wire", LargeBinary),  # canonical name or URL; absent where the value is neither
-    Column("mode", String),  # exact | subtree; of a URL url | url-prefix
+    Column("mode", String),  # exact | subtree; of a URL url | url-prefix; of an address or prefix address
     Column("status", String, nullable=False),
     Column("reason", Text),
     Column("generation", BigInteger),  # the first that held it
     Column("enforced_ms", BigInteger),
     Column("revision", BigInteger, nullable=False, index=True),
+    Column("withdrawn_ms", BigInteger),  # when it was asked to be taken back
+    Column("withdrawal_reason", Text),
+    Column("approval", BigInteger),  # that it is in force by
     Index("entries_by_wire", "wire"),
+)
+entry_parts = Table(
+    "entry_parts",
+    metadata,
+    Column("order", Number, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("wire", LargeBinary, primary_key=True),
+    Column("mode", String, primary_key=True),
+    Column("is_host", Boolean, nullable=False),  # a URL's: in force only while an approval holds
+    ForeignKeyConstraint(["order", "number"], ["entries.order", "entries.number"]),
+    Index("entry_parts_by_wire", "wire"),
+)
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("order", Number, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("number", Integer),  # of the entry; none: the order as a whole
+    Column("kind", String, nullable=False),  # broader | held | emergency
+    Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
+    Column("reason", Text, nullable=False),
+    Column("reference", String, nullable=False),  # of the authority's or the operator's own letter
+    Column("collateral", Text, nullable=False),  # what else is closed
+    Column("owner_consent", Text),  # of the list's owner, where the matter is child abuse material
+    Column("proposer", String, nullable=False),
+    Column("proposer_group", String, nullable=False),
+    Column("proposer_account", String, nullable=False),  # of the box, which ran the command
+    Column("proposed_s", BigInteger, nullable=False),
+    Column("approver", String),
+    Column("approver_group", String),
+    Column("approver_account", String),
+    Column("approved_s", BigInteger),
+    Column("expires_s", BigInteger),  # at the end of it; none: it does not end
+    Column("lapsed_ms", BigInteger),  # when control saw that it had ended
+    CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
+    CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
+    CheckConstraint(
+        "(approver IS NULL) = (approved_s IS NULL) AND (approver IS NULL) = (approver_group IS NULL)",
+        name="approvals_whole",
+    ),
+    CheckConstraint(
+        "kind = 'emergency' OR (expires_s IS NOT NULL AND expires_s - proposed_s <= 2592000)",
+        name="approvals_for_thirty_days",
+    ),
+    CheckConstraint("kind IN ('broader', 'held', 'emergency')", name="approvals_kinds"),
+    sqlite_autoincrement=True,
 )

@@ -15,10 +15,13 @@ WEB, CONTROL, LEDGER = "filterd_web", "filterd_control", "filterd_ledger"
 ROLES = (WEB, CONTROL, LEDGER)
 READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 COUNT = "SELECT, INSERT, UPDATE"
-_PROPOSE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawn_ms, withdrawal_reason, withdrawal_receipt)"
-_PROPOSE_ENTRY = "SELECT, INSERT, UPDATE (status, reason, generation, enforced_ms, revision)"
+# What web may write of orders: what was asked, never what is in force.
+_NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s"
+_PROPOSE_ORDER = f"SELECT, INSERT ({_NEW_ORDER}), UPDATE (withdrawn_ms, withdrawal_reason)"
+_NEW_ENTRY = '"order", number, value, wire, mode, status, reason, revision'  # a trigger refuses one that is in force
+_PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdrawal_reason, revision)"
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
-_DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision)"
+_DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval)"
 _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 
 # table → role → privileges
@@ -50,6 +53,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "idempotency_keys": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
+    "entry_parts": {WEB: READ, CONTROL: APPEND},
+    "approvals": {WEB: READ, CONTROL: "SELECT, UPDATE (lapsed_ms)"},  # made by `filterd orders approve`, on the box
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box

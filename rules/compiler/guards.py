@@ -1,7 +1,7 @@
 """Guards: rules that no list may contain.
 
-A rule that reaches below a public suffix is refused or held; a rule that would block a protected name is held; one that
-would block addresses outside of the public Internet is refused.
+A rule that reaches below a public suffix is refused or held; a rule that would block a protected name or address is
+held; one that would block addresses outside of the public Internet is refused.
 URLs pass: each is one page, or one path, and no page of a name is the name.
 
 Invariants: an allow rule never hits a protected name; a stopped rule is reported with its reason.
@@ -9,7 +9,7 @@ Cost: some 0.2 µs a rule, however many names are protected: three look-ups turn
 """
 
 from fastpath.images.verdict import Action, Mode
-from fastpath.wire.address import ADDRESSES
+from fastpath.wire.address import ADDRESSES, network_of
 from rules.lists.source import Source
 from rules.names.prefixes import NOT_PUBLIC, is_public
 from rules.names.protected import PROTECTED, Protected
@@ -38,9 +38,15 @@ class Rails:
             or wire[-self._end_octets :] in self._suspect_ends
         ):
             return self._look_closer(wire, mode, action)
-        if wire[-_ADDRESSES_OCTETS:] == ADDRESSES and self._blocks(action) and not is_public(wire):
-            return NOT_PUBLIC
+        if wire[-_ADDRESSES_OCTETS:] == ADDRESSES and self._blocks(action):
+            return self._refusal_of_address(wire)
         return None
+
+    def _refusal_of_address(self, wire: bytes) -> str | None:
+        if not is_public(wire):
+            return NOT_PUBLIC
+        network = network_of(wire)
+        return PROTECTED if network is not None and self._protected.covers(network) else None
 
     def _look_closer(self, wire: bytes, mode: Mode, action: Action) -> str | None:
         blocks = self._blocks(action)

@@ -156,7 +156,12 @@ def wire_of_text(text: str) -> bytes | None:
 def is_public(wire: bytes) -> bool:
     """Whether the prefix that a name stands for lies in the public Internet, all of it, or is kept for examples."""
     network = network_of(wire)
-    return network is not None and not any(map(network.overlaps, NOT_PUBLIC_OF[network.version]))
+    return network is not None and is_public_network(network)
+
+
+def is_public_network(network: Network) -> bool:
+    """Whether a prefix lies in the public Internet, all of it, or is kept for examples."""
+    return not any(map(network.overlaps, NOT_PUBLIC_OF[network.version]))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

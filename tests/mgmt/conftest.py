@@ -14,6 +14,7 @@ from mgmt.staff.tokens import create_token
 from parental import store
 from parental.database import open_database, writing
 from parental.engines import Where, engine_of
+from parental.schema.privileges import CONTROL as CONTROL_ROLE
 from parental.schema.privileges import WEB
 from parental.subscriber import Subscriber, parse_prefix
 
@@ -33,8 +34,11 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def control() -> PlayedControl:
-    return PlayedControl()
+def control(engine: Engine, database: Where) -> Iterator[PlayedControl]:
+    del engine  # it has made the tables
+    of_control = engine_of(database, CONTROL_ROLE)
+    yield PlayedControl(of_control)
+    of_control.dispose()
 
 
 @pytest.fixture

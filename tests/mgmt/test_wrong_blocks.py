@@ -1,15 +1,19 @@
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from support.present import present
 
 from mgmt import wrong_blocks as store
+from mgmt.ledger.event import Actor
 from parental.database import reading, writing
+from parental.schema.ledger import events
 from parental.schema.reports import wrong_blocks
 
 NOW = datetime(2026, 8, 3, 20, tzinfo=UTC)  # Tuesday, 1 am in Karachi
 ZONE = "Asia/Karachi"
+BY = Actor("token", "3", "operator")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_the_same_name_is_one_report_until_it_is_answered(engine: Engine) -> Non
     with writing(engine) as conn:
         first, again = (present(store.report_mistake(conn, "security", "a.example", NOW, ZONE)) for _ in range(2))
         [(_, times, _)] = store.iter_reports(conn)
-        store.answer_report(conn, first.reference, "kept", NOW)
+        store.answer_report(conn, first.reference, "kept", NOW, BY)
         later = present(store.report_mistake(conn, "security", "a.example", NOW, ZONE))
 
     assert first.reference == again.reference != later.reference
@@ -69,19 +73,33 @@ def test_a_report_is_late_the_day_after_its_day_and_not_once_it_is_answered(engi
     with writing(engine) as conn:
         report = present(store.report_mistake(conn, "category", "a.example", NOW, ZONE))
         assert [store.n_late(conn, report.due + timedelta(days=n)) for n in (0, 1)] == [0, 1]
-        answered = present(store.answer_report(conn, report.reference, "opened", NOW))
+        answered = present(store.answer_report(conn, report.reference, "opened", NOW, BY))
 
         assert (answered.outcome, answered.answered) == ("opened", NOW)
         assert store.n_late(conn, report.due + timedelta(days=1)) == 0
-        assert store.answer_report(conn, "NOSUCH22", "kept", NOW) is None
+        assert store.answer_report(conn, "NOSUCH22", "kept", NOW, BY) is None
+
+
+def test_an_answer_is_an_event_that_names_neither_the_visitor_nor_the_name(engine: Engine) -> None:
+    with writing(engine) as conn:
+        report = present(store.report_mistake(conn, "category", "a.example", NOW, ZONE))
+        store.answer_report(conn, report.reference, "kept", NOW, BY)
+        store.answer_report(conn, report.reference, "opened", NOW, BY)
+        told = [json.loads(text) for text in conn.execute(select(events.c.text).order_by(events.c.number)).scalars()]
+
+    assert [each["action"] for each in told] == ["wrong block answered"] * 2
+    assert told[0]["said"] == {"outcome": "kept", "reason": "category", "times": 1, "due": "2026-08-06"}
+    assert told[1]["said"]["outcome before"] == "kept"
+    assert told[1]["actor"]["name"] == "3"
+    assert "a.example" not in str(told) and report.reference not in str(told)
 
 
 def test_answers_of_a_year_ago_are_forgotten(engine: Engine) -> None:
     with writing(engine) as conn:
         old = present(store.report_mistake(conn, "category", "a.example", NOW, ZONE))
-        store.answer_report(conn, old.reference, "kept", NOW)
+        store.answer_report(conn, old.reference, "kept", NOW, BY)
         new = present(store.report_mistake(conn, "category", "b.example", NOW, ZONE))
-        store.answer_report(conn, new.reference, "kept", NOW + timedelta(days=366))
+        store.answer_report(conn, new.reference, "kept", NOW + timedelta(days=366), BY)
 
     with reading(engine) as conn:
         assert store.find_report(conn, old.reference) is None

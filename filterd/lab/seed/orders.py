@@ -1,7 +1,7 @@
 """Orders of two issuers over a month: letters that were pushed, some withdrawn since, and letters that a list names.
 
-Each is read and judged from its body as the API does it.  What control and the workers would have said is played: a
-receipt some milliseconds later.
+Each is read and judged from its body as the API does it.  What control and the workers would have said is played: its
+decision and a receipt some milliseconds later.  Two persons confirm each emergency.
 """
 
 import json
@@ -14,12 +14,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from filterd.images.order_rails import OrderRails
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.staff import ISSUERS
+from filterd.lists.sources import ORDERS_LIST
 from mgmt.control_protocol import Ack, Receipt, receipt_json
 from mgmt.ledger.event import Actor
 from mgmt.orders import store
+from mgmt.orders.approvals import EMERGENCY, Person, Proposal, approve, propose
+from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import check_deadline, judge_entries, parse_order
+from rules.lists.source import describe_source
 from rules.names.protected import Protected
 
 LIST = "pta"
@@ -45,6 +50,7 @@ WORDS = (
     "maple",
 )
 WORKERS = ("dns-0", "gate-0")
+PERSONS = Person("A. Khan", "compliance", "lab"), Person("B. Ali", "approver", "lab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +141,28 @@ def _push(letter: Letter, desk: Desk, conn: Connection, at: datetime) -> None:
 
 
 def _confirm(letter: Letter, desk: Desk, generation: int, took: timedelta, conn: Connection, at: datetime) -> None:
-    store.mark_enforced(conn, store.orders_revision(conn), generation, at)
-    store.keep_receipt(conn, _number(conn, letter), _receipt(desk, generation, took, at), at)
+    order = store.get_order(conn, _number(conn, letter))
+    if order.is_emergency:
+        proposer, approver = PERSONS
+        agreed = Proposal(
+            kind=EMERGENCY, number=None, reason="confirmed by telephone", reference=letter.ref, collateral="none"
+        )
+        number = propose(conn, order, agreed, proposer, at)
+        approve(conn, number, approver, at)
+    _decide(desk, generation, took, conn, at)
 
 
 def _withdraw(letter: Letter, desk: Desk, generation: int, conn: Connection, at: datetime) -> None:
     number, took = _number(conn, letter), timedelta(milliseconds=60)
     store.withdraw_order(conn, number, letter.reason, at, desk.clerks[letter.issuer])
-    store.keep_withdrawal_receipt(conn, number, _receipt(desk, generation, took, at + took), at + took)
+    _decide(desk, generation, took, conn, at + took)
+
+
+def _decide(desk: Desk, generation: int, took: timedelta, conn: Connection, at: datetime) -> None:
+    """What control makes of what has changed, and every worker's word."""
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), desk.protected)
+    settle(conn, rails, 0, at)
+    confirm(conn, taken(conn), _receipt(desk, generation, took, at), at)
 
 
 def _number(conn: Connection, letter: Letter) -> int:

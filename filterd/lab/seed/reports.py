@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from filterd.lab.seed.month import N_DAYS, Change, Month
+from filterd.lab.seed.staff import BY
 from mgmt.control_protocol import LAW, Report
 from mgmt.wrong_blocks import answer_report, report_mistake
 
@@ -54,4 +55,4 @@ def _report(mistake: Mistake, zone: str, conn: Connection, at: datetime) -> None
 
 def _answer(mistake: Mistake, conn: Connection, at: datetime) -> None:
     assert mistake.written is not None, mistake
-    answer_report(conn, mistake.written.reference, mistake.outcome, at)
+    answer_report(conn, mistake.written.reference, mistake.outcome, at, BY)

@@ -50,6 +50,13 @@ def counted(where: Where) -> Any:
         return conn.execute(text("SELECT value FROM revisions WHERE name = 'told'")).scalar_one_or_none()
 
 
+def restored(where: Where) -> list[str]:
+    """The digests of the copies that the ledger says were put back."""
+    with opened(where) as engine, reading(engine) as conn:
+        told = [json.loads(said) for said in conn.execute(text("SELECT text FROM ledger_events")).scalars()]
+    return [each["about"]["copy"] for each in told if each["action"] == "database restored"]
+
+
 def test_an_upgrade_makes_the_database_and_a_second_one_has_nothing_to_do(db: Any, place: Where) -> None:
     first, second = db("upgrade"), db("upgrade")
 
@@ -119,6 +126,7 @@ def test_a_copy_is_put_back_over_what_came_later_when_forced(db: Any, place: Whe
     assert db("restore", str(copy), "--force")[0] == 0
     assert counted(place) == 7
     assert db("check")[0] == 0
+    assert restored(place) == [digest_file(copy).read_text().split()[0]]
 
 
 def test_a_copy_is_put_back_where_there_is_none(db: Any, place: Where, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,9 @@ from support.control.box import play, push
 
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
+from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
+from mgmt.orders.store import get_order
 from parental.database import writing
 from parental.schema.orders import orders
 from parental.schema.records import list_counts
@@ -58,6 +60,8 @@ def test_an_explanation_names_the_line_and_a_rule_that_was_folded_away(place: Pa
 
 
 def test_a_url_of_an_order_is_in_force_where_paths_are_seen(place: Path, engine: Engine) -> None:
+    said = (place / "f.yaml").read_text()
+    (place / "f.yaml").write_text(said.replace("gate: {workers: 0}", "gate: {workers: 1}"))
     push(engine, "shared.test/page", mode=URL)
 
     by_http, by_sni = (explained(place, engine, "https://shared.test/page", channel) for channel in ("http", "sni"))
@@ -134,3 +138,21 @@ def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place:
     assert (listed.list, listed.shadow) == ("pta", "new")
     assert (tried.action, tried.list, tried.shadow) == ("passthru", None, "new")
     assert worse.shadow is None
+
+
+def test_a_host_that_is_closed_for_one_url_is_explained_by_its_approval(place: Path, engine: Engine) -> None:
+    number = push(engine, "shared.test/a", mode=URL)
+    at = datetime.now(UTC)
+    until = at + timedelta(days=30)
+    words = Proposal(
+        kind="broader", number=1, reason="ordered", reference="WA/9", collateral="all of it", expires=until
+    )
+    with writing(engine) as conn:
+        made = propose(conn, get_order(conn, number), words, Person("A. Khan", "compliance", "root"), at)
+        approve(conn, made, Person("B. Ali", "approver", "root"), at)
+
+    found = explained(place, engine, "shared.test")
+
+    assert (found.reason, found.order_ref, found.enforceability) == ("order", "T-1", "enforced_broader")
+    assert (found.collateral, str(found.approved_until)[:10]) == ("all of it", until.date().isoformat())
+    assert explained(place, engine, "www.shared.test").reason == "default"

@@ -3,13 +3,15 @@ import os
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, update
 from support.control.box import play, push, reason
 
 from filterd.config import load
 from filterd.control.messages import ControlStatus, Explanation
+from filterd.control.retries import settle
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed, compile_config
 from filterd.process.codec import Failed
@@ -17,12 +19,14 @@ from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.control_protocol import Receipt
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.store import find_order, order_json, withdraw_order
+from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.database import reading, writing
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, orders
 
 pytestmark = pytest.mark.services
+
+FAR = 2**33  # a time that has not come, in unix seconds
 
 
 def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(place: Path, engine: Engine) -> None:
@@ -211,3 +215,46 @@ def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(pl
             conn.execute(delete(table))
 
     assert play(place, engine, work) == "default"
+
+
+@pytest.mark.parametrize("refusal", [None, "checksum differs"])
+def test_an_order_is_enforced_and_has_its_receipt_by_the_hand_of_control_once_every_worker_serves_it(
+    place: Path, engine: Engine, refusal: str | None
+) -> None:
+    async def answer(_request: Status | Use) -> Failed | WorkerStatus:
+        if refusal is not None:
+            return Failed(refused=refusal)
+        return WorkerStatus(name="dns-0", generations={}, refused=None, counters={})
+
+    async def work(control: Control) -> dict[str, Any]:
+        server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, answer)
+        number = push(engine, "ordered.test")
+        receipt = await control.publisher.names_changed()
+        server.close()
+        with reading(engine) as conn:
+            told = order_json(conn, get_order(conn, number))
+        return told | {"published": receipt.generation}
+
+    told = play(place, engine, work)
+
+    if refusal is not None:
+        assert (told["state"], told["receipt"]) == ("pending", None)
+        return
+    assert (told["state"], told["counts"]) == ("enforced", {"enforced": 1})
+    assert told["receipt"]["generation"] == told["published"]
+    assert [each["worker"] for each in told["receipt"]["workers"]] == ["dns-0"]
+
+
+def test_an_emergency_order_that_nobody_confirms_opens_by_itself(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> tuple[str, str]:
+        number = push(engine, "ordered.test")
+        with writing(engine) as conn:
+            conn.execute(update(orders).where(orders.c.id == number).values(is_emergency=True, confirm_by_s=FAR))
+        await control.publisher.names_changed()
+        before = reason(control, "ordered.test")
+        with writing(engine) as conn:
+            conn.execute(update(orders).where(orders.c.id == number).values(confirm_by_s=1))
+        await settle(control.context, control.publisher, datetime.now(UTC))
+        return before, reason(control, "ordered.test")
+
+    assert play(place, engine, work) == ("order", "default")

@@ -5,31 +5,35 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from support.images.order_rails import ORDER_RAILS
 
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.control.context import Context
 from filterd.control.publisher import Publisher, Writer
-from filterd.control.retries import SETTLE_AFTER, settle
+from filterd.control.retries import settle
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
-from mgmt.control_protocol import Ack, Receipt
+from mgmt.control_protocol import Ack, Receipt, receipt_json
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.decisions import confirm, taken
+from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
 from parental.database import reading, writing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-LONG_AGO = NOW - 2 * SETTLE_AFTER
+LONG_AGO = NOW - timedelta(minutes=1)
 IN_FORCE: Generations = {"names": (1, 7)}
 
 
 class Publishing(Publisher):
     """A publisher as settle() sees it; `refusal` is what its one worker says of a publication."""
 
-    def __init__(self, refusal: str | None = None) -> None:
-        self.refusal, self.n_published = refusal, 0
+    def __init__(self, engine: Engine, refusal: str | None = None) -> None:
+        self.engine, self.refusal, self.n_published = engine, refusal, 0
         self.is_untold = False
+        self.orders_at: int | None = None  # up to which change orders are published; None: all
         self.meanwhile: Callable[[], object] = lambda: None
 
     @property
@@ -43,8 +47,20 @@ class Publishing(Publisher):
     async def names_changed(self, *first: Writer) -> Receipt:
         assert not first
         self.n_published += 1
+        receipt = Receipt(8, (Ack("dns-0", 8, 1.0, self.refusal),), 2.0, NOW, None)
+        with writing(self.engine) as conn:
+            ORDER_RAILS.settle(conn, 0)
+            held = taken(conn)
         self.meanwhile()
-        return Receipt(8, (Ack("dns-0", 8, 1.0, self.refusal),), 2.0, NOW, None)
+        if self.refusal is None:
+            with writing(self.engine) as conn:
+                confirm(conn, held, receipt_json(receipt, "UTC"), NOW)
+        return receipt
+
+    @property
+    def orders_revision(self) -> int:
+        with reading(self.engine) as conn:
+            return orders_revision(conn) if self.orders_at is None else self.orders_at
 
 
 Play = Callable[..., int]
@@ -90,7 +106,7 @@ def seen(engine: Engine, order: int) -> tuple[dict[str, int], bool, bool]:
 
 
 def test_an_order_that_waits_is_published_again_and_gets_its_receipt(play: Play, engine: Engine) -> None:
-    order, publisher = push(engine), Publishing()
+    order, publisher = push(engine), Publishing(engine)
 
     assert play(publisher) == 1
     assert seen(engine, order) == ({"enforced": 1}, True, False)
@@ -101,14 +117,14 @@ def test_a_withdrawal_that_waits_gets_its_receipt(play: Play, engine: Engine) ->
     order = push(engine)
     with writing(engine) as conn:
         withdraw_order(conn, order, "a court", LONG_AGO, CONTROL)
-    play(Publishing())
+    play(Publishing(engine))
 
     assert seen(engine, order) == ({"withdrawn": 1}, False, True)
 
 
 def test_a_worker_that_refuses_leaves_the_order_waiting(play: Play, engine: Engine) -> None:
     order = push(engine)
-    play(Publishing("checksum differs"))
+    play(Publishing(engine, "checksum differs"))
 
     assert seen(engine, order) == ({"pending": 1}, False, False)
 
@@ -116,30 +132,32 @@ def test_a_worker_that_refuses_leaves_the_order_waiting(play: Play, engine: Engi
 def test_while_a_worker_is_away_nothing_is_tried(play: Play, engine: Engine) -> None:
     push(engine)
 
-    assert play(Publishing(), served=None) == 0
+    assert play(Publishing(engine), served=None) == 0
 
 
-def test_an_order_of_just_now_is_left_to_the_client_that_pushed_it(play: Play, engine: Engine) -> None:
-    push(engine, NOW - SETTLE_AFTER + timedelta(seconds=1))
+def test_a_change_that_nobody_has_told_of_is_published(play: Play, engine: Engine) -> None:
+    publisher = Publishing(engine)
+    push(engine, NOW)
+    publisher.orders_at = 0
 
-    assert play(Publishing()) == 0
+    assert play(publisher, served=None) == 1
 
 
-def test_a_worker_that_is_behind_gets_another_publication(play: Play) -> None:
-    assert play(Publishing(), served={"names": (1, 6)}) == 1
+def test_a_worker_that_is_behind_gets_another_publication(play: Play, engine: Engine) -> None:
+    assert play(Publishing(engine), served={"names": (1, 6)}) == 1
 
 
 def test_where_all_serve_what_is_in_force_nothing_is_done(play: Play, engine: Engine) -> None:
     with writing(engine) as conn:
         number_letter(conn, "PTA", "a letter that a list names", LONG_AGO)
 
-    assert play(Publishing()) == 0
+    assert play(Publishing(engine)) == 0
 
 
 def test_where_the_letters_of_a_base_are_not_written_down_yet_it_is_published_once_all_workers_are_there(
-    play: Play,
+    play: Play, engine: Engine
 ) -> None:
-    publisher = Publishing()
+    publisher = Publishing(engine)
     publisher.is_untold = True
 
     assert play(publisher, served=None) == 0
@@ -149,7 +167,7 @@ def test_where_the_letters_of_a_base_are_not_written_down_yet_it_is_published_on
 def test_an_order_that_comes_after_the_look_is_not_enforced_by_it(play: Play, engine: Engine) -> None:
     push(engine)
     late: list[int] = []
-    publisher = Publishing()
+    publisher = Publishing(engine)
     publisher.meanwhile = lambda: late.append(push(engine, ref="T-2"))
     play(publisher)
 

@@ -21,18 +21,10 @@ from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.decisions import mark_enforced
+from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
-from mgmt.orders.store import (
-    Live,
-    counts_of,
-    live_entries_of,
-    mark_enforced,
-    names_changed_since,
-    orders_revision,
-    put_order,
-    withdraw_entries,
-    withdraw_order,
-)
+from mgmt.orders.store import counts_of, put_order, withdraw_entries, withdraw_order
 from parental.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
@@ -81,6 +73,7 @@ class Place:
             for kind in (ImageKind.NAMES, ImageKind.URLS)
         )
         base = TableSet(names, urls=urls)
+        self.rails(protected).settle_all(self.engine)
         with reading(self.engine) as conn:
             return LiveDelta(base, compiled, conn, self.rails(protected))
 
@@ -99,7 +92,14 @@ class Place:
     def push(self, *names: Any, mode: str = "subtree") -> Any:
         self.n_orders += 1
         entries = [
-            Entry(number, name, name.encode() if "/" in name else to_wire(name.encode()), mode, "pending", None)
+            Entry(
+                number,
+                f"{name}*" if mode == URL_PREFIX else name,
+                name.encode() if "/" in name else to_wire(name.encode()),
+                mode,
+                "pending",
+                None,
+            )
             for number, name in enumerate(names, 1)
         ]
         with writing(self.engine) as conn:
@@ -114,7 +114,8 @@ class Place:
             return withdraw_order(conn, order, "", NOW, CONTROL)
 
     def catch_up(self, delta: Any) -> None:
-        with reading(self.engine) as conn:
+        with writing(self.engine) as conn:
+            delta.rails.settle(conn, delta.orders_revision)
             delta.catch_up(conn)
 
 
@@ -194,7 +195,7 @@ def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place: "Place") -> None
         return tables.decide_url(None, url, None, 0).order
 
     delta = place.beside(place.compile())
-    exact, prefix = place.push("a.test/x", mode=URL), place.push("a.test/y", mode=URL_PREFIX)
+    exact, prefix = place.push("a.test/x", mode=URL), place.push("a.test/y/", mode=URL_PREFIX)
     place.catch_up(delta)
     tables = place.tables(delta)
     asked = (b"a.test/x", b"a.test/x/1", b"a.test/y/1", b"a.test/")
@@ -255,7 +256,7 @@ def test_base_and_delta_never_hold_what_a_rail_refuses_whoever_wrote_the_rows(be
         write_as_the_web_role_could(place, before, 1)
         delta = place.beside(place.compile(PROTECTED), PROTECTED)
         write_as_the_web_role_could(place, after, 1000)
-        place.rails(PROTECTED).settle(engine, 0)
+        place.rails(PROTECTED).settle_all(engine)
         place.catch_up(delta)
 
         for name in (
@@ -279,6 +280,7 @@ def write_as_the_web_role_could(place: "Place", rows: Any, first: int) -> None:
     """Whatever a process may write that holds the database, keys and types unchecked."""
     with sqlite3.connect(place.folder / "db") as conn:
         conn.execute("PRAGMA foreign_keys = OFF")
+        conn.execute("DROP TRIGGER IF EXISTS entries_on_insert")
         for number, (wire, mode, status, order) in enumerate(rows, first):
             said = (order, number, "", wire, mode, status, None, 10**9 + number)
             columns = '"order", number, value, wire, mode, status, reason, revision'
@@ -288,14 +290,14 @@ def write_as_the_web_role_could(place: "Place", rows: Any, first: int) -> None:
 
 def test_the_row_of_what_control_refuses_says_so_and_comes_into_force_when_it_no_longer_does(place: "Place") -> None:
     order = place.push("rail.test", "ok.test")
-    place.rails(["rail.test"]).settle(place.engine, 0)
+    place.rails(["rail.test"]).settle_all(place.engine)
     with reading(place.engine) as conn:
         assert counts_of(conn, order) == {"pending": 1, "refused_protected": 1}
         assert mark_enforced_at(place) == 1
     delta = place.beside(place.compile(["rail.test"]), ["rail.test"])
     assert place.tables(delta).matches(to_wire(b"rail.test")) == []
 
-    place.rails().settle(place.engine, delta.orders_revision - 1)
+    place.rails().settle_all(place.engine)
     delta.rails = place.rails()
     place.catch_up(delta)
     with reading(place.engine) as conn:

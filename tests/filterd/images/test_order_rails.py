@@ -5,8 +5,8 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 from filterd.images.order_rails import MALFORMED, OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.orders.live import Live
 from mgmt.orders.model import URL, URL_PREFIX
-from mgmt.orders.store import Live
 from rules.lists.source import describe_source
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX

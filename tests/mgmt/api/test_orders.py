@@ -10,6 +10,7 @@ from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.letters import keep_letters
+from mgmt.orders.live import live_entries
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import reading, writing
 from parental.schema.access import tokens
@@ -29,7 +30,7 @@ WITHDRAW = PATH.replace("?", "/withdraw?")
 
 def live(engine: Engine) -> Any:
     with reading(engine) as conn:
-        return {(entry.wire, entry.mode, entry.order) for entry in orders.live_entries(conn)}
+        return {(entry.wire, entry.mode, entry.order) for entry in live_entries(conn)}
 
 
 async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it(
@@ -61,7 +62,13 @@ async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -
         ("GOOD.example.", "duplicate"),
         ("https://shared.example/a/b", "enforced_http_only"),
         ("shared.example/c/*", "enforced_http_only"),
-        ("192.0.2.1", "not_enforceable_at_this_layer"),
+        ("192.0.2.1", "enforced"),
+        ("192.0.2.0/23", "pending_review"),
+        ("198.51.100.9", "pending_review"),
+        ("2001:db8::9", "enforced"),
+        ("203.0.113.53", "refused_protected"),
+        ("10.0.0.1", "refused_protected"),
+        ("192.0.2.1/24", "invalid"),
         ("http://whole.example/", "enforced"),
         ("hxxp://defanged[.]example", "enforced"),
         ("portal.isp.example", "refused_protected"),
@@ -82,11 +89,12 @@ async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -
         (value.replace("\0", "\ufffd"), status) for value, status in values if status
     ]
     assert all(bool(e["reason"]) != e["status"].startswith("enforced") for e in body["entries"])
-    assert [(e["name"], e["scope"]) for e in body["entries"][2:4]] == [
+    assert [(e["name"], e["scope"]) for e in body["entries"][2:5]] == [
         ("shared.example/a/b", "exact"),
         ("shared.example/c/", "prefix"),
+        ("192.0.2.1", "address"),
     ]
-    assert len(live(engine)) == 5
+    assert len(live(engine)) == 7
 
 
 async def test_the_same_order_again_gives_the_same_answer_and_changes_nothing(

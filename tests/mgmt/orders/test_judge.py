@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from support.present import present
 
 from mgmt.errors import BadRequest
-from mgmt.orders.judge import judge_entries, parse_order, wire_of
-from mgmt.orders.model import STATUSES, name_text
+from mgmt.orders.judge import host_of_entry, judge_entries, network_of_entry, parse_order, wire_of
+from mgmt.orders.model import ADDRESS, STATUSES, name_text
 from rules.names.protected import Protected
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
@@ -102,7 +102,8 @@ def test_a_wildcard_is_a_subtree_also_in_an_exact_order() -> None:
 def test_a_value_has_one_wire_name_however_it_is_written() -> None:
     assert wire_of("HXXP://Bad[.]Example./", "exact") == wire_of("bad.example", "subtree") == b"\3bad\7example\0"
     assert wire_of("HXXPS://Bad.Example:443/./path", "exact") == wire_of("bad.example/path", "subtree")
-    assert wire_of("192.0.2.1", "exact") is None
+    assert wire_of("[2001:DB8::9]", "exact") == b"2001:db8::9"
+    assert wire_of("not a name", "exact") is None
 
 
 def test_an_international_name_is_its_a_label() -> None:
@@ -130,3 +131,61 @@ def test_nothing_is_enforced_where_traffic_is_only_seen() -> None:
 
     assert [entry.status for entry in found] == ["not_enforceable_at_this_layer"] * 2 + ["invalid"]
     assert found[0].reason == "this box has neither a DNS front nor a gate in the way of traffic"
+
+
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        ("192.0.2.7", b"192.0.2.7"),
+        (" 192.0.2[.]7 ", b"192.0.2.7"),
+        ("192.0.2.7/32", b"192.0.2.7"),
+        ("192.0.2.0/24", b"192.0.2.0/24"),
+        ("[2001:DB8:0::7]", b"2001:db8::7"),
+        ("2001:db8::/48", b"2001:db8::/48"),
+        ("::ffff:192.0.2.7", b"192.0.2.7"),
+    ],
+)
+def test_an_address_or_a_prefix_has_one_text_however_it_is_written(value: str, wire: bytes) -> None:
+    (entry,) = judge_entries(read(entries=[value]), NOTHING)
+
+    assert (entry.wire, entry.mode, entry.status, name_text(wire)) == (wire, ADDRESS, "pending", wire.decode())
+    assert str(network_of_entry(value)).removesuffix("/32").removesuffix("/128") == wire.decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("192.0.2.7/24", "invalid"),
+        ("192.0.2.0/33", "invalid"),
+        ("192.0.2.256", "invalid"),
+        ("2.0.0.0/7", "refused_protected"),
+        ("2000::/15", "refused_protected"),
+        ("192.168.1.1", "refused_protected"),
+        ("192.0.2.1-192.0.2.9", "not_enforceable_at_this_layer"),
+        ("bad.cafe", "pending"),
+        ("http://192.0.2.7/24", "pending"),
+        ("192.0.2.7/page", "pending"),
+    ],
+)
+def test_what_is_no_address_that_can_be_closed_says_so_and_what_is_none_stays_a_name_or_a_url(
+    value: str, status: str
+) -> None:
+    (entry,) = judge_entries(read(entries=[value]), NOTHING)
+
+    assert entry.status == status
+    assert entry.mode != ADDRESS or status == "refused_protected"
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("https://Shared.test/a", b"\6shared\4test\0"),
+        ("https://shared.test/#!/a", b"\6shared\4test\0"),
+        ("shared.test:8443/a", b"\6shared\4test\0"),
+        ("http://192.0.2.7/a", None),
+        ("not a name", None),
+        ("=1+1", None),
+    ],
+)
+def test_the_host_of_an_entry_is_that_of_its_url(value: str, host: bytes | None) -> None:
+    assert host_of_entry(value) == host

@@ -1,22 +1,37 @@
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
+from mgmt.orders.decisions import mark_enforced, settle
 from mgmt.orders.judge import judge_entries
+from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
 from parental.database import writing
-from parental.schema.ledger import events
 from rules.names.protected import Protected
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
+
+
+class PlayedRails:
+    """Control's rails, which refuse what a test says: a name's first label → why."""
+
+    has_gate = True
+
+    def __init__(self, **refused: str) -> None:
+        self._refused = refused
+
+    def refusal(self, live: Live) -> str | None:
+        return next((why for name, why in self._refused.items() if live.wire[1:2] == name.encode()), None)
+
+    def is_held(self, reason: str) -> bool:
+        return reason.startswith("held")
 
 
 @pytest.fixture
@@ -32,36 +47,15 @@ def put(conn: Connection, ref: Any, *names: Any, issuer: str = "PTA") -> Any:
 
 def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn: Connection) -> None:
     number = put(conn, "1", "a", "b")
-    assert {live.wire for live in orders.live_entries(conn)} == {A, B}
+    assert {live.wire for live in live_entries(conn)} == {A, B}
     assert orders.counts_of(conn, number) == {"pending": 2}
 
-    covered = orders.orders_revision(conn)
+    covered = orders_revision(conn)
     later = put(conn, "2", "c")
 
-    assert orders.mark_enforced(conn, covered, 9, NOW) == 2
+    assert mark_enforced(conn, covered, 9, NOW) == 2
     assert orders.counts_of(conn, number) == {"enforced": 2}
     assert orders.counts_of(conn, later) == {"pending": 1}
-
-
-def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn: Connection) -> None:
-    first, second = put(conn, "1", "a"), put(conn, "2", "a")
-
-    assert list(orders.live_entries(conn)) == [(A, "subtree", first)]
-    orders.withdraw_order(conn, first, "x", NOW, CONTROL)
-    assert list(orders.live_entries_of(conn, [A, B])) == [(A, "subtree", second)]
-
-
-def test_names_that_changed_are_told_for_pushes_and_withdrawals(conn: Connection) -> None:
-    number = put(conn, "1", "a", "b")
-    base = orders.orders_revision(conn)
-    assert orders.names_changed_since(conn, 0) == [A, B]
-    assert orders.names_changed_since(conn, base) == []
-
-    orders.withdraw_entries(conn, number, [2], "x", NOW, CONTROL)
-    put(conn, "2", "c")
-
-    assert orders.names_changed_since(conn, base) == [B, C]
-    assert list(orders.live_entries_of(conn, [B])) == []
 
 
 def test_a_number_is_never_given_twice_and_a_reference_of_an_issuer_once(conn: Connection) -> None:
@@ -87,36 +81,19 @@ def test_a_letter_that_a_list_names_gets_one_number_for_ever(conn: Connection) -
 
     assert orders.number_letter(conn, "PTA", "WA/9", NOW) == number
     assert orders.number_letter(conn, "PTA", "WA/10", NOW) != number
-    assert list(orders.live_entries(conn)) == []
+    assert list(live_entries(conn)) == []
 
 
 def test_what_control_has_refused_of_a_withdrawn_order_never_comes_back(conn: Connection) -> None:
     number = put(conn, "1", "a", "b")
-    orders.keep_refusals(conn, [(number, 1, "is protected")], NOW)
+    settle(conn, PlayedRails(a="is protected"), 0, NOW)
+    assert orders.counts_of(conn, number) == {"pending": 1, "refused_protected": 1}
     orders.withdraw_order(conn, number, "x", NOW, CONTROL)
+    settle(conn, PlayedRails(), 0, NOW)
 
     assert orders.counts_of(conn, number) == {"withdrawn": 2}
-    assert orders.refusals_since(conn, 0, lambda _live: None) == []
+    assert settle(conn, PlayedRails(), 0, NOW) == []
 
 
 def test_the_original_is_kept_octet_for_octet(conn: Connection) -> None:
     assert orders.get_order(conn, put(conn, "1", "a")).original == b"original"
-
-
-@pytest.mark.parametrize("issuer", ["x'ff'", "CAST(x'ff' AS TEXT)", "12", "'an issuer'"])
-@pytest.mark.parametrize("order", ["1", "'one'", "x'00'", "9223372036854775807"])
-def test_what_control_refuses_is_noted_whatever_the_rows_hold(conn: Connection, issuer: str, order: str) -> None:
-    if conn.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps nothing of another type")
-    conn.execute(
-        text(
-            "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "
-            f"VALUES (1, {issuer}, 'r', 'g', 'subtree', 0, 0, x'', x'')"
-        )
-    )
-    number = conn.execute(text(f"SELECT {order}")).scalar_one()
-
-    orders.keep_refusals(conn, [(number, 1, "a rail")], NOW)
-
-    said = json.loads(conn.execute(select(events.c.text)).scalars().all()[-1])
-    assert (said["action"], said["said"]) == ("entries refused", {"entries": 1})

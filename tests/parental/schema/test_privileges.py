@@ -22,6 +22,10 @@ pytestmark = [
 ORDER = "INSERT INTO orders (issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) " + (
     "VALUES ('PTA', '1', 'a law', 'exact', false, 0, '', '')"
 )
+APPROVAL = (
+    'INSERT INTO approvals ("order", kind, digest, reason, reference, collateral, proposer, proposer_group, '
+    "proposer_account, proposed_s) VALUES (1, 'emergency', '', 'r', 'r', 'c', 'a', 'compliance', 'root', 0)"
+)
 REFUSED = (
     (WEB, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (WEB, "SELECT * FROM day_keys"),
@@ -46,6 +50,20 @@ REFUSED = (
     (WEB, "UPDATE orders SET issuer = 'other'"),
     (WEB, "DELETE FROM entries"),
     (WEB, "UPDATE entries SET wire = ''"),
+    # What is in force, control alone says.
+    (WEB, "UPDATE entries SET status = 'enforced'"),
+    (WEB, "UPDATE entries SET generation = 1, enforced_ms = 1"),
+    (WEB, "UPDATE entries SET reason = ''"),
+    (WEB, "UPDATE entries SET approval = 1"),
+    (WEB, "INSERT INTO entries VALUES (1, 1, 'x', NULL, NULL, 'pending', NULL, 1, 1, 1)"),
+    (WEB, "UPDATE orders SET receipt = ''"),
+    (WEB, "UPDATE orders SET withdrawal_receipt = ''"),
+    (WEB, ORDER.replace("original)", "original, receipt)").replace("'')", "'', '')")),
+    (WEB, "INSERT INTO entry_parts VALUES (1, 1, '', 'exact', false)"),
+    (WEB, APPROVAL),
+    (WEB, "UPDATE approvals SET approver = 'b', approver_group = 'approver', approved_s = 1"),
+    (CONTROL, APPROVAL),
+    (CONTROL, "UPDATE approvals SET approver = 'b', approver_group = 'approver', approved_s = 1"),
     (WEB, "UPDATE alembic_version SET version_num = '9999'"),
     (CONTROL, "DELETE FROM blocks"),
     (CONTROL, "SELECT * FROM day_keys"),
@@ -81,7 +99,9 @@ ALLOWED = (
     (WEB, "DELETE FROM tokens"),
     (CONTROL, "UPDATE passkeys SET sign_count = 1"),
     (CONTROL, ORDER),
+    (WEB, "UPDATE entries SET withdrawn_ms = 1, withdrawal_reason = 'x', revision = 2"),
     (CONTROL, "UPDATE entries SET status = 'enforced'"),
+    (CONTROL, "UPDATE approvals SET lapsed_ms = 1"),
     (CONTROL, "SELECT * FROM spool_positions"),  # its status says how late the drain is
     (LEDGER, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (LEDGER, "DELETE FROM blocks"),

@@ -86,3 +86,23 @@ def test_the_first_look_turns_away_nothing_that_a_rail_stops(
         expected = PROTECTED
 
     assert Rails(BLOCKING, protected).refusal(wire, mode, action) == expected
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_held"),
+    [
+        ("192.0.2.53/32", True),
+        ("192.0.2.0/24", True),
+        ("192.0.2.52/32", False),
+        ("2001:db8:5::/48", True),
+        ("2001:db8:6::/48", False),
+    ],
+)
+def test_a_rule_that_touches_a_protected_prefix_is_held_and_one_that_opens_it_is_not(
+    prefix: str, is_held: bool
+) -> None:
+    rails = Rails(BLOCKING, Protected(prefixes=["192.0.2.53/32", "2001:db8:5::1/128"]))
+    rules = list(wires_of(ip_network(prefix)))
+
+    assert [rails.refusal(wire, mode, Action.NO_ACTION) for wire, mode in rules] == [PROTECTED if is_held else None]
+    assert [rails.refusal(wire, mode, Action.PASSTHRU) for wire, mode in rules] == [None]

@@ -6,22 +6,43 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from sqlalchemy import Engine
 
-from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report
+from filterd.images.order_rails import OrderRails
+from filterd.lists.sources import ORDERS_LIST
+from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, receipt_json
+from mgmt.orders.decisions import confirm, taken
+from parental.database import writing
+from rules.lists.source import describe_source
+from rules.names.protected import Protected
+from rules.names.shared_hosting import Hosting, HostingList
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
 REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))
 Client = TestClient[web.Request, web.Application]
 
 
-class PlayedControl:
-    """Control as the web role sees it: answers as the test sets it, notes what it is asked."""
+# Of the example addresses, some are behind a host of many sites.
+HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
+RAILS = OrderRails(
+    describe_source(ORDERS_LIST, None, {"tier": "order"}),
+    Protected(["portal.isp.example"], ["203.0.113.53/32"]),
+    HOSTING,
+)
 
-    def __init__(self) -> None:
+
+class PlayedControl:
+    """Control as the web role sees it: answers as the test sets it, notes what it is asked.
+
+    engine  where it decides on orders, as control does;   None: it decides nothing"""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine = engine
         self.generation = 41
         self.fails: str | None = None
         self.refuses: str | None = None
@@ -35,7 +56,12 @@ class PlayedControl:
         if self.hangs:
             self.waits.set()
             await self.released.wait()
-        return self._receipt("orders_changed")
+        receipt = self._receipt("orders_changed")
+        if self.engine is not None and self.refuses is None:
+            with writing(self.engine) as conn:
+                RAILS.settle(conn, 0)
+                confirm(conn, taken(conn), receipt_json(receipt, "Asia/Karachi"), receipt.at)
+        return receipt
 
     def release(self) -> None:
         """Answer what hangs."""

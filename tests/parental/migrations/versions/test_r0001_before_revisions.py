@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from mgmt.orders.store import live_entries
+from mgmt.orders.live import live_entries
 from parental.database import open_database, opened, reading
 from parental.errors import WrongRevision
 from parental.migrations.revisions import Found, State, known_revisions, upgrade

@@ -1,0 +1,59 @@
+"""The rails of a configuration: what is protected, where many sites are, and what holds for orders.
+
+Invariants: the box's own infrastructure is protected without being named: a list that closed it would close everything.
+"""
+
+import logging
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from filterd.config import Config
+from filterd.config.web_settings import settings_of
+from filterd.images.order_rails import OrderRails
+from filterd.lists.sources import orders_source
+from rules.names.protected import Protected
+from rules.names.shared_hosting import Hosting, read_hosting
+
+log = logging.getLogger("filterd.lists.rails")
+_ANY = ("0.0.0.0", "::")  # of a listener: every address of the box
+
+
+def protected_of(config: Config) -> Protected:
+    """Names and prefixes that no list and no order may block."""
+    return Protected(config.protected.names, protected_prefixes(config))
+
+
+def protected_prefixes(config: Config) -> list[str]:
+    """Those that are configured, and the box's own."""
+    return sorted({*config.protected.prefixes, *_own(config)})
+
+
+def order_rails_of(config: Config) -> OrderRails:
+    """The rails of the orders.   A list of shared hosting is read again where its file has changed."""
+    hosting = _hosting(tuple((path, _state(path)) for path in config.protected.shared_hosting))
+    return OrderRails(orders_source(config), protected_of(config), hosting, has_gate=settings_of(config).has_gate)
+
+
+@lru_cache(maxsize=2)  # a publication takes milliseconds, and the lists of a cloud have megabytes
+def _hosting(files: tuple[tuple[Path, tuple[int, ...]], ...]) -> Hosting:
+    hosting = read_hosting(path for path, _ in files)
+    if hosting.fault is not None:
+        log.warning("%s", hosting.fault)
+    return hosting
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content; nothing: it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _own(config: Config) -> Iterator[str]:
+    yield from filter(None, (config.splash.address4, config.splash.address6))
+    yield from (each.host for each in config.dns.listen if each.host not in _ANY)
+    yield from (each.host for each in config.dns.upstreams)
+    yield from (each.host for entry in config.lists for each in entry.primaries)

@@ -1,0 +1,255 @@
+"""Approvals: two persons of different role groups agree to one entry, or to an emergency order.
+
+    proposed by one → approved by another → control checks it again and puts it in force → ends by itself
+
+    broader     a URL is blocked by its whole host
+    held        an entry that a rail holds for review (a suffix or an address of many owners) is enforced
+    emergency   an emergency order does not lapse
+
+Invariants: the database holds that the persons and their groups differ, and control believes it as little as any other
+row; what was agreed to has a digest, and an approval of something else than what stands there is none; one of an entry
+ends after thirty days at the latest.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select, update
+
+from mgmt.errors import BadRequest
+from mgmt.ledger.event import Actor, Value
+from mgmt.orders.events import note_agreed
+from mgmt.orders.live import REVISION
+from mgmt.orders.model import IN_FORCE
+from mgmt.orders.sealed import refuse_sealed
+from parental.schema.orders import approvals, entries, entry_parts
+from parental.store import raise_revision
+
+BROADER, HELD, EMERGENCY = KINDS = ("broader", "held", "emergency")
+GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
+MAX_DAYS = 30
+LONGEST = timedelta(days=MAX_DAYS)
+_SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
+
+
+class NotApproved(ValueError):
+    """An approval is not taken; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who agrees.   group  of GROUPS;   account  of this box, which ran the command"""
+
+    name: str
+    group: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is to be agreed to.   number  of the entry, of an emergency order None;   expires  of an entry's (aware)"""
+
+    kind: str
+    number: int | None
+    reason: str
+    reference: str
+    collateral: str
+    owner_consent: str | None = None
+    expires: datetime | None = None
+
+
+def propose(conn: Connection, order: Row[Any], proposal: Proposal, by: Person, at: datetime) -> int:
+    """Write a proposal down; its number.   conn: of the tables' owner, may write.   Raises NotApproved."""
+    _check_person(by)
+    _check(conn, order, proposal, at)
+    said: dict[str, Any] = {
+        "kind": proposal.kind,
+        "number": proposal.number,
+        "reason": proposal.reason,
+        "reference": proposal.reference,
+        "collateral": proposal.collateral,
+        "owner_consent": proposal.owner_consent,
+        "expires_s": None if proposal.expires is None else int(proposal.expires.timestamp()),
+        "proposer": by.name,
+    }
+    made = conn.execute(
+        insert(approvals).values(
+            **said,
+            order=order.id,
+            digest=digest_of(order, _entry(conn, order.id, proposal.number), said),
+            proposer_group=by.group,
+            proposer_account=by.account,
+            proposed_s=int(at.timestamp()),
+        )
+    )
+    assert made.inserted_primary_key is not None
+    number = int(made.inserted_primary_key[0])
+    noted = {"approval": number, "account": by.account, **_noted(said)}
+    note_agreed(conn, order.id, "approval proposed", at, (_actor(by), None), noted)
+    return number
+
+
+def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]:
+    """Agree to a proposal, as the second person; the approval.   It is in force once control says so.
+
+    Raises NotApproved."""
+    _check_person(by)
+    found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    if found is None or found.approved_s is not None or found.lapsed_ms is not None:
+        raise NotApproved(f"approval {number}: no proposal waits under this number; not approved; make one")
+    if found.proposer == by.name:
+        raise NotApproved(f"approval {number}: {by.name} has proposed it; not approved; another person must")
+    if found.proposer_group == by.group:
+        raise NotApproved(f"approval {number}: {by.group} has proposed it; not approved; another group must")
+    conn.execute(
+        update(approvals)
+        .where(approvals.c.id == number)
+        .values(approver=by.name, approver_group=by.group, approver_account=by.account, approved_s=int(at.timestamp()))
+    )
+    changed = update(entries).where(entries.c.order == found.order).values(revision=raise_revision(conn, REVISION))
+    conn.execute(changed if found.number is None else changed.where(entries.c.number == found.number))
+    first = Person(found.proposer, found.proposer_group, found.proposer_account)
+    noted = {"approval": number, "account": by.account, **_noted({name: getattr(found, name) for name in _SAID})}
+    note_agreed(conn, found.order, "approval given", at, (_actor(by), _actor(first)), noted)
+    return conn.execute(select(approvals).where(approvals.c.id == number)).one()
+
+
+def digest_of(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any]) -> bytes:
+    """What two persons agree to, in one number: the order, the entry as pushed, and the words of the approval."""
+    about = [order.sha256.hex(), None if entry is None else entry.value, *(said[name] for name in _SAID)]
+    return hashlib.sha256(json.dumps(about).encode()).digest()
+
+
+def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None, now_s: int) -> str | None:
+    """Why control does not believe an approval; None where it does.   Whatever the row holds, nothing is raised."""
+    try:
+        if order is None:
+            return "is of no order"
+        said = {name: getattr(approval, name) for name in _SAID}
+        if approval.proposer == approval.approver or approval.proposer_group == approval.approver_group:
+            return "is not by two persons of different groups"
+        if not {approval.proposer_group, approval.approver_group} <= set(GROUPS) or approval.kind not in KINDS:
+            return "names a group or a kind that there is not"
+        if approval.kind != EMERGENCY and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
+            return f"is for longer than {MAX_DAYS} days"
+        if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
+            return "has no reason, reference or note of collateral"
+        if not approval.proposed_s <= approval.approved_s <= now_s:
+            return "is of a time that has not come"
+        if approval.digest != digest_of(order, entry, said):
+            return "is of something else than what stands there"
+        if why := _why_not_sealed(order, approval.owner_consent):
+            return why
+        return why_unproven(approval)
+    except (TypeError, AttributeError, ValueError):
+        return "holds what no approval holds"
+
+
+def why_unproven(approval: Row[Any]) -> str | None:
+    """Why it is not proven who agreed; None: it is, as far as this release proves it.
+
+    The one place for the check of both persons' assertions over the digest.  Until staff have passkeys, nothing but the
+    right to write this table stands behind the names: on PostgreSQL the owner's, on SQLite that of the file."""
+    del approval
+    return None
+
+
+def approvals_given(conn: Connection) -> Sequence[Row[Any]]:
+    """Every approval by two persons that has not ended."""
+    chosen = select(approvals).where(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None))
+    return conn.execute(chosen.order_by(approvals.c.id)).all()
+
+
+def is_confirmed(conn: Connection, order: int) -> bool:
+    """Whether two persons have agreed to an emergency order."""
+    chosen = select(approvals.c.id).where(
+        approvals.c.order == order,
+        approvals.c.kind == EMERGENCY,
+        approvals.c.approved_s.is_not(None),
+        approvals.c.lapsed_ms.is_(None),
+    )
+    return conn.execute(chosen.limit(1)).first() is not None
+
+
+def broader_by(conn: Connection, order: int, host: bytes) -> Row[Any] | None:
+    """The approval by which an order blocks a host whole; None: it does not, or it names the host itself.
+
+    host  on the wire"""
+    of_order = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE))
+    own = select(entries.c.number).where(of_order, entries.c.wire == host)
+    if conn.execute(own.limit(1)).first() is not None:
+        return None
+    is_part = and_(entry_parts.c.order == entries.c.order, entry_parts.c.number == entries.c.number)
+    found = (
+        select(approvals)
+        .join(entries, entries.c.approval == approvals.c.id)
+        .join(entry_parts, is_part)
+        .where(of_order, entry_parts.c.wire == host)
+        .where(approvals.c.kind == BROADER)
+    )
+    return conn.execute(found.order_by(approvals.c.id).limit(1)).first()
+
+
+def approvals_of(conn: Connection, order: int | None) -> Sequence[Row[Any]]:
+    """The proposals and approvals of an order, or of all; those that ended, too."""
+    chosen = select(approvals).order_by(approvals.c.id)
+    return conn.execute(chosen if order is None else chosen.where(approvals.c.order == order)).all()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _check_person(by: Person) -> None:
+    if by.group not in GROUPS:
+        raise NotApproved(f"group {by.group!r:.40}: unknown; nothing written; write one of {', '.join(GROUPS)}")
+    if not by.name.strip():
+        raise NotApproved("name: empty; nothing written; name the person")
+
+
+def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) -> None:
+    """Whether it can be agreed to at all."""
+    for field in ("reason", "reference", "collateral"):
+        if not getattr(proposal, field).strip():
+            raise NotApproved(f"{field}: missing; nothing proposed; write it")
+    if order.withdrawn_ms is not None:
+        raise NotApproved(f"order {order.id}: withdrawn; nothing proposed; it needs a new order")
+    if why := _why_not_sealed(order, proposal.owner_consent):
+        raise NotApproved(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
+    if proposal.kind == EMERGENCY:
+        if not order.is_emergency:
+            raise NotApproved(f"order {order.id}: no emergency order; nothing proposed; it does not lapse")
+        return
+    if proposal.expires is None or not timedelta() < proposal.expires - at <= LONGEST:
+        raise NotApproved(f"--until: not within {MAX_DAYS} days from now; nothing proposed; write an earlier day")
+    if _entry(conn, order.id, proposal.number) is None:
+        raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
+
+
+def _entry(conn: Connection, order: int, number: int | None) -> Row[Any] | None:
+    chosen = select(entries).where(entries.c.order == order, entries.c.number == number)
+    return None if number is None else conn.execute(chosen).one_or_none()
+
+
+def _why_not_sealed(order: Row[Any], owner_consent: str | None) -> str | None:
+    """Child abuse material is widened with its list's owner's consent alone."""
+    if owner_consent and owner_consent.strip():
+        return None
+    try:
+        refuse_sealed("", ground=str(order.ground), ref=str(order.ref))
+    except BadRequest:
+        return "is of child abuse material, and its list's owner has not consented"
+    return None
+
+
+def _actor(by: Person) -> Actor:
+    return Actor("person", by.name, by.group)
+
+
+def _noted(said: Mapping[str, Any]) -> dict[str, Value]:
+    """What the ledger says of an approval: no entry, and of the rest what was agreed to."""
+    told: Iterable[str] = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s")
+    return {name: said[name] for name in told if said[name] is not None}

@@ -1,0 +1,329 @@
+"""What of the orders is in force: control's own decisions, and nobody else's.
+
+    rows changed since ─┬─ rails, approvals, clock ─→ status ─→ images ─→ workers ─→ enforced, receipts
+    approvals that end ─┘
+
+Only the control role imports this (tests/repo holds it); PostgreSQL lets no other role write these columns.
+Invariants: no status that another role wrote is believed; an entry is enforced once every worker serves what was
+published after it was let in; whatever a row holds, nothing is raised.
+Cost: some 30 µs an entry that was pushed, once; 5 µs for each later look at it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, insert, or_, select, type_coerce, update
+from sqlalchemy.types import NullType
+
+from mgmt.ledger.event import CONTROL, Value
+from mgmt.ledger.store import last_time_ms
+from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of
+from mgmt.orders.events import note_order
+from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
+from mgmt.orders.live import REVISION, Live, orders_revision
+from mgmt.orders.model import (
+    ADDRESS,
+    ENFORCED,
+    ENFORCED_BROADER,
+    ENFORCED_HTTP,
+    EXPIRED,
+    IN_FORCE,
+    NOT_ENFORCEABLE,
+    PENDING,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    SCOPES,
+    URL,
+    URL_PREFIX,
+    WITHDRAWN,
+    Entry,
+)
+from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
+from parental.column_types import is_octets
+from parental.schema.orders import approvals, entries, entry_parts, orders
+from parental.store import raise_revision
+from rules.names.prefixes import wires_of
+from rules.names.protected import Protected
+
+MISWRITTEN = "is not what its value says"
+LAPSED = "emergency order: no second person has agreed in time"
+_URL_MODES = (URL, URL_PREFIX)
+_NO_NAMES = Protected()
+
+
+class Rails(Protocol):
+    """What control's rails say of a rule.   has_gate  as mgmt.settings.Settings"""
+
+    has_gate: bool
+
+    def refusal(self, live: Live) -> str | None:
+        """Why it is not compiled."""
+
+    def is_held(self, reason: str) -> bool:
+        """Whether two persons may let in what is refused for this reason."""
+
+
+class Ruling(NamedTuple):
+    """What is to be written of one entry.   action  of its event; '': it has one already"""
+
+    order: int
+    number: int
+    status: str
+    reason: str | None
+    approval: int | None
+    action: str
+
+
+class Taken(NamedTuple):
+    """What a publication holds: all orders up to a revision; orders that get their receipt when it is served: of their
+    push, of their withdrawal."""
+
+    revision: int
+    pushed: tuple[int, ...]
+    withdrawn: tuple[int, ...]
+
+
+def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Ruling]:
+    """Decide on every entry that changed after a revision of the orders, and on what the clock has ended.
+
+    conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
+    now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
+    believed, ended = _look_at_approvals(conn, now_s, at)
+    confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
+    rulings = []
+    for row in _candidates(conn, since, now_s, ended, confirmed):
+        ruling = _rule_on(conn, row, rails, believed, now_s)
+        # A pending one that says it is old gets a new revision: else it would be called enforced, and be in no image.
+        is_old = row.status == PENDING and not (isinstance(row.revision, int) and row.revision > since)
+        if is_old or (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
+            rulings.append(ruling)
+    _write(conn, rulings, at)
+    return rulings
+
+
+def has_due(conn: Connection, since: int, at: datetime) -> bool:
+    """Whether settle() may have something to do that no request tells of."""
+    now_s = int(at.timestamp())
+    is_ending = and_(
+        approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_not(None), approvals.c.expires_s <= now_s
+    )
+    lapses = and_(
+        orders.c.confirm_by_s <= now_s,
+        exists().where(entries.c.order == orders.c.id, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW))),
+        ~exists().where(
+            approvals.c.order == orders.c.id,
+            approvals.c.kind == EMERGENCY,
+            approvals.c.approved_s.is_not(None),
+            approvals.c.lapsed_ms.is_(None),
+        ),
+    )
+    return orders_revision(conn) > since or any(
+        conn.execute(select(which.exists())).scalar_one()
+        for which in (select(approvals.c.id).where(is_ending), select(orders.c.id).where(lapses))
+    )
+
+
+def taken(conn: Connection) -> Taken:
+    """Who waits for what is published now.   conn: the transaction in which the images' orders are read"""
+    of_order = entries.c.order == orders.c.id
+    pushed = select(orders.c.id).where(
+        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), exists().where(of_order)
+    )
+    withdrawn = select(orders.c.id).where(
+        orders.c.withdrawn_ms.is_not(None), orders.c.withdrawal_receipt.is_(None), exists().where(of_order)
+    )
+    return Taken(orders_revision(conn), tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
+
+
+def is_waiting(conn: Connection) -> bool:
+    """Whether an order waits for a receipt."""
+    _, *waiting = taken(conn)
+    return any(waiting)
+
+
+def confirm(conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datetime) -> None:
+    """Every worker serves a publication: what it holds is in force, and who waits gets the receipt."""
+    generation = int(receipt["generation"])
+    mark_enforced(conn, held.revision, generation, at)
+    said: dict[str, Value] = {"generation": generation, "workers": len(receipt["workers"])}
+    for column, which, action in (
+        (orders.c.receipt, held.pushed, "confirmed"),
+        (orders.c.withdrawal_receipt, held.withdrawn, "withdrawal confirmed"),
+    ):
+        for order in which:
+            given = update(orders).where(orders.c.id == order, column.is_(None))
+            if conn.execute(given.values({column.name: json.dumps(receipt)})).rowcount:
+                note_order(conn, order, action, at, CONTROL, **said)
+
+
+def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
+    """Say that every pending entry changed up to a revision is in force; returns how many became so."""
+    is_broader = exists().where(approvals.c.id == entries.c.approval, approvals.c.kind == BROADER)
+    status = case((is_broader, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
+    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
+    due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
+    changed = (
+        update(entries)
+        .where(is_due)
+        .values(status=status, generation=generation, enforced_ms=int(at.timestamp() * 1000))
+    )
+    n_enforced = conn.execute(changed).rowcount
+    for order, count in due:
+        note_order(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
+    return n_enforced
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _look_at_approvals(
+    conn: Connection, now_s: int, at: datetime
+) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int]]:
+    """(what is believed, by order, entry and kind; the numbers of those that ended just now)."""
+    believed, ended = {}, []
+    for approval in approvals_given(conn):
+        order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
+        entry = conn.execute(
+            select(entries).where(entries.c.order == approval.order, entries.c.number == approval.number)
+        ).one_or_none()
+        fault = fault_of(approval, order, entry, now_s)
+        if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
+            believed[approval.order, approval.number, approval.kind] = approval
+            continue
+        ended.append(approval.id)
+        ms = int(at.timestamp() * 1000)
+        conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
+        action = "approval ended" if fault is None else "approval refused"
+        said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
+        note_order(conn, approval.order, action, at, CONTROL, **said)
+    return believed, ended
+
+
+def _candidates(
+    conn: Connection, since: int, now_s: int, ended: Sequence[int], confirmed: Sequence[int]
+) -> Iterator[Any]:
+    """Entries whose status may change, in any state of their rows."""
+    is_approved = exists().where(
+        approvals.c.order == entries.c.order, approvals.c.number == entries.c.number, approvals.c.lapsed_ms.is_(None)
+    )
+    may_come = or_(MAY_COME, IS_REFUSED_BY_CONTROL)
+    has_ended = entries.c.approval.in_(ended)
+    may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
+    lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
+    is_pending = entries.c.status == PENDING
+    is_in_force = entries.c.status.in_(IN_FORCE)
+    is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, entries.c.withdrawn_ms.is_not(None), is_approved)
+    chosen = (
+        select(
+            entries.c.order, entries.c.number, entries.c.value, entries.c.mode, entries.c.status, entries.c.reason,
+            entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
+            is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
+            entries.c.revision, orders.c.scope, orders.c.confirm_by_s,
+        )
+        .outerjoin(orders, orders.c.id == entries.c.order)
+        .where(or_(and_(entries.c.revision > since, may_come, is_open), is_pending, has_ended, lapses))
+    )  # fmt: skip
+    yield from conn.execute(chosen).all()
+
+
+def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Row[Any]], now_s: int) -> Ruling:
+    """What becomes of one entry."""
+    order, number = row.order, row.number
+    if row.withdrawn_ms is not None:
+        return Ruling(order, number, WITHDRAWN, row.withdrawal_reason, None, "")
+    is_late = isinstance(row.confirm_by_s, int) and row.confirm_by_s <= now_s
+    if is_late and (order, None, EMERGENCY) not in believed:
+        return Ruling(order, number, EXPIRED, LAPSED, None, "entries lapsed")
+    broader = believed.get((order, number, BROADER))
+    if broader is not None and _let_in_host(conn, row, rails):
+        return _in_force(row, broader.id, str(broader.reason))
+    if row.wire is None:  # a URL that no layer sees, which was blocked by its host
+        base = _read_again(row, rails.has_gate)
+        return Ruling(order, number, base.status, base.reason, None, "entries fell back")
+    held = believed.get((order, number, HELD))
+    reason = _refusal(row, rails, is_approved=held is not None)
+    if reason is not None:
+        status = PENDING_REVIEW if rails.is_held(reason) else REFUSED_PROTECTED
+        return Ruling(order, number, status, BY_CONTROL + reason, None, "entries refused")
+    if row.mode in (*_URL_MODES, ADDRESS) and not rails.has_gate:
+        base = _read_again(row, rails.has_gate)
+        return Ruling(order, number, base.status, base.reason, None, "entries fell back")
+    if row.status == NOT_ENFORCEABLE and row.mode in SCOPES:  # nothing on this box stops names
+        return Ruling(order, number, row.status, row.reason, None, "")
+    if row.mode == ADDRESS and row.generation is None:  # what was in force has them
+        _put_parts(conn, row, is_host=False)
+    return _in_force(row, None if held is None else held.id, None)
+
+
+def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
+    """Let in; what is in force by the same approval stays as it is."""
+    if row.status in IN_FORCE and row.approval == approval:
+        return Ruling(row.order, row.number, row.status, row.reason, approval, "")
+    if row.status in IN_FORCE:
+        action = "entries fell back" if approval is None else "entries widened"
+    else:
+        action = "entries let in"
+    return Ruling(row.order, row.number, PENDING, reason, approval, action)
+
+
+def _refusal(row: Any, rails: Rails, *, is_approved: bool) -> str | None:
+    live = Live(row.wire if row.is_wire else b"", row.mode, row.order, is_approved)
+    if row.generation is None and row.status == PENDING:
+        read = _read_again(row, has_gate=True)
+        if (read.wire, read.mode) != (row.wire, row.mode):
+            return rails.refusal(live) or MISWRITTEN
+    return rails.refusal(live)
+
+
+def _read_again(row: Any, has_gate: bool) -> Entry:
+    """What the value of a row means, before any rail, whatever else the row holds."""
+    scope = next((each for each in (row.mode, row.scope) if each in SCOPES), SCOPES[0])
+    return judge_entry(row.number, str(row.value), scope, _NO_NAMES, has_gate)
+
+
+def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:
+    """Whether the host of a URL may be blocked whole; then it is a part of its entry."""
+    host = host_of_entry(str(row.value))
+    if host is None or row.mode not in (*_URL_MODES, None) or rails.refusal(Live(host, "exact", row.order)) is not None:
+        return False
+    _put_parts(conn, row, is_host=True)
+    return True
+
+
+def _put_parts(conn: Connection, row: Any, *, is_host: bool) -> None:
+    """Write the rules that an entry makes beside its own, once."""
+    if is_host:
+        parts = [(host_of_entry(str(row.value)), "exact")]
+    else:
+        network = network_of_entry(str(row.value))
+        parts = [] if network is None else [(wire, mode.name.lower()) for wire, mode in wires_of(network)]
+    of_entry = and_(entry_parts.c.order == row.order, entry_parts.c.number == row.number)
+    known = {tuple(each) for each in conn.execute(select(entry_parts.c.wire, entry_parts.c.mode).where(of_entry))}
+    new = [
+        {"order": row.order, "number": row.number, "wire": wire, "mode": mode, "is_host": is_host}
+        for wire, mode in parts
+        if (wire, mode) not in known
+    ]
+    if new:
+        conn.execute(insert(entry_parts), new)
+
+
+def _write(conn: Connection, rulings: Sequence[Ruling], at: datetime) -> None:
+    if not rulings:
+        return
+    revision = raise_revision(conn, REVISION)
+    which = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
+    said: dict[str, Any] = {name: bindparam(f"its_{name}") for name in ("status", "reason", "approval")}
+    conn.execute(
+        update(entries).where(which).values(revision=revision, **said),
+        [
+            {"of": each.order, "at": each.number, "its_status": each.status}
+            | {"its_reason": each.reason, "its_approval": each.approval}
+            for each in rulings
+        ],
+    )
+    for (order, action), count in Counter((each.order, each.action) for each in rulings if each.action).items():
+        note_order(conn, order, action, at, CONTROL, entries=count)

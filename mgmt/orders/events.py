@@ -1,0 +1,40 @@
+"""Events of orders, in the ledger.
+
+Invariants: an event names no entry; whatever a row holds, nothing is raised: control notes what strangers wrote.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
+
+from mgmt.fields import MAX_TEXT_CHARACTERS
+from mgmt.ledger.event import MAX_WHOLE, ORDERS, Actor, Event, Value
+from mgmt.ledger.store import append
+from parental.schema.orders import orders
+
+
+def note_order(conn: Connection, order: int, action: str, at: datetime, by: Actor, **said: Value) -> None:
+    """Write an event of an order."""
+    note_agreed(conn, order, action, at, (by, None), said)
+
+
+def note_agreed(
+    conn: Connection, order: int, action: str, at: datetime, by: tuple[Actor, Actor | None], said: Mapping[str, Value]
+) -> None:
+    """The same of what two agree to.   by  who did it, and who agreed with it"""
+    about: dict[str, Value] = {"order": told(order)}
+    with contextlib.suppress(OperationalError):  # SQLite: a text that is no UTF-8
+        found = conn.execute(select(orders).where(orders.c.id == order)).one_or_none()
+        if found is not None:
+            about |= {"issuer": told(found.issuer), "ref": told(found.ref)}
+    append(conn, Event(ORDERS, action, by[0], about, said, by[1]), at)
+
+
+def told(value: object) -> Value:
+    """What an event says of a value in a row, of whatever type SQLite has kept there."""
+    if isinstance(value, int) and abs(value) <= MAX_WHOLE:
+        return value
+    return (value if isinstance(value, str) else repr(value))[:MAX_TEXT_CHARACTERS]

@@ -1,0 +1,72 @@
+"""Which rules orders make, as the compiler and the live delta read them.
+
+    entries in force (a name, a URL) ─┬─ rules
+    entry_parts of entries in force ──┘
+
+Invariants: what control has not let in makes no rule; of equal rules the oldest order is the named cause.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, func, literal, or_, select, union, union_all
+
+from mgmt.orders.model import ADDRESS, IN_FORCE
+from parental.column_types import is_octets
+from parental.schema.orders import entries, entry_parts
+from parental.store import current_revision
+
+REVISION = "orders"
+_BATCH = 500
+
+
+class Live(NamedTuple):
+    """A rule that is, or is about to be, in force: what the compiler needs of it."""
+
+    wire: bytes  # or a URL, see mgmt.orders.model.Entry
+    mode: str
+    order: int
+    is_approved: bool = False  # by two persons: what would be held for review is not
+
+
+def live_entries(conn: Connection) -> Iterator[Live]:
+    """Everything that is to be in force; of equal rules the one of the oldest order."""
+    return _read(conn, is_octets(entries.c.wire), is_octets(entry_parts.c.wire))
+
+
+def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
+    """What is to be in force for just these names."""
+    for at in range(0, len(wires), _BATCH):
+        some = wires[at : at + _BATCH]
+        yield from _read(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some))
+
+
+def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
+    """Wire names and URLs that an order has touched, by push or withdrawal, after `revision`."""
+    of_entries = select(entries.c.wire).where(entries.c.revision > revision, is_octets(entries.c.wire), _IS_RULE)
+    of_parts = select(entry_parts.c.wire).join(entries, _IS_PART).where(entries.c.revision > revision)
+    return sorted(conn.execute(union(of_entries, of_parts.where(is_octets(entry_parts.c.wire)))).scalars())
+
+
+def orders_revision(conn: Connection) -> int:
+    """The number of the last change of any order."""
+    return current_revision(conn, REVISION)
+
+
+_IS_RULE = or_(entries.c.mode.is_(None), entries.c.mode != ADDRESS)
+_IS_PART = and_(entries.c.order == entry_parts.c.order, entries.c.number == entry_parts.c.number)
+
+
+def _read(conn: Connection, of_entries: Any, of_parts: Any) -> Iterator[Live]:
+    is_approved = entries.c.approval.is_not(None)
+    own = select(entries.c.wire, entries.c.mode, entries.c.order, entries.c.approval)
+    parts = select(entry_parts.c.wire, entry_parts.c.mode, entries.c.order, entries.c.approval)
+    both = union_all(
+        own.where(entries.c.status.in_(IN_FORCE), _IS_RULE, of_entries),
+        parts.join(entries, _IS_PART).where(
+            entries.c.status.in_(IN_FORCE), or_(entry_parts.c.is_host == literal(False), is_approved), of_parts
+        ),
+    ).subquery()
+    chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval))
+    for wire, mode, order, approval in conn.execute(chosen.group_by(both.c.wire, both.c.mode)):
+        yield Live(wire, mode, order, approval is not None)

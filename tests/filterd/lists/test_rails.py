@@ -1,0 +1,54 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterd.config import Config, read_config
+from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
+from mgmt.orders.live import Live
+from mgmt.orders.model import ADDRESS
+from rules.names.protected import PROTECTED
+from rules.names.shared_hosting import UNKNOWN
+
+SAID = b"""
+dns: {upstreams: ["192.0.2.53:53", "tls://[2001:db8::53]:853#dns.test"], listen: ["192.0.2.1:53", "[::]:53"]}
+splash: {address4: 192.0.2.80}
+protected: {names: [bank.test], prefixes: [203.0.113.0/28], shared_hosting: [cloud.txt]}
+lists:
+  - {id: z, zone: z.test, primaries: ["198.51.100.53:53"], format: rpz, tier: security}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "cloud.txt").write_text("# a cloud, 2026-11-01\n198.51.100.0/28\n")
+    return read_config(SAID, "test", tmp_path)
+
+
+def refusal(config: Config, text: bytes) -> Any:
+    return order_rails_of(config).refusal(Live(text, ADDRESS, 1))
+
+
+def test_what_the_box_itself_needs_is_protected_beside_what_is_configured(config: Config) -> None:
+    assert protected_prefixes(config) == sorted(
+        ["192.0.2.1", "192.0.2.53", "192.0.2.80", "198.51.100.53", "2001:db8::53", "203.0.113.0/28"]
+    )
+    assert protected_of(config)
+
+
+@pytest.mark.parametrize(
+    "text", [b"192.0.2.53", b"192.0.2.0/24", b"2001:db8::53", b"203.0.113.15", b"198.51.100.53", b"192.0.2.80"]
+)
+def test_an_order_closes_none_of_it(config: Config, text: bytes) -> None:
+    assert refusal(config, text) == PROTECTED
+
+
+def test_a_list_of_shared_hosting_that_changes_is_read_again(config: Config, tmp_path: Path) -> None:
+    assert "a cloud of 2026-11-01" in refusal(config, b"198.51.100.1")
+    assert refusal(config, b"198.51.100.200") is None
+
+    (tmp_path / "cloud.txt").write_text("# another, 2026-11-02\n198.51.100.192/26\n")
+    assert "another of 2026-11-02" in refusal(config, b"198.51.100.200")
+
+    (tmp_path / "cloud.txt").unlink()
+    assert refusal(config, b"198.51.100.1") == UNKNOWN

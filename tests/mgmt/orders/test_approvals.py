@@ -1,0 +1,251 @@
+"""Two persons of different groups: what they may let in, for how long, and what control believes of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text, update
+from support.mgmt.orders import NOW, publish, push, said, statuses
+
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, fault_of, propose
+from mgmt.orders.live import live_entries
+from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
+from parental.database import writing
+from parental.schema.orders import approvals
+
+URL = "https://shared.test/a/b"
+HOST = b"\6shared\4test\0"
+KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+UNTIL = NOW + timedelta(days=30)
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Any]:
+    with writing(engine) as conn:
+        yield conn
+
+
+def proposal(kind: str = "broader", number: int | None = 1, **more: Any) -> Proposal:
+    words: dict[str, Any] = {
+        "reason": "the host is ordered",
+        "reference": "WA/9",
+        "collateral": "all of the host",
+        "expires": UNTIL,
+    }
+    return Proposal(kind=kind, number=number, **(words | more))
+
+
+def agree(conn: Connection, order: int, said: Proposal | None = None, at: datetime = NOW) -> int:
+    number = propose(conn, get_order(conn, order), said or proposal(), KHAN, at)
+    approve(conn, number, ALI, at)
+    return number
+
+
+def is_host_blocked(conn: Connection) -> bool:
+    return HOST in {live.wire for live in live_entries(conn)}
+
+
+def test_a_url_is_blocked_by_its_host_only_after_two_persons_and_says_so_with_reason_collateral_and_end(
+    conn: Connection,
+) -> None:
+    order = push(conn, URL)
+    publish(conn)
+    number = propose(conn, get_order(conn, order), proposal(), KHAN, NOW)
+    publish(conn)
+    assert (statuses(conn, order), is_host_blocked(conn)) == ([("enforced_http_only", None)], False)
+
+    approve(conn, number, ALI, NOW)
+    assert not is_host_blocked(conn)
+    publish(conn)
+
+    assert statuses(conn, order) == [("enforced_broader", "the host is ordered")]
+    assert is_host_blocked(conn)
+    (entry,) = page_of_entries(conn, order, 0, 9)
+    told = entry_json(entry)["approval"]
+    assert told["collateral"] == "all of the host"
+    assert told["until"] == "2026-09-02T16:00:00.000+00:00"
+    assert order_json(conn, get_order(conn, order))["state"] == "enforced"
+    given = next(each for each in said(conn) if each["action"] == "approval given")
+    assert (given["actor"]["name"], given["second_actor"]["name"]) == ("B. Ali", "A. Khan")
+    assert "shared" not in str(said(conn))
+
+
+def test_at_its_end_it_falls_back_by_itself_and_the_ledger_says_so(conn: Connection) -> None:
+    order = push(conn, URL)
+    agree(conn, order)
+    publish(conn)
+    assert is_host_blocked(conn)
+
+    publish(conn, UNTIL)
+
+    assert statuses(conn, order) == [("enforced_http_only", None)]
+    assert not is_host_blocked(conn)
+    assert [each["action"] for each in said(conn) if each["action"] in ("approval ended", "entries fell back")] == [
+        "approval ended",
+        "entries fell back",
+    ]
+
+
+def test_at_its_end_what_no_layer_sees_is_not_enforceable_again(conn: Connection) -> None:
+    order = push(conn, "https://shared.test/#!/page")
+    publish(conn)
+    before = statuses(conn, order)
+    assert before[0][0] == "not_enforceable_at_this_layer"
+    agree(conn, order)
+    publish(conn)
+    assert (statuses(conn, order)[0][0], is_host_blocked(conn)) == ("enforced_broader", True)
+
+    publish(conn, UNTIL)
+
+    assert (statuses(conn, order), is_host_blocked(conn)) == (before, False)
+
+
+def test_a_host_that_is_protected_is_not_blocked_whoever_agrees(conn: Connection) -> None:
+    order = push(conn, "https://www.bank.test/a")
+    agree(conn, order)
+    publish(conn)
+
+    assert statuses(conn, order) == [("enforced_http_only", None)]
+    assert [live.wire for live in live_entries(conn)] == [b"www.bank.test/a"]
+
+
+@pytest.mark.parametrize("value", ["198.51.100.9", "192.0.2.0/23", "github.io"])
+def test_what_a_rail_holds_is_let_in_by_two_persons_until_their_day(conn: Connection, value: str) -> None:
+    order = push(conn, value)
+    publish(conn)
+    ((held, why),) = statuses(conn, order)
+    assert held == "pending_review"
+    agree(conn, order, proposal("held"))
+    publish(conn)
+    assert statuses(conn, order) == [("enforced", None)]
+    assert len(list(live_entries(conn))) > 0
+
+    publish(conn, UNTIL)
+
+    ((held, again),) = statuses(conn, order)
+    assert (held, str(why).removeprefix("control: ") in str(again)) == ("pending_review", True)
+    assert list(live_entries(conn)) == []
+
+
+@pytest.mark.parametrize("value", ["www.bank.test", "com.pk", "203.0.113.53", "10.0.0.1"])
+def test_what_a_rail_refuses_nobody_lets_in(conn: Connection, value: str) -> None:
+    order = push(conn, value)
+    agree(conn, order, proposal("held"))
+    publish(conn)
+
+    assert [status for status, _ in statuses(conn, order)] == ["refused_protected"]
+    assert list(live_entries(conn)) == []
+
+
+def test_two_persons_keep_an_emergency_order_alive(conn: Connection) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    agree(conn, order, proposal("emergency", None, expires=None))
+    publish(conn, NOW + timedelta(hours=9))
+
+    assert statuses(conn, order) == [("enforced", None)]
+    assert order_json(conn, get_order(conn, order))["lapses"] is None
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (Person("A. Khan", "approver", "root"), "another person must"),
+        (Person("B. Ali", "compliance", "root"), "another group must"),
+        (Person("B. Ali", "visitors", "root"), "unknown"),
+        (Person(" ", "approver", "root"), "empty"),
+    ],
+)
+def test_one_person_or_one_group_is_not_two(conn: Connection, second: Person, why: str) -> None:
+    number = propose(conn, get_order(conn, push(conn, URL)), proposal(), KHAN, NOW)
+
+    with pytest.raises(NotApproved, match=why):
+        approve(conn, number, second, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (proposal(expires=UNTIL + timedelta(seconds=1)), "30 days"),
+        (proposal(expires=NOW), "30 days"),
+        (proposal(expires=None), "30 days"),
+        (proposal(collateral=" "), "collateral: missing"),
+        (proposal(reason=""), "reason: missing"),
+        (proposal(reference=""), "reference: missing"),
+        (proposal(number=2), "not in order"),
+        (proposal("emergency", None), "no emergency order"),
+    ],
+)
+def test_a_proposal_says_why_by_whose_letter_what_else_and_until_when(
+    conn: Connection, said: Proposal, why: str
+) -> None:
+    with pytest.raises(NotApproved, match=why):
+        propose(conn, get_order(conn, push(conn, URL)), said, KHAN, NOW)
+
+
+def test_child_abuse_material_is_widened_with_its_lists_owners_consent_alone(conn: Connection) -> None:
+    order = get_order(conn, push(conn, URL, ground="PECA 22"))
+    with pytest.raises(NotApproved, match="has not consented"):
+        propose(conn, order, proposal(), KHAN, NOW)
+
+    number = propose(conn, order, proposal(owner_consent="IWF letter 12"), KHAN, NOW)
+    approve(conn, number, ALI, NOW)
+    conn.execute(update(approvals).values(owner_consent=None))
+    publish(conn)
+
+    assert not is_host_blocked(conn)
+
+
+def test_a_withdrawn_order_is_approved_no_more(conn: Connection) -> None:
+    order = push(conn, URL)
+    withdraw_order(conn, order, "x", NOW, CONTROL)
+
+    with pytest.raises(NotApproved, match="withdrawn"):
+        propose(conn, get_order(conn, order), proposal(), KHAN, NOW)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"approver": "A. Khan"},
+        {"approver_group": "compliance"},
+        {"approver_group": "visitors"},
+        {"expires_s": int((UNTIL + timedelta(days=1)).timestamp())},
+        {"collateral": "nothing"},
+        {"reason": ""},
+        {"number": 2},
+        {"kind": "held"},
+        {"approved_s": int((NOW + timedelta(days=1)).timestamp())},
+        {"digest": b""},
+    ],
+)
+def test_control_does_not_believe_an_approval_that_the_database_should_not_have_taken(
+    conn: Connection, lie: dict[str, Any]
+) -> None:
+    if conn.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL takes no such row from anybody")
+    order = push(conn, URL, "https://shared.test/other")
+    agree(conn, order)
+    conn.execute(text("PRAGMA ignore_check_constraints = ON"))
+    conn.execute(update(approvals).values(lie))
+    conn.execute(text("PRAGMA ignore_check_constraints = OFF"))
+    publish(conn)
+
+    assert not is_host_blocked(conn)
+    assert "approval refused" in [each["action"] for each in said(conn)]
+
+
+def test_a_row_of_an_approval_may_hold_anything_and_is_then_none(conn: Connection) -> None:
+    order = push(conn, URL)
+    number = agree(conn, order)
+    if conn.dialect.name == "sqlite":
+        conn.execute(text("PRAGMA ignore_check_constraints = ON"))
+        conn.execute(text("UPDATE approvals SET expires_s = 'x', reason = 12, approved_s = x'00'"))
+        publish(conn)
+        assert not is_host_blocked(conn)
+    row = conn.execute(approvals.select().where(approvals.c.id == number)).one()
+
+    assert fault_of(row, get_order(conn, order), None, 0) is not None

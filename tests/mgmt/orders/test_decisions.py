@@ -1,0 +1,214 @@
+"""What control makes of orders: whoever wrote the rows, whatever two persons have agreed to, and as time goes on."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text, update
+from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
+
+from fastpath.wire.address import wire_of_address
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import Person, Proposal, propose
+from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
+from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
+from mgmt.orders.store import get_order, order_json, withdraw_order
+from parental.database import writing
+from parental.schema.orders import entries, entry_parts
+from rules.names.prefixes import NOT_PUBLIC
+from rules.names.protected import PROTECTED
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Any]:
+    with writing(engine) as conn:
+        yield conn
+
+
+def wires(conn: Connection) -> list[bytes]:
+    return sorted(live.wire for live in live_entries(conn))
+
+
+def test_an_entry_is_enforced_by_controls_word_alone_and_once_all_workers_serve_it(conn: Connection) -> None:
+    order = push(conn, "a.test", "http://a.test/x")
+    settle(conn, rails(), 0, NOW)
+    held = taken(conn)
+    assert statuses(conn, order) == [("pending", None)] * 2
+    assert is_waiting(conn)
+
+    late = push(conn, "b.test", ref="2")
+    confirm(conn, held, {"generation": 9, "workers": [{"worker": "dns-0"}]}, NOW)
+
+    assert statuses(conn, order) == [("enforced", None), ("enforced_http_only", None)]
+    assert statuses(conn, late) == [("pending", None)]
+    assert get_order(conn, late).receipt is None
+    actions = [(each["action"], each["actor"]["name"]) for each in said(conn) if each["about"]["order"] == order]
+    assert actions[1:] == [("enforced", "control"), ("confirmed", "control")]
+
+
+def test_a_row_that_claims_to_be_enforced_is_not_where_a_rail_refuses_it(conn: Connection) -> None:
+    order = push(conn, "www.bank.test", "a.test")
+    conn.execute(update(entries).values(status="enforced", generation=1, enforced_ms=1, reason=None))
+    publish(conn)
+
+    assert statuses(conn, order) == [("refused_protected", f"control: {PROTECTED}"), ("enforced", None)]
+    assert wires(conn) == [b"\1a\4test\0"]
+
+
+def test_a_row_that_blocks_another_name_than_it_shows_is_refused(conn: Connection) -> None:
+    order = push(conn, "harmless.test")
+    conn.execute(update(entries).values(wire=b"\5other\4test\0"))
+    publish(conn)
+
+    assert statuses(conn, order) == [("refused_protected", f"control: {MISWRITTEN}")]
+    assert wires(conn) == []
+
+
+def test_a_row_that_says_it_is_old_is_decided_on_all_the_same(conn: Connection) -> None:
+    publish(conn)
+    since = orders_revision(conn)
+    order = push(conn, "www.bank.test", "a.test")
+    conn.execute(update(entries).values(revision=0))
+    settle(conn, rails(), since + 1, NOW)
+    confirm(conn, taken(conn), RECEIPT, NOW)
+
+    assert [status for status, _ in statuses(conn, order)] == ["refused_protected", "enforced"]
+    assert names_changed_since(conn, since + 1) == [b"\1a\4test\0", b"\3www\4bank\4test\0"]
+
+
+def test_a_withdrawal_is_asked_for_by_one_role_and_done_by_the_other(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn)
+    since = orders_revision(conn)
+    assert withdraw_order(conn, order, "a court", NOW, CONTROL) == 1
+
+    assert statuses(conn, order) == [("enforced", None)]
+    assert order_json(conn, get_order(conn, order))["state"] == "withdrawal_pending"
+    assert has_due(conn, since, NOW)
+    publish(conn)
+    assert statuses(conn, order) == [("withdrawn", "a court")]
+    assert order_json(conn, get_order(conn, order))["state"] == "withdrawn"
+    assert wires(conn) == []
+    assert not has_due(conn, orders_revision(conn), NOW)
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------------
+
+
+def test_addresses_and_prefixes_are_enforced_by_the_rules_that_hold_them_and_no_other(conn: Connection) -> None:
+    order = push(conn, "192.0.2.7", "192.0.2.64/30", "2001:db8::7", "[2001:db8:1::]/48")
+    publish(conn)
+
+    assert [status for status, _ in statuses(conn, order)] == ["enforced"] * 4
+    found = {(live.wire, live.mode) for live in live_entries(conn)}
+    assert (wire_of_address(ip_address("192.0.2.65").packed), "subtree") in found
+    texts = conn.execute(select(entry_parts.c.number, entry_parts.c.mode).order_by(entry_parts.c.number)).all()
+    assert [number for number, _ in texts] == [1, 2, 2, 2, 2, 3, 4]
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "reason"),
+    [
+        ("203.0.113.53", "refused_protected", PROTECTED),
+        ("203.0.113.0/24", "refused_protected", PROTECTED),
+        ("10.0.0.1", "refused_protected", NOT_PUBLIC),
+        ("fe80::1", "refused_protected", NOT_PUBLIC),
+        ("198.51.100.9", "pending_review", "many sites are behind it (a cloud of 2026-08-01): held"),
+        ("198.51.100.0/24", "pending_review", "many sites are behind it (a cloud of 2026-08-01): held"),
+        ("192.0.2.0/23", "pending_review", "covers more addresses"),
+        ("2001:db8::/47", "pending_review", "covers more addresses"),
+    ],
+)
+def test_an_address_that_a_rail_stops_is_in_no_rule_and_says_why(
+    conn: Connection, value: str, status: str, reason: str
+) -> None:
+    order = push(conn, value)
+    publish(conn)
+
+    ((found, why),) = statuses(conn, order)
+    assert (found, reason in str(why)) == (status, True)
+    assert wires(conn) == []
+
+
+def test_an_address_is_not_enforceable_where_no_gate_closes_it(conn: Connection) -> None:
+    order = push(conn, "192.0.2.7", "http://a.test/x")
+    publish(conn, has_gate=False)
+
+    assert [status for status, _ in statuses(conn, order)] == ["not_enforceable_at_this_layer"] * 2
+    assert wires(conn) == []
+
+
+def test_an_address_that_is_withdrawn_is_told_as_changed_by_each_of_its_rules(conn: Connection) -> None:
+    order = push(conn, "192.0.2.64/31")
+    publish(conn)
+    since = orders_revision(conn)
+    withdraw_order(conn, order, "x", NOW, CONTROL)
+    publish(conn)
+
+    assert len(names_changed_since(conn, since)) == 2
+    assert wires(conn) == []
+
+
+# -- the emergency lane ------------------------------------------------------------------------------------------------
+
+
+def test_an_emergency_order_lapses_after_four_hours_by_itself_and_says_so(conn: Connection) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    told = order_json(conn, get_order(conn, order))
+    assert (told["state"], told["lapses"]) == ("enforced", "2026-08-03T20:00:00.000+00:00")
+    assert not has_due(conn, orders_revision(conn), NOW + timedelta(hours=3, minutes=59))
+
+    later = NOW + timedelta(hours=4)
+    assert has_due(conn, orders_revision(conn), later)
+    publish(conn, later)
+
+    assert statuses(conn, order) == [("expired", LAPSED)]
+    assert wires(conn) == []
+    told = order_json(conn, get_order(conn, order))
+    assert (told["state"], told["lapses"]) == ("expired", None)
+    assert said(conn)[-1]["action"] == "entries lapsed"
+    assert not has_due(conn, orders_revision(conn), later)
+
+
+def test_a_clock_that_is_set_back_keeps_no_emergency_order_alive(conn: Connection) -> None:
+    push(conn, "a.test", emergency=True)
+    publish(conn)
+    push(conn, "b.test", ref="2", at=NOW + timedelta(hours=5))
+
+    publish(conn, NOW + timedelta(hours=1))
+
+    assert wires(conn) == [b"\1b\4test\0"]
+
+
+def test_a_proposal_alone_keeps_no_emergency_order_alive(conn: Connection) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    words = Proposal(kind="emergency", number=None, reason="r", reference="WA/9", collateral="none")
+    propose(conn, get_order(conn, order), words, Person("A. Khan", "compliance", "root"), NOW)
+    later = NOW + timedelta(hours=4)
+
+    assert has_due(conn, orders_revision(conn), later)
+    publish(conn, later)
+    assert statuses(conn, order) == [("expired", LAPSED)]
+
+
+def test_an_order_that_is_no_emergency_does_not_lapse(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn, NOW + timedelta(days=365))
+
+    assert statuses(conn, order) == [("enforced", None)]
+
+
+def test_whatever_a_row_holds_nothing_is_raised(conn: Connection) -> None:
+    if conn.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps nothing of another type")
+    push(conn, "a.test")
+    for column in ("value", "wire", "mode", "status", "reason", "withdrawal_reason"):
+        for value in ("x'ff00'", "12", "'x'"):
+            conn.execute(text(f"UPDATE entries SET {column} = {value}, revision = 1"))
+            settle(conn, rails(), 0, NOW)
+    assert all(not isinstance(live, Live) or live.wire for live in live_entries(conn))
