@@ -1,7 +1,9 @@
-"""The database, at the size of a large provider.
+"""The floor of the product half: database, ledger, pages; at the size of a large provider.
 
 upgrade_1m_s  `filterd db upgrade` of 1,000,000 lines, each with an address, a schedule and two categories, from the
               tables of before there were revisions to the newest: the whole command, in seconds.   Goal: ≤ 60
+events_per_s, verify_1m_s and their companions    bench/ledger_speed.py
+splash_per_s, splash_flood_tap_ms and theirs      bench/splash_speed.py
 """
 
 import json
@@ -15,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sqlalchemy import insert, text
 
+from bench.ledger_speed import ledger_figures
+from bench.splash_speed import splash_figures
 from filterd.places import database_file
 from parental.database import writing
 from parental.engines import engine_of
@@ -52,6 +56,10 @@ def fill(path: Path) -> None:
 
 
 def figures() -> dict[str, float]:
+    return {**upgrade_1m_s(), **ledger_figures(), **splash_figures()}
+
+
+def upgrade_1m_s() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "filterd.yaml").write_text(json.dumps(CONFIG))

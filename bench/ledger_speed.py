@@ -35,7 +35,7 @@ PAGE, MINUTE = 5000, 500  # events of one transaction, and of one checkpoint, of
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 
 
-def figures() -> dict[str, float]:
+def ledger_figures() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         return {**events_per_s(Path(folder)), **verify_1m_s(Path(folder))}
 
@@ -101,4 +101,5 @@ def _event(n: int) -> Event:
 
 
 if __name__ == "__main__":
-    print(figures())
+    for name, value in ledger_figures().items():
+        print(f"{name:24} {value:14,.2f}")

@@ -88,13 +88,13 @@ def make_people(stage: Stage) -> str:
 
 def look_back(stage: Stage) -> str:
     """What the month's own people see of it over the API."""
-    engineer, auditor = (Desk(stage.place, stage.filled.tokens[who]) for who in ("engineer", "auditor"))
-    pushed = [order for order in engineer.get("/v1/orders")["orders"] if order["ref"] not in LIST_LETTERS]
+    compliance, auditor = (Desk(stage.place, stage.filled.tokens[who]) for who in ("compliance", "auditor"))
+    pushed = [order for order in compliance.get("/v1/orders")["orders"] if order["ref"] not in LIST_LETTERS]
     states = Counter(order["state"] for order in pushed[: stage.filled.n_letters])
     must(
         {"enforced", "partly_enforced", "withdrawn"} == states.keys(), "orders in force, partly, and withdrawn", states
     )
-    reports = engineer.get("/v1/reports")["reports"]
+    reports = compliance.get("/v1/reports")["reports"]
     must(any(report["outcome"] is None for report in reports), "a report that waits", reports)
     since = (datetime.now(UTC) - timedelta(days=N_DAYS + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     records = [json.loads(line) for line in auditor.ask("GET", f"/v1/audit/blocks?since={since}").splitlines()]

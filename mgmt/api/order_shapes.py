@@ -1,6 +1,6 @@
 """Orders as the API gives them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 

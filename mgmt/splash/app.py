@@ -27,7 +27,9 @@ from mgmt.problems import Endpoint
 from mgmt.settings import Settings
 from mgmt.splash.budget import NameBudget
 from mgmt.splash.form_token import FormTokens
-from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, Facts, Form, headers, page
+from mgmt.splash.page_cache import PageCache
+from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, Facts, Form, headers
+from mgmt.splash.recent_answers import RecentAnswers
 from mgmt.splash.visitor import Visitor, name_of, visitor_of
 from mgmt.text.accept import preferred_language
 
@@ -41,6 +43,8 @@ REASONS: web.AppKey[Reasons] = web.AppKey("reasons", Reasons)
 CLIENTS: web.AppKey[list[IPv4Network | IPv6Network]] = web.AppKey("clients")
 BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
 REPORTS: web.AppKey[NameBudget] = web.AppKey("reports", NameBudget)
+RECENT: web.AppKey[RecentAnswers] = web.AppKey("recent", RecentAnswers)
+PAGES: web.AppKey[PageCache] = web.AppKey("pages", PageCache)
 TOKENS: web.AppKey[FormTokens] = web.AppKey("tokens", FormTokens)
 
 log = logging.getLogger(__name__)
@@ -50,7 +54,7 @@ def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) 
     """The application; give its server the port-80 listeners of the splash addresses."""
     app = web.Application(middlewares=[_always_a_page])
     app[SETTINGS], app[REASONS], app[CLOCK] = settings, reasons, clock
-    app[CLIENTS] = []
+    app[CLIENTS], app[PAGES], app[RECENT] = [], PageCache(settings), RecentAnswers(reasons)
     serve_clients(app, settings.clients)
     app[BUDGET], app[REPORTS], app[TOKENS] = NameBudget(), NameBudget(N_REPORTS), FormTokens()
     app.router.add_route("*", "/{tail:.*}", _answer)
@@ -76,10 +80,8 @@ async def _answer(request: web.Request) -> web.Response:
     facts = await _facts(request, visitor)
     language = preferred_language(request.headers.get("Accept-Language", ""), settings.first_language)
     form = _form(request, visitor, facts)
-    text = page(facts, language, settings, now, form)
-    response = web.Response(
-        status=STATUS[facts.reason], body=text.encode(), headers=headers(facts.reason, settings, form)
-    )
+    body = request.app[PAGES].text(facts, language, now, form)
+    response = web.Response(status=STATUS[facts.reason], body=body, headers=headers(facts.reason, settings, form))
     # A connection that stays open would carry the next site's requests to us.
     response.force_close()
     return response
@@ -116,9 +118,10 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
 
 
 async def _of_a_name(request: web.Request, visitor: Visitor, name: str | None) -> Facts:
-    if not request.app[BUDGET].admits(visitor.network, name, time.monotonic()):
+    now_s = time.monotonic()
+    if not request.app[BUDGET].admits(visitor.network, name, now_s):
         return UNTOLD
-    closing = await _soon(request.app[REASONS].why_closed(name, visitor.address or ""))
+    closing = await _soon(request.app[RECENT].why_closed(name, visitor.address or "", now_s))
     if closing.reason not in STATUS or closing.reason in OF_THE_GATE:
         return Facts("none", name)
     return Facts(closing.reason, name, closing.category, closing.until)

@@ -126,15 +126,15 @@ def test_a_seeded_laboratory_has_a_month_behind_it_and_its_first_family_in_the_n
     try:
         cli.start_seeded(gateway, 7)
         tokens = dict(re.findall(r"^token: +(\w.*?) +(\S+)$", capsys.readouterr().out, re.MULTILINE))
-        engineer = Desk(lab, tokens["engineer"])
+        engineer, compliance = Desk(lab, tokens["engineer"]), Desk(lab, tokens["compliance"])
 
-        orders = engineer.get("/v1/orders")["orders"]
+        orders = compliance.get("/v1/orders")["orders"]
         line = engineer.get(f"/v1/subscribers/{families.FAMILIES[0].line}")
         assert {order["issuer"] for order in orders} == {*ISSUERS}
         assert {order["state"] for order in orders} >= {"enforced", "withdrawn"}
         assert lab.addresses.child4 in str(line["prefixes"])
         in_force = next(order for order in orders if order["state"] == "enforced" and order["receipt"] is not None)
-        name = engineer.get(f"/v1/orders/id/{in_force['id']}")["entries"][0]["value"]
+        name = compliance.get(f"/v1/orders/id/{in_force['id']}")["entries"][0]["value"]
         assert dig(lab, "child", name).data == (lab.addresses.gateway4,)
     finally:
         gateway.stop()

@@ -19,8 +19,7 @@ from filterd.keys import pseudonym_key
 from filterd.lab.seed import blocks, families, orders, reports
 from filterd.lab.seed.families import FAMILIES, Family
 from filterd.lab.seed.month import Month, play
-from filterd.lab.seed.staff import ISSUERS, put_staff
-from mgmt.auth import find_principal
+from filterd.lab.seed.staff import put_staff
 from mgmt.ledger import store as ledger
 from parental.database import writing
 from rules.names.protected import Protected
@@ -51,18 +50,13 @@ def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family])
     with writing(engine) as conn:
         if ledger.size(conn):
             raise ValueError("laboratory: its database holds something already; not filled; begin with a new folder")
-        tokens = put_staff(conn, month.begin)
-        found = {
-            issuer: find_principal(conn, tokens[who], month.begin)
-            for issuer, who in zip(ISSUERS, ("PTA", "court"), strict=True)
-        }
-    clerks = {issuer: principal.actor for issuer, principal in found.items() if principal is not None}
+        staff = put_staff(conn, month.begin)
     letters = orders.letters_of(month)
     changes = families.changes_of(month, homes)
-    changes += orders.changes_of(month, letters, orders.Desk(clerks, Protected(config.protected.names), zone))
+    changes += orders.changes_of(month, letters, orders.Desk(staff.clerks, Protected(config.protected.names), zone))
     changes += blocks.changes_of(month, letters, blocks.Traffic(homes, pseudonym_key(config.state_dir), NODE))
     changes += reports.changes_of(month, zone)
     n_changes = play(engine, changes)
     with writing(engine) as conn:
-        tokens |= families.put_parents(conn, month.end, homes)
-    return Filled(tokens, len(letters), n_changes)
+        parents = families.put_parents(conn, month.end, homes)
+    return Filled({**staff.tokens, **parents}, len(letters), n_changes)

@@ -1,9 +1,12 @@
-"""Who works with the box: five people of the desk, each with a token."""
+"""Who works with the box: five people of the desk, each with a token; two of them push orders."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from mgmt.auth import find_principal
 from mgmt.ledger.event import Actor
 from mgmt.staff.permissions import AUDITOR, COMPLIANCE, ENGINEER, REGULATOR
 from mgmt.staff.tokens import create_token
@@ -13,13 +16,27 @@ ISSUERS = ("PTA", "Islamabad High Court")
 DESK: dict[str, tuple[str, str | None]] = {
     "engineer": (ENGINEER, None),
     "compliance": (COMPLIANCE, None),
+    "auditor": (AUDITOR, None),
     "PTA": (REGULATOR, ISSUERS[0]),
     "court": (REGULATOR, ISSUERS[1]),
-    "auditor": (AUDITOR, None),
 }
 BY = Actor("account", "lab")
 
 
-def put_staff(conn: Connection, at: datetime) -> dict[str, str]:
-    """Take them on; returns the token of each, which is stored nowhere."""
-    return {who: create_token(conn, role, None, BY, lambda: at, issuer=issuer) for who, (role, issuer) in DESK.items()}
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """tokens  by who holds it;   clerks  as events name them, by the issuer whose orders they push"""
+
+    tokens: Mapping[str, str] = field(repr=False)
+    clerks: Mapping[str, Actor]
+
+
+def put_staff(conn: Connection, at: datetime) -> Staff:
+    """Take them on; their tokens are stored nowhere."""
+    tokens, clerks = {}, {}
+    for who, (role, issuer) in DESK.items():
+        tokens[who] = create_token(conn, role, None, BY, lambda: at, issuer=issuer)
+        principal = find_principal(conn, tokens[who], at)
+        if issuer is not None and principal is not None:
+            clerks[issuer] = principal.actor
+    return Staff(tokens, clerks)

@@ -63,7 +63,7 @@ def month_of(folder: Path, states: Sequence[str], outcome: str | None = None) ->
         return said + MARK + "200"
 
     stage = scripted_stage(folder, answer)
-    stage.filled = Filled({"engineer": "an-engineer", "auditor": "an-auditor"}, len(states))
+    stage.filled = Filled({"compliance": "an-officer", "auditor": "an-auditor"}, len(states))
     return stage
 
 
