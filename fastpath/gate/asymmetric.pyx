@@ -9,28 +9,31 @@ Invariants: TLS is never released, as nothing that a client sends proves that it
 compared with new segments as long as the flow is in the table.
 For HTTP the client's acknowledgements are believed: a window that never moves would end long connections.
 A flow evicted in the middle of a hello or head is blocked from then on (FlowTable.forgotten).  Where its record is
-gone, too, or the gate was started again, Gate.unfinished knows it: what goes on, or begins again with another SYN, is
-blocked.
-Where a second SYN has another ISN, one of the two was a decoy, or the ports were reused.  Then undecidable input is
-blocked, and so are octets that do not continue those seen.  A policy of `closed` blocks the flow.
-Absent on purpose: the proof of a server's SYN/ACK.  A decoy SYN and a decoy hello, sent before the real ones without a
-gap, get the real hello through where the policy is `open`.
+gone, too, or the gate was started again, Gate.unfinished knows it: what goes on in it is blocked.
+Where a second SYN has another ISN, one of the two was a decoy, or the ports were reused.  The later one begins a stream
+that is judged from its beginning.  A server that still has the earlier one takes octets only where that one stood, or
+behind it: there they are blocked (Gate.unfinished has the places).
+Absent on purpose: the proof of a server's SYN/ACK.
 Source: rules R3, R4; RFC 9293 §3.10.7.4.
 Cost: that of judge_packet(), a parse and a flow lookup.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport OK
-from fastpath.gate.flow cimport IDLE_S, OPENING, Flow, add_flow, find_flow, path_of, spend_flow, touch_flow
+from fastpath.gate.flow cimport ENDED, Flow, add_flow, find_flow, path_of, spend_flow, touch_flow
 from fastpath.gate.judge cimport judge_packet, mark_of
+from fastpath.gate.marks cimport is_partial
 from fastpath.gate.state cimport (
-    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_UNTRACKED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER, Gate)
+    ALLOWED, ALLOWED_SPOKEN, BLOCKED, MARK_DROPPED, MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, PORT_HTTP, PORT_NEITHER,
+    Gate)
 from fastpath.gate.stream cimport begin_stream, stream_position
-from fastpath.gate.unfinished cimport KEPT, LOST, Recollection, recall
-from fastpath.gate.verdicts cimport contradicted
+from fastpath.gate.unfinished cimport (
+    EXPIRED, JUDGED, LEFT_UNJUDGED, Recollection, begin_range, extend_range, is_in_earlier_range, recall)
 from fastpath.report.counters cimport (
-    CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_PACKETS, CNT_GATE_UNFINISHED_LOST, count)
-from fastpath.wire.packet cimport FLAG_FIN, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet
+    CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_OVERLAP, CNT_GATE_PACKETS, CNT_GATE_UNFINISHED_LOST, count)
+from fastpath.report.trace cimport note_undecidable
+from fastpath.wire.packet cimport (
+    FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet)
 
 
 cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_t mark,
@@ -42,32 +45,37 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
     Returns as judge_packet()."""
     cdef PacketView p
     cdef Flow* f
-    cdef uint8_t closed = g.closed
+    cdef uint64_t connection
     if parse_packet(packet, n, &p) != OK or p.proto != PROTO_TCP or g.port_kinds[p.dport] == PORT_NEITHER:
         return judge_packet(g, packet, n, mark)
     if is_summed and not has_good_checksums(packet, &p):
         return _dropped(g)      # E14
     f = find_flow(&g.flows, &p)
-    if _is_unfinished(g, f, &p):
-        count(g.shared.counters, CNT_GATE_PACKETS, 1)
-        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
-        return MARK_VERDICT | BLOCKED
-    if p.flags & FLAG_SYN:
-        f = _begin_at_syn(g, &p, f)
-    elif f != NULL and p.payload_n > 0 and not f.spent:
-        if f.is_isn_known and (_is_far_off(f, &p) or g.closed and _is_ahead(f, &p)):
+    connection = path_of(&g.flows, &p)
+    if _is_opening(&p):
+        f = _begin_at_syn(g, &p, f, connection)
+    elif p.payload_n > 0 or p.flags & FLAG_FIN:
+        if f == NULL and _recall(g, connection) == LEFT_UNJUDGED:
+            return _blocked(g, CNT_GATE_FORGOTTEN)
+        if f != NULL and not f.spent and f.is_isn_known and p.payload_n > 0 and _is_far_off(f, &p):
             return _dropped(g)
-        if f.is_doubted and _is_misplaced(g, f, &p):
-            count(g.shared.counters, CNT_GATE_PACKETS, 1)
-            contradicted(g)
-            spend_flow(&g.flows, f, BLOCKED)
-            return MARK_VERDICT | BLOCKED
-        _note_ack(g, f, &p)
-    if f != NULL and f.is_doubted:
-        g.closed = 1
+        if is_in_earlier_range(&g.unfinished, connection, p.seq, <uint32_t>p.payload_n + (p.flags & FLAG_FIN > 0)):
+            if f != NULL:
+                spend_flow(&g.flows, f, BLOCKED)
+            return _blocked(g, CNT_GATE_OVERLAP)
+        if f != NULL and not f.spent and p.payload_n > 0:
+            _note_ack(g, f, &p)
     mark = judge_packet(g, packet, n, mark_of(f) | MARK_UNTRACKED)
-    g.closed = closed
+    if p.payload_n > 0 and not p.flags & (FLAG_SYN | FLAG_RST):
+        _remember(g, &p, f, connection, mark & MARK_STATE)
     return mark
+
+
+cdef uint32_t _blocked(Gate* g, int counter) noexcept nogil:
+    count(g.shared.counters, CNT_GATE_PACKETS, 1)
+    count(g.shared.counters, counter, 1)
+    note_undecidable(g.trace, counter)
+    return MARK_VERDICT | BLOCKED
 
 
 cdef uint32_t _dropped(Gate* g) noexcept nogil:
@@ -77,20 +85,16 @@ cdef uint32_t _dropped(Gate* g) noexcept nogil:
     return MARK_VERDICT | MARK_DROPPED
 
 
-cdef bint _is_unfinished(Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
-    """Whether a packet begins or continues a connection with unjudged octets, whose place in its stream is not known.
+cdef inline bint _is_opening(const PacketView* p) noexcept nogil:
+    """Whether it is a SYN for its server: with RST it is a reset."""
+    return p.flags & (FLAG_SYN | FLAG_RST) == FLAG_SYN
 
-    A server that waits for the rest does not begin anew at a SYN: the rest would be read as a beginning.  The true
-    stream, if its flow is in the table, goes on."""
-    cdef Recollection found
-    if f != NULL and (not p.flags & FLAG_SYN or _is_sent_again(f, p)):
-        return False
-    if not p.flags & (FLAG_SYN | FLAG_FIN) and p.payload_n == 0:
-        return False
-    found = recall(&g.unfinished, path_of(&g.flows, p), g.now_ns // 1_000_000_000)
-    if found == LOST:
-        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
-    return found == KEPT
+
+cdef Recollection _recall(Gate* g, uint64_t connection) noexcept nogil:
+    """recall(), and what it has lost."""
+    cdef Recollection found = recall(&g.unfinished, connection, g.now_ns // 1_000_000_000)
+    count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, found == EXPIRED)
+    return found
 
 
 cdef bint _is_sent_again(const Flow* f, const PacketView* p) noexcept nogil:
@@ -99,21 +103,19 @@ cdef bint _is_sent_again(const Flow* f, const PacketView* p) noexcept nogil:
     return f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent
 
 
-cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f) noexcept nogil:
+cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f, uint64_t connection) noexcept nogil:
     """Begin the stream at a client's SYN."""
     cdef uint32_t isn = p.seq + 1
     cdef int64_t now_s = g.now_ns // 1_000_000_000
-    cdef bint is_doubted = False
     if f == NULL:
         f = add_flow(&g.flows, p, now_s)
     elif _is_sent_again(f, p):
         return f
-    else:
-        is_doubted = (f.is_doubted or not f.spent) and now_s - f.used_s <= IDLE_S
     touch_flow(&g.flows, f, now_s)
     begin_stream(&g.flows, f, isn, 1)
     f.isn_high = isn >> 24
-    f.is_doubted = is_doubted
+    _recall(g, connection)
+    count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, begin_range(&g.unfinished, connection, isn, now_s))
     return f
 
 
@@ -122,18 +124,20 @@ cdef bint _is_far_off(const Flow* f, const PacketView* p) noexcept nogil:
     return <uint32_t>stream_position(f, p.seq) != p.seq - (<uint32_t>f.isn_high << 24 | f.isn)
 
 
-cdef bint _is_ahead(const Flow* f, const PacketView* p) noexcept nogil:
-    """Whether a segment leaves a gap before anything of its stream was judged.
+cdef void _remember(Gate* g, const PacketView* p, Flow* f, uint64_t connection, uint8_t state) noexcept nogil:
+    """Remember where octets stand that are forwarded, and whether all of them are judged.
 
-    A client can send its SYN again to a gate that has forgotten the first half of a hello: the other half may then be
-    all that its server still needs.  It is dropped, and an honest client sends both again."""
-    return f.stage == OPENING and stream_position(f, p.seq) > f.base + f.w.have
-
-
-cdef bint _is_misplaced(const Gate* g, const Flow* f, const PacketView* p) noexcept nogil:
-    """Whether a segment of a flow with two ISNs does not continue the octets seen: the other may be the true one."""
-    cdef int64_t at = stream_position(f, p.seq)
-    return g.closed or at < 0 or f.stage == OPENING and at > f.base + f.w.have
+    A FIN may be a decoy: what it has ended is as it was before, as the server may still wait for the rest."""
+    cdef int64_t now_s = g.now_ns // 1_000_000_000
+    cdef Recollection what = JUDGED
+    if state == BLOCKED or state == MARK_DROPPED:
+        return
+    if f == NULL:
+        f = find_flow(&g.flows, p)
+    if is_partial(state) or f != NULL and f.stage == ENDED and recall(&g.unfinished, connection, now_s) == LEFT_UNJUDGED:
+        what = LEFT_UNJUDGED
+    count(g.shared.counters, CNT_GATE_UNFINISHED_LOST,
+          extend_range(&g.unfinished, connection, p.seq, <uint32_t>p.payload_n, what, now_s))
 
 
 cdef void _note_ack(Gate* g, Flow* f, const PacketView* p) noexcept nogil:

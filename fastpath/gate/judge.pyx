@@ -16,8 +16,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, ENDED, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, path_of,
-    spend_flow, touch_flow)
+    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
+    touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -29,11 +29,10 @@ from fastpath.gate.state cimport (
 from fastpath.gate.stream cimport (
     asks_server, is_resumed_and_proven, begin_stream, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
-from fastpath.gate.unfinished cimport forget, remember
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
-    CNT_GATE_PACKETS, CNT_GATE_RELEASED, CNT_GATE_UNFINISHED_LOST, count)
+    CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
 from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
 from fastpath.wire.packet cimport (
     FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet)
@@ -136,8 +135,6 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     if verdict == DROP:
         return DROP
     t.f.state = state_after(t.state, verdict)
-    if t.is_untracked:
-        _keep_unfinished(g, t)
     if verdict == BLOCK:
         reset_server(g, t)
     if verdict == RELEASE:
@@ -145,17 +142,6 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     if verdict == BLOCK or verdict == RELEASE or verdict == ANSWER_PAGE:
         spend_flow(&g.flows, t.f, t.f.state)
     return verdict
-
-
-cdef void _keep_unfinished(Gate* g, const Turn* t) noexcept nogil:
-    """Remember a flow as long as octets of it were forwarded and not judged.
-
-    Not those that a FIN has ended: it may be a decoy, and the server still waits for the rest."""
-    if is_partial(t.f.state):
-        if remember(&g.unfinished, path_of(&g.flows, &t.p), g.now_ns // 1_000_000_000):
-            count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
-    elif is_partial(t.state) and t.f.state != BLOCKED and t.f.stage != ENDED:
-        forget(&g.unfinished, path_of(&g.flows, &t.p))
 
 
 cdef Verdict _judge_unknown_end(Gate* g, Turn* t) noexcept nogil:

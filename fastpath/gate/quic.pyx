@@ -26,7 +26,8 @@ from fastpath.gate.flow cimport (
 from fastpath.gate.marks cimport is_partial
 from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport begin_stream, put_octets
-from fastpath.gate.unfinished cimport KEPT, KEPT_S, LOST, Recollection, forget, recall, remember
+from fastpath.gate.unfinished cimport (
+    EXPIRED, JUDGED, KEPT_S, LEFT_UNJUDGED, Recollection, forget, recall, remember)
 from fastpath.gate.verdicts cimport contradicted, counter_of, judge_hello, over_budget, undecidable
 from fastpath.images.tables cimport closes_category
 from fastpath.images.verdict cimport CATEGORY_QUIC, C_QUIC
@@ -133,15 +134,15 @@ cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unj
     cdef uint64_t connection
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef bint has_lost = False
-    if g.unfinished.words == NULL or verdict != WAIT and not was_unjudged and not is_judged:
+    if g.unfinished.sets == NULL or verdict != WAIT and not was_unjudged and not is_judged:
         return
     connection = connection_hash(&g.flows, connection_id(f), <uint8_t>f.key.cid_n)
     if verdict != GO_ON:
-        has_lost = remember(&g.unfinished, connection, now_s)
+        has_lost = remember(&g.unfinished, connection, LEFT_UNJUDGED, now_s)
     elif was_unjudged:
         forget(&g.unfinished, connection)
     if is_judged and verdict != BLOCK:
-        has_lost |= remember(&g.unfinished, connection ^ SETTLED, now_s + SETTLED_S - KEPT_S)
+        has_lost |= remember(&g.unfinished, connection ^ SETTLED, JUDGED, now_s + SETTLED_S - KEPT_S)
     if has_lost:
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
 
@@ -153,14 +154,14 @@ cdef bint _is_unfinished(Gate* g, const QuicPacket* q, bint* is_settled) noexcep
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef uint64_t connection
     cdef Recollection found
-    if g.unfinished.words == NULL:      # of a tap, which holds nothing back
+    if g.unfinished.sets == NULL:      # of a tap, which holds nothing back
         return False
     connection = connection_hash(&g.flows, q.dcid, q.dcid_n)
     found = recall(&g.unfinished, connection, now_s)
-    if found == LOST:
+    if found == EXPIRED:
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, 1)
-    is_settled[0] = recall(&g.unfinished, connection ^ SETTLED, now_s) == KEPT
-    return found == KEPT
+    is_settled[0] = recall(&g.unfinished, connection ^ SETTLED, now_s) == JUDGED
+    return found == LEFT_UNJUDGED
 
 
 cdef Verdict _judge_unread(Gate* g, Turn* t, const QuicPacket* q, Status status) noexcept nogil:

@@ -52,8 +52,6 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
         return judge_keep_alive(t)
     if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
         return _block_unseen_begin(g)
-    if t.is_untracked and t.at < 0 and _begins_hello(g, t.p.payload, n):
-        return _block_unseen_begin(g)       # the SYN that was seen may be a decoy's
     if f.is_doubted and not t.is_untracked and t.at < f.base:
         return _block_unseen_begin(g)
     if f.stage == PASSED and (f.is_isn_known or t.is_untracked):

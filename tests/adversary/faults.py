@@ -8,7 +8,6 @@ from adversary.readers import TLS_READERS
 from adversary.streams import HTTP, LISTED, TLS, octets_of
 from adversary.world import Outcome
 
-IDLE_S = 300  # of flow.pxd
 # Under `open` a listed name may pass where one of these says which budget ran out; docs/gate-rules.md, limits, has the
 # last: over QUIC, where the server is not seen, an Initial that no connection of its client explains.
 BUDGETS = frozenset({"gate_too_big", "gate_over_budget", "gate_forgotten", "gate_unreadable"})
@@ -40,20 +39,17 @@ def _sends_in_turn(program: Program) -> bool:
 def is_standard(program: Program) -> bool:
     """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
     before: Action | None = None
-    has_waited = not program.is_asymmetric  # a port that is used again so soon is doubted there
     for action in program.actions:
         match action:
             case Syn():
-                if before is not None and not (isinstance(before, HangUp) and has_waited):
+                if before is not None and not isinstance(before, HangUp):
                     return False
-                has_waited = not program.is_asymmetric
             case Control():
                 if not isinstance(before, Syn):
                     return False
             case Others(is_own=True):
                 return False
             case Others() | Wait() | Reload() | Hear():
-                has_waited |= isinstance(action, Wait) and action.seconds > IDLE_S
                 continue
             case _:
                 if before is None or isinstance(before, Syn | HangUp):

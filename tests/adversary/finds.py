@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
+from adversary.streams import LISTED, TLS, octets_of
 
-ALL_MODES = "S o, S c, A o, A c"
+NAME_AT = octets_of(TLS, ("hello!",)).index(LISTED)
 
 
 class Find(NamedTuple):
@@ -307,9 +308,18 @@ FINDS = (
         ),
         "what stood before the beginning that the second SYN gave was not read, and the rest was no TLS",
     ),
-)
-OPEN_FINDS: tuple[OpenFind, ...] = (
-    OpenFind(
+    Find(
+        "port_again: a server hangs up in the middle of a body, and its client uses the same port again",
+        Program(
+            (("POST in chunks",),),
+            (Syn(isn=2), Control(), Send(begin=75), Send(end=75), HangUp(), Wait(seconds=301), Syn(), Control()),
+            reader="http.server",
+            is_asymmetric=True,
+            is_honest=True,
+        ),
+        "where octets were left unjudged, no SYN began anything for an hour, wherever its stream would stand",
+    ),
+    Find(
         "syn_again_body: a part of a body, other connections, the SYN once more, the rest and a request",
         Program(
             (("POST that is long", "GET of HTTP/1.0!"),),
@@ -318,11 +328,37 @@ OPEN_FINDS: tuple[OpenFind, ...] = (
             is_asymmetric=True,
             is_closed=False,
         ),
-        "A o",
-        "a SYN that comes again begins its stream at the beginning, and what follows waits behind a gap, forwarded",
-        lambda p: p.is_asymmetric and not p.is_closed and sum(isinstance(each, Syn) for each in p.actions) > 1,
+        "a SYN that comes again begins its stream at the beginning, and what follows waited behind a gap, forwarded",
+    ),
+    Find(
+        "syn_again_decoy: a part of a hello and a decoy rest, the gate starts again, a decoy part and the rest",
+        Program(
+            (("hello!",),),
+            (
+                Syn(),
+                Send(end=NAME_AT + 5),
+                Send(begin=NAME_AT + 5, text="decoy", is_taken=False),
+                Restart(),
+                Syn(is_taken=False),
+                Send(end=NAME_AT + 5, text="decoy", is_taken=False),
+                Send(begin=NAME_AT + 5),
+            ),
+            is_asymmetric=True,
+        ),
+        "what seemed to be judged was not remembered beyond the flow, though its server waited for another rest",
+    ),
+    Find(
+        "syn_reset: a SYN, other connections, a SYN with RST in the middle of the head, the head",
+        Program(
+            (("GET without its end!", "blank lines"),),
+            (Syn(), Others(), Send(end=37, flags="N"), Control(flags="SR"), Send()),
+            reader="h11",
+            is_asymmetric=True,
+        ),
+        "it was taken for the beginning of a stream, and what stood in front of that was not read",
     ),
 )
+OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.
 HANGS = (
     Find(

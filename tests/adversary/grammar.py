@@ -78,8 +78,8 @@ class Grammar:
         program = Program((stream,), (), reader, rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.3)
         actions: list[Action] = []
         for n, isn in enumerate(rng.sample(range(4), rng.choice((1, 1, 2)))):
-            if n:  # where no SYN/ACK is seen, a port that is used again so soon is doubted
-                actions += [HangUp(is_reset=rng.random() < 0.5)] + [Wait(301)] * program.is_asymmetric
+            if n:
+                actions += [HangUp(is_reset=rng.random() < 0.5)]
             actions += [Syn(isn=isn, server_isn=rng.randrange(4)), Control(), *self._one_by_one(program)]
         for _ in range(rng.randrange(4)):
             others = Others(rng.choice((5, 30, 60)), False, rng.choice((1, 50, 400)))

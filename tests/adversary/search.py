@@ -3,6 +3,7 @@
 New programs and changes of those in the corpus are played: `python tests/adversary/search.py --seconds 60`, half of the
 time TCP and half of it QUIC.  One that shows something new of gate, kernel or server joins the corpus.  A find is made
 as short as it gets, and printed as a row for finds.py or quic_finds.py.
+The count of trials comes with each find, every five minutes, and at the end, which SIGTERM and ^C only hasten.
 Exits 1 where anything was found that is not in there.
 """
 
@@ -12,6 +13,7 @@ import logging
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,19 +26,21 @@ from adversary.actions import Program, Send, as_python
 from adversary.games import GAMES, Game
 from adversary.world import Outcome
 
-CURRENT = Path(__file__).parents[2] / "build" / "adversary.current"
+BUILD = Path(__file__).parents[2] / "build"
 MOST_S = 10  # of this process, for one program; a millisecond is usual
 MOST_KEPT = 3000
 MOST_ROWS = 40  # that are printed
+REPORT_S = 300
 MOST_SAVED, LEAST_NEW = 160, 3
 NEW_SHARE = 0.35  # of trials that are new programs
 
 
 def watched(game: Game) -> Callable[[Any], Outcome]:
-    """How one trial is played; where the gate does not end the process does, and CURRENT holds the program."""
+    """How one trial is played; where the gate does not end the process does, and a file in build/ holds the program."""
+    current = BUILD / f"adversary.{game.name}"
 
     def run(program: Any) -> Outcome:
-        CURRENT.write_text(game.to_json(program))
+        current.write_text(game.to_json(program))
         signal.setitimer(signal.ITIMER_PROF, MOST_S)
         outcome = game.run(program)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -56,13 +60,14 @@ class Search:
         self.kept: list[Any] = []
         self.seen: set[object] = set()
         self.n_trials = 0
+        self.began = time.monotonic()
         for program in game.load_corpus():
             self._keep(program, self.play(program))
 
-    def run(self, seconds: float) -> Iterator[tuple[Any, str]]:
-        """Search for so long; every find as it is found."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+    def run(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> Iterator[tuple[Any, str]]:
+        """Search for so long, or until it is over; every find as it is found."""
+        self.began = time.monotonic()
+        while time.monotonic() < self.began + seconds and not is_over():
             program = self._next()
             if program.is_honest and not self.game.is_standard(program):
                 continue
@@ -71,6 +76,12 @@ class Search:
             self._keep(program, outcome)
             if (found := self.game.fault(program, outcome)) and not self.game.is_known(program):
                 yield program, found
+
+    def progress(self) -> str:
+        seconds = time.monotonic() - self.began
+        return (
+            f"{self.n_trials} trials in {seconds:.0f} s, {self.n_trials / seconds:.0f} a second; {len(self.kept)} kept"
+        )
 
     def _next(self) -> Any:
         if not self.kept or self.rng.random() < NEW_SHARE:
@@ -181,25 +192,23 @@ def shape_of(program: Any, found: str) -> tuple[object, ...]:
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def search(game: Game, seed: int, seconds: float, is_saved: bool) -> bool:
+def search(game: Game, seed: int, seconds: float, is_saved: bool, is_over: Callable[[], bool]) -> bool:
     """Search, print each new find and the count of trials, and give whether anything was found."""
     here = Search(game, seed, watched(game))
-    began = time.monotonic()
     rows: set[object] = set()
     print(f"{game.name}: seed {seed}, {len(here.kept)} programs of the corpus", flush=True)
-    for program, found in here.run(seconds):
+    signal.signal(signal.SIGALRM, lambda *_: print(f"{game.name}: {here.progress()}", flush=True))
+    signal.setitimer(signal.ITIMER_REAL, REPORT_S, REPORT_S)
+    for program, found in here.run(seconds, is_over):
         if len(rows) == MOST_ROWS:
             continue
         short = minimised(game, program)
         shape = shape_of(short, found)
         if shape not in rows:
             rows.add(shape)
-            print(row(game, short, found), flush=True)
-    rate = here.n_trials / (time.monotonic() - began)
-    print(
-        f"{game.name}: {here.n_trials} trials, {rate:.0f} a second; {len(here.kept)} kept; {len(rows)} finds",
-        flush=True,
-    )
+            print(row(game, short, found), f"{game.name}: {here.progress()}", sep="\n", flush=True)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(f"{game.name}: seed {seed}, {here.progress()}; {len(rows)} finds", flush=True)
     if is_saved:
         game.corpus.write_text("".join(game.to_json(program) + "\n" for program in smallest(game, here.kept)))
     return bool(rows)
@@ -218,7 +227,11 @@ def main() -> int:
     if given.play:
         print(games[0].fault_of(games[0].from_json(given.play)) or "nothing found")
         return 0
-    return int(any([search(game, given.seed, given.seconds / len(games), given.save) for game in games]))
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    seconds = given.seconds / len(games)
+    return int(any([search(game, given.seed, seconds, given.save, over.is_set) for game in games]))
 
 
 if __name__ == "__main__":
