@@ -18,7 +18,7 @@ from filterd.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
-UNFINISHED = "unfinished"  # of a gate worker: connections left unjudged
+UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
 CONTROL, DNS, SPLASH = "control", "dns", "splash"  # folders of what runs; a worker's has its name
 CONTROL_FOR_SPLASH = "control-splash"
 FILE = "filterd.db"

@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
+    EARLY, FOLLOWING, IN_QUEUE_S, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
     touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
@@ -93,7 +93,8 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     """Begin the stream of a connection that its server has accepted.
 
     The kernel queues such a packet where its client has sent a SYN since anything of it was judged, and only from the
-    interface that leads to the server.  Sent again, it comes behind octets that belong to the stream: they stay."""
+    interface that leads to the server.  Sent again, it comes behind octets that belong to the stream: they stay.  Where
+    an earlier one came to no gate, nobody knows which of those octets the server has: they are blocked."""
     if not t.p.flags & FLAG_ACK or g.port_kinds[client.dport] == PORT_NEITHER:
         return GO_ON
     t.f = find_flow(&g.flows, client)
@@ -104,11 +105,23 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
             return OPEN
         t.state = t.f.state     # that of the mark was taken back
         return GO_ON
+    elif _has_overtaken(g, t):
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
+        spend_flow(&g.flows, t.f, BLOCKED)
+        return BLOCK
     touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
     begin_stream(&g.flows, t.f, t.p.ack, 1)
     t.f.heard = t.p.seq + 1
     t.f.has_heard = 1
     return OPEN
+
+
+cdef bint _has_overtaken(const Gate* g, const Turn* t) noexcept nogil:
+    """Whether octets of this connection may have come before its SYN/ACK: their flow's beginning is not known.
+
+    A server that has received any sends no SYN/ACK more: those on their way have waited in the queue at most."""
+    return (not t.f.is_isn_known and not t.f.spent and not _has_begun_anew(t)
+            and g.now_ns // 1_000_000_000 - t.f.used_s <= IN_QUEUE_S)
 
 
 cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:

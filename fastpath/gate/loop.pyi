@@ -35,7 +35,7 @@ class GateLoop:
         n_flows take 256 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
         client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets
         may take another path; ja4_classes: hellos are counted by class; mark_shift: where the gate's bits of
-        a packet's mark are, 0 to 24; unfinished: where connections left unjudged are
+        a packet's mark are, 0 to 24; unfinished: where unfinished connections are
         remembered, of octets_needed() octets, to outlive the loop.   Raises MemoryError, ValueError."""
     def shut_without_images(self) -> None:
         """Block what would be judged until there are tables: before run()."""

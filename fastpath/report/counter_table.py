@@ -459,9 +459,9 @@ COUNTERS = (
     ),
     Counter(
         "gate_unfinished_lost",
-        "Connections left with unjudged octets that the gate has remembered for an hour, or had no room to remember. "
-        "Over QUIC, those that it had no room to remember for five minutes after their hello.",
-        "Their rest, or over QUIC a second hello, may pass. Many: raise `/gate/flows`.",
+        "With asymmetric routing, connections that the gate had no room to remember for an hour, or that were left "
+        "unjudged for longer. Over QUIC, those left unjudged, or whose hello came less than five minutes ago.",
+        "What a server still waits for in them, or over QUIC a second hello, may pass. Many: raise `/gate/flows`.",
     ),
     *(
         Counter(f"dns_rcode_{rcode}", f"Answers to clients with RCODE {rcode.upper()}, over any transport.", rise)

@@ -41,7 +41,7 @@ class GateFront:
     """One queue, or one worker of a tap, which needs neither queue nor pages nor what follows them.
 
     pages       see GateLoop
-    unfinished  file of connections left unjudged; it outlives the worker"""
+    unfinished  file of connections that servers may not have finished; it outlives the worker"""
 
     def __init__(
         self,

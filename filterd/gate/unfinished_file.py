@@ -1,4 +1,4 @@
-"""The file in which a gate worker remembers connections left with unjudged octets, so that its next life knows them.
+"""The file in which a gate worker remembers connections that a server may not have finished, for its next life.
 
 Invariants: only a file that the worker itself has made, and nobody else can read or write, is believed: its key is
 secret, and a link or another's file is replaced.  Its room is allocated at once, as a full disk must not end the loop.
@@ -23,7 +23,9 @@ def map_unfinished(path: Path, octets: int) -> mmap.mmap:
             os.close(descriptor)
     except OSError as reason:
         log.warning(
-            "%s: %s; what a restart of this worker leaves unjudged is not remembered; make room", path, reason.strerror
+            "%s: %s; what servers still wait for is not remembered beyond this worker; make room",
+            path,
+            reason.strerror,
         )
         return mmap.mmap(-1, octets)
 

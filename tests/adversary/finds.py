@@ -357,6 +357,15 @@ FINDS = (
         ),
         "it was taken for the beginning of a stream, and what stood in front of that was not read",
     ),
+    Find(
+        "syn_ack_overtaken: the gate starts again before a SYN/ACK, a part of a body, the SYN once more, the rest",
+        Program(
+            (("POST that is longer", "GET of HTTP/1.0!"),),
+            (Hold(), Syn(isn=1), Restart(), Send(end=31009), Syn(isn=1), Send(begin=31009)),
+            reader="http.server",
+        ),
+        "the second SYN/ACK, sent before the part had come, began the stream again, and the part was missing in it",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.

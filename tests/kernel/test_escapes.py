@@ -182,8 +182,6 @@ def test_a_row_of_the_evasions_stops_under_every_policy(way: Passage, row: Row) 
 
 @pytest.mark.parametrize("row", ["reopened", "stray", "stray over HTTP"])
 def test_a_port_that_is_used_again_for_another_name_is_served(way: Passage, row: str) -> None:
-    if way.way == "asymmetric closed":
-        pytest.skip("two SYNs of one port within five minutes: its octets are blocked there (rule R3)")
     assert_answered(way.play(row, name=ALLOWED))
 
 

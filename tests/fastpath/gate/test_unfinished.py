@@ -1,4 +1,4 @@
-"""Where the kernel keeps no mark, the gate remembers what was left unjudged: long enough, and beyond its own life."""
+"""Where the kernel keeps no mark, the gate remembers what servers may wait for: long enough, beyond its own life."""
 
 from pathlib import Path
 

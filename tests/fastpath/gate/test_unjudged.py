@@ -104,6 +104,25 @@ def test_a_syn_ack_that_is_sent_again_changes_nothing(lab: Lab, before: str) -> 
     assert lab.send(Client(), at + 50, REAL[50:], state) == BLOCKED
 
 
+@pytest.mark.parametrize("isn", [1000, 50_000], ids=["their beginning", "another"])
+def test_a_syn_ack_behind_octets_without_a_beginning_blocks_them_while_they_may_be_its_connection_s(
+    lab: Lab, isn: int
+) -> None:
+    assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
+
+    assert lab.open(Client(isn=isn, dport=80)) == BLOCKED
+    assert lab.counted("gate_forgotten") == 1
+    assert lab.send(WEB, len(FIRST), FIRST, isn=False) == BLOCKED
+
+
+def test_a_syn_ack_long_behind_octets_without_a_beginning_begins_another_connection(lab: Lab) -> None:
+    assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
+    lab.now_s += 11
+
+    assert lab.open(WEB) == OPENED
+    assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
+
+
 def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:
     lab.send(Client(), 0, DECOY)
     assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED

@@ -1,4 +1,4 @@
-"""The file of connections left unjudged: what is in it outlives a worker, and nobody else's file is believed."""
+"""The file of unfinished connections: what is in it outlives a worker, and nobody else's file is believed."""
 
 import os
 from collections.abc import Callable

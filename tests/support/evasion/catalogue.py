@@ -167,9 +167,8 @@ octets are read as a new start, and no length that they claim is believed. Behin
         },
         """\
 **E29.** Every row of this page is also played with half of each connection. The client's SYN alone then says where
-its octets start. A second SYN with another number makes what follows undecidable. If `gate.when_undecidable` is
-*open*, a decoy SYN with a decoy hello that ends where the real one starts gets through. Every packet of a *client*
-must cross one gateway, so share the load by the subscriber's address.""",
+its octets start. Behind a second SYN with another number, what stands where the first one's octets may be is
+blocked. Every packet of a *client* must cross one gateway, so share the load by the subscriber's address.""",
     ),
     Chapter(
         "State and resources",

@@ -7,7 +7,7 @@ POLICY is closed, open, or overloaded: open, and open to what overruns its queue
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
 that hellos are counted by; FOLDER/mark_shift, likewise, where the gate's bits of marks begin.
-What is left unjudged is remembered beside FOLDER, so that a gate in another one knows it.
+What servers may still wait for is remembered beside FOLDER, so that a gate in another one knows it.
 """
 
 import signal
