@@ -51,7 +51,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     if is_apart(g, t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
-    if f.is_isn_known and f.acked >= at + <int64_t>left:
+    if (f.is_isn_known or f.acked > 0) and f.acked >= at + <int64_t>left:
         return so_far(t)        # its server has them: it takes no others
     if at < f.base and f.stage != OPENING and _is_lost_before(g, t):
         return BLOCK

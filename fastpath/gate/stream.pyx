@@ -55,7 +55,8 @@ cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, s
     cdef size_t fit
     cdef Status status
     taken[0] = 0
-    if offset < 0 and not f.is_isn_known and f.w.high - offset <= WINDOW_OCTETS:
+    # behind 0 the window has moved on, or begins where its server does: what is before it is old
+    if offset < 0 and not f.is_isn_known and f.base <= 0 and f.w.high - offset <= WINDOW_OCTETS:
         status = _begin_earlier(t, f, <uint32_t>-offset)
         if status != OK:
             return status

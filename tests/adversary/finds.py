@@ -366,6 +366,15 @@ FINDS = (
         ),
         "the second SYN/ACK, sent before the part had come, began the stream again, and the part was missing in it",
     ),
+    Find(
+        "resumed_earlier: a long body, other connections, its beginning twice, then the rest from its middle",
+        Program(
+            (("POST that is longer", "GET of HTTP/1.0!"),),
+            (Syn(), Send(end=60020), Others(), Send(end=34), Send(end=519), Send(begin=25222)),
+            reader="llhttp",
+        ),
+        "octets that the server had long received moved the beginning of a stream that had been resumed behind them",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.
