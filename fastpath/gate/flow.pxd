@@ -8,7 +8,6 @@ from fastpath.wire.packet cimport PacketView
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
     N_PAYERS = 65536        # accounts of memory and work: one per subscriber's prefix, by its keyed hash
-    IN_QUEUE_S = 10         # a packet waits less for its verdict, in the kernel's queue
     IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
 
 
@@ -57,7 +56,8 @@ cdef struct Flow:
     uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: a Doubt
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
-    uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin
+    uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin;
+                            # the highest one, where the ISN is not known
     uint32_t need           # octets that the window needs before it is parsed again
     int64_t used_s
     int64_t base            # stream position of the window's first octet
