@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, IN_QUEUE_S, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
+    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
     touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
@@ -105,7 +105,7 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
             return OPEN
         t.state = t.f.state     # that of the mark was taken back
         return GO_ON
-    elif _has_overtaken(g, t):
+    elif _has_overtaken(t):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         spend_flow(&g.flows, t.f, BLOCKED)
         return BLOCK
@@ -116,12 +116,12 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     return OPEN
 
 
-cdef bint _has_overtaken(const Gate* g, const Turn* t) noexcept nogil:
-    """Whether octets of this connection may have come before its SYN/ACK: their flow's beginning is not known.
+cdef bint _has_overtaken(const Turn* t) noexcept nogil:
+    """Whether octets of this connection have come before its SYN/ACK: their flow's beginning is not known.
 
-    A server that has received any sends no SYN/ACK more: those on their way have waited in the queue at most."""
-    return (not t.f.is_isn_known and not t.f.spent and not _has_begun_anew(t)
-            and g.now_ns // 1_000_000_000 - t.f.used_s <= IN_QUEUE_S)
+    A server takes octets that acknowledge its SYN/ACK.  The kernel drops what acknowledges more than the server has
+    sent: so where it has taken any, that is the highest number that was acknowledged."""
+    return not t.f.is_isn_known and not t.f.spent and not _has_begun_anew(t) and t.f.heard == t.p.seq + 1
 
 
 cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
@@ -262,6 +262,8 @@ cdef bint _find_place(Gate* g, Turn* t) noexcept nogil:
             t.f.is_doubted = 0
             count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return False
+    elif not t.f.is_isn_known and not t.is_untracked and <int32_t>(t.p.ack - t.f.heard) > 0:
+        t.f.heard = t.p.ack
     touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
     t.at = stream_position(t.f, t.p.seq)
     if is_new and t.state != UNDECIDED:

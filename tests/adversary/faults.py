@@ -39,6 +39,9 @@ def _sends_in_turn(program: Program) -> bool:
 def is_standard(program: Program) -> bool:
     """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
     before: Action | None = None
+    opened = [action for action in program.actions if isinstance(action, Syn)]
+    if len({syn.isn for syn in opened}) < len(opened) or len({syn.server_isn for syn in opened}) < len(opened):
+        return False  # ISNs are random
     for action in program.actions:
         match action:
             case Syn():

@@ -77,10 +77,11 @@ class Grammar:
         stream = rng.choice(HONEST[TLS if reader in TLS_READERS else HTTP])
         program = Program((stream,), (), reader, rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.3)
         actions: list[Action] = []
+        server_isns = rng.sample(range(4), 2)
         for n, isn in enumerate(rng.sample(range(4), rng.choice((1, 1, 2)))):
             if n:
                 actions += [HangUp(is_reset=rng.random() < 0.5)]
-            actions += [Syn(isn=isn, server_isn=rng.randrange(4)), Control(), *self._one_by_one(program)]
+            actions += [Syn(isn=isn, server_isn=server_isns[n]), Control(), *self._one_by_one(program)]
         for _ in range(rng.randrange(4)):
             others = Others(rng.choice((5, 30, 60)), False, rng.choice((1, 50, 400)))
             extra = rng.choice((others, Wait(rng.choice((1, 31))), Reload(), Hear()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from adversary.readers import Reader
 from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, Segment, is_before
 
+ISN_STEP = 64_000
 RECEIVE_WINDOW = 1 << 20  # what window scaling gives to a fast connection
 
 
@@ -52,6 +53,8 @@ class Server:
     connections: dict[int, Connection] = field(default_factory=dict)
     readers: list[Reader] = field(default_factory=list)
     answers: list[tuple[Connection, bytes]] = field(default_factory=list)
+    isns: set[tuple[int, int]] = field(default_factory=set)
+    """By port: the initial sequence numbers of its connections."""
 
     def take(self, p: Segment, isn: int) -> None:
         """One segment that has arrived.   isn: the server's, where it opens a connection."""
@@ -86,6 +89,9 @@ class Server:
             if not p.flags & RST:
                 self._speak(p.port, RST, p.ack, 0)
             return
+        while (p.port, isn) in self.isns:  # no server begins two connections of the same ports alike (RFC 6528)
+            isn = (isn + ISN_STEP) % MODULUS
+        self.isns.add((p.port, isn))
         reader = self.make_reader()
         self.readers.append(reader)
         c = self.connections[p.port] = Connection(p.port, p.seq, isn, reader, self.is_last_kept)

@@ -20,6 +20,7 @@ from support.gate.lab import (
     RELEASED,
     SPOKEN,
     Lab,
+    state_in,
 )
 from support.packets.builders import ACK, FIN, Client, hello_message, records, request
 
@@ -115,12 +116,14 @@ def test_a_syn_ack_behind_octets_without_a_beginning_blocks_them_while_they_may_
     assert lab.send(WEB, len(FIRST), FIRST, isn=False) == BLOCKED
 
 
-def test_a_syn_ack_long_behind_octets_without_a_beginning_begins_another_connection(lab: Lab) -> None:
+def test_a_syn_ack_of_another_connection_than_octets_without_a_beginning_begins_anew(lab: Lab) -> None:
+    spoken = bytearray(WEB.segment(0, FIRST))
+    spoken[28:32] = (77_777 + 5000).to_bytes(4, "big")  # it acknowledges what its server has sent
     assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
-    lab.now_s += 11
+    assert state_in(lab.gate.feed(bytes(spoken), WEB.mark(ALLOWED), lab.now_s)) == ALLOWED
 
     assert lab.open(WEB) == OPENED
-    assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
+    assert lab.send(WEB, 0, FIRST, OPENED) == ALLOWED
 
 
 def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:
