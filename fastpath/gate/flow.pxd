@@ -8,7 +8,6 @@ from fastpath.wire.packet cimport PacketView
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
     N_PAYERS = 65536        # accounts of memory and work: one per subscriber's prefix, by its keyed hash
-    IN_QUEUE_S = 10         # a packet waits less for its verdict, in the kernel's queue
     IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
 
 
