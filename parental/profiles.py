@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, union_all, update
+from sqlalchemy import Connection, delete, func, insert, select, union_all, update
 
 from parental.addresses import network_of
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
@@ -76,6 +76,11 @@ def load_profiles(conn: Connection, numbers: Sequence[int]) -> dict[int, Profile
         wished = wishes.get(row.id, (NO_SAFE_SEARCH, False))
         found[row.id] = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s, *wished)
     return found
+
+
+def count_profiles(conn: Connection) -> int:
+    """How many profiles there are."""
+    return int(conn.execute(select(func.count()).select_from(profiles)).scalar_one())
 
 
 def iter_holders(conn: Connection, since_revision: int = 0) -> Iterator[Holder]:

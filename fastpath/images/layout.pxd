@@ -38,6 +38,7 @@ cdef enum:
     HOLDS_ADDRESSES = 1    # flag: the names include names of addresses, see wire/address.pyx
     SEALED = 2             # flag: the key is not here, see image_key.py
     KNOWN_FLAGS = HOLDS_ADDRESSES | SEALED
+    PEOPLE_LEVELS = 3      # of subscribers and policy: young, delta, base; the first that holds a key decides
 
 
 cdef enum Kind:
@@ -80,7 +81,7 @@ cdef enum OriginsSection:
 
 
 cdef enum:
-    NOT_HERE = 0xffffffff   # Range.subscriber: this image does not cover these addresses; ask the base
+    NOT_HERE = 0xffffffff   # Range.subscriber: this image does not cover these addresses; ask the level below
     UNASSIGNED = 0xfffffffe     # Range.subscriber: these addresses no longer belong to a subscriber
 
 

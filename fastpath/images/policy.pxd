@@ -28,8 +28,7 @@ cdef struct Policy:             # a profile at one instant: see decide()
 
 
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil
-cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
-                      Policy* out) noexcept nogil
+cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, Policy* out) noexcept nogil
 cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
     """The effective action of a list's entry: entries of a SHADOW list never block."""
     if action == NO_ACTION or (of.action == SHADOW and action != PASSTHRU):

@@ -10,7 +10,7 @@ decides nothing and hides nothing: `out` names, besides the decision, the shadow
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fastpath.images.layout cimport WEEK_MINUTES, ListRow, ProfileRow, SetRow
+from fastpath.images.layout cimport PEOPLE_LEVELS, WEEK_MINUTES, ListRow, ProfileRow, SetRow
 from fastpath.images.names cimport Hits, data_of
 from fastpath.images.verdict cimport (
     M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_CSAM, R_DEFAULT, R_HELP, R_ORDER, R_PAUSE,
@@ -56,12 +56,14 @@ cdef inline uint32_t _profile_of(const PolicyView* v, uint32_t subscriber) noexc
     return v.n_profiles
 
 
-cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t subscriber, int64_t now_s,
-                      Policy* out) noexcept nogil:
-    """Find the policy of the subscriber's profile; all zero (nothing is blocked) where no profile is known."""
-    cdef const PolicyView* v = delta
-    cdef uint32_t at = NO_SUBSCRIBER
+cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, Policy* out) noexcept nogil:
+    """Find the policy of the subscriber's profile; all zero (nothing is blocked) where no profile is known.
+
+    levels  PEOPLE_LEVELS"""
+    cdef const PolicyView* v = levels
+    cdef uint32_t at
     cdef const ProfileRow* row
+    cdef int i
     out.categories[0] = out.categories[1] = 0
     out.paused_until_s = out.utc_offset_s = 0
     out.n_closed = 0
@@ -69,12 +71,13 @@ cdef void find_policy(const PolicyView* base, const PolicyView* delta, uint32_t 
     out.safe_search = out.canaries = 0
     if subscriber == NO_SUBSCRIBER:
         return
-    at = _profile_of(delta, subscriber)
-    if at >= delta.n_profiles:
-        v = base
-        at = _profile_of(base, subscriber)
-        if at >= base.n_profiles:
-            return
+    for i in range(PEOPLE_LEVELS):
+        v = levels + i
+        at = _profile_of(v, subscriber)
+        if at < v.n_profiles:
+            break
+    else:
+        return
     row = v.profiles + at
     out.categories[0] = row.categories[0]
     out.categories[1] = row.categories[1]

@@ -12,5 +12,4 @@ cdef struct SubscribersView:
 
 
 cdef const char* subscribers_fault(const SubscribersView* v) noexcept nogil
-cdef uint32_t find_subscriber(const SubscribersView* base, const SubscribersView* delta, const uint8_t* addr,
-                              uint8_t ip_version) noexcept nogil
+cdef uint32_t find_subscriber(const SubscribersView* levels, const uint8_t* addr, uint8_t ip_version) noexcept nogil

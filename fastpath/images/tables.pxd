@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from fastpath.base.cursor cimport Status
 from fastpath.images.image cimport Image
 from fastpath.images.key_table cimport KeyTable
-from fastpath.images.layout cimport ListRow
+from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow
 from fastpath.images.names cimport Hits, NamesView, SetsView
 from fastpath.images.policy cimport PolicyView
 from fastpath.images.subscribers cimport SubscribersView
@@ -15,7 +15,7 @@ from fastpath.wire.name cimport Name
 from fastpath.wire.url cimport Url
 
 
-cdef enum:                      # of Tables.generations: a base, and its delta behind it
+cdef enum:                      # of Tables.generations: a base, and behind it the newest of what stands on it
     NAMES_AT = 0
     SUBSCRIBERS_AT = 2
     POLICY_AT = 4
@@ -26,10 +26,8 @@ cdef enum:                      # of Tables.generations: a base, and its delta b
 cdef struct Tables:
     NamesView names
     NamesView names_delta
-    SubscribersView subscribers
-    SubscribersView subscribers_delta
-    PolicyView policy
-    PolicyView policy_delta
+    SubscribersView subscribers[PEOPLE_LEVELS]      # the youngest first
+    PolicyView policy[PEOPLE_LEVELS]
     UrlsView urls
     UrlsView urls_delta
     uint64_t generations[N_GENERATIONS]     # 0: no image

@@ -19,6 +19,8 @@ class TableSet:
         policy_delta: Image | None = None,
         urls: Image | None = None,
         urls_delta: Image | None = None,
+        subscribers_young: Image | None = None,
+        policy_young: Image | None = None,
     ) -> TableSet: ...
     def public(self) -> TableSet: ...
     @classmethod

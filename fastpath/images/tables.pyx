@@ -36,6 +36,8 @@ from fastpath.wire.name import to_wire
 from fastpath.images.verdict import Action, Mode, Reason, Tier
 
 KINDS = ("names", "subscribers", "policy", "urls")
+# In the order of TableSet's arguments.
+_PARTS = (*((kind, part) for kind in KINDS for part in ("base", "delta")), ("subscribers", "young"), ("policy", "young"))
 
 
 cdef uint64_t _last_ticket = 0
@@ -105,7 +107,7 @@ cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, ui
     """Do judge() with the hits of a name that was looked up before, in these tables."""
     cdef Policy policy
     cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
-    find_policy(&t.policy, &t.policy_delta, subscriber, now_s, &policy)
+    find_policy(t.policy, subscriber, now_s, &policy)
     decide(&policy, hits, lists_of(t), now_s, out)
     out.subscriber = subscriber
 
@@ -124,14 +126,14 @@ cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_versi
                           int64_t now_s) noexcept nogil:
     """Whether the profile of the client at `addr` closes a category.   addr, ip_version  as for judge()"""
     cdef Policy policy
-    find_policy(&t.policy, &t.policy_delta, _subscriber_at(t, addr, ip_version), now_s, &policy)
+    find_policy(t.policy, _subscriber_at(t, addr, ip_version), now_s, &policy)
     return (policy.categories[category >> 6] >> (category & 63)) & 1
 
 
 cdef inline uint32_t _subscriber_at(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
     if ip_version != 4 and ip_version != 6:
         return NO_SUBSCRIBER
-    return find_subscriber(&t.subscribers, &t.subscribers_delta, addr, ip_version)
+    return find_subscriber(t.subscribers, addr, ip_version)
 
 
 cdef const Tables* take_tables(Handover* h) noexcept nogil:
@@ -159,29 +161,42 @@ cdef str _url_rule_text(const Url* url, size_t n):
     return PyBytes_FromStringAndSize(<const char*>text, write_url_text(url, n, text, URL_OCTETS)).decode("ascii")
 
 
+def _require_chain(kind, *levels):
+    """Raise BadImage where a level, the base first, was not made for the one below it.   None  there is no such level"""
+    below = 0
+    for image in levels:
+        if image is None:
+            continue
+        if image is not levels[0] and image.base_generation != below:
+            raise _image.BadImage(
+                f"{image.path}: a delta of {kind} {image.base_generation}, the base here is {below}; not used; "
+                "publish a delta of this base")
+        below = image.generation
+
+
 cdef class TableSet:
     """The images that a worker serves.   Any of them may be None: no data of that kind.
 
     Raises BadImage where a delta does not belong to its base, or an image contradicts itself."""
 
     def __cinit__(self, Image names=None, Image names_delta=None, Image subscribers=None, Image subscribers_delta=None,
-                  Image policy=None, Image policy_delta=None, Image urls=None, Image urls_delta=None):
+                  Image policy=None, Image policy_delta=None, Image urls=None, Image urls_delta=None,
+                  Image subscribers_young=None, Image policy_young=None):
         global _last_ticket
         cdef uint32_t i
         cdef Image image
-        self.images = [names, names_delta, subscribers, subscribers_delta, policy, policy_delta, urls, urls_delta]
-        for kind, base, delta in zip(KINDS, self.images[::2], self.images[1::2]):
-            wanted = base.generation if base is not None else 0
-            if delta is not None and delta.base_generation != wanted:
-                raise _image.BadImage(
-                    f"{delta.path}: a delta of {kind} {delta.base_generation}, the base here is {wanted}; not used; "
-                    "publish a delta of this base")
+        self.images = [names, names_delta, subscribers, subscribers_delta, policy, policy_delta, urls, urls_delta,
+                       subscribers_young, policy_young]
+        _require_chain("names", names, names_delta)
+        _require_chain("urls", urls, urls_delta)
+        _require_chain("subscribers", subscribers, subscribers_delta, subscribers_young)
+        _require_chain("policy", policy, policy_delta, policy_young)
         open_names(names, &self.tables.names)
         open_names(names_delta, &self.tables.names_delta)
-        open_subscribers(subscribers, &self.tables.subscribers)
-        open_subscribers(subscribers_delta, &self.tables.subscribers_delta)
-        open_policy(policy, &self.tables.policy)
-        open_policy(policy_delta, &self.tables.policy_delta)
+        for i, image in enumerate((subscribers_young, subscribers_delta, subscribers)):
+            open_subscribers(image, &self.tables.subscribers[i])
+        for i, image in enumerate((policy_young, policy_delta, policy)):
+            open_policy(image, &self.tables.policy[i])
         open_urls(urls, &self.tables.urls)
         open_urls(urls_delta, &self.tables.urls_delta)
         self._require_same_lists(names_delta, &self.tables.names_delta.table, &self.tables.names_delta.sets)
@@ -194,6 +209,9 @@ cdef class TableSet:
         for i in range(<uint32_t>N_GENERATIONS):
             image = self.images[i]
             self.tables.generations[i] = image.generation if image is not None else 0
+        for i, image in ((<uint32_t>SUBSCRIBERS_AT, subscribers_young), (<uint32_t>POLICY_AT, policy_young)):
+            if image is not None:
+                self.tables.generations[i + 1] = image.generation
         _last_ticket += 1
         self.tables.ticket = _last_ticket
 
@@ -221,7 +239,8 @@ cdef class TableSet:
     @classmethod
     def open(cls, manifest: str | os.PathLike[str], known: Iterable[Image | None] = (),
              owners: Set[int] | None = None) -> TableSet:
-        """Open the images of a manifest: {"names": {"base": FILE, "delta": FILE|null}, …}, with paths relative to it.
+        """Open the images of a manifest: {KIND: {"base": FILE, "delta": FILE|null, "young": FILE|null}, …}, with paths
+        relative to it.
 
         known    open images; those that the manifest names are not opened again
         owners   accounts that may have written manifest and images; None: any
@@ -230,17 +249,15 @@ cdef class TableSet:
             said = json.load(file)
         folder = os.path.dirname(os.path.abspath(manifest))
         images = []
-        for kind in KINDS:
-            for part in ("base", "delta"):
-                file_name = (said.get(kind) or {}).get(part)
-                images.append(None if file_name is None else
-                              _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known,
-                                                owners))
+        for kind, part in _PARTS:
+            file_name = (said.get(kind) or {}).get(part)
+            images.append(None if file_name is None else
+                          _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known, owners))
         return cls(*images)
 
     @property
     def generations(self) -> dict[str, tuple[int, int]]:
-        """The generations (base, delta) of each kind; 0: no image."""
+        """The generations (base, newest image above it) of each kind; 0: no image."""
         return {kind: (self.tables.generations[2 * i], self.tables.generations[2 * i + 1])
                 for i, kind in enumerate(KINDS)}
 
@@ -389,7 +406,7 @@ cdef class TableSet:
         """Find the subscriber at an address; None: there is none."""
         cdef uint8_t octets[16]
         cdef uint8_t version = _address(address, octets)
-        cdef uint32_t found = find_subscriber(&self.tables.subscribers, &self.tables.subscribers_delta, octets, version)
+        cdef uint32_t found = find_subscriber(self.tables.subscribers, octets, version)
         return None if found == NO_SUBSCRIBER else found
 
 

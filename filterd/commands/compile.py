@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from filterd.commands.run import loaded
 from filterd.config import Config
@@ -17,7 +19,7 @@ from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import compile_sources
-from rules.compiler.manifest import Pair, claimed_generation, publish
+from rules.compiler.manifest import Levels, claimed_generation, publish
 from rules.compiler.report import CompileReport, render_report, report_as_json
 from rules.errors import BadList, BadSource
 from rules.lists.source import parse_source
@@ -52,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --kept: without network, capabilities and files but the state directory's, as control's job",
     )
+    parser.add_argument(
+        "--people",
+        choices=("base", "delta"),
+        help="with --config: that level of the images of subscribers and policy, as control's job",
+    )
     parser.add_argument("--json", action="store_true", help="the report as one object")
 
 
@@ -64,6 +71,11 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse("--kept: only a configuration has kept copies; nothing compiled; add --config FILE")
     if args.confined and not args.kept:
         raise WrongUse("--confined: reads kept copies alone; nothing compiled; add --kept")
+    if args.people:
+        if not args.config or args.kept:
+            raise WrongUse("--people: needs --config FILE, and no --kept; nothing written; give --config FILE alone")
+        _write_people(loaded(args.config), args.people)
+        return 0
     try:
         if args.config:
             report = _compile_config(loaded(args.config), args.kept, args.confined)
@@ -82,7 +94,7 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
         report = compile_sources(sources, out, key_at(out / "key", KEY_OCTETS), generation, progress)
     with writing_whole(out / REPORT) as file:  # what the lists and their parts are called, for lookup
         file.write(json.dumps(report_as_json(report)).encode())
-    publish(out, {"names": Pair(report.path.name), "urls": Pair(report.urls_path.name)})
+    publish(out, {"names": Levels(report.path.name), "urls": Levels(report.urls_path.name)})
     return report
 
 
@@ -92,6 +104,18 @@ def _confine(state_dir: Path) -> None:
     images.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = os.environ["SQLITE_TMPDIR"] = str(images)
     confine(credential_folders(), [state_dir], memory_octets=None)
+
+
+def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
+    # late: the database, which lists alone do without
+    from filterd.database.access import hold_connections, opened_for_control
+    from filterd.images.people import write_levels
+
+    keep_memory_private()
+    with opened_for_control(config) as engine:
+        hold_connections(engine, 1)  # soon there is no network to make it over
+        _confine(config.state_dir)
+        write_levels(config.state_dir / IMAGES, level, engine, datetime.now(UTC))
 
 
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:

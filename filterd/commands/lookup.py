@@ -85,9 +85,12 @@ def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[T
     everybody = folder / "all.img"
     with everybody.open("wb") as out:
         pack_subscribers(out, 1, 0, [("0.0.0.0/0", int(said))])
-    names, names_delta, _, _, policy, policy_delta, *urls = tables.images
+    names, names_delta, _, _, policy, policy_delta, urls, urls_delta, _, policy_young = tables.images
     subscribers = open_image(everybody, ImageKind.SUBSCRIBERS)
-    return TableSet(names, names_delta, subscribers, None, policy, policy_delta, *urls), "192.0.2.1"
+    found = TableSet(
+        names, names_delta, subscribers, None, policy, policy_delta, urls, urls_delta, policy_young=policy_young
+    )
+    return found, "192.0.2.1"
 
 
 def _instant(text: str) -> int:

@@ -130,6 +130,6 @@ class Explainer:
 
 
 def _age_s(images: Path, kind: str) -> float:
-    pair = read_manifest(images).pair(kind)  # type: ignore[arg-type]  # the kinds of a TableSet are those of a manifest
-    newest = pair.delta or pair.base
+    levels = read_manifest(images).levels(kind)  # type: ignore[arg-type]  # the kinds of a TableSet are those of a manifest
+    newest = levels.newest
     return time.time() - (images / newest).stat().st_mtime if newest and (images / newest).exists() else 0.0

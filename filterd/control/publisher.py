@@ -2,7 +2,7 @@
 
     good copies ─compile┐  (with the orders of that moment)
     orders ─────delta───┼─→ images → manifest → workers ─ack→ receipt
-    subscribers ─delta──┘
+    subscribers ─young──┘  (on a base and a delta that jobs write in the background)
 
 Invariants: one publication and one compilation at a time; the manifest is written before the workers are asked to use
 it, so a worker that starts meanwhile is right, too; a failure leaves what was in force; an order is called enforced,
@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fastpath.images.tables import TableSet
@@ -21,8 +21,9 @@ from fastpath.images.verdict import Action
 from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
 from filterd.images.attribution import Attribution
-from filterd.images.compile import Compiled, CompileFailed, compile_base, inputs_of
+from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
 from filterd.images.live_delta import LiveDelta
+from filterd.images.people import Level, write_levels
 from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.rails import order_rails_of
@@ -33,9 +34,12 @@ from mgmt.orders.letters import keep_letters
 from mgmt.orders.live import orders_revision
 from parental.database import reading, writing
 from parental.errors import DatabaseFault
+from parental.profiles import count_profiles
 from parental.revision import mark_revision
 from rules.compiler.manifest import Kind
 
+RENEW = timedelta(days=1)  # of the base of subscribers and policy, which knows two turns of a zone's clocks
+FEW_LINES = 5_000  # their images are written in less time than a job takes to begin
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
 
 Writer = Callable[[], None]
@@ -53,11 +57,12 @@ class Publisher:
         self.has_overgrown = asyncio.Event()  # the delta: merge() has work
         self.published = asyncio.Event()  # tables are others than when it was cleared
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
+        self.has_grown_people = asyncio.Event()  # their young level: tend_people() has work
         self._context = context
         self._images = ImageStore(context.config.state_dir)
         self._letters_generation = 0  # of the base whose letters are in the database
         self._unconfirmed: Taken | None = None  # the orders in the newest names, until every worker serves them
-        self._publishing, self._compiling = asyncio.Lock(), asyncio.Lock()
+        self._publishing, self._compiling, self._renewing = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     @property
     def generations(self) -> dict[str, tuple[int, int]]:
@@ -75,8 +80,9 @@ class Publisher:
 
     async def start(self, compiled: Compiled) -> None:
         """Put everything in force as it is now.   compiled  the base to begin with"""
+        await self._find_people()
         async with self._publishing:
-            await self._publish(partial(self._write, self._beside(compiled)), self._write_people_bases)
+            await self._publish(partial(self._write, self._beside(compiled)), self._take_people)
 
     async def compile(self) -> None:
         """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
@@ -91,12 +97,14 @@ class Publisher:
                 await self._compile_now()
 
     async def mend(self) -> None:
-        """Compile again where the names base on the disk has gone bad: a worker that starts must find a good one.
+        """Compile again where a base on the disk has gone bad: a worker that starts must find a good one.
 
         Raises CompileFailed.
-        Cost: one read of the image."""
+        Cost: one read of the images."""
         if await asyncio.to_thread(self._images.compiled) is None:
             await self.compile()
+        if not await asyncio.to_thread(self._images.people.is_whole):
+            await self._renew_people("base")
 
     async def merge(self) -> None:
         """Compile again where the delta has grown large: the new base includes it.
@@ -122,6 +130,8 @@ class Publisher:
         began = time.monotonic()
         async with self._publishing:
             acks = await self._publish(*first, self._write_people)
+        if self._images.people.overgrown:
+            self.has_grown_people.set()
         return self._receipt("policy", began, acks)
 
     @property
@@ -134,17 +144,50 @@ class Publisher:
         """Up to which change the orders are in the images."""
         return 0 if self.live is None else self.live.orders_revision
 
-    async def renew_people(self) -> None:
-        """New bases of subscribers and policy; once a day, as a policy image knows two turns of a zone's clocks."""
-        async with self._publishing:
-            await self._publish(self._write_people_bases)
+    async def tend_people(self, at: datetime) -> None:
+        """Write again, in the background, the level of subscribers and policy that is large or old.
+
+        Raises CompileFailed; the levels in force then go on."""
+        self.has_grown_people.clear()
+        people = self._images.people
+        is_old = people.base_at is None or not timedelta(0) <= at - people.base_at < RENEW
+        level: Level | None = "base" if is_old else people.overgrown
+        if level is not None:
+            await self._renew_people(level)
 
     def forget_released(self, now_s: int, before_s: int) -> None:
         """Drop addresses released before a time (unix seconds), as far as no image needs them."""
         with writing(self._context.engine) as conn:
-            self._images.forget_released(conn, mark_revision(conn, now_s, before_s))
+            self._images.people.forget_released(conn, mark_revision(conn, now_s, before_s))
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    async def _find_people(self) -> None:
+        """Have a base of subscribers and policy; what an earlier process wrote, where that can be."""
+        if not await asyncio.to_thread(self._stand_on_people):
+            await self._write_people_levels("base")
+
+    def _stand_on_people(self) -> bool:
+        with reading(self._context.engine) as conn:
+            return self._images.people.find_levels(conn, datetime.now(UTC))
+
+    async def _renew_people(self, level: Level) -> None:
+        async with self._renewing:
+            await self._write_people_levels(level)
+            async with self._publishing:
+                await self._publish(self._take_people)
+
+    async def _write_people_levels(self, level: Level) -> None:
+        """Not in force yet; by a job where there are many."""
+        context = self._context
+        if await asyncio.to_thread(self._n_lines) > FEW_LINES:
+            await compile_people(context.config_file, level, WHILE_SERVING if self.live else 0)
+        else:
+            await asyncio.to_thread(write_levels, self._images.directory, level, context.engine, datetime.now(UTC))
+
+    def _n_lines(self) -> int:
+        with reading(self._context.engine) as conn:
+            return count_profiles(conn)
 
     async def _compile_now(self) -> None:
         """The caller has the lock."""
@@ -154,7 +197,9 @@ class Publisher:
         compiled = await compile_base(context.config, context.config_file, niceness)
         live = await asyncio.to_thread(self._beside, compiled)
         # At the start people's images may be of a layout that this build does not read, and the manifest is read whole.
-        people = () if self.live else (self._write_people_bases,)
+        people = () if self.live else (self._take_people,)
+        if people:
+            await self._find_people()
         async with self._publishing:
             await self._publish(partial(self._write, live), *people)
             await asyncio.to_thread(shorten_journals, context.config, live)
@@ -267,8 +312,10 @@ class Publisher:
 
     def _write_people(self) -> None:
         with reading(self._context.engine) as conn:
-            self._images.publish_people(conn, datetime.now(UTC))
+            self._images.people.publish(conn, datetime.now(UTC))
+        self._images.prune()
 
-    def _write_people_bases(self) -> None:
+    def _take_people(self) -> None:
         with reading(self._context.engine) as conn:
-            self._images.publish_people_bases(conn, datetime.now(UTC))
+            self._images.people.take_levels(conn, datetime.now(UTC))
+        self._images.prune()

@@ -23,6 +23,7 @@ from fastpath.images.policy_writer import ListSpec
 from filterd.config import Config
 from filterd.database.access import opened_for_control
 from filterd.images.order_rails import OrderRails
+from filterd.images.people import Level
 from filterd.keys import make_image_key
 from filterd.lists.jobs import take
 from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
@@ -97,6 +98,13 @@ async def compile_base(config: Config, config_file: Path, niceness: int) -> Comp
     if exit_code != 0 or compiled is None:
         raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")
     return compiled
+
+
+async def compile_people(config_file: Path, level: Level, niceness: int) -> None:
+    """Write a level of subscribers and policy; not in force yet.   Raises CompileFailed."""
+    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--people", level], niceness)
+    if exit_code != 0:
+        raise CompileFailed(stderr or f"compile --people {level}: exit code {exit_code}; nothing changed")
 
 
 def compile_config(config: Config, progress: Progress | None) -> CompileReport:

@@ -59,7 +59,6 @@ DRAIN_S = 0.5
 # A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.
 DRAIN_NICENESS = 19
 LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
-RENEW_S = 86_400.0
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
@@ -99,7 +98,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
-    work.append(_retain(control, records))
+    work += [_retain(control, records), _tend_people(control)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -153,6 +152,15 @@ async def _compile(control: Control) -> None:
         await guarded(faults, "merge", publisher.merge)
         await guarded(faults, "images", publisher.mend)
         await guarded(faults, "orders", settle_now)
+
+
+async def _tend_people(control: Control) -> None:
+    """Write the images of subscribers and policy again, where they are large or old."""
+    publisher = control.publisher
+    while True:
+        await guarded(control.faults, "policy", lambda: publisher.tend_people(datetime.now(UTC)))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(publisher.has_grown_people.wait(), MEND_S)
 
 
 async def _look_at_readers(control: Control) -> None:
@@ -295,7 +303,6 @@ async def _reload(control: Control, hangup: asyncio.Event) -> None:
 
 async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
     """Lock and unlock at the second a schedule says so."""
-    renewed_at = time.monotonic()
     while True:
         next_change: datetime | None = None
 
@@ -304,9 +311,6 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
             next_change = await control.locks.refresh()
 
         await guarded(control.faults, "locks", refresh)
-        if time.monotonic() - renewed_at > RENEW_S:
-            await guarded(control.faults, "policy", control.publisher.renew_people)
-            renewed_at = time.monotonic()
         until_s = (next_change - datetime.now(UTC)).total_seconds() if next_change else LONGEST_SLEEP_S
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), min(max(until_s, 0.0), LONGEST_SLEEP_S))

@@ -1,7 +1,8 @@
 """Manifest of the images in force.
 
-images/current.json names a base and a delta of each kind.  It is written whole, so that a worker which starts at any
-moment, with the control plane dead, finds a set of images that belong together.
+images/current.json names the images of each kind: a base, a delta that stands on it and, of subscribers and policy, a
+young level that stands on the delta, or on the base where there is no delta.  It is written whole, so that a worker
+which starts at any moment, with the control plane dead, finds a set of images that belong together.
 One compilation makes names-N, urls-N and origins-N (which rule stands in which line; for explain, never for workers).
 
 Invariants: one writer of the manifest; a generation is given once, also to several processes that write images at the
@@ -11,7 +12,7 @@ its own base); what the manifest names, or a kept delta stands on, is never prun
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ Kind = Literal["names", "urls", "subscribers", "policy"]
 KINDS: tuple[Kind, ...] = ("names", "urls", "subscribers", "policy")
 MANIFEST = "current.json"
 ORIGINS = "origins"
+N_LEVELS = 3
 KEPT_GENERATIONS = 10  # of a kind, so that a rollback finds what it needs
 
 _FILE_NAME = re.compile(r"([a-z]+)-(\d+)\.(img|claim)")
@@ -32,25 +34,31 @@ _COMPILED = ("names", "urls", ORIGINS)  # these count their generations together
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Levels:
     """The images of one kind, by file name beside the manifest; None: there is none."""
 
     base: str | None = None
     delta: str | None = None
+    young: str | None = None
+
+    @property
+    def newest(self) -> str | None:
+        """The level that was written last."""
+        return self.young or self.delta or self.base
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What is in force."""
 
-    names: Pair = Pair()
-    urls: Pair = Pair()
-    subscribers: Pair = Pair()
-    policy: Pair = Pair()
+    names: Levels = Levels()
+    urls: Levels = Levels()
+    subscribers: Levels = Levels()
+    policy: Levels = Levels()
 
-    def pair(self, kind: Kind) -> Pair:
+    def levels(self, kind: Kind) -> Levels:
         """The images of one kind."""
-        found: Pair = getattr(self, kind)
+        found: Levels = getattr(self, kind)
         return found
 
 
@@ -64,31 +72,31 @@ def read_manifest(images_dir: Path) -> Manifest:
     except ValueError as exc:
         raise ValueError(f"{path}: is not JSON; not read; publish again") from exc
     try:
-        return Manifest(**{kind: Pair(**said[kind]) for kind in KINDS if said.get(kind)})
+        return Manifest(**{kind: Levels(**said[kind]) for kind in KINDS if said.get(kind)})
     except (AttributeError, TypeError) as exc:
         raise ValueError(f"{path}: is not a manifest; not read; publish again") from exc
 
 
 def publish_base(images_dir: Path, kind: Kind, base: Path, delta: Path | None = None) -> Manifest:
     """Put a new base in force, and the delta that was made against it, if there is one."""
-    return publish(images_dir, {kind: Pair(base.name, None if delta is None else delta.name)})
+    return publish(images_dir, {kind: Levels(base.name, None if delta is None else delta.name)})
 
 
 def publish_delta(images_dir: Path, kind: Kind, delta: Path) -> Manifest:
     """Put a new delta of the present base in force.   Raises ValueError where there is no base."""
-    pair = read_manifest(images_dir).pair(kind)
-    if pair.base is None:
+    base = read_manifest(images_dir).levels(kind).base
+    if base is None:
         raise ValueError(f"{images_dir / MANIFEST}: no {kind} base; {delta.name} not published; publish a base first")
-    return publish(images_dir, {kind: Pair(pair.base, delta.name)})
+    return publish(images_dir, {kind: Levels(base, delta.name)})
 
 
-def publish(images_dir: Path, pairs: Mapping[Kind, Pair]) -> Manifest:
+def publish(images_dir: Path, kinds: Mapping[Kind, Levels]) -> Manifest:
     """Put images of several kinds in force at one moment; the other kinds stay.   Raises ValueError for a file that
     does not exist."""
-    for name in (name for pair in pairs.values() for name in (pair.base, pair.delta)):
+    for name in (name for levels in kinds.values() for name in asdict(levels).values()):
         if name is not None and not (images_dir / name).is_file():
             raise ValueError(f"{images_dir / name}: does not exist; not published; write the image there first")
-    manifest = replace(read_manifest(images_dir), **{str(kind): pair for kind, pair in pairs.items()})
+    manifest = replace(read_manifest(images_dir), **{str(kind): levels for kind, levels in kinds.items()})
     with writing_whole(images_dir / MANIFEST) as file:
         file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
     return manifest
@@ -102,7 +110,7 @@ def next_generation(images_dir: Path, kind: Kind) -> int:
     names = [path.name for path in images_dir.iterdir()]
     counted = _COMPILED if kind in _COMPILED else (kind,)
     for one in KINDS:
-        names += [name for name in asdict(manifest.pair(one)).values() if name]
+        names += [name for name in asdict(manifest.levels(one)).values() if name]
     return 1 + max((generation_of(name) for name in names if name.partition("-")[0] in counted), default=0)
 
 
@@ -134,17 +142,20 @@ def generation_of(name: str | None) -> int:
     return int(found[2]) if found else 0
 
 
-def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS) -> list[Path]:
+def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS, also: Collection[str] = ()) -> list[Path]:
     """Remove old images, and claims of writers that died; returns what was removed.
 
-    kept_generations  of each kind, at least 1.   Cost: the header of every image kept"""
+    kept_generations  of each kind, at least 1;   also  names of images that will be in force
+    Cost: the header of every image kept"""
     manifest = read_manifest(images_dir)
     removed = []
     for kind in KINDS:
         newest = sorted(_files(images_dir, kind, "img"), key=lambda path: generation_of(path.name), reverse=True)
-        kept = {path.name for path in newest[:kept_generations]} | set(asdict(manifest.pair(kind)).values())
-        kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
-        in_force = generation_of(manifest.pair(kind).base)
+        kept = {path.name for path in newest[:kept_generations]} | set(asdict(manifest.levels(kind)).values()) | {*also}
+        kept |= {path.with_suffix(".img").name for path in _files(images_dir, kind, "claim")}
+        for _ in range(N_LEVELS - 1):  # what a kept one stands on, down to the base
+            kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
+        in_force = generation_of(manifest.levels(kind).base)
         # A base that is newer than the one in force is about to be.
         kept |= {path.name for path in newest if generation_of(path.name) > in_force and _base_of(path) == 0}
         removed += [path for path in newest if path.name not in kept]

@@ -12,6 +12,7 @@ from fastpath.images.image import Image, open_image
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from parental import compile, revision, store
+from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
 from parental.engines import Where
 from parental.profile import Profile, lock_reason
@@ -44,11 +45,10 @@ class Images:
         self.policy = self._write("p1", POLICY, lambda out: compile.write_policy_base(conn, out, 1, NOON))
 
     def now(self) -> TableSet:
-        since = self.base_revision
-        subscribers = self._write(
-            "s2", SUBSCRIBERS, lambda out: compile.write_subscribers_delta(self.conn, out, 2, 1, since)
-        )
-        policy = self._write("p2", POLICY, lambda out: compile.write_policy_delta(self.conn, out, 2, 1, since, NOON))
+        changed = ChangedProfiles(self.base_revision)
+        changed.add(self.conn, NOON)
+        subscribers = self._write("s2", SUBSCRIBERS, lambda out: changed.write_subscribers(out, 2, 1))
+        policy = self._write("p2", POLICY, lambda out: changed.write_policy(out, 2, 1))
         return TableSet(None, None, self.subscribers, subscribers, self.policy, policy)
 
     def _write(self, name: str, kind: int, write: Callable[[BinaryIO], int]) -> Image:

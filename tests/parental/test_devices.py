@@ -1,6 +1,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from fastpath.images.image import Image, open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
 from parental import compile, devices, revision, store
+from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
 from parental.engines import Where
 from parental.errors import BadSubscriber, NoSubscriber
@@ -18,6 +20,7 @@ from parental.schema.lines import devices as rows
 from parental.subscriber import Subscriber, parse_prefix
 
 SUBSCRIBERS = 4
+NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -39,8 +42,9 @@ class Images:
         self.base = self._write("base", lambda out: compile.write_subscribers_base(conn, out, 1))
 
     def subscriber_of(self, token: str) -> int | None:
-        since = self.since
-        delta = self._write("delta", lambda out: compile.write_subscribers_delta(self.conn, out, 2, 1, since))
+        changed = ChangedProfiles(self.since)
+        changed.add(self.conn, NOON)
+        delta = self._write("delta", lambda out: changed.write_subscribers(out, 2, 1))
         return TableSet(None, None, self.base, delta).subscriber_of(device_address(token))
 
     def _write(self, name: str, write: Callable[[BinaryIO], int]) -> Image:

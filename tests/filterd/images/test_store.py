@@ -1,6 +1,5 @@
 import logging
 from datetime import UTC, datetime
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from support.images.order_rails import ORDER_RAILS
 from fastpath.images import image_key
 from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
-from fastpath.images.verdict import Action, Reason, Tier
+from fastpath.images.verdict import Action, Tier
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, remember
 from filterd.images.live_delta import LiveDelta
@@ -21,11 +20,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.database import reading, writing
-from parental.profile import Profile
-from parental.store import delete_subscriber, pause, put_subscriber
-from parental.subscriber import Subscriber
 from rules.compiler.compile import compile_sources, list_specs
-from rules.compiler.manifest import Pair, read_manifest
+from rules.compiler.manifest import Levels, read_manifest
 from rules.lists.source import describe_source
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -58,11 +54,6 @@ def action(store: ImageStore, name: str, address: Any = None) -> Any:
     return open_tables(store).decide(to_wire(name.encode()), address, NOW_S).action
 
 
-def add(engine: Engine, number: int, prefix: Any) -> None:
-    with writing(engine) as conn:
-        put_subscriber(conn, Subscriber(number, "home", (IPv4Network(prefix),), Profile()))
-
-
 def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
     order = Order("PTA", name, "a law", mode, None, False, ())
     wire = name.encode() if mode == URL else to_wire(name.encode())
@@ -73,11 +64,6 @@ def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
 def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
     with reading(engine) as conn:
         return LiveDelta(store.open_base(compiled), compiled, conn, ORDER_RAILS)
-
-
-def publish(store: ImageStore, engine: Engine) -> None:
-    with reading(engine) as conn:
-        store.publish_people(conn, NOW)
 
 
 def test_a_base_comes_into_force_together_with_the_orders(
@@ -127,7 +113,7 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
     store.publish_names(orders)
     tables = open_tables(store)
 
-    assert without == Pair("urls-1.img", None)
+    assert without == Levels("urls-1.img", None)
     assert tables.generations["urls"] == (1, tables.generations["names"][1])
     assert tables.decide_url(None, b"shared.test/page", None, NOW_S).list == ORDERS_LIST
     assert tables.decide_url(None, b"shared.test/", None, NOW_S).action == Action.PASSTHRU
@@ -169,50 +155,6 @@ def test_a_base_whose_file_is_gone_is_none(store: ImageStore, compiled: Compiled
     (store.directory / "names-1.img").unlink()
 
     assert store.compiled() is None
-
-
-def test_a_tap_is_a_delta_and_says_what_the_base_does_not(store: ImageStore, engine: Engine) -> None:
-    add(engine, 7, "192.0.2.7/32")
-    publish(store, engine)
-    with writing(engine) as conn:
-        pause(conn, 7, None)
-    publish(store, engine)
-
-    tables = open_tables(store)
-    assert tables.decide(None, "192.0.2.7", NOW_S).reason == Reason.PAUSE
-    assert all(delta > base > 0 for base, delta in (tables.generations["subscribers"], tables.generations["policy"]))
-
-
-def test_somebody_who_left_is_nobody(store: ImageStore, engine: Engine) -> None:
-    add(engine, 7, "192.0.2.7/32")
-    publish(store, engine)
-    with writing(engine) as conn:
-        delete_subscriber(conn, 7)
-    publish(store, engine)
-
-    assert open_tables(store).subscriber_of("192.0.2.7") is None
-
-
-def test_after_very_many_changes_the_bases_are_written_anew(
-    store: ImageStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("filterd.images.store.CHANGES_OF_A_DELTA", 1)
-    publish(store, engine)
-    add(engine, 7, "192.0.2.7/32")
-    add(engine, 8, "192.0.2.8/32")
-    publish(store, engine)
-
-    assert open_tables(store).generations["subscribers"][1] == 0
-    assert open_tables(store).subscriber_of("192.0.2.8") == 8
-
-
-def test_generations_rise_over_a_restart(tmp_path: Path, store: ImageStore, engine: Engine) -> None:
-    publish(store, engine)
-    first = open_tables(store).generations["policy"][0]
-
-    publish(ImageStore(tmp_path), engine)
-
-    assert open_tables(store).generations["policy"][0] > first
 
 
 def test_a_list_is_remembered_with_its_number(compiled: Compiled) -> None:

@@ -8,8 +8,8 @@ from fastpath.images.policy_writer import NamesBuilder
 from fastpath.images.tables import TableSet
 from rules.compiler.manifest import (
     MANIFEST,
+    Levels,
     Manifest,
-    Pair,
     claimed_generation,
     image_path,
     next_generation,
@@ -37,7 +37,7 @@ def test_what_is_published_is_what_tables_open(tmp_path: Path) -> None:
     publish_base(tmp_path, "names", write(tmp_path, 1))
     manifest = publish_delta(tmp_path, "names", write(tmp_path, 2, 1))
 
-    assert manifest == read_manifest(tmp_path) == Manifest(names=Pair("names-1.img", "names-2.img"))
+    assert manifest == read_manifest(tmp_path) == Manifest(names=Levels("names-1.img", "names-2.img"))
     assert TableSet.open(tmp_path / MANIFEST).generations["names"] == (1, 2)
 
 
@@ -46,7 +46,7 @@ def test_a_new_base_takes_the_old_deltas_place(tmp_path: Path) -> None:
 
     publish_base(tmp_path, "names", write(tmp_path, 3))
 
-    assert read_manifest(tmp_path).names == Pair("names-3.img", None)
+    assert read_manifest(tmp_path).names == Levels("names-3.img", None)
 
 
 def test_kinds_do_not_touch_each_other(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_pruning_keeps_the_newest_what_is_in_force_and_what_these_stand_on(tmp_p
 def test_images_of_several_kinds_come_into_force_at_one_moment_or_not_at_all(tmp_path: Path) -> None:
     names, urls = write(tmp_path, 1), image_path(tmp_path, "urls", 1)
     with pytest.raises(ValueError, match=r"urls-1\.img: does not exist"):
-        publish(tmp_path, {"names": Pair(names.name), "urls": Pair(urls.name)})
+        publish(tmp_path, {"names": Levels(names.name), "urls": Levels(urls.name)})
     assert read_manifest(tmp_path) == Manifest()
 
     urls.write_bytes(b"")
-    publish(tmp_path, {"names": Pair(names.name), "urls": Pair(urls.name)})
+    publish(tmp_path, {"names": Levels(names.name), "urls": Levels(urls.name)})
 
-    assert read_manifest(tmp_path) == Manifest(names=Pair("names-1.img"), urls=Pair("urls-1.img"))
+    assert read_manifest(tmp_path) == Manifest(names=Levels("names-1.img"), urls=Levels("urls-1.img"))
 
 
 def test_what_is_compiled_together_counts_its_generations_together(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Profiles that changed after a revision, with what they hold, as images have them: a level above others.
+
+The youngest level stays in memory, so that one change more costs what it changes; after a restart it is read again.
+
+Invariants: what it holds is what the database held at `revision`; a released prefix hides what lower levels say of it,
+but nothing of a prefix around it that has a holder again.
+"""
+
+from collections.abc import Iterator, Set
+from datetime import datetime
+from ipaddress import ip_network
+from typing import BinaryIO
+
+from sqlalchemy import Connection
+
+from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
+from parental.addresses import released_since
+from parental.compile import profile_spec
+from parental.devices import iter_addresses
+from parental.profiles import iter_holders
+from parental.revision import current_revision
+from parental.subscriber import Network
+
+
+class ChangedProfiles:
+    """The profiles that changed after a revision, which add() moves on.   Memory: about 1 KB each."""
+
+    def __init__(self, revision: int) -> None:
+        self.revision = revision
+        self._holders: dict[Network, int | None] = {}  # None: released
+        self._profiles: dict[int, ProfileSpec] = {}
+
+    def __len__(self) -> int:
+        """Rows that its images have."""
+        return max(len(self._holders), len(self._profiles))
+
+    def add(self, conn: Connection, at: datetime) -> None:
+        """Take in what has changed since.   conn  one transaction;   at  now
+
+        Cost: some queries, and 0.2 ms for each profile that changed."""
+        since, self.revision = self.revision, current_revision(conn)
+        if since == self.revision:
+            return
+        self._holders.update(dict.fromkeys(released_since(conn, since)))
+        for holder in iter_holders(conn, since_revision=since):
+            self._holders.update(dict.fromkeys(holder.prefixes, holder.id))
+            self._profiles[holder.id] = profile_spec(holder.profile, at)
+        for address, number in iter_addresses(conn, since):
+            self._holders[ip_network(address)] = number
+
+    def write_subscribers(self, out: BinaryIO, generation: int, below: int) -> int:
+        """Write who holds which address; returns the image's octets.   below  that of the level it stands on"""
+        return pack_subscribers(out, generation, below, self._rows())
+
+    def write_policy(self, out: BinaryIO, generation: int, below: int) -> int:
+        """Write the profiles; returns the image's octets.   below  that of the level it stands on"""
+        specs = list(dict.fromkeys(self._profiles.values()))
+        index_of = {spec: at for at, spec in enumerate(specs)}
+        return pack_policy(out, generation, below, specs, [(n, index_of[spec]) for n, spec in self._profiles.items()])
+
+    def _rows(self) -> Iterator[tuple[str, int | None]]:
+        taken = {prefix for prefix, holder in self._holders.items() if holder is not None}
+        lengths = {(prefix.version, prefix.prefixlen) for prefix in taken}
+        for prefix, holder in self._holders.items():
+            if holder is not None or not _is_in(prefix, taken, lengths):
+                yield str(prefix), holder
+
+
+def _is_in(prefix: Network, taken: set[Network], lengths: Set[tuple[int, int]]) -> bool:
+    """Whether a prefix lies in one of `taken`: the longer one would win in the image, although it is not released."""
+    return any(
+        prefix.supernet(new_prefix=length) in taken
+        for version, length in lengths
+        if version == prefix.version and length <= prefix.prefixlen
+    )
