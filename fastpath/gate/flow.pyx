@@ -23,6 +23,7 @@ from fastpath.wire.packet cimport PROTO_UDP, PacketView
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
     SAMPLE = 64         # flows silent for longest of which one is evicted
+    IN_QUEUE_S = 10     # a packet waits less for its verdict, in the kernel's queue
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
