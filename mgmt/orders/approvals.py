@@ -26,8 +26,8 @@ from mgmt.orders.events import note_agreed
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import IN_FORCE
 from mgmt.orders.sealed import refuse_sealed
+from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts
-from parental.store import raise_revision
 
 BROADER, HELD, EMERGENCY = KINDS = ("broader", "held", "emergency")
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes

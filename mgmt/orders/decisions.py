@@ -43,8 +43,8 @@ from mgmt.orders.model import (
 )
 from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
 from parental.column_types import is_octets
+from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts, orders
-from parental.store import raise_revision
 from rules.names.prefixes import wires_of
 from rules.names.protected import Protected
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, and_, func, literal, or_, select, union, unio
 
 from mgmt.orders.model import ADDRESS, IN_FORCE
 from parental.column_types import is_octets
+from parental.revision import current_revision
 from parental.schema.orders import entries, entry_parts
-from parental.store import current_revision
 
 REVISION = "orders"
 _BATCH = 500

@@ -11,6 +11,7 @@ from fastpath.images.image import open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
 from parental import compile, devices, store
+from parental.changed_profiles import ChangedProfiles
 from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.locks import LockTable
 from parental.people import accounts, children
@@ -40,7 +41,9 @@ def holds(household: Connection, tmp_path: Path) -> Callable[[str], int | None]:
 
     def of(address: str) -> int | None:
         delta, now = io.BytesIO(), io.BytesIO()
-        compile.write_subscribers_delta(household, delta, 2, 1, since)
+        changed = ChangedProfiles(since)
+        changed.add(household, NOON)
+        changed.write_subscribers(delta, 2, 1)
         compile.write_subscribers_base(household, now, 3)
         (tmp_path / "delta").write_bytes(delta.getvalue())
         (tmp_path / "now").write_bytes(now.getvalue())

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
 from parental import compile
+from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, reading
 from parental.engines import Where, engine_of
 from parental.migrations.revisions import upgrade
@@ -109,8 +110,10 @@ def packed_policy(specs: dict[ProfileSpec, int], numbered: list[tuple[int, int]]
 def images_now(conn: Connection, since: int) -> tuple[bytes, bytes]:
     holders, policy = io.BytesIO(), io.BytesIO()
     if since:
-        compile.write_subscribers_delta(conn, holders, 2, 1, since)
-        compile.write_policy_delta(conn, policy, 2, 1, since, NOON)
+        changed = ChangedProfiles(since)
+        changed.add(conn, NOON)
+        changed.write_subscribers(holders, 2, 1)
+        changed.write_policy(policy, 2, 1)
     else:
         compile.write_subscribers_base(conn, holders, 2)
         compile.write_policy_base(conn, policy, 2, NOON)
