@@ -5,6 +5,7 @@ A parent's token reaches the account of its line; any other gives the same 403, 
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -12,12 +13,30 @@ from typing import Any, TypeVar
 from aiohttp import web
 from sqlalchemy import Connection, Row
 
+from mgmt.api.account_shapes import (
+    AccountCaregiver,
+    AccountChild,
+    AccountDetails,
+    AccountHead,
+    AccountLine,
+    AccountPage,
+    Before,
+    Belonging,
+    ChangedAccount,
+    Doer,
+    History,
+    HouseholdEvent,
+    LinePlace,
+    Offered,
+    WholeAccount,
+)
 from mgmt.api.subscribers import PAGE, live_receipt
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal, Route
-from mgmt.body import read_fields
 from mgmt.errors import BadRequest
-from mgmt.fields import page_after
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of, query_of
+from mgmt.frame.shapes import After
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
 from mgmt.staff.permissions import Reach
@@ -33,56 +52,50 @@ T = TypeVar("T")
 
 
 async def list_accounts(request: web.Request, _: Principal) -> web.Response:
-    """GET /v1/accounts?after="""
-    after = page_after(request.query.get("after", "0"))
-
-    def load(conn: Connection) -> dict[str, Any]:
-        page = list(islice(accounts.iter_accounts(conn, after), PAGE))
-        return {"accounts": [head_json(found) for found in page], "next": page[-1].id if len(page) == PAGE else None}
-
-    return json_response(await read(request, load))
+    """List accounts by rising number."""
+    after = query_of(request, After).after
+    page = await read(request, lambda conn: list(islice(accounts.iter_accounts(conn, after), PAGE)))
+    following = page[-1].id if len(page) == PAGE else None
+    return json_response(AccountPage([AccountHead(**_head(found)) for found in page], following))
 
 
 async def put_account(request: web.Request, principal: Principal) -> web.Response:
-    """PUT /v1/accounts/{id} {"name": …, "language": …}; what is not said stays."""
-    number = number_in(request, "id")
-    fields = await read_fields(request, "name", "language")
-    said = {key: fields.text(key) for key in ("name", "language") if fields.has(key)}
-    now = request.app[CLOCK]()
+    """Put an account; what is not said stays as it is."""
+    number, said, now = number_in(request, "id"), await body_of(request, AccountDetails), request.app[CLOCK]()
 
     def store_it(conn: Connection) -> bool:
         try:
             before = accounts.get_account(conn, number)
         except NoPerson:
             before = Account(number, created_s=int(now.timestamp()))
-        after = tried(Account, number, said.get("name", before.name), said.get("language", before.language))
-        is_new = accounts.put_account(conn, Account(number, after.name, after.language, before.created_s))
+        name, language = said.name or before.name, said.language or before.language
+        is_new = accounts.put_account(conn, tried(Account, number, name, language, before.created_s))
         record(conn, number, principal.actor, "account put" if is_new else "account changed", {}, now)
         return is_new
 
     is_new = await write(request, store_it)
-    return json_response(await read(request, lambda conn: account_json(conn, number)), 201 if is_new else 200)
+    return json_response(await read(request, lambda conn: account_shown(conn, number)), 201 if is_new else 200)
 
 
 async def get_account(request: web.Request, principal: Principal) -> web.Response:
-    """GET /v1/accounts/{id}: its lines, children and caregivers."""
+    """Show an account with its lines, children and caregivers."""
 
-    def load(conn: Connection) -> dict[str, Any]:
-        return account_json(conn, own_account(conn, request, principal))
+    def load(conn: Connection) -> WholeAccount:
+        return account_shown(conn, own_account(conn, request, principal))
 
     return json_response(await read(request, load))
 
 
 async def put_line(request: web.Request, principal: Principal) -> web.Response:
-    """PUT /v1/accounts/{id}/lines/{line} {"province": …}: the line is this account's from now on."""
+    """Give a line to an account, with its own rules."""
     number, line = number_in(request, "id"), number_in(request, "line")
-    fields = await read_fields(request, "province")
+    province = (await body_of(request, LinePlace)).province
 
     def store_it(conn: Connection) -> None:
         before = accounts.account_of(conn, line)
         tried(accounts.move_line, conn, line, number)
-        if fields.has("province"):
-            tried(accounts.set_province, conn, line, fields.text("province"))
+        if province is not None:
+            tried(accounts.set_province, conn, line, province)
         if before != number:
             record(conn, number, principal.actor, "line moved", {"line": line}, request.app[CLOCK]())
 
@@ -91,61 +104,33 @@ async def put_line(request: web.Request, principal: Principal) -> web.Response:
 
 
 async def get_history(request: web.Request, principal: Principal) -> web.Response:
-    """GET /v1/accounts/{id}/history?before=: what was done in the household, the newest first."""
-    said = request.query.get("before")
-    before = None if said is None else page_after(said)
+    """List what was done in a household and by whom, the newest first."""
+    before = query_of(request, Before).before
     rows = await read(request, lambda conn: household.history(conn, own_account(conn, request, principal), before))
     earlier = rows[-1].id if len(rows) == household.PAGE else None
-    return json_response({"events": [_event_json(row) for row in rows], "earlier": earlier})
+    return json_response(History([_event(row) for row in rows], earlier))
 
 
-async def live_account(request: web.Request, number: int, status: int = 200, **more: Any) -> web.Response:
-    """Have a change published; the account with the receipt, and with what was made."""
+async def live_account(request: web.Request, number: int, status: int = 200, child: int | None = None) -> web.Response:
+    """Have a change published; the account with the receipt, and the child that was added."""
     receipt = await live_receipt(request)
-    found = await read(request, lambda conn: account_json(conn, number))
-    return json_response({**more, "account": found, "receipt": receipt}, status)
+    found = await read(request, lambda conn: account_shown(conn, number))
+    return json_response(ChangedAccount(account=found, receipt=receipt, child=child), status)
 
 
-def account_json(conn: Connection, number: int) -> dict[str, Any]:
+def account_shown(conn: Connection, number: int) -> WholeAccount:
     """An account with all that is in it, as the API gives it."""
-    found = tried(accounts.get_account, conn, number)
-    return {
-        **head_json(found),
-        "lines": [_line_json(conn, row) for row in accounts.lines_of(conn, number)],
-        "children": [child_json(conn, child) for child in children_of(conn, number)],
-        "caregivers": [caregiver_json(each) for each in caregivers_of(conn, number)],
-    }
+    return WholeAccount(
+        **_head(tried(accounts.get_account, conn, number)),
+        lines=[_line(conn, row) for row in accounts.lines_of(conn, number)],
+        children=[_child(conn, child) for child in children_of(conn, number)],
+        caregivers=[AccountCaregiver(**caregiver_shown(each)) for each in caregivers_of(conn, number)],
+    )
 
 
-def head_json(account: Account) -> dict[str, Any]:
-    """An account without its people."""
-    created = None if account.created_s is None else datetime.fromtimestamp(account.created_s, UTC).isoformat()
-    return {"id": account.id, "name": account.name, "language": account.language, "created": created}
-
-
-def child_json(conn: Connection, child: Child) -> dict[str, Any]:
-    """A child, with what answers to it and what can be enforced there."""
-    return {
-        "id": child.id,
-        "nickname": child.nickname,
-        "birth_year": child.birth_year,
-        "drawing": child.drawing,
-        "profile": child.profile,
-        "has": belongings(conn, child),
-        "offers": list(rules_of(conn, child.profile)),
-    }
-
-
-def caregiver_json(caregiver: Caregiver) -> dict[str, Any]:
-    """A caregiver; the telephone number is shown to nobody."""
-    return {
-        "id": caregiver.id,
-        "nickname": caregiver.nickname,
-        "role": caregiver.role,
-        "state": caregiver.state,
-        "invited_by": caregiver.invited_by,
-        "has_phone": caregiver.has_phone,
-    }
+def caregiver_shown(caregiver: Caregiver) -> dict[str, Any]:
+    """A caregiver, by the names of the API."""
+    return {key: value for key, value in asdict(caregiver).items() if key != "account"}
 
 
 def own_account(conn: Connection, request: web.Request, principal: Principal) -> int:
@@ -175,31 +160,41 @@ def tried(make: Callable[..., T], *values: Any) -> T:
         raise BadRequest("/", str(exc)) from exc
 
 
-def _line_json(conn: Connection, row: Row[Any]) -> dict[str, Any]:
+def _head(account: Account) -> dict[str, Any]:
+    """An account without its people, by the names of the API."""
+    created = None if account.created_s is None else datetime.fromtimestamp(account.created_s, UTC).isoformat()
+    return {"id": account.id, "name": account.name, "language": account.language, "created": created}
+
+
+def _line(conn: Connection, row: Row[Any]) -> AccountLine:
     offer = offers(conn, row.id)
-    return {
-        "id": row.id,
-        "label": row.label,
-        "province": row.province,
-        "profile": row.profile,
-        "level": offer.level.value,
-        "offers": {"rules": list(offer.rules), "children": list(offer.children)},
-    }
+    return AccountLine(
+        id=row.id,
+        label=row.label,
+        province=row.province,
+        profile=row.profile,
+        level=offer.level.value,
+        offers=Offered(list(offer.rules), list(offer.children)),
+    )
 
 
-def _event_json(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "at": datetime.fromtimestamp(row.time_s, UTC).isoformat(),
-        "by": {"kind": row.by_kind, "name": row.by_name, "role": row.by_role},
-        "action": row.action,
-        "about": json.loads(row.about),
-    }
+def _child(conn: Connection, child: Child) -> AccountChild:
+    told = {key: value for key, value in asdict(child).items() if key != "account"}
+    has = [Belonging(**each) for each in belongings(conn, child)]
+    return AccountChild(**told, has=has, offers=list(rules_of(conn, child.profile)))
 
 
+def _event(row: Row[Any]) -> HouseholdEvent:
+    at = datetime.fromtimestamp(row.time_s, UTC).isoformat()
+    return HouseholdEvent(at, Doer(row.by_kind, row.by_name, row.by_role), row.action, json.loads(row.about))
+
+
+_ONE = "/v1/accounts/{id}"
+_PUT = Contract({200: WholeAccount, 201: WholeAccount}, body=AccountDetails)
 ROUTES = (
-    Route("GET", "/v1/accounts", list_accounts, "accounts.list"),
-    Route("PUT", "/v1/accounts/{id}", put_account, "lines.provision"),
-    Route("GET", "/v1/accounts/{id}", get_account, "account.read"),
-    Route("PUT", "/v1/accounts/{id}/lines/{line}", put_line, "lines.provision"),
-    Route("GET", "/v1/accounts/{id}/history", get_history, "account.history"),
+    Route("GET", "/v1/accounts", list_accounts, "accounts.list", Contract({200: AccountPage}, query=After)),
+    Route("PUT", _ONE, put_account, "lines.provision", _PUT),
+    Route("GET", _ONE, get_account, "account.read", Contract({200: WholeAccount})),
+    Route("PUT", _ONE + "/lines/{line}", put_line, "lines.provision", Contract({200: ChangedAccount}, body=LinePlace)),
+    Route("GET", _ONE + "/history", get_history, "account.history", Contract({200: History}, query=Before)),
 )

@@ -7,38 +7,40 @@ Invariants: a code is shown once, to whoever invites; a telephone number is take
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.accounts import account_json, caregiver_json, number_in, own_account, tried
+from mgmt.api.account_shapes import AccountCaregiver, Code, Invitation, InvitedCaregiver, RoleChange, WholeAccount
+from mgmt.api.accounts import account_shown, caregiver_shown, number_in, own_account, tried
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
-from mgmt.body import read_fields
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
 from mgmt.staff.permissions import Reach
 from parental.people import caregivers
-from parental.people.caregivers import ROLES, SCHOOL, Caregiver
+from parental.people.caregivers import SCHOOL, Caregiver
 from parental.people.phones import Phones, SealedPhone
 
 
 async def invite(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/caregivers {"nickname": …, "role": …, "phone": "+92…"}"""
-    fields = await read_fields(request, "nickname", "role", "phone")
-    nickname, role = fields.text("nickname"), _role(principal, fields.one_of("role", ROLES, ""))
-    phone = _sealed(request, fields.text("phone")) if fields.has("phone") else None
+    """Invite a caregiver; the code that accepts is shown once."""
+    said = await body_of(request, Invitation)
+    role = _role(principal, said.role)
+    phone = None if said.phone is None else _sealed(request, said.phone)
     now = request.app[CLOCK]()
 
     def store_it(conn: Connection) -> tuple[Caregiver, str]:
         account = own_account(conn, request, principal)
-        invited = tried(lambda: caregivers.invite(conn, account, nickname, role, now, phone=phone))
+        invited = tried(lambda: caregivers.invite(conn, account, said.nickname, role, now, phone=phone))
         _record(conn, request, principal, invited[0], "caregiver invited")
         return invited
 
     invited, code = await write(request, store_it)
-    return json_response({**caregiver_json(invited), "code": code}, 201)
+    return json_response(InvitedCaregiver(**caregiver_shown(invited), code=code), 201)
 
 
 async def accept(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/caregivers/accept {"code": …}: for who has no phone at hand."""
-    code = (await read_fields(request, "code")).text("code")
+    """Accept an invitation for who has no phone at hand."""
+    code = (await body_of(request, Code)).code
 
     def store_it(conn: Connection) -> Caregiver:
         account = own_account(conn, request, principal)
@@ -48,12 +50,12 @@ async def accept(request: web.Request, principal: Principal) -> web.Response:
         _record(conn, request, principal, accepted, "caregiver accepted")
         return accepted
 
-    return json_response(caregiver_json(await write(request, store_it)))
+    return json_response(AccountCaregiver(**caregiver_shown(await write(request, store_it))))
 
 
 async def change_role(request: web.Request, principal: Principal) -> web.Response:
-    """PATCH /v1/accounts/{id}/caregivers/{caregiver} {"role": …}"""
-    role = _role(principal, (await read_fields(request, "role")).one_of("role", ROLES, ""))
+    """Give a caregiver another role."""
+    role = _role(principal, (await body_of(request, RoleChange)).role)
 
     def store_it(conn: Connection) -> Caregiver:
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
@@ -61,11 +63,11 @@ async def change_role(request: web.Request, principal: Principal) -> web.Respons
         _record(conn, request, principal, changed, "caregiver changed")
         return changed
 
-    return json_response(caregiver_json(await write(request, store_it)))
+    return json_response(AccountCaregiver(**caregiver_shown(await write(request, store_it))))
 
 
 async def remove(request: web.Request, principal: Principal) -> web.Response:
-    """DELETE /v1/accounts/{id}/caregivers/{caregiver}"""
+    """Remove a caregiver; the last owner stays."""
 
     def store_it(conn: Connection) -> int:
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
@@ -74,7 +76,7 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
         return account
 
     account = await write(request, store_it)
-    return json_response(await read(request, lambda conn: account_json(conn, account)))
+    return json_response(await read(request, lambda conn: account_shown(conn, account)))
 
 
 def _role(principal: Principal, role: str) -> str:
@@ -97,9 +99,14 @@ def _record(conn: Connection, request: web.Request, principal: Principal, found:
     record(conn, found.account, principal.actor, action, {"caregiver": found.id}, request.app[CLOCK]())
 
 
+_ALL = "/v1/accounts/{id}/caregivers"
+_ONE = _ALL + "/{caregiver}"
+_CHANGED = {200: AccountCaregiver}
 ROUTES = (
-    Route("POST", "/v1/accounts/{id}/caregivers", invite, "account.caregivers"),
-    Route("POST", "/v1/accounts/{id}/caregivers/accept", accept, "account.caregivers"),
-    Route("PATCH", "/v1/accounts/{id}/caregivers/{caregiver}", change_role, "account.caregivers"),
-    Route("DELETE", "/v1/accounts/{id}/caregivers/{caregiver}", remove, "account.caregivers"),
+    Route(
+        "POST", _ALL, invite, "account.caregivers", Contract({201: InvitedCaregiver}, body=Invitation, refusals=(409,))
+    ),
+    Route("POST", _ALL + "/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code)),
+    Route("PATCH", _ONE, change_role, "account.caregivers", Contract(_CHANGED, body=RoleChange)),
+    Route("DELETE", _ONE, remove, "account.caregivers", Contract({200: WholeAccount})),
 )

@@ -3,35 +3,36 @@
 Invariants: what nothing of the child's can enforce is refused with the reason: it is never only stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, NamedTuple
 
+import msgspec
 from aiohttp import web
+from msgspec import UNSET
 from sqlalchemy import Connection
 
+from mgmt.api.account_shapes import Belonging, ChangedAccount, ChildDetails, ChildRules, NewChild
 from mgmt.api.accounts import live_account, number_in, own_account, tried
-from mgmt.api.subscribers import MAX_PAUSE_MINUTES, WISHES, fit, wishes_in, wishes_json
+from mgmt.api.line_shapes import Pause, Wishes
+from mgmt.api.subscribers import fit, wishes_in, wishes_shown
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
-from mgmt.body import read_fields
-from mgmt.fields import Fields
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of
 from mgmt.households import note_choice
 from mgmt.problems import Problem
 from parental import profiles
 from parental.people import children
-from parental.people.children import YEARS, Child
+from parental.people.children import Child
 from parental.people.levels import LOCKS, rules_of
 from parental.profile import Profile
 from parental.schedule import Schedule
 from parental.subscriber import parse_prefix
 
-DETAILS = ("nickname", "birth_year", "drawing")
-
 
 async def add_child(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/children {"nickname": …, "birth_year": …, "drawing": …}"""
-    said = _details(await read_fields(request, *DETAILS))
+    """Add a child, with rules of its own."""
+    said = msgspec.structs.asdict(await body_of(request, NewChild))
     first = Profile(schedule=Schedule((), request.app[SETTINGS].zone))
 
     def store_it(conn: Connection) -> Child:
@@ -41,12 +42,13 @@ async def add_child(request: web.Request, principal: Principal) -> web.Response:
         return child
 
     child = await write(request, store_it)
-    return await live_account(request, child.account, 201, child=child.id)
+    return await live_account(request, child.account, 201, child.id)
 
 
 async def change_child(request: web.Request, principal: Principal) -> web.Response:
-    """PATCH /v1/accounts/{id}/children/{child}"""
-    said = _details(await read_fields(request, *DETAILS))
+    """Change what is known of a child; what is not said stays."""
+    told = msgspec.structs.asdict(await body_of(request, ChildDetails))
+    said = {key: value for key, value in told.items() if value is not UNSET}
 
     def change(conn: Connection, child: Child) -> None:
         tried(children.change_child, conn, child.account, child.id, said)
@@ -56,7 +58,7 @@ async def change_child(request: web.Request, principal: Principal) -> web.Respon
 
 
 async def remove_child(request: web.Request, principal: Principal) -> web.Response:
-    """DELETE /v1/accounts/{id}/children/{child}: what answered to it has the rules of its line again."""
+    """Remove a child with its rules; what followed them follows its line's again."""
 
     def change(conn: Connection, child: Child) -> None:
         tried(children.remove_child, conn, child.account, child.id)
@@ -66,40 +68,40 @@ async def remove_child(request: web.Request, principal: Principal) -> web.Respon
 
 
 async def take(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/children/{child}/take {"line": 7}, with "device" or "prefix" for a part of the line"""
-    what = _belonging(await read_fields(request, "line", "device", "prefix"))
+    """Have a line, or a part of it, follow a child's rules."""
+    what = await body_of(request, Belonging)
 
     def change(conn: Connection, child: Child) -> None:
-        what.assign(conn, child.account, child)
-        _note(conn, request, principal, child, f"{what.kind} given to child", line=what.line)
+        kind = _assign(conn, child.account, what, child)
+        _note(conn, request, principal, child, f"{kind} given to child", line=what.line)
 
     return await _changed(request, principal, change)
 
 
 async def give_back(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/children/{child}/give-back {"line": 7}, as take()"""
-    what = _belonging(await read_fields(request, "line", "device", "prefix"))
+    """Have a line, or a part of it, follow its own rules again."""
+    what = await body_of(request, Belonging)
 
     def change(conn: Connection, child: Child) -> None:
-        what.assign(conn, child.account, None)
-        _note(conn, request, principal, child, f"{what.kind} taken from child", line=what.line)
+        kind = _assign(conn, child.account, what, None)
+        _note(conn, request, principal, child, f"{kind} taken from child", line=what.line)
 
     return await _changed(request, principal, change)
 
 
 async def get_rules(request: web.Request, principal: Principal) -> web.Response:
-    """GET /v1/accounts/{id}/children/{child}/profile"""
+    """Show a child's rules."""
 
-    def load(conn: Connection) -> dict[str, Any]:
+    def load(conn: Connection) -> ChildRules:
         child = _child(conn, request, principal)
-        return {"child": child.id, **wishes_json(profiles.get_profile(conn, child.profile))}
+        return ChildRules(child=child.id, **wishes_shown(profiles.get_profile(conn, child.profile)))
 
     return json_response(await read(request, load))
 
 
 async def change_rules(request: web.Request, principal: Principal) -> web.Response:
-    """PATCH /v1/accounts/{id}/children/{child}/profile {"categories": […], "closed": […], …}"""
-    wished = wishes_in(await read_fields(request, *WISHES))
+    """Change a child's rules; what is not said stays as it is."""
+    wished = wishes_in(await body_of(request, Wishes))
 
     def change(conn: Connection, child: Child) -> None:
         before = profiles.get_profile(conn, child.profile)
@@ -113,9 +115,8 @@ async def change_rules(request: web.Request, principal: Principal) -> web.Respon
 
 
 async def pause(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/children/{child}/pause {"minutes": 30 | null}"""
-    fields = await read_fields(request, "minutes")
-    minutes = fields.whole_number("minutes", 1, MAX_PAUSE_MINUTES) if fields.has("minutes") else None
+    """Close everything of a child now."""
+    minutes = (await body_of(request, Pause)).minutes
     until = None if minutes is None else request.app[CLOCK]() + timedelta(minutes=minutes)
 
     def change(conn: Connection, child: Child) -> None:
@@ -127,7 +128,7 @@ async def pause(request: web.Request, principal: Principal) -> web.Response:
 
 
 async def resume(request: web.Request, principal: Principal) -> web.Response:
-    """POST /v1/accounts/{id}/children/{child}/resume"""
+    """End a child's pause; the schedule still holds."""
 
     def change(conn: Connection, child: Child) -> None:
         profiles.resume(conn, child.profile)
@@ -136,34 +137,17 @@ async def resume(request: web.Request, principal: Principal) -> web.Response:
     return await _changed(request, principal, change)
 
 
-class _Belonging(NamedTuple):
-    """What can answer to a child.   kind  line, device or prefix;   assign(conn, account, child | None)"""
-
-    kind: str
-    line: int
-    assign: Callable[[Connection, int, Child | None], None]
-
-
-def _belonging(fields: Fields) -> _Belonging:
-    line = fields.whole_number("line", 1, 2**32)
-    if fields.has("device"):
-        name = fields.text("device")
-        return _Belonging(
-            "device", line, lambda conn, account, to: tried(children.assign_device, conn, account, line, name, to)
-        )
-    if fields.has("prefix"):
-        prefix = fit("/prefix", parse_prefix, fields.text("prefix"))
-        return _Belonging(
-            "prefix", line, lambda conn, account, to: tried(children.assign_prefix, conn, account, line, prefix, to)
-        )
-    return _Belonging("line", line, lambda conn, account, to: tried(children.assign_line, conn, account, line, to))
-
-
-def _details(fields: Fields) -> Mapping[str, Any]:
-    said: dict[str, Any] = {key: fields.text(key) for key in ("nickname", "drawing") if fields.has(key)}
-    if fields.has("birth_year"):
-        said["birth_year"] = fields.whole_number("birth_year", YEARS.start, YEARS.stop - 1)
-    return said
+def _assign(conn: Connection, account: int, what: Belonging, to: Child | None) -> str:
+    """Have something follow a child's rules, or its line's again; what it is."""
+    if what.device is not None:
+        tried(children.assign_device, conn, account, what.line, what.device, to)
+        return "device"
+    if what.prefix is not None:
+        prefix = fit("/prefix", parse_prefix, what.prefix)
+        tried(children.assign_prefix, conn, account, what.line, prefix, to)
+        return "prefix"
+    tried(children.assign_line, conn, account, what.line, to)
+    return "line"
 
 
 async def _changed(
@@ -200,15 +184,20 @@ def _note(conn: Connection, request: web.Request, principal: Principal, child: C
     note_choice(conn, child.account, principal.actor, action, about, request.app[CLOCK]())
 
 
-_ONE = "/v1/accounts/{id}/children/{child}"
+_ALL = "/v1/accounts/{id}/children"
+_ONE = _ALL + "/{child}"
+_CHANGED = {200: ChangedAccount}
+_GIVEN = Contract(_CHANGED, body=Belonging)
 ROUTES = (
-    Route("POST", "/v1/accounts/{id}/children", add_child, "account.children"),
-    Route("PATCH", _ONE, change_child, "account.children"),
-    Route("DELETE", _ONE, remove_child, "account.children"),
-    Route("POST", f"{_ONE}/take", take, "account.children"),
-    Route("POST", f"{_ONE}/give-back", give_back, "account.children"),
-    Route("GET", f"{_ONE}/profile", get_rules, "account.children"),
-    Route("PATCH", f"{_ONE}/profile", change_rules, "account.children"),
-    Route("POST", f"{_ONE}/pause", pause, "account.pause"),
-    Route("POST", f"{_ONE}/resume", resume, "account.pause"),
+    Route("POST", _ALL, add_child, "account.children", Contract({201: ChangedAccount}, body=NewChild)),
+    Route("PATCH", _ONE, change_child, "account.children", Contract(_CHANGED, body=ChildDetails)),
+    Route("DELETE", _ONE, remove_child, "account.children", Contract(_CHANGED)),
+    Route("POST", _ONE + "/take", take, "account.children", _GIVEN),
+    Route("POST", _ONE + "/give-back", give_back, "account.children", _GIVEN),
+    Route("GET", _ONE + "/profile", get_rules, "account.children", Contract({200: ChildRules})),
+    Route(
+        "PATCH", _ONE + "/profile", change_rules, "account.children", Contract(_CHANGED, body=Wishes, refusals=(409,))
+    ),
+    Route("POST", _ONE + "/pause", pause, "account.pause", Contract(_CHANGED, body=Pause, refusals=(409,))),
+    Route("POST", _ONE + "/resume", resume, "account.pause", Contract(_CHANGED)),
 )

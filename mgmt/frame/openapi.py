@@ -41,6 +41,9 @@ NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
 NAME = {"type": "string", "minLength": 1, "maxLength": 500}
 IN_PATHS = {  # what stands in a path, by its name there
     "id": ("A number.", NUMBER),
+    "line": ("The number of a line.", NUMBER),
+    "child": ("The number of a child.", NUMBER),
+    "caregiver": ("The number of a caregiver.", NUMBER),
     "ref": ("The issuer's reference, percent-encoded.", NAME),
     "name": ("Of a device: a-z, 0-9 and '-', at most 32.", NAME),
     "reference": ("Of a report.", NAME),

@@ -80,9 +80,7 @@ def set_province(conn: Connection, line: int, province: str | None) -> None:
     """Say in which province a line is.   Raises NoSubscriber, BadPerson"""
     profile_of(conn, line)
     if province is not None and not PROVINCE.fullmatch(province):
-        raise BadPerson(
-            f"province: {province[:20]!r} is not a code; not accepted; write one of ISO 3166-2, such as PK-PB"
-        )
+        raise BadPerson(f"province: {province[:20]!r} is not a code; not accepted; write one of ISO 3166-2: PK-PB")
     conn.execute(update(lines).where(lines.c.id == line).values(province=province))
 
 

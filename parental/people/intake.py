@@ -35,9 +35,7 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.province is not None and not PROVINCE.fullmatch(self.province):
-            raise BadPerson(
-                f"province: {self.province[:20]!r} is not a code; not taken; write one of ISO 3166-2: PK-PB"
-            )
+            raise BadPerson(f"province: {self.province[:20]!r} is not a code; not taken; write one as PK-PB")
 
 
 @dataclass(slots=True)

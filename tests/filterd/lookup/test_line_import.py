@@ -20,7 +20,7 @@ def test_a_file_of_lines_is_imported_and_again_changes_nothing(daemon: Daemon, t
     first = run(daemon, "import", str(file))
     assert (first.returncode, first.stdout.splitlines()[-1]) == (1, "1200 new, 0 changed, 0 same, 2 refused")
     assert (
-        first.stdout.startswith("row 1202: /id: not a whole number")
+        first.stdout.startswith("row 1202: /id: expected 'int'")
         and "\nrow 1203: prefix: '192.0.2.1/24'" in first.stdout
     )
     assert run(daemon, "import", str(file)).stdout.splitlines()[-1] == "0 new, 0 changed, 1200 same, 2 refused"
