@@ -108,8 +108,9 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
+- Which roles have a permission, and how far it reaches: [mgmt/README.md](../mgmt/README.md#permissions).
 
-| request | who may | what it does |
+| request | permission | what it does |
 |---|---|---|
 {{routes}}
 ## Problems
@@ -144,10 +145,7 @@ def pages() -> dict[str, str]:
 
 
 def api_page() -> str:
-    routes = [
-        f"| `{route.method} {route.path}` | {route.permission} | {summary_of(route)} |\n"
-        for route in ROUTES
-    ]
+    routes = [f"| `{route.method} {route.path}` | {route.permission} | {summary_of(route)} |\n" for route in ROUTES]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
     return API.format(routes="".join(routes), problems="".join(problems))
 

@@ -38,8 +38,8 @@ from mgmt.frame.requests import body_of, octets_of, query_of, shown
 from mgmt.frame.shapes import After
 from mgmt.orders import store as orders
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
-from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.model import Order as JudgedOrder
+from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.sealed import ORDINARY
 from mgmt.problems import Problem
 from mgmt.staff.issuers import find_issuer

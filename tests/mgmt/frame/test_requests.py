@@ -30,12 +30,12 @@ async def client() -> AsyncIterator[Client]:
         after, said = query_of(request, After).after, await body_of(request, Said)
         return web.json_response([after, said.text[:9], len(await octets_of(request))])
 
-    route = Route("POST", "/x", endpoint, frozenset(), Contract({200: Said}, query=After, body=Said, at_most=10**6))
+    route = Route("POST", "/x", endpoint, "orders.read", Contract({200: Said}, query=After, body=Said, at_most=10**6))
     read = framed(route)
     app = web.Application(middlewares=[problems])
 
     async def read_it(request: web.Request) -> web.StreamResponse:
-        return await read(request, Principal(1, "operator", None))
+        return await read(request, Principal(1, frozenset({"engineer"}), None))
 
     app.router.add_post("/x", read_it)
     async with TestClient(TestServer(app)) as client:

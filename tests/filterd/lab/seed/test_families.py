@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from support.system.seeded import Life
@@ -22,7 +22,7 @@ def test_a_parents_token_is_of_the_own_line(life: Life) -> None:
     for family in FAMILIES:
         found = find_principal(life.conn, life.filled.tokens[f"parent {family.line}"], datetime.now(UTC))
         assert found is not None
-        assert (found.roles, found.subscriber) == ({"parent"}, family.line)
+        assert (found.roles, found.subscriber) == (frozenset({"parent"}), family.line)
 
 
 def test_a_pause_begins_after_the_family_has_come_and_its_end_follows(month: Month) -> None:
