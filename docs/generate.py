@@ -120,8 +120,9 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
+- Which roles have a permission, and how far it reaches: [mgmt/README.md](../mgmt/README.md#permissions).
 
-| request | who may | what it does |
+| request | permission | what it does |
 |---|---|---|
 {{routes}}
 ## Problems

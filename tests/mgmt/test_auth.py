@@ -65,7 +65,8 @@ class Things:
         )
         path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{id}", "ledger/0")
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
-        return f"{path}?issuer={ISSUERS[whose]}&name=a.example"
+        query = {"/v1/explain": "?name=a.example"}.get(route.path, "")
+        return path + (f"?issuer={ISSUERS[whose]}" if "{ref}" in route.path else query)
 
     def body(self, route: Route, whose: str) -> bytes | None:
         if route.method in ("GET", "DELETE"):

@@ -37,7 +37,7 @@ def test_a_route_with_a_name_in_its_path_that_has_no_meaning_is_no_document() ->
         """Do it."""
 
     with pytest.raises(KeyError, match="colour"):
-        document([Route("GET", "/v1/x/{colour}", endpoint, "status.read", Contract())])
+        document([Route("GET", "/v1/x/{colour}", endpoint, "orders.read", Contract())])
 
 
 async def test_the_document_is_served_to_all_as_it_is_in_the_manual(client: Client) -> None:

@@ -30,7 +30,7 @@ async def client() -> AsyncIterator[Client]:
         after, said = query_of(request, After).after, await body_of(request, Said)
         return web.json_response([after, said.text[:9], len(await octets_of(request))])
 
-    route = Route("POST", "/x", endpoint, "status.read", Contract({200: Said}, query=After, body=Said, at_most=10**6))
+    route = Route("POST", "/x", endpoint, "orders.read", Contract({200: Said}, query=After, body=Said, at_most=10**6))
     read = framed(route)
     app = web.Application(middlewares=[problems])
 
