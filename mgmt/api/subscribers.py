@@ -298,11 +298,21 @@ ROUTES = (
         _OPERATOR,
         Contract({**_CHANGED, 201: ChangedLine}, body=NewLine, is_tagged=True),
     ),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, HOME, Contract({200: SubscriberLine}, is_tagged=True)),
-    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR, Contract({200: DeletedLine}, is_tagged=True)),
-    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME, Contract(_CHANGED, body=Pause)),
-    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME, Contract(_CHANGED)),
     Route(
-        "PUT", "/v1/subscribers/{id}/schedule", put_schedule, HOME, Contract(_CHANGED, body=Schedule, is_tagged=True)
+        "GET",
+        "/v1/subscribers/{id}",
+        get_subscriber,
+        HOME,
+        Contract({200: SubscriberLine}, is_tagged=True, is_family=True),
+    ),
+    Route("DELETE", "/v1/subscribers/{id}", delete_subscriber, _OPERATOR, Contract({200: DeletedLine}, is_tagged=True)),
+    Route("POST", "/v1/subscribers/{id}/pause", pause, HOME, Contract(_CHANGED, body=Pause, is_family=True)),
+    Route("POST", "/v1/subscribers/{id}/resume", resume, HOME, Contract(_CHANGED, is_family=True)),
+    Route(
+        "PUT",
+        "/v1/subscribers/{id}/schedule",
+        put_schedule,
+        HOME,
+        Contract(_CHANGED, body=Schedule, is_tagged=True, is_family=True),
     ),
 )

@@ -18,7 +18,7 @@ from mgmt.frame.shapes import ProblemDetails
 from mgmt.problems import MEANINGS, TITLES, TYPE
 
 PATH = "/v1/openapi.json"
-OF_EVERY_ROUTE = (400, 401, 403, 422, 500, 503, 507)
+OF_EVERY_ROUTE = (400, 401, 403, 421, 422, 500, 503, 507)
 OF_A_PATH = (404,)  # with a name or a number in it
 OF_A_BODY = (408, 413)
 OF_A_KEY = (409, 429)
