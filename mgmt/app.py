@@ -18,6 +18,7 @@ from mgmt.control_protocol import Control
 from mgmt.doors import Door, Hosts, admitting, checks_hosts
 from mgmt.frame.idempotency import keyed
 from mgmt.frame.openapi import add_document
+from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
 from mgmt.portal.captive import add_captive
 from mgmt.portal.pages import PATH as PORTAL
@@ -60,6 +61,7 @@ def create_app(
     routes = routes_of(door)
     for route in routes:
         app.router.add_route(route.method, route.path, _endpoint(route, door))
+    add_rates(app)
     add_document(app, routes)
     if door is not Door.FAMILY:
         add_publications(app)
@@ -77,9 +79,9 @@ def routes_of(door: Door) -> tuple[Route, ...]:
 
 
 def _endpoint(route: Route, door: Door) -> Endpoint:
-    """The token first, then the door, then what the contract asks for, then the endpoint itself."""
+    """The token first, then the door and its rate, then what the contract asks for, then the endpoint itself."""
     once = route._replace(endpoint=keyed(route.endpoint)) if route.contract.is_keyed else route
-    return guarded(route._replace(endpoint=admitting(framed(once), door)))
+    return refusing(guarded(route._replace(endpoint=admitting(rated(framed(once)), door))))
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

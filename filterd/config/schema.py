@@ -227,8 +227,8 @@ class Api:
     """Without a certificate, listen on other addresses than the loopback, too: tokens then cross that network readable.
     For a network of its own, or behind a proxy that speaks TLS."""
     hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
-    """Names that browsers and clients may call it by, beside those of its certificate and its addresses; others are
-    answered 421.   Needed behind a proxy."""
+    """Names that clients may call it by, in addition to those of its certificate and to addresses; others are answered
+    421.   Needed behind a proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
