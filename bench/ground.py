@@ -2,6 +2,7 @@
 
 upgrade_1m_s  `filterd db upgrade` of 1,000,000 lines, each with an address, a schedule and two categories, from the
               tables of before there were revisions to the newest: the whole command, in seconds.   Goal: ≤ 60
+api_pages_per_s               bench/api_speed.py
 """
 
 import json
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sqlalchemy import insert, text
 
+from bench.api_speed import api_figures
 from filterd.places import database_file
 from parental.database import writing
 from parental.engines import engine_of
@@ -56,4 +58,4 @@ def figures() -> dict[str, float]:
         command = [sys.executable, "-P", "-m", "filterd", "db", "upgrade", "--config", str(folder / "filterd.yaml")]
         began = time.monotonic()
         subprocess.run(command, check=True, stdout=sys.stderr)
-        return {"upgrade_1m_s": time.monotonic() - began}
+        return {"upgrade_1m_s": time.monotonic() - began, **api_figures()}
