@@ -4,6 +4,7 @@ upgrade_1m_s  `filterd db upgrade` of 1,000,000 lines, each with an address, a s
               tables of before there were revisions to the newest: the whole command, in seconds.   Goal: ≤ 60
 events_per_s, verify_1m_s and their companions    bench/ledger_speed.py
 splash_per_s, splash_flood_tap_ms and theirs      bench/splash_speed.py
+api_pages_per_s               bench/api_speed.py
 """
 
 import json
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sqlalchemy import insert, text
 
+from bench.api_speed import api_figures
 from bench.ledger_speed import ledger_figures
 from bench.splash_speed import splash_figures
 from filterd.places import database_file
@@ -56,7 +58,7 @@ def fill(path: Path) -> None:
 
 
 def figures() -> dict[str, float]:
-    return {**upgrade_1m_s(), **ledger_figures(), **splash_figures()}
+    return {**upgrade_1m_s(), **ledger_figures(), **splash_figures(), **api_figures()}
 
 
 def upgrade_1m_s() -> dict[str, float]:

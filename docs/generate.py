@@ -30,6 +30,7 @@ from mgmt.api.order_shapes import MAX_WAIT_S
 from mgmt.app import ROUTES
 from mgmt.frame.idempotency import KEPT
 from mgmt.frame.openapi import document, summary_of
+from mgmt.frame.rates import N_OF_TOKEN, N_REFUSED
 from mgmt.problems import MEANINGS, TYPE
 
 HERE = Path(__file__).parent
@@ -117,6 +118,8 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - `Idempotency-Key: "a new UUID"` on a push, a withdrawal or an answer to a report: the same request under it does
   nothing twice and gets the same answer, for {{kept_h}} hours; another one is refused with 422, and one that still
   runs with 409.
+- A token has {{of_token}} requests in a minute, an address {{refused}} without a valid token; beyond, the answer is 429
+  with `Retry-After`.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
@@ -160,7 +163,12 @@ def api_page() -> str:
     routes = [f"| `{route.method} {route.path}` | {route.permission} | {summary_of(route)} |\n" for route in ROUTES]
     problems = [f"| `{TYPE}{kind}` | {meaning} |\n" for kind, meaning in MEANINGS.items()]
     return API.format(
-        wait_s=MAX_WAIT_S, kept_h=KEPT // timedelta(hours=1), routes="".join(routes), problems="".join(problems)
+        of_token=N_OF_TOKEN,
+        refused=N_REFUSED,
+        wait_s=MAX_WAIT_S,
+        kept_h=KEPT // timedelta(hours=1),
+        routes="".join(routes),
+        problems="".join(problems),
     )
 
 

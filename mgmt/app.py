@@ -1,4 +1,4 @@
-"""The web role's application: the API and the parent's page.  (The splash is an application of its own.)
+"""The web role's applications, one for each door: the API, and the parent's page.  (The splash is one of its own.)
 
 Invariants: every /v1 route stands in a table with its permission and passes the same guard; nothing here touches a
 packet or a worker, only the database and `Control`.
@@ -29,8 +29,10 @@ from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock,
 from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control_protocol import Control
+from mgmt.doors import Door, Hosts, admitting, checks_hosts
 from mgmt.frame.idempotency import keyed
 from mgmt.frame.openapi import add_document
+from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
 from mgmt.portal.captive import add_captive
 from mgmt.portal.pages import PATH as PORTAL
@@ -62,32 +64,50 @@ ROUTES = (
 
 
 def create_app(
-    settings: Settings, engine: Engine, control: Control, clock: Clock = utc_now, *, desk_key: bytes | None = None
+    settings: Settings,
+    engine: Engine,
+    control: Control,
+    clock: Clock = utc_now,
+    *,
+    door: Door = Door.BOTH,
+    hosts: Hosts | None = None,
+    desk_key: bytes | None = None,
 ) -> web.Application:
-    """The application over an engine of parental.database.open_database.
+    """The application of a door over an engine of parental.database.open_database.
 
+    hosts     the names that it answers to; None: to any
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
-    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_OCTETS)
+    checks = [] if hosts is None else [checks_hosts(hosts)]
+    app = web.Application(middlewares=[problems, *checks], client_max_size=MAX_BODY_OCTETS)
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED] = Protected(settings.protected_names)
-    for route in ROUTES:
-        app.router.add_route(route.method, route.path, _endpoint(route))
-    add_publications(app)
-    add_document(app, ROUTES)
-    add_portal(app)
-    add_captive(app, PORTAL)
-    if desk_key is not None:
+    routes = routes_of(door)
+    for route in routes:
+        app.router.add_route(route.method, route.path, _endpoint(route, door))
+    add_rates(app)
+    add_document(app, routes)
+    if door is not Door.FAMILY:
+        add_publications(app)
+    if desk_key is not None and door is not Door.FAMILY:
         add_desk(app, desk_key)
         add_ceremonies(app)
+    if door is not Door.DESK:
+        add_portal(app)
+        add_captive(app, PORTAL)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app
 
 
-def _endpoint(route: Route) -> Endpoint:
-    """The token first, then what the contract asks for, then the endpoint itself."""
+def routes_of(door: Door) -> tuple[Route, ...]:
+    """The lines of the API's table that stand at a door."""
+    return tuple(route for route in ROUTES if door is not Door.FAMILY or route.contract.is_family)
+
+
+def _endpoint(route: Route, door: Door) -> Endpoint:
+    """The token first, then the door and its rate, then what the contract asks for, then the endpoint itself."""
     once = route._replace(endpoint=keyed(route.endpoint)) if route.contract.is_keyed else route
-    return guarded(route._replace(endpoint=framed(once)))
+    return refusing(guarded(route._replace(endpoint=admitting(rated(framed(once)), door))))
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

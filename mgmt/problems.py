@@ -35,6 +35,7 @@ TITLES = {
     409: "Conflict",
     412: "Precondition Failed",
     413: "Content Too Large",
+    421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -52,6 +53,7 @@ KINDS = {
     409: "conflict",
     412: "changed-meanwhile",
     413: "too-large",
+    421: "unknown-host",
     422: "not-taken",
     429: "too-many",
     500: "fault",
@@ -71,6 +73,7 @@ MEANINGS = {
     "conflict": "What is there does not allow it; `order` is what is there, where it is an order.",
     CHANGED: "What the change is of is another one by now, or is there already; nothing was changed.",
     "too-large": "The body is larger than the route takes.",
+    "unknown-host": "The Host is no name of this door; nothing was done.",
     "not-taken": "A field or a parameter cannot be taken; `where` names it, `detail` says what to write.",
     KEY_REUSED: "The Idempotency-Key is that of another request; nothing was done.",
     KEY_RUNS: "A request with this Idempotency-Key still runs; its answer comes to the same request in some seconds.",
@@ -85,11 +88,16 @@ MEANINGS = {
 
 
 class Problem(Exception):
-    """An answer of 400 and above.   kind  one of MEANINGS, where its status has several;   more  further keys."""
+    """An answer of 400 and above.
 
-    def __init__(self, status: int, detail: str, where: str, kind: str | None = None, **more: Any) -> None:
+    kind  one of MEANINGS, where its status has several;   retry_s  when to ask again;   more  further keys"""
+
+    def __init__(
+        self, status: int, detail: str, where: str, kind: str | None = None, retry_s: int | None = None, **more: Any
+    ) -> None:
         super().__init__(f"{where}: {detail}")
         self.status, self.detail, self.where, self.more = status, detail, where, more
+        self.retry_s = retry_s
         self.kind = kind or KINDS.get(status, "other")
 
     def response(self, title: str = "") -> web.Response:
@@ -105,6 +113,8 @@ class Problem(Exception):
         headers = {"Cache-Control": "no-store"}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
+        if self.retry_s is not None:
+            headers["Retry-After"] = str(self.retry_s)
         return web.Response(
             status=self.status,
             body=sendable(json.dumps(body, ensure_ascii=False)).encode(),
@@ -137,9 +147,8 @@ def _without_database(fault: DatabaseFault) -> web.Response:
     is_locked = isinstance(fault, DatabaseLocked)
     why = "is busy" if is_locked else "cannot be used; the operator finds the reason in the log"
     detail = f"the database {why}; nothing done; send the same request again"
-    answer = Problem(503, detail, "database", DATABASE_AWAY).response()
-    answer.headers["Retry-After"] = str(BUSY_RETRY_S if is_locked else AWAY_RETRY_S)
-    return answer
+    retry_s = BUSY_RETRY_S if is_locked else AWAY_RETRY_S
+    return Problem(503, detail, "database", DATABASE_AWAY, retry_s).response()
 
 
 @web.middleware

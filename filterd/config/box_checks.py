@@ -10,6 +10,7 @@ import pwd
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +120,13 @@ def _check_dns_files(config: Config, box: Box) -> Iterator[Finding]:
 
 def _check_api(config: Config, box: Box) -> Iterator[Finding]:
     yield from _check_pair(config, box, "/api", "web", config.api.certificate, config.api.key)
+    yield from _check_pair(config, box, "/family", "web", config.family.certificate, config.family.key)
+    for listen in config.api.listen:
+        if not config.family.listen and not ip_address(listen.host).is_loopback:
+            found = f"no door of their own for parents, who come in at {listen} of /api"
+            effect = "pages of families and the desk's API share listeners, names and limits"
+            yield _warning("/family/listen", found, effect, "write an address for them")
+            return
 
 
 def _check_pair(

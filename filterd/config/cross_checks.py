@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
 from filterd.config.kinds import nearest
-from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Config, ListEntry, RpzZone
+from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Api, Config, Family, ListEntry, RpzZone
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -91,13 +91,21 @@ def _check_upstream_ca(config: Config) -> Found:
 
 
 def _check_api(config: Config) -> Found:
-    if (config.api.certificate is None) != (config.api.key is None):
-        yield "/api", "a certificate without its key, or a key without its certificate", "set both or none"
-    if config.api.certificate is None and not config.api.cleartext:
-        for at, listen in enumerate(config.api.listen):
+    yield from _check_door("/api", config.api)
+
+
+def _check_family(config: Config) -> Found:
+    yield from _check_door("/family", config.family)
+
+
+def _check_door(path: str, door: Api | Family) -> Found:
+    if (door.certificate is None) != (door.key is None):
+        yield path, "a certificate without its key, or a key without its certificate", "set both or none"
+    if door.certificate is None and not door.cleartext:
+        for at, listen in enumerate(door.listen):
             if not ip_address(listen.host).is_loopback:
                 found = f"{listen} without TLS, where tokens can be read on the way"
-                yield f"/api/listen/{at}", found, "set certificate and key, or 127.0.0.1, or say cleartext: true"
+                yield f"{path}/listen/{at}", found, "set certificate and key, or 127.0.0.1, or say cleartext: true"
 
 
 def _check_upstreams(config: Config) -> Found:
@@ -130,6 +138,7 @@ def _listeners(config: Config) -> Iterator[_Listener]:
         ("/dns/https/listen", dns.https.listen if dns.workers else (), _TCP),
         ("/splash/listen", config.splash.listen, _TCP),
         ("/api/listen", config.api.listen, _TCP),
+        ("/family/listen", config.family.listen, _TCP),
         ("/metrics/listen", config.metrics.listen, _TCP),
         ("/rpz/listen", config.rpz.listen, _BOTH),
         ("/transfers/notify", config.transfers.notify, _BOTH),
@@ -277,6 +286,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_tls,
     _check_upstream_ca,
     _check_api,
+    _check_family,
     _check_upstreams,
     _check_ports,
     _check_splash_https,

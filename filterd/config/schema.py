@@ -46,6 +46,7 @@ TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
+MAX_HOSTS = 16  # of one door
 MAX_HELPLINES = 12  # more are no help on a telephone's screen
 MAX_KEPT_S = 3660 * 86400  # ten years
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
@@ -214,7 +215,7 @@ class Splash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API and the parent's pages."""
+    """The desk's API."""
 
     listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=(Endpoint("127.0.0.1", 8080),))
     """Set a certificate before you write an address that others reach."""
@@ -225,9 +226,28 @@ class Api:
     cleartext: bool = one(kinds.truth, default=False)
     """Without a certificate, listen on other addresses than the loopback, too: tokens then cross that network readable.
     For a network of its own, or behind a proxy that speaks TLS."""
+    hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
+    """Names that clients may call it by, in addition to those of its certificate and to addresses; others are answered
+    421.   Needed behind a proxy."""
     desk_origin: str | None = one(kinds.origin, default=None)
     """Where browsers reach the desk (/desk), such as https://desk.isp.example: passkeys are bound to this host name, so
     it should never change.   Left out: the desk has passwords with one-time codes, and no passkeys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The parents' pages, and their API."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    """A door of their own.   none: parents come in where `/api/listen` is, as before there were two doors."""
+    certificate: Path | None = one(kinds.path, default=None)
+    """PEM, with its chain; none: plain HTTP.   A new file at this path is noticed within 5 s."""
+    key: Path | None = one(kinds.path, default=None)
+    """The certificate's, without a password; only web reads it."""
+    cleartext: bool = one(kinds.truth, default=False)
+    """As `/api/cleartext`."""
+    hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
+    """As `/api/hosts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,6 +454,7 @@ class Config:
     gate: Gate = part(Gate, GATE)
     splash: Splash = part(Splash, SPLASH)
     api: Api = part(Api, WEB)
+    family: Family = part(Family, WEB)
     metrics: Metrics = part(Metrics, METRICS)
     lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS, LIVE)
     transfers: Transfers = part(Transfers, LIVE)

@@ -33,6 +33,11 @@ def settings_of(config: Config) -> Settings:
     )
 
 
+def family_settings_of(config: Config) -> Settings:
+    """The same at the families' door."""
+    return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None)
+
+
 def helplines_of(config: Config) -> list[Helpline]:
     """The helplines, as the pages show them."""
     return [Helpline(**dataclasses.asdict(line)) for line in config.helplines]

@@ -9,14 +9,17 @@ import logging
 import ssl
 from pathlib import Path
 
+from cryptography import x509
+
 from dns.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_loaded
 from dns.errors import BadCertificate
-from filterd.config.schema import Api
+from filterd.config.schema import Api, Family
+from mgmt.doors import Hosts
 
 log = logging.getLogger("filterd.web")
 
 
-def tls_of(api: Api) -> ssl.SSLContext | None:
+def tls_of(api: Api | Family) -> ssl.SSLContext | None:
     """The context of the API's listeners; None: plain HTTP.   Raises BadCertificate."""
     if api.certificate is None or api.key is None:
         return None
@@ -25,8 +28,22 @@ def tls_of(api: Api) -> ssl.SSLContext | None:
     return context
 
 
-async def follow_certificate(api: Api, context: ssl.SSLContext) -> None:
-    """Show new files of the certificate in the handshakes after they have come, until cancelled."""
+def names_of(api: Api | Family) -> tuple[str, ...]:
+    """The names in the certificate of a door; none without one."""
+    if api.certificate is None:
+        return ()
+    found = x509.load_pem_x509_certificate(api.certificate.read_bytes())
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.get_values_for_type(x509.DNSName))
+
+
+async def follow_certificate(api: Api | Family, context: ssl.SSLContext, hosts: Hosts | None = None) -> None:
+    """Show new files of the certificate in the handshakes after they have come, until cancelled.
+
+    hosts  of the door, which get the names of the new one"""
     assert api.certificate is not None and api.key is not None
     files = (api.certificate, api.key)
     seen = stamp_of(files)
@@ -41,6 +58,8 @@ async def follow_certificate(api: Api, context: ssl.SSLContext) -> None:
             log.warning("%s; the previous certificate stays in use", reason)
         else:
             log.info("api: %s is in use from now on", files[0])
+            if hosts is not None:
+                hosts.certify(names_of(api))
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:

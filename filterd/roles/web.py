@@ -1,45 +1,100 @@
-"""The web role: API, parent's page and desk."""
+"""The web role: the desk's door and the families', each with a listener, names, limits and a certificate of its own."""
 
 import asyncio
-from dataclasses import replace
+import ssl
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from aiohttp import web
+from sqlalchemy import Engine
+
+from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
-from filterd.config.web_settings import helplines_of, settings_of
+from filterd.config.schema import Api, Family
+from filterd.config.web_settings import family_settings_of, helplines_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
 from filterd.keys import desk_key, people_key
-from filterd.process.api_certificate import follow_certificate, tls_of
+from filterd.process.api_certificate import follow_certificate, names_of, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.app import create_app
 from mgmt.app_context import serve_helplines
+from mgmt.doors import Door, Hosts
 
 # A client may be a reverse proxy with everybody behind it.
-LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
+DESK_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
+# A telephone opens a handful and comes again; a page and a tap are over in seconds.
+FAMILY_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=600.0, n_headers=48)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A door that has its addresses."""
+
+    section: Api | Family
+    hosts: Hosts
+    tls: ssl.SSLContext | None
+    app: web.Application
+    listener: HttpListener
+
+    def following(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What keeps its certificate fresh."""
+        if self.tls is not None:
+            yield follow_certificate(self.section, self.tls, self.hosts)
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
-    """Serve the API, the parent's page and the desk until SIGTERM."""
+    """Serve both doors until SIGTERM."""
     del index
     stopping = stop_requested()
     engine = await open_for_web(config)
-    tls = tls_of(config.api)
-    settings = replace(settings_of(config), phone_key=people_key(config.state_dir))
-    key = desk_key(config.state_dir)
-    app = create_app(settings, engine, ControlClient(config.run_dir), desk_key=key)
-    listener = HttpListener("api", app, LIMITS, tls)
-    await listener.bind(config.api.listen)
+    doors = [await _open(config, engine, door) for door in _doors_of(config)]
+
+    def take(changed: Config) -> None:
+        for door in doors:
+            serve_helplines(door.app, helplines_of(changed))
+
     async with asyncio.TaskGroup() as group:
-        listener.start(group)
-        following = follow_log_level(config, config_file, lambda changed: serve_helplines(app, helplines_of(changed)))
-        tasks = [group.create_task(tell_we_live()), group.create_task(following)]
-        if tls is not None:
-            tasks.append(group.create_task(follow_certificate(config.api, tls)))
+        for door in doors:
+            door.listener.start(group)
+        following = [each for door in doors for each in door.following()]
+        running = (tell_we_live(), follow_log_level(config, config_file, take), *following)
+        tasks: list[asyncio.Task[None]] = [group.create_task(each) for each in running]
         await stopping.wait()
         for task in tasks:
             task.cancel()
-        await listener.close()
+        await asyncio.gather(*(door.listener.close() for door in doors))
     engine.dispose()
     return 0
+
+
+def _doors_of(config: Config) -> tuple[Door, ...]:
+    return (Door.DESK, Door.FAMILY) if config.family.listen else (Door.BOTH,)
+
+
+async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
+    is_family = door is Door.FAMILY
+    section: Api | Family = config.family if is_family else config.api
+    listen: tuple[Endpoint, ...] = section.listen
+    tls, hosts = tls_of(section), Hosts(section.hosts)
+    hosts.certify(names_of(section))
+    settings = family_settings_of(config) if is_family else settings_of(config)
+    settings = replace(settings, phone_key=people_key(config.state_dir))
+    # Of before there were two doors: a proxy may call the one by names that stand nowhere.
+    is_nameless = door is Door.BOTH and not section.hosts and tls is None
+    app = create_app(
+        settings,
+        engine,
+        ControlClient(config.run_dir),
+        door=door,
+        hosts=None if is_nameless else hosts,
+        desk_key=None if is_family else desk_key(config.state_dir),
+    )
+    name = "family" if is_family else "api"
+    listener = HttpListener(name, app, FAMILY_LIMITS if is_family else DESK_LIMITS, tls)
+    await listener.bind(listen)
+    return _Opened(section, hosts, tls, app, listener)

@@ -194,7 +194,9 @@ _PUT = Contract({200: WholeAccount, 201: WholeAccount}, body=AccountDetails)
 ROUTES = (
     Route("GET", "/v1/accounts", list_accounts, "accounts.list", Contract({200: AccountPage}, query=After)),
     Route("PUT", _ONE, put_account, "lines.provision", _PUT),
-    Route("GET", _ONE, get_account, "account.read", Contract({200: WholeAccount})),
+    Route("GET", _ONE, get_account, "account.read", Contract({200: WholeAccount}, is_family=True)),
     Route("PUT", _ONE + "/lines/{line}", put_line, "lines.provision", Contract({200: ChangedAccount}, body=LinePlace)),
-    Route("GET", _ONE + "/history", get_history, "account.history", Contract({200: History}, query=Before)),
+    Route(
+        "GET", _ONE + "/history", get_history, "account.history", Contract({200: History}, query=Before, is_family=True)
+    ),
 )

@@ -104,9 +104,13 @@ _ONE = _ALL + "/{caregiver}"
 _CHANGED = {200: AccountCaregiver}
 ROUTES = (
     Route(
-        "POST", _ALL, invite, "account.caregivers", Contract({201: InvitedCaregiver}, body=Invitation, refusals=(409,))
+        "POST",
+        _ALL,
+        invite,
+        "account.caregivers",
+        Contract({201: InvitedCaregiver}, body=Invitation, refusals=(409,), is_family=True),
     ),
-    Route("POST", _ALL + "/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code)),
-    Route("PATCH", _ONE, change_role, "account.caregivers", Contract(_CHANGED, body=RoleChange)),
-    Route("DELETE", _ONE, remove, "account.caregivers", Contract({200: WholeAccount})),
+    Route("POST", _ALL + "/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code, is_family=True)),
+    Route("PATCH", _ONE, change_role, "account.caregivers", Contract(_CHANGED, body=RoleChange, is_family=True)),
+    Route("DELETE", _ONE, remove, "account.caregivers", Contract({200: WholeAccount}, is_family=True)),
 )

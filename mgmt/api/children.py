@@ -187,17 +187,23 @@ def _note(conn: Connection, request: web.Request, principal: Principal, child: C
 _ALL = "/v1/accounts/{id}/children"
 _ONE = _ALL + "/{child}"
 _CHANGED = {200: ChangedAccount}
-_GIVEN = Contract(_CHANGED, body=Belonging)
+_GIVEN = Contract(_CHANGED, body=Belonging, is_family=True)
 ROUTES = (
-    Route("POST", _ALL, add_child, "account.children", Contract({201: ChangedAccount}, body=NewChild)),
-    Route("PATCH", _ONE, change_child, "account.children", Contract(_CHANGED, body=ChildDetails)),
-    Route("DELETE", _ONE, remove_child, "account.children", Contract(_CHANGED)),
+    Route("POST", _ALL, add_child, "account.children", Contract({201: ChangedAccount}, body=NewChild, is_family=True)),
+    Route("PATCH", _ONE, change_child, "account.children", Contract(_CHANGED, body=ChildDetails, is_family=True)),
+    Route("DELETE", _ONE, remove_child, "account.children", Contract(_CHANGED, is_family=True)),
     Route("POST", _ONE + "/take", take, "account.children", _GIVEN),
     Route("POST", _ONE + "/give-back", give_back, "account.children", _GIVEN),
-    Route("GET", _ONE + "/profile", get_rules, "account.children", Contract({200: ChildRules})),
+    Route("GET", _ONE + "/profile", get_rules, "account.children", Contract({200: ChildRules}, is_family=True)),
     Route(
-        "PATCH", _ONE + "/profile", change_rules, "account.children", Contract(_CHANGED, body=Wishes, refusals=(409,))
+        "PATCH",
+        _ONE + "/profile",
+        change_rules,
+        "account.children",
+        Contract(_CHANGED, body=Wishes, refusals=(409,), is_family=True),
     ),
-    Route("POST", _ONE + "/pause", pause, "account.pause", Contract(_CHANGED, body=Pause, refusals=(409,))),
-    Route("POST", _ONE + "/resume", resume, "account.pause", Contract(_CHANGED)),
+    Route(
+        "POST", _ONE + "/pause", pause, "account.pause", Contract(_CHANGED, body=Pause, refusals=(409,), is_family=True)
+    ),
+    Route("POST", _ONE + "/resume", resume, "account.pause", Contract(_CHANGED, is_family=True)),
 )

@@ -67,8 +67,14 @@ def ways_of(token: str, settings: Settings) -> dict[str, str | None]:
 _DEVICE = "/v1/subscribers/{id}/devices/{name}"
 ROUTES = (
     Route(
-        "GET", "/v1/subscribers/{id}/devices", list_devices, "line.devices", Contract({200: Devices}, is_tagged=True)
+        "GET",
+        "/v1/subscribers/{id}/devices",
+        list_devices,
+        "line.devices",
+        Contract({200: Devices}, is_tagged=True, is_family=True),
     ),
-    Route("PUT", _DEVICE, put_device, "line.devices", Contract({201: DeviceToken}, is_tagged=True)),
-    Route("DELETE", _DEVICE, delete_device, "line.devices", Contract({200: DeletedDevice}, is_tagged=True)),
+    Route("PUT", _DEVICE, put_device, "line.devices", Contract({201: DeviceToken}, is_tagged=True, is_family=True)),
+    Route(
+        "DELETE", _DEVICE, delete_device, "line.devices", Contract({200: DeletedDevice}, is_tagged=True, is_family=True)
+    ),
 )

@@ -309,7 +309,13 @@ ROUTES = (
         "lines.provision",
         Contract({**_CHANGED, 201: ChangedLine}, body=NewLine, is_tagged=True),
     ),
-    Route("GET", "/v1/subscribers/{id}", get_subscriber, "line.read", Contract({200: SubscriberLine}, is_tagged=True)),
+    Route(
+        "GET",
+        "/v1/subscribers/{id}",
+        get_subscriber,
+        "line.read",
+        Contract({200: SubscriberLine}, is_tagged=True, is_family=True),
+    ),
     Route(
         "DELETE",
         "/v1/subscribers/{id}",
@@ -317,13 +323,13 @@ ROUTES = (
         "lines.provision",
         Contract({200: DeletedLine}, is_tagged=True),
     ),
-    Route("POST", "/v1/subscribers/{id}/pause", pause, "line.pause", Contract(_CHANGED, body=Pause)),
-    Route("POST", "/v1/subscribers/{id}/resume", resume, "line.pause", Contract(_CHANGED)),
+    Route("POST", "/v1/subscribers/{id}/pause", pause, "line.pause", Contract(_CHANGED, body=Pause, is_family=True)),
+    Route("POST", "/v1/subscribers/{id}/resume", resume, "line.pause", Contract(_CHANGED, is_family=True)),
     Route(
         "PUT",
         "/v1/subscribers/{id}/schedule",
         put_schedule,
         "line.schedule",
-        Contract(_CHANGED, body=Schedule, is_tagged=True),
+        Contract(_CHANGED, body=Schedule, is_tagged=True, is_family=True),
     ),
 )

@@ -35,7 +35,7 @@ def require_unchanged(request: web.Request, current: Struct | None) -> None:
     current   what GET answers now, in the transaction of the change;   None: there is nothing"""
     tag = None if current is None else tag_of(current)
     if request.if_match is not None and not any(_is_of(each, tag) for each in request.if_match):
-        found = "there is none" if tag is None else "it is another one by now"
+        found = "it does not exist" if tag is None else "it is another one by now"
         raise Problem(412, f"If-Match: {found}; nothing changed; get it again, and change that", "If-Match", CHANGED)
     if any(_is_of(each, tag) for each in request.if_none_match or ()):
         detail = "If-None-Match: it is there already; nothing changed; get it, and say If-Match"

@@ -33,6 +33,7 @@ class Contract:
 
     answers    status → what it holds, for the statuses below 300
     query      a Struct of the parameters;   body  a Struct; None: no body is read
+    is_family  whether it stands at the families' door, too: see mgmt.doors
     is_tagged  whether what it shows or changes has an entity tag: see mgmt.frame.conditions
     is_keyed   whether a request may have an Idempotency-Key: see mgmt.frame.idempotency
     refusals   statuses that it has beside those that its parts bring along: see mgmt.frame.openapi
@@ -41,6 +42,7 @@ class Contract:
     answers: Mapping[int, Answer] = field(default_factory=dict)
     query: type[Any] = NoQuery
     body: type[Any] | None = None
+    is_family: bool = False
     is_tagged: bool = False
     is_keyed: bool = False
     refusals: tuple[int, ...] = ()

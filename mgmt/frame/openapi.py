@@ -19,10 +19,10 @@ from mgmt.problems import MEANINGS, TITLES, TYPE
 from mgmt.staff.permissions import PERMISSIONS
 
 PATH = "/v1/openapi.json"
-OF_EVERY_ROUTE = (400, 401, 403, 422, 500, 503, 507)
+OF_EVERY_ROUTE = (400, 401, 403, 421, 422, 429, 500, 503, 507)
 OF_A_PATH = (404,)  # with a name or a number in it
 OF_A_BODY = (408, 413)
-OF_A_KEY = (409, 429)
+OF_A_KEY = (409,)
 OF_A_TAG = (412,)  # of what changes something that has one
 TAG = {"schema": {"type": "string"}, "description": "Of what is shown, for If-Match and If-None-Match."}
 HEAD = {

@@ -22,10 +22,10 @@ from aiohttp import web
 
 from mgmt.app_context import CLOCK, SETTINGS, Clock, utc_now
 from mgmt.body import read_form
+from mgmt.budget import NameBudget
 from mgmt.control_protocol import LAW, ControlFailed, Reasons
 from mgmt.problems import Endpoint
 from mgmt.settings import Settings
-from mgmt.splash.budget import NameBudget
 from mgmt.splash.form_token import FormTokens
 from mgmt.splash.page_cache import PageCache
 from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, Facts, Form, headers

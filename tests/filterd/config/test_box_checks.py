@@ -73,6 +73,16 @@ def test_the_certificate_of_the_api_is_checked_likewise(tmp_path: Path) -> None:
     assert (only.path, only.is_fault, only.effect) == ("/api/certificate", True, "the web role does not start")
 
 
+def test_a_family_door_is_advised_where_parents_come_in_at_the_desks(tmp_path: Path) -> None:
+    shared = "api: {listen: ['192.0.2.1:8080'], cleartext: true}\n"
+
+    (only,) = found(tmp_path, shared)
+
+    assert (only.path, only.is_fault) == ("/family/listen", False)
+    assert "no door of their own for parents, who come in at 192.0.2.1:8080 of /api" in only.found
+    assert found(tmp_path, shared + "family: {listen: ['192.0.2.1:8081'], cleartext: true}\n") == []
+
+
 def test_authorities_that_are_none_are_a_fault(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("junk")
 

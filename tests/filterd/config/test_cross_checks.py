@@ -23,6 +23,7 @@ def faults_of(text: str) -> list[str]:
     ("said", "at"),
     [
         ("splash: {listen: ['192.0.2.1:8080']}\napi: {listen: ['0.0.0.0:8080'], cleartext: true}", "/api/listen/0"),
+        ("family: {listen: ['127.0.0.1:8080']}", "/family/listen/0"),
         ("splash: {listen: ['[2001:db8::1]:80']}\napi: {listen: ['[::]:80'], cleartext: true}", "/api/listen/0"),
         ("transfers: {notify: ['192.0.2.1:5300']}", "/transfers/notify/0"),
         (
@@ -64,3 +65,12 @@ def test_as_many_lists_are_taken_as_an_image_holds_beside_the_two_without_a_sour
     assert len(read(lists(126)).lists) == 126
     assert len(config_sources(read(lists(126)))) == Limit.LISTS
     assert "127 items; not loaded; write 0 to 126" in faults_of(lists(127))[0]
+
+
+def test_the_families_door_needs_tls_as_the_desks_does() -> None:
+    (cleartext,) = faults_of(SMALLEST + "family: {listen: ['192.0.2.1:8081']}")
+    (half,) = faults_of(SMALLEST + "family: {certificate: a.pem}")
+
+    assert "/family/listen/0: 192.0.2.1:8081 without TLS" in cleartext
+    assert "/family: a certificate without its key" in half
+    assert read(SMALLEST + "family: {listen: ['192.0.2.1:8081'], cleartext: true}").family.cleartext

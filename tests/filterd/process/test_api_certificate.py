@@ -8,7 +8,8 @@ from support.system.certificates import make_certificate
 from dns.errors import BadCertificate
 from filterd.config.schema import Api
 from filterd.process import api_certificate
-from filterd.process.api_certificate import follow_certificate, tls_of
+from filterd.process.api_certificate import follow_certificate, names_of, tls_of
+from mgmt.doors import Hosts
 
 
 def test_without_a_certificate_there_is_no_tls() -> None:
@@ -35,13 +36,13 @@ def test_new_files_are_shown_in_later_handshakes_and_bad_ones_change_nothing(
 ) -> None:
     monkeypatch.setattr(api_certificate, "LOOK_EVERY_S", 0.01)
     certificate, key = make_certificate(tmp_path, "api.test")
-    api = Api(certificate=certificate, key=key)
+    api, hosts = Api(certificate=certificate, key=key), Hosts()
 
     async def play() -> list[bytes | None]:
         context = tls_of(api)
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
         assert context is not None
-        following = asyncio.ensure_future(follow_certificate(api, context))  # noqa: TID251
+        following = asyncio.ensure_future(follow_certificate(api, context, hosts))  # noqa: TID251
         port = server.sockets[0].getsockname()[1]
         shown = [await _shown(port)]
         make_certificate(tmp_path, "api.test")
@@ -61,6 +62,14 @@ def test_new_files_are_shown_in_later_handshakes_and_bad_ones_change_nothing(
 
     assert first != second
     assert second == third
+    assert hosts.has("api.test") and not hosts.has("other.test")
+
+
+def test_the_names_of_a_door_are_those_of_its_certificate(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "api.test")
+
+    assert names_of(Api(certificate=certificate, key=key)) == ("api.test", "*.api.test")
+    assert names_of(Api()) == ()
 
 
 async def _shown(port: int) -> bytes | None:
