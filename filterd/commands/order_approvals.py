@@ -63,7 +63,7 @@ def run_approve(args: argparse.Namespace) -> int:
 
     config = loaded(args.config)
     if not args.list and not (args.name and args.group):
-        raise WrongUse("approve: nobody is named; nothing done; give --name and --group")
+        raise WrongUse("approve: no person named; nothing done; give --name and --group")
     try:
         with opened_for_control(config, acts_as="") as engine, writing(engine) as conn:
             found = _do(conn, config, args)

@@ -25,10 +25,10 @@ from parental.database import writing
 from rules.compiler.guards import Rails
 from rules.lists.source import Source
 from rules.names.canonical import canonical_octets
+from rules.names.hosts_of_many import NO_LISTS, Hosting
 from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import PRIVATE_SUFFIX
-from rules.names.shared_hosting import NO_LISTS, Hosting
 from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
 

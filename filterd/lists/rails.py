@@ -12,8 +12,8 @@ from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import orders_source
+from rules.names.hosts_of_many import Hosting, read_hosting
 from rules.names.protected import Protected
-from rules.names.shared_hosting import Hosting, read_hosting
 
 log = logging.getLogger("filterd.lists.rails")
 _ANY = ("0.0.0.0", "::")  # of a listener: every address of the box

@@ -141,7 +141,7 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
         if not approval.proposed_s <= approval.approved_s <= now_s:
             return "is of a time that has not come"
         if approval.digest != digest_of(order, entry, said):
-            return "is of something else than what stands there"
+            return "is of another order, entry or words than are here now"
         if why := _why_not_sealed(order, approval.owner_consent):
             return why
         return why_unproven(approval)

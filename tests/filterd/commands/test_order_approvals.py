@@ -58,5 +58,5 @@ def test_a_proposal_without_its_words_or_of_no_order_is_refused(daemon: Daemon) 
     nobody = daemon.run("orders", "approve", "--number", "1", *config)
     unknown = daemon.run("orders", "approve", "--issuer", "PTA", "none", "--entry", "1", "--as", "held", *KHAN, *config)
 
-    assert (nobody.returncode, "nobody is named" in nobody.stderr) == (2, True)
+    assert (nobody.returncode, "no person named" in nobody.stderr) == (2, True)
     assert (unknown.returncode, "not found; nothing done" in unknown.stderr) == (2, True)

@@ -7,8 +7,8 @@ from filterd.config import Config, read_config
 from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
 from mgmt.orders.live import Live
 from mgmt.orders.model import ADDRESS
+from rules.names.hosts_of_many import UNKNOWN
 from rules.names.protected import PROTECTED
-from rules.names.shared_hosting import UNKNOWN
 
 SAID = b"""
 dns: {upstreams: ["192.0.2.53:53", "tls://[2001:db8::53]:853#dns.test"], listen: ["192.0.2.1:53", "[::]:53"]}

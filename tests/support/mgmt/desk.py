@@ -19,8 +19,8 @@ from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, 
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
 from rules.lists.source import describe_source
+from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.protected import Protected
-from rules.names.shared_hosting import Hosting, HostingList
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
 REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))

@@ -17,8 +17,8 @@ from mgmt.orders.model import Order
 from mgmt.orders.store import page_of_entries, put_order
 from parental.schema.ledger import events
 from rules.lists.source import describe_source
+from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.protected import Protected
-from rules.names.shared_hosting import Hosting, HostingList
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 RECEIPT = {"generation": 9, "workers": []}

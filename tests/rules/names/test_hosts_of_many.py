@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rules.errors import BadList
-from rules.names.shared_hosting import NO_LISTS, UNKNOWN, read_hosting, read_hosting_list
+from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, read_hosting, read_hosting_list
 
 TEXT = "# a cloud, 2026-11-01\n198.51.100.0/25\n2001:db8:c::/48  # of examples\n\n"
 MISP = {"name": "List of a cloud's ranges", "version": 20261101, "type": "cidr", "list": ["203.0.113.0/24"]}
