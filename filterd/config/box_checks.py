@@ -10,6 +10,7 @@ import pwd
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +19,11 @@ from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import Config, ListEntry
+from rules.errors import BadList
+from rules.names.hosts_of_many import read_hosting_list
 
 ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
+STALE_DAYS = 180  # of a list of shared hosting: clouds add ranges each month
 READ, SEARCH = 4, 1  # of three bits of a mode
 ACL = "system.posix_acl_access"
 
@@ -177,6 +181,22 @@ def _check_zones(config: Config, box: Box) -> Iterator[Finding]:
             yield _warning(f"/rpz/zones/{at}/tsig", reason, "no zone is served", wanted)
 
 
+def _check_protected(config: Config, box: Box) -> Iterator[Finding]:
+    key, held = "/protected/shared_hosting", "every address of an order waits for two persons"
+    for path in config.protected.shared_hosting:
+        try:
+            reason = box.why_unreadable(path, "control", config.state_dir)
+            day = None if reason else read_hosting_list(box.place(path)).day
+        except PermissionError:
+            continue  # the role can read it, and this account cannot
+        except BadList as why:
+            reason, day = str(why), None
+        if reason is not None:
+            yield _warning(key, reason, held, "put a list there, readable by the control role: docs/orders.md")
+        elif day is not None and (age := (datetime.now(UTC).date() - day).days) > STALE_DAYS:
+            yield _warning(key, f"{path} is {age} days old", "it decides as it is", "put a newer one there")
+
+
 CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_folders,
     _check_dns_files,
@@ -184,6 +204,7 @@ CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_api,
     _check_lists,
     _check_zones,
+    _check_protected,
 )
 
 

@@ -1,5 +1,6 @@
 import os
 import pwd
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,29 @@ def test_a_value_that_is_a_fault_itself_hides_no_other(tmp_path: Path) -> None:
     lists = "{id: a, file: '', format: plain, tier: order}, {id: b, file: b.txt, format: plain, tier: order}"
 
     assert [each.path for each in found(tmp_path, f"lists: [{lists}]\n")] == ["/lists/1/file"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "No such file or directory"),
+        ("nothing of the kind", "the first line has no name and day"),
+        ("# a cloud, 2020-01-01\n192.0.2.0/24\n", "days old"),
+        (f"# a cloud, {datetime.now(UTC).date()}\n192.0.2.0/24\n", None),
+    ],
+)
+def test_a_list_of_shared_hosting_that_is_missing_no_list_or_old_is_a_warning(
+    tmp_path: Path, text: str | None, told: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / "cloud.txt").write_text(text)
+
+    warnings = found(tmp_path, "protected: {shared_hosting: [cloud.txt]}\n")
+
+    assert [(each.path, each.is_fault) for each in warnings] == (
+        [] if told is None else [("/protected/shared_hosting", False)]
+    )
+    assert all(str(told) in each.found for each in warnings)
 
 
 @AS_ROOT
