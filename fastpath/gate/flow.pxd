@@ -101,6 +101,8 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
                     const uint8_t* key) noexcept nogil
 cdef void close_flows(FlowTable* t) noexcept nogil
 cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil
+cdef uint64_t expect_bucket(const FlowTable* t, const PacketView* p) noexcept nogil
+cdef void fetch_flow(const FlowTable* t, uint64_t path) noexcept nogil
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s) noexcept nogil
 cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil
 cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,

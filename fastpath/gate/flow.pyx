@@ -14,14 +14,17 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.base.siphash cimport siphash64
+from fastpath.base.siphash cimport siphash13
 from fastpath.gate.reassembly cimport (
     LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, n_large_of, open_memory,
     weight_of, widen)
+from fastpath.images.key_table cimport prefetch
 from fastpath.wire.packet cimport PROTO_UDP, PacketView
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
+    LINE_OCTETS = 64    # of a cache
+    LINES_OF_STREAM = 3  # of a flow's four: what is behind them is QUIC's
     SAMPLE = 64         # flows silent for longest of which one is evicted
     IN_QUEUE_S = 10     # a packet waits less for its verdict, in the kernel's queue
 
@@ -79,6 +82,25 @@ cdef Flow* _find(FlowTable* t, const FlowKey* key) noexcept nogil:
             return &t.flows[i - 1]
         i = t.flows[i - 1].in_bucket
     return NULL
+
+
+cdef uint64_t expect_bucket(const FlowTable* t, const PacketView* p) noexcept nogil:
+    """Have the packet's bucket fetched, as find_flow() would wait for it.   Returns what fetch_flow() takes"""
+    cdef uint64_t path = path_of(t, p)
+    prefetch(t.buckets + (path & t.bucket_mask))
+    return path
+
+
+cdef void fetch_flow(const FlowTable* t, uint64_t path) noexcept nogil:
+    """Have the bucket's first flow fetched."""
+    cdef uint32_t number = t.buckets[path & t.bucket_mask]
+    cdef const uint8_t* at
+    cdef int line
+    if number == 0:
+        return
+    at = <const uint8_t*>&t.flows[number - 1]
+    for line in range(LINES_OF_STREAM):
+        prefetch(at + line * LINE_OCTETS)
 
 
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s) noexcept nogil:
@@ -150,7 +172,7 @@ cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noe
     memset(prefix, 0, sizeof(prefix))
     memcpy(prefix, address, 4 if version == 4 else 7)
     prefix[7] = version
-    return &t.payers[siphash64(t.key, prefix, sizeof(prefix)) & (N_PAYERS - 1)]
+    return &t.payers[siphash13(t.key, prefix, sizeof(prefix)) & (N_PAYERS - 1)]
 
 
 cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
@@ -247,7 +269,7 @@ cdef void _key_of(const PacketView* p, FlowKey* out) noexcept nogil:
 
 
 cdef inline uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
-    return siphash64(t.key, <const uint8_t*>key, sizeof(FlowKey))
+    return siphash13(t.key, <const uint8_t*>key, sizeof(FlowKey))
 
 
 cdef void _leave_bucket(FlowTable* t, uint32_t i) noexcept nogil:

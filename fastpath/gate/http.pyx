@@ -107,6 +107,8 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     cdef Flow* f = t.f
     cdef int64_t end = t.at + <int64_t>t.p.payload_n
+    if end > f.top and not g.shared.is_shadow:
+        return DROP             # what is between may be a head, which its server then ends here
     if not is_unjudged(f) and end >= f.top or g.shared.is_shadow and end != f.base + f.w.have:
         return so_far(t)
     if end < f.top:

@@ -19,6 +19,7 @@ from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
 from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, mmsghdr, poll, pollfd, recvmmsg, send
 from fastpath.gate.asymmetric cimport judge_asymmetric
+from fastpath.gate.flow cimport expect_bucket, fetch_flow
 from fastpath.gate.judge cimport judge_packet
 from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
@@ -32,6 +33,7 @@ from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
 from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.name cimport NAME_OCTETS
+from fastpath.wire.packet cimport PacketView, parse_packet
 
 from fastpath.gate.marks import MARK_SHIFT as _MARK_SHIFT
 from fastpath.gate.nfqueue import open_queue
@@ -94,11 +96,29 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
     if n < 0:
         return
     l.n_taken += n
+    if n > 1:
+        _expect_flows(l, n)
     for i in range(n):
         _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
     _end_run(l)
     _send_verdicts(l)
     _send_injected(l)
+
+
+cdef void _expect_flows(QueueLoop* l, int n) noexcept nogil:
+    """Have the memory of a batch's flows fetched all at once, as judging would wait for each of them."""
+    cdef uint64_t paths[BATCH]
+    cdef PacketView p
+    cdef Queued queued
+    cdef size_t after
+    cdef int i
+    for i in range(n):
+        paths[i] = 0
+        if (parse_queued(l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len, &queued, &after) == OK
+                and parse_packet(queued.packet, queued.packet_n, &p) == OK):
+            paths[i] = expect_bucket(&l.gate.flows, &p)
+    for i in range(n):
+        fetch_flow(&l.gate.flows, paths[i])
 
 
 cdef void _fit_queue(QueueLoop* l) noexcept nogil:

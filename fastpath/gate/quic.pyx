@@ -121,8 +121,8 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     if status == TOO_BIG and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
         return BLOCK
     verdict = _read_crypto_hellos(g, t)
-    if verdict == WAIT and t.f.is_doubted and t.f.w.high > t.f.w.have:
-        return DROP             # its client sends it again, and what is missing if its server does not have it
+    if verdict == WAIT and t.f.is_doubted:
+        return DROP             # its server may have the rest, of a hello that was forgotten
     _keep_unfinished(g, t.f, verdict, was_unjudged, t.f.next > judged)
     return verdict
 

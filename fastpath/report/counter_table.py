@@ -148,7 +148,8 @@ COUNTERS = (
     ),
     Counter(
         "gate_overlap",
-        "Connections whose client sent different data for the same place in the stream; they are blocked.",
+        "Connections whose client sent different data for the same place in the stream; they are blocked. With "
+        "asymmetric routing also those with data where an earlier stream of the same ports stood.",
         "An evasion attempt, or a broken client. Find the client in a capture.",
     ),
     Counter(

@@ -193,7 +193,7 @@ comment "set by the gate alone"
 %(keeping)s  chain judged {
     counter name n_judged
     meta mark & %(ASK)s == %(ASK)s ct mark set ct mark | %(ASKED)s
-    meta mark & %(ASK)s == 0 ct mark & %(ASKED)s == %(ASKED)s ct mark set ct mark & %(NOT_ASKED)s
+    ct mark & %(ASKED)s == %(ASKED)s meta mark & %(ASK)s == 0 ct mark set ct mark & %(NOT_ASKED)s
     meta mark & %(STATE)s vmap {
       %(RELEASED)s : goto keep_released, %(BLOCKED)s : goto keep_blocked, %(ALLOWED)s : goto keep_allowed,
       %(ALLOWED_SPOKEN)s : goto keep_allowed, %(OPENED)s : goto keep_opened,

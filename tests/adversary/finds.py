@@ -375,6 +375,15 @@ FINDS = (
         ),
         "octets that the server had long received moved the beginning of a stream that had been resumed behind them",
     ),
+    Find(
+        "fin_ahead: the FIN of a head that has no end, and then the head",
+        Program(
+            (("long head!",),),
+            (Control(), Syn(), Send(end=524, is_first_isn=True), Control(flags="FA"), Send(end=524)),
+            reader="http.server",
+        ),
+        "a FIN in front of which nothing had come passed, and the octets before it were not judged as a whole head",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.

@@ -36,6 +36,37 @@ QUIC_FINDS = (
         QuicProgram(("two hellos!",), (Initial(end=475), Others(60), Initial(begin=433)), reader="any, last kept"),
         "as quic_second_restart",
     ),
+    Find(
+        "quic_second_begin: the end of a hello, a decoy of its beginning, the gate starts again, its beginning",
+        QuicProgram(
+            ("long hello!",),
+            (
+                Initial(begin=1800),
+                Initial(end=1800, text="decoy", is_taken=False),
+                Restart(),
+                Initial(end=1800),
+            ),
+            reader="any, last kept",
+        ),
+        "the beginning of a hello passed in a connection that was judged and forgotten, where its server had the rest",
+    ),
+    Find(
+        "quic_second_unread: pieces that contradict each other, other connections, the true beginning",
+        QuicProgram(
+            ("long hello!",),
+            (
+                Initial(begin=900, is_taken=False),
+                Initial(begin=1800),
+                Initial(end=17),
+                Initial(begin=17, end=900, text="zeros"),
+                Others(),
+                Initial(end=1800),
+            ),
+            reader="any, last kept",
+            is_closed=False,
+        ),
+        "as quic_second_begin",
+    ),
 )
 QUIC_OPEN_FINDS: tuple[OpenFind, ...] = ()
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from fastpath.base.siphash import digest, short_digest
+from fastpath.base.siphash import digest, short_digest, table_hash
 
 KEY = bytes(range(16))
 
@@ -62,3 +62,19 @@ def test_openssl_says_the_same_of_the_64_bit_variant() -> None:
 def test_a_key_of_another_length_makes_no_short_digest() -> None:
     with pytest.raises(ValueError, match="a key has 16"):
         short_digest(b"short", b"name")
+
+
+@pytest.mark.services
+def test_openssl_says_the_same_of_the_variant_for_hash_tables() -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    options = [f"hexkey:{KEY.hex()}", "size:8", "c-rounds:1", "d-rounds:3"]
+    for n in (0, 7, 8, 40):
+        said = subprocess.run(
+            ["openssl", "mac", *(f"-macopt={each}" for each in options), "-in", "/dev/stdin", "SIPHASH"],
+            input=bytes(range(n)),
+            capture_output=True,
+            check=True,
+        )
+
+        assert table_hash(KEY, bytes(range(n))).hex() == said.stdout.decode().strip().lower()
