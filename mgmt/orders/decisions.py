@@ -50,7 +50,11 @@ from rules.names.protected import Protected
 
 MISWRITTEN = "is not what its value says"
 LAPSED = "emergency order: no second person has agreed in time"
+DECIDED = (
+    0  # generation of a pending entry that control has let in, and no worker has confirmed: no other role writes it
+)
 _URL_MODES = (URL, URL_PREFIX)
+_IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _NO_NAMES = Protected()
 
 
@@ -96,11 +100,13 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     rulings = []
     for row in _candidates(conn, since, now_s, ended, confirmed):
         ruling = _rule_on(conn, row, rails, believed, now_s)
-        # A pending one that says it is old gets a new revision: else it would be called enforced, and be in no image.
-        is_old = row.status == PENDING and not (isinstance(row.revision, int) and row.revision > since)
+        # An undecided one that says it is old gets a new revision: else it would be in no image.
+        is_undecided = row.generation is None and row.status == PENDING
+        is_old = is_undecided and not (isinstance(row.revision, int) and row.revision > since)
         if is_old or (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
             rulings.append(ruling)
     _write(conn, rulings, at)
+    conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
     return rulings
 
 
@@ -160,10 +166,11 @@ def confirm(conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datet
 
 
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
-    """Say that every pending entry changed up to a revision is in force; returns how many became so."""
+    """Say that every pending entry that was let in up to a revision is in force; returns how many became so."""
     is_broader = exists().where(approvals.c.id == entries.c.approval, approvals.c.kind == BROADER)
     status = case((is_broader, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
-    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision)
+    is_decided = entries.c.generation.is_not(None)
+    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided)
     due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
     changed = (
         update(entries)
@@ -213,7 +220,6 @@ def _candidates(
     has_ended = entries.c.approval.in_(ended)
     may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
     lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
-    is_pending = entries.c.status == PENDING
     is_in_force = entries.c.status.in_(IN_FORCE)
     is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, entries.c.withdrawn_ms.is_not(None), is_approved)
     chosen = (
@@ -224,7 +230,7 @@ def _candidates(
             entries.c.revision, orders.c.scope, orders.c.confirm_by_s,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
-        .where(or_(and_(entries.c.revision > since, may_come, is_open), is_pending, has_ended, lapses))
+        .where(or_(and_(entries.c.revision > since, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
     )  # fmt: skip
     yield from conn.execute(chosen).all()
 

@@ -253,7 +253,7 @@ def entry_json(entry: Row[Any]) -> dict[str, Any]:
         "scope": _SCOPES.get(entry.mode, entry.mode),
         "status": entry.status,
         "reason": entry.reason,
-        "generation": entry.generation,
+        "generation": entry.generation or None,  # 0: let in, and no worker has confirmed it
         "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms),
         "approval": None if entry.kind is None else _agreed(entry),
     }

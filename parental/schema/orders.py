@@ -69,7 +69,7 @@ entries = Table(
     Column("mode", String),  # exact | subtree; of a URL url | url-prefix; of an address or prefix address
     Column("status", String, nullable=False),
     Column("reason", Text),
-    Column("generation", BigInteger),  # the first that held it
+    Column("generation", BigInteger),  # the first that held it; of a pending one 0: control has let it in
     Column("enforced_ms", BigInteger),
     Column("revision", BigInteger, nullable=False, index=True),
     Column("withdrawn_ms", BigInteger),  # when it was asked to be taken back

@@ -78,6 +78,17 @@ def test_a_row_that_says_it_is_old_is_decided_on_all_the_same(conn: Connection) 
     assert names_changed_since(conn, since + 1) == [b"\1a\4test\0", b"\3www\4bank\4test\0"]
 
 
+def test_what_comes_after_the_decision_is_not_called_enforced_whatever_revision_it_claims(conn: Connection) -> None:
+    push(conn, "a.test")
+    settle(conn, rails(), 0, NOW)
+    held = taken(conn)
+    late = push(conn, "www.bank.test", "b.test", ref="2")
+    conn.execute(update(entries).where(entries.c.order == late).values(revision=0))
+    confirm(conn, held, RECEIPT, NOW)
+
+    assert [status for status, _ in statuses(conn, late)] == ["pending", "pending"]
+
+
 def test_a_withdrawal_is_asked_for_by_one_role_and_done_by_the_other(conn: Connection) -> None:
     order = push(conn, "a.test")
     publish(conn)

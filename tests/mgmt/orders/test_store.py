@@ -50,6 +50,7 @@ def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforc
     assert {live.wire for live in live_entries(conn)} == {A, B}
     assert orders.counts_of(conn, number) == {"pending": 2}
 
+    settle(conn, PlayedRails(), 0, NOW)
     covered = orders_revision(conn)
     later = put(conn, "2", "c")
 
