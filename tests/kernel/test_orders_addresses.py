@@ -14,7 +14,7 @@ from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
 
-START_S = 60.0
+START_S = 240.0  # of a busy machine
 CLOUD = "# a cloud, 2026-11-01\n203.0.113.0/24\n"
 
 
