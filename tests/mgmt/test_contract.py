@@ -21,6 +21,7 @@ from support.mgmt.desk import Clock, PlayedControl, TokenOf
 from support.mgmt.life import fill
 
 from mgmt.app import create_app
+from mgmt.frame import rates
 from mgmt.settings import Settings
 from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB

@@ -1,0 +1,43 @@
+"""A push is a proposal, and whoever pushes may wait for what becomes of it."""
+
+import asyncio
+import json
+
+from support.mgmt.desk import DeskOf, PlayedControl
+
+ORDER = {"issuer": "PTA", "ref": "1", "ground": "peca-37", "entries": ["bad.example"]}
+
+
+async def test_a_push_that_does_not_wait_is_a_proposal_and_its_place_says_what_becomes_of_it(
+    desk: DeskOf, control: PlayedControl
+) -> None:
+    api = desk("regulator")
+    control.hangs = True
+
+    status, headers, octets = await api.raw("POST", "/v1/orders", data=json.dumps(ORDER).encode())
+
+    assert (status, headers["Location"], json.loads(octets)["state"]) == (202, "/v1/orders/id/1", "pending")
+    assert "push it again with ?wait=" in json.loads(octets)["detail"]
+    control.release()
+    status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
+    assert (status, body["state"]) == (200, "enforced")
+
+
+async def test_a_push_waits_no_longer_than_it_says(desk: DeskOf, control: PlayedControl) -> None:
+    control.hangs = True
+
+    assert (await desk("regulator").ask("POST", "/v1/orders?wait=1", json=ORDER))[0] == 202
+    for wait in ("-1", "16", "x"):
+        status, body = await desk("regulator").ask("POST", f"/v1/orders?wait={wait}", json=ORDER)
+        assert (status, body["where"]) == (422, "?wait")
+    control.release()
+
+
+async def test_many_pushes_at_once_are_a_few_publications(desk: DeskOf, control: PlayedControl) -> None:
+    api = desk("regulator")
+    pushes = (api.ask("POST", "/v1/orders?wait=15", json={**ORDER, "ref": str(number)}) for number in range(40))
+
+    answers = await asyncio.gather(*pushes)
+
+    assert {status for status, _ in answers} == {201}
+    assert 1 <= control.asked.count("orders_changed") < 30
