@@ -31,7 +31,16 @@ WAIT_S = 300
 
 
 @pytest.fixture
-def address(settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Clock) -> Iterator[str]:
+def address(
+    settings: Settings,
+    engine: Engine,
+    database: Where,
+    control: PlayedControl,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    for limit in ("N_OF_TOKEN", "N_REFUSED"):  # it asks as often as a thousand clients, and often without a token
+        monkeypatch.setattr(rates, limit, 10**6)
     fill(engine)
     of_web = engine_of(database, WEB)
     with _running(create_app(settings, of_web, control, clock)) as port:
