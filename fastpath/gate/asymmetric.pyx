@@ -134,7 +134,9 @@ cdef void _remember(Gate* g, const PacketView* p, Flow* f, uint64_t connection, 
         return
     if f == NULL:
         f = find_flow(&g.flows, p)
-    if is_partial(state) or f != NULL and f.stage == ENDED and recall(&g.unfinished, connection, now_s) == LEFT_UNJUDGED:
+    if is_partial(state):
+        what = LEFT_UNJUDGED
+    elif f != NULL and f.stage == ENDED and recall(&g.unfinished, connection, now_s) == LEFT_UNJUDGED:
         what = LEFT_UNJUDGED
     count(g.shared.counters, CNT_GATE_UNFINISHED_LOST,
           extend_range(&g.unfinished, connection, p.seq, <uint32_t>p.payload_n, what, now_s))

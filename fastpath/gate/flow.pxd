@@ -56,8 +56,7 @@ cdef struct Flow:
     uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: a Doubt
     uint8_t has_heard       # `heard` is set
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
-    uint32_t heard          # acknowledgement number of the client's first payload: where the server's octets begin;
-                            # the highest one, where the ISN is not known
+    uint32_t heard          # acknowledgement number of the first payload; the highest one, where the ISN is not known
     uint32_t need           # octets that the window needs before it is parsed again
     int64_t used_s
     int64_t base            # stream position of the window's first octet

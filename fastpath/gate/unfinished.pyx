@@ -152,7 +152,7 @@ cdef inline int16_t _age(uint64_t word, int64_t now_s) noexcept nogil:
     return <int16_t><uint16_t>(_time_of(now_s) - (word & TIME_BITS))
 
 
-# -- where the octets of their streams stand -----------------------------------------------------------------------------
+# -- where the octets of their streams stand ---------------------------------------------------------------------------
 
 cdef bint begin_range(Unfinished* u, uint64_t connection, uint32_t seq, int64_t now_s) noexcept nogil:
     """Begin another stream at `seq`, in front of which the others are remembered.   Returns as remember()
