@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, TokenOf
 from support.present import present
 
@@ -22,6 +22,9 @@ from mgmt.wrong_blocks import report_mistake
 from parental import devices, store
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
+from parental.people import caregivers, children
+from parental.people.caregivers import Caregiver
+from parental.profile import Profile
 from parental.schema.access import tokens
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
@@ -35,25 +38,42 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/subscribers/{id}": {"label": "Home", "prefixes": []},
     "/v1/subscribers/{id}/schedule": {"closed": []},
     "/v1/reports/{reference}/answer": {"outcome": "kept"},
+    "/v1/accounts/{id}/children": {"nickname": "Sana"},
+    "/v1/accounts/{id}/caregivers": {"nickname": "Sana", "role": "parent"},
+    "/v1/accounts/{id}/caregivers/{caregiver}": {"role": "helper"},
+    "/v1/provisioning": {"rows": []},
 }
-UNSIGNED = 503  # what the ledger has not signed yet: the route was open
+UNSIGNED = 404  # what the ledger has not signed yet: the route was open
 
 
 class Things:
-    """What a route can be asked about, new for each: lines and orders, own and foreign; a report; a token."""
+    """What a route can be asked about, new for each: lines, people and orders, own and foreign; a report; a token."""
 
     def __init__(self, engine: Engine, role: str, n: int) -> None:
         self.role, self.n = role, n
-        self.orders = {}
+        self.orders: dict[str, int] = {}
+        self.children: dict[str, int] = {}
+        self.invited: dict[str, tuple[Caregiver, str]] = {}
         with writing(engine) as conn:
             for whose, number in LINES.items():
                 store.put_subscriber(conn, Subscriber(number, "Home", (parse_prefix(f"192.0.2.{number}"),)))
                 devices.put_device(conn, number, "phone")
+                self.children[whose] = self._child(conn, number)
+                self.invited[whose] = caregivers.invite(conn, number, "Ali", "parent", NOW)
                 order = parse_order(json.dumps(self.order(whose, f"ref{n}")).encode())
                 judged = list(judge_entries(order, Protected(())))
                 self.orders[whose] = orders.put_order(conn, order, judged, b"", NOW, CONTROL)
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
+
+    def _child(self, conn: Connection, account: int) -> int:
+        for each in children.children_of(conn, account):
+            children.remove_child(conn, account, each.id)
+        for found in caregivers.caregivers_of(conn, account):
+            caregivers.remove_caregiver(conn, account, found.id)
+        child = children.add_child(conn, account, {"nickname": "Ali"}, Profile())
+        children.assign_line(conn, account, account, child)
+        return child.id
 
     def order(self, whose: str, ref: str) -> dict[str, Any]:
         said = {"issuer": ISSUERS[whose], "ref": ref, "ground": "a law", "scope": "exact"}
@@ -65,6 +85,8 @@ class Things:
         )
         path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{id}", "ledger/0")
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
+        path = path.replace("{child}", str(self.children[whose])).replace("{line}", str(LINES[whose]))
+        path = path.replace("{caregiver}", str(self.invited[whose][0].id))
         query = {"/v1/explain": "?name=a.example"}.get(route.path, "")
         return path + (f"?issuer={ISSUERS[whose]}" if "{ref}" in route.path else query)
 
@@ -75,6 +97,10 @@ class Things:
             return json.dumps({"role": self.role}).encode()
         if route.path == "/v1/orders":
             return json.dumps(self.order(whose, f"new{self.n}")).encode()
+        if route.path.endswith(("/take", "/give-back")):
+            return json.dumps({"line": LINES[whose]}).encode()
+        if route.path.endswith("/accept"):
+            return json.dumps({"code": self.invited[whose][1]}).encode()
         return json.dumps(BODIES.get(route.path, {})).encode()
 
 

@@ -61,7 +61,8 @@ async def test_the_families_door_has_nothing_of_the_desk_and_the_desk_no_page_of
         assert (await family.get(path)).status == 200
     paths = (await (await family.get("/v1/openapi.json")).json())["paths"]
     assert {path for path in paths if "{id}" in path} and all(
-        path.startswith(("/v1/subscribers/{id}", "/v1/openapi.json", "/v1/problems/")) for path in paths
+        path.startswith(("/v1/subscribers/{id}", "/v1/accounts/{id}", "/v1/openapi.json", "/v1/problems/"))
+        for path in paths
     )
 
 

@@ -107,7 +107,7 @@ async def test_the_household_alone_reads_what_was_done_there_and_by_whom(desk: D
 
     assert [(event["action"], event["by"]["role"]) for event in told["events"]] == [
         ("paused", "parent"),
-        ("account changed", "operator"),
+        ("account changed", "compliance engineer"),
         ("child added", "parent"),
     ]
     assert told["earlier"] is None

@@ -7,11 +7,9 @@ import pytest
 from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 
-from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.live import live_entries
-from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import reading, writing
 from parental.schema.access import tokens
 
@@ -480,23 +478,3 @@ async def test_half_a_surrogate_pair_is_refused_and_not_a_fault_of_ours(desk: De
 
     assert (status, headers["Content-Type"]) == (400, "application/problem+json")
     assert json.loads(answer)["where"] == where
-
-
-async def test_an_issuer_orders_within_its_scopes_and_while_it_is_active(desk: DeskOf, engine: Engine) -> None:
-    api = desk("operator")
-    with writing(engine) as conn:
-        put_issuer(conn, Issuer("PTA", scopes=frozenset({"exact"})), CONTROL, NOW)
-
-    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
-    assert (status, body["where"]) == (403, "/issuer")
-    assert "PTA may not order scope subtree; not taken" in body["detail"]
-    exact = {**ORDER, "scope": "exact", "entries": ["a.example"]}
-    assert (await api.ask("POST", "/v1/orders", json={**exact, "entries": [{"value": "a", "scope": "subtree"}]}))[
-        0
-    ] == 403
-    assert (await api.ask("POST", "/v1/orders", json=exact))[0] == 201
-
-    with writing(engine) as conn:
-        put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
-    status, body = await api.ask("POST", "/v1/orders", json={**exact, "ref": "2"})
-    assert status == 403 and "it is disabled" in body["detail"]

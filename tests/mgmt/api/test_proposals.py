@@ -3,7 +3,12 @@
 import asyncio
 import json
 
-from support.mgmt.desk import DeskOf, PlayedControl
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW, DeskOf, PlayedControl
+
+from mgmt.ledger.event import CONTROL
+from mgmt.staff.issuers import Issuer, put_issuer
+from parental.database import writing
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "peca-37", "entries": ["bad.example"]}
 
@@ -41,3 +46,23 @@ async def test_many_pushes_at_once_are_a_few_publications(desk: DeskOf, control:
 
     assert {status for status, _ in answers} == {201}
     assert 1 <= control.asked.count("orders_changed") < 30
+
+
+async def test_an_issuer_orders_within_its_scopes_and_while_it_is_active(desk: DeskOf, engine: Engine) -> None:
+    api = desk("operator")
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA", scopes=frozenset({"exact"})), CONTROL, NOW)
+
+    status, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    assert (status, body["where"]) == (403, "/issuer")
+    assert "PTA may not order scope subtree; not taken" in body["detail"]
+    exact = {**ORDER, "scope": "exact", "entries": ["a.example"]}
+    assert (await api.ask("POST", "/v1/orders", json={**exact, "entries": [{"value": "a", "scope": "subtree"}]}))[
+        0
+    ] == 403
+    assert (await api.ask("POST", "/v1/orders?wait=9", json=exact))[0] == 201
+
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
+    status, body = await api.ask("POST", "/v1/orders", json={**exact, "ref": "2"})
+    assert status == 403 and "it is disabled" in body["detail"]

@@ -51,7 +51,7 @@ async def test_nobody_gives_what_he_does_not_have(desk: DeskOf, maker: str, want
     ("maker", "wanted"),
     [
         ("compliance", {"role": "regulator", "issuer": "PTA"}),
-        ("engineer", {"role": "parent", "subscriber": 7}),
+        ("engineer", {"role": "parent", "subscriber": 7, "scopes": ["line.read", "line.pause"]}),
         ("operator", {"role": "operator"}),
     ],
 )
@@ -72,8 +72,8 @@ async def test_who_has_it_gives_it(desk: DeskOf, engine: Engine, maker: str, wan
         {"role": "engineer", "scopes": ["orders.push"]},
         {"role": "engineer", "scopes": []},
         {"role": "engineer", "label": "x" * 81},
-        {"role": "parent"},
-        {"role": "parent", "subscriber": 9},
+        {"role": "parent", "scopes": ["line.read"]},
+        {"role": "parent", "subscriber": 9, "scopes": ["line.read"]},
         {"role": "engineer", "subscriber": 7},
         {"role": "engineer", "more": 1},
     ],
