@@ -37,7 +37,8 @@ from fastpath.images.verdict import Action, Mode, Reason, Tier
 
 KINDS = ("names", "subscribers", "policy", "urls")
 # In the order of TableSet's arguments.
-_PARTS = (*((kind, part) for kind in KINDS for part in ("base", "delta")), ("subscribers", "young"), ("policy", "young"))
+_PARTS = (*((kind, part) for kind in KINDS for part in ("base", "delta")),
+          ("subscribers", "young"), ("policy", "young"))
 
 
 cdef uint64_t _last_ticket = 0
@@ -162,7 +163,7 @@ cdef str _url_rule_text(const Url* url, size_t n):
 
 
 def _require_chain(kind, *levels):
-    """Raise BadImage where a level, the base first, was not made for the one below it.   None  there is no such level"""
+    """Raise BadImage where a level, the base first, was not made for the one below it.   None: no such level"""
     below = 0
     for image in levels:
         if image is None:

@@ -213,4 +213,4 @@ def test_a_level_that_a_job_has_written_is_not_pruned_before_it_is_in_force(tmp_
     store.prune()
 
     assert tables(store.directory).subscriber_of("192.0.2.7") == 7
-    assert len(list(store.directory.glob("policy-*.img"))) == 12  # base, delta, ten young ones
+    assert len(list(store.directory.glob("policy-*.img"))) == 13  # base, two deltas, ten young ones
