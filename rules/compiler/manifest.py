@@ -152,10 +152,11 @@ def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS, also: Coll
     for kind in KINDS:
         newest = sorted(_files(images_dir, kind, "img"), key=lambda path: generation_of(path.name), reverse=True)
         kept = {path.name for path in newest[:kept_generations]} | set(asdict(manifest.levels(kind)).values()) | {*also}
-        kept |= {path.with_suffix(".img").name for path in _files(images_dir, kind, "claim")}
         for _ in range(N_LEVELS - 1):  # what a kept one stands on, down to the base
             kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
         in_force = generation_of(manifest.levels(kind).base)
+        claims = [path for path in _files(images_dir, kind, "claim") if generation_of(path.name) >= in_force]
+        kept |= {path.with_suffix(".img").name for path in claims}  # whoever wrote it has not said so yet
         # A base that is newer than the one in force is about to be.
         kept |= {path.name for path in newest if generation_of(path.name) > in_force and _base_of(path) == 0}
         removed += [path for path in newest if path.name not in kept]

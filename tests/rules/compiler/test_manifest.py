@@ -56,10 +56,10 @@ def test_kinds_do_not_touch_each_other(tmp_path: Path) -> None:
     publish_base(tmp_path, "policy", image_path(tmp_path, "policy", 4))
 
     assert json.loads((tmp_path / MANIFEST).read_bytes()) == {
-        "names": {"base": "names-1.img", "delta": None},
-        "urls": {"base": None, "delta": None},
-        "subscribers": {"base": None, "delta": None},
-        "policy": {"base": "policy-4.img", "delta": None},
+        "names": {"base": "names-1.img", "delta": None, "young": None},
+        "urls": {"base": None, "delta": None, "young": None},
+        "subscribers": {"base": None, "delta": None, "young": None},
+        "policy": {"base": "policy-4.img", "delta": None, "young": None},
     }
     assert next_generation(tmp_path, "policy") == 5
     assert next_generation(tmp_path, "names") == 2
