@@ -367,7 +367,8 @@ class HelpCorridor:
 
     names: tuple[str, ...] = many(kinds.host, default=())
     """Each with everything below it.   Under a lock, the web sites of a name and of `www.` below it are reached, at the
-    addresses that this box's own resolver gives.   A site further below is to be written by itself."""
+    addresses that this box's own resolver gives, over TCP; not with asymmetric routing.   A site further below is to be
+    written by itself."""
     addresses: tuple[str, ...] = many(kinds.prefix, default=())
     """Under a lock, all packets pass to these."""
 

@@ -21,7 +21,7 @@ rule cannot combine two marks before Linux 6.13, so a state goes from one to the
 Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
@@ -68,7 +68,7 @@ ALL_BITS = 0xFFFFFFFF  # of a mark
 # The longest ICMP error (RFC 1812 §4.3.2.3, RFC 4443 §2.4): what causes one is at least as long.  QUIC's Initials are,
 # in IPv6 those of browsers.
 ERROR_OCTETS4, ERROR_OCTETS6 = 576, 1280
-WEB_PORTS, WEB_QUIC_PORTS = (80, 443), (443,)  # of help sites, where no gate reads names
+WEB_PORTS = (80, 443)  # of help sites, where no gate reads names
 HEADER_OCTETS6 = 40  # not in IPv6's length
 
 # What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
@@ -199,7 +199,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
         "resolvers4": _elements(_of_version(4, rules.resolvers)),
         "resolvers6": _elements(_of_version(6, rules.resolvers)),
-        "corridor_services": _elements(_corridor_services(rules)),
+        "corridor_ports": _elements(map(str, _corridor_ports(rules))),
         "open4": _elements(_of_version(4, rules.always_open)),
         "open6": _elements(_of_version(6, rules.always_open)),
         "dot": DOT if rules.is_dot_refused else "",
@@ -214,11 +214,14 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
 _ENDS = {"blocked": "goto blocked", "answered": "drop"}  # of a packet whose verdict is no pass
 
 
-def _corridor_services(rules: Rules) -> Iterator[str]:
-    """What is open of an address that a name of the help corridor leads to: where the gate reads the name, if any."""
-    udp = rules.quic_ports if rules.n_queues else WEB_QUIC_PORTS
-    yield from (f"tcp . {port}" for port in (rules.ports if rules.n_queues else WEB_PORTS))
-    yield from (f"udp . {port}" for port in udp)
+def _corridor_ports(rules: Rules) -> tuple[int, ...]:
+    """Ports of TCP that are open at an address of the help corridor's names: where the gate reads the name, if any.
+
+    None with asymmetric routing, where no one can tell a connection that a lock has ended from one that began since.
+    Absent on purpose: QUIC, of whose connections nothing tells that either; browsers come over TCP."""
+    if rules.is_asymmetric:
+        return ()
+    return rules.ports if rules.n_queues else WEB_PORTS
 
 
 def _marks(shift: int) -> dict[str, str]:

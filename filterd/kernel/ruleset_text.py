@@ -25,7 +25,7 @@ table inet filterd {
   set suspects6_128 { type ipv6_addr; }
   set corridor4 { type ipv4_addr; flags interval; auto-merge; comment "what names of the help corridor lead to"; }
   set corridor6 { type ipv6_addr; flags interval; auto-merge; }
-  set corridor_services { type inet_proto . inet_service; flags constant; %(corridor_services)s }
+  set corridor_ports { type inet_service; flags constant; %(corridor_ports)s }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
   counter n_queued { comment "packets for the gate"; }
@@ -40,16 +40,25 @@ table inet filterd {
     jump short
     reject with icmpx port-unreachable
   }
+  chain corridor_from {
+    ct state established return comment "begun under the lock: it goes on to the gate"
+    ct state new tcp flags & (fin | syn | rst | ack) == syn return
+    reject with tcp reset comment "of a connection that the lock has ended; another site may be at the address, too"
+  }
+  chain corridor_to {
+    ct state established return
+    reject with tcp reset
+  }
   chain locked_from {
-    ip daddr @corridor4 meta l4proto . th dport @corridor_services return comment "goes on to the gate"
-    ip6 daddr @corridor6 meta l4proto . th dport @corridor_services return
+    ip daddr @corridor4 tcp dport @corridor_ports goto corridor_from
+    ip6 daddr @corridor6 tcp dport @corridor_ports goto corridor_from
     meta l4proto tcp reject with tcp reset
     jump short
     reject with icmpx admin-prohibited
   }
   chain locked_to {
-    ip saddr @corridor4 meta l4proto . th sport @corridor_services return
-    ip6 saddr @corridor6 meta l4proto . th sport @corridor_services return
+    ip saddr @corridor4 tcp sport @corridor_ports goto corridor_to
+    ip6 saddr @corridor6 tcp sport @corridor_ports goto corridor_to
     meta l4proto tcp reject with tcp reset comment "else the server's connection stays open"
     drop
   }

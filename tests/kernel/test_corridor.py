@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from filterd.lab.api_desk import Desk
-from filterd.lab.clients import Fetched, dig, fetch
+from filterd.lab.clients import Download, Fetched, dig, fetch
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -120,6 +120,24 @@ def test_another_site_at_its_address_is_stopped_where_a_gate_reads_the_name(
     assert https(lab, internet, "allowed.test", address).was_reset
     assert "origin" not in fetch(lab, "child", "http://allowed.test/", address).body
     assert https(lab, internet, "allowed.test", address, node="adult").code == 200
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_ran_at_its_address_before_the_lock_ends(
+    locked: Gateway, lab: Lab, internet: Internet, family: str
+) -> None:
+    address, trust = getattr(lab.addresses, family), ["--cacert", str(internet.authority)]
+    desk = Desk(lab, locked.make_token("operator"))
+    desk.post(f"/v1/subscribers/{LINE}/resume", {})
+    download = Download(lab, "child", "https://video.test/big", address, trust)
+    try:
+        download.wait_for(1_000_000)
+        desk.post(f"/v1/subscribers/{LINE}/pause", {"minutes": None})
+        download.wait_for_stop(silence_s=2.0)
+    finally:
+        desk.post(f"/v1/subscribers/{LINE}/pause", {"minutes": None})
+        download.stop()
+    assert https(lab, internet, HELP, address).code == 200
 
 
 FORGING = """

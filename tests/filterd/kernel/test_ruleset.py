@@ -127,22 +127,22 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "services"),
+    ("rules", "ports"),
     [
-        (Rules(ports=(80, 8443), quic_ports=(8443,), n_queues=1), "tcp . 80, tcp . 8443, udp . 8443"),
-        (Rules(ports=(443,), n_queues=1), "tcp . 443"),
-        (Rules(dns_port=5300), "tcp . 80, tcp . 443, udp . 443"),
+        (Rules(ports=(80, 8443), quic_ports=(8443,), n_queues=1), "elements = { 80, 8443 }; "),
+        (Rules(dns_port=5300), "elements = { 80, 443 }; "),
+        (Rules(ports=(443,), n_queues=1, is_asymmetric=True), ""),
     ],
-    ids=["a gate", "a gate that reads no QUIC", "no gate"],
+    ids=["a gate", "no gate", "asymmetric routing"],
 )
-def test_the_help_corridor_is_open_where_a_gate_reads_names_and_else_for_the_web(rules: Rules, services: str) -> None:
+def test_the_help_corridor_is_open_where_a_gate_reads_names_and_else_for_the_web(rules: Rules, ports: str) -> None:
     text = ruleset(rules)
 
-    assert f"inet_service; flags constant; elements = {{ {services} }}; }}" in text
-    for chain, end in (("locked_from", "d"), ("locked_to", "s")):
-        first, second = text.partition(f"chain {chain} {{\n")[2].splitlines()[:2]
-        assert f"ip {end}addr @corridor4 meta l4proto . th {end}port @corridor_services return" in first
-        assert f"ip6 {end}addr @corridor6 meta l4proto . th {end}port @corridor_services return" in second
+    assert f"set corridor_ports {{ type inet_service; flags constant; {ports}}}" in text
+    for end, way in (("d", "from"), ("s", "to")):
+        first, second = text.partition(f"chain locked_{way} {{\n")[2].splitlines()[:2]
+        assert f"ip {end}addr @corridor4 tcp {end}port @corridor_ports goto corridor_{way}" in first
+        assert f"ip6 {end}addr @corridor6 tcp {end}port @corridor_ports goto corridor_{way}" in second
 
 
 def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:
