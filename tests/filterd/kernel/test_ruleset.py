@@ -131,7 +131,7 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
     [
         (Rules(ports=(80, 8443), quic_ports=(8443,), n_queues=1), "elements = { 80, 8443 }; "),
         (Rules(dns_port=5300), "elements = { 80, 443 }; "),
-        (Rules(ports=(443,), n_queues=1, is_asymmetric=True), ""),
+        (Rules(ports=(443,), n_queues=1, is_asymmetric=True), " "),
     ],
     ids=["a gate", "no gate", "asymmetric routing"],
 )
