@@ -25,7 +25,7 @@ from support.mgmt.life import fill
 from support.system.ports import free_port
 
 from mgmt.app import create_app
-from mgmt.auth import create_token
+from mgmt.staff.tokens import create_token
 from mgmt.doors import Door
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings

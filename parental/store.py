@@ -56,10 +56,10 @@ def get_subscriber(conn: Connection, subscriber: int) -> Subscriber:
     return found[0]
 
 
-def iter_subscribers(conn: Connection, after: int = 0) -> Iterator[Subscriber]:
-    """Lines by rising number, above `after`.   Memory: BATCH of them at a time."""
+def iter_subscribers(conn: Connection, after: int = 0, batch: int = BATCH) -> Iterator[Subscriber]:
+    """Lines by rising number, above `after`.   Memory and queries: by `batch` of them, at most BATCH"""
     chosen = select(lines.c.id).order_by(lines.c.id)
-    while ids := list(conn.execute(chosen.where(lines.c.id > after).limit(BATCH)).scalars()):
+    while ids := list(conn.execute(chosen.where(lines.c.id > after).limit(batch)).scalars()):
         yield from _load(conn, ids)
         after = ids[-1]
 

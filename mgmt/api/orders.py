@@ -109,7 +109,7 @@ async def list_orders(request: web.Request, principal: Principal) -> web.Respons
     def load(conn: Connection) -> OrderPage:
         found = orders.page_of_orders(conn, after, ORDERS_PAGE, issuer)
         return OrderPage(
-            [shown(orders.order_json(conn, order), Order) for order in found],
+            shown(orders.orders_json(conn, found), list[Order]),
             found[-1].id if len(found) == ORDERS_PAGE else None,
         )
 

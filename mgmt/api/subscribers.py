@@ -166,7 +166,7 @@ def page_of(request: web.Request) -> Callable[[Connection], tuple[list[Subscribe
     after = query_of(request, After).after
 
     def load(conn: Connection) -> tuple[list[Subscriber], int | None]:
-        page = list(islice(store.iter_subscribers(conn, after=after), PAGE))
+        page = list(islice(store.iter_subscribers(conn, after, PAGE), PAGE))
         return page, page[-1].id if len(page) == PAGE else None
 
     return load

@@ -164,15 +164,15 @@ def approvals_given(conn: Connection) -> Sequence[Row[Any]]:
     return conn.execute(chosen.order_by(approvals.c.id)).all()
 
 
-def is_confirmed(conn: Connection, order: int) -> bool:
-    """Whether two persons have agreed to an emergency order."""
-    chosen = select(approvals.c.id).where(
-        approvals.c.order == order,
+def confirmed_of(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:
+    """Those of some emergency orders to which two persons have agreed.   numbers  at most a page of them"""
+    chosen = select(approvals.c.order).where(
+        approvals.c.order.in_(numbers),
         approvals.c.kind == EMERGENCY,
         approvals.c.approved_s.is_not(None),
         approvals.c.lapsed_ms.is_(None),
     )
-    return conn.execute(chosen.limit(1)).first() is not None
+    return frozenset(conn.execute(chosen).scalars())
 
 
 def broader_by(conn: Connection, order: int, host: bytes) -> Row[Any] | None:

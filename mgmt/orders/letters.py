@@ -6,7 +6,7 @@ Invariants: what stands here was served by every worker; it is replaced whole, s
 has nothing here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,16 +54,22 @@ def keep_letters(
         conn.execute(insert(letters), rows)
 
 
-def letter_counts(conn: Connection, order: int) -> dict[str, int]:
-    """How many entries of an order that lists hold have which status."""
-    chosen = select(letters.c.status, func.sum(letters.c.n)).where(letters.c.order == order)
-    return {status: int(n) for status, n in conn.execute(chosen.group_by(letters.c.status))}
+def letter_counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Order → status → how many entries of it lists hold.   numbers  of orders: at most a page of them"""
+    chosen = select(letters.c.order, letters.c.status, func.sum(letters.c.n)).where(letters.c.order.in_(numbers))
+    counts: dict[int, dict[str, int]] = {}
+    for order, status, n in conn.execute(chosen.group_by(letters.c.order, letters.c.status)):
+        counts.setdefault(order, {})[status] = int(n)
+    return counts
 
 
-def letters_of(conn: Connection, order: int) -> list[Letter]:
-    """The lists that hold entries of an order, enforced or not."""
-    chosen = select(letters.c.list, letters.c.generation, letters.c.served_ms).where(letters.c.order == order)
-    return [Letter(*row) for row in conn.execute(chosen.distinct().order_by(letters.c.list))]
+def letters_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Letter]]:
+    """Order → the lists that hold entries of it, enforced or not.   numbers  of orders: at most a page of them"""
+    chosen = select(letters.c.order, letters.c.list, letters.c.generation, letters.c.served_ms).distinct()
+    found: dict[int, list[Letter]] = {}
+    for order, *held in conn.execute(chosen.where(letters.c.order.in_(numbers)).order_by(letters.c.list)):
+        found.setdefault(order, []).append(Letter(*held))
+    return found
 
 
 def _moved(counts: Mapping[str, int], not_here: Iterable[str]) -> dict[str, int]:

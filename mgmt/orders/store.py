@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from mgmt.ledger.event import CONTROL, Actor, Value
-from mgmt.orders.approvals import is_confirmed
+from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.events import note_order
-from mgmt.orders.letters import letter_counts, letters_of
+from mgmt.orders.letters import Letter, letter_counts, letters_of
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import (
     DUPLICATE,
@@ -132,12 +132,7 @@ def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Seq
 
 def counts_of(conn: Connection, order: int) -> dict[str, int]:
     """How many entries, pushed or held by a list, have which status; statuses that none has are left out."""
-    found = conn.execute(
-        select(entries.c.status, func.count()).where(entries.c.order == order).group_by(entries.c.status)
-    ).all()
-    counted = Counter({status: n for status, n in found})
-    counted.update(letter_counts(conn, order))
-    return {status: counted[status] for status in STATUSES if counted[status]}
+    return _counts(conn, [order])[order]
 
 
 def state_of(order: Row[Any], counts: dict[str, int]) -> str:
@@ -199,7 +194,7 @@ def withdrawn_names(conn: Connection, order: int) -> list[str]:
 def is_of_lists(conn: Connection, order: int) -> bool:
     """Whether entries of an order come from list files: now, or ever, since nothing was pushed."""
     pushed = conn.execute(select(entries.c.number).where(entries.c.order == order).limit(1)).first()
-    return pushed is None or bool(letters_of(conn, order))
+    return pushed is None or bool(letters_of(conn, [order]))
 
 
 def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
@@ -212,7 +207,22 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
 
 def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     """An order without its entries, as the API gives it."""
-    counts = counts_of(conn, order.id)
+    return orders_json(conn, [order])[0]
+
+
+def orders_json(conn: Connection, page: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Orders without their entries, as the API gives them.   Cost: four queries, however many there are
+
+    page  of so many orders as one statement may name"""
+    numbers = [order.id for order in page]
+    counts, lists = _counts(conn, numbers), letters_of(conn, numbers)
+    lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
+    lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
+    return [_told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing) for order in page]
+
+
+def _told(order: Row[Any], counts: dict[str, int], lists: Iterable[Letter], is_lapsing: bool) -> dict[str, Any]:
+    """An order by the names of the API."""
     return {
         "id": order.id,
         "issuer": order.issuer,
@@ -221,14 +231,13 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
         "scope": order.scope,
         "deadline": None if order.deadline_s is None else _iso(order.deadline_s * 1000),
         "emergency": order.is_emergency,
-        "lapses": _lapses(conn, order, counts),
+        "lapses": _iso(order.confirm_by_s * 1000) if is_lapsing else None,
         "received": _iso(order.received_ms),
         "sha256": order.sha256.hex(),
         "state": state_of(order, counts),
         "counts": counts,
         "lists": [
-            {"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)}
-            for each in letters_of(conn, order.id)
+            {"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)} for each in lists
         ],
         "receipt": None if order.receipt is None else json.loads(order.receipt),
         "withdrawn": None if order.withdrawn_ms is None else _iso(order.withdrawn_ms),
@@ -237,11 +246,22 @@ def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _lapses(conn: Connection, order: Row[Any], counts: dict[str, int]) -> str | None:
-    """When an emergency order ends by itself; None: it does not, or two persons have agreed to it."""
-    if order.confirm_by_s is None or counts.keys().isdisjoint(IN_FORCE) or is_confirmed(conn, order.id):
-        return None
-    return _iso(order.confirm_by_s * 1000)
+def _may_lapse(order: Row[Any], counts: dict[str, int]) -> bool:
+    """Whether it is an emergency order in force: it ends by itself, unless two persons have agreed to it."""
+    return order.confirm_by_s is not None and not counts.keys().isdisjoint(IN_FORCE)
+
+
+def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+    """counts_of() of each order."""
+    chosen = select(entries.c.order, entries.c.status, func.count()).where(entries.c.order.in_(numbers))
+    counted = {number: Counter(of_lists) for number, of_lists in letter_counts(conn, numbers).items()}
+    for order, status, n in conn.execute(chosen.group_by(entries.c.order, entries.c.status)):
+        counted.setdefault(order, Counter())[status] += n
+    return {
+        number: {status: found[status] for status in STATUSES if found[status]}
+        for number in numbers
+        for found in [counted.get(number, Counter())]
+    }
 
 
 def entry_json(entry: Row[Any]) -> dict[str, Any]:
