@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, union_all, update
 
 from parental.addresses import network_of
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
@@ -59,22 +59,22 @@ def get_profile(conn: Connection, number: int) -> Profile:
     return found[number]
 
 
-def load_profiles(conn: Connection, numbers: Sequence[int]) -> dict[int, Profile]:
-    """The profiles of at most BATCH numbers, by rising number."""
+def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, Profile]:
+    """The profiles of at most BATCH numbers, by rising number.   numbers  themselves, or the query that finds them"""
     categories: dict[int, set[str]] = {}
     intervals: dict[int, list[Interval]] = {}
-    wishes: dict[int, tuple[str, bool]] = {}
-    for row in conn.execute(select(blocked_categories).where(blocked_categories.c.profile.in_(numbers))):
-        categories.setdefault(row.profile, set()).add(row.category)
-    for row in conn.execute(select(dns_wishes).where(dns_wishes.c.profile.in_(numbers))):
-        wishes[row.profile] = (row.safe_search, row.canaries)
-    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.profile.in_(numbers))):
-        intervals.setdefault(row.profile, []).append(Interval(row.weekday, row.start_minute, row.minutes))
+    blocked, closed = blocked_categories.c, closed_intervals.c
+    named = select(blocked.profile, blocked.category)
+    for number, name in conn.execute(named.where(blocked.profile.in_(numbers))).all():
+        categories.setdefault(number, set()).add(name)
+    hours = select(closed.profile, closed.weekday, closed.start_minute, closed.minutes)
+    for number, *interval in conn.execute(hours.where(closed.profile.in_(numbers))).all():
+        intervals.setdefault(number, []).append(Interval(*interval))
     found = {}
-    for row in conn.execute(select(profiles).where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)):
-        schedule = Schedule(tuple(sorted(intervals.get(row.id, ()))), row.zone)
-        wished = wishes.get(row.id, (NO_SAFE_SEARCH, False))
-        found[row.id] = Profile(frozenset(categories.get(row.id, ())), schedule, row.paused_until_s, *wished)
+    for number, zone, paused_until_s, safe_search, canaries in conn.execute(_wished(numbers)).all():
+        schedule = Schedule(tuple(sorted(intervals.get(number, ()))), zone)
+        wished = (NO_SAFE_SEARCH, False) if safe_search is None else (safe_search, canaries)
+        found[number] = Profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished)
     return found
 
 
@@ -137,6 +137,13 @@ def touch(conn: Connection, number: int, **values: Any) -> int:
 def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
     """Stamp profiles that lost or got a prefix with a revision that was just given."""
     _stamp(conn, list(numbers), revision)
+
+
+def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
+    """Chooses what stands once in a profile; no safe search where nothing is wished of DNS."""
+    columns = profiles.c.id, profiles.c.zone, profiles.c.paused_until_s, dns_wishes.c.safe_search, dns_wishes.c.canaries
+    chosen = select(*columns).outerjoin(dns_wishes, dns_wishes.c.profile == profiles.c.id)
+    return chosen.where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)
 
 
 def _stamp(conn: Connection, numbers: list[int], revision: int, **values: Any) -> int:

@@ -8,10 +8,11 @@ account with its last line.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from parental import profiles as rules
 from parental.addresses import hold_only, network_of, release
@@ -22,6 +23,8 @@ from parental.schedule import Schedule
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts
 from parental.subscriber import Network, Subscriber
+
+_LABELS = select(lines.c.id, lines.c.label, lines.c.profile)
 
 
 def put_subscriber(conn: Connection, subscriber: Subscriber, at: datetime | None = None) -> None:
@@ -50,18 +53,18 @@ def put_line(conn: Connection, line: Subscriber, at: datetime | None = None) -> 
 
 def get_subscriber(conn: Connection, subscriber: int) -> Subscriber:
     """One line with its profile.   Raises NoSubscriber."""
-    found = list(_load(conn, [subscriber]))
-    if not found:
+    rows = conn.execute(_LABELS.where(lines.c.id == subscriber)).all()
+    if not rows:
         raise _nobody(subscriber)
-    return found[0]
+    return _load(conn, rows)[0]
 
 
 def iter_subscribers(conn: Connection, after: int = 0, batch: int = BATCH) -> Iterator[Subscriber]:
     """Lines by rising number, above `after`.   Memory and queries: by `batch` of them, at most BATCH"""
-    chosen = select(lines.c.id).order_by(lines.c.id)
-    while ids := list(conn.execute(chosen.where(lines.c.id > after).limit(batch)).scalars()):
-        yield from _load(conn, ids)
-        after = ids[-1]
+    chosen = _LABELS.order_by(lines.c.id).limit(batch)
+    while rows := conn.execute(chosen.where(lines.c.id > after)).all():
+        yield from _load(conn, rows)
+        after = rows[-1].id
 
 
 def delete_subscriber(conn: Connection, subscriber: int) -> None:
@@ -137,13 +140,15 @@ def _nobody(subscriber: int) -> NoSubscriber:
     return NoSubscriber(f"subscriber {subscriber}: does not exist; nothing done; see the list of subscribers")
 
 
-def _load(conn: Connection, ids: list[int]) -> Iterator[Subscriber]:
-    """The lines of at most BATCH ids, by rising id."""
+def _load(conn: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
+    """The lines of one to BATCH rows of _LABELS, which are all that there are between the first and the last."""
+    these = lines.c.id.between(rows[0].id, rows[-1].id)
+    held = select(addresses.c.line, addresses.c.first, addresses.c.prefix_length)
+    held = held.where(addresses.c.line.in_(select(lines.c.id).where(these)))
     prefixes: dict[int, list[Network]] = {}
-    held = select(addresses).where(addresses.c.line.in_(ids)).order_by(addresses.c.version, addresses.c.first)
-    for row in conn.execute(held):
+    for row in conn.execute(held.order_by(addresses.c.version, addresses.c.first)).all():
         prefixes.setdefault(row.line, []).append(network_of(row))
-    rows = conn.execute(select(lines).where(lines.c.id.in_(ids)).order_by(lines.c.id)).all()
-    known = load_profiles(conn, [row.profile for row in rows])
-    for row in rows:
-        yield Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), known[row.profile])
+    known = load_profiles(conn, select(lines.c.profile).where(these))
+    return [
+        Subscriber(number, label, tuple(prefixes.get(number, ())), known[profile]) for number, label, profile in rows
+    ]

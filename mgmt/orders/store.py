@@ -236,9 +236,7 @@ def _told(order: Row[Any], counts: dict[str, int], lists: Iterable[Letter], is_l
         "sha256": order.sha256.hex(),
         "state": state_of(order, counts),
         "counts": counts,
-        "lists": [
-            {"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)} for each in lists
-        ],
+        "lists": [{"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)} for each in lists],
         "receipt": None if order.receipt is None else json.loads(order.receipt),
         "withdrawn": None if order.withdrawn_ms is None else _iso(order.withdrawn_ms),
         "withdrawal_reason": order.withdrawal_reason,
