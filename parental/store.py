@@ -64,6 +64,8 @@ def iter_subscribers(conn: Connection, after: int = 0, batch: int = BATCH) -> It
     chosen = _LABELS.order_by(lines.c.id).limit(batch)
     while rows := conn.execute(chosen.where(lines.c.id > after)).all():
         yield from _load(conn, rows)
+        if len(rows) < batch:
+            return
         after = rows[-1].id
 
 

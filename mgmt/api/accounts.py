@@ -54,7 +54,7 @@ T = TypeVar("T")
 async def list_accounts(request: web.Request, _: Principal) -> web.Response:
     """List accounts by rising number."""
     after = query_of(request, After).after
-    page = await read(request, lambda conn: list(islice(accounts.iter_accounts(conn, after), PAGE)))
+    page = await read(request, lambda conn: list(islice(accounts.iter_accounts(conn, after, PAGE), PAGE)))
     following = page[-1].id if len(page) == PAGE else None
     return json_response(AccountPage([AccountHead(**_head(found)) for found in page], following))
 

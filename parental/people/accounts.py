@@ -58,11 +58,13 @@ def get_account(conn: Connection, number: int) -> Account:
     return Account(**row._mapping)
 
 
-def iter_accounts(conn: Connection, after: int = 0) -> Iterator[Account]:
-    """Accounts by rising number, above `after`.   Memory: BATCH of them at a time."""
-    chosen = select(accounts).order_by(accounts.c.id).limit(BATCH)
+def iter_accounts(conn: Connection, after: int = 0, batch: int = BATCH) -> Iterator[Account]:
+    """Accounts by rising number, above `after`.   Memory and queries: by `batch` of them"""
+    chosen = select(accounts).order_by(accounts.c.id).limit(batch)
     while rows := conn.execute(chosen.where(accounts.c.id > after)).all():
         yield from (Account(**row._mapping) for row in rows)
+        if len(rows) < batch:
+            return
         after = rows[-1].id
 
 
