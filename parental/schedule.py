@@ -159,8 +159,7 @@ def parse_interval(day: str, closed_from: str, closed_to: str) -> Interval:
 
 def end_text(interval: Interval) -> str:
     """The wall-clock time at which an interval ends."""
-    end = (interval.start_minute + interval.minutes) % DAY_MINUTES
-    return minute_text(end or DAY_MINUTES)
+    return _end_text(interval.start_minute, interval.minutes)
 
 
 def sentence(intervals: Iterable[Interval]) -> str:
@@ -173,11 +172,15 @@ def sentence(intervals: Iterable[Interval]) -> str:
 
 
 def _part_of_sentence(start: int, minutes: int, days: list[int]) -> str:
-    end = end_text(Interval(days[0], start, minutes))
+    end = _end_text(start, minutes)
     n_midnights = (start + minutes - 1) // DAY_MINUTES
     later = "" if n_midnights < 2 else f" {n_midnights} days later"
     when = "every day" if len(days) == 7 else "on " + ", ".join(DAY_WORDS[day] for day in days)
     return f"closed from {minute_text(start)} to {end}{later} {when}"
+
+
+def _end_text(start: int, minutes: int) -> str:
+    return minute_text((start + minutes) % DAY_MINUTES or DAY_MINUTES)
 
 
 def _pieces(interval: Interval) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from parental import profiles as rules
 from parental.addresses import hold_only, network_of, release
@@ -24,7 +24,7 @@ from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts
 from parental.subscriber import Network, Subscriber
 
-_LABELS = select(lines.c.id, lines.c.label, lines.c.profile)
+_LABELS: Select[Any] = select(lines.c.id, lines.c.label, lines.c.profile)
 
 
 def put_subscriber(conn: Connection, subscriber: Subscriber, at: datetime | None = None) -> None:
@@ -145,12 +145,10 @@ def _nobody(subscriber: int) -> NoSubscriber:
 def _load(conn: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
     """The lines of one to BATCH rows of _LABELS, which are all that there are between the first and the last."""
     these = lines.c.id.between(rows[0].id, rows[-1].id)
-    held = select(addresses.c.line, addresses.c.first, addresses.c.prefix_length)
+    held: Select[Any] = select(addresses.c.line, addresses.c.first, addresses.c.prefix_length)
     held = held.where(addresses.c.line.in_(select(lines.c.id).where(these)))
     prefixes: dict[int, list[Network]] = {}
     for row in conn.execute(held.order_by(addresses.c.version, addresses.c.first)).all():
         prefixes.setdefault(row.line, []).append(network_of(row))
     known = load_profiles(conn, select(lines.c.profile).where(these))
-    return [
-        Subscriber(number, label, tuple(prefixes.get(number, ())), known[profile]) for number, label, profile in rows
-    ]
+    return [Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), known[row.profile]) for row in rows]

@@ -39,7 +39,8 @@ class Subscriber:
             )
         if len(self.prefixes) > MAX_PREFIXES:
             raise BadSubscriber(f"prefixes: {len(self.prefixes)}; not accepted; give one line at most {MAX_PREFIXES}")
-        refuse_overlaps(self.prefixes)
+        if len(self.prefixes) > 1:
+            refuse_overlaps(self.prefixes)
 
 
 def parse_prefix(text: str) -> Network:

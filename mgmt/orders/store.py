@@ -252,14 +252,15 @@ def _may_lapse(order: Row[Any], counts: dict[str, int]) -> bool:
 def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
     """counts_of() of each order."""
     chosen = select(entries.c.order, entries.c.status, func.count()).where(entries.c.order.in_(numbers))
-    counted = {number: Counter(of_lists) for number, of_lists in letter_counts(conn, numbers).items()}
-    for order, status, n in conn.execute(chosen.group_by(entries.c.order, entries.c.status)):
-        counted.setdefault(order, Counter())[status] += n
-    return {
-        number: {status: found[status] for status in STATUSES if found[status]}
-        for number in numbers
-        for found in [counted.get(number, Counter())]
-    }
+    counted = letter_counts(conn, numbers)
+    for order, status, n in conn.execute(chosen.group_by(entries.c.order, entries.c.status)).all():
+        of_order = counted.setdefault(order, {})
+        of_order[status] = of_order.get(status, 0) + n
+    return {number: _in_their_order(counted.get(number, {})) for number in numbers}
+
+
+def _in_their_order(counts: dict[str, int]) -> dict[str, int]:
+    return {status: counts[status] for status in STATUSES if counts.get(status)}
 
 
 def entry_json(entry: Row[Any]) -> dict[str, Any]:
