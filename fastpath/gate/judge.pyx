@@ -27,7 +27,7 @@ from fastpath.gate.state cimport (
     MARK_UNTRACKED, MARK_VERDICT, OPEN, OPENED, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
     RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
 from fastpath.gate.stream cimport (
-    asks_server, is_resumed_and_proven, begin_stream, note_acknowledged, put_octets, stream_position)
+    asks_server, begin_stream, is_passed_and_proven, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
 from fastpath.gate.verdicts cimport so_far
 from fastpath.report.counters cimport (
@@ -82,11 +82,18 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
     note_acknowledged(&g.flows, t.f, t.p.ack)
-    if not is_resumed_and_proven(t.f) and (t.f.stage != EARLY or judge_server_hello(t) != RELEASE):
+    if not _ends_hellos(t):
         return GO_ON
     count(g.shared.counters, CNT_GATE_RELEASED, 1)
     spend_flow(&g.flows, t.f, RELEASED)
     return RELEASE
+
+
+cdef bint _ends_hellos(Turn* t) noexcept nogil:
+    """Whether a server's packet shows that no other hello can follow."""
+    if is_passed_and_proven(t.f):
+        return t.f.is_doubted or t.p.payload_n > 0
+    return t.f.stage == EARLY and judge_server_hello(t) == RELEASE
 
 
 cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexcept nogil:

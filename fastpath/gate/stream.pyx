@@ -105,20 +105,23 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
 cdef bint asks_server(const Flow* f) noexcept nogil:
     """Whether the server's next packets matter: what it says to a hello with early data, or how far it has received.
 
-    A flow that was resumed goes on where its server says, as old octets may be sent again in front of new ones.
+    A flow that was resumed goes on where its server says, as old octets may be sent again in front of new ones.  TLS is
+    released when its server has octets that are no hello.
 
     Judged octets leave a window only where their server has them: the rest may be a decoy's, in the place of the true
     ones.  Far from the end of a long body there is nothing to ask for."""
-    if f.stage == EARLY and f.has_heard or f.stage == PASSED and f.is_doubted or is_resumed_and_unproven(f):
+    if f.stage == EARLY and f.has_heard or f.stage == PASSED or is_resumed_and_unproven(f):
         return True
     if f.acked >= f.next or f.next == f.base or f.next - f.top > HALF_WINDOW:
         return False
     return f.next - f.base > HALF_WINDOW or f.w.high > HALF_WINDOW or f.skipped > f.base + f.w.have
 
 
-cdef bint is_resumed_and_proven(const Flow* f) noexcept nogil:
-    """Whether a resumed TLS flow is encrypted, and its server misses no octet before those that came."""
-    return f.stage == PASSED and f.is_doubted and f.acked >= f.top
+cdef bint is_passed_and_proven(const Flow* f) noexcept nogil:
+    """Whether a TLS flow is past its hellos, and its server has the octets that show it: else they may be a decoy's.
+
+    A resumed flow's server misses no octet before those that came."""
+    return f.stage == PASSED and f.acked >= (f.top if f.is_doubted else f.base + f.w.have)
 
 
 cdef bint is_resumed_and_unproven(const Flow* f) noexcept nogil:

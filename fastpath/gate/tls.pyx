@@ -1,8 +1,9 @@
 """TLS judgement: segments → reassembled hellos → names → Verdict.
 
 Invariants: a packet is forwarded at once; the one that completes a hello is judged before it is forwarded (rule R1).
-A flow is released by verdict, never by count, and not before the server has spoken (R10).  So a decoy that the server
-never received stays in the window, and the real octets contradict it.
+A flow is released by verdict, never by count, and not before the server has spoken and acknowledged what shows that no
+other hello follows (R10).  So a decoy that the server never received stays in the window, and the real octets
+contradict it.
 A hello is judged only where the server's SYN/ACK has shown the ISN; elsewhere its flow is blocked (E12), at any offset
 at which a hello begins.
 Source: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
@@ -14,7 +15,7 @@ from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport BLOCK, DROP, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
-from fastpath.gate.stream cimport is_resumed_and_proven, put_octets, slide_window
+from fastpath.gate.stream cimport is_passed_and_proven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, counter_of, is_apart, is_keep_alive, is_proven, is_spoken, judge_hello, judge_keep_alive,
     over_budget, so_far, undecidable, unless_forgotten)
@@ -46,7 +47,7 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     cdef Flow* f = t.f
     cdef bint is_begin_unknown = not f.is_isn_known and not g.shared.is_shadow
-    if _may_release(t):
+    if _may_release(g, t):
         return RELEASE
     if is_keep_alive(t):
         return judge_keep_alive(t)
@@ -64,14 +65,14 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     verdict = _take_octets(g, t, t.p.payload, n)
     if verdict != GO_ON:
         return verdict
-    return RELEASE if _may_release(t) else so_far(t)
+    return RELEASE if _may_release(g, t) else so_far(t)
 
 
-cdef bint _may_release(const Turn* t) noexcept nogil:
+cdef bint _may_release(const Gate* g, const Turn* t) noexcept nogil:
     """Whether no later octet can change the verdict, and the server has received what it rests on."""
-    if t.f.is_doubted and not t.is_untracked:
-        return is_resumed_and_proven(t.f)
-    return t.f.stage == PASSED and is_spoken(t)
+    if t.is_untracked or g.shared.is_shadow and not t.f.is_doubted:
+        return t.f.stage == PASSED and is_spoken(t)     # no acknowledgement is seen
+    return is_passed_and_proven(t.f) and (t.f.is_doubted or is_spoken(t))
 
 
 cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:

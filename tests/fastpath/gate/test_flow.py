@@ -47,7 +47,8 @@ def test_a_share_comes_back_with_each_decision_and_after_silence(tmp_path: Path,
             lab.send(client, 0, DECOY[:50])
         for client in clients:
             assert lab.send(client, 50, DECOY[50:], PARTIAL) == ALLOWED
-            assert lab.send(client, len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+            assert lab.send(client, len(DECOY), CCS + APPDATA, SPOKEN) == SPOKEN
+            assert lab.answer(client, len(DECOY + CCS + APPDATA), b"x") == RELEASED
         lab.send(Client(sport=99), 0, DECOY[:50])
         lab.now_s += 301
     assert lab.counted("gate_beyond_share") == 0

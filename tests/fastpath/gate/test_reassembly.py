@@ -10,6 +10,7 @@ from support.images.opened import Images
 from support.packets.builders import ACCEPTED, Client, hello, records
 
 from fastpath.gate.loop import GateLoop
+from fastpath.gate.marks import MARK_REPLY
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
@@ -79,11 +80,12 @@ def test_what_was_given_back_is_taken_before_what_was_never_touched(images: Imag
         packets.append((client.accepted(), ACCEPTED))
         packets.append((client.segment(0, octets), client.mark(0)))
         packets.append((client.segment(len(octets), records(bytes(40), kind=23)), client.mark(4)))
+        packets.append((client.answer(len(octets) + 45, b"x", 0), client.mark(4) | MARK_REPLY))
 
-    for packet, mark in packets[:3000]:
+    for packet, mark in packets[:4000]:
         gate.feed(packet, mark, 1)
     before = resident()
-    for packet, mark in packets[3000:]:
+    for packet, mark in packets[4000:]:
         gate.feed(packet, mark, 1)
 
     assert resident() - before < 10_000 * SMALL / 2

@@ -35,16 +35,38 @@ def test_a_listed_name_is_blocked_and_the_server_is_reset_where_it_stands(lab: L
     assert lab.counted("gate_rst_sent") == 1
 
 
-def test_an_allowed_name_is_released_only_after_the_server_has_spoken(lab: Lab) -> None:
+def test_an_allowed_name_is_released_only_where_the_server_has_the_octets_behind_it(lab: Lab) -> None:
     octets = hello(b"www.allowed.test")
+    end = len(octets + CCS + APPDATA)
 
     assert lab.send(Client(), 0, octets) == ALLOWED
     assert lab.send(Client(), 0, octets, ALLOWED) == ALLOWED
     assert lab.send(Client(), 0, octets, SPOKEN) == SPOKEN
-    assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == RELEASED
-    assert lab.send(Client(), len(octets) + 51, APPDATA, SPOKEN) == RELEASED
+    assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == SPOKEN
+    assert lab.is_asking
+    assert lab.answer(Client(), len(octets), b"x") == SPOKEN  # the octets behind the hello may be a decoy's
+    assert lab.send(Client(), end, APPDATA, SPOKEN) == SPOKEN
+    assert lab.answer(Client(), end) == SPOKEN
+    assert lab.send(Client(), end, APPDATA, SPOKEN) == RELEASED
+    assert lab.send(Client(), end + len(APPDATA), APPDATA, SPOKEN) == RELEASED
     assert lab.gate.injected() == []
     assert lab.counted("gate_released") == 1
+
+
+def test_a_server_s_answer_to_the_octets_behind_an_allowed_name_releases_it(lab: Lab) -> None:
+    octets = hello(b"www.allowed.test") + CCS + APPDATA
+
+    assert lab.send(Client(), 0, octets) == ALLOWED
+    assert lab.answer(Client(), len(octets), b"x") == RELEASED
+    assert lab.counted("gate_released") == 1
+
+
+def test_a_decoy_behind_a_hello_does_not_release_a_second_one(lab: Lab) -> None:
+    assert lab.send(Client(), 0, DECOY) == ALLOWED
+    assert lab.answer(Client(), len(DECOY), b"a HelloRetryRequest") == SPOKEN
+    assert lab.send(Client(), len(DECOY), APPDATA, SPOKEN) == SPOKEN
+    assert lab.send(Client(), len(DECOY), REAL, SPOKEN) == BLOCKED
+    assert lab.counted("gate_overlap") == 1
 
 
 def test_a_keep_alive_behind_a_hello_ends_no_connection(lab: Lab) -> None:
@@ -53,7 +75,8 @@ def test_a_keep_alive_behind_a_hello_ends_no_connection(lab: Lab) -> None:
 
     assert lab.send(Client(), len(octets) - 1, b"\0", ALLOWED) == DROPPED  # a decoy may have stood there
     assert lab.send(Client(), len(octets) - 1, b"\0", SPOKEN) == SPOKEN
-    assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == RELEASED
+    assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == SPOKEN
+    assert lab.answer(Client(), len(octets + CCS + APPDATA), b"x") == RELEASED
 
 
 def test_a_keep_alive_of_a_connection_without_any_octet_passes(lab: Lab) -> None:
@@ -66,7 +89,9 @@ def test_early_data_does_not_release_a_flow_before_the_server_has_spoken(lab: La
 
     assert lab.send(Client(), 0, octets + APPDATA) == ALLOWED
     assert lab.send(Client(), len(octets + APPDATA), APPDATA * 800, ALLOWED) == ALLOWED
-    assert lab.send(Client(), len(octets + APPDATA * 801), APPDATA, SPOKEN) == RELEASED
+    assert lab.answer(Client(), len(octets + APPDATA), state=ALLOWED) == ALLOWED
+    assert lab.send(Client(), len(octets + APPDATA * 801), APPDATA, ALLOWED) == ALLOWED
+    assert lab.send(Client(), len(octets + APPDATA * 802), APPDATA, SPOKEN) == RELEASED
 
 
 READINGS = {

@@ -75,7 +75,8 @@ def tight(tmp_path: Path, tables: TableSet) -> Lab:
 @pytest.mark.parametrize("isn", [1000, 5000], ids=["the same ISN", "another ISN"])
 def test_a_released_connection_that_begins_anew_is_judged_anew(lab: Lab, isn: int) -> None:
     assert lab.send(Client(), 0, DECOY) == ALLOWED
-    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == SPOKEN
+    assert lab.answer(Client(), len(DECOY + CCS + APPDATA), b"x") == RELEASED
 
     assert lab.open(Client(isn=isn)) == OPENED
     assert lab.send(Client(isn=isn), 0, REAL) == BLOCKED
@@ -128,7 +129,8 @@ def test_a_syn_ack_of_another_connection_than_octets_without_a_beginning_begins_
 
 def test_a_packet_that_was_queued_with_the_last_one_of_a_released_connection_passes(lab: Lab) -> None:
     lab.send(Client(), 0, DECOY)
-    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == RELEASED
+    assert lab.send(Client(), len(DECOY), CCS + APPDATA, SPOKEN) == SPOKEN
+    assert lab.answer(Client(), len(DECOY + CCS + APPDATA), b"x") == RELEASED
 
     assert lab.send(Client(), len(DECOY) + 51, APPDATA, SPOKEN) == RELEASED
 

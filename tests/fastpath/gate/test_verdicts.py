@@ -34,7 +34,8 @@ def test_what_cannot_be_decided_is_counted_and_goes_by_the_policy(
     lab: Lab, closed_lab: Lab, why: str, octets: bytes, counter: str
 ) -> None:
     assert lab.send(Client(), 0, octets) == ALLOWED
-    assert lab.send(Client(), len(octets), b"more", SPOKEN) == RELEASED
+    assert lab.send(Client(), len(octets), b"more", SPOKEN) == SPOKEN
+    assert lab.answer(Client(), len(octets + b"more"), b"x") == RELEASED
     assert closed_lab.send(Client(), 0, octets) == BLOCKED
     assert lab.counted(counter) == 1
     assert closed_lab.counted(counter) == 1
@@ -103,7 +104,8 @@ def test_what_a_list_in_the_shadow_would_block_is_let_go_and_counted_once_a_hell
     both = hello(b"www.tried.test", b"tried.test")
 
     assert tried_lab.send(Client(), 0, both) == ALLOWED
-    assert tried_lab.send(Client(), len(both), b"more", SPOKEN) == RELEASED
+    assert tried_lab.send(Client(), len(both), b"more", SPOKEN) == SPOKEN
+    assert tried_lab.answer(Client(), len(both + b"more"), b"x") == RELEASED
     assert shadowed(tried_lab) == {("malware", Channel.SNI): 1}
     assert tried_lab.counted("gate_blocked") == tried_lab.counted("events") == 0
 
