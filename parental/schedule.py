@@ -74,14 +74,14 @@ class Schedule:
             return None
         at_s = _unix_s(after)
         offset_s = utc_offset_s(self.zone, at_s)
-        was_closed = _holds(ranges, at_s + offset_s)
+        local_s = at_s + offset_s
         while True:
             turn = next_turn(self.zone, at_s)
             change_s = _next_edge(ranges, at_s + offset_s) - offset_s
             if turn is None or change_s < turn[0]:
                 return datetime.fromtimestamp(change_s, UTC)
             at_s, offset_s = turn
-            if _holds(ranges, at_s + offset_s) != was_closed:
+            if _holds(ranges, at_s + offset_s) != _holds(ranges, local_s):
                 return datetime.fromtimestamp(at_s, UTC)
 
 
