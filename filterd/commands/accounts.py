@@ -98,7 +98,7 @@ def _request(args: argparse.Namespace) -> tuple[str, str, dict[str, Any] | None]
         case "invite":
             return "POST", "/caregivers", _said(args, "nickname", "role", "phone")
         case "accept":
-            return "POST", "/caregivers/accept", _said(args, "code")
+            return "POST", "/accept", _said(args, "code")
         case "role":
             return "PATCH", f"/caregivers/{args.caregiver}", _said(args, "role")
         case _:

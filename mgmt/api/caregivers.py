@@ -110,7 +110,9 @@ ROUTES = (
         "account.caregivers",
         Contract({201: InvitedCaregiver}, body=Invitation, refusals=(409,), is_family=True),
     ),
-    Route("POST", _ALL + "/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code, is_family=True)),
+    Route(
+        "POST", "/v1/accounts/{id}/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code, is_family=True)
+    ),
     Route("PATCH", _ONE, change_role, "account.caregivers", Contract(_CHANGED, body=RoleChange, is_family=True)),
     Route("DELETE", _ONE, remove, "account.caregivers", Contract({200: WholeAccount}, is_family=True)),
 )

@@ -47,7 +47,7 @@ def test_every_example_is_a_request(verb: str) -> None:
     if verb != "list":
         method, path, body = _request(args)
         assert (body is None) == (method in ("GET", "DELETE"))
-        assert path == "" or path.startswith(("/children", "/caregivers", "/lines/"))
+        assert path == "" or path.startswith(("/accept", "/children", "/caregivers", "/lines/"))
 
 
 def test_an_account_is_told_with_what_can_be_enforced_there() -> None:

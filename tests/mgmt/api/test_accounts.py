@@ -69,7 +69,7 @@ async def test_a_line_becomes_another_accounts_with_its_rules(
         ("POST", "/v1/accounts/8/children/1/pause"),
         ("POST", "/v1/accounts/8/children/1/resume"),
         ("POST", "/v1/accounts/8/caregivers"),
-        ("POST", "/v1/accounts/8/caregivers/accept"),
+        ("POST", "/v1/accounts/8/accept"),
         ("PATCH", "/v1/accounts/8/caregivers/1"),
         ("DELETE", "/v1/accounts/8/caregivers/1"),
     ],
