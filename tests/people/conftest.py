@@ -49,7 +49,7 @@ def phone(browser: Any) -> Iterator[OpenPhone]:
             color_scheme=scheme,
             java_script_enabled=has_script,
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         opened.append(context)
         return context.new_page()
 

@@ -42,7 +42,7 @@ def open_desk(browser: Any) -> Iterator[OpenDesk]:
 
     def make(scheme: str = "light", *, has_script: bool = True) -> Any:
         context = browser.new_context(viewport=PHONE, color_scheme=scheme, java_script_enabled=has_script)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         opened.append(context)
         return context.new_page()
 

@@ -5,6 +5,7 @@ Standard output: one line of JSON: what came of each case, "reset", "answered" o
 The kernel knows none of these connections: its resets for their ports must be kept from leaving, see campaign.py.
 """
 
+import errno
 import json
 import select
 import socket
@@ -22,6 +23,7 @@ from support.evasion.rows import build, is_quic
 BATCH = 64  # a queue holds 1,024 packets, and a piece may be many
 ROUND_S = 0.0005
 QUIET_S = 0.5
+ROOM_S = 10.0
 ATTEMPTS = 3
 CONNECT_S = 4.0
 SYN_AGAIN_S = 0.4
@@ -43,7 +45,20 @@ class Wire:
     def send(self, packets: Iterable[bytes], is_v6: bool) -> None:
         head = self.target + self.source + struct.pack("!H", ETHER[is_v6])
         for packet in packets:
-            self.out.send(head + packet)
+            self._send(head + packet)
+
+    def _send(self, frame: bytes) -> None:
+        """Send a frame once the interface has room; a busy machine takes its time.   Raises OSError"""
+        until = time.monotonic() + ROOM_S
+        while True:
+            try:
+                self.out.send(frame)
+            except OSError as reason:
+                if reason.errno != errno.ENOBUFS or time.monotonic() > until:
+                    raise
+                time.sleep(ROUND_S)
+            else:
+                return
 
     def receive(self, wait_s: float) -> list[bytes]:
         """The IP packets that have come, after waiting for the first."""
