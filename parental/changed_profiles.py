@@ -37,9 +37,10 @@ class ChangedProfiles:
     def add(self, conn: Connection, at: datetime) -> None:
         """Take in what has changed since.   conn  one transaction;   at  now
 
+        Raises DatabaseFault: nothing is lost, add() again.
         Cost: some queries, and 0.2 ms for each profile that changed."""
-        since, self.revision = self.revision, current_revision(conn)
-        if since == self.revision:
+        since, now = self.revision, current_revision(conn)
+        if since == now:
             return
         self._holders.update(dict.fromkeys(released_since(conn, since)))
         for holder in iter_holders(conn, since_revision=since):
@@ -47,6 +48,7 @@ class ChangedProfiles:
             self._profiles[holder.id] = profile_spec(holder.profile, at)
         for address, number in iter_addresses(conn, since):
             self._holders[ip_network(address)] = number
+        self.revision = now  # last: what could not be read is read the next time
 
     def write_subscribers(self, out: BinaryIO, generation: int, below: int) -> int:
         """Write who holds which address; returns the image's octets.   below  that of the level it stands on"""

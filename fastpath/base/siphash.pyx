@@ -88,13 +88,17 @@ cdef void siphash128(const uint64_t* key, const uint8_t* data, size_t n, uint64_
     out[1] = v[0] ^ v[1] ^ v[2] ^ v[3]
 
 
+cdef object _read_key(bytes key, uint64_t* words):
+    if len(key) != 16:
+        raise ValueError(f"key: {len(key)} octets; a key has 16")
+    memcpy(words, <const char*>key, 16)
+
+
 def digest(key: bytes, data: bytes) -> bytes:
     """The 16 octets of SipHash-2-4-128 of `data`.   key  16 octets, else ValueError."""
     cdef uint64_t words[2]
     cdef uint64_t out[2]
-    if len(key) != 16:
-        raise ValueError(f"key: {len(key)} octets; a key has 16")
-    memcpy(words, <const char*>key, 16)
+    _read_key(key, words)
     siphash128(words, data, len(data), out)
     return PyBytes_FromStringAndSize(<const char*>out, 16)
 
@@ -103,9 +107,7 @@ def short_digest(key: bytes, data: bytes) -> bytes:
     """The 8 octets of SipHash-2-4 of `data`.   key  16 octets, else ValueError."""
     cdef uint64_t words[2]
     cdef uint64_t out
-    if len(key) != 16:
-        raise ValueError(f"key: {len(key)} octets; a key has 16")
-    memcpy(words, <const char*>key, 16)
+    _read_key(key, words)
     out = siphash64(words, data, len(data))
     return PyBytes_FromStringAndSize(<const char*>&out, 8)
 
@@ -114,8 +116,6 @@ def table_hash(key: bytes, data: bytes) -> bytes:
     """The 8 octets of SipHash-1-3 of `data`.   key  16 octets, else ValueError."""
     cdef uint64_t words[2]
     cdef uint64_t out
-    if len(key) != 16:
-        raise ValueError(f"key: {len(key)} octets; a key has 16")
-    memcpy(words, <const char*>key, 16)
+    _read_key(key, words)
     out = siphash13(words, data, len(data))
     return PyBytes_FromStringAndSize(<const char*>&out, 8)

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from filterd.lookup.api_client import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd accounts show 7
@@ -110,12 +110,8 @@ def _said(args: argparse.Namespace, *keys: str) -> dict[str, Any]:
 
 
 def _list(args: argparse.Namespace) -> None:
-    after = 0
-    while after is not None:
-        page = call(args, "GET", f"/v1/accounts?after={after}")
-        for found in page["accounts"]:
-            print(json.dumps(found) if args.json else _head(found))
-        after = page["next"]
+    for found in call_pages(args, "accounts"):
+        print(json.dumps(found) if args.json else _head(found))
 
 
 def _show(args: argparse.Namespace, found: dict[str, Any]) -> None:

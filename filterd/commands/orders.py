@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from filterd.commands.order_approvals import add_approve, run_approve
 from filterd.errors import WrongUse
-from filterd.lookup.api_client import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.verbs import add_verb, add_verbs
 from mgmt.api.order_shapes import MAX_WAIT_S
 
@@ -152,12 +152,8 @@ def _names_in(path: Path | None) -> list[str]:
 
 
 def _list(args: argparse.Namespace) -> None:
-    after = 0
-    while after is not None:
-        page = call(args, "GET", f"/v1/orders?after={after}")
-        for order in page["orders"]:
-            print(json.dumps(order) if args.json else _line(order))
-        after = page["next"]
+    for order in call_pages(args, "orders"):
+        print(json.dumps(order) if args.json else _line(order))
 
 
 def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:

@@ -3,11 +3,10 @@
 import argparse
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from filterd.errors import WrongUse
-from filterd.lookup.api_client import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd profiles show 7
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     match args.verb:
         case "list":
-            profiles = _all(args)
+            profiles = call_pages(args, "profiles")
         case "show":
             profiles = iter([call(args, "GET", f"/v1/profiles/{args.id}")])
         case _:
@@ -58,14 +57,6 @@ def run(args: argparse.Namespace) -> int:
     for profile in profiles:
         print(json.dumps(profile) if args.json else _line(profile))
     return 0
-
-
-def _all(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    after = 0
-    while after is not None:
-        page = call(args, "GET", f"/v1/profiles?after={after}")
-        yield from page["profiles"]
-        after = page["next"]
 
 
 def _said(args: argparse.Namespace) -> dict[str, Any]:

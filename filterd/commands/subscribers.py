@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from filterd.lookup.api_client import add_api_arguments, call
+from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.lookup.line_import import import_lines
 from filterd.verbs import add_verb, add_verbs
 
@@ -93,12 +93,8 @@ def _said(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _list(args: argparse.Namespace) -> None:
-    after = 0
-    while after is not None:
-        page = call(args, "GET", f"/v1/subscribers?after={after}")
-        for found in page["subscribers"]:
-            _show(args, found)
-        after = page["next"]
+    for found in call_pages(args, "subscribers"):
+        _show(args, found)
 
 
 def _show(args: argparse.Namespace, found: dict[str, Any]) -> None:

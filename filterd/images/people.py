@@ -85,8 +85,8 @@ class PeopleImages:
         self._young = ChangedProfiles(0)
 
     def is_whole(self) -> bool:
-        """Whether the base can still be used.   Cost: one read of it"""
-        return self._base is None or self._base.is_whole(self._directory)
+        """Whether base and delta can still be used.   Cost: one read of them"""
+        return all(each is None or each.is_whole(self._directory) for each in (self._base, self._delta))
 
     @property
     def overgrown(self) -> Level | None:
@@ -114,7 +114,10 @@ class PeopleImages:
         oldest = (at - TOO_OLD).timestamp()
         if base is None or base.revision > current_revision(conn) or not oldest <= base.at_s <= at.timestamp():
             return False
-        return base.is_whole(self._directory) and self._stand_on(conn, base)
+        if not base.is_whole(self._directory):
+            return False
+        self._stand_on(conn, base)
+        return True
 
     def take_levels(self, conn: Connection, at: datetime) -> None:
         """Put in force the newest levels that were written, and who changed after them.   conn  one transaction"""
@@ -143,7 +146,7 @@ class PeopleImages:
         """Drop addresses released up to a revision, where the base was made later.   conn: may write."""
         forget_released(conn, min(up_to_revision, self._base.revision if self._base is not None else 0))
 
-    def _stand_on(self, conn: Connection, base: Written) -> bool:
+    def _stand_on(self, conn: Connection, base: Written) -> None:
         delta = Written.read(self._directory, "delta")
         if delta is not None and (
             delta.below != base.subscribers
@@ -154,7 +157,6 @@ class PeopleImages:
         if (base, delta) != (self._base, self._delta):
             self._base, self._delta = base, delta
             self._young = ChangedProfiles((delta or base).revision)
-        return True
 
 
 def write_levels(directory: Path, level: Level, engine: Engine, at: datetime) -> None:

@@ -9,6 +9,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> 
     """One request; its JSON answer.   Raises Refused, Missing, WrongUse."""
     with open_answer(args, method, path, None if body is None else json.dumps(body).encode()) as answer:
         return json.load(answer)
+
+
+def call_pages(args: argparse.Namespace, kind: str) -> Iterator[dict[str, Any]]:
+    """Every object of a list, from one page after the other.   kind  as the path and the key of a page have it"""
+    after = 0
+    while after is not None:
+        page = call(args, "GET", f"/v1/{kind}?after={after}")
+        yield from page[kind]
+        after = page["next"]
 
 
 def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | None = None) -> HTTPResponse:

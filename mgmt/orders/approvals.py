@@ -152,8 +152,9 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
 def why_unproven(approval: Row[Any]) -> str | None:
     """Why it is not proven who agreed; None: it is, as far as this release proves it.
 
-    The one place for the check of both persons' assertions over the digest.  Until staff have passkeys, nothing but the
-    right to write this table stands behind the names: on PostgreSQL the owner's, on SQLite that of the file."""
+    The one place for the check of both persons' assertions over the digest.  The command asks no
+    one for a passkey yet (mgmt.staff.assertion can check one): nothing but the right to write this table stands behind
+    the names, on PostgreSQL the owner's, on SQLite that of the file."""
     del approval
     return None
 

@@ -50,9 +50,8 @@ from rules.names.protected import Protected
 
 MISWRITTEN = "is not what its value says"
 LAPSED = "emergency order: no second person has agreed in time"
-DECIDED = (
-    0  # generation of a pending entry that control has let in, and no worker has confirmed: no other role writes it
-)
+# Generation of a pending entry that control has let in, and no worker has confirmed; no other role writes it.
+DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _NO_NAMES = Protected()

@@ -16,7 +16,7 @@ from fastpath.images.tables import TableSet
 from parental import compile, devices, profiles, revision, store
 from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
-from parental.errors import BadPerson, BadSubscriber, NoPerson, NoSubscriber
+from parental.errors import BadPerson, BadSubscriber, DatabaseFault, NoPerson, NoSubscriber
 from parental.people import children
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
@@ -155,3 +155,20 @@ def test_one_change_is_the_only_profile_that_is_read_again(engine: Engine, monke
         changed.add(conn, NOON)
 
     assert (read, len(changed)) == ([7], 20)
+
+
+def test_what_could_not_be_read_is_read_the_next_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = ChangedProfiles(0)
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "home", (parse_prefix("192.0.2.7"),)))
+        with monkeypatch.context() as patched:
+            patched.setattr(profiles, "load_profiles", fail)
+            with pytest.raises(DatabaseFault):
+                changed.add(conn, NOON)
+        changed.add(conn, NOON)
+
+    assert len(changed) == 1
+
+
+def fail(conn: Connection, numbers: Sequence[int]) -> dict[int, Profile]:
+    raise DatabaseFault("away")

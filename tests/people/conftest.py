@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def browser(site: Served) -> Iterator[Any]:
+@contextmanager
+def chromium(rules: str) -> Iterator[Any]:
+    """Debian's Chromium, or the test is skipped with what it lacks.   rules  which names lead where"""
     sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make people` installs it")
     if CHROMIUM is None:
         pytest.skip("no chromium here: make people installs Debian's")
-    options = ["--no-sandbox", f"--host-resolver-rules={site.rules}"]
+    options = ["--no-sandbox", f"--host-resolver-rules={rules}"]
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(site: Served) -> Iterator[Any]:
+    with chromium(site.rules) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from people.conftest import CHROMIUM, PHONE
+from people.conftest import PHONE, chromium
 from people.desk_site import FOREIGN, ORIGIN, DeskSite, VirtualKey, desk_site
 from people.looks import TAP, check_axe, shoot, shown
 
@@ -25,14 +25,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskSite]:
 
 @pytest.fixture(scope="module")
 def browser(site: DeskSite) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: `make people` installs it")
-    if CHROMIUM is None:
-        pytest.skip("no chromium here: make people installs Debian's")
-    options = ["--no-sandbox", f"--host-resolver-rules={site.rules}"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+    with chromium(site.rules) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.database import reading, writing
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, orders
+from parental.store import put_subscriber
+from parental.subscriber import Subscriber, parse_prefix
 
 pytestmark = pytest.mark.services
 
@@ -61,6 +64,49 @@ def test_a_base_that_went_bad_on_the_disk_is_compiled_again(place: Path, engine:
 
     assert after > before
     assert why == "order"
+
+
+@pytest.mark.parametrize("level", ["base", "delta"])
+def test_a_level_of_subscribers_that_went_bad_on_the_disk_is_written_again(
+    place: Path, engine: Engine, level: str
+) -> None:
+    put(engine, 7)
+
+    async def work(control: Control) -> tuple[bool, int | None]:
+        images = place / "state/images"
+        bad = images / json.loads((images / f"people-{level}.json").read_bytes())["policy"]
+        bad.write_bytes(bad.read_bytes()[:-1])
+        await control.publisher.mend()
+        return bad.name in (images / "current.json").read_text(), control.publisher.tables.subscriber_of("192.0.2.7")
+
+    assert play(place, engine, work) == (False, 7)
+
+
+def test_a_job_writes_the_levels_of_many_lines_and_what_changes_after_it_is_in_force(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.control.publisher.FEW_LINES", 0)
+    monkeypatch.setattr("filterd.images.people.YOUNG_ROWS", 0)
+    put(engine, 7)
+
+    async def work(control: Control) -> list[int | None]:
+        publisher, images = control.publisher, place / "state/images"
+        noted = [(images / "people-delta.json").read_bytes()]
+        put(engine, 8)
+        await publisher.people_changed()
+        await publisher.tend_people(datetime.now(UTC))
+        noted.append((images / "people-delta.json").read_bytes())
+        put(engine, 9)
+        await publisher.people_changed()
+        assert noted[0] != noted[1]
+        return [publisher.tables.subscriber_of(f"192.0.2.{n}") for n in (7, 8, 9, 10)]
+
+    assert play(place, engine, work) == [7, 8, 9, None]
+
+
+def put(engine: Engine, number: int) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(number, "home", (parse_prefix(f"192.0.2.{number}"),)))
 
 
 def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engine) -> None:
