@@ -75,6 +75,10 @@ class VirtualKey:
         made = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
         self._id = {"authenticatorId": made["authenticatorId"]}
 
+    def remove(self) -> None:
+        """Pull it out."""
+        self._session.send("WebAuthn.removeVirtualAuthenticator", self._id)
+
     def credential(self) -> dict[str, Any]:
         """The one that it holds, with its private key and its counter."""
         (found,) = self._session.send("WebAuthn.getCredentials", self._id)["credentials"]

@@ -10,6 +10,12 @@ LINES = "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e.p
 IS_SHOWN = "e => e.checkVisibility()"
 
 
+def press(page: Any, selector: str) -> None:
+    """Click what leads to another page, and wait for that page."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
 def shown(page: Any, selector: str) -> list[Any]:
     return [each for each in page.query_selector_all(selector) if each.evaluate(IS_SHOWN)]
 

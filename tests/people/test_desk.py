@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from people.conftest import PHONE, chromium
 from people.desk_site import FOREIGN, ORIGIN, DeskSite, VirtualKey, desk_site
-from people.looks import TAP, check_axe, shoot, shown
+from people.looks import TAP, check_axe, press, shoot, shown
 
 pytestmark = pytest.mark.people
 MAX_OCTETS = 60_000
@@ -60,7 +60,7 @@ def enrol(page: Any, site: DeskSite, name: str) -> VirtualKey:
     key = VirtualKey(page)
     page.goto(f"{ORIGIN}/desk/enrol")
     page.fill("input[name=code]", site.add(name))
-    page.click("main button")
+    press(page, "main button")
     page.click("text=Make a passkey")
     page.wait_for_url(f"{ORIGIN}/desk/login")
     return key
@@ -81,7 +81,7 @@ def test_a_person_enrols_a_passkey_signs_in_with_it_and_out(
     page.goto(f"{ORIGIN}/desk/enrol")
     look(page, axe, f"enrol.{scheme}")
     page.fill("input[name=code]", site.add(name))
-    page.click("main button")
+    press(page, "main button")
     look(page, axe, f"choice.{scheme}")
     page.click("text=Make a passkey")
     page.wait_for_url(f"{ORIGIN}/desk/login")
@@ -92,14 +92,15 @@ def test_a_person_enrols_a_passkey_signs_in_with_it_and_out(
     look(page, axe, f"home.{scheme}")
     assert f"{name}@isp.example" in page.inner_text("main") and "My passkey" in page.inner_text("main")
     assert site.said()[-2:] == ["passkey set", "signed in"]
-    page.click("text=Sign out")
+    press(page, "text=Sign out")
     assert page.is_visible("input[name=password]")
 
 
 def test_one_passkey_more_is_added_by_whoever_has_just_signed_in(open_desk: OpenDesk, site: DeskSite) -> None:
     page = open_desk()
-    enrol(page, site, "bilal")
+    first = enrol(page, site, "bilal")
     sign_in(page)
+    first.remove()  # two keys at once answer one request each, and the one that is known may be faster
     VirtualKey(page)
     page.fill("#label", "The other key")
 
@@ -114,7 +115,7 @@ def test_a_copy_of_a_passkey_is_refused_and_written_down(open_desk: OpenDesk, si
     copied = key.credential()
     for _ in range(2):
         sign_in(page)
-        page.click("text=Sign out")
+        press(page, "text=Sign out")
     key.become(copied)
 
     page.click("text=Sign in with a passkey")
@@ -142,20 +143,20 @@ def test_a_password_and_codes_work_without_a_script(open_desk: OpenDesk, site: D
     page = open_desk(has_script=False)
     page.goto(f"{ORIGIN}/desk/enrol")
     page.fill("input[name=code]", site.add("esha"))
-    page.click("main button")
+    press(page, "main button")
     assert not page.is_visible("text=Make a passkey")
     secret = page.inner_text("p:has(a[href^=otpauth]) bdi")
     for field in ("password", "again"):
         page.fill(f"input[name={field}]", PASSWORD)
     page.fill("input[name=typed]", pyotp.TOTP(secret).at(site.now))
-    page.click("text=Set both")
+    press(page, "text=Set both")
     look(page, None, "login.no-script")
     site.wait()
 
     page.fill("input[name=mail]", "esha@isp.example")
     page.fill("input[name=password]", PASSWORD)
     page.fill("input[name=code]", pyotp.TOTP(secret).at(site.now))
-    page.click("main button:visible")
+    press(page, "main button:visible")
 
     assert SIGNED_IN in page.inner_text("main")
 

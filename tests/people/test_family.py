@@ -2,7 +2,7 @@
 
 import pytest
 from people.conftest import OpenPhone
-from people.looks import check_axe, check_layout, shoot
+from people.looks import check_axe, check_layout, press, shoot
 from people.served import Served
 
 pytestmark = pytest.mark.people
@@ -29,12 +29,12 @@ def test_a_parent_signs_in_pauses_in_one_tap_reads_the_receipt_and_resumes(
     page.goto(HOME)
     look("sign-in")
     page.fill("input[name=token]", site.token)
-    page.click("button")
+    press(page, "button")
     look("open")
-    page.click("form[action*=pause] button")
+    press(page, "form[action*=pause] button")
     assert "✔" in page.inner_text("main")
     look("paused")
-    page.click("form[action*=resume] button")
+    press(page, "form[action*=resume] button")
     assert "⏸" in page.inner_text("main")
-    page.click("form[action*=logout] button")
+    press(page, "form[action*=logout] button")
     assert page.is_visible("input[name=token]")

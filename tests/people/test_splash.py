@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from people.conftest import OpenPhone
-from people.looks import check_axe, check_language, check_layout, shoot, shown
+from people.looks import check_axe, check_language, check_layout, press, shoot, shown
 from people.served import PAGES
 
 pytestmark = pytest.mark.people
@@ -27,7 +27,7 @@ def test_a_page_is_small_fits_a_phone_offers_help_first_and_is_accessible(
     assert [url for url in asked if not url.endswith("/favicon.ico")] == [PAGES[name]]
     assert page.context.cookies() == []
     if name.startswith("gate-") and language == "en":  # a canned page has the operator's language first
-        page.click("header a[hreflang=en] >> visible=true")
+        press(page, "header a[hreflang=en] >> visible=true")
     check_language(page, language)
     shoot(page, f"{name}.{language}.{scheme}")
     check_layout(page, language)
@@ -40,10 +40,10 @@ def test_without_javascript_a_page_says_and_does_the_same(phone: OpenPhone, name
     for has_script in (True, False):
         page = phone("ur", has_script=has_script)
         page.goto(PAGES[name])
-        page.click("header a[hreflang=en] >> visible=true")
+        press(page, "header a[hreflang=en] >> visible=true")
         english = page.inner_text("main")
         check_language(page, "en")
-        page.click("header a[hreflang=ur] >> visible=true")
+        press(page, "header a[hreflang=ur] >> visible=true")
         check_language(page, "ur")
         said.append((english, page.inner_text("main")))
 
@@ -58,15 +58,15 @@ def test_a_wrong_block_is_reported_in_two_taps_and_its_answer_is_one_tap_away(
     page = phone("en", has_script=has_script)
     page.goto(PAGES[start])
     if start.startswith("gate-"):
-        page.click("button >> visible=true")  # to the page of the line, about this name
+        press(page, "button >> visible=true")  # to the page of the line, about this name
     if page.url.startswith("http://why."):
         page.goto("http://why.isp.example/?name=category.example")
 
-    page.click("button >> visible=true")
+    press(page, "button >> visible=true")
 
     assert "Your reference is ABCD2345." in page.inner_text("main")
     shoot(page, "report-taken.en.light")
-    page.click("main a[href*=ref] >> visible=true")
+    press(page, "main a[href*=ref] >> visible=true")
     assert page.url == "http://why.isp.example/?ref=ABCD2345"
     assert "It was a mistake. The site is open." in page.inner_text("main")
 
@@ -76,7 +76,7 @@ def test_the_page_of_the_line_finds_out_about_what_a_person_writes(phone: OpenPh
     page.goto(PAGES["why"])
 
     page.fill("input[name=name] >> visible=true", "https://category.example/page")
-    page.click("button >> visible=true >> nth=0")
+    press(page, "button >> visible=true >> nth=0")
 
     assert "آپ کے گھر والوں نے اس طرح کے صفحے بند رکھے ہیں" in page.inner_text("main")
 
