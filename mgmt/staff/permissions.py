@@ -35,7 +35,7 @@ def _own(*roles: str) -> dict[str, Reach]:
 # permission → role → reach
 PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "orders.push": _all(COMPLIANCE) | _own(REGULATOR),
-    "orders.read": _all(COMPLIANCE, APPROVER) | _own(REGULATOR),
+    "orders.read": _all(COMPLIANCE, APPROVER, AUDITOR) | _own(REGULATOR),
     "orders.withdraw": _all(COMPLIANCE) | _own(REGULATOR),
     "lines.list": _all(ENGINEER, SUPPORT),
     "lines.provision": _all(ENGINEER),
