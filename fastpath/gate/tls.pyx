@@ -5,7 +5,7 @@ A flow is released by verdict, never by count, and not before the server has spo
 other hello follows (R10).  So a decoy that the server never received stays in the window, and the real octets
 contradict it.
 A hello is judged only where the server's SYN/ACK has shown the ISN; elsewhere its flow is blocked (E12), at any offset
-at which a hello begins.
+at which a hello begins: see hello_search.pyx.
 Source: RFC 8446 §4.1.2 (second hello after HelloRetryRequest), §5.1.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -13,6 +13,8 @@ from libc.string cimport memchr, memcmp
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow
+from fastpath.gate.hello_search cimport (
+    begins_hello, holds_hello, is_before_search, is_searched, make_way, search_octets)
 from fastpath.gate.reassembly cimport SMALL_OCTETS
 from fastpath.gate.state cimport BLOCK, DROP, GO_ON, RELEASE, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport is_passed_and_proven, put_octets, slide_window
@@ -29,11 +31,9 @@ cdef enum:
     ALERT = 21
     APPLICATION_DATA = 23
     RECORD_HEADER = 5
-    CLIENT_HELLO = 1
     SERVER_HELLO = 2
     SERVER_RANDOM = 11      # where the random octets of a ServerHello stand in its first record
     RANDOM_OCTETS = 32
-    HELLO_BEGIN = 6         # octets of a record header and the message type behind it
 
 # RFC 8446 §4.1.3: a ServerHello with these is a HelloRetryRequest.
 cdef const uint8_t* RETRY_RANDOM = (
@@ -51,21 +51,38 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
         return RELEASE
     if is_keep_alive(t):
         return judge_keep_alive(t)
-    if is_begin_unknown and (_begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
+    if is_searched(g, t):
+        return _search_segment(g, t)
+    if is_begin_unknown and (begins_hello(g, t.p.payload, n) or _is_stray(g, t)):
         return _block_unseen_begin(g)
     if f.is_doubted and not t.is_untracked and t.at < f.base:
         return _block_unseen_begin(g)
-    if f.stage == PASSED and (f.is_isn_known or t.is_untracked):
+    if f.stage == PASSED and f.is_isn_known:
         # the allowed octets may be a decoy: while the server is silent, segments are compared with them, none is stored
         n = _seen_before(f, t.at, n)
-    elif is_begin_unknown and t.is_untracked:
-        n = min(n, <size_t>SMALL_OCTETS)    # no server's word ever frees it: only a hello's beginning is stored
     elif f.stage != OPENING and f.is_isn_known and max(t.at, f.acked) < f.base and _before_window(g, t) == BLOCK:
         return BLOCK
-    verdict = _take_octets(g, t, t.p.payload, n)
+    verdict = _take_octets(g, t, t.at, t.p.payload, n)
     if verdict != GO_ON:
         return verdict
     return RELEASE if _may_release(g, t) else so_far(t)
+
+
+cdef Verdict _search_segment(Gate* g, Turn* t) noexcept nogil:
+    """Judge a segment of a flow that is searched as it comes: ALLOW, WAIT or BLOCK."""
+    cdef size_t n
+    cdef size_t at = 0
+    cdef Verdict verdict
+    if is_before_search(t) and undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
+        return BLOCK
+    while at < t.p.payload_n:
+        n = min(t.p.payload_n - at, <size_t>SMALL_OCTETS // 2)      # a segment may be long, a small piece is enough
+        make_way(g, t.f, t.at + <int64_t>(at + n))
+        verdict = _take_octets(g, t, t.at + <int64_t>at, t.p.payload + at, n)
+        if verdict != GO_ON:
+            return verdict
+        at += n
+    return so_far(t)
 
 
 cdef bint _may_release(const Gate* g, const Turn* t) noexcept nogil:
@@ -75,10 +92,9 @@ cdef bint _may_release(const Gate* g, const Turn* t) noexcept nogil:
     return is_passed_and_proven(t.f) and (t.f.is_doubted or is_spoken(t))
 
 
-cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
+cdef Verdict _take_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n) noexcept nogil:
     """Store these octets of the segment and judge what has become complete.   GO_ON, or the packet's verdict."""
     cdef size_t taken = 0
-    cdef int64_t at = t.at
     cdef Status status
     cdef Flow* f = t.f
     while True:
@@ -89,20 +105,32 @@ cdef Verdict _take_octets(Gate* g, Turn* t, const uint8_t* data, size_t n) noexc
             return over_budget(g, t)
         if at + <int64_t>taken > f.top:
             f.top = at + <int64_t>taken
-        if not f.is_isn_known and not g.shared.is_shadow and _holds_hello(g, f):
-            return _block_unseen_begin(g)
-        if _read_hellos(g, t) == BLOCK:
+        if _read_octets(g, t, at, taken) == BLOCK:
             return BLOCK
         if taken == n or f.stage == PASSED:
             return GO_ON
         at += <int64_t>taken
         data += taken
         n -= taken
-        if not f.is_isn_known or f.next == f.base:
+        if is_searched(g, t):
+            if undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK:
+                return BLOCK
+            slide_window(&g.flows, f, at)   # what is missing in front may never come
+        elif not f.is_isn_known or f.next == f.base:
             return BLOCK if _too_far(g, t) == BLOCK else GO_ON
-        if not is_proven(g, t):
+        elif not is_proven(g, t):
             return _beyond_proven(g, t)
-        slide_window(&g.flows, f, f.next)
+        else:
+            slide_window(&g.flows, f, f.next)
+
+
+cdef Verdict _read_octets(Gate* g, Turn* t, int64_t at, size_t n) noexcept nogil:
+    """Judge what has become complete with `n` octets at stream position `at`.   BLOCK or GO_ON."""
+    if is_searched(g, t):
+        return search_octets(g, t, at, n)
+    if not t.f.is_isn_known and not g.shared.is_shadow and holds_hello(g, t.f):
+        return _block_unseen_begin(g)
+    return _read_hellos(g, t)
 
 
 cdef Verdict _beyond_proven(Gate* g, Turn* t) noexcept nogil:
@@ -128,7 +156,7 @@ cdef Verdict judge_server_hello(Turn* t) noexcept nogil:
 cdef Verdict _before_window(Gate* g, Turn* t) noexcept nogil:
     """Judge a segment that begins before the window.   What was there is no longer known: it may be a retransmission,
     or the true octets where a decoy was judged."""
-    if _begins_hello(g, t.p.payload, t.p.payload_n):
+    if begins_hello(g, t.p.payload, t.p.payload_n):
         return _block_unseen_begin(g)
     return undecidable(g, t, CNT_GATE_TOO_BIG)
 
@@ -142,34 +170,11 @@ cdef Verdict _block_unseen_begin(Gate* g) noexcept nogil:
     return BLOCK
 
 
-cdef bint _begins_hello(Gate* g, const uint8_t* data, size_t n) noexcept nogil:
-    cdef ClientHello hello
-    return parse_client_hello(data, n, g.scratch, &hello) != NOT_THIS
-
-
-cdef bint _holds_hello(Gate* g, Flow* f) noexcept nogil:
-    """Whether a hello begins anywhere in the window, as after octets that its server has discarded (E04).
-
-    One encrypted octet in 2**26 looks like a beginning, and few of those continue so.   f.need: searched up to here"""
-    cdef const uint8_t* at = f.w.at + f.need
-    cdef const uint8_t* end = f.w.at + f.w.have
-    while end - at >= HELLO_BEGIN:
-        at = <const uint8_t*>memchr(at, HANDSHAKE, <size_t>(end - at) - (HELLO_BEGIN - 1))
-        if at == NULL:
-            at = end - (HELLO_BEGIN - 1)
-        elif at[1] == 3 and at[5] == CLIENT_HELLO and _begins_hello(g, at, <size_t>(end - at)):
-            return True
-        else:
-            at += 1
-    f.need = <uint32_t>(at - f.w.at)
-    return False
-
-
 cdef bint _is_stray(const Gate* g, const Turn* t) noexcept nogil:
-    """Whether a segment is apart from the octets seen.  Never with asymmetric routing: there gaps are common.
+    """Whether a segment is apart from the octets seen.
 
-    Nor behind a full window: nothing is stored there, so no hello that continues the window can begin there."""
-    return is_apart(g, t) and not t.is_untracked and t.f.w.have < WINDOW_OCTETS
+    Not behind a full window: nothing is stored there, so no hello that continues the window can begin there."""
+    return is_apart(g, t) and t.f.w.have < WINDOW_OCTETS
 
 
 cdef size_t _seen_before(const Flow* f, int64_t at, size_t n) noexcept nogil:
@@ -249,7 +254,7 @@ cdef Verdict _judge_amid(Gate* g, Turn* t) noexcept nogil:
     """Judge octets of a flow that was resumed, perhaps in the middle of a record: BLOCK, WAIT or undecidable()'s."""
     cdef Flow* f = t.f
     cdef const uint8_t* rest
-    if _holds_hello(g, f):
+    if holds_hello(g, f):
         return _block_unseen_begin(g)
     rest = f.w.at + f.need
     if f.need < f.w.have and memchr(rest, HANDSHAKE, f.w.have - f.need) != NULL and f.w.have < WINDOW_OCTETS:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
-from adversary.readers import TLS_READERS
 from adversary.streams import LISTED, TLS, octets_of
 
 NAME_AT = octets_of(TLS, ("hello!",)).index(LISTED)
@@ -401,26 +400,19 @@ FINDS = (
         ),
         "as decoy_behind",
     ),
-)
-OPEN_FINDS = (
-    OpenFind(
+    Find(
         "amid_unread: a hello and half a long record, the gate starts again, the other half and a second hello",
         Program(
             (("hello with early data", "long encrypted!", "hello on P-384!"),),
             (Syn(), Send(end=7334), Restart(), Send(begin=7334)),
             reader="OpenSSL P-384",
+            is_asymmetric=True,
+            is_closed=False,
         ),
-        "A o",
-        "of a stream that goes on without its beginning only the first octets are searched for a hello, and what is "
-        "forwarded behind them is counted as no TLS",
-        lambda program: (
-            program.is_asymmetric
-            and not program.is_closed
-            and program.reader in TLS_READERS
-            and any(isinstance(action, Restart | Others | Wait) for action in program.actions)
-        ),
+        "of a stream that goes on without its beginning only the first octets were searched for a hello",
     ),
 )
+OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.
 HANGS = (
     Find(

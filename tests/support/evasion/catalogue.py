@@ -102,7 +102,7 @@ a SYN/ACK in front of the SYN).
 octets it starts. Its client opens another connection. A connection that is past its hello goes on. A segment that is
 not adjacent to what came before is blocked until the server has spoken. Over HTTP, where connections live long, the
 octets are read as a new start, and no length that they claim is believed. Behind 96 KiB of other octets,
-`gate.when_undecidable` decides.""",
+`gate.when_undecidable` decides; with asymmetric routing a connection over TLS is searched as long as it lives.""",
     ),
     Chapter(
         "Decoys: packets meant for the gate alone",
