@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
+    EARLY, FOLLOWING, PASSED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
     touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
@@ -180,7 +180,12 @@ cdef Verdict _judge_octets(Gate* g, Turn* t) noexcept nogil:
         return judge_tls(g, t)
     if kind == PORT_HTTP:
         return judge_http(g, t)
-    return RELEASE if t.f.protocol == PROTOCOL_OTHER or t.f.w.have == WINDOW_OCTETS else so_far(t)
+    if t.f.protocol == PROTOCOL_UNKNOWN and t.f.w.have < WINDOW_OCTETS:
+        return so_far(t)
+    # of no protocol that has names; or these octets are a decoy's, and those that come in their place contradict them
+    t.f.protocol = PROTOCOL_OTHER
+    t.f.stage = PASSED
+    return judge_tls(g, t)
 
 
 cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:

@@ -314,6 +314,26 @@ def test_of_a_server_nothing_is_told_not_even_between_ports_that_promise_nothing
         assert names(replay, from_server(client, server_hello)) == []
 
 
+@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize("port", [22, 8443])
+def test_a_name_in_the_place_of_octets_of_another_protocol_is_a_contradiction_in_a_capture(port: int, at: int) -> None:
+    client, replay = Client(dport=port), Replay()
+    opening, decoy = client.segment(-1, b"", SYN), client.segment(0, b"SSH-2.0-" + LISTED[:at] + bytes(600))
+
+    assert names(replay, opening, decoy) == []
+    [(_, counted)] = names(replay, client.segment(at, LISTED))
+
+    assert counted == b"gate_overlap"
+
+
+def test_another_protocol_is_followed_no_further_in_a_capture_once_its_server_has_spoken() -> None:
+    client, replay = Client(dport=22), Replay()
+    said = b"SSH-2.0-client\r\n"
+    spoken = [client.segment(-1, b"", SYN), client.segment(0, said), from_server(client, b"SSH-2.0-server\r\n")]
+
+    assert names(replay, *spoken, client.segment(len(said), b"keys"), client.segment(0, LISTED)) == []
+
+
 def test_a_stream_without_an_end_of_its_first_line_is_given_up() -> None:
     replay = Replay()
     for at in range(0, 40000, 1000):
