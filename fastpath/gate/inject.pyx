@@ -4,14 +4,16 @@ Invariants: without a handshake no more octets leave than came in: no page, and 
 no longer than the segment that it answers.
 Source: RFC 9293 §3.10.7 (resets).
 """
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
+from fastpath.gate.flow cimport Flow
 from fastpath.gate.outbox cimport put_tcp
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, Gate, Page, Turn, Verdict
 from fastpath.gate.verdicts cimport has_handshake
 from fastpath.images.verdict cimport N_REASONS, Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
+from fastpath.wire.http1_language cimport preferred_language
 from fastpath.wire.name cimport Name
 from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST
 
@@ -22,16 +24,21 @@ cdef enum:
 cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page.
 
+    It is in the language that the request prefers.
     There is none without a handshake: the server's address may be a victim's, and the page many times what was sent."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size
     cdef uint8_t flags
+    cdef const Page* page
     cdef uint32_t seq = t.p.ack
     cdef uint32_t ack = t.p.seq + t.p.payload_n + (1 if t.p.flags & FLAG_FIN else 0)
-    if d.reason >= N_REASONS or g.pages[d.reason].before_n == 0 or not has_handshake(g, t):
+    if d.reason >= N_REASONS or g.n_languages == 0 or not has_handshake(g, t):
         return BLOCK
-    n = _write_page(&g.pages[d.reason], &g.name, g.page)
+    page = &g.pages[_language_of(g, t)][d.reason]
+    if page.before_n == 0:
+        return BLOCK
+    n = _write_page(page, &g.name, g.page)
     while at < n:
         size = n - at if n - at < SEGMENT_OCTETS else SEGMENT_OCTETS
         flags = FLAG_ACK | FLAG_PSH | (FLAG_FIN if at + size == n else 0)
@@ -40,6 +47,15 @@ cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
     reset_server(g, t)
     return ANSWER_PAGE
+
+
+cdef uint8_t _language_of(const Gate* g, const Turn* t) noexcept nogil:
+    """The language of a page for the request that is judged: of its head in the window, or of the packet's."""
+    cdef const Flow* f = t.f
+    cdef int64_t begin = f.next - f.base
+    if 0 <= begin < f.w.have:
+        return preferred_language(f.w.at + begin, f.w.have - <size_t>begin, g.languages, g.n_languages)
+    return preferred_language(t.p.payload, t.p.payload_n, g.languages, g.n_languages)
 
 
 cdef size_t _write_page(const Page* page, const Name* name, uint8_t* out) noexcept nogil:

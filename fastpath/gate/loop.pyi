@@ -18,7 +18,7 @@ class GateLoop:
         tls_ports: Iterable[int],
         http_ports: Iterable[int],
         when_undecidable_closed: int,
-        pages: Mapping[int, tuple[bytes, bytes]],
+        pages: Mapping[str, Mapping[int, tuple[bytes, bytes]]],
         n_flows: int = 262144,
         when_overloaded_closed: int = 0,
         n_windows: int = 32768,
@@ -30,7 +30,8 @@ class GateLoop:
         mark_shift: int = ...,
         unfinished: bytearray | mmap | None = None,
     ) -> GateLoop:
-        """pages: complete HTTP responses by Reason; the host's name goes between the halves unless the second is empty.
+        """pages: complete HTTP responses by language and Reason; the host's name goes between the halves unless the
+        second is empty.  At most two languages, by their codes; the first one for who prefers none of them.
 
         n_flows take 256 octets each, n_windows 4 KiB; memory is touched as it is used.  share: windows that one
         client's address may hold; is_h2c_let: HTTP/2 without TLS passes uninspected; is_asymmetric: servers' packets

@@ -25,13 +25,15 @@ from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
-from fastpath.gate.state cimport BLOCKED, MARK_BITS, MARK_UNTRACKED, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page
+from fastpath.gate.state cimport (
+    BLOCKED, MARK_BITS, MARK_UNTRACKED, MOST_LANGUAGES, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page)
 from fastpath.gate.unfinished cimport open_unfinished
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
 from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
+from fastpath.wire.http1_language cimport CODE_OCTETS
 from fastpath.wire.name cimport NAME_OCTETS
 from fastpath.wire.packet cimport PacketView, parse_packet
 
@@ -210,7 +212,7 @@ cdef class GateLoop:
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes
-        self._pages = dict(pages)
+        self._pages = {language: dict(pages[language]) for language in pages}
         self._overloaded_closed = when_overloaded_closed
         self._loop = <QueueLoop*>calloc(1, sizeof(QueueLoop))
         if self._loop == NULL:
@@ -228,8 +230,8 @@ cdef class GateLoop:
         self._loop.gate.flows.is_bounding = is_asymmetric
         self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
-        for reason in self._pages:
-            self._set_page(reason)
+        for language in self._pages:
+            self._add_language(language)
 
     def shut_without_images(self):
         self._loop.gate.is_shut_without_images = 1
@@ -261,13 +263,23 @@ cdef class GateLoop:
             l.messages[i].msg_hdr.msg_iov = &l.parts[i]
             l.messages[i].msg_hdr.msg_iovlen = 1
 
-    cdef object _set_page(self, int reason):
+    cdef object _add_language(self, str language):
+        cdef Gate* g = &self._loop.gate
+        cdef bytes code = language.encode("ascii")
+        if len(code) != CODE_OCTETS or g.n_languages == MOST_LANGUAGES:
+            raise ValueError(f"pages in {list(self._pages)}: more than {MOST_LANGUAGES} languages, or no code of two "
+                             "letters; not started; give pages in others")
+        memcpy(g.languages + g.n_languages * CODE_OCTETS, <const uint8_t*>code, CODE_OCTETS)
+        for reason, (before, after) in self._pages[language].items():
+            self._set_page(g.n_languages, reason, before, after)
+        g.n_languages += 1
+
+    cdef object _set_page(self, int language, int reason, bytes before, bytes after):
         cdef Page* page
-        before, after = self._pages[reason]
         if not 0 <= reason < N_REASONS or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
             raise ValueError(f"page for reason {reason}: {len(before) + len(after)} octets or an unknown reason; "
                              f"not started; reasons are below {N_REASONS}, pages below 32 KiB")
-        page = &self._loop.gate.pages[reason]
+        page = &self._loop.gate.pages[language][reason]
         page.before = before
         page.before_n = len(before)
         page.after = after

@@ -9,6 +9,7 @@ from fastpath.images.verdict cimport N_REASONS
 from fastpath.report.hello_classes cimport ClassTable
 from fastpath.report.spool cimport Shared
 from fastpath.report.trace cimport Trace
+from fastpath.wire.http1_language cimport CODE_OCTETS
 from fastpath.wire.name cimport Name
 from fastpath.wire.packet cimport PacketView
 from fastpath.wire.quic_initial cimport InitialCrypto
@@ -63,6 +64,7 @@ cdef enum PortKind:
 
 
 cdef enum:
+    MOST_LANGUAGES = 2      # that pages are written in
     PAGE_OCTETS = 32768     # a page with its head and host
     # a page in segments of SEGMENT_OCTETS with headers of at most 100 octets, and one reset
     OUTBOX_ROOM = 49152
@@ -86,7 +88,9 @@ cdef struct Gate:
     uint8_t is_h2c_let          # HTTP/2 without TLS passes uninspected
     uint32_t initials_a_second  # QUIC Initials that are decrypted for one client
     uint8_t* port_kinds         # 65536 of them
-    Page pages[N_REASONS]
+    Page pages[MOST_LANGUAGES][N_REASONS]       # the operator's first language first
+    uint8_t languages[MOST_LANGUAGES * CODE_OCTETS]
+    uint8_t n_languages
     Outbox out
     Trace* trace                # of the packet being judged; NULL: none is kept
     const ClassTable* classes   # for counting hellos by class; NULL: they are not counted

@@ -34,7 +34,7 @@ class Limits(TypedDict):
     is_h2c_let: int
 
 
-Pages = Mapping[int, tuple[bytes, bytes]]  # whole HTTP answers by Reason
+Pages = Mapping[str, Mapping[int, tuple[bytes, bytes]]]  # whole HTTP answers by language and Reason
 
 
 class GateFront:

@@ -11,6 +11,7 @@ from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
 from mgmt.settings import Settings
 from mgmt.splash.canned import REASON_GROUPS, canned_page
+from mgmt.text.language import languages
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
@@ -26,5 +27,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
 
 def pages_of(settings: Settings) -> Pages:
-    """The page that is injected, by reason."""
-    return {Reason[group.upper()]: canned_page(group, settings) for group in REASON_GROUPS}
+    """The page that is injected, by its first language and reason; the operator's first language first."""
+    codes = [language.code for language in languages(settings.first_language)]
+    return {
+        code: {Reason[group.upper()]: canned_page(group, settings, code) for group in REASON_GROUPS} for code in codes
+    }

@@ -2,8 +2,8 @@
 
 The response has no length; its end is the end of the connection.  The gate sends before + host + after, the host being
 the canonical name (letters, digits, '-', '_', '.'), or `before` alone where `after` is empty.  It is the splash's own
-page, without what only the database knows, and in the operator's first language first: a canned page cannot ask for
-the browser's.  Its button of a wrong block leads to
+page, without what only the database knows: of an order the gate has the number of its row alone.  The gate has one page
+for each language to come first, and takes that which the browser asks for.  Its button of a wrong block leads to
 `/splash/host`.
 
 Invariants: at most 14,000 octets with the longest host; the CSAM page has no place for a host.
@@ -23,8 +23,8 @@ MAX_OCTETS = 14_000
 BY_DAY = datetime(2000, 1, 1, 7, tzinfo=UTC)  # noon in Karachi: a canned page does not know whether it is night
 
 
-def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
-    """(before the host, after the host) for one of REASON_GROUPS; ('all', b'') for csam.
+def canned_page(reason_group: str, settings: Settings, language: str) -> tuple[bytes, bytes]:
+    """(before the host, after the host) for one of REASON_GROUPS; ('all', b'') for csam.   language: which is first
 
     Raises ValueError for an unknown group, or texts that make the page too long."""
     if reason_group not in REASON_GROUPS:
@@ -34,7 +34,7 @@ def canned_page(reason_group: str, settings: Settings) -> tuple[bytes, bytes]:
     is_csam = reason_group == "csam"
     form = Form(f"http://{settings.why_host}/", "get") if settings.why_host else None
     facts = Facts(reason_group, None if is_csam else HOST_MARK)
-    text = page(facts, settings.first_language, settings, BY_DAY, form)
+    text = page(facts, language, settings, BY_DAY, form)
     before, mark, after = text.partition(HOST_MARK)
     if bool(mark) == is_csam or HOST_MARK in after:
         raise ValueError(f"splash {reason_group}: the template must print the host once, and never for csam")

@@ -29,9 +29,12 @@ NAMES = (
     "free.example",
 )
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
-PAGES: dict[int, tuple[bytes, bytes]] = {
-    Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."),
-    Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b""),
+PAGES = {
+    "ur": {
+        Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."),
+        Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b""),
+    },
+    "en": {Reason.ORDER: (b"HTTP/1.1 451 never\r\n\r\n", b".")},
 }
 
 LOCAL_DATA = bytes.fromhex("0001 0000003c 0004 c0000201")  # an address

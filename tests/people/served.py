@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
 
+from fastpath.wire.http1_language import preferred
 from mgmt.app import create_app
 from mgmt.control_protocol import Closing
 from mgmt.ledger.event import CONTROL
@@ -20,6 +21,7 @@ from mgmt.settings import Settings, StopPage
 from mgmt.splash.app import create_splash
 from mgmt.splash.canned import REASON_GROUPS, canned_page
 from mgmt.staff.tokens import create_token
+from mgmt.text.language import languages
 from parental import store
 from parental.database import open_database, writing
 from parental.schedule import Schedule, parse_interval
@@ -129,11 +131,12 @@ def _running(*apps: web.Application) -> Iterator[list[int]]:
 
 
 async def _injected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer a request as the gate does: with the canned page of the reason that its Host names."""
+    """Answer a request as the gate does: with the canned page of the reason that its Host names, in its language."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         host = head.partition("Host: ")[2].partition("\r\n")[0]
-        before, after = canned_page(host.partition(".")[0], SETTINGS)
+        language = preferred(head.encode(), tuple(each.code for each in languages(SETTINGS.first_language)))
+        before, after = canned_page(host.partition(".")[0], SETTINGS, language)
         writer.write(before + (host.encode() + after if after else b""))
         await writer.drain()
     writer.close()

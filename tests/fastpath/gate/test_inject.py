@@ -31,6 +31,30 @@ def test_a_listed_host_is_answered_with_the_page_and_both_ends_are_finished(lab:
     assert (to_server.dport, to_server.seq, to_server.flags & RST) == (80, WEB.isn + 20, RST)
 
 
+LANGUAGES = {b"en": b"in English: www.blocked.test END", b"de,ur;q=0.5": b"\r\nstopped: www.blocked.test END"}
+
+
+@pytest.mark.parametrize("piece", [7, 1000], ids=["in pieces", "at once"])
+@pytest.mark.parametrize("accepted", LANGUAGES)
+def test_the_page_is_in_the_language_that_its_reader_prefers(lab: Lab, accepted: bytes, piece: int) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: www.blocked.test\r\nAccept-Language: " + accepted + b"\r\n\r\n"
+    pieces = [(at, head[at : at + piece]) for at in range(0, len(head), piece)]
+
+    assert lab.send_all(WEB, pieces) == ANSWERED
+    page = parse(lab.gate.injected()[0])
+    assert page is not None
+    assert page.payload.endswith(LANGUAGES[accepted])
+
+
+def test_each_request_of_a_connection_has_its_own_language(lab: Lab) -> None:
+    first = request(b"www.allowed.test")[:-2] + b"Accept-Language: en\r\n\r\n"
+
+    assert lab.send_all(WEB, [(0, first), (len(first), request(b"www.blocked.test"))]) == ANSWERED
+    page = parse(lab.gate.injected()[0])
+    assert page is not None
+    assert page.payload.endswith(b"\r\nstopped: www.blocked.test END")
+
+
 def test_the_page_of_a_confidential_list_names_nothing(lab: Lab) -> None:
     assert lab.send(WEB, 0, request(b"www.confidential.test")) == ANSWERED
     packets = lab.gate.injected()
@@ -43,7 +67,7 @@ def test_a_long_page_comes_in_segments_that_fit_any_path(tmp_path: Path, tables:
     handoff.give(tables)
     page = random.Random(1).randbytes(5000)
     reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
-    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {Reason.ORDER: (page, b"")}, 4)
+    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {"en": {Reason.ORDER: (page, b"")}}, 4)
 
     gate.feed(WEB.accepted(), ACCEPTED, NOW_S)
     gate.feed(WEB.segment(0, request(b"blocked.test")), WEB.mark(0), NOW_S)

@@ -30,7 +30,13 @@ def test_a_page_that_cannot_be_sent_is_refused_at_the_start(
     reporter: Reporter, pages: dict[int, tuple[bytes, bytes]]
 ) -> None:
     with pytest.raises(ValueError, match="page for reason"):
-        GateLoop(0, Handoff(), reporter, [443], [80], 0, pages, 4)
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, {"en": pages}, 4)
+
+
+@pytest.mark.parametrize("languages", [("en", "ur", "ps"), ("eng",)], ids=["three", "of three letters"])
+def test_pages_in_languages_that_have_no_place_are_refused(reporter: Reporter, languages: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="more than 2 languages, or no code of two letters"):
+        GateLoop(0, Handoff(), reporter, [443], [80], 0, {code: {} for code in languages}, 4)
 
 
 def test_a_loop_without_flows_is_refused(reporter: Reporter) -> None:

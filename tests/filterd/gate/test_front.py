@@ -44,14 +44,16 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GateFront:
         routing="asymmetric",
         mark_mask=MarkMask(0x3FC00),
     )
-    return GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished")
+    return GateFront(
+        7, config, {"en": {2: (b"a", b"b")}}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished"
+    )
 
 
 def test_the_loop_is_made_as_the_configuration_says(front: GateFront) -> None:
     queue, _, _, tls_ports, http_ports, closed, pages = front._loop.arguments
 
     assert (queue, tls_ports, http_ports, closed) == (7, (443, 8443), (80,), 1)
-    assert pages == {2: (b"a", b"b")}
+    assert pages == {"en": {2: (b"a", b"b")}}
     assert len(front._loop.options.pop("unfinished")) == octets_needed(2048)
     assert front._loop.options == {
         "n_flows": 2048,
@@ -104,7 +106,9 @@ def test_what_a_full_queue_drops_is_counted_as_long_as_the_loop_turns(
 def test_a_tap_watches_its_interfaces_and_has_no_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filterd.gate.front.TapLoop", Loop)
     config = Gate(mode="tap", tap_interfaces=("eth1", "eth2"), tap_reset=True, when_undecidable="closed")
-    tap = GateFront(7, config, {2: (b"a", b"b")}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished")
+    tap = GateFront(
+        7, config, {"en": {2: (b"a", b"b")}}, make_reporter(tmp_path, tmp_path, "gate-0"), tmp_path / "unfinished"
+    )
 
     interfaces, _, _, tls_ports, http_ports, closed = tap._loop.arguments
     assert (interfaces, tls_ports, http_ports, closed) == (("eth1", "eth2"), (443,), (80,), 1)

@@ -1,17 +1,25 @@
+import pytest
+
 from fastpath.images.verdict import Reason
 from filterd.roles.gate import pages_of
 from mgmt.settings import Settings
 
 
-def test_every_reason_that_can_block_has_its_page() -> None:
-    pages = pages_of(Settings(isp_name="Example ISP"))
+@pytest.mark.parametrize("language", ["en", "ur"])
+def test_every_reason_that_can_block_has_its_page_in_each_language(language: str) -> None:
+    pages = pages_of(Settings(isp_name="Example ISP"))[language]
 
     assert set(pages) == {Reason.ORDER, Reason.CSAM, Reason.CATEGORY, Reason.SCHEDULE, Reason.PAUSE, Reason.SECURITY}
     assert pages[Reason.ORDER][0].startswith(b"HTTP/1.1 451 ")
     assert pages[Reason.PAUSE][0].startswith(b"HTTP/1.1 511 ")
 
 
+@pytest.mark.parametrize(("first", "order"), [("en", ["en", "ur"]), ("ur", ["ur", "en"])])
+def test_the_operator_s_first_language_is_that_of_who_prefers_none(first: str, order: list[str]) -> None:
+    assert list(pages_of(Settings(first_language=first))) == order
+
+
 def test_the_page_of_a_confidential_list_has_no_place_for_a_name() -> None:
     pages = pages_of(Settings())
 
-    assert pages[Reason.CSAM][1] == b""
+    assert pages["en"][Reason.CSAM][1] == pages["ur"][Reason.CSAM][1] == b""

@@ -58,7 +58,7 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     said = folder / "mark_shift"
     mark_shift = int(said.read_text()) if said.exists() else MARK_SHIFT
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
-    pages: dict[int, tuple[bytes, bytes]] = {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}
+    pages = {"en": {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
     is_shut = policy != "overloaded"
     classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None

@@ -19,9 +19,12 @@ UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, PARTIAL_AGAIN,
 DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)
-PAGES: dict[int, tuple[bytes, bytes]] = {
-    Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
-    Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
+PAGES = {
+    "ur": {
+        Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
+        Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
+    },
+    "en": {Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nin English: ", b" END")},
 }
 
 
