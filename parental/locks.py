@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from fastpath.images.verdict import Reason
 from parental.holder import Holder
-from parental.profile import lock_reason, next_lock_change
+from parental.profile import Span, lock_reason, next_lock_change
 from parental.schedule import Schedule
 from parental.subscriber import Network
 
-_Times = tuple[Schedule, int]  # all of a profile that locks
+_Times = tuple[Schedule, int, tuple[Span, ...], tuple[Span, ...]]  # all of a profile that locks
 _Found = tuple[bool, datetime | None]  # whether it is locked, and until when that holds
 
 
@@ -73,7 +73,7 @@ class LockTable:
         if holder is None:
             return
         profile = holder.profile
-        times = profile.schedule, profile.paused_until_s
+        times = profile.schedule, profile.paused_until_s, profile.closures, profile.grants
         if times not in found:
             found[times] = lock_reason(profile, at) != Reason.DEFAULT, next_lock_change(profile, at)
         is_locked, change = found[times]

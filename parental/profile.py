@@ -1,8 +1,14 @@
-"""Profile of a subscriber: blocked categories, schedule, pause and safe search.
+"""Profile of a subscriber: what is closed to it, when, and what opens again for a while.
 
-Invariants: a pause is an absolute instant, a schedule is wall clock; a pause that has ended has no effect.
+Two kinds of time: a schedule is wall clock and comes back every week; pauses, closures and grants are instants.
+A *full* lock closes everything; a *soft* one (an interval with `allowed`) all but some categories and services, and is
+none of the kernel's: see parental.schedule.
+
+Invariants: what has ended has no effect; a grant opens only the locks that OPENS gives to its kind, and no grant opens
+a pause, which ends when it is resumed.   Source: semantics §3, §7.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +21,34 @@ NOT_PAUSED = 0
 NO_SAFE_SEARCH = "off"
 SAFE_SEARCH = (NO_SAFE_SEARCH, "moderate", "strict")  # by the number that the policy image has
 UNTIL_RESUMED = 2**62  # the number the policy image knows for a pause without an end
+SCHEDULE = "schedule"  # the lock that the week's intervals make
+CLOSURES = ("pause", "closed_until", "quota")
+OPENS = {  # which locks a grant of a kind opens; soft intervals are of the schedule, too
+    "plus": frozenset({SCHEDULE, "quota"}),
+    "tonight_off": frozenset({SCHEDULE}),
+    "ticket": frozenset({SCHEDULE, "quota"}),
+    "open_until": frozenset({SCHEDULE, "quota", "closed_until"}),
+}
+MAX_SPANS = 32  # closures and grants of one profile that have not ended: a tap every half hour of a day fits
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """From one instant to before another (unix seconds), of a kind of CLOSURES or OPENS.
+
+    until_s  UNTIL_RESUMED: without an end, for closures alone"""
+
+    from_s: int
+    until_s: int
+    kind: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.from_s < self.until_s <= UNTIL_RESUMED:
+            raise BadProfile(f"{self.kind[:20]}: ends before it begins; not accepted; give it an end after its start")
+
+    def holds(self, at_s: float) -> bool:
+        """Whether the instant is in it."""
+        return self.from_s <= at_s < self.until_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +56,93 @@ class Profile:
     """One subscriber's rules.
 
     blocked_categories  names of rules.category
-    paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED
+    paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED: the pause that a tap begins, which has begun
     safe_search         one of SAFE_SEARCH
-    canaries            canary domains keep devices on this resolver, and names are not hidden from it (semantics §4)"""
+    canaries            canary domains keep devices on this resolver, and names are not hidden from it (semantics §4)
+    closures            full locks between instants, of kinds of CLOSURES
+    grants              what opens locks between instants, of kinds of OPENS"""
 
     blocked_categories: frozenset[str] = frozenset()
     schedule: Schedule = field(default_factory=Schedule)
     paused_until_s: int = NOT_PAUSED
     safe_search: str = NO_SAFE_SEARCH
     canaries: bool = False
+    closures: tuple[Span, ...] = ()
+    grants: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = sorted(self.blocked_categories - NUMBERS.keys())
-        if unknown:
-            raise BadProfile(
-                f"categories: {unknown[0][:40]!r} is not known; not accepted; write one of {', '.join(NUMBERS)}"
-            )
-        if self.safe_search not in SAFE_SEARCH:
-            raise BadProfile(
-                f"safe_search: {self.safe_search[:40]!r} is not known; not accepted; "
-                f"write one of {', '.join(SAFE_SEARCH)}"
-            )
-        if len(self.schedule.intervals) > MAX_INTERVALS:
-            raise BadProfile(
-                f"schedule: {len(self.schedule.intervals)} intervals; not accepted; write at most {MAX_INTERVALS}"
-            )
+        _require_known("categories", self.blocked_categories, NUMBERS)
+        _require_known("safe_search", [self.safe_search], SAFE_SEARCH)
+        _require_known("closures", (span.kind for span in self.closures), CLOSURES)
+        _require_known("grants", (span.kind for span in self.grants), OPENS)
+        if any(span.until_s == UNTIL_RESUMED for span in self.grants):
+            raise BadProfile("grants: one has no end; not accepted; give it an end")
+        _require_few("closures and grants", len(self.closures) + len(self.grants), "spans", MAX_SPANS)
+        _require_few("schedule", len(self.schedule.intervals), "intervals", MAX_INTERVALS)
 
 
 def lock_reason(profile: Profile, at: datetime) -> Reason:
-    """PAUSE, SCHEDULE, or DEFAULT where the profile locks nothing at `at`."""
-    if at.timestamp() < profile.paused_until_s:
-        return Reason.PAUSE
+    """PAUSE or SCHEDULE of a full lock; DEFAULT where the profile has none at `at`."""
+    at_s = at.timestamp()
+    reason = _closure_reason(profile, at_s)
+    if reason != Reason.DEFAULT or _opens(profile, SCHEDULE, at_s):
+        return reason
     return Reason.SCHEDULE if profile.schedule.is_closed(at) else Reason.DEFAULT
 
 
-def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
-    """The first instant after `after` at which the profile locks or unlocks, in UTC; None where it never does."""
-    if after.timestamp() >= profile.paused_until_s:
-        return profile.schedule.next_change(after)
-    if profile.paused_until_s == UNTIL_RESUMED:
+def allowed_at(profile: Profile, at: datetime) -> frozenset[str] | None:
+    """What a soft lock leaves open at `at`; None: no soft lock is in force, be it that a full one is."""
+    if lock_reason(profile, at) != Reason.DEFAULT or _opens(profile, SCHEDULE, at.timestamp()):
         return None
-    end = datetime.fromtimestamp(profile.paused_until_s, UTC)
-    return profile.schedule.next_change(end) if profile.schedule.is_closed(end) else end
+    return profile.schedule.allowed_at(at)
+
+
+def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
+    """The first instant after `after` at which the profile fully locks or unlocks, in UTC; None where it never does.
+
+    Cost: a few dozen zone lookups for each beginning and end of a closure or grant that is passed over."""
+    is_locked = lock_reason(profile, after) != Reason.DEFAULT
+    edges = _edges(profile, after)
+    for begin, end in zip([after, *edges], [*edges, None], strict=True):
+        if (lock_reason(profile, begin) != Reason.DEFAULT) != is_locked:
+            return begin
+        if _follows_schedule(profile, begin.timestamp()):
+            change = profile.schedule.next_change(begin)
+            if change is not None and (end is None or change < end):
+                return change
+    return None
+
+
+def _closure_reason(profile: Profile, at_s: float) -> Reason:
+    """Of the pause or closure that holds, and that no grant opens."""
+    if at_s < profile.paused_until_s:
+        return Reason.PAUSE
+    kinds = {span.kind for span in profile.closures if span.holds(at_s)}
+    is_shut = any(not _opens(profile, kind, at_s) for kind in kinds)
+    return Reason.PAUSE if is_shut else Reason.DEFAULT
+
+
+def _opens(profile: Profile, lock: str, at_s: float) -> bool:
+    return any(lock in OPENS[span.kind] and span.holds(at_s) for span in profile.grants)
+
+
+def _follows_schedule(profile: Profile, at_s: float) -> bool:
+    return _closure_reason(profile, at_s) == Reason.DEFAULT and not _opens(profile, SCHEDULE, at_s)
+
+
+def _edges(profile: Profile, after: datetime) -> list[datetime]:
+    """Every later instant at which a pause, a closure or a grant begins or ends."""
+    ends = {profile.paused_until_s}
+    for span in (*profile.closures, *profile.grants):
+        ends |= {span.from_s, span.until_s}
+    return [datetime.fromtimestamp(s, UTC) for s in sorted(ends) if after.timestamp() < s < UNTIL_RESUMED]
+
+
+def _require_known(field_name: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for name in sorted(set(given) - set(known)):
+        raise BadProfile(f"{field_name}: {name[:40]!r} is not known; not accepted; write one of {', '.join(known)}")
+
+
+def _require_few(field_name: str, n: int, what: str, limit: int) -> None:
+    if n > limit:
+        raise BadProfile(f"{field_name}: {n} {what}; not accepted; write at most {limit}")

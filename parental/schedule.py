@@ -1,7 +1,9 @@
-"""Schedule: weekly closed intervals of wall-clock time in one zone.
+"""Schedule: weekly closed intervals of wall-clock time in one zone, of which some leave a few things open.
 
 An interval is (weekday, start minute, length): it belongs to the day it begins on, may cross midnight and the end of
 the week, and may touch or cover others; what counts is their union.  The minute begins at second 0.
+An interval that has `allowed` is *soft*: it closes all but these categories and services.  Where a full one covers it,
+the full one counts; where two soft ones meet, what both allow is open.
 
 Invariants: no clock in here, every instant is a parameter and carries its zone; `next_change` agrees with `is_closed`
 at every second, also where a zone turns its clocks.  Absent on purpose: names of intervals, dates, holidays.
@@ -16,6 +18,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from parental.errors import BadSchedule
+from rules.category import NUMBERS
 
 DAY_MINUTES = 1440
 WEEK_MINUTES = 10080
@@ -30,13 +33,16 @@ DAY_WORDS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 Ranges = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
-    """Closed for `minutes` (1–10080) from minute `start_minute` (0–1439) of `weekday` (0 = Monday)."""
+    """Closed for `minutes` (1–10080) from minute `start_minute` (0–1439) of `weekday` (0 = Monday).
+
+    allowed  categories and services (names of rules.category) that stay open; None: nothing does, it is a full lock"""
 
     weekday: int
     start_minute: int
     minutes: int
+    allowed: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.weekday < 7:
@@ -45,6 +51,15 @@ class Interval:
             raise BadSchedule(f"start: minute {self.start_minute} is not within a day; not accepted; write 0 to 1439")
         if not 1 <= self.minutes <= WEEK_MINUTES:
             raise BadSchedule(f"length: {self.minutes} minutes; not accepted; write 1 to {WEEK_MINUTES}")
+        for name in sorted((self.allowed or frozenset()) - NUMBERS.keys()):
+            raise BadSchedule(f"allowed: {name[:40]!r} is not known; not accepted; write a category or a service")
+
+    def __lt__(self, other: "Interval") -> bool:
+        return self._rank < other._rank
+
+    @property
+    def _rank(self) -> tuple[int, int, int, bool, list[str]]:
+        return self.weekday, self.start_minute, self.minutes, self.allowed is not None, sorted(self.allowed or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +76,17 @@ class Schedule:
             raise BadSchedule(f"zone: {self.zone[:40]!r} is unknown; not accepted; write Asia/Karachi") from exc
 
     def is_closed(self, at: datetime) -> bool:
-        """Whether the zone's wall clock is inside an interval at the instant `at` (aware)."""
+        """Whether the zone's wall clock is inside a full interval at the instant `at` (aware)."""
         at_s = _unix_s(at)
         return _holds(closed_minutes(self.intervals), at_s + utc_offset_s(self.zone, at_s))
+
+    def allowed_at(self, at: datetime) -> frozenset[str] | None:
+        """What the soft intervals at the instant `at` leave open; None: there is none, or a full one covers them."""
+        at_s = _unix_s(at)
+        minute = _minute_of_week(at_s + utc_offset_s(self.zone, at_s))
+        return next(
+            (allowed for start, n, allowed in soft_minutes(self.intervals) if start <= minute < start + n), None
+        )
 
     def next_change(self, after: datetime) -> datetime | None:
         """The first instant after `after` at which `is_closed` changes, in UTC; None where it never does.
@@ -87,8 +110,8 @@ class Schedule:
 
 @lru_cache(maxsize=4096)
 def closed_minutes(intervals: tuple[Interval, ...]) -> Ranges:
-    """The union of `intervals` as (start minute of the week, minutes), sorted, apart, none past the week's end."""
-    pieces = sorted(itertools.chain.from_iterable(_pieces(interval) for interval in intervals))
+    """The union of the full ones as (start minute of the week, minutes), sorted, apart, none past the week's end."""
+    pieces = sorted(itertools.chain.from_iterable(_pieces(each) for each in intervals if each.allowed is None))
     merged: list[tuple[int, int]] = []
     for start, end in pieces:
         if merged and start <= merged[-1][1]:
@@ -96,6 +119,27 @@ def closed_minutes(intervals: tuple[Interval, ...]) -> Ranges:
         else:
             merged.append((start, end))
     return tuple((start, end - start) for start, end in merged)
+
+
+@lru_cache(maxsize=4096)
+def soft_minutes(intervals: tuple[Interval, ...]) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """What is closed softly, as (start minute of the week, minutes, what stays open), sorted, apart, without what full
+    ones cover."""
+    soft = [
+        (start, end, each.allowed) for each in intervals if each.allowed is not None for start, end in _pieces(each)
+    ]
+    full = closed_minutes(intervals)
+    borders = sorted({minute for start, end, _ in soft for minute in (start, end)} | _borders(full))
+    found = []
+    for start, end in itertools.pairwise(borders):
+        allowed = [names for begin, until, names in soft if begin <= start < until]
+        if allowed and not any(begin <= start < begin + n for begin, n in full):
+            found.append((start, end - start, frozenset.intersection(*allowed)))
+    return tuple(found)
+
+
+def _borders(ranges: Ranges) -> set[int]:
+    return {minute for start, minutes in ranges for minute in (start, start + minutes)}
 
 
 def utc_offset_s(zone: str, at_s: int) -> int:
@@ -200,8 +244,12 @@ def _unix_s(at: datetime) -> int:
 
 def _holds(ranges: Ranges, local_s: int) -> bool:
     """Whether a second of the zone's wall clock (unix seconds plus offset) is closed."""
-    minute = (local_s // 60 + EPOCH_MINUTE) % WEEK_MINUTES
+    minute = _minute_of_week(local_s)
     return any(start <= minute < start + minutes for start, minutes in ranges)
+
+
+def _minute_of_week(local_s: int) -> int:
+    return (local_s // 60 + EPOCH_MINUTE) % WEEK_MINUTES
 
 
 def _next_edge(ranges: Ranges, local_s: int) -> int:
