@@ -26,7 +26,7 @@ NO_EDE: Final = 0xFFFF
 MAX_TTL_S: Final = 60
 MAX_LOCK_TTL_S: Final = 10
 
-LOCKS: Final = frozenset({Reason.PAUSE, Reason.SCHEDULE})
+LOCKS: Final = frozenset({Reason.PAUSE, Reason.SCHEDULE, Reason.QUOTA, Reason.SOFT_LOCK})
 
 EDE_OF: Final[Mapping[Reason, int]] = {
     Reason.DEFAULT: NO_EDE,
@@ -37,6 +37,9 @@ EDE_OF: Final[Mapping[Reason, int]] = {
     Reason.SCHEDULE: FILTERED,
     Reason.CATEGORY: FILTERED,
     Reason.SECURITY: BLOCKED,
+    Reason.QUOTA: FILTERED,
+    Reason.HOUSEHOLD: FILTERED,
+    Reason.SOFT_LOCK: FILTERED,
 }
 
 

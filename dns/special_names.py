@@ -125,16 +125,20 @@ def encrypted_resolvers(
 
 
 def safe_search_hosts() -> Iterator[tuple[str, str, str]]:
-    """(host, its target for moderate, for strict); they differ for YouTube only."""
+    """(host, its target for moderate, for strict) of search engines."""
     for country in _GOOGLE_COUNTRIES.split():
         yield f"www.google.{country}", "forcesafesearch.google.com", "forcesafesearch.google.com"
-    for host in _YOUTUBE:
-        yield host, "restrictmoderate.youtube.com", "restrict.youtube.com"
     for host in _YANDEX:
         for name in (host, f"www.{host}"):
             yield name, "213.180.193.56", "213.180.193.56"
     for host, target in _OTHERS.items():
         yield host, target, target
+
+
+def youtube_hosts() -> Iterator[tuple[str, str, str]]:
+    """The same of YouTube's restricted mode."""
+    for host in _YOUTUBE:
+        yield host, "restrictmoderate.youtube.com", "restrict.youtube.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +178,5 @@ def special_names(resolvers: Iterable[EncryptedResolver] = (), local: LocalAnswe
         local.has_canaries_for_all,
         local.is_guarding_private,
         local.identity.encode(),
+        [hosts for hosts in youtube_hosts() if hosts[0] not in own],
     )

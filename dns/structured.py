@@ -24,12 +24,16 @@ NETWORK_OPERATOR_POLICY: Final = 5  # sub-error of Blocked
 
 _RESTRICTED: Final = "Access is restricted by law."
 _PAUSED: Final = "Paused by the subscriber."
+_ASKED_FOR: Final = "Filtered as the subscriber asked."
 _JUSTIFICATIONS: Final[Mapping[Reason, str]] = {
     Reason.CSAM: _RESTRICTED,
     Reason.ORDER: _RESTRICTED,
     Reason.PAUSE: _PAUSED,
     Reason.SCHEDULE: _PAUSED,
-    Reason.CATEGORY: "Filtered as the subscriber asked.",
+    Reason.QUOTA: _PAUSED,
+    Reason.SOFT_LOCK: _PAUSED,
+    Reason.CATEGORY: _ASKED_FOR,
+    Reason.HOUSEHOLD: _ASKED_FOR,
     Reason.SECURITY: "On the operator's list of harmful names.",
 }
 _MAIL: Final = re.compile(r"[^@\s:/]+@[^@\s:/]+")

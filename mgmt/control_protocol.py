@@ -52,7 +52,7 @@ LAW = "law"  # the one reason that orders and confidential lists have on the spl
 class Closing:
     """What the splash may know of why a name is closed.
 
-    reason   LAW, 'pause', 'schedule', 'category', 'security'; anything else: nothing closes it
+    reason   LAW, or a key of mgmt.splash.pages.STATUS; anything else: nothing closes it
     until    when a lock ends (aware)"""
 
     reason: str

@@ -6,16 +6,19 @@ Write both images of a moment from one read transaction.
 Invariants: equal rows at an equal instant give equal bytes; equal profiles are written once.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import Connection
 
+from fastpath.images.layout import LockBit
 from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
 from parental import devices, profiles
-from parental.profile import SAFE_SEARCH, Profile
-from parental.schedule import closed_minutes, next_turn, utc_offset_s
+from parental.profile import OPENS, SAFE_SEARCH, Profile, Span
+from parental.schedule import closed_minutes, next_turn, soft_minutes, utc_offset_s
 from rules.category import category_number
+from rules.names.canonical import canonical_wire
 
 NEVER_S = 2**62
 
@@ -38,14 +41,16 @@ def write_policy_base(conn: Connection, out: BinaryIO, generation: int, at: date
 
 
 def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
-    """A profile as the image holds it: right from `at` until the zone's clocks have turned twice."""
+    """A profile as the image holds it: right from `at` until the zone's clocks have turned twice.
+
+    A closure that has begun has no beginning there, and a grant that has ended is not there, so that no clock that is
+    set back ends the one or brings back the other."""
     at_s = int(at.timestamp())
     zone = profile.schedule.zone
     offset_s = utc_offset_s(zone, at_s)
     turn_s, turned_offset_s = next_turn(zone, at_s) or (NEVER_S, offset_s)
-    mask = sum(1 << category_number(name) for name in profile.blocked_categories)
     return ProfileSpec(
-        mask,
+        _mask(profile.blocked_categories),
         closed_minutes(profile.schedule.intervals),
         profile.paused_until_s,
         offset_s,
@@ -53,4 +58,20 @@ def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
         turned_offset_s,
         SAFE_SEARCH.index(profile.safe_search),
         profile.canaries,
+        SAFE_SEARCH.index(profile.youtube),
+        tuple((start, minutes, _mask(names)) for start, minutes, names in soft_minutes(profile.schedule.intervals)),
+        tuple(_packed(span, at_s) for span in (*profile.closures, *profile.grants) if span.until_s > at_s),
+        tuple(canonical_wire(name) for name in sorted(profile.allowed)),
+        tuple(canonical_wire(name) for name in sorted(profile.denied)),
     )
+
+
+def _mask(names: Iterable[str]) -> int:
+    return sum(1 << category_number(name) for name in names)
+
+
+def _packed(span: Span, at_s: int) -> tuple[int, int, int, int]:
+    """(from, until, what it closes, what it opens)"""
+    if span.kind in OPENS:
+        return span.from_s, span.until_s, 0, sum(LockBit[lock.upper()] for lock in OPENS[span.kind])
+    return 0 if span.from_s <= at_s else span.from_s, span.until_s, LockBit[span.kind.upper()], 0

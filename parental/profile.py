@@ -22,13 +22,15 @@ NO_SAFE_SEARCH = "off"
 SAFE_SEARCH = (NO_SAFE_SEARCH, "moderate", "strict")  # by the number that the policy image has
 UNTIL_RESUMED = 2**62  # the number the policy image knows for a pause without an end
 SCHEDULE = "schedule"  # the lock that the week's intervals make
-CLOSURES = ("pause", "closed_until", "quota")
+QUOTA = "quota"
+CLOSURES = ("pause", "closed_until", QUOTA)
 OPENS = {  # which locks a grant of a kind opens; soft intervals are of the schedule, too
-    "plus": frozenset({SCHEDULE, "quota"}),
+    "plus": frozenset({SCHEDULE, QUOTA}),
     "tonight_off": frozenset({SCHEDULE}),
-    "ticket": frozenset({SCHEDULE, "quota"}),
-    "open_until": frozenset({SCHEDULE, "quota", "closed_until"}),
+    "ticket": frozenset({SCHEDULE, QUOTA}),
+    "open_until": frozenset({SCHEDULE, QUOTA, "closed_until"}),
 }
+MAX_HOUSEHOLD_NAMES = 200  # a family has a handful, and a school some dozens; more is a list, for its operator
 MAX_SPANS = 32  # closures and grants of one profile that have not ended: a tap every half hour of a day fits
 
 
@@ -59,6 +61,9 @@ class Profile:
     paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED: the pause that a tap begins, which has begun
     safe_search         one of SAFE_SEARCH
     canaries            canary domains keep devices on this resolver, and names are not hidden from it (semantics §4)
+    youtube             its restricted mode, one of SAFE_SEARCH
+    allowed, denied     names of the household's own in canonical form, each with all below it; an allowed one opens
+                        categories, services and denied names (semantics §3)
     closures            full locks between instants, of kinds of CLOSURES
     grants              what opens locks between instants, of kinds of OPENS"""
 
@@ -67,22 +72,29 @@ class Profile:
     paused_until_s: int = NOT_PAUSED
     safe_search: str = NO_SAFE_SEARCH
     canaries: bool = False
+    youtube: str = NO_SAFE_SEARCH
+    allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
     closures: tuple[Span, ...] = ()
     grants: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         _require_known("categories", self.blocked_categories, NUMBERS)
         _require_known("safe_search", [self.safe_search], SAFE_SEARCH)
+        _require_known("youtube", [self.youtube], SAFE_SEARCH)
         _require_known("closures", (span.kind for span in self.closures), CLOSURES)
         _require_known("grants", (span.kind for span in self.grants), OPENS)
         if any(span.until_s == UNTIL_RESUMED for span in self.grants):
             raise BadProfile("grants: one has no end; not accepted; give it an end")
+        for name in self.allowed & self.denied:
+            raise BadProfile(f"denied: {name} is allowed, too; not accepted; write it in one of the two")
+        _require_few("allowed and denied", len(self.allowed) + len(self.denied), "names", MAX_HOUSEHOLD_NAMES)
         _require_few("closures and grants", len(self.closures) + len(self.grants), "spans", MAX_SPANS)
         _require_few("schedule", len(self.schedule.intervals), "intervals", MAX_INTERVALS)
 
 
 def lock_reason(profile: Profile, at: datetime) -> Reason:
-    """PAUSE or SCHEDULE of a full lock; DEFAULT where the profile has none at `at`."""
+    """PAUSE, QUOTA or SCHEDULE of a full lock; DEFAULT where the profile has none at `at`."""
     at_s = at.timestamp()
     reason = _closure_reason(profile, at_s)
     if reason != Reason.DEFAULT or _opens(profile, SCHEDULE, at_s):
@@ -118,8 +130,10 @@ def _closure_reason(profile: Profile, at_s: float) -> Reason:
     if at_s < profile.paused_until_s:
         return Reason.PAUSE
     kinds = {span.kind for span in profile.closures if span.holds(at_s)}
-    is_shut = any(not _opens(profile, kind, at_s) for kind in kinds)
-    return Reason.PAUSE if is_shut else Reason.DEFAULT
+    shut = {kind for kind in kinds if not _opens(profile, kind, at_s)}
+    if shut - {QUOTA}:
+        return Reason.PAUSE
+    return Reason.QUOTA if shut else Reason.DEFAULT
 
 
 def _opens(profile: Profile, lock: str, at_s: float) -> bool:

@@ -8,6 +8,7 @@ profile that loses or gets a prefix is stamped, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,15 @@ from parental.holder import Holder
 from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
 from parental.revision import REVISION, raise_revision
 from parental.schedule import Interval, Schedule
-from parental.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, lines, profiles
+from parental.schema.lines import (
+    addresses,
+    blocked_categories,
+    closed_intervals,
+    dns_wishes,
+    household_names,
+    lines,
+    profiles,
+)
 from parental.subscriber import MAX_ID, Network
 
 FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
@@ -46,7 +55,7 @@ def create_profile(conn: Connection, number: int, account: int, profile: Profile
 def put_profile(conn: Connection, number: int, profile: Profile) -> None:
     """Replace everything that a profile says.   Raises NoSubscriber"""
     touch(conn, number, zone=profile.schedule.zone, paused_until_s=profile.paused_until_s)
-    for table in (blocked_categories, dns_wishes, closed_intervals):
+    for table in (blocked_categories, dns_wishes, closed_intervals, household_names):
         conn.execute(delete(table).where(table.c.profile == number))
     _add_rules(conn, number, profile)
 
@@ -62,19 +71,18 @@ def get_profile(conn: Connection, number: int) -> Profile:
 def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, Profile]:
     """The profiles of at most BATCH numbers, by rising number.   numbers  themselves, or the query that finds them"""
     categories: dict[int, set[str]] = {}
-    intervals: dict[int, list[Interval]] = {}
-    blocked, closed = blocked_categories.c, closed_intervals.c
+    blocked = blocked_categories.c
     named = select(blocked.profile, blocked.category)
     for number, name in conn.execute(named.where(blocked.profile.in_(numbers))).all():
         categories.setdefault(number, set()).add(name)
-    hours = select(closed.profile, closed.weekday, closed.start_minute, closed.minutes)
-    for number, *interval in conn.execute(hours.where(closed.profile.in_(numbers))).all():
-        intervals.setdefault(number, []).append(Interval(*interval))
+    intervals, own = _intervals(conn, numbers), _own_names(conn, numbers)
     found = {}
-    for number, zone, paused_until_s, safe_search, canaries in conn.execute(_wished(numbers)).all():
+    for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(_wished(numbers)).all():
         schedule = Schedule(tuple(sorted(intervals.get(number, ()))), zone)
-        wished = (NO_SAFE_SEARCH, False) if safe_search is None else (safe_search, canaries)
-        found[number] = Profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished)
+        wished = (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH) if safe_search is None else (safe_search, canaries, youtube)
+        allowed, denied = own.get(number, (frozenset(), frozenset()))
+        rules = Profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished)
+        found[number] = replace(rules, allowed=allowed, denied=denied)
     return found
 
 
@@ -141,9 +149,34 @@ def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
 
 def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
     """Chooses what stands once in a profile; no safe search where nothing is wished of DNS."""
-    columns = profiles.c.id, profiles.c.zone, profiles.c.paused_until_s, dns_wishes.c.safe_search, dns_wishes.c.canaries
-    chosen = select(*columns).outerjoin(dns_wishes, dns_wishes.c.profile == profiles.c.id)
+    wishes = dns_wishes.c.safe_search, dns_wishes.c.canaries, dns_wishes.c.youtube
+    chosen = select(profiles.c.id, profiles.c.zone, profiles.c.paused_until_s, *wishes)
+    chosen = chosen.outerjoin(dns_wishes, dns_wishes.c.profile == profiles.c.id)
     return chosen.where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)
+
+
+def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, list[Interval]]:
+    """The closed hours of profiles that have any."""
+    held: dict[int, list[Interval]] = {}
+    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.profile.in_(numbers))).all():
+        found = Interval(row.weekday, row.start_minute, row.minutes, _names_in(row.allowed))
+        held.setdefault(row.profile, []).append(found)
+    return held
+
+
+def _own_names(
+    conn: Connection, numbers: Sequence[int] | Select[tuple[int]]
+) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
+    """The names that are allowed, and those that are denied, of profiles that have any."""
+    held: dict[int, tuple[set[str], set[str]]] = {}
+    chosen = select(household_names).where(household_names.c.profile.in_(numbers))
+    for number, name, is_allowed in conn.execute(chosen).all():
+        held.setdefault(number, (set(), set()))[0 if is_allowed else 1].add(name)
+    return {number: (frozenset(allowed), frozenset(denied)) for number, (allowed, denied) in held.items()}
+
+
+def _names_in(allowed: str | None) -> frozenset[str] | None:
+    return None if allowed is None else frozenset(filter(None, allowed.split(",")))
 
 
 def _stamp(conn: Connection, numbers: list[int], revision: int, **values: Any) -> int:
@@ -155,15 +188,25 @@ def _add_rules(conn: Connection, number: int, profile: Profile) -> None:
     blocked = [{"profile": number, "category": name} for name in sorted(profile.blocked_categories)]
     if blocked:
         conn.execute(insert(blocked_categories), blocked)
-    if profile.safe_search != NO_SAFE_SEARCH or profile.canaries:
-        wishes = {"safe_search": profile.safe_search, "canaries": profile.canaries}
+    wishes = {"safe_search": profile.safe_search, "canaries": profile.canaries, "youtube": profile.youtube}
+    if (profile.safe_search, profile.canaries, profile.youtube) != (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH):
         conn.execute(insert(dns_wishes).values(profile=number, **wishes))
+    own = [(name, True) for name in profile.allowed] + [(name, False) for name in profile.denied]
+    if own:
+        rows = [{"profile": number, "name": name, "is_allowed": is_allowed} for name, is_allowed in sorted(own)]
+        conn.execute(insert(household_names), rows)
     _add_intervals(conn, number, profile.schedule.intervals)
 
 
 def _add_intervals(conn: Connection, number: int, intervals: Iterable[Interval]) -> None:
     rows = [
-        {"profile": number, "weekday": each.weekday, "start_minute": each.start_minute, "minutes": each.minutes}
+        {
+            "profile": number,
+            "weekday": each.weekday,
+            "start_minute": each.start_minute,
+            "minutes": each.minutes,
+            "allowed": None if each.allowed is None else ",".join(sorted(each.allowed)),
+        }
         for each in sorted(set(intervals))
     ]
     if rows:

@@ -70,6 +70,8 @@ class Schedule:
     zone: str = DEFAULT_ZONE
 
     def __post_init__(self) -> None:
+        if len({(each.weekday, each.start_minute, each.minutes) for each in self.intervals}) < len({*self.intervals}):
+            raise BadSchedule("closed: the same hours stand there twice; not accepted; write once what stays open then")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
@@ -208,11 +210,15 @@ def end_text(interval: Interval) -> str:
 
 def sentence(intervals: Iterable[Interval]) -> str:
     """The schedule in one sentence, with the one verb of the house: 'closed from … to …'."""
-    days_of: dict[tuple[int, int], list[int]] = {}
-    for interval in sorted(set(intervals)):
-        days_of.setdefault((interval.start_minute, interval.minutes), []).append(interval.weekday)
-    parts = [_part_of_sentence(start, minutes, days) for (start, minutes), days in days_of.items()]
+    days_of: dict[tuple[int, int, frozenset[str] | None], list[int]] = {}
+    for each in sorted(set(intervals)):
+        days_of.setdefault((each.start_minute, each.minutes, each.allowed), []).append(each.weekday)
+    parts = [_part_of_sentence(start, n, days) + _but(allowed) for (start, n, allowed), days in days_of.items()]
     return "; ".join(parts) or "never closed"
+
+
+def _but(allowed: frozenset[str] | None) -> str:
+    return "" if allowed is None else " for all but " + (", ".join(sorted(allowed)) or "help")
 
 
 def _part_of_sentence(start: int, minutes: int, days: list[int]) -> str:

@@ -19,9 +19,10 @@ Precedence (semantics §3, RPZ draft §5.1 on chain position, §5.2 on the order
   - It opens only along the chain: from the question by CNAME (and DNAME above it) to what each name owns.  A record off
     the chain is judged as it stands; an exception at the end of the chain opens nothing ahead of it.
   - A question that decide() passed because no rule matches opens nothing.
+  - A name that the household allows opens its denied names, services and categories, and no security list; a grant
+    opens nothing here, and a soft lock closes nothing: it has decided on the question.
 So a name ranks against its targets as two rules of one name do in decide(); of an alias of its own it also opens
-earlier lists of its tier.  If the household's tiers ever get a rule whose allow does not open the security tier,
-decide() and _opens() have to say so.
+earlier lists of its tier.
 
 Invariants: no allocation.  The answer is not changed.  An answer section without the records that it promises, or with
 an unreadable target, is never OK, as a client may read it differently.
@@ -46,9 +47,10 @@ from fastpath.dns.wire cimport (
     TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_DNAME, TYPE_DS, TYPE_HTTPS, TYPE_NS, TYPE_NSEC, TYPE_NSEC3, TYPE_RRSIG,
     TYPE_SOA, TYPE_SVCB)
 from fastpath.images.names cimport Hits, find_hits
-from fastpath.images.tables cimport TableSet, Tables, hold_addresses, judge, lists_of
+from fastpath.images.tables cimport TableSet, Tables, has_household, hold_addresses, judge_target, lists_of
 from fastpath.images.verdict cimport (
-    LOCAL_DATA, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_DEFAULT, TCP_ONLY, T_DEFAULT, Decision)
+    LOCAL_DATA, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_DEFAULT, TCP_ONLY, T_ALLOWED, T_CATEGORY, T_DEFAULT, T_DENIED,
+    T_GRANT, Decision, has_rule)
 from fastpath.wire.address cimport embedded_ipv4_at, name_of_address
 from fastpath.wire.name cimport Name
 
@@ -67,6 +69,7 @@ cdef struct Chain:          # of aliases, from the question
     uint8_t opened          # the strongest tier whose rule let an earlier name through; T_DEFAULT: none
     uint8_t own_tier        # of the rule that let `at` through; T_DEFAULT: none
     uint8_t own_list
+    bint is_allowed         # by the household, `at` or an earlier name
 
 
 cdef struct Targets:        # of one record, an iterator
@@ -112,7 +115,7 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     if not is_of_target and not hold_addresses(t) and _is_plain(&w):
         return OK
     status = _find_listed(t, w, &asked, &is_listed)
-    if status != OK or not (is_listed or is_of_target):
+    if status != OK or not (is_listed or is_of_target or has_household(t, addr, ip_version)):
         return status
     return _judge_all(t, &w, q, &asked, addr, ip_version, now_s, culprit, out)
 
@@ -315,10 +318,11 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const Name* 
     j.shadow_tier = T_DEFAULT
     j.culprit = culprit
     j.out = out
-    judge(t, &q.name, addr, ip_version, now_s, &d)
+    judge_target(t, &q.name, addr, ip_version, now_s, &d)
     out.subscriber = d.subscriber
     j.is_counted = d.shadow != NO_LIST
     j.chain.opened = j.chain.own_tier = T_DEFAULT
+    j.chain.is_allowed = False
     _go_to(&j.chain, &q.name, &d)
     is_of_target = not _is_same(asked, &q.name)
     if d.action == TCP_ONLY or (d.action == LOCAL_DATA and is_of_target):
@@ -345,7 +349,7 @@ cdef Status _judge_all(const Tables* t, Walk* w, const Question* q, const Name* 
 cdef void _judge_target(Judging* j, const Name* target, bint is_on_chain, bint is_address, Decision* d) noexcept nogil:
     """Judge one target, and note its decision where it is the strongest so far.   d: that decision"""
     cdef uint8_t tier
-    judge(j.t, target, j.addr, j.ip_version, j.now_s, d)
+    judge_target(j.t, target, j.addr, j.ip_version, j.now_s, d)
     if d.action != PASSTHRU and d.tier < j.out.tier:
         if not (is_on_chain and _opens(&j.chain, d.tier, d.list, is_address)):
             j.out[0] = d[0]
@@ -362,13 +366,14 @@ cdef void _go_to(Chain* c, const Name* name, const Decision* d) noexcept nogil:
     """Follow the chain to the next name.   d: the decision on it"""
     c.opened = min(c.opened, c.own_tier)
     c.at = name[0]
-    c.own_tier = d.tier if d.action == PASSTHRU else T_DEFAULT
+    c.own_tier = d.tier if d.action == PASSTHRU and d.tier != T_GRANT and d.tier != T_ALLOWED else T_DEFAULT
     c.own_list = d.list
+    c.is_allowed |= d.action == PASSTHRU and d.tier == T_ALLOWED
 
 
 cdef inline bint _opens(const Chain* c, uint8_t tier, uint8_t list_, bint is_address) noexcept nogil:
     """Whether the rules that let the chain's names through also open its next target for this list of `tier`."""
-    if c.opened <= tier or c.own_tier < tier:
+    if c.opened <= tier or c.own_tier < tier or (c.is_allowed and T_DENIED <= tier <= T_CATEGORY):
         return True
     return c.own_tier == tier and (not is_address or c.own_list <= list_)
 
@@ -421,5 +426,4 @@ def inspect(TableSet tables not None, bytes answer not None, str address, int64_
     if culprit.n == 0:
         return Inspection(None, tables._value(&d, None))
     wire = PyBytes_FromStringAndSize(<const char*>culprit.wire, culprit.n)
-    has_rule = d.list != NO_LIST and not d.confidential
-    return Inspection(wire, tables._value(&d, rule_text(wire[culprit.at[d.rule_label]:]) if has_rule else None))
+    return Inspection(wire, tables._value(&d, rule_text(wire[culprit.at[d.rule_label]:]) if has_rule(&d) else None))

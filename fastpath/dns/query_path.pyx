@@ -147,7 +147,7 @@ cdef Outcome decide_query(Resolver* r, uint8_t* msg, size_t* n, size_t room, con
         if r.is_shut_without_images:
             return _refuse(msg, n, room, q, RCODE_SERVFAIL, EDE_NOT_READY)
         return _answer_from_cache(r, msg, n, room, client, q, out)
-    judge_found(r.tables, hits, client.policy_addr, client.policy_version, r.now_s, &d)
+    judge_found(r.tables, &q.name, hits, client.policy_addr, client.policy_version, r.now_s, False, &d)
     if d.action != PASSTHRU:
         if find_target(r, q, &d, &out.target):
             note_blocked(r, &q.name, &d)

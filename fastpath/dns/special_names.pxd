@@ -26,11 +26,12 @@ cdef enum Special:
 
 cdef enum SpecialKind:
     SAFE_SEARCH = 0
-    CANARY = 1
-    EMPTY_ZONE = 2              # from here on with all names below: it is there, and has nothing in it
-    ABSENT_ZONE = 3             # it does not exist
-    LOCALHOST_ZONE = 4          # this machine: its loopback addresses
-    OWN_ZONE = 5                # the upstreams have it for this network: not special, and private addresses are right
+    YOUTUBE = 1
+    CANARY = 2
+    EMPTY_ZONE = 3              # from here on with all names below: it is there, and has nothing in it
+    ABSENT_ZONE = 4             # it does not exist
+    LOCALHOST_ZONE = 5          # this machine: its loopback addresses
+    OWN_ZONE = 6                # the upstreams have it for this network: not special, and private addresses are right
 
 
 cdef struct SpecialTarget:
@@ -42,7 +43,7 @@ cdef struct SpecialTarget:
 cdef struct SpecialName:
     uint8_t kind                # SpecialKind
     uint8_t wire_n
-    uint8_t target[SAFE_SEARCH_LEVELS]      # by Decision.safe_search: index of SpecialTarget, 0: no rewrite
+    uint8_t target[SAFE_SEARCH_LEVELS]      # by Decision.safe_search or .youtube: index of SpecialTarget, 0: no rewrite
     uint8_t wire[SPECIAL_OCTETS]
 
 

@@ -5,10 +5,10 @@ from typing import final
 from fastpath.images.tables import TableSet
 
 class ZoneKind(IntEnum):
-    EMPTY = 2
-    ABSENT = 3
-    LOCALHOST = 4
-    OWN = 5
+    EMPTY = 3
+    ABSENT = 4
+    LOCALHOST = 5
+    OWN = 6
 
 @final
 class SpecialNames:
@@ -23,5 +23,6 @@ class SpecialNames:
         has_canaries_for_all: bool = False,
         guards_private: bool = False,
         identity: bytes = b"",
+        youtube: Iterable[tuple[str, str, str]] = (),
     ) -> SpecialNames: ...
     def ask(self, tables: TableSet, query: bytes, client: str, now_s: int) -> tuple[bytes, bytes] | None: ...

@@ -4,7 +4,8 @@
     local zones      for every client: localhost, names that only mean something in a local network, and the reverse
                      trees of private addresses; no upstream learns of them.  Zones of the operator's own are forwarded
     canaries         for profiles with `canaries`, or all: NXDOMAIN, which clients take for "not in this network"
-    safe search      for profiles with `safe_search`: an address, or a target name that is looked up instead
+    safe search      for profiles with `safe_search`, of YouTube with `youtube`: an address, or a target name that is
+                     looked up instead
 
 The answer to a target is wrapped for the client, see alias_answer.pyx.  The question alone tells that it needs this: so
 the in-flight table and the cache treat targets as ordinary names, and all clients of one target share one answer.
@@ -62,6 +63,7 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
     target   filled for SPECIAL_TARGET: the question for the upstream, the same for all clients; `msg` is unchanged"""
     cdef const SpecialName* found
     cdef const SpecialTarget* t
+    cdef uint8_t level
     if _is_resolver_arpa(&q.name):
         n[0] = _answer_resolvers(s, msg, n[0], room, q)
         return SPECIAL_ANSWERED
@@ -70,7 +72,7 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
     found = _find_zone(s, &q.name)
     if found != NULL:
         return _answer_zone(s, found, msg, n, room, q)
-    if d.safe_search == 0 and d.canaries == 0 and not s.has_canaries_for_all:
+    if d.safe_search | d.youtube | d.canaries == 0 and not s.has_canaries_for_all:
         return SPECIAL_NONE
     found = _find(s, &q.name)
     if found == NULL:
@@ -80,7 +82,8 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
             return SPECIAL_NONE
         n[0] = write_block(msg, n[0], room, q, &s.canary)
         return SPECIAL_ANSWERED
-    t = &s.targets[found.target[min(d.safe_search, <uint8_t>2)]]
+    level = d.youtube if found.kind == YOUTUBE else d.safe_search
+    t = &s.targets[found.target[min(level, <uint8_t>2)]]
     if t == &s.targets[0]:
         return SPECIAL_NONE
     if t.wire_n != 0 and (q.qtype == TYPE_A or q.qtype == TYPE_AAAA):
@@ -249,10 +252,11 @@ cdef class SpecialNames:
     has_canaries_for_all   canaries are not for profiles alone
     guards_private         private addresses are right in own zones alone
     identity               what this server calls itself, at most 64 octets;  empty: nothing
+    youtube       as safe_search, for the setting of that name
     Raises ValueError for what is no name, too long, too much, or there twice."""
 
     def __cinit__(self, safe_search=(), canaries=(), resolvers=(), zones=(), bint has_canaries_for_all=False,
-                  bint guards_private=False, bytes identity=b""):
+                  bint guards_private=False, bytes identity=b"", youtube=()):
         cdef dict numbers = {"": 0}
         if len(identity) > IDENTITY_OCTETS:
             raise ValueError(f"special names: an identity of {len(identity)} octets; not used; write at most "
@@ -269,11 +273,12 @@ cdef class SpecialNames:
         _fill_filtered(&self.s.nodata, RCODE_NOERROR)
         _fill_filtered(&self.s.no_resolver, RCODE_NOERROR)
         self.s.no_resolver.ede = EDE_NONE
-        for host, moderate, strict in safe_search:
-            for target in (moderate, strict):
-                if target not in numbers:
-                    numbers[target] = self._add_target(target)
-            self._add_name(host, SAFE_SEARCH, numbers[moderate], numbers[strict])
+        for kind, hosts in ((SAFE_SEARCH, safe_search), (YOUTUBE, youtube)):
+            for host, moderate, strict in hosts:
+                for target in (moderate, strict):
+                    if target not in numbers:
+                        numbers[target] = self._add_target(target)
+                self._add_name(host, kind, numbers[moderate], numbers[strict])
         for host in canaries:
             self._add_name(host, CANARY, 0, 0)
         for host, kind in zones:

@@ -42,7 +42,7 @@ cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t versio
     find_hits(&g.tables.names, &g.tables.names_delta, &g.name, &hits)
     if hits.n == 0:
         return GO_ON
-    judge_found(g.tables, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, &d)
+    judge_found(g.tables, &g.name, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, True, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
             count_bypass(g, t, &d, C_ADDRESS)

@@ -13,7 +13,7 @@ Little-endian; offsets instead of pointers; sections begin on 64-octet borders.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
-    LAYOUT_VERSION = 4
+    LAYOUT_VERSION = 5
     HEADER_OCTETS = 384
     VERSION_AT = 8
     KIND_AT = 12
@@ -70,8 +70,11 @@ cdef enum SubscribersSection:
 cdef enum PolicySection:
     S_SUBSCRIBERS = 0   # uint32[], sorted
     S_PROFILE_OF = 1    # uint32[], parallel: index in S_PROFILES
-    S_PROFILES = 2      # ProfileRow[]
+    S_PROFILES = 2      # ProfileRow[], each in one cache line
     S_CLOSED = 3        # ClosedRow[]
+    S_ALLOWED = 4       # AllowedRow[]
+    S_SPANS = 5         # SpanRow[]
+    S_HOUSEHOLD = 6     # uint64[]: hashes of names, see policy.pyx; those of a profile are sorted
 
 
 cdef enum OriginsSection:
@@ -126,6 +129,30 @@ cdef packed struct Range6:
 cdef packed struct ClosedRow:
     uint16_t start          # minute of the week, Monday 00:00 = 0
     uint16_t minutes        # start + minutes <= 10080: the writer splits at the week's end
+    uint32_t allowed        # 1 + index of what stays open; 0: nothing does
+
+
+cdef packed struct AllowedRow:
+    uint64_t categories[2]
+
+
+cdef enum Lock:             # bits
+    L_SCHEDULE = 1
+    L_QUOTA = 2
+    L_CLOSED_UNTIL = 4
+    L_PAUSE = 8             # no grant opens it
+
+
+cdef packed struct SpanRow:
+    int64_t from_s          # unix seconds
+    int64_t until_s         # the first second after it
+    uint8_t closes          # Lock that it makes; 0: a grant
+    uint8_t opens           # Locks that it opens; 0: a closure
+    uint8_t zero[6]
+
+
+cdef enum:
+    HOUSEHOLD_NAME_LABELS = 16   # of a household's name: names of hosts have few, and a walk over suffixes is short
 
 
 cdef packed struct ProfileRow:
@@ -135,10 +162,15 @@ cdef packed struct ProfileRow:
     int32_t utc_offset_s
     int32_t next_utc_offset_s
     uint32_t closed_at      # index of the first ClosedRow
-    uint32_t n_closed
+    uint32_t spans_at       # of the first SpanRow
+    uint32_t names_at       # of the first hash in S_HOUSEHOLD
+    uint16_t n_closed
+    uint16_t n_names
+    uint8_t n_spans
     uint8_t safe_search     # 0 off, 1 moderate, 2 strict
+    uint8_t youtube         # the same
     uint8_t canaries        # answer canary domains so that devices keep using this resolver
-    uint8_t zero[6]
+    uint8_t zero[4]
 
 
 cdef str list_id_of(const ListRow* row)

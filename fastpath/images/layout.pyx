@@ -17,10 +17,23 @@ class ImageKind(IntEnum):
 
 
 class Limit(IntEnum):
-    """How many lists and categories the masks of an image have room for; numbers are below these."""
+    """What an image has room for.
+
+    LISTS, CATEGORIES   in its masks; numbers are below these
+    HOUSEHOLD_LABELS    of a household's own name"""
 
     LISTS = MAX_LISTS
     CATEGORIES = N_CATEGORIES
+    HOUSEHOLD_LABELS = HOUSEHOLD_NAME_LABELS
+
+
+class LockBit(IntEnum):
+    """The locks of a profile, as bits of what a closure closes and a grant opens."""
+
+    SCHEDULE = L_SCHEDULE
+    QUOTA = L_QUOTA
+    CLOSED_UNTIL = L_CLOSED_UNTIL
+    PAUSE = L_PAUSE
 
 
 cdef str list_id_of(const ListRow* row):

@@ -13,7 +13,7 @@ from fastpath.images.key_table cimport (
     SET_NONE, find_key, finish_hash, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line,
     prefetch_record)
 from fastpath.images.layout cimport LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES, ListRow, SetRow
-from fastpath.images.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY
+from fastpath.images.verdict cimport M_BELOW, M_EXACT, T_CATEGORY, T_CSAM, T_HELP, T_ORDER, T_SECURITY, T_SERVICE
 from fastpath.wire.name cimport NAME_LABELS, Name
 
 cdef enum:
@@ -70,8 +70,8 @@ cdef const char* _lists_fault(const SetsView* v) noexcept nogil:
                 return b"the id of a list is not ASCII"
         if row.category >= N_CATEGORIES:
             return b"a list of a category past the mask"
-        if not (row.tier == T_CSAM or row.tier == T_ORDER or row.tier == T_HELP or row.tier == T_CATEGORY
-                or row.tier == T_SECURITY):
+        if not (row.tier == T_CSAM or row.tier == T_ORDER or row.tier == T_HELP or row.tier == T_SERVICE
+                or row.tier == T_CATEGORY or row.tier == T_SECURITY):
             return b"a list of a tier that holds no lists"
     return NULL
 

@@ -1,7 +1,7 @@
 """Subscriber policy and decide(), C interface: see policy.pyx."""
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.images.layout cimport ClosedRow, ListRow, ProfileRow
+from fastpath.images.layout cimport AllowedRow, ClosedRow, ListRow, ProfileRow, SpanRow
 from fastpath.images.names cimport Hits
 from fastpath.images.verdict cimport NO_ACTION, PASSTHRU, SHADOW, Decision
 from fastpath.wire.name cimport Name
@@ -15,20 +15,44 @@ cdef struct PolicyView:
     uint32_t n_profiles
     const ClosedRow* closed
     uint32_t n_closed
+    const AllowedRow* allowed
+    uint32_t n_allowed
+    const SpanRow* spans
+    uint32_t n_spans
+    const uint64_t* names
+    uint32_t n_names
 
 
-cdef struct Policy:             # a profile at one instant: see decide()
+cdef enum Household:            # what a household's own names say of a name
+    H_NOTHING = 0
+    H_ALLOWED = 1
+    H_DENIED = 2
+
+
+cdef struct Policy:             # a profile at one instant, and what it says of one name: see decide()
     uint64_t categories[2]      # blocked
     int64_t paused_until_s
     const ClosedRow* closed
-    uint32_t n_closed
-    uint8_t safe_search
-    uint8_t canaries
+    const AllowedRow* allowed
+    const SpanRow* spans
+    const uint64_t* names       # of the household
     int64_t utc_offset_s        # in force at that instant
+    uint32_t n_closed
+    uint16_t n_names
+    uint8_t n_spans
+    uint8_t safe_search
+    uint8_t youtube
+    uint8_t canaries
+    uint8_t is_target           # what an allowed name leads to is judged: no soft lock closes it
+    uint8_t household           # Household, see find_household()
+    uint8_t household_label     # its rule is the name's labels from this one on
 
 
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil
 cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, Policy* out) noexcept nogil
+cdef uint64_t household_hash(const uint8_t* wire, size_t n, bint is_allowed) noexcept nogil
+cdef void find_household(Policy* policy, const Name* name) noexcept nogil
+cdef bint have_household(const PolicyView* levels, uint32_t subscriber) noexcept nogil
 cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
     """The effective action of a list's entry: entries of a SHADOW list never block."""
     if action == NO_ACTION or (of.action == SHADOW and action != PASSTHRU):

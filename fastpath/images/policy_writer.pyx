@@ -3,13 +3,16 @@
 Invariants: equal input in equal order gives equal bytes, in the layout of layout.pxd.
 """
 import ipaddress
+import itertools
 import struct
 from operator import itemgetter
 from typing import NamedTuple
 
 from libc.stdint cimport uint32_t
 
-from fastpath.images.layout cimport KEY_OCTETS, K_POLICY, K_SUBSCRIBERS, NOT_HERE, UNASSIGNED, WEEK_MINUTES
+from fastpath.images.layout cimport (
+    HOUSEHOLD_NAME_LABELS, KEY_OCTETS, K_POLICY, K_SUBSCRIBERS, NOT_HERE, UNASSIGNED, WEEK_MINUTES)
+from fastpath.images.policy cimport household_hash
 
 from fastpath.images.image_writer import write_image
 from fastpath.images.key_builder import ListSpec
@@ -18,6 +21,7 @@ from fastpath.images.names_builder import NamesBuilder
 __all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
 
 _FOREVER = 2**62
+_WORD = 2**64 - 1
 # The casts keep them positive: a C enum above 2**31 would become a negative Python number.
 _NOT_HERE = <uint32_t>NOT_HERE
 _UNASSIGNED = <uint32_t>UNASSIGNED
@@ -32,7 +36,11 @@ class ProfileSpec(NamedTuple):
     utc_offset_s         offset of the profile's time zone until `next_offset_at` (unix seconds)
     next_utc_offset_s    offset from then on
     safe_search          0 off, 1 moderate, 2 strict
-    has_canaries         answer canary domains, so that devices keep using this resolver"""
+    has_canaries         answer canary domains, so that devices keep using this resolver
+    youtube              as safe_search
+    soft                 intervals (start minute of the week, minutes, categories that stay open) beside those of `closed`
+    spans                (from, until, LockBits that it closes, LockBits that it opens): unix seconds, one of them 0
+    allowed, denied      the household's names in wire form, at most HOUSEHOLD_NAME_LABELS labels each"""
 
     categories: int
     closed: tuple[tuple[int, int], ...]
@@ -42,6 +50,11 @@ class ProfileSpec(NamedTuple):
     next_utc_offset_s: int = 0
     safe_search: int = 0
     has_canaries: bool = False
+    youtube: int = 0
+    soft: tuple[tuple[int, int, int], ...] = ()
+    spans: tuple[tuple[int, int, int, int], ...] = ()
+    allowed: tuple[bytes, ...] = ()
+    denied: tuple[bytes, ...] = ()
 
 
 def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
@@ -105,15 +118,63 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
         raise ValueError("policy image: a subscriber names a profile that does not exist; nothing written")
     if len({subscriber for subscriber, _ in pairs}) != len(pairs):
         raise ValueError("policy image: a subscriber occurs twice; nothing written; give it one profile")
-    closed = b""
-    rows = b""
-    for spec in profiles:
-        if any(start < 0 or minutes <= 0 or start + minutes > WEEK_MINUTES for start, minutes in spec.closed):
-            raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
-        rows += struct.pack("<QQqqiiIIBB6x", spec.categories & (2**64 - 1), spec.categories >> 64, spec.paused_until,
-                            spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
-                            len(closed) // 4, len(spec.closed), spec.safe_search, spec.has_canaries)
-        closed += b"".join(struct.pack("<HH", start, minutes) for start, minutes in spec.closed)
+    parts = _ProfileParts()
+    rows = b"".join([parts.row(spec) for spec in profiles])
     sections = [struct.pack(f"<{len(pairs)}I", *[subscriber for subscriber, _ in pairs]),
-                struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows, closed]
+                struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows,
+                b"".join(parts.closed), b"".join(parts.allowed), b"".join(parts.spans), b"".join(parts.names)]
     return write_image(out, K_POLICY, generation, base_generation, bytes(KEY_OCTETS), sections)
+
+
+class _ProfileParts:
+    """The sections that the rows of profiles refer to, each a list of rows.   Equal sets of what stays open are one."""
+
+    def __init__(self) -> None:
+        self.closed = []
+        self.allowed = {}       # packed row: its number
+        self.spans = []
+        self.names = []
+
+    def row(self, spec):
+        """Add what a profile refers to; return its own row."""
+        hours = sorted([(start, minutes, None) for start, minutes in spec.closed] + list(spec.soft), key=itemgetter(0))
+        _require_week(spec, hours)
+        names = sorted(_household(spec.denied, False) + _household(spec.allowed, True))
+        row = struct.pack("<QQqqiiIIIHHBBBB4x", spec.categories & _WORD, spec.categories >> 64, spec.paused_until,
+                          spec.next_offset_at, spec.utc_offset_s, spec.next_utc_offset_s,
+                          len(self.closed), len(self.spans), len(self.names), len(hours), len(names),
+                          len(spec.spans), spec.safe_search, spec.youtube, spec.has_canaries)
+        self.closed += [struct.pack("<HHI", start, minutes, 0 if mask is None else self._number_of(mask))
+                        for start, minutes, mask in hours]
+        self.spans += [struct.pack("<qqBB6x", *span) for span in spec.spans]
+        self.names += [struct.pack("<Q", name) for name in names]
+        return row
+
+    def _number_of(self, mask):
+        return self.allowed.setdefault(struct.pack("<QQ", mask & _WORD, mask >> 64), len(self.allowed) + 1)
+
+
+def _require_week(spec, hours) -> None:
+    """Raise ValueError where an interval leaves the week, or two of them meet."""
+    if any(start < 0 or minutes <= 0 or start + minutes > WEEK_MINUTES for start, minutes, _ in hours):
+        raise ValueError(f"policy image: closed {spec.closed} leaves the week; nothing written; split it there")
+    if any(left[0] + left[1] > right[0] for left, right in itertools.pairwise(hours)):
+        raise ValueError("policy image: closed hours that meet; nothing written; make them apart")
+
+
+def _household(names, is_allowed: bool) -> list[int]:
+    """What stands in the image for names in wire form.   Raises ValueError for one of too many labels"""
+    found = []
+    for wire in names:
+        if _n_labels(wire) > HOUSEHOLD_NAME_LABELS:
+            raise ValueError(f"policy image: a name of more than {HOUSEHOLD_NAME_LABELS} labels; nothing written")
+        found.append(household_hash(<const unsigned char*><const char*>wire, len(wire), is_allowed))
+    return found
+
+
+def _n_labels(wire: bytes) -> int:
+    at = n = 0
+    while wire[at]:
+        at += wire[at] + 1
+        n += 1
+    return n

@@ -52,8 +52,10 @@ cdef inline bint hold_addresses(const Tables* t) noexcept nogil:
 
 cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                 Decision* out) noexcept nogil
-cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
-                      Decision* out) noexcept nogil
+cdef void judge_target(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                       Decision* out) noexcept nogil
+cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const uint8_t* addr, uint8_t ip_version,
+                      int64_t now_s, bint is_target, Decision* out) noexcept nogil
 cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
                           const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
                           Decision* out) noexcept nogil
@@ -61,6 +63,7 @@ cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_
                     Decision* out) noexcept nogil
 cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                          Decision* out) noexcept nogil
+cdef bint has_household(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil
 cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
                           int64_t now_s) noexcept nogil
 cdef const Tables* take_tables(Handover* h) noexcept nogil

@@ -20,10 +20,11 @@ from fastpath.images.image cimport Image
 from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
-from fastpath.images.policy cimport Policy, action_of, decide, find_policy
+from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
 from fastpath.images.subscribers cimport find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
-from fastpath.images.verdict cimport M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER
+from fastpath.images.verdict cimport (
+    CATEGORY_UNDECIDABLE, M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, SPLASH, T_CATEGORY, has_rule)
 from fastpath.images.views cimport open_names, open_policy, open_subscribers, open_urls
 from fastpath.wire.name cimport NAME_LABELS, Name, name_from_text, name_from_wire
 from fastpath.wire.url cimport URL_OCTETS, Url, url_from_parts, url_from_text, write_url_text
@@ -52,7 +53,15 @@ cdef void judge(const Tables* t, const Name* name, const uint8_t* addr, uint8_t 
     out    action PASSTHRU: allowed"""
     cdef Hits hits
     find_hits(&t.names, &t.names_delta, name, &hits)
-    judge_found(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, name, &hits, addr, ip_version, now_s, False, out)
+
+
+cdef void judge_target(const Tables* t, const Name* name, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
+                       Decision* out) noexcept nogil:
+    """Do judge() for what a name that is open leads to: no soft lock closes it."""
+    cdef Hits hits
+    find_hits(&t.names, &t.names_delta, name, &hits)
+    judge_found(t, name, &hits, addr, ip_version, now_s, True, out)
 
 
 cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
@@ -74,7 +83,7 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const
         status = url_from_parts(host, port, target, target_n, url)
         if status == OK:
             _put_url_hits(t, hashes[0], url, &hits)
-    judge_found(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, host, &hits, addr, ip_version, now_s, False, out)
     return status
 
 
@@ -83,7 +92,7 @@ cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_
     """Decide on a parsed URL: on its host and on the whole URL."""
     cdef Hits hits
     _find_all(t, url, &hits)
-    judge_found(t, &hits, addr, ip_version, now_s, out)
+    judge_found(t, &url.host, &hits, addr, ip_version, now_s, False, out)
 
 
 cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
@@ -103,24 +112,38 @@ cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hit
     hits.n += found.n
 
 
-cdef void judge_found(const Tables* t, const Hits* hits, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
-                      Decision* out) noexcept nogil:
-    """Do judge() with the hits of a name that was looked up before, in these tables."""
+cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const uint8_t* addr, uint8_t ip_version,
+                      int64_t now_s, bint is_target, Decision* out) noexcept nogil:
+    """Do judge() with the hits of a name that was looked up before, in these tables.
+
+    is_target   it is an address, or what a name leads to that is open: see judge_target()"""
     cdef Policy policy
     cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
     find_policy(t.policy, subscriber, now_s, &policy)
+    policy.is_target = is_target
+    find_household(&policy, name)
     decide(&policy, hits, lists_of(t), now_s, out)
     out.subscriber = subscriber
 
 
 cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                          Decision* out) noexcept nogil:
-    """Decide without a name: only a lock can block."""
+    """Decide without a name: only a lock can block, and a profile that closes what cannot be judged."""
     cdef Name root
     root.n = 1
     root.n_labels = 0
     root.wire[0] = 0
     judge(t, &root, addr, ip_version, now_s, out)
+    if out.action == PASSTHRU and closes_category(t, addr, ip_version, CATEGORY_UNDECIDABLE, now_s):
+        out.action = SPLASH
+        out.tier = T_CATEGORY
+        out.reason = R_CATEGORY
+        out.category = CATEGORY_UNDECIDABLE
+
+
+cdef bint has_household(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
+    """Whether the household at `addr` has allowed or denied names of its own."""
+    return have_household(t.policy, _subscriber_at(t, addr, ip_version))
 
 
 cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,
@@ -280,8 +303,7 @@ cdef class TableSet:
         if address is not None:
             version = _address(address, octets)
         judge(&self.tables, &name, octets, version, now_s, &d)
-        has_rule = d.list != NO_LIST and not d.confidential
-        return self._value(&d, _rule_text(&name, d.rule_label) if has_rule else None)
+        return self._value(&d, _rule_text(&name, d.rule_label) if has_rule(&d) else None)
 
     def decide_url(self, host_wire: bytes | None, url: bytes, address: str | None, now_s: int) -> values.Decision:
         """Decide on a URL in canonical text, and on its host, for the client at `address` (None: unknown).
@@ -297,7 +319,7 @@ cdef class TableSet:
         if address is not None:
             version = _address(address, octets)
         judge_url(&self.tables, &read, octets, version, now_s, &d)
-        if d.list == NO_LIST or d.confidential:
+        if not has_rule(&d):
             return self._value(&d, None)
         return self._value(&d, _url_rule_text(&read, d.rule_url_n) if d.rule_url_n
                            else _rule_text(&read.host, d.rule_label))

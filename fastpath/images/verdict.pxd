@@ -25,7 +25,10 @@ cdef enum:  # Reason
     R_SCHEDULE = 5
     R_CATEGORY = 6
     R_SECURITY = 7
-    N_REASONS = R_SECURITY + 1
+    R_QUOTA = 8
+    R_HOUSEHOLD = 9
+    R_SOFT_LOCK = 10
+    N_REASONS = R_SOFT_LOCK + 1
 
 
 cdef enum:  # Tier
@@ -33,6 +36,10 @@ cdef enum:  # Tier
     T_ORDER = 2
     T_HELP = 3
     T_LOCK = 4
+    T_GRANT = 5
+    T_ALLOWED = 6
+    T_DENIED = 7
+    T_SERVICE = 8
     T_CATEGORY = 9
     T_SECURITY = 10
     T_DEFAULT = 11
@@ -57,6 +64,7 @@ cdef enum:  # Channel
 cdef enum:  # GateCategory
     CATEGORY_BYPASS = 11
     CATEGORY_QUIC = 27
+    CATEGORY_UNDECIDABLE = 28
 
 
 cdef enum:
@@ -75,6 +83,7 @@ cdef struct Decision:
     uint8_t rule_label          # the rule is the name's labels from this one on
     uint16_t rule_url_n         # of a URL rule: octets of the asked URL's key that it covers; 0: the rule is a name
     uint8_t safe_search         # of the profile: 0 off, 1 moderate, 2 strict; for names that are allowed
+    uint8_t youtube             # the same for YouTube
     uint8_t canaries            # of the profile: answer canary domains, so that devices keep using this resolver
     uint8_t shadow              # index of the shadow list that would have blocked; NO_LIST for none
     uint8_t shadow_is_url       # its rule is a URL
@@ -83,3 +92,8 @@ cdef struct Decision:
     uint64_t matched[2]         # mask of every list that matched, by index
     const uint8_t* data         # of LOCAL_DATA: records in the form of S_DATA, inside the image; NULL for none
     uint32_t data_n             # octets of data
+
+
+cdef inline bint has_rule(const Decision* d) noexcept nogil:
+    """Whether a rule decided that may be told: an entry of a list, or a name of the household."""
+    return (d.list != NO_LIST and not d.confidential) or d.tier == T_ALLOWED or d.tier == T_DENIED

@@ -33,15 +33,25 @@ class Reason(IntEnum):
     SCHEDULE = numbers.R_SCHEDULE
     CATEGORY = numbers.R_CATEGORY
     SECURITY = numbers.R_SECURITY
+    QUOTA = numbers.R_QUOTA
+    HOUSEHOLD = numbers.R_HOUSEHOLD
+    SOFT_LOCK = numbers.R_SOFT_LOCK
 
 
 class Tier(IntEnum):
-    """Precedence of lists and locks: the lowest number that matches decides.  The gaps are reserved tiers."""
+    """Precedence: the lowest number that matches decides.
+
+    ALLOWED and DENIED are a household's own names.  A grant opens a lock and nothing else: it is the tier of a decision
+    only where no lower one decides."""
 
     CSAM = numbers.T_CSAM
     ORDER = numbers.T_ORDER
     HELP = numbers.T_HELP
     LOCK = numbers.T_LOCK
+    GRANT = numbers.T_GRANT
+    ALLOWED = numbers.T_ALLOWED
+    DENIED = numbers.T_DENIED
+    SERVICE = numbers.T_SERVICE
     CATEGORY = numbers.T_CATEGORY
     SECURITY = numbers.T_SECURITY
     DEFAULT = numbers.T_DEFAULT
@@ -71,3 +81,4 @@ class GateCategory(IntEnum):
 
     BYPASS = numbers.CATEGORY_BYPASS
     QUIC = numbers.CATEGORY_QUIC
+    UNDECIDABLE = numbers.CATEGORY_UNDECIDABLE

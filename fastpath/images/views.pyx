@@ -9,9 +9,9 @@ from libc.string cimport memset
 from fastpath.images.image cimport Image
 from fastpath.images.key_table cimport KeyTable, key_words
 from fastpath.images.layout cimport (
-    HOLDS_ADDRESSES, LINE_WORDS, S_BLOOM, S_CLOSED, S_COLD, S_COLD_AT, S_DATA, S_DATA_AT, S_HOSTS,
-    S_LINES, S_LISTS, S_PROFILES, S_PROFILE_OF, S_RANGES4, S_RANGES6, S_SETS, S_SET_AT, S_SUBSCRIBERS, ClosedRow,
-    ListRow, ProfileRow, Range4, Range6, SetRow)
+    HOLDS_ADDRESSES, LINE_WORDS, S_ALLOWED, S_BLOOM, S_CLOSED, S_COLD, S_COLD_AT, S_DATA, S_DATA_AT, S_HOSTS,
+    S_HOUSEHOLD, S_LINES, S_LISTS, S_PROFILES, S_PROFILE_OF, S_RANGES4, S_RANGES6, S_SETS, S_SET_AT, S_SPANS,
+    S_SUBSCRIBERS, AllowedRow, ClosedRow, ListRow, ProfileRow, Range4, Range6, SetRow, SpanRow)
 from fastpath.images.names cimport NamesView, SetsView, names_fault
 from fastpath.images.policy cimport PolicyView, policy_fault
 from fastpath.images.subscribers cimport SubscribersView, subscribers_fault
@@ -116,6 +116,9 @@ cdef object open_policy(Image image, PolicyView* v):
     v.profile_of = <const uint32_t*>_rows(image, S_PROFILE_OF, 4, &n_profile_of)
     v.profiles = <const ProfileRow*>_rows(image, S_PROFILES, sizeof(ProfileRow), &v.n_profiles)
     v.closed = <const ClosedRow*>_rows(image, S_CLOSED, sizeof(ClosedRow), &v.n_closed)
+    v.allowed = <const AllowedRow*>_rows(image, S_ALLOWED, sizeof(AllowedRow), &v.n_allowed)
+    v.spans = <const SpanRow*>_rows(image, S_SPANS, sizeof(SpanRow), &v.n_spans)
+    v.names = <const uint64_t*>_rows(image, S_HOUSEHOLD, sizeof(uint64_t), &v.n_names)
     if n_profile_of != v.n_subscribers:
         _refuse(image, b"its sections contradict each other")
     if not image.is_consistent:

@@ -21,7 +21,7 @@ from libc.string cimport memcpy, memset
 from fastpath.base.atomic cimport load_pointer, store_pointer, store_u64
 from fastpath.images.layout cimport LIST_ID_OCTETS, ListRow
 from fastpath.images.tables cimport NAMES_AT, POLICY_AT, Tables, lists_of
-from fastpath.images.verdict cimport NO_LIST, NO_SUBSCRIBER, SHADOW
+from fastpath.images.verdict cimport NO_LIST, NO_SUBSCRIBER, SHADOW, T_DENIED
 from fastpath.report.counters cimport CNT_EVENTS, CNT_EVENTS_LOST, CONFIDENTIAL_AT, Counters, count, count_by_list
 from fastpath.wire.name cimport Name
 from fastpath.wire.url cimport write_url_text
@@ -81,7 +81,7 @@ cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* 
     if d.rule_url_n:
         event.rule_is_url = 1
         event.rule_octets = <uint8_t>write_url_text(url, d.rule_url_n, event.rule, sizeof(event.rule))
-    elif d.list != NO_LIST:
+    elif d.list != NO_LIST or d.tier == T_DENIED:
         event.rule_octets = <uint8_t>(name.n - name.at[d.rule_label])
         memcpy(event.rule, name.wire + name.at[d.rule_label], event.rule_octets)
     octets = <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets

@@ -27,7 +27,7 @@ from fastpath.report.spool import (
     wipe_segment,
 )
 from filterd.logs import decision_line
-from filterd.lookup.explain import word
+from filterd.lookup.words import word
 from mgmt.block_ledger import (
     BlockRecord,
     CsamCount,
@@ -48,7 +48,7 @@ BATCH = 200
 LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
-LOCKS = (Reason.PAUSE, Reason.SCHEDULE)
+OF_PROFILES = (Reason.PAUSE, Reason.SCHEDULE, Reason.QUOTA, Reason.SOFT_LOCK, Reason.HOUSEHOLD)
 UNRECORDED = (Reason.CSAM, Reason.HELP)
 
 log = logging.getLogger("filterd.audit.drain")
@@ -200,7 +200,7 @@ def _record(event: BlockEvent) -> BlockRecord:
         order=event.order,
         category=category_name(event.category) if event.category else "",
         reason=word(reason),
-        generation=event.policy_generation if reason in LOCKS else event.names_generation,
+        generation=event.policy_generation if reason in OF_PROFILES else event.names_generation,
         subscriber=event.subscriber,
     )
 

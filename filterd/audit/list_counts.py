@@ -13,7 +13,7 @@ from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, risen_since
-from filterd.lookup.explain import word
+from filterd.lookup.words import word
 from parental.database import reading, upsert, writing
 from parental.schema.records import list_counts, list_totals
 from rules.category import category_number

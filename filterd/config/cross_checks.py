@@ -66,10 +66,11 @@ def _check_splash_action(config: Config) -> Found:
 
 
 def _check_tier(path: str, entry: ListEntry) -> Found:
-    if entry.tier == "category" and entry.category is None:
-        yield path, "a list of tier category without a category", "add category: …"
-    if entry.tier != "category" and entry.category is not None:
-        yield f"{path}/category", f"a category on a list of tier {entry.tier}", "remove it or set tier: category"
+    for tier, named in (("category", entry.category), ("service", entry.service)):
+        if entry.tier == tier and named is None:
+            yield path, f"a list of tier {tier} without a {tier}", f"add {tier}: …"
+        if entry.tier != tier and named is not None:
+            yield f"{path}/{tier}", f"a {tier} on a list of tier {entry.tier}", f"remove it or set tier: {tier}"
     if entry.action == "shadow" and entry.tier == "csam":
         found = "action shadow for tier csam, which is enforced from its first day"
         yield f"{path}/action", found, "remove it, or write another action"

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.text.links import target_of
-from rules.category import NAMELESS, NUMBERS
+from rules.category import CATEGORIES, NAMELESS, SERVICES
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 IDENTITY_OCTETS = 64  # what fastpath.dns.special_names has room for
@@ -264,8 +264,15 @@ def category(value: str) -> str:
         raise Unfit(
             f"{quoted(value)} is a category that has no names", "choose another category; only profiles use this one"
         )
-    if value not in NUMBERS:
-        raise Unfit(f"{quoted(value)} is not a category", f"write {nearest(value, list(NUMBERS))}")
+    if value not in CATEGORIES:
+        raise Unfit(f"{quoted(value)} is not a category", f"write {nearest(value, list(CATEGORIES))}")
+    return value
+
+
+def service(value: str) -> str:
+    """name of a service"""
+    if value not in SERVICES:
+        raise Unfit(f"{quoted(value)} is not a service", f"write {nearest(value, list(SERVICES))}")
     return value
 
 

@@ -312,10 +312,12 @@ class ListEntry:
     """Where a table has its addresses, if its headings do not tell: url:1;type:2."""
     match: str | None = one(kinds.one_of("exact", "subtree", "as-written"), default=None)
     """none: as the format's own default says (semantics §2)."""
-    tier: str = one(kinds.one_of("csam", "order", "category", "security"))
-    """Which lists it outranks, and who may override it: csam, then order, then category, then security."""
+    tier: str = one(kinds.one_of("csam", "order", "service", "category", "security"))
+    """Which lists it outranks, and who may override it: csam, then order, service, category, security."""
     category: str | None = one(kinds.category, default=None)
     """Of a list of tier category: what a profile closes."""
+    service: str | None = one(kinds.service, default=None)
+    """Of a list of tier service: the same."""
     action: str | None = one(
         kinds.one_of("nxdomain", "nodata", "refused", "splash", "drop", "tcp-only", "shadow"), default=None
     )

@@ -21,7 +21,8 @@ from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.status import confirmed_s
-from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked, word
+from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.lookup.words import word
 from filterd.places import IMAGES, SPOOL
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of

@@ -126,6 +126,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     action: str
     reason: str
     tier: str
+    sentences: dict[str, str]
     list: str | None
     shadow: str | None
     rule: str | None

@@ -78,6 +78,7 @@ def _describe(config: Config, entry: ListEntry, reading: str) -> Source:
         "match": entry.match,
         "tier": entry.tier,
         "category": entry.category,
+        "service": entry.service,
         "issuer": entry.issuer,
         "action": entry.action or (None if entry.tier == "security" else _default_action(config)),
         "allow_public_suffix": "yes" if entry.allow_public_suffix else None,

@@ -19,8 +19,9 @@ from fastpath.wire.name import from_host, to_text
 from fastpath.wire.packet import Packet, packet
 from fastpath.wire.quic import VERSIONS
 from fastpath.wire.url import host_text, join
-from filterd.lookup.explain import explain, explain_url, word
+from filterd.lookup.explain import explain, explain_url
 from filterd.lookup.pcap import Broken, Frame
+from filterd.lookup.words import word
 
 PROTO_TCP = 6
 SYN_ACK = 0x12

@@ -11,6 +11,8 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason
 from fastpath.wire.address import rule_text
 from filterd.images.attribution import Attribution, tell_match
+from filterd.lookup.sentences import sentences
+from filterd.lookup.words import word
 from rules.names.prefixes import wire_of_text
 from rules.names.urls import read_address, read_url
 
@@ -97,6 +99,7 @@ def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], c
         "action": word(decision.action),
         "reason": word(decision.reason),
         "tier": word(decision.tier),
+        "sentences": sentences(decision),
         "list": decision.list,
         "shadow": decision.shadow,
         "rule": decision.rule,
@@ -106,11 +109,6 @@ def _told(tables: TableSet, decision: Decision, matches: list[dict[str, Any]], c
         "generations": tables.generations,
         "subscriber": decision.subscriber,
     }
-
-
-def word(value: Action | Reason | Any) -> str:
-    """An enum's value as commands and records write it."""
-    return str(value.name).lower().replace("_", "-")
 
 
 def _ede(reason: Reason) -> int | None:

@@ -6,6 +6,7 @@ from fastpath.images.verdict import Reason
 from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.gate.front import GateFront, Pages
+from filterd.lookup.words import word
 from filterd.places import UNFINISHED
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
@@ -29,6 +30,5 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 def pages_of(settings: Settings) -> Pages:
     """The page that is injected, by its first language and reason; the operator's first language first."""
     codes = [language.code for language in languages(settings.first_language)]
-    return {
-        code: {Reason[group.upper()]: canned_page(group, settings, code) for group in REASON_GROUPS} for code in codes
-    }
+    told = [reason for reason in Reason if word(reason) in REASON_GROUPS]
+    return {code: {reason: canned_page(word(reason), settings, code) for reason in told} for code in codes}

@@ -180,7 +180,11 @@ class ChildRules(Struct, kw_only=True):
 
     child: int
     categories: list[str]
+    services: list[str]
     safe_search: SafeSearch
+    youtube: SafeSearch
+    allowed: list[str]
+    denied: list[str]
     canaries: bool
     zone: str
     closed: list[Hours]

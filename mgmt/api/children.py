@@ -24,9 +24,9 @@ from mgmt.problems import Problem
 from parental import profiles
 from parental.people import children
 from parental.people.children import Child
-from parental.people.levels import LOCKS, rules_of
+from parental.people.levels import LOCKS, PACKETS, rules_of
 from parental.profile import Profile
-from parental.schedule import Schedule
+from parental.schedule import Interval, Schedule
 from parental.subscriber import parse_prefix
 
 
@@ -106,8 +106,10 @@ async def change_rules(request: web.Request, principal: Principal) -> web.Respon
     def change(conn: Connection, child: Child) -> None:
         before = profiles.get_profile(conn, child.profile)
         after = wished(before)
-        if set(after.schedule.intervals) - set(before.schedule.intervals):
+        if _full(after) - _full(before):
             _refuse_unlockable(conn, child, "its schedule is not changed")
+        if set(PACKETS) & (after.blocked_categories - before.blocked_categories):
+            _refuse_unlockable(conn, child, "nothing is changed, as quic and undecidable close packets, not names")
         fit("/", profiles.put_profile, conn, child.profile, after)
         _note(conn, request, principal, child, "rules changed")
 
@@ -167,6 +169,11 @@ def _child(conn: Connection, request: web.Request, principal: Principal) -> Chil
     account = own_account(conn, request, principal)
     child: Child = tried(children.get_child, conn, account, number_in(request, "child"))
     return child
+
+
+def _full(profile: Profile) -> set[Interval]:
+    """The hours in which everything is closed."""
+    return {interval for interval in profile.schedule.intervals if interval.allowed is None}
 
 
 def _refuse_unlockable(conn: Connection, child: Child, what: str) -> None:

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mgmt.frame.shapes import Line, Next, Receipt
+from parental.profile import MAX_HOUSEHOLD_NAMES
 from parental.schedule import MAX_INTERVALS
 from parental.subscriber import MAX_PREFIXES
 
 MAX_PAUSE_MINUTES = 366 * 1440  # a year; longer is "until resumed"
-MAX_CATEGORIES = 127  # as many as there can be
+MAX_CATEGORIES = 127  # as many as there can be, with services
+MAX_NAME_CHARACTERS = 300  # of a name as a person writes it
 WEEK_MINUTES = 7 * 1440
 UNCHANGED = "Left out or null: it stays as it is."
 
@@ -19,16 +21,25 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SafeSearch = Literal["off", "moderate", "strict"]
 
 
+Categories = Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=MAX_CATEGORIES)]
+
+
 class Hours(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Hours in which all is closed; `minutes` in place of `to` where they are more than a day."""
+    """Hours in which all is closed but what `open` names; `minutes` in place of `to` where they are more than a day."""
 
     day: Day
     from_: Time = field(name="from")
     to: Annotated[str, Meta(max_length=5, description="Of that day or the next; 24:00: the end of it.")] | None = None
     minutes: Minutes | None = None
+    open: (
+        Annotated[Categories, Meta(description="Categories and services that stay open; null: nothing does.")] | None
+    ) = None
 
 
-Categories = Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=MAX_CATEGORIES)]
+Names = Annotated[
+    list[Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)]],
+    Meta(max_length=MAX_HOUSEHOLD_NAMES, description="Names of sites, each with all below it."),
+]
 Closed = Annotated[list[Hours], Meta(max_length=MAX_INTERVALS)]
 
 
@@ -43,7 +54,11 @@ class Wishes(Schedule, forbid_unknown_fields=True, kw_only=True):
     """What a line closes for its devices."""
 
     categories: Annotated[Categories | None, Meta(description=UNCHANGED)] = None
+    services: Annotated[Categories | None, Meta(description=UNCHANGED)] = None
     safe_search: Annotated[SafeSearch | None, Meta(description=UNCHANGED)] = None
+    youtube: Annotated[SafeSearch | None, Meta(description="YouTube's restricted mode. " + UNCHANGED)] = None
+    allowed: Annotated[Names | None, Meta(description="Open, whatever category they are of. " + UNCHANGED)] = None
+    denied: Annotated[Names | None, Meta(description="Closed. " + UNCHANGED)] = None
     canaries: Annotated[bool | None, Meta(description="Devices keep to this resolver. " + UNCHANGED)] = None
 
 
@@ -68,7 +83,11 @@ class Profile(Struct, kw_only=True):
     id: Annotated[int, Meta(description="Of the line.")]
     label: str
     categories: list[str]
+    services: list[str]
     safe_search: SafeSearch
+    youtube: SafeSearch
+    allowed: Annotated[list[str], Meta(description="As they are compared: international ones in ASCII.")]
+    denied: list[str]
     canaries: bool
     zone: str
     closed: list[Hours]
@@ -81,7 +100,7 @@ class SubscriberLine(Profile, kw_only=True):
     prefixes: list[str]
     paused_until: Annotated[str | None, Meta(description="An instant, or `resumed`: until then.")]
     state: Literal["open", "closed"]
-    reason: Annotated[str | None, Meta(description="Of what is closed: pause or schedule.")]
+    reason: Annotated[str | None, Meta(description="Of what is closed: pause, quota or schedule.")]
     changes_at: Annotated[str | None, Meta(description="When the state changes next; null: it never does.")]
 
 

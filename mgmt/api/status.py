@@ -5,6 +5,7 @@ name that nothing decides: what a lock says of the address alone, or that there 
 """
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -28,10 +29,23 @@ from rules.names.prefixes import canonical_address
 Channel = Literal["dns", "sni", "http", "quic", "address"]
 # What an answer may hold; anything else that control says stays inside.
 SHOWN = (
-    *("reason", "action", "list", "rule", "category", "order", "order_ref", "until", "generations"),
+    *(
+        "reason",
+        "tier",
+        "sentences",
+        "action",
+        "list",
+        "rule",
+        "category",
+        "order",
+        "order_ref",
+        "until",
+        "generations",
+    ),
     *("enforceability", "approved_until", "collateral"),
 )
 SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
+OWN = ("grant", "allowed")  # tiers by which a household opens: of reason default, and told
 
 
 class BoxStatus(Struct):
@@ -88,12 +102,12 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
     try:
         found = await control.explain(name, address, channel)
         shadow = found.get("shadow")
-        if found.get("reason") in SILENT:
+        if _is_silent(found):
             found = await control.explain(None, address, channel)
     except (ControlFailed, OSError, TimeoutError) as exc:
         detail = f"control: {str(exc) or 'no answer'}; not explained; send the same request again"
         raise Problem(503, detail, "control") from exc
-    is_seen = found.get("reason", "default") not in SILENT
+    is_seen = not _is_silent(found)
     return json_response(
         Explanation(
             name,
@@ -104,6 +118,10 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
             "decided as shown" if is_seen else "no rule that this role may see decides this",
         )
     )
+
+
+def _is_silent(found: Mapping[str, Any]) -> bool:
+    return found.get("reason", "default") in SILENT and found.get("tier") not in OWN
 
 
 def _name(said: str) -> str:

@@ -42,9 +42,11 @@ from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
 from parental import schedule, store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
+from parental.household_names import ALLOWED, DENIED, household_names
 from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
 from parental.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
 from parental.subscriber import MAX_ID, Subscriber, parse_prefix
+from rules.category import CATEGORIES, SERVICES
 
 DAY_MINUTES = 1440
 PAGE = 200
@@ -152,8 +154,12 @@ def line_shown(subscriber: Subscriber, now: datetime) -> SubscriberLine:
 def wishes_shown(profile: Profile) -> dict[str, Any]:
     """What a profile has, by the names of the API, and its schedule as a sentence."""
     return {
-        "categories": sorted(profile.blocked_categories),
+        "categories": sorted(profile.blocked_categories & CATEGORIES.keys()),
+        "services": sorted(profile.blocked_categories & SERVICES.keys()),
         "safe_search": profile.safe_search,
+        "youtube": profile.youtube,
+        "allowed": sorted(profile.allowed),
+        "denied": sorted(profile.denied),
         "canaries": profile.canaries,
         "zone": profile.schedule.zone,
         "closed": [_hours_shown(interval) for interval in profile.schedule.intervals],
@@ -222,36 +228,57 @@ def wishes_in(said: Schedule | Wishes) -> Callable[[Profile], Profile]:
     if said.zone is not None:
         hours["zone"] = said.zone
     others = _wishes_beside(said) if isinstance(said, Wishes) else {}
+    closes = _closes_in(said) if isinstance(said, Wishes) else lambda before: before
 
     def change(before: Profile) -> Profile:
         schedule = fit("/zone", partial(replace, **hours), before.schedule)
-        changed: Profile = fit("/categories", partial(replace, schedule=schedule, **others), before)
+        blocked = closes(before.blocked_categories)
+        changed: Profile = fit("/", partial(replace, schedule=schedule, blocked_categories=blocked, **others), before)
         return changed
 
     return change
 
 
 def _wishes_beside(said: Wishes) -> dict[str, Any]:
-    """Those that are no hours."""
-    categories = None if said.categories is None else frozenset(said.categories)
-    wished = {"blocked_categories": categories, "safe_search": said.safe_search, "canaries": said.canaries}
+    """Those that are neither hours nor categories."""
+    wished: dict[str, Any] = {
+        "safe_search": said.safe_search,
+        "youtube": said.youtube,
+        "canaries": said.canaries,
+    }
+    for field, names in ((ALLOWED, said.allowed), (DENIED, said.denied)):
+        wished[field] = None if names is None else fit(f"/{field}", household_names, field, names)
     return {key: value for key, value in wished.items() if value is not None}
 
 
+def _closes_in(said: Wishes) -> Callable[[frozenset[str]], frozenset[str]]:
+    """What a request makes of closed categories and services.   Raises BadRequest"""
+    parts = ("categories", said.categories, CATEGORIES), ("services", said.services, SERVICES)
+    for field, names, known in parts:
+        for name in sorted(set(names or ()) - known.keys()):
+            raise unfit(f"/{field}", f"{name[:40]!r} is not known", f"write one of {', '.join(known)}")
+
+    def change(before: frozenset[str]) -> frozenset[str]:
+        kept = [before & known.keys() if names is None else frozenset(names) for _, names, known in parts]
+        return frozenset[str]().union(*kept)
+
+    return change
+
+
 def _interval(where: str, said: Hours) -> Interval:
-    if said.minutes is not None:
-        start = fit(where, parse_interval, said.day, said.from_, "24:00")
-        return fit(where, Interval, start.weekday, start.start_minute, said.minutes)
-    if said.to is None:
+    allowed = None if said.open is None else frozenset(said.open)
+    if said.minutes is None and said.to is None:
         raise unfit(f"{where}/to", "missing", "write when the hours end, or minutes")
-    return fit(where, parse_interval, said.day, said.from_, said.to)
+    found = fit(where, parse_interval, said.day, said.from_, said.to if said.minutes is None else "24:00")
+    return fit(where, Interval, found.weekday, found.start_minute, said.minutes or found.minutes, allowed)
 
 
 def _hours_shown(interval: Interval) -> Hours:
     day, start = cast(Day, DAYS[interval.weekday]), minute_text(interval.start_minute)
+    allowed = None if interval.allowed is None else sorted(interval.allowed)
     if interval.minutes > DAY_MINUTES or (interval.minutes == DAY_MINUTES and interval.start_minute):
-        return Hours(day, start, minutes=interval.minutes)
-    return Hours(day, start, end_text(interval))
+        return Hours(day, start, minutes=interval.minutes, open=allowed)
+    return Hours(day, start, end_text(interval), open=allowed)
 
 
 def _pause_shown(paused_until_s: int, now: datetime) -> str | None:

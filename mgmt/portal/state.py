@@ -12,13 +12,13 @@ from parental.profile import lock_reason, next_lock_change
 from parental.schedule import Interval
 from parental.subscriber import Subscriber
 
-ICONS = {"default": "✅", "pause": "⏸", "schedule": "🌙"}
+ICONS = {"default": "✅", "pause": "⏸", "schedule": "🌙", "quota": "⏳"}
 DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the card says.   reason  'default' (open), 'pause' or 'schedule'."""
+    """What the card says.   reason  a key of ICONS; 'default': open"""
 
     reason: str
     icon: str
@@ -51,12 +51,15 @@ def receipt_words(receipt: dict[str, Any], t: Language) -> Markup:
 
 
 def _hours(interval: Interval, t: Language) -> Markup:
-    return t.say(
-        "family.hours",
-        day=t.weekday(interval.weekday),
-        start=t.clock(_time(interval.start_minute)),
-        end=t.clock(_time(interval.start_minute + interval.minutes)),
-    )
+    said = {
+        "day": t.weekday(interval.weekday),
+        "start": t.clock(_time(interval.start_minute)),
+        "end": t.clock(_time(interval.start_minute + interval.minutes)),
+    }
+    if interval.allowed is None:
+        return t.say("family.hours", **said)
+    allowed = [t.say(f"category.{name}") for name in sorted(interval.allowed)] or [t.say("family.hours.nothing")]
+    return t.say("family.hours.but", **said, open=t.say("list.between").join(allowed))
 
 
 def _time(minute: int) -> time:

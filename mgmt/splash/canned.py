@@ -16,7 +16,17 @@ from http import HTTPStatus
 from mgmt.settings import Settings
 from mgmt.splash.pages import STATUS, Facts, Form, headers, page
 
-REASON_GROUPS = ("order", "csam", "category", "schedule", "pause", "security")
+REASON_GROUPS = (
+    "order",
+    "csam",
+    "category",
+    "schedule",
+    "pause",
+    "security",
+    "quota",
+    "household",
+    "soft-lock",
+)
 HOST_MARK = "host.mark.invalid"  # RFC 2606: no name that can exist
 MAX_HOST_OCTETS = 253
 MAX_OCTETS = 14_000

@@ -23,8 +23,10 @@ from parental.schema.lines import addresses, devices, lines
 from parental.schema.people import caregivers, children
 from parental.subscriber import Network
 
-NAMES = ("categories", "safe_search", "canaries")  # what the resolver alone enforces
+# what the resolver alone enforces; soft hours are some that leave a category open
+NAMES = ("categories", "services", "allowed", "denied", "safe_search", "youtube", "canaries", "soft_hours")
 LOCKS = ("pause", "schedule")  # what closes everything
+PACKETS = ("quic", "undecidable")  # categories that the gate alone enforces: offered where locks are
 
 
 class Level(enum.Enum):
@@ -39,7 +41,8 @@ class Level(enum.Enum):
 class Offer(NamedTuple):
     """What a line can be used for.
 
-    rules  that hold for all of it, of NAMES and LOCKS;   children  what can be given to a child: "line", "device" """
+    rules     that hold for all of it, of NAMES, LOCKS and PACKETS
+    children  what can be given to a child: "line", "device" """
 
     level: Level
     rules: tuple[str, ...]
@@ -60,7 +63,7 @@ def offers(conn: Connection, line: int) -> Offer:
 
 
 def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
-    """What can be enforced of a profile, of NAMES and LOCKS; empty: nothing answers to it yet."""
+    """What can be enforced of a profile, of NAMES, LOCKS and PACKETS; empty: nothing answers to it yet."""
     found = _rules(prefixes_of(conn, [profile]).get(profile, ()))
     if found:
         return found
@@ -85,7 +88,7 @@ def _rules(prefixes: Iterable[Network]) -> tuple[str, ...]:
     kinds = {_is_named(prefix) for prefix in prefixes}
     if not kinds:
         return ()
-    return NAMES if kinds == {True} else (*NAMES, *LOCKS)
+    return NAMES if kinds == {True} else (*NAMES, *LOCKS, *PACKETS)
 
 
 def _is_named(prefix: Network) -> bool:

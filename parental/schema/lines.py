@@ -80,6 +80,14 @@ dns_wishes = Table(  # of those who have any
     Column("profile", Number, ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True),
     Column("safe_search", String, nullable=False),
     Column("canaries", Boolean, nullable=False),
+    Column("youtube", String, nullable=False, server_default="off"),
+)
+household_names = Table(  # of those who have any
+    "household_names",
+    metadata,
+    Column("profile", Number, ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("is_allowed", Boolean, nullable=False),
 )
 closed_intervals = Table(
     "closed_intervals",
@@ -88,6 +96,7 @@ closed_intervals = Table(
     Column("weekday", Integer, primary_key=True),
     Column("start_minute", Integer, primary_key=True),
     Column("minutes", Integer, primary_key=True),
+    Column("allowed", String),  # categories and services that stay open, with commas; absent: nothing does
 )
 devices = Table(  # that have a token, see parental.devices
     "devices",

@@ -39,6 +39,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "revision_times": {CONTROL: "SELECT, INSERT, DELETE"},
     "blocked_categories": {WEB: ALL, CONTROL: READ},
     "dns_wishes": {WEB: ALL, CONTROL: READ},
+    "household_names": {WEB: ALL, CONTROL: READ},
     "devices": {WEB: ALL, CONTROL: READ},
     "closed_intervals": {WEB: ALL, CONTROL: READ},
     "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},

@@ -1,8 +1,8 @@
 """Where a list comes from and what it is for.
 
-On a command line a source is `FILE[,format=…][,match=…][,list=ID][,tier=…][,category=…][,action=…][,issuer=…]`
-`[,confidential=yes][,allow_public_suffix=yes][,columns=url:1;type:2]`; what is left out follows from the file's name,
-the first octets of a .json, and the tier.
+On a command line a source is `FILE[,format=…][,match=…][,list=ID][,tier=…][,category=…][,service=…][,action=…]`
+`[,issuer=…][,confidential=yes][,allow_public_suffix=yes][,columns=url:1;type:2]`; what is left out follows from the
+file's name, the first octets of a .json, and the tier.
 
 Invariants: a Source is whole and valid; how a bare name is meant is always stated, never left to the format.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastpath.images.verdict import Action, Mode, Tier
-from rules.category import NAMELESS, category_number
+from rules.category import CATEGORIES, NAMELESS, SERVICES
 from rules.errors import BadSource
 from rules.formats import FORMATS, TABLE_FORMATS
 from rules.formats.columns import ColumnMap, parse_columns
@@ -22,7 +22,8 @@ from rules.formats.misp import MANIFEST
 from rules.formats.native import ACTIONS
 
 MATCHES = ("exact", "subtree", "as-written")
-TIERS = {tier.name.lower(): tier for tier in (Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.SECURITY)}
+LIST_TIERS = (Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.SERVICE, Tier.CATEGORY, Tier.SECURITY)
+TIERS = {tier.name.lower(): tier for tier in LIST_TIERS}
 LIST_ACTIONS = ACTIONS | {"shadow": Action.SHADOW}
 TIER_ACTIONS = {Tier.HELP: Action.PASSTHRU, Tier.SECURITY: Action.NXDOMAIN}  # SPLASH for the others
 FORMAT_MATCHES = {  # subtree for the others
@@ -60,12 +61,14 @@ OPTIONS = (
     "list",
     "tier",
     "category",
+    "service",
     "action",
     "issuer",
     "confidential",
     "allow_public_suffix",
     "columns",
 )
+_NAMING = {"service": SERVICES, "category": CATEGORIES}  # options that are tiers, too
 MAX_ID_OCTETS = 24  # of a list's id in an image
 
 
@@ -78,7 +81,7 @@ class Source:
     format: str = "plain"
     match: str = "subtree"
     tier: Tier = Tier.SECURITY
-    category: int = 0
+    category: int = 0  # or service
     action: Action = Action.NXDOMAIN
     issuer: str = ""
     confidential: bool = False
@@ -116,12 +119,11 @@ def describe_source(list_id: str, path: Path | None, options: dict[str, str]) ->
     if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_ID_OCTETS}}}", list_id):
         raise BadSource(f"{where}: no id; not accepted; write 1 to {MAX_ID_OCTETS} letters, digits, dots, dashes")
     list_format = _one_of(where, "format", options.get("format") or _format_from(path), FORMATS)
-    category = category_number(options["category"]) if "category" in options else 0
-    if options.get("category") in NAMELESS:
-        raise BadSource(f"{where}: category {options['category']} holds no names; not accepted; write another category")
-    tier = TIERS[_one_of(where, "tier", options.get("tier") or _tier_from(list_format, category), TIERS)]
-    if tier is Tier.CATEGORY and not category:
-        raise BadSource(f"{where}: tier category without a category; not accepted; add category=NAME")
+    category = _category_in(where, options)
+    tier = TIERS[_one_of(where, "tier", options.get("tier") or _tier_from(list_format, options), TIERS)]
+    if tier.name.lower() in _NAMING and tier.name.lower() not in options:
+        named = tier.name.lower()
+        raise BadSource(f"{where}: tier {named} without a {named}; not accepted; add {named}=NAME")
     match = options.get("match") or FORMAT_MATCHES.get(list_format, "subtree")
     columns = options.get("columns")
     if columns and list_format not in TABLE_FORMATS:
@@ -190,9 +192,21 @@ def _json_format(path: Path) -> str:
     return next((each for each, marks in JSON_MARKS.items() if any(mark in head for mark in marks)), "native")
 
 
-def _tier_from(list_format: str, category: int) -> str:
-    """A category list is a category's; a spreadsheet is a regulator's; most else is the operator's own."""
-    return "category" if category else FORMAT_TIERS.get(list_format, "security")
+def _category_in(where: str, options: dict[str, str]) -> int:
+    """The number of the category or service that a list is of; 0: of none."""
+    said = [(key, known) for key, known in _NAMING.items() if key in options]
+    if len(said) > 1:
+        raise BadSource(f"{where}: a category and a service; not accepted; write one of them")
+    for key, known in said:
+        if options[key] in NAMELESS:
+            raise BadSource(f"{where}: {key} {options[key]} holds no names; not accepted; write another {key}")
+        return known[_one_of(where, key, options[key], known)]
+    return 0
+
+
+def _tier_from(list_format: str, options: dict[str, str]) -> str:
+    """A list of a category or service is theirs; a spreadsheet is a regulator's; most else is the operator's own."""
+    return next((key for key in _NAMING if key in options), FORMAT_TIERS.get(list_format, "security"))
 
 
 def _one_of(where: str, key: str, value: str, known: Iterable[str]) -> str:

@@ -17,6 +17,9 @@ POLICE = Splash(IPv4Address("192.0.2.81"))
         (Reason.ORDER, 16),
         (Reason.PAUSE, 17),
         (Reason.SCHEDULE, 17),
+        (Reason.QUOTA, 17),
+        (Reason.SOFT_LOCK, 17),
+        (Reason.HOUSEHOLD, 17),
         (Reason.CATEGORY, 17),
         (Reason.SECURITY, 15),
         (Reason.DEFAULT, NO_EDE),
@@ -30,7 +33,7 @@ def test_each_reason_has_its_extended_error(reason: Reason, ede: int) -> None:
 def test_there_is_one_spec_a_reason_and_locks_live_shorter() -> None:
     specs = AnswerPolicy(ttl_s=30, lock_ttl_s=5).specs()
 
-    locks = (Reason.PAUSE, Reason.SCHEDULE)
+    locks = (Reason.PAUSE, Reason.SCHEDULE, Reason.QUOTA, Reason.SOFT_LOCK)
     assert [spec.ttl_s for spec in specs] == [5 if reason in locks else 30 for reason in Reason]
 
 

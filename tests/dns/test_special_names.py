@@ -8,7 +8,14 @@ from dnslib.dns import HTTPS
 from support.images.opened import Images
 from support.packets.shapes import question
 
-from dns.special_names import CANARIES, EncryptedResolver, encrypted_resolvers, safe_search_hosts, special_names
+from dns.special_names import (
+    CANARIES,
+    EncryptedResolver,
+    encrypted_resolvers,
+    safe_search_hosts,
+    special_names,
+    youtube_hosts,
+)
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_text, to_wire
@@ -24,8 +31,8 @@ def svcb(rdata: bytes) -> tuple[int, str, dict[int, bytes]]:
 
 
 def tables(images: Images) -> TableSet:
-    strict = ProfileSpec(1, (), 0, 0, safe_search=2, has_canaries=True)
-    moderate = ProfileSpec(1, (), 0, 0, safe_search=1)
+    strict = ProfileSpec(1, (), 0, 0, safe_search=2, youtube=2, has_canaries=True)
+    moderate = ProfileSpec(1, (), 0, 0, safe_search=1, youtube=1)
     return TableSet(
         images.names([]),
         None,
@@ -66,7 +73,7 @@ def test_youtube_tells_moderate_from_strict(images: Images) -> None:
 
 
 def test_no_host_is_there_twice_or_is_a_target_and_each_is_a_name() -> None:
-    hosts = list(safe_search_hosts())
+    hosts = [*safe_search_hosts(), *youtube_hosts()]
     names = [host for host, *_ in hosts]
 
     assert len(names) == len(set(names)) > 190

@@ -62,7 +62,7 @@ def decide(lists: Sequence[ListSpec], entries: Sequence[Entry], name: str, categ
             matched.append(spec.id)
         elif spec.tier not in (Tier.HELP, Tier.SECURITY):
             continue
-        if spec.tier == Tier.CATEGORY and spec.category not in categories:
+        if spec.tier in (Tier.SERVICE, Tier.CATEGORY) and spec.category not in categories:
             continue
         if spec.tier < best.tier:
             rule = None if spec.confidential else entry.name

@@ -15,7 +15,17 @@ from parental.schema.lines import addresses, revisions
 from parental.subscriber import MAX_ID, Subscriber, parse_prefix
 
 MAC = parse_prefix("mac:02:00:00:00:00:07")
-RULES = Profile(frozenset({"adult"}), Schedule((Interval(0, 60, 5),), "UTC"), 9, "strict", canaries=True)
+HOURS = Interval(0, 60, 5), Interval(1, 60, 5, frozenset({"education", "zoom"})), Interval(2, 60, 5, frozenset())
+RULES = Profile(
+    frozenset({"adult", "tiktok"}),
+    Schedule(HOURS, "UTC"),
+    9,
+    "strict",
+    canaries=True,
+    youtube="moderate",
+    allowed=frozenset({"ok.example"}),
+    denied=frozenset({"a.example", "b.example"}),
+)
 
 
 def given(conn: Connection, account: int = 7, profile: Profile = RULES) -> int:

@@ -17,6 +17,7 @@ from parental.schedule import (
     parse_interval,
     parse_minute,
     sentence,
+    soft_minutes,
 )
 
 KARACHI = ZoneInfo("Asia/Karachi")
@@ -178,3 +179,31 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 )
 def test_the_schedule_is_said_with_one_verb(words: list[tuple[int, int, int]], said: str) -> None:
     assert sentence([Interval(*triple) for triple in words]) == said
+
+
+def test_a_full_interval_covers_a_soft_one_and_two_soft_ones_leave_open_what_both_do() -> None:
+    study, games = frozenset({"education", "zoom"}), frozenset({"games", "zoom"})
+    hours = Interval(0, 60, 60, study), Interval(0, 90, 60, games), Interval(0, 100, 10)
+
+    assert closed_minutes(hours) == ((100, 10),)
+    assert soft_minutes(hours) == (
+        (60, 30, study),
+        (90, 10, frozenset({"zoom"})),
+        (110, 10, frozenset({"zoom"})),
+        (120, 30, games),
+    )
+
+
+def test_what_stays_open_is_known_and_the_same_hours_stand_once() -> None:
+    with pytest.raises(BadSchedule, match="allowed: 'homework' is not known"):
+        Interval(0, 0, 5, frozenset({"homework"}))
+    with pytest.raises(BadSchedule, match="the same hours stand there twice"):
+        Schedule((Interval(0, 0, 5), Interval(0, 0, 5, frozenset())))
+
+
+def test_the_sentence_tells_what_stays_open() -> None:
+    hours = [Interval(0, 960, 120, frozenset({"zoom", "education"})), Interval(1, 0, 60)]
+
+    assert sentence(hours) == (
+        "closed from 16:00 to 18:00 on Monday for all but education, zoom; closed from 00:00 to 01:00 on Tuesday"
+    )

@@ -13,15 +13,25 @@ from support.packets.shapes import canonical
 
 from fastpath.dns.inspection import Inspection, inspect
 from fastpath.dns.records import records
+from fastpath.images.layout import LockBit
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason, Tier
 from fastpath.wire.name import to_text
 
 NOW_S = 1_795_000_000
-CHILD, ADULT, PAUSED = "192.0.2.7", "192.0.2.8", "192.0.2.9"
+CHILD, ADULT, PAUSED, OWN, STUDY, GRANTED = (f"192.0.2.{i}" for i in range(7, 13))
 ADULT_CATEGORY = ProfileSpec(1 << 1, (), 0, 18000)
 NOTHING_ASKED = ProfileSpec(0, (), 0, 18000)
+ALWAYS = 0, 10080
+PROFILES = {
+    CHILD: ADULT_CATEGORY,
+    ADULT: NOTHING_ASKED,
+    PAUSED: ADULT_CATEGORY._replace(paused_until=NOW_S + 60),
+    OWN: ADULT_CATEGORY._replace(allowed=(canonical("ok.example"),), denied=(canonical("no.example"),)),
+    STUDY: ADULT_CATEGORY._replace(soft=((*ALWAYS, 1 << 70),)),
+    GRANTED: ADULT_CATEGORY._replace(closed=(ALWAYS,), spans=((0, NOW_S + 60, 0, LockBit.SCHEDULE),)),
+}
 EXACT, SUBTREE = Mode.EXACT, Mode.SUBTREE
 MAX_TARGETS = 128
 
@@ -30,9 +40,9 @@ def tables_of(images: Images, *entries: Entry) -> TableSet:
     return TableSet(
         images.names(entries),
         None,
-        images.subscribers([(f"{CHILD}/32", 1), (f"{ADULT}/32", 2), (f"{PAUSED}/32", 3)]),
+        images.subscribers([(client, number) for number, client in enumerate(PROFILES, 1)]),
         None,
-        images.policy([(1, ADULT_CATEGORY), (2, NOTHING_ASKED), (3, ADULT_CATEGORY._replace(paused_until=NOW_S + 60))]),
+        images.policy(list(enumerate(PROFILES.values(), 1))),
     )
 
 
@@ -394,6 +404,49 @@ def chains(draw: st.DrawFn) -> bytes:
         )
     )
     return answer(draw(pick), "A", *lines)
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads_to", "culprit"),
+    [
+        ("www.ok.example", "cdn.adult.test", None),
+        ("www.ok.example", "x.no.example", None),
+        ("www.ok.example", "malware.test", "malware.test"),
+        ("www.ok.example", "order.test", "order.test"),
+        ("shop.test", "x.no.example", "x.no.example"),
+        ("shop.test", "cdn.adult.test", "cdn.adult.test"),
+        ("shop.test", "free.test", None),
+    ],
+)
+def test_a_households_names_open_and_close_what_a_name_leads_to(
+    blocks: TableSet, asked: str, leads_to: str, culprit: str | None
+) -> None:
+    octets = answer(asked, "A", f"{asked} 60 CNAME {leads_to}", f"{leads_to} 60 A 192.0.2.1")
+
+    assert found(blocks, octets, OWN) == culprit
+    assert found(blocks, octets, ADULT) == (culprit if culprit in ("malware.test", "order.test") else None)
+
+
+def test_a_rule_of_a_household_is_told_and_not_the_whole_name(blocks: TableSet) -> None:
+    octets = answer("shop.test", "A", "shop.test 60 CNAME x.no.example")
+
+    decision = inspect(blocks, octets, OWN, NOW_S).decision
+
+    assert (decision.tier, decision.rule, decision.list) == (Tier.DENIED, "no.example", None)
+
+
+def test_what_an_allowed_name_leads_to_is_not_closed_by_a_soft_lock_and_still_by_a_category(images: Images) -> None:
+    tables = tables_of(images, *BLOCKS, ("games", "learn.test", SUBTREE))
+
+    assert tables.decide(canonical("free.test"), STUDY, NOW_S).reason is Reason.SOFT_LOCK
+    assert tables.decide(canonical("www.learn.test"), STUDY, NOW_S).action is Action.PASSTHRU
+    assert found(tables, answer("www.learn.test", "A", "www.learn.test 60 CNAME cdn.example"), STUDY) is None
+    assert found(tables, answer("www.learn.test", "A", "www.learn.test 60 CNAME adult.test"), STUDY) == "adult.test"
+
+
+def test_a_grant_opens_no_category_that_a_name_leads_to(blocks: TableSet) -> None:
+    assert blocks.decide(canonical("free.test"), GRANTED, NOW_S).tier is Tier.GRANT
+    assert found(blocks, answer("free.test", "A", "free.test 60 CNAME adult.test"), GRANTED) == "adult.test"
 
 
 def by_dnslib(tables: TableSet, octets: bytes, client: str) -> tuple[str | None, Tier]:

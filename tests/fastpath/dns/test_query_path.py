@@ -12,6 +12,7 @@ from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from fastpath.wire.name import to_wire
 
 HERE = b"\0\1" + b"\0\0\0\x3c" + b"\0\4\xc0\0\2\7" + b"\0\x10" + b"\0\0\0\x3c" + b"\0\x09\x08see here"
 ELSEWHERE = b"\0\1" + b"\0\0\0\x3c" + b"\0\4\xc0\0\2\x08"
@@ -238,3 +239,16 @@ def test_a_query_without_a_question_gets_the_cookie_that_it_asks_for(tmp_path: P
     [cookie] = [option for option in answer.ar[0].rdata if option.code == 10]
     assert (answer.questions, answer.header.rcode) == ([], RCODE.NOERROR)
     assert (cookie.data[:8], len(cookie.data)) == (b"client-c", 24)
+
+
+def test_a_name_that_a_household_denies_is_answered_and_noted_with_the_households_rule(images: Images) -> None:
+    profile = ProfileSpec(0, (), 0, 0, denied=(to_wire(b"no.example"),))
+    desk = Desk(images.folder, SPECS)
+    desk.serve(TableSet(images.names([]), None, images.subscribers([(CLIENT, 7)]), None, images.policy([(7, profile)])))
+
+    answer = desk.ask("www.no.example")
+
+    assert answer is not None and [str(rr.rdata) for rr in answer.rr] == ["192.0.2.80"]
+    assert desk.ask("www.other.example") is None
+    event = read_segment(segment_path(str(desk.folder), segment_numbers(str(desk.folder))[0]), 0, 10).events[0]
+    assert (event.reason, event.rule, event.list, event.subscriber) == (Reason.HOUSEHOLD, "no.example", "", 7)

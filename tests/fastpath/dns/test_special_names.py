@@ -16,13 +16,14 @@ from fastpath.images.verdict import Mode
 A, MX, AAAA, SVCB, HTTPS = 1, 15, 28, 64, 65
 NXDOMAIN = 3
 EDE_FORGED, EDE_FILTERED = 4, 17
-NOBODY, CANARY, MODERATE, STRICT, BOTH, LATER = (f"192.0.2.{i}" for i in range(6))
+NOBODY, CANARY, MODERATE, STRICT, BOTH, TUBE, LATER = (f"192.0.2.{i}" for i in range(7))
 PLAIN = ProfileSpec(0, (), 0, 0)
 PROFILES = [
     (1, PLAIN._replace(has_canaries=True)),
     (2, PLAIN._replace(safe_search=1)),
     (3, PLAIN._replace(safe_search=2)),
     (4, PLAIN._replace(has_canaries=True, safe_search=2)),
+    (5, PLAIN._replace(youtube=1)),
 ]
 RDATA = struct.pack("!H", 1) + b"\x02ns\x04test\x00" + b"\x00\x01\x00\x04\x03dot"
 NAMES = SpecialNames(
@@ -35,12 +36,13 @@ NAMES = SpecialNames(
     ],
     ["canary.test"],
     [RDATA],
+    youtube=[("tube.test", "restrictmoderate.test", "restrict.test")],
 )
 
 
 @pytest.fixture
 def tables(images: Images) -> TableSet:
-    addresses = [(f"192.0.2.{i}", i) for i in range(1, 5)]
+    addresses = [(f"192.0.2.{i}", i) for i in range(1, 6)]
     return TableSet(
         images.names([("orders", "listed.test", Mode.EXACT)]),
         None,
@@ -207,3 +209,9 @@ def test_as_many_as_there_can_be_are_all_found(tables: TableSet) -> None:
 def test_what_is_no_query_is_refused(tables: TableSet) -> None:
     with pytest.raises(ValueError, match="not one readable question"):
         NAMES.ask(tables, b"", NOBODY, 0)
+
+
+def test_youtube_is_a_setting_of_its_own(tables: TableSet) -> None:
+    assert ask(tables, b"tube.test", TUBE) == "restrictmoderate.test."
+    assert ask(tables, b"www.search.test", TUBE) is None
+    assert ask(tables, b"tube.test", STRICT) is None

@@ -12,9 +12,10 @@ from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_VERDICT
 from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
-from fastpath.images.verdict import Channel, Mode
+from fastpath.images.verdict import Channel, GateCategory, Mode
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import Reporter
+from fastpath.wire.name import to_wire
 
 UNDECIDABLE = [
     ("not TLS", b"SSH-2.0-client\r\n", "gate_not_tls"),
@@ -128,3 +129,43 @@ def test_quic_and_http_are_counted_as_such(tried_lab: Lab) -> None:
     assert tried_lab.send_datagram(initial(crypto(0, hello_message(b"tried.test")), size=1200)) == 0
     assert tried_lab.send(Client(dport=80), 0, request(b"tried.test")) == ALLOWED
     assert shadowed(tried_lab) == {("malware", Channel.QUIC): 1, ("malware", Channel.HTTP): 1}
+
+
+@pytest.mark.parametrize(("why", "octets", "counter"), UNDECIDABLE)
+def test_what_cannot_be_judged_is_blocked_for_whom_it_is_closed_and_for_nobody_else(
+    tmp_path: Path, images: Images, why: str, octets: bytes, counter: str
+) -> None:
+    profile = ProfileSpec(1 << GateCategory.UNDECIDABLE, (), 0, 0)
+    lab = own_lab(tmp_path, images, profile)
+
+    assert lab.send(Client("192.0.2.7"), 0, octets) == BLOCKED
+    assert lab.send(Client("192.0.2.7", sport=2), 0, hello(b"free.test")) == ALLOWED
+    assert lab.send(Client("192.0.2.8"), 0, octets) == ALLOWED
+
+
+def test_a_soft_lock_lets_through_what_its_categories_hold_and_nothing_without_a_name(
+    tmp_path: Path, images: Images
+) -> None:
+    lab = own_lab(tmp_path, images, ProfileSpec(0, (), 0, 0, soft=((0, 10080, 1 << 70),)))
+
+    sent = [hello(b"www.games.test"), hello(b"free.test"), hello(), hello(b"help.test")]
+    states = [lab.send(Client("192.0.2.7", sport=port), 0, octets) for port, octets in enumerate(sent, 1)]
+
+    assert states == [ALLOWED, BLOCKED, BLOCKED, ALLOWED]
+    assert lab.send(Client("192.0.2.8"), 0, hello(b"free.test")) == ALLOWED
+
+
+def test_a_households_own_names_are_judged_in_a_hello(tmp_path: Path, images: Images) -> None:
+    allowed, denied = (to_wire(b"ok.games.test"),), (to_wire(b"no.test"), to_wire(b"help.test"))
+    lab = own_lab(tmp_path, images, ProfileSpec(1 << 70, (), 0, 0, allowed=allowed, denied=denied))
+
+    names = b"ok.games.test", b"www.games.test", b"a.no.test", b"help.test"
+    states = [lab.send(Client("192.0.2.7", sport=port), 0, hello(name)) for port, name in enumerate(names, 1)]
+
+    assert states == [ALLOWED, BLOCKED, BLOCKED, ALLOWED]
+
+
+def own_lab(folder: Path, images: Images, profile: ProfileSpec) -> Lab:
+    names = images.names([("games", "games.test", Mode.SUBTREE), ("help", "help.test", Mode.SUBTREE)])
+    subscribers = images.subscribers([("192.0.2.7", 7)])
+    return Lab(folder / "lab", TableSet(names, None, subscribers, None, images.policy([(7, profile)])))

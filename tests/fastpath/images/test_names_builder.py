@@ -64,7 +64,7 @@ def test_the_statistics_count_names_entries_and_sets() -> None:
         (b"\x04test", 1, 1, 4, "not one name"),
         (b"\x00", 1, 1, 4, "not one name"),
         (b"\x04test\x00x", 1, 1, 4, "not one name"),
-        (b"\x04test\x00", 99, 1, 4, "there are 8"),
+        (b"\x04test\x00", 99, 1, 4, "there are 9"),
         (b"\x04test\x00", 1, 4, 4, "mode 4"),
         (b"\x04test\x00", 1, 1, 8, "action 8"),
         (b"\x04test\x00", 1, 1, -2, "action -2"),

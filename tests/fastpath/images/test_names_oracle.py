@@ -13,7 +13,7 @@ from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 
 CHILD = "192.0.2.1"
-CATEGORIES = (1, 70)
+CATEGORIES = (1, 65, 70)
 CHANGED_BY_DELTAS = {"orders", "orders-two"}
 FOLDING = set(NUMBER) - CHANGED_BY_DELTAS
 

@@ -36,13 +36,14 @@ def test_the_categories_of_the_gate_are_those_of_lists() -> None:
 
 
 def test_the_tiers_rank_as_the_specification_orders_them() -> None:
-    ranked = [Tier.CSAM, Tier.ORDER, Tier.HELP, Tier.LOCK, Tier.CATEGORY, Tier.SECURITY, Tier.DEFAULT]
+    own = [Tier.LOCK, Tier.GRANT, Tier.ALLOWED, Tier.DENIED]
+    ranked = [Tier.CSAM, Tier.ORDER, Tier.HELP, *own, Tier.SERVICE, Tier.CATEGORY, Tier.SECURITY, Tier.DEFAULT]
 
     assert ranked == sorted(Tier)
 
 
 def test_stored_numbers_never_change() -> None:
     assert [int(member) for member in Action] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 255]
-    assert [int(member) for member in Reason] == list(range(8))
+    assert [int(member) for member in Reason] == list(range(11))
     assert [int(member) for member in Mode] == [1, 2, 3]
     assert [int(member) for member in Channel] == [1, 2, 3, 4, 5, 6]

@@ -70,7 +70,7 @@ def test_sets_that_are_not_one_behind_the_other_are_refused(names: Image, at: in
     assert_refused("its sets do not follow each other in its entries", forge(names, SET_AT, at, b"\xf0" * 4))
 
 
-@pytest.mark.parametrize("number", [8, 127, 128, 255])
+@pytest.mark.parametrize("number", [9, 127, 128, 255])
 def test_an_entry_of_a_list_that_is_not_there_is_refused(names: Image, number: int) -> None:
     assert_refused("an entry of a list that it does not have", forge(names, SETS, 12 * 11 + 8, bytes([number])))
 
@@ -213,7 +213,7 @@ def test_a_policy_whose_sections_contradict_each_other_is_refused(policy: Image,
 
 @pytest.mark.parametrize(
     ("at", "octets"),
-    [(40, b"\5"), (44, b"\5"), (40, b"\xff" * 4), (44, b"\xff" * 4), (56 + 40, b"\1\0\0\0\xff\xff\xff\xff")],
+    [(40, b"\5"), (52, b"\5"), (40, b"\xff" * 4), (52, b"\xff" * 2), (64 + 40, b"\4")],
 )
 def test_a_profile_of_closed_intervals_that_are_not_there_is_refused(policy: Image, at: int, octets: bytes) -> None:
     forged = forge(policy, PROFILES, at, octets)
@@ -221,12 +221,44 @@ def test_a_profile_of_closed_intervals_that_are_not_there_is_refused(policy: Ima
 
 
 def test_a_profile_of_a_safe_search_that_is_none_is_refused(policy: Image) -> None:
-    TableSet(None, None, None, None, forge(policy, PROFILES, 48, b"\2"))
-    forged = forge(policy, PROFILES, 48, b"\3")
+    TableSet(None, None, None, None, forge(policy, PROFILES, 57, b"\2"))
+    forged = forge(policy, PROFILES, 57, b"\3")
     assert_refused("a profile with an unknown value of safe search", None, None, None, None, forged)
 
 
+@pytest.mark.parametrize(
+    ("at", "octets", "why"),
+    [
+        (56, b"\1", "a profile of spans that it does not have"),
+        (44, b"\xff" * 4, "a profile of spans that it does not have"),
+        (54, b"\1", "a profile of names that it does not have"),
+        (48, b"\xff" * 4, "a profile of names that it does not have"),
+        (58, b"\3", "a profile with an unknown value of safe search"),
+    ],
+)
+def test_a_profile_of_what_is_not_there_is_refused(policy: Image, at: int, octets: bytes, why: str) -> None:
+    assert_refused(why, None, None, None, None, forge(policy, PROFILES, at, octets))
+
+
+def test_hours_that_leave_open_what_is_not_there_are_refused(policy: Image) -> None:
+    forged = forge(policy, CLOSED, 4, b"\1")
+    assert_refused("a closed interval that leaves open what it does not have", None, None, None, None, forged)
+
+
+@pytest.mark.parametrize(
+    ("closes", "opens", "why"),
+    [
+        (0, 0, "a span that is neither a closure nor a grant"),
+        (1, 1, "a span that is neither a closure nor a grant"),
+        (0, 8, "a grant that opens a pause"),
+    ],
+)
+def test_a_span_that_means_nothing_is_refused(images: Images, closes: int, opens: int, why: str) -> None:
+    policy = images.policy([(7, ProfileSpec(0, (), 0, 0, spans=((0, 60, closes, opens),)))])
+    assert_refused(why, None, None, None, None, policy)
+
+
 def test_a_closed_interval_that_leaves_the_week_is_refused(policy: Image) -> None:
-    TableSet(None, None, None, None, forge(policy, CLOSED, 4, struct.pack("<HH", 10079, 1)))
-    forged = forge(policy, CLOSED, 4, struct.pack("<HH", 10079, 2))
+    TableSet(None, None, None, None, forge(policy, CLOSED, 8, struct.pack("<HH", 10079, 1)))
+    forged = forge(policy, CLOSED, 8, struct.pack("<HH", 10079, 2))
     assert_refused("a closed interval that leaves the week", None, None, None, None, forged)

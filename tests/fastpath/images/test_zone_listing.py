@@ -15,8 +15,8 @@ from fastpath.wire.name import to_text, to_wire
 
 NOTHING = int(Action.NO_ACTION)
 ADDRESS = b"\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
-ALL = ("orders", "orders-two", "help", "adult", "games", "allowed", "malware")
-TIERS = (Tier.ORDER, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.CATEGORY, Tier.SECURITY, Tier.SECURITY)
+ALL = ("orders", "orders-two", "help", "adult", "games", "allowed", "malware", "tiktok")
+TIERS = (Tier.ORDER, Tier.ORDER, Tier.HELP, Tier.CATEGORY, Tier.CATEGORY, Tier.SECURITY, Tier.SECURITY, Tier.SERVICE)
 
 Zone = dict[str, Effect]
 

@@ -5,9 +5,10 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Desk, DeskOf
 
 from parental.database import reading
+from parental.people.levels import LOCKS, NAMES, PACKETS
 from parental.profiles import get_profile
 
-ALL = ["categories", "safe_search", "canaries", "pause", "schedule"]
+ALL = [*NAMES, *LOCKS, *PACKETS]
 
 
 @pytest.fixture
@@ -93,3 +94,17 @@ async def test_what_cannot_be_enforced_is_refused_with_the_reason_and_names_are_
 )
 async def test_what_is_no_child_is_refused(parent: Desk, said: dict[str, object]) -> None:
     assert (await parent.ask("POST", "/v1/accounts/7/children", json=said))[0] == 422
+
+
+async def test_a_child_of_a_device_alone_gets_soft_hours_and_nothing_that_closes_packets(parent: Desk) -> None:
+    path = await added(parent)
+    await parent.ask("PUT", "/v1/subscribers/7/devices/ali-phone")
+    await parent.ask("POST", f"{path}/take", json={"line": 7, "device": "ali-phone"})
+    bedtime = {"day": "mon", "from": "21:30", "to": "06:30"}
+
+    softly = {"closed": [bedtime | {"open": ["education"]}], "services": ["tiktok"]}
+    assert (await parent.ask("PATCH", f"{path}/profile", json=softly))[0] == 200
+    for packets in ({"closed": [bedtime]}, {"categories": ["quic"]}, {"categories": ["undecidable"]}):
+        assert (await parent.ask("PATCH", f"{path}/profile", json=packets))[0] == 409
+
+    assert (await parent.ask("GET", f"{path}/profile"))[1]["closed"] == softly["closed"]

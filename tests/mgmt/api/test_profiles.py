@@ -10,8 +10,22 @@ WHOLE = {
     "zone": "Europe/Berlin",
     "safe_search": "strict",
     "canaries": True,
+    "services": ["tiktok", "youtube"],
+    "youtube": "moderate",
+    "allowed": ["school.example"],
+    "denied": ["a.example", "b.example"],
 }
-OTHER = {"categories": [], "closed": [], "zone": "Asia/Karachi", "safe_search": "off", "canaries": False}
+OTHER: dict[str, Any] = {
+    "categories": [],
+    "closed": [BEDTIME | {"open": ["education"]}],
+    "zone": "Asia/Karachi",
+    "safe_search": "off",
+    "canaries": False,
+    "services": ["zoom"],
+    "youtube": "off",
+    "allowed": [],
+    "denied": ["c.example"],
+}
 
 
 @pytest.mark.parametrize("key", WHOLE)
@@ -49,7 +63,23 @@ async def test_a_profile_is_shown_alone_and_in_the_list_by_the_number_of_its_lin
     assert (await api.ask("GET", "/v1/profiles/9"))[0] == 404
 
 
-@pytest.mark.parametrize("wrong", [{"categories": ["nonsense"]}, {"zone": "Nowhere/At all"}, {"label": "x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"categories": ["nonsense"]},
+        {"categories": ["tiktok"]},
+        {"services": ["adult"]},
+        {"zone": "Nowhere/At all"},
+        {"label": "x"},
+        {"youtube": "on"},
+        {"denied": ["com.pk"]},
+        {"denied": ["not a name"]},
+        {"allowed": ["a.example"], "denied": ["a.example"]},
+        {"denied": [f"n{i}.example" for i in range(201)]},
+        {"closed": [BEDTIME | {"open": ["nonsense"]}]},
+        {"closed": [BEDTIME, BEDTIME | {"open": []}]},
+    ],
+)
 async def test_a_change_that_cannot_be_is_refused_and_changes_nothing(desk: DeskOf, wrong: dict[str, Any]) -> None:
     api = desk("operator")
     before = (await api.ask("GET", "/v1/profiles/7"))[1]
@@ -82,3 +112,20 @@ async def test_a_schedule_that_is_put_without_hours_keeps_them(desk: DeskOf) -> 
     _, body = await api.ask("PUT", "/v1/subscribers/7/schedule", json={})
 
     assert body["closed"] == [BEDTIME]
+
+
+async def test_a_name_of_another_script_is_shown_as_it_is_compared(desk: DeskOf) -> None:
+    _, body = await desk("operator").ask("PATCH", "/v1/profiles/7", json={"denied": ["münchen.example", "A.Example."]})
+
+    assert body["denied"] == ["a.example", "xn--mnchen-3ya.example"]
+
+
+async def test_soft_hours_close_no_line_and_are_told_in_words(desk: DeskOf) -> None:
+    always = {"day": "mon", "from": "00:00", "minutes": 10080, "open": ["education", "zoom"]}
+    api = desk("operator")
+
+    _, body = await api.ask("PATCH", "/v1/profiles/7", json={"closed": [always]})
+
+    assert (body["closed"], body["sentence"].endswith("on Monday for all but education, zoom")) == ([always], True)
+    line = (await api.ask("GET", "/v1/subscribers/7"))[1]
+    assert (line["state"], line["reason"], line["changes_at"]) == ("open", None, None)

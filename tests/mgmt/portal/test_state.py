@@ -6,8 +6,8 @@ import pytest
 
 from mgmt.portal.state import receipt_words, state_of
 from mgmt.text.language import language
-from parental.profile import UNTIL_RESUMED, Profile
-from parental.schedule import Schedule, parse_interval
+from parental.profile import UNTIL_RESUMED, Profile, Span
+from parental.schedule import Interval, Schedule, parse_interval
 from parental.subscriber import Subscriber
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)  # Monday, 21:00 in Karachi
@@ -53,6 +53,25 @@ def test_the_state_is_an_icon_and_words_never_an_icon_alone(
 def test_closed_hours_are_said_with_one_verb_and_their_day(hours: Any, english: str, urdu: str) -> None:
     assert state_of(child(hours), NOW, EN).hours[0].striptags() == english
     assert state_of(child(hours), NOW, UR).hours[0].striptags() == urdu
+
+
+def test_hours_that_leave_something_open_say_what() -> None:
+    hours = Interval(0, 960, 120, frozenset({"education", "tiktok"})), Interval(1, 960, 120, frozenset())
+    softly = Subscriber(7, "Ayesha", (), Profile(schedule=Schedule(hours)))
+
+    assert [each.striptags() for each in state_of(softly, NOW, EN).hours] == [
+        "Monday: closed from 4:00 pm to 6:00 pm, all but learning, TikTok",
+        "Tuesday: closed from 4:00 pm to 6:00 pm, all but help",
+    ]
+    assert "پڑھائی، ٹک ٹاک" in state_of(softly, NOW, UR).hours[0].striptags()
+
+
+def test_time_that_is_used_up_is_told_with_when_the_new_one_starts() -> None:
+    now_s = int(NOW.timestamp())
+    spent = Subscriber(7, "Ayesha", (), Profile(closures=(Span(now_s - 60, now_s + 3 * 3600, "quota"),)))
+
+    assert state_of(spent, NOW, EN).words.striptags() == "Today's time is used up; new time starts at 12:00 am"
+    assert state_of(spent, NOW, EN).icon == "⏳"
 
 
 def test_numbers_are_isolated_in_urdu() -> None:

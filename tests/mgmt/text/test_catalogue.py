@@ -11,7 +11,14 @@ PLACE = re.compile(r"\{[a-z]+\}")
 MGMT = Path(__file__).parents[3] / "mgmt"
 # A message that a template or a module asks for by its whole name.
 ASKED = re.compile(r"""["']((?:splash|report|family|help|button|language|list|category)\.[a-z.]+[a-z])["']""")
-BUILT = ("category.", "family.state.", "family.receipt.", "splash.", "report.")  # the rest of the name is a value
+BUILT = (
+    "category.",
+    "family.state.",
+    "family.receipt.",
+    "splash.",
+    "report.",
+    "decision.",
+)  # the rest of the name is a value
 
 
 def test_every_language_has_every_message_with_the_same_places_and_bold_words() -> None:

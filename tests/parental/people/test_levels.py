@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 from parental import devices, store
 from parental.people import accounts, caregivers, children
 from parental.people.children import Child
-from parental.people.levels import LOCKS, NAMES, Level, Offer, offers, rules_of
+from parental.people.levels import LOCKS, NAMES, PACKETS, Level, Offer, offers, rules_of
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
-ALL = (*NAMES, *LOCKS)
+ALL = (*NAMES, *LOCKS, *PACKETS)
 MAC = parse_prefix("mac:02:00:00:00:00:07")
 
 

@@ -48,6 +48,10 @@ def test_a_comma_in_a_file_name_belongs_to_the_file() -> None:
 
 def test_a_category_makes_the_tier_and_a_csam_list_is_confidential() -> None:
     assert parse_source("x.txt,category=adult").tier is Tier.CATEGORY
+    assert (parse_source("x.txt,service=tiktok").tier, parse_source("x.txt,service=tiktok").category) == (
+        Tier.SERVICE,
+        65,
+    )
     assert parse_source("x.txt,tier=csam").confidential
     assert parse_source("x.txt,tier=help").action is Action.PASSTHRU
 
@@ -61,6 +65,12 @@ def test_a_category_makes_the_tier_and_a_csam_list_is_confidential() -> None:
         ("x.txt,tier=orders", "write order"),
         ("x.txt,category=adlt", "write adult"),
         ("x.txt,category=quic", "holds no names"),
+        ("x.txt,category=undecidable", "holds no names"),
+        ("x.txt,category=tiktok", "category 'tiktok' is not known"),
+        ("x.txt,service=tiktoc", "write tiktok"),
+        ("x.txt,service=tiktok,category=adult", "a category and a service; not accepted; write one of them"),
+        ("x.txt,tier=service", "add service=NAME"),
+        ("x.txt,tier=service,category=adult", "add service=NAME"),
         ("x.txt,tier=category", "add category=NAME"),
         ("x.txt,list=a b", "no id"),
         ("x.txt,list=" + "a" * 25, "no id"),

@@ -12,7 +12,7 @@ from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lookup.explain import word
+from filterd.lookup.words import word
 from filterd.process.codec import Failed
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order

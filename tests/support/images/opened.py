@@ -20,6 +20,7 @@ LISTS = (
     ListSpec("games", Tier.CATEGORY, 70, Action.SPLASH, False),
     ListSpec("allowed", Tier.SECURITY, 0, Action.NXDOMAIN, False),
     ListSpec("malware", Tier.SECURITY, 0, Action.NXDOMAIN, False),
+    ListSpec("tiktok", Tier.SERVICE, 65, Action.SPLASH, False),
 )
 NUMBER = {spec.id: number for number, spec in enumerate(LISTS)}
 
@@ -51,11 +52,12 @@ class Images:
         folding: Collection[str] = (),
     ) -> Image:
         """entries  (list id, name, mode[, action[, order[, local data]]]);   folding  ids of lists that fold."""
+        number = {spec.id: at for at, spec in enumerate(self.lists)}
         builder = NamesBuilder(KEY, [spec._replace(folds=spec.id in folding) for spec in self.lists])
         for name in drops:
             builder.drop(to_wire(name.encode()))
         for list_id, name, *rest in entries:
-            builder.add(to_wire(name.encode()), NUMBER[list_id], *rest)
+            builder.add(to_wire(name.encode()), number[list_id], *rest)
         return self._write(ImageKind.NAMES, lambda out, *g: builder.build(out, *g), base)
 
     def urls(self, entries: Iterable[Entry], base: Image | None = None, drops: Iterable[str] = ()) -> Image:
