@@ -8,7 +8,7 @@ from mgmt.splash.canned import BY_DAY, REASON_GROUPS, canned_page
 from mgmt.splash.pages import Facts, page
 
 LAW, LOCK = b"451 Unavailable For Legal Reasons", b"511 Network Authentication Required"
-STATUS = {"order": LAW, "csam": LAW, "schedule": LOCK, "pause": LOCK}
+STATUS = {"order": LAW, "csam": LAW, "schedule": LOCK, "pause": LOCK, "quota": LOCK}
 
 
 @pytest.mark.parametrize("reason", REASON_GROUPS)
