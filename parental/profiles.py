@@ -8,8 +8,8 @@ profile that loses or gets a prefix is stamped, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, union_all, update
@@ -33,6 +33,8 @@ from parental.subscriber import MAX_ID, Network
 
 FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
 GIVEN = "profiles"  # the revision that counts given numbers
+KNOWN = 4096  # schedules and profiles that are made once: households have the same few
+Hours = tuple[int, int, int, str | None]  # weekday, start, minutes and what stays open, as a row has them
 BATCH = 450  # numbers of one statement, which may name them twice; SQLite takes at least 999 values
 
 
@@ -78,12 +80,20 @@ def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]])
     intervals, own = _intervals(conn, numbers), _own_names(conn, numbers)
     found = {}
     for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(_wished(numbers)).all():
-        schedule = Schedule(tuple(sorted(intervals.get(number, ()))), zone)
+        schedule = _schedule(frozenset(intervals.get(number, ())), zone)
         wished = (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH) if safe_search is None else (safe_search, canaries, youtube)
-        allowed, denied = own.get(number, (frozenset(), frozenset()))
-        rules = Profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished)
-        found[number] = replace(rules, allowed=allowed, denied=denied)
+        names = own.get(number, (frozenset(), frozenset()))
+        found[number] = _profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished, *names)
     return found
+
+
+@lru_cache(maxsize=KNOWN)
+def _schedule(hours: frozenset[Hours], zone: str) -> Schedule:
+    found = (Interval(day, start, minutes, _names_in(allowed)) for day, start, minutes, allowed in hours)
+    return Schedule(tuple(sorted(found)), zone)
+
+
+_profile = lru_cache(maxsize=KNOWN)(Profile)
 
 
 def count_profiles(conn: Connection) -> int:
@@ -155,12 +165,11 @@ def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
     return chosen.where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)
 
 
-def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, list[Interval]]:
+def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, list[Hours]]:
     """The closed hours of profiles that have any."""
-    held: dict[int, list[Interval]] = {}
+    held: dict[int, list[Hours]] = {}
     for row in conn.execute(select(closed_intervals).where(closed_intervals.c.profile.in_(numbers))).all():
-        found = Interval(row.weekday, row.start_minute, row.minutes, _names_in(row.allowed))
-        held.setdefault(row.profile, []).append(found)
+        held.setdefault(row.profile, []).append((row.weekday, row.start_minute, row.minutes, row.allowed))
     return held
 
 

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from parental import profiles as rules
 from parental.addresses import hold_only, network_of, release
 from parental.errors import BadSubscriber, NoSubscriber
+from parental.profile import Profile
 from parental.profiles import BATCH, create_profile, load_profiles, put_profile, touch_all
 from parental.revision import REVISION, raise_revision
 from parental.schedule import Schedule
@@ -67,6 +68,13 @@ def iter_subscribers(conn: Connection, after: int = 0, batch: int = BATCH) -> It
         if len(rows) < batch:
             return
         after = rows[-1].id
+
+
+def page_of_profiles(conn: Connection, after: int, limit: int) -> list[tuple[int, str, Profile]]:
+    """Number, label and profile of at most `limit` lines by rising number, above `after`.   limit  at most BATCH"""
+    rows = conn.execute(_LABELS.where(lines.c.id > after).order_by(lines.c.id).limit(limit)).all()
+    known = _profiles(conn, rows) if rows else {}
+    return [(row.id, row.label, known[row.profile]) for row in rows]
 
 
 def delete_subscriber(conn: Connection, subscriber: int) -> None:
@@ -144,11 +152,18 @@ def _nobody(subscriber: int) -> NoSubscriber:
 
 def _load(conn: Connection, rows: Sequence[Row[Any]]) -> list[Subscriber]:
     """The lines of one to BATCH rows of _LABELS, which are all that there are between the first and the last."""
-    these = lines.c.id.between(rows[0].id, rows[-1].id)
     held: Select[Any] = select(addresses.c.line, addresses.c.first, addresses.c.prefix_length)
-    held = held.where(addresses.c.line.in_(select(lines.c.id).where(these)))
+    held = held.where(addresses.c.line.in_(select(lines.c.id).where(_between(rows))))
     prefixes: dict[int, list[Network]] = {}
     for row in conn.execute(held.order_by(addresses.c.version, addresses.c.first)).all():
         prefixes.setdefault(row.line, []).append(network_of(row))
-    known = load_profiles(conn, select(lines.c.profile).where(these))
+    known = _profiles(conn, rows)
     return [Subscriber(row.id, row.label, tuple(prefixes.get(row.id, ())), known[row.profile]) for row in rows]
+
+
+def _profiles(conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, Profile]:
+    return load_profiles(conn, select(lines.c.profile).where(_between(rows)))
+
+
+def _between(rows: Sequence[Row[Any]]) -> ColumnElement[bool]:
+    return lines.c.id.between(rows[0].id, rows[-1].id)

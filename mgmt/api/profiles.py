@@ -4,18 +4,19 @@ A profile has the number of its line.  A change says only what it changes; what 
 """
 
 from dataclasses import replace
+from functools import cache
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.api.line_shapes import ChangedProfile, Profile, ProfilePage, Wishes
-from mgmt.api.subscribers import fit, line_number, live_receipt, page_of, put_event, read_there, wishes_in, wishes_shown
+from mgmt.api.subscribers import PAGE, fit, line_number, live_receipt, put_event, read_there, wishes_in, wishes_shown
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
-from mgmt.frame.requests import body_of
+from mgmt.frame.requests import body_of, query_of
 from mgmt.frame.shapes import After
 from mgmt.ledger.store import append
 from parental import store
@@ -24,8 +25,11 @@ from parental.subscriber import Subscriber
 
 async def list_profiles(request: web.Request, _: Principal) -> web.Response:
     """List profiles by the rising number of their lines."""
-    found, following = await read(request, page_of(request))
-    return json_response(ProfilePage([profile_shown(line) for line in found], following))
+    after = query_of(request, After).after
+    found = await read(request, lambda conn: store.page_of_profiles(conn, after, PAGE))
+    wishes = cache(wishes_shown)  # of all that are alike at once
+    page = [Profile(id=line, label=label, **wishes(profile)) for line, label, profile in found]
+    return json_response(ProfilePage(page, page[-1].id if len(page) == PAGE else None))
 
 
 async def get_profile(request: web.Request, _: Principal) -> web.Response:

@@ -3,10 +3,10 @@
 A parent's token reaches one subscriber; any other gives the same 403, whether there is such a subscriber or not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -56,9 +56,9 @@ T = TypeVar("T")
 
 async def list_subscribers(request: web.Request, _: Principal) -> web.Response:
     """List lines by rising number."""
-    now = request.app[CLOCK]()
-    found, following = await read(request, page_of(request))
-    return json_response(LinePage([line_shown(line, now) for line in found], following))
+    after, now = query_of(request, After).after, request.app[CLOCK]()
+    found = await read(request, lambda conn: list(islice(store.iter_subscribers(conn, after, PAGE), PAGE)))
+    return json_response(LinePage(lines_shown(found, now), found[-1].id if len(found) == PAGE else None))
 
 
 async def put_subscriber(request: web.Request, principal: Principal) -> web.Response:
@@ -135,20 +135,31 @@ async def put_schedule(request: web.Request, principal: Principal) -> web.Respon
 
 def line_shown(subscriber: Subscriber, now: datetime) -> SubscriberLine:
     """A line as the API gives it, with its state at `now`."""
-    profile = subscriber.profile
+    return lines_shown([subscriber], now)[0]
+
+
+def lines_shown(page: Iterable[Subscriber], now: datetime) -> list[SubscriberLine]:
+    """Lines with their state at `now`.   Cost: what profiles make of it is worked out once for all that are alike"""
+    of_profile = cache(lambda profile: {**wishes_shown(profile), **_state_shown(profile, now)})
+    return [
+        SubscriberLine(
+            id=each.id, label=each.label, prefixes=[str(prefix) for prefix in each.prefixes], **of_profile(each.profile)
+        )
+        for each in page
+    ]
+
+
+def _state_shown(profile: Profile, now: datetime) -> dict[str, Any]:
+    """Whether a profile closes all at `now`, why, and until when."""
     change = next_lock_change(profile, now)
     zone = ZoneInfo(profile.schedule.zone)
     reason = lock_reason(profile, now).name.lower()
-    return SubscriberLine(
-        id=subscriber.id,
-        label=subscriber.label,
-        prefixes=[str(prefix) for prefix in subscriber.prefixes],
-        **wishes_shown(profile),
-        paused_until=_pause_shown(profile.paused_until_s, now),
-        state="open" if reason == "default" else "closed",
-        reason=None if reason == "default" else reason,
-        changes_at=None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
-    )
+    return {
+        "paused_until": _pause_shown(profile.paused_until_s, now),
+        "state": "open" if reason == "default" else "closed",
+        "reason": None if reason == "default" else reason,
+        "changes_at": None if change is None else change.astimezone(zone).isoformat(timespec="seconds"),
+    }
 
 
 def wishes_shown(profile: Profile) -> dict[str, Any]:
@@ -165,17 +176,6 @@ def wishes_shown(profile: Profile) -> dict[str, Any]:
         "closed": [_hours_shown(interval) for interval in profile.schedule.intervals],
         "sentence": sentence(profile.schedule.intervals),
     }
-
-
-def page_of(request: web.Request) -> Callable[[Connection], tuple[list[Subscriber], int | None]]:
-    """Reads the lines after `?after=`, and what to ask for then."""
-    after = query_of(request, After).after
-
-    def load(conn: Connection) -> tuple[list[Subscriber], int | None]:
-        page = list(islice(store.iter_subscribers(conn, after, PAGE), PAGE))
-        return page, page[-1].id if len(page) == PAGE else None
-
-    return load
 
 
 def put_event(before: Subscriber | None, after: Subscriber, principal: Principal) -> Event:

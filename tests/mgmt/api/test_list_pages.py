@@ -1,7 +1,9 @@
-"""What a page of a list costs the database: as many statements for a full page as for a short one."""
+"""Pages of lists: as many statements for a full one as for a short one, and each entry as it is alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import msgspec
 import pytest
 from sqlalchemy import Connection, Engine, event
 from support.mgmt.desk import NOW, DeskOf
@@ -13,10 +15,17 @@ from mgmt.orders.judge import judge_entries, order_of
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.pushed import PushedOrder
 from mgmt.wrong_blocks import report_mistake
+from parental import store
 from parental.database import writing
+from parental.profile import UNTIL_RESUMED, Profile
+from parental.schedule import Schedule, parse_interval
+from parental.subscriber import Subscriber
 from rules.names.protected import Protected
 
 LISTS = ("orders", "reports", "profiles", "subscribers", "accounts", "tokens")
+LATE = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "21:30", "06:30"),)))
+EARLY = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "20:00", "06:30"),)))
+KINDS = {"profiles": 2, "subscribers": 3}  # a pause is no part of what a profile says
 
 
 @pytest.fixture
@@ -82,3 +91,16 @@ async def test_an_order_of_many_entries_asks_the_database_no_more_than_one_of_on
 
     assert len(shown["entries"]) == 50
     assert len(statements) <= of_small
+
+
+@pytest.mark.parametrize("name", ["profiles", "subscribers"])
+async def test_each_of_a_page_is_as_it_is_alone_whoever_is_like_it(name: str, desk: DeskOf, engine: Engine) -> None:
+    operator = desk("operator")
+    with writing(engine) as conn:
+        for number, rules in enumerate((LATE, LATE, EARLY, replace(EARLY, paused_until_s=UNTIL_RESUMED), EARLY), 20):
+            store.put_subscriber(conn, Subscriber(number, f"Home {number}", (), rules))
+
+    _, page = await operator.ask("GET", f"/v1/{name}?after=19")
+
+    assert page[name] == [(await operator.ask("GET", f"/v1/{name}/{number}"))[1] for number in range(20, 25)]
+    assert len({msgspec.json.encode({**each, "id": 0, "label": ""}) for each in page[name]}) == KINDS[name]
