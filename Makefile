@@ -29,7 +29,7 @@ NOT_UNIT := services or kernel or people or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
-DB ?=# postgres: every test that opens a database opens PostgreSQL's; empty: SQLite, and those of mgmt and parental both
+DB ?=# postgres: every database is PostgreSQL's, the daemons', too; empty: SQLite's, and each test that opens one itself runs with both
 export DB
 
 # `dns` must be ours wherever a command is started from.

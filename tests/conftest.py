@@ -17,16 +17,8 @@ STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.fork
 STARTS_A_SERVER = frozenset({"daemon", "unbound"})  # fixtures
 TIERS_WITH_PROCESSES = frozenset({"services", "kernel", "people", "long"})
 
-# `make test DB=postgres`: every test that opens a database opens PostgreSQL's; else those of the rooms that speak SQL
-# do it once with each.
+# `make test DB=postgres`: every test that opens a database opens PostgreSQL's alone; else it does so once with each.
 ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"
-WITH_BOTH = (
-    "mgmt",
-    "parental",
-    "filterd/audit/test_retention.py",
-    "filterd/audit/test_seal.py",
-    "filterd/commands/test_db.py",
-)
 NEEDS_SERVER = (
     pytest.mark.services,
     pytest.mark.skipif(programs() is None, reason="Debian's package postgresql is not installed"),
@@ -55,10 +47,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each kind of database that is due."""
     if "database_kind" in metafunc.fixturenames:
-        place = str(metafunc.definition.path.relative_to(Path(__file__).parent))
         kinds = [pytest.param("postgresql", marks=NEEDS_SERVER)]
         if not ONLY_POSTGRESQL:
-            kinds = [pytest.param("sqlite"), *(kinds if place.startswith(WITH_BOTH) else ())]
+            kinds = [pytest.param("sqlite"), *kinds]
         metafunc.parametrize("database_kind", kinds)
 
 

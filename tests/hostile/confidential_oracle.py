@@ -24,8 +24,11 @@ from pathlib import Path
 from support.packets.shapes import question
 from support.system.daemon import Daemon
 
+from mgmt.frame.rates import N_OF_TOKEN
+
 N_CANDIDATES = 100_000
 N_OF_A_CLIENT = 50  # less than the splash tells one client
+N_OF_A_TOKEN = N_OF_TOKEN - 1
 Z = 4.5  # by chance once in 150,000 drills
 OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"  # so that an extended error is answered, too
 SECRET, OTHER = "worse", "order"
@@ -38,13 +41,13 @@ def drill(folder: Path, n: int = N_CANDIDATES) -> str:
     daemon = _configured(folder, n)
     daemon.start()
     try:
-        token = daemon.token("operator")
+        tokens = [daemon.token("operator") for _ in range(0, n, N_OF_A_TOKEN)]
         # Alone: its answers take some 30 µs.  At the others each takes a hundred times as long, and waits for the box.
         found = [_try("dns", n, "order", _dns(daemon))]
         with ThreadPoolExecutor() as pool:
             trying = [
                 pool.submit(_try, "splash", n, "order", _splash(daemon)),
-                pool.submit(_try, "explain", n, "freed", _explain(daemon, token)),
+                pool.submit(_try, "explain", n, "freed", _explain(daemon, tokens)),
                 pool.submit(_lookup, daemon, n),
             ]
         found += [each.result() for each in trying]
@@ -122,11 +125,11 @@ def _splash(daemon: Daemon) -> Ask:
     return ask
 
 
-def _explain(daemon: Daemon, token: str) -> Ask:
+def _explain(daemon: Daemon, tokens: list[str]) -> Ask:
     connection = http.client.HTTPConnection("127.0.0.1", daemon.api, timeout=20)
 
     def ask(number: int, name: str) -> bytes:
-        del number
+        token = tokens[number // N_OF_A_TOKEN]
         connection.request("GET", f"/v1/explain?name={name}", headers={"Authorization": f"Bearer {token}"})
         return connection.getresponse().read().replace(name.encode(), b"NAME")
 

@@ -23,11 +23,12 @@ from support.mgmt.life import fill
 from mgmt.app import create_app
 from mgmt.frame import rates
 from mgmt.settings import Settings
+from mgmt.staff.permissions import HOUSEHOLD_ROLES, ROLES
 from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
 
 pytestmark = pytest.mark.services
-WAIT_S = 300
+WAIT_S = 3600
 
 
 @pytest.fixture
@@ -76,12 +77,13 @@ def _running(app: web.Application) -> Iterator[int]:
         ("regulator", "fuzzing", 4),
         ("auditor", "fuzzing", 4),
         ("parent", "fuzzing", 4),
+        *(pytest.param(role, "coverage,fuzzing,stateful", 20, marks=pytest.mark.long) for role in ROLES),
     ],
 )
 def test_what_comes_is_what_the_document_says(
     address: str, token: TokenOf, tmp_path: Path, role: str, phases: str, examples: int
 ) -> None:
-    secret = token(role, 7 if role == "parent" else None)
+    secret = token(role, 7 if role in HOUSEHOLD_ROLES else None)
     argv = [
         *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{address}/v1/openapi.json"),
         *("--header", f"Authorization: Bearer {secret}", "--phases", phases, "--max-examples", str(examples)),

@@ -1,12 +1,11 @@
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
@@ -15,6 +14,8 @@ from filterd.images.people import PeopleImages, write_levels
 from filterd.images.store import ImageStore
 from parental.database import reading, writing
 from parental.profile import Profile
+from parental.revision import REVISION, current_revision
+from parental.schema.lines import profiles, revisions
 from parental.store import delete_subscriber, pause, put_subscriber
 from parental.subscriber import Subscriber
 from rules.compiler.manifest import Levels, read_manifest
@@ -183,17 +184,15 @@ def test_a_base_that_cannot_be_used_is_written_again(
     assert found(PeopleImages(folder), engine, at) is False
 
 
-def test_a_base_with_changes_that_the_database_does_not_know_is_written_again(
-    folder: Path, tmp_path: Path, engine: Engine
-) -> None:
+def test_a_base_with_changes_that_the_database_does_not_know_is_written_again(folder: Path, engine: Engine) -> None:
     add(engine, 7)
-    engine.dispose()
-    database = Path(str(engine.url.database))
-    shutil.copy(database, tmp_path / "copy.db")
+    with reading(engine) as conn:
+        profile, revision = conn.execute(select(profiles)).one(), current_revision(conn)
     lock(engine, 7)
     started(folder, engine)
-    engine.dispose()
-    shutil.copy(tmp_path / "copy.db", database)
+    with writing(engine) as conn:  # as a copy that is put back
+        conn.execute(update(profiles).values(profile._asdict()))
+        conn.execute(update(revisions).where(revisions.c.name == REVISION).values(value=revision))
 
     assert found(PeopleImages(folder), engine) is False
     started(folder, engine)

@@ -62,17 +62,22 @@ class PostgresqlServer:
             "UTF8",
         ]
         subprocess.run(init, check=True, capture_output=True, cwd=self.folder, user=account_name, group=account_name)
+        self._account, self._program = account_name, bin_folder / "postgres"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, after stop() as well."""
         settings = [
             f"-c{key}={value}" for key, value in (SETTINGS | {"unix_socket_directories": str(self.folder)}).items()
         ]
-        with (self.folder / "log").open("wb") as log:
+        with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "INT", bin_folder / "postgres", "-D", data, *settings],
+                ["setpriv", "--pdeathsig", "INT", self._program, "-D", self.folder / "data", *settings],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                user=account_name,
-                group=account_name,
+                user=self._account,
+                group=self._account,
             )
         self._wait()
 
@@ -108,6 +113,10 @@ class PostgresqlServer:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)  # without waiting for its clients
         self.process.wait(PATIENCE_S)
+
+    def remove(self) -> None:
+        """Stop it, and leave nothing behind."""
+        self.stop()
         shutil.rmtree(self.folder)
 
     def _wait(self) -> None:
@@ -126,7 +135,7 @@ class PostgresqlServer:
 def running_server() -> PostgresqlServer:
     """The server of this process, until it ends."""
     server = PostgresqlServer()
-    atexit.register(server.stop)
+    atexit.register(server.remove)
     return server
 
 

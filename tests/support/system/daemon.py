@@ -56,9 +56,9 @@ class Upstream(threading.Thread):
 
 
 class Daemon:
-    """`filterd run` in a folder."""
+    """`filterd run` in a folder.   url  of PostgreSQL's database; None: one of its own, which is SQLite's by default"""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.config = folder / "filterd.yaml"
         self.upstream = Upstream()
@@ -68,7 +68,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "pta.csv").write_text("url,reference\nhttps://listed.test/,PTA-1\n")
         (folder / "adult.txt").write_text("adult.test\n")
-        self.config.write_text(json.dumps(self._said()))
+        self.config.write_text(json.dumps(self._said(url)))
 
     def start(self, until: str = "all roles ready") -> None:
         """Start it, and wait for a line of its log."""
@@ -124,10 +124,12 @@ class Daemon:
         at = answer.index(b"\0", 12) + 5 + 12
         return answer[3] & 15, answer[at : at + 4] if n_answers else None
 
-    def _said(self) -> dict[str, Any]:
+    def _said(self, url: str | None) -> dict[str, Any]:
+        if url is None and ONLY_POSTGRESQL:
+            url = running_server().new_database()
         return {
             "state_dir": "state",
-            **({"database": {"url": running_server().new_database()}} if ONLY_POSTGRESQL else {}),
+            **({"database": {"url": url}} if url else {}),
             "run_dir": "run",
             "dns": {
                 "listen": [f"127.0.0.1:{self.dns}"],
